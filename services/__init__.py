@@ -1,0 +1,1 @@
+"""The microservices. No service imports another; what they agree on stands in `shared`."""

@@ -1,0 +1,1 @@
+"""What the services agree on: contracts, the one stage worker, the bus client, errors, observability."""

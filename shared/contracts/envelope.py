@@ -1,0 +1,100 @@
+"""The envelope every event travels in: `detail` = metadata, data and, for stage requests, a task token.
+
+The token stands beside the metadata, not in it: metadata is logged, copied and recorded, the token never is.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta, Raw, Struct, field
+
+from shared.contracts.limits import PIPELINE_ID_PATTERN
+
+SOURCE = "ai.pipeline"
+
+PipelineId = Annotated[
+    str,
+    Meta(pattern=PIPELINE_ID_PATTERN, description="Also the name of the pipeline's execution."),
+]
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """Base of all event data. `NAME` and `VERSION` make the detail-type, e.g. `analysis.requested.v1`."""
+
+    NAME: ClassVar[str]
+    VERSION: ClassVar[int]
+
+    @classmethod
+    def detail_type(cls) -> str:
+        return f"{cls.NAME}.v{cls.VERSION}"
+
+
+class Metadata(Struct, frozen=True, kw_only=True):
+    """Who, when and why of an event. Safe to log."""
+
+    event_id: str
+    pipeline_id: PipelineId
+    schema: str
+    schema_version: int
+    occurred_at: Annotated[datetime, Meta(tz=True, description="UTC")]
+    correlation_id: str
+    causation_id: str | None = None
+    execution_arn: str | None = None
+    attempt: Annotated[int, Meta(ge=0, description="0 for the first try, Step Functions' RetryCount")] = 0
+    traceparent: Annotated[str, Meta(description="W3C trace context")] | None = None
+
+
+class PartialMetadata(Struct, frozen=True, kw_only=True):
+    """What an outside publisher may state about its event; everything is optional."""
+
+    event_id: str | None = None
+    pipeline_id: PipelineId | None = None
+    occurred_at: Annotated[datetime, Meta(tz=True)] | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+class Detail(Struct, frozen=True, kw_only=True):
+    """`detail` before its data is read as a type."""
+
+    data: Raw
+    metadata: Raw = Raw(b"null")
+    task_token: str | None = None
+
+
+class Delivery(Struct, frozen=True, kw_only=True, rename={"detail_type": "detail-type"}):
+    """An SQS body: what EventBridge delivers, and what the state machine sends straight to a queue."""
+
+    source: str
+    detail_type: str
+    detail: Raw
+    id: str | None = None
+    time: datetime | None = None
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """An event ready to be published."""
+
+    data: Event
+    pipeline_id: str
+    event_id: str
+    correlation_id: str
+    causation_id: str | None = None
+    execution_arn: str | None = None
+    traceparent: str | None = None
+    occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def detail(self) -> dict[str, Any]:
+        metadata = Metadata(
+            event_id=self.event_id,
+            pipeline_id=self.pipeline_id,
+            schema=self.data.NAME,
+            schema_version=self.data.VERSION,
+            occurred_at=self.occurred_at,
+            correlation_id=self.correlation_id,
+            causation_id=self.causation_id,
+            execution_arn=self.execution_arn,
+            traceparent=self.traceparent,
+        )
+        return {"metadata": metadata, "data": self.data}

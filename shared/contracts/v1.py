@@ -1,0 +1,251 @@
+"""Version 1 of every event and of every stage's result.
+
+Frozen types that producer, rule, consumer and tests import by the same name. The JSON Schemas beside this file
+are made from them (`make schemas`) and pinned by a test.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+
+from msgspec import Meta, Struct
+
+from shared.contracts import limits
+from shared.contracts.envelope import Event, PipelineId
+from shared.contracts.message import check_message
+
+T = TypeVar("T")
+
+Complexity = Literal["simple", "moderate", "complex"]
+CodeKind = Literal["fenced", "inline", "bare", "shell", "stack_trace", "sql", "json", "markup"]
+Format = Literal["plain", "sectioned", "detailed"]
+Status = Literal["ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED"]
+
+UserMessage = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=limits.MESSAGE_CHARS,
+        description=f"Not blank, at most {limits.MESSAGE_BYTES:,} bytes of UTF-8.",
+    ),
+]
+Count = Annotated[int, Meta(ge=0)]
+Milliseconds = Annotated[int, Meta(ge=0, description="milliseconds")]
+
+
+# --- what a user asks ------------------------------------------------------------------------------------
+
+
+class PipelineRequested(Event, frozen=True, kw_only=True):
+    """Someone wants an answer. Published by the API, or by anyone who may publish to the bus."""
+
+    NAME: ClassVar[str] = "pipeline.requested"
+    VERSION: ClassVar[int] = 1
+
+    user_message: UserMessage
+
+    def __post_init__(self) -> None:
+        check_message(self.user_message)
+
+
+# --- results of the stages -------------------------------------------------------------------------------
+
+
+class CodeSpan(Struct, frozen=True, kw_only=True):
+    """A stretch of code in the message. `start` and `end` count characters (code points)."""
+
+    kind: CodeKind
+    start: Count
+    end: Count
+    language: str | None = None
+
+
+class Analysis(Struct, frozen=True, kw_only=True):
+    """What the analyzer found in a message. Word and sentence counts follow each script's own rules."""
+
+    character_count: Count
+    word_count: Count
+    sentence_count: Count
+    has_code: bool
+    code: Annotated[tuple[CodeSpan, ...], Meta(max_length=limits.CODE_SPANS)]
+    languages: Annotated[
+        tuple[str, ...],
+        Meta(max_length=limits.CODE_SPANS, description="programming languages, the likeliest first"),
+    ]
+    is_question: bool
+    question_count: Count
+    questions: Annotated[
+        tuple[Annotated[str, Meta(max_length=limits.QUESTION_CHARS)], ...],
+        Meta(max_length=limits.QUESTIONS, description="the first questions, each cut to its bound"),
+    ]
+    complexity: Complexity
+    reasons: Annotated[
+        tuple[str, ...], Meta(max_length=limits.REASONS, description="why this complexity; no message text")
+    ]
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens one model call was billed for."""
+
+    input_tokens: Count
+    output_tokens: Count
+
+
+class ChatAnswer(Struct, frozen=True, kw_only=True):
+    """The chatbot's answer. `usage` is null where the backend does not report it."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=limits.ANSWER_CHARS)]
+    backend: Literal["bedrock", "function"]
+    model_id: str
+    stop_reason: str
+    truncated: bool = False
+    usage: Usage | None = None
+
+
+class Tracking(Struct, frozen=True, kw_only=True):
+    """Where an enhanced answer comes from."""
+
+    pipeline_id: PipelineId
+    correlation_id: str
+    execution_arn: str | None
+    model_id: str
+
+
+class Enhancement(Struct, frozen=True, kw_only=True):
+    """The answer as the caller gets it, with what is worth knowing about it."""
+
+    final_response: Annotated[str, Meta(min_length=1)]
+    format: Format
+    complexity: Complexity | None
+    enhanced_at: Annotated[datetime, Meta(tz=True)]
+    word_count: Count
+    reading_time_seconds: Count
+    contains_code: bool
+    tracking: Tracking
+
+
+class LogReceipt(Struct, frozen=True, kw_only=True):
+    """The logger's word that the record is written."""
+
+    status: Status
+    execution_time_ms: Milliseconds
+
+
+class Meter(Struct, frozen=True, kw_only=True):
+    """What one stage run took. Filled in by the worker."""
+
+    queue_wait_ms: Milliseconds
+    work_ms: Milliseconds
+    attempt: Count
+    receives: Annotated[int, Meta(ge=1, description="how often SQS delivered this message")]
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    model_id: str | None = None
+
+
+class Outcome(Struct, Generic[T], frozen=True, kw_only=True):
+    """What a stage leaves in the execution's state; both null where it has not run or has failed."""
+
+    data: T | None = None
+    meter: Meter | None = None
+
+
+class StageError(Struct, frozen=True, kw_only=True, rename={"error": "Error", "cause": "Cause"}):
+    """What a Catch leaves in the execution's state, in Step Functions' spelling."""
+
+    error: str
+    cause: str = ""
+
+
+class Results(Struct, frozen=True, kw_only=True):
+    """One field per stage that answers, named by the stage's key."""
+
+    analysis: Outcome[Analysis] = Outcome()
+    chat: Outcome[ChatAnswer] = Outcome()
+    enhancement: Outcome[Enhancement] = Outcome()
+
+
+# --- requests to the stages ------------------------------------------------------------------------------
+
+
+class AnalysisRequested(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "analysis.requested"
+    VERSION: ClassVar[int] = 1
+
+    user_message: UserMessage
+
+
+class ChatRequested(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "chat.requested"
+    VERSION: ClassVar[int] = 1
+
+    user_message: UserMessage
+    analysis: Analysis | None = None
+
+
+class EnhancementRequested(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "enhancement.requested"
+    VERSION: ClassVar[int] = 1
+
+    chat: ChatAnswer
+    analysis: Analysis | None = None
+
+
+class LogRequested(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "log.requested"
+    VERSION: ClassVar[int] = 1
+
+    user_message: UserMessage
+    accepted_at: Annotated[datetime, Meta(tz=True)]
+    started_at: Annotated[datetime, Meta(tz=True)]
+    results: Results
+    errors: dict[str, StageError] = {}
+
+
+# --- what happened ---------------------------------------------------------------------------------------
+
+
+class PipelineCompleted(Event, frozen=True, kw_only=True):
+    """The record is written and the answer can be read."""
+
+    NAME: ClassVar[str] = "pipeline.completed"
+    VERSION: ClassVar[int] = 1
+
+    execution_time_ms: Milliseconds
+    degraded: Annotated[tuple[str, ...], Meta(description="stages whose part the answer lacks")] = ()
+
+
+class PipelineFailed(Event, frozen=True, kw_only=True):
+    """The record of a failed run is written."""
+
+    NAME: ClassVar[str] = "pipeline.failed"
+    VERSION: ClassVar[int] = 1
+
+    error: str
+    cause: str = ""
+    stage: str | None = None
+
+
+class ContractRejected(Event, frozen=True, kw_only=True):
+    """An event broke its contract and is parked. Tells a publisher what was wrong, without the text."""
+
+    NAME: ClassVar[str] = "contract.rejected"
+    VERSION: ClassVar[int] = 1
+
+    service: str
+    rejected_event_id: str | None
+    rejected_detail_type: str
+    path: Annotated[str, Meta(description="where, as a JSON path")]
+    reason: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    PipelineRequested,
+    AnalysisRequested,
+    ChatRequested,
+    EnhancementRequested,
+    LogRequested,
+    PipelineCompleted,
+    PipelineFailed,
+    ContractRejected,
+)
+RESULTS: tuple[type[Struct], ...] = (Analysis, ChatAnswer, Enhancement, LogReceipt)
