@@ -30,8 +30,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     timeout_seconds: int
 
 
-# Longer than a message can wait: visibility (6 x 30 s) x 5 receives, with some slack. A shorter one would turn
-# a backlog into a storm of retries, because the task's clock also runs while its message waits in the queue.
+# Longer than a message can wait: visibility (6 x 30 s) x 5 receives, with some slack. A shorter one would
+# turn a backlog into a storm of retries: the task's clock also runs while its message waits in the queue.
 _TIMEOUT_SECONDS: Final = 960
 
 STAGES: Final[tuple[Stage, ...]] = (
@@ -94,7 +94,7 @@ SERVICES: Final[tuple[str, ...]] = ("trigger", *(stage.service for stage in STAG
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """Step Functions' Retry. `max_attempts` counts the retries after the first try, as ASL's MaxAttempts does."""
+    """Step Functions' Retry. `max_attempts` counts the retries after the first try, as in ASL."""
 
     interval_seconds: int
     backoff_rate: float

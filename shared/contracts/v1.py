@@ -1,7 +1,7 @@
 """Version 1 of every event and of every stage's result.
 
-Frozen types that producer, rule, consumer and tests import by the same name. The JSON Schemas beside this file
-are made from them (`make schemas`) and pinned by a test.
+Frozen types that producer, rule, consumer and tests import by the same name. The JSON Schemas beside this
+file are made from them (`make schemas`) and pinned by a test.
 """
 
 from datetime import datetime
@@ -168,6 +168,8 @@ class Results(Struct, frozen=True, kw_only=True):
 
 
 class AnalysisRequested(Event, frozen=True, kw_only=True):
+    """Asks the analyzer to look at a message."""
+
     NAME: ClassVar[str] = "analysis.requested"
     VERSION: ClassVar[int] = 1
 
@@ -175,6 +177,8 @@ class AnalysisRequested(Event, frozen=True, kw_only=True):
 
 
 class ChatRequested(Event, frozen=True, kw_only=True):
+    """Asks the chatbot for an answer; `analysis` is null where the analyzer failed."""
+
     NAME: ClassVar[str] = "chat.requested"
     VERSION: ClassVar[int] = 1
 
@@ -183,6 +187,8 @@ class ChatRequested(Event, frozen=True, kw_only=True):
 
 
 class EnhancementRequested(Event, frozen=True, kw_only=True):
+    """Asks the enhancer to format an answer; `analysis` is null where the analyzer failed."""
+
     NAME: ClassVar[str] = "enhancement.requested"
     VERSION: ClassVar[int] = 1
 
@@ -191,6 +197,8 @@ class EnhancementRequested(Event, frozen=True, kw_only=True):
 
 
 class LogRequested(Event, frozen=True, kw_only=True):
+    """Asks the logger to write the record of a run. `errors` is keyed by stage, as `results` is."""
+
     NAME: ClassVar[str] = "log.requested"
     VERSION: ClassVar[int] = 1
 
@@ -198,7 +206,7 @@ class LogRequested(Event, frozen=True, kw_only=True):
     accepted_at: Annotated[datetime, Meta(tz=True)]
     started_at: Annotated[datetime, Meta(tz=True)]
     results: Results
-    errors: dict[str, StageError] = {}
+    errors: dict[str, StageError]
 
 
 # --- what happened ---------------------------------------------------------------------------------------
