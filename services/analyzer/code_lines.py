@@ -76,6 +76,8 @@ def _weigh(line: str) -> Weight:
     first = stripped.split(None, 1)[0]
     if not p.SIGNAL.search(stripped) and first.lower() not in p.FIRST_WORDS:
         return _PROSE
+    if stripped[-1] == "?" and not p.PROSE_WORDS.isdisjoint(stripped.lower().split()):
+        return _PROSE  # a question about code; what code it holds is found within it
     if p.TRACE.match(line):
         return "stack_trace", 3
     if p.TRACE_ERROR.match(stripped):

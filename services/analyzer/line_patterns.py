@@ -99,7 +99,7 @@ STATEMENT: Final = re.compile(
     r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]|\w[\w.]*\.each(?:_with_index)? (?:do|\{)|except \w*.*:$|assert \w.*==|lambda \w*:"
     # JavaScript, TypeScript
     r"|(?:export )?(?:const|let|var) [\w${\[][\w$, :{}\[\]<>|]*\s*=[^=]|(?:export )?(?:default )?(?:async )?function\*? ?\w*\(|console\.\w+\(|import .{1,80} from ['\"]|import ['\"]|export (?:default|const|class|interface|type|enum)\b"
-    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:=> ?[{(\w]|===|!==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
+    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:=> ?[{(\w]|\w ?[=!]==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
     # Java, C#, C, C++
     r"|(?:public|private|protected|internal|static|abstract|final|override)\s+[\w<>\[\],?]+\s+[\w<>\[\], ]+(?:\(|=|;|\{|$)|(?:public|private|protected)(?: static| final| abstract| sealed)* (?:class|interface|enum|record)\b|(?:public|private|protected):$"
     r"|#\s?(?:include\s*[<\"]|define \w|ifdef|ifndef|pragma)|int main\s*\(|using (?:namespace|System|static)\b|namespace \w[\w.\\]*\s*[;{]?$|std::\w|cout ?<<|(?:System\.out|Console\.|fmt\.|printf\(|scanf\(|println!?\(|eprintln!|fprintf)"
@@ -111,7 +111,7 @@ STATEMENT: Final = re.compile(
     r"|<\?php|\$\w+(?:->\w+|\[.*\])?\s*(?:=[^=]|\.=|\+=|->)|echo [\"$].*;|function \w+\(|\$this->|foreach \(\$"
     # Shell scripts, PowerShell, R, Lua, Perl, Haskell, Elixir, LaTeX, Excel
     r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+=|set -[eux]|[A-Z][a-z]+-[A-Z]\w+ -\w|\w+ <- (?:\w+[.\w]*\(|\d|\")|library\(\w+\)|local \w+(?: ?, ?\w+)* =|local function|function \w+[.:]?\w*\(.*\)$|(?:my|our) [$@%]\w+"
-    r"|defmodule [A-Z]|\w+ :: [A-Z\[(a-z].*->|main = do|\\(?:begin|end|documentclass|usepackage|section)\b|=[A-Z]{2,}\(|[$^%]?\w+ = \w+\(.*\)\.\w+"
+    r"|defmodule [A-Z]|\w+ :: [A-Z\[(a-z].*->|main = do|\\(?:begin|end|documentclass|usepackage|section)\b|=[A-Z]{2,}\(.*\)$|[$^%]?\w+ = \w+\(.*\)\.\w+"
     # Docker, Terraform, CSS, TOML, INI, diffs, Make, GraphQL, environment files
     r"|FROM [a-z][\w./-]*(?::[\w.-]+)?(?: AS \w+)?$|(?:RUN|CMD|COPY|ENTRYPOINT|WORKDIR|EXPOSE|ENV|ADD|ARG) (?:[\[/\d.a-z]|[A-Z_]+=)|(?:resource|variable|provider|module|data|output) \"[\w-]+\".*\{|terraform \{"
     r"|[.#@:]?[\w-][\w .#:>,()-]* ?\{ ?[\w-]+ ?: ?[^;{}]+;|@media\b|(?:[.#][\w-]+|body|html|h[1-6]|div|a|p|ul|nav)(?:[ :.,>#][\w .:#,>-]*)? ?\{$|[a-z-]+: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}|\))\s?(?:!important)?;"

@@ -162,25 +162,38 @@ STATEMENT_BEFORE: Final = frozenset(
 
 _ASK: Final = "if|whether|how|what|why|where|when|who|which"
 _TOLD: Final = "whether|how|what|why|where|when|who|which"
-PHRASES: Final = tuple(
-    f"{start} {word}"
-    for starts, words in (
+_WRAPPERS: Final = (
         ("wonder|wondering|curious|wondered|not sure|unsure|no idea|have no clue|no clue|don't know|dont know|do not know|idk|can't tell|cannot tell|want to know|need to know|like to know|love to know"
          "|wanna know|to understand|not clear to me|unclear to me|confused about|confused as to|can't remember|can't decide|trying to find out|check|tell me", _ASK),
         ("don't understand|dont understand|do not understand|can't figure out|cant figure out|cannot figure out|figure out|tell us|explain|explain to me|explain me|show me|teach me|let me know how to|clarify|describe|help me understand"
          "|don't get|dont get|trying to understand|advise|know why|advise me|remind me|walk me through|outline|find out|look up", _TOLD),
         ("let me know", "how|why|which|whether|where|what the|what is|what's wrong|what causes|what i"),
         ("understand|see|get|know|understanding", "why my|why this|why it|why the"),
-        ("frage mich|frag mich|frage mich,|weiß nicht|weiss nicht|weiß nicht,|weiss nicht,|keine ahnung|keine ahnung,|wüsste gern|wüsste gern,|wüsste gerne|wüsste gerne,|sag mir|sag mir,|sagen sie mir|sagen sie mir,|erklär mir|erklär mir,|erkläre mir|erkläre mir,|erklären sie mir|erklären sie mir,|erkläre|erkläre,|verstehe nicht|verstehe nicht,|unsicher|unsicher,|wissen|wissen,|mitteilen|mitteilen,|zeig mir|zeig mir,",
+        ("frage mich|frag mich|weiß nicht|weiss nicht|keine ahnung|wüsste gern|wüsste gerne|sag mir|sagen sie mir|erklär mir|erkläre mir|erklären sie mir|erkläre|verstehe nicht|unsicher|wissen|mitteilen|zeig mir",
          "ob|wie|was|warum|wo|wann|wer|welche|welcher|welches|weshalb|wieso|woran|wieviel|wofür"),
         ("me demande|sais pas|savoir|dis-moi|dites-moi|explique-moi|expliquez-moi|comprends pas|expliquer|comprendre|montre-moi", "si|comment|pourquoi|quand|combien|où|quel|quelle|ce que|ce qui|qui|quels|quelles"),
         ("pregunto|preguntaba|dime|explícame|explicame|no sé|no se|saber|no entiendo|díganme|entender|enséñame|muéstrame", "si|cómo|como|qué|que es|por qué|por que|cuándo|dónde|cuál|cuánto|cuánta|quién|cuáles|cuántos"),
         ("chiedo|chiedevo|dimmi|spiegami|non so|sapere|non capisco|capire", "se|come|cosa|perché|quando|dove|quale|quanto|qual|chi|che cosa|quanti"),
         ("pergunto|me diga|me explica|me explique|explique|não sei|nao sei|saber|não entendo|nao entendo|entender|diga-me|me fala", "se|como|o que|por que|porque|quando|onde|qual|quanto|quem|quais"),
-        ("vraag me af|vraag me af,|weet niet|weten|vertel me|vertel mij|leg uit|leg me uit|begrijp niet|snap niet|leg eens uit|uitleggen", "of|hoe|wat|waarom|wanneer|waar|welke|wie|hoeveel"),
-        ("не знаю|не знаю,|интересно|интересно,|не понимаю|не понимаю,|объясни|объясни,|объясните|объясните,|подскажите|подскажите,|скажите|скажите,|расскажи|расскажи,|хочу узнать|хочу узнать,|хотел бы узнать,|хотела бы узнать,|покажи,|подскажи,|подскажи|расскажите,", "как|что|почему|где|когда|кто|какой|какая|какие|можно|есть|сколько|чем|стоит|в чём|зачем|в чем"),
-    )
-    for start in starts.split("|")
-    for word in words.split("|")
+        ("vraag me af|weet niet|weten|vertel me|vertel mij|leg uit|leg me uit|begrijp niet|snap niet|leg eens uit|uitleggen", "of|hoe|wat|waarom|wanneer|waar|welke|wie|hoeveel"),
+        ("не знаю|интересно|не понимаю|объясни|объясните|подскажите|скажите|расскажи|хочу узнать|хотел бы узнать|хотела бы узнать|покажи|подскажи|расскажите", "как|что|почему|где|когда|кто|какой|какая|какие|можно|есть|сколько|чем|стоит|в чём|зачем|в чем"),
 )
-"""Phrases that wrap an indirect question."""
+
+
+def _wrappers() -> dict[str, dict[str, frozenset[str]]]:
+    by_last_word: dict[str, dict[str, frozenset[str]]] = {}
+    for starts, nexts in _WRAPPERS:
+        for start in starts.split("|"):
+            wrappers = by_last_word.setdefault(start.rsplit(" ", 1)[-1], {})
+            wrappers[start] = wrappers.get(start, frozenset()) | frozenset(nexts.split("|"))
+    return by_last_word
+
+
+WRAPPERS: Final = _wrappers()
+"""What wraps an indirect question, by its last word: "i wonder" → "if", "whether", "how"…"""
+
+ALONE: Final = frozenset(
+    "why how what when where who which warum wieso wann wo wer wie was pourquoi comment quand combien où qui quoi hein porqué qué cómo"
+    " cuándo dónde perché quando dove waarom hoe wat почему как зачем когда где что neden nasıl كيف لماذا متى हुह huh".split()
+)
+"""Words that are a question when they are a whole sentence."""

@@ -80,8 +80,13 @@ class _Finder:
     """Looks for questions in sentences of one text; keeps only the rules that can apply to that text."""
 
     def __init__(self, prose: str) -> None:
-        lowered = prose.lower().replace("’", "'")
-        self._phrases = [phrase for phrase in words.PHRASES if phrase in lowered]
+        lowered = prose.lower()
+        tokens = {token.rstrip(",:") for token in set(lowered.replace("’", "'").split())}
+        self._wrappers = [
+            wrapper for last in tokens & words.WRAPPERS.keys() for wrapper in words.WRAPPERS[last].items()
+        ]
+        self._runs_on = not tokens.isdisjoint(_WITHIN)
+        self._breaks = not tokens.isdisjoint(_CLAUSE_FIRST)
         self._scripts = (
             [] if prose.isascii() and " mi" not in lowered
             else [(yes, no) for has, yes, no in _SCRIPTS if re.search(has, prose)]
@@ -93,31 +98,68 @@ class _Finder:
             return None if _is_quoted_by_statement(sentence) else 0
         if "¿" in sentence:
             return sentence.index("¿")
-        lowered = sentence.lower().replace("’", "'")
-        if _is_question_form(lowered) or any(map(lowered.__contains__, self._phrases)) and _wraps(lowered, self._phrases):
+        lowered = _without_leading_quotation(sentence).lower().replace("’", "'")
+        if _is_question_form(lowered) or self._wrappers and self._wraps(lowered):
             return 0
         for yes, no in self._scripts:
             if yes.search(sentence) and not (no and no.search(sentence)):
                 return 0
-        if "," in sentence and _TAG.search(sentence):
+        if "," in sentence and _TAG.search(sentence, max(0, len(sentence) - 40)):
             return 0
-        return _question_within(lowered, len(sentence))
+        return self._within(lowered, len(sentence))
+
+    def _wraps(self, lowered: str) -> bool:
+        lowered = lowered.replace(" please", "").replace(" bitte", "")
+        for start, nexts in self._wrappers:
+            at = lowered.find(start)
+            if at < 0 or at and lowered[at - 1].isalpha():
+                continue
+            following = _tokens(lowered[at + len(start) : at + len(start) + 40], 2)
+            if lowered[at + len(start) : at + len(start) + 1] not in _AFTER_WRAPPER or not following:
+                continue
+            if following[0] in nexts or " ".join(following) in nexts:
+                before = lowered[max(0, at - 12) : at].rstrip()
+                if not before.endswith(_UNDOES) or before.endswith(_KEEPS):
+                    return True
+        return False
+
+    def _within(self, lowered: str, length: int) -> int | None:
+        """A question that begins within a sentence: after a comma or a break, or in a run-on text."""
+        if self._breaks:
+            for break_ in _CLAUSE.finditer(lowered):
+                tokens = _tokens(lowered[break_.end() : break_.end() + 60], 5)
+                while tokens and tokens[0] in words.INTRODUCTIONS:
+                    tokens = tokens[1:]
+                if len(tokens) > 1 and f"{tokens[0]} {tokens[1]}" in words.CLAUSE_OPENERS or len(tokens) == 1 and tokens[0] in words.ALONE:
+                    return break_.end() if len(lowered) == length else 0
+        if self._runs_on:
+            tokens = lowered.split()
+            for index in range(1, len(tokens) - 1):
+                if tokens[index] not in _WITHIN:
+                    continue
+                two = f"{tokens[index]} {tokens[index + 1]}"
+                three = f"{two} {tokens[index + 2]}" if index + 2 < len(tokens) else two
+                if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[index - 1] not in words.STATEMENT_BEFORE:
+                    return max(0, lowered.find(two)) if len(lowered) == length else 0
+        return None
 
 
-def _wraps(lowered: str, phrases: list[str]) -> bool:
-    """Whether one of `phrases` stands there as whole words, and not after a word that undoes it."""
-    for phrase in phrases:
-        at = lowered.find(phrase)
-        if at < 0:
-            continue
-        after = lowered[at + len(phrase) : at + len(phrase) + 1]
-        before = lowered[max(0, at - 12) : at]
-        if after.isalpha() or before and before[-1].isalpha():
-            continue
-        if before.rstrip().endswith(("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")) and not before.rstrip().endswith(("like to", "want to", "need to", "love to", "trying to", "you to")):
-            continue
-        return True
-    return False
+_AFTER_WRAPPER: Final = frozenset(" ,:\n\u00a0")
+_UNDOES: Final = ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
+_KEEPS: Final = ("like to", "want to", "need to", "love to", "trying to", "you to")
+"""What undoes a wrapper that follows ("he doesn't explain how"), and what does not ("I'd like to know how")."""
+_WITHIN: Final = frozenset(phrase.split()[0] for phrase in words.ANYWHERE)
+_CLAUSE_FIRST: Final = frozenset(phrase.split()[0] for phrase in words.CLAUSE_OPENERS) | words.ALONE
+
+
+def _without_leading_quotation(sentence: str) -> str:
+    """`"Are we there yet?" they asked.` without what is quoted."""
+    stripped = sentence.lstrip()
+    if stripped[:1] not in "\"“«„":
+        return sentence
+    close = max(stripped.find(mark, 1) for mark in "\"”»“")
+    rest = stripped[close + 1 :] if close > 0 else ""
+    return rest if len(rest.split()) > 1 else sentence
 
 
 def _is_question_form(lowered: str) -> bool:
@@ -126,6 +168,8 @@ def _is_question_form(lowered: str) -> bool:
     else:
         exclaims = False
     tokens = _tokens(lowered, 14)
+    if len(tokens) == 1 and tokens[0] in words.ALONE:
+        return True
     for index, word in enumerate(tokens):
         if _opens(tokens, index) and not (exclaims and word in {"what", "how", "qué", "que", "quel", "quelle", "wie", "was", "welch", "come", "какой", "какая", "как"}):
             return True
@@ -156,30 +200,6 @@ def _is_condition(tokens: list[str], index: int) -> bool:
     """"Should you have any questions, …" · "which is why …" · "what I need" · "when is it done I …"."""
     three = tokens[index : index + 3]
     return three[:2] == ["should", "you"] or three[:2] == ["which", "is"] and three[2:] in (["why"], ["what"], ["how"], ["great"], ["fine"], ["when"])
-
-
-def _question_within(lowered: str, length: int) -> int | None:
-    """A question that begins within a sentence: after a comma or a break, or in a run-on text."""
-    if len(lowered) != length:
-        return None if not _question_within(lowered, len(lowered)) else 0
-    for break_ in _CLAUSE.finditer(lowered):
-        tokens = _tokens(lowered[break_.end() : break_.end() + 60], 5)
-        while tokens and tokens[0] in words.INTRODUCTIONS:
-            tokens = tokens[1:]
-        if len(tokens) > 1 and f"{tokens[0]} {tokens[1]}" in words.CLAUSE_OPENERS:
-            return break_.end()
-    tokens = lowered.split()
-    for index in range(1, len(tokens) - 1):
-        if tokens[index] not in _WITHIN:
-            continue
-        two = f"{tokens[index]} {tokens[index + 1]}"
-        three = f"{two} {tokens[index + 2]}" if index + 2 < len(tokens) else two
-        if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[index - 1] not in words.STATEMENT_BEFORE:
-            return lowered.find(two)
-    return None
-
-
-_WITHIN: Final = frozenset(phrase.split()[0] for phrase in words.ANYWHERE)
 
 
 def _is_quoted_by_statement(sentence: str) -> bool:
