@@ -13,7 +13,7 @@ from shared.contracts import limits
 from shared.contracts.v1 import CodeSpan
 
 _URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"'`]++")
-_LANGUAGE_OF_KIND: Final = {"sql": "sql", "json": "json"}
+_LANGUAGE_OF_KIND: Final = {"sql": "sql", "json": "json", "shell": "bash", "markup": "html"}
 
 
 class Code(NamedTuple):

@@ -61,14 +61,14 @@ LANGUAGE_OF_INFO: Final[dict[str, str]] = {
 
 _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
     "python": (
-        (3, ("def __", "self.", "elif ", "__name__", "print(f", 'File "', "Traceback (most", "import numpy",
+        (3, ("def __", "self.", "elif ", "__name__", "print(f", "sorted(", 'File "', "Traceback (most", "import numpy",
              "import pandas", " as np", " as pd", "lambda ", "async def ", "except ", "range(", "@app.", "@pytest")),
         (2, ("def ", "None", "True", "False", " not in ", "len(", "import os", "import re\n", "from ", "pd.",
              "np.", "df[", "df.", "):\n", " in range", "**kwargs", '"""', "raise ", "plt.", "open(", ".append(")),
         (1, ("print(", "import ", "else:", " for ", " in ", "#", "str(", "int(", "join(")),
     ),
     "javascript": (
-        (3, ("console.log", "===", "!==", "document.", "require(", "module.exports", "addEventListener", "useState",
+        (3, ("for (let ", "const {", "console.log", "===", "!==", "document.", "require(", "module.exports", "addEventListener", "useState",
              "useEffect", "=> {", "JSON.", "Math.", "undefined", "window.", ".js:", ".then(", "Promise", "npm ERR",
              "export default", "} from '", '} from "', "typeof ", "(() =>", "setTimeout(", "parseInt(")),
         (2, ("const ", "function ", "let ", "=> ", "var ", "await ", "async ", "null", "fetch(", ".map(", ".filter(")),
@@ -92,8 +92,8 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
     ),
     "swift": (
         (4, ("guard let", "if let ", "import UIKit", "import SwiftUI", "import Foundation", "some View", "@State",
-             "func ", "nil", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:", "let ", "[String:")),
-        (1, ("var ", ": String", ": Int", "print(", "struct ", "\\(", "init(")),
+             "func ", "nil", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:", "[String:")),
+        (1, ("let ", "var ", ": String", ": Int", "print(", "struct ", "\\(", "init(")),
     ),
     "c": (
         (4, ("#include <stdio", "#include <stdlib", "#include <string.h", "malloc(", "printf(", "scanf(", "free(",
@@ -109,7 +109,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
         (1, ("#include", "int main(", "int ", "class ", "::", "auto ", "->", ";\n")),
     ),
     "c#": (
-        (5, ("using System", "Console.Write", "get; set;", "namespace ", "async Task", "List<int>", "string.", ".cs:",
+        (5, ("using System", "Console.Write", "get; set;", "namespace ", "async Task", "private int _", "private readonly", "=> _", "=> ++", "List<int>", "string.", ".cs:",
              "IEnumerable<", "public string ", "Console.Read", " => new", ".ToList()", "[HttpGet", "ILogger<",
              "DateTime.", "foreach (", "FirstOrDefault", "System.NullReference", "private readonly", ".Where(")),
         (1, ("public ", "private ", "string ", "var ", "new ", "int ", "void ", ";\n", "static ")),
@@ -138,7 +138,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
     "bash": (
         (4, ("#!/bin/bash", "#!/bin/sh", "#!/usr/bin/env bash", "; do", "; then", "\nfi", "\ndone", "$1", "sudo ",
              "apt-get", "apt install", "npm install", "npm run", "pip install", "git push", "git commit", "git clone",
-             "git checkout", "git rebase", "chmod ", "chown ", "grep ", "curl ", "docker run", "docker build", "kubectl ",
+             "git checkout", "git rebase", "chmod ", "chown ", "grep ", "curl ", "docker run", "docker ", "pip ", "npm ", "kubectl ",
              "docker compose", "docker-compose", "| awk", "| sed", "export ", "$(", "rm -", "ls -", "cd ", "systemctl ",
              "2>&1", "mkdir ", "ssh ", "| xargs", "wget ", "tar -", "esac", "npx ", "brew ", "git ", "find . ",
              "aws ", "terraform ", "helm ", "set -e", "cargo ", "-m venv", "scp ", "rsync ", "apt ", "journalctl",

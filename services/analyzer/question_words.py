@@ -29,9 +29,10 @@ OPENERS: Final = _pairs(
     ("what which whose", "kind type sort version time color colour size language one ones way tool library option method"
      " of day year country city book file command name date model code format is are was would should could do does"),
     ("what", "about if else exactly happens happened causes makes does's everyone's your my the's"),
+    ("what who when where how", "now then next so exactly again else tho though"),
     ("how", "to many much long often far old big come fast likely exactly bad good hard late deep easy about soon well"
      " tall safe accurate strict expensive early high heavy hot cheap else"),
-    ("why", "not on the would my this that isn't a all some when so do it's its only i'm me use python"),
+    ("why", "not on the would my this that isn't a all some when so do it's its only i'm me use python tho though again me him her them us"),
     ("who", "won wrote invented made has owns pays gets else wants knows said discovered painted directed"),
     ("whats hows whos wheres whens whys what's how's who's where's when's why's", "*"),
     ("is isn't isnt are aren't arent was wasn't were weren't", _EN_SUBJECT + " python using"),
@@ -138,9 +139,9 @@ CLAUSE_OPENERS: Final = frozenset(
     f"{aux} {subject}" for aux in "is are can could do does did should would will shall have has am was isn't dont can't won't must may".split()
     for subject in "i you u we they it there anyone someone this".split()
 ) - frozenset("is i am you can it will it has it is they are it have it would it is this was this has this does this".split()) | frozenset(
-    "what is;what's the;whats the;what are;what should;what could;what would;what do;what does;what did;what can;what was;why is;why does;why do;why are"
+    "what is;what's the;whats the;what's wrong;whats wrong;what's causing;what's up;what's a;what are;what should;what could;what would;what do;what does;what did;what can;what was;why is;why does;why do;why are"
     ";why did;why was;why isn't;why would;why can't;how do;how can;how could;how should;how would;how does;how did;how is;how are;how many;how much"
-    ";how long;how come;where is;where can;where do;where are;where should;when is;when does;when will;when should;when can;who is;which one;which is better;any idea"
+    ";how long;how come;where is;where can;where do;where are;where should;when is;when does;when will;when should;when can;which one;which is better;any idea"
     ";any ideas;any suggestions;any advice;any tips;any thoughts;any chance;anyone know;how to;what about;what if;is that;does that;is the;are the;do the;does the;does my;is my"
     ";kann ich;kann man;kannst du;können sie;können wir;könnten sie;könntest du;muss ich;soll ich;gibt es;ist das;ist es;wie kann;wie viel;was ist;was kann;was muss;was soll;warum ist;weißt du"
     ";haben sie;hast du;wie lange;wie geht;woran liegt;was mache;darf ich;est-ce que;est-ce qu'il;comment faire;comment puis-je;pourquoi est-ce;que faire;peux-tu;pouvez-vous;puis-je"

@@ -24,7 +24,7 @@ _HAN_QUESTION: Final = re.compile(
 )
 _HAN_STATEMENT: Final = re.compile(r"[没沒]什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|[没沒]怎")
 _JAPANESE_QUESTION: Final = re.compile(
-    r"(?:です|ます|ません|でした|ました|でしょう|だろう|ない|いい|の|る|た|う|な|ん|もの|べき|き)か(?:ね|な|しら)?(?:[。！!…\s]|$)|かな[。ぁあ！\s]*$|かしら[。\s]*$|(?:どうして|なぜ|どうすれば|どうやって|何|どこ|いつ|誰|どれ|どの|どんな|いくら|どう|方法|仕方|やり方|使い方|意味|違い|理由|ですか|のか)[^。\n]{0,40}(?:教えて|知りたい)"
+    r"(?:です|ます|ません|でした|ました|でしょう|だろう|ない|いい|の|る|た|う|な|ん|もの|べき|き)か(?:ね|な|しら)?(?:[。！!…\s]|$)|かな[。ぁあ！\s]*$|かしら[。\s]*$|教えて|(?:なぜ|何|どこ|いつ|誰|どれ|どの|どんな|いくら|どう|方法|理由|のか)[^。\n]{0,40}知りたい"
 )
 _KOREAN_QUESTION: Final = re.compile(
     r"(?:[까나죠]요?|[가니냐]|은가요|는가요|인가요|건가요|을까요|래요|던가요|는데요\?|는지요)[.!~…ㅋㅎㅠ\s]*$|(?:어떻게|왜|무엇|뭐가|뭔가|뭘|언제|어디|누가|얼마|몇|무슨|어떤|어느|차이|방법|는지|은지|인지|할지)[^.\n]{0,40}(?:알려|가르쳐|설명해|궁금|모르겠)|(?:왜|어떻게|뭐|무엇|어디|언제|얼마)[^.\n]{0,30}(?:[요지야해돼]|임|거야)[.!~…ㅋㅎㅠ\s]*$"
@@ -114,10 +114,10 @@ class _Finder:
             at = lowered.find(start)
             if at < 0 or at and lowered[at - 1].isalpha():
                 continue
-            following = _tokens(lowered[at + len(start) : at + len(start) + 40], 2)
+            following = _tokens(lowered[at + len(start) : at + len(start) + 40], 3)
             if lowered[at + len(start) : at + len(start) + 1] not in _AFTER_WRAPPER or not following:
                 continue
-            if following[0] in nexts or " ".join(following) in nexts:
+            if (following[0] in nexts or " ".join(following[:2]) in nexts) and following[1:] != ["to", "say"]:
                 before = lowered[max(0, at - 12) : at].rstrip()
                 if not before.endswith(_UNDOES) or before.endswith(_KEEPS):
                     return True
