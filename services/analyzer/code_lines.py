@@ -36,6 +36,7 @@ def blocks(text: str) -> Iterator[Found]:
     seen: dict[str, Weight] = {}
     position = 0
     blank_lines = 0
+    opened = -1  # how far the line before is indented, if it ends with a colon
     for line in text.split("\n", EXAMINED_LINES)[:EXAMINED_LINES]:
         start, position = position, position + len(line) + 1
         if not line or line.isspace():
@@ -49,6 +50,9 @@ def blocks(text: str) -> Iterator[Found]:
             weight = seen[line] = _weigh(line[:LINE_CHARS])
         if weight[1]:
             indent = len(line) - len(line.lstrip())
+            if weight == ("bare", 1) and 0 <= opened < indent and p.YAML_KEY.match(line.lstrip()):
+                weight = ("bare", 2)  # a key below a key is hardly prose
+            opened = indent if line.endswith(":") else -1
             run.append(_Line(start + indent, start + len(line.rstrip()), *weight))
         elif run:
             yield from _accepted(run)
@@ -103,7 +107,9 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:
         return 2
     if ends == ";" and first in p.KEYWORDS:
         return 2
-    if stripped.strip(")}];,({[") == "" or first.rstrip(";:") in p.BLOCK_WORDS and len(stripped) < 40:
+    if stripped.strip(")}];,({[") == "" or first.rstrip(";:") in p.BLOCK_WORDS and (
+        len(first) == len(stripped) or ends in ":;{" or p.CODE_CHARACTER.search(stripped)
+    ):
         return 1
     if p.COMMENT.match(stripped) or p.WEAK.match(stripped):
         return 1

@@ -87,19 +87,19 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
     ),
     "kotlin": (
         (4, ("fun main", "data class", "println(", "val ", "fun ", "?.let", "?: ", "when (", "suspend ", "listOf(",
-             "mutableListOf", "override fun", "lateinit", ".kt:", "companion object")),
-        (1, ("var ", ": String", ": Int", "?.")),
+             "mutableListOf", "override fun", "lateinit", "companion object")),
+        (1, ("var ", ": String", ": Int", "?.")), (10, (".kt:",)),
     ),
     "swift": (
         (4, ("guard let", "if let ", "import UIKit", "import SwiftUI", "import Foundation", "some View", "@State",
-             "func ", "nil", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:", "[String:")),
+             "func ", "nil", "try await ", " throws", "URLSession", "let (", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:", "[String:")),
         (1, ("let ", "var ", ": String", ": Int", "print(", "struct ", "\\(", "init(")),
     ),
     "c": (
         (4, ("#include <stdio", "#include <stdlib", "#include <string.h", "malloc(", "printf(", "scanf(", "free(",
              "char *", "int *", "sizeof(", "NULL", "struct ", "#define ", "size_t", "int main(void)", "strcpy(",
              "typedef ", "uint8_t", "->", "char* ")),
-        (2, ("int main(", "#include", "char ", "%d")),
+        (2, ("int main(", "#include", "char ", "%d")), (6, (".c:",)),
         (1, ("int ", ";\n", "void ", "float ", "double ")),
     ),
     "c++": (
@@ -136,7 +136,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
         (2, ("($", "$row", "$user", "echo ", "->", "= $", "$conn", "$data", "$result", "$i")),
     ),
     "bash": (
-        (4, ("#!/bin/bash", "#!/bin/sh", "#!/usr/bin/env bash", "; do", "; then", "\nfi", "\ndone", "$1", "sudo ",
+        (4, ("* * *", "#!/bin/bash", "#!/bin/sh", "#!/usr/bin/env bash", "; do", "; then", "\nfi", "\ndone", "$1", "sudo ",
              "apt-get", "apt install", "npm install", "npm run", "pip install", "git push", "git commit", "git clone",
              "git checkout", "git rebase", "chmod ", "chown ", "grep ", "curl ", "docker run", "docker ", "pip ", "npm ", "kubectl ",
              "docker compose", "docker-compose", "| awk", "| sed", "export ", "$(", "rm -", "ls -", "cd ", "systemctl ",
@@ -176,7 +176,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
     ),
     "diff": ((9, ("diff --git", "@@ -", "--- a/", "+++ b/", "\n+", "\n-")),),
     "r": ((5, ("<- ", "library(", "ggplot(", "data.frame(", "%>%", "c(", "lm(", "read.csv(", "summary(")),),
-    "scala": ((5, ("object ", "def main(args: Array", "case class", "extends App", "implicit ", ": Seq[", "Option[")),),
+    "scala": ((5, ("object ", "def main(args: Array", "case class", "extends App", "implicit val ", "implicit def ", ": Seq[", "Option[")),),
     "haskell": ((5, (" :: ", "where\n", "main = do", "import Data.", "Maybe ", "-> Int", "[Int]", "foldr ", "(x:xs)", "IO ()")),),
     "lua": ((5, ("local ", "function love", " then\n", "ipairs(", "end\n", "..", "~= ", "pairs(")),),
     "perl": ((6, ("my $", "use strict", "use warnings", "=~ ", "@ARGV", "my @", "my %", "qw(", "chomp")),),

@@ -93,13 +93,13 @@ HTML_TAGS: Final = frozenset(
 
 STATEMENT: Final = re.compile(
     # Python, Ruby
-    r"(?:async )?def (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:|from [\w.]+ import [\w*(]|import [\w.]+ as \w+$"
+    r"(?:async )?def (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:|class [A-Z]\w* < [A-Z]|from [\w.]+ import [\w*(]|import [\w.]+ as \w+$"
     r"|import \w+\.[\w.*]+;?$|import (?:os|sys|re|json|csv|math|time|random|numpy|pandas|requests|datetime|boto3|torch|asyncio|logging|pytest|sqlite3|collections|itertools|UIKit|SwiftUI|Foundation|React)\b[\w., ]*$"
     r"|@[a-zA-Z_][\w.]*(?:\(.*\))?$|if __name__ ==|print\(.*\)|with \w[\w.]*\(.*\) as \w+:|for \w+(?:, ?\w+)* in .+:(?: .*)?$|while (?:True|\w+ [<>!=]=? ?\S+):|return (?:self\.|\[|\{|\w+\(|\w+ [-+*/] \w+$|None|not )"
     r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]|\w[\w.]*\.each(?:_with_index)? (?:do|\{)|except \w*.*:$|assert \w.*==|lambda \w*:"
     # JavaScript, TypeScript
     r"|(?:export )?(?:const|let|var) [\w${\[][\w$, :{}\[\]<>|]*\s*=[^=]|(?:export )?(?:default )?(?:async )?function\*? ?\w*\(|console\.\w+\(|import .{1,80} from ['\"]|import ['\"]|export (?:default|const|class|interface|type|enum)\b"
-    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:=> ?[{(\w]|\w ?[=!]==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
+    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:[\w)] ?=> ?[{(a-z\[\"']|\w ?[=!]==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
     # Java, C#, C, C++
     r"|(?:public|private|protected|internal|static|abstract|final|override)\s+[\w<>\[\],?]+\s+[\w<>\[\], ]+(?:\(|=|;|\{|$)|(?:public|private|protected)(?: static| final| abstract| sealed)* (?:class|interface|enum|record)\b|(?:public|private|protected):$"
     r"|#\s?(?:include\s*[<\"]|define \w|ifdef|ifndef|pragma)|int main\s*\(|using (?:namespace|System|static)\b|namespace \w[\w.\\]*\s*[;{]?$|std::\w|cout ?<<|(?:System\.out|Console\.|fmt\.|printf\(|scanf\(|println!?\(|eprintln!|fprintf)"
@@ -121,10 +121,10 @@ STATEMENT: Final = re.compile(
 PYTHON_BLOCK: Final = re.compile(r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b|\bis (?:not )?None\b)|(?:el)?if (?:not )?\w+[.(\[]|while |async for|with ")
 LIKELY: Final = re.compile(
     r"(?:\w+(?:\.\w+)*(?:\[[^\]]*\])?) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*\(|\w+\[|await |new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)"
-    r"|\w+(?:\.\w+)+\(.*\);?$|\w+\((?:[\"']|\w+=|\w+, ?[\"'\w]).*\);?$|\w*[a-z]_\w+\(.*\)|\[.*\bfor \w+ in\b.*\]|@\w+ =|if \w+\(.*\)|\.\w+\(.*\)[;)]*$|\w+: \w+(?:\[\])?[;,]$"
+    r"|\w+(?:\.\w+)+\(.*\);?$|\w+\((?:[\"']|\w+=|\w+, ?[\"'\w]).*\);?$|\w*[a-z]_\w+\(.*\)|\[.*\bfor \w+ in\b.*\]|@\w+ =|[a-z_]+ :[a-z_]+(?:,|$)|if \w+\(.*\)|\.\w+\(.*\)[;)]*$|\w+: \w+(?:\[\])?[;,]$"
     r"|.*(?:\\[dwsb][+*?{)]|\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]|\(\?[:=!<])|[a-z_.]+ = \S+$"
 )
-WEAK: Final = re.compile(r"(?:\w+(?:\.\w+)*) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>|['\"]?\w+['\"]?: .*,$")
+WEAK: Final = re.compile(r"(?:\w+(?:\.\w+)*) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>|(?:class|module) [A-Z]\w+$|return \S+$|['\"]?\w+['\"]?: .*,$")
 COMMENT: Final = re.compile(r"//|/\*|\*/|\* @|# ?[a-z]|--\s|#\s*TODO")
 YAML_KEY: Final = re.compile(r"(?:- )?[a-zA-Z_\"][\w./\"-]*:(?:\s|$)")
 YAML_SURE: Final = re.compile(r"(?:apiVersion|kind|spec|metadata|services|image|runs-on|steps|jobs|containers|replicas|version|stages|script|environment|volumes|depends_on|on|ports|selector|hosts|tasks|Resources|Properties|uses|- uses|- run|- name|- image|datasource|host|port|database|username|logging|server|spring|namespace|restart|timeout|retries|debug|log_level|endpoint|enabled):(?: [^\s?!]+$| ?$)")

@@ -25,8 +25,8 @@ _EN_SUBJECT: Final = (
 
 OPENERS: Final = _pairs(
     # English
-    ("what why how where when who", _EN_AUX),
-    ("what which whose", "kind type sort version time color colour size language one ones way tool library option method"
+    ("what why how where when who waht wich wat hwo", _EN_AUX),
+    ("what which whose wich", "kind type sort version time color colour size language one ones way tool library option method"
      " of day year country city book file command name date model code format is are was would should could do does"),
     ("what", "about if else exactly happens happened causes makes does's everyone's your my the's"),
     ("what who when where how", "now then next so exactly again else tho though"),
@@ -63,7 +63,7 @@ OPENERS: Final = _pairs(
     ("que", "faire signifie veut dois puis pensez penses faut-il se es son significa puedo debo pasa hago tengo opinas fazer é tal devo posso"
      " recomiendas horas hora tipo quiere diferencia"),
     ("quand", "est est-ce dois faut-il sont commence"), ("à", "quoi quelle quel qui combien"), ("de", "quoi quelle qué dónde quién onde quem wie"),
-    ("y", "a-t-il a-t'il"), ("quoi", "faire"), ("en", "quoi quelle qué"),
+    ("y", "a-t-il a-t'il"), ("c'est", "quoi qui où quand combien comment quel quelle"), ("quoi", "faire"), ("en", "quoi quelle qué"),
     # Spanish
     ("qué cómo cuándo dónde quién quiénes cuál cuáles cuánto cuánta cuántos cuántas", "*"),
     ("por", "qué que quê"), ("como", "puedo se hago puede hacer podemos saber debo es está funciona funcionan posso faço fazer é eu instalar consigo"
@@ -95,7 +95,7 @@ OPENERS: Final = _pairs(
     ("czy dlaczego", "*"), ("jak", "mogę zrobić to działa można się długo mam ustawić napisać długo często dodać mohu se to na"), ("co", "to jest oznacza robić zrobić je znamená"), ("gdzie kiedy ile kto kde kdy proč kolik", "*"),
     ("jaki jaka jakie jaký jaká jaké który która które", "*"),
     # Swedish, Danish, Norwegian
-    ("hur varför vad när var vem vilken vilket vilka", "kan är ska gör många mycket fungerar länge betyder heter jag man skulle är var kostar händer bör"),
+    ("hur varför vilken vilket vilka", "*"), ("vad när var vem", "kan är ska gör betyder heter skulle kostar händer bör börjar ligger finns tycker innebär"),
     ("hvordan hvorfor hva hvad hvor hvornår hvem hvilken hvilket når", "*"), ("finns", "det"), ("är kan har ska", "det jag man du ni någon"),
     # Turkish, Indonesian, Swahili, Finnish, Romanian, Greek
     ("nasıl neden niye niçin nerede kim hangi kaç neyi nereden", "*"), ("ne", "zaman kadar demek yapmalıyım olur oldu yapabilirim"),
@@ -135,6 +135,11 @@ INTRODUCTIONS: Final = frozenset(
 )
 """Words that may stand before a question without being part of it."""
 
+DETERMINERS: Final = frozenset("what which whose how wich".split())
+NOT_DETERMINED: Final = frozenset("i you we they he she it this that these those the a an my your our his her their is was are were".split())
+AUXILIARIES: Final = frozenset("is are was were do does did can could should shud would will has have".split())
+"""Where one of AUXILIARIES comes soon after a determiner and its noun, they ask: "which laptop should…"."""
+
 CLAUSE_OPENERS: Final = frozenset(
     f"{aux} {subject}" for aux in "is are can could do does did should would will shall have has am was isn't dont can't won't must may".split()
     for subject in "i you u we they it there anyone someone this".split()
@@ -154,7 +159,14 @@ ANYWHERE: Final = frozenset(
     "can you;could you;can someone;could someone;can anyone;does anyone;do you;should i;is there;how do;how can i;how should i;how would i;how does one;what do i;what do you;what should i"
     ";what can i;what am i;what is the;whats the;what's the;where do i;where can i;where should i;why is it;why does it;why do i;why does the;why is my;why does my;why is the;why do we;why are my"
     ";what does it;what does this;what does that;why is this;how much does;how many do;any idea;any ideas;anyone know;how come;am i;are you;are there;is it;would it;will it;should we;can we;can i;do i;does it;did i;is this;is that;how is;how long does;how long do".split(";")
+) | frozenset(
+    f"{word} {aux} {subject}"
+    for word in ("what", "how", "why", "where", "when")
+    for aux in ("do", "does", "did", "can", "could", "should", "would", "will", "is", "are", "was", "were")
+    for subject in ("i", "you", "we", "they", "it", "he", "she", "this", "that", "my")
 )
+NOT_WHO: Final = frozenset("i you we they he she it cares dares ever the a my".split())
+NOT_ASKED: Final = frozenset("know knows knew see understand explain explains explained which that matter of nor than on about is".split())
 STATEMENT_BEFORE: Final = frozenset(
     "nor neither so only than as that which what who where if all know think sure not see understand explain whatever"
     " everything anything how when why whether".split()

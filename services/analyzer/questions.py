@@ -27,11 +27,11 @@ _JAPANESE_QUESTION: Final = re.compile(
     r"(?:です|ます|ません|でした|ました|でしょう|だろう|ない|いい|の|る|た|う|な|ん|もの|べき|き)か(?:ね|な|しら)?(?:[。！!…\s]|$)|かな[。ぁあ！\s]*$|かしら[。\s]*$|教えて|(?:なぜ|何|どこ|いつ|誰|どれ|どの|どんな|いくら|どう|方法|理由|のか)[^。\n]{0,40}知りたい"
 )
 _KOREAN_QUESTION: Final = re.compile(
-    r"(?:[까나죠]요?|[가니냐]|은가요|는가요|인가요|건가요|을까요|래요|던가요|는데요\?|는지요)[.!~…ㅋㅎㅠ\s]*$|(?:어떻게|왜|무엇|뭐가|뭔가|뭘|언제|어디|누가|얼마|몇|무슨|어떤|어느|차이|방법|는지|은지|인지|할지)[^.\n]{0,40}(?:알려|가르쳐|설명해|궁금|모르겠)|(?:왜|어떻게|뭐|무엇|어디|언제|얼마)[^.\n]{0,30}(?:[요지야해돼]|임|거야)[.!~…ㅋㅎㅠ\s]*$"
+    r"알려\s?(?:줘|주|줄)|가르쳐|(?:[까나죠]요?|[가니냐]|은가요|는가요|인가요|건가요|을까요|래요|던가요|는데요\?|는지요)[.!~…ㅋㅎㅠ\s]*$|(?:어떻게|왜|무엇|뭐가|뭔가|뭘|언제|어디|누가|얼마|몇|무슨|어떤|어느|차이|방법|는지|은지|인지|할지)[^.\n]{0,40}(?:알려|가르쳐|설명해|궁금|모르겠)|(?:왜|어떻게|뭐|무엇|어디|언제|얼마)[^.\n]{0,30}(?:[요지야해돼]|임|거야)[.!~…ㅋㅎㅠ\s]*$"
 )
 _HINDI_QUESTION: Final = re.compile(r"(?:^|\s)(?:क्या|कैसे|क्यों|कब|कहाँ|कहां|कौन|कितन[ाेी]|किस|कौनसा|किसने|किसका)(?:\s|$|[।?])")
 _TURKISH_QUESTION: Final = re.compile(
-    r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz|yüz|dir|dır|dur|dür|ydi|ydı)?|nasıl|neden|nedir|niye|nerede|hangisi)(?:\s|[.!…]|$)"
+    r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz|yüz|dir|dır|dur|dür|ydi|ydı)?|nasıl|neden|nedir|niye|nerede|hangisi|hangi|kaç|ne kadar|ne zaman|kim)(?:\s|[.!…]|$)"
 )
 _THAI_QUESTION: Final = re.compile(r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่|เท่าไร|ใคร|มั้ย")
 _RUSSIAN_PARTICLE: Final = re.compile(r"^\S+(?:\s\S+)? ли\s")
@@ -139,7 +139,9 @@ class _Finder:
                     continue
                 two = f"{tokens[index]} {tokens[index + 1]}"
                 three = f"{two} {tokens[index + 2]}" if index + 2 < len(tokens) else two
-                if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[index - 1] not in words.STATEMENT_BEFORE:
+                if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[index - 1] not in (
+                    words.NOT_ASKED if tokens[index] in words.ALONE else words.STATEMENT_BEFORE
+                ):
                     return max(0, lowered.find(two)) if len(lowered) == length else 0
         return None
 
@@ -187,6 +189,12 @@ def _opens(tokens: list[str], index: int) -> bool:
     if seconds is None:
         return False
     second = tokens[index + 1] if index + 1 < len(tokens) else ""
+    if tokens[index] == "who" and second and second not in words.NOT_WHO:
+        return True
+    if tokens[index] in words.DETERMINERS and second not in words.NOT_DETERMINED:
+        # "which laptop should i buy", "how far away is it"
+        if not words.AUXILIARIES.isdisjoint(tokens[index + 2 : index + 5]):
+            return True
     if second in seconds:
         return not _is_condition(tokens, index)
     if not second:

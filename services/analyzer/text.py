@@ -50,6 +50,10 @@ def count_words(text: str) -> int:
     )
 
 
+SHORT_LINE: Final = 40
+"""A line that is not filled was broken on purpose."""
+
+
 class Sentence(NamedTuple):
     """Where a sentence stands, its end mark included, and whether that mark asks."""
 
@@ -86,7 +90,7 @@ def sentences(prose: str) -> Iterator[Sentence]:
     """The sentences of `prose` in order, those without any word left out.
 
     A sentence ends with an end mark, before a blank line, before a list item, and before a line that opens
-    with a capital letter unless the line before ends with a comma. A dot after an abbreviation, an initial
+    with a capital letter, and behind a line that is short, unless that line ends with a comma or the like. A dot after an abbreviation, an initial
     or the number of a list item ends nothing.
     """
     start = 0
@@ -153,4 +157,7 @@ def _line_ends_sentence(prose: str, mark: re.Match[str]) -> bool:
         return True
     follows = prose[mark.end() : mark.end() + 1]
     before = prose[mark.start() - 1 : mark.start()]
-    return (follows.isupper() or follows in "¿¡«“\"'") and before not in ",-،、"
+    if before in ",-;:،、":
+        return False
+    line_start = prose.rfind("\n", 0, mark.start()) + 1
+    return follows.isupper() or follows in "¿¡«“\"'" or mark.start() - line_start < SHORT_LINE
