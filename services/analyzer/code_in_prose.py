@@ -48,12 +48,42 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
 )
 
 
+_REACH: Final = 500
+"""No match is longer than this, so none lies further from what it must contain."""
+
+
 def scattered(text: str, at_most: int) -> Iterator[Found]:
     """Pieces of code within the prose of `text`, grouped by pattern, not in order, `at_most` per pattern."""
     for kind, needles, pattern in _PATTERNS:
-        if not any(needle in text for needle in needles):
-            continue
-        for number, match in enumerate(pattern.finditer(text), start=1):
-            yield bare(kind, match.start(), match.end())
+        number = 0
+        for start, end in _neighbourhoods(text, needles):
+            for match in pattern.finditer(text, start, end):
+                yield bare(kind, match.start(), match.end())
+                number += 1
+                if number == at_most:
+                    break
             if number == at_most:
                 break
+
+
+def _neighbourhoods(text: str, needles: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where a pattern that needs one of `needles` can match: parts of lines, apart and in order."""
+    parts: list[tuple[int, int]] = []
+    for needle in needles:
+        at = text.find(needle)
+        while at >= 0:
+            start = max(text.rfind("\n", max(0, at - _REACH), at) + 1, at - _REACH, 0)
+            line_end = text.find("\n", at + len(needle), at + _REACH)
+            end = line_end if line_end >= 0 else min(at + _REACH, len(text))
+            parts.append((start, end))
+            at = text.find(needle, end)
+    if len(parts) < 2:
+        return parts
+    parts.sort()
+    merged = [parts[0]]
+    for start, end in parts[1:]:
+        if start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

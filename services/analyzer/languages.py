@@ -7,7 +7,7 @@ they stand, not as patterns: that is fast and costs no start-up time. To teach a
 from collections import Counter
 from typing import Final
 
-LOOKED_AT_CHARS: Final = 4_096
+LOOKED_AT_CHARS: Final = 2_048
 """The beginning of a piece of code shows its language."""
 
 _ALIASES: Final = """

@@ -18,25 +18,25 @@ _TAG: Final = re.compile(
     r",\s*(?:(?:is|are|was|were|do|does|did|has|have|can|could|should|would|will)n['’]?t (?:i|you|he|she|it|we|they|there|that)|right|correct|no|yeah|eh|huh|innit|oder|nicht wahr|gell|non|n'est-ce pas|¿?no|verdad|vero|né|hè|toch|не так ли|правда|да)[.!…\s]*$",
     re.IGNORECASE,
 )
-_HAN_QUESTION: Final = re.compile(
+_HAN_QUESTION: Final = (
     r"[吗嗎么麼](?:[。！!…~～\s]|$)|(?<!没)(?<!都)[什甚][么麼](?!都|也)|怎[么麼](?!都|也)|为什么|為什麼|为何|為何|哪[里裡个個些儿种種]|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要|好不好|对不对|應不應該|该不该"
     r"|多少|多久|多大|多长时间|几[点个天次岁种]|幾[點個天次]|如何|是否|请问|請問|能否|可否|谁[^都也]|誰[^都也]|呢[？。!！\s]*$"
 )
-_HAN_STATEMENT: Final = re.compile(r"[没沒]什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|[没沒]怎")
-_JAPANESE_QUESTION: Final = re.compile(
+_HAN_STATEMENT: Final = (r"[没沒]什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|[没沒]怎")
+_JAPANESE_QUESTION: Final = (
     r"(?:です|ます|ません|でした|ました|でしょう|だろう|ない|いい|の|る|た|う|な|ん|もの|べき|き)か(?:ね|な|しら)?(?:[。！!…\s]|$)|かな[。ぁあ！\s]*$|かしら[。\s]*$|教えて|(?:なぜ|何|どこ|いつ|誰|どれ|どの|どんな|いくら|どう|方法|理由|のか)[^。\n]{0,40}知りたい"
 )
-_KOREAN_QUESTION: Final = re.compile(
+_KOREAN_QUESTION: Final = (
     r"알려\s?(?:줘|주|줄)|가르쳐|(?:[까나죠]요?|[가니냐]|은가요|는가요|인가요|건가요|을까요|래요|던가요|는데요\?|는지요)[.!~…ㅋㅎㅠ\s]*$|(?:어떻게|왜|무엇|뭐가|뭔가|뭘|언제|어디|누가|얼마|몇|무슨|어떤|어느|차이|방법|는지|은지|인지|할지)[^.\n]{0,40}(?:알려|가르쳐|설명해|궁금|모르겠)|(?:왜|어떻게|뭐|무엇|어디|언제|얼마)[^.\n]{0,30}(?:[요지야해돼]|임|거야)[.!~…ㅋㅎㅠ\s]*$"
 )
-_HINDI_QUESTION: Final = re.compile(r"(?:^|\s)(?:क्या|कैसे|क्यों|कब|कहाँ|कहां|कौन|कितन[ाेी]|किस|कौनसा|किसने|किसका)(?:\s|$|[।?])")
-_TURKISH_QUESTION: Final = re.compile(
+_HINDI_QUESTION: Final = (r"(?:^|\s)(?:क्या|कैसे|क्यों|कब|कहाँ|कहां|कौन|कितन[ाेी]|किस|कौनसा|किसने|किसका)(?:\s|$|[।?])")
+_TURKISH_QUESTION: Final = (
     r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz|yüz|dir|dır|dur|dür|ydi|ydı)?|nasıl|neden|nedir|niye|nerede|hangisi|hangi|kaç|ne kadar|ne zaman|kim)(?:\s|[.!…]|$)"
 )
-_THAI_QUESTION: Final = re.compile(r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่|เท่าไร|ใคร|มั้ย")
-_RUSSIAN_PARTICLE: Final = re.compile(r"^\S+(?:\s\S+)? ли\s")
-_VIETNAMESE_END: Final = re.compile(r"(?:không|gì|thế nào|bao nhiêu|chưa|sao|ở đâu)[.!\s]*$")
-_SCRIPTS: Final[tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]] = (
+_THAI_QUESTION: Final = (r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่|เท่าไร|ใคร|มั้ย")
+_RUSSIAN_PARTICLE: Final = (r"^\S+(?:\s\S+)? ли\s")
+_VIETNAMESE_END: Final = (r"(?:không|gì|thế nào|bao nhiêu|chưa|sao|ở đâu)[.!\s]*$")
+_SCRIPTS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("[\u4e00-\u9fff]", _HAN_QUESTION, _HAN_STATEMENT),
     ("[\u3041-\u309f]", _JAPANESE_QUESTION, None),
     ("[\uac00-\ud7a3]", _KOREAN_QUESTION, None),
@@ -46,6 +46,11 @@ _SCRIPTS: Final[tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]]
     (" ли ", _RUSSIAN_PARTICLE, None),
     ("[ạảấầậếềệộốồớờợứừựđ]", _VIETNAMESE_END, None),
 )
+
+
+EXAMINED_SENTENCES: Final = 2_000
+"""Sentences whose form is looked at; behind them only question marks count. The longest message has as many
+if its sentences have three words each."""
 
 
 class Questions(NamedTuple):
@@ -66,6 +71,8 @@ def read(message: str, prose: str) -> Prose:
     first: list[str] = []
     for start, end, asks in sentences(prose):
         total += 1
+        if total > EXAMINED_SENTENCES and not asks:
+            continue
         at = find.question_in(prose[start:end], asks=asks)
         if at is None:
             continue
@@ -89,7 +96,7 @@ class _Finder:
         self._breaks = not tokens.isdisjoint(_CLAUSE_FIRST)
         self._scripts = (
             [] if prose.isascii() and " mi" not in lowered
-            else [(yes, no) for has, yes, no in _SCRIPTS if re.search(has, prose)]
+            else [(re.compile(yes), no and re.compile(no)) for has, yes, no in _SCRIPTS if re.search(has, prose)]
         )
 
     def question_in(self, sentence: str, *, asks: bool) -> int | None:
