@@ -26,7 +26,6 @@ _CJK_MARKS: Final = "\u3000-\u3004\u3006\u3008-\u303f\u30fb\uff01-\uff0f\uff1a-\
 _WORD: Final = re.compile(r"[^\W_][^\s—…]*+")
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
 _KEYCAP: Final = re.compile("[0-9#*]\ufe0f?\u20e3")
-_MAY_NEED_SCRIPT_RULES: Final = re.compile("[\u0e00-\U0010ffff]")
 
 
 @cache
@@ -43,7 +42,7 @@ def count_words(text: str) -> int:
     if "\u20e3" in text:
         text = _KEYCAP.sub(" ", text)
     text = text.replace("\u200b", " ")
-    if not _MAY_NEED_SCRIPT_RULES.search(text):
+    if max(text, default="") < "\u0e00":
         return len(_WORD.findall(text))
     han, hiragana, katakana, unspaced, all_of_these = _script_rules()
     return (
@@ -66,7 +65,7 @@ _CLOSING: Final = "\"'»”’“)\\]*_"
 _BOUNDARY: Final = re.compile(
     # Western marks end a sentence before white space, the end, or an emoji or other symbol.
     rf"(?<![.!?…;\u037e‽⁇⁈⁉])(?P<western>[.!?…;\u037e‽⁇⁈⁉]++)(?P<closing>[{_CLOSING}]*+)"
-    r"(?=\s|\Z|[\u2190-\u2bff\u3000-\uffef\U0001f000-\U0001faff])"
+    r"(?=[^\w!-~]|\Z)"
     # These marks need no space behind them.
     r"|(?P<other>[。！？｡؟۔।॥።፧။។։]++)[」』”’\"'）)]*+"
     # A line break, with what opens the next line if that is a list item.
