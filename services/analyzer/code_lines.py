@@ -154,7 +154,7 @@ def _sql_weight(line: str, first: str) -> int:
         return 3
     if first.isupper() and (not line.isupper() or p.CODE_CHARACTER.search(line)) and len(line) < 120:
         return 1 if len(first) == len(line) or first in {"ON", "AND", "OR", "AS", "SET"} else 2
-    return int(first.lower() in {"where", "join", "inner", "order", "group", "values", "limit"} and p.SQL_CLAUSE.match(line) is not None)
+    return int(first.lower() in {"from", "and", "where", "join", "inner", "order", "group", "values", "limit"} and p.SQL_CLAUSE.match(line) is not None)
 
 
 def _markup_weight(line: str) -> int:

@@ -61,7 +61,7 @@ LANGUAGE_OF_INFO: Final[dict[str, str]] = {
 
 _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
     "python": (
-        (3, ("def __", "self.", "elif ", "__name__", "print(f", "sorted(", 'File "', "Traceback (most", "import numpy",
+        (3, ("def __", "self.", "elif ", "__name__", "print(f", "sorted(", "os.path", "map(int", 'File "', "Traceback (most", "import numpy",
              "import pandas", " as np", " as pd", "lambda ", "async def ", "except ", "range(", "@app.", "@pytest")),
         (2, ("def ", "None", "True", "False", " not in ", "len(", "import os", "import re\n", "from ", "pd.",
              "np.", "df[", "df.", "):\n", " in range", "**kwargs", '"""', "raise ", "plt.", "open(", ".append(")),
@@ -71,7 +71,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
         (3, ("for (let ", "const {", "console.log", "===", "!==", "document.", "require(", "module.exports", "addEventListener", "useState",
              "useEffect", "=> {", "JSON.", "Math.", "undefined", "window.", ".js:", ".then(", "Promise", "npm ERR",
              "export default", "} from '", '} from "', "typeof ", "(() =>", "setTimeout(", "parseInt(")),
-        (2, ("const ", "function ", "let ", "=> ", "var ", "await ", "async ", "null", "fetch(", ".map(", ".filter(")),
+        (2, ("const ", "function ", "let ", "=> ", "var ", "await ", "async ", "null", "fetch(", ".map(", ".filter(", ".at(", ".length")),
         (1, ("return ", "};", "});", "//", "async function", "[...", "new ")),
     ),
     "typescript": (
@@ -80,7 +80,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
         (1, ("const ", "=> ", "export ", "type ", "enum ", "import ", "private ")),
     ),
     "java": (
-        (4, ("public static void", "System.out", "@Override", "import java", "String[] ", "ArrayList<", ".java:",
+        (4, ("new Big", "public static void", "System.out", "@Override", "import java", "String[] ", "ArrayList<", ".java:",
              "public class ", "throws ", "@Autowired", "private final ", "List<String>", "extends ", "java.lang",
              "Integer ", "implements ", "HashMap<", "Optional<", "@Entity", ".stream()", "Scanner(")),
         (1, ("public ", "private ", "String ", "new ", "void ", "int ", ";\n", "final ", "boolean ")),
@@ -92,7 +92,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
     ),
     "swift": (
         (4, ("guard let", "if let ", "import UIKit", "import SwiftUI", "import Foundation", "some View", "@State",
-             "func ", "nil", "try await ", " throws", "URLSession", "let (", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:", "[String:")),
+             "func ", "nil", "try await ", "let id: ", ": Codable", ": UUID", " throws", "URLSession", "let (", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:", "[String:")),
         (1, ("let ", "var ", ": String", ": Int", "print(", "struct ", "\\(", "init(")),
     ),
     "c": (
@@ -115,7 +115,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
         (1, ("public ", "private ", "string ", "var ", "new ", "int ", "void ", ";\n", "static ")),
     ),
     "go": (
-        (5, ("package main", "func main()", ":= ", "fmt.", "err != nil", "import (", "chan ", "go func", "defer ",
+        (5, ("defer ", "package main", "func main()", ":= ", "fmt.", "err != nil", "import (", "chan ", "go func", "defer ",
              "goroutine ", ".go:", "[]string", "func (", "interface{}", "make(", "[]int", "[]byte", "nil {")),
         (1, ("func ", "type ", "struct {", "nil", "range ", "error")),
     ),
@@ -126,7 +126,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
         (1, ("let ", "struct ", "->", "enum ", "::", "mut ")),
     ),
     "ruby": (
-        (5, ("puts ", "attr_accessor", ".each do", " do |", "require '", "\nend", ".rb:", "nil?", "def initialize",
+        (5, ("puts ", "attr_accessor", ".each do", " do |", "require '", "\nend", "{ |", ".rb:", "nil?", "def initialize",
              "unless ", "@user", "has_many", "validates ", "elsif ", "belongs_to", "ActiveRecord", ".map(&:", "params[:")),
         (1, ("def ", "end", "class ", "=>", ":name", "@", "nil", "module ")),
     ),
@@ -171,7 +171,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
         (3, ("</",)), (1, ("/>",)),
     ),
     "css": (
-        (5, ("px;", "color:", "display:", "margin:", "padding:", "font-", "background:", "@media", "flex;", "border:", "rem;",
+        (5, ("px;", "color:", "float:", "display:", "margin:", "padding:", "font-", "background:", "@media", "flex;", "border:", "rem;",
              "width:", "position:", ":hover", "grid-", "justify-content", "z-index", "align-items")),
     ),
     "diff": ((9, ("diff --git", "@@ -", "--- a/", "+++ b/", "\n+", "\n-")),),

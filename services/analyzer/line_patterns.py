@@ -78,7 +78,7 @@ SQL: Final = re.compile(
     re.IGNORECASE,
 )
 SQL_PROSE: Final = re.compile(r"(?i)\bfrom\s+(?:the|a|an|this|that|your|our|my|his|her|their|each|these|those|below|above)\b|\b(?:please|I|you)\b")
-SQL_CLAUSE: Final = re.compile(r"(?i)(?:where|join|inner join|order by|group by|values|limit)\s+[\w.(]+\s*(?:[=<>!(,;]|$|in \(|like ')")
+SQL_CLAUSE: Final = re.compile(r"(?i)from [\w.]+(?: (?:as )?\w+)?$|and [\w.]+ ?[<>=]|(?:where|join|inner join|order by|group by|values|limit)\s+[\w.(]+\s*(?:[=<>!(,;]|$|in \(|like ')")
 
 JSON: Final = re.compile(r"[{\[]*\s*\"[^\"]{1,80}\"\s*:\s*(?:[\"\[{\d-]|true|false|null|$)|\[\s*\{|\[\s*\"[^\"]*\"\s*,|\{\s*\"[^\"]{1,80}\"\s*:|\{\s*'\w+'\s*:")
 
@@ -99,7 +99,7 @@ STATEMENT: Final = re.compile(
     r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]|\w[\w.]*\.each(?:_with_index)? (?:do|\{)|except \w*.*:$|assert \w.*==|lambda \w*:"
     # JavaScript, TypeScript
     r"|(?:export )?(?:const|let|var) [\w${\[][\w$, :{}\[\]<>|]*\s*=[^=]|(?:export )?(?:default )?(?:async )?function\*? ?\w*\(|console\.\w+\(|import .{1,80} from ['\"]|import ['\"]|export (?:default|const|class|interface|type|enum)\b"
-    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:[\w)] ?=> ?[{(a-z\[\"']|\w ?[=!]==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
+    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:(?:\)|\b[a-z_]\w*) ?=> ?[{(\[\"']|\) ?=> ?\w|[(=,] ?[a-z]\w* ?=> ?\w|\w ?[=!]==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
     # Java, C#, C, C++
     r"|(?:public|private|protected|internal|static|abstract|final|override)\s+[\w<>\[\],?]+\s+[\w<>\[\], ]+(?:\(|=|;|\{|$)|(?:public|private|protected)(?: static| final| abstract| sealed)* (?:class|interface|enum|record)\b|(?:public|private|protected):$"
     r"|#\s?(?:include\s*[<\"]|define \w|ifdef|ifndef|pragma)|int main\s*\(|using (?:namespace|System|static)\b|namespace \w[\w.\\]*\s*[;{]?$|std::\w|cout ?<<|(?:System\.out|Console\.|fmt\.|printf\(|scanf\(|println!?\(|eprintln!|fprintf)"
@@ -107,7 +107,7 @@ STATEMENT: Final = re.compile(
     r"|[A-Z]\w*(?:<[\w<>, \[\]]+>)? \w+ = (?:new \w|\w+[.(])|for ?\((?:int|let|var|const|auto|size_t|;|\$?\w+ ?=)|(?:if|while|switch|foreach|catch) ?\(.*\) ?(?:\{|;$|$|return|break)|\}? ?else(?: if ?\(.*\))? ?\{|typedef |struct \w+ ?\{|template ?<|return [^.?!]{0,80};$"
     # Go, Rust, Kotlin, Swift, Scala, PHP
     r"|package (?:main|[a-z]+(?:\.\w+)+)\b|func (?:\(\w+ \*?\w+\) )?\w+\(|.*\w :=\s|if err != nil|defer \w|go func|(?:pub )?(?:async )?fn \w+|let mut |(?:pub )?(?:struct|enum|trait) [A-Z]\w*(?:<.*>)? ?[{(:]|impl\b.*\{|use (?:std|crate|serde|tokio|App)[:\\]|match \w.*\{|mod \w+;|#!?\[\w"
-    r"|(?:override |suspend |private |inline )*fun (?:\w+\.)?\w+\(|(?:data |sealed |case |open )class \w|va[lr] \w+(?:: ?[\w<>?]+)? ?(?:=|by )|(?:guard|if) let |let \w+(?:: ?[\w\[\]<>?]+)? = |var \w+: ?\w|object \w+ (?:extends|\{)"
+    r"|(?:override |suspend |private |inline )*fun (?:\w+\.)?\w+\(|(?:data |sealed |case |open )class \w|va[lr] \w+(?:: ?[\w<>?]+)? ?(?:=|by )|(?:guard|if) let |let \w+(?:: ?[\w\[\]<>?]+)? = |let \w+: ?[A-Z\[][\w\[\]<>:]*\??$|var \w+: ?\w|object \w+ (?:extends|\{)"
     r"|<\?php|\$\w+(?:->\w+|\[.*\])?\s*(?:=[^=]|\.=|\+=|->)|echo [\"$].*;|function \w+\(|\$this->|foreach \(\$"
     # Shell scripts, PowerShell, R, Lua, Perl, Haskell, Elixir, LaTeX, Excel
     r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+=|set -[eux]|[A-Z][a-z]+-[A-Z]\w+ -\w|\w+ <- (?:\w+[.\w]*\(|\d|\")|library\(\w+\)|local \w+(?: ?, ?\w+)* =|local function|function \w+[.:]?\w*\(.*\)$|(?:my|our) [$@%]\w+"

@@ -135,6 +135,9 @@ INTRODUCTIONS: Final = frozenset(
 )
 """Words that may stand before a question without being part of it."""
 
+INFINITIVES: Final = {"jak": ("ć",), "como": ("ar", "er", "ir"), "cómo": ("ar", "er", "ir"), "как": ("ть",), "як": ("ти",)}
+"""Question words that ask when an infinitive follows: "jak usunąć…"."""
+
 DETERMINERS: Final = frozenset("what which whose how wich".split())
 NOT_DETERMINED: Final = frozenset("i you we they he she it this that these those the a an my your our his her their is was are were".split())
 AUXILIARIES: Final = frozenset("is are was were do does did can could should shud would will has have".split())
@@ -158,7 +161,7 @@ CLAUSE_OPENERS: Final = frozenset(
 ANYWHERE: Final = frozenset(
     "can you;could you;can someone;could someone;can anyone;does anyone;do you;should i;is there;how do;how can i;how should i;how would i;how does one;what do i;what do you;what should i"
     ";what can i;what am i;what is the;whats the;what's the;where do i;where can i;where should i;why is it;why does it;why do i;why does the;why is my;why does my;why is the;why do we;why are my"
-    ";what does it;what does this;what does that;why is this;how much does;how many do;any idea;any ideas;anyone know;how come;am i;are you;are there;is it;would it;will it;should we;can we;can i;do i;does it;did i;is this;is that;how is;how long does;how long do".split(";")
+    ";what does it;what does this;what does that;why is this;how much does;how many do;any idea;any ideas;anyone know;how come;am i;are you;are there;is it;would it;will it;should we;can we;can i;do i;does it;did i;how is;how long does;how long do".split(";")
 ) | frozenset(
     f"{word} {aux} {subject}"
     for word in ("what", "how", "why", "where", "when")

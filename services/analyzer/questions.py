@@ -22,7 +22,7 @@ _HAN_QUESTION: Final = (
     r"[吗嗎么麼](?:[。！!…~～\s]|$)|(?<!没)(?<!都)[什甚][么麼](?!都|也)|怎[么麼](?!都|也)|为什么|為什麼|为何|為何|哪[里裡个個些儿种種]|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要|好不好|对不对|應不應該|该不该"
     r"|多少|多久|多大|多长时间|几[点个天次岁种]|幾[點個天次]|如何|是否|请问|請問|能否|可否|谁[^都也]|誰[^都也]|呢[？。!！\s]*$"
 )
-_HAN_STATEMENT: Final = (r"[没沒]什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|[没沒]怎")
+_HAN_STATEMENT: Final = (r"[没沒]什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|[没沒]怎|不知道[^，。]{0,3}[说說]什")
 _JAPANESE_QUESTION: Final = (
     r"(?:です|ます|ません|でした|ました|でしょう|だろう|ない|いい|の|る|た|う|な|ん|もの|べき|き)か(?:ね|な|しら)?(?:[。！!…\s]|$)|かな[。ぁあ！\s]*$|かしら[。\s]*$|教えて|(?:なぜ|何|どこ|いつ|誰|どれ|どの|どんな|いくら|どう|方法|理由|のか)[^。\n]{0,40}知りたい"
 )
@@ -31,7 +31,8 @@ _KOREAN_QUESTION: Final = (
 )
 _HINDI_QUESTION: Final = (r"(?:^|\s)(?:क्या|कैसे|क्यों|कब|कहाँ|कहां|कौन|कितन[ाेी]|किस|कौनसा|किसने|किसका)(?:\s|$|[।?])")
 _TURKISH_QUESTION: Final = (
-    r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz|yüz|dir|dır|dur|dür|ydi|ydı)?|nasıl|neden|nedir|niye|nerede|hangisi|hangi|kaç|ne kadar|ne zaman|kim)(?:\s|[.!…]|$)"
+    r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz|yüz|dir|dır|dur|dür|ydi|ydı)"
+    r"|mı|mü|nasıl|neden|nedir|niye|nerede|hangisi|hangi|kaç|ne kadar|ne zaman)(?:\s|[.!…]|$)|\sm[iu][.!…\s]*$"
 )
 _THAI_QUESTION: Final = (r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่|เท่าไร|ใคร|มั้ย")
 _RUSSIAN_PARTICLE: Final = (r"^\S+(?:\s\S+)? ли\s")
@@ -41,7 +42,7 @@ _SCRIPTS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("[\u3041-\u309f]", _JAPANESE_QUESTION, None),
     ("[\uac00-\ud7a3]", _KOREAN_QUESTION, None),
     ("[\u0900-\u097f]", _HINDI_QUESTION, None),
-    ("[ıİşğ]|\\bmi\\b", _TURKISH_QUESTION, None),
+    (r"[ıİşğ]| m[iu](?:yim|sin|siniz)?\b(?=[.!\s]*$)", _TURKISH_QUESTION, None),
     ("[\u0e01-\u0e4e]", _THAI_QUESTION, None),
     (" ли ", _RUSSIAN_PARTICLE, None),
     ("[ạảấầậếềệộốồớờợứừựđ]", _VIETNAMESE_END, None),
@@ -95,7 +96,7 @@ class _Finder:
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks = not tokens.isdisjoint(_CLAUSE_FIRST)
         self._scripts = (
-            [] if prose.isascii() and " mi" not in lowered
+            [] if prose.isascii() and " mi" not in lowered and " mu" not in lowered
             else [(re.compile(yes), no and re.compile(no)) for has, yes, no in _SCRIPTS if re.search(has, prose)]
         )
 
@@ -197,11 +198,14 @@ def _opens(tokens: list[str], index: int) -> bool:
         return False
     second = tokens[index + 1] if index + 1 < len(tokens) else ""
     if tokens[index] == "who" and second and second not in words.NOT_WHO:
-        return True
+        return not _is_condition(tokens, index)
     if tokens[index] in words.DETERMINERS and second not in words.NOT_DETERMINED:
         # "which laptop should i buy", "how far away is it"
-        if not words.AUXILIARIES.isdisjoint(tokens[index + 2 : index + 5]):
+        verb_first = second.endswith("s") and tokens[index + 2 : index + 3] in (["is"], ["was"])  # "what matters is"
+        if not verb_first and not words.AUXILIARIES.isdisjoint(tokens[index + 2 : index + 5]):
             return True
+    if second.endswith(words.INFINITIVES.get(tokens[index], ("\n",))):
+        return True
     if second in seconds:
         return not _is_condition(tokens, index)
     if not second:
@@ -214,7 +218,7 @@ def _opens(tokens: list[str], index: int) -> bool:
 def _is_condition(tokens: list[str], index: int) -> bool:
     """"Should you have any questions, …" · "which is why …" · "what I need" · "when is it done I …"."""
     three = tokens[index : index + 3]
-    return three[:2] == ["should", "you"] or three[:2] == ["which", "is"] and three[2:] in (["why"], ["what"], ["how"], ["great"], ["fine"], ["when"])
+    return three[:2] in (["should", "you"], ["who", "knew"]) or three == ["who", "would", "have"] or three[:2] == ["which", "is"] and three[2:] in (["why"], ["what"], ["how"], ["great"], ["fine"], ["when"])
 
 
 def _is_quoted_by_statement(sentence: str) -> bool:
