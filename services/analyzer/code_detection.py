@@ -81,7 +81,8 @@ def _apart(pieces: list[Found]) -> list[Found]:
 
 def _without(text: str, pieces: list[Found], filler: str) -> str:
     """`text` with `filler` in place of the pieces, which are sorted and apart; a line break stands for a
-    blank line of the piece's length."""
+    blank line of the piece's length.
+    """
     if not pieces:
         return text
     parts: list[str] = []

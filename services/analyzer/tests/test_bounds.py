@@ -16,7 +16,9 @@ from services.analyzer.evaluation.worst_case import REPEATED, longest
 from shared.contracts.v1 import Analysis
 
 MODULES = ("text", "fences", "code_lines", "line_patterns", "code_in_prose", "code_detection", "questions")
-PIECES = st.sampled_from([*REPEATED.values(), "def f(x):", "```", "`", "\n", " ", "?", "SELECT * FROM t", "\ud800"])
+PIECES = st.sampled_from(
+    [*REPEATED.values(), "def f(x):", "```", "`", "\n", " ", "?", "SELECT * FROM t", "\ud800"]
+)
 
 
 def holds(text):
@@ -80,7 +82,11 @@ def patterns():
                 yield value
             elif isinstance(value, tuple):
                 for row in value:
-                    yield from (item for item in row if isinstance(item, re.Pattern)) if isinstance(row, tuple) else ()
+                    yield from (
+                        (item for item in row if isinstance(item, re.Pattern))
+                        if isinstance(row, tuple)
+                        else ()
+                    )
 
 
 def unbounded_repeats(tree, inside=False):
@@ -89,7 +95,7 @@ def unbounded_repeats(tree, inside=False):
         if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
             _, most, body = argument
             unbounded = most is codes.MAXREPEAT
-            if unbounded and inside or unbounded_repeats(body, inside=inside or unbounded):
+            if (unbounded and inside) or unbounded_repeats(body, inside=inside or unbounded):
                 return True
         elif code is codes.SUBPATTERN:
             if unbounded_repeats(argument[-1], inside=inside):

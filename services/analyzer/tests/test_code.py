@@ -1,5 +1,7 @@
 """Which text is code, of which kind and language, and where it stands."""
 
+import itertools
+
 import pytest
 
 from services.analyzer.core import analyze
@@ -12,7 +14,12 @@ KINDS = [
     ("Call `foo(1, 2)` twice.", "inline", None, "foo(1, 2)"),
     ("Run `npm install` first.", "inline", "bash", "npm install"),
     ("def f(x):\n    return x + 1", "bare", "python", "def f(x):\n    return x + 1"),
-    ("Here:\n\nconst a = () => {\n  go();\n};\n\nDone.", "bare", "javascript", "const a = () => {\n  go();\n};"),
+    (
+        "Here:\n\nconst a = () => {\n  go();\n};\n\nDone.",
+        "bare",
+        "javascript",
+        "const a = () => {\n  go();\n};",
+    ),
     ("$ ls -la", "shell", "bash", "$ ls -la"),
     ("git push origin main", "shell", "bash", "git push origin main"),
     ("SELECT a FROM t WHERE b = 1;", "sql", "sql", "SELECT a FROM t WHERE b = 1;"),
@@ -48,20 +55,20 @@ def test_code_is_found_where_it_stands(text, kind, language, code):
     ("code", "language"),
     [
         ("public class A {\n    private int b;\n    public static void main(String[] args) {}\n}", "java"),
-        ("#include <stdio.h>\nint main(void) {\n    printf(\"a\");\n}", "c"),
+        ('#include <stdio.h>\nint main(void) {\n    printf("a");\n}', "c"),
         ("#include <iostream>\nint main() {\n    std::cout << 1;\n}", "c++"),
-        ("using System;\nConsole.WriteLine(\"a\");", "c#"),
+        ('using System;\nConsole.WriteLine("a");', "c#"),
         ("package main\n\nfunc main() {\n\tx := 1\n\tfmt.Println(x)\n}", "go"),
-        ("fn main() {\n    let mut x = 1;\n    println!(\"{}\", x);\n}", "rust"),
+        ('fn main() {\n    let mut x = 1;\n    println!("{}", x);\n}', "rust"),
         ("class A\n  attr_reader :b\n  def c\n    puts b\n  end\nend", "ruby"),
         ("<?php\n$a = 1;\necho $a;", "php"),
         ("fun main() {\n    val a = listOf(1)\n    println(a)\n}", "kotlin"),
         ("guard let a = b else { return }\nlet c: String = a", "swift"),
         ("interface A {\n  b: string;\n}\nconst c: A = { b: 'x' };", "typescript"),
-        ("#!/bin/bash\nfor f in *; do\n  echo \"$f\"\ndone", "bash"),
+        ('#!/bin/bash\nfor f in *; do\n  echo "$f"\ndone', "bash"),
         ("services:\n  web:\n    image: nginx\n    ports:\n      - 80:80", "yaml"),
-        ("[package]\nname = \"a\"\nversion = \"1\"", "toml"),
-        ("FROM alpine:3\nRUN apk add curl\nCMD [\"sh\"]", "dockerfile"),
+        ('[package]\nname = "a"\nversion = "1"', "toml"),
+        ('FROM alpine:3\nRUN apk add curl\nCMD ["sh"]', "dockerfile"),
         (".a { color: red; }\n.b { margin: 0 auto; }", "css"),
         ("diff --git a/x b/x\n@@ -1 +1 @@\n-a\n+b", "diff"),
     ],
@@ -110,10 +117,12 @@ def test_prose_is_no_code(prose):
 
 def test_spans_are_in_order_and_apart():
     """Code of several kinds in one message: spans in the order of the text, none overlapping."""
-    text = "Run `a.b()` then:\n```sql\nSELECT 1\n```\nand\n\n$ ls -l\n\nbut df.loc[0, 'x'] = f(1, a='b') fails"
+    text = (
+        "Run `a.b()` then:\n```sql\nSELECT 1\n```\nand\n\n$ ls -l\n\nbut df.loc[0, 'x'] = f(1, a='b') fails"
+    )
     spans = analyze(text).code
     assert len(spans) >= 3
-    assert all(one.end <= other.start for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
 
 
 def test_the_likeliest_language_is_first():

@@ -20,7 +20,7 @@ def test_every_message_is_labelled_and_unique():
     assert sum(message.split != "dev" for message in messages) >= 150
     assert len({message.id for message in messages}) == len(messages)
     assert all(message.text.strip() and message.tags for message in messages)
-    assert all((message.question_count or 0) > 0 == message.is_question for message in messages if message.is_question)
+    assert all(message.is_question == (message.question_count != 0) for message in messages)
     assert not [message.id for message in messages if message.languages and not message.has_code]
 
 
