@@ -86,7 +86,7 @@ class Prose(NamedTuple):
 
 
 def read(message: str, prose: str) -> Prose:
-    """Counts the sentences of `prose`, which is `message` with its code blanked out, and finds the questions."""
+    """Counts the sentences of `prose`, the `message` with its code blanked out, and finds the questions."""
     find = _Finder(prose)
     total = count = 0
     first: list[str] = []
@@ -185,7 +185,7 @@ class _Finder:
 _AFTER_WRAPPER: Final = frozenset(" ,:\n\u00a0")
 _UNDOES: Final = ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
 _KEEPS: Final = ("like to", "want to", "need to", "love to", "trying to", "you to")
-"""What undoes a wrapper that follows ("he doesn't explain how"), and what does not ("I'd like to know how")."""
+"""What undoes a wrapper behind it ("he doesn't explain how"), and what does not ("I'd like to know how")."""
 _WITHIN: Final = frozenset(phrase.split()[0] for phrase in words.ANYWHERE)
 _CLAUSE_FIRST: Final = frozenset(phrase.split()[0] for phrase in words.CLAUSE_OPENERS) | words.ALONE
 
