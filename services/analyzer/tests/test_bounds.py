@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable
 from re import _constants as codes  # type: ignore[attr-defined]  # the parser's own names; no public ones exist
 from re import _parser as parser  # type: ignore[attr-defined]  # a pattern can be read as a tree only here
-
 from typing import Any
 
 import msgspec
