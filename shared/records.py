@@ -1,7 +1,7 @@
 """The record of a pipeline in PipelineLogs: its layout, and writes that never undo a later truth.
 
-Statuses: ACCEPTED (the API, before it publishes), RUNNING (the starter), SUCCEEDED or FAILED (the logger). Each
-write states which earlier statuses it may replace, so that a late or repeated event changes nothing.
+Statuses: ACCEPTED (the API, before it publishes), RUNNING (the starter), SUCCEEDED or FAILED (the logger).
+Each write states which earlier statuses it may replace, so that a late or repeated event changes nothing.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from shared.aws import error_code, translated_errors
 MAY_REPLACE: Mapping[str, tuple[str, ...]] = {
     "RUNNING": ("ACCEPTED",),
     "SUCCEEDED": ("ACCEPTED", "RUNNING", "FAILED"),
-    "FAILED": ("ACCEPTED", "RUNNING"),
+    "FAILED": ("ACCEPTED", "RUNNING", "FAILED"),
 }
 """A FAILED run may be redriven and then succeed; nothing replaces SUCCEEDED."""
 
@@ -26,7 +26,7 @@ def request_hash(user_message: str) -> str:
 
 
 def to_item(value: Any) -> dict[str, Any]:
-    """A value in DynamoDB's typed JSON. Numbers are whole: boto3's own serialiser costs a cold start boto3."""
+    """A value in DynamoDB's typed JSON, numbers whole. (boto3's serialiser would load boto3.)"""
     match value:
         case None:
             return {"NULL": True}
@@ -110,7 +110,7 @@ class Records:
         *,
         first: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Sets the status and `fields`; `first` only where the record lacks them. Creates the record if need be.
+        """Sets the status and `fields`, and of `first` what the record lacks. Creates the record if need be.
 
         False if the record already holds a truth that `status` may not replace.
         """

@@ -1,0 +1,1 @@
+"""Analyzer: counts, code, questions, complexity of a message."""
