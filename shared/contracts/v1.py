@@ -26,6 +26,7 @@ UserMessage = Annotated[
         min_length=1,
         max_length=limits.MESSAGE_CHARS,
         description=f"Not blank, at most {limits.MESSAGE_BYTES:,} bytes of UTF-8.",
+        extra_json_schema={"pattern": r"\S"},
     ),
 ]
 Count = Annotated[int, Meta(ge=0)]
