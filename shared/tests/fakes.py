@@ -97,7 +97,12 @@ def sqs_record(body: str | dict[str, Any], *, receives: int = 1, sent_ms: int = 
 
 
 def stage_event(
-    detail_type: str, data: dict[str, Any], *, token: str | None = "token-1", attempt: int = 0, **metadata: Any
+    detail_type: str,
+    data: dict[str, Any],
+    *,
+    token: str | None = "token-1",
+    attempt: int = 0,
+    **metadata: Any,
 ) -> dict[str, Any]:
     """A stage request as the state machine sends it."""
     name, _, version = detail_type.rpartition(".v")
