@@ -2,9 +2,21 @@
 
 import itertools
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from shared.contracts.envelope import Metadata
+
+METADATA = Metadata(
+    event_id="e",
+    pipeline_id="p-1",
+    schema="chat.requested",
+    schema_version=1,
+    occurred_at=datetime(2026, 11, 22, tzinfo=UTC),
+    correlation_id="c",
+)
 
 
 def client_error(code: str, operation: str = "Call", status: int = 400) -> ClientError:

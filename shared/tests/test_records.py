@@ -2,26 +2,9 @@
 
 import itertools
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from shared.records import Records, from_item, to_item
-
-TABLE = "PipelineLogs"
-
-
-@pytest.fixture
-def records():
-    with mock_aws():
-        client = boto3.client("dynamodb")
-        client.create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pipeline_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield Records(client, TABLE)
 
 
 def accept(records: Records, text: str = "hi") -> bool:

@@ -60,6 +60,7 @@ class Bench:
         self.asked.append(request)
         if isinstance(self.outcome, Exception):
             raise self.outcome
+        assert isinstance(self.outcome, v1.ChatAnswer)
         return self.outcome
 
     def start(self, request: v1.PipelineRequested, metadata: Metadata) -> None:
