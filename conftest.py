@@ -1,9 +1,15 @@
 """For every test: dummy credentials, and no network beyond loopback."""
 
 import os
+from collections.abc import Iterator
 
+import boto3
 import pytest
+from moto import mock_aws
 from pytest_socket import disable_socket, socket_allow_hosts
+
+from shared.records import Records
+from shared.tests.fakes import FakeEvents
 
 DUMMY_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -30,3 +36,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         disable_socket(allow_unix_socket=True)
     else:
         socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def events() -> FakeEvents:
+    """A bus that keeps what is published."""
+    return FakeEvents()
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    """An empty PipelineLogs on moto's DynamoDB."""
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName="PipelineLogs",
+            KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pipeline_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield Records(client, "PipelineLogs")

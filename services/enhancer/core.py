@@ -19,19 +19,23 @@ SUMMARY_FROM_CHARS = 600
 """A shorter answer needs no summary of itself."""
 
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
-_BLANK_LINES = re.compile(r"\n{3,}")
 _SENTENCE_END = re.compile(r"[.!?]\s|[。！？]")
 
 
 def tidy(text: str) -> str:
-    """Trailing blanks and runs of empty lines go, except inside code; an open code fence is closed."""
-    fences = list(_FENCE.finditer(text))
-    if len(fences) % 2:
-        text = f"{text.rstrip()}\n{fences[-1][1]}"
-    parts = re.split(r"((?:^|\n) {0,3}(?:```|~~~)[\s\S]*?\n {0,3}(?:```+|~~~+)[ \t]*(?=\n|$))", text)
-    return "".join(
-        part if index % 2 else _BLANK_LINES.sub("\n\n", part) for index, part in enumerate(parts)
-    ).strip()
+    """Runs of empty lines are reduced to one outside of code, and an open code fence is closed."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.strip().split("\n"):
+        if marker := _FENCE.match(line):
+            if not fence:
+                fence = marker[1]
+            elif marker[1].startswith(fence) and not line.strip(" \t`~"):
+                fence = ""
+        elif not fence and not line.strip() and lines and not lines[-1].strip():
+            continue
+        lines.append(line)
+    return "\n".join([*lines, fence] if fence else lines)
 
 
 def summary(text: str) -> str | None:

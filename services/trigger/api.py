@@ -111,10 +111,10 @@ def not_found(_: Mapping[str, Any]) -> Answer:
 Routes = Mapping[tuple[str, str], Callable[[Mapping[str, Any]], Answer]]
 
 
-def answer(routes: Routes, event: Mapping[str, Any]) -> Answer:
+def answer(known: Routes, event: Mapping[str, Any]) -> Answer:
     """The one place where errors become HTTP answers."""
     try:
-        return routes.get((event.get("httpMethod", ""), event.get("resource", "")), not_found)(event)
+        return known.get((event.get("httpMethod", ""), event.get("resource", "")), not_found)(event)
     except ApiError as error:
         return error.status, error_body(error.code, error.message)
     except PipelineError as error:
@@ -123,6 +123,10 @@ def answer(routes: Routes, event: Mapping[str, Any]) -> Answer:
     except Exception as error:  # noqa: BLE001 -- the caller gets an answer in the API's shape, the log the place
         logger().error("unexpected", extra={"error": where(error)})
         return 500, error_body("internal", "Something went wrong on our side.")
+
+
+def routes(api: Api) -> Routes:
+    return {("POST", "/pipeline"): api.accept, ("GET", "/pipeline/{pipeline_id}"): api.show}
 
 
 @cache
@@ -136,9 +140,7 @@ def _api() -> tuple[ApiSettings, Api]:
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
     settings, api = _api()
-    status, body = answer(
-        {("POST", "/pipeline"): api.accept, ("GET", "/pipeline/{pipeline_id}"): api.show}, event
-    )
+    status, body = answer(routes(api), event)
     metrics().add_metric(
         name="Accepted" if status == 202 else f"Http{status}", unit=MetricUnit.Count, value=1
     )

@@ -1,7 +1,8 @@
 """JSON Schemas of every event's `detail` and every stage's result, made from the types.
 
 They describe what is produced, so they are closed: no field beside the named ones. `python -m
-shared.contracts.schemas` writes the files beside this one; with `--check` it only says whether they are current.
+shared.contracts.schemas` writes the files beside this one; with `--check` it only says whether they are
+current.
 """
 
 import sys
@@ -72,7 +73,10 @@ def files() -> dict[Path, str]:
     """Each schema file and what belongs in it."""
     schemas = [event_schema(kind) for kind in v1.EVENTS] + [result_schema(kind) for kind in v1.RESULTS]
     return {
-        FOLDER / f"{schema['title']}.json": msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+        FOLDER / f"{schema['title']}.json": msgspec.json.format(
+            msgspec.json.encode(schema), indent=2
+        ).decode()
+        + "\n"
         for schema in schemas
     }
 

@@ -2,9 +2,21 @@
 
 import itertools
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from shared.contracts.envelope import Metadata
+
+METADATA = Metadata(
+    event_id="e",
+    pipeline_id="p-1",
+    schema="chat.requested",
+    schema_version=1,
+    occurred_at=datetime(2026, 11, 22, tzinfo=UTC),
+    correlation_id="c",
+)
 
 
 def client_error(code: str, operation: str = "Call", status: int = 400) -> ClientError:
@@ -97,7 +109,12 @@ def sqs_record(body: str | dict[str, Any], *, receives: int = 1, sent_ms: int = 
 
 
 def stage_event(
-    detail_type: str, data: dict[str, Any], *, token: str | None = "token-1", attempt: int = 0, **metadata: Any
+    detail_type: str,
+    data: dict[str, Any],
+    *,
+    token: str | None = "token-1",
+    attempt: int = 0,
+    **metadata: Any,
 ) -> dict[str, Any]:
     """A stage request as the state machine sends it."""
     name, _, version = detail_type.rpartition(".v")
