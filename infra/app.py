@@ -1,0 +1,75 @@
+"""The CDK app: one environment's stacks. `cdk.json` runs it.
+
+cdk synth -c env=prod
+cdk deploy -c env=dev --all
+cdk deploy -c env=dev ai-pipeline-dev-analyzer --exclusively
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.toolchain import use_bundled_node
+
+use_bundled_node()
+
+from aws_cdk import App, CliCredentialsStackSynthesizer, DefaultStackSynthesizer, Stack, Tags, Validations  # noqa: E402
+from cdk_nag import AwsSolutionsChecks  # noqa: E402
+
+from infra.bundling import BundlingError, bundles  # noqa: E402
+from infra.environments import ContextError, Environment, UnknownEnvironmentError, load  # noqa: E402
+from infra.platform_stack import PlatformStack  # noqa: E402
+from infra.stage_stack import StageStack  # noqa: E402
+from infra.trigger_stack import TriggerStack  # noqa: E402
+from infra.workflow_stack import WorkflowStack  # noqa: E402
+from shared.contracts.stages import STAGES  # noqa: E402
+
+CONTEXT_OPTIONS = ("allowed_origin", "engine")
+
+
+def build(app: App, environment: Environment, packed: Mapping[str, Path]) -> dict[str, Stack]:
+    """All stacks of an environment, by their part's name. `packed` holds each function's bundle.
+
+    No stack reads another: they meet by name. The order matters for a first deployment only, where a rule needs
+    its bus.
+    """
+
+    def options() -> dict[str, object]:
+        synthesizer = (
+            DefaultStackSynthesizer if environment.bootstrap_roles else CliCredentialsStackSynthesizer
+        )
+        return {"environment": environment, "synthesizer": synthesizer()}
+
+    platform = PlatformStack(app, **options())
+    stacks: dict[str, Stack] = {
+        "platform": platform,
+        "trigger": TriggerStack(app, bundles=packed, **options()),
+        **{
+            stage.service: StageStack(app, stage=stage, bundle=packed[stage.service], **options())
+            for stage in STAGES
+        },
+        "workflow": WorkflowStack(app, **options()),
+    }
+    for stack in stacks.values():
+        Tags.of(stack).add("application", "ai-pipeline")
+        Tags.of(stack).add("environment", environment.name)
+        if stack is not platform:
+            stack.add_stack_dependency(platform)
+    return stacks
+
+
+def main() -> None:
+    app = App()
+    context = {name: app.node.try_get_context(name) for name in app.node.get_all_context()}
+    environment = load(str(context.get("env") or "dev"), context)
+    if context.get("nag") != "off":
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    build(app, environment, bundles(environment.target))
+    app.synth()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (BundlingError, ContextError, UnknownEnvironmentError) as problem:
+        sys.exit(f"error: {problem}")

@@ -1,0 +1,192 @@
+"""The workflow in Amazon States Language, built from the stage table. Pure: names in, a dictionary out.
+
+Only what two independent interpreters and AWS run alike is used, so that the tests run what is deployed.
+The critical stage has no Catch: the execution fails at that state, which is what RedriveExecution needs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from shared.contracts.envelope import SOURCE
+from shared.contracts.stages import RETRY, STAGES, Stage
+from shared.errors import NEVER_RETRIED
+from shared.records import MAY_REPLACE
+
+State = dict[str, Any]
+
+STORE_ANSWER: Final = "StoreAnswer"
+ALREADY_STORED: Final = "AnswerAlreadyStored"
+STORE_TIMEOUT_SECONDS: Final = 60
+_TIMEOUTS: Final = ("States.Timeout", "States.HeartbeatTimeout")
+
+
+def definition(
+    *,
+    bus_name: str,
+    queue_urls: Mapping[str, str],
+    table_name: str,
+    stages: Sequence[Stage] = STAGES,
+) -> dict[str, Any]:
+    """`queue_urls` holds, by service, the queue of each stage that is reached `via` its queue."""
+    states: dict[str, State] = {}
+    following = [stage.state for stage in stages[1:]]
+    for stage, after in zip(stages, [*following, None], strict=True):
+        states[stage.state] = _task(stage, after, bus_name=bus_name, queue_urls=queue_urls)
+    last = stages[-1]
+    states[STORE_ANSWER] = _store_answer(table_name, degraded=last.key)
+    states[ALREADY_STORED] = {"Type": "Succeed"}
+    return {
+        "Comment": "One pipeline: every stage is asked by an event or a message and answers with its task token.",
+        "StartAt": stages[0].state,
+        "TimeoutSeconds": longest_seconds(stages),
+        "States": states,
+    }
+
+
+def longest_seconds(stages: Sequence[Stage] = STAGES) -> int:
+    """The longest an execution can take: each stage uses all its tries, each try just short of its timeout."""
+    waits = sum(RETRY.interval_seconds * RETRY.backoff_rate**retry for retry in range(RETRY.max_attempts))
+    tries = 1 + RETRY.max_attempts
+    stored = STORE_TIMEOUT_SECONDS * tries + waits
+    return int(sum(stage.timeout_seconds * tries + waits for stage in stages) + stored)
+
+
+def _task(stage: Stage, after: str | None, *, bus_name: str, queue_urls: Mapping[str, str]) -> State:
+    state: State = {"Type": "Task", "Comment": (stage.request.__doc__ or "").strip()}
+    if stage.via == "bus":
+        state |= _publish(stage, bus_name)
+    else:
+        state |= _send(stage, queue_urls[stage.service])
+    state |= {
+        "TimeoutSeconds": stage.timeout_seconds,
+        "ResultPath": f"$.results.{stage.key}" if after else f"$.{stage.key}",
+        "Retry": _retry(),
+    }
+    if not stage.critical:
+        state["Catch"] = _catch(stage, after or STORE_ANSWER)
+    return state | ({"Next": after} if after else {"End": True})
+
+
+def _publish(stage: Stage, bus_name: str) -> State:
+    return {
+        "Resource": "arn:aws:states:::events:putEvents.waitForTaskToken",
+        "Parameters": {
+            "Entries": [
+                {
+                    "EventBusName": bus_name,
+                    "Source": SOURCE,
+                    "DetailType": stage.request.detail_type(),
+                    "Detail": _detail(stage),
+                }
+            ]
+        },
+    }
+
+
+def _send(stage: Stage, queue_url: str) -> State:
+    """The message has the shape EventBridge delivers, so that the worker knows no difference."""
+    return {
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {
+            "QueueUrl": queue_url,
+            "MessageBody": {
+                "source": SOURCE,
+                "detail-type": stage.request.detail_type(),
+                "detail": _detail(stage),
+            },
+        },
+    }
+
+
+def _detail(stage: Stage) -> State:
+    """The envelope of a stage request. The event's id tells executions and attempts apart."""
+    return {
+        "metadata": {
+            "event_id.$": f"States.Format('{{}}-{stage.state}-{{}}', $$.Execution.Name, $$.State.RetryCount)",
+            "pipeline_id.$": "$.metadata.pipeline_id",
+            "schema": stage.request.NAME,
+            "schema_version": stage.request.VERSION,
+            "occurred_at.$": "$$.State.EnteredTime",
+            "correlation_id.$": "$.metadata.correlation_id",
+            "causation_id.$": "$.metadata.causation_id",
+            "execution_arn.$": "$$.Execution.Id",
+            "attempt.$": "$$.State.RetryCount",
+            "traceparent.$": "$.metadata.traceparent",
+        },
+        "data": {f"{name}.$": path for name, path in stage.inputs.items()},
+        "task_token.$": "$$.Task.Token",
+    }
+
+
+def _retry(*never: str) -> list[State]:
+    """The first retrier that matches decides, so what must not be retried stands first.
+
+    A timeout is not retried: it would turn a backlog into a storm. `States.TaskFailed` is everything else,
+    `EventBridge.FailedEntry` and the services' own errors included.
+    """
+    return [
+        {"ErrorEquals": [*(never or NEVER_RETRIED), *_TIMEOUTS], "MaxAttempts": 0},
+        {
+            "ErrorEquals": ["States.TaskFailed"],
+            "IntervalSeconds": RETRY.interval_seconds,
+            "BackoffRate": RETRY.backoff_rate,
+            "MaxAttempts": RETRY.max_attempts,
+        },
+    ]
+
+
+def _catch(stage: Stage, goes_to: str) -> list[State]:
+    """`States.ALL` stands alone and does not cover a result that is too large."""
+    return [
+        {"ErrorEquals": [errors], "ResultPath": f"$.errors.{stage.key}", "Next": goes_to}
+        for errors in ("States.DataLimitExceeded", "States.ALL")
+    ]
+
+
+def _store_answer(table_name: str, *, degraded: str) -> State:
+    """Stores the answer without the logger. The record lacks what only code can work out, and says so."""
+    may_replace = MAY_REPLACE["SUCCEEDED"]
+    values: State = {
+        ":succeeded": {"S": "SUCCEEDED"},
+        ":message": {"S.$": "$.request.user_message"},
+        ":answer": {"S.$": "$.results.chat.data.text"},
+        ":accepted": {"S.$": "$.metadata.accepted_at"},
+        ":started": {"S.$": "$$.Execution.StartTime"},
+        ":finished": {"S.$": "$$.State.EnteredTime"},
+        ":execution": {"S.$": "$$.Execution.Id"},
+        ":correlation": {"S.$": "$.metadata.correlation_id"},
+        ":degraded": {"L": [{"S": degraded}]},
+        ":results": {"S.$": "States.JsonToString($.results)"},
+        ":errors": {"S.$": "States.JsonToString($.errors)"},
+    }
+    before = {f":before{index}": {"S": status} for index, status in enumerate(may_replace)}
+    return {
+        "Type": "Task",
+        "Comment": "The logger failed: the answer is stored all the same, unless a later truth stands already.",
+        "Resource": "arn:aws:states:::dynamodb:updateItem",
+        "Parameters": {
+            "TableName": table_name,
+            "Key": {"pipeline_id": {"S.$": "$.metadata.pipeline_id"}},
+            "UpdateExpression": (
+                "SET #status = :succeeded, user_message = :message, final_response = :answer, "
+                "#timestamp = if_not_exists(#timestamp, :accepted), "
+                "accepted_at = if_not_exists(accepted_at, :accepted), started_at = :started, "
+                "finished_at = :finished, execution_arn = :execution, correlation_id = :correlation, "
+                "degraded = :degraded, results_json = :results, errors_json = :errors"
+            ),
+            "ConditionExpression": f"attribute_not_exists(#status) OR #status IN ({', '.join(before)})",
+            "ExpressionAttributeNames": {"#status": "status", "#timestamp": "timestamp"},
+            "ExpressionAttributeValues": values | before,
+        },
+        "TimeoutSeconds": STORE_TIMEOUT_SECONDS,
+        "ResultPath": None,
+        "Retry": _retry("DynamoDB.ConditionalCheckFailedException"),
+        "Catch": [
+            {
+                "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
+                "ResultPath": f"$.{degraded}",
+                "Next": ALREADY_STORED,
+            }
+        ],
+        "End": True,
+    }
