@@ -36,7 +36,8 @@ class Target:
 
     @property
     def name(self) -> str:
-        return f"{self.platform or f'host-{platform.system().lower()}-{platform.machine()}'}-py{self.python_version}"
+        here = f"host-{platform.system()}-{platform.machine()}".lower()
+        return f"{self.platform or here}-py{self.python_version}"
 
 
 AWS_ARM = Target(architecture="arm64", python_version="3.14", platform="aarch64-manylinux_2_28")
@@ -53,7 +54,7 @@ def host() -> Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizing:
-    """One function and the queue that feeds it. `max_concurrency` caps what the queue may start (at least 2)."""
+    """One function and its queue. `max_concurrency` caps what the queue may start (AWS: at least 2)."""
 
     memory_mb: int = 128
     timeout_seconds: int = 30
@@ -91,7 +92,7 @@ class Environment:
     sizing: Mapping[str, Sizing] = field(default_factory=dict)
     """By function (`api`, `starter`, and each stage's service); what is not named has the defaults."""
     default_sizing: Sizing = Sizing()
-    chatbot: ChatbotSettings = ChatbotSettings()
+    chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
     allowed_origin: str = "*"
     throttle: Throttle = Throttle(rate=500, burst=1_000)
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
@@ -158,13 +159,13 @@ CHATBOT_CONTEXT = tuple(msgspec.structs.fields(ChatbotSettings))
 
 
 def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
-    """The environment `name` with the overrides of `-c`: a chatbot setting by its name, `allowed_origin`, `engine`.
+    """The environment `name`, overridden by `-c`: a chatbot setting by its name, `allowed_origin`, `engine`.
 
     Raises UnknownEnvironmentError or ContextError.
     """
     if name not in ENVIRONMENTS:
         raise UnknownEnvironmentError(
-            f"There is no environment {name!r}. Known: {', '.join(ENVIRONMENTS)}. Choose one with `-c env=NAME`."
+            f"There is no environment {name!r}. Choose with `-c env=NAME`, of: {', '.join(ENVIRONMENTS)}."
         )
     environment = ENVIRONMENTS[name]
     given = {key: value for key, value in (context or {}).items() if value not in (None, "")}

@@ -24,6 +24,7 @@ ALLOWED_HEADERS = (
 )
 # API Gateway writes the message as JSON text, quotes included, only under this name.
 _ERROR_BODY = '{"error": {"code": "$context.error.responseType", "message": $context.error.messageString}}'
+_LOG_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 _ACCESS_LOG = {
     "request_id": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -92,7 +93,7 @@ class PipelineApi(Construct):
         )
 
     def _answer_errors_in_shape(self, allowed_origin: str) -> None:
-        """What API Gateway refuses by itself (unsigned, throttled, timed out) reads like the API's own errors."""
+        """What API Gateway refuses by itself (unsigned, throttled) reads like the API's own errors."""
         for name, kind in (
             ("Default4xx", apigateway.ResponseType.DEFAULT_4_XX),
             ("Default5xx", apigateway.ResponseType.DEFAULT_5_XX),
@@ -116,8 +117,7 @@ class PipelineApi(Construct):
                 "Every caller is an authenticated IAM principal; a team adds WAF where it wants it.",
             ),
             (
-                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-                "AmazonAPIGatewayPushToCloudWatchLogs]",
+                f"AwsSolutions-IAM4[Policy::{_LOG_POLICY}]",
                 "API Gateway's account-wide role for logs; AWS maintains the policy for this one purpose.",
             ),
         ):
