@@ -13,6 +13,7 @@ import msgspec
 
 from services.chatbot.settings import Settings as ChatbotSettings
 
+API_STAGE = "v1"
 RUNTIME = "python3.14"
 """Lambda's newest Python that every bundled wheel has a build for; see `requirements.txt`."""
 
@@ -110,6 +111,10 @@ class Environment:
     iam: IamDialect = IamDialect()
     tls_only: bool = True
     """Queues refuse calls without TLS. The engine speaks plain HTTP, on the loopback address."""
+
+    def api_url(self, api_id: str) -> str:
+        """The API's address on the engine, which serves all APIs under its own."""
+        return f"{self.engine}/restapis/{api_id}/{API_STAGE}/_user_request_"
 
     def sizing_of(self, function: str) -> Sizing:
         return self.sizing.get(function, self.default_sizing)

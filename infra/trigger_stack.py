@@ -31,7 +31,10 @@ class TriggerStack(Stack):
             spec=API,
             bundle=bundles[API.name],
             environment=environment,
-            variables={"ALLOWED_ORIGIN": environment.allowed_origin},
+            variables={
+                "ALLOWED_ORIGIN": environment.allowed_origin,
+                **({"API_URL": environment.api_url("{api_id}")} if environment.engine else {}),
+            },
         )
         self.accept.allow_publishing(PipelineRequested)
         self.api = PipelineApi(self, handler=self.accept.function, environment=environment)

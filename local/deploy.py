@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from infra.toolchain import bundled_node
-
 from local.connection import ACCOUNT, REAL_AWS, REGION
 from local.engine import Running, Say
 from local.errors import DeployError

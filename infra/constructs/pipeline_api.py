@@ -8,11 +8,11 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.constructs.service_function import log_group
+from infra.environments import API_STAGE as STAGE
 from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
 
-STAGE = "v1"
 ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -87,7 +87,7 @@ class PipelineApi(Construct):
         self._acknowledge()
         stack = Stack.of(self)
         self.url = (
-            f"{environment.engine}/restapis/{self.rest_api.rest_api_id}/{STAGE}/_user_request_"
+            environment.api_url(self.rest_api.rest_api_id)
             if environment.engine
             else f"https://{self.rest_api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}/{STAGE}"
         )
