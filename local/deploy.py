@@ -180,22 +180,20 @@ def run_cdk(
     }
     command = [str(node), str(CDK), *arguments, "--no-notices", "--no-version-reporting"]
     lines: list[str] = []
-    child = subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        assert child.stdout is not None  # noqa: S101 -- piped above; tells the type checker
-        for line in child.stdout:
-            lines.append(line.rstrip())
-            if say and (done := _DONE.search(line)):
-                say(f"  {done['stack']}{' (no changes)' if 'no changes' in done['rest'] else ''}")
-        code = child.wait()
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            child.wait()
-        with _log_lock, log.open("a") as file:
-            file.write(f"$ cdk {' '.join(arguments)}\n" + "\n".join(lines) + "\n")
+    ) as child:
+        try:
+            for line in child.stdout or ():
+                lines.append(line.rstrip())
+                if say and (done := _DONE.search(line)):
+                    say(f"  {done['stack']}{' (no changes)' if 'no changes' in done['rest'] else ''}")
+            code = child.wait()
+        finally:
+            if child.poll() is None:
+                child.terminate()
+            with _log_lock, log.open("a") as file:
+                file.write(f"$ cdk {' '.join(arguments)}\n" + "\n".join(lines) + "\n")
     if code:
         raise DeployError(f"cdk {arguments[0]} failed:\n{_relevant(lines)}\nAll of its output: {log}")
 

@@ -46,6 +46,9 @@ SERVICES = (
 
 Say = Callable[[str], None]
 
+_started: list[subprocess.Popen[bytes]] = []
+"""Engines outlive the command that started them; kept, so that Python does not take them for forgotten."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
@@ -176,6 +179,7 @@ class Engine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _started.append(child)
         running = Running(
             pid=child.pid,
             started=process.start_time(child.pid) or "",
