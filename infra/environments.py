@@ -98,7 +98,7 @@ class Environment:
     throttle: Throttle = Throttle(rate=500, burst=1_000)
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
     keep_data: bool = False
-    """Keep the table when its stack is deleted, and refuse to delete it at all."""
+    """Refuse to delete the table and its stack, and keep the table if the stack goes all the same."""
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """How long the bus archives start and outcome events; None for no archive."""
