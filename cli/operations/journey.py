@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from cli.operations import history as histories
 from cli.operations.aws_errors import translated
-from cli.operations.errors import NotFoundError
+from cli.operations.errors import DeniedError, NotFoundError
 from cli.operations.history import History, Progress, StageStatus
 from cli.operations.records import FINAL, Record, read_record
 from cli.operations.stop import Stop, wait
@@ -140,10 +140,14 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         if execution is None:
             return assemble(pipeline_id, record, None) if record else None
         return assemble(pipeline_id, record or {}, execution)
-    if record.get("status") == "SUCCEEDED":
-        return assemble(pipeline_id, record, None)
     arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
-    return assemble(pipeline_id, record, _read_history(target, str(arn)))
+    try:
+        execution = _read_history(target, str(arn))
+    except DeniedError:
+        if record.get("status") not in FINAL:
+            raise
+        execution = None  # the record says enough to those who may read nothing else
+    return assemble(pipeline_id, record, execution)
 
 
 def _read_history(target: Target, arn: str) -> History | None:
@@ -193,15 +197,17 @@ def _stage(stage: Stage, status: str, record: Record, seen: Progress | None) -> 
     meters, errors = record.get("stages") or {}, record.get("errors") or {}
     meter = meters.get(stage.key) or (seen.meter if seen else None) or {}
     error = errors.get(stage.key) or {}
+    known: dict[str, Any] = {"status": _from_record(stage, status, record)}
     if seen:
-        known: dict[str, Any] = {
-            "status": seen.status,
+        known = {
+            # The record is written just before the last state ends.
+            "status": "done" if seen.status == "running" and status == "SUCCEEDED" else seen.status,
             "started_at": seen.started_at,
             "finished_at": seen.finished_at,
+            "error": seen.error,
+            "cause": seen.cause,
+            "attempt": seen.retries,
         }
-        known |= {"error": seen.error, "cause": seen.cause, "attempt": seen.retries}
-    else:
-        known = {"status": _from_record(stage, status, record)}
     return StageView(
         key=stage.key,
         state=stage.state,
