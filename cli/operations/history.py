@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from shared.contracts.stages import BY_STATE
 
-StageStatus = Literal["waiting", "running", "done", "degraded", "failed", "unknown"]
+StageStatus = Literal["waiting", "running", "done", "degraded", "failed", "skipped", "unknown"]
 
 FAILURES = {
     "TaskFailed": "taskFailedEventDetails",
@@ -43,7 +43,7 @@ class Progress(Struct, kw_only=True):
 class History(Struct, kw_only=True):
     """`stages` by key, those that were entered. `status` is RUNNING, or how the execution ended."""
 
-    stages: dict[str, Progress]
+    stages: dict[str, Progress] = {}
     status: str = "RUNNING"
     error: str | None = None
     cause: str | None = None
@@ -53,7 +53,7 @@ class History(Struct, kw_only=True):
 
 def read_history(events: Iterable[Mapping[str, Any]]) -> History:
     """`events` as GetExecutionHistory gives them, oldest first."""
-    history = History(stages={})
+    history = History()
     current: Progress | None = None
     scheduled = 0
     for event in events:

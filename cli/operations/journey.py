@@ -16,7 +16,7 @@ from msgspec import Struct
 from cli.operations import history as histories
 from cli.operations.aws_errors import translated
 from cli.operations.errors import DeniedError, NotFoundError
-from cli.operations.history import History, Progress, StageStatus
+from cli.operations.history import History, StageStatus
 from cli.operations.records import FINAL, Record, read_record
 from cli.operations.stop import Stop, wait
 from cli.operations.target import Target
@@ -96,16 +96,18 @@ def follow(
     pipeline_id: str,
     *,
     accepted: bool = False,
+    patience_seconds: float = 1_200,
     stop: Stop | None = None,
     pause: Any = time.sleep,
 ) -> Iterator[Journey]:
     """Yields the journey now and after each change, to its end or until asked to stop.
 
     `accepted`: the pipeline was just asked for, so that it may not have a record yet. Otherwise raises
-    NotFoundError. Asks ten times a second on the engine; on AWS every second, then every five.
+    NotFoundError. Gives up after `patience_seconds` without a change. Asks ten times a second on the engine;
+    on AWS every second, then every five.
     """
     stop = stop or Stop()
-    began = time.monotonic()
+    began = changed = time.monotonic()
     ended: float | None = None
     last: Journey | None = None
     while True:
@@ -119,8 +121,8 @@ def follow(
                 found = _replaced(found, finished=False)
         if found != last:
             yield found
-            last = found
-        if found.finished or stop.requested:
+            last, changed = found, now
+        if found.finished or stop.requested or now - changed > patience_seconds:
             return
         wait(_interval(target, now - began), stop, pause)
         if stop.requested:
@@ -171,12 +173,12 @@ def assemble(pipeline_id: str, record: Record, execution: History | None) -> Jou
     if status == "ACCEPTED" and execution is not None:
         status = "RUNNING"
     failed = status == "FAILED"
-    execution = execution or History(stages={})
+    execution = execution or History()
     return Journey(
         pipeline_id=pipeline_id,
         status=status,
         finished=status in FINAL or ended,
-        stages=tuple(_stage(stage, status, record, execution.stages.get(stage.key)) for stage in STAGES),
+        stages=tuple(_stage(stage, status, record, execution) for stage in STAGES),
         user_message=record.get("user_message"),
         final_response=record.get("final_response"),
         execution_time_ms=record.get("execution_time_ms"),
@@ -193,11 +195,12 @@ def assemble(pipeline_id: str, record: Record, execution: History | None) -> Jou
     )
 
 
-def _stage(stage: Stage, status: str, record: Record, seen: Progress | None) -> StageView:
+def _stage(stage: Stage, status: str, record: Record, execution: History) -> StageView:
+    seen = execution.stages.get(stage.key)
     meters, errors = record.get("stages") or {}, record.get("errors") or {}
     meter = meters.get(stage.key) or (seen.meter if seen else None) or {}
     error = errors.get(stage.key) or {}
-    known: dict[str, Any] = {"status": _from_record(stage, status, record)}
+    known: dict[str, Any] = {"status": _unseen(stage, status, record, execution)}
     if seen:
         known = {
             # The record is written just before the last state ends.
@@ -235,11 +238,14 @@ def _uniform(record: Record) -> Record:
     }
 
 
-def _from_record(stage: Stage, status: str, record: Record) -> StageStatus:
+def _unseen(stage: Stage, status: str, record: Record, execution: History) -> StageStatus:
+    """Of a stage that the history does not name, or where there is no history any more."""
     if stage.key in (record.get("errors") or {}) or stage.key in (record.get("degraded") or ()):
         return "degraded"
     if status == "SUCCEEDED":
         return "done"
+    if execution.status not in ("RUNNING", "SUCCEEDED"):
+        return "skipped"
     return "unknown" if status == "FAILED" else "waiting"
 
 
