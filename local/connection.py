@@ -1,30 +1,35 @@
-"""How to reach a deployment on the local engine: its address and credentials that are worth nothing elsewhere."""
+"""How to reach the engine: a loopback address and credentials that mean nothing anywhere else."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+HOST = "127.0.0.1"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-ACCESS_KEY_ID = "test"  # the engine's root key; AWS knows no such key
-SECRET_ACCESS_KEY = "test"  # noqa: S105 -- a dummy
+ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105 -- the engine's own root, known to everyone
+REAL_AWS = (
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+"""Variables that could lead a client to a real account."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
     endpoint_url: str
     region: str = REGION
+    account_id: str = ACCOUNT
     access_key_id: str = ACCESS_KEY_ID
     secret_access_key: str = SECRET_ACCESS_KEY
 
-    def client_options(self) -> dict[str, str]:
-        """Keyword arguments for `boto3.client(service, **options)`."""
+    def variables(self) -> dict[str, str]:
+        """The environment in which the AWS CLI, boto3 and the CDK CLI talk to the engine, and only to it."""
         return {
-            "endpoint_url": self.endpoint_url,
-            "region_name": self.region,
-            "aws_access_key_id": self.access_key_id,
-            "aws_secret_access_key": self.secret_access_key,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
         }
-
-    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """`inherited` without anything that could lead a child process to a real account, and with this connection."""
-        raise NotImplementedError
