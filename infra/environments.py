@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from infra.functions import FUNCTIONS
 from services.chatbot.settings import Settings as ChatbotSettings
 
 API_STAGE = "v1"
@@ -167,7 +168,8 @@ CHATBOT_CONTEXT = tuple(msgspec.structs.fields(ChatbotSettings))
 
 
 def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
-    """The environment `name`, overridden by `-c`: a chatbot setting by its name, `allowed_origin`, `engine`.
+    """The environment `name`, overridden by `-c`: `allowed_origin`, `engine`, each chatbot setting by its name,
+    and a function's megabytes as `memory_<function>`, e.g. `-c memory_chatbot=512`.
 
     Raises UnknownEnvironmentError or ContextError.
     """
@@ -185,6 +187,7 @@ def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
     except msgspec.ValidationError as error:
         raise ContextError(f"The chatbot's settings: {error}. Check the `-c` options.") from error
     environment = replace(environment, chatbot=settings)
+    environment = replace(environment, sizing=_sizing(environment, given))
     if "allowed_origin" in given:
         environment = replace(environment, allowed_origin=str(given["allowed_origin"]))
     if "engine" in given:
@@ -192,3 +195,16 @@ def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
             raise ContextError(f"`-c engine` is for the local engine; {name} is deployed to AWS.")
         environment = replace(environment, engine=str(given["engine"]).rstrip("/"))
     return environment
+
+
+def _sizing(environment: Environment, given: Mapping[str, object]) -> dict[str, Sizing]:
+    """The environment's sizing with the memory that `given` asks for."""
+    sizing = dict(environment.sizing)
+    for function in FUNCTIONS:
+        if (asked := given.get(f"memory_{function.name}")) is not None:
+            if not str(asked).isdecimal() or not 128 <= int(str(asked)) <= 10_240:
+                raise ContextError(
+                    f"`-c memory_{function.name}` must be 128 to 10240 megabytes, not {asked}."
+                )
+            sizing[function.name] = replace(environment.sizing_of(function.name), memory_mb=int(str(asked)))
+    return sizing
