@@ -109,7 +109,7 @@ def main(rounds: int = 9, messages: int = 200) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
-    names = ["bare", *[n for n in DATA if n!="analyzer"]]
+    names = ["bare", *[n for n in DATA if n != "analyzer"]]
     console = Console()
     with console.status("measuring…"):
         runs = [{name: probe(name, endpoint, messages) for name in names} for _ in range(rounds)]

@@ -13,7 +13,7 @@ from infra.toolchain import use_bundled_node
 
 use_bundled_node()
 
-from aws_cdk import App, CliCredentialsStackSynthesizer, DefaultStackSynthesizer, Stack, Tags, Validations  # noqa: E402
+from aws_cdk import App, Stack, Tags, Validations  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from infra.bundling import BundlingError, bundles  # noqa: E402
@@ -24,31 +24,22 @@ from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
 from shared.contracts.stages import STAGES  # noqa: E402
 
-CONTEXT_OPTIONS = ("allowed_origin", "engine")
-
 
 def build(app: App, environment: Environment, packed: Mapping[str, Path]) -> dict[str, Stack]:
     """All stacks of an environment, by their part's name. `packed` holds each function's bundle.
 
-    No stack reads another: they meet by name. The order matters for a first deployment only, where a rule needs
-    its bus.
+    No stack reads another: they meet by name. The order matters for a first deployment only, where a rule
+    needs its bus.
     """
-
-    def options() -> dict[str, object]:
-        synthesizer = (
-            DefaultStackSynthesizer if environment.bootstrap_roles else CliCredentialsStackSynthesizer
-        )
-        return {"environment": environment, "synthesizer": synthesizer()}
-
-    platform = PlatformStack(app, **options())
+    platform = PlatformStack(app, environment=environment)
     stacks: dict[str, Stack] = {
         "platform": platform,
-        "trigger": TriggerStack(app, bundles=packed, **options()),
+        "trigger": TriggerStack(app, environment=environment, bundles=packed),
         **{
-            stage.service: StageStack(app, stage=stage, bundle=packed[stage.service], **options())
+            stage.service: StageStack(app, stage=stage, environment=environment, bundle=packed[stage.service])
             for stage in STAGES
         },
-        "workflow": WorkflowStack(app, **options()),
+        "workflow": WorkflowStack(app, environment=environment),
     }
     for stack in stacks.values():
         Tags.of(stack).add("application", "ai-pipeline")

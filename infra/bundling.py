@@ -42,7 +42,7 @@ class BundlingError(Exception):
 
 
 def bundles(target: Target, functions: Iterable[FunctionSpec] = FUNCTIONS) -> dict[str, Path]:
-    """The directory of each function's bundle, by the function's name; made anew where its sources changed."""
+    """The directory of each function's bundle, by its name; made anew where its sources changed."""
     site = site_directory(target)
     return {function.name: bundle(function, target, site) for function in functions}
 
@@ -70,8 +70,9 @@ def site_directory(target: Target) -> Path:
     if done.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)
         raise BundlingError(
-            f"The functions' packages for {target.name} are not here yet and could not be fetched. This needs the "
-            f"package index once; afterwards bundling works offline. uv said:\n{done.stderr.strip()}"
+            f"The functions' packages for {target.name} are not here yet and could not be fetched. This "
+            "needs the package index once; afterwards bundling works offline. uv said:\n"
+            f"{done.stderr.strip()}"
         )
     try:
         partial.rename(site)

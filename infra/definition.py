@@ -36,7 +36,7 @@ def definition(
     states[STORE_ANSWER] = _store_answer(table_name, degraded=last.key)
     states[ALREADY_STORED] = {"Type": "Succeed"}
     return {
-        "Comment": "One pipeline: every stage is asked by an event or a message and answers with its task token.",
+        "Comment": "Each stage is asked by an event or a message and answers with its task token.",
         "StartAt": stages[0].state,
         "TimeoutSeconds": longest_seconds(stages),
         "States": states,
@@ -44,7 +44,7 @@ def definition(
 
 
 def longest_seconds(stages: Sequence[Stage] = STAGES) -> int:
-    """The longest an execution can take: each stage uses all its tries, each try just short of its timeout."""
+    """The longest an execution can take: every stage uses all its tries, each just short of its timeout."""
     waits = sum(RETRY.interval_seconds * RETRY.backoff_rate**retry for retry in range(RETRY.max_attempts))
     tries = 1 + RETRY.max_attempts
     stored = STORE_TIMEOUT_SECONDS * tries + waits
@@ -162,7 +162,7 @@ def _store_answer(table_name: str, *, degraded: str) -> State:
     before = {f":before{index}": {"S": status} for index, status in enumerate(may_replace)}
     return {
         "Type": "Task",
-        "Comment": "The logger failed: the answer is stored all the same, unless a later truth stands already.",
+        "Comment": "The logger failed: the answer is stored all the same, unless a later truth stands.",
         "Resource": "arn:aws:states:::dynamodb:updateItem",
         "Parameters": {
             "TableName": table_name,

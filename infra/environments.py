@@ -13,6 +13,7 @@ import msgspec
 
 from services.chatbot.settings import Settings as ChatbotSettings
 
+API_STAGE = "v1"
 RUNTIME = "python3.14"
 """Lambda's newest Python that every bundled wheel has a build for; see `requirements.txt`."""
 
@@ -36,7 +37,8 @@ class Target:
 
     @property
     def name(self) -> str:
-        return f"{self.platform or f'host-{platform.system().lower()}-{platform.machine()}'}-py{self.python_version}"
+        here = f"host-{platform.system()}-{platform.machine()}".lower()
+        return f"{self.platform or here}-py{self.python_version}"
 
 
 AWS_ARM = Target(architecture="arm64", python_version="3.14", platform="aarch64-manylinux_2_28")
@@ -53,7 +55,7 @@ def host() -> Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizing:
-    """One function and the queue that feeds it. `max_concurrency` caps what the queue may start (at least 2)."""
+    """One function and its queue. `max_concurrency` caps what the queue may start (AWS: at least 2)."""
 
     memory_mb: int = 128
     timeout_seconds: int = 30
@@ -91,7 +93,7 @@ class Environment:
     sizing: Mapping[str, Sizing] = field(default_factory=dict)
     """By function (`api`, `starter`, and each stage's service); what is not named has the defaults."""
     default_sizing: Sizing = Sizing()
-    chatbot: ChatbotSettings = ChatbotSettings()
+    chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
     allowed_origin: str = "*"
     throttle: Throttle = Throttle(rate=500, burst=1_000)
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
@@ -109,6 +111,10 @@ class Environment:
     iam: IamDialect = IamDialect()
     tls_only: bool = True
     """Queues refuse calls without TLS. The engine speaks plain HTTP, on the loopback address."""
+
+    def api_url(self, api_id: str) -> str:
+        """The API's address on the engine, which serves all APIs under its own."""
+        return f"{self.engine}/restapis/{api_id}/{API_STAGE}/_user_request_"
 
     def sizing_of(self, function: str) -> Sizing:
         return self.sizing.get(function, self.default_sizing)
@@ -158,13 +164,13 @@ CHATBOT_CONTEXT = tuple(msgspec.structs.fields(ChatbotSettings))
 
 
 def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
-    """The environment `name` with the overrides of `-c`: a chatbot setting by its name, `allowed_origin`, `engine`.
+    """The environment `name`, overridden by `-c`: a chatbot setting by its name, `allowed_origin`, `engine`.
 
     Raises UnknownEnvironmentError or ContextError.
     """
     if name not in ENVIRONMENTS:
         raise UnknownEnvironmentError(
-            f"There is no environment {name!r}. Known: {', '.join(ENVIRONMENTS)}. Choose one with `-c env=NAME`."
+            f"There is no environment {name!r}. Choose with `-c env=NAME`, of: {', '.join(ENVIRONMENTS)}."
         )
     environment = ENVIRONMENTS[name]
     given = {key: value for key, value in (context or {}).items() if value not in (None, "")}

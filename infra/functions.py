@@ -9,7 +9,10 @@ from shared.contracts.stages import STAGES
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSpec:
-    """`aws` names botocore's services: their data is bundled, no other's. `table` are its DynamoDB actions."""
+    """`aws` are the services it calls, in botocore's names: only their data is bundled.
+
+    `table` are the DynamoDB actions it needs on the table.
+    """
 
     name: str
     service: str

@@ -5,5 +5,5 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, finding: str, reason: str) -> None:
-    """Accepts one finding on `construct` and what is below it. No prefix match: every finding by its full id."""
+    """Accepts one finding, named in full, on `construct` and what is below it."""
     Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))

@@ -1,4 +1,4 @@
-"""Every physical name, ARN and SSM path of a deployment, from the environment's name. Stacks meet only here."""
+"""Every physical name, ARN and SSM path of a deployment, from the environment's name: stacks meet here."""
 
 from dataclasses import dataclass
 

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.environments import Environment
 from infra.names import Names
+from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed, PipelineRequested
 
@@ -18,9 +19,9 @@ ARCHIVED = (PipelineRequested, PipelineCompleted, PipelineFailed, ContractReject
 class PlatformStack(Stack):
     """`bus` and `table`, and their names as SSM parameters."""
 
-    def __init__(self, scope: Construct, *, environment: Environment, **options: object) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
         names = Names(environment.name)
-        super().__init__(scope, names.stack("platform"), **options)  # type: ignore[arg-type]  # StackProps
+        super().__init__(scope, names.stack("platform"), synthesizer=synthesizer(environment))
         self.bus = events.EventBus(self, "Bus", event_bus_name=names.bus)
         if environment.archive_days is not None:
             self.bus.archive(

@@ -12,6 +12,7 @@ from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
 from infra.functions import STAGE_FUNCTIONS
 from infra.names import Names
+from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.stages import Stage
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
@@ -25,19 +26,15 @@ PUBLISHES: Mapping[str, tuple[type[Event], ...]] = {"logger": (PipelineCompleted
 class StageStack(Stack):
     """`work` is the service's queue with its DLQs, `service` its function."""
 
-    def __init__(
-        self, scope: Construct, *, stage: Stage, environment: Environment, bundle: Path, **options: object
-    ) -> None:
+    def __init__(self, scope: Construct, *, stage: Stage, environment: Environment, bundle: Path) -> None:
         names = Names(environment.name)
-        super().__init__(scope, names.stack(stage.service), **options)  # type: ignore[arg-type]  # StackProps
+        super().__init__(scope, names.stack(stage.service), synthesizer=synthesizer(environment))
         self.environment_data = environment
         spec = STAGE_FUNCTIONS[stage.service]
         self.work = WorkQueue(
             self, service=stage.service, environment=environment, sizing=environment.sizing_of(spec.name)
         )
-        self.service = ServiceFunction(
-            self, "Service", spec=spec, bundle=bundle, environment=environment, variables={}
-        )
+        self.service = ServiceFunction(self, spec=spec, bundle=bundle, environment=environment)
         self.service.consume(self.work)
         self.service.allow_callbacks()
         self.service.allow_publishing(*PUBLISHES.get(stage.service, ()), ContractRejected)

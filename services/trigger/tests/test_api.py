@@ -59,6 +59,14 @@ def test_request_is_recorded_and_published(call, records, events):
     assert detail["metadata"]["pipeline_id"] == body["pipeline_id"]
 
 
+def test_status_url_follows_a_configured_address():
+    """Where the API is reached at another address than the request's host, the configured one is given."""
+    event = post({"user_message": "x"})
+    event["requestContext"]["apiId"] = "abc"
+    url = api.status_url(event, "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
+    assert url == "http://127.0.0.1:4566/restapis/abc/v1/_user_request_/pipeline/p-1"
+
+
 def test_accepted_pipeline_can_be_read_at_once(call):
     """GET shows a pipeline from the moment its POST was answered."""
     _, accepted = call(post({"user_message": "Hello"}))
