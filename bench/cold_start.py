@@ -1,20 +1,27 @@
-"""Cold start and warm cost of each stage's handler beside a bare boto3 Step Functions client, in one run.
+"""Cold start and warm cost of each stage's bundle beside a bare boto3 Step Functions client, in one run.
 
 `make bench` runs it. Repetitions are interleaved, medians are printed; what counts is the ratio, because
 machines are noisy.
 """
 
+import compileall
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from infra.bundling import bundles
+from infra.environments import host
 from shared.contracts.stages import STAGES
 from shared.tests.fakes import sqs_record, stage_event
 
@@ -57,6 +64,8 @@ class Answers(BaseHTTPRequestHandler):
     """AWS's side of every call a stage makes, as fast as it can be."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer: two would wait for a delayed acknowledgement
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -74,7 +83,7 @@ class Answers(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-def probe(name: str, endpoint: str, messages: int) -> dict[str, float]:
+def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) -> dict[str, float]:
     stage = next((stage for stage in STAGES if stage.service == name), STAGES[0])
     event = stage_event(stage.request.detail_type(), DATA[stage.service])
     environment = {
@@ -90,8 +99,11 @@ def probe(name: str, endpoint: str, messages: int) -> dict[str, float]:
         "POWERTOOLS_SERVICE_NAME": name,
         "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
     }
+    probe_file = Path(__file__).with_name("probe.py")
+    isolated = [] if name == "bare" else ["-I", "-S"]
+    bundle = [] if name == "bare" else [str(bundles[name])]
     done = subprocess.run(
-        [sys.executable, "-m", "bench.probe", name, str(messages)],
+        [sys.executable, *isolated, str(probe_file), name, str(messages), *bundle],
         input=json.dumps({"Records": [sqs_record(event)]}),
         env=environment,
         capture_output=True,
@@ -105,14 +117,24 @@ def probe(name: str, endpoint: str, messages: int) -> dict[str, float]:
     return result
 
 
+def unpacked(folder: Path) -> dict[str, Path]:
+    """Each stage's bundle as Lambda has it after its first start: in a folder of its own, compiled."""
+    folders = {}
+    for name, bundle in bundles(host()).items():
+        folders[name] = Path(shutil.copytree(bundle, folder / name))
+        compileall.compile_dir(folders[name], quiet=2)
+    return folders
+
+
 def main(rounds: int = 9, messages: int = 200) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
-    names = ["bare", *[n for n in DATA if n != "analyzer"]]
+    names = ["bare", *DATA]
     console = Console()
-    with console.status("measuring…"):
-        runs = [{name: probe(name, endpoint, messages) for name in names} for _ in range(rounds)]
+    with tempfile.TemporaryDirectory() as scratch, console.status("measuring…"):
+        packed = unpacked(Path(scratch))
+        runs = [{name: probe(name, endpoint, messages, packed) for name in names} for _ in range(rounds)]
     server.shutdown()
     table = Table(title=f"Import, client and first message; then {messages} warm ones (medians of {rounds})")
     for column in ("function", "first ms", "first CPU ms", "x bare", "warm CPU ms", "RSS MB", "modules"):

@@ -1,7 +1,7 @@
 """One measured process: import a handler, make its clients, handle messages; prints what it took as JSON.
 
-`python -m bench.probe NAME MESSAGES` with NAME `bare` (a boto3 Step Functions client that calls back, the
-yardstick) or a stage's service. AWS calls go to AWS_ENDPOINT_URL.
+`python probe.py NAME MESSAGES [BUNDLE]` with NAME `bare` (a boto3 Step Functions client that calls back, the
+yardstick) or a stage's service, imported from its bundle alone. AWS calls go to AWS_ENDPOINT_URL.
 """
 
 import json
@@ -23,6 +23,7 @@ def bare(event: dict, _: object) -> None:
 
 began = time.perf_counter()
 name, count = sys.argv[1], int(sys.argv[2])
+sys.path[:0] = sys.argv[3:]
 event = json.loads(sys.stdin.read())
 read_at, read_cpu = time.perf_counter(), cpu()
 if name == "bare":

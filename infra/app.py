@@ -5,6 +5,7 @@ cdk deploy -c env=dev --all
 cdk deploy -c env=dev ai-pipeline-dev-analyzer --exclusively
 """
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ use_bundled_node()
 from aws_cdk import App, Stack, Tags, Validations  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
-from infra.bundling import BundlingError, bundles  # noqa: E402
+from infra.bundling import ROOT, BundlingError, bundles  # noqa: E402
 from infra.environments import ContextError, Environment, UnknownEnvironmentError, load  # noqa: E402
 from infra.platform_stack import PlatformStack  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
@@ -47,6 +48,11 @@ def build(app: App, environment: Environment, packed: Mapping[str, Path]) -> dic
         if stack is not platform:
             stack.add_stack_dependency(platform)
     return stacks
+
+
+def feature_flags() -> dict[str, object]:
+    """The context of `cdk.json`, which the CDK CLI passes by itself."""
+    return dict(json.loads((ROOT / "cdk.json").read_text())["context"])
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ _BOTOCORE_COMMON: Final = (
     "partitions.json",
     "sdk-default-configuration.json",
 )
+_ENDPOINT_PREFIXES: Final = {"stepfunctions": "states", "bedrock-runtime": "bedrock-runtime"}
 _BOTOCORE_UNUSED: Final = ("examples-1.json", "waiters-2.json")
 # Imports the handler the way Lambda does and prints the names of every module that came with it.
 _TRACE: Final = "import json, sys; __import__(sys.argv[1]); print(json.dumps(sorted(sys.modules)))"
@@ -119,6 +120,7 @@ def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
             _copy(file, partial / file.relative_to(site))
     key_file.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
+    _trim_endpoints(partial, function)
     partial.rename(folder)
     key_file.write_text(key)
     return folder
@@ -158,6 +160,18 @@ def _is_used_data(path: Path, function: FunctionSpec) -> bool:
     if len(path.parts) == 1:
         return path.name in _BOTOCORE_COMMON
     return path.parts[0] in function.aws and path.name not in _BOTOCORE_UNUSED
+
+
+def _trim_endpoints(folder: Path, function: FunctionSpec) -> None:
+    """botocore reads its 1.2 MB map of all endpoints for the first client: only the called services stay in it."""
+    file = folder / "botocore" / "data" / "endpoints.json"
+    if not file.exists():
+        return
+    endpoints = json.loads(file.read_text("utf-8"))
+    used = {_ENDPOINT_PREFIXES.get(service, service) for service in function.aws}
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: value for name, value in partition["services"].items() if name in used}
+    file.write_text(json.dumps(endpoints, separators=(",", ":")), "utf-8")
 
 
 def _walk(folder: Path, skipped: frozenset[str]) -> Iterator[Path]:

@@ -17,6 +17,7 @@ State = dict[str, Any]
 STORE_ANSWER: Final = "StoreAnswer"
 ALREADY_STORED: Final = "AnswerAlreadyStored"
 STORE_TIMEOUT_SECONDS: Final = 60
+CONDITION_FAILED: Final = "DynamoDB.ConditionalCheckFailedException"
 _TIMEOUTS: Final = ("States.Timeout", "States.HeartbeatTimeout")
 
 
@@ -144,22 +145,26 @@ def _catch(stage: Stage, goes_to: str) -> list[State]:
 
 
 def _store_answer(table_name: str, *, degraded: str) -> State:
-    """Stores the answer without the logger. The record lacks what only code can work out, and says so."""
-    may_replace = MAY_REPLACE["SUCCEEDED"]
-    values: State = {
-        ":succeeded": {"S": "SUCCEEDED"},
-        ":message": {"S.$": "$.request.user_message"},
-        ":answer": {"S.$": "$.results.chat.data.text"},
-        ":accepted": {"S.$": "$.metadata.accepted_at"},
-        ":started": {"S.$": "$$.Execution.StartTime"},
-        ":finished": {"S.$": "$$.State.EnteredTime"},
-        ":execution": {"S.$": "$$.Execution.Id"},
-        ":correlation": {"S.$": "$.metadata.correlation_id"},
-        ":degraded": {"L": [{"S": degraded}]},
-        ":results": {"S.$": "States.JsonToString($.results)"},
-        ":errors": {"S.$": "States.JsonToString($.errors)"},
+    """Stores the answer without the logger. The record lacks what only code can work out, and says so.
+
+    No answer is stored as JSON within JSON: with every quote escaped twice it could break the state's limit.
+    """
+    attributes: State = {
+        "status": {"S": "SUCCEEDED"},
+        "user_message": {"S.$": "$.request.user_message"},
+        "final_response": {"S.$": "$.results.chat.data.text"},
+        "finished_at": {"S.$": "$$.State.EnteredTime"},
+        "execution_arn": {"S.$": "$$.Execution.Id"},
+        "correlation_id": {"S.$": "$.metadata.correlation_id"},
+        "degraded": {"L": [{"S": degraded}]},
+        "analysis_json": {"S.$": "States.JsonToString($.results.analysis)"},
+        "chat_meter_json": {"S.$": "States.JsonToString($.results.chat.meter)"},
+        "errors_json": {"S.$": "States.JsonToString($.errors)"},
     }
-    before = {f":before{index}": {"S": status} for index, status in enumerate(may_replace)}
+    first: State = {name: {"S.$": "$.metadata.accepted_at"} for name in ("timestamp", "accepted_at")}
+    before = {f":before{index}": {"S": status} for index, status in enumerate(MAY_REPLACE["SUCCEEDED"])}
+    sets = [f"#{name} = :{name}" for name in attributes]
+    sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
     return {
         "Type": "Task",
         "Comment": "The logger failed: the answer is stored all the same, unless a later truth stands.",
@@ -167,26 +172,17 @@ def _store_answer(table_name: str, *, degraded: str) -> State:
         "Parameters": {
             "TableName": table_name,
             "Key": {"pipeline_id": {"S.$": "$.metadata.pipeline_id"}},
-            "UpdateExpression": (
-                "SET #status = :succeeded, user_message = :message, final_response = :answer, "
-                "#timestamp = if_not_exists(#timestamp, :accepted), "
-                "accepted_at = if_not_exists(accepted_at, :accepted), started_at = :started, "
-                "finished_at = :finished, execution_arn = :execution, correlation_id = :correlation, "
-                "degraded = :degraded, results_json = :results, errors_json = :errors"
-            ),
+            "UpdateExpression": f"SET {', '.join(sets)}",
             "ConditionExpression": f"attribute_not_exists(#status) OR #status IN ({', '.join(before)})",
-            "ExpressionAttributeNames": {"#status": "status", "#timestamp": "timestamp"},
-            "ExpressionAttributeValues": values | before,
+            "ExpressionAttributeNames": {f"#{name}": name for name in (attributes | first)},
+            "ExpressionAttributeValues": {
+                **{f":{name}": value for name, value in (attributes | first).items()},
+                **before,
+            },
         },
         "TimeoutSeconds": STORE_TIMEOUT_SECONDS,
         "ResultPath": None,
-        "Retry": _retry("DynamoDB.ConditionalCheckFailedException"),
-        "Catch": [
-            {
-                "ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"],
-                "ResultPath": f"$.{degraded}",
-                "Next": ALREADY_STORED,
-            }
-        ],
+        "Retry": _retry(CONDITION_FAILED),
+        "Catch": [{"ErrorEquals": [CONDITION_FAILED], "ResultPath": f"$.{degraded}", "Next": ALREADY_STORED}],
         "End": True,
     }

@@ -15,7 +15,7 @@ from infra.nag import acknowledge
 from infra.names import Names
 
 MAX_RECEIVES = 5
-DLQ_RETENTION = Duration.days(14)
+DLQ_RETENTION_DAYS = 14
 VISIBILITY_FACTOR = 6
 
 
@@ -32,7 +32,7 @@ class WorkQueue(Construct):
         self._names = names = Names(environment.name)
         self._service = service
         self._tls_only = environment.tls_only
-        self.dlq = self._queue("Dlq", names.dlq(service), retention_period=DLQ_RETENTION)
+        self.dlq = self._queue("Dlq", names.dlq(service), retention_period=Duration.days(DLQ_RETENTION_DAYS))
         self.queue = self._queue(
             "Queue",
             names.queue(service),
@@ -60,7 +60,9 @@ class WorkQueue(Construct):
         """Puts matching events of `bus` (the account's default bus if None) into the queue."""
         if self.rule_dlq is None:
             self.rule_dlq = self._queue(
-                "RuleDlq", self._names.rule_dlq(self._service), retention_period=DLQ_RETENTION
+                "RuleDlq",
+                self._names.rule_dlq(self._service),
+                retention_period=Duration.days(DLQ_RETENTION_DAYS),
             )
             acknowledge(
                 self.rule_dlq,
