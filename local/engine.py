@@ -181,11 +181,8 @@ class Engine:
         return False
 
     def _require_free(self, port: int) -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((HOST, port))
-                return
+        if is_free(port):
+            return
         choose = f"choose another port: PORT={port + 1} make run"
         claimed = _identity(port)
         if claimed.get("checkout"):
@@ -316,6 +313,16 @@ def environment(
         # Longer than the chatbot waits: a slow model is reported as slow, not replaced by the canned answer.
         variables["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"] = "120"
     return variables
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def free_port() -> int:
