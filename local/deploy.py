@@ -14,16 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from local import cdk
 from local.connection import Connection
 from local.engine import Engine, Running
 from local.errors import AwsAccessError, DeployError, UnknownServiceError
 from local.paths import CDK, ROOT, STATE
 from local.progress import Progress, Step, silent, step
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import SERVICES
 
 PREFIX = "ai-pipeline"
 LOCK_SECONDS = 300.0
@@ -38,7 +35,7 @@ NOT_DEPLOYED = frozenset({"tests", "evaluation", "__pycache__", "README.md"})
 
 def parts() -> tuple[str, ...]:
     """What can be deployed alone: each is a stack called `ai-pipeline-<env>-<part>`."""
-    return ("platform", "trigger", *(stage.service for stage in STAGES), "workflow", "monitoring")
+    return ("platform", *SERVICES, "workflow", "monitoring")
 
 
 # --- the local engine ------------------------------------------------------------------------------------
@@ -67,6 +64,11 @@ def deploy(engine: Engine, service: str | None = None, progress: Progress = sile
         return _LocalDeployment(engine, running, progress).deploy(service)
 
 
+def is_current(engine: Engine) -> bool:
+    """Whether the running engine has these very sources in all its stacks. Raises EngineNotRunningError."""
+    return _LocalDeployment(engine, engine.running(), silent).is_current(None)
+
+
 class _LocalDeployment:
     """The app on one running engine: what it has, in `deployed.json`, and what it should have."""
 
@@ -86,7 +88,7 @@ class _LocalDeployment:
         )
 
     def deploy(self, service: str | None) -> tuple[str, ...]:
-        if self._is_current(service):
+        if self.is_current(service):
             self._progress(Step(service or "deploy", "unchanged", "the engine has these sources already"))
             return ()
         if service and not self._parts:
@@ -108,13 +110,13 @@ class _LocalDeployment:
         self._state.write(self._state.deployed, {"instance": self._running.instance, "parts": self._parts})
         return done
 
-    def _is_current(self, service: str | None) -> bool:
+    def is_current(self, service: str | None) -> bool:
         """The parts are those of the last full deployment: an engine that has none has nothing."""
         relevant = {service: self._parts.get(service)} if service else self._parts
         return bool(relevant) and set(relevant.values()) == {self._wanted}
 
     def _synthesise(self) -> None:
-        stamp = self._state.assembly.with_suffix(".fingerprint")
+        stamp = self._state.assembly_key
         if stamp.exists() and stamp.read_text() == self._wanted:
             return
         stamp.unlink(missing_ok=True)
@@ -165,6 +167,9 @@ def bootstrap(connection: Connection) -> None:
         "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess",
         "FileAssetsBucketKmsKeyId": "AWS_MANAGED_KEY",
     }
+    import boto3  # noqa: PLC0415 -- a third of a second that a run with nothing to deploy does not pay
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
     client = boto3.client("cloudformation", **connection.client_options())
     try:
         if _stack_status(client, "CDKToolkit") is None:
@@ -192,7 +197,7 @@ def bootstrap(connection: Connection) -> None:
 def _stack_status(client: Any, name: str) -> str | None:
     try:
         return str(client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
-    except ClientError as error:
+    except client.exceptions.ClientError as error:
         if "does not exist" in str(error):
             return None
         raise
@@ -239,6 +244,9 @@ def aws_target(
     env: str, service: str | None = None, *, profile: str | None = None, region: str | None = None
 ) -> AwsTarget:
     """The account and region the user's own AWS credentials lead to. Raises AwsAccessError, UnknownServiceError."""
+    import boto3  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
     _require_known(service)
     if url := os.environ.get("AWS_ENDPOINT_URL"):
         raise AwsAccessError(

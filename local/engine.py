@@ -17,6 +17,7 @@ import urllib.request
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +39,7 @@ from local.state import StateFolder
 READY_SECONDS = 60.0
 LOCK_SECONDS = 2 * READY_SECONDS
 HEALTH_SECONDS = 2.0
+RECOVERY_SECONDS = 10.0
 
 SERVICES = (
     "apigateway", "bedrock-runtime", "cloudformation", "cloudwatch", "dynamodb", "ecr", "events", "iam", "kms",
@@ -54,6 +56,7 @@ class Running:
     pid: int
     started: str
     """When the process started, in the system's own words."""
+    started_at: datetime
     port: int
     checkout: Path
     state: Path
@@ -97,6 +100,10 @@ class Engine:
         self.state = StateFolder(state.absolute())
         self._settings = settings
         self._python = python
+
+    @property
+    def log(self) -> Path:
+        return self.state.engine_log
 
     def start(self, progress: Progress = silent) -> Running:
         """Returns the running engine, started if need be; restarted if the port's or the model's settings changed.
@@ -172,7 +179,7 @@ class Engine:
 
     def _becomes_healthy(self, found: Running) -> bool:
         """False if it hangs, or its start was cut short."""
-        until = time.monotonic() + 5 * HEALTH_SECONDS
+        until = time.monotonic() + RECOVERY_SECONDS
         while time.monotonic() < until and process.start_time(found.pid) == found.started:
             if _identity(found.port).get("instance") == found.instance:
                 self._remember(found)
@@ -200,8 +207,10 @@ class Engine:
         if self.state.engine_log.exists():
             self.state.engine_log.replace(self.state.previous_engine_log)
         instance = uuid.uuid4().hex
+        started_at = datetime.now(UTC).replace(microsecond=0)
         identity = {
             "instance": instance,
+            "started_at": started_at.isoformat(),
             "port": port,
             "checkout": str(ROOT),
             "state": str(self.state.path),
@@ -266,10 +275,7 @@ class Engine:
                 process.end_group(crashed.pid)
 
     def _remember(self, running: Running) -> None:
-        self.state.write(
-            self.state.record,
-            {**asdict(running), "checkout": str(running.checkout), "state": str(running.state)},
-        )
+        self.state.write(self.state.record, asdict(running))
 
     def _forget(self) -> None:
         self.state.record.unlink(missing_ok=True)
@@ -353,6 +359,7 @@ def _from_record(record: Mapping[str, Any]) -> Running | None:
             instance=str(record["instance"]),
             pid=int(record["pid"]),
             started=str(record["started"]),
+            started_at=datetime.fromisoformat(record["started_at"]),
             port=int(record["port"]),
             checkout=Path(record["checkout"]),
             state=Path(record["state"]),

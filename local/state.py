@@ -6,7 +6,7 @@ engine.lock     held while it is started, stopped or restarted
 deployed.json   what was deployed to which instance
 deploy.lock     held during a deployment
 deploy.log      all output of the CDK CLI
-cdk.out/        the synthesised app
+cdk.out/        the synthesised app; cdk.out.key is the fingerprint of its sources
 tmp/            the engine's temporary files: pid file, unpacked functions
 """
 
@@ -31,6 +31,7 @@ class StateFolder:
         self.deployed = path / "deployed.json"
         self.deploy_log = path / "deploy.log"
         self.assembly = path / "cdk.out"
+        self.assembly_key = path / "cdk.out.key"
         self.tmp = path / "tmp"
 
     def read(self, file: Path) -> dict[str, Any]:
@@ -42,9 +43,9 @@ class StateFolder:
         return {}
 
     def write(self, file: Path, content: dict[str, Any]) -> None:
-        """At once or not at all: an interrupted write leaves what was there."""
+        """At once or not at all: an interrupted write leaves what was there. Paths and times become text."""
         partial = file.with_name(f"{file.name}.partial")
-        partial.write_text(json.dumps(content, indent=2))
+        partial.write_text(json.dumps(content, indent=2, default=str))
         partial.replace(file)
 
     @contextlib.contextmanager

@@ -1,0 +1,55 @@
+"""`pipeline deploy`."""
+
+import os
+
+import click
+
+from cli.session import Session, TargetCommand
+from cli.steps import shown
+from local import deploy as deploying
+from local.engine import Engine
+
+
+@click.command(
+    cls=TargetCommand,
+    epilog="""\b
+Examples:
+  pipeline deploy --service analyzer
+  pipeline --env dev deploy
+  pipeline --env prod deploy --service chatbot --yes""",
+)
+@click.option("--service", metavar="NAME", help="Only this one; a service, or `platform`, `workflow`, …")
+@click.option("--yes", is_flag=True, help="Don't ask before deploying to an AWS account.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was deployed as JSON.")
+@click.pass_obj
+def deploy(session: Session, service: str | None, *, yes: bool, as_json: bool) -> None:
+    """Deploy all stacks, or one service alone.
+
+    To the local engine, or with --env to AWS: there it says account and region
+    first, and asks.
+    """
+    parts = _to_engine(session, service) if session.is_local else _to_aws(session, service, sure=yes)
+    if as_json:
+        session.json({"env": session.env, "deployed": parts})
+    else:
+        click.echo(f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed; nothing was deployed.")
+
+
+def _to_engine(session: Session, service: str | None) -> tuple[str, ...]:
+    with shown(session) as progress:
+        return deploying.deploy(Engine(), service, progress)
+
+
+def _to_aws(session: Session, service: str | None, *, sure: bool) -> tuple[str, ...]:
+    # The CDK CLI finds account and region by the same variables as the AWS CLI.
+    if session.profile:
+        os.environ["AWS_PROFILE"] = session.profile
+    if session.region:
+        os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = session.region
+    goal = deploying.aws_target(session.env, service)
+    session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}")
+    session.note("".join(f"  {stack}\n" for stack in goal.stacks).rstrip())
+    if not sure:
+        click.confirm("Deploy to this account?", abort=True, err=True)
+    with shown(session) as progress:
+        return deploying.deploy_to_aws(goal, progress)

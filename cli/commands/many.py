@@ -1,0 +1,202 @@
+"""`pipeline submit` for many messages: a bar, a results file, a summary."""
+
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import msgspec
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cli.interrupt import stoppable
+from cli.main import FAILED, INTERRUPTED, USAGE, exit_code
+from cli.operations.batch import BatchHaltedError, Line, Outcome, Plan, read_lines, run_batch
+from cli.operations.stop import Stop
+from cli.options import Choices
+from cli.results import Results
+from cli.session import Session, printable
+
+
+@dataclass
+class Tally:
+    """What is known of each line, by number: the last word counts."""
+
+    wait: bool
+    statuses: dict[int, str] = field(default_factory=dict)
+    degraded: set[int] = field(default_factory=set)
+
+    def add(self, outcome: Outcome) -> None:
+        self.statuses[outcome.line] = outcome.status
+        if outcome.degraded:
+            self.degraded.add(outcome.line)
+
+    def is_over(self, outcome: Outcome) -> bool:
+        return outcome.finished or not self.wait
+
+    @property
+    def over(self) -> int:
+        return sum(
+            not self.wait or status not in ("ACCEPTED", "RUNNING") for status in self.statuses.values()
+        )
+
+    @property
+    def bad(self) -> int:
+        return sum(status in ("FAILED", "INVALID", "REFUSED") for status in self.statuses.values())
+
+
+def submit_many(session: Session, file: Path, choices: Choices) -> None:
+    """Reads, sends, follows, writes; bad lines are told and stop nothing."""
+    if choices.resume and choices.out is None:
+        raise click.UsageError("--resume goes on from a results file: name it with --out.")
+    with ExitStack() as stack:
+        lines = list(read_lines(_read(file), via=choices.via))
+        if not lines:
+            raise click.UsageError(f"There are no messages in {_name(file)}.")
+        _ = session.target.addresses  # nothing is written where nothing can be sent
+        results = None
+        todo, known, batch = lines, {}, choices.idempotency_key or uuid.uuid4().hex[:12]
+        tally = Tally(wait=choices.wait)
+        if choices.out:
+            results = stack.enter_context(Results(choices.out, resume=choices.resume))
+            todo, known = results.left(lines), dict(results.known)
+            batch = choices.idempotency_key or results.batch
+            for outcome in results.ended.values():
+                tally.add(outcome)
+            if len(todo) < len(lines):
+                session.note(f"{len(lines) - len(todo):,} of {len(lines):,} have a result already.")
+        plan = Plan(
+            name=batch,
+            via=choices.via,
+            concurrency=choices.concurrency,
+            follow=choices.wait,
+            patience_seconds=choices.patience,
+            known=known,
+        )
+        stop = stack.enter_context(stoppable())
+        halted = _run(session, todo, plan, tally, stop, _receivers(choices, results))
+    _conclude(session, lines, tally, choices, stop, halted)
+
+
+def _run(
+    session: Session,
+    lines: list[Line],
+    plan: Plan,
+    tally: Tally,
+    stop: Stop,
+    receive: Callable[[Outcome], None],
+) -> BatchHaltedError | None:
+    with _bar(session, tally, tally.over + len(lines)) as moved:
+        try:
+            for outcome in run_batch(session.target, lines, plan, stop=stop):
+                tally.add(outcome)
+                receive(outcome)
+                if outcome.status in ("INVALID", "REFUSED"):
+                    session.err.print(f"line {outcome.line}: {printable(outcome.error or '')}")
+                moved()
+        except BatchHaltedError as error:
+            return error
+    return None
+
+
+def _receivers(choices: Choices, results: Results | None) -> Callable[[Outcome], None]:
+    """Where outcomes go: the results file, or stdout."""
+
+    def receive(outcome: Outcome) -> None:
+        if results:
+            results.add(outcome)
+        elif outcome.finished or not choices.wait:
+            if choices.as_json:
+                click.echo(msgspec.json.encode(outcome))
+            elif outcome.pipeline_id:
+                click.echo(f"{outcome.line}\t{outcome.pipeline_id}\t{outcome.status}{_answer(outcome)}")
+
+    return receive
+
+
+def _answer(outcome: Outcome) -> str:
+    text = outcome.final_response or outcome.error
+    return f"\t{printable(' '.join(text.split()))}" if text else ""
+
+
+@contextmanager
+def _bar(session: Session, tally: Tally, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on stderr, where a person looks."""
+    if not session.err.is_terminal:
+        yield lambda: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[bad]}"),
+    )
+    word = "answered" if tally.wait else "accepted"
+    with Progress(*columns, console=session.err, transient=True) as progress:
+        task = progress.add_task(word, total=total, completed=tally.over, bad="")
+
+        def moved() -> None:
+            bad = f"{tally.bad:,} not" if tally.bad else ""
+            progress.update(task, completed=tally.over, bad=bad)
+
+        yield moved
+
+
+def _conclude(
+    session: Session,
+    lines: list[Line],
+    tally: Tally,
+    choices: Choices,
+    stop: Stop,
+    halted: BatchHaltedError | None,
+) -> None:
+    counts = Counter(tally.statuses.values())
+    unsent = len(lines) - len(tally.statuses)
+    pending = counts["ACCEPTED"] + counts["RUNNING"]
+    said = [
+        (counts["SUCCEEDED"], "answered"),
+        (len(tally.degraded), "of them degraded"),
+        (pending, "accepted, not answered yet" if choices.wait else "accepted"),
+        (counts["FAILED"], "failed"),
+        (counts["REFUSED"], "refused"),
+        (counts["INVALID"], "not valid"),
+        (unsent, "not sent"),
+    ]
+    summary = ", ".join(f"{count:,} {what}" for count, what in said if count)
+    session.note(f"{len(lines):,} messages: {summary}.")
+    if choices.out:
+        session.note(f"Results: {choices.out}")
+    if halted:
+        session.note(f"error: {halted}")
+    if choices.out and (unsent or counts["REFUSED"] or (choices.wait and pending)):
+        session.note("Go on with the same command and --resume; nothing is started twice.")
+    raise click.exceptions.Exit(_code(tally, counts, stop, halted, open_ends=unsent + pending * choices.wait))
+
+
+def _code(
+    tally: Tally, counts: Counter[str], stop: Stop, halted: BatchHaltedError | None, *, open_ends: int
+) -> int:
+    if stop.requested and open_ends:
+        return INTERRUPTED
+    if halted:
+        return exit_code(halted.__cause__) if isinstance(halted.__cause__, Exception) else FAILED
+    if counts["INVALID"] and counts["INVALID"] == len(tally.statuses):
+        return USAGE
+    return FAILED if tally.bad or open_ends else 0
+
+
+def _read(file: Path) -> list[bytes]:
+    if file == Path("-"):
+        return sys.stdin.buffer.read().splitlines()
+    try:
+        return file.read_bytes().splitlines()
+    except OSError as error:
+        raise click.UsageError(f"Can't read {file}: {error.strerror}.") from error
+
+
+def _name(file: Path) -> str:
+    return "stdin" if file == Path("-") else str(file)
