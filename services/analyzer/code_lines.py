@@ -106,7 +106,9 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:
     if p.COMMENT.match(stripped) or p.WEAK.match(stripped):
         return 1
     if p.YAML_KEY.match(stripped):
-        return 2 if p.YAML_SURE.match(stripped) else 1 if line[0] in " \t" or p.YAML_PLAIN.match(stripped) else 0
+        return (
+            2 if p.YAML_SURE.match(stripped) else 1 if line[0] in " \t" or p.YAML_PLAIN.match(stripped) else 0
+        )
     return int(line[0] in " \t" and bool(p.CODE_CHARACTER.search(stripped)))
 
 
@@ -119,7 +121,11 @@ def command_weight(line: str, first: str) -> int:
         if not words:
             return 0
         plain = prompt["dollar"] and words[0][0].isalpha() and words[0].islower()
-        if words[0] in p.COMMANDS or words[0] in p.SHARED_COMMANDS or words[0].startswith(("./", "~/", "/usr", "/bin")):
+        if (
+            words[0] in p.COMMANDS
+            or words[0] in p.SHARED_COMMANDS
+            or words[0].startswith(("./", "~/", "/usr", "/bin"))
+        ):
             return 3 if prompt["dollar"] or prompt["sure"] or _is_command(line, words) else 0
         return 3 if prompt["sure"] or plain and p.PROSE_WORDS.isdisjoint(words) and len(words) < 8 else 0
     if first in p.COMMANDS or first in p.SHARED_COMMANDS or first.startswith("./"):
@@ -130,7 +136,11 @@ def command_weight(line: str, first: str) -> int:
 def _is_command(line: str, words: list[str]) -> bool:
     if words[0] == "sudo" and len(words) > 1:
         words = words[1:]
-    if line[-1] in "?!,." and not line.endswith((" .", "/.", "..")) or not p.PROSE_WORDS.isdisjoint(words[1:]):
+    if (
+        line[-1] in "?!,."
+        and not line.endswith((" .", "/.", ".."))
+        or not p.PROSE_WORDS.isdisjoint(words[1:])
+    ):
         quoted = any(mark in line for mark in "\"'") and line[-1] in "\"'"
         if not (quoted and p.PROSE_WORDS.isdisjoint(words[1:3])):
             return False
@@ -146,7 +156,10 @@ def _sql_weight(line: str, first: str) -> int:
         return 3
     if first.isupper() and (not line.isupper() or p.CODE_CHARACTER.search(line)) and len(line) < 120:
         return 1 if len(first) == len(line) or first in {"ON", "AND", "OR", "AS", "SET"} else 2
-    return int(first.lower() in {"where", "join", "inner", "order", "group", "values", "limit"} and p.SQL_CLAUSE.match(line) is not None)
+    return int(
+        first.lower() in {"where", "join", "inner", "order", "group", "values", "limit"}
+        and p.SQL_CLAUSE.match(line) is not None
+    )
 
 
 def _markup_weight(line: str) -> int:

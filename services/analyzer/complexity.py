@@ -18,7 +18,14 @@ _DEMANDS: Final = re.compile(
 
 
 def classify(
-    *, prose: str, words: int, sentences: int, code_pieces: int, code_lines: int, languages: int, questions: int
+    *,
+    prose: str,
+    words: int,
+    sentences: int,
+    code_pieces: int,
+    code_lines: int,
+    languages: int,
+    questions: int,
 ) -> tuple[Complexity, tuple[str, ...]]:
     """The complexity and the reasons for it: fixed sentences with numbers, never text of the message."""
     demands = len({match[0].lower() for match in _DEMANDS.finditer(prose, 0, 8_192)})

@@ -5,8 +5,12 @@ from typing import Final
 
 SIGNAL: Final = re.compile(r"[{}()\[\];=<>$|\\#@_`\"+]|:$|::|\w\.\w|/\w|\w: |- |^\S+ -")
 CODE_CHARACTER: Final = re.compile(r"[=\[\]{}]|\w\(|\w\.\w|::|->|\$\w|<\w+>|\+\+|&&|\|\|")
-KEYWORDS: Final = frozenset("return break continue int char float double long bool string var let const throw yield goto use using package".split())
-BLOCK_WORDS: Final = frozenset("else try end fi done then pass break continue finally do begin esac endif default return yield".split())
+KEYWORDS: Final = frozenset(
+    "return break continue int char float double long bool string var let const throw yield goto use using package".split()
+)
+BLOCK_WORDS: Final = frozenset(
+    "else try end fi done then pass break continue finally do begin esac endif default return yield".split()
+)
 SQL_WORDS: Final = frozenset(
     "select from where join left right inner outer full group order having limit insert update delete create alter drop"
     " values set union with on and as begin commit truncate grant explain".split()
@@ -29,7 +33,9 @@ SUBCOMMANDS: Final = frozenset(
     " login config reset compose rm stop tag new publish validate switch bisect cherry-pick blame audit outdated s3 ec2 sync"
     " destroy freeze".split()
 )
-ARGUMENT: Final = re.compile(r"\s-{1,2}\w|[/~]\w|\s/|\w\.\w|=|\||\s>>? ?\S|&&|\$\w|\*|\s\.(?:\s|$)|\w:\w|\.\./?|[\"']\S")
+ARGUMENT: Final = re.compile(
+    r"\s-{1,2}\w|[/~]\w|\s/|\w\.\w|=|\||\s>>? ?\S|&&|\$\w|\*|\s\.(?:\s|$)|\w:\w|\.\./?|[\"']\S"
+)
 PROSE_WORDS: Final = frozenset(
     "is are was were isn't not doesn't don't can't won't fails failed keeps gives says gave works work working the my your me"
     " we you it its vs or why what how because when that this these with does should would could i i'm a an but very"
@@ -38,8 +44,15 @@ PROSE_WORDS: Final = frozenset(
 PROMPT: Final = re.compile(
     r"(?:(?P<dollar>\$)|(?P<sure>PS [A-Z]:[^>]{0,80}>|[A-Z]:\\[^>]{0,80}>|[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#\s]{0,60}[$#]|>>>|In \[\d+\]:)|[%#>❯➜])\s*(?=\S)"
 )
-FIRST_WORDS: Final = KEYWORDS | BLOCK_WORDS | SQL_WORDS | COMMANDS | SHARED_COMMANDS | frozenset(
-    "import from def class func fn fun public private if for while package use require include namespace panic: run workdir export".split()
+FIRST_WORDS: Final = (
+    KEYWORDS
+    | BLOCK_WORDS
+    | SQL_WORDS
+    | COMMANDS
+    | SHARED_COMMANDS
+    | frozenset(
+        "import from def class func fn fun public private if for while package use require include namespace panic: run workdir export".split()
+    )
 )
 
 TRACE: Final = re.compile(
@@ -63,7 +76,9 @@ TRACE: Final = re.compile(
     r"|\S+\.(?:c|cc|cpp|h|java|ts|go|rs|kt|swift|scss|cs)(?::\d+(?::\d+)?|\(\d+,\d+\)): (?:fatal )?(?:error|warning|undefined|syntax|cannot)"
     r"|node:internal/\S+:\d+|Segmentation fault \(core dumped\)$)"
 )
-TRACE_ERROR: Final = re.compile(r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)|npm ERR! |\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\(")
+TRACE_ERROR: Final = re.compile(
+    r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)|npm ERR! |\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\("
+)
 
 SQL: Final = re.compile(
     r"(?:explain (?:analyze )?)?select\s+(?:\*|distinct\s+[\w.(]|top \d|[\w.]+\([\w.*, ]*\)|[\w.`\"]+\s*,\s*[\w.(`\"*]+"
@@ -77,10 +92,16 @@ SQL: Final = re.compile(
     r"|(?:left|right|inner|full)?\s*(?:outer\s+)?join\s+[\w.]+\s+(?:as\s+)?\w*\s*(?:on|using)\b|group\s+by\s+[\w.]+\s*(?:,|;|$|having)|order\s+by\s+[\w.]+\s+(?:asc|desc)\b",
     re.IGNORECASE,
 )
-SQL_PROSE: Final = re.compile(r"(?i)\bfrom\s+(?:the|a|an|this|that|your|our|my|his|her|their|each|these|those|below|above)\b|\b(?:please|I|you)\b")
-SQL_CLAUSE: Final = re.compile(r"(?i)(?:where|join|inner join|order by|group by|values|limit)\s+[\w.(]+\s*(?:[=<>!(,;]|$|in \(|like ')")
+SQL_PROSE: Final = re.compile(
+    r"(?i)\bfrom\s+(?:the|a|an|this|that|your|our|my|his|her|their|each|these|those|below|above)\b|\b(?:please|I|you)\b"
+)
+SQL_CLAUSE: Final = re.compile(
+    r"(?i)(?:where|join|inner join|order by|group by|values|limit)\s+[\w.(]+\s*(?:[=<>!(,;]|$|in \(|like ')"
+)
 
-JSON: Final = re.compile(r"[{\[]*\s*\"[^\"]{1,80}\"\s*:\s*(?:[\"\[{\d-]|true|false|null|$)|\[\s*\{|\[\s*\"[^\"]*\"\s*,|\{\s*\"[^\"]{1,80}\"\s*:|\{\s*'\w+'\s*:")
+JSON: Final = re.compile(
+    r"[{\[]*\s*\"[^\"]{1,80}\"\s*:\s*(?:[\"\[{\d-]|true|false|null|$)|\[\s*\{|\[\s*\"[^\"]*\"\s*,|\{\s*\"[^\"]{1,80}\"\s*:|\{\s*'\w+'\s*:"
+)
 
 TAG: Final = re.compile(
     r"(?P<sure><!doctype|<\?xml|<!--|<[a-z][\w:.-]*\s*/>)|<(?P<name>/?[A-Za-z][\w:.-]*)(?P<attribute>\s+[@:v\w-]+(?:[\w:.-]*)\s*=\s*[\"'{])?[^<>]*/?>",
@@ -118,14 +139,20 @@ STATEMENT: Final = re.compile(
     r"|\[\[?[a-z][\w.-]*(?: [\"\w]+)?\]?\]$|diff --git |@@ -\d+|(?:---|\+\+\+) [ab]/|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
     r"|/?\^[^\s]{3,}\$/?$|/.+/[gimsuy]{1,4}$"
 )
-PYTHON_BLOCK: Final = re.compile(r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b|\bis (?:not )?None\b)|(?:el)?if (?:not )?\w+[.(\[]|while |async for|with ")
+PYTHON_BLOCK: Final = re.compile(
+    r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b|\bis (?:not )?None\b)|(?:el)?if (?:not )?\w+[.(\[]|while |async for|with "
+)
 LIKELY: Final = re.compile(
     r"(?:\w+(?:\.\w+)*(?:\[[^\]]*\])?) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*\(|\w+\[|await |new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)"
     r"|\w+(?:\.\w+)+\(.*\);?$|\w+\((?:[\"']|\w+=|\w+, ?[\"'\w]).*\);?$|\w*[a-z]_\w+\(.*\)|\[.*\bfor \w+ in\b.*\]|@\w+ =|if \w+\(.*\)|\.\w+\(.*\)[;)]*$|\w+: \w+(?:\[\])?[;,]$"
     r"|.*(?:\\[dwsb][+*?{)]|\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]|\(\?[:=!<])|[a-z_.]+ = \S+$"
 )
-WEAK: Final = re.compile(r"(?:\w+(?:\.\w+)*) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>|['\"]?\w+['\"]?: .*,$")
+WEAK: Final = re.compile(
+    r"(?:\w+(?:\.\w+)*) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>|['\"]?\w+['\"]?: .*,$"
+)
 COMMENT: Final = re.compile(r"//|/\*|\*/|\* @|# ?[a-z]|--\s|#\s*TODO")
 YAML_KEY: Final = re.compile(r"(?:- )?[a-zA-Z_\"][\w./\"-]*:(?:\s|$)")
-YAML_SURE: Final = re.compile(r"(?:apiVersion|kind|spec|metadata|services|image|runs-on|steps|jobs|containers|replicas|version|stages|script|environment|volumes|depends_on|on|ports|selector|hosts|tasks|Resources|Properties|uses|- uses|- run|- name|- image|datasource|host|port|database|username|logging|server|spring|namespace|restart|timeout|retries|debug|log_level|endpoint|enabled):(?: [^\s?!]+$| ?$)")
+YAML_SURE: Final = re.compile(
+    r"(?:apiVersion|kind|spec|metadata|services|image|runs-on|steps|jobs|containers|replicas|version|stages|script|environment|volumes|depends_on|on|ports|selector|hosts|tasks|Resources|Properties|uses|- uses|- run|- name|- image|datasource|host|port|database|username|logging|server|spring|namespace|restart|timeout|retries|debug|log_level|endpoint|enabled):(?: [^\s?!]+$| ?$)"
+)
 YAML_PLAIN: Final = re.compile(r"[a-z_]+: ?(?:$|[\w./:\"'-]+$)")

@@ -29,11 +29,15 @@ _JAPANESE_QUESTION: Final = re.compile(
 _KOREAN_QUESTION: Final = re.compile(
     r"(?:[까나죠]요?|[가니냐]|은가요|는가요|인가요|건가요|을까요|래요|던가요|는데요\?|는지요)[.!~…ㅋㅎㅠ\s]*$|(?:어떻게|왜|무엇|뭐가|뭔가|뭘|언제|어디|누가|얼마|몇|무슨|어떤|어느|차이|방법|는지|은지|인지|할지)[^.\n]{0,40}(?:알려|가르쳐|설명해|궁금|모르겠)|(?:왜|어떻게|뭐|무엇|어디|언제|얼마)[^.\n]{0,30}(?:[요지야해돼]|임|거야)[.!~…ㅋㅎㅠ\s]*$"
 )
-_HINDI_QUESTION: Final = re.compile(r"(?:^|\s)(?:क्या|कैसे|क्यों|कब|कहाँ|कहां|कौन|कितन[ाेी]|किस|कौनसा|किसने|किसका)(?:\s|$|[।?])")
+_HINDI_QUESTION: Final = re.compile(
+    r"(?:^|\s)(?:क्या|कैसे|क्यों|कब|कहाँ|कहां|कौन|कितन[ाेी]|किस|कौनसा|किसने|किसका)(?:\s|$|[।?])"
+)
 _TURKISH_QUESTION: Final = re.compile(
     r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz|yüz|dir|dır|dur|dür|ydi|ydı)?|nasıl|neden|nedir|niye|nerede|hangisi)(?:\s|[.!…]|$)"
 )
-_THAI_QUESTION: Final = re.compile(r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่|เท่าไร|ใคร|มั้ย")
+_THAI_QUESTION: Final = re.compile(
+    r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่|เท่าไร|ใคร|มั้ย"
+)
 _RUSSIAN_PARTICLE: Final = re.compile(r"^\S+(?:\s\S+)? ли\s")
 _VIETNAMESE_END: Final = re.compile(r"(?:không|gì|thế nào|bao nhiêu|chưa|sao|ở đâu)[.!\s]*$")
 _SCRIPTS: Final[tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]] = (
@@ -83,7 +87,8 @@ class _Finder:
         lowered = prose.lower().replace("’", "'")
         self._phrases = [phrase for phrase in words.PHRASES if phrase in lowered]
         self._scripts = (
-            [] if prose.isascii() and " mi" not in lowered
+            []
+            if prose.isascii() and " mi" not in lowered
             else [(yes, no) for has, yes, no in _SCRIPTS if re.search(has, prose)]
         )
 
@@ -94,7 +99,11 @@ class _Finder:
         if "¿" in sentence:
             return sentence.index("¿")
         lowered = sentence.lower().replace("’", "'")
-        if _is_question_form(lowered) or any(map(lowered.__contains__, self._phrases)) and _wraps(lowered, self._phrases):
+        if (
+            _is_question_form(lowered)
+            or any(map(lowered.__contains__, self._phrases))
+            and _wraps(lowered, self._phrases)
+        ):
             return 0
         for yes, no in self._scripts:
             if yes.search(sentence) and not (no and no.search(sentence)):
@@ -114,7 +123,11 @@ def _wraps(lowered: str, phrases: list[str]) -> bool:
         before = lowered[max(0, at - 12) : at]
         if after.isalpha() or before and before[-1].isalpha():
             continue
-        if before.rstrip().endswith(("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")) and not before.rstrip().endswith(("like to", "want to", "need to", "love to", "trying to", "you to")):
+        if before.rstrip().endswith(
+            ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
+        ) and not before.rstrip().endswith(
+            ("like to", "want to", "need to", "love to", "trying to", "you to")
+        ):
             continue
         return True
     return False
@@ -127,7 +140,25 @@ def _is_question_form(lowered: str) -> bool:
         exclaims = False
     tokens = _tokens(lowered, 14)
     for index, word in enumerate(tokens):
-        if _opens(tokens, index) and not (exclaims and word in {"what", "how", "qué", "que", "quel", "quelle", "wie", "was", "welch", "come", "какой", "какая", "как"}):
+        if _opens(tokens, index) and not (
+            exclaims
+            and word
+            in {
+                "what",
+                "how",
+                "qué",
+                "que",
+                "quel",
+                "quelle",
+                "wie",
+                "was",
+                "welch",
+                "come",
+                "какой",
+                "какая",
+                "как",
+            }
+        ):
             return True
         if word not in words.INTRODUCTIONS and index < len(tokens) - 1:
             return False
@@ -153,9 +184,13 @@ def _opens(tokens: list[str], index: int) -> bool:
 
 
 def _is_condition(tokens: list[str], index: int) -> bool:
-    """"Should you have any questions, …" · "which is why …" · "what I need" · "when is it done I …"."""
+    """ "Should you have any questions, …" · "which is why …" · "what I need" · "when is it done I …"."""
     three = tokens[index : index + 3]
-    return three[:2] == ["should", "you"] or three[:2] == ["which", "is"] and three[2:] in (["why"], ["what"], ["how"], ["great"], ["fine"], ["when"])
+    return (
+        three[:2] == ["should", "you"]
+        or three[:2] == ["which", "is"]
+        and three[2:] in (["why"], ["what"], ["how"], ["great"], ["fine"], ["when"])
+    )
 
 
 def _question_within(lowered: str, length: int) -> int | None:
@@ -174,7 +209,9 @@ def _question_within(lowered: str, length: int) -> int | None:
             continue
         two = f"{tokens[index]} {tokens[index + 1]}"
         three = f"{two} {tokens[index + 2]}" if index + 2 < len(tokens) else two
-        if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[index - 1] not in words.STATEMENT_BEFORE:
+        if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[
+            index - 1
+        ] not in words.STATEMENT_BEFORE:
             return lowered.find(two)
     return None
 
@@ -185,9 +222,8 @@ _WITHIN: Final = frozenset(phrase.split()[0] for phrase in words.ANYWHERE)
 def _is_quoted_by_statement(sentence: str) -> bool:
     """`She asked: "Are you coming?"`: the question mark belongs to a quotation within a statement."""
     stripped = sentence.rstrip()
-    if stripped[-1] not in "\"”»":
+    if stripped[-1] not in '"”»':
         return False
-    opening = max(stripped.rfind(mark, 0, len(stripped) - 1) for mark in "\"“«„")
+    opening = max(stripped.rfind(mark, 0, len(stripped) - 1) for mark in '"“«„')
     before = stripped[:opening].strip() if opening > 0 else ""
     return bool(before) and not _is_question_form(before.lower()) and len(before.split()) > 1
-

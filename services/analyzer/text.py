@@ -20,7 +20,9 @@ _HAN: Final = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0
 _HIRAGANA: Final = "\u3041-\u309f"
 _KATAKANA: Final = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _UNSPACED: Final = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ece\u1000-\u109f\u1780-\u17d3"
-_CJK_MARKS: Final = "\u3000-\u3004\u3006\u3008-\u303f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+_CJK_MARKS: Final = (
+    "\u3000-\u3004\u3006\u3008-\u303f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+)
 
 _WORD: Final = re.compile(r"[^\W_][^\s—…]*+")
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
@@ -78,7 +80,9 @@ _ABBREVIATIONS: Final = frozenset(
     " m mme mlle p.ex ex p.ej ej sra srta dra ud uds pág núm sig dott ing avv pag"
     " bijv b.v dhr mevr o.a т.е т.д т.п г ул им".split()
 )
-_MAY_END: Final = frozenset("no nos min max sec ex m st str art fr hr co ed ch mar sig г al ext mt usw nov dec inc ltd".split())
+_MAY_END: Final = frozenset(
+    "no nos min max sec ex m st str art fr hr co ed ch mar sig г al ext mt usw nov dec inc ltd".split()
+)
 """Abbreviations that are words too, or often the last word: they end a sentence before a capital letter."""
 
 
