@@ -21,7 +21,12 @@ class PlatformStack(Stack):
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         names = Names(environment.name)
-        super().__init__(scope, names.stack("platform"), synthesizer=synthesizer(environment))
+        super().__init__(
+            scope,
+            names.stack("platform"),
+            synthesizer=synthesizer(environment),
+            termination_protection=environment.keep_data,
+        )
         self.bus = events.EventBus(self, "Bus", event_bus_name=names.bus)
         if environment.archive_days is not None:
             self.bus.archive(

@@ -58,7 +58,6 @@ class ServiceFunction(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            role_name=f"{name}-{Stack.of(self).region}",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
         self.allow("WriteItsLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [group.log_group_arn])

@@ -49,6 +49,23 @@ def test_a_stage_hears_its_own_requests_alone(dev, stage):
     assert on_the_bus == ([own] if stage.via == "bus" else [])
 
 
+@pytest.mark.parametrize(
+    "stage", [stage for stage in STAGES if stage.via == "bus"], ids=lambda stage: stage.service
+)
+def test_a_request_is_not_delivered_after_its_task_is_over(dev, stage):
+    """EventBridge gives up on a stage's request when its task has timed out: its token is dead then."""
+    (rule,) = resources(dev[f"ai-pipeline-dev-{stage.service}"], "AWS::Events::Rule").values()
+    (target,) = rule["Targets"]
+    assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == stage.timeout_seconds
+
+
+@pytest.mark.parametrize("part", ["trigger", "workflow", *(stage.service for stage in STAGES)])
+def test_one_service_is_deployed_on_its_own(dev, synthesised, part):
+    """A stack made alone is the very stack that is made with all the others."""
+    name = f"ai-pipeline-dev-{part}"
+    assert synthesised("dev", only=part) == {name: dev[name]}
+
+
 def test_the_logger_hears_of_failed_executions(dev):
     """Failed, timed out and aborted executions of this state machine, and of no other, reach the logger's queue."""
     (rule,) = patterns(dev["ai-pipeline-dev-logger"])
