@@ -16,7 +16,7 @@ from cli.operations.errors import (
     OperationError,
     UnreachableError,
 )
-from local.errors import EngineNotRunningError, LocalError, UnknownServiceError
+from local.errors import LocalError
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,9 @@ COMMANDS: Mapping[str, Entry] = {
 FAILED, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 130
 _CODES: Sequence[tuple[type[Exception], int]] = (
     (InvalidInputError, USAGE),
-    (UnknownServiceError, USAGE),
     (NotFoundError, NOT_FOUND),
     (NotDeployedError, UNREACHABLE),
     (UnreachableError, UNREACHABLE),
-    (EngineNotRunningError, UNREACHABLE),
 )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from cli.operations.target import running_engine
 from cli.session import Session, TargetCommand
-from local.engine import Engine
+from local.connection import REAL_AWS
 
-STRAYS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+STRAYS = (*REAL_AWS, "AWS_DEFAULT_PROFILE")
 
 
 @click.command(
@@ -37,15 +38,7 @@ def env(session: Session, *, shell: str, as_json: bool) -> None:
     """
     if not session.is_local:
         raise click.UsageError("`env` is about the local engine; on AWS your own login counts.")
-    connection = Engine().running().connection
-    wanted = {
-        "AWS_ENDPOINT_URL": connection.endpoint_url,
-        "AWS_ACCESS_KEY_ID": connection.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": connection.secret_access_key,
-        "AWS_REGION": connection.region,
-        "AWS_DEFAULT_REGION": connection.region,
-    }
-    wanted |= _past_the_proxy(os.environ)
+    wanted = running_engine().connection().variables() | _past_the_proxy(os.environ)
     if as_json:
         session.json(wanted)
         return

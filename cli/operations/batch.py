@@ -70,7 +70,11 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchHaltedError(OperationError):
-    """Sending stopped: the rest would fare no better. `__cause__` says why."""
+    """Sending stopped: the rest would fare no better."""
+
+    def __init__(self, reason: OperationError) -> None:
+        super().__init__(f"Stopped sending. {reason}")
+        self.reason = reason
 
 
 def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
@@ -141,7 +145,7 @@ def run_batch(
             yield from batch.collect()
             yield from batch.poll()
     if batch.halted:
-        raise BatchHaltedError(f"Stopped sending. {batch.halted}") from batch.halted
+        raise BatchHaltedError(batch.halted)
 
 
 class _Batch:
