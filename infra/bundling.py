@@ -75,10 +75,7 @@ def site_directory(target: Target) -> Path:
             "needs the package index once; afterwards bundling works offline. uv said:\n"
             f"{done.stderr.strip()}"
         )
-    try:
-        partial.rename(site)
-    except OSError:  # another process was faster
-        shutil.rmtree(partial, ignore_errors=True)
+    _move(partial, site)
     return site
 
 
@@ -104,11 +101,9 @@ def _packages_of(function: FunctionSpec, site: Path) -> list[Path]:
 
 
 def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
-    """Makes the bundle unless one of the same sources is there."""
-    folder = WORK / "bundles" / target.name / function.name
-    key_file = folder.with_suffix(".key")
-    key = _key(function, site)
-    if folder.exists() and key_file.exists() and key_file.read_text() == key:
+    """Makes the bundle, in a folder named by its sources, unless it is there. Safe to run twice at once."""
+    folder = WORK / "bundles" / target.name / f"{function.name}-{_key(function, site)}"
+    if folder.exists():
         return folder
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -118,12 +113,22 @@ def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
     for package in _packages_of(function, site):
         for file in _files(package, function):
             _copy(file, partial / file.relative_to(site))
-    key_file.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
     _trim_endpoints(partial, function)
-    partial.rename(folder)
-    key_file.write_text(key)
+    _move(partial, folder)
+    for older in folder.parent.glob(f"{function.name}-*"):
+        if older != folder and not older.name.endswith(".partial"):
+            shutil.rmtree(older, ignore_errors=True)
     return folder
+
+
+def _move(partial: Path, folder: Path) -> None:
+    """Into place at once, unless another process was faster."""
+    try:
+        partial.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _key(function: FunctionSpec, site: Path) -> str:
@@ -131,7 +136,7 @@ def _key(function: FunctionSpec, site: Path) -> str:
     for path in (Path(__file__), *_sources(function)):
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
 
 
 def _sources(function: FunctionSpec) -> list[Path]:
@@ -163,7 +168,7 @@ def _is_used_data(path: Path, function: FunctionSpec) -> bool:
 
 
 def _trim_endpoints(folder: Path, function: FunctionSpec) -> None:
-    """botocore reads its 1.2 MB map of all endpoints for the first client: only the called services stay in it."""
+    """The first client reads botocore's 1.2 MB map of all endpoints: only the called services stay in it."""
     file = folder / "botocore" / "data" / "endpoints.json"
     if not file.exists():
         return

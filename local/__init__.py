@@ -1,1 +1,11 @@
-"""The local engine: start it, deploy the real CDK app to it, stop it. Nothing deployed imports this."""
+"""The pipeline on a laptop: start the local engine, deploy the real CDK app to it, stop it.
+
+Nothing deployed imports it.
+
+    engine = Engine()                       # this checkout's, with the port and the model of the environment
+    running = up(engine, progress)          # started, deployed; costs nothing when nothing changed
+    running.connection.client_options()     # for boto3.client("sqs", **options)
+    engine.stop()
+
+The library prints nothing: it reports through `progress` and raises `LocalError`, whose text says what to do next.
+"""

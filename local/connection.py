@@ -1,19 +1,14 @@
-"""How to reach the engine: a loopback address and credentials that mean nothing anywhere else."""
+"""How to reach a deployment on the local engine: its address and credentials that are worth nothing elsewhere."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # noqa: S105 -- the engine's own root, known to everyone
-REAL_AWS = (
-    "AWS_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
-"""Variables that could lead a client to a real account."""
+ACCESS_KEY_ID = "test"  # the engine's root key; AWS knows no such key
+SECRET_ACCESS_KEY = "test"  # noqa: S105 -- a dummy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +19,25 @@ class Connection:
     access_key_id: str = ACCESS_KEY_ID
     secret_access_key: str = SECRET_ACCESS_KEY
 
-    def variables(self) -> dict[str, str]:
-        """The environment in which the AWS CLI, boto3 and the CDK CLI talk to the engine, and only to it."""
+    def client_options(self) -> dict[str, str]:
+        """Keyword arguments for `boto3.client(service, **options)`."""
         return {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self.region,
+            "aws_access_key_id": self.access_key_id,
+            "aws_secret_access_key": self.secret_access_key,
+        }
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """`inherited` with this connection, and without anything that leads a child process elsewhere."""
+        kept = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
+        return kept | {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
         }

@@ -11,17 +11,27 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 
 from local import process
 from local.connection import ACCESS_KEY_ID, ACCOUNT, HOST, REGION, SECRET_ACCESS_KEY, Connection
-from local.errors import EngineError
+from local.errors import (
+    BusyError,
+    EngineNotRunningError,
+    EngineStartError,
+    EngineStopError,
+    OtherCheckoutError,
+    PortTakenError,
+    SetupMissingError,
+)
 from local.paths import ENGINE_PYTHON, ROOT, STATE
+from local.progress import Progress, Step, silent
+from local.settings import DEFAULT_PORT, Model, Settings
 
-DEFAULT_PORT = 4566
 READY_SECONDS = 60
 
 SERVICES = (
@@ -44,7 +54,6 @@ SERVICES = (
 )
 """Only what the app uses; `ecr` and `s3` because `cdk bootstrap` makes a repository and a bucket."""
 
-Say = Callable[[str], None]
 
 _started: list[subprocess.Popen[bytes]] = []
 """Engines outlive the command that started them; kept, so that Python does not take them for forgotten."""
@@ -52,80 +61,123 @@ _started: list[subprocess.Popen[bytes]] = []
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """An engine that is up. `instance` changes with each start: a stopped engine forgets everything."""
+    """An engine that answers. `instance` is new at every start: what was deployed to another one is gone."""
 
-    pid: int
-    started: str
-    port: int
     instance: str
-    started_at: str
-    checkout: str
-    model_url: str | None = None
-    model: str | None = None
+    pid: int
+    process_start: str
+    port: int
+    checkout: Path
+    model: Model | None
+    log_file: Path
+    started_at: datetime
 
     @property
-    def endpoint_url(self) -> str:
-        return f"http://{HOST}:{self.port}"
-
     def connection(self) -> Connection:
-        return Connection(endpoint_url=self.endpoint_url)
+        return Connection(endpoint_url=f"http://{HOST}:{self.port}")
+
+    @property
+    def answers(self) -> str:
+        """Who answers in Bedrock's place, for people: `canned answers`, or `llama3.2 at http://127.0.0.1:11434/v1`."""
+        return f"{self.model.name} at {self.model.url}" if self.model else "canned answers"
+
+    def to_json(self) -> str:
+        values = {**self.__dict__, "model": self.model and self.model.__dict__}
+        return json.dumps({name: value for name, value in values.items() if value is not None}, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Running":
+        """Raises ValueError, TypeError or KeyError for anything else than what `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        model = values.pop("model", None)
+        return cls(
+            **{
+                **values,
+                "model": Model(**model) if model else None,
+                "checkout": Path(values["checkout"]),
+                "log_file": Path(values["log_file"]),
+                "started_at": datetime.fromisoformat(values["started_at"]),
+            }
+        )
+
+    def is_alive(self) -> bool:
+        return process.start_time(self.pid) == self.process_start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """`stale`: a process that was recorded is gone."""
+
+    state: Literal["running", "stopped", "stale"]
+    running: Running | None = None
+    deployed: tuple[str, ...] = ()
+    """The stacks this instance has, by part: `platform`, `analyzer`, …"""
 
 
 class Engine:
-    """The engine of one state folder. Raises EngineError, whose text says what to do."""
+    """The engine of one state folder; a test gives its own, and its own port."""
 
-    def __init__(self, state: Path = STATE, *, python: Path = ENGINE_PYTHON) -> None:
-        self._state = state
+    def __init__(
+        self, *, state: Path = STATE, settings: Settings | None = None, python: Path = ENGINE_PYTHON
+    ) -> None:
+        """Without `settings` they are read from the environment when the engine is started."""
+        self.state = state
+        self.log = state / "engine.log"
+        self._settings = settings
         self._python = python
         self._record = state / "engine.json"
-        self.log = state / "engine.log"
 
-    def running(self) -> Running | None:
-        """The engine, if the process that was started here is still there."""
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            found = Running(**json.loads(self._record.read_text()))
-            if process.start_time(found.pid) == found.started:
-                return found
+    def _found(self) -> Running | None:
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            found = Running.from_json(self._record.read_text())
+            return found if found.is_alive() else None
         return None
 
-    def start(
-        self,
-        *,
-        port: int | None = None,
-        model_url: str | None = None,
-        model: str | None = None,
-        say: Say = lambda _: None,
-    ) -> Running:
-        """The engine, ready to answer.
+    def running(self) -> Running:
+        """The engine that is up. Raises EngineNotRunningError."""
+        if found := self._found():
+            return found
+        raise EngineNotRunningError("The local engine is not running. Start it: make run (or: pipeline up)")
 
-        One that is up already is used, unless another port or model server is asked for. Without `port` it is
-        the port in use, else 4566.
+    def status(self) -> Status:
+        """Never raises, never changes anything."""
+        if found := self._found():
+            return Status(state="running", running=found, deployed=deployed_parts(self.state, found.instance))
+        return Status(state="stale" if self._record.exists() else "stopped")
+
+    def start(self, progress: Progress = silent) -> Running:
+        """The running engine, started if need be; restarted if another port or model is asked for.
+
+        Raises PortTakenError, OtherCheckoutError, EngineStartError, BusyError, SettingsError, SetupMissingError.
         """
+        settings = self._settings or Settings.from_environment()
         with self._lock():
-            found = self.running()
-            port = port or (found.port if found else DEFAULT_PORT)
-            if found and (found.model_url, found.model, found.port) == (model_url, model, port):
+            found = self._found()
+            port = settings.port or (found.port if found else DEFAULT_PORT)
+            if found and (found.model, found.port) == (settings.model, port):
                 self._wait_ready(found)
                 return found
             if found:
-                say("restarting the engine with its new settings")
                 self._end(found)
-            self._require_free(port)
-            self._require_installed()
-            say(f"starting the local engine on {HOST}:{port}")
-            launched = self._launch(port, model_url, model)
+            _require_free(port)
+            if not self._python.exists():
+                raise SetupMissingError("The local engine is not installed. Run: make setup")
+            progress(Step("engine", "started", f"starting the local engine on {HOST}:{port}"))
+            began = time.monotonic()
+            launched = self._launch(port, settings.model)
             try:
                 self._wait_ready(launched)
             except BaseException:  # also Ctrl-C: a half-started engine is nobody's
                 self._end(launched)
                 raise
+            progress(Step("engine", "finished", f"engine on {HOST}:{port}", time.monotonic() - began))
             return launched
 
-    def stop(self) -> bool:
-        """Ends the engine and every worker it started. False if none was up."""
+    def stop(self, progress: Progress = silent) -> bool:
+        """Ends the engine and every function process it started. False if there was none. Raises EngineStopError."""
         with self._lock():
-            found = self.running()
-            if found:
+            if found := self._found():
+                progress(Step("engine", "started", f"stopping the engine on {HOST}:{found.port}"))
                 self._end(found)
             self._record.unlink(missing_ok=True)
             return found is not None
@@ -135,45 +187,27 @@ class Engine:
         self._record.unlink(missing_ok=True)
         _claim(running.port).unlink(missing_ok=True)
         if process.group_alive(running.pid):
-            raise EngineError(
-                f"The engine (process {running.pid}) does not end. End it by hand: kill -9 {running.pid}"
-            )
+            raise EngineStopError(f"The engine does not end. End it by hand: kill -9 -{running.pid}")
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
-        self._state.mkdir(parents=True, exist_ok=True)
-        with (self._state / "engine.lock").open("w") as file:
+        self.state.mkdir(parents=True, exist_ok=True)
+        with (self.state / "engine.lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise EngineError(
+                raise BusyError(
                     "Another command is starting or stopping this engine. Wait for it, then try again."
                 ) from error
             yield
 
-    def _require_installed(self) -> None:
-        if not self._python.exists():
-            raise EngineError("The local engine is not installed. Run: make setup")
-
-    @staticmethod
-    def _require_free(port: int) -> None:
-        if not 1024 <= port <= 65535:
-            raise EngineError(f"Port {port} can't be used. Choose one from 1024 to 65535: PORT=4567 make run")
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError as error:
-                raise EngineError(_who_has(port)) from error
-
-    def _launch(self, port: int, model_url: str | None, model: str | None) -> Running:
-        scratch = self._state / "tmp"
-        scratch.mkdir(exist_ok=True)
+    def _launch(self, port: int, model: Model | None) -> Running:
+        (self.state / "tmp").mkdir(exist_ok=True)
         with self.log.open("wb") as log:
             child = subprocess.Popen(
                 [self._python, "-m", "ministack"],
-                cwd=self._state,
-                env=environment(port, self._state, model_url),
+                cwd=self.state,
+                env=environment(port, self.state, model),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -181,17 +215,17 @@ class Engine:
             )
         _started.append(child)
         running = Running(
-            pid=child.pid,
-            started=process.start_time(child.pid) or "",
-            port=port,
             instance=uuid.uuid4().hex,
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            checkout=str(ROOT),
-            model_url=model_url,
+            pid=child.pid,
+            process_start=process.start_time(child.pid) or "",
+            port=port,
+            checkout=ROOT,
             model=model,
+            log_file=self.log,
+            started_at=datetime.now(UTC).replace(microsecond=0),
         )
-        self._record.write_text(json.dumps(asdict(running)))
-        _claim(port).write_text(json.dumps(asdict(running)))
+        for file in (self._record, _claim(port)):
+            file.write_text(running.to_json())
         return running
 
     def _wait_ready(self, running: Running) -> None:
@@ -199,19 +233,21 @@ class Engine:
         while time.monotonic() < until:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(running.pid, os.WNOHANG)
-            if process.start_time(running.pid) != running.started:
-                raise EngineError(f"The engine ended while it started. Its last words:\n{self._last_words()}")
+            if not running.is_alive():
+                raise EngineStartError(
+                    f"The engine ended while it started. Its last words:\n{self._last_words()}"
+                )
             if _health(running.port) is not None:
                 return
             time.sleep(0.1)
-        raise EngineError(f"The engine is not ready after {READY_SECONDS} s. Its log: {self.log}")
+        raise EngineStartError(f"The engine is not ready after {READY_SECONDS} s. Its log: {self.log}")
 
     def _last_words(self, lines: int = 8) -> str:
         text = self.log.read_text(errors="replace").strip().splitlines()
         return "\n".join(f"  {line}" for line in text[-lines:])
 
 
-def environment(port: int, state: Path, model_url: str | None) -> Mapping[str, str]:
+def environment(port: int, state: Path, model: Model | None) -> Mapping[str, str]:
     """All the engine, and every function it runs, gets to see: nothing of the user's environment but PATH.
 
     Functions inherit it, so it can hold no credentials, profile or proxy that leads anywhere else.
@@ -238,8 +274,8 @@ def environment(port: int, state: Path, model_url: str | None) -> Mapping[str, s
         "LOG_LEVEL": "INFO",
         "PYTHONUNBUFFERED": "1",
     }
-    if model_url:
-        variables["MINISTACK_BEDROCK_PROXY_URL"] = model_url.rstrip("/").removesuffix("/v1")
+    if model:
+        variables["MINISTACK_BEDROCK_PROXY_URL"] = model.url.removesuffix("/v1")
     return variables
 
 
@@ -248,18 +284,41 @@ def _claim(port: int) -> Path:
     return Path(tempfile.gettempdir()) / f"ai-pipeline-engine-{os.getuid()}-{port}.json"
 
 
-def _who_has(port: int) -> str:
-    other = f"Choose another: PORT={port + 1} make run"
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        found = Running(**json.loads(_claim(port).read_text()))
-        if process.start_time(found.pid) == found.started:
-            return (
+def deployed_parts(state: Path, instance: str) -> tuple[str, ...]:
+    """What the engine `instance` has, as the last deployment noted it."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        noted = json.loads((state / "deployed.json").read_text())
+        return tuple(noted["parts"]) if noted["instance"] == instance else ()
+    return ()
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise _taken(port) from error
+
+
+def _taken(port: int) -> PortTakenError | OtherCheckoutError:
+    other = f"PORT={port + 1} make run"
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        found = Running.from_json(_claim(port).read_text())
+        if found.is_alive():
+            return OtherCheckoutError(
                 f"Port {port} is used by the engine of another checkout, {found.checkout}. "
-                f"Stop that one (make stop, there), or choose another port: PORT={port + 1} make run"
+                f"Stop that one (make stop, there), or choose another port: {other}"
             )
-    if _health(port) is not None:
-        return f"Port {port} is used by a MiniStack that was not started from here. {other}"
-    return f"Port {port} is used by another program. {other}"
+    who = "a MiniStack that was not started from here" if _health(port) is not None else "another program"
+    return PortTakenError(f"Port {port} is used by {who}. Stop it, or choose another port: {other}")
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now, for tests."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def _health(port: int) -> dict[str, object] | None:

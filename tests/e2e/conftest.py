@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.connection import Connection
-from local.deploy import deploy_local
-from local.engine import Engine, Running
+from local.deploy import up
+from local.engine import Engine, Running, free_port
+from local.settings import Settings
 
 PATIENCE_SECONDS = 60
 FINAL = ("SUCCEEDED", "FAILED")
@@ -144,20 +144,13 @@ class Deployment:
         return list(answer.get("Messages", []))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     state = tmp_path_factory.mktemp("engine")
-    engine = Engine(state)
-    running = engine.start(port=free_port())
+    engine = Engine(state=state, settings=Settings(port=free_port()))
     try:
-        deploy_local(running, state=state, say=lambda _: None)
-        yield Deployment(connection=running.connection(), running=running, state=state)
+        running = up(engine)
+        yield Deployment(connection=running.connection, running=running, state=state)
     finally:
         log = os.environ.get("ENGINE_LOG")
         if log:
