@@ -16,7 +16,7 @@ from cli.operations.errors import (
     OperationError,
     UnreachableError,
 )
-from local.errors import LocalError
+from local.errors import EngineNotRunningError, LocalError, SettingsError, UnknownServiceError
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,12 @@ COMMANDS: Mapping[str, Entry] = {
 FAILED, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 130
 _CODES: Sequence[tuple[type[Exception], int]] = (
     (InvalidInputError, USAGE),
+    (UnknownServiceError, USAGE),
+    (SettingsError, USAGE),
     (NotFoundError, NOT_FOUND),
     (NotDeployedError, UNREACHABLE),
     (UnreachableError, UNREACHABLE),
+    (EngineNotRunningError, UNREACHABLE),
 )
 
 

@@ -1,10 +1,13 @@
 """`pipeline deploy`."""
 
+import os
+
 import click
 
-from cli.operations import engine
 from cli.session import Session, TargetCommand
 from cli.steps import shown
+from local import deploy as deploying
+from local.engine import Engine
 
 
 @click.command(
@@ -25,15 +28,28 @@ def deploy(session: Session, service: str | None, *, yes: bool, as_json: bool) -
     To the local engine, or with --env to AWS: there it says account and region
     first, and asks.
     """
-    engine.check_part(service)
-    target = session.target
-    if not (session.is_local or yes):
-        click.confirm(f"Deploy {service or 'all stacks'} to this account?", abort=True, err=True)
-    with shown(session) as say:
-        changed = engine.deploy(target, service, say)
+    parts = _to_engine(session, service) if session.is_local else _to_aws(session, service, sure=yes)
     if as_json:
-        session.json({"env": session.env, "service": service, "deployed": changed})
+        session.json({"env": session.env, "deployed": parts})
     else:
-        click.echo(
-            f"Deployed {service or 'all stacks'}." if changed else "Nothing has changed since the last time."
-        )
+        click.echo(f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed; nothing was deployed.")
+
+
+def _to_engine(session: Session, service: str | None) -> tuple[str, ...]:
+    with shown(session) as progress:
+        return deploying.deploy(Engine(), service, progress)
+
+
+def _to_aws(session: Session, service: str | None, *, sure: bool) -> tuple[str, ...]:
+    # The CDK CLI finds account and region by the same variables as the AWS CLI.
+    if session.profile:
+        os.environ["AWS_PROFILE"] = session.profile
+    if session.region:
+        os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = session.region
+    goal = deploying.aws_target(session.env, service)
+    session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}")
+    session.note("".join(f"  {stack}\n" for stack in goal.stacks).rstrip())
+    if not sure:
+        click.confirm("Deploy to this account?", abort=True, err=True)
+    with shown(session) as progress:
+        return deploying.deploy_to_aws(goal, progress)

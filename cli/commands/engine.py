@@ -1,15 +1,16 @@
 """`pipeline up`, `down` and `status`."""
 
-import os
 from collections.abc import Mapping
 
 import click
 
 from cli.main import UNREACHABLE
-from cli.operations import engine
-from cli.operations.engine import EngineStatus
+from cli.operations.engine import EngineStatus, engine_status
+from cli.operations.errors import UnreachableError
 from cli.session import Session, TargetCommand, in_columns
 from cli.steps import shown
+from local import deploy as deploying
+from local.engine import Engine
 
 
 def _local_only(session: Session, name: str) -> None:
@@ -37,8 +38,11 @@ def up(session: Session, *, as_json: bool) -> None:
     Without a model of your own it gives canned answers.
     """
     _local_only(session, "up")
-    with shown(session) as say:
-        found = engine.up(os.environ, say)
+    with shown(session) as progress:
+        deploying.up(Engine(), progress)
+    found = engine_status()
+    if found is None:
+        raise UnreachableError("The engine was stopped meanwhile.")
     if as_json:
         session.json(found)
         return
@@ -51,7 +55,7 @@ def up(session: Session, *, as_json: bool) -> None:
         ("Stop it", "make stop"),
     ]
     click.echo(in_columns(rows))
-    if found.model is None:
+    if found.canned:
         click.echo()
         click.echo("For answers from a model of your own (Ollama, or any server like OpenAI's):")
         click.echo("  PIPELINE_MODEL_URL=http://127.0.0.1:11434/v1 PIPELINE_MODEL=llama3.2 \\")
@@ -66,7 +70,9 @@ def down(session: Session) -> None:
     What was deployed and recorded is gone with it.
     """
     _local_only(session, "down")
-    click.echo("Stopped." if engine.down() else "No engine was running.")
+    with shown(session) as progress:
+        stopped = Engine().stop(progress)
+    click.echo("Stopped." if stopped else "No engine was running.")
 
 
 @click.command(cls=TargetCommand, epilog="\b\nExit codes: 0 up and deployed, 4 not.")
@@ -77,7 +83,7 @@ def status(session: Session, *, as_json: bool) -> None:
     if not session.is_local:
         _aws_status(session, as_json=as_json)
         return
-    found = engine.engine_status()
+    found = engine_status()
     if as_json:
         session.json({"running": found is not None, "engine": found})
     elif found is None:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from cli.operations.target import running_engine
 from cli.session import Session, TargetCommand
-from local.connection import REAL_AWS
+from local.engine import Engine
 
-STRAYS = (*REAL_AWS, "AWS_DEFAULT_PROFILE")
+STRAYS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
 @click.command(
@@ -38,7 +37,15 @@ def env(session: Session, *, shell: str, as_json: bool) -> None:
     """
     if not session.is_local:
         raise click.UsageError("`env` is about the local engine; on AWS your own login counts.")
-    wanted = running_engine().connection().variables() | _past_the_proxy(os.environ)
+    connection = Engine().running().connection
+    wanted = {
+        "AWS_ENDPOINT_URL": connection.endpoint_url,
+        "AWS_ACCESS_KEY_ID": connection.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": connection.secret_access_key,
+        "AWS_REGION": connection.region,
+        "AWS_DEFAULT_REGION": connection.region,
+        **_past_the_proxy(os.environ),
+    }
     if as_json:
         session.json(wanted)
         return

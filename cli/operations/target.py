@@ -20,7 +20,8 @@ from cli.operations.addresses import Addresses, read_addresses
 from cli.operations.aws_errors import translated
 from cli.operations.errors import UnreachableError
 from local.connection import Connection
-from local.engine import Engine, Running
+from local.engine import Engine
+from local.errors import EngineNotRunningError
 
 LOCAL = "local"
 
@@ -47,11 +48,8 @@ class Identity(Struct, frozen=True, kw_only=True):
 class Target:
     """Clients are made when first asked for, once each, and may be used from several threads."""
 
-    def __init__(
-        self, *, env: str, session: Any, endpoint: str | None = None, profile: str | None = None
-    ) -> None:
+    def __init__(self, *, env: str, session: Any, endpoint: str | None = None) -> None:
         self.env = env
-        self.profile = profile
         self._endpoint = endpoint
         self._session = session
         self._clients: dict[str, Any] = {}
@@ -143,7 +141,7 @@ def aws_target(env: str, *, region: str | None = None, profile: str | None = Non
     session = botocore.session.Session(profile=profile)
     if region:
         session.set_config_variable("region", region)
-    return Target(env=env, session=session, profile=profile)
+    return Target(env=env, session=session)
 
 
 def find_target(
@@ -152,12 +150,8 @@ def find_target(
     """The running local engine for `local`, else AWS. Raises UnreachableError when no engine is up."""
     if env != LOCAL:
         return aws_target(env, region=region, profile=profile)
-    return local_target(running_engine(engine).connection())
-
-
-def running_engine(engine: Engine | None = None) -> Running:
-    """Raises UnreachableError when none is up."""
-    found = (engine or Engine()).running()
-    if found is None:
-        raise UnreachableError("The local engine is not running. Start it: pipeline up")
-    return found
+    try:
+        running = (engine or Engine()).running()
+    except EngineNotRunningError as error:
+        raise UnreachableError(str(error)) from error
+    return local_target(running.connection)
