@@ -16,7 +16,7 @@ from cli.operations.errors import (
     OperationError,
     UnreachableError,
 )
-from local.errors import EngineNotRunningError, LocalError, SettingsError, UnknownServiceError
+from local.errors import AwsAccessError, EngineNotRunningError, LocalError, SettingsError, UnknownServiceError
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ _CODES: Sequence[tuple[type[Exception], int]] = (
     (NotDeployedError, UNREACHABLE),
     (UnreachableError, UNREACHABLE),
     (EngineNotRunningError, UNREACHABLE),
+    (AwsAccessError, UNREACHABLE),
 )
 
 
@@ -107,9 +108,10 @@ class Commands(click.Group):
             error.show()
             code = error.exit_code
         except click.Abort:
+            click.echo("Interrupted.", err=True)
             code = INTERRUPTED
         except (OperationError, LocalError) as error:
-            click.secho("error: ", err=True, fg="red", nl=False)
+            click.secho("Error: ", err=True, fg="red", nl=False)
             click.echo(str(error), err=True)
             code = exit_code(error)
         except BrokenPipeError:  # the reader, e.g. `head`, has seen enough

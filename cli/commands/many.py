@@ -159,7 +159,7 @@ def _conclude(session: Session, tally: Tally, choices: Choices) -> None:
     if choices.out:
         session.note(f"Results: {choices.out}")
     if tally.halted:
-        session.note(f"error: {tally.halted}")
+        session.note(f"Error: {tally.halted}")
     if choices.out and (unsent or counts["REFUSED"] or (choices.wait and pending)):
         session.note("Go on with the same command and --resume; nothing is started twice.")
     raise click.exceptions.Exit(_code(tally, counts, open_ends=unsent + pending * choices.wait))

@@ -95,10 +95,6 @@ def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
             yield Line(number=number, digest=digest, request=request)
 
 
-class _Strict(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
 def _request(data: bytes) -> Request:
     try:
         value = json.loads(data)
@@ -108,10 +104,14 @@ def _request(data: bytes) -> Request:
         ) from error
     if isinstance(value, str):
         return Request(user_message=value)
+    if isinstance(value, dict) and (unknown := set(value) - set(Request.__struct_fields__)):
+        raise InvalidInputError(
+            f"there is no field `{min(unknown)}`; a line may have `{'`, `'.join(Request.__struct_fields__)}`"
+        )
     try:
-        return msgspec.convert(value, _Strict)
+        return msgspec.convert(value, Request)
     except msgspec.ValidationError as error:
-        raise InvalidInputError(f"{error}") from error
+        raise InvalidInputError(str(error)) from error
 
 
 class Plan(Struct, frozen=True, kw_only=True):
