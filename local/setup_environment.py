@@ -164,6 +164,7 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
     with LOG.open("ab") as log:
         log.write(f"\n$ {' '.join(words)}\n".encode())
         log.flush()
+        begins = log.tell()
         done = subprocess.run(
             words,
             cwd=ROOT,
@@ -174,7 +175,8 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
             check=False,
         )
     if done.returncode:
-        tail = "\n".join(f"  {line}" for line in LOG.read_text(errors="replace").strip().splitlines()[-6:])
+        said = LOG.read_bytes()[begins:].decode(errors="replace").strip().splitlines()
+        tail = "\n".join(f"  {line}" for line in said[-6:])
         hint = " It needs the network: are you online, and is a proxy set if you need one?" if fetches else ""
         raise SetupError(f"{Path(words[0]).name} failed.{hint}\n{tail}\nAll of its output: {LOG}")
 
