@@ -7,7 +7,7 @@ BIN := .venv/bin
 MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
 
-export MESSAGE
+override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
 export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
@@ -28,8 +28,9 @@ run: setup ## start the local engine, deploy, ask a question (MESSAGE="…", POR
 stop: ## stop the local engine
 	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "nothing is set up here"; fi
 
-test: setup ## all tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+test: setup ## all tests: units and contracts side by side, then end to end on an engine of their own
+	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
+	@$(BIN)/python -m pytest -q -m engine
 
 check: setup ## formatting, lint, types, synth with cdk-nag, cfn-lint
 	@$(BIN)/ruff format --check .

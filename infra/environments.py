@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from infra.functions import FUNCTIONS
 from services.chatbot.settings import Settings as ChatbotSettings
 
 API_STAGE = "v1"
@@ -79,11 +80,13 @@ class IamDialect:
     `publish_condition` tests `events:source` and `events:detail-type`, keys the engine knows nothing of.
     `callbacks_by_machine`: SendTask* rights name the state machine; the engine checks them on `*` alone.
     `converse_action` is what a Converse call needs; the engine expects the operation's own name.
+    `models_by_arn`: model rights name the model; the engine reads an id with a prefix or a slash as another.
     """
 
     publish_condition: Literal["StringEquals", "StringEqualsIfExists"] = "StringEquals"
     callbacks_by_machine: bool = True
     converse_action: Literal["bedrock:InvokeModel", "bedrock:Converse"] = "bedrock:InvokeModel"
+    models_by_arn: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,7 @@ class Environment:
     throttle: Throttle = Throttle(rate=500, burst=1_000)
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
     keep_data: bool = False
-    """Keep the table when its stack is deleted, and refuse to delete it at all."""
+    """Refuse to delete the table and its stack, and keep the table if the stack goes all the same."""
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """How long the bus archives start and outcome events; None for no archive."""
@@ -154,6 +157,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
                 publish_condition="StringEqualsIfExists",
                 callbacks_by_machine=False,
                 converse_action="bedrock:Converse",
+                models_by_arn=False,
             ),
             tls_only=False,
         ),
@@ -164,7 +168,8 @@ CHATBOT_CONTEXT = tuple(msgspec.structs.fields(ChatbotSettings))
 
 
 def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
-    """The environment `name`, overridden by `-c`: a chatbot setting by its name, `allowed_origin`, `engine`.
+    """The environment `name`, overridden by `-c`: `allowed_origin`, `engine`, each chatbot setting by its name,
+    and a function's megabytes as `memory_<function>`, e.g. `-c memory_chatbot=512`.
 
     Raises UnknownEnvironmentError or ContextError.
     """
@@ -182,6 +187,7 @@ def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
     except msgspec.ValidationError as error:
         raise ContextError(f"The chatbot's settings: {error}. Check the `-c` options.") from error
     environment = replace(environment, chatbot=settings)
+    environment = replace(environment, sizing=_sizing(environment, given))
     if "allowed_origin" in given:
         environment = replace(environment, allowed_origin=str(given["allowed_origin"]))
     if "engine" in given:
@@ -189,3 +195,16 @@ def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
             raise ContextError(f"`-c engine` is for the local engine; {name} is deployed to AWS.")
         environment = replace(environment, engine=str(given["engine"]).rstrip("/"))
     return environment
+
+
+def _sizing(environment: Environment, given: Mapping[str, object]) -> dict[str, Sizing]:
+    """The environment's sizing with the memory that `given` asks for."""
+    sizing = dict(environment.sizing)
+    for function in FUNCTIONS:
+        if (asked := given.get(f"memory_{function.name}")) is not None:
+            if not str(asked).isdecimal() or not 128 <= int(str(asked)) <= 10_240:
+                raise ContextError(
+                    f"`-c memory_{function.name}` must be 128 to 10240 megabytes, not {asked}."
+                )
+            sizing[function.name] = replace(environment.sizing_of(function.name), memory_mb=int(str(asked)))
+    return sizing

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
 from constructs import Construct
 
 from infra.constructs.chatbot_rights import allow_chatbot
@@ -44,6 +44,7 @@ class StageStack(Stack):
                 source=SOURCE,
                 detail_type=stage.request.detail_type(),
                 bus=bus_of(self, names),
+                worthless_after=Duration.seconds(stage.timeout_seconds),
             )
         if extra := EXTRAS.get(stage.service):
             extra(self)

@@ -1,6 +1,4 @@
-"""The pipeline on a laptop: start the local engine, deploy the real CDK app to it, stop it.
-
-Nothing deployed imports it.
+"""The pipeline on a laptop: start the local engine, deploy the real CDK app, stop it. Nothing deployed imports this.
 
     engine = Engine()                       # this checkout's, with the port and the model of the environment
     running = up(engine, progress)          # started, deployed; costs nothing when nothing changed

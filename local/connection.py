@@ -28,16 +28,34 @@ class Connection:
             "aws_secret_access_key": self.secret_access_key,
         }
 
-    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """`inherited` with this connection, and without anything that leads a child process elsewhere."""
-        kept = {name: value for name, value in inherited.items() if not name.startswith("AWS_")}
-        return kept | {
+    def variables(self) -> dict[str, str]:
+        """What makes the AWS CLI, boto3 or the CDK CLI talk to the engine, e.g. to export in a shell."""
+        return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """`inherited` without anything that could lead a child process to a real account, and with this connection.
+
+        Every `AWS_` and `CDK_` variable goes, the user's AWS files are out of sight, and loopback is reached without
+        a proxy.
+        """
+        kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", "CDK_"))}
+        return {
+            **kept,
+            **self.variables(),
+            **_NO_OTHER_CREDENTIALS,
+            "NO_PROXY": HOST,
+            "no_proxy": HOST,
+        }
+
+
+_NO_OTHER_CREDENTIALS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}

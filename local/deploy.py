@@ -1,56 +1,155 @@
-"""Deploys the real CDK app with the real CDK CLI: to the engine, or to an AWS account.
+"""Deploys the CDK app with the real CDK CLI: to the local engine, or to AWS with the user's own credentials.
 
-For the engine, what is unchanged is not done again: `cdk.out` is reused while its sources are the same, and
+For the engine, what is unchanged is not done again: the synthesised app is reused while its sources are the same, and
 an engine that has them already is left alone.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import re
-import subprocess
 import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
-from infra.toolchain import bundled_node
-from local.connection import ACCOUNT, REGION
-from local.engine import Engine, Running, deployed_parts
-from local.errors import AwsAccessError, BusyError, DeployError, SetupMissingError, UnknownServiceError
+from local import cdk
+from local.connection import Connection
+from local.engine import Engine, Running
+from local.errors import AwsAccessError, DeployError, UnknownServiceError
 from local.paths import CDK, ROOT, STATE
-from local.progress import Progress, Step, silent
+from local.progress import Progress, Step, silent, step
 from shared.contracts.stages import SERVICES
 
-PARTS = ("platform", *SERVICES, "workflow")
+PREFIX = "ai-pipeline"
+LOCK_SECONDS = 300.0
+BOOTSTRAP_SECONDS = 60.0
 
-SOURCES = ("infra", "shared", "services")
-SOURCE_FILES = ("requirements.txt", "cdk.json", "package-lock.json")
-NOT_DEPLOYED = ("tests", "evaluation", "__pycache__")
-
-_DONE = re.compile(r"✅\s+(?P<stack>\S+)(?P<rest>.*)")
-
-
-def sources() -> Iterator[Path]:
-    """Every file a deployment depends on."""
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in {".py", ".json", ".typed"} and not set(path.parts) & set(NOT_DEPLOYED):
-                yield path
-    yield from (ROOT / name for name in SOURCE_FILES)
+SOURCES = (
+    "infra", "shared", "services",
+    "cdk.json", "package-lock.json", "requirements.txt", "requirements-dev.txt",
+)  # fmt: skip
+NOT_DEPLOYED = frozenset({"tests", "evaluation", "__pycache__", "README.md"})
 
 
-def fingerprint(context: Mapping[str, str]) -> str:
-    """Changes exactly when what would be deployed may change."""
-    digest = hashlib.sha256(json.dumps([sys.version_info[:2], sorted(context.items())]).encode())
-    for path in sources():
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def parts() -> tuple[str, ...]:
+    """What can be deployed alone: each is a stack called `ai-pipeline-<env>-<part>`."""
+    return ("platform", *SERVICES, "workflow", "monitoring")
+
+
+# --- the local engine ------------------------------------------------------------------------------------
+
+
+def up(engine: Engine, progress: Progress = silent) -> Running:
+    """Starts the engine and deploys all stacks to it; does nothing that is done already.
+
+    Raises what Engine.start and deploy raise.
+    """
+    running = engine.start(progress)
+    deploy(engine, progress=progress)
+    return running
+
+
+def deploy(engine: Engine, service: str | None = None, progress: Progress = silent) -> tuple[str, ...]:
+    """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
+
+    Nothing is deployed (an empty tuple) if this very engine has these sources already. `service` is a part's name:
+    a service, or `platform`, `workflow`, `monitoring`. Raises EngineNotRunningError, UnknownServiceError,
+    DeployError, BusyError.
+    """
+    _require_known(service)
+    running = engine.running()
+    with engine.state.lock("deploy", progress, patience_seconds=LOCK_SECONDS):
+        return _LocalDeployment(engine, running, progress).deploy(service)
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the running engine has these very sources in all its stacks. Raises EngineNotRunningError."""
+    return _LocalDeployment(engine, engine.running(), silent).is_current(None)
+
+
+class _LocalDeployment:
+    """The app on one running engine: what it has, in `deployed.json`, and what it should have."""
+
+    def __init__(self, engine: Engine, running: Running, progress: Progress) -> None:
+        self._engine = engine
+        self._running = running
+        self._progress = progress
+        self._state = engine.state
+        self._context = context_of(running)
+        self._wanted = fingerprint(self._context)
+        recorded = self._state.read(self._state.deployed)
+        self._parts: dict[str, str] = (
+            recorded.get("parts", {}) if recorded.get("instance") == running.instance else {}
+        )
+        self._cdk = cdk.Run(
+            environment=running.connection.environment(os.environ), log=self._state.deploy_log
+        )
+
+    def deploy(self, service: str | None) -> tuple[str, ...]:
+        if self.is_current(service):
+            self._progress(Step(service or "deploy", "unchanged", "the engine has these sources already"))
+            return ()
+        if service and not self._parts:
+            raise DeployError("Nothing is deployed to this engine yet. Deploy everything first: make run")
+        self._state.deploy_log.unlink(missing_ok=True)
+        self._synthesise()
+        try:
+            if not self._parts:
+                with step(self._progress, "bootstrap", "preparing the engine for deployments"):
+                    bootstrap(self._running.connection)
+            done = self._deploy_stacks(service)
+        except DeployError as error:
+            if self._engine.status().running != self._running:
+                raise DeployError(
+                    f"The local engine ended during the deployment. Why: {self._running.log_file}. Then: make run"
+                ) from error
+            raise
+        self._parts |= dict.fromkeys(done, self._wanted)
+        self._state.write(self._state.deployed, {"instance": self._running.instance, "parts": self._parts})
+        return done
+
+    def is_current(self, service: str | None) -> bool:
+        """The parts are those of the last full deployment: an engine that has none has nothing."""
+        relevant = {service: self._parts.get(service)} if service else self._parts
+        return bool(relevant) and set(relevant.values()) == {self._wanted}
+
+    def _synthesise(self) -> None:
+        stamp = self._state.assembly_key
+        if stamp.exists() and stamp.read_text() == self._wanted:
+            return
+        stamp.unlink(missing_ok=True)
+        context = {**self._context, "nag": "off"}  # `make check` runs it
+        pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
+        with step(self._progress, "synth", "synthesising the CDK app and bundling its functions"):
+            self._cdk(["synth", "--quiet", "--output", str(self._state.assembly), *pairs])
+        stamp.write_text(self._wanted)
+
+    def _deploy_stacks(self, service: str | None) -> tuple[str, ...]:
+        names = cdk.stack_names(self._state.assembly)
+        chosen = [stack_name("local", service)] if service else list(names)
+        if not set(chosen) <= set(names):
+            raise UnknownServiceError(f"The app has no stack {chosen[0]} yet. It has: {', '.join(names)}.")
+        selection = [*chosen, "--exclusively"] if service else ["--all"]
+        assembly = str(self._state.assembly)
+        with step(
+            self._progress, "deploy", f"deploying {service or f'{len(chosen)} stacks'} with the CDK CLI"
+        ):
+            self._cdk(
+                [
+                    "deploy",
+                    *selection,
+                    "--app",
+                    assembly,
+                    "--concurrency",
+                    "4",
+                    "--require-approval",
+                    "never",
+                ],
+                _by_part("local", self._progress),
+            )
+        return tuple(_part("local", name) for name in chosen)
 
 
 def context_of(running: Running) -> dict[str, str]:
@@ -61,120 +160,69 @@ def context_of(running: Running) -> dict[str, str]:
     return context
 
 
-def stack(env: str, part: str) -> str:
-    return f"ai-pipeline-{env}-{part}"
+def bootstrap(connection: Connection) -> None:
+    """What `cdk bootstrap` does: creates the CLI's own template as a stack, without a Node process that polls."""
+    template = CDK / "lib" / "api" / "bootstrap" / "bootstrap-template.yaml"
+    parameters = {
+        "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess",
+        "FileAssetsBucketKmsKeyId": "AWS_MANAGED_KEY",
+    }
+    import boto3  # noqa: PLC0415 -- a third of a second that a run with nothing to deploy does not pay
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    client = boto3.client("cloudformation", **connection.client_options())
+    try:
+        if _stack_status(client, "CDKToolkit") is None:
+            client.create_stack(
+                StackName="CDKToolkit",
+                TemplateBody=template.read_text(),
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+                Parameters=[
+                    {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+                ],
+            )
+        until = time.monotonic() + BOOTSTRAP_SECONDS
+        while (status := _stack_status(client, "CDKToolkit") or "").endswith("IN_PROGRESS"):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.1)
+    except (BotoCoreError, ClientError) as error:
+        raise DeployError(
+            f"The engine could not be prepared for deployments: {error}. Run: make stop run"
+        ) from error
+    if not status.endswith("COMPLETE") or "ROLLBACK" in status:
+        raise DeployError(f"The engine could not be prepared for deployments ({status}). Run: make stop run")
 
 
-def _selection(env: str, service: str | None) -> list[str]:
-    if service is None:
-        return ["--all"]
-    if service not in PARTS:
-        raise UnknownServiceError(f"There is no service {service!r}. Known: {', '.join(PARTS)}.")
-    return [stack(env, service), "--exclusively"]
+def _stack_status(client: Any, name: str) -> str | None:
+    try:
+        return str(client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+    except client.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
 
 
-class _Deployment:
-    """The app on one running engine, whose folder holds the assembly and the note of what was deployed."""
-
-    def __init__(self, running: Running, state: Path, progress: Progress) -> None:
-        self._running = running
-        self._progress = progress
-        self._context = context_of(running)
-        self._wanted = fingerprint(self._context)
-        self._assembly = state / "cdk.out"
-        self._state = state
-        self._note = state / "deployed.json"
-
-    def is_current(self) -> bool:
-        """Whether this engine has these very sources, in all stacks."""
-        with contextlib.suppress(OSError, ValueError):
-            noted = json.loads(self._note.read_text())
-            return (noted["instance"], noted["fingerprint"]) == (self._running.instance, self._wanted)
-        return False
-
-    def deploy(self, service: str | None) -> tuple[str, ...]:
-        selection = _selection("local", service)
-        if service is None and self.is_current():
-            return ()
-        known = deployed_parts(self._state, self._running.instance)
-        if service and not known:
-            raise DeployError("Nothing is deployed to this engine yet. Deploy everything first: make run")
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            bootstrapped = None if known else beside.submit(self._bootstrap)
-            self._synth()
-            if bootstrapped:
-                bootstrapped.result()
-        arguments = ["deploy", *selection, "--app", str(self._assembly), "--concurrency", "4"]
-        done = self._run(
-            [*arguments, "--require-approval", "never"], "deploy", "deploying with the CDK CLI", tell=True
-        )
-        # One service alone leaves the others as they were: only a full deployment makes the engine current.
-        noted = {
-            "instance": self._running.instance,
-            "fingerprint": None if service else self._wanted,
-            "parts": sorted({*known, *done}, key=PARTS.index),
-        }
-        self._note.write_text(json.dumps(noted))
-        return done
-
-    def _synth(self) -> None:
-        stamp = self._assembly / "fingerprint"
-        with contextlib.suppress(OSError):
-            if stamp.read_text() == self._wanted:
-                return
-        stamp.unlink(missing_ok=True)
-        context = {**self._context, "nag": "off"}
-        pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
-        text = "synthesising the CDK app and bundling its functions"
-        self._run(["synth", "--quiet", "--output", str(self._assembly), *pairs], "synth", text)
-        stamp.write_text(self._wanted)
-
-    def _bootstrap(self) -> None:
-        """In the state folder, where no cdk.json makes the CLI synthesise the app for it."""
-        arguments = ["bootstrap", f"aws://{ACCOUNT}/{REGION}"]
-        self._run(arguments, "bootstrap", "bootstrapping the engine for the CDK", folder=self._state)
-
-    def _run(
-        self, arguments: list[str], name: str, text: str, *, folder: Path = ROOT, tell: bool = False
-    ) -> tuple[str, ...]:
-        began = monotonic()
-        self._progress(Step(name, "started", text))
-        done = run_cdk(
-            arguments,
-            variables=self._running.connection.environment(os.environ),
-            log=self._state / "deploy.log",
-            progress=self._progress if tell else silent,
-            folder=folder,
-        )
-        self._progress(Step(name, "finished", text, monotonic() - began))
-        return done
+def fingerprint(context: Mapping[str, str], root: Path = ROOT) -> str:
+    """Changes when what would be deployed may change: the sources, the context, the Python the bundles are for."""
+    digest = hashlib.sha256(json.dumps([sys.version_info[:2], sorted(context.items())]).encode())
+    for path in sources(root):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
-def up(engine: Engine, progress: Progress = silent) -> Running:
-    """Starts the engine and deploys all stacks to it; does nothing that is done already.
-
-    Raises what Engine.start and deploy raise.
-    """
-    engine.start(progress)
-    deploy(engine, progress=progress)
-    return engine.running()
-
-
-def deploy(engine: Engine, service: str | None = None, progress: Progress = silent) -> tuple[str, ...]:
-    """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
-
-    Nothing is deployed (an empty tuple) if this very engine has these sources already. `service` is a part's
-    name: a service, or `platform`, `workflow`. Raises EngineNotRunningError, UnknownServiceError, DeployError,
-    BusyError.
-    """
-    running = engine.running()
-    with _deploying(engine.state):
-        return _Deployment(running, engine.state, progress).deploy(service)
+def sources(root: Path = ROOT) -> Iterator[Path]:
+    """Every file a deployment depends on."""
+    for name in SOURCES:
+        path = root / name
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in found:
+            if file.is_file() and not NOT_DEPLOYED & set(file.relative_to(root).parts):
+                yield file
 
 
-def is_current(engine: Engine) -> bool:
-    """Whether the running engine has these very sources, in all stacks."""
-    return _Deployment(engine.running(), engine.state, silent).is_current()
+# --- AWS -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,31 +232,44 @@ class AwsTarget:
     env: str
     account: str
     region: str
+    caller: str
+    """The ARN that acts."""
     stacks: tuple[str, ...]
-    """Names of the stacks, e.g. `ai-pipeline-dev-analyzer`; all of them if no service was named."""
+    """Names of the stacks, e.g. `ai-pipeline-dev-analyzer`; those of all parts if no service was named."""
     service: str | None = None
+    profile: str | None = None
 
 
-def aws_target(env: str, service: str | None = None) -> AwsTarget:
+def aws_target(
+    env: str, service: str | None = None, *, profile: str | None = None, region: str | None = None
+) -> AwsTarget:
     """The account and region the user's own AWS credentials lead to. Raises AwsAccessError, UnknownServiceError."""
-    import boto3  # noqa: PLC0415 -- a third of a second that no other command of this module pays
+    import boto3  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    _selection(env, service)
-    session = boto3.Session()
-    if not session.region_name:
-        raise AwsAccessError("No AWS region is set. Set one: AWS_REGION=us-east-1")
+    _require_known(service)
+    if url := os.environ.get("AWS_ENDPOINT_URL"):
+        raise AwsAccessError(
+            f"AWS_ENDPOINT_URL is set ({url}), so this would not reach AWS. Unset it, then try again."
+        )
     try:
-        account = session.client("sts").get_caller_identity()["Account"]
+        session = boto3.Session(profile_name=profile, region_name=region)
+        if not session.region_name:
+            raise AwsAccessError("No AWS region is chosen. Set AWS_REGION, or a region in your AWS profile.")
+        caller = session.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        raise AwsAccessError(f"These AWS credentials can't be used: {error}") from error
-    parts = (service,) if service else PARTS
+        raise AwsAccessError(
+            f"AWS can't be reached with your credentials: {error}. Sign in (e.g. aws sso login), or choose a profile "
+            "with AWS_PROFILE, then try again."
+        ) from error
     return AwsTarget(
         env=env,
-        account=str(account),
-        region=session.region_name,
-        stacks=tuple(stack(env, part) for part in parts),
+        account=str(caller["Account"]),
+        region=str(session.region_name),
+        caller=str(caller["Arn"]),
+        stacks=tuple(stack_name(env, part) for part in ([service] if service else parts())),
         service=service,
+        profile=profile,
     )
 
 
@@ -217,89 +278,51 @@ def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, 
 
     Raises AwsAccessError, DeployError.
     """
-    now = aws_target(target.env, target.service)
-    if (now.account, now.region) != (target.account, target.region):
+    now = aws_target(target.env, target.service, profile=target.profile, region=target.region)
+    if now.account != target.account:
         raise AwsAccessError(
-            f"The credentials now lead to account {now.account} in {now.region}, not to {target.account} "
-            f"in {target.region}. Nothing was deployed."
+            f"Your AWS credentials now lead to account {now.account}, not {target.account}. Start again."
         )
-    STATE.mkdir(exist_ok=True)
-    arguments = ["deploy", *_selection(target.env, target.service), "-c", f"env={target.env}"]
-    arguments += ["--require-approval", "never", "--output", str(STATE / f"cdk.out-{target.env}")]
-    variables = {**os.environ, "AWS_REGION": target.region, "AWS_DEFAULT_REGION": target.region}
-    with _deploying(STATE):
-        return run_cdk(
-            arguments, variables=variables, log=STATE / f"deploy-{target.env}.log", progress=progress
-        )
-
-
-@contextlib.contextmanager
-def _deploying(state: Path) -> Iterator[None]:
-    """One deployment at a time from one folder: two would write the same assembly."""
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "deploy.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BusyError(
-                "Another deployment from this folder is under way. Wait for it, then try again."
-            ) from error
-        yield
-
-
-_log_lock = threading.Lock()
-
-
-def run_cdk(
-    arguments: list[str],
-    *,
-    variables: Mapping[str, str],
-    log: Path,
-    progress: Progress = silent,
-    folder: Path = ROOT,
-) -> tuple[str, ...]:
-    """Runs the pinned CDK CLI on the bundled Node, all its output to `log`. Returns the parts it finished."""
-    node = bundled_node()
-    if node is None or not CDK.exists():
-        raise SetupMissingError("The CDK CLI is not installed. Run: make setup")
-    environment = {
-        **variables,
-        "PATH": os.pathsep.join(
-            [str(node.parent), str(Path(sys.executable).parent), variables.get("PATH", "")]
-        ),
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-        "NO_COLOR": "1",
-    }
-    command = [str(node), str(CDK), *arguments, "--ci", "--no-notices", "--no-version-reporting"]
-    lines: list[str] = []
-    parts: list[str] = []
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as child:
-        try:
-            for line in child.stdout or ():
-                lines.append(line.rstrip())
-                if done := _DONE.search(line):
-                    part = done["stack"].rpartition("-")[2]
-                    unchanged = "no changes" in done["rest"]
-                    parts.append(part)
-                    progress(Step(part, "unchanged" if unchanged else "finished", done["stack"]))
-            code = child.wait()
-        finally:
-            if child.poll() is None:
-                child.terminate()
-            with _log_lock, log.open("a") as file:
-                file.write(f"$ cdk {' '.join(arguments)}\n" + "\n".join(lines) + "\n")
-    if code:
-        raise DeployError(f"cdk {arguments[0]} failed:\n{_relevant(lines)}\nAll of its output: {log}")
-    return tuple(part for part in parts if part in PARTS)
-
-
-def _relevant(lines: Iterable[str], most: int = 12) -> str:
-    """The lines of a failed run that say why: from the first that names an error, else the last ones."""
-    kept = [line for line in lines if line.strip()]
-    first = next(
-        (i for i, line in enumerate(kept) if re.search(r"error|failed|❌", line, re.IGNORECASE)), None
+    selection = [*target.stacks, "--exclusively"] if target.service else ["--all"]
+    assembly = STATE / f"cdk.out-{target.env}"
+    run = cdk.Run(
+        environment={**os.environ, "AWS_REGION": target.region, "AWS_DEFAULT_REGION": target.region},
+        log=STATE / f"deploy-{target.env}.log",
     )
-    chosen = kept[first : first + most] if first is not None else kept[-most:]
-    return "\n".join(f"  {line}" for line in chosen)
+    arguments = ["deploy", *selection, "-c", f"env={target.env}", "--output", str(assembly)]
+    # The caller has confirmed account and stacks; the CLI's own question has no terminal to be asked on.
+    arguments += ["--require-approval", "never"]
+    arguments += ["--profile", target.profile] if target.profile else []
+    with step(progress, "deploy", f"deploying to account {target.account} in {target.region}"):
+        try:
+            run(arguments, _by_part(target.env, progress))
+        except DeployError as error:
+            if "bootstrap" in str(error):
+                raise DeployError(
+                    f"{error}\nIf this account and region have no CDK bootstrap stack yet: "
+                    f".venv/bin/python -m local.cdk bootstrap aws://{target.account}/{target.region}"
+                ) from error
+            raise
+    names = target.stacks if target.service else cdk.stack_names(assembly)
+    return tuple(_part(target.env, name) for name in names)
+
+
+# --- names -----------------------------------------------------------------------------------------------
+
+
+def stack_name(env: str, part: str) -> str:
+    return f"{PREFIX}-{env}-{part}"
+
+
+def _part(env: str, stack: str) -> str:
+    return stack.removeprefix(f"{PREFIX}-{env}-")
+
+
+def _by_part(env: str, progress: Progress) -> Progress:
+    """Steps named after stacks, passed on named after parts."""
+    return lambda reported: progress(replace(reported, name=_part(env, reported.name)))
+
+
+def _require_known(service: str | None) -> None:
+    if service is not None and service not in parts():
+        raise UnknownServiceError(f"There is no service {service!r}. Choose one of: {', '.join(parts())}.")

@@ -1,18 +1,22 @@
-"""The engine's life: started detached on loopback, found by its record, stopped with all its workers."""
+"""One local engine: a MiniStack process of this checkout, on one loopback port, with all its files in one folder.
+
+The engine tells who it is: its health answer carries the instance, the checkout and the state folder it was started
+with. So a record on disk is believed only if the process it names started when the record says and the port answers
+with the record's instance.
+"""
 
 import contextlib
-import fcntl
+import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
-import tempfile
 import time
-import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +24,6 @@ from typing import Any, Literal
 from local import process
 from local.connection import ACCESS_KEY_ID, ACCOUNT, HOST, REGION, SECRET_ACCESS_KEY, Connection
 from local.errors import (
-    BusyError,
     EngineNotRunningError,
     EngineStartError,
     EngineStopError,
@@ -29,34 +32,20 @@ from local.errors import (
     SetupMissingError,
 )
 from local.paths import ENGINE_PYTHON, ROOT, STATE
-from local.progress import Progress, Step, silent
+from local.progress import Progress, Step, silent, step
 from local.settings import DEFAULT_PORT, Model, Settings
+from local.state import StateFolder
 
-READY_SECONDS = 60
+READY_SECONDS = 60.0
+LOCK_SECONDS = 2 * READY_SECONDS
+HEALTH_SECONDS = 2.0
+RECOVERY_SECONDS = 10.0
 
 SERVICES = (
-    "apigateway",
-    "bedrock-runtime",
-    "cloudformation",
-    "cloudwatch",
-    "dynamodb",
-    "ecr",
-    "events",
-    "iam",
-    "lambda",
-    "logs",
-    "s3",
-    "sns",
-    "sqs",
-    "ssm",
-    "states",
-    "sts",
-)
-"""Only what the app uses; `ecr` and `s3` because `cdk bootstrap` makes a repository and a bucket."""
-
-
-_started: list[subprocess.Popen[bytes]] = []
-"""Engines outlive the command that started them; kept, so that Python does not take them for forgotten."""
+    "apigateway", "bedrock-runtime", "cloudformation", "cloudwatch", "dynamodb", "ecr", "events", "iam", "kms",
+    "lambda", "logs", "s3", "sns", "sqs", "ssm", "states", "sts",
+)  # fmt: skip
+"""Only what the app uses; `ecr`, `kms` and `s3` for the stack that `cdk bootstrap` makes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,48 +54,31 @@ class Running:
 
     instance: str
     pid: int
-    process_start: str
+    started: str
+    """When the process started, in the system's own words."""
+    started_at: datetime
     port: int
     checkout: Path
+    state: Path
     model: Model | None
-    log_file: Path
-    started_at: datetime
 
     @property
     def connection(self) -> Connection:
         return Connection(endpoint_url=f"http://{HOST}:{self.port}")
 
     @property
+    def log_file(self) -> Path:
+        return StateFolder(self.state).engine_log
+
+    @property
     def answers(self) -> str:
         """Who answers in Bedrock's place, for people: `canned answers`, or `llama3.2 at http://127.0.0.1:11434/v1`."""
         return f"{self.model.name} at {self.model.url}" if self.model else "canned answers"
 
-    def to_json(self) -> str:
-        values = {**self.__dict__, "model": self.model and self.model.__dict__}
-        return json.dumps({name: value for name, value in values.items() if value is not None}, default=str)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Running":
-        """Raises ValueError, TypeError or KeyError for anything else than what `to_json` wrote."""
-        values: dict[str, Any] = json.loads(text)
-        model = values.pop("model", None)
-        return cls(
-            **{
-                **values,
-                "model": Model(**model) if model else None,
-                "checkout": Path(values["checkout"]),
-                "log_file": Path(values["log_file"]),
-                "started_at": datetime.fromisoformat(values["started_at"]),
-            }
-        )
-
-    def is_alive(self) -> bool:
-        return process.start_time(self.pid) == self.process_start
-
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """`stale`: a process that was recorded is gone."""
+    """`stale`: a process that was recorded is gone or no longer answers."""
 
     state: Literal["running", "stopped", "stale"]
     running: Running | None = None
@@ -115,203 +87,248 @@ class Status:
 
 
 class Engine:
-    """The engine of one state folder; a test gives its own, and its own port."""
+    """The engine of one state folder."""
 
     def __init__(
         self, *, state: Path = STATE, settings: Settings | None = None, python: Path = ENGINE_PYTHON
     ) -> None:
-        """Without `settings` they are read from the environment when the engine is started."""
-        self.state = state
-        self.log = state / "engine.log"
+        """`state` holds the process record, logs and temporary files; a test gives its own, and its own port.
+
+        Without `settings` they are read from the environment when the engine is started. `python` is the interpreter
+        that has MiniStack, and runs the functions.
+        """
+        self.state = StateFolder(state.absolute())
         self._settings = settings
         self._python = python
-        self._record = state / "engine.json"
 
-    def _found(self) -> Running | None:
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            found = Running.from_json(self._record.read_text())
-            return found if found.is_alive() else None
-        return None
-
-    def running(self) -> Running:
-        """The engine that is up. Raises EngineNotRunningError."""
-        if found := self._found():
-            return found
-        raise EngineNotRunningError("The local engine is not running. Start it: make run (or: pipeline up)")
-
-    def status(self) -> Status:
-        """Never raises, never changes anything."""
-        if found := self._found():
-            return Status(state="running", running=found, deployed=deployed_parts(self.state, found.instance))
-        return Status(state="stale" if self._record.exists() else "stopped")
+    @property
+    def log(self) -> Path:
+        return self.state.engine_log
 
     def start(self, progress: Progress = silent) -> Running:
-        """The running engine, started if need be; restarted if another port or model is asked for.
+        """Returns the running engine, started if need be; restarted if the port's or the model's settings changed.
 
         Raises PortTakenError, OtherCheckoutError, EngineStartError, BusyError, SettingsError, SetupMissingError.
         """
         settings = self._settings or Settings.from_environment()
-        with self._lock():
-            found = self._found()
+        if settings.model:
+            settings.model.require_reachable()
+        with self.state.lock("engine", progress, patience_seconds=LOCK_SECONDS):
+            found = self._recorded()
             port = settings.port or (found.port if found else DEFAULT_PORT)
-            if found and (found.model, found.port) == (settings.model, port):
-                self._wait_ready(found)
+            if found and (found.port, found.model) == (port, settings.model) and self._becomes_healthy(found):
+                progress(Step("engine", "unchanged", f"the local engine runs on {HOST}:{port}"))
                 return found
             if found:
-                self._end(found)
-            _require_free(port)
+                with step(progress, "engine-stop", "stopping the engine to start it with its new settings"):
+                    self._end(found)
+            self._clear_orphans()
+            self._require_free(port)
             if not self._python.exists():
                 raise SetupMissingError("The local engine is not installed. Run: make setup")
-            progress(Step("engine", "started", f"starting the local engine on {HOST}:{port}"))
-            began = time.monotonic()
-            launched = self._launch(port, settings.model)
-            try:
-                self._wait_ready(launched)
-            except BaseException:  # also Ctrl-C: a half-started engine is nobody's
-                self._end(launched)
-                raise
-            progress(Step("engine", "finished", f"engine on {HOST}:{port}", time.monotonic() - began))
-            return launched
+            with step(progress, "engine", f"starting the local engine on {HOST}:{port}"):
+                return self._launch(port, settings.model)
 
     def stop(self, progress: Progress = silent) -> bool:
         """Ends the engine and every function process it started. False if there was none. Raises EngineStopError."""
-        with self._lock():
-            if found := self._found():
-                progress(Step("engine", "started", f"stopping the engine on {HOST}:{found.port}"))
-                self._end(found)
-            self._record.unlink(missing_ok=True)
+        if not self.state.path.exists():
+            return False
+        with self.state.lock("engine", progress, patience_seconds=LOCK_SECONDS):
+            found = self._recorded()
+            if found:
+                with step(progress, "engine-stop", "stopping the local engine"):
+                    self._end(found)
+            self._clear_orphans()
+            self._forget()
             return found is not None
 
-    def _end(self, running: Running) -> None:
-        process.end_group(running.pid)
-        self._record.unlink(missing_ok=True)
-        _claim(running.port).unlink(missing_ok=True)
-        if process.group_alive(running.pid):
-            raise EngineStopError(f"The engine does not end. End it by hand: kill -9 -{running.pid}")
+    def status(self) -> Status:
+        """Never raises, never changes anything."""
+        recorded = self.state.read(self.state.record)
+        found = self._recorded()
+        if found is None:
+            return Status(state="stale" if recorded else "stopped")
+        if _identity(found.port).get("instance") != found.instance:
+            return Status(state="stale", running=found)
+        deployed = self.state.read(self.state.deployed)
+        parts = deployed.get("parts", {}) if deployed.get("instance") == found.instance else {}
+        return Status(state="running", running=found, deployed=tuple(parts))
 
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        self.state.mkdir(parents=True, exist_ok=True)
-        with (self.state / "engine.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise BusyError(
-                    "Another command is starting or stopping this engine. Wait for it, then try again."
-                ) from error
-            yield
+    def running(self) -> Running:
+        """The engine that is up. Raises EngineNotRunningError."""
+        status = self.status()
+        if status.state == "running" and status.running:
+            return status.running
+        what = "has ended unexpectedly" if status.state == "stale" else "is not running"
+        raise EngineNotRunningError(f"The local engine {what}. Start it: make run")
+
+    # --- what is there ---
+
+    def _recorded(self) -> Running | None:
+        """The recorded engine if its process is alive; one whose record is lost, found by what its port says."""
+        found = _from_record(self.state.read(self.state.record))
+        if found:
+            return found if process.start_time(found.pid) == found.started else None
+        settings = self._settings or Settings(port=_port_or_none())
+        claimed = _identity(settings.port or DEFAULT_PORT)
+        if claimed.get("state") != str(self.state.path):
+            return None
+        pid = process.find(_marker(str(claimed["instance"])))
+        started = process.start_time(pid) if pid else None
+        return _from_record({**claimed, "pid": pid, "started": started})
+
+    def _becomes_healthy(self, found: Running) -> bool:
+        """False if it hangs, or its start was cut short."""
+        until = time.monotonic() + RECOVERY_SECONDS
+        while time.monotonic() < until and process.start_time(found.pid) == found.started:
+            if _identity(found.port).get("instance") == found.instance:
+                self._remember(found)
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _require_free(self, port: int) -> None:
+        if is_free(port):
+            return
+        choose = f"choose another port: PORT={port + 1} make run"
+        claimed = _identity(port)
+        if claimed.get("checkout"):
+            raise OtherCheckoutError(
+                f"Port {port} is used by the engine of another checkout, {claimed['checkout']}. "
+                f"Stop that one (make stop, in its folder), or {choose}"
+            )
+        raise PortTakenError(f"Port {port} is used by another program. End that one, or {choose}")
+
+    # --- beginning and end ---
 
     def _launch(self, port: int, model: Model | None) -> Running:
-        (self.state / "tmp").mkdir(exist_ok=True)
-        with self.log.open("wb") as log:
+        shutil.rmtree(self.state.tmp, ignore_errors=True)
+        self.state.tmp.mkdir(parents=True)
+        if self.state.engine_log.exists():
+            self.state.engine_log.replace(self.state.previous_engine_log)
+        instance = uuid.uuid4().hex
+        started_at = datetime.now(UTC).replace(microsecond=0)
+        identity = {
+            "instance": instance,
+            "started_at": started_at.isoformat(),
+            "port": port,
+            "checkout": str(ROOT),
+            "state": str(self.state.path),
+            "model": asdict(model) if model else None,
+        }
+        with self.state.engine_log.open("wb") as log:
             child = subprocess.Popen(
-                [self._python, "-m", "ministack"],
-                cwd=self.state,
-                env=environment(port, self.state, model),
+                # -X keeps options it does not know: the instance can be found among the processes
+                [self._python, "-X", _marker(instance), "-m", "ministack"],
+                cwd=self.state.path,
+                env=environment(port, self.state, identity, model),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _started.append(child)
-        running = Running(
-            instance=uuid.uuid4().hex,
-            pid=child.pid,
-            process_start=process.start_time(child.pid) or "",
-            port=port,
-            checkout=ROOT,
-            model=model,
-            log_file=self.log,
-            started_at=datetime.now(UTC).replace(microsecond=0),
-        )
-        for file in (self._record, _claim(port)):
-            file.write_text(running.to_json())
+        child.returncode = 0  # it outlives this process on purpose: Popen need not warn
+        running = _from_record({**identity, "pid": child.pid, "started": process.start_time(child.pid) or ""})
+        assert running is not None  # noqa: S101 -- made of the fields it reads; tells the type checker
+        try:
+            self._remember(running)
+            self._wait_ready(running)
+        except BaseException:  # also Ctrl-C: a half-started engine is nobody's
+            self._end(running)
+            raise
         return running
 
     def _wait_ready(self, running: Running) -> None:
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(running.pid, os.WNOHANG)
-            if not running.is_alive():
+            process.reap(running.pid)
+            if process.start_time(running.pid) != running.started:
                 raise EngineStartError(
-                    f"The engine ended while it started. Its last words:\n{self._last_words()}"
+                    f"The local engine ended while it started. Its last words:\n{self._last_words()}\n"
+                    f"All of them: {self.state.engine_log}"
                 )
-            if _health(running.port) is not None:
+            if _identity(running.port).get("instance") == running.instance:
                 return
-            time.sleep(0.1)
-        raise EngineStartError(f"The engine is not ready after {READY_SECONDS} s. Its log: {self.log}")
+            time.sleep(0.05)
+        raise EngineStartError(
+            f"The local engine is not ready after {READY_SECONDS:.0f} s. Look into {self.state.engine_log}, "
+            "then try again."
+        )
 
     def _last_words(self, lines: int = 8) -> str:
-        text = self.log.read_text(errors="replace").strip().splitlines()
+        text = self.state.engine_log.read_text(errors="replace").strip().splitlines()
         return "\n".join(f"  {line}" for line in text[-lines:])
 
+    def _end(self, running: Running) -> None:
+        if not process.end_group(running.pid):
+            raise EngineStopError(
+                f"The local engine (process {running.pid}) does not end. End it by hand: kill -9 -{running.pid}"
+            )
+        self._forget()
 
-def environment(port: int, state: Path, model: Model | None) -> Mapping[str, str]:
-    """All the engine, and every function it runs, gets to see: nothing of the user's environment but PATH.
+    def _clear_orphans(self) -> None:
+        """Ends the function processes of an engine that crashed, which is gone itself."""
+        crashed = _from_record(self.state.read(self.state.record))
+        if crashed and process.start_time(crashed.pid) is None:
+            orphans = process.group_members(crashed.pid, str(self.state.tmp))
+            if orphans:
+                process.end_group(crashed.pid)
+
+    def _remember(self, running: Running) -> None:
+        self.state.write(self.state.record, asdict(running))
+
+    def _forget(self) -> None:
+        self.state.record.unlink(missing_ok=True)
+        shutil.rmtree(self.state.tmp, ignore_errors=True)
+
+
+def environment(
+    port: int, state: StateFolder, identity: Mapping[str, Any], model: Model | None
+) -> dict[str, str]:
+    """All that the engine, and every function it runs, gets to see: nothing of the user's environment.
 
     Functions inherit it, so it can hold no credentials, profile or proxy that leads anywhere else.
     """
     variables = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(state),
-        "TMPDIR": str(state / "tmp"),
+        "PATH": os.defpath,
+        "HOME": str(state.path),
+        "TMPDIR": str(state.tmp),
         "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AUTH": "true",  # signatures and IAM policies are checked
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
-        "MINISTACK_HOST": HOST,
+        "MINISTACK_HOST": HOST,  # in queue URLs
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
+        "MINISTACK_EDITION": json.dumps(identity),  # told in the health answer
         "SERVICES": ",".join(SERVICES),
-        "AUTH": "true",
-        "IOT_MTLS_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",  # no MQTT port
         "SFTP_ENABLED": "0",
-        "LOG_LEVEL": "INFO",
-        "PYTHONUNBUFFERED": "1",
+        "DOCKER_HOST": f"unix://{state.tmp}/no-docker",  # it must not touch the user's containers
+        "S3_DATA_DIR": str(state.tmp / "s3"),
+        "STATE_DIR": str(state.tmp / "state"),
     }
     if model:
-        variables["MINISTACK_BEDROCK_PROXY_URL"] = model.url.removesuffix("/v1")
+        variables["MINISTACK_BEDROCK_PROXY_URL"] = model.base
+        # Longer than the chatbot waits: a slow model is reported as slow, not replaced by the canned answer.
+        variables["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"] = "120"
     return variables
 
 
-def _claim(port: int) -> Path:
-    """Where an engine on `port` says which checkout it belongs to, for the other checkouts of this user."""
-    return Path(tempfile.gettempdir()) / f"ai-pipeline-engine-{os.getuid()}-{port}.json"
-
-
-def deployed_parts(state: Path, instance: str) -> tuple[str, ...]:
-    """What the engine `instance` has, as the last deployment noted it."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        noted = json.loads((state / "deployed.json").read_text())
-        return tuple(noted["parts"]) if noted["instance"] == instance else ()
-    return ()
-
-
-def _require_free(port: int) -> None:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
         try:
             probe.bind((HOST, port))
-        except OSError as error:
-            raise _taken(port) from error
-
-
-def _taken(port: int) -> PortTakenError | OtherCheckoutError:
-    other = f"PORT={port + 1} make run"
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        found = Running.from_json(_claim(port).read_text())
-        if found.is_alive():
-            return OtherCheckoutError(
-                f"Port {port} is used by the engine of another checkout, {found.checkout}. "
-                f"Stop that one (make stop, there), or choose another port: {other}"
-            )
-    who = "a MiniStack that was not started from here" if _health(port) is not None else "another program"
-    return PortTakenError(f"Port {port} is used by {who}. Stop it, or choose another port: {other}")
+        except OSError:
+            return False
+    return True
 
 
 def free_port() -> int:
@@ -321,9 +338,36 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _health(port: int) -> dict[str, object] | None:
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/_ministack/health", timeout=2) as answer:
-            return dict(json.loads(answer.read()))
-    except (OSError, ValueError, urllib.error.URLError):
-        return None
+def _marker(instance: str) -> str:
+    return f"ai-pipeline-engine={instance}"
+
+
+def _identity(port: int) -> dict[str, Any]:
+    """What one of our engines on this port says of itself; empty for anything else."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with contextlib.suppress(OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
+        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=HEALTH_SECONDS) as answer:
+            identity = json.loads(json.loads(answer.read())["edition"])
+        if isinstance(identity, dict) and {"instance", "checkout", "state"} <= identity.keys():
+            return identity
+    return {}
+
+
+def _from_record(record: Mapping[str, Any]) -> Running | None:
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        return Running(
+            instance=str(record["instance"]),
+            pid=int(record["pid"]),
+            started=str(record["started"]),
+            started_at=datetime.fromisoformat(record["started_at"]),
+            port=int(record["port"]),
+            checkout=Path(record["checkout"]),
+            state=Path(record["state"]),
+            model=Model(**record["model"]) if record["model"] else None,
+        )
+    return None
+
+
+def _port_or_none() -> int | None:
+    text = os.environ.get("PIPELINE_PORT", "").strip()
+    return int(text) if text.isdecimal() else None

@@ -5,4 +5,4 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".pipeline"
 ENGINE_PYTHON = STATE / "engine-venv" / "bin" / "python"
-CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+CDK = ROOT / "node_modules" / "aws-cdk"

@@ -56,8 +56,12 @@ class WorkQueue(Construct):
         detail_type: str,
         detail: dict[str, Any] | None = None,
         bus: events.IEventBus | None = None,
+        worthless_after: Duration | None = None,
     ) -> events.Rule:
-        """Puts matching events of `bus` (the account's default bus if None) into the queue."""
+        """Puts matching events of `bus` (the account's default bus if None) into the queue.
+
+        What could not be delivered goes to `rule_dlq` when it is worthless, at the latest after 24 hours.
+        """
         if self.rule_dlq is None:
             self.rule_dlq = self._queue(
                 "RuleDlq",
@@ -75,7 +79,9 @@ class WorkQueue(Construct):
             rule_name=self._names.rule(self._service, purpose),
             event_bus=bus,
             event_pattern=events.EventPattern(source=[source], detail_type=[detail_type], detail=detail),
-            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.rule_dlq)],
+            targets=[
+                targets.SqsQueue(self.queue, dead_letter_queue=self.rule_dlq, max_event_age=worthless_after)
+            ],
         )
 
     @property

@@ -13,7 +13,7 @@ Templates = Mapping[str, Mapping[str, Any]]
 
 @pytest.fixture(scope="session")
 def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templates]:
-    """Templates by stack name of an environment, with `-c` options as keywords. Without cdk-nag."""
+    """Templates by stack name of an environment, with `-c` options as keywords. No cdk-nag, empty bundles."""
     use_bundled_node()
     from aws_cdk import App  # noqa: PLC0415 -- starts Node
 
@@ -26,10 +26,10 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templ
     (empty / "handler.py").write_text("")
 
     @cache
-    def synth(name: str, **options: str) -> Templates:
+    def synth(name: str, only: str | None = None, **options: str) -> Templates:
         folder = tmp_path_factory.mktemp(name)
         app = App(outdir=str(folder), context=feature_flags())
-        build(app, load(name, options), {function.name: empty for function in FUNCTIONS})
+        build(app, load(name, options), {function.name: empty for function in FUNCTIONS}, only)
         app.synth()
         return templates(folder)
 

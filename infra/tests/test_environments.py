@@ -1,5 +1,7 @@
 """Environments are data, and a wrong name or option says so."""
 
+from dataclasses import replace
+
 import pytest
 
 from infra.environments import ENVIRONMENTS, ContextError, UnknownEnvironmentError, load
@@ -24,6 +26,20 @@ def test_a_wrong_setting_is_refused_at_synth(option):
     """A setting the function would refuse is refused before it is deployed, by its name."""
     with pytest.raises(ContextError, match=next(iter(option))):
         load("dev", option)
+
+
+def test_a_functions_memory_is_an_option():
+    """One function gets more memory, and keeps the rest of its environment's sizing."""
+    environment = load("dev", {"memory_chatbot": "512"})
+    assert environment.sizing_of("chatbot") == replace(load("dev").sizing_of("chatbot"), memory_mb=512)
+    assert environment.sizing_of("logger").memory_mb == 128
+
+
+@pytest.mark.parametrize("memory", ["64", "1 GB", "99999"])
+def test_memory_lambda_does_not_offer_is_refused(memory):
+    """A wrong size is refused by its option's name, before anything is deployed."""
+    with pytest.raises(ContextError, match="memory_api"):
+        load("dev", {"memory_api": memory})
 
 
 def test_the_engines_address_is_no_option_on_aws():

@@ -49,6 +49,23 @@ def test_a_stage_hears_its_own_requests_alone(dev, stage):
     assert on_the_bus == ([own] if stage.via == "bus" else [])
 
 
+@pytest.mark.parametrize(
+    "stage", [stage for stage in STAGES if stage.via == "bus"], ids=lambda stage: stage.service
+)
+def test_a_request_is_not_delivered_after_its_task_is_over(dev, stage):
+    """EventBridge gives up on a stage's request when its task has timed out: its token is dead then."""
+    (rule,) = resources(dev[f"ai-pipeline-dev-{stage.service}"], "AWS::Events::Rule").values()
+    (target,) = rule["Targets"]
+    assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == stage.timeout_seconds
+
+
+@pytest.mark.parametrize("part", ["trigger", "workflow", *(stage.service for stage in STAGES)])
+def test_one_service_is_deployed_on_its_own(dev, synthesised, part):
+    """A stack made alone is the very stack that is made with all the others."""
+    name = f"ai-pipeline-dev-{part}"
+    assert synthesised("dev", only=part) == {name: dev[name]}
+
+
 def test_the_logger_hears_of_failed_executions(dev):
     """Failed, timed out and aborted executions of this state machine, and of no other, reach the logger's queue."""
     (rule,) = patterns(dev["ai-pipeline-dev-logger"])
@@ -81,6 +98,24 @@ def test_the_trigger_publishes_requests_and_rejections_apart(dev):
         if "events:PutEvents" in statement["Action"]
     ]
     assert sorted(found, key=str) == [{"contract.rejected.v1"}, {"pipeline.requested.v1"}]
+
+
+def test_a_publisher_may_ask_and_forge_nothing(dev):
+    """The policy for whoever asks by an event allows that event alone."""
+    template = dev["ai-pipeline-dev-platform"]
+    (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
+    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
+    assert detail_types(allowed(template, "events:PutEvents")) == {"pipeline.requested.v1"}
+
+
+def test_a_caller_may_use_the_api_and_nothing_else(dev):
+    """The policy for whoever calls the API allows its two methods, on its stage alone."""
+    (policy,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::IAM::ManagedPolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    paths = [arn["Fn::Join"][1][-1] for arn in statement["Resource"]]
+    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-api-caller"
+    assert statement["Action"] == "execute-api:Invoke"
+    assert set(paths) == {"/v1/POST/pipeline", "/v1/GET/pipeline/*"}
 
 
 def test_the_chatbot_may_ask_its_model_alone(dev):

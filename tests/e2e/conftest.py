@@ -1,7 +1,6 @@
 """The real app on a real engine: started once for all end-to-end tests, on a free port, in a folder of its own."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,8 +17,8 @@ from botocore.credentials import Credentials
 
 from local.connection import Connection
 from local.deploy import up
-from local.engine import Engine, Running, free_port
-from local.settings import Settings
+from local.engine import Running
+from local.testing import own_engine
 
 PATIENCE_SECONDS = 60
 FINAL = ("SUCCEEDED", "FAILED")
@@ -145,14 +144,7 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    state = tmp_path_factory.mktemp("engine")
-    engine = Engine(state=state, settings=Settings(port=free_port()))
-    try:
+def pipeline() -> Iterator[Deployment]:
+    with own_engine() as engine:
         running = up(engine)
-        yield Deployment(connection=running.connection, running=running, state=state)
-    finally:
-        log = os.environ.get("ENGINE_LOG")
-        if log:
-            Path(log).write_bytes(engine.log.read_bytes())
-        engine.stop()
+        yield Deployment(connection=running.connection, running=running, state=engine.state.path)

@@ -9,7 +9,7 @@ from botocore.credentials import Credentials
 
 from tests.e2e.conftest import Deployment, eventually
 
-pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("engine"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 CODE_QUESTION = "Why does this fail?\n```python\nprint(1/0)\n```"
 STAGES = {"analysis", "chat", "enhancement"}

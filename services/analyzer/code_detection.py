@@ -1,0 +1,92 @@
+"""Finds the code in a message: what its author marked first, then code lines, then code within sentences."""
+
+import re
+from collections import Counter
+from typing import Final, NamedTuple
+
+from services.analyzer.code_in_prose import scattered
+from services.analyzer.code_lines import blocks
+from services.analyzer.fences import fenced, inline
+from services.analyzer.found import Found
+from services.analyzer.languages import guess_language
+from shared.contracts import limits
+from shared.contracts.v1 import CodeSpan
+
+_URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"'`]++")
+_LANGUAGE_OF_KIND: Final = {"sql": "sql", "json": "json"}
+
+
+class Code(NamedTuple):
+    """The code of a message, and the message without it: as long as before, so that positions agree."""
+
+    spans: tuple[CodeSpan, ...]
+    languages: tuple[str, ...]
+    lines: int
+    prose: str
+
+
+def find_code(message: str) -> Code:
+    found: list[Found] = []
+    prose = message
+    if "```" in prose or "~~~" in prose:
+        marked = sorted(fenced(prose), key=lambda f: f.outer_start)
+        found += _apart(marked)
+        prose = _without(prose, found, "\n")
+    quoted: list[Found] = []
+    if "`" in prose:
+        for piece, looks_like_code in inline(prose, 0, len(prose)):
+            quoted.append(piece)
+            if looks_like_code:
+                found.append(piece)
+        prose = _without(prose, quoted, "_")
+    masked = _URL.sub(lambda url: "x" * len(url[0]), prose) if "://" in prose else prose
+    lines = list(blocks(masked))
+    found += lines
+    prose = _without(prose, lines, "\n")
+    masked = _without(masked, lines, "\n")
+    within = _apart(sorted(scattered(masked, limits.CODE_SPANS), key=lambda f: f.start))
+    found += within
+    prose = _without(prose, within, "_")
+
+    found.sort(key=lambda f: f.start)
+    spans: list[CodeSpan] = []
+    weights: Counter[str] = Counter()
+    for piece in found[: limits.CODE_SPANS]:
+        language = (
+            piece.language
+            or guess_language(message[piece.start : piece.end])
+            or _LANGUAGE_OF_KIND.get(piece.kind)
+        )
+        spans.append(CodeSpan(kind=piece.kind, start=piece.start, end=piece.end, language=language))
+        if language:
+            weights[language] += piece.end - piece.start
+    return Code(
+        spans=tuple(spans),
+        languages=tuple(language for language, _ in weights.most_common()),
+        lines=sum(message.count("\n", piece.start, piece.end) + 1 for piece in found),
+        prose=prose,
+    )
+
+
+def _apart(pieces: list[Found]) -> list[Found]:
+    """`pieces`, sorted by position, without those that overlap an earlier one."""
+    apart: list[Found] = []
+    for piece in pieces:
+        if not apart or piece.outer_start >= apart[-1].outer_end:
+            apart.append(piece)
+    return apart
+
+
+def _without(text: str, pieces: list[Found], filler: str) -> str:
+    """`text` with `filler` in place of the pieces, which are sorted and apart; a line break stands for a
+    blank line of the piece's length."""
+    if not pieces:
+        return text
+    parts: list[str] = []
+    position = 0
+    for piece in pieces:
+        length = piece.outer_end - piece.outer_start
+        blank = "\n" + " " * (length - 2) + "\n" if filler == "\n" and length > 1 else filler * length
+        parts += text[position : piece.outer_start], blank
+        position = piece.outer_end
+    return "".join((*parts, text[position:]))

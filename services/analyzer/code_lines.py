@@ -1,0 +1,171 @@
+"""Unfenced code that has lines of its own: statements, commands, stack traces, SQL, JSON, markup, configuration.
+
+Every line gets a kind and a weight: 3 = hardly anything but code, 2 = likely code, 1 = code if its
+neighbours are, 0 = prose. A run of weighted lines, blank ones between them included, is code if its weights
+add up to 3 and one line at least is likely code. So a lone `x = 5` or a line that ends with `{` is no code,
+but two of them together are.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from services.analyzer import line_patterns as p
+from services.analyzer.found import Found, bare
+from shared.contracts.v1 import CodeKind
+
+EXAMINED_LINES: Final = 2_000
+"""Lines of a message that are looked at: the longest message with lines of 16 characters has as many."""
+LINE_CHARS: Final = 200
+"""The beginning of a line shows what it is; so a pattern's work is bounded per line."""
+
+Weight = tuple[CodeKind, int]
+_PROSE: Final[Weight] = ("bare", 0)
+
+
+class _Line(NamedTuple):
+    start: int
+    end: int
+    kind: CodeKind
+    weight: int
+
+
+def blocks(text: str) -> Iterator[Found]:
+    """Runs of code lines in `text`, in order."""
+    run: list[_Line] = []
+    seen: dict[str, Weight] = {}
+    position = 0
+    blank_lines = 0
+    for line in text.split("\n", EXAMINED_LINES)[:EXAMINED_LINES]:
+        start, position = position, position + len(line) + 1
+        if not line or line.isspace():
+            blank_lines += 1
+            if blank_lines > 2 and run:
+                yield from _accepted(run)
+                run = []
+            continue
+        weight = seen.get(line)
+        if weight is None:
+            weight = seen[line] = _weigh(line[:LINE_CHARS])
+        if weight[1]:
+            indent = len(line) - len(line.lstrip())
+            run.append(_Line(start + indent, start + len(line.rstrip()), *weight))
+        elif run:
+            yield from _accepted(run)
+            run = []
+        blank_lines = 0
+    if run:
+        yield from _accepted(run)
+
+
+def _accepted(run: list[_Line]) -> Iterator[Found]:
+    if sum(line.weight for line in run) < 3 or max(line.weight for line in run) < 2:
+        return
+    while run[-1].weight == 1 and run[-1].kind == "markup":  # a list after the code looks like markup
+        run.pop()
+    kinds: Counter[CodeKind] = Counter()
+    for line in run:
+        if line.weight > 1:
+            kinds[line.kind] += line.weight
+    kind = "stack_trace" if kinds["stack_trace"] >= 3 else kinds.most_common(1)[0][0]
+    yield bare(kind, run[0].start, run[-1].end)
+
+
+def _weigh(line: str) -> Weight:
+    stripped = line.strip()
+    first = stripped.split(None, 1)[0]
+    if not p.SIGNAL.search(stripped) and first.lower() not in p.FIRST_WORDS:
+        return _PROSE
+    if p.TRACE.match(line):
+        return "stack_trace", 3
+    if p.TRACE_ERROR.match(stripped):
+        return "stack_trace", 1
+    if command_weight(stripped, first):
+        return "shell", command_weight(stripped, first)
+    if first.lower() in p.SQL_WORDS and (weight := _sql_weight(stripped, first)):
+        return "sql", weight
+    if stripped[0] in '"{[' and p.JSON.match(stripped):
+        return "json", 3
+    if stripped[0] == "<" and (weight := _markup_weight(stripped)):
+        return "markup", weight
+    return "bare", _statement_weight(line, stripped, first)
+
+
+def _statement_weight(line: str, stripped: str, first: str) -> int:
+    if p.STATEMENT.match(stripped):
+        return 3
+    ends = stripped[-1]
+    if ends == ":" and p.PYTHON_BLOCK.match(stripped):
+        return 3
+    if ends in ";{" and p.CODE_CHARACTER.search(stripped) or p.LIKELY.match(stripped):
+        return 2
+    if ends == ";" and first in p.KEYWORDS:
+        return 2
+    if stripped.strip(")}];,({[") == "" or first.rstrip(";:") in p.BLOCK_WORDS and len(stripped) < 40:
+        return 1
+    if p.COMMENT.match(stripped) or p.WEAK.match(stripped):
+        return 1
+    if p.YAML_KEY.match(stripped):
+        return (
+            2 if p.YAML_SURE.match(stripped) else 1 if line[0] in " \t" or p.YAML_PLAIN.match(stripped) else 0
+        )
+    return int(line[0] in " \t" and bool(p.CODE_CHARACTER.search(stripped)))
+
+
+def command_weight(line: str, first: str) -> int:
+    """3 for a command with what commands have (options, paths, a known subcommand), else 0."""
+    prompt = p.PROMPT.match(line)
+    if prompt:
+        line = line[prompt.end() :].strip()
+        words = line.split()
+        if not words:
+            return 0
+        plain = prompt["dollar"] and words[0][0].isalpha() and words[0].islower()
+        if (
+            words[0] in p.COMMANDS
+            or words[0] in p.SHARED_COMMANDS
+            or words[0].startswith(("./", "~/", "/usr", "/bin"))
+        ):
+            return 3 if prompt["dollar"] or prompt["sure"] or _is_command(line, words) else 0
+        return 3 if prompt["sure"] or plain and p.PROSE_WORDS.isdisjoint(words) and len(words) < 8 else 0
+    if first in p.COMMANDS or first in p.SHARED_COMMANDS or first.startswith("./"):
+        return 3 if _is_command(line, line.split()) else 0
+    return 0
+
+
+def _is_command(line: str, words: list[str]) -> bool:
+    if words[0] == "sudo" and len(words) > 1:
+        words = words[1:]
+    if (
+        line[-1] in "?!,."
+        and not line.endswith((" .", "/.", ".."))
+        or not p.PROSE_WORDS.isdisjoint(words[1:])
+    ):
+        quoted = any(mark in line for mark in "\"'") and line[-1] in "\"'"
+        if not (quoted and p.PROSE_WORDS.isdisjoint(words[1:3])):
+            return False
+    if len(words) == 1:
+        return words[0].startswith("./")
+    if words[0] in p.COMMANDS and words[1] in p.SUBCOMMANDS:
+        return True
+    return bool(p.ARGUMENT.search(line, len(words[0])))
+
+
+def _sql_weight(line: str, first: str) -> int:
+    if p.SQL.match(line) and not p.SQL_PROSE.search(line):
+        return 3
+    if first.isupper() and (not line.isupper() or p.CODE_CHARACTER.search(line)) and len(line) < 120:
+        return 1 if len(first) == len(line) or first in {"ON", "AND", "OR", "AS", "SET"} else 2
+    return int(
+        first.lower() in {"where", "join", "inner", "order", "group", "values", "limit"}
+        and p.SQL_CLAUSE.match(line) is not None
+    )
+
+
+def _markup_weight(line: str) -> int:
+    tag = p.TAG.match(line)
+    if not tag:
+        return 0
+    if tag["sure"] or tag["attribute"] or f"</{tag['name']}>" in line:
+        return 3
+    return 2 if tag["name"].lower().lstrip("/") in p.HTML_TAGS and tag.end() == len(line) else 1

@@ -1,0 +1,39 @@
+"""Analyses a user's message: counts, code, questions, complexity. Pure: the same message, the same analysis."""
+
+from services.analyzer import complexity, questions
+from services.analyzer.code_detection import find_code
+from services.analyzer.text import count_words
+from shared.contracts.v1 import Analysis
+
+
+def analyze(user_message: str) -> Analysis:
+    """Never raises, whatever the text; takes time in proportion to its length.
+
+    Characters are code points. Words are counted in the whole message, sentences and questions in its prose:
+    code has neither.
+    """
+    code = find_code(user_message)
+    prose = questions.read(user_message, code.prose)
+    words = count_words(user_message)
+    level, reasons = complexity.classify(
+        prose=code.prose,
+        words=words,
+        sentences=prose.sentences,
+        code_pieces=len(code.spans),
+        code_lines=code.lines,
+        languages=len(code.languages),
+        questions=prose.questions.count,
+    )
+    return Analysis(
+        character_count=len(user_message),
+        word_count=words,
+        sentence_count=prose.sentences,
+        has_code=bool(code.spans),
+        code=code.spans,
+        languages=code.languages,
+        is_question=prose.questions.count > 0,
+        question_count=prose.questions.count,
+        questions=prose.questions.first,
+        complexity=level,
+        reasons=reasons,
+    )

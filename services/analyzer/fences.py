@@ -1,0 +1,102 @@
+"""Code that its author marked: fenced with ``` or ~~~, or between backticks within a line."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from services.analyzer.found import Found
+from services.analyzer.languages import LANGUAGE_OF_INFO
+
+INLINE_RUNS: Final = 1_024
+"""Backtick runs that are looked at; a message with more is not written by hand."""
+
+_BACKTICKS: Final = re.compile(r"`{3,}")
+_TILDES: Final = re.compile(r"(?m)^~{3,4}(?!~)")
+_ANY_BACKTICKS: Final = re.compile(r"`+")
+_INFO: Final = re.compile(r"[\w+#.-]*")
+
+_LOOKS_LIKE_CODE: Final = re.compile(
+    r"[(){}\[\]=<>|$@#\\;*^%&]|\w[./:_]\w|::|--?\w|[a-z0-9][A-Z]|^[./~_]\S|^[A-Z]{2,}\s\S|"
+    r"^(?:git|npm|npx|yarn|pip3?|docker|kubectl|cargo|sudo|cd|go|brew|apt|make|terraform|aws|import|return|new|let"
+    r"|const|from|export|print|echo)\s\S"
+)
+"""What inline code has and a word quoted with backticks has not: an operator, a path, a compound name, a command."""
+
+
+def fenced(text: str) -> Iterator[Found]:
+    """Fenced blocks. A fence that is never closed reaches to the end, as Markdown has it.
+
+    People type fences in the middle of a line, so that is a fence too, unless it closes on the same line
+    (`inline` finds that one). Tildes count at the start of a line only: elsewhere they decorate.
+    """
+    for runs in (_BACKTICKS, _TILDES):
+        opening: re.Match[str] | None = None
+        line_end = 0
+        for run in runs.finditer(text):
+            if opening is None:
+                line_end = _line_end(text, run.end())
+                # A fence that closes in its own line is inline code.
+                closed_in_line = run[0][0] == "`" and text.find("```", run.end(), line_end) >= 0
+                opening = None if closed_in_line else run
+                continue
+            if len(run[0]) >= len(opening[0]) and run.start() >= line_end:
+                yield from _block(text, opening, line_end, run.start(), run.end())
+                opening = None
+        if opening is not None:
+            yield from _block(text, opening, line_end, len(text), len(text))
+
+
+def _block(text: str, opening: re.Match[str], line_end: int, close: int, outer_end: int) -> Iterator[Found]:
+    first_line = text[opening.end() : line_end].strip()
+    info = _INFO.match(first_line)
+    word = info[0].lower() if info else ""
+    start = min(line_end + 1, close)
+    if first_line and word not in LANGUAGE_OF_INFO and not _is_info(first_line):
+        start = opening.end()  # the code begins right behind the fence
+    end = start + len(text[start:close].rstrip())
+    if text[start:end].strip():
+        yield Found("fenced", start, end, opening.start(), outer_end, LANGUAGE_OF_INFO.get(word))
+
+
+def _is_info(first_line: str) -> bool:
+    return first_line.split(None, 1)[0].replace("-", "").replace("+", "").isalnum() and len(first_line) <= 60
+
+
+def _line_end(text: str, position: int) -> int:
+    end = text.find("\n", position)
+    return len(text) if end < 0 else end
+
+
+def inline(text: str, start: int, end: int) -> Iterator[tuple[Found, bool]]:
+    """Spans between backtick runs of one length within one line, each with whether it looks like code."""
+    runs: list[tuple[int, int]] = []
+    for run in _ANY_BACKTICKS.finditer(text, start, end):
+        runs.append(run.span())
+        if len(runs) == INLINE_RUNS:
+            break
+    for opening, close in _pairs(text, runs):
+        content = text[opening[1] : close[0]].strip()
+        if content:
+            found = Found("inline", opening[1], close[0], opening[0], close[1])
+            yield found, bool(_LOOKS_LIKE_CODE.search(content))
+
+
+def _pairs(text: str, runs: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Each opening run with the next run of its length, if that stands in the same line. Linear: the next
+    run of every length is looked up, not searched."""
+    next_of_length: dict[int, int] = {}
+    closes = [0] * len(runs)
+    for index in range(len(runs) - 1, -1, -1):
+        length = runs[index][1] - runs[index][0]
+        closes[index] = next_of_length.get(length, 0)
+        next_of_length[length] = index
+    index = 0
+    line_end = -1
+    while index < len(runs):
+        opening, close = runs[index], closes[index]
+        if opening[0] > line_end:
+            line_end = _line_end(text, opening[0])
+        if close and runs[close][0] < line_end:
+            yield opening, runs[close]
+            index = close
+        index += 1

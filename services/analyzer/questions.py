@@ -1,0 +1,229 @@
+"""Finds the questions in prose: with a question mark, without one, and indirect ones.
+
+A question is a sentence that asks for an answer in words (evaluation/README.md has the exact guidelines):
+one with a question mark; one with the form of a question, whatever its mark; one that wraps a question
+("I wonder whether…", "tell me how…"). An order ("Explain recursion.", "Write a function…") is none.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from services.analyzer import question_words as words
+from services.analyzer.text import sentences
+from shared.contracts import limits
+
+_EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/"
+_CLAUSE: Final = re.compile(r"[,;:–—(…\n]\s*|\s-+\s|\.\.+\s*")
+_TAG: Final = re.compile(
+    r",\s*(?:(?:is|are|was|were|do|does|did|has|have|can|could|should|would|will)n['’]?t (?:i|you|he|she|it|we|they|there|that)|right|correct|no|yeah|eh|huh|innit|oder|nicht wahr|gell|non|n'est-ce pas|¿?no|verdad|vero|né|hè|toch|не так ли|правда|да)[.!…\s]*$",
+    re.IGNORECASE,
+)
+_HAN_QUESTION: Final = re.compile(
+    r"[吗嗎么麼](?:[。！!…~～\s]|$)|(?<!没)(?<!都)[什甚][么麼](?!都|也)|怎[么麼](?!都|也)|为什么|為什麼|为何|為何|哪[里裡个個些儿种種]|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要|好不好|对不对|應不應該|该不该"
+    r"|多少|多久|多大|多长时间|几[点个天次岁种]|幾[點個天次]|如何|是否|请问|請問|能否|可否|谁[^都也]|誰[^都也]|呢[？。!！\s]*$"
+)
+_HAN_STATEMENT: Final = re.compile(r"[没沒]什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|[没沒]怎")
+_JAPANESE_QUESTION: Final = re.compile(
+    r"(?:です|ます|ません|でした|ました|でしょう|だろう|ない|いい|の|る|た|う|な|ん|もの|べき|き)か(?:ね|な|しら)?(?:[。！!…\s]|$)|かな[。ぁあ！\s]*$|かしら[。\s]*$|(?:どうして|なぜ|どうすれば|どうやって|何|どこ|いつ|誰|どれ|どの|どんな|いくら|どう|方法|仕方|やり方|使い方|意味|違い|理由|ですか|のか)[^。\n]{0,40}(?:教えて|知りたい)"
+)
+_KOREAN_QUESTION: Final = re.compile(
+    r"(?:[까나죠]요?|[가니냐]|은가요|는가요|인가요|건가요|을까요|래요|던가요|는데요\?|는지요)[.!~…ㅋㅎㅠ\s]*$|(?:어떻게|왜|무엇|뭐가|뭔가|뭘|언제|어디|누가|얼마|몇|무슨|어떤|어느|차이|방법|는지|은지|인지|할지)[^.\n]{0,40}(?:알려|가르쳐|설명해|궁금|모르겠)|(?:왜|어떻게|뭐|무엇|어디|언제|얼마)[^.\n]{0,30}(?:[요지야해돼]|임|거야)[.!~…ㅋㅎㅠ\s]*$"
+)
+_HINDI_QUESTION: Final = re.compile(
+    r"(?:^|\s)(?:क्या|कैसे|क्यों|कब|कहाँ|कहां|कौन|कितन[ाेी]|किस|कौनसा|किसने|किसका)(?:\s|$|[।?])"
+)
+_TURKISH_QUESTION: Final = re.compile(
+    r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz|yüz|dir|dır|dur|dür|ydi|ydı)?|nasıl|neden|nedir|niye|nerede|hangisi)(?:\s|[.!…]|$)"
+)
+_THAI_QUESTION: Final = re.compile(
+    r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่|เท่าไร|ใคร|มั้ย"
+)
+_RUSSIAN_PARTICLE: Final = re.compile(r"^\S+(?:\s\S+)? ли\s")
+_VIETNAMESE_END: Final = re.compile(r"(?:không|gì|thế nào|bao nhiêu|chưa|sao|ở đâu)[.!\s]*$")
+_SCRIPTS: Final[tuple[tuple[str, re.Pattern[str], re.Pattern[str] | None], ...]] = (
+    ("[\u4e00-\u9fff]", _HAN_QUESTION, _HAN_STATEMENT),
+    ("[\u3041-\u309f]", _JAPANESE_QUESTION, None),
+    ("[\uac00-\ud7a3]", _KOREAN_QUESTION, None),
+    ("[\u0900-\u097f]", _HINDI_QUESTION, None),
+    ("[ıİşğ]|\\bmi\\b", _TURKISH_QUESTION, None),
+    ("[\u0e01-\u0e4e]", _THAI_QUESTION, None),
+    (" ли ", _RUSSIAN_PARTICLE, None),
+    ("[ạảấầậếềệộốồớờợứừựđ]", _VIETNAMESE_END, None),
+)
+
+
+class Questions(NamedTuple):
+    count: int
+    first: tuple[str, ...]
+    """The first `limits.QUESTIONS`, each cut to `limits.QUESTION_CHARS` characters."""
+
+
+class Prose(NamedTuple):
+    sentences: int
+    questions: Questions
+
+
+def read(message: str, prose: str) -> Prose:
+    """Counts the sentences of `prose`, which is `message` with its code blanked out, and finds the questions."""
+    find = _Finder(prose)
+    total = count = 0
+    first: list[str] = []
+    for start, end, asks in sentences(prose):
+        total += 1
+        at = find.question_in(prose[start:end], asks=asks)
+        if at is None:
+            continue
+        count += 1
+        if len(first) < limits.QUESTIONS:
+            text = message[start + at : end].strip()
+            first.append(text[: limits.QUESTION_CHARS])
+    return Prose(total, Questions(count, tuple(first)))
+
+
+class _Finder:
+    """Looks for questions in sentences of one text; keeps only the rules that can apply to that text."""
+
+    def __init__(self, prose: str) -> None:
+        lowered = prose.lower().replace("’", "'")
+        self._phrases = [phrase for phrase in words.PHRASES if phrase in lowered]
+        self._scripts = (
+            []
+            if prose.isascii() and " mi" not in lowered
+            else [(yes, no) for has, yes, no in _SCRIPTS if re.search(has, prose)]
+        )
+
+    def question_in(self, sentence: str, *, asks: bool) -> int | None:
+        """Where in `sentence` its question begins, or None if it has none."""
+        if asks:
+            return None if _is_quoted_by_statement(sentence) else 0
+        if "¿" in sentence:
+            return sentence.index("¿")
+        lowered = sentence.lower().replace("’", "'")
+        if (
+            _is_question_form(lowered)
+            or any(map(lowered.__contains__, self._phrases))
+            and _wraps(lowered, self._phrases)
+        ):
+            return 0
+        for yes, no in self._scripts:
+            if yes.search(sentence) and not (no and no.search(sentence)):
+                return 0
+        if "," in sentence and _TAG.search(sentence):
+            return 0
+        return _question_within(lowered, len(sentence))
+
+
+def _wraps(lowered: str, phrases: list[str]) -> bool:
+    """Whether one of `phrases` stands there as whole words, and not after a word that undoes it."""
+    for phrase in phrases:
+        at = lowered.find(phrase)
+        if at < 0:
+            continue
+        after = lowered[at + len(phrase) : at + len(phrase) + 1]
+        before = lowered[max(0, at - 12) : at]
+        if after.isalpha() or before and before[-1].isalpha():
+            continue
+        if before.rstrip().endswith(
+            ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
+        ) and not before.rstrip().endswith(
+            ("like to", "want to", "need to", "love to", "trying to", "you to")
+        ):
+            continue
+        return True
+    return False
+
+
+def _is_question_form(lowered: str) -> bool:
+    if lowered.rstrip().endswith("!") and not lowered.rstrip().endswith("?!"):
+        exclaims = True
+    else:
+        exclaims = False
+    tokens = _tokens(lowered, 14)
+    for index, word in enumerate(tokens):
+        if _opens(tokens, index) and not (
+            exclaims
+            and word
+            in {
+                "what",
+                "how",
+                "qué",
+                "que",
+                "quel",
+                "quelle",
+                "wie",
+                "was",
+                "welch",
+                "come",
+                "какой",
+                "какая",
+                "как",
+            }
+        ):
+            return True
+        if word not in words.INTRODUCTIONS and index < len(tokens) - 1:
+            return False
+    return False
+
+
+def _tokens(lowered: str, at_most: int) -> list[str]:
+    return [token for raw in lowered.split(None, at_most)[:at_most] if (token := raw.strip(_EDGES))]
+
+
+def _opens(tokens: list[str], index: int) -> bool:
+    seconds = words.OPENERS.get(tokens[index])
+    if seconds is None:
+        return False
+    second = tokens[index + 1] if index + 1 < len(tokens) else ""
+    if second in seconds:
+        return not _is_condition(tokens, index)
+    if not second:
+        return "*" in seconds or "*ru" in seconds or "*de" in seconds
+    if "*" in seconds:
+        return True
+    return any(group in seconds and second not in words.SUBJECTS[group] for group in words.SUBJECTS)
+
+
+def _is_condition(tokens: list[str], index: int) -> bool:
+    """ "Should you have any questions, …" · "which is why …" · "what I need" · "when is it done I …"."""
+    three = tokens[index : index + 3]
+    return (
+        three[:2] == ["should", "you"]
+        or three[:2] == ["which", "is"]
+        and three[2:] in (["why"], ["what"], ["how"], ["great"], ["fine"], ["when"])
+    )
+
+
+def _question_within(lowered: str, length: int) -> int | None:
+    """A question that begins within a sentence: after a comma or a break, or in a run-on text."""
+    if len(lowered) != length:
+        return None if not _question_within(lowered, len(lowered)) else 0
+    for break_ in _CLAUSE.finditer(lowered):
+        tokens = _tokens(lowered[break_.end() : break_.end() + 60], 5)
+        while tokens and tokens[0] in words.INTRODUCTIONS:
+            tokens = tokens[1:]
+        if len(tokens) > 1 and f"{tokens[0]} {tokens[1]}" in words.CLAUSE_OPENERS:
+            return break_.end()
+    tokens = lowered.split()
+    for index in range(1, len(tokens) - 1):
+        if tokens[index] not in _WITHIN:
+            continue
+        two = f"{tokens[index]} {tokens[index + 1]}"
+        three = f"{two} {tokens[index + 2]}" if index + 2 < len(tokens) else two
+        if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[
+            index - 1
+        ] not in words.STATEMENT_BEFORE:
+            return lowered.find(two)
+    return None
+
+
+_WITHIN: Final = frozenset(phrase.split()[0] for phrase in words.ANYWHERE)
+
+
+def _is_quoted_by_statement(sentence: str) -> bool:
+    """`She asked: "Are you coming?"`: the question mark belongs to a quotation within a statement."""
+    stripped = sentence.rstrip()
+    if stripped[-1] not in '"”»':
+        return False
+    opening = max(stripped.rfind(mark, 0, len(stripped) - 1) for mark in '"“«„')
+    before = stripped[:opening].strip() if opening > 0 else ""
+    return bool(before) and not _is_question_form(before.lower()) and len(before.split()) > 1
