@@ -70,10 +70,10 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchHaltedError(OperationError):
-    """Sending stopped: the rest would fare no better."""
+    """The rest would fare no better: nothing more is sent or followed."""
 
     def __init__(self, reason: OperationError) -> None:
-        super().__init__(f"Stopped sending. {reason}")
+        super().__init__(f"Stopped. {reason}")
         self.reason = reason
 
 
@@ -134,8 +134,8 @@ def run_batch(
 ) -> Iterator[Outcome]:
     """Yields an outcome whenever a line gets further; if followed, a second one when it is answered.
 
-    When asked to stop, what is under way is still finished and yielded. Raises BatchHaltedError once nothing
-    more can be sent.
+    When asked to stop, what is under way is still finished and yielded. Raises BatchHaltedError, after that,
+    once nothing more can be sent or read.
     """
     batch = _Batch(target, plan, stop or Stop(), pause)
     yield from batch.queue(lines)
@@ -171,7 +171,8 @@ class _Batch:
     @property
     def follows(self) -> bool:
         patient = time.monotonic() - self.news < self.plan.patience_seconds
-        return self.plan.follow and bool(self.waiting) and not self.stop.requested and patient
+        ended = self.stop.requested or self.halted is not None or not patient
+        return self.plan.follow and bool(self.waiting) and not ended
 
     def goes_on(self) -> bool:
         return self.sends or bool(self.under_way) or self.follows
@@ -235,7 +236,11 @@ class _Batch:
             return
         self.next_poll = time.monotonic() + (0.25 if self.target.endpoint else 2.0)
         asked = list(self.waiting)[:POLLED_AT_ONCE]
-        records = read_records(self.target, asked, fields=_FIELDS, pause=self.pause)
+        try:
+            records = read_records(self.target, asked, fields=_FIELDS, pause=self.pause)
+        except OperationError as error:
+            self.halted = error
+            return
         for pipeline_id in asked:
             lines = self.waiting.pop(pipeline_id)
             record = records.get(pipeline_id, {})

@@ -1,6 +1,7 @@
 import pytest
 
-from cli.operations.batch import BatchHaltedError, Plan, read_lines, run_batch
+from cli.operations.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
+from cli.operations.errors import UnreachableError
 from cli.operations.stop import Stop
 from cli.tests.conftest import finish
 
@@ -33,7 +34,7 @@ def test_lines_are_strings_or_objects():
         ('""', "blank"),
         ('{"user_message": "x", "pipeline_id": "a"}', "--via bus"),
         ('{"user_message": "x", "pipeline_id": "a b"}', "pattern|matching"),
-        ('"\\ud800"', "text|UTF-8"),
+        ('"\\ud800"', "lone surrogate"),
     ],
 )
 def test_a_bad_line_says_what_is_wrong(text, says):
@@ -59,7 +60,7 @@ def test_never_more_at_a_time_than_allowed(target, api):
     meeting = threading.Barrier(3)
     inside, most, lock = 0, 0, threading.Lock()
 
-    def hold(_: object) -> None:
+    def hold(*given):
         nonlocal inside, most
         with lock:
             inside += 1
@@ -67,9 +68,10 @@ def test_never_more_at_a_time_than_allowed(target, api):
         meeting.wait(10)  # three at once, or the test fails here
         with lock:
             inside -= 1
+        return original(*given)
 
     original = api.answer
-    api.answer = lambda *given: (hold(None), original(*given))[1]
+    api.answer = hold
     run(target, [f'"m{number}"' for number in range(9)], concurrency=3)
     assert most == 3
 
@@ -121,16 +123,26 @@ def test_asked_to_stop_it_finishes_what_is_under_way(target, api):
 def test_a_dead_end_halts_the_batch(target, api):
     """If the caller is not allowed to, the rest is not tried."""
     api.answers = [(403, {"error": {"code": "c", "message": "No."}})] * 50
-    outcomes = []
+    texts = [f'"m{number}"' for number in range(50)]
+    outcomes = run_batch(target, lines(*texts), Plan(name="n", concurrency=2))
+    told: list[Outcome] = []
     with pytest.raises(BatchHaltedError, match="No"):
-        for outcome in run_batch(
-            target,
-            lines(*[f'"m{n}"' for n in range(50)]),
-            Plan(name="n", concurrency=2),
-            pause=lambda _: None,
-        ):
-            outcomes.append(outcome)  # noqa: PERF402 -- it raises in the end
-    assert len(outcomes) == len(api.requests) <= 4
+        told.extend(outcomes)
+    assert {outcome.status for outcome in told} == {"REFUSED"}
+    assert len(told) == len(api.requests) <= 4
+
+
+def test_an_engine_that_goes_away_ends_the_batch_with_its_outcomes(target, api, monkeypatch):
+    """What was accepted until then is told, and then why it ended."""
+
+    def gone(*_args, **_options):
+        raise UnreachableError("gone")
+
+    monkeypatch.setattr("cli.operations.batch.read_records", gone)
+    told: list[Outcome] = []
+    with pytest.raises(BatchHaltedError, match="gone"):
+        told.extend(run_batch(target, lines('"a"'), Plan(name="n", follow=True)))
+    assert [outcome.status for outcome in told] == ["ACCEPTED"]
 
 
 def test_following_gives_up_without_news(target, api):
