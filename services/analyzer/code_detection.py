@@ -13,7 +13,7 @@ from shared.contracts import limits
 from shared.contracts.v1 import CodeSpan
 
 _URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"'`]++")
-_LANGUAGE_OF_KIND: Final = {"sql": "sql", "json": "json"}
+_LANGUAGE_OF_KIND: Final = {"sql": "sql", "json": "json", "shell": "bash", "markup": "html"}
 
 
 class Code(NamedTuple):
@@ -52,11 +52,7 @@ def find_code(message: str) -> Code:
     spans: list[CodeSpan] = []
     weights: Counter[str] = Counter()
     for piece in found[: limits.CODE_SPANS]:
-        language = (
-            piece.language
-            or guess_language(message[piece.start : piece.end])
-            or _LANGUAGE_OF_KIND.get(piece.kind)
-        )
+        language = piece.language or guess_language(message[piece.start : piece.end]) or _LANGUAGE_OF_KIND.get(piece.kind)
         spans.append(CodeSpan(kind=piece.kind, start=piece.start, end=piece.end, language=language))
         if language:
             weights[language] += piece.end - piece.start

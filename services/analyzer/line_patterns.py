@@ -5,12 +5,8 @@ from typing import Final
 
 SIGNAL: Final = re.compile(r"[{}()\[\];=<>$|\\#@_`\"+]|:$|::|\w\.\w|/\w|\w: |- |^\S+ -")
 CODE_CHARACTER: Final = re.compile(r"[=\[\]{}]|\w\(|\w\.\w|::|->|\$\w|<\w+>|\+\+|&&|\|\|")
-KEYWORDS: Final = frozenset(
-    "return break continue int char float double long bool string var let const throw yield goto use using package".split()
-)
-BLOCK_WORDS: Final = frozenset(
-    "else try end fi done then pass break continue finally do begin esac endif default return yield".split()
-)
+KEYWORDS: Final = frozenset("return break continue int char float double long bool string var let const throw yield goto use using package".split())
+BLOCK_WORDS: Final = frozenset("else try end fi done then pass break continue finally do begin esac endif default return yield".split())
 SQL_WORDS: Final = frozenset(
     "select from where join left right inner outer full group order having limit insert update delete create alter drop"
     " values set union with on and as begin commit truncate grant explain".split()
@@ -33,9 +29,7 @@ SUBCOMMANDS: Final = frozenset(
     " login config reset compose rm stop tag new publish validate switch bisect cherry-pick blame audit outdated s3 ec2 sync"
     " destroy freeze".split()
 )
-ARGUMENT: Final = re.compile(
-    r"\s-{1,2}\w|[/~]\w|\s/|\w\.\w|=|\||\s>>? ?\S|&&|\$\w|\*|\s\.(?:\s|$)|\w:\w|\.\./?|[\"']\S"
-)
+ARGUMENT: Final = re.compile(r"\s-{1,2}\w|[/~]\w|\s/|\w\.\w|=|\||\s>>? ?\S|&&|\$\w|\*|\s\.(?:\s|$)|\w:\w|\.\./?|[\"']\S")
 PROSE_WORDS: Final = frozenset(
     "is are was were isn't not doesn't don't can't won't fails failed keeps gives says gave works work working the my your me"
     " we you it its vs or why what how because when that this these with does should would could i i'm a an but very"
@@ -44,15 +38,8 @@ PROSE_WORDS: Final = frozenset(
 PROMPT: Final = re.compile(
     r"(?:(?P<dollar>\$)|(?P<sure>PS [A-Z]:[^>]{0,80}>|[A-Z]:\\[^>]{0,80}>|[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#\s]{0,60}[$#]|>>>|In \[\d+\]:)|[%#>❯➜])\s*(?=\S)"
 )
-FIRST_WORDS: Final = (
-    KEYWORDS
-    | BLOCK_WORDS
-    | SQL_WORDS
-    | COMMANDS
-    | SHARED_COMMANDS
-    | frozenset(
-        "import from def class func fn fun public private if for while package use require include namespace panic: run workdir export".split()
-    )
+FIRST_WORDS: Final = KEYWORDS | BLOCK_WORDS | SQL_WORDS | COMMANDS | SHARED_COMMANDS | frozenset(
+    "import from def class func fn fun public private if for while package use require include namespace panic: run workdir export".split()
 )
 
 TRACE: Final = re.compile(
@@ -76,9 +63,7 @@ TRACE: Final = re.compile(
     r"|\S+\.(?:c|cc|cpp|h|java|ts|go|rs|kt|swift|scss|cs)(?::\d+(?::\d+)?|\(\d+,\d+\)): (?:fatal )?(?:error|warning|undefined|syntax|cannot)"
     r"|node:internal/\S+:\d+|Segmentation fault \(core dumped\)$)"
 )
-TRACE_ERROR: Final = re.compile(
-    r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)|npm ERR! |\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\("
-)
+TRACE_ERROR: Final = re.compile(r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)|npm ERR! |\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\(")
 
 SQL: Final = re.compile(
     r"(?:explain (?:analyze )?)?select\s+(?:\*|distinct\s+[\w.(]|top \d|[\w.]+\([\w.*, ]*\)|[\w.`\"]+\s*,\s*[\w.(`\"*]+"
@@ -92,16 +77,10 @@ SQL: Final = re.compile(
     r"|(?:left|right|inner|full)?\s*(?:outer\s+)?join\s+[\w.]+\s+(?:as\s+)?\w*\s*(?:on|using)\b|group\s+by\s+[\w.]+\s*(?:,|;|$|having)|order\s+by\s+[\w.]+\s+(?:asc|desc)\b",
     re.IGNORECASE,
 )
-SQL_PROSE: Final = re.compile(
-    r"(?i)\bfrom\s+(?:the|a|an|this|that|your|our|my|his|her|their|each|these|those|below|above)\b|\b(?:please|I|you)\b"
-)
-SQL_CLAUSE: Final = re.compile(
-    r"(?i)(?:where|join|inner join|order by|group by|values|limit)\s+[\w.(]+\s*(?:[=<>!(,;]|$|in \(|like ')"
-)
+SQL_PROSE: Final = re.compile(r"(?i)\bfrom\s+(?:the|a|an|this|that|your|our|my|his|her|their|each|these|those|below|above)\b|\b(?:please|I|you)\b")
+SQL_CLAUSE: Final = re.compile(r"(?i)(?:where|join|inner join|order by|group by|values|limit)\s+[\w.(]+\s*(?:[=<>!(,;]|$|in \(|like ')")
 
-JSON: Final = re.compile(
-    r"[{\[]*\s*\"[^\"]{1,80}\"\s*:\s*(?:[\"\[{\d-]|true|false|null|$)|\[\s*\{|\[\s*\"[^\"]*\"\s*,|\{\s*\"[^\"]{1,80}\"\s*:|\{\s*'\w+'\s*:"
-)
+JSON: Final = re.compile(r"[{\[]*\s*\"[^\"]{1,80}\"\s*:\s*(?:[\"\[{\d-]|true|false|null|$)|\[\s*\{|\[\s*\"[^\"]*\"\s*,|\{\s*\"[^\"]{1,80}\"\s*:|\{\s*'\w+'\s*:")
 
 TAG: Final = re.compile(
     r"(?P<sure><!doctype|<\?xml|<!--|<[a-z][\w:.-]*\s*/>)|<(?P<name>/?[A-Za-z][\w:.-]*)(?P<attribute>\s+[@:v\w-]+(?:[\w:.-]*)\s*=\s*[\"'{])?[^<>]*/?>",
@@ -114,13 +93,13 @@ HTML_TAGS: Final = frozenset(
 
 STATEMENT: Final = re.compile(
     # Python, Ruby
-    r"(?:async )?def (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:|from [\w.]+ import [\w*(]|import [\w.]+ as \w+$"
+    r"(?:async )?def (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:|class [A-Z]\w* < [A-Z]|from [\w.]+ import [\w*(]|import [\w.]+ as \w+$"
     r"|import \w+\.[\w.*]+;?$|import (?:os|sys|re|json|csv|math|time|random|numpy|pandas|requests|datetime|boto3|torch|asyncio|logging|pytest|sqlite3|collections|itertools|UIKit|SwiftUI|Foundation|React)\b[\w., ]*$"
     r"|@[a-zA-Z_][\w.]*(?:\(.*\))?$|if __name__ ==|print\(.*\)|with \w[\w.]*\(.*\) as \w+:|for \w+(?:, ?\w+)* in .+:(?: .*)?$|while (?:True|\w+ [<>!=]=? ?\S+):|return (?:self\.|\[|\{|\w+\(|\w+ [-+*/] \w+$|None|not )"
     r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]|\w[\w.]*\.each(?:_with_index)? (?:do|\{)|except \w*.*:$|assert \w.*==|lambda \w*:"
     # JavaScript, TypeScript
     r"|(?:export )?(?:const|let|var) [\w${\[][\w$, :{}\[\]<>|]*\s*=[^=]|(?:export )?(?:default )?(?:async )?function\*? ?\w*\(|console\.\w+\(|import .{1,80} from ['\"]|import ['\"]|export (?:default|const|class|interface|type|enum)\b"
-    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:=> ?[{(\w]|===|!==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
+    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:[\w)] ?=> ?[{(a-z\[\"']|\w ?[=!]==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
     # Java, C#, C, C++
     r"|(?:public|private|protected|internal|static|abstract|final|override)\s+[\w<>\[\],?]+\s+[\w<>\[\], ]+(?:\(|=|;|\{|$)|(?:public|private|protected)(?: static| final| abstract| sealed)* (?:class|interface|enum|record)\b|(?:public|private|protected):$"
     r"|#\s?(?:include\s*[<\"]|define \w|ifdef|ifndef|pragma)|int main\s*\(|using (?:namespace|System|static)\b|namespace \w[\w.\\]*\s*[;{]?$|std::\w|cout ?<<|(?:System\.out|Console\.|fmt\.|printf\(|scanf\(|println!?\(|eprintln!|fprintf)"
@@ -132,27 +111,21 @@ STATEMENT: Final = re.compile(
     r"|<\?php|\$\w+(?:->\w+|\[.*\])?\s*(?:=[^=]|\.=|\+=|->)|echo [\"$].*;|function \w+\(|\$this->|foreach \(\$"
     # Shell scripts, PowerShell, R, Lua, Perl, Haskell, Elixir, LaTeX, Excel
     r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+=|set -[eux]|[A-Z][a-z]+-[A-Z]\w+ -\w|\w+ <- (?:\w+[.\w]*\(|\d|\")|library\(\w+\)|local \w+(?: ?, ?\w+)* =|local function|function \w+[.:]?\w*\(.*\)$|(?:my|our) [$@%]\w+"
-    r"|defmodule [A-Z]|\w+ :: [A-Z\[(a-z].*->|main = do|\\(?:begin|end|documentclass|usepackage|section)\b|=[A-Z]{2,}\(|[$^%]?\w+ = \w+\(.*\)\.\w+"
+    r"|defmodule [A-Z]|\w+ :: [A-Z\[(a-z].*->|main = do|\\(?:begin|end|documentclass|usepackage|section)\b|=[A-Z]{2,}\(.*\)$|[$^%]?\w+ = \w+\(.*\)\.\w+"
     # Docker, Terraform, CSS, TOML, INI, diffs, Make, GraphQL, environment files
     r"|FROM [a-z][\w./-]*(?::[\w.-]+)?(?: AS \w+)?$|(?:RUN|CMD|COPY|ENTRYPOINT|WORKDIR|EXPOSE|ENV|ADD|ARG) (?:[\[/\d.a-z]|[A-Z_]+=)|(?:resource|variable|provider|module|data|output) \"[\w-]+\".*\{|terraform \{"
     r"|[.#@:]?[\w-][\w .#:>,()-]* ?\{ ?[\w-]+ ?: ?[^;{}]+;|@media\b|(?:[.#][\w-]+|body|html|h[1-6]|div|a|p|ul|nav)(?:[ :.,>#][\w .:#,>-]*)? ?\{$|[a-z-]+: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}|\))\s?(?:!important)?;"
     r"|\[\[?[a-z][\w.-]*(?: [\"\w]+)?\]?\]$|diff --git |@@ -\d+|(?:---|\+\+\+) [ab]/|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
     r"|/?\^[^\s]{3,}\$/?$|/.+/[gimsuy]{1,4}$"
 )
-PYTHON_BLOCK: Final = re.compile(
-    r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b|\bis (?:not )?None\b)|(?:el)?if (?:not )?\w+[.(\[]|while |async for|with "
-)
+PYTHON_BLOCK: Final = re.compile(r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b|\bis (?:not )?None\b)|(?:el)?if (?:not )?\w+[.(\[]|while |async for|with ")
 LIKELY: Final = re.compile(
     r"(?:\w+(?:\.\w+)*(?:\[[^\]]*\])?) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*\(|\w+\[|await |new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)"
-    r"|\w+(?:\.\w+)+\(.*\);?$|\w+\((?:[\"']|\w+=|\w+, ?[\"'\w]).*\);?$|\w*[a-z]_\w+\(.*\)|\[.*\bfor \w+ in\b.*\]|@\w+ =|if \w+\(.*\)|\.\w+\(.*\)[;)]*$|\w+: \w+(?:\[\])?[;,]$"
+    r"|\w+(?:\.\w+)+\(.*\);?$|\w+\((?:[\"']|\w+=|\w+, ?[\"'\w]).*\);?$|\w*[a-z]_\w+\(.*\)|\[.*\bfor \w+ in\b.*\]|@\w+ =|[a-z_]+ :[a-z_]+(?:,|$)|if \w+\(.*\)|\.\w+\(.*\)[;)]*$|\w+: \w+(?:\[\])?[;,]$"
     r"|.*(?:\\[dwsb][+*?{)]|\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]|\(\?[:=!<])|[a-z_.]+ = \S+$"
 )
-WEAK: Final = re.compile(
-    r"(?:\w+(?:\.\w+)*) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>|['\"]?\w+['\"]?: .*,$"
-)
+WEAK: Final = re.compile(r"(?:\w+(?:\.\w+)*) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>|(?:class|module) [A-Z]\w+$|return \S+$|['\"]?\w+['\"]?: .*,$")
 COMMENT: Final = re.compile(r"//|/\*|\*/|\* @|# ?[a-z]|--\s|#\s*TODO")
 YAML_KEY: Final = re.compile(r"(?:- )?[a-zA-Z_\"][\w./\"-]*:(?:\s|$)")
-YAML_SURE: Final = re.compile(
-    r"(?:apiVersion|kind|spec|metadata|services|image|runs-on|steps|jobs|containers|replicas|version|stages|script|environment|volumes|depends_on|on|ports|selector|hosts|tasks|Resources|Properties|uses|- uses|- run|- name|- image|datasource|host|port|database|username|logging|server|spring|namespace|restart|timeout|retries|debug|log_level|endpoint|enabled):(?: [^\s?!]+$| ?$)"
-)
+YAML_SURE: Final = re.compile(r"(?:apiVersion|kind|spec|metadata|services|image|runs-on|steps|jobs|containers|replicas|version|stages|script|environment|volumes|depends_on|on|ports|selector|hosts|tasks|Resources|Properties|uses|- uses|- run|- name|- image|datasource|host|port|database|username|logging|server|spring|namespace|restart|timeout|retries|debug|log_level|endpoint|enabled):(?: [^\s?!]+$| ?$)")
 YAML_PLAIN: Final = re.compile(r"[a-z_]+: ?(?:$|[\w./:\"'-]+$)")
