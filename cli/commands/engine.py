@@ -38,8 +38,12 @@ def up(session: Session, *, as_json: bool) -> None:
     Without a model of your own it gives canned answers.
     """
     _local_only(session, "up")
-    with shown(session) as progress:
-        deploying.up(Engine(), progress)
+    try:
+        with shown(session) as progress:
+            deploying.up(Engine(), progress)
+    except KeyboardInterrupt:
+        session.note(f"What is done stays done. Go on: {session.command('up')}. Stop the engine: make stop")
+        raise
     found = engine_status()
     if found is None:
         raise UnreachableError("The engine was stopped meanwhile.")

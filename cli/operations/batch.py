@@ -117,8 +117,8 @@ def _request(data: bytes) -> Request:
 class Plan(Struct, frozen=True, kw_only=True):
     """How to run a batch. The same `name` and line never start a second pipeline.
 
-    `known` holds, by line number, pipelines that were accepted earlier: these are only followed. Following is
-    given up after `patience_seconds` without news.
+    `known` holds, by line number, pipelines that were accepted earlier: these are followed, and sent again only
+    if nobody knows them any more. Following is given up after `patience_seconds` without news.
     """
 
     name: str
@@ -160,6 +160,7 @@ class _Batch:
         self.todo: deque[Line] = deque()
         self.under_way: dict[Future[list[Sent]], list[Line]] = {}
         self.waiting: dict[str, list[Line]] = {}
+        self.earlier = set(plan.known)
         self.halted: OperationError | None = None
         self.next_poll = 0.0
         self.news = time.monotonic()
@@ -244,6 +245,10 @@ class _Batch:
         for pipeline_id in asked:
             lines = self.waiting.pop(pipeline_id)
             record = records.get(pipeline_id, {})
+            if not record and {line.number for line in lines} <= self.earlier:  # lost, e.g. with its engine
+                self.earlier -= {line.number for line in lines}
+                self.todo.extend(lines)
+                continue
             if record.get("status") in FINAL:
                 self.news = time.monotonic()
                 yield from (self.answered(line, pipeline_id, record) for line in lines)

@@ -111,6 +111,14 @@ def test_known_pipelines_are_only_followed(target, api, records):
     assert [(outcome.line, outcome.status) for outcome in outcomes] == [(1, "SUCCEEDED")]
 
 
+def test_a_known_pipeline_that_is_lost_is_sent_again(target, api, records):
+    """A pipeline that went with its engine is asked for once more, under the same key."""
+    api.on_request = lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}")
+    outcomes = run(target, ['"a"'], follow=True, known={1: "lost"})
+    assert [outcome.status for outcome in outcomes] == ["ACCEPTED", "SUCCEEDED"]
+    assert api.requests[0]["headers"]["Idempotency-Key"] == "batch-1"
+
+
 def test_asked_to_stop_it_finishes_what_is_under_way(target, api):
     """A stopped batch reports everything it has sent, and sends nothing more."""
     stop = Stop()
