@@ -9,17 +9,28 @@ from shared.contracts.v1 import Complexity
 
 _LOOKED_AT_CHARS: Final = 8_192
 _DEMANDS: Final = tuple(
-    " prove| derive| design| architect| compar| refactor| optimi| migrat| debug| trade-off| tradeoff| pros and cons|step by step"
-    "|step-by-step| in detail| detailed| thorough| comprehensive| analy| implement| concurren| distributed| scalab"
-    "| beweise| vergleich| entwirf| ausführlich|schritt für schritt| concevoir| concevez| détaill|étape par étape"
-    "| diseñ| detallad|paso a paso| demuestra| confronta| progetta| dettagliat| projete| detalhad|passo a passo"
+    " prove| derive| design| architect| compar| refactor| optimi| migrat| debug|"
+    " trade-off| tradeoff| pros and cons|step by step"
+    "|step-by-step| in detail| detailed| thorough| comprehensive| analy| implement|"
+    " concurren| distributed| scalab"
+    "| beweise| vergleich| entwirf| ausführlich|schritt für schritt| concevoir| concevez|"
+    " détaill|étape par étape"
+    "| diseñ| detallad|paso a paso| demuestra| confronta| progetta| dettagliat| projete|"
+    " detalhad|passo a passo"
     "| сравни| докажи| подробно| пошагово| спроектируй|比較|比较|詳しく|详细|设计|設計|비교|자세히".split("|")
 )
 """How words begin that ask for a long or a hard answer."""
 
 
-def classify(
-    *, prose: str, words: int, sentences: int, code_pieces: int, code_lines: int, languages: int, questions: int
+def classify(  # noqa: PLR0913 (what was measured, by name)
+    *,
+    prose: str,
+    words: int,
+    sentences: int,
+    code_pieces: int,
+    code_lines: int,
+    languages: int,
+    questions: int,
 ) -> tuple[Complexity, tuple[str, ...]]:
     """The complexity and the reasons for it: fixed sentences with numbers, never text of the message."""
     lowered = " " + prose[:_LOOKED_AT_CHARS].lower().replace("\n", " ")

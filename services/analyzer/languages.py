@@ -59,139 +59,224 @@ LANGUAGE_OF_INFO: Final[dict[str, str]] = {
 }
 """What a fence's info string may say, and the language it means."""
 
-_CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {
+# fmt: off
+_CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {  # language: (weight, clues)…
     "python": (
-        (3, ("def __", "self.", "elif ", "__name__", "print(f", "sorted(", 'File "', "Traceback (most", "import numpy",
-             "import pandas", " as np", " as pd", "lambda ", "async def ", "except ", "range(", "@app.", "@pytest")),
-        (2, ("def ", "None", "True", "False", " not in ", "len(", "import os", "import re\n", "from ", "pd.",
-             "np.", "df[", "df.", "):\n", " in range", "**kwargs", '"""', "raise ", "plt.", "open(", ".append(")),
+        (3, ("def __", "self.", "elif ", "__name__", "print(f", "sorted(", "os.path", "map(int",
+            'File "', "Traceback (most", "import numpy", "import pandas", " as np", " as pd", "lambda ",
+            "async def ", "except ", "range(", "@app.", "@pytest")),
+        (2, ("def ", "None", "True", "False", " not in ", "len(", "import os", "import re\n", "from ",
+            "pd.", "np.", "df[", "df.", "):\n", " in range", "**kwargs", '"""', "raise ", "plt.",
+            "open(", ".append(")),
         (1, ("print(", "import ", "else:", " for ", " in ", "#", "str(", "int(", "join(")),
     ),
     "javascript": (
-        (3, ("for (let ", "const {", "console.log", "===", "!==", "document.", "require(", "module.exports", "addEventListener", "useState",
-             "useEffect", "=> {", "JSON.", "Math.", "undefined", "window.", ".js:", ".then(", "Promise", "npm ERR",
-             "export default", "} from '", '} from "', "typeof ", "(() =>", "setTimeout(", "parseInt(")),
-        (2, ("const ", "function ", "let ", "=> ", "var ", "await ", "async ", "null", "fetch(", ".map(", ".filter(")),
+        (3, ("for (let ", "const {", "console.log", "===", "!==", "document.", "require(",
+            "module.exports", "addEventListener", "useState", "useEffect", "=> {", "JSON.", "Math.",
+            "undefined", "window.", ".js:", ".then(", "Promise", "npm ERR", "export default",
+            "} from '", '} from "', "typeof ", "(() =>", "setTimeout(", "parseInt(")),
+        (2, ("const ", "function ", "let ", "=> ", "var ", "await ", "async ", "null", "fetch(",
+            ".map(", ".filter(", ".at(", ".length")),
         (1, ("return ", "};", "});", "//", "async function", "[...", "new ")),
     ),
     "typescript": (
-        (5, (": string", ": number", ": boolean", ": any", "interface ", " as const", ".ts:", ": void", "<string>",
-             "readonly ", "Record<", "Partial<", ": Promise<", "string[]", " as unknown", "keyof ", "| null")),
+        (5, (": string", ": number", ": boolean", ": any", "interface ", " as const", ".ts:", ": void",
+            "<string>", "readonly ", "Record<", "Partial<", ": Promise<", "string[]", " as unknown",
+            "keyof ", "| null")),
         (1, ("const ", "=> ", "export ", "type ", "enum ", "import ", "private ")),
     ),
     "java": (
-        (4, ("public static void", "System.out", "@Override", "import java", "String[] ", "ArrayList<", ".java:",
-             "public class ", "throws ", "@Autowired", "private final ", "List<String>", "extends ", "java.lang",
-             "Integer ", "implements ", "HashMap<", "Optional<", "@Entity", ".stream()", "Scanner(")),
+        (4, ("new Big", "public static void", "System.out", "@Override", "import java", "String[] ",
+            "ArrayList<", ".java:", "public class ", "throws ", "@Autowired", "private final ",
+            "List<String>", "extends ", "java.lang", "Integer ", "implements ", "HashMap<", "Optional<",
+            "@Entity", ".stream()", "Scanner(")),
         (1, ("public ", "private ", "String ", "new ", "void ", "int ", ";\n", "final ", "boolean ")),
     ),
     "kotlin": (
-        (4, ("fun main", "data class", "println(", "val ", "fun ", "?.let", "?: ", "when (", "suspend ", "listOf(",
-             "mutableListOf", "override fun", "lateinit", "companion object")),
-        (1, ("var ", ": String", ": Int", "?.")), (10, (".kt:",)),
+        (4, ("fun main", "data class", "println(", "val ", "fun ", "?.let", "?: ", "when (", "suspend ",
+            "listOf(", "mutableListOf", "override fun", "lateinit", "companion object")),
+        (1, ("var ", ": String", ": Int", "?.")),
+        (10, (".kt:",)),
     ),
     "swift": (
-        (4, ("guard let", "if let ", "import UIKit", "import SwiftUI", "import Foundation", "some View", "@State",
-             "func ", "nil", "try await ", " throws", "URLSession", "let (", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:", "[String:")),
+        (4, ("guard let", "if let ", "import UIKit", "import SwiftUI", "import Foundation", "some View",
+            "@State", "func ", "nil", "try await ", "let id: ", ": Codable", ": UUID", " throws",
+            "URLSession", "let (", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:",
+            "[String:")),
         (1, ("let ", "var ", ": String", ": Int", "print(", "struct ", "\\(", "init(")),
     ),
     "c": (
-        (4, ("#include <stdio", "#include <stdlib", "#include <string.h", "malloc(", "printf(", "scanf(", "free(",
-             "char *", "int *", "sizeof(", "NULL", "struct ", "#define ", "size_t", "int main(void)", "strcpy(",
-             "typedef ", "uint8_t", "->", "char* ")),
-        (2, ("int main(", "#include", "char ", "%d")), (6, (".c:",)),
+        (4, ("#include <stdio", "#include <stdlib", "#include <string.h", "malloc(", "printf(",
+            "scanf(", "free(", "char *", "int *", "sizeof(", "NULL", "struct ", "#define ", "size_t",
+            "int main(void)", "strcpy(", "typedef ", "uint8_t", "->", "char* ")),
+        (2, ("int main(", "#include", "char ", "%d")),
+        (6, (".c:",)),
         (1, ("int ", ";\n", "void ", "float ", "double ")),
     ),
     "c++": (
-        (5, ("std::", "cout", "cin >>", "#include <iostream", "#include <vector", "using namespace std", "template<",
-             "template <", "nullptr", "unique_ptr", "auto& ", "const auto", "vector<", "endl", "#include <string>",
-             "#include <map", "virtual ", "public:", "private:")),
+        (5, ("std::", "cout", "cin >>", "#include <iostream", "#include <vector", "using namespace std",
+            "template<", "template <", "nullptr", "unique_ptr", "auto& ", "const auto", "vector<",
+            "endl", "#include <string>", "#include <map", "virtual ", "public:", "private:")),
         (1, ("#include", "int main(", "int ", "class ", "::", "auto ", "->", ";\n")),
     ),
     "c#": (
-        (5, ("using System", "Console.Write", "get; set;", "namespace ", "async Task", "private int _", "private readonly", "=> _", "=> ++", "List<int>", "string.", ".cs:",
-             "IEnumerable<", "public string ", "Console.Read", " => new", ".ToList()", "[HttpGet", "ILogger<",
-             "DateTime.", "foreach (", "FirstOrDefault", "System.NullReference", "private readonly", ".Where(")),
+        (5, ("using System", "Console.Write", "get; set;", "namespace ", "async Task", "private int _",
+            "private readonly", "=> _", "=> ++", "List<int>", "string.", ".cs:", "IEnumerable<",
+            "public string ", "Console.Read", " => new", ".ToList()", "[HttpGet", "ILogger<",
+            "DateTime.", "foreach (", "FirstOrDefault", "System.NullReference", "private readonly",
+            ".Where(")),
         (1, ("public ", "private ", "string ", "var ", "new ", "int ", "void ", ";\n", "static ")),
     ),
     "go": (
-        (5, ("package main", "func main()", ":= ", "fmt.", "err != nil", "import (", "chan ", "go func", "defer ",
-             "goroutine ", ".go:", "[]string", "func (", "interface{}", "make(", "[]int", "[]byte", "nil {")),
+        (5, ("defer ", "package main", "func main()", ":= ", "fmt.", "err != nil", "import (", "chan ",
+            "go func", "defer ", "goroutine ", ".go:", "[]string", "func (", "interface{}", "make(",
+            "[]int", "[]byte", "nil {")),
         (1, ("func ", "type ", "struct {", "nil", "range ", "error")),
     ),
     "rust": (
-        (5, ("fn main()", "let mut ", "println!", "impl ", "&str", "use std::", ".unwrap()", "Vec<", "-> Result",
-             "Some(", "Ok(", "&mut ", "pub fn", "match ", "String::from", "fn ", ".rs:", "#[derive", "&self", "vec![",
-             "panicked at", "dyn ", ".iter()", "Box<", "usize", "i32", "u64", "error[E")),
+        (5, ("fn main()", "let mut ", "println!", "impl ", "&str", "use std::", ".unwrap()", "Vec<",
+            "-> Result", "Some(", "Ok(", "&mut ", "pub fn", "match ", "String::from", "fn ", ".rs:",
+            "#[derive", "&self", "vec![", "panicked at", "dyn ", ".iter()", "Box<", "usize", "i32",
+            "u64", "error[E")),
         (1, ("let ", "struct ", "->", "enum ", "::", "mut ")),
     ),
     "ruby": (
-        (5, ("puts ", "attr_accessor", ".each do", " do |", "require '", "\nend", ".rb:", "nil?", "def initialize",
-             "unless ", "@user", "has_many", "validates ", "elsif ", "belongs_to", "ActiveRecord", ".map(&:", "params[:")),
+        (5, ("puts ", "attr_accessor", "attr_reader", ".each do", " do |", "require '", "\nend", "{ |",
+            ".rb:", "nil?", "def initialize", "unless ", "@user", "has_many", "validates ", "elsif ",
+            "belongs_to", "ActiveRecord", ".map(&:", "params[:")),
         (1, ("def ", "end", "class ", "=>", ":name", "@", "nil", "module ")),
     ),
     "php": (
-        (6, ("<?php", "$this->", "echo $", "$_POST", "$_GET", "mysqli", "array(", "foreach ($", ".php", "function ($",
-             "namespace App", "=> $", "isset($", "->get(", "public function", "$_SESSION", "die(", "<?=", "->fetch")),
+        (6, ("<?php", "$this->", "echo $", "$_POST", "$_GET", "mysqli", "array(", "foreach ($", ".php",
+            "function ($", "namespace App", "=> $", "isset($", "->get(", "public function", "$_SESSION",
+            "die(", "<?=", "->fetch")),
         (2, ("($", "$row", "$user", "echo ", "->", "= $", "$conn", "$data", "$result", "$i")),
     ),
     "bash": (
-        (4, ("* * *", "#!/bin/bash", "#!/bin/sh", "#!/usr/bin/env bash", "; do", "; then", "\nfi", "\ndone", "$1", "sudo ",
-             "apt-get", "apt install", "npm install", "npm run", "pip install", "git push", "git commit", "git clone",
-             "git checkout", "git rebase", "chmod ", "chown ", "grep ", "curl ", "docker run", "docker ", "pip ", "npm ", "kubectl ",
-             "docker compose", "docker-compose", "| awk", "| sed", "export ", "$(", "rm -", "ls -", "cd ", "systemctl ",
-             "2>&1", "mkdir ", "ssh ", "| xargs", "wget ", "tar -", "esac", "npx ", "brew ", "git ", "find . ",
-             "aws ", "terraform ", "helm ", "set -e", "cargo ", "-m venv", "scp ", "rsync ", "apt ", "journalctl",
-             "pytest ", "go test ", "cat ", "$HOME", "${", "yarn ", "pnpm ", "sed -", "awk '", "ffmpeg ", "python -m",
-             "python3 ", "crontab", "tail -", "ps aux", "git@", "chmod +x", "/bin/")),
+        (4, ("* * *", "#!/bin/bash", "#!/bin/sh", "#!/usr/bin/env bash", "; do", "; then", "\nfi",
+            "\ndone", "$1", "sudo ", "apt-get", "apt install", "npm install", "npm run", "pip install",
+            "git push", "git commit", "git clone", "git checkout", "git rebase", "chmod ", "chown ",
+            "grep ", "curl ", "docker run", "docker ", "pip ", "npm ", "kubectl ", "docker compose",
+            "docker-compose", "| awk", "| sed", "export ", "$(", "rm -", "ls -", "cd ", "systemctl ",
+            "2>&1", "mkdir ", "ssh ", "| xargs", "wget ", "tar -", "esac", "npx ", "brew ", "git ",
+            "find . ", "aws ", "terraform ", "helm ", "set -e", "cargo ", "-m venv", "scp ", "rsync ",
+            "apt ", "journalctl", "pytest ", "go test ", "cat ", "$HOME", "${", "yarn ", "pnpm ",
+            "sed -", "awk '", "ffmpeg ", "python -m", "python3 ", "crontab", "tail -", "ps aux", "git@",
+            "chmod +x", "/bin/")),
         (1, ("$ ", "echo ", "./", " -", "--", "if [")),
     ),
     "powershell": (
-        (6, ("Get-", "Set-", "New-", "Write-Host", "PS C:", "$env:", "-Path ", "Where-Object", "ForEach-Object",
-             "Remove-Item", "Invoke-", "Import-Module", "Select-Object", "$_.", "-eq ")),
+        (6, ("Get-", "Set-", "New-", "Write-Host", "PS C:", "$env:", "-Path ", "Where-Object",
+            "ForEach-Object", "Remove-Item", "Invoke-", "Import-Module", "Select-Object", "$_.", "-eq ")),
     ),
-    "sql": ((1, ("-- ", "%'", " AS ", "NULL")),),
-    "json": ((2, ('{"', '": ', '":', '"\n}', "[{", "}]")), (1, ("{\n", "true", "false", "null"))),
+    "sql": (
+        (1, ("-- ", "%'", " AS ", "NULL")),
+    ),
+    "json": (
+        (2, ('{"', '": ', '":', '"\n}', "[{", "}]")),
+        (1, ("{\n", "true", "false", "null")),
+    ),
     "yaml": (
-        (3, ("apiVersion:", "kind:", "version:", "services:", "image:", "metadata:", "on:\n", "jobs:", "steps:",
-             "runs-on:", "  - name:", "- uses:", "ports:", "spec:", "environment:", "Resources:", "stages:")),
+        (3, ("apiVersion:", "kind:", "version:", "services:", "image:", "metadata:", "on:\n", "jobs:",
+            "steps:", "runs-on:", "  - name:", "- uses:", "ports:", "spec:", "environment:",
+            "Resources:", "stages:")),
         (1, (":\n  ", "\n  - ", "\n- ", ": ", "---\n")),
     ),
-    "toml": ((4, ("[tool.", "[package]", "[dependencies]", "[build-system]", '= "^', "[project]", "[[", "]\nname = ", "]\nedition")),),
-    "ini": ((4, ("[DEFAULT]", "[mysqld]", "[Unit]", "[Service]", "[server]", "[database]", "[global]", "[client]", "]\nhost", "]\nport")),),
-    "dockerfile": ((5, ("FROM ", "RUN ", "WORKDIR ", "ENTRYPOINT", "EXPOSE ", "COPY ", 'CMD ["')),),
+    "toml": (
+        (4, ("[tool.", "[package]", "[dependencies]", "[build-system]", '= "^', "[project]", "[[",
+            "]\nname = ", "]\nedition")),
+    ),
+    "ini": (
+        (4, ("[DEFAULT]", "[mysqld]", "[Unit]", "[Service]", "[server]", "[database]", "[global]",
+            "[client]", "]\nhost", "]\nport")),
+    ),
+    "dockerfile": (
+        (5, ("FROM ", "RUN ", "WORKDIR ", "ENTRYPOINT", "EXPOSE ", "COPY ", 'CMD ["')),
+    ),
     "html": (
-        (4, ("<div", "<html", "<body", "<p>", "<a href", "<script", "<!DOCTYPE", "<span", "<ul", "<li", "<form", "<input",
-             "<img", "<table", "<button", "<head", "<h1", "<h2", "<td", "<meta", "<!doctype", "<link", "<br", "<nav",
-             "<label", "<section", "<footer", "<header", "<select", "<iframe", "<style", "<article", "<video")),
+        (4, ("<div", "<html", "<body", "<p>", "<a href", "<script", "<!DOCTYPE", "<span", "<ul", "<li",
+            "<form", "<input", "<img", "<table", "<button", "<head", "<h1", "<h2", "<td", "<meta",
+            "<!doctype", "<link", "<br", "<nav", "<label", "<section", "<footer", "<header", "<select",
+            "<iframe", "<style", "<article", "<video")),
         (1, ("</", "class=", "/>")),
     ),
     "xml": (
-        (7, ("<?xml", "xmlns", "<dependency>", "<groupId>", "<project", "<configuration", "<beans", "<PropertyGroup", "<string name")),
-        (3, ("</",)), (1, ("/>",)),
+        (7, ("<?xml", "xmlns", "<dependency>", "<groupId>", "<project", "<configuration", "<beans",
+            "<PropertyGroup", "<string name")),
+        (3, ("</",)),
+        (1, ("/>",)),
     ),
     "css": (
-        (5, ("px;", "color:", "display:", "margin:", "padding:", "font-", "background:", "@media", "flex;", "border:", "rem;",
-             "width:", "position:", ":hover", "grid-", "justify-content", "z-index", "align-items")),
+        (5, ("px;", "color:", "float:", "display:", "margin:", "padding:", "font-", "background:",
+            "@media", "flex;", "border:", "rem;", "width:", "position:", ":hover", "grid-",
+            "justify-content", "z-index", "align-items")),
     ),
-    "diff": ((9, ("diff --git", "@@ -", "--- a/", "+++ b/", "\n+", "\n-")),),
-    "r": ((5, ("<- ", "library(", "ggplot(", "data.frame(", "%>%", "c(", "lm(", "read.csv(", "summary(")),),
-    "scala": ((5, ("object ", "def main(args: Array", "case class", "extends App", "implicit val ", "implicit def ", ": Seq[", "Option[")),),
-    "haskell": ((5, (" :: ", "where\n", "main = do", "import Data.", "Maybe ", "-> Int", "[Int]", "foldr ", "(x:xs)", "IO ()")),),
-    "lua": ((5, ("local ", "function love", " then\n", "ipairs(", "end\n", "..", "~= ", "pairs(")),),
-    "perl": ((6, ("my $", "use strict", "use warnings", "=~ ", "@ARGV", "my @", "my %", "qw(", "chomp")),),
-    "elixir": ((6, ("defmodule ", "|> ", " do\n", "IO.puts", "Enum.", "GenServer")),),
-    "dart": ((5, ("Widget build", "StatelessWidget", "import 'package:", "void main()", "BuildContext", "setState(", "StatefulWidget")),),
-    "julia": ((4, ("using ", "println(", "end\n", "::Int", "function ", ".+", "Float64")),),
-    "matlab": ((4, ("zeros(", "figure;", "plot(", "linspace(", "disp(", "end\n", "clc", "ones(", "%%")),),
-    "latex": ((7, ("\\begin{", "\\documentclass", "\\usepackage", "\\end{", "\\section", "\\textbf", "\\frac")),),
-    "terraform": ((8, ('resource "', 'variable "', 'provider "', 'module "', "terraform {", 'output "', 'data "aws')),),
-    "makefile": ((7, (".PHONY", "$(CC)", "$@", "$<", ":\n\t", "CFLAGS")),),
-    "graphql": ((6, ("query {", "mutation {", "type Query", "query Get", "mutation Create", "ID!", "String!")),),
-    "excel": ((6, ("=SUM(", "=IF(", "VLOOKUP(", "=INDEX(", "COUNTIF(", "SUMIF(", "IFERROR(", "XLOOKUP(", "=AVERAGE(", "=LEFT(")),),
-    "regex": ((4, ("\\d", "\\w", "[a-z", "[A-Z", "(?:", "[^", "\\s", "$/", "/^", "(?=")),),
+    "diff": (
+        (9, ("diff --git", "@@ -", "--- a/", "+++ b/", "\n+", "\n-")),
+    ),
+    "r": (
+        (5, ("<- ", "library(", "ggplot(", "data.frame(", "%>%", "c(", "lm(", "read.csv(", "summary(")),
+    ),
+    "scala": (
+        (5, ("object ", "def main(args: Array", "case class", "extends App", "implicit val ",
+            "implicit def ", ": Seq[", "Option[")),
+    ),
+    "haskell": (
+        (5, (" :: ", "where\n", "main = do", "import Data.", "Maybe ", "-> Int", "[Int]", "foldr ",
+            "(x:xs)", "IO ()")),
+    ),
+    "lua": (
+        (5, ("local ", "function love", " then\n", "ipairs(", "end\n", "..", "~= ", "pairs(")),
+    ),
+    "perl": (
+        (6, ("my $", "use strict", "use warnings", "=~ ", "@ARGV", "my @", "my %", "qw(", "chomp")),
+    ),
+    "elixir": (
+        (6, ("defmodule ", "|> ", " do\n", "IO.puts", "Enum.", "GenServer")),
+    ),
+    "dart": (
+        (5, ("Widget build", "StatelessWidget", "import 'package:", "void main()", "BuildContext",
+            "setState(", "StatefulWidget")),
+    ),
+    "julia": (
+        (4, ("using ", "println(", "end\n", "::Int", "function ", ".+", "Float64")),
+    ),
+    "matlab": (
+        (4, ("zeros(", "figure;", "plot(", "linspace(", "disp(", "end\n", "clc", "ones(", "%%")),
+    ),
+    "latex": (
+        (7, ("\\begin{", "\\documentclass", "\\usepackage", "\\end{", "\\section", "\\textbf", "\\frac")),
+    ),
+    "terraform": (
+        (8, ('resource "', 'variable "', 'provider "', 'module "', "terraform {", 'output "',
+            'data "aws')),
+    ),
+    "makefile": (
+        (7, (".PHONY", "$(CC)", "$@", "$<", ":\n\t", "CFLAGS")),
+    ),
+    "graphql": (
+        (6, ("query {", "mutation {", "type Query", "query Get", "mutation Create", "ID!", "String!")),
+    ),
+    "excel": (
+        (6, ("=SUM(", "=IF(", "VLOOKUP(", "=INDEX(", "COUNTIF(", "SUMIF(", "IFERROR(", "XLOOKUP(",
+            "=AVERAGE(", "=LEFT(")),
+    ),
+    "regex": (
+        (4, ("\\d", "\\w", "[a-z", "[A-Z", "(?:", "[^", "\\s", "$/", "/^", "(?=")),
+    ),
 }
-_SQL_STARTS: Final = ("select", "insert into", "update ", "delete from", "create table", "alter table", "with ", "drop ", "create index")
+# fmt: on
+_SQL_STARTS: Final = (
+    "select",
+    "insert into",
+    "update ",
+    "delete from",
+    "create table",
+    "alter table",
+    "with ",
+    "drop ",
+    "create index",
+)
 _CLEAR: Final = 2
 
 
@@ -199,7 +284,11 @@ def guess_language(code: str) -> str | None:
     """The likeliest language, or None where the clues do not say."""
     code = code[:LOOKED_AT_CHARS].strip() + "\n"
     lead = code[:12].lower().lstrip("(")
-    if lead.startswith(_SQL_STARTS) and (" from " in code.lower() or lead.startswith(_SQL_STARTS[1:])) and ";\n}" not in code:
+    if (
+        lead.startswith(_SQL_STARTS)
+        and (" from " in code.lower() or lead.startswith(_SQL_STARTS[1:]))
+        and ";\n}" not in code
+    ):
         return "sql"
     scores: Counter[str] = Counter()
     for language, groups in _CLUES.items():

@@ -21,7 +21,9 @@ _HAN: Final = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0
 _HIRAGANA: Final = "\u3041-\u309f"
 _KATAKANA: Final = "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _UNSPACED: Final = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ece\u1000-\u109f\u1780-\u17d3"
-_CJK_MARKS: Final = "\u3000-\u3004\u3006\u3008-\u303f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+_CJK_MARKS: Final = (
+    "\u3000-\u3004\u3006\u3008-\u303f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+)
 
 _WORD: Final = re.compile(r"[^\W_][^\s—…]*+")
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
@@ -31,7 +33,8 @@ _KEYCAP: Final = re.compile("[0-9#*]\ufe0f?\u20e3")
 @cache
 def _script_rules() -> tuple[re.Pattern[str], ...]:
     """Runs of Han, hiragana, katakana, unspaced scripts, and of all these and their punctuation. Compiled when
-    first needed: these are the slowest to compile, and few messages need them."""
+    first needed: these are the slowest to compile, and few messages need them.
+    """
     scripts = (_HAN, _HIRAGANA, _KATAKANA, _UNSPACED)
     return tuple(re.compile(f"[{script}]+") for script in (*scripts, "".join((*scripts, _CJK_MARKS))))
 
@@ -74,14 +77,19 @@ _BOUNDARY: Final = re.compile(
 _ASKING_MARKS: Final = frozenset("?？؟፧‽⁇⁈⁉\u037e")
 _ABBREVIATIONS: Final = frozenset(
     # English, then German, French, Spanish and Portuguese, Italian, Dutch, Russian
-    "dr mr mrs ms prof sr jr st vs e.g i.e eg ie cf al approx dept est fig figs no nos vol pp ed rev gen sen gov"
-    " inc ltd co corp ave blvd rd mt ft lbs oz a.k.a ph.d resp incl excl min max tel ext sec ch jan feb mar apr"
+    "dr mr mrs ms prof sr jr st vs e.g i.e eg ie cf al approx dept est fig figs no nos"
+    " vol pp ed rev gen sen gov"
+    " inc ltd co corp ave blvd rd mt ft lbs oz a.k.a ph.d p.m a.m u.s u.k resp incl excl"
+    " min max tel ext sec ch jan feb mar apr"
     " jun jul aug sep sept oct nov dec"
-    " z.b z. d.h d. u.a u. bzw ca evtl ggf inkl exkl nr str abs art vgl sog geb hr fr usw"
+    " z.b z d.h d u.a u bzw ca evtl ggf inkl exkl nr str abs art vgl sog geb hr fr usw"
     " m mme mlle p.ex ex p.ej ej sra srta dra ud uds pág núm sig dott ing avv pag"
     " bijv b.v dhr mevr o.a т.е т.д т.п г ул им".split()
 )
-_MAY_END: Final = frozenset("no nos min max sec ex m st str art fr hr co ed ch mar sig г al ext mt usw nov dec inc ltd".split())
+_MAY_END: Final = frozenset(
+    "p.m a.m u.s u.k no nos min max sec ex m st str art fr hr co ed ch mar sig г al ext"
+    " mt usw nov dec inc ltd".split()
+)
 """Abbreviations that are words too, or often the last word: they end a sentence before a capital letter."""
 
 
@@ -134,7 +142,7 @@ def _ends_sentence(prose: str, start: int, mark: re.Match[str], *, asks: bool) -
         return not _is_abbreviation(prose, start, at, follows)
     if follows.islower():
         # "Why?" she asked · (maybe five?) people · well... perhaps · the ? operator
-        if mark["closing"] or not before or before in " \t" or "!" not in marks and not asks:
+        if mark["closing"] or not before or before in " \t" or ("!" not in marks and not asks):
             return False
     return not (before and before in "\"'“‘«([{`" and len(marks) == 1)
 
@@ -149,7 +157,10 @@ def _is_abbreviation(prose: str, start: int, at: int, follows: str) -> bool:
     if len(word) <= 2 and word.isdecimal():
         line_start = prose.rfind("\n", start, at) + 1
         return follows.islower() or not prose[max(start, line_start) : at - len(word)].strip()
-    return len(word) == 1 and word.isalpha() and word != "i" and follows.isupper()
+    # "J. Smith" and "z. B. so", but not "solve for x. Then"
+    return (
+        len(word) == 1 and word.isalpha() and word != "i" and (prose[at - 1].isupper() or follows.islower())
+    )
 
 
 def _line_ends_sentence(prose: str, mark: re.Match[str]) -> bool:

@@ -54,7 +54,10 @@ def _reports(only: str | None) -> list[Report]:
 
 
 def _table(reports: list[Report], *, errors: bool) -> str:
-    lines = [f"{'split':<12}{'messages':>9}   {'decision':<9}{'precision':>10}{'recall':>8}{'F1':>7}{'language':>11}{'count':>8}"]
+    lines = [
+        f"{'split':<12}{'messages':>9}  "
+        f" {'decision':<9}{'precision':>10}{'recall':>8}{'F1':>7}{'language':>11}{'count':>8}"
+    ]
     for report in reports:
         for name, score in (("code", report.code), ("question", report.question)):
             last = (
@@ -64,19 +67,23 @@ def _table(reports: list[Report], *, errors: bool) -> str:
             )
             first = f"{report.split:<12}{report.messages:>9}" if name == "code" else " " * 21
             lines.append(
-                f"{first}   {name:<9}{score.precision:>10.3f}{score.recall:>8.3f}{score.f1:>7.3f}{last}".rstrip()
+                f"{first}  "
+                f" {name:<9}{score.precision:>10.3f}{score.recall:>8.3f}{score.f1:>7.3f}{last}".rstrip()
             )
         if errors:
             lines += [f"    {kind}: {' '.join(ids)}" for kind, ids in report.errors.items() if ids]
     lines += [
         "",
-        "language: the likeliest language is the labelled one; count: exactly the labelled number of questions",
+        "language: the likeliest language is the labelled one; count: exactly the labelled"
+        " number of questions",
     ]
     return "\n".join(lines)
 
 
 def _json(reports: list[Report]) -> str:
-    return _encoded([msgspec.to_builtins(r) | {"code": _rates(r.code), "question": _rates(r.question)} for r in reports])
+    return _encoded(
+        [msgspec.to_builtins(r) | {"code": _rates(r.code), "question": _rates(r.question)} for r in reports]
+    )
 
 
 def _rates(score: Score) -> dict[str, Any]:
@@ -87,9 +94,13 @@ def _rates(score: Score) -> dict[str, Any]:
 def _worst_case(*, as_json: bool) -> str:
     measured = worst_case.measure()
     if as_json:
-        return _encoded([{"message": name, "characters": chars, "cpu_ms": ms} for name, chars, ms in measured])
+        return _encoded(
+            [{"message": name, "characters": chars, "cpu_ms": ms} for name, chars, ms in measured]
+        )
     lines = [f"{'message':<24}{'characters':>11}{'CPU ms':>9}"]
-    lines += [f"{name:<24}{characters:>11,}{milliseconds:>9.2f}" for name, characters, milliseconds in measured]
+    lines += [
+        f"{name:<24}{characters:>11,}{milliseconds:>9.2f}" for name, characters, milliseconds in measured
+    ]
     return "\n".join(lines)
 
 

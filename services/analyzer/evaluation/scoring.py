@@ -67,7 +67,15 @@ def load(path: Path = MESSAGES) -> list[Message]:
 def evaluate(messages: list[Message], split: str) -> Report:
     """The scores on `messages`, which are those of `split`."""
     errors: dict[str, list[str]] = {
-        kind: [] for kind in ("code missed", "code imagined", "question missed", "question imagined", "language", "count")
+        kind: []
+        for kind in (
+            "code missed",
+            "code imagined",
+            "question missed",
+            "question imagined",
+            "language",
+            "count",
+        )
     }
     with_language = with_count = 0
     for message in messages:
