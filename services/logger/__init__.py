@@ -1,0 +1,1 @@
+"""Logger: writes each pipeline's record, finished or failed, and says so on the bus."""

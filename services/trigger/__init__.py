@@ -1,0 +1,1 @@
+"""Trigger: accepts requests at the API, and starts exactly one execution per pipeline id."""

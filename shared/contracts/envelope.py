@@ -49,9 +49,13 @@ class PartialMetadata(Struct, frozen=True, kw_only=True):
 
     event_id: str | None = None
     pipeline_id: PipelineId | None = None
+    schema: str | None = None
+    schema_version: int | None = None
     occurred_at: Annotated[datetime, Meta(tz=True)] | None = None
     correlation_id: str | None = None
     causation_id: str | None = None
+    execution_arn: str | None = None
+    attempt: int = 0
     traceparent: str | None = None
 
 

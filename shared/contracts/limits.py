@@ -33,7 +33,7 @@ CAUSE_CHARS: Final = 1_024
 """Far below Step Functions' 32,768: a cause also lands in the state, the record and an SQS attribute."""
 
 PIPELINE_ID_PATTERN: Final = r"^[A-Za-z0-9_-]{1,64}$"
-"""A pipeline id becomes an execution name (at most 80 characters); the rest is room for a restart's suffix."""
+"""Also an execution name (at most 80 characters); the rest is room for a restart's suffix."""
 
 REQUEST_BODY_BYTES: Final = 262_144
 """A POST body. The longest message, ASCII-escaped, takes 196,608 bytes of JSON."""

@@ -1,4 +1,4 @@
-"""The stage table: every stage once, in order. Rules, state machine, workers, CLI and local run derive from it.
+"""The stage table: every stage once, in order. Rules, state machine, workers and CLI derive from it.
 
 Adding a stage is a folder in `services/` and a row here.
 """
@@ -15,8 +15,9 @@ from shared.contracts.envelope import Event
 class Stage(Struct, frozen=True, kw_only=True):
     """One Task state of the workflow and the service that answers it.
 
-    `inputs` maps each field of the request's data to a JSONPath of the execution's state. `via` says how Step
-    Functions reaches the service: `bus` (an event others may subscribe to) or `queue` (a command for it alone).
+    `inputs` maps each field of the request's data to a JSONPath of the execution's state. `via` says how
+    Step Functions reaches the service: `bus` (an event others may subscribe to) or `queue` (a command for
+    it alone).
     """
 
     state: str

@@ -26,6 +26,7 @@ UserMessage = Annotated[
         min_length=1,
         max_length=limits.MESSAGE_CHARS,
         description=f"Not blank, at most {limits.MESSAGE_BYTES:,} bytes of UTF-8.",
+        extra_json_schema={"pattern": r"\S"},
     ),
 ]
 Count = Annotated[int, Meta(ge=0)]
@@ -153,7 +154,7 @@ class StageError(Struct, frozen=True, kw_only=True, rename={"error": "Error", "c
     """What a Catch leaves in the execution's state, in Step Functions' spelling."""
 
     error: str
-    cause: str = ""
+    cause: str | None = None
 
 
 class Results(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,59 @@
+# The verbs of this project. `make` lists them.
+ifndef PYTHON
+PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; exit; }; done; echo python3)
+endif
+BIN := .venv/bin
+MESSAGE ?= What is an event-driven architecture, and when should I use one?
+ENV ?= local
+
+override export MESSAGE := $(value MESSAGE)
+export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
+export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
+export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop test check deploy bench evaluate schemas lock clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install everything, inside this folder
+	@$(PYTHON) local/setup_environment.py
+
+run: setup ## start the local engine, deploy, ask a question (MESSAGE="…", PORT=, MODEL_URL=, MODEL=)
+	@$(BIN)/pipeline up
+	@$(BIN)/pipeline submit --wait -- "$$MESSAGE"
+
+stop: ## stop the local engine
+	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "nothing is set up here"; fi
+
+test: setup ## all tests: units and contracts side by side, then end to end on an engine of their own
+	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
+	@$(BIN)/python -m pytest -q -m engine
+
+check: setup ## formatting, lint, types, synth with cdk-nag, cfn-lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m shared.contracts.schemas --check
+	@$(BIN)/python -m infra.check
+
+deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone with SERVICE=analyzer
+	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes)
+
+bench: setup ## cold starts beside a bare boto3 client, in one run
+	@$(BIN)/python -m bench.cold_start
+
+evaluate: setup ## measure the analyzer on its labelled messages
+	@$(BIN)/python -m services.analyzer.evaluation
+
+schemas: setup ## write the JSON Schemas of the contracts
+	@$(BIN)/python -m shared.contracts.schemas
+
+lock: setup ## pin all requirements with hashes
+	@for name in "" -dev -engine -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
+		--python-version 3.11 --custom-compile-command "make lock" requirements$$name.in -o requirements$$name.txt; done
+
+clean: stop ## stop the engine and remove everything that was made
+	@rm -rf .venv .pipeline node_modules cdk.out build *.egg-info

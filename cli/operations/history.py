@@ -1,0 +1,121 @@
+"""Pure: what an execution's history says of each stage.
+
+The four states run one after the other, so an event without a state's name belongs to the state entered last.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from shared.contracts.stages import BY_STATE
+
+StageStatus = Literal["waiting", "running", "done", "degraded", "failed", "skipped", "unknown"]
+
+FAILURES = {
+    "TaskFailed": "taskFailedEventDetails",
+    "TaskTimedOut": "taskTimedOutEventDetails",
+    "TaskStartFailed": "taskStartFailedEventDetails",
+    "TaskSubmitFailed": "taskSubmitFailedEventDetails",
+}
+ENDS = {
+    "ExecutionFailed": ("FAILED", "executionFailedEventDetails"),
+    "ExecutionTimedOut": ("TIMED_OUT", "executionTimedOutEventDetails"),
+    "ExecutionAborted": ("ABORTED", "executionAbortedEventDetails"),
+    "ExecutionSucceeded": ("SUCCEEDED", ""),
+}
+
+
+class Progress(Struct, kw_only=True):
+    """One stage in a history. `retries` counts the tries after the first."""
+
+    status: StageStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    retries: int = 0
+    error: str | None = None
+    cause: str | None = None
+    meter: Mapping[str, Any] | None = None
+
+
+class History(Struct, kw_only=True):
+    """`stages` by key, those that were entered. `status` is RUNNING, or how the execution ended."""
+
+    stages: dict[str, Progress] = {}
+    status: str = "RUNNING"
+    error: str | None = None
+    cause: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+def read_history(events: Iterable[Mapping[str, Any]]) -> History:
+    """`events` as GetExecutionHistory gives them, oldest first."""
+    history = History()
+    current: Progress | None = None
+    scheduled = 0
+    for event in events:
+        kind, at = event["type"], event["timestamp"]
+        if kind == "ExecutionStarted":
+            history.started_at = at
+        elif kind == "TaskStateEntered":
+            stage = BY_STATE.get(event["stateEnteredEventDetails"]["name"])
+            current, scheduled = (Progress(status="running", started_at=at), 0) if stage else (None, 0)
+            if stage and current:
+                history.stages[stage.key] = current
+        elif kind == "ExecutionRedriven":
+            history.status, history.error, history.cause, history.finished_at = "RUNNING", None, None, None
+        elif kind in ENDS:
+            _end(history, current, event)
+        elif current is not None:
+            if kind == "TaskScheduled":
+                scheduled += 1
+                _again(current, scheduled)
+            else:
+                _step(current, event)
+    return history
+
+
+def _again(stage: Progress, scheduled: int) -> None:
+    stage.status, stage.finished_at, stage.retries = "running", None, scheduled - 1
+
+
+def _step(stage: Progress, event: Mapping[str, Any]) -> None:
+    kind = event["type"]
+    if kind == "TaskSucceeded":
+        stage.status, stage.error, stage.cause = "done", None, None
+        stage.meter = _meter(event.get("taskSucceededEventDetails", {}).get("output"))
+    elif kind in FAILURES:
+        details = event.get(FAILURES[kind], {})
+        default = "States.Timeout" if kind == "TaskTimedOut" else "States.TaskFailed"
+        stage.error, stage.cause = details.get("error") or default, details.get("cause")
+    elif kind == "TaskStateExited":
+        stage.finished_at = event["timestamp"]
+        if stage.status != "done":  # left by a Catch
+            stage.status = "degraded"
+
+
+def _end(history: History, stage: Progress | None, event: Mapping[str, Any]) -> None:
+    history.status, details_key = ENDS[event["type"]]
+    details = event.get(details_key, {})
+    history.error, history.cause = details.get("error"), details.get("cause")
+    history.finished_at = event["timestamp"]
+    if stage is not None and stage.finished_at is None:
+        if history.status == "SUCCEEDED":
+            stage.status = "done"
+        else:
+            stage.status = "failed"
+            stage.error, stage.cause = stage.error or history.error, stage.cause or history.cause
+        stage.finished_at = event["timestamp"]
+
+
+def _meter(output: str | None) -> Mapping[str, Any] | None:
+    """None where the history holds no output, or one that was cut."""
+    try:
+        value = json.loads(output or "null")
+    except ValueError:
+        return None
+    meter = value.get("meter") if isinstance(value, dict) else None
+    return meter if isinstance(meter, dict) else None

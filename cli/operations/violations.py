@@ -1,0 +1,122 @@
+"""In what an event differs from its contract: everything, each as a path and a sentence."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from shared.contracts import limits, v1
+from shared.contracts.envelope import Event, Metadata, PartialMetadata
+from shared.contracts.schemas import event_schema
+
+KINDS: Mapping[str, type[Event]] = {kind.detail_type(): kind for kind in v1.EVENTS}
+ENTRY_BYTES = 1_000_000
+"""What EventBridge takes as one entry, with a little kept back for the fields beside the detail."""
+
+
+class Violation(Struct, frozen=True):
+    """`path` is a JSON path into the event."""
+
+    path: str
+    reason: str
+
+
+@cache
+def _validator(detail_type: str) -> Any:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 -- slow to import, and needed for this only
+
+    return Draft202012Validator(event_schema(KINDS[detail_type]))
+
+
+def violations(detail_type: str, detail: Any) -> list[Violation]:
+    """Everything in which `detail` differs from its schema, and from the rules that a schema cannot state."""
+    errors = sorted(_validator(detail_type).iter_errors(detail), key=lambda error: list(map(str, error.path)))
+    found = [Violation(_path("$.detail", error.path), _in_words(error)) for error in errors]
+    if isinstance(detail, dict):
+        kind = KINDS[detail_type]
+        metadata = PartialMetadata if kind is v1.PipelineRequested else Metadata
+        for name, type_ in (("data", kind), ("metadata", metadata)):
+            if name in detail and not any(other.path.startswith(f"$.detail.{name}") for other in found):
+                found += _beyond_schema(detail[name], type_, at=f"$.detail.{name}")
+    if not found and size(detail) > ENTRY_BYTES:
+        found = [Violation("$.detail", f"is larger than an event may be ({ENTRY_BYTES:,} bytes)")]
+    return list(dict.fromkeys(found))
+
+
+def _beyond_schema(value: Any, kind: type[Struct], *, at: str) -> list[Violation]:
+    """The type's own checks, in msgspec's words, which never quote the text."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$")
+        return [Violation(f"{at}{path.rstrip('`')}", f"{reason[0].lower()}{reason[1:]}")]
+    return []
+
+
+def size(detail: Any) -> int:
+    """Bytes of the detail as it is sent."""
+    return len(json.dumps(detail, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+def _path(start: str, parts: Any) -> str:
+    return start + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+
+
+def _in_words(error: Any) -> str:
+    """One sentence, without the text of a message in it."""
+    if error.validator == "anyOf":  # a type or null: what is wrong with the value as that type
+        deeper = [inner for inner in error.context if inner.validator != "type"]
+        if deeper:
+            return _in_words(deeper[0])
+    say = _WORDS.get(error.validator)
+    return say(error) if say else f"breaks `{error.validator}: {error.validator_value}`"
+
+
+def _missing(error: Any) -> str:
+    return f"lacks {_names(name for name in error.validator_value if name not in error.instance)}"
+
+
+def _extra(error: Any) -> str:
+    known = error.schema.get("properties", {})
+    extra = (name for name in error.instance if name not in known)
+    return f"has no place for {_names(extra)}; it knows {_names(known)}"
+
+
+def _pattern(error: Any) -> str:
+    if error.validator_value == limits.PIPELINE_ID_PATTERN:
+        return "must be 1 to 64 letters, digits, `_` or `-`"
+    return _BLANK if error.validator_value == r"\S" else f"must match {error.validator_value}"
+
+
+def _choices(error: Any) -> str:
+    kinds = " or ".join(str(choice.get("type", "object")) for choice in error.validator_value)
+    return f"must be of type {kinds}, not {_json_type(error.instance)}"
+
+
+_BLANK = "must not be blank"
+_WORDS: Mapping[str, Callable[[Any], str]] = {
+    "required": _missing,
+    "additionalProperties": _extra,
+    "pattern": _pattern,
+    "anyOf": _choices,
+    "type": lambda error: f"must be of type {error.validator_value}, not {_json_type(error.instance)}",
+    "minLength": lambda _: _BLANK,
+    "maxLength": lambda error: (
+        f"must be at most {error.validator_value:,} characters, has {len(error.instance):,}"
+    ),
+    "enum": lambda error: f"must be one of {_names(error.validator_value)}",
+    "minimum": lambda error: f"must be {error.validator_value} or more",
+    "maxItems": lambda error: f"must have at most {error.validator_value} items, has {len(error.instance)}",
+}
+
+
+def _names(values: Iterable[Any]) -> str:
+    return ", ".join(f"`{value}`" for value in values) or "nothing"
+
+
+def _json_type(value: Any) -> str:
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
+    return names.get(type(value), "null")

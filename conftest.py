@@ -1,0 +1,58 @@
+"""For every test: dummy credentials, and no network beyond loopback."""
+
+import os
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+from pytest_socket import disable_socket, socket_allow_hosts
+
+from shared.records import Records
+from shared.tests.fakes import FakeEvents
+
+DUMMY_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
+}
+for stray in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PIPELINE_ENV"):
+    os.environ.pop(stray, None)
+os.environ.update(DUMMY_ENVIRONMENT)
+
+UNIT_FOLDERS = ("shared", "services")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Units of `shared` and `services` get no socket at all, everything else loopback only."""
+    top = item.path.relative_to(item.config.rootpath).parts[0]
+    if top in UNIT_FOLDERS:
+        disable_socket(allow_unix_socket=True)
+    else:
+        socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def events() -> FakeEvents:
+    """A bus that keeps what is published."""
+    return FakeEvents()
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    """An empty PipelineLogs on moto's DynamoDB."""
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName="PipelineLogs",
+            KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pipeline_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield Records(client, "PipelineLogs")

@@ -1,0 +1,114 @@
+"""Checks every environment's templates in one process: cdk-nag, cfn-lint, and the rules of this project.
+
+    python -m infra.check            all environments
+    python -m infra.check dev prod   some
+
+Exits with 1 and a readable report if anything is found.
+"""
+
+import contextlib
+import io
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.toolchain import use_bundled_node
+
+use_bundled_node()
+
+from aws_cdk import App, Validations  # noqa: E402 -- after Node is chosen
+from cdk_nag import AwsSolutionsChecks  # noqa: E402
+
+from infra.app import build, feature_flags  # noqa: E402
+from infra.bundling import WORK, BundlingError, bundles  # noqa: E402
+from infra.environments import ENVIRONMENTS, Environment, load  # noqa: E402
+from infra.rules import broken_rules  # noqa: E402
+
+Template = dict[str, Any]
+
+LINTED_REGIONS = ["us-east-1", "eu-west-1"]
+IGNORED_LINT = [
+    "I",  # hints
+    "W3005",  # a DependsOn that says again what a reference says: CDK writes it
+    "W3037",  # no real IAM knows `bedrock:Converse`, which the engine's expects (IamDialect)
+]
+
+
+def synthesise(environment: Environment, folder: Path) -> list[str]:
+    """Writes the environment's cloud assembly into `folder`; returns what cdk-nag says, empty if it passes."""
+    shutil.rmtree(folder, ignore_errors=True)
+    app = App(outdir=str(folder), context=feature_flags())
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    build(app, environment, bundles(environment.target))
+    try:
+        app.synth()
+    except RuntimeError as error:
+        report = folder / "validation-report.json"
+        return list(_nag_findings(report)) or [str(error)]
+    return []
+
+
+def _nag_findings(report: Path) -> Iterator[str]:
+    if not report.exists():
+        return
+    for plugin in json.loads(report.read_text())["pluginReports"]:
+        for finding in plugin.get("violations", []):
+            for place in finding.get("violatingConstructs", [{}]):
+                yield f"{finding['ruleName']}: {finding.get('description', '')} ({place.get('constructPath')})"
+
+
+def lint(paths: list[Path]) -> list[str]:
+    """What cfn-lint says of the templates."""
+    # Imported late: loading takes seconds. cfn-lint ships no types.
+    from cfnlint.api import lint_file  # type: ignore[import-untyped]  # noqa: PLC0415
+    from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    found: list[str] = []
+    for path in paths:
+        options = ManualArgs(regions=LINTED_REGIONS, ignore_checks=IGNORED_LINT)
+        found += [f"{path.name}: {match}" for match in lint_file(path, config=options)]
+    return found
+
+
+def templates(folder: Path) -> Mapping[str, Template]:
+    """The templates of a cloud assembly by stack name."""
+    return {
+        path.name.removesuffix(".template.json"): json.loads(path.read_text())
+        for path in sorted(folder.glob("*.template.json"))
+    }
+
+
+def check(name: str) -> list[str]:
+    """All findings of one environment."""
+    folder = WORK / "check" / name
+    environment = load(name)
+    problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
+    problems += [f"rule: {finding}" for finding in broken_rules(templates(folder), environment)]
+    problems += [f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))]
+    return problems
+
+
+def main(names: list[str]) -> int:
+    found = 0
+    for name in names or list(ENVIRONMENTS):
+        began = time.monotonic()
+        noise = io.StringIO()
+        with contextlib.redirect_stderr(noise):
+            problems = check(name)
+        took = time.monotonic() - began
+        verdict = f"{len(problems)} problems" if problems else "in order"
+        sys.stdout.write(f"{name}: {verdict} ({took:.1f} s)\n")
+        sys.stdout.writelines(f"  {problem}\n" for problem in problems)
+        found += len(problems)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BundlingError as problem:
+        sys.exit(f"error: {problem}")

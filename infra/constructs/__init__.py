@@ -1,0 +1,1 @@
+"""The parts stacks are composed of: narrow keyword arguments in, resources as attributes out."""

@@ -1,0 +1,156 @@
+"""The REST API: two methods for signed callers, a preflight for browsers, errors in the API's own shape."""
+
+import json
+from typing import cast
+
+from aws_cdk import Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.constructs.service_function import log_group
+from infra.environments import API_STAGE as STAGE
+from infra.environments import Environment
+from infra.nag import acknowledge
+from infra.names import Names
+
+ALLOWED_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Date",
+    "X-Amz-Security-Token",
+    "traceparent",
+)
+# API Gateway writes the message as JSON text, quotes included, only under this name.
+_ERROR_BODY = '{"error": {"code": "$context.error.responseType", "message": $context.error.messageString}}'
+_LOG_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+_ACCESS_LOG = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "method": "$context.httpMethod",
+    "path": "$context.resourcePath",
+    "status": "$context.status",
+    "caller": "$context.identity.userArn",
+    "latency_ms": "$context.responseLatency",
+    "integration_ms": "$context.integrationLatency",
+    "error": "$context.error.responseType",
+    "trace": "$context.xrayTraceId",
+}
+
+
+class PipelineApi(Construct):
+    """`url` is the address of the stage, without a slash at its end: `<url>/pipeline` is where to POST.
+
+    `caller` is the policy of who may.
+    """
+
+    def __init__(self, scope: Construct, *, handler: lambda_.IFunction, environment: Environment) -> None:
+        super().__init__(scope, "PipelineApi")
+        name = f"{Names(environment.name).prefix}-api"
+        group = log_group(self, "AccessLogs", f"/aws/apigateway/{name}", environment)
+        self.rest_api = apigateway.RestApi(
+            self,
+            "Rest",
+            rest_api_name=name,
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            cloud_watch_role=environment.api_account_role,
+            deploy_options=apigateway.StageOptions(
+                stage_name=STAGE,
+                tracing_enabled=True,
+                metrics_enabled=True,
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                data_trace_enabled=False,
+                throttling_rate_limit=environment.throttle.rate,
+                throttling_burst_limit=environment.throttle.burst,
+                access_log_destination=apigateway.LogGroupLogDestination(group),
+                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
+            ),
+            default_method_options=apigateway.MethodOptions(
+                authorization_type=apigateway.AuthorizationType.IAM
+            ),
+        )
+        integration = apigateway.LambdaIntegration(handler, proxy=True, allow_test_invoke=False)
+        collection = self.rest_api.root.add_resource("pipeline")
+        item = collection.add_resource("{pipeline_id}")
+        for resource, method in ((collection, "POST"), (item, "GET")):
+            resource.add_method(method, integration)
+            preflight = resource.add_cors_preflight(
+                allow_origins=[environment.allowed_origin],
+                allow_methods=[method],
+                allow_headers=list(ALLOWED_HEADERS),
+            )
+            acknowledge(
+                preflight, "AwsSolutions-APIG4", "A browser's preflight request carries no credentials."
+            )
+            acknowledge(
+                preflight, "AwsSolutions-COG4", "A browser's preflight request carries no credentials."
+            )
+        self.caller = self._caller_policy(name)
+        self._answer_errors_in_shape(environment.allowed_origin)
+        self._acknowledge()
+        stack = Stack.of(self)
+        self.url = (
+            environment.api_url(self.rest_api.rest_api_id)
+            if environment.engine
+            else f"https://{self.rest_api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}/{STAGE}"
+        )
+
+    def _caller_policy(self, api_name: str) -> iam.ManagedPolicy:
+        """May ask and read by the API, and nothing else: for the people and programs that use the pipeline."""
+        read = self.rest_api.arn_for_execute_api("GET", "/pipeline/*", STAGE)
+        policy = iam.ManagedPolicy(
+            self,
+            "Caller",
+            managed_policy_name=f"{api_name}-caller",
+            description="May call the pipeline's API.",
+            statements=[
+                iam.PolicyStatement(
+                    sid="CallTheApi",
+                    actions=["execute-api:Invoke"],
+                    resources=[self.rest_api.arn_for_execute_api("POST", "/pipeline", STAGE), read],
+                )
+            ],
+        )
+        resource = cast("apigateway.CfnRestApi", self.rest_api.node.default_child)
+        rest_api = Stack.of(self).get_logical_id(resource)
+        shown = f"arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{rest_api}>"
+        acknowledge(
+            policy,
+            f"AwsSolutions-IAM5[Resource::{shown}/{STAGE}/GET/pipeline/*]",
+            "The last part of the path is a pipeline's id, which nobody knows before.",
+        )
+        return policy
+
+    def _answer_errors_in_shape(self, allowed_origin: str) -> None:
+        """What API Gateway refuses by itself (unsigned, throttled) reads like the API's own errors."""
+        for name, kind in (
+            ("Default4xx", apigateway.ResponseType.DEFAULT_4_XX),
+            ("Default5xx", apigateway.ResponseType.DEFAULT_5_XX),
+        ):
+            self.rest_api.add_gateway_response(
+                name,
+                type=kind,
+                response_headers={"Access-Control-Allow-Origin": f"'{allowed_origin}'"},
+                templates={"application/json": _ERROR_BODY},
+            )
+
+    def _acknowledge(self) -> None:
+        for finding, reason in (
+            ("AwsSolutions-COG4", "Callers are IAM principals (SigV4), not users of a Cognito pool."),
+            (
+                "AwsSolutions-APIG2",
+                "The function validates against the contract and says where it is broken; API Gateway can't.",
+            ),
+            (
+                "AwsSolutions-APIG3",
+                "Every caller is an authenticated IAM principal; a team adds WAF where it wants it.",
+            ),
+            (
+                f"AwsSolutions-IAM4[Policy::{_LOG_POLICY}]",
+                "API Gateway's account-wide role for logs; AWS maintains the policy for this one purpose.",
+            ),
+        ):
+            acknowledge(self.rest_api, finding, reason)

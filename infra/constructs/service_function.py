@@ -1,0 +1,137 @@
+"""One Lambda function: its bundle, role, log group and settings. It may do only what is granted here."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.constructs.publishing import publishing
+from infra.constructs.work_queue import WorkQueue
+from infra.environments import RUNTIME, Environment
+from infra.functions import FunctionSpec
+from infra.nag import acknowledge
+from infra.names import Names
+from shared.contracts.envelope import Event
+
+_RETENTION = {
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    90: logs.RetentionDays.THREE_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+
+
+def log_group(scope: Construct, construct_id: str, name: str, environment: Environment) -> logs.LogGroup:
+    return logs.LogGroup(
+        scope,
+        construct_id,
+        log_group_name=name,
+        retention=_RETENTION[environment.log_retention_days],
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+class ServiceFunction(Construct):
+    """`function` with `spec`'s handler; rights beyond its own logs and traces are added by the methods."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        spec: FunctionSpec,
+        bundle: Path,
+        environment: Environment,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(scope, spec.name.title())
+        self._names = Names(environment.name)
+        self._environment = environment
+        self._spec = spec
+        self._sizing = environment.sizing_of(spec.name)
+        name = self._names.function(spec.name)
+        group = log_group(self, "Logs", f"/aws/lambda/{name}", environment)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        self.allow("WriteItsLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [group.log_group_arn])
+        architectures = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=name,
+            runtime=lambda_.Runtime(RUNTIME, lambda_.RuntimeFamily.PYTHON),
+            architecture=architectures[environment.target.architecture],
+            handler=spec.handler,
+            code=lambda_.Code.from_asset(str(bundle)),
+            role=self.role,
+            memory_size=self._sizing.memory_mb,
+            timeout=Duration.seconds(self._sizing.timeout_seconds),
+            log_group=group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            tracing=lambda_.Tracing.ACTIVE,
+            environment={
+                "PIPELINE_ENV": environment.name,
+                "BUS_NAME": self._names.bus,
+                "POWERTOOLS_SERVICE_NAME": spec.service,
+                "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+                **({"TABLE_NAME": self._names.table} if spec.table else {}),
+                **(variables or {}),
+            },
+        )
+        acknowledge(
+            self.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource to narrow them to.",
+        )
+        if spec.table:
+            self.allow(
+                "UseTheTable",
+                [f"dynamodb:{action}" for action in spec.table],
+                [self._names.table_arn(Stack.of(self))],
+            )
+
+    def allow(
+        self,
+        sid: str,
+        actions: Sequence[str],
+        resources: Sequence[str],
+    ) -> None:
+        self.role.add_to_principal_policy(
+            iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources))
+        )
+
+    def allow_publishing(self, *event_types: type[Event]) -> None:
+        self.role.add_to_principal_policy(
+            publishing(self._environment, self._names.bus_arn(Stack.of(self)), *event_types)
+        )
+
+    def allow_callbacks(self) -> None:
+        machine = self._names.state_machine_arn(Stack.of(self))
+        self.allow(
+            "AnswerTasks",
+            ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
+            [machine if self._environment.iam.callbacks_by_machine else "*"],
+        )
+
+    def consume(self, work: WorkQueue) -> None:
+        """Feeds the function from the queue, and lets it park messages in the queue's DLQ."""
+        self.function.add_event_source(
+            sources.SqsEventSource(
+                work.queue,
+                batch_size=self._sizing.batch_size,
+                max_batching_window=Duration.seconds(self._sizing.batching_window_seconds),
+                report_batch_item_failures=True,
+                max_concurrency=self._sizing.max_concurrency,
+            )
+        )
+        self.function.add_environment("DLQ_URL", work.dlq.queue_url)
+        self.allow("ParkMessages", ["sqs:SendMessage"], [work.dlq.queue_arn])

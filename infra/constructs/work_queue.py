@@ -1,0 +1,107 @@
+"""A service's queue with its dead-letter queues, and the rules that fill it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from infra.environments import Environment, Sizing
+from infra.nag import acknowledge
+from infra.names import Names
+
+MAX_RECEIVES = 5
+DLQ_RETENTION_DAYS = 14
+VISIBILITY_FACTOR = 6
+
+
+def visibility_seconds(sizing: Sizing) -> int:
+    """AWS's rule: six times the function's timeout, and the time a batch is collected."""
+    return VISIBILITY_FACTOR * sizing.timeout_seconds + sizing.batching_window_seconds
+
+
+class WorkQueue(Construct):
+    """`queue` feeds one function; `dlq` takes what it can't handle, `rule_dlq` what a rule can't deliver."""
+
+    def __init__(self, scope: Construct, *, service: str, environment: Environment, sizing: Sizing) -> None:
+        super().__init__(scope, "WorkQueue")
+        self._names = names = Names(environment.name)
+        self._service = service
+        self._tls_only = environment.tls_only
+        self.dlq = self._queue("Dlq", names.dlq(service), retention_period=Duration.days(DLQ_RETENTION_DAYS))
+        self.queue = self._queue(
+            "Queue",
+            names.queue(service),
+            visibility_timeout=Duration.seconds(visibility_seconds(sizing)),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dlq, max_receive_count=MAX_RECEIVES),
+        )
+        self.rule_dlq: sqs.Queue | None = None
+        for path, queue in (("queue-url", self.queue), ("dlq-url", self.dlq)):
+            ssm.StringParameter(
+                self,
+                path,
+                parameter_name=names.parameter(f"services/{service}/{path}"),
+                string_value=queue.queue_url,
+            )
+
+    def subscribe(
+        self,
+        purpose: str,
+        *,
+        source: str,
+        detail_type: str,
+        detail: dict[str, Any] | None = None,
+        bus: events.IEventBus | None = None,
+        worthless_after: Duration | None = None,
+    ) -> events.Rule:
+        """Puts matching events of `bus` (the account's default bus if None) into the queue.
+
+        What could not be delivered goes to `rule_dlq` when it is worthless, at the latest after 24 hours.
+        """
+        if self.rule_dlq is None:
+            self.rule_dlq = self._queue(
+                "RuleDlq",
+                self._names.rule_dlq(self._service),
+                retention_period=Duration.days(DLQ_RETENTION_DAYS),
+            )
+            acknowledge(
+                self.rule_dlq,
+                "AwsSolutions-SQS3",
+                "It is a dead-letter queue itself: EventBridge's, for events that could not be delivered.",
+            )
+        return events.Rule(
+            self,
+            f"On-{purpose}",
+            rule_name=self._names.rule(self._service, purpose),
+            event_bus=bus,
+            event_pattern=events.EventPattern(source=[source], detail_type=[detail_type], detail=detail),
+            targets=[
+                targets.SqsQueue(self.queue, dead_letter_queue=self.rule_dlq, max_event_age=worthless_after)
+            ],
+        )
+
+    @property
+    def all_queues(self) -> Sequence[sqs.Queue]:
+        return [queue for queue in (self.queue, self.dlq, self.rule_dlq) if queue]
+
+    def _queue(self, construct_id: str, name: str, **options: Any) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            construct_id,
+            queue_name=name,
+            enforce_ssl=self._tls_only,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            **options,
+        )
+        if not self._tls_only:
+            acknowledge(queue, "AwsSolutions-SQS4", "The local engine speaks plain HTTP, on loopback only.")
+        return queue
+
+
+def bus_of(scope: Construct, names: Names) -> events.IEventBus:
+    """The environment's bus, by its conventional name."""
+    return events.EventBus.from_event_bus_arn(scope, "Bus", names.bus_arn(Stack.of(scope)))

@@ -1,0 +1,211 @@
+"""Environments as data: what differs between dev, staging, prod and the local engine, and nothing else.
+
+Constructs read these values; none of them asks for an environment's name.
+"""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import msgspec
+
+from infra.functions import FUNCTIONS
+from services.chatbot.settings import Settings as ChatbotSettings
+
+API_STAGE = "v1"
+RUNTIME = "python3.14"
+"""Lambda's newest Python that every bundled wheel has a build for; see `requirements.txt`."""
+
+
+class UnknownEnvironmentError(Exception):
+    """The name given is none of the known environments; the text lists them."""
+
+
+class ContextError(Exception):
+    """A `-c name=value` that can't be used; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a bundle is built for: wheels for this interpreter on this platform."""
+
+    architecture: Literal["arm64", "x86_64"]
+    python_version: str
+    platform: str | None
+    """uv's name of the platform; None for the host's own."""
+
+    @property
+    def name(self) -> str:
+        here = f"host-{platform.system()}-{platform.machine()}".lower()
+        return f"{self.platform or here}-py{self.python_version}"
+
+
+AWS_ARM = Target(architecture="arm64", python_version="3.14", platform="aarch64-manylinux_2_28")
+
+
+def host() -> Target:
+    """The local engine runs functions on an interpreter like ours, on this machine."""
+    return Target(
+        architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
+        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+        platform=None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizing:
+    """One function and its queue. `max_concurrency` caps what the queue may start (AWS: at least 2)."""
+
+    memory_mb: int = 128
+    timeout_seconds: int = 30
+    batch_size: int = 10
+    batching_window_seconds: int = 0
+    max_concurrency: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throttle:
+    """API Gateway's limit for the whole stage, in requests per second."""
+
+    rate: int
+    burst: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IamDialect:
+    """How the environment's IAM reads a policy: AWS's way, and where the engine's differs.
+
+    `publish_condition` tests `events:source` and `events:detail-type`, keys the engine knows nothing of.
+    `callbacks_by_machine`: SendTask* rights name the state machine; the engine checks them on `*` alone.
+    `converse_action` is what a Converse call needs; the engine expects the operation's own name.
+    `models_by_arn`: model rights name the model; the engine reads an id with a prefix or a slash as another.
+    """
+
+    publish_condition: Literal["StringEquals", "StringEqualsIfExists"] = "StringEquals"
+    callbacks_by_machine: bool = True
+    converse_action: Literal["bedrock:InvokeModel", "bedrock:Converse"] = "bedrock:InvokeModel"
+    models_by_arn: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    name: str
+    target: Target = AWS_ARM
+    sizing: Mapping[str, Sizing] = field(default_factory=dict)
+    """By function (`api`, `starter`, and each stage's service); what is not named has the defaults."""
+    default_sizing: Sizing = Sizing()
+    chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
+    allowed_origin: str = "*"
+    throttle: Throttle = Throttle(rate=500, burst=1_000)
+    log_retention_days: Literal[7, 14, 30, 90, 365] = 30
+    keep_data: bool = False
+    """Refuse to delete the table and its stack, and keep the table if the stack goes all the same."""
+    point_in_time_recovery: bool = True
+    archive_days: int | None = 30
+    """How long the bus archives start and outcome events; None for no archive."""
+    bootstrap_roles: bool = True
+    """Deploy with the roles `cdk bootstrap` made; without them, with the CLI's own credentials."""
+    api_account_role: bool = True
+    """Give API Gateway the account-wide role it writes logs with."""
+    engine: str | None = None
+    """The local engine's address; None on AWS."""
+    iam: IamDialect = IamDialect()
+    tls_only: bool = True
+    """Queues refuse calls without TLS. The engine speaks plain HTTP, on the loopback address."""
+
+    def api_url(self, api_id: str) -> str:
+        """The API's address on the engine, which serves all APIs under its own."""
+        return f"{self.engine}/restapis/{api_id}/{API_STAGE}/_user_request_"
+
+    def sizing_of(self, function: str) -> Sizing:
+        return self.sizing.get(function, self.default_sizing)
+
+
+# One message per invocation: an answer takes seconds, and a batch of ten would outlast the function.
+_ONE_AT_A_TIME = replace(Sizing(), batch_size=1)
+_AWS_SIZING = {"chatbot": replace(_ONE_AT_A_TIME, max_concurrency=250)}
+# Every concurrent invocation is a process on the laptop. A deployment there kills the workers it replaces (Lambda
+# lets them finish), so messages are made visible again sooner: after 6 x 10 s.
+_LOCAL = Sizing(max_concurrency=2, timeout_seconds=10)
+
+ENVIRONMENTS: Mapping[str, Environment] = {
+    environment.name: environment
+    for environment in (
+        Environment(name="dev", sizing=_AWS_SIZING, log_retention_days=7, archive_days=7),
+        Environment(name="staging", sizing=_AWS_SIZING, log_retention_days=14, archive_days=14),
+        Environment(
+            name="prod",
+            sizing=_AWS_SIZING,
+            log_retention_days=90,
+            archive_days=90,
+            keep_data=True,
+            throttle=Throttle(rate=1_000, burst=2_000),
+        ),
+        Environment(
+            name="local",
+            target=host(),
+            default_sizing=_LOCAL,
+            sizing={"chatbot": replace(_LOCAL, batch_size=1, timeout_seconds=30)},
+            log_retention_days=7,
+            point_in_time_recovery=False,
+            archive_days=None,
+            bootstrap_roles=False,
+            api_account_role=False,
+            engine="http://127.0.0.1:4566",
+            iam=IamDialect(
+                publish_condition="StringEqualsIfExists",
+                callbacks_by_machine=False,
+                converse_action="bedrock:Converse",
+                models_by_arn=False,
+            ),
+            tls_only=False,
+        ),
+    )
+}
+
+CHATBOT_CONTEXT = tuple(msgspec.structs.fields(ChatbotSettings))
+
+
+def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
+    """The environment `name`, overridden by `-c`: `allowed_origin`, `engine`, each chatbot setting by its name,
+    and a function's megabytes as `memory_<function>`, e.g. `-c memory_chatbot=512`.
+
+    Raises UnknownEnvironmentError or ContextError.
+    """
+    if name not in ENVIRONMENTS:
+        raise UnknownEnvironmentError(
+            f"There is no environment {name!r}. Choose with `-c env=NAME`, of: {', '.join(ENVIRONMENTS)}."
+        )
+    environment = ENVIRONMENTS[name]
+    given = {key: value for key, value in (context or {}).items() if value not in (None, "")}
+    chatbot = {option.name: given[option.name] for option in CHATBOT_CONTEXT if option.name in given}
+    try:
+        settings = msgspec.convert(
+            {**msgspec.structs.asdict(environment.chatbot), **chatbot}, ChatbotSettings, strict=False
+        )
+    except msgspec.ValidationError as error:
+        raise ContextError(f"The chatbot's settings: {error}. Check the `-c` options.") from error
+    environment = replace(environment, chatbot=settings)
+    environment = replace(environment, sizing=_sizing(environment, given))
+    if "allowed_origin" in given:
+        environment = replace(environment, allowed_origin=str(given["allowed_origin"]))
+    if "engine" in given:
+        if environment.engine is None:
+            raise ContextError(f"`-c engine` is for the local engine; {name} is deployed to AWS.")
+        environment = replace(environment, engine=str(given["engine"]).rstrip("/"))
+    return environment
+
+
+def _sizing(environment: Environment, given: Mapping[str, object]) -> dict[str, Sizing]:
+    """The environment's sizing with the memory that `given` asks for."""
+    sizing = dict(environment.sizing)
+    for function in FUNCTIONS:
+        if (asked := given.get(f"memory_{function.name}")) is not None:
+            if not str(asked).isdecimal() or not 128 <= int(str(asked)) <= 10_240:
+                raise ContextError(
+                    f"`-c memory_{function.name}` must be 128 to 10240 megabytes, not {asked}."
+                )
+            sizing[function.name] = replace(environment.sizing_of(function.name), memory_mb=int(str(asked)))
+    return sizing

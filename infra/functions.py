@@ -1,0 +1,61 @@
+"""The function table: each deployed function once, with its handler and the AWS services it calls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.contracts.stages import STAGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSpec:
+    """`aws` are the services it calls, in botocore's names: only their data is bundled.
+
+    `table` are the DynamoDB actions it needs on the table.
+    """
+
+    name: str
+    service: str
+    module: str
+    aws: tuple[str, ...]
+    table: tuple[str, ...] = ()
+    lazy: tuple[str, ...] = ()
+    """Top-level packages that are imported at run time only, which tracing the import can't see."""
+
+    @property
+    def handler(self) -> str:
+        return f"{self.module}.handler"
+
+
+_WORKER: Final = ("stepfunctions", "sqs", "events")
+_EXTRA: Final[Mapping[str, tuple[str, ...]]] = {
+    "chatbot": ("bedrock-runtime", "lambda"),
+    "logger": ("dynamodb",),
+}
+_TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}
+
+API: Final = FunctionSpec(
+    name="api",
+    service="trigger",
+    module="services.trigger.api",
+    aws=("dynamodb", "events"),
+    table=("GetItem", "PutItem", "DeleteItem"),
+)
+STARTER: Final = FunctionSpec(
+    name="starter",
+    service="trigger",
+    module="services.trigger.starter",
+    aws=(*_WORKER, "dynamodb"),
+    table=("GetItem", "UpdateItem"),
+)
+STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
+    stage.service: FunctionSpec(
+        name=stage.service,
+        service=stage.service,
+        module=f"services.{stage.service}.handler",
+        aws=(*_WORKER, *_EXTRA.get(stage.service, ())),
+        table=_TABLE.get(stage.service, ()),
+    )
+    for stage in STAGES
+}
+FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values())

@@ -1,0 +1,69 @@
+"""One stage's service: queue, function, rule. The same for every row of the stage table."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from aws_cdk import Duration, Stack
+from constructs import Construct
+
+from infra.constructs.chatbot_rights import allow_chatbot
+from infra.constructs.service_function import ServiceFunction
+from infra.constructs.work_queue import WorkQueue, bus_of
+from infra.environments import Environment
+from infra.functions import STAGE_FUNCTIONS
+from infra.names import Names
+from infra.synthesizer import synthesizer
+from shared.contracts.envelope import SOURCE, Event
+from shared.contracts.stages import Stage
+from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
+
+FAILED_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
+
+PUBLISHES: Mapping[str, tuple[type[Event], ...]] = {"logger": (PipelineCompleted, PipelineFailed)}
+"""What a service publishes besides rejections."""
+
+
+class StageStack(Stack):
+    """`work` is the service's queue with its DLQs, `service` its function."""
+
+    def __init__(self, scope: Construct, *, stage: Stage, environment: Environment, bundle: Path) -> None:
+        names = Names(environment.name)
+        super().__init__(scope, names.stack(stage.service), synthesizer=synthesizer(environment))
+        self.environment_data = environment
+        spec = STAGE_FUNCTIONS[stage.service]
+        self.work = WorkQueue(
+            self, service=stage.service, environment=environment, sizing=environment.sizing_of(spec.name)
+        )
+        self.service = ServiceFunction(self, spec=spec, bundle=bundle, environment=environment)
+        self.service.consume(self.work)
+        self.service.allow_callbacks()
+        self.service.allow_publishing(*PUBLISHES.get(stage.service, ()), ContractRejected)
+        if stage.via == "bus":
+            self.work.subscribe(
+                "requests",
+                source=SOURCE,
+                detail_type=stage.request.detail_type(),
+                bus=bus_of(self, names),
+                worthless_after=Duration.seconds(stage.timeout_seconds),
+            )
+        if extra := EXTRAS.get(stage.service):
+            extra(self)
+
+
+def _chatbot(stack: StageStack) -> None:
+    allow_chatbot(stack.service, stack.environment_data)
+
+
+def _logger(stack: StageStack) -> None:
+    """Failed executions are announced by Step Functions itself, on the account's default bus."""
+    machine = Names(stack.environment_data.name).state_machine_arn(stack)
+    stack.work.subscribe(
+        "failures",
+        source="aws.states",
+        detail_type="Step Functions Execution Status Change",
+        detail={"status": list(FAILED_STATUSES), "stateMachineArn": [machine]},
+    )
+
+
+EXTRAS: Mapping[str, Callable[[StageStack], None]] = {"chatbot": _chatbot, "logger": _logger}
+"""What one service needs and the others don't."""

@@ -1,0 +1,120 @@
+"""A bundle holds what its function needs, nothing else, and is the same wherever it is made."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra import bundling
+from infra.bundling import BundlingError, bundles, site_directory
+from infra.environments import AWS_ARM, Target, host
+from infra.functions import FUNCTIONS
+
+pytestmark = pytest.mark.xdist_group("bundles")
+
+UNPACKED_MB = 7
+each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+
+
+@pytest.fixture(scope="session")
+def packed() -> dict[str, Path]:
+    return bundles(host())
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+@each_function
+def test_a_handler_imports_from_its_bundle_alone(packed, function):
+    """Nothing but the bundle and the standard library is needed to import the handler and make its clients."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(packed[function.name])!r})\n"
+        f"import {function.module} as module, shared.aws as aws\n"
+        "assert callable(module.handler)\n"
+        f"for name in {function.aws!r}: aws.client(name)\n"
+    )
+    environment = {"AWS_DEFAULT_REGION": "us-east-1", "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+@each_function
+def test_a_bundle_holds_no_ballast(packed, function):
+    """No tests, evaluations, texts or caches, no other service, no data of services that are not called."""
+    names = files(packed[function.name])
+    project = [path for path in names if path.parts[0] in {"shared", "services"}]
+    assert {path.suffix for path in project} == {".py"}
+    assert not {"tests", "evaluation", "__pycache__"} & {part for path in names for part in path.parts[:-1]}
+    services = {path.parts[1] for path in project if path.parts[0] == "services"}
+    assert services == {"__init__.py", function.service}
+    data = {path.parts[2] for path in names if path.parts[:2] == ("botocore", "data") and len(path.parts) > 3}
+    assert data == set(function.aws)
+    assert not {path.parts[0] for path in names} & {"boto3", "s3transfer", "infra", "local", "cli"}
+
+
+@each_function
+def test_a_bundle_is_small(packed, function):
+    """A cold start loads it: unpacked it stays below its budget."""
+    folder = packed[function.name]
+    size = sum((folder / path).stat().st_size for path in files(folder))
+    assert size < UNPACKED_MB * 1_000_000
+
+
+def test_a_bundle_depends_on_its_sources_alone(packed, tmp_path, monkeypatch):
+    """Made again elsewhere it is the same to the byte, so that nothing unchanged is deployed again."""
+    site = site_directory(host())
+    monkeypatch.setattr(bundling, "WORK", tmp_path)
+    function = FUNCTIONS[0]
+    again = bundling.bundle(function, host(), site)
+
+    def digest(folder: Path) -> str:
+        content = hashlib.sha256()
+        for path in files(folder):
+            content.update(str(path).encode() + (folder / path).read_bytes())
+        return content.hexdigest()
+
+    assert digest(again) == digest(packed[function.name])
+
+
+def test_an_unchanged_bundle_is_not_made_again(packed, monkeypatch):
+    """A second synth costs nothing: the handler is not even traced."""
+    monkeypatch.setattr(bundling, "_packages_of", lambda *_: pytest.fail("traced again"))
+    assert bundles(host()) == packed
+
+
+def test_aws_gets_wheels_for_its_own_machines():
+    """The compiled package in an AWS bundle is built for Lambda's Python on arm64 Linux."""
+    site = bundling.WORK / "site"
+    if not any(site.glob(f"{AWS_ARM.name}-*")):
+        pytest.skip("the packages for AWS were not fetched yet (`make check` does)")
+    names = [path.name for path in bundles(AWS_ARM)["analyzer"].glob("msgspec/*.so")]
+    assert names == ["_core.cpython-314-aarch64-linux-gnu.so"]
+
+
+def test_a_missing_network_is_explained(monkeypatch, tmp_path):
+    """The first bundling without a network says what it needs, and leaves nothing half-made."""
+    monkeypatch.setattr(bundling, "WORK", tmp_path)
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    nowhere = Target(architecture="arm64", python_version="3.14", platform="aarch64-manylinux_2_28")
+    with pytest.raises(BundlingError, match="needs the package index once"):
+        site_directory(nowhere)
+    assert list((tmp_path / "site").iterdir()) == []
+
+
+def test_a_broken_handler_is_named(tmp_path):
+    """A handler that can't be imported stops the synth with its name and the reason."""
+    broken = type(FUNCTIONS[0])(name="x", service="trigger", module="services.trigger.nothing", aws=())
+    with pytest.raises(BundlingError, match=r"services\.trigger\.nothing can't be imported"):
+        bundling._packages_of(broken, tmp_path)

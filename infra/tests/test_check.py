@@ -1,0 +1,25 @@
+"""The check reports what cdk-nag finds, in words."""
+
+import pytest
+
+from infra.toolchain import use_bundled_node
+
+pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
+
+
+def test_an_unacknowledged_finding_is_reported(monkeypatch, tmp_path):
+    """A finding without its reason fails the check and names rule and construct."""
+    use_bundled_node()
+    from infra import check  # noqa: PLC0415 -- starts Node
+    from infra.environments import load  # noqa: PLC0415
+    from infra.functions import FUNCTIONS  # noqa: PLC0415
+
+    (tmp_path / "bundle").mkdir()
+    monkeypatch.setattr(check, "bundles", lambda _: {spec.name: tmp_path / "bundle" for spec in FUNCTIONS})
+    monkeypatch.setattr("infra.constructs.service_function.acknowledge", lambda *_: None)
+    findings = check.synthesise(load("dev"), tmp_path / "out")
+    assert any(
+        finding.startswith("AwsSolutions-IAM5[Resource::*]")
+        and "ai-pipeline-dev-chatbot/Chatbot/Role" in finding
+        for finding in findings
+    )

@@ -1,0 +1,107 @@
+"""The workflow's definition keeps what the stage table promises."""
+
+import json
+
+import msgspec
+import pytest
+
+from infra.definition import ALREADY_STORED, STORE_ANSWER, definition, longest_seconds
+from shared.contracts.limits import STATE_BYTES
+from shared.contracts.stages import RETRY, STAGES
+from shared.errors import NEVER_RETRIED
+from tests.contracts.test_state_size import HEAVIEST_MESSAGES, heaviest_analysis
+
+ASL = definition(bus_name="bus", queue_urls={"logger": "https://queue"}, table_name="table")
+STATES = ASL["States"]
+each_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.state)
+
+
+def detail(stage):
+    parameters = STATES[stage.state]["Parameters"]
+    return parameters["Entries"][0]["Detail"] if stage.via == "bus" else parameters["MessageBody"]["detail"]
+
+
+def test_the_happy_path_is_the_table():
+    """A run enters one state per stage, in the table's order, and nothing else: transitions are what it costs."""
+    path, name = [], ASL["StartAt"]
+    while name:
+        path.append(name)
+        name = STATES[name].get("Next")
+    assert path == [stage.state for stage in STAGES]
+    assert set(STATES) - set(path) == {STORE_ANSWER, ALREADY_STORED}
+
+
+@each_stage
+def test_a_stage_is_reached_as_its_row_says(stage):
+    """`bus` is an event on the bus, `queue` a message of the same shape in the service's own queue."""
+    state = STATES[stage.state]
+    if stage.via == "bus":
+        (entry,) = state["Parameters"]["Entries"]
+        assert state["Resource"].endswith("events:putEvents.waitForTaskToken")
+        assert (entry["EventBusName"], entry["Source"]) == ("bus", "ai.pipeline")
+        assert entry["DetailType"] == stage.request.detail_type()
+    else:
+        body = state["Parameters"]["MessageBody"]
+        assert state["Resource"].endswith("sqs:sendMessage.waitForTaskToken")
+        assert state["Parameters"]["QueueUrl"] == "https://queue"
+        assert (body["source"], body["detail-type"]) == ("ai.pipeline", stage.request.detail_type())
+
+
+@each_stage
+def test_a_request_holds_what_its_type_asks_for(stage):
+    """The data's fields are the request's, the envelope's are Metadata's, and the token stands beside them."""
+    sent = {name.removesuffix(".$") for name in detail(stage)["data"]}
+    assert sent == {field.encode_name for field in msgspec.structs.fields(stage.request)}
+    assert detail(stage)["task_token.$"] == "$$.Task.Token"
+    assert "Token" not in json.dumps(detail(stage)["metadata"])
+
+
+@each_stage
+def test_every_state_ends(stage):
+    """A lost message ends in a timeout, never in an execution that waits for a year."""
+    assert STATES[stage.state]["TimeoutSeconds"] == stage.timeout_seconds
+
+
+@each_stage
+def test_what_is_retried(stage):
+    """2 s, doubling, three times; but not what no retry can mend, and no timeout."""
+    never, transient = STATES[stage.state]["Retry"]
+    assert never["MaxAttempts"] == 0
+    assert {*NEVER_RETRIED, "States.Timeout"} <= set(never["ErrorEquals"])
+    assert transient["ErrorEquals"] == ["States.TaskFailed"]
+    assert (transient["IntervalSeconds"], transient["BackoffRate"], transient["MaxAttempts"]) == (2, 2, 3)
+
+
+@each_stage
+def test_only_what_is_critical_stops_the_run(stage):
+    """A stage that is not critical leaves its error under its key; a critical one has no Catch."""
+    state = STATES[stage.state]
+    if stage.critical:
+        assert "Catch" not in state
+        return
+    assert [catch["ErrorEquals"] for catch in state["Catch"]] == [
+        ["States.DataLimitExceeded"],
+        ["States.ALL"],
+    ]
+    assert {catch["ResultPath"] for catch in state["Catch"]} == {f"$.errors.{stage.key}"}
+    assert {catch["Next"] for catch in state["Catch"]} == {state.get("Next", STORE_ANSWER)}
+
+
+def test_the_machine_outlives_its_slowest_run():
+    """The execution's own timeout comes after every try of every stage."""
+    assert ASL["TimeoutSeconds"] == longest_seconds()
+    assert longest_seconds() > sum(stage.timeout_seconds * (1 + RETRY.max_attempts) for stage in STAGES)
+
+
+@pytest.mark.parametrize("message", HEAVIEST_MESSAGES.values(), ids=HEAVIEST_MESSAGES)
+def test_the_stored_answer_fits_the_state(message):
+    """The call that stores the answer without the logger stays below 256 KiB, whatever the message and answer."""
+    analysis = msgspec.json.encode({"data": heaviest_analysis(), "meter": {"model_id": "m" * 512}}).decode()
+    errors = json.dumps({stage.key: {"Error": "e" * 256, "Cause": '"' * 1024} for stage in STAGES})
+    call = STATES[STORE_ANSWER]["Parameters"] | {
+        "message": message,
+        "answer": '"' * 16_384,
+        "analysis": analysis,
+        "errors": errors,
+    }
+    assert len(msgspec.json.encode(call)) < STATE_BYTES

@@ -1,0 +1,245 @@
+"""What the stacks promise beyond the rules that hold for all of them."""
+
+import json
+
+import pytest
+
+from infra.environments import ENVIRONMENTS
+from infra.names import Names
+from infra.rules import resources, statements
+from shared.contracts.stages import STAGES
+
+pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
+
+
+@pytest.fixture
+def dev(synthesised):
+    return synthesised("dev")
+
+
+def allowed(template, action):
+    """The one statement of a template that allows an action."""
+    (found,) = [statement for statement in statements(template) if action in statement["Action"]]
+    return found
+
+
+def detail_types(statement):
+    (test,) = statement["Condition"].values()
+    assert test["events:source"] == "ai.pipeline"
+    types = test["events:detail-type"]
+    return {types} if isinstance(types, str) else set(types)
+
+
+def patterns(template):
+    return [rule["EventPattern"] for rule in resources(template, "AWS::Events::Rule").values()]
+
+
+def variables(template, function):
+    for properties in resources(template, "AWS::Lambda::Function").values():
+        if properties["FunctionName"] == function:
+            return properties["Environment"]["Variables"]
+    raise AssertionError(f"no function {function}")
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.service)
+def test_a_stage_hears_its_own_requests_alone(dev, stage):
+    """A stage reached via the bus has one rule for its request; one reached via its queue has none on the bus."""
+    own = {"source": ["ai.pipeline"], "detail-type": [stage.request.detail_type()]}
+    on_the_bus = [rule for rule in patterns(dev[f"ai-pipeline-dev-{stage.service}"]) if "detail" not in rule]
+    assert on_the_bus == ([own] if stage.via == "bus" else [])
+
+
+@pytest.mark.parametrize(
+    "stage", [stage for stage in STAGES if stage.via == "bus"], ids=lambda stage: stage.service
+)
+def test_a_request_is_not_delivered_after_its_task_is_over(dev, stage):
+    """EventBridge gives up on a stage's request when its task has timed out: its token is dead then."""
+    (rule,) = resources(dev[f"ai-pipeline-dev-{stage.service}"], "AWS::Events::Rule").values()
+    (target,) = rule["Targets"]
+    assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == stage.timeout_seconds
+
+
+@pytest.mark.parametrize("part", ["trigger", "workflow", *(stage.service for stage in STAGES)])
+def test_one_service_is_deployed_on_its_own(dev, synthesised, part):
+    """A stack made alone is the very stack that is made with all the others."""
+    name = f"ai-pipeline-dev-{part}"
+    assert synthesised("dev", only=part) == {name: dev[name]}
+
+
+def test_the_logger_hears_of_failed_executions(dev):
+    """Failed, timed out and aborted executions of this state machine, and of no other, reach the logger's queue."""
+    (rule,) = patterns(dev["ai-pipeline-dev-logger"])
+    assert rule["source"] == ["aws.states"]
+    assert rule["detail-type"] == ["Step Functions Execution Status Change"]
+    assert rule["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    assert json.dumps(rule["detail"]["stateMachineArn"]).endswith(':stateMachine:ai-pipeline-dev"]]}]')
+
+
+@pytest.mark.parametrize(
+    ("stack", "published"),
+    [
+        ("analyzer", {"contract.rejected.v1"}),
+        ("chatbot", {"contract.rejected.v1"}),
+        ("enhancer", {"contract.rejected.v1"}),
+        ("logger", {"contract.rejected.v1", "pipeline.completed.v1", "pipeline.failed.v1"}),
+        ("workflow", {stage.request.detail_type() for stage in STAGES if stage.via == "bus"}),
+    ],
+)
+def test_nobody_publishes_what_is_not_theirs(dev, stack, published):
+    """A role may publish its own events alone: no service can forge a stage request."""
+    assert detail_types(allowed(dev[f"ai-pipeline-dev-{stack}"], "events:PutEvents")) == published
+
+
+def test_the_trigger_publishes_requests_and_rejections_apart(dev):
+    """The API may publish requests, the starter rejections, and neither what the other may."""
+    found = [
+        detail_types(statement)
+        for statement in statements(dev["ai-pipeline-dev-trigger"])
+        if "events:PutEvents" in statement["Action"]
+    ]
+    assert sorted(found, key=str) == [{"contract.rejected.v1"}, {"pipeline.requested.v1"}]
+
+
+def test_a_publisher_may_ask_and_forge_nothing(dev):
+    """The policy for whoever asks by an event allows that event alone."""
+    template = dev["ai-pipeline-dev-platform"]
+    (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
+    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
+    assert detail_types(allowed(template, "events:PutEvents")) == {"pipeline.requested.v1"}
+
+
+def test_a_caller_may_use_the_api_and_nothing_else(dev):
+    """The policy for whoever calls the API allows its two methods, on its stage alone."""
+    (policy,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::IAM::ManagedPolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    paths = [arn["Fn::Join"][1][-1] for arn in statement["Resource"]]
+    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-api-caller"
+    assert statement["Action"] == "execute-api:Invoke"
+    assert set(paths) == {"/v1/POST/pipeline", "/v1/GET/pipeline/*"}
+
+
+def test_the_chatbot_may_ask_its_model_alone(dev):
+    """`bedrock:InvokeModel` names the configured model."""
+    (arn,) = allowed(dev["ai-pipeline-dev-chatbot"], "bedrock:InvokeModel")["Resource"]
+    assert json.dumps(arn).endswith('::foundation-model/amazon.nova-lite-v1:0"]]}')
+
+
+def test_an_inference_profile_needs_two_rights(synthesised):
+    """A model id with a geographic prefix: the profile here, and its model in any region of the geography."""
+    template = synthesised("dev", model_id="us.amazon.nova-2-lite-v1:0")["ai-pipeline-dev-chatbot"]
+    arns = json.dumps(allowed(template, "bedrock:InvokeModel")["Resource"])
+    assert ":inference-profile/us.amazon.nova-2-lite-v1:0" in arns
+    assert ":bedrock:*::foundation-model/amazon.nova-2-lite-v1:0" in arns
+
+
+def test_an_existing_chatbot_is_asked_instead(synthesised):
+    """With its ARN the chatbot may invoke that function, and no model."""
+    arn = "arn:aws:lambda:us-east-1:111122223333:function:chat"
+    template = synthesised("dev", chatbot_function_arn=arn)["ai-pipeline-dev-chatbot"]
+    assert allowed(template, "lambda:InvokeFunction")["Resource"] == [arn]
+    assert "bedrock:" not in json.dumps(list(statements(template)))
+    assert variables(template, "ai-pipeline-dev-chatbot")["CHATBOT_FUNCTION_ARN"] == arn
+
+
+@pytest.mark.parametrize("name", ["dev", "local"])
+def test_the_public_addresses_are_parameters(synthesised, name):
+    """Every address of DESIGN stands in SSM under the environment's path."""
+    found = {
+        parameter["Name"]
+        for template in synthesised(name).values()
+        for parameter in resources(template, "AWS::SSM::Parameter").values()
+    }
+    services = ["trigger", *(stage.service for stage in STAGES)]
+    paths = ["api/url", "bus/name", "table/name", "state-machine/arn"]
+    paths += [f"services/{service}/{end}" for service in services for end in ("queue-url", "dlq-url")]
+    assert found >= {f"/ai-pipeline/{name}/{path}" for path in paths}
+
+
+def test_the_address_of_the_api_is_ready_to_use(synthesised):
+    """On AWS the execute-api address of the stage, on the engine one on loopback; `/pipeline` follows."""
+    for name, options, start, end in (
+        ("dev", {}, "https://", "/v1"),
+        (
+            "local",
+            {"engine": "http://127.0.0.1:4999/"},
+            "http://127.0.0.1:4999/restapis/",
+            "/v1/_user_request_",
+        ),
+    ):
+        template = synthesised(name, **options)[f"ai-pipeline-{name}-trigger"]
+        (url,) = [
+            parameter["Value"]["Fn::Join"][1]
+            for parameter in resources(template, "AWS::SSM::Parameter").values()
+            if parameter["Name"].endswith("api/url")
+        ]
+        assert url[0] == start
+        assert url[-1].endswith(end)
+
+
+def test_no_archive_holds_a_task_token(dev):
+    """The archive keeps starts and outcomes; a stage request, which carries a token, never gets in."""
+    (archive,) = resources(dev["ai-pipeline-dev-platform"], "AWS::Events::Archive").values()
+    requests = {stage.request.detail_type() for stage in STAGES}
+    assert archive["EventPattern"]["source"] == ["ai.pipeline"]
+    assert requests.isdisjoint(archive["EventPattern"]["detail-type"])
+
+
+def test_production_keeps_its_records(synthesised):
+    """The table of prod survives its stack, refuses deletion, is encrypted and can be restored to any second."""
+    template = synthesised("prod")["ai-pipeline-prod-platform"]
+    (table,) = [
+        resource
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::DynamoDB::GlobalTable"
+    ]
+    (replica,) = table["Properties"]["Replicas"]
+    assert table["DeletionPolicy"] == "Retain"
+    assert table["Properties"]["TableName"] == "PipelineLogs"
+    assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+    assert replica["DeletionProtectionEnabled"] is True
+    assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_logs_hold_no_message(dev):
+    """The state machine's and the API's logs tell what happened, without inputs, outputs and bodies."""
+    (machine,) = resources(dev["ai-pipeline-dev-workflow"], "AWS::StepFunctions::StateMachine").values()
+    (stage,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::ApiGateway::Stage").values()
+    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert all(settings["DataTraceEnabled"] is False for settings in stage["MethodSettings"])
+
+
+def test_errors_of_the_gateway_read_like_the_apis_own(dev):
+    """A refused call gets the API's error shape, readable for a browser of the allowed origin."""
+    for response in resources(dev["ai-pipeline-dev-trigger"], "AWS::ApiGateway::GatewayResponse").values():
+        body = response["ResponseTemplates"]["application/json"]
+        assert '"error": {"code": "$context.error.responseType"' in body
+        assert response["ResponseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+
+
+@pytest.mark.parametrize("name", ["dev", "local"])
+def test_functions_are_sized_by_their_environment(synthesised, name):
+    """Memory, timeout, architecture and concurrency are the environment's data."""
+    environment, names = ENVIRONMENTS[name], Names(name)
+    for stage in STAGES:
+        template = synthesised(name)[names.stack(stage.service)]
+        (function,) = resources(template, "AWS::Lambda::Function").values()
+        (mapping,) = resources(template, "AWS::Lambda::EventSourceMapping").values()
+        sizing = environment.sizing_of(stage.service)
+        assert (function["MemorySize"], function["Timeout"]) == (sizing.memory_mb, sizing.timeout_seconds)
+        assert function["Architectures"] == [environment.target.architecture]
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] == sizing.max_concurrency
+        assert mapping["BatchSize"] == sizing.batch_size
+
+
+def test_settings_a_function_reads_are_there(dev):
+    """Every variable a service's settings require is set by its stack."""
+    trigger = dev["ai-pipeline-dev-trigger"]
+    assert {"TABLE_NAME", "BUS_NAME", "ALLOWED_ORIGIN"} <= variables(trigger, "ai-pipeline-dev-api").keys()
+    starter = variables(trigger, "ai-pipeline-dev-starter")
+    assert {"TABLE_NAME", "BUS_NAME", "DLQ_URL", "STATE_MACHINE_ARN"} <= starter.keys()
+    for stage in STAGES:
+        template = dev[f"ai-pipeline-dev-{stage.service}"]
+        assert {"BUS_NAME", "DLQ_URL"} <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
+    assert "TABLE_NAME" in variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-logger")

@@ -1,0 +1,68 @@
+"""The state machine, from the same definition that the tests run."""
+
+import json
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.constructs.publishing import publishing
+from infra.constructs.service_function import log_group
+from infra.definition import definition
+from infra.environments import Environment
+from infra.nag import acknowledge
+from infra.names import Names
+from infra.synthesizer import synthesizer
+from shared.contracts.stages import STAGES
+
+
+class WorkflowStack(Stack):
+    """`state_machine`: may send each stage its request, and store an answer when the logger can't."""
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        names = Names(environment.name)
+        super().__init__(scope, names.stack("workflow"), synthesizer=synthesizer(environment))
+        queued = [stage.service for stage in STAGES if stage.via == "queue"]
+        published = [stage.request for stage in STAGES if stage.via == "bus"]
+        asl = definition(
+            bus_name=names.bus,
+            queue_urls={service: names.queue_url(self, service) for service in queued},
+            table_name=names.table,
+        )
+        # Vended logs under this prefix share one policy of the account instead of adding to its size.
+        group = log_group(self, "Logs", f"/aws/vendedlogs/states/{names.state_machine}", environment)
+        self.state_machine = sfn.StateMachine(
+            self,
+            "Pipeline",
+            state_machine_name=names.state_machine,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_string(json.dumps(asl, ensure_ascii=False)),
+            logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
+            tracing_enabled=True,
+        )
+        statements = (
+            publishing(environment, names.bus_arn(self), *published),
+            iam.PolicyStatement(
+                sid="SendStageRequests",
+                actions=["sqs:SendMessage"],
+                resources=[names.queue_arn(self, service) for service in queued],
+            ),
+            iam.PolicyStatement(
+                sid="StoreAnswers", actions=["dynamodb:UpdateItem"], resources=[names.table_arn(self)]
+            ),
+        )
+        for statement in statements:
+            self.state_machine.add_to_role_policy(statement)
+        acknowledge(
+            self.state_machine.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Delivering vended logs and X-Ray traces knows no resource to narrow it to.",
+        )
+        ssm.StringParameter(
+            self,
+            "Arn",
+            parameter_name=names.parameter("state-machine/arn"),
+            string_value=self.state_machine.state_machine_arn,
+        )

@@ -1,0 +1,61 @@
+"""How to reach a deployment on the local engine: its address and credentials that are worth nothing elsewhere."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+ACCESS_KEY_ID = "test"  # the engine's root key; AWS knows no such key
+SECRET_ACCESS_KEY = "test"  # noqa: S105 -- a dummy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    endpoint_url: str
+    region: str = REGION
+    account_id: str = ACCOUNT
+    access_key_id: str = ACCESS_KEY_ID
+    secret_access_key: str = SECRET_ACCESS_KEY
+
+    def client_options(self) -> dict[str, str]:
+        """Keyword arguments for `boto3.client(service, **options)`."""
+        return {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self.region,
+            "aws_access_key_id": self.access_key_id,
+            "aws_secret_access_key": self.secret_access_key,
+        }
+
+    def variables(self) -> dict[str, str]:
+        """What makes the AWS CLI, boto3 or the CDK CLI talk to the engine, e.g. to export in a shell."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """`inherited` without anything that could lead a child process to a real account, and with this connection.
+
+        Every `AWS_` and `CDK_` variable goes, the user's AWS files are out of sight, and loopback is reached without
+        a proxy.
+        """
+        kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", "CDK_"))}
+        return {
+            **kept,
+            **self.variables(),
+            **_NO_OTHER_CREDENTIALS,
+            "NO_PROXY": HOST,
+            "no_proxy": HOST,
+        }
+
+
+_NO_OTHER_CREDENTIALS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}

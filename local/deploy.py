@@ -1,0 +1,346 @@
+"""Deploys the CDK app with the real CDK CLI: to the local engine, or to AWS with the user's own credentials.
+
+For the engine, what is unchanged is not done again: the synthesised app is reused while its sources are the same, and
+an engine that has them already is left alone.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from local import cdk
+from local.connection import Connection
+from local.engine import Engine, Running
+from local.errors import AwsAccessError, DeployError, UnknownServiceError
+from local.paths import CDK, ROOT, STATE
+from local.progress import Progress, Step, silent, step
+from shared.contracts.stages import SERVICES
+
+PREFIX = "ai-pipeline"
+LOCK_SECONDS = 300.0
+BOOTSTRAP_SECONDS = 60.0
+
+SOURCES = (
+    "infra", "shared", "services",
+    "cdk.json", "package-lock.json", "requirements.txt", "requirements-dev.txt",
+)  # fmt: skip
+NOT_DEPLOYED = frozenset({"tests", "evaluation", "__pycache__", "README.md"})
+
+
+def parts() -> tuple[str, ...]:
+    """What can be deployed alone: each is a stack called `ai-pipeline-<env>-<part>`."""
+    return ("platform", *SERVICES, "workflow")
+
+
+# --- the local engine ------------------------------------------------------------------------------------
+
+
+def up(engine: Engine, progress: Progress = silent) -> Running:
+    """Starts the engine and deploys all stacks to it; does nothing that is done already.
+
+    Raises what Engine.start and deploy raise.
+    """
+    running = engine.start(progress)
+    deploy(engine, progress=progress)
+    return running
+
+
+def deploy(engine: Engine, service: str | None = None, progress: Progress = silent) -> tuple[str, ...]:
+    """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
+
+    Nothing is deployed (an empty tuple) if this very engine has these sources already. `service` is a part's name:
+    a service, or `platform`, `workflow`. Raises EngineNotRunningError, UnknownServiceError,
+    DeployError, BusyError.
+    """
+    _require_known(service)
+    running = engine.running()
+    with engine.state.lock("deploy", progress, patience_seconds=LOCK_SECONDS):
+        return _LocalDeployment(engine, running, progress).deploy(service)
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the running engine has these very sources in all its stacks. Raises EngineNotRunningError."""
+    return _LocalDeployment(engine, engine.running(), silent).is_current(None)
+
+
+class _LocalDeployment:
+    """The app on one running engine: what it has, in `deployed.json`, and what it should have."""
+
+    def __init__(self, engine: Engine, running: Running, progress: Progress) -> None:
+        self._engine = engine
+        self._running = running
+        self._progress = progress
+        self._state = engine.state
+        self._context = context_of(running)
+        self._wanted = fingerprint(self._context)
+        recorded = self._state.read(self._state.deployed)
+        self._parts: dict[str, str] = (
+            recorded.get("parts", {}) if recorded.get("instance") == running.instance else {}
+        )
+        self._cdk = cdk.Run(
+            environment=running.connection.environment(os.environ), log=self._state.deploy_log
+        )
+
+    def deploy(self, service: str | None) -> tuple[str, ...]:
+        if self.is_current(service):
+            self._progress(Step(service or "deploy", "unchanged", "the engine has these sources already"))
+            return ()
+        if service and not self._parts:
+            raise DeployError("Nothing is deployed to this engine yet. Deploy everything first: make run")
+        self._state.deploy_log.unlink(missing_ok=True)
+        assembly = self._synthesise(service)
+        try:
+            if not self._parts:
+                with step(self._progress, "bootstrap", "preparing the engine for deployments"):
+                    bootstrap(self._running.connection)
+            done = self._deploy_stacks(service, assembly)
+        except DeployError as error:
+            if self._engine.status().running != self._running:
+                raise DeployError(
+                    f"The local engine ended during the deployment. Why: {self._running.log_file}. Then: make run"
+                ) from error
+            raise
+        self._parts |= dict.fromkeys(done, self._wanted)
+        self._state.write(self._state.deployed, {"instance": self._running.instance, "parts": self._parts})
+        return done
+
+    def is_current(self, service: str | None) -> bool:
+        """The parts are those of the last full deployment: an engine that has none has nothing."""
+        relevant = {service: self._parts.get(service)} if service else self._parts
+        return bool(relevant) and set(relevant.values()) == {self._wanted}
+
+    def _synthesise(self, service: str | None) -> Path:
+        """The folder of the synthesised app, or of the one service's stack: then others may be half-written."""
+        everything, alone = self._state.assembly, self._state.assembly_of_one
+        if self._holds(everything, self._wanted):
+            return everything
+        folder, key = (alone, f"{self._wanted} {service}") if service else (everything, self._wanted)
+        if not self._holds(folder, key):
+            _key_file(folder).unlink(missing_ok=True)
+            context = {
+                **self._context,
+                "nag": "off",
+                **({"only": service} if service else {}),
+            }  # `make check` has nag
+            pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
+            with step(self._progress, "synth", "synthesising the CDK app and bundling its functions"):
+                self._cdk(["synth", "--quiet", "--output", str(folder), *pairs])
+            _key_file(folder).write_text(key)
+        return folder
+
+    @staticmethod
+    def _holds(assembly: Path, key: str) -> bool:
+        file = _key_file(assembly)
+        return file.exists() and file.read_text() == key
+
+    def _deploy_stacks(self, service: str | None, assembly: Path) -> tuple[str, ...]:
+        names = cdk.stack_names(assembly)
+        chosen = [stack_name("local", service)] if service else list(names)
+        if not set(chosen) <= set(names):
+            raise UnknownServiceError(f"The app has no stack {chosen[0]} yet. It has: {', '.join(names)}.")
+        selection = [*chosen, "--exclusively"] if service else ["--all"]
+        with step(
+            self._progress, "deploy", f"deploying {service or f'{len(chosen)} stacks'} with the CDK CLI"
+        ):
+            self._cdk(
+                [
+                    "deploy",
+                    *selection,
+                    "--app",
+                    str(assembly),
+                    "--concurrency",
+                    "4",
+                    "--require-approval",
+                    "never",
+                ],
+                _by_part("local", self._progress),
+            )
+        return tuple(_part("local", name) for name in chosen)
+
+
+def _key_file(assembly: Path) -> Path:
+    """Beside an assembly: what it was synthesised from."""
+    return assembly.with_name(f"{assembly.name}.key")
+
+
+def context_of(running: Running) -> dict[str, str]:
+    """The app's context for an engine: its address and, with a model server, the model's name there."""
+    context = {"env": "local", "engine": running.connection.endpoint_url}
+    if running.model:
+        context["model_id"] = running.model.name
+    return context
+
+
+def bootstrap(connection: Connection) -> None:
+    """What `cdk bootstrap` does: creates the CLI's own template as a stack, without a Node process that polls."""
+    template = CDK / "lib" / "api" / "bootstrap" / "bootstrap-template.yaml"
+    parameters = {
+        "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess",
+        "FileAssetsBucketKmsKeyId": "AWS_MANAGED_KEY",
+    }
+    import boto3  # noqa: PLC0415 -- a third of a second that a run with nothing to deploy does not pay
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    client = boto3.client("cloudformation", **connection.client_options())
+    try:
+        if _stack_status(client, "CDKToolkit") is None:
+            client.create_stack(
+                StackName="CDKToolkit",
+                TemplateBody=template.read_text(),
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+                Parameters=[
+                    {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+                ],
+            )
+        until = time.monotonic() + BOOTSTRAP_SECONDS
+        while (status := _stack_status(client, "CDKToolkit") or "").endswith("IN_PROGRESS"):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.1)
+    except (BotoCoreError, ClientError) as error:
+        raise DeployError(
+            f"The engine could not be prepared for deployments: {error}. Run: make stop run"
+        ) from error
+    if not status.endswith("COMPLETE") or "ROLLBACK" in status:
+        raise DeployError(f"The engine could not be prepared for deployments ({status}). Run: make stop run")
+
+
+def _stack_status(client: Any, name: str) -> str | None:
+    try:
+        return str(client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+    except client.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+
+
+def fingerprint(context: Mapping[str, str], root: Path = ROOT) -> str:
+    """Changes when what would be deployed may change: the sources, the context, the Python the bundles are for."""
+    digest = hashlib.sha256(json.dumps([sys.version_info[:2], sorted(context.items())]).encode())
+    for path in sources(root):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def sources(root: Path = ROOT) -> Iterator[Path]:
+    """Every file a deployment depends on."""
+    for name in SOURCES:
+        path = root / name
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in found:
+            if file.is_file() and not NOT_DEPLOYED & set(file.relative_to(root).parts):
+                yield file
+
+
+# --- AWS -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsTarget:
+    """Where `deploy_to_aws` is about to go; show it and ask before calling."""
+
+    env: str
+    account: str
+    region: str
+    caller: str
+    """The ARN that acts."""
+    stacks: tuple[str, ...]
+    """Names of the stacks, e.g. `ai-pipeline-dev-analyzer`; those of all parts if no service was named."""
+    service: str | None = None
+    profile: str | None = None
+
+
+def aws_target(
+    env: str, service: str | None = None, *, profile: str | None = None, region: str | None = None
+) -> AwsTarget:
+    """The account and region the user's own AWS credentials lead to. Raises AwsAccessError, UnknownServiceError."""
+    import boto3  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    _require_known(service)
+    if url := os.environ.get("AWS_ENDPOINT_URL"):
+        raise AwsAccessError(
+            f"AWS_ENDPOINT_URL is set ({url}), so this would not reach AWS. Unset it, then try again."
+        )
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        if not session.region_name:
+            raise AwsAccessError("No AWS region is chosen. Set AWS_REGION, or a region in your AWS profile.")
+        caller = session.client("sts").get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise AwsAccessError(
+            f"AWS can't be reached with your credentials: {error}. Sign in (e.g. aws sso login), or choose a profile "
+            "with AWS_PROFILE, then try again."
+        ) from error
+    return AwsTarget(
+        env=env,
+        account=str(caller["Account"]),
+        region=str(session.region_name),
+        caller=str(caller["Arn"]),
+        stacks=tuple(stack_name(env, part) for part in ([service] if service else parts())),
+        service=service,
+        profile=profile,
+    )
+
+
+def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, ...]:
+    """Deploys to AWS. Refuses if the credentials now lead to another account. Returns the deployed parts.
+
+    Raises AwsAccessError, DeployError.
+    """
+    now = aws_target(target.env, target.service, profile=target.profile, region=target.region)
+    if now.account != target.account:
+        raise AwsAccessError(
+            f"Your AWS credentials now lead to account {now.account}, not {target.account}. Start again."
+        )
+    only = ["-c", f"only={target.service}", "--exclusively"] if target.service else []
+    selection = [*target.stacks, *only] if target.service else ["--all"]
+    assembly = STATE / f"cdk.out-{target.env}"
+    run = cdk.Run(
+        environment={**os.environ, "AWS_REGION": target.region, "AWS_DEFAULT_REGION": target.region},
+        log=STATE / f"deploy-{target.env}.log",
+    )
+    arguments = ["deploy", *selection, "-c", f"env={target.env}", "--output", str(assembly)]
+    # The caller has confirmed account and stacks; the CLI's own question has no terminal to be asked on.
+    arguments += ["--require-approval", "never"]
+    arguments += ["--profile", target.profile] if target.profile else []
+    with step(progress, "deploy", f"deploying to account {target.account} in {target.region}"):
+        try:
+            run(arguments, _by_part(target.env, progress))
+        except DeployError as error:
+            if "bootstrap" in str(error):
+                raise DeployError(
+                    f"{error}\nIf this account and region have no CDK bootstrap stack yet: "
+                    f".venv/bin/python -m local.cdk bootstrap aws://{target.account}/{target.region}"
+                ) from error
+            raise
+    names = target.stacks if target.service else cdk.stack_names(assembly)
+    return tuple(_part(target.env, name) for name in names)
+
+
+# --- names -----------------------------------------------------------------------------------------------
+
+
+def stack_name(env: str, part: str) -> str:
+    return f"{PREFIX}-{env}-{part}"
+
+
+def _part(env: str, stack: str) -> str:
+    return stack.removeprefix(f"{PREFIX}-{env}-")
+
+
+def _by_part(env: str, progress: Progress) -> Progress:
+    """Steps named after stacks, passed on named after parts."""
+    return lambda reported: progress(replace(reported, name=_part(env, reported.name)))
+
+
+def _require_known(service: str | None) -> None:
+    if service is not None and service not in parts():
+        raise UnknownServiceError(f"There is no service {service!r}. Choose one of: {', '.join(parts())}.")

@@ -1,0 +1,375 @@
+"""One local engine: a MiniStack process of this checkout, on one loopback port, with all its files in one folder.
+
+The engine tells who it is: its health answer carries the instance, the checkout and the state folder it was started
+with. So a record on disk is believed only if the process it names started when the record says and the port answers
+with the record's instance.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from local import process
+from local.connection import ACCESS_KEY_ID, ACCOUNT, HOST, REGION, SECRET_ACCESS_KEY, Connection
+from local.errors import (
+    EngineNotRunningError,
+    EngineStartError,
+    EngineStopError,
+    OtherCheckoutError,
+    PortTakenError,
+    SetupMissingError,
+)
+from local.paths import ENGINE_PYTHON, ROOT, STATE
+from local.progress import Progress, Step, silent, step
+from local.settings import DEFAULT_PORT, Model, Settings
+from local.state import StateFolder
+
+READY_SECONDS = 60.0
+LOCK_SECONDS = 2 * READY_SECONDS
+HEALTH_SECONDS = 2.0
+RECOVERY_SECONDS = 10.0
+
+SERVICES = (
+    "apigateway", "bedrock-runtime", "cloudformation", "cloudwatch", "dynamodb", "ecr", "events", "iam", "kms",
+    "lambda", "logs", "s3", "sns", "sqs", "ssm", "states", "sts",
+)  # fmt: skip
+"""Only what the app uses; `ecr`, `kms` and `s3` for the stack that `cdk bootstrap` makes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """An engine that answers. `instance` is new at every start: what was deployed to another one is gone."""
+
+    instance: str
+    pid: int
+    started: str
+    """When the process started, in the system's own words."""
+    started_at: datetime
+    port: int
+    checkout: Path
+    state: Path
+    model: Model | None
+
+    @property
+    def connection(self) -> Connection:
+        return Connection(endpoint_url=f"http://{HOST}:{self.port}")
+
+    @property
+    def log_file(self) -> Path:
+        return StateFolder(self.state).engine_log
+
+    @property
+    def answers(self) -> str:
+        """Who answers in Bedrock's place, for people: `canned answers`, or `llama3.2 at http://127.0.0.1:11434/v1`."""
+        return f"{self.model.name} at {self.model.url}" if self.model else "canned answers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """`stale`: a process that was recorded is gone or no longer answers."""
+
+    state: Literal["running", "stopped", "stale"]
+    running: Running | None = None
+    deployed: tuple[str, ...] = ()
+    """The stacks this instance has, by part: `platform`, `analyzer`, …"""
+
+
+class Engine:
+    """The engine of one state folder."""
+
+    def __init__(
+        self, *, state: Path = STATE, settings: Settings | None = None, python: Path = ENGINE_PYTHON
+    ) -> None:
+        """`state` holds the process record, logs and temporary files; a test gives its own, and its own port.
+
+        Without `settings` they are read from the environment when the engine is started. `python` is the interpreter
+        that has MiniStack, and runs the functions.
+        """
+        self.state = StateFolder(state.absolute())
+        self._settings = settings
+        self._python = python
+
+    @property
+    def log(self) -> Path:
+        return self.state.engine_log
+
+    def start(self, progress: Progress = silent) -> Running:
+        """Returns the running engine, started if need be; restarted if the port's or the model's settings changed.
+
+        Raises PortTakenError, OtherCheckoutError, EngineStartError, BusyError, SettingsError, SetupMissingError.
+        """
+        settings = self._settings or Settings.from_environment()
+        if settings.model:
+            settings.model.require_reachable()
+        with self.state.lock("engine", progress, patience_seconds=LOCK_SECONDS):
+            found = self._recorded()
+            port = settings.port or (found.port if found else DEFAULT_PORT)
+            if found and (found.port, found.model) == (port, settings.model) and self._becomes_healthy(found):
+                progress(Step("engine", "unchanged", f"the local engine runs on {HOST}:{port}"))
+                return found
+            if found:
+                with step(progress, "engine-stop", "stopping the engine to start it with its new settings"):
+                    self._end(found)
+            self._clear_orphans()
+            self._require_free(port)
+            if not self._python.exists():
+                raise SetupMissingError("The local engine is not installed. Run: make setup")
+            with step(progress, "engine", f"starting the local engine on {HOST}:{port}"):
+                return self._launch(port, settings.model)
+
+    def stop(self, progress: Progress = silent) -> bool:
+        """Ends the engine and every function process it started. False if there was none. Raises EngineStopError."""
+        if not self.state.path.exists():
+            return False
+        with self.state.lock("engine", progress, patience_seconds=LOCK_SECONDS):
+            found = self._recorded()
+            if found:
+                with step(progress, "engine-stop", "stopping the local engine"):
+                    self._end(found)
+            self._clear_orphans()
+            self._forget()
+            return found is not None
+
+    def status(self) -> Status:
+        """Never raises, never changes anything."""
+        recorded = self.state.read(self.state.record)
+        found = self._recorded()
+        if found is None:
+            return Status(state="stale" if recorded else "stopped")
+        if _identity(found.port).get("instance") != found.instance:
+            return Status(state="stale", running=found)
+        deployed = self.state.read(self.state.deployed)
+        parts = deployed.get("parts", {}) if deployed.get("instance") == found.instance else {}
+        return Status(state="running", running=found, deployed=tuple(parts))
+
+    def running(self) -> Running:
+        """The engine that is up. Raises EngineNotRunningError."""
+        status = self.status()
+        if status.state == "running" and status.running:
+            return status.running
+        what = "has ended unexpectedly" if status.state == "stale" else "is not running"
+        raise EngineNotRunningError(f"The local engine {what}. Start it: make run")
+
+    # --- what is there ---
+
+    def _recorded(self) -> Running | None:
+        """The recorded engine, if its process is alive; without a record, the one found among the processes."""
+        if not self.state.record.exists():
+            return self._unrecorded()
+        found = _from_record(self.state.read(self.state.record))
+        return found if found and process.start_time(found.pid) == found.started else None
+
+    def _unrecorded(self) -> Running | None:
+        """An engine of this state folder whose record is lost, e.g. to `git clean -fdx`."""
+        command = re.escape(_marker("PORT", self.state.path)).replace("PORT", r"(?P<port>\d+)")
+        found = process.find(rf"-X {command} -m ministack\s*$")
+        if found is None:
+            return None
+        pid, match = found
+        fallback = {"instance": "", "started_at": datetime.now(UTC).isoformat(), "model": None}
+        identity = {**fallback, **_identity(int(match["port"]))}
+        where = {"checkout": ROOT, "state": self.state.path, "port": match["port"]}
+        return _from_record({**identity, **where, "pid": pid, "started": process.start_time(pid)})
+
+    def _becomes_healthy(self, found: Running) -> bool:
+        """False if it hangs, or its start was cut short."""
+        until = time.monotonic() + RECOVERY_SECONDS
+        while time.monotonic() < until and process.start_time(found.pid) == found.started:
+            if _identity(found.port).get("instance") == found.instance:
+                self._remember(found)
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _require_free(self, port: int) -> None:
+        if is_free(port):
+            return
+        choose = f"choose another port: PORT={port + 1} make run"
+        claimed = _identity(port)
+        if claimed.get("checkout"):
+            raise OtherCheckoutError(
+                f"Port {port} is used by the engine of another checkout, {claimed['checkout']}. "
+                f"Stop that one (make stop, in its folder), or {choose}"
+            )
+        raise PortTakenError(f"Port {port} is used by another program. End that one, or {choose}")
+
+    # --- beginning and end ---
+
+    def _launch(self, port: int, model: Model | None) -> Running:
+        shutil.rmtree(self.state.tmp, ignore_errors=True)
+        self.state.tmp.mkdir(parents=True)
+        if self.state.engine_log.exists():
+            self.state.engine_log.replace(self.state.previous_engine_log)
+        instance = uuid.uuid4().hex
+        started_at = datetime.now(UTC).replace(microsecond=0)
+        identity = {
+            "instance": instance,
+            "started_at": started_at.isoformat(),
+            "port": port,
+            "checkout": str(ROOT),
+            "state": str(self.state.path),
+            "model": asdict(model) if model else None,
+        }
+        with self.state.engine_log.open("wb") as log:
+            child = subprocess.Popen(
+                # Python ignores -X options it does not know: this one is there to be found among the processes.
+                [self._python, "-X", _marker(port, self.state.path), "-m", "ministack"],
+                cwd=self.state.path,
+                env=environment(port, self.state, identity, model),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        child.returncode = 0  # it outlives this process on purpose: Popen need not warn
+        running = _from_record({**identity, "pid": child.pid, "started": process.start_time(child.pid) or ""})
+        assert running is not None  # noqa: S101 -- made of the fields it reads; tells the type checker
+        try:
+            self._remember(running)
+            self._wait_ready(running)
+        except BaseException:  # also Ctrl-C: a half-started engine is nobody's
+            self._end(running)
+            raise
+        return running
+
+    def _wait_ready(self, running: Running) -> None:
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            process.reap(running.pid)
+            if process.start_time(running.pid) != running.started:
+                raise EngineStartError(
+                    f"The local engine ended while it started. Its last words:\n{self._last_words()}\n"
+                    f"All of them: {self.state.engine_log}"
+                )
+            if _identity(running.port).get("instance") == running.instance:
+                return
+            time.sleep(0.05)
+        raise EngineStartError(
+            f"The local engine is not ready after {READY_SECONDS:.0f} s. Look into {self.state.engine_log}, "
+            "then try again."
+        )
+
+    def _last_words(self, lines: int = 8) -> str:
+        text = self.state.engine_log.read_text(errors="replace").strip().splitlines()
+        return "\n".join(f"  {line}" for line in text[-lines:])
+
+    def _end(self, running: Running) -> None:
+        if not process.end_group(running.pid):
+            raise EngineStopError(
+                f"The local engine (process {running.pid}) does not end. End it by hand: kill -9 -{running.pid}"
+            )
+        self._forget()
+
+    def _clear_orphans(self) -> None:
+        """Ends the function processes of an engine that crashed, which is gone itself."""
+        crashed = _from_record(self.state.read(self.state.record))
+        if crashed and process.start_time(crashed.pid) is None:
+            orphans = process.group_members(crashed.pid, str(self.state.tmp))
+            if orphans:
+                process.end_group(crashed.pid)
+
+    def _remember(self, running: Running) -> None:
+        self.state.write(self.state.record, asdict(running))
+
+    def _forget(self) -> None:
+        self.state.record.unlink(missing_ok=True)
+        shutil.rmtree(self.state.tmp, ignore_errors=True)
+
+
+def environment(
+    port: int, state: StateFolder, identity: Mapping[str, Any], model: Model | None
+) -> dict[str, str]:
+    """All that the engine, and every function it runs, gets to see: nothing of the user's environment.
+
+    Functions inherit it, so it can hold no credentials, profile or proxy that leads anywhere else.
+    """
+    variables = {
+        "PATH": os.defpath,
+        "HOME": str(state.path),
+        "TMPDIR": str(state.tmp),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AUTH": "true",  # signatures and IAM policies are checked
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": HOST,  # in queue URLs
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_EDITION": json.dumps(identity),  # told in the health answer
+        "SERVICES": ",".join(SERVICES),
+        "IOT_MTLS_ENABLED": "0",  # no MQTT port
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{state.tmp}/no-docker",  # it must not touch the user's containers
+        "S3_DATA_DIR": str(state.tmp / "s3"),
+        "STATE_DIR": str(state.tmp / "state"),
+    }
+    if model:
+        variables["MINISTACK_BEDROCK_PROXY_URL"] = model.base
+        # Longer than the chatbot waits: a slow model is reported as slow, not replaced by the canned answer.
+        variables["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"] = "120"
+    return variables
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now, for tests."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _marker(port: int | str, state: Path) -> str:
+    return f"ai-pipeline-engine={port}:{state}"
+
+
+def _identity(port: int) -> dict[str, Any]:
+    """What one of our engines on this port says of itself; empty for anything else."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with contextlib.suppress(OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
+        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=HEALTH_SECONDS) as answer:
+            identity = json.loads(json.loads(answer.read())["edition"])
+        if isinstance(identity, dict) and {"instance", "checkout", "state"} <= identity.keys():
+            return identity
+    return {}
+
+
+def _from_record(record: Mapping[str, Any]) -> Running | None:
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        return Running(
+            instance=str(record["instance"]),
+            pid=int(record["pid"]),
+            started=str(record["started"]),
+            started_at=datetime.fromisoformat(record["started_at"]),
+            port=int(record["port"]),
+            checkout=Path(record["checkout"]),
+            state=Path(record["state"]),
+            model=Model(**record["model"]) if record["model"] else None,
+        )
+    return None

@@ -1,0 +1,8 @@
+"""Where things are: the checkout, and the one ignored folder that holds all state."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".pipeline"
+ENGINE_PYTHON = STATE / "engine-venv" / "bin" / "python"
+CDK = ROOT / "node_modules" / "aws-cdk"

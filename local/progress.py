@@ -1,0 +1,43 @@
+"""How long work tells what it does: one callback that gets `Step`s. The command shows them, tests collect them."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["started", "finished", "unchanged", "failed"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """`name` identifies the step across its states: `engine`, `synth`, `bootstrap`, `wait`, or a part such as
+    `analyzer`.
+
+    `text` is a short line for people; `seconds` is how long it took, once it is over.
+    """
+
+    name: str
+    state: State
+    text: str
+    seconds: float | None = None
+
+
+Progress = Callable[[Step], None]
+
+
+def silent(_step: Step) -> None:
+    """Reports nothing."""
+
+
+@contextmanager
+def step(progress: Progress, name: str, text: str) -> Iterator[None]:
+    """Reports the start of the block, and its end or failure with the seconds it took."""
+    began = time.monotonic()
+    progress(Step(name, "started", text))
+    try:
+        yield
+    except BaseException:  # also Ctrl-C: reported, then passed on
+        progress(Step(name, "failed", text, time.monotonic() - began))
+        raise
+    progress(Step(name, "finished", text, time.monotonic() - began))

@@ -1,0 +1,154 @@
+"""Pure: from a message and its analysis to a model request, and from a model's response to an answer."""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from services.chatbot.settings import Settings
+from shared.contracts import limits
+from shared.contracts.v1 import Analysis, ChatAnswer, Usage
+from shared.errors import PermanentError, TransientError
+
+SIMPLE_SHARE = 0.5
+"""A simple message gets half of the tokens: a bound on its cost, rarely on its answer."""
+CODE_TEMPERATURE = 0.2
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Inference(Struct, frozen=True, kw_only=True):
+    """The choices made for one message."""
+
+    model_id: str
+    max_tokens: int
+    temperature: float
+
+
+def choose(settings: Settings, analysis: Analysis | None) -> Inference:
+    """Complex messages may have a model of their own, simple ones fewer tokens, code a cooler temperature.
+
+    Without an analysis (the analyzer failed) the plain settings hold.
+    """
+    complexity = analysis.complexity if analysis else "moderate"
+    model_id = settings.model_id
+    if complexity == "complex" and settings.model_id_complex:
+        model_id = settings.model_id_complex
+    max_tokens = settings.max_tokens
+    if complexity == "simple":
+        max_tokens = max(1, int(max_tokens * SIMPLE_SHARE))
+    temperature = settings.temperature
+    if analysis and analysis.has_code:
+        temperature = min(temperature, CODE_TEMPERATURE)
+    return Inference(model_id=model_id, max_tokens=max_tokens, temperature=temperature)
+
+
+def converse_request(settings: Settings, user_message: str, analysis: Analysis | None) -> dict[str, Any]:
+    """The parameters of Bedrock's Converse."""
+    chosen = choose(settings, analysis)
+    request: dict[str, Any] = {
+        "modelId": chosen.model_id,
+        "messages": [{"role": "user", "content": [{"text": user_message}]}],
+        "system": [{"text": settings.system_prompt}],
+        "inferenceConfig": {"maxTokens": chosen.max_tokens, "temperature": chosen.temperature},
+    }
+    if settings.guardrail_id:
+        request["guardrailConfig"] = {
+            "guardrailIdentifier": settings.guardrail_id,
+            "guardrailVersion": settings.guardrail_version,
+        }
+    return request
+
+
+def bounded(text: str) -> tuple[str, bool]:
+    """`text` without control characters, within the contract's bounds, and whether it was cut."""
+    text = _CONTROL.sub("", text.replace("\r\n", "\n")).strip()
+    cut = (
+        text[: limits.ANSWER_CHARS].encode("utf-8", "ignore")[: limits.ANSWER_BYTES].decode("utf-8", "ignore")
+    )
+    return cut, len(cut) < len(text)
+
+
+def answer(
+    text: str, *, backend: Any, model_id: str, stop_reason: str, usage: Usage | None = None
+) -> ChatAnswer:
+    """Raises TransientError for an answer without text."""
+    kept, cut = bounded(text)
+    if not kept:
+        raise TransientError(f"the {backend} answered without text (stop reason {stop_reason[:64]})")
+    return ChatAnswer(
+        text=kept,
+        backend=backend,
+        model_id=model_id,
+        stop_reason=stop_reason,
+        truncated=cut or stop_reason == "max_tokens",
+        usage=usage,
+    )
+
+
+class _Content(Struct):
+    text: str = ""
+
+
+class _Message(Struct):
+    content: list[_Content] = []
+
+
+class _Output(Struct):
+    message: _Message = msgspec.field(default_factory=_Message)
+
+
+class _Tokens(Struct, rename="camel"):
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class _Converse(Struct, rename="camel"):
+    output: _Output
+    stop_reason: str = "unknown"
+    usage: _Tokens | None = None
+
+
+def converse_answer(response: dict[str, Any], model_id: str) -> ChatAnswer:
+    """The answer in a Converse response; several text blocks become paragraphs."""
+    try:
+        read = msgspec.convert(response, _Converse)
+    except msgspec.ValidationError as error:
+        raise TransientError("Bedrock's response has another shape than Converse's") from error
+    tokens = read.usage or _Tokens()
+    usage = Usage(input_tokens=max(0, tokens.input_tokens), output_tokens=max(0, tokens.output_tokens))
+    return answer(
+        "\n\n".join(block.text for block in read.output.message.content if block.text),
+        backend="bedrock",
+        model_id=model_id,
+        stop_reason=read.stop_reason,
+        usage=usage if read.usage else None,
+    )
+
+
+ANSWER_FIELDS = ("response", "answer", "text", "message", "output", "completion")
+
+
+def function_answer(payload: bytes, function_name: str) -> ChatAnswer:
+    """The answer of an existing chatbot function.
+
+    It may return a string, an object with the text under one of ANSWER_FIELDS, or an API Gateway proxy
+    response around either. A status code of 4xx is permanent, 5xx transient.
+    """
+    try:
+        value = msgspec.json.decode(payload or b"null")
+        if isinstance(value, dict) and "statusCode" in value:
+            status = int(value["statusCode"])
+            if status >= 400:
+                kind = TransientError if status >= 500 or status == 429 else PermanentError
+                raise kind(f"the chatbot function answered HTTP {status}")
+            body = value.get("body")
+            value = msgspec.json.decode(body) if isinstance(body, str) and body[:1] in '{["' else body
+    except (msgspec.DecodeError, ValueError) as error:
+        raise TransientError("the chatbot function's answer is not JSON") from error
+    if isinstance(value, dict):
+        value = next((value[name] for name in ANSWER_FIELDS if isinstance(value.get(name), str)), None)
+    if not isinstance(value, str):
+        raise PermanentError(f"the chatbot function's answer has none of: {', '.join(ANSWER_FIELDS)}")
+    return answer(value, backend="function", model_id=function_name, stop_reason="end_turn")

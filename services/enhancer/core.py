@@ -1,0 +1,91 @@
+"""Pure: from an answer and the message's analysis to the enhanced answer.
+
+Formats: `plain` (simple messages, or no analysis) is the answer itself, tidied. `sectioned` (moderate) adds a
+closing note on what the answer responds to. `detailed` (complex) also opens with the answer's first sentence.
+"""
+
+import re
+from datetime import datetime
+
+from shared.contracts.envelope import Metadata
+from shared.contracts.limits import DECORATION_BYTES
+from shared.contracts.v1 import Analysis, ChatAnswer, Complexity, Enhancement, Format, Tracking
+
+FORMATS: dict[Complexity, Format] = {"simple": "plain", "moderate": "sectioned", "complex": "detailed"}
+
+WORDS_PER_MINUTE = 220
+SUMMARY_CHARS = 240
+SUMMARY_FROM_CHARS = 600
+"""A shorter answer needs no summary of itself."""
+
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
+_SENTENCE_END = re.compile(r"[.!?]\s|[。！？]")
+
+
+def tidy(text: str) -> str:
+    """Runs of empty lines are reduced to one outside of code, and an open code fence is closed."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.strip().split("\n"):
+        if marker := _FENCE.match(line):
+            if not fence:
+                fence = marker[1]
+            elif marker[1].startswith(fence) and not line.strip(" \t`~"):
+                fence = ""
+        elif not fence and not line.strip() and lines and not lines[-1].strip():
+            continue
+        lines.append(line)
+    return "\n".join([*lines, fence] if fence else lines)
+
+
+def summary(text: str) -> str | None:
+    """The first sentence of a long answer that begins with prose."""
+    if len(text) < SUMMARY_FROM_CHARS or text.startswith(("#", "`", "~", "|", "-", "*", ">", "<")):
+        return None
+    line = text.partition("\n")[0]
+    end = _SENTENCE_END.search(line)
+    sentence = line[: end.end()].strip() if end else line.strip()
+    return sentence if 0 < len(sentence) <= SUMMARY_CHARS and sentence != text else None
+
+
+def note(answer: ChatAnswer, analysis: Analysis | None, kind: Format) -> str | None:
+    """One line on what the answer responds to and whether it is whole."""
+    facts = []
+    if analysis and kind != "plain":
+        if analysis.question_count > 1:
+            facts.append(f"answers {analysis.question_count} questions")
+        if analysis.has_code:
+            facts.append(f"refers to {', '.join(analysis.languages[:3]) or 'your'} code")
+    if answer.truncated:
+        facts.append("cut at the length limit")
+    return f"_This reply {' and '.join(facts)}._" if facts else None
+
+
+def enhance(answer: ChatAnswer, analysis: Analysis | None, metadata: Metadata, now: datetime) -> Enhancement:
+    complexity = analysis.complexity if analysis else None
+    kind: Format = FORMATS[complexity] if complexity else "plain"
+    body = tidy(answer.text)
+    parts = [body]
+    if kind == "detailed" and (short := summary(body)):
+        parts.insert(0, f"**In short:** {short}")
+    if closing := note(answer, analysis, kind):
+        parts.append(closing)
+    text = "\n\n".join(parts)
+    if len(text.encode()) > len(answer.text.encode()) + DECORATION_BYTES:
+        text = body
+    words = len(body.split())
+    return Enhancement(
+        final_response=text,
+        format=kind,
+        complexity=complexity,
+        enhanced_at=now,
+        word_count=words,
+        reading_time_seconds=-(-words * 60 // WORDS_PER_MINUTE),
+        contains_code=bool(_FENCE.search(body)),
+        tracking=Tracking(
+            pipeline_id=metadata.pipeline_id,
+            correlation_id=metadata.correlation_id,
+            execution_arn=metadata.execution_arn,
+            model_id=answer.model_id,
+        ),
+    )

@@ -1,0 +1,181 @@
+"""Pure: from the state of an execution to the fields of its record and the event that announces it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from shared.contracts.envelope import Metadata, Outgoing
+from shared.contracts.limits import CAUSE_CHARS
+from shared.contracts.v1 import LogRequested, PipelineCompleted, PipelineFailed
+
+
+class Completed(Struct, frozen=True, kw_only=True):
+    """What is recorded of a finished run. `degraded` lists the stages whose part the answer lacks."""
+
+    fields: Mapping[str, Any]
+    first: Mapping[str, Any]
+    execution_time_ms: int
+    degraded: tuple[str, ...]
+
+
+def milliseconds(start: datetime, end: datetime) -> int:
+    return max(0, round((end - start).total_seconds() * 1000))
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def completed(request: LogRequested, metadata: Metadata, now: datetime) -> Completed:
+    """The answer is the enhanced one or, where the enhancer failed, the chatbot's own.
+
+    A run without any answer never gets here: the chatbot is critical.
+    """
+    results = request.results
+    enhancement, chat = results.enhancement.data, results.chat.data
+    answer = enhancement.final_response if enhancement else chat.text if chat else None
+    degraded = tuple(request.errors)
+    took = milliseconds(request.started_at, now)
+    outcomes = {name: getattr(results, name) for name in results.__struct_fields__}
+    return Completed(
+        fields=msgspec.to_builtins(
+            {
+                "user_message": request.user_message,
+                "analysis": results.analysis.data,
+                "chat": _without(chat, "text"),
+                "enhancement": _without(enhancement, "final_response"),
+                "final_response": answer,
+                "stages": {name: outcome.meter for name, outcome in outcomes.items() if outcome.meter},
+                "errors": {
+                    name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
+                    for name, error in request.errors.items()
+                },
+                "degraded": degraded,
+                "execution_time_ms": took,
+                "execution_arn": metadata.execution_arn,
+                "correlation_id": metadata.correlation_id,
+                "started_at": iso(request.started_at),
+                "finished_at": iso(now),
+            }
+        ),
+        first={
+            "timestamp": iso(request.accepted_at),
+            "accepted_at": iso(request.accepted_at),
+        },
+        execution_time_ms=took,
+        degraded=degraded,
+    )
+
+
+def _without(value: Struct | None, name: str) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return {key: inner for key, inner in msgspec.to_builtins(value).items() if key != name}
+
+
+def completed_event(metadata: Metadata, run: Completed) -> Outgoing:
+    """Its id depends on the run alone, so that a repeated announcement can be told as one."""
+    return Outgoing(
+        data=PipelineCompleted(execution_time_ms=run.execution_time_ms, degraded=run.degraded),
+        pipeline_id=metadata.pipeline_id,
+        event_id=f"{metadata.pipeline_id}-completed",
+        correlation_id=metadata.correlation_id,
+        causation_id=metadata.event_id,
+        execution_arn=metadata.execution_arn,
+        traceparent=metadata.traceparent,
+    )
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """What Step Functions says of an execution that ended without an answer."""
+
+    pipeline_id: str
+    correlation_id: str
+    traceparent: str | None
+    execution_arn: str
+    status: str
+    error: str
+    cause: str
+    started_at: datetime
+    stopped_at: datetime
+    accepted_at: str | None
+    user_message: str | None
+
+
+class _Input(Struct):
+    metadata: dict[str, Any] = {}
+    request: dict[str, Any] = {}
+
+
+class _StatusChange(Struct, rename="camel"):
+    execution_arn: str
+    name: str
+    status: str
+    start_date: int
+    stop_date: int | None = None
+    input: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+DETAIL_TYPE = "Step Functions Execution Status Change"
+SOURCE = "aws.states"
+
+_DEFAULT_ERRORS = {"TIMED_OUT": "States.Timeout", "ABORTED": "Execution.Aborted"}
+
+
+def failure(detail: bytes) -> Failure:
+    """From the detail of an Execution Status Change event. Raises msgspec.ValidationError for another shape.
+
+    The input is left out of the event where it is too large; name and times are always there.
+    """
+    change = msgspec.json.decode(detail, type=_StatusChange)
+    try:
+        given = msgspec.json.decode(change.input or "{}", type=_Input)
+    except msgspec.MsgspecError:
+        given = _Input()
+    pipeline_id = str(given.metadata.get("pipeline_id") or change.name)
+    started = datetime.fromtimestamp(change.start_date / 1000, UTC)
+    return Failure(
+        pipeline_id=pipeline_id,
+        correlation_id=str(given.metadata.get("correlation_id") or pipeline_id),
+        traceparent=given.metadata.get("traceparent"),
+        execution_arn=change.execution_arn,
+        status=change.status,
+        error=change.error or _DEFAULT_ERRORS.get(change.status, "Execution.Failed"),
+        cause=(change.cause or "")[:CAUSE_CHARS],
+        started_at=started,
+        stopped_at=datetime.fromtimestamp(change.stop_date / 1000, UTC) if change.stop_date else started,
+        accepted_at=given.metadata.get("accepted_at"),
+        user_message=given.request.get("user_message"),
+    )
+
+
+def failed_fields(run: Failure) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields to set, and fields to set only where the record lacks them."""
+    fields = {
+        "error": run.error,
+        "cause": run.cause,
+        "execution_status": run.status,
+        "execution_arn": run.execution_arn,
+        "execution_time_ms": milliseconds(run.started_at, run.stopped_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.stopped_at),
+    }
+    accepted_at = run.accepted_at or iso(run.started_at)
+    first = {"timestamp": accepted_at, "accepted_at": accepted_at, "user_message": run.user_message}
+    return fields, {name: value for name, value in first.items() if value is not None}
+
+
+def failed_event(run: Failure) -> Outgoing:
+    return Outgoing(
+        data=PipelineFailed(error=run.error, cause=run.cause),
+        pipeline_id=run.pipeline_id,
+        event_id=f"{run.execution_arn.rpartition(':')[2]}-failed",
+        correlation_id=run.correlation_id,
+        execution_arn=run.execution_arn,
+        traceparent=run.traceparent,
+    )

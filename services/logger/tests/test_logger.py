@@ -1,0 +1,190 @@
+"""The logger: the record of a finished, a degraded and a failed run, and what is said on the bus."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.logger import core
+from services.logger.handler import Logger
+from shared.bus import Bus
+from shared.contracts.envelope import Delivery
+from shared.contracts.reading import read
+from shared.contracts.v1 import LogRequested
+from shared.errors import ContractViolation, TransientError
+from shared.tests.fakes import METADATA, client_error
+
+METER = {"queue_wait_ms": 5, "work_ms": 7, "attempt": 0, "receives": 1, "input_tokens": 1, "output_tokens": 2}
+ANALYSIS = {
+    "character_count": 2,
+    "word_count": 1,
+    "sentence_count": 1,
+    "has_code": False,
+    "code": [],
+    "languages": [],
+    "is_question": False,
+    "question_count": 0,
+    "questions": [],
+    "complexity": "simple",
+    "reasons": [],
+}
+CHAT = {
+    "text": "Hello",
+    "backend": "bedrock",
+    "model_id": "m",
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1, "output_tokens": 2},
+}
+ENHANCEMENT = {
+    "final_response": "**Hello**",
+    "format": "plain",
+    "complexity": "simple",
+    "enhanced_at": "2026-11-22T10:00:02Z",
+    "word_count": 1,
+    "reading_time_seconds": 1,
+    "contains_code": False,
+    "tracking": {"pipeline_id": "p-1", "correlation_id": "c", "execution_arn": None, "model_id": "m"},
+}
+EMPTY = {"data": None, "meter": None}
+
+
+@pytest.fixture
+def logger(records, events):
+    return Logger(records, Bus(lambda: events, "bus"))
+
+
+def request(**changes: Any) -> LogRequested:
+    results = {
+        "analysis": {"data": ANALYSIS, "meter": METER},
+        "chat": {"data": CHAT, "meter": METER},
+        "enhancement": {"data": ENHANCEMENT, "meter": METER},
+        **changes.pop("results", {}),
+    }
+    return msgspec.convert(
+        {
+            "user_message": "Hi",
+            "accepted_at": "2026-11-22T10:00:00Z",
+            "started_at": "2026-11-22T10:00:01Z",
+            "results": results,
+            "errors": {},
+            **changes,
+        },
+        LogRequested,
+    )
+
+
+def test_record_has_the_promised_attributes(logger, records):
+    """Every attribute the table promises is there, with the meter of each stage."""
+    receipt = logger.completed(request(), METADATA)
+    record = records.get("p-1")
+    assert receipt.status == record["status"] == "SUCCEEDED"
+    assert record["user_message"] == "Hi"
+    assert record["timestamp"] == "2026-11-22T10:00:00.000Z"
+    assert record["analysis"]["complexity"] == "simple"
+    assert record["final_response"] == "**Hello**"
+    assert record["execution_time_ms"] > 0
+    assert set(record["stages"]) == {"analysis", "chat", "enhancement"}
+    assert record["stages"]["chat"]["output_tokens"] == 2
+    assert record["degraded"] == []
+
+
+def test_completion_is_announced_after_the_record(logger, records, events):
+    """Whoever hears pipeline.completed can read the record."""
+    seen = []
+
+    def put_events(*, Entries):
+        seen.append(records.get("p-1")["status"])
+        return {"FailedEntryCount": 0}
+
+    events.put_events = put_events
+    logger.completed(request(), METADATA)
+    assert seen == ["SUCCEEDED"]
+
+
+def test_degraded_run_says_what_is_missing(logger, records, events):
+    """A run without enhancement answers with the chatbot's own text and names the stage and its error."""
+    errors = {"enhancement": {"Error": "Pipeline.Transient", "Cause": "slow"}}
+    logger.completed(request(results={"enhancement": EMPTY}, errors=errors), METADATA)
+    record = records.get("p-1")
+    assert record["final_response"] == "Hello"
+    assert record["degraded"] == ["enhancement"]
+    assert record["errors"] == errors
+    assert events.details("pipeline.completed.v1")[0]["data"]["degraded"] == ["enhancement"]
+
+
+def test_repeated_request_is_harmless(logger, records, events):
+    """A second delivery leaves the first record and announces with the same event id."""
+    logger.completed(request(), METADATA)
+    before = records.get("p-1")
+    logger.completed(request(), METADATA)
+    assert records.get("p-1") == before
+    ids = {detail["metadata"]["event_id"] for detail in events.details("pipeline.completed.v1")}
+    assert ids == {"p-1-completed"}
+
+
+def test_failed_announcement_fails_the_stage(logger, events):
+    """If the bus is down the stage is tried again: an unannounced completion would be lost."""
+    events.error = client_error("InternalException", "PutEvents", 500)
+    with pytest.raises(TransientError):
+        logger.completed(request(), METADATA)
+
+
+def status_change(**changes: Any) -> Delivery:
+    state = {
+        "metadata": {"pipeline_id": "p-1", "correlation_id": "c", "accepted_at": "2026-11-22T10:00:00Z"},
+        "request": {"user_message": "Hi"},
+    }
+    detail = {
+        "executionArn": "arn:aws:states:us-east-1:000000000000:execution:machine:p-1",
+        "stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:machine",
+        "name": "p-1",
+        "status": "FAILED",
+        "startDate": 1_795_341_600_000,
+        "stopDate": 1_795_341_605_000,
+        "input": json.dumps(state),
+        "error": "Pipeline.Permanent",
+        "cause": "denied",
+        **changes,
+    }
+    event = {"source": core.SOURCE, "detail-type": core.DETAIL_TYPE, "id": "e", "detail": detail}
+    return read(json.dumps(event), Delivery)
+
+
+def test_failed_run_is_recorded_and_announced(logger, records, events):
+    """A failed execution leaves its error, cause and times, and pipeline.failed on the bus."""
+    logger.failed(status_change())
+    record = records.get("p-1")
+    assert (record["status"], record["error"], record["cause"]) == ("FAILED", "Pipeline.Permanent", "denied")
+    assert (record["execution_time_ms"], record["user_message"]) == (5_000, "Hi")
+    (event,) = events.details("pipeline.failed.v1")
+    assert event["data"]["error"] == "Pipeline.Permanent"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [("TIMED_OUT", "States.Timeout"), ("ABORTED", "Execution.Aborted")]
+)
+def test_ends_without_an_error_get_one(logger, records, status, error):
+    """A timed out or aborted execution, whose event has no error, is recorded with a name for it."""
+    logger.failed(status_change(status=status, error=None, cause=None))
+    assert records.get("p-1")["error"] == error
+
+
+def test_missing_input_falls_back_to_the_name(logger, records):
+    """An event without its input (too large to be included) is recorded under the execution's name."""
+    logger.failed(status_change(input=None))
+    assert records.get("p-1")["status"] == "FAILED"
+
+
+def test_late_failure_does_not_undo_success(logger, records, events):
+    """A status change that comes after a success changes and announces nothing."""
+    logger.completed(request(), METADATA)
+    logger.failed(status_change())
+    assert records.get("p-1")["status"] == "SUCCEEDED"
+    assert events.details("pipeline.failed.v1") == []
+
+
+def test_status_change_of_another_shape_is_a_contract_violation(logger):
+    """What can't be read as a status change is parked, not retried."""
+    with pytest.raises(ContractViolation):
+        logger.failed(status_change(startDate="yesterday"))

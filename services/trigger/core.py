@@ -1,0 +1,159 @@
+"""Pure: what a request to the API asks, and what an execution starts with."""
+
+import base64
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from shared.contracts import limits
+from shared.contracts.envelope import Metadata
+from shared.contracts.reading import read, unknown_fields
+from shared.contracts.v1 import PipelineRequested, Results
+from shared.errors import ContractViolation
+
+IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
+
+PUBLIC_FIELDS = (
+    "pipeline_id",
+    "status",
+    "timestamp",
+    "user_message",
+    "analysis",
+    "final_response",
+    "execution_time_ms",
+    "accepted_at",
+    "started_at",
+    "finished_at",
+    "chat",
+    "enhancement",
+    "stages",
+    "degraded",
+    "errors",
+    "error",
+    "cause",
+    "execution_arn",
+)
+
+
+class ApiError(Exception):
+    """An answer other than success: HTTP status, a code for machines, a sentence for people."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class Submission(Struct, frozen=True, kw_only=True):
+    """A valid POST."""
+
+    pipeline_id: str
+    request: PipelineRequested
+    repeatable: bool
+    traceparent: str | None
+
+
+def submission(event: Mapping[str, Any]) -> Submission:
+    """Reads a POST. Raises ApiError (400, 413, 415)."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    kind = (headers.get("content-type") or "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise ApiError(415, "unsupported_media_type", "Send JSON, with `Content-Type: application/json`.")
+    request = _request(_body(event))
+    key = headers.get("idempotency-key")
+    if key is not None and not IDEMPOTENCY_KEY.match(key):
+        raise ApiError(
+            400, "invalid_idempotency_key", "`Idempotency-Key` must be 1 to 255 visible ASCII characters."
+        )
+    traceparent = headers.get("traceparent") or ""
+    return Submission(
+        pipeline_id=keyed_id(caller(event), key) if key else uuid.uuid4().hex,
+        request=request,
+        repeatable=key is not None,
+        traceparent=traceparent if TRACEPARENT.match(traceparent) else None,
+    )
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    text = event.get("body") or ""
+    try:
+        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except (ValueError, UnicodeEncodeError) as error:
+        raise ApiError(400, "invalid_json", "The body can't be decoded.") from error
+    if len(body) > limits.REQUEST_BODY_BYTES:
+        raise ApiError(
+            413, "body_too_large", f"The body must be at most {limits.REQUEST_BODY_BYTES:,} bytes of JSON."
+        )
+    if not body.strip():
+        raise ApiError(400, "empty_body", 'The body is empty. Send {"user_message": "…"}.')
+    return body
+
+
+def _request(body: bytes) -> PipelineRequested:
+    try:
+        request = read(body, PipelineRequested)
+    except ContractViolation as error:
+        if error.reason == "not valid JSON":
+            raise ApiError(400, "invalid_json", "The body is not valid JSON.") from error
+        where = "" if error.path == "$" else f" (at {error.path})"
+        raise ApiError(400, "invalid_request", f"{error.reason}{where}.") from error
+    if path := unknown_fields(body, request):
+        raise ApiError(400, "unknown_field", f"There is no field `{path.removeprefix('$.')[:64]}`.")
+    return request
+
+
+def caller(event: Mapping[str, Any]) -> str:
+    """Who signed the request. A role's sessions are one caller: a retry after a new login is a repeat."""
+    identity = (event.get("requestContext") or {}).get("identity") or {}
+    arn = identity.get("userArn") or identity.get("caller") or identity.get("accessKey") or ""
+    if ":assumed-role/" in arn:
+        arn = "/".join(arn.split("/")[:2])
+    return str(arn)
+
+
+def keyed_id(who: str, key: str) -> str:
+    """The id of the pipeline a caller names by an Idempotency-Key: nobody else's key gives the same."""
+    return hashlib.sha256(f"{who}\n{key}".encode()).hexdigest()[:40]
+
+
+def public(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as the API shows it: known fields in a fixed order."""
+    return {name: record[name] for name in PUBLIC_FIELDS if name in record}
+
+
+_NO_RESULTS = msgspec.to_builtins(Results())
+
+
+def execution_input(request: PipelineRequested, metadata: Metadata) -> str:
+    """The state an execution starts with, as JSON that is not ASCII-escaped.
+
+    It already holds every default (`results`, `errors`), so that the workflow needs no state to make them. It
+    depends on the event alone: the same event gives the same input, which StartExecution recognises.
+    """
+    return msgspec.json.encode(
+        {
+            "metadata": {
+                "pipeline_id": metadata.pipeline_id,
+                "correlation_id": metadata.correlation_id,
+                "causation_id": metadata.event_id,
+                "accepted_at": metadata.occurred_at.astimezone(UTC),
+                "traceparent": metadata.traceparent,
+            },
+            "request": {"user_message": request.user_message},
+            "results": _NO_RESULTS,
+            "errors": {},
+        }
+    ).decode()
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

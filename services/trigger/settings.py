@@ -1,0 +1,22 @@
+"""What the trigger's two functions are configured with."""
+
+from msgspec import Struct
+
+
+class ApiSettings(Struct, frozen=True, kw_only=True):
+    """Read from the environment. `allowed_origin` answers CORS.
+
+    `api_url` is the API's address where it is not the host a request came to, with `{api_id}` for the API's id.
+    """
+
+    table_name: str
+    bus_name: str
+    allowed_origin: str = "*"
+    api_url: str | None = None
+
+
+class StarterSettings(Struct, frozen=True, kw_only=True):
+    """Read from the environment."""
+
+    table_name: str
+    state_machine_arn: str

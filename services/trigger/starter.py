@@ -1,0 +1,80 @@
+"""pipeline.requested -> exactly one execution per pipeline id."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from services.trigger import core
+from services.trigger.settings import StarterSettings
+from shared.aws import client, error_code, translated_errors
+from shared.contracts.envelope import Metadata
+from shared.contracts.v1 import PipelineRequested
+from shared.errors import ContractViolation, TransientError
+from shared.records import Records, request_hash
+from shared.runtime import Routes, queue_handler
+from shared.settings import load
+from shared.worker import Route
+
+
+class Starter:
+    """The pipeline's id is the execution's name: Step Functions itself refuses a second start."""
+
+    def __init__(self, connection: Any, records: Records, state_machine_arn: str) -> None:
+        self._client = connection
+        self._records = records
+        self._state_machine_arn = state_machine_arn
+
+    def start(self, request: PipelineRequested, metadata: Metadata) -> None:
+        """Raises ContractViolation if the id was used before for another message."""
+        text = request.user_message
+        arn = self._start_execution(metadata.pipeline_id, core.execution_input(request, metadata))
+        if arn is None:
+            record = self._records.get(metadata.pipeline_id)
+            if record is None:
+                raise TransientError("another start of this pipeline is under way")
+            if record.get("request_hash", request_hash(text)) != request_hash(text):
+                raise ContractViolation(
+                    "$.detail.metadata.pipeline_id", "was used before for another message"
+                )
+        self._mark_running(text, metadata, arn)
+
+    def _start_execution(self, name: str, state: str) -> str | None:
+        with translated_errors():
+            try:
+                answer = self._client.start_execution(
+                    stateMachineArn=self._state_machine_arn, name=name, input=state
+                )
+            except ClientError as error:
+                if error_code(error) == "ExecutionAlreadyExists":
+                    return None
+                raise
+        return str(answer["executionArn"])
+
+    def _mark_running(self, text: str, metadata: Metadata, arn: str | None) -> None:
+        accepted_at = core.iso(metadata.occurred_at)
+        self._records.advance(
+            metadata.pipeline_id,
+            "RUNNING",
+            {"execution_arn": arn} if arn else {},
+            first={
+                "timestamp": accepted_at,
+                "accepted_at": accepted_at,
+                "user_message": text,
+                "request_hash": request_hash(text),
+            },
+        )
+
+
+def routes() -> Routes:
+    settings = load(StarterSettings)
+    starter = Starter(
+        client("stepfunctions"),
+        Records(client("dynamodb"), settings.table_name),
+        settings.state_machine_arn,
+    )
+    return {
+        PipelineRequested.detail_type(): Route(request=PipelineRequested, run=starter.start),
+    }
+
+
+handler = queue_handler("trigger", routes)

@@ -1,0 +1,213 @@
+"""The API: what is accepted, what is refused and how, and what an Idempotency-Key promises."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from services.trigger import api, core
+from services.trigger.api import Api, answer
+from shared.bus import Bus
+from shared.tests.fakes import client_error
+
+JSON = {"Content-Type": "application/json"}
+ALICE = "arn:aws:iam::000000000000:user/alice"
+
+
+@pytest.fixture
+def call(records, events):
+    """A request to the API, answered with status and body."""
+    service = Api(records, Bus(lambda: events, "bus"))
+    routes = api.routes(service)
+
+    def send(event: dict[str, Any]) -> tuple[int, Any]:
+        status, body = answer(routes, event)
+        return status, json.loads(json.dumps(body))
+
+    return send
+
+
+def post(body: Any, headers: dict[str, str] | None = None, who: str = ALICE, **extra: Any) -> dict[str, Any]:
+    return {
+        "httpMethod": "POST",
+        "resource": "/pipeline",
+        "path": "/pipeline",
+        "headers": {**JSON, "Host": "api.example", **(headers or {})},
+        "body": body if isinstance(body, str) else json.dumps(body),
+        "requestContext": {"identity": {"userArn": who}, "path": "/v1/pipeline"},
+        **extra,
+    }
+
+
+def get(pipeline_id: str) -> dict[str, Any]:
+    return {
+        "httpMethod": "GET",
+        "resource": "/pipeline/{pipeline_id}",
+        "pathParameters": {"pipeline_id": pipeline_id},
+    }
+
+
+def test_request_is_recorded_and_published(call, records, events):
+    """A valid POST answers 202 with where to look, leaves an ACCEPTED record and one event."""
+    status, body = call(post({"user_message": "Hello"}))
+    assert (status, body["status"]) == (202, "ACCEPTED")
+    assert body["status_url"] == f"https://api.example/v1/pipeline/{body['pipeline_id']}"
+    assert records.get(body["pipeline_id"])["status"] == "ACCEPTED"
+    (detail,) = events.details("pipeline.requested.v1")
+    assert detail["data"] == {"user_message": "Hello"}
+    assert detail["metadata"]["pipeline_id"] == body["pipeline_id"]
+
+
+def test_status_url_follows_a_configured_address():
+    """Where the API is reached at another address than the request's host, the configured one is given."""
+    event = post({"user_message": "x"})
+    event["requestContext"]["apiId"] = "abc"
+    url = api.status_url(event, "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
+    assert url == "http://127.0.0.1:4566/restapis/abc/v1/_user_request_/pipeline/p-1"
+
+
+def test_accepted_pipeline_can_be_read_at_once(call):
+    """GET shows a pipeline from the moment its POST was answered."""
+    _, accepted = call(post({"user_message": "Hello"}))
+    status, body = call(get(accepted["pipeline_id"]))
+    assert (status, body["status"], body["user_message"]) == (200, "ACCEPTED", "Hello")
+    assert "request_hash" not in body
+
+
+def test_two_posts_are_two_pipelines(call):
+    """Without a key, the same message twice is asked twice."""
+    first, second = call(post({"user_message": "x"}))[1], call(post({"user_message": "x"}))[1]
+    assert first["pipeline_id"] != second["pipeline_id"]
+
+
+def test_same_key_and_body_is_the_same_pipeline(call, records, events):
+    """A repeated POST with its key gives the same id and its present status, and starts nothing new."""
+    key = {"Idempotency-Key": "order-1"}
+    _, first = call(post({"user_message": "x"}, key))
+    records.advance(first["pipeline_id"], "RUNNING", {})
+    status, second = call(post({"user_message": "x"}, key))
+    assert (status, second["pipeline_id"], second["status"]) == (202, first["pipeline_id"], "RUNNING")
+    assert len(events.entries) == 1
+
+
+def test_same_key_other_body_is_a_conflict(call):
+    """One key names one request: another body is refused with 409."""
+    key = {"Idempotency-Key": "order-1"}
+    call(post({"user_message": "x"}, key))
+    status, body = call(post({"user_message": "y"}, key))
+    assert (status, body["error"]["code"]) == (409, "idempotency_conflict")
+
+
+def test_key_belongs_to_its_caller(call):
+    """Another caller's equal key is another pipeline."""
+    key = {"Idempotency-Key": "order-1"}
+    _, mine = call(post({"user_message": "x"}, key))
+    status, other = call(post({"user_message": "y"}, key, who="arn:aws:iam::000000000000:user/bob"))
+    assert status == 202
+    assert other["pipeline_id"] != mine["pipeline_id"]
+
+
+def test_sessions_of_a_role_are_one_caller(call):
+    """A retry after a new login of the same role is still a repeat."""
+    role = "arn:aws:sts::000000000000:assumed-role/team"
+    key = {"Idempotency-Key": "k"}
+    first = call(post({"user_message": "x"}, key, who=f"{role}/monday"))[1]
+    second = call(post({"user_message": "x"}, key, who=f"{role}/tuesday"))[1]
+    assert first["pipeline_id"] == second["pipeline_id"]
+
+
+def test_lost_publication_is_made_up_for(call, events):
+    """If publishing failed, a repeat with the key publishes: the request is not stuck as ACCEPTED."""
+    key = {"Idempotency-Key": "k"}
+    events.error = client_error("InternalException", "PutEvents", 500)
+    status, body = call(post({"user_message": "x"}, key))
+    assert (status, body["error"]["code"]) == (503, "unavailable")
+    events.error = None
+    assert call(post({"user_message": "x"}, key))[0] == 202
+    assert len(events.details("pipeline.requested.v1")) == 1
+
+
+def test_unpublished_request_without_key_leaves_no_record(call, records, events):
+    """A caller who got 503 and no id leaves no pipeline behind that never runs."""
+    events.error = client_error("InternalException", "PutEvents", 500)
+    assert call(post({"user_message": "x"}))[0] == 503
+    assert records._client.scan(TableName="PipelineLogs")["Count"] == 0
+
+
+BAD = {
+    "not JSON": (post("{"), 400, "invalid_json"),
+    "empty": (post(""), 400, "empty_body"),
+    "null": (post("null"), 400, "invalid_request"),
+    "array": (post([]), 400, "invalid_request"),
+    "missing": (post({}), 400, "invalid_request"),
+    "number": (post({"user_message": 5}), 400, "invalid_request"),
+    "blank": (post({"user_message": " \n "}), 400, "invalid_request"),
+    "too long": (post({"user_message": "x" * 32_769}), 400, "invalid_request"),
+    "unknown field": (post({"user_message": "x", "model": "y"}), 400, "unknown_field"),
+    "no content type": (post({"user_message": "x"}, {"Content-Type": ""}), 415, "unsupported_media_type"),
+    "form": (
+        post("a=b", {"Content-Type": "application/x-www-form-urlencoded"}),
+        415,
+        "unsupported_media_type",
+    ),
+    "too large": (post({"user_message": "x" * 262_144}), 413, "body_too_large"),
+    "bad key": (post({"user_message": "x"}, {"Idempotency-Key": "a b"}), 400, "invalid_idempotency_key"),
+    "bad base64": (post("***", isBase64Encoded=True), 400, "invalid_json"),
+    "unknown id": (get("nobody"), 404, "not_found"),
+    "impossible id": (get("../etc"), 404, "not_found"),
+    "unknown route": ({"httpMethod": "PUT", "resource": "/pipeline"}, 404, "not_found"),
+}
+
+
+@pytest.mark.parametrize(("event", "status", "code"), BAD.values(), ids=BAD)
+def test_bad_requests_get_a_status_a_code_and_a_sentence(call, events, event, status, code):
+    """Every kind of bad input has its status, a code for machines and a sentence; nothing is published."""
+    got, body = call(event)
+    assert (got, body["error"]["code"]) == (status, code)
+    assert body["error"]["message"].endswith((".", "}."))
+    assert events.entries == []
+
+
+def test_encoded_body_is_read(call):
+    """A body that API Gateway hands over in base64 is the same request."""
+    encoded = base64.b64encode('{"user_message": "héllo"}'.encode()).decode()
+    assert call(post(encoded, isBase64Encoded=True))[0] == 202
+
+
+def test_content_type_may_have_parameters(call):
+    """`application/json; charset=utf-8` is JSON; header names are case-insensitive."""
+    event = post({"user_message": "x"})
+    event["headers"] = {"content-type": "Application/JSON; charset=utf-8"}
+    assert call(event)[0] == 202
+
+
+def test_unexpected_error_is_500_without_details(call, records, monkeypatch):
+    """A bug answers 500 in the API's own shape and tells nothing of its inside."""
+    monkeypatch.setattr(records, "get", lambda _: 1 / 0)
+    status, body = call(get("p"))
+    assert (status, body["error"]["code"]) == (500, "internal")
+    assert "division" not in json.dumps(body)
+
+
+def test_response_carries_cors_and_is_not_cached():
+    """Every answer, an error too, can be read by a browser of the allowed origin and is never cached."""
+    got = api.respond(503, {"a": 1}, "https://app.example")
+    assert got["headers"]["Access-Control-Allow-Origin"] == "https://app.example"
+    assert got["headers"]["Cache-Control"] == "no-store"
+    assert got["headers"]["Retry-After"] == "2"
+    assert got["statusCode"] == 503
+
+
+def test_traceparent_is_carried_only_if_well_formed(call, events):
+    """A W3C trace context of the caller travels with the event; garbage does not."""
+    good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    call(post({"user_message": "x"}, {"traceparent": good}))
+    call(post({"user_message": "x"}, {"traceparent": "junk\n"}))
+    got = [detail["metadata"]["traceparent"] for detail in events.details("pipeline.requested.v1")]
+    assert got == [good, None]
+
+
+def test_ids_can_name_an_execution():
+    """Keyed ids are within what a pipeline id may be."""
+    assert core.PIPELINE_ID.match(core.keyed_id(ALICE, "k" * 255))

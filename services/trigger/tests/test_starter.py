@@ -1,0 +1,127 @@
+"""The starter: exactly one execution per pipeline id."""
+
+import json
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from services.trigger.starter import Starter
+from shared.contracts.envelope import Metadata
+from shared.contracts.v1 import LogRequested, PipelineRequested, Results
+from shared.errors import ContractViolation, PermanentError, TransientError
+from shared.tests.fakes import client_error
+
+MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
+
+
+class FakeExecutions:
+    """StartExecution by name: the same name and input returns the same execution while it runs."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, str] = {}
+        self.closed: set[str] = set()
+        self.error = None
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:  # noqa: A002
+        if self.error:
+            raise self.error
+        if name in self.closed or self.running.get(name, input) != input:
+            raise client_error("ExecutionAlreadyExists", "StartExecution")
+        self.running[name] = input
+        return {"executionArn": f"arn:execution:{name}"}
+
+
+@pytest.fixture
+def executions():
+    return FakeExecutions()
+
+
+@pytest.fixture
+def start(executions, records):
+    starter = Starter(executions, records, MACHINE)
+
+    def run(text: str = "hi", pipeline_id: str = "p1") -> None:
+        starter.start(PipelineRequested(user_message=text), metadata(pipeline_id))
+
+    return run
+
+
+def metadata(pipeline_id: str) -> Metadata:
+    return Metadata(
+        event_id="evt-1",
+        pipeline_id=pipeline_id,
+        schema="pipeline.requested",
+        schema_version=1,
+        occurred_at=datetime(2026, 11, 22, 10, tzinfo=UTC),
+        correlation_id="corr-1",
+    )
+
+
+def test_execution_is_named_by_the_pipeline(start, executions, records):
+    """The pipeline's id is the execution's name, and the record says RUNNING and which execution."""
+    start()
+    assert list(executions.running) == ["p1"]
+    record = records.get("p1")
+    assert (record["status"], record["execution_arn"]) == ("RUNNING", "arn:execution:p1")
+    assert record["user_message"] == "hi"
+
+
+def test_input_holds_every_default(start, executions):
+    """An execution starts with all results and errors in place, so that no state has to make them."""
+    start()
+    state = json.loads(executions.running["p1"])
+    assert state["results"] == msgspec.to_builtins(Results())
+    assert state["errors"] == {}
+    assert state["metadata"] == {
+        "pipeline_id": "p1",
+        "correlation_id": "corr-1",
+        "causation_id": "evt-1",
+        "accepted_at": "2026-11-22T10:00:00Z",
+        "traceparent": None,
+    }
+    log = {**state["request"], "started_at": "2026-11-22T10:00:00Z", **state, **state["metadata"]}
+    assert msgspec.convert(log, LogRequested).user_message == "hi"
+
+
+def test_repeated_event_starts_nothing_new(start, executions, records):
+    """The same event again, while the run goes on or after it, starts nothing and is no error."""
+    start()
+    start()
+    executions.closed.add("p1")
+    records.advance("p1", "SUCCEEDED", {})
+    start()
+    assert len(executions.running) == 1
+    assert records.get("p1")["status"] == "SUCCEEDED"
+
+
+def test_reused_id_for_another_message_is_refused(start):
+    """Another message under a used id is a contract violation: it would otherwise vanish without a word."""
+    start("first")
+    with pytest.raises(ContractViolation, match="used before"):
+        start("second")
+
+
+def test_start_that_died_before_its_record_is_completed(start, executions, records):
+    """If the first try started the execution and died, the next one writes the record."""
+    table = records._table
+    records._table = "gone"
+    with pytest.raises((PermanentError, TransientError)):
+        start()
+    records._table = table
+    start()
+    assert records.get("p1")["status"] == "RUNNING"
+
+
+def test_unsettled_race_is_left_for_redelivery(start, executions):
+    """A second message under an id whose record is not written yet is not judged, but delivered again."""
+    executions.running["p1"] = "another input"
+    with pytest.raises(TransientError):
+        start()
+
+
+def test_throttled_start_is_transient(start, executions):
+    """A throttle leaves the event in its queue."""
+    executions.error = client_error("ThrottlingException", "StartExecution")
+    with pytest.raises(TransientError):
+        start()

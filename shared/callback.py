@@ -1,0 +1,43 @@
+"""The callback client: a stage's outcome goes back to Step Functions with the task's token.
+
+Only this module and the worker ever hold a token.
+"""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from shared.aws import error_code, translated_errors
+from shared.contracts.limits import CAUSE_CHARS, ERROR_CHARS
+from shared.errors import TokenSettled
+
+# moto says InvalidToken for a settled token, the local engine always TaskDoesNotExist, AWS any of the three.
+SETTLED_CODES = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+
+
+class Callback:
+    """Raises TokenSettled if the task is over, TransientError or PermanentError if the call itself failed."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def succeed(self, token: str, output: str) -> None:
+        self._call(self._client.send_task_success, taskToken=token, output=output)
+
+    def fail(self, token: str, error: str, cause: str) -> None:
+        self._call(
+            self._client.send_task_failure,
+            taskToken=token,
+            error=error[:ERROR_CHARS],
+            cause=cause[:CAUSE_CHARS],
+        )
+
+    @staticmethod
+    def _call(operation: Any, **parameters: str) -> None:
+        with translated_errors():
+            try:
+                operation(**parameters)
+            except ClientError as error:
+                if (code := error_code(error)) in SETTLED_CODES:
+                    raise TokenSettled(code) from error
+                raise

@@ -1,0 +1,91 @@
+"""From a queue's message to a typed event. Reading is open: unknown fields are ignored.
+
+Each step raises ContractViolation with the JSON path and the reason, never with the message's text.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.contracts.envelope import Delivery, Detail, Event, Metadata, PartialMetadata
+from shared.errors import ContractViolation
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Event)
+
+_PATH = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+
+
+def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
+    """`raw` as `kind`; `at` is where it stands in the event."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        found = _PATH.match(str(error))
+        path = (found and found["path"]) or "$"
+        reason = (found and found["reason"]) or "invalid"
+        raise ContractViolation(at + path.removeprefix("$"), reason) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ContractViolation(at, "not valid JSON") from error
+
+
+def unknown_fields(raw: bytes | str, value: Any, *, at: str = "$") -> str | None:
+    """The path of the first field of `raw` that `value`, decoded from it, has no place for.
+
+    Producing is closed: what this project publishes, and what is checked before it is published, has exactly
+    the schema's fields.
+    """
+    return _first_unknown(msgspec.json.decode(raw), msgspec.to_builtins(value), at)
+
+
+def _first_unknown(given: Any, known: Any, at: str) -> str | None:
+    if isinstance(given, dict) and isinstance(known, dict):
+        for name, inner in given.items():
+            if name not in known:
+                return f"{at}.{name}"
+            if found := _first_unknown(inner, known[name], f"{at}.{name}"):
+                return found
+    elif isinstance(given, list) and isinstance(known, (list, tuple)):
+        for index, (inner, other) in enumerate(zip(given, known, strict=False)):
+            if found := _first_unknown(inner, other, f"{at}[{index}]"):
+                return found
+    return None
+
+
+def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Metadata:
+    """Complete metadata of one event.
+
+    A publisher of `pipeline.requested` may leave all or part of it out: the pipeline's id is then the event's
+    own id, which PutEvents returned to the publisher.
+    """
+    if kind.NAME != "pipeline.requested":
+        metadata = read(detail.metadata, Metadata, at="$.detail.metadata")
+        if (metadata.schema, metadata.schema_version) != (kind.NAME, kind.VERSION):
+            raise ContractViolation(
+                "$.detail.metadata.schema", f"names another schema than the detail-type {kind.detail_type()}"
+            )
+        return metadata
+    given = (
+        PartialMetadata()
+        if bytes(detail.metadata) == b"null"
+        else read(detail.metadata, PartialMetadata, at="$.detail.metadata")
+    )
+    pipeline_id = given.pipeline_id or delivery.id
+    if not pipeline_id:
+        raise ContractViolation("$.id", "an event needs an id or a pipeline_id in its metadata")
+    return Metadata(
+        event_id=given.event_id or delivery.id or pipeline_id,
+        pipeline_id=pipeline_id,
+        schema=kind.NAME,
+        schema_version=kind.VERSION,
+        occurred_at=given.occurred_at or delivery.time or datetime.now(UTC),
+        correlation_id=given.correlation_id or pipeline_id,
+        causation_id=given.causation_id,
+        traceparent=given.traceparent,
+    )
+
+
+def read_data(detail: Detail, kind: type[E]) -> E:
+    return read(detail.data, kind, at="$.detail.data")

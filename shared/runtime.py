@@ -1,0 +1,65 @@
+"""The composition root of every queue-fed function: real clients by default, replaceable by keyword."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from msgspec import Struct
+
+from shared.aws import client
+from shared.bus import Bus
+from shared.callback import Callback
+from shared.contracts.stages import BY_SERVICE
+from shared.parking import ParkingLot
+from shared.settings import load
+from shared.worker import Billed, Foreign, Route, Worker, nothing_billed
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Run = Callable[..., Struct]
+Routes = Mapping[str, "Route[Any] | Foreign"]
+
+
+class QueueSettings(Struct, frozen=True, kw_only=True):
+    """What every queue-fed function is told."""
+
+    dlq_url: str
+    bus_name: str
+
+
+def worker(service: str, routes: Routes) -> Worker:
+    settings = load(QueueSettings)
+    return Worker(
+        service=service,
+        routes=routes,
+        callback=Callback(client("stepfunctions")),
+        parking=ParkingLot(partial(client, "sqs"), dlq_url=settings.dlq_url, service=service),
+        bus=Bus(partial(client, "events"), settings.bus_name),
+    )
+
+
+def stage_route(service: str, run: Run, billed: Callable[[Any], Billed] = nothing_billed) -> Routes:
+    """The route of a stage's own request, from the stage table."""
+    request = BY_SERVICE[service].request
+    return {request.detail_type(): Route(request=request, run=run, billed=billed)}
+
+
+def queue_handler(service: str, routes: Callable[[], Routes]) -> Handler:
+    """A Lambda handler for a service's queue.
+
+    Clients are made by the first message, or ahead of it, while Lambda initialises: there the CPU is not yet
+    throttled to the function's share. Importing a handler anywhere else has no effect.
+    """
+    built: list[Worker] = []
+
+    def ready() -> Worker:
+        if not built:
+            built.append(worker(service, routes()))
+        return built[0]
+
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        return ready().handle(event, context)
+
+    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+        ready()
+    return handler

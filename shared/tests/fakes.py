@@ -1,0 +1,147 @@
+"""Doubles of the AWS clients a worker uses: the real methods, with what they were given kept in lists."""
+
+import itertools
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from shared.contracts.envelope import Metadata
+
+METADATA = Metadata(
+    event_id="e",
+    pipeline_id="p-1",
+    schema="chat.requested",
+    schema_version=1,
+    occurred_at=datetime(2026, 11, 22, tzinfo=UTC),
+    correlation_id="c",
+)
+
+
+def client_error(code: str, operation: str = "Call", status: int = 400) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)
+
+
+class FakeStepFunctions:
+    """Keeps outcomes by token; `error` is raised instead while it is set."""
+
+    def __init__(self) -> None:
+        self.successes: dict[str, dict[str, Any]] = {}
+        self.failures: dict[str, tuple[str, str]] = {}
+        self.error: ClientError | None = None
+
+    def _refuse(self) -> None:
+        if self.error:
+            raise self.error
+
+    def send_task_success(self, *, taskToken: str, output: str) -> None:
+        self._refuse()
+        self.successes[taskToken] = json.loads(output)
+
+    def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> None:
+        self._refuse()
+        self.failures[taskToken] = (error, cause)
+
+
+class FakeSqs:
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.error: ClientError | None = None
+
+    def send_message(self, **message: Any) -> None:
+        if self.error:
+            raise self.error
+        self.sent.append(message)
+
+    def attributes(self, index: int = -1) -> dict[str, str]:
+        return {name: value["StringValue"] for name, value in self.sent[index]["MessageAttributes"].items()}
+
+
+class FakeEvents:
+    """`refuse` names detail-types that PutEvents refuses within its answer; `error` is raised."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.calls: list[int] = []
+        self.refuse: set[str] = set()
+        self.error: ClientError | None = None
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        self.calls.append(len(Entries))
+        answers = []
+        for entry in Entries:
+            if entry["DetailType"] in self.refuse:
+                answers.append({"ErrorCode": "ThrottlingException"})
+            else:
+                self.entries.append(entry)
+                answers.append({"EventId": f"id-{len(self.entries)}"})
+        return {"FailedEntryCount": sum("ErrorCode" in answer for answer in answers), "Entries": answers}
+
+    def details(self, detail_type: str) -> list[dict[str, Any]]:
+        return [json.loads(entry["Detail"]) for entry in self.entries if entry["DetailType"] == detail_type]
+
+
+_ids = itertools.count(1)
+
+
+def sqs_record(body: str | dict[str, Any], *, receives: int = 1, sent_ms: int = 0) -> dict[str, Any]:
+    """A record as Lambda hands it over from SQS."""
+    number = next(_ids)
+    return {
+        "messageId": f"message-{number}",
+        "receiptHandle": f"handle-{number}",
+        "body": body if isinstance(body, str) else json.dumps(body, ensure_ascii=False),
+        "attributes": {
+            "ApproximateReceiveCount": str(receives),
+            "SentTimestamp": str(sent_ms),
+            "SenderId": "sender",
+            "ApproximateFirstReceiveTimestamp": str(sent_ms),
+        },
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:queue",
+        "awsRegion": "us-east-1",
+    }
+
+
+def stage_event(
+    detail_type: str,
+    data: dict[str, Any],
+    *,
+    token: str | None = "token-1",
+    attempt: int = 0,
+    **metadata: Any,
+) -> dict[str, Any]:
+    """A stage request as the state machine sends it."""
+    name, _, version = detail_type.rpartition(".v")
+    detail: dict[str, Any] = {
+        "metadata": {
+            "event_id": "event-1",
+            "pipeline_id": "pipeline-1",
+            "schema": name,
+            "schema_version": int(version),
+            "occurred_at": "2026-11-22T10:00:00.000Z",
+            "correlation_id": "correlation-1",
+            "causation_id": None,
+            "execution_arn": "arn:aws:states:us-east-1:000000000000:execution:machine:pipeline-1",
+            "attempt": attempt,
+            "traceparent": None,
+            **metadata,
+        },
+        "data": data,
+    }
+    if token is not None:
+        detail["task_token"] = token
+    return {
+        "version": "0",
+        "id": "delivery-1",
+        "source": "ai.pipeline",
+        "detail-type": detail_type,
+        "time": "2026-11-22T10:00:00Z",
+        "resources": [],
+        "detail": detail,
+    }

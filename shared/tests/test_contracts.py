@@ -1,0 +1,167 @@
+"""Contracts: what is read, what is refused and how it is said, and that files and types agree."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from shared.contracts import limits, schemas, v1
+from shared.contracts.envelope import Delivery, Detail, Outgoing
+from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
+from shared.contracts.stages import BY_SERVICE, RETRY, STAGES
+from shared.errors import ContractViolation
+from shared.tests.fakes import stage_event
+
+EVENT_SCHEMAS = {kind.detail_type(): schemas.event_schema(kind) for kind in v1.EVENTS}
+
+
+def request(detail: Any, **delivery: Any) -> tuple[Delivery, Detail]:
+    whole = {"source": "ai.pipeline", "detail-type": "pipeline.requested.v1", "detail": detail, **delivery}
+    read_delivery = read(json.dumps(whole), Delivery)
+    return read_delivery, read(read_delivery.detail, Detail, at="$.detail")
+
+
+def test_committed_schemas_match_the_types():
+    """The JSON Schemas in the repository are the ones the types make."""
+    assert schemas.outdated() == []
+
+
+@pytest.mark.parametrize("kind", v1.EVENTS, ids=lambda kind: kind.detail_type())
+def test_schemas_are_valid_and_closed(kind):
+    """Each event's schema is a valid JSON Schema and refuses a field it does not name."""
+    schema = schemas.event_schema(kind)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["additionalProperties"] is False
+    assert schema["$defs"][kind.__name__]["additionalProperties"] is False
+
+
+def test_published_event_satisfies_its_schema():
+    """What the bus client sends is exactly what the schema describes."""
+    event = Outgoing(
+        data=v1.PipelineRequested(user_message="Hello"),
+        pipeline_id="p-1",
+        event_id="p-1",
+        correlation_id="p-1",
+    )
+    detail = json.loads(msgspec.json.encode(event.detail()))
+    jsonschema.validate(detail, EVENT_SCHEMAS["pipeline.requested.v1"])
+
+
+def test_detail_types_name_event_and_version():
+    """A detail-type is the event's name and major version, and none is used twice."""
+    names = [kind.detail_type() for kind in v1.EVENTS]
+    assert "analysis.requested.v1" in names
+    assert len(set(names)) == len(names)
+
+
+def test_stage_table_is_consistent():
+    """Each stage has its own state, key, service and request, and its inputs are fields of that request."""
+    for attribute in ("state", "key", "service", "request"):
+        values = [getattr(stage, attribute) for stage in STAGES]
+        assert len(set(values)) == len(values), attribute
+    for stage in STAGES:
+        assert set(stage.inputs) == set(stage.request.__struct_fields__)
+    answering = {stage.key for stage in STAGES if stage.service != "logger"}
+    assert answering == set(v1.Results.__struct_fields__)
+
+
+def test_stage_order_and_retry_are_the_promised_ones():
+    """Four stages in order; only the chatbot is critical; retries wait 2 s, doubling, three times."""
+    assert [stage.state for stage in STAGES] == [
+        "AnalyzeInput",
+        "CallExistingChatbot",
+        "EnhanceResponse",
+        "LogResults",
+    ]
+    assert [stage.state for stage in STAGES if stage.critical] == ["CallExistingChatbot"]
+    assert (RETRY.interval_seconds, RETRY.backoff_rate, RETRY.max_attempts) == (2, 2.0, 3)
+    assert BY_SERVICE["logger"].via == "queue"
+
+
+def test_minimal_publication_is_enough():
+    """A publisher may send data alone: the event's own id becomes the pipeline's."""
+    delivery, detail = request({"data": {"user_message": "Hi"}}, id="evt-1", time="2026-11-22T10:00:00Z")
+    metadata = read_metadata(delivery, detail, v1.PipelineRequested)
+    assert (metadata.pipeline_id, metadata.event_id, metadata.correlation_id) == ("evt-1", "evt-1", "evt-1")
+    assert metadata.occurred_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def test_publishers_ids_are_kept():
+    """A pipeline id and a correlation id given by the publisher are used as they are."""
+    metadata = {"pipeline_id": "mine-1", "correlation_id": "order-7"}
+    delivery, detail = request({"metadata": metadata, "data": {"user_message": "Hi"}}, id="evt-1")
+    got = read_metadata(delivery, detail, v1.PipelineRequested)
+    assert (got.pipeline_id, got.correlation_id, got.event_id) == ("mine-1", "order-7", "evt-1")
+
+
+def test_reading_is_open():
+    """A consumer ignores fields it does not know, at every level."""
+    _, detail = request({"data": {"user_message": "Hi", "colour": "red"}, "extra": 1}, id="e", more=2)
+    assert read_data(detail, v1.PipelineRequested).user_message == "Hi"
+
+
+def test_unknown_fields_are_found_by_path():
+    """The closed check names the first field that has no place, however deep."""
+    value = v1.PipelineRequested(user_message="Hi")
+    assert unknown_fields('{"user_message": "Hi"}', value) is None
+    assert unknown_fields('{"user_message": "Hi", "x": 1}', value) == "$.x"
+    outcome = v1.Outcome[v1.Usage](data=v1.Usage(input_tokens=1, output_tokens=2))
+    raw = '{"data": {"input_tokens": 1, "output_tokens": 2, "z": 3}}'
+    assert unknown_fields(raw, outcome) == "$.data.z"
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (None, "Expected `str`, got `null`"),
+        (7, "Expected `str`, got `int`"),
+        ("", "length >= 1"),
+        (" \n\t\u3000", "must not be blank"),
+        ("x" * (limits.MESSAGE_CHARS + 1), "length <= 32768"),
+        ("\N{GRINNING FACE}" * 16_385, "at most 65,536 bytes"),
+        ("\x01" * 20_000, "too many control characters"),
+    ],
+    ids=["null", "number", "empty", "blank", "long", "bytes", "controls"],
+)
+def test_bad_messages_are_refused_with_a_reason(message, says):
+    """Every rule for user_message has its own sentence, which never quotes the message."""
+    with pytest.raises(ContractViolation) as caught:
+        read(json.dumps({"user_message": message}), v1.PipelineRequested, at="$.detail.data")
+    assert says in caught.value.reason
+    assert caught.value.path.startswith("$.detail.data")
+
+
+@pytest.mark.parametrize(
+    "message", ["x" * limits.MESSAGE_CHARS, "é" * limits.MESSAGE_CHARS, "\N{GRINNING FACE}" * 16_384]
+)
+def test_messages_at_the_bound_are_accepted(message):
+    """The bounds are inclusive."""
+    raw = json.dumps({"user_message": message}, ensure_ascii=False)
+    assert read(raw, v1.PipelineRequested).user_message == message
+
+
+@pytest.mark.parametrize("raw", ["", "{", "\ud800", '{"a": "\\ud800"}', "[" * 5_000, "NaN"])
+def test_broken_json_is_a_contract_violation(raw):
+    """Whatever is not JSON is refused in one way, deep nesting and lone surrogates included."""
+    with pytest.raises(ContractViolation):
+        read(raw.encode("utf-8", "surrogatepass"), v1.PipelineRequested)
+
+
+def test_metadata_of_another_schema_is_refused():
+    """Metadata that names another schema than the detail-type is a contract violation."""
+    event = stage_event("analysis.requested.v1", {"user_message": "x"}, schema="chat.requested")
+    delivery = read(json.dumps(event), Delivery)
+    with pytest.raises(ContractViolation, match="another schema"):
+        read_metadata(delivery, read(delivery.detail, Detail), v1.AnalysisRequested)
+
+
+@pytest.mark.parametrize("bad", ["with space", "a" * 65, "", "ümlaut", "a/b"])
+def test_pipeline_ids_fit_an_execution_name(bad):
+    """An id that Step Functions would refuse as a name is refused at the door."""
+    delivery, detail = request({"metadata": {"pipeline_id": bad}, "data": {"user_message": "x"}}, id="e")
+    with pytest.raises(ContractViolation) as caught:
+        read_metadata(delivery, detail, v1.PipelineRequested)
+    assert caught.value.path == "$.detail.metadata.pipeline_id"

@@ -1,0 +1,96 @@
+"""Records: a later truth is never overwritten by a late event (on moto's DynamoDB)."""
+
+import itertools
+
+import pytest
+
+from shared.records import Records, expanded, from_item, to_item
+
+
+def accept(records: Records, text: str = "hi") -> bool:
+    return records.accept("p", user_message=text, accepted_at="2026-01-01T00:00:00.000Z")
+
+
+def test_values_survive_the_table():
+    """Nested maps, lists, nulls, numbers and texts come back as they were."""
+    value = {"a": [1, "x", None, True], "b": {"c": ""}, "d": "\N{GRINNING FACE}"}
+    assert from_item(to_item(value)) == value
+
+
+def test_values_without_a_place_are_refused():
+    """A float or a set in a record is a bug, said at once."""
+    with pytest.raises(TypeError, match="float"):
+        to_item({"a": 1.5})
+
+
+def test_first_acceptance_wins(records):
+    """A second acceptance under one id changes nothing."""
+    assert accept(records) is True
+    assert accept(records, "other") is False
+    assert records.get("p")["user_message"] == "hi"
+
+
+def test_unknown_id_has_no_record(records):
+    """Asking for a record that never was gives None."""
+    assert records.get("nobody") is None
+
+
+ORDERS = list(itertools.permutations(["RUNNING", "FAILED", "SUCCEEDED"]))
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_success_stands_in_any_order_of_events(records, order):
+    """However late, early or repeated the events come, a run that succeeded ends as SUCCEEDED."""
+    accept(records)
+    for status in (*order, *order):
+        records.advance("p", status, {"seen": status})
+    assert records.get("p")["status"] == "SUCCEEDED"
+    assert records.get("p")["seen"] == "SUCCEEDED"
+
+
+def test_running_does_not_hide_a_failure(records):
+    """A late RUNNING leaves FAILED alone."""
+    records.advance("p", "FAILED", {"error": "x"})
+    assert records.advance("p", "RUNNING", {}) is False
+    assert records.get("p")["status"] == "FAILED"
+
+
+def test_first_values_are_kept(records):
+    """Fields given as `first` fill gaps only."""
+    accept(records)
+    assert records.advance("p", "RUNNING", {"execution_arn": "arn"}, first={"user_message": "no", "extra": 1})
+    record = records.get("p")
+    assert (record["user_message"], record["extra"], record["execution_arn"]) == ("hi", 1, "arn")
+
+
+def test_only_accepted_records_are_withdrawn(records):
+    """A record that runs is not withdrawn."""
+    accept(records)
+    records.advance("p", "RUNNING", {})
+    assert records.withdraw("p") is False
+    assert records.get("p") is not None
+
+
+def test_accepted_record_is_withdrawn(records):
+    """A request that could not be published leaves no record."""
+    accept(records)
+    assert records.withdraw("p") is True
+    assert records.get("p") is None
+
+
+def test_record_of_the_workflow_reads_like_any_other():
+    """What the workflow stores as JSON text, when the logger is broken, is read as the logger's own fields."""
+    stored = {
+        "status": "SUCCEEDED",
+        "final_response": "Hello",
+        "analysis_json": '{"complexity": "simple"}',
+        "meters_json": '[{"work_ms": 1}, {"work_ms": 2}, null]',
+        "errors_json": '{"log": {"Error": "x"}}',
+    }
+    assert expanded(stored) == {
+        "status": "SUCCEEDED",
+        "final_response": "Hello",
+        "analysis": {"complexity": "simple"},
+        "stages": {"analysis": {"work_ms": 1}, "chat": {"work_ms": 2}},
+        "errors": {"log": {"Error": "x"}},
+    }

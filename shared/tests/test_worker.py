@@ -1,0 +1,316 @@
+"""The worker: what becomes of a message in every way a stage can end."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from shared.bus import Bus
+from shared.callback import Callback
+from shared.contracts import v1
+from shared.contracts.envelope import Delivery, Metadata
+from shared.contracts.stages import RETRY
+from shared.errors import PermanentError, TransientError
+from shared.observability import logger
+from shared.parking import ParkingLot
+from shared.runtime import stage_route
+from shared.tests.fakes import (
+    FakeEvents,
+    FakeSqs,
+    FakeStepFunctions,
+    client_error,
+    sqs_record,
+    stage_event,
+)
+from shared.worker import Billed, Foreign, Route, Worker
+
+ANSWER = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="model", stop_reason="end_turn")
+LAST_ATTEMPT = RETRY.max_attempts
+SECRET = "the user's private words"
+
+
+class Bench:
+    """A worker of the chatbot stage on fakes, with a stage function one can change."""
+
+    def __init__(self) -> None:
+        self.step_functions = FakeStepFunctions()
+        self.dlq = FakeSqs()
+        self.events = FakeEvents()
+        self.asked: list[v1.ChatRequested] = []
+        self.outcome: Any = ANSWER
+        self.started: list[str] = []
+        self.foreign: list[Delivery] = []
+        routes: dict[str, Route[Any] | Foreign] = {
+            **stage_route(
+                "chatbot", self.run, lambda _: Billed(input_tokens=3, output_tokens=5, model_id="model")
+            ),
+            "pipeline.requested.v1": Route(request=v1.PipelineRequested, run=self.start),
+            "Something Happened": Foreign(run=self.foreign.append, source="aws.states"),
+        }
+        self.worker = Worker(
+            service="chatbot",
+            routes=routes,
+            callback=Callback(self.step_functions),
+            parking=ParkingLot(lambda: self.dlq, dlq_url="https://queue/dlq", service="chatbot"),
+            bus=Bus(lambda: self.events, "bus"),
+        )
+
+    def run(self, request: v1.ChatRequested, metadata: Metadata) -> v1.ChatAnswer:
+        self.asked.append(request)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        assert isinstance(self.outcome, v1.ChatAnswer)
+        return self.outcome
+
+    def start(self, request: v1.PipelineRequested, metadata: Metadata) -> None:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        self.started.append(metadata.pipeline_id)
+
+    def handle(self, *records: dict[str, Any]) -> list[str]:
+        """The ids of the messages to deliver again."""
+        answer = self.worker.handle({"Records": list(records)}, None)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def chat(self, **changes: Any) -> dict[str, Any]:
+        receives = changes.pop("receives", 1)
+        event = stage_event("chat.requested.v1", {"user_message": SECRET}, **changes)
+        return sqs_record(event, receives=receives)
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """A bench whose log goes to this test's captured output: Powertools binds to stdout once per name."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"test-{uuid.uuid4().hex}")
+    logger.cache_clear()
+    return Bench()
+
+
+def test_success_is_called_back_with_result_and_meter(bench):
+    """A stage's result goes back with its token, with what the run took and what it was billed for."""
+    assert bench.handle(bench.chat(attempt=1)) == []
+    output = bench.step_functions.successes["token-1"]
+    assert output["data"]["text"] == "Hello"
+    meter = output["meter"]
+    assert (meter["attempt"], meter["receives"], meter["input_tokens"], meter["output_tokens"]) == (
+        1,
+        1,
+        3,
+        5,
+    )
+    assert meter["queue_wait_ms"] > 0
+    assert bench.dlq.sent == []
+
+
+def test_output_is_not_ascii_escaped(bench):
+    """Text goes into the state as UTF-8: an escaped emoji would take three times the room."""
+    bench.outcome = v1.ChatAnswer(text="\N{GRINNING FACE}", backend="bedrock", model_id="m", stop_reason="s")
+    sent: list[str] = []
+    bench.step_functions.send_task_success = lambda *, taskToken, output: sent.append(output)
+    bench.handle(bench.chat())
+    assert "\N{GRINNING FACE}" in sent[0]
+
+
+@pytest.mark.parametrize("attempt", range(LAST_ATTEMPT))
+def test_transient_failure_is_reported_and_not_parked(bench, attempt):
+    """Step Functions retries a transient failure; before the last attempt nothing is parked."""
+    bench.outcome = TransientError("Converse answered ThrottlingException (HTTP 429)")
+    assert bench.handle(bench.chat(attempt=attempt)) == []
+    assert bench.step_functions.failures["token-1"][0] == "Pipeline.Transient"
+    assert bench.dlq.sent == []
+
+
+def test_last_transient_failure_is_parked_first(bench):
+    """At the last attempt the message is parked before the failure is reported."""
+    bench.outcome = TransientError("slow")
+    order: list[str] = []
+    bench.dlq.send_message = lambda **_: order.append("parked")
+    bench.step_functions.send_task_failure = lambda **_: order.append("reported")
+    bench.handle(bench.chat(attempt=LAST_ATTEMPT))
+    assert order == ["parked", "reported"]
+
+
+def test_permanent_failure_is_parked_with_what_is_known(bench):
+    """A permanent failure is parked at once, with run, attempt, error and time as attributes."""
+    bench.outcome = PermanentError("Converse answered AccessDeniedException (HTTP 403)")
+    assert bench.handle(bench.chat(attempt=2)) == []
+    note = bench.dlq.attributes()
+    assert note["service"] == "chatbot"
+    assert note["pipeline_id"] == "pipeline-1"
+    assert note["execution_arn"].endswith(":machine:pipeline-1")
+    assert (note["attempt"], note["error_type"]) == ("2", "Pipeline.Permanent")
+    assert "AccessDenied" in note["error"]
+    assert note["parked_at"].startswith("20")
+    assert bench.step_functions.failures["token-1"][0] == "Pipeline.Permanent"
+
+
+def test_unexpected_exception_is_transient_and_quotes_nothing(bench, capsys):
+    """A bug in a stage is retried; neither report nor log repeats the exception's text or the message."""
+    bench.outcome = KeyError(SECRET)
+    assert bench.handle(bench.chat()) == []
+    error, cause = bench.step_functions.failures["token-1"]
+    logged = capsys.readouterr().out
+    assert error == "Pipeline.Transient"
+    assert "KeyError" in cause
+    assert "KeyError" in logged
+    assert SECRET not in cause + logged
+
+
+@pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+def test_settled_token_is_acknowledged(bench, code):
+    """An outcome that comes too late is dropped: never redelivered, never parked."""
+    bench.step_functions.error = client_error(code, "SendTaskSuccess")
+    assert bench.handle(bench.chat()) == []
+    assert bench.dlq.sent == []
+
+
+def test_settled_token_at_a_failure_is_acknowledged(bench):
+    """A failure that nobody waits for any more is dropped too; what was parked stays parked."""
+    bench.outcome = PermanentError("denied")
+    bench.step_functions.error = client_error("TaskTimedOut", "SendTaskFailure")
+    assert bench.handle(bench.chat()) == []
+    assert len(bench.dlq.sent) == 1
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalServerError"])
+def test_failing_callback_leaves_the_message(bench, code):
+    """When the callback itself fails, the message stays in its queue and its siblings go on."""
+    bad, good = bench.chat(token="bad"), bench.chat(token="good")
+
+    def succeed(*, taskToken: str, output: str) -> None:
+        if taskToken == "bad":
+            raise client_error(code, "SendTaskSuccess")
+        bench.step_functions.successes[taskToken] = json.loads(output)
+
+    bench.step_functions.send_task_success = succeed
+    assert bench.handle(bad, good) == [bad["messageId"]]
+    assert "good" in bench.step_functions.successes
+
+
+def test_failing_park_leaves_the_message_unreported(bench):
+    """What can't be parked is not reported either: the message stays in its queue."""
+    bench.outcome = PermanentError("denied")
+    bench.dlq.error = client_error("AccessDenied", "SendMessage", 403)
+    record = bench.chat()
+    assert bench.handle(record) == [record["messageId"]]
+    assert bench.step_functions.failures == {}
+
+
+def test_third_delivery_is_a_lost_worker(bench):
+    """A message that has killed its worker twice is not run again: parked and failed at once."""
+    assert bench.handle(bench.chat(receives=3)) == []
+    assert bench.asked == []
+    assert bench.step_functions.failures["token-1"][0] == "Pipeline.WorkerLost"
+    assert bench.dlq.attributes()["error_type"] == "Pipeline.WorkerLost"
+
+
+def test_second_delivery_still_runs(bench):
+    """One redelivery is ordinary and is worked on."""
+    bench.handle(bench.chat(receives=2))
+    assert "token-1" in bench.step_functions.successes
+
+
+BROKEN = {
+    "not JSON": ("{", "not valid JSON", "$"),
+    "wrong shape": ({"hello": 1}, "missing required field", "$"),
+    "array": ([1], "Expected `object`", "$"),
+    "unknown type": (stage_event("other.requested.v1", {}), "takes no such event", "$.detail-type"),
+    "other source": (
+        {**stage_event("chat.requested.v1", {}), "source": "evil"},
+        "takes no such",
+        "$.detail-type",
+    ),
+    "no data": (
+        {"source": "ai.pipeline", "detail-type": "chat.requested.v1", "detail": {}},
+        "missing required field `data`",
+        "$.detail",
+    ),
+    "bad data": (
+        stage_event("chat.requested.v1", {"user_message": 1}),
+        "Expected `str`",
+        "$.detail.data.user_message",
+    ),
+    "no metadata": (
+        {"source": "ai.pipeline", "detail-type": "chat.requested.v1", "detail": {"data": {}}},
+        "Expected `object`, got `null`",
+        "$.detail.metadata",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "reason", "path"), BROKEN.values(), ids=BROKEN)
+def test_broken_event_is_parked_and_rejected(bench, body, reason, path):
+    """An event that breaks its contract is parked with the reason, its publisher is told, siblings go on."""
+    raw = body if isinstance(body, str) else json.dumps(body)
+    good = bench.chat(token="good")
+    assert bench.handle(sqs_record(raw), good) == []
+    assert bench.dlq.sent[0]["MessageBody"] == raw
+    assert bench.dlq.attributes()["error_type"] == "Pipeline.ContractViolation"
+    (rejected,) = bench.events.details("contract.rejected.v1")
+    assert reason in rejected["data"]["reason"]
+    assert rejected["data"]["path"] == path
+    assert "good" in bench.step_functions.successes
+
+
+def test_contract_violation_with_a_readable_token_fails_its_state(bench):
+    """Where the token can be read, the waiting state is told at once instead of timing out."""
+    event = stage_event("chat.requested.v1", {"user_message": 1})
+    bench.handle(sqs_record(event))
+    assert bench.step_functions.failures["token-1"][0] == "Pipeline.ContractViolation"
+
+
+def test_rejection_that_cannot_be_published_still_parks(bench):
+    """A bus that is down loses the notice, not the message."""
+    bench.events.error = client_error("InternalException", "PutEvents", 500)
+    assert bench.handle(sqs_record("{")) == []
+    assert len(bench.dlq.sent) == 1
+
+
+def test_message_without_token_is_retried_by_sqs(bench):
+    """Nobody else retries a start event: a transient failure leaves it in its queue."""
+    event = {
+        "source": "ai.pipeline",
+        "detail-type": "pipeline.requested.v1",
+        "id": "evt",
+        "detail": {"data": {"user_message": "x"}},
+    }
+    bench.outcome = TransientError("throttled")
+    record = sqs_record(event, receives=4)
+    assert bench.handle(record) == [record["messageId"]]
+    bench.outcome = ANSWER
+    assert bench.handle(record) == []
+    assert bench.started == ["evt"]
+
+
+def test_foreign_event_gets_its_own_route(bench):
+    """An event of AWS itself is handed over as it is, only from its own source."""
+    event = {"source": "aws.states", "detail-type": "Something Happened", "id": "1", "detail": {"a": 1}}
+    assert bench.handle(sqs_record(event), sqs_record({**event, "source": "ai.pipeline"})) == []
+    assert [json.loads(bytes(delivery.detail)) for delivery in bench.foreign] == [{"a": 1}]
+    assert len(bench.dlq.sent) == 1
+
+
+def test_nothing_secret_reaches_logs_or_attributes(bench, capsys):
+    """Neither token nor message text is logged, parked as an attribute or published, in any outcome."""
+    token = "AAAA-secret-token"
+    for outcome in (ANSWER, TransientError("t"), PermanentError("p"), ValueError(SECRET)):
+        bench.outcome = outcome
+        bench.handle(bench.chat(token=token, attempt=LAST_ATTEMPT))
+    bench.handle(sqs_record(stage_event("chat.requested.v1", {"user_message": [SECRET]}, token=token)))
+    logged = capsys.readouterr().out
+    assert '"outcome":"Parked"' in logged
+    assert '"pipeline_id":"pipeline-1"' in logged
+    said = logged + json.dumps(bench.events.entries, default=str)
+    said += "".join(json.dumps(message["MessageAttributes"]) for message in bench.dlq.sent)
+    assert token not in said
+    assert SECRET not in said
+
+
+def test_metrics_are_one_blob_per_batch(bench, capsys):
+    """A batch's counts leave as one EMF line with the namespace and no id among the dimensions."""
+    bench.handle(bench.chat(token="a"), bench.chat(token="b"))
+    blobs = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert len(blobs) == 1
+    assert blobs[0]["Succeeded"] == [1.0, 1.0]
+    assert blobs[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]

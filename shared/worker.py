@@ -1,0 +1,264 @@
+"""The one stage worker: SQS batch -> contract -> stage function -> callback.
+
+It decides who retries what. A failure a worker can report is retried by Step Functions, and only there;
+SQS redelivery is for a worker that died and for a call to AWS that failed. A message without a task token (a
+start event, a failed execution's status) has nobody else to retry it: for it a transient failure is a
+redelivery.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from msgspec import Struct
+
+from shared.bus import Bus
+from shared.callback import Callback
+from shared.contracts import v1
+from shared.contracts.envelope import SOURCE, Delivery, Detail, Event, Metadata, Outgoing
+from shared.contracts.limits import CAUSE_CHARS
+from shared.contracts.reading import read, read_data, read_metadata
+from shared.contracts.stages import RETRY
+from shared.errors import (
+    ContractViolation,
+    PermanentError,
+    PipelineError,
+    TokenSettled,
+    TransientError,
+    WorkerLost,
+)
+from shared.observability import MetricUnit, logger, metrics, where
+from shared.parking import ParkingLot
+
+E = TypeVar("E", bound=Event)
+
+RECEIVES_BEFORE_LOST = 3
+"""A stage's message that comes for the third time has killed its worker twice."""
+
+
+class Billed(Struct, frozen=True, kw_only=True):
+    """What a stage's run is billed for, for its meter."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model_id: str | None = None
+
+
+def nothing_billed(_: object) -> Billed:
+    return Billed()
+
+
+class Route(Struct, Generic[E], frozen=True, kw_only=True):
+    """How one kind of message is handled.
+
+    `run` gets the event's data and metadata and returns the stage's result. It raises TransientError or
+    PermanentError; anything else it raises counts as transient. `source` is the publisher that may send it.
+    """
+
+    request: type[E]
+    run: Callable[[E, Metadata], Struct | None]
+    billed: Callable[[Any], Billed] = nothing_billed
+    source: str = SOURCE
+
+
+class Foreign(Struct, frozen=True, kw_only=True):
+    """A route for an event of another publisher (AWS itself), whose detail has its own shape."""
+
+    run: Callable[[Delivery], None]
+    source: str
+
+
+class _Job(Struct, kw_only=True):
+    """One message on its way through the worker."""
+
+    body: str
+    receives: int
+    queue_wait_ms: int
+    delivery: Delivery | None = None
+    metadata: Metadata | None = None
+    token: str | None = None
+
+    @property
+    def detail_type(self) -> str:
+        return self.delivery.detail_type if self.delivery else ""
+
+
+class Worker:
+    """Handles a queue's messages; `handle` is a Lambda function's whole work."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        routes: Mapping[str, "Route[Any] | Foreign"],
+        callback: Callback,
+        parking: ParkingLot,
+        bus: Bus,
+    ) -> None:
+        self._service = service
+        self._routes = routes
+        self._callback = callback
+        self._parking = parking
+        self._bus = bus
+        self._batch = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+    def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """One batch. Returns SQS's partial batch response: the messages to deliver again."""
+        try:
+            return dict(
+                process_partial_response(
+                    event=event,
+                    record_handler=lambda record: self.process(record.raw_event),
+                    processor=self._batch,
+                    context=context,
+                )
+            )
+        finally:
+            metrics().add_metric(name="Batches", unit=MetricUnit.Count, value=1)
+            metrics().flush_metrics()
+
+    def process(self, record: Mapping[str, Any]) -> None:
+        """One message. Returns if it is done with, raises if it must be delivered again."""
+        attributes = record["attributes"]
+        job = _Job(
+            body=record["body"],
+            receives=int(attributes["ApproximateReceiveCount"]),
+            queue_wait_ms=max(0, int(time.time() * 1000) - int(attributes["SentTimestamp"])),
+        )
+        try:
+            self._route(job)
+        except TokenSettled:
+            self._note("LateCallbacks", job, "the task was over before its outcome arrived")
+        except PipelineError as error:
+            self._note("Redeliveries", job, f"left for redelivery: {error.cause}", error=error.NAME)
+            raise
+
+    def _route(self, job: _Job) -> None:
+        try:
+            delivery = job.delivery = read(job.body, Delivery)
+            route = self._route_of(delivery)
+            if isinstance(route, Foreign):
+                return self._finish_without_token(job, partial(route.run, delivery))
+            detail = read(delivery.detail, Detail, at="$.detail")
+            job.token = detail.task_token
+            job.metadata = read_metadata(delivery, detail, route.request)
+            data = read_data(detail, route.request)
+        except ContractViolation as error:
+            return self._reject(job, error)
+        if job.token is None:
+            return self._finish_without_token(job, partial(route.run, data, job.metadata))
+        return self._finish_stage(job, route, data, job.token)
+
+    def _route_of(self, delivery: Delivery) -> "Route[Any] | Foreign":
+        route = self._routes.get(delivery.detail_type)
+        if route is None or route.source != delivery.source:
+            raise ContractViolation("$.detail-type", f"{self._service} takes no such event from this source")
+        return route
+
+    def _finish_stage(self, job: _Job, route: Route[Any], data: Event, token: str) -> None:
+        assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
+        if job.receives >= RECEIVES_BEFORE_LOST:
+            return self._give_up(job, WorkerLost(f"delivered {job.receives} times without an outcome"))
+        began = time.perf_counter()
+        try:
+            result = route.run(data, job.metadata)
+        except PermanentError as error:
+            return self._give_up(job, error)
+        except Exception as error:  # noqa: BLE001 -- whatever a stage raises, its outcome is reported
+            return self._fail(job, self._as_transient(error))
+        work_ms = round((time.perf_counter() - began) * 1000)
+        billed = route.billed(result)
+        meter = v1.Meter(
+            queue_wait_ms=job.queue_wait_ms,
+            work_ms=work_ms,
+            attempt=job.metadata.attempt,
+            receives=job.receives,
+            input_tokens=billed.input_tokens,
+            output_tokens=billed.output_tokens,
+            model_id=billed.model_id,
+        )
+        output = msgspec.json.encode({"data": result, "meter": meter}).decode()
+        self._callback.succeed(token, output)
+        metrics().add_metric(name="QueueWait", unit=MetricUnit.Milliseconds, value=job.queue_wait_ms)
+        metrics().add_metric(name="WorkTime", unit=MetricUnit.Milliseconds, value=work_ms)
+        return self._note("Succeeded", job, "done", work_ms=work_ms, queue_wait_ms=job.queue_wait_ms)
+
+    def _finish_without_token(self, job: _Job, run: Callable[[], object]) -> None:
+        try:
+            run()
+        except ContractViolation as error:
+            return self._reject(job, error)
+        except PermanentError as error:
+            return self._give_up(job, error)
+        except Exception as error:
+            raise self._as_transient(error) from error
+        return self._note("Succeeded", job, "done", queue_wait_ms=job.queue_wait_ms)
+
+    @staticmethod
+    def _as_transient(error: Exception) -> TransientError:
+        return error if isinstance(error, TransientError) else TransientError(f"unexpected {where(error)}")
+
+    def _reject(self, job: _Job, error: ContractViolation) -> None:
+        """A contract violation: parked with the reason, told to the publisher, never retried."""
+        self._park(job, error)
+        try:
+            self._bus.publish([self._rejection(job, error)])
+        except PipelineError as failure:
+            self._note("RejectionsNotPublished", job, failure.cause)
+        self._report(job, error)
+
+    def _rejection(self, job: _Job, error: ContractViolation) -> Outgoing:
+        rejected_id = job.delivery.id if job.delivery else None
+        pipeline_id = job.metadata.pipeline_id if job.metadata else (rejected_id or "unknown")
+        return Outgoing(
+            data=v1.ContractRejected(
+                service=self._service,
+                rejected_event_id=rejected_id,
+                rejected_detail_type=job.detail_type,
+                path=error.path,
+                reason=error.reason,
+            ),
+            pipeline_id=pipeline_id,
+            event_id=f"{rejected_id or pipeline_id}-rejected",
+            correlation_id=job.metadata.correlation_id if job.metadata else pipeline_id,
+            causation_id=rejected_id,
+        )
+
+    def _fail(self, job: _Job, error: TransientError) -> None:
+        """A transient failure: Step Functions retries; parked as well when this was the last attempt."""
+        if job.metadata and job.metadata.attempt >= RETRY.max_attempts:
+            return self._give_up(job, error)
+        return self._report(job, error)
+
+    def _give_up(self, job: _Job, error: PipelineError) -> None:
+        self._park(job, error)
+        self._report(job, error)
+
+    def _park(self, job: _Job, error: PipelineError) -> None:
+        self._parking.park(job.body, error, detail_type=job.detail_type, metadata=job.metadata)
+        self._note("Parked", job, error.cause, error=error.NAME)
+
+    def _report(self, job: _Job, error: PipelineError) -> None:
+        if job.token is not None:
+            self._callback.fail(job.token, error.NAME, error.cause[:CAUSE_CHARS])
+        self._note("Failed", job, error.cause, error=error.NAME)
+
+    def _note(self, metric: str, job: _Job, text: str, **fields: object) -> None:
+        """One log line and one count for what became of a message."""
+        metrics().add_metric(name=metric, unit=MetricUnit.Count, value=1)
+        about = job.metadata
+        level = logger().info if metric == "Succeeded" else logger().warning
+        level(
+            text,
+            extra={
+                "outcome": metric,
+                "detail_type": job.detail_type,
+                "pipeline_id": about.pipeline_id if about else None,
+                "attempt": about.attempt if about else None,
+                "receives": job.receives,
+                **fields,
+            },
+        )

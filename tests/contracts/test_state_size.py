@@ -1,0 +1,72 @@
+"""State stays below Step Functions' 256 KiB by construction."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from services.enhancer.core import enhance
+from services.trigger.core import execution_input
+from shared.contracts import limits, v1
+from shared.contracts.envelope import Metadata
+from shared.contracts.message import check_message
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+METADATA = Metadata(
+    event_id="e" * 128,
+    pipeline_id="p" * 64,
+    schema="log.requested",
+    schema_version=1,
+    occurred_at=NOW,
+    correlation_id="c" * 256,
+    causation_id="c" * 128,
+    execution_arn="a" * 256,
+    traceparent="t" * 55,
+)
+HEAVIEST_MESSAGES = {
+    "controls": "\x01" * 14_000 + "é" * 7_000,
+    "quotes": '"' * 21_845 + "\N{GRINNING FACE}" * 10_922,
+    "wide": "\N{GRINNING FACE}" * 16_384,
+}
+
+
+def heaviest_analysis() -> v1.Analysis:
+    return v1.Analysis(
+        character_count=limits.MESSAGE_CHARS,
+        word_count=limits.MESSAGE_CHARS,
+        sentence_count=limits.MESSAGE_CHARS,
+        has_code=True,
+        code=(v1.CodeSpan(kind="stack_trace", start=99_999, end=99_999, language="x" * 16),)
+        * limits.CODE_SPANS,
+        languages=("x" * 16,) * limits.CODE_SPANS,
+        is_question=True,
+        question_count=99_999,
+        questions=("\x01" * limits.QUESTION_CHARS,) * limits.QUESTIONS,
+        complexity="complex",
+        reasons=("x" * 120,) * limits.REASONS,
+    )
+
+
+@pytest.mark.parametrize("message", HEAVIEST_MESSAGES.values(), ids=HEAVIEST_MESSAGES)
+def test_the_largest_run_fits_the_state(message):
+    """The longest message with the longest answer, analysis, errors and token stays below 256 KiB."""
+    check_message(message)
+    heavy_answer = '"' * 16_384
+    chat = v1.ChatAnswer(
+        text=heavy_answer, backend="bedrock", model_id="m" * 128, stop_reason="s" * 64, truncated=True
+    )
+    analysis = heaviest_analysis()
+    enhancement = enhance(chat, analysis, METADATA, NOW)
+    meter = v1.Meter(queue_wait_ms=10**9, work_ms=10**9, attempt=3, receives=2, model_id="m" * 128)
+    state = msgspec.json.decode(execution_input(v1.PipelineRequested(user_message=message), METADATA))
+    state["results"] = {
+        "analysis": {"data": analysis, "meter": meter},
+        "chat": {"data": chat, "meter": meter},
+        "enhancement": {"data": enhancement, "meter": meter},
+    }
+    state["errors"] = {
+        key: {"Error": "e" * limits.ERROR_CHARS, "Cause": '"' * limits.CAUSE_CHARS}
+        for key in ("analysis", "enhancement", "log")
+    }
+    request = {"metadata": METADATA, "data": state, "task_token": "t" * 2048}
+    assert len(msgspec.json.encode(request)) < limits.STATE_BYTES * 0.9

@@ -1,0 +1,151 @@
+"""The real app on a real engine: started once for all end-to-end tests, on a free port, in a folder of its own."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local.connection import Connection
+from local.deploy import up
+from local.engine import Engine
+from local.testing import own_engine
+from tests.e2e.model_server import ModelServer, model_server
+
+PATIENCE_SECONDS = 120
+# Longer than a message of a killed worker stays invisible.
+FINAL = ("SUCCEEDED", "FAILED")
+
+
+def eventually(probe: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
+    """The first truthy value of `probe`, asked again and again for a bounded time."""
+    until = time.monotonic() + seconds
+    while not (value := probe()):
+        if time.monotonic() > until:
+            raise AssertionError(f"nothing after {seconds} s")
+        time.sleep(0.1)
+    return value
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Any
+    body: Any
+
+
+@dataclass
+class Deployment:
+    """A deployed pipeline, with what a test needs to use and to look into it."""
+
+    connection: Connection
+    engine: Engine
+    model: ModelServer
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+        given = credentials or self.credentials
+        key = f"{service}/{given.access_key}"
+        if key not in self._clients:
+            self._clients[key] = boto3.client(
+                service,
+                endpoint_url=self.connection.endpoint_url,
+                region_name=self.connection.region,
+                aws_access_key_id=given.access_key,
+                aws_secret_access_key=given.secret_key,
+            )
+        return self._clients[key]
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials(self.connection.access_key_id, self.connection.secret_access_key)
+
+    @cached_property
+    def addresses(self) -> dict[str, str]:
+        pages = self.client("ssm").get_paginator("get_parameters_by_path")
+        found = pages.paginate(Path="/ai-pipeline/local/", Recursive=True)
+        return {
+            parameter["Name"].removeprefix("/ai-pipeline/local/"): parameter["Value"]
+            for page in found
+            for parameter in page["Parameters"]
+        }
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        *,
+        signed_by: Credentials | bool = True,
+    ) -> Answer:
+        """A request to the API, signed by the deployer unless somebody else, or nobody (False), is named."""
+        url = self.addresses["api/url"] + path
+        raw = body if isinstance(body, (str, type(None))) else json.dumps(body)
+        request = AWSRequest(
+            method, url, data=raw, headers={"Content-Type": "application/json", **(headers or {})}
+        )
+        if signed_by:
+            credentials = self.credentials if signed_by is True else signed_by
+            SigV4Auth(credentials, "execute-api", self.connection.region).add_auth(request)
+        got = urllib3.request(method, url, body=raw, headers=dict(request.headers), retries=False, timeout=30)
+        return Answer(got.status, got.headers, json.loads(got.data) if got.data else None)
+
+    def publish(
+        self, *details: Any, detail_type: str = "pipeline.requested.v1", source: str = "ai.pipeline"
+    ) -> list[str]:
+        """Event ids of details put on the bus; a string goes as it is."""
+        ids = []
+        for start in range(0, len(details), 10):
+            entries = [
+                {
+                    "EventBusName": self.addresses["bus/name"],
+                    "Source": source,
+                    "DetailType": detail_type,
+                    "Detail": detail if isinstance(detail, str) else json.dumps(detail),
+                }
+                for detail in details[start : start + 10]
+            ]
+            answer = self.client("events").put_events(Entries=entries)
+            assert answer["FailedEntryCount"] == 0
+            ids += [entry["EventId"] for entry in answer["Entries"]]
+        return ids
+
+    def record(self, pipeline_id: str) -> dict[str, Any]:
+        """The record as the API shows it, or an empty one."""
+        answer = self.call("GET", f"/pipeline/{pipeline_id}")
+        return answer.body if answer.status == 200 else {}
+
+    def finished(self, pipeline_id: str) -> dict[str, Any]:
+        """The record once the run is over."""
+
+        def probe() -> dict[str, Any] | None:
+            record = self.record(pipeline_id)
+            return record if record.get("status") in FINAL else None
+
+        return dict(eventually(probe))
+
+    def parked(self, service: str) -> list[dict[str, Any]]:
+        """Takes what is in a service's DLQ."""
+        url = self.addresses[f"services/{service}/dlq-url"]
+        answer = self.client("sqs").receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
+        )
+        for message in answer.get("Messages", []):
+            self.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return list(answer.get("Messages", []))
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Iterator[Deployment]:
+    with model_server() as model, own_engine(model=model.model) as engine:
+        running = up(engine)
+        yield Deployment(connection=running.connection, engine=engine, model=model)

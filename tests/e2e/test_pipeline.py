@@ -1,0 +1,260 @@
+"""The whole pipeline on the local engine, with IAM enforced: what a user does, and what users get wrong."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from botocore.credentials import Credentials
+
+from tests.e2e.conftest import Deployment, eventually
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+
+CODE_QUESTION = "Why does this fail?\n```python\nprint(1/0)\n```"
+STAGES = {"analysis", "chat", "enhancement"}
+
+
+def complete(record: dict[str, Any]) -> bool:
+    """Whether a record is what a successful run promises."""
+    promised = {"pipeline_id", "timestamp", "user_message", "analysis", "final_response", "execution_time_ms"}
+    return (
+        record["status"] == "SUCCEEDED"
+        and promised <= set(record)
+        and bool(record["final_response"])
+        and set(record["stages"]) == STAGES
+        and record["degraded"] == []
+    )
+
+
+def test_signed_post_ends_in_a_complete_record(pipeline: Deployment):
+    """A signed POST is accepted, runs through all stages and leaves its answer and every meter in the record."""
+    accepted = pipeline.call("POST", "/pipeline", {"user_message": CODE_QUESTION})
+    assert accepted.status == 202
+    assert accepted.body["status_url"].startswith(pipeline.addresses["api/url"])
+    record = pipeline.finished(accepted.body["pipeline_id"])
+    assert complete(record)
+    assert record["analysis"]["has_code"] is True
+    assert record["stages"]["chat"]["input_tokens"] > 0
+    assert record["enhancement"]["tracking"]["pipeline_id"] == record["pipeline_id"]
+
+
+def test_model_is_asked_with_the_configured_prompt(pipeline: Deployment):
+    """The chatbot's own code asks the model through the engine's Bedrock: its answer and its tokens arrive."""
+    (event_id,) = pipeline.publish({"data": {"user_message": "Who are you, echo?"}})
+    record = pipeline.finished(event_id)
+    assert record["final_response"] == "You asked: Who are you, echo?"
+    assert record["chat"]["model_id"] == "echo"
+    assert (record["stages"]["chat"]["input_tokens"], record["stages"]["chat"]["output_tokens"]) == (11, 7)
+    asked = next(asked for asked in pipeline.model.requests if "Who are you, echo?" in str(asked["messages"]))
+    assert asked["model"] == "echo"
+    assert asked["messages"][0]["role"] == "system"
+
+
+def test_overlong_answer_is_cut_and_says_so(pipeline: Deployment):
+    """An answer beyond the contract's bound is cut, marked, and does not break the run."""
+    (event_id,) = pipeline.publish({"data": {"user_message": "LONG please"}})
+    record = pipeline.finished(event_id)
+    assert complete(record)
+    assert record["chat"]["truncated"] is True
+    assert "cut at the length limit" in record["final_response"]
+
+
+def test_published_event_runs_under_its_event_id(pipeline: Deployment):
+    """A publisher who sends data alone finds the run under the id PutEvents returned."""
+    (event_id,) = pipeline.publish({"data": {"user_message": "Hello from the bus"}})
+    assert complete(pipeline.finished(event_id))
+
+
+def test_published_event_keeps_its_own_id(pipeline: Deployment):
+    """A pipeline id chosen by the publisher is used, and publishing it twice runs once."""
+    name = f"own-{uuid.uuid4().hex}"
+    detail = {"metadata": {"pipeline_id": name}, "data": {"user_message": "Once, please"}}
+    pipeline.publish(detail, detail)
+    assert complete(pipeline.finished(name))
+    executions = pipeline.client("stepfunctions").list_executions(
+        stateMachineArn=pipeline.addresses["state-machine/arn"]
+    )["executions"]
+    assert [run["name"] for run in executions].count(name) == 1
+
+
+@pytest.mark.parametrize(
+    "message", ["你好,这是什么?", "مرحبا، كيف حالك؟", "\N{GRINNING FACE}" * 300, '"quoted" \\ back\nslash\t<tag>'],
+    ids=["chinese", "arabic", "emoji", "escapes"],
+)  # fmt: skip
+def test_every_script_survives_the_journey(pipeline: Deployment, message: str):
+    """A message comes out of the record as it went in, in every script."""
+    accepted = pipeline.call("POST", "/pipeline", {"user_message": message})
+    record = pipeline.finished(accepted.body["pipeline_id"])
+    assert record["status"] == "SUCCEEDED"
+    assert record["user_message"] == message
+
+
+def test_longest_message_runs(pipeline: Deployment):
+    """A message at the bound (65,536 bytes of UTF-8) completes: no state, event or record is too small for it."""
+    (event_id,) = pipeline.publish(json.dumps({"data": {"user_message": "é" * 32_768}}, ensure_ascii=False))
+    assert complete(pipeline.finished(event_id))
+
+
+def test_idempotency_key_names_one_pipeline(pipeline: Deployment):
+    """Same key and body: same pipeline; same key and another body: 409."""
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    first = pipeline.call("POST", "/pipeline", {"user_message": "Once"}, key)
+    again = pipeline.call("POST", "/pipeline", {"user_message": "Once"}, key)
+    other = pipeline.call("POST", "/pipeline", {"user_message": "Twice"}, key)
+    assert (first.status, again.status, other.status) == (202, 202, 409)
+    assert first.body["pipeline_id"] == again.body["pipeline_id"]
+    assert complete(pipeline.finished(first.body["pipeline_id"]))
+
+
+BAD_REQUESTS = {
+    "not JSON": ("{", {}, 400),
+    "wrong type": ({"user_message": 5}, {}, 400),
+    "missing": ({}, {}, 400),
+    "blank": ({"user_message": " \n"}, {}, 400),
+    "too long": ({"user_message": "x" * 32_769}, {}, 400),
+    "unknown field": ({"user_message": "x", "y": 1}, {}, 400),
+    "content type": ("x", {"Content-Type": "text/plain"}, 415),
+    "too large": ({"user_message": "x" * 300_000}, {}, 413),
+}
+
+
+@pytest.mark.parametrize(("body", "headers", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_bad_requests_are_answered(pipeline: Deployment, body: Any, headers: dict[str, str], status: int):
+    """Each kind of bad input gets its status, a machine-readable code and a sentence."""
+    answer = pipeline.call("POST", "/pipeline", body, headers)
+    assert answer.status == status
+    assert answer.body["error"]["code"]
+    assert answer.body["error"]["message"]
+
+
+def test_unknown_id_is_404(pipeline: Deployment):
+    """Asking for a pipeline that never was is answered as such."""
+    answer = pipeline.call("GET", "/pipeline/nobody")
+    assert (answer.status, answer.body["error"]["code"]) == (404, "not_found")
+
+
+def test_unsigned_requests_are_refused(pipeline: Deployment):
+    """Without a signature neither method answers anything but 403."""
+    assert pipeline.call("POST", "/pipeline", {"user_message": "x"}, signed_by=False).status == 403
+    assert pipeline.call("GET", "/pipeline/x", signed_by=False).status == 403
+
+
+def test_preflight_needs_no_signature(pipeline: Deployment):
+    """A browser's preflight is answered unsigned and allows what the API needs."""
+    answer = pipeline.call("OPTIONS", "/pipeline", headers={"Origin": "https://x.example"}, signed_by=False)
+    assert answer.status in (200, 204)
+    allowed = {name.lower(): value for name, value in answer.headers.items()}
+    assert "POST" in allowed["access-control-allow-methods"]
+    assert "Idempotency-Key" in allowed["access-control-allow-headers"]
+
+
+@pytest.fixture
+def user(pipeline: Deployment):
+    """Makes an IAM user with the rights given; removed afterwards."""
+    iam = pipeline.client("iam")
+    made: list[tuple[str, str]] = []
+
+    def make(*statements: dict[str, Any]) -> Credentials:
+        name = f"user-{uuid.uuid4().hex[:8]}"
+        iam.create_user(UserName=name)
+        if statements:
+            policy = {"Version": "2012-10-17", "Statement": list(statements)}
+            iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        made.append((name, key["AccessKeyId"]))
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    yield make
+    for name, key_id in made:
+        iam.delete_access_key(UserName=name, AccessKeyId=key_id)
+        for policy in iam.list_user_policies(UserName=name)["PolicyNames"]:
+            iam.delete_user_policy(UserName=name, PolicyName=policy)
+        iam.delete_user(UserName=name)
+
+
+def test_iam_decides_who_may_call(pipeline: Deployment, user):
+    """A caller with execute-api:Invoke gets through, one without it does not."""
+    may = user({"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"})
+    assert pipeline.call("POST", "/pipeline", {"user_message": "x"}, signed_by=may).status == 202
+    assert pipeline.call("POST", "/pipeline", {"user_message": "x"}, signed_by=user()).status == 403
+
+
+def test_malformed_event_is_parked_and_its_siblings_run(pipeline: Deployment):
+    """A bad event among good ones ends in the DLQ with its reason; the good ones complete."""
+    good_before, _, good_after = pipeline.publish(
+        {"data": {"user_message": "good"}}, {"data": {"user_message": 5}}, {"data": {"user_message": "good"}}
+    )
+    assert complete(pipeline.finished(good_before))
+    assert complete(pipeline.finished(good_after))
+    (message,) = eventually(lambda: pipeline.parked("trigger"))
+    note = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert note["error_type"] == "Pipeline.ContractViolation"
+    assert "$.detail.data.user_message" in note["error"]
+
+
+def test_event_of_another_source_starts_nothing(pipeline: Deployment):
+    """An event that only looks like a request, from another source, is not delivered at all."""
+    (stranger,) = pipeline.publish({"data": {"user_message": "x"}}, source="someone.else")
+    (friend,) = pipeline.publish({"data": {"user_message": "x"}})
+    pipeline.finished(friend)
+    assert pipeline.record(stranger) == {}
+    assert pipeline.parked("trigger") == []
+
+
+def test_denied_model_fails_the_run_and_says_so(pipeline: Deployment):
+    """Without the right to call the model, the run fails at the chatbot, is recorded, and its message is parked."""
+    iam = pipeline.client("iam")
+    function = pipeline.client("lambda").get_function_configuration(FunctionName="ai-pipeline-local-chatbot")
+    role = function["Role"].rpartition("/")[2]
+    deny = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Action": ["bedrock:*"], "Resource": "*"}],
+    }
+    iam.put_role_policy(RoleName=role, PolicyName="deny-model", PolicyDocument=json.dumps(deny))
+    try:
+        (event_id,) = pipeline.publish({"data": {"user_message": "May I?"}})
+        record = pipeline.finished(event_id)
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="deny-model")
+    assert (record["status"], record["error"]) == ("FAILED", "Pipeline.Permanent")
+    assert "AccessDenied" in record["cause"]
+    (message,) = eventually(lambda: pipeline.parked("chatbot"))
+    assert message["MessageAttributes"]["pipeline_id"]["StringValue"] == event_id
+    (again,) = pipeline.publish({"data": {"user_message": "And now?"}})
+    assert complete(pipeline.finished(again))
+
+
+def test_burst_completes_without_loss(pipeline: Deployment):
+    """A hundred events published at once all end in complete records, and no queue keeps a message."""
+    ids = pipeline.publish(*({"data": {"user_message": f"Question {n}?"}} for n in range(100)))
+    records = [pipeline.finished(event_id) for event_id in ids]
+    assert all(complete(record) for record in records)
+    sqs = pipeline.client("sqs")
+    waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def drained() -> bool:
+        return all(
+            value == "0"
+            for path, url in pipeline.addresses.items()
+            if path.startswith("services/")
+            for value in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=waiting)["Attributes"].values()
+        )
+
+    assert eventually(drained)
+
+
+def test_nothing_secret_is_logged(pipeline: Deployment):
+    """Neither a message's text nor a task token is in what the functions log."""
+    secret = f"secret-{uuid.uuid4().hex}"
+    (event_id,) = pipeline.publish({"data": {"user_message": secret}})
+    pipeline.finished(event_id)
+    logs = pipeline.client("logs")
+    seen = ""
+    for group in logs.describe_log_groups()["logGroups"]:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            seen += "".join(event["message"] for event in page["events"])
+    assert event_id in seen
+    assert secret not in seen
+    assert "task_token" not in seen
+    assert "taskToken" not in seen

@@ -1,0 +1,247 @@
+"""The very definition that is deployed, run by moto's interpreter with workers played by the test."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import msgspec
+import pytest
+from moto import mock_aws
+
+from infra.definition import definition
+from services.trigger.core import execution_input
+from shared.contracts import v1
+from shared.contracts.envelope import SOURCE, Metadata
+from shared.contracts.stages import RETRY, STAGES
+from shared.errors import ContractViolation, PermanentError, TransientError
+from shared.records import Records
+from tests.integration.workers import Fails, Workers
+
+BUS = "bus"
+TABLE = "PipelineLogs"
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+METADATA = Metadata(
+    event_id="event-1",
+    pipeline_id="p-1",
+    schema="pipeline.requested",
+    schema_version=1,
+    occurred_at=datetime(2026, 11, 22, tzinfo=UTC),
+    correlation_id="correlation-1",
+)
+ANALYSIS = v1.Analysis(
+    character_count=2,
+    word_count=1,
+    sentence_count=1,
+    has_code=False,
+    code=(),
+    languages=(),
+    is_question=False,
+    question_count=0,
+    questions=(),
+    complexity="simple",
+    reasons=("short",),
+)
+CHAT = v1.ChatAnswer(text="Hello.", backend="bedrock", model_id="m", stop_reason="end_turn")
+ENHANCEMENT = v1.Enhancement(
+    final_response="**Hello.**",
+    format="plain",
+    complexity="simple",
+    enhanced_at=METADATA.occurred_at,
+    word_count=1,
+    reading_time_seconds=1,
+    contains_code=False,
+    tracking=v1.Tracking(pipeline_id="p-1", correlation_id="c", execution_arn=None, model_id="m"),
+)
+RECEIPT = v1.LogReceipt(status="SUCCEEDED", execution_time_ms=5)
+METER = v1.Meter(queue_wait_ms=1, work_ms=1, attempt=0, receives=1)
+
+
+def result(data: Any) -> str:
+    """What the worker sends back for a stage's result."""
+    return msgspec.json.encode({"data": data, "meter": METER}).decode()
+
+
+ALL_WELL = {
+    "analyzer": [result(ANALYSIS)],
+    "chatbot": [result(CHAT)],
+    "enhancer": [result(ENHANCEMENT)],
+    "logger": [result(RECEIPT)],
+}
+
+
+class Workflow:
+    """Bus, rules, queues, table and state machine, as the stacks make them."""
+
+    def __init__(self) -> None:
+        self.clients = {name: boto3.client(name) for name in ("sqs", "stepfunctions", "events", "dynamodb")}
+        events, sqs = self.clients["events"], self.clients["sqs"]
+        events.create_event_bus(Name=BUS)
+        self.queue_urls = {
+            stage.service: sqs.create_queue(QueueName=stage.service)["QueueUrl"] for stage in STAGES
+        }
+        for stage in STAGES:
+            if stage.via == "bus":
+                pattern = {"source": [SOURCE], "detail-type": [stage.request.detail_type()]}
+                events.put_rule(Name=stage.service, EventBusName=BUS, EventPattern=json.dumps(pattern))
+                target = {"Id": "queue", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{stage.service}"}
+                events.put_targets(Rule=stage.service, EventBusName=BUS, Targets=[target])
+        self.clients["dynamodb"].create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pipeline_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.records = Records(self.clients["dynamodb"], TABLE)
+        self.arn = self.clients["stepfunctions"].create_state_machine(
+            name="pipeline",
+            roleArn=f"arn:aws:iam::{ACCOUNT}:role/workflow",
+            definition=json.dumps(definition(bus_name=BUS, queue_urls=self.queue_urls, table_name=TABLE)),
+        )["stateMachineArn"]
+
+    def run(self, **outcomes: list[Any]) -> "Run":
+        """One execution, from the starter's input to its end; `outcomes` by service, the others do well."""
+        with Workers(self.clients, self.queue_urls, {**ALL_WELL, **outcomes}) as workers:
+            client = self.clients["stepfunctions"]
+            started = client.start_execution(
+                stateMachineArn=self.arn,
+                name="p-1",
+                input=execution_input(v1.PipelineRequested(user_message="Hi 👋"), METADATA),
+            )
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                execution = client.describe_execution(executionArn=started["executionArn"])
+                if execution["status"] != "RUNNING":
+                    return Run(execution, workers, client)
+                assert workers.requests is not None  # raises what a worker found wrong
+                time.sleep(0.02)
+            raise AssertionError("the execution did not end")
+
+
+class Run:
+    def __init__(self, execution: dict[str, Any], workers: Workers, client: Any) -> None:
+        self.status = execution["status"]
+        self.output = json.loads(execution.get("output") or "{}")
+        self.requests = workers.requests
+        events = client.get_execution_history(executionArn=execution["executionArn"], maxResults=1000)[
+            "events"
+        ]
+        entered = (event.get("stateEnteredEventDetails") for event in events)
+        self.states = [details["name"] for details in entered if details]
+        self.error = execution.get("error") or next(
+            (
+                e["executionFailedEventDetails"].get("error")
+                for e in events
+                if "executionFailedEventDetails" in e
+            ),
+            None,
+        )
+
+
+@pytest.fixture
+def workflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workflow]:
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        monkeypatch.setattr("infra.definition.RETRY", msgspec.structs.replace(RETRY, interval_seconds=1))
+        yield Workflow()
+
+
+def test_every_stage_gets_what_the_ones_before_it_found(workflow):
+    """A run visits the table's states in order, and each request carries the earlier results."""
+    run = workflow.run()
+    assert run.status == "SUCCEEDED"
+    assert run.states == [stage.state for stage in STAGES]
+    assert run.requests["chatbot"][0].data.analysis == ANALYSIS
+    assert run.requests["enhancer"][0].data.chat == CHAT
+    logged = run.requests["logger"][0].data
+    assert logged.user_message == "Hi 👋"
+    assert logged.results.enhancement.data == ENHANCEMENT
+    assert logged.results.chat.meter == METER
+    assert logged.errors == {}
+    assert run.output["log"]["data"]["status"] == "SUCCEEDED"
+
+
+def test_the_metadata_says_who_asks(workflow):
+    """A request names its pipeline, its execution, its schema and, by an id of its own, its attempt."""
+    run = workflow.run()
+    for stage in STAGES:
+        metadata = run.requests[stage.service][0].metadata
+        assert metadata.event_id == f"p-1-{stage.state}-0"
+        assert metadata.execution_arn is not None
+        assert metadata.execution_arn.endswith(":p-1")
+        assert (metadata.pipeline_id, metadata.correlation_id) == ("p-1", "correlation-1")
+        assert (metadata.causation_id, metadata.attempt) == ("event-1", 0)
+
+
+def test_a_transient_failure_is_tried_again(workflow):
+    """Each try says which one it is, under an event id of its own, and the result of the last one counts.
+
+    moto hands a retried task its old token with the outcome already in it, so it may try once too often.
+    """
+    run = workflow.run(analyzer=[Fails(TransientError.NAME), result(ANALYSIS)])
+    tries = [request.metadata for request in run.requests["analyzer"]]
+    assert len(tries) > 1
+    assert [metadata.attempt for metadata in tries] == list(range(len(tries)))
+    assert len({metadata.event_id for metadata in tries}) == len(tries)
+    assert run.requests["chatbot"][0].data.analysis == ANALYSIS
+
+
+@pytest.mark.parametrize("error", [PermanentError.NAME, ContractViolation.NAME])
+def test_a_broken_analyzer_degrades_the_run(workflow, error):
+    """What no retry can mend is asked once; the pipeline goes on without an analysis and says so."""
+    run = workflow.run(analyzer=[Fails(error)])
+    assert run.status == "SUCCEEDED"
+    assert len(run.requests["analyzer"]) == 1
+    assert run.requests["chatbot"][0].data.analysis is None
+    assert run.requests["logger"][0].data.errors["analysis"].error == error
+    assert run.requests["logger"][0].data.results.analysis.data is None
+
+
+def test_a_broken_chatbot_fails_the_execution_at_its_state(workflow):
+    """Nothing runs after the critical stage, so a redrive enters at it."""
+    run = workflow.run(chatbot=[Fails(PermanentError.NAME)])
+    assert run.status == "FAILED"
+    assert run.states == ["AnalyzeInput", "CallExistingChatbot"]
+    assert run.error == PermanentError.NAME
+
+
+def test_a_broken_logger_does_not_cost_the_answer(workflow):
+    """The workflow stores the answer by itself, and the record tells that its log is missing."""
+    workflow.records.accept("p-1", user_message="Hi 👋", accepted_at="2026-11-22T00:00:00.000Z")
+    run = workflow.run(logger=[Fails(PermanentError.NAME)])
+    assert run.status == "SUCCEEDED"
+    assert run.states[-1] == "StoreAnswer"
+    record = workflow.records.get("p-1")
+    assert record is not None
+    assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
+    assert (record["user_message"], record["degraded"]) == ("Hi 👋", ["log"])
+    assert record["timestamp"] == "2026-11-22T00:00:00.000Z"
+    assert json.loads(record["analysis_json"])["complexity"] == "simple"
+    assert json.loads(record["meters_json"]) == [msgspec.to_builtins(METER)] * 3
+    assert json.loads(record["errors_json"])["log"]["Error"] == PermanentError.NAME
+
+
+def test_an_answer_is_stored_whatever_else_is_missing(workflow):
+    """Only the answer is needed: without analysis and enhancement, and without a record, it is stored too."""
+    broken = [Fails(PermanentError.NAME)]
+    run = workflow.run(analyzer=broken, enhancer=broken, logger=broken)
+    assert run.states[-1] == "StoreAnswer"
+    record = workflow.records.get("p-1")
+    assert record is not None
+    assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
+    assert json.loads(record["analysis_json"]) is None
+    assert json.loads(record["meters_json"]) == [None, msgspec.to_builtins(METER), None]
+    assert json.loads(record["errors_json"]).keys() == {"analysis", "enhancement", "log"}
+
+
+def test_a_later_truth_is_not_overwritten(workflow):
+    """If the record is complete already, the workflow leaves it alone and ends well."""
+    workflow.records.advance("p-1", "SUCCEEDED", {"final_response": "the logger's"})
+    run = workflow.run(logger=[Fails(PermanentError.NAME)])
+    assert run.status == "SUCCEEDED"
+    assert run.states[-1] == "AnswerAlreadyStored"
+    record = workflow.records.get("p-1")
+    assert record is not None
+    assert record["final_response"] == "the logger's"
