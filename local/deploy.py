@@ -23,7 +23,7 @@ LOCK_SECONDS = 300.0
 
 def parts() -> tuple[str, ...]:
     """What can be deployed alone: each is a stack called `ai-pipeline-<env>-<part>`."""
-    return ("platform", *SERVICES, "workflow", "monitoring")
+    return ("platform", *SERVICES, "workflow")
 
 
 # --- the local engine ------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def deploy(engine: Engine, service: str | None = None, progress: Progress = sile
     """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
 
     Nothing is deployed (an empty tuple) if this very engine has these sources already. `service` is a part's name:
-    a service, or `platform`, `workflow`, `monitoring`. Raises EngineNotRunningError, UnknownServiceError,
+    a service, or `platform`, `workflow`. Raises EngineNotRunningError, UnknownServiceError,
     DeployError, BusyError.
     """
     _require_known(service)
