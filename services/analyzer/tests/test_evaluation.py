@@ -10,7 +10,10 @@ from services.analyzer.evaluation.__main__ import main
 from services.analyzer.evaluation.scoring import evaluate, load
 
 FLOOR = 0.98
-"""F1 of code and of question on all labelled messages never falls below this again."""
+"""F1 of code and of question on the messages the patterns were tuned on never falls below this again."""
+UNSEEN = "independent"
+UNSEEN_FLOOR = 0.945
+"""The same on the messages of another author, which nobody tunes on."""
 
 
 def test_every_message_is_labelled_and_unique():
@@ -49,10 +52,11 @@ def test_classes_are_balanced():
 
 
 def test_scores_do_not_fall():
-    """F1 on all labelled messages stays above its floor."""
-    report = evaluate(load(), "all")
-    assert report.code.f1 >= FLOOR, report.errors
-    assert report.question.f1 >= FLOOR, report.errors
+    """F1 on the tuned and on the unseen messages stays above its floor."""
+    for floor, unseen in ((FLOOR, False), (UNSEEN_FLOOR, True)):
+        report = evaluate([message for message in load() if (message.split == UNSEEN) is unseen], "chosen")
+        assert report.code.f1 >= floor, report.errors
+        assert report.question.f1 >= floor, report.errors
 
 
 def test_the_command_prints_a_table(capsys):
@@ -68,7 +72,7 @@ def test_the_command_prints_json(capsys):
     assert main(["--json"]) == 0
     reports = msgspec.json.decode(capsys.readouterr().out)
     assert reports[-1]["split"] == "all"
-    assert reports[-1]["code"]["f1"] >= FLOOR
+    assert reports[-1]["code"]["f1"] == pytest.approx(evaluate(load(), "all").code.f1, abs=0.001)
 
 
 def test_an_unknown_split_is_an_error(capsys):
