@@ -73,12 +73,13 @@ def stage_line(stage: StageView) -> Text:
     parts = [f"{duration(stage.took_ms)}" if stage.took_ms is not None else ""]
     if stage.work_ms is not None and stage.queue_wait_ms is not None:
         parts.append(f"(queue {duration(stage.queue_wait_ms)}, work {duration(stage.work_ms)})")
+    text = " ".join(filter(None, parts))
     if stage.attempt:
-        parts.append(f"try {stage.attempt + 1}")
+        text += f", {stage.attempt + 1} tries"
     if stage.status != "done":
-        parts.append(f"{stage.status}: {_problem(stage)}")
+        text += f", {stage.status}: {_problem(stage)}"
     mark, style = MARKS[stage.status]
-    return _line(mark, style, stage.key, " ".join(filter(None, parts)))
+    return _line(mark, style, stage.key, text.removeprefix(", "))
 
 
 def _line(mark: str, style: str, name: str, text: str) -> Text:
@@ -115,7 +116,8 @@ def headline(journey: Journey) -> Text:
 def print_journey(session: Session, journey: Journey) -> None:
     """The whole of it, to stdout."""
     out = session.out
-    out.print(Text.assemble((journey.pipeline_id, "bold"), "  ", headline(journey)))
+    out.print(Text(journey.pipeline_id, style="bold"))
+    out.print(headline(journey))
     out.print(Text(_cut(printable(journey.user_message or "(message not recorded yet)")), style="dim"))
     out.print()
     out.print(_table(journey))

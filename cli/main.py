@@ -16,7 +16,7 @@ from cli.operations.errors import (
     OperationError,
     UnreachableError,
 )
-from local.errors import EngineNotRunningError, LocalError, UnknownServiceError
+from local.errors import AwsAccessError, EngineNotRunningError, LocalError, SettingsError, UnknownServiceError
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ FAILED, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 130
 _CODES: Sequence[tuple[type[Exception], int]] = (
     (InvalidInputError, USAGE),
     (UnknownServiceError, USAGE),
+    (SettingsError, USAGE),
     (NotFoundError, NOT_FOUND),
     (NotDeployedError, UNREACHABLE),
     (UnreachableError, UNREACHABLE),
     (EngineNotRunningError, UNREACHABLE),
+    (AwsAccessError, UNREACHABLE),
 )
 
 
@@ -106,9 +108,10 @@ class Commands(click.Group):
             error.show()
             code = error.exit_code
         except click.Abort:
+            click.echo("Interrupted.", err=True)
             code = INTERRUPTED
         except (OperationError, LocalError) as error:
-            click.secho("error: ", err=True, fg="red", nl=False)
+            click.secho("Error: ", err=True, fg="red", nl=False)
             click.echo(str(error), err=True)
             code = exit_code(error)
         except BrokenPipeError:  # the reader, e.g. `head`, has seen enough

@@ -46,9 +46,9 @@ def _to_aws(session: Session, service: str | None, *, sure: bool) -> tuple[str, 
         os.environ["AWS_PROFILE"] = session.profile
     if session.region:
         os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = session.region
+    _ = session.target  # says account and region
     goal = deploying.aws_target(session.env, service)
-    session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}")
-    session.note("".join(f"  {stack}\n" for stack in goal.stacks).rstrip())
+    session.note("\n".join(f"  {stack}" for stack in goal.stacks))
     if not sure:
         click.confirm("Deploy to this account?", abort=True, err=True)
     with shown(session) as progress:

@@ -44,8 +44,8 @@ def env(session: Session, *, shell: str, as_json: bool) -> None:
         "AWS_SECRET_ACCESS_KEY": connection.secret_access_key,
         "AWS_REGION": connection.region,
         "AWS_DEFAULT_REGION": connection.region,
+        **_past_the_proxy(os.environ),
     }
-    wanted |= _past_the_proxy(os.environ)
     if as_json:
         session.json(wanted)
         return

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.interrupt import stoppable
 from cli.main import FAILED, INTERRUPTED, USAGE, exit_code
-from cli.operations.batch import BatchHaltedError, Line, Outcome, Plan, read_lines, run_batch
+from cli.operations.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
 from cli.operations.stop import Stop
 from cli.options import Choices
 from cli.results import Results
@@ -25,7 +25,10 @@ from cli.session import Session, printable
 class Tally:
     """What is known of each line, by number: the last word counts."""
 
+    total: int
     wait: bool
+    stop: Stop = field(default_factory=Stop)
+    halted: BatchHaltedError | None = None
     statuses: dict[int, str] = field(default_factory=dict)
     degraded: set[int] = field(default_factory=set)
 
@@ -33,9 +36,6 @@ class Tally:
         self.statuses[outcome.line] = outcome.status
         if outcome.degraded:
             self.degraded.add(outcome.line)
-
-    def is_over(self, outcome: Outcome) -> bool:
-        return outcome.finished or not self.wait
 
     @property
     def over(self) -> int:
@@ -59,7 +59,7 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
         _ = session.target.addresses  # nothing is written where nothing can be sent
         results = None
         todo, known, batch = lines, {}, choices.idempotency_key or uuid.uuid4().hex[:12]
-        tally = Tally(wait=choices.wait)
+        tally = Tally(total=len(lines), wait=choices.wait)
         if choices.out:
             results = stack.enter_context(Results(choices.out, resume=choices.resume))
             todo, known = results.left(lines), dict(results.known)
@@ -76,33 +76,28 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
             patience_seconds=choices.patience,
             known=known,
         )
-        stop = stack.enter_context(stoppable())
-        halted = _run(session, todo, plan, tally, stop, _receivers(choices, results))
-    _conclude(session, lines, tally, choices, stop, halted)
+        tally.stop = stack.enter_context(stoppable())
+        outcomes = run_batch(session.target, todo, plan, stop=tally.stop)
+        _run(session, outcomes, tally, _receiver(choices, results))
+    _conclude(session, tally, choices)
 
 
 def _run(
-    session: Session,
-    lines: list[Line],
-    plan: Plan,
-    tally: Tally,
-    stop: Stop,
-    receive: Callable[[Outcome], None],
-) -> BatchHaltedError | None:
-    with _bar(session, tally, tally.over + len(lines)) as moved:
+    session: Session, outcomes: Iterator[Outcome], tally: Tally, receive: Callable[[Outcome], None]
+) -> None:
+    with _bar(session, tally) as moved:
         try:
-            for outcome in run_batch(session.target, lines, plan, stop=stop):
+            for outcome in outcomes:
                 tally.add(outcome)
                 receive(outcome)
                 if outcome.status in ("INVALID", "REFUSED"):
                     session.err.print(f"line {outcome.line}: {printable(outcome.error or '')}")
                 moved()
         except BatchHaltedError as error:
-            return error
-    return None
+            tally.halted = error
 
 
-def _receivers(choices: Choices, results: Results | None) -> Callable[[Outcome], None]:
+def _receiver(choices: Choices, results: Results | None) -> Callable[[Outcome], None]:
     """Where outcomes go: the results file, or stdout."""
 
     def receive(outcome: Outcome) -> None:
@@ -123,7 +118,7 @@ def _answer(outcome: Outcome) -> str:
 
 
 @contextmanager
-def _bar(session: Session, tally: Tally, total: int) -> Iterator[Callable[[], None]]:
+def _bar(session: Session, tally: Tally) -> Iterator[Callable[[], None]]:
     """A progress bar on stderr, where a person looks."""
     if not session.err.is_terminal:
         yield lambda: None
@@ -137,7 +132,7 @@ def _bar(session: Session, tally: Tally, total: int) -> Iterator[Callable[[], No
     )
     word = "answered" if tally.wait else "accepted"
     with Progress(*columns, console=session.err, transient=True) as progress:
-        task = progress.add_task(word, total=total, completed=tally.over, bad="")
+        task = progress.add_task(word, total=tally.total, completed=tally.over, bad="")
 
         def moved() -> None:
             bad = f"{tally.bad:,} not" if tally.bad else ""
@@ -146,16 +141,9 @@ def _bar(session: Session, tally: Tally, total: int) -> Iterator[Callable[[], No
         yield moved
 
 
-def _conclude(
-    session: Session,
-    lines: list[Line],
-    tally: Tally,
-    choices: Choices,
-    stop: Stop,
-    halted: BatchHaltedError | None,
-) -> None:
+def _conclude(session: Session, tally: Tally, choices: Choices) -> None:
     counts = Counter(tally.statuses.values())
-    unsent = len(lines) - len(tally.statuses)
+    unsent = tally.total - len(tally.statuses)
     pending = counts["ACCEPTED"] + counts["RUNNING"]
     said = [
         (counts["SUCCEEDED"], "answered"),
@@ -167,23 +155,21 @@ def _conclude(
         (unsent, "not sent"),
     ]
     summary = ", ".join(f"{count:,} {what}" for count, what in said if count)
-    session.note(f"{len(lines):,} messages: {summary}.")
+    session.note(f"{tally.total:,} messages: {summary}.")
     if choices.out:
         session.note(f"Results: {choices.out}")
-    if halted:
-        session.note(f"error: {halted}")
+    if tally.halted:
+        session.note(f"Error: {tally.halted}")
     if choices.out and (unsent or counts["REFUSED"] or (choices.wait and pending)):
         session.note("Go on with the same command and --resume; nothing is started twice.")
-    raise click.exceptions.Exit(_code(tally, counts, stop, halted, open_ends=unsent + pending * choices.wait))
+    raise click.exceptions.Exit(_code(tally, counts, open_ends=unsent + pending * choices.wait))
 
 
-def _code(
-    tally: Tally, counts: Counter[str], stop: Stop, halted: BatchHaltedError | None, *, open_ends: int
-) -> int:
-    if stop.requested and open_ends:
+def _code(tally: Tally, counts: Counter[str], *, open_ends: int) -> int:
+    if tally.stop.requested and open_ends:
         return INTERRUPTED
-    if halted:
-        return exit_code(halted.__cause__) if isinstance(halted.__cause__, Exception) else FAILED
+    if tally.halted:
+        return exit_code(tally.halted.reason)
     if counts["INVALID"] and counts["INVALID"] == len(tally.statuses):
         return USAGE
     return FAILED if tally.bad or open_ends else 0

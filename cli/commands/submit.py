@@ -54,7 +54,7 @@ Exit codes: 0 all accepted (with --wait: answered), 1 not all, 2 wrong input,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (JSONL for many).")
 @click.pass_obj
-def submit(session: Session, message: str | None, file: Path | None, **options: object) -> None:
+def submit(session: Session, /, message: str | None, file: Path | None, **options: object) -> None:
     """Submit MESSAGE, or many: from --file, or with `-` from stdin.
 
     Prints the pipeline's id or, with --wait, each stage as it happens and then

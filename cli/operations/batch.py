@@ -70,7 +70,11 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchHaltedError(OperationError):
-    """Sending stopped: the rest would fare no better. `__cause__` says why."""
+    """Sending stopped: the rest would fare no better."""
+
+    def __init__(self, reason: OperationError) -> None:
+        super().__init__(f"Stopped sending. {reason}")
+        self.reason = reason
 
 
 def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
@@ -91,10 +95,6 @@ def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
             yield Line(number=number, digest=digest, request=request)
 
 
-class _Strict(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
 def _request(data: bytes) -> Request:
     try:
         value = json.loads(data)
@@ -104,10 +104,14 @@ def _request(data: bytes) -> Request:
         ) from error
     if isinstance(value, str):
         return Request(user_message=value)
+    if isinstance(value, dict) and (unknown := set(value) - set(Request.__struct_fields__)):
+        raise InvalidInputError(
+            f"there is no field `{min(unknown)}`; a line may have `{'`, `'.join(Request.__struct_fields__)}`"
+        )
     try:
-        return msgspec.convert(value, _Strict)
+        return msgspec.convert(value, Request)
     except msgspec.ValidationError as error:
-        raise InvalidInputError(f"{error}") from error
+        raise InvalidInputError(str(error)) from error
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -141,7 +145,7 @@ def run_batch(
             yield from batch.collect()
             yield from batch.poll()
     if batch.halted:
-        raise BatchHaltedError(f"Stopped sending. {batch.halted}") from batch.halted
+        raise BatchHaltedError(batch.halted)
 
 
 class _Batch:

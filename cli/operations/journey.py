@@ -18,7 +18,7 @@ from cli.operations.aws_errors import translated
 from cli.operations.errors import DeniedError, NotFoundError
 from cli.operations.history import History, StageStatus
 from cli.operations.records import FINAL, Record, read_record
-from cli.operations.stop import Stop, wait
+from cli.operations.stop import Stop
 from cli.operations.target import Target
 from shared.contracts.stages import STAGES, Stage
 
@@ -98,7 +98,6 @@ def follow(
     accepted: bool = False,
     patience_seconds: float = 1_200,
     stop: Stop | None = None,
-    pause: Any = time.sleep,
 ) -> Iterator[Journey]:
     """Yields the journey now and after each change, to its end or until asked to stop.
 
@@ -124,7 +123,7 @@ def follow(
             last, changed = found, now
         if found.finished or stop.requested or now - changed > patience_seconds:
             return
-        wait(_interval(target, now - began), stop, pause)
+        stop.wait(_interval(target, now - began))
         if stop.requested:
             return
 

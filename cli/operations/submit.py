@@ -18,7 +18,9 @@ from cli.operations.errors import InvalidInputError, OperationError, RefusedErro
 from cli.operations.http import TRIES, ApiClient, Pause, backoff
 from cli.operations.target import Target
 from shared.bus import chunks, entry
+from shared.contracts import limits
 from shared.contracts.envelope import Outgoing, PipelineId
+from shared.contracts.message import check_message
 from shared.contracts.v1 import PipelineRequested
 
 Via = Literal["api", "bus"]
@@ -56,10 +58,17 @@ class Sender(Protocol):
 
 def check(request: Request, via: Via) -> None:
     """Raises InvalidInputError for what would be refused anyway."""
+    length = len(request.user_message)
+    if length > limits.MESSAGE_CHARS:
+        raise InvalidInputError(
+            f"`user_message` must be at most {limits.MESSAGE_CHARS:,} characters, has {length:,}"
+        )
     try:
-        msgspec.convert({"user_message": request.user_message}, PipelineRequested)
-    except msgspec.ValidationError as error:
-        raise InvalidInputError(str(error).replace(" - at `$.user_message`", " in `user_message`")) from error
+        check_message(request.user_message)
+    except UnicodeError as error:
+        raise InvalidInputError("`user_message` holds half a character (a lone surrogate)") from error
+    except ValueError as error:
+        raise InvalidInputError(str(error)) from error
     if request.pipeline_id and request.idempotency_key:
         raise InvalidInputError("Give `pipeline_id` or `idempotency_key`, not both.")
     if request.pipeline_id and via == "api":
