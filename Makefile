@@ -7,7 +7,7 @@ BIN := .venv/bin
 MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
 
-export MESSAGE
+override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
 export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))

@@ -105,12 +105,13 @@ def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
     folder = WORK / "bundles" / target.name / f"{function.name}-{_key(function, site)}"
     if folder.exists():
         return folder
+    packages = _packages_of(function, site)
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for source in _sources(function):
         _copy(source, partial / source.relative_to(ROOT))
-    for package in _packages_of(function, site):
+    for package in packages:
         for file in _files(package, function):
             _copy(file, partial / file.relative_to(site))
     _trim_endpoints(partial, function)

@@ -3,9 +3,11 @@
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from infra.constructs.publishing import publishing
 from infra.environments import Environment
 from infra.names import Names
 from infra.synthesizer import synthesizer
@@ -17,7 +19,7 @@ ARCHIVED = (PipelineRequested, PipelineCompleted, PipelineFailed, ContractReject
 
 
 class PlatformStack(Stack):
-    """`bus` and `table`, and their names as SSM parameters."""
+    """`bus` and `table`, their names as SSM parameters, and the `publisher` policy for whoever asks by event."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         names = Names(environment.name)
@@ -49,6 +51,13 @@ class PlatformStack(Stack):
             ),
             deletion_protection=environment.keep_data,
             removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+        )
+        self.publisher = iam.ManagedPolicy(
+            self,
+            "Publisher",
+            managed_policy_name=f"{names.prefix}-publisher",
+            description="May ask the pipeline by an event, and may publish nothing else.",
+            statements=[publishing(environment, self.bus.event_bus_arn, PipelineRequested)],
         )
         for path, value in (("bus/name", self.bus.event_bus_name), ("table/name", self.table.table_name)):
             ssm.StringParameter(self, path, parameter_name=names.parameter(path), string_value=value)

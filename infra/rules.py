@@ -52,8 +52,12 @@ def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
 
 
 def statements(template: Template) -> Iterator[dict[str, Any]]:
-    """The Allow statements of every role's policies, actions and resources always as lists."""
-    documents = [policy["PolicyDocument"] for policy in resources(template, "AWS::IAM::Policy").values()]
+    """The Allow statements of every policy, actions and resources always as lists."""
+    documents = [
+        policy["PolicyDocument"]
+        for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+        for policy in resources(template, kind).values()
+    ]
     for role in resources(template, "AWS::IAM::Role").values():
         documents += [policy["PolicyDocument"] for policy in role.get("Policies", [])]
     for document in documents:

@@ -8,13 +8,13 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.constructs.publishing import publishing
 from infra.constructs.service_function import log_group
 from infra.definition import definition
 from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
 from infra.synthesizer import synthesizer
-from shared.contracts.envelope import SOURCE
 from shared.contracts.stages import STAGES
 
 
@@ -25,7 +25,7 @@ class WorkflowStack(Stack):
         names = Names(environment.name)
         super().__init__(scope, names.stack("workflow"), synthesizer=synthesizer(environment))
         queued = [stage.service for stage in STAGES if stage.via == "queue"]
-        published = [stage.request.detail_type() for stage in STAGES if stage.via == "bus"]
+        published = [stage.request for stage in STAGES if stage.via == "bus"]
         asl = definition(
             bus_name=names.bus,
             queue_urls={service: names.queue_url(self, service) for service in queued},
@@ -43,17 +43,7 @@ class WorkflowStack(Stack):
             tracing_enabled=True,
         )
         statements = (
-            iam.PolicyStatement(
-                sid="PublishStageRequests",
-                actions=["events:PutEvents"],
-                resources=[names.bus_arn(self)],
-                conditions={
-                    environment.iam.publish_condition: {
-                        "events:source": SOURCE,
-                        "events:detail-type": published,
-                    }
-                },
-            ),
+            publishing(environment, names.bus_arn(self), *published),
             iam.PolicyStatement(
                 sid="SendStageRequests",
                 actions=["sqs:SendMessage"],

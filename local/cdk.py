@@ -8,8 +8,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.toolchain import bundled_node
@@ -36,6 +37,7 @@ class Run:
         """Reports each stack by its name as it begins and ends. Raises DeployError, SetupMissingError."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         lines: list[str] = []
+        began: dict[str, float] = {}
         with self.log.open("a") as log:
             log.write(f"\n$ cdk {' '.join(arguments)}\n")
             child = subprocess.Popen(
@@ -56,7 +58,7 @@ class Run:
                         log.write(line + "\n")
                         log.flush()
                         if reported := _step(line):
-                            progress(reported)
+                            progress(_timed(reported, began))
                 except BaseException:  # also Ctrl-C
                     child.terminate()
                     raise
@@ -122,6 +124,15 @@ def _step(line: str) -> Step | None:
     if failed := _FAILED.search(line):
         return Step(failed["stack"], "failed", "failed")
     return None
+
+
+def _timed(reported: Step, began: dict[str, float]) -> Step:
+    """With the seconds since the same stack's start, once it is over."""
+    if reported.state == "started":
+        began[reported.name] = time.monotonic()
+    elif reported.name in began:
+        return replace(reported, seconds=time.monotonic() - began[reported.name])
+    return reported
 
 
 if __name__ == "__main__":

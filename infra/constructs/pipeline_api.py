@@ -1,9 +1,11 @@
 """The REST API: two methods for signed callers, a preflight for browsers, errors in the API's own shape."""
 
 import json
+from typing import cast
 
 from aws_cdk import Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -40,7 +42,10 @@ _ACCESS_LOG = {
 
 
 class PipelineApi(Construct):
-    """`url` is the address of the stage, without a slash at its end: `<url>/pipeline` is where to POST."""
+    """`url` is the address of the stage, without a slash at its end: `<url>/pipeline` is where to POST.
+
+    `caller` is the policy of who may.
+    """
 
     def __init__(self, scope: Construct, *, handler: lambda_.IFunction, environment: Environment) -> None:
         super().__init__(scope, "PipelineApi")
@@ -83,6 +88,7 @@ class PipelineApi(Construct):
             acknowledge(
                 preflight, "AwsSolutions-COG4", "A browser's preflight request carries no credentials."
             )
+        self.caller = self._caller_policy(name)
         self._answer_errors_in_shape(environment.allowed_origin)
         self._acknowledge()
         stack = Stack.of(self)
@@ -91,6 +97,32 @@ class PipelineApi(Construct):
             if environment.engine
             else f"https://{self.rest_api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}/{STAGE}"
         )
+
+    def _caller_policy(self, api_name: str) -> iam.ManagedPolicy:
+        """May ask and read by the API, and nothing else: for the people and programs that use the pipeline."""
+        read = self.rest_api.arn_for_execute_api("GET", "/pipeline/*", STAGE)
+        policy = iam.ManagedPolicy(
+            self,
+            "Caller",
+            managed_policy_name=f"{api_name}-caller",
+            description="May call the pipeline's API.",
+            statements=[
+                iam.PolicyStatement(
+                    sid="CallTheApi",
+                    actions=["execute-api:Invoke"],
+                    resources=[self.rest_api.arn_for_execute_api("POST", "/pipeline", STAGE), read],
+                )
+            ],
+        )
+        resource = cast("apigateway.CfnRestApi", self.rest_api.node.default_child)
+        rest_api = Stack.of(self).get_logical_id(resource)
+        shown = f"arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{rest_api}>"
+        acknowledge(
+            policy,
+            f"AwsSolutions-IAM5[Resource::{shown}/{STAGE}/GET/pipeline/*]",
+            "The last part of the path is a pipeline's id, which nobody knows before.",
+        )
+        return policy
 
     def _answer_errors_in_shape(self, allowed_origin: str) -> None:
         """What API Gateway refuses by itself (unsigned, throttled) reads like the API's own errors."""

@@ -10,12 +10,13 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.constructs.publishing import publishing
 from infra.constructs.work_queue import WorkQueue
 from infra.environments import RUNTIME, Environment
 from infra.functions import FunctionSpec
 from infra.nag import acknowledge
 from infra.names import Names
-from shared.contracts.envelope import SOURCE, Event
+from shared.contracts.envelope import Event
 
 _RETENTION = {
     7: logs.RetentionDays.ONE_WEEK,
@@ -50,7 +51,7 @@ class ServiceFunction(Construct):
     ) -> None:
         super().__init__(scope, spec.name.title())
         self._names = Names(environment.name)
-        self._iam = environment.iam
+        self._environment = environment
         self._spec = spec
         self._sizing = environment.sizing_of(spec.name)
         name = self._names.function(spec.name)
@@ -103,26 +104,14 @@ class ServiceFunction(Construct):
         sid: str,
         actions: Sequence[str],
         resources: Sequence[str],
-        conditions: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
         self.role.add_to_principal_policy(
-            iam.PolicyStatement(
-                sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
-            )
+            iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources))
         )
 
     def allow_publishing(self, *event_types: type[Event]) -> None:
-        """These events alone, from the pipeline's source: a function can't forge stage requests."""
-        self.allow(
-            "PublishItsEvents",
-            ["events:PutEvents"],
-            [self._names.bus_arn(Stack.of(self))],
-            {
-                self._iam.publish_condition: {
-                    "events:source": SOURCE,
-                    "events:detail-type": [event.detail_type() for event in event_types],
-                }
-            },
+        self.role.add_to_principal_policy(
+            publishing(self._environment, self._names.bus_arn(Stack.of(self)), *event_types)
         )
 
     def allow_callbacks(self) -> None:
@@ -130,7 +119,7 @@ class ServiceFunction(Construct):
         self.allow(
             "AnswerTasks",
             ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
-            [machine if self._iam.callbacks_by_machine else "*"],
+            [machine if self._environment.iam.callbacks_by_machine else "*"],
         )
 
     def consume(self, work: WorkQueue) -> None:

@@ -100,6 +100,24 @@ def test_the_trigger_publishes_requests_and_rejections_apart(dev):
     assert sorted(found, key=str) == [{"contract.rejected.v1"}, {"pipeline.requested.v1"}]
 
 
+def test_a_publisher_may_ask_and_forge_nothing(dev):
+    """The policy for whoever asks by an event allows that event alone."""
+    template = dev["ai-pipeline-dev-platform"]
+    (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
+    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
+    assert detail_types(allowed(template, "events:PutEvents")) == {"pipeline.requested.v1"}
+
+
+def test_a_caller_may_use_the_api_and_nothing_else(dev):
+    """The policy for whoever calls the API allows its two methods, on its stage alone."""
+    (policy,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::IAM::ManagedPolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    paths = [arn["Fn::Join"][1][-1] for arn in statement["Resource"]]
+    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-api-caller"
+    assert statement["Action"] == "execute-api:Invoke"
+    assert set(paths) == {"/v1/POST/pipeline", "/v1/GET/pipeline/*"}
+
+
 def test_the_chatbot_may_ask_its_model_alone(dev):
     """`bedrock:InvokeModel` names the configured model."""
     (arn,) = allowed(dev["ai-pipeline-dev-chatbot"], "bedrock:InvokeModel")["Resource"]
