@@ -4,10 +4,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import boto3
 import botocore.session
 import pytest
 from moto import mock_aws
@@ -88,8 +88,32 @@ def aws() -> Iterator[None]:
 @pytest.fixture
 def nowhere(aws: None) -> Target:
     """A local target on which nothing is deployed."""
-    session = botocore.session.Session()
-    return Target(env="local", session=session)
+    return Target(env="local", session=shared_session())
+
+
+class SharedSession:
+    """A botocore session that makes each client once for all tests."""
+
+    def __init__(self) -> None:
+        self._session = botocore.session.Session()
+        self._clients: dict[str, Any] = {}
+
+    def create_client(self, service: str, **_options: Any) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._session.create_client(service)
+        return self._clients[service]
+
+    def get_credentials(self) -> Any:
+        return self._session.get_credentials()
+
+
+@cache
+def shared_session() -> SharedSession:
+    return SharedSession()
+
+
+def client(service: str) -> Any:
+    return shared_session().create_client(service)
 
 
 @pytest.fixture
@@ -101,19 +125,19 @@ def target(nowhere: Target, api: FakeApi) -> Target:
 
 def deploy(env: str, api_url: str) -> None:
     """What a deployment leaves behind: the parameters, the bus, the table, the state machine, the queues."""
-    boto3.client("dynamodb").create_table(
+    client("dynamodb").create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "pipeline_id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    boto3.client("events").create_event_bus(Name=BUS)
-    machine = boto3.client("stepfunctions").create_state_machine(
+    client("events").create_event_bus(Name=BUS)
+    machine = client("stepfunctions").create_state_machine(
         name=f"ai-pipeline-{env}",
         definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
         roleArn=f"arn:aws:iam::{ACCOUNT}:role/workflow",
     )
-    sqs = boto3.client("sqs")
+    sqs = client("sqs")
     values = {
         "api/url": api_url,
         "bus/name": BUS,
@@ -124,14 +148,14 @@ def deploy(env: str, api_url: str) -> None:
         for kind, suffix in (("queue-url", ""), ("dlq-url", "-dlq")):
             name = f"ai-pipeline-{env}-{service}{suffix}"
             values[f"services/{service}/{kind}"] = sqs.create_queue(QueueName=name)["QueueUrl"]
-    ssm = boto3.client("ssm")
+    ssm = client("ssm")
     for path, value in values.items():
         ssm.put_parameter(Name=f"/ai-pipeline/{env}/{path}", Value=value, Type="String")
 
 
 @pytest.fixture
 def records(target: Target) -> Records:
-    return Records(boto3.client("dynamodb"), TABLE)
+    return Records(client("dynamodb"), TABLE)
 
 
 @pytest.fixture

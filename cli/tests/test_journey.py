@@ -1,6 +1,5 @@
 import json
 
-import boto3
 import pytest
 
 from cli.operations import journey as journeys
@@ -8,11 +7,11 @@ from cli.operations.errors import NotFoundError
 from cli.operations.journey import follow, read_journey
 from cli.operations.runs import list_runs
 from cli.operations.stop import Stop
-from cli.tests.conftest import finish
+from cli.tests.conftest import client, finish
 
 
 def start(target, name: str) -> str:
-    answer = boto3.client("stepfunctions").start_execution(
+    answer = client("stepfunctions").start_execution(
         stateMachineArn=target.addresses.state_machine_arn, name=name, input="{}"
     )
     return str(answer["executionArn"])
@@ -99,7 +98,7 @@ def test_an_execution_that_ended_without_a_record_ends_the_journey(target, recor
     monkeypatch.setattr(journeys, "GRACE_SECONDS", 0)
     arn = start(target, "p")
     records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
-    boto3.client("stepfunctions").stop_execution(executionArn=arn, error="E", cause="c")
+    client("stepfunctions").stop_execution(executionArn=arn, error="E", cause="c")
     last = list(follow(target, "p", stop=Script(lambda: None)))[-1]
     assert last.finished
 
@@ -108,7 +107,7 @@ def test_runs_are_listed_with_status_and_limit(target):
     """Newest first, by status if wanted, no more than asked for."""
     for number in range(5):
         start(target, f"p-{number}")
-    sfn = boto3.client("stepfunctions")
+    sfn = client("stepfunctions")
     sfn.stop_execution(executionArn=target.addresses.execution_arn("p-3"))
     assert len(list_runs(target, limit=2)) == 2
     everything = list_runs(target, limit=50)

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ HELLO = Request(user_message="Hello 日本")
 
 
 class FlakyEvents(FakeEvents):
-    """Refuses each pipeline's event a number of times."""
+    """Refuses the event of every pipeline with an odd number, a number of times."""
 
     def __init__(self, refusals: int) -> None:
         super().__init__()
@@ -23,7 +24,7 @@ class FlakyEvents(FakeEvents):
         answers = []
         for entry in Entries:
             self.seen[entry["Detail"]] = self.seen.get(entry["Detail"], 0) + 1
-            odd = len(self.seen) % 2
+            odd = int(json.loads(entry["Detail"])["metadata"]["pipeline_id"].removeprefix("p")) % 2
             if odd and self.seen[entry["Detail"]] <= self.refusals:
                 answers.append({"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"})
             else:

@@ -1,10 +1,10 @@
 import os
 
-import boto3
 import pytest
 
 from cli.operations.errors import InvalidInputError, NotDeployedError, UnreachableError
 from cli.operations.target import Target, aws_target, find_target, local_target
+from cli.tests.conftest import client
 from local.connection import Connection
 from local.engine import Engine
 from shared.contracts.stages import SERVICES
@@ -27,7 +27,7 @@ def test_nothing_deployed_says_what_to_run(nowhere: Target):
 
 def test_a_missing_part_is_named(target: Target):
     """If one stack is missing, the error names that part and not all."""
-    boto3.client("ssm").delete_parameter(Name="/ai-pipeline/local/api/url")
+    client("ssm").delete_parameter(Name="/ai-pipeline/local/api/url")
     with pytest.raises(NotDeployedError, match="'trigger' is not deployed"):
         _ = target.addresses.api_url
     assert target.addresses.bus_name

@@ -1,0 +1,331 @@
+"""The commands as a user sees them: output, exit codes, and which stream says what."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import COMMANDS, cli
+from cli.operations import target as targets
+from cli.operations.errors import UnreachableError
+from cli.operations.runs import Run
+from cli.tests.conftest import client, finish
+from local.engine import Engine
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def call(*arguments: str, given: str | None = None, **variables: str) -> Result:
+    return CliRunner(env={"COLUMNS": "80", **variables}).invoke(cli, arguments, input=given)
+
+
+@pytest.fixture
+def no_engine(monkeypatch, tmp_path):
+    """This checkout's engine is not running."""
+    monkeypatch.setattr("local.engine.STATE", tmp_path)
+    monkeypatch.setattr(
+        Engine.__init__, "__kwdefaults__", {**Engine.__init__.__kwdefaults__, "state": tmp_path}
+    )
+
+
+def keyed(records, **fields):
+    """For `api.on_request`: the pipeline is finished as soon as it is asked for."""
+    return lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}", **fields)
+
+
+# --- help ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_examples_in_80_columns(name):
+    """`pipeline NAME --help` says what it does; nothing is wider than a terminal."""
+    result = call(name, "--help")
+    assert result.exit_code == 0
+    assert name in ("down", "status") or "Examples:" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_help_loads_nothing_heavy():
+    """`pipeline --help` is quick because neither AWS nor the display libraries are imported."""
+    code = (
+        "import sys\nfrom cli.main import cli\n"
+        "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('boto3','botocore','rich','aws_cdk','msgspec') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "submit" in done.stdout
+
+
+def test_a_mistyped_command_names_the_nearest():
+    """A typing error costs no search in the help."""
+    result = call("sbmit")
+    assert result.exit_code == 2
+    assert "Did you mean 'submit'?" in result.stderr
+
+
+def test_version():
+    """`--version` is one line."""
+    assert call("--version").stdout.startswith("pipeline 0.")
+
+
+# --- where there is nothing to talk to -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "p"], ["submit", "x"], ["env"], ["deploy"], ["submit", "--json", "x"]]
+)
+def test_without_an_engine_every_command_says_how_to_start_one(no_engine, arguments):
+    """Exit code 4, one sentence on stderr, nothing on stdout."""
+    result = call(*arguments)
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert "pipeline up" in result.stderr
+
+
+def test_status_without_an_engine(no_engine):
+    """`status` answers the question, with exit code 4."""
+    result = call("status")
+    assert result.exit_code == 4
+    assert "not running" in result.stdout
+    assert json.loads(call("status", "--json").stdout) == {"running": False, "engine": None}
+
+
+def test_nothing_deployed_is_not_a_stack_trace(nowhere, monkeypatch):
+    """Exit code 4 and the command that deploys."""
+    monkeypatch.setattr(targets, "find_target", lambda *_a, **_o: nowhere)
+    result = call("list")
+    assert result.exit_code == 4
+    assert "pipeline up" in result.stderr
+
+
+def test_on_aws_account_and_region_are_said_first(target, monkeypatch):
+    """Whoever acts on a real account sees which one, on stderr."""
+    target.env = "dev"
+    monkeypatch.setattr(targets, "find_target", lambda *_a, **_o: target)
+    result = call("--env", "dev", "status")
+    assert result.stderr.startswith("Environment dev: account 123456789012, region us-east-1")
+    assert "no `dev`" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--env", "Not A Name", "list"],
+        ["--region", "eu-west-1", "list"],
+        ["list", "--profile", "p"],
+        ["list", "--limit", "0"],
+        ["list", "--status", "BROKEN"],
+        ["submit"],
+        ["submit", "--out", "x.jsonl", "message"],
+        ["submit", "--resume", "-"],
+        ["submit", "message", "--file", "x"],
+        ["up", "--env", "dev"],
+        ["env", "--env", "dev"],
+        ["submit", " "],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments, local_engine):
+    """The command line is checked before anything is done."""
+    result = call(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr
+
+
+# --- one message -----------------------------------------------------------------------------------------
+
+
+def test_submit_prints_the_id_alone(local_engine, api):
+    """On stdout is the pipeline's id, for `$(…)`; what to do next is on stderr."""
+    result = call("submit", "--idempotency-key", "k-1", "Hello")
+    assert (result.exit_code, result.stdout) == (0, "p-k-1\n")
+    assert "pipeline show --follow p-k-1" in result.stderr
+
+
+def test_submit_json_is_what_the_api_said(local_engine, api):
+    """`--json` is for scripts."""
+    result = call("submit", "--json", "--idempotency-key", "k-1", "Hello")
+    assert json.loads(result.stdout) == {
+        "pipeline_id": "p-k-1",
+        "status": "ACCEPTED",
+        "status_url": "/pipeline/p-k-1",
+    }
+
+
+def test_waiting_shows_each_stage_and_then_the_answer(local_engine, api, records):
+    """The answer alone is on stdout, the journey on stderr, and where the record stands."""
+    api.on_request = keyed(records)
+    result = call("submit", "--wait", "--idempotency-key", "k-1", "Hello")
+    assert (result.exit_code, result.stdout) == (0, "An answer for p-k-1.\n")
+    for part in (
+        "✓ analysis",
+        "✓ chat",
+        "12 ms (queue 5 ms, work 7 ms)",
+        "SUCCEEDED after 212 ms",
+        "PipelineLogs",
+    ):
+        assert part in result.stderr
+
+
+def test_a_failed_pipeline_is_exit_code_1(local_engine, api, records):
+    """No answer: nothing on stdout, the reason on stderr."""
+    api.on_request = keyed(records, status="FAILED")
+    result = call("submit", "--wait", "Hello")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "FAILED" in result.stderr
+
+
+def test_a_degraded_answer_says_what_it_lacks(local_engine, api, records):
+    """A degraded run is a success that says so."""
+    errors = {"analysis": {"Error": "Pipeline.Transient", "Cause": "throttled"}}
+    api.on_request = keyed(records, degraded=["analysis"], errors=errors)
+    result = call("submit", "--wait", "Hello")
+    assert result.exit_code == 0
+    assert "degraded: Pipeline.Transient: throttled" in result.stderr
+    assert "without analysis" in result.stderr
+
+
+# --- show, list, publish ---------------------------------------------------------------------------------
+
+
+def test_show_tells_the_whole_journey(local_engine, records):
+    """Stages, times, tokens, answer, in 80 columns."""
+    finish(records, "p")
+    result = call("show", "p")
+    assert result.exit_code == 0
+    for part in ("SUCCEEDED after 212 ms", "analysis", "34", "An answer for p.", "simple, 4 words, question"):
+        assert part in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_show_json_has_every_stage(local_engine, records):
+    """The journey as one JSON object."""
+    finish(records, "p")
+    journey = json.loads(call("show", "--json", "p").stdout)
+    assert [stage["key"] for stage in journey["stages"]] == ["analysis", "chat", "enhancement", "log"]
+    assert journey["stages"][1]["output_tokens"] == 34
+
+
+def test_show_of_an_unknown_id_is_exit_code_3(local_engine):
+    """Not found has its own exit code."""
+    result = call("show", "nobody")
+    assert (result.exit_code, result.stdout) == (3, "")
+
+
+def test_a_text_can_not_command_the_terminal(local_engine, records):
+    """Escape sequences of a message or an answer are not passed on."""
+    finish(records, "p", user_message="\x1b[2J", final_response="\x1b]0;title\x07text")
+    result = call("show", "p")
+    assert "\x1b" not in result.stdout
+    assert "text" in result.stdout
+
+
+def test_list_fits_80_columns_and_as_json_has_the_same(local_engine, monkeypatch):
+    """A table for people, an array for scripts."""
+    machine = local_engine.addresses.state_machine_arn
+    client("stepfunctions").start_execution(stateMachineArn=machine, name="0" * 40, input="{}")
+    result = call("list")
+    assert result.exit_code == 0
+    assert "0" * 40 in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    (run,) = json.loads(call("list", "--json").stdout)
+    assert msgspec.convert(run, Run).pipeline_id == "0" * 40
+
+
+def test_an_empty_list_is_no_error(local_engine):
+    """Nothing to show is said on stderr."""
+    result = call("list")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "No pipelines" in result.stderr
+    assert json.loads(call("list", "--json").stdout) == []
+
+
+def test_publish_prints_the_pipelines_id(local_engine):
+    """The id that PutEvents gave, on stdout."""
+    event = json.dumps({"detail-type": "pipeline.requested.v1", "detail": {"data": {"user_message": "x"}}})
+    result = call("publish", "-", given=event)
+    assert result.exit_code == 0
+    assert len(result.stdout.strip()) == 36
+    assert json.loads(call("publish", "--json", "-", given=event).stdout)["event_id"]
+
+
+def test_publish_tells_every_violation(local_engine):
+    """Exit code 2, all of it on stderr, and nothing is published."""
+    result = call(
+        "publish", "--detail-type", "pipeline.requested.v1", "-", given='{"data": {"a": 1}, "b": 2}'
+    )
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "$.detail.data: has no place for `a`" in result.stderr
+    assert "$.detail: has no place for `b`" in result.stderr
+
+
+# --- colours, env ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}])
+def test_no_colours_where_nobody_looks(local_engine, records, variables):
+    """Not in a pipe, and not with NO_COLOR."""
+    finish(records, "p")
+    result = call("show", "p", **variables)
+    assert "\x1b[" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_env_makes_a_shell_talk_to_the_engine(monkeypatch, shell):
+    """After `eval`, the variables are the engine's and nothing else leads away from it."""
+    from local.connection import Connection  # noqa: PLC0415 -- this test's own
+
+    class Up:
+        connection = Connection(endpoint_url="http://127.0.0.1:4999")
+
+    monkeypatch.setattr(Engine, "running", lambda _self: Up())
+    printed = call("env", AWS_ENDPOINT_URL_SQS="https://elsewhere").stdout
+    script = f"{printed}\nenv | grep ^AWS_ | sort"
+    before = {"PATH": os.environ["PATH"], "AWS_PROFILE": "real", "AWS_ENDPOINT_URL_SQS": "https://elsewhere"}
+    done = subprocess.run([shell, "-c", script], env=before, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "AWS_ACCESS_KEY_ID=test",
+        "AWS_DEFAULT_REGION=us-east-1",
+        "AWS_ENDPOINT_URL=http://127.0.0.1:4999",
+        "AWS_REGION=us-east-1",
+        "AWS_SECRET_ACCESS_KEY=test",
+    ]
+
+
+def test_env_speaks_fish_and_powershell(monkeypatch):
+    """Each shell's own words."""
+    from local.connection import Connection  # noqa: PLC0415 -- this test's own
+
+    class Up:
+        connection = Connection(endpoint_url="http://127.0.0.1:4999")
+
+    monkeypatch.setattr(Engine, "running", lambda _self: Up())
+    assert "set -gx AWS_ENDPOINT_URL 'http://127.0.0.1:4999';" in call("env", "--shell", "fish").stdout
+    assert "$env:AWS_ENDPOINT_URL = 'http://127.0.0.1:4999'" in call("env", "--shell", "powershell").stdout
+
+
+def test_an_engine_that_went_away_is_one_sentence(local_engine, monkeypatch):
+    """An error in the middle is told like one at the start."""
+
+    def gone(*_args, **_options):
+        raise UnreachableError("Could not list the runs: no answer from http://127.0.0.1:4999.")
+
+    monkeypatch.setattr("cli.commands.list.list_runs", gone)
+    result = call("list")
+    assert (result.exit_code, result.stderr) == (
+        4,
+        "Error: Could not list the runs: no answer from http://127.0.0.1:4999.\n",
+    )
+
+
+def test_help_is_quick():
+    """`pipeline --help` takes less than 0.4 s of processor time."""
+    before = os.times()
+    subprocess.run([sys.executable, "-m", "cli.main", "--help"], cwd=ROOT, capture_output=True, check=True)
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    assert spent < 0.4
