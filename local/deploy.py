@@ -94,12 +94,12 @@ class _LocalDeployment:
         if service and not self._parts:
             raise DeployError("Nothing is deployed to this engine yet. Deploy everything first: make run")
         self._state.deploy_log.unlink(missing_ok=True)
-        self._synthesise()
+        assembly = self._synthesise(service)
         try:
             if not self._parts:
                 with step(self._progress, "bootstrap", "preparing the engine for deployments"):
                     bootstrap(self._running.connection)
-            done = self._deploy_stacks(service)
+            done = self._deploy_stacks(service, assembly)
         except DeployError as error:
             if self._engine.status().running != self._running:
                 raise DeployError(
@@ -115,24 +115,36 @@ class _LocalDeployment:
         relevant = {service: self._parts.get(service)} if service else self._parts
         return bool(relevant) and set(relevant.values()) == {self._wanted}
 
-    def _synthesise(self) -> None:
-        stamp = self._state.assembly_key
-        if stamp.exists() and stamp.read_text() == self._wanted:
-            return
-        stamp.unlink(missing_ok=True)
-        context = {**self._context, "nag": "off"}  # `make check` runs it
-        pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
-        with step(self._progress, "synth", "synthesising the CDK app and bundling its functions"):
-            self._cdk(["synth", "--quiet", "--output", str(self._state.assembly), *pairs])
-        stamp.write_text(self._wanted)
+    def _synthesise(self, service: str | None) -> Path:
+        """The folder of the synthesised app, or of the one service's stack: then others may be half-written."""
+        everything, alone = self._state.assembly, self._state.assembly_of_one
+        if self._holds(everything, self._wanted):
+            return everything
+        folder, key = (alone, f"{self._wanted} {service}") if service else (everything, self._wanted)
+        if not self._holds(folder, key):
+            _key_file(folder).unlink(missing_ok=True)
+            context = {
+                **self._context,
+                "nag": "off",
+                **({"only": service} if service else {}),
+            }  # `make check` has nag
+            pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
+            with step(self._progress, "synth", "synthesising the CDK app and bundling its functions"):
+                self._cdk(["synth", "--quiet", "--output", str(folder), *pairs])
+            _key_file(folder).write_text(key)
+        return folder
 
-    def _deploy_stacks(self, service: str | None) -> tuple[str, ...]:
-        names = cdk.stack_names(self._state.assembly)
+    @staticmethod
+    def _holds(assembly: Path, key: str) -> bool:
+        file = _key_file(assembly)
+        return file.exists() and file.read_text() == key
+
+    def _deploy_stacks(self, service: str | None, assembly: Path) -> tuple[str, ...]:
+        names = cdk.stack_names(assembly)
         chosen = [stack_name("local", service)] if service else list(names)
         if not set(chosen) <= set(names):
             raise UnknownServiceError(f"The app has no stack {chosen[0]} yet. It has: {', '.join(names)}.")
         selection = [*chosen, "--exclusively"] if service else ["--all"]
-        assembly = str(self._state.assembly)
         with step(
             self._progress, "deploy", f"deploying {service or f'{len(chosen)} stacks'} with the CDK CLI"
         ):
@@ -141,7 +153,7 @@ class _LocalDeployment:
                     "deploy",
                     *selection,
                     "--app",
-                    assembly,
+                    str(assembly),
                     "--concurrency",
                     "4",
                     "--require-approval",
@@ -150,6 +162,11 @@ class _LocalDeployment:
                 _by_part("local", self._progress),
             )
         return tuple(_part("local", name) for name in chosen)
+
+
+def _key_file(assembly: Path) -> Path:
+    """Beside an assembly: what it was synthesised from."""
+    return assembly.with_name(f"{assembly.name}.key")
 
 
 def context_of(running: Running) -> dict[str, str]:
@@ -283,7 +300,8 @@ def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, 
         raise AwsAccessError(
             f"Your AWS credentials now lead to account {now.account}, not {target.account}. Start again."
         )
-    selection = [*target.stacks, "--exclusively"] if target.service else ["--all"]
+    only = ["-c", f"only={target.service}", "--exclusively"] if target.service else []
+    selection = [*target.stacks, *only] if target.service else ["--all"]
     assembly = STATE / f"cdk.out-{target.env}"
     run = cdk.Run(
         environment={**os.environ, "AWS_REGION": target.region, "AWS_DEFAULT_REGION": target.region},

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -165,17 +166,23 @@ class Engine:
     # --- what is there ---
 
     def _recorded(self) -> Running | None:
-        """The recorded engine if its process is alive; one whose record is lost, found by what its port says."""
+        """The recorded engine, if its process is alive; without a record, the one found among the processes."""
+        if not self.state.record.exists():
+            return self._unrecorded()
         found = _from_record(self.state.read(self.state.record))
-        if found:
-            return found if process.start_time(found.pid) == found.started else None
-        settings = self._settings or Settings(port=_port_or_none())
-        claimed = _identity(settings.port or DEFAULT_PORT)
-        if claimed.get("state") != str(self.state.path):
+        return found if found and process.start_time(found.pid) == found.started else None
+
+    def _unrecorded(self) -> Running | None:
+        """An engine of this state folder whose record is lost, e.g. to `git clean -fdx`."""
+        command = re.escape(_marker("PORT", self.state.path)).replace("PORT", r"(?P<port>\d+)")
+        found = process.find(rf"-X {command} -m ministack\s*$")
+        if found is None:
             return None
-        pid = process.find(_marker(str(claimed["instance"])))
-        started = process.start_time(pid) if pid else None
-        return _from_record({**claimed, "pid": pid, "started": started})
+        pid, match = found
+        fallback = {"instance": "", "started_at": datetime.now(UTC).isoformat(), "model": None}
+        identity = {**fallback, **_identity(int(match["port"]))}
+        where = {"checkout": ROOT, "state": self.state.path, "port": match["port"]}
+        return _from_record({**identity, **where, "pid": pid, "started": process.start_time(pid)})
 
     def _becomes_healthy(self, found: Running) -> bool:
         """False if it hangs, or its start was cut short."""
@@ -218,8 +225,8 @@ class Engine:
         }
         with self.state.engine_log.open("wb") as log:
             child = subprocess.Popen(
-                # -X keeps options it does not know: the instance can be found among the processes
-                [self._python, "-X", _marker(instance), "-m", "ministack"],
+                # Python ignores -X options it does not know: this one is there to be found among the processes.
+                [self._python, "-X", _marker(port, self.state.path), "-m", "ministack"],
                 cwd=self.state.path,
                 env=environment(port, self.state, identity, model),
                 stdin=subprocess.DEVNULL,
@@ -338,8 +345,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _marker(instance: str) -> str:
-    return f"ai-pipeline-engine={instance}"
+def _marker(port: int | str, state: Path) -> str:
+    return f"ai-pipeline-engine={port}:{state}"
 
 
 def _identity(port: int) -> dict[str, Any]:
@@ -366,8 +373,3 @@ def _from_record(record: Mapping[str, Any]) -> Running | None:
             model=Model(**record["model"]) if record["model"] else None,
         )
     return None
-
-
-def _port_or_none() -> int | None:
-    text = os.environ.get("PIPELINE_PORT", "").strip()
-    return int(text) if text.isdecimal() else None

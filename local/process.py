@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -24,35 +25,30 @@ def start_time(pid: int) -> str | None:
     return None if not state or state.startswith("Z") else started.strip()
 
 
-def find(marker: str) -> int | None:
-    """The process whose command line holds `marker`, which must be unique to it."""
+def find(pattern: str) -> tuple[int, re.Match[str]] | None:
+    """The first process whose command line has a match, with the match."""
     for pid, _, command in _processes():
-        if marker in command and pid != os.getpid():
-            return pid
+        if (match := re.search(pattern, command)) and pid != os.getpid():
+            return pid, match
     return None
 
 
-def group_members(group: int, marker: str) -> list[int]:
-    """The processes of a group whose command line holds `marker`; zombies have none."""
+def group_members(group: int, marker: str = "") -> list[int]:
+    """The processes of a group, zombies left out, whose command line holds `marker`."""
     return [pid for pid, of, command in _processes() if of == group and marker in command]
 
 
 def group_alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # of another user, or, on macOS, only zombies
-        return True
-    return True
+    """Whether anything of the group still runs. Zombies don't: they wait for a parent that may never look."""
+    return bool(group_members(group))
 
 
-def end_group(group: int, *, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+def end_group(group: int) -> bool:
     """Ends a process group: asked first, killed when it takes too long. False if it is still there after that."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
-        until = time.monotonic() + patience_seconds
+        until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
             reap(group)
             if not group_alive(group):
@@ -68,17 +64,20 @@ def reap(pid: int) -> None:
 
 
 def _processes() -> Iterator[tuple[int, int, str]]:
-    """Id, group and command line of each process of the machine. Linux has /proc, but not always `ps`."""
+    """Id, group and command line of each living process. Linux has /proc, but not always `ps`."""
     if not _PROC.exists():
-        for line in _ps("-ww", "-axo", "pid=,pgid=,command=").splitlines():
-            pid, group, command = line.split(maxsplit=2)
-            yield int(pid), int(group), command
+        for line in _ps("-ww", "-axo", "pid=,pgid=,stat=,command=").splitlines():
+            pid, group, state, command = line.split(maxsplit=3)
+            if not state.startswith("Z"):
+                yield int(pid), int(group), command
         return
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
             with contextlib.suppress(OSError):
-                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                yield int(folder.name), int(_stat(int(folder.name))[2]), command
+                state, _, group, *_ = _stat(int(folder.name))
+                if state != "Z":
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    yield int(folder.name), int(group), command
 
 
 def _stat(pid: int) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".pipeline"
@@ -29,6 +29,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 ENGINE_VENV = STATE / "engine-venv"
+ENGINE_PYTHON = ENGINE_VENV / "bin" / "python"
 OLDEST = (3, 11)
 
 
@@ -79,7 +80,7 @@ def make_venv() -> None:
 
 
 def install_packages() -> None:
-    install = [UV, "pip", "install", "--no-config", "--python", PYTHON]
+    install = (UV, "pip", "install", "--no-config", "--python", PYTHON)
     run([*install, "--require-hashes", "-r", "requirements-dev.txt"], fetches=True)
     run([*install, "--no-deps", "--no-build-isolation", "--editable", "."])
 
@@ -88,15 +89,7 @@ def install_engine() -> None:
     """In an environment of its own: functions run on its interpreter and must not see the project's packages."""
     shutil.rmtree(ENGINE_VENV, ignore_errors=True)
     run([UV, "venv", "--no-config", "--python", PYTHON, ENGINE_VENV])
-    install = [
-        UV,
-        "pip",
-        "install",
-        "--no-config",
-        "--compile-bytecode",
-        "--python",
-        ENGINE_VENV / "bin" / "python",
-    ]
+    install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", ENGINE_PYTHON)
     run([*install, "--require-hashes", "-r", "requirements-engine.txt"], fetches=True)
 
 
@@ -127,7 +120,7 @@ STEPS = (
         "installing the local engine",
         install_engine,
         ("requirements-engine.txt",),
-        (ENGINE_VENV / "bin" / "python",),
+        (ENGINE_PYTHON,),
     ),
     Step(
         "installing the CDK CLI",
@@ -165,12 +158,13 @@ def set_up(steps: tuple[Step, ...] = STEPS) -> None:
 # --- tools -----------------------------------------------------------------------------------------------
 
 
-def run(command: list[str | Path], *, fetches: bool = False, path: Path | None = None) -> None:
+def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | None = None) -> None:
     """Runs a tool in the checkout, its output in the log. Raises SetupError with its last words."""
     words = [str(word) for word in command]
     with LOG.open("ab") as log:
         log.write(f"\n$ {' '.join(words)}\n".encode())
         log.flush()
+        begins = log.tell()
         done = subprocess.run(
             words,
             cwd=ROOT,
@@ -181,7 +175,8 @@ def run(command: list[str | Path], *, fetches: bool = False, path: Path | None =
             check=False,
         )
     if done.returncode:
-        tail = "\n".join(f"  {line}" for line in LOG.read_text(errors="replace").strip().splitlines()[-6:])
+        said = LOG.read_bytes()[begins:].decode(errors="replace").strip().splitlines()
+        tail = "\n".join(f"  {line}" for line in said[-6:])
         hint = " It needs the network: are you online, and is a proxy set if you need one?" if fetches else ""
         raise SetupError(f"{Path(words[0]).name} failed.{hint}\n{tail}\nAll of its output: {LOG}")
 

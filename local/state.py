@@ -6,7 +6,7 @@ engine.lock     held while it is started, stopped or restarted
 deployed.json   what was deployed to which instance
 deploy.lock     held during a deployment
 deploy.log      all output of the CDK CLI
-cdk.out/        the synthesised app; cdk.out.key is the fingerprint of its sources
+cdk.out/        the synthesised app, cdk.out.one/ one service's; *.key beside it is the fingerprint of its sources
 tmp/            the engine's temporary files: pid file, unpacked functions
 """
 
@@ -31,7 +31,7 @@ class StateFolder:
         self.deployed = path / "deployed.json"
         self.deploy_log = path / "deploy.log"
         self.assembly = path / "cdk.out"
-        self.assembly_key = path / "cdk.out.key"
+        self.assembly_of_one = path / "cdk.out.one"
         self.tmp = path / "tmp"
 
     def read(self, file: Path) -> dict[str, Any]:

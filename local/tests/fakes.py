@@ -1,0 +1,66 @@
+"""Stand-ins that behave like the real programs where `local` looks: an engine's process, and a port's owner."""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Literal
+
+Behaviour = Literal["well", "dies", "mute", "stubborn"]
+
+# Takes the engine's settings from its environment, starts a function's process, and answers on the port.
+_ENGINE = """#!{python}
+import http.server, json, os, signal, subprocess, sys
+
+behaviour = {behaviour!r}
+if behaviour == "dies":
+    print("there is no memory left")
+    sys.exit(3)
+if behaviour == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its worker inherits that
+subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", os.environ["TMPDIR"] + "/_worker.py"])
+if behaviour == "mute":
+    signal.pause()
+
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({{"edition": os.environ["MINISTACK_EDITION"]}}).encode())
+
+http.server.HTTPServer((os.environ["BIND_HOST"], int(os.environ["GATEWAY_PORT"])), Health).serve_forever()
+"""
+
+
+def interpreter(folder: Path, behaviour: Behaviour = "well") -> Path:
+    """A file to give to Engine as its `python`."""
+    file = folder / f"engine-that-{behaviour}"
+    file.write_text(_ENGINE.format(python=sys.executable, behaviour=behaviour))
+    file.chmod(0o755)
+    return file
+
+
+@contextmanager
+def server(answers: dict[str, Any], *, status: int = 200) -> Iterator[int]:
+    """A loopback server with a JSON answer by path, 404 for others. Yields its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path in answers else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(answers.get(self.path)).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield listening.server_port
+        finally:
+            listening.shutdown()
+            thread.join()

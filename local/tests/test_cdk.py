@@ -1,0 +1,78 @@
+"""What the CDK CLI prints, and what is made of it."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import cdk
+from local.errors import DeployError, SetupMissingError
+from local.progress import Step
+
+OUTPUT = """\
+✨  Synthesis time: 0.1s
+
+\x1b[1mai-pipeline-local-analyzer\x1b[22m: deploying... [2/7]
+ai-pipeline-local-analyzer: creating CloudFormation changeset...
+ ✅  ai-pipeline-local-analyzer
+
+✨  Deployment time: 0.31s
+
+ai-pipeline-local-logger: deploying... [3/7]
+
+ ✅  ai-pipeline-local-logger (no changes)
+ai-pipeline-local-chatbot: deploying... [4/7]
+ai-pipeline-local-chatbot |  0/9 | 2:19:27 AM | CREATE_FAILED | AWS::IAM::Role | Role Policy is malformed
+ ❌  ai-pipeline-local-chatbot failed: UPDATE_FAILED
+"""
+
+
+def cli_that(prints: str, *, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = f"import sys; sys.stdout.write({prints!r}); sys.exit({code})"
+    monkeypatch.setattr(cdk, "command", lambda: [sys.executable, "-c", program])
+
+
+def test_reports_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stack is reported as it begins and ends, unchanged ones as such, with the time it took."""
+    cli_that(OUTPUT, code=0, monkeypatch=monkeypatch)
+    steps: list[Step] = []
+    cdk.Run(environment=os.environ, log=tmp_path / "log")(["deploy"], steps.append)
+    assert [(step.name.rpartition("-")[2], step.state) for step in steps] == [
+        ("analyzer", "started"), ("analyzer", "finished"), ("logger", "started"), ("logger", "unchanged"),
+        ("chatbot", "started"), ("chatbot", "failed"),
+    ]  # fmt: skip
+    assert [step.seconds is None for step in steps] == [True, False] * 3
+
+
+def test_failure_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error starts with the first line that names a failure; the log has everything."""
+    cli_that(OUTPUT, code=1, monkeypatch=monkeypatch)
+    with pytest.raises(DeployError) as raised:
+        cdk.Run(environment=os.environ, log=tmp_path / "log")(["deploy", "--all"])
+    first, second, *_ = str(raised.value).splitlines()
+    assert first == "cdk deploy failed:"
+    assert "Policy is malformed" in second
+    assert "Synthesis time" in (tmp_path / "log").read_text()
+
+
+def test_failure_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CLI that fails silently still makes an error that names the log."""
+    cli_that("", code=1, monkeypatch=monkeypatch)
+    with pytest.raises(DeployError, match="log"):
+        cdk.Run(environment=os.environ, log=tmp_path / "log")(["deploy"])
+
+
+def test_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a set-up the next step is named."""
+    monkeypatch.setattr(cdk, "CDK", tmp_path)
+    with pytest.raises(SetupMissingError, match="make setup"):
+        cdk.command()
+
+
+def test_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Node's and uv's caches go into the state folder where the user has no home."""
+    cli_that("", code=0, monkeypatch=monkeypatch)
+    monkeypatch.setattr(cdk, "STATE", tmp_path)
+    assert cdk.environment({"HOME": "/nonexistent"})["HOME"] == str(tmp_path / "home")
+    assert cdk.environment({"HOME": str(tmp_path)})["HOME"] == str(tmp_path)

@@ -1,0 +1,279 @@
+"""What is deployed when, with a stand-in for the CDK CLI that notes how it was called."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from local import cdk
+from local import deploy as deploying
+from local.deploy import aws_target, deploy, fingerprint, is_current, parts
+from local.engine import Engine, Running, Status, free_port
+from local.errors import (
+    AwsAccessError,
+    BusyError,
+    DeployError,
+    EngineNotRunningError,
+    UnknownServiceError,
+)
+from local.progress import Step, silent
+from local.settings import Settings
+from local.tests import fakes
+
+# Synthesises every part, deploys what is selected, fails where it is told to, and notes its calls.
+_CLI = """
+import json, os, pathlib, sys
+parts, home, arguments = {parts!r}, pathlib.Path({home!r}), sys.argv[1:]
+(home / "calls").open("a").write(json.dumps(arguments) + "\\n")
+(home / "environment").write_text(json.dumps(dict(os.environ)))
+names = ["ai-pipeline-local-" + part for part in parts]
+if arguments[0] == "synth":
+    folder = pathlib.Path(arguments[arguments.index("--output") + 1])
+    folder.mkdir(exist_ok=True)
+    manifest = {{"artifacts": {{name: {{"type": "aws:cloudformation:stack"}} for name in names}}}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+for name in [name for name in names if name in arguments or "--all" in arguments]:
+    print(f"{{name}}: deploying... [1/1]")
+    if (home / "fail").exists():
+        print(f" ❌  {{name}} failed: the bucket is on fire")
+        sys.exit(1)
+    print(f" ✅  {{name}}")
+"""
+PARTS = ["platform", "trigger", "analyzer"]
+
+
+class Cli:
+    """What the stand-in was asked."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    @property
+    def calls(self) -> list[list[str]]:
+        noted = self.home / "calls"
+        return [json.loads(line) for line in noted.read_text().splitlines()] if noted.exists() else []
+
+    def fail(self) -> None:
+        (self.home / "fail").touch()
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    script = tmp_path / "cdk.py"
+    script.write_text(_CLI.format(parts=PARTS, home=str(tmp_path)))
+    monkeypatch.setattr(cdk, "command", lambda: [sys.executable, str(script)])
+    monkeypatch.setattr(deploying, "bootstrap", lambda _: None)
+    monkeypatch.setattr(deploying, "fingerprint", lambda context: f"sources {sorted(context.items())}")
+    return Cli(tmp_path)
+
+
+@pytest.fixture
+def engine(tmp_path: Path):
+    engine = Engine(
+        state=tmp_path / "state", settings=Settings(port=free_port()), python=fakes.interpreter(tmp_path)
+    )
+    yield engine
+    engine.stop()
+
+
+def verbs(cli: Cli) -> list[str]:
+    return [call[0] for call in cli.calls]
+
+
+def test_everything_once(cli: Cli, engine: Engine) -> None:
+    """All stacks are deployed to a new engine, and nothing is done a second time."""
+    engine.start()
+    steps: list[Step] = []
+    assert deploy(engine, progress=steps.append) == tuple(PARTS)
+    assert deploy(engine) == ()
+    assert verbs(cli) == ["synth", "deploy"]
+    assert is_current(engine)
+    assert engine.status().deployed == tuple(PARTS)
+    assert [step.name for step in steps if step.state == "finished"] == [
+        "synth",
+        "bootstrap",
+        *PARTS,
+        "deploy",
+    ]
+
+
+def test_a_new_engine_has_nothing(cli: Cli, engine: Engine) -> None:
+    """After a restart everything is deployed again, from the app as it was synthesised before."""
+    engine.start()
+    deploy(engine)
+    engine.stop()
+    engine.start()
+    assert not is_current(engine)
+    assert deploy(engine) == tuple(PARTS)
+    assert verbs(cli) == ["synth", "deploy", "deploy"]
+
+
+def test_changed_sources(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changed sources are synthesised and deployed; for one service alone, only its stack is."""
+    engine.start()
+    deploy(engine)
+    monkeypatch.setattr(deploying, "fingerprint", lambda _: "changed")
+    assert deploy(engine, "analyzer") == ("analyzer",)
+    assert cli.calls[-1][1:3] == ["ai-pipeline-local-analyzer", "--exclusively"]
+    assert deploy(engine, "analyzer") == ()
+    assert not is_current(engine)
+    assert deploy(engine) == tuple(PARTS)
+    assert verbs(cli) == ["synth", "deploy", "synth", "deploy", "synth", "deploy"]
+    assert "only=analyzer" in cli.calls[2]
+
+
+def test_one_service_first(cli: Cli, engine: Engine) -> None:
+    """One service alone can't be the first thing on an engine."""
+    engine.start()
+    with pytest.raises(DeployError, match="make run"):
+        deploy(engine, "analyzer")
+    assert cli.calls == []
+
+
+def test_unknown_service(cli: Cli, engine: Engine) -> None:
+    """A service that does not exist is answered with those that do, before anything is done."""
+    with pytest.raises(UnknownServiceError, match="platform, trigger, analyzer"):
+        deploy(engine, "analyser")
+    assert cli.calls == []
+
+
+def test_no_engine(cli: Cli, engine: Engine) -> None:
+    """Without an engine there is nothing to deploy to."""
+    with pytest.raises(EngineNotRunningError):
+        deploy(engine)
+    assert cli.calls == []
+
+
+def test_failure(cli: Cli, engine: Engine) -> None:
+    """A failed stack is told with the CLI's own reason, and is not taken for deployed."""
+    engine.start()
+    cli.fail()
+    steps: list[Step] = []
+    with pytest.raises(DeployError, match=r"the bucket is on fire[^$]*deploy\.log"):
+        deploy(engine, progress=steps.append)
+    assert ("platform", "failed") in [(step.name, step.state) for step in steps]
+    assert engine.status().deployed == ()
+
+
+def test_engine_lost_on_the_way(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the engine ended during the deployment, that is what is said."""
+    engine.start()
+    cli.fail()
+    monkeypatch.setattr(engine, "status", lambda: Status(state="stale"))
+    running = engine._recorded()
+    monkeypatch.setattr(engine, "running", lambda: running)
+    with pytest.raises(DeployError, match="ended during the deployment"):
+        deploy(engine)
+
+
+def test_one_deployment_at_a_time(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second deployment waits for the first, and gives up after a bounded time."""
+    engine.start()
+    monkeypatch.setattr(deploying, "LOCK_SECONDS", 0.2)
+    with engine.state.lock("deploy", silent, patience_seconds=0), pytest.raises(BusyError):
+        deploy(engine)
+
+
+def test_cli_can_reach_the_engine_only(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CLI gets the engine's address and dummy credentials, whatever the shell says."""
+    monkeypatch.setenv("AWS_PROFILE", "prod")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
+    running = engine.start()
+    deploy(engine)
+    seen = json.loads((cli.home / "environment").read_text())
+    assert seen["AWS_ENDPOINT_URL"] == running.connection.endpoint_url
+    assert (seen["AWS_ACCESS_KEY_ID"], seen["AWS_CONFIG_FILE"]) == ("test", os.devnull)
+    assert "AWS_PROFILE" not in seen
+    assert "CDK_DISABLE_CLI_TELEMETRY" in seen
+
+
+def test_model_reaches_the_app(engine: Engine) -> None:
+    """With a model server the app is synthesised for the model's name there."""
+    running = engine.start()
+    assert deploying.context_of(running) == {"env": "local", "engine": running.connection.endpoint_url}
+    model = SimpleNamespace(name="llama3.2")
+    asked: Running = SimpleNamespace(connection=running.connection, model=model)  # type: ignore[assignment]  # a double
+    assert deploying.context_of(asked)["model_id"] == "llama3.2"
+
+
+# --- the fingerprint -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    root = tmp_path / "checkout"
+    for name in (
+        "cdk.json", "package-lock.json", "requirements.txt", "requirements-dev.txt", "infra/app.py",
+        "shared/worker.py", "services/analyzer/core.py", "services/analyzer/tests/test.py",
+        "services/analyzer/README.md", "cli/main.py",
+    ):  # fmt: skip
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("before")
+    return root
+
+
+@pytest.mark.parametrize(
+    "name", ["cdk.json", "package-lock.json", "requirements.txt", "infra/app.py", "shared/w.py", "services/new.json"]
+)  # fmt: skip
+def test_fingerprint_sees_what_is_deployed(checkout: Path, name: str) -> None:
+    """A change of anything that is deployed, or that decides how, changes the fingerprint."""
+    before = fingerprint({}, checkout)
+    (checkout / name).write_text("after")
+    assert fingerprint({}, checkout) != before
+
+
+@pytest.mark.parametrize(
+    "name", ["services/analyzer/tests/test.py", "services/analyzer/README.md", "cli/main.py"]
+)
+def test_fingerprint_ignores_the_rest(checkout: Path, name: str) -> None:
+    """Tests, documentation and the command line are not deployed."""
+    before = fingerprint({}, checkout)
+    (checkout / name).write_text("after")
+    assert fingerprint({}, checkout) == before
+
+
+def test_fingerprint_sees_the_context(checkout: Path) -> None:
+    """Another engine's address or another model is another deployment; the same content elsewhere is not."""
+    assert fingerprint({"env": "local"}, checkout) != fingerprint({"env": "local", "model_id": "m"}, checkout)
+    elsewhere = checkout.with_name("elsewhere")
+    checkout.rename(elsewhere)
+    assert fingerprint({}, elsewhere)
+
+
+# --- AWS -----------------------------------------------------------------------------------------------------
+
+
+def test_aws_is_not_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that points to the local engine is not taken for an AWS account."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    with pytest.raises(AwsAccessError, match="AWS_ENDPOINT_URL"):
+        aws_target("dev")
+
+
+def test_aws_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a region nothing is guessed."""
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    with pytest.raises(AwsAccessError, match="AWS_REGION"):
+        aws_target("dev", "analyzer")
+
+
+def test_aws_account_may_not_change(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    """What was confirmed for one account is never deployed to another."""
+    target = deploying.AwsTarget(env="dev", account="1", region="us-east-1", caller="me", stacks=())
+    now = deploying.AwsTarget(env="dev", account="2", region="us-east-1", caller="me", stacks=())
+    monkeypatch.setattr(deploying, "aws_target", lambda *_, **__: now)
+    with pytest.raises(AwsAccessError, match="now lead to account 2"):
+        deploying.deploy_to_aws(target)
+    assert cli.calls == []
+
+
+@pytest.mark.synth
+def test_parts_are_the_apps() -> None:
+    """Every stack of the app is a part that can be deployed alone."""
+    from infra import app, environments  # noqa: PLC0415 -- starts Node
+
+    assert set(app.parts(environments.load("local"), {})) <= set(parts())

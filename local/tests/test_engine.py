@@ -1,0 +1,310 @@
+"""The engine's life, with a stand-in for its process: every way in which it can begin and end."""
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local import engine as engine_module
+from local import process
+from local.engine import Engine, environment, free_port
+from local.errors import (
+    BusyError,
+    EngineNotRunningError,
+    EngineStartError,
+    OtherCheckoutError,
+    PortTakenError,
+    SettingsError,
+    SetupMissingError,
+)
+from local.progress import Step, silent
+from local.settings import Model, Settings
+from local.state import StateFolder
+from local.tests import fakes
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def make(tmp_path: Path, state: Path) -> Iterator[Callable[..., Engine]]:
+    """Makes engines of one state folder; whatever still runs at the end is ended."""
+
+    def engine(behaviour: fakes.Behaviour = "well", **settings) -> Engine:
+        return Engine(
+            state=state, settings=Settings(**settings), python=fakes.interpreter(tmp_path, behaviour)
+        )
+
+    yield engine
+    engine().stop()
+
+
+def gone(group: int, *, seconds: float = 10) -> bool:
+    until = time.monotonic() + seconds
+    while process.group_alive(group) and time.monotonic() < until:
+        process.reap(group)
+    return not process.group_alive(group)
+
+
+# --- start ---------------------------------------------------------------------------------------------------
+
+
+def test_starts_on_the_port_it_was_given(make) -> None:
+    """An engine that was started answers on its port, and says so."""
+    port = free_port()
+    running = make(port=port).start()
+    assert (running.port, running.connection.endpoint_url) == (port, f"http://127.0.0.1:{port}")
+    assert make().running() == running
+    assert make().status().state == "running"
+
+
+def test_reuses_what_runs(make) -> None:
+    """A second start, from another process and without naming the port, finds the first one's engine."""
+    first = make(port=free_port()).start()
+    steps: list[Step] = []
+    assert make().start(steps.append) == first
+    assert [(step.name, step.state) for step in steps] == [("engine", "unchanged")]
+
+
+def test_restarts_for_another_model(make) -> None:
+    """Another model server is another engine: the old one is ended first."""
+    first = make(port=free_port()).start()
+    with fakes.server({"/v1/models": {"data": [{"id": "llama3.2:latest"}]}}) as port:
+        second = make(model=Model(url=f"http://127.0.0.1:{port}/v1", name="llama3.2")).start()
+    assert gone(first.pid)
+    assert (second.port, second.instance != first.instance) == (first.port, True)
+    assert second.answers == f"llama3.2 at http://127.0.0.1:{port}/v1"
+
+
+def test_model_server_must_answer(make) -> None:
+    """A model server that is down is said before anything starts: the engine would give canned answers instead."""
+    model = Model(url=f"http://127.0.0.1:{free_port()}/v1", name="llama3.2")
+    with pytest.raises(SettingsError, match="ollama serve"):
+        make(model=model).start()
+    assert make().status().state == "stopped"
+
+
+def test_port_taken_by_another_program(make) -> None:
+    """A port in use is named, together with the way to choose another."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortTakenError, match=rf"Port {port} .* PORT={port + 1} make run"):
+            make(port=port).start()
+
+
+def test_port_taken_by_another_checkout(make) -> None:
+    """The engine of another checkout is recognised by what it says of itself."""
+    identity = {"instance": "i", "checkout": "/home/me/other", "state": "/home/me/other/.pipeline"}
+    with (
+        fakes.server({"/_ministack/health": {"edition": json.dumps(identity)}}) as port,
+        pytest.raises(OtherCheckoutError, match="/home/me/other"),
+    ):
+        make(port=port).start()
+
+
+def test_port_taken_by_a_stranger_of_the_same_make(make) -> None:
+    """A MiniStack that somebody started by hand is just another program."""
+    with (
+        fakes.server({"/_ministack/health": {"edition": "light"}}) as port,
+        pytest.raises(PortTakenError),
+    ):
+        make(port=port).start()
+
+
+def test_not_installed(state: Path, tmp_path: Path) -> None:
+    """Without a set-up the next step is named."""
+    missing = Engine(state=state, settings=Settings(port=free_port()), python=tmp_path / "none")
+    with pytest.raises(SetupMissingError, match="make setup"):
+        missing.start()
+
+
+def test_death_at_the_start(make, state: Path) -> None:
+    """An engine that dies while it starts leaves its last words in the error, and nothing else."""
+    with pytest.raises(EngineStartError, match="there is no memory left"):
+        make("dies", port=free_port()).start()
+    assert make().status().state == "stopped"
+    assert (state / "engine.log").exists()
+
+
+def test_never_ready(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that never answers is ended after a bounded time."""
+    monkeypatch.setattr(engine_module, "READY_SECONDS", 0.5)
+    with pytest.raises(EngineStartError, match="not ready"):
+        make("mute", port=free_port()).start()
+    assert make().status().state == "stopped"
+
+
+def test_interrupted_start(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C during the start leaves no process behind."""
+    launched: list[int] = []
+
+    def interrupted(_self: Engine, running: engine_module.Running) -> None:
+        launched.append(running.pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Engine, "_wait_ready", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(port=free_port()).start()
+    assert gone(launched[0])
+    assert make().status().state == "stopped"
+
+
+def test_replaces_one_that_hangs(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is there but does not answer, as after a start that was killed, is ended and started anew."""
+    monkeypatch.setattr(engine_module, "RECOVERY_SECONDS", 0.5)
+    port = free_port()
+    with monkeypatch.context() as patched:
+        patched.setattr(Engine, "_wait_ready", lambda *_: None)
+        hanging = make("mute", port=port).start()
+    assert make().status().state == "stale"
+    assert make(port=port).start().pid != hanging.pid
+    assert gone(hanging.pid)
+
+
+def test_keeps_the_log_of_the_run_before(make, state: Path) -> None:
+    """Why an engine crashed can still be read after the next start."""
+    make(port=free_port()).start()
+    (state / "engine.log").write_text("Traceback")
+    make().stop()
+    make(port=free_port()).start()
+    assert (state / "engine.previous.log").read_text() == "Traceback"
+
+
+# --- what is recorded ----------------------------------------------------------------------------------------
+
+
+def test_stale_record(make) -> None:
+    """A crashed engine is reported as such, and the next start is a new one."""
+    crashed = make(port=free_port()).start()
+    os.killpg(crashed.pid, signal.SIGKILL)
+    assert gone(crashed.pid)
+    assert make().status().state == "stale"
+    with pytest.raises(EngineNotRunningError, match="ended unexpectedly"):
+        make().running()
+    assert make(port=free_port()).start().instance != crashed.instance
+
+
+def test_reused_process_id(make, state: Path) -> None:
+    """A process that merely got the recorded id is nobody's engine, and is left alone."""
+    recorded = dataclasses.asdict(make(port=free_port()).start())
+    make().stop()
+    StateFolder(state).write(state / "engine.json", {**recorded, "pid": os.getpid(), "started": "long ago"})
+    assert make().status().state == "stale"
+    assert make().stop() is False
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": null, "started": 3}'])
+def test_broken_record(make, state: Path, content: str) -> None:
+    """A record that can't be read is no engine and no crash."""
+    state.mkdir()
+    (state / "engine.json").write_text(content)
+    assert make().status().running is None
+    assert make(port=free_port()).start().pid
+
+
+def test_lost_record(make, state: Path) -> None:
+    """An engine whose record was deleted under it is found, reused and stopped all the same."""
+    started = make(port=free_port()).start()
+    (state / "engine.json").unlink()
+    assert make().running() == started
+    assert make().start() == started
+    (state / "engine.json").unlink()
+    assert make().stop() is True
+    assert gone(started.pid)
+
+
+# --- stop ----------------------------------------------------------------------------------------------------
+
+
+def test_stop_ends_the_functions_too(make, state: Path) -> None:
+    """After a stop nothing of the engine is left: no process, no record, no temporary files."""
+    started = make(port=free_port()).start()
+    assert make().stop() is True
+    assert gone(started.pid)
+    assert make().status().state == "stopped"
+    assert not (state / "tmp").exists()
+    assert make().stop() is False
+
+
+def test_stop_kills_what_does_not_listen(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine and functions that ignore SIGTERM are killed after a bounded wait."""
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.3)
+    started = make("stubborn", port=free_port()).start()
+    assert make().stop() is True
+    assert gone(started.pid)
+
+
+def test_functions_of_a_crashed_engine_are_ended(make) -> None:
+    """A crash leaves functions without their engine; the next command clears them away."""
+    crashed = make(port=free_port()).start()
+    os.kill(crashed.pid, signal.SIGKILL)
+    until = time.monotonic() + 10
+    while process.start_time(crashed.pid) and time.monotonic() < until:
+        process.reap(crashed.pid)
+    assert process.group_alive(crashed.pid)
+    assert make().stop() is False
+    assert gone(crashed.pid)
+
+
+def test_stop_without_anything(make, state: Path) -> None:
+    """Where nothing was ever started, a stop does nothing and makes nothing."""
+    assert make().stop() is False
+    assert not state.exists()
+
+
+# --- two commands at once ------------------------------------------------------------------------------------
+
+
+def test_two_starts_at_once(make) -> None:
+    """The second start waits for the first, and gets the same engine."""
+    port = free_port()
+    with ThreadPoolExecutor() as pool:
+        first, second = pool.map(lambda engine: engine.start(), [make(port=port), make(port=port)])
+    assert first == second
+
+
+def test_busy(make, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that waits says so, and gives up after a bounded time."""
+    monkeypatch.setattr(engine_module, "LOCK_SECONDS", 0.3)
+    steps: list[Step] = []
+    with (
+        StateFolder(state).lock("engine", silent, patience_seconds=0),
+        pytest.raises(BusyError, match="try again"),
+    ):
+        make(port=free_port()).start(steps.append)
+    assert [(step.name, step.state) for step in steps] == [("wait", "started")]
+
+
+# --- what the engine sees ------------------------------------------------------------------------------------
+
+
+def test_sees_nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, state: Path) -> None:
+    """Functions inherit the engine's environment: it holds no profile, credentials, proxy or home of theirs."""
+    for name, value in {
+        "AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "secret", "AWS_ACCESS_KEY_ID": "AKIAREAL",
+        "HTTPS_PROXY": "http://proxy", "HOME": "/home/me", "PYTHONPATH": "/home/me", "PATH": "/home/me/bin",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    seen = environment(4566, StateFolder(state), {}, None)
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTPS_PROXY", "PYTHONPATH"} & seen.keys()
+    assert seen["AWS_ACCESS_KEY_ID"] == "test"
+    assert not [value for value in seen.values() if "/home/me" in value]
+    assert (seen["BIND_HOST"], seen["AUTH"]) == ("127.0.0.1", "true")
+
+
+def test_slow_model_is_no_canned_answer(state: Path) -> None:
+    """The engine waits for the model longer than the chatbot does, so that it never answers in the model's place."""
+    from services.chatbot.backends import READ_SECONDS  # noqa: PLC0415 -- a test may look across, code may not
+
+    seen = environment(4566, StateFolder(state), {}, Model(url="http://127.0.0.1:1/v1", name="m"))
+    assert seen["MINISTACK_BEDROCK_PROXY_URL"] == "http://127.0.0.1:1"
+    assert float(seen["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"]) > READ_SECONDS

@@ -1,0 +1,86 @@
+"""The real engine: what it opens, and what is left of it."""
+
+import io
+import json
+import socket
+import zipfile
+from pathlib import Path
+
+import boto3
+import pytest
+
+from local import process
+from local.engine import Engine, Running, free_port
+from local.paths import ENGINE_PYTHON
+from local.settings import Settings
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(not ENGINE_PYTHON.exists(), reason="the local engine is not installed: make setup"),
+]
+
+FUNCTION = "import os\ndef handler(event, context): return dict(os.environ)"
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses on which a process accepts connections, in /proc's own hexadecimal."""
+    sockets = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    found = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            accepts = fields[3] == "0A" or table.startswith("udp")
+            if accepts and f"socket:[{fields[9]}]" in sockets:
+                found.add(fields[1])
+    return found
+
+
+def invoked(running: Running) -> dict[str, str]:
+    """What a function sees of its environment; its process stays warm."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", FUNCTION)
+    options = running.connection.client_options()
+    role = boto3.client("iam", **options).create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+    client = boto3.client("lambda", **options)
+    client.create_function(
+        FunctionName="f", Runtime="python3.14", Role=role["Role"]["Arn"], Handler="index.handler",
+        Code={"ZipFile": packed.getvalue()},
+    )  # fmt: skip
+    client.get_waiter("function_active_v2").wait(FunctionName="f")
+    return dict(json.loads(client.invoke(FunctionName="f")["Payload"].read()))
+
+
+def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It opens its one port on loopback alone, shows functions nothing of the user, and leaves no process behind."""
+    monkeypatch.setenv("PIPELINE_TEST_SECRET", "s3cret")
+    engine = Engine(state=tmp_path, settings=Settings(port=free_port()))
+    running = engine.start()
+    try:
+        seen = invoked(running)
+        if Path("/proc/self/fd").exists():
+            loopback = "0100007F"
+            assert listening(running.pid) == {f"{loopback}:{running.port:04X}"}
+        functions = process.group_members(running.pid, str(tmp_path / "tmp"))
+        assert functions
+        assert "s3cret" not in seen.values()
+        assert seen["HOME"] == str(tmp_path)
+    finally:
+        assert engine.stop() is True
+    assert not process.group_alive(running.pid)
+    assert [pid for pid in functions if process.start_time(pid)] == []
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", running.port)) != 0
+
+
+def test_signatures_are_checked(tmp_path: Path) -> None:
+    """A caller with a key the engine does not know is refused, as on AWS."""
+    engine = Engine(state=tmp_path, settings=Settings(port=free_port()))
+    options = engine.start().connection.client_options()
+    try:
+        stranger = boto3.client("sqs", **{**options, "aws_access_key_id": "AKIAIOSFODNN7EXAMPLE"})
+        with pytest.raises(stranger.exceptions.ClientError) as refused:
+            stranger.list_queues()
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    finally:
+        engine.stop()

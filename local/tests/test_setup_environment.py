@@ -1,0 +1,138 @@
+"""The set-up: what is done again, what is not, and what is said when it fails."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local import setup_environment as setting_up
+from local.setup_environment import SetupError, Step
+
+
+@pytest.fixture(autouse=True)
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty checkout with two inputs."""
+    for name, value in {
+        "ROOT": tmp_path, "STATE": tmp_path / "state", "STAMPS": tmp_path / "state" / "setup",
+        "LOG": tmp_path / "state" / "setup.log",
+    }.items():  # fmt: skip
+        monkeypatch.setattr(setting_up, name, value)
+    (tmp_path / "first.txt").write_text("1")
+    (tmp_path / "second.txt").write_text("1")
+    return tmp_path
+
+
+class Tools:
+    """Two steps that make a file each and note that they ran."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ran: list[str] = []
+
+    def first(self) -> None:
+        self.ran.append("first")
+        (self.root / "first.made").touch()
+
+    def second(self) -> None:
+        self.ran.append("second")
+        (self.root / "second.made").touch()
+
+    def steps(self, **makers: Callable[[], None]) -> tuple[Step, ...]:
+        return tuple(
+            Step(name, makers.get(name, maker), (f"{name}.txt",), (self.root / f"{name}.made",))
+            for name, maker in (("first", self.first), ("second", self.second))
+        )
+
+
+@pytest.fixture
+def tools(checkout: Path) -> Tools:
+    return Tools(checkout)
+
+
+def test_once(tools: Tools) -> None:
+    """A second set-up does nothing."""
+    setting_up.set_up(tools.steps())
+    setting_up.set_up(tools.steps())
+    assert tools.ran == ["first", "second"]
+
+
+def test_changed_input(tools: Tools, checkout: Path) -> None:
+    """A changed input redoes its step alone."""
+    setting_up.set_up(tools.steps())
+    (checkout / "second.txt").write_text("2")
+    setting_up.set_up(tools.steps())
+    assert tools.ran == ["first", "second", "second"]
+
+
+def test_changed_ground(tools: Tools, checkout: Path) -> None:
+    """When the environment that all stands on is made anew, so is all the rest."""
+    setting_up.set_up(tools.steps())
+    (checkout / "first.txt").write_text("2")
+    setting_up.set_up(tools.steps())
+    assert tools.ran == ["first", "second"] * 2
+
+
+def test_lost_result(tools: Tools, checkout: Path) -> None:
+    """What was deleted is made again, whatever its stamp says."""
+    setting_up.set_up(tools.steps())
+    (checkout / "second.made").unlink()
+    setting_up.set_up(tools.steps())
+    assert tools.ran == ["first", "second", "second"]
+
+
+def test_interrupted(tools: Tools, checkout: Path) -> None:
+    """A step that was cut short is done again, even if its result looks complete."""
+
+    def second() -> None:
+        (checkout / "second.made").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        setting_up.set_up(tools.steps(second=second))
+    setting_up.set_up(tools.steps())
+    assert tools.ran == ["first", "second"]
+
+
+def test_failing_tool(checkout: Path) -> None:
+    """A tool that fails is told by its last words, a hint at the network, and the log that has the rest."""
+    (checkout / "state").mkdir()
+    command = [sys.executable, "-c", "import sys; print('could not resolve host'); sys.exit(1)"]
+    with pytest.raises(SetupError, match=r"(?s)needs the network.*\n  could not resolve host\n.*setup\.log"):
+        setting_up.run(command, fetches=True)
+
+
+def test_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Python that is too old is named, with the way to choose another."""
+    monkeypatch.setattr(setting_up, "OLDEST", (4, 0))
+    assert setting_up.main() == 1
+    assert "make PYTHON=" in capsys.readouterr().out
+
+
+def test_no_home(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
+    """Without a usable home the tools' caches go into the state folder."""
+    monkeypatch.setenv("HOME", "/nonexistent")
+    assert setting_up.environment()["HOME"] == str(checkout / "state" / "home")
+
+
+@pytest.mark.parametrize(
+    "message", ["$HOME and $$", """it's "quoted" `x` \\ %s""", "ünïcode ✓", "#no $(shell false)"]
+)
+def test_message_is_passed_as_it_is(message: str, tmp_path: Path) -> None:
+    """`make run` hands MESSAGE to the command to the letter, however it was given."""
+    root = Path(__file__).parents[2]
+    pipeline = tmp_path / "pipeline"
+    pipeline.write_text(f"#!{sys.executable}\nimport sys\nif 'submit' in sys.argv: print(sys.argv[-1])\n")
+    pipeline.chmod(0o755)
+    command = ["make", "-s", "-C", str(root), "-o", "setup", "run", f"BIN={tmp_path}"]
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    by_environment = subprocess.run(
+        command, env={**ours, "MESSAGE": message}, capture_output=True, text=True, check=True
+    )
+    by_argument = subprocess.run(
+        [*command, f"MESSAGE={message}"], env=ours, capture_output=True, text=True, check=True
+    )
+    assert by_environment.stdout.splitlines()[-1] == message
+    assert by_argument.stdout.splitlines()[-1] == message
