@@ -31,9 +31,14 @@ UP = EngineStatus(
 @pytest.fixture
 def started(monkeypatch):
     """The settings of each engine that was started; none really is."""
-    found: list[Settings | None] = []
-    monkeypatch.setattr(commands, "Engine", lambda settings=None: found.append(settings) or Engine)
-    monkeypatch.setattr(commands.deploying, "up", lambda _engine, _progress: None)
+    found: list[Settings] = []
+
+    def engine(*, settings: Settings) -> Engine:
+        found.append(settings)
+        return Engine(settings=settings)
+
+    monkeypatch.setattr(commands, "Engine", engine)
+    monkeypatch.setattr("local.deploy.up", lambda _engine, _progress: None)
     monkeypatch.setattr(commands, "engine_status", lambda: UP)
     return found
 
