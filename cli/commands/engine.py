@@ -46,8 +46,13 @@ def up(
     Without a model of your own it gives canned answers.
     """
     _local_only(session, "up")
-    with shown(session) as progress:
-        deploying.up(Engine(settings=_settings(port, model_url, model)), progress)
+    engine = Engine(settings=_settings(port, model_url, model))
+    try:
+        with shown(session) as progress:
+            deploying.up(engine, progress)
+    except KeyboardInterrupt:
+        session.note(f"What is done stays done. Go on: {session.command('up')}. Stop the engine: make stop")
+        raise
     found = engine_status()
     if found is None:
         raise UnreachableError("The engine was stopped meanwhile.")

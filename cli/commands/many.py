@@ -148,7 +148,7 @@ def _conclude(session: Session, tally: Tally, choices: Choices) -> None:
     said = [
         (counts["SUCCEEDED"], "answered"),
         (len(tally.degraded), "of them degraded"),
-        (pending, "accepted, not answered yet" if choices.wait else "accepted"),
+        (pending, "not answered yet" if choices.wait else "accepted"),
         (counts["FAILED"], "failed"),
         (counts["REFUSED"], "refused"),
         (counts["INVALID"], "not valid"),

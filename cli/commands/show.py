@@ -8,6 +8,9 @@ from cli.main import FAILED, INTERRUPTED
 from cli.operations.journey import Journey, follow, read_journey
 from cli.session import Session, TargetCommand
 
+APPEARS_SECONDS = 5.0
+"""How long a published event may take to become a pipeline before its id counts as wrong."""
+
 
 @click.command(
     cls=TargetCommand,
@@ -29,7 +32,8 @@ def show(session: Session, pipeline_id: str, *, following: bool, as_json: bool) 
         _print(session, read_journey(session.target, pipeline_id), as_json=as_json)
         return
     with stoppable() as stop:
-        journey = watch(session, follow(session.target, pipeline_id, stop=stop))
+        journeys = follow(session.target, pipeline_id, appears_within=APPEARS_SECONDS, stop=stop)
+        journey = watch(session, journeys)
         interrupted = stop.requested
     if interrupted or journey is None:
         session.note(

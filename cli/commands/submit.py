@@ -93,7 +93,13 @@ def _wait(session: Session, accepted: Accepted, choices: Choices) -> None:
     with stoppable() as stop:
         journey = watch(
             session,
-            follow(session.target, pipeline_id, accepted=True, patience_seconds=choices.patience, stop=stop),
+            follow(
+                session.target,
+                pipeline_id,
+                appears_within=choices.patience,
+                patience_seconds=choices.patience,
+                stop=stop,
+            ),
         )
         interrupted = stop.requested
     if journey is None or not journey.finished:

@@ -70,10 +70,10 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchHaltedError(OperationError):
-    """Sending stopped: the rest would fare no better."""
+    """The rest would fare no better: nothing more is sent or followed."""
 
     def __init__(self, reason: OperationError) -> None:
-        super().__init__(f"Stopped sending. {reason}")
+        super().__init__(f"Stopped. {reason}")
         self.reason = reason
 
 
@@ -117,8 +117,8 @@ def _request(data: bytes) -> Request:
 class Plan(Struct, frozen=True, kw_only=True):
     """How to run a batch. The same `name` and line never start a second pipeline.
 
-    `known` holds, by line number, pipelines that were accepted earlier: these are only followed. Following is
-    given up after `patience_seconds` without news.
+    `known` holds, by line number, pipelines that were accepted earlier: these are followed, and sent again only
+    if nobody knows them any more. Following is given up after `patience_seconds` without news.
     """
 
     name: str
@@ -134,8 +134,8 @@ def run_batch(
 ) -> Iterator[Outcome]:
     """Yields an outcome whenever a line gets further; if followed, a second one when it is answered.
 
-    When asked to stop, what is under way is still finished and yielded. Raises BatchHaltedError once nothing
-    more can be sent.
+    When asked to stop, what is under way is still finished and yielded. Raises BatchHaltedError, after that,
+    once nothing more can be sent or read.
     """
     batch = _Batch(target, plan, stop or Stop(), pause)
     yield from batch.queue(lines)
@@ -160,6 +160,7 @@ class _Batch:
         self.todo: deque[Line] = deque()
         self.under_way: dict[Future[list[Sent]], list[Line]] = {}
         self.waiting: dict[str, list[Line]] = {}
+        self.earlier = set(plan.known)
         self.halted: OperationError | None = None
         self.next_poll = 0.0
         self.news = time.monotonic()
@@ -171,7 +172,8 @@ class _Batch:
     @property
     def follows(self) -> bool:
         patient = time.monotonic() - self.news < self.plan.patience_seconds
-        return self.plan.follow and bool(self.waiting) and not self.stop.requested and patient
+        ended = self.stop.requested or self.halted is not None or not patient
+        return self.plan.follow and bool(self.waiting) and not ended
 
     def goes_on(self) -> bool:
         return self.sends or bool(self.under_way) or self.follows
@@ -235,10 +237,18 @@ class _Batch:
             return
         self.next_poll = time.monotonic() + (0.25 if self.target.endpoint else 2.0)
         asked = list(self.waiting)[:POLLED_AT_ONCE]
-        records = read_records(self.target, asked, fields=_FIELDS, pause=self.pause)
+        try:
+            records = read_records(self.target, asked, fields=_FIELDS, pause=self.pause)
+        except OperationError as error:
+            self.halted = error
+            return
         for pipeline_id in asked:
             lines = self.waiting.pop(pipeline_id)
             record = records.get(pipeline_id, {})
+            if not record and {line.number for line in lines} <= self.earlier:  # lost, e.g. with its engine
+                self.earlier -= {line.number for line in lines}
+                self.todo.extend(lines)
+                continue
             if record.get("status") in FINAL:
                 self.news = time.monotonic()
                 yield from (self.answered(line, pipeline_id, record) for line in lines)

@@ -95,15 +95,15 @@ def follow(
     target: Target,
     pipeline_id: str,
     *,
-    accepted: bool = False,
+    appears_within: float = 0,
     patience_seconds: float = 1_200,
     stop: Stop | None = None,
 ) -> Iterator[Journey]:
     """Yields the journey now and after each change, to its end or until asked to stop.
 
-    `accepted`: the pipeline was just asked for, so that it may not have a record yet. Otherwise raises
-    NotFoundError. Gives up after `patience_seconds` without a change. Asks ten times a second on the engine;
-    on AWS every second, then every five.
+    Raises NotFoundError if there is no such pipeline after `appears_within` seconds: one that was just
+    published is not known at once. Gives up after `patience_seconds` without a change. Asks ten times a second
+    on the engine; on AWS every second, then every five.
     """
     stop = stop or Stop()
     began = changed = time.monotonic()
@@ -111,9 +111,10 @@ def follow(
     last: Journey | None = None
     while True:
         found = _look(target, pipeline_id)
-        if found is None:
-            found = _unknown_yet(pipeline_id) if accepted else read_journey(target, pipeline_id)
         now = time.monotonic()
+        if found is None:
+            late = now - began >= appears_within
+            found = read_journey(target, pipeline_id) if late else _unknown_yet(pipeline_id)
         if found.finished and found.status not in FINAL:  # the record lags behind the execution
             ended = ended or now
             if now - ended < GRACE_SECONDS:

@@ -1,6 +1,7 @@
 import pytest
 
-from cli.operations.batch import BatchHaltedError, Plan, read_lines, run_batch
+from cli.operations.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
+from cli.operations.errors import UnreachableError
 from cli.operations.stop import Stop
 from cli.tests.conftest import finish
 
@@ -59,7 +60,7 @@ def test_never_more_at_a_time_than_allowed(target, api):
     meeting = threading.Barrier(3)
     inside, most, lock = 0, 0, threading.Lock()
 
-    def hold(_: object) -> None:
+    def hold(*given):
         nonlocal inside, most
         with lock:
             inside += 1
@@ -67,9 +68,10 @@ def test_never_more_at_a_time_than_allowed(target, api):
         meeting.wait(10)  # three at once, or the test fails here
         with lock:
             inside -= 1
+        return original(*given)
 
     original = api.answer
-    api.answer = lambda *given: (hold(None), original(*given))[1]
+    api.answer = hold
     run(target, [f'"m{number}"' for number in range(9)], concurrency=3)
     assert most == 3
 
@@ -109,6 +111,14 @@ def test_known_pipelines_are_only_followed(target, api, records):
     assert [(outcome.line, outcome.status) for outcome in outcomes] == [(1, "SUCCEEDED")]
 
 
+def test_a_known_pipeline_that_is_lost_is_sent_again(target, api, records):
+    """A pipeline that went with its engine is asked for once more, under the same key."""
+    api.on_request = lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}")
+    outcomes = run(target, ['"a"'], follow=True, known={1: "lost"})
+    assert [outcome.status for outcome in outcomes] == ["ACCEPTED", "SUCCEEDED"]
+    assert api.requests[0]["headers"]["Idempotency-Key"] == "batch-1"
+
+
 def test_asked_to_stop_it_finishes_what_is_under_way(target, api):
     """A stopped batch reports everything it has sent, and sends nothing more."""
     stop = Stop()
@@ -123,11 +133,24 @@ def test_a_dead_end_halts_the_batch(target, api):
     api.answers = [(403, {"error": {"code": "c", "message": "No."}})] * 50
     texts = [f'"m{number}"' for number in range(50)]
     outcomes = run_batch(target, lines(*texts), Plan(name="n", concurrency=2))
-    told = []
+    told: list[Outcome] = []
     with pytest.raises(BatchHaltedError, match="No"):
         told.extend(outcomes)
     assert {outcome.status for outcome in told} == {"REFUSED"}
     assert len(told) == len(api.requests) <= 4
+
+
+def test_an_engine_that_goes_away_ends_the_batch_with_its_outcomes(target, api, monkeypatch):
+    """What was accepted until then is told, and then why it ended."""
+
+    def gone(*_args, **_options):
+        raise UnreachableError("gone")
+
+    monkeypatch.setattr("cli.operations.batch.read_records", gone)
+    told: list[Outcome] = []
+    with pytest.raises(BatchHaltedError, match="gone"):
+        told.extend(run_batch(target, lines('"a"'), Plan(name="n", follow=True)))
+    assert [outcome.status for outcome in told] == ["ACCEPTED"]
 
 
 def test_following_gives_up_without_news(target, api):

@@ -27,10 +27,7 @@ def call(*arguments: str, given: str | None = None, **variables: str) -> Result:
 @pytest.fixture
 def no_engine(monkeypatch, tmp_path):
     """This checkout's engine is not running."""
-    monkeypatch.setattr("local.engine.STATE", tmp_path)
-    monkeypatch.setattr(
-        Engine.__init__, "__kwdefaults__", {**Engine.__init__.__kwdefaults__, "state": tmp_path}
-    )
+    monkeypatch.setitem(Engine.__init__.__kwdefaults__ or {}, "state", tmp_path)
 
 
 def keyed(records, **fields):
@@ -84,7 +81,7 @@ def test_without_an_engine_every_command_says_how_to_start_one(no_engine, argume
     """Exit code 4, one sentence on stderr, nothing on stdout."""
     result = call(*arguments)
     assert (result.exit_code, result.stdout) == (4, "")
-    assert "pipeline up" in result.stderr
+    assert "Start it: " in result.stderr
 
 
 def test_status_without_an_engine(no_engine):

@@ -15,7 +15,7 @@ def call(*arguments: str, given: str | None = None) -> Result:
     return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=given)
 
 
-def results(path) -> list[dict]:
+def results(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -138,7 +138,7 @@ def test_a_refused_batch_stops_and_says_why(local_engine, api, messages, tmp_pat
     api.answers = [(403, {"error": {"code": "c", "message": "No."}})] * 50
     result = call("submit", "--file", str(messages), "--concurrency", "2")
     assert result.exit_code == 1
-    assert "Stopped sending. The API refused the caller" in result.stderr
+    assert "Stopped. The API refused the caller" in result.stderr
     assert len(api.requests) <= 4
 
 

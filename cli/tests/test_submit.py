@@ -96,7 +96,7 @@ def test_an_unsigned_style_refusal_is_understood(target, api):
 
 def test_an_api_that_is_not_there_is_unreachable(target, api):
     """A dead address is told as such, after a few tries."""
-    target.addresses.values["api/url"] = "http://127.0.0.1:1/v1"  # type: ignore[index]  # a dict underneath
+    target.addresses.values["api/url"] = "http://127.0.0.1:1/v1"
     pauses: list[float] = []
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
         submit(target, HELLO, pause=pauses.append)

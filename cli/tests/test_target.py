@@ -59,7 +59,7 @@ def test_loopback_is_never_reached_through_a_proxy(monkeypatch):
 
 def test_without_an_engine_there_is_no_local_target(tmp_path):
     """`local` without an engine says how to start one."""
-    with pytest.raises(UnreachableError, match="pipeline up"):
+    with pytest.raises(UnreachableError, match="Start it"):
         find_target("local", engine=Engine(state=tmp_path))
 
 
