@@ -33,14 +33,16 @@ class _Live:
 
     def update(self, journey: Journey) -> None:
         """Prints what is new."""
-        if "started" not in self._told and journey.started_at:
+        known = journey.started_at and (journey.accepted_at or journey.finished)
+        if "started" not in self._told and known:
             self._told.add("started")
             after = _between(journey)
             self._console.print(
                 _line("✓", "green", "started", f"{after} after it was accepted" if after else "")
             )
         for stage in journey.stages:
-            if stage.status in _OVER and stage.key not in self._told:
+            timed = stage.took_ms is not None or journey.finished
+            if stage.status in _OVER and timed and stage.key not in self._told:
                 self._told.add(stage.key)
                 self._console.print(stage_line(stage))
         if self._status:

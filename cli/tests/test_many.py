@@ -69,6 +69,13 @@ def test_only_bad_lines_is_wrong_input(local_engine, api):
     assert api.requests == []
 
 
+def test_a_results_file_that_can_not_be_written_is_wrong_usage(local_engine, api, messages, tmp_path):
+    """It is said before anything is sent."""
+    result = call("submit", "--file", str(messages), "--out", str(tmp_path / "nowhere" / "results.jsonl"))
+    assert (result.exit_code, api.requests) == (2, [])
+    assert "No such file or directory" in result.stderr
+
+
 def test_an_existing_results_file_is_not_overwritten(local_engine, api, messages, tmp_path):
     """Results of an earlier run are safe; the error says how to go on."""
     out = tmp_path / "results.jsonl"
