@@ -119,7 +119,8 @@ def test_on_aws_account_and_region_are_said_first(target, monkeypatch):
         ["list", "--status", "BROKEN"],
         ["submit"],
         ["submit", "--out", "x.jsonl", "message"],
-        ["submit", "--resume", "-"],
+        ["submit", "--resume", "--file", "-"],
+        ["submit", "--out", "results.jsonl", "-"],
         ["submit", "message", "--file", "x"],
         ["up", "--env", "dev"],
         ["env", "--env", "dev"],
@@ -141,6 +142,18 @@ def test_submit_prints_the_id_alone(local_engine, api):
     result = call("submit", "--idempotency-key", "k-1", "Hello")
     assert (result.exit_code, result.stdout) == (0, "p-k-1\n")
     assert "pipeline show --follow p-k-1" in result.stderr
+
+
+def test_a_dash_is_the_text_on_stdin(local_engine, api):
+    """All lines of it are one message."""
+    assert call("submit", "-", given="What is\na monad?\n").exit_code == 0
+    assert api.messages == ["What is\na monad?"]
+
+
+def test_a_text_on_stdin_that_is_no_text_is_wrong_input(local_engine, api):
+    """It is not guessed at."""
+    assert CliRunner().invoke(cli, ["submit", "-"], input=b"\xff\xfe").exit_code == 2
+    assert api.messages == []
 
 
 def test_submit_json_is_what_the_api_said(local_engine, api):

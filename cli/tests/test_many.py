@@ -50,7 +50,7 @@ def test_each_input_has_one_line_of_output(local_engine, api, records, messages,
 
 def test_good_lines_from_stdin_are_exit_code_0(local_engine, api):
     """`-` reads stdin; without --wait the ids are on stdout."""
-    result = call("submit", "-", given='"a"\n"b"\n')
+    result = call("submit", "--file", "-", given='"a"\n"b"\n')
     assert result.exit_code == 0
     assert sorted(line.split("\t")[2] for line in result.stdout.splitlines()) == ["ACCEPTED", "ACCEPTED"]
     assert "2 messages: 2 accepted." in result.stderr
@@ -58,14 +58,14 @@ def test_good_lines_from_stdin_are_exit_code_0(local_engine, api):
 
 def test_json_for_many_is_one_object_a_line(local_engine, api):
     """JSONL on stdout, for `jq`."""
-    result = call("submit", "--json", "-", given='"a"\nbad\n')
+    result = call("submit", "--json", "--file", "-", given='"a"\nbad\n')
     assert {json.loads(line)["status"] for line in result.stdout.splitlines()} == {"ACCEPTED", "INVALID"}
 
 
 def test_only_bad_lines_is_wrong_input(local_engine, api):
     """If nothing could be sent at all, the input was wrong."""
-    assert call("submit", "-", given="bad\n").exit_code == 2
-    assert call("submit", "-", given="\n\n").exit_code == 2
+    assert call("submit", "--file", "-", given="bad\n").exit_code == 2
+    assert call("submit", "--file", "-", given="\n\n").exit_code == 2
     assert api.requests == []
 
 
