@@ -1,5 +1,6 @@
 """Ctrl-C: the first asks the work to stop in good order, the second ends it."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ def stoppable() -> Iterator[Stop]:
         if stop.requested:
             raise KeyboardInterrupt
         stop.requested = True
+        os.write(2, b"\nStopping; once more to end at once.\n")  # a handler must not use sys.stderr's buffer
 
     before = signal.signal(signal.SIGINT, ask)
     try:

@@ -33,8 +33,7 @@ def definition(
     following = [stage.state for stage in stages[1:]]
     for stage, after in zip(stages, [*following, None], strict=True):
         states[stage.state] = _task(stage, after, bus_name=bus_name, queue_urls=queue_urls)
-    last = stages[-1]
-    states[STORE_ANSWER] = _store_answer(table_name, degraded=last.key)
+    states[STORE_ANSWER] = _store_answer(table_name, stages)
     states[ALREADY_STORED] = {"Type": "Succeed"}
     return {
         "Comment": "Each stage is asked by an event or a message and answers with its task token.",
@@ -144,11 +143,14 @@ def _catch(stage: Stage, goes_to: str) -> list[State]:
     ]
 
 
-def _store_answer(table_name: str, *, degraded: str) -> State:
+def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
     """Stores the answer without the logger. The record lacks what only code can work out, and says so.
 
-    No answer is stored as JSON within JSON: with every quote escaped twice it could break the state's limit.
+    `meters_json` lists the stages' meters in the table's order, null for a stage that failed. The texts of the
+    answers are not in any JSON: within JSON, every quote escaped twice, the longest would break the limit.
     """
+    *done, last = stages
+    meters = ", ".join(f"$.results.{stage.key}.meter" for stage in done)
     attributes: State = {
         "status": {"S": "SUCCEEDED"},
         "user_message": {"S.$": "$.request.user_message"},
@@ -156,9 +158,9 @@ def _store_answer(table_name: str, *, degraded: str) -> State:
         "finished_at": {"S.$": "$$.State.EnteredTime"},
         "execution_arn": {"S.$": "$$.Execution.Id"},
         "correlation_id": {"S.$": "$.metadata.correlation_id"},
-        "degraded": {"L": [{"S": degraded}]},
-        "analysis_json": {"S.$": "States.JsonToString($.results.analysis)"},
-        "chat_meter_json": {"S.$": "States.JsonToString($.results.chat.meter)"},
+        "degraded": {"L": [{"S": last.key}]},
+        "analysis_json": {"S.$": "States.JsonToString($.results.analysis.data)"},
+        "meters_json": {"S.$": f"States.JsonToString(States.Array({meters}))"},
         "errors_json": {"S.$": "States.JsonToString($.errors)"},
     }
     first: State = {name: {"S.$": "$.metadata.accepted_at"} for name in ("timestamp", "accepted_at")}
@@ -183,6 +185,6 @@ def _store_answer(table_name: str, *, degraded: str) -> State:
         "TimeoutSeconds": STORE_TIMEOUT_SECONDS,
         "ResultPath": None,
         "Retry": _retry(CONDITION_FAILED),
-        "Catch": [{"ErrorEquals": [CONDITION_FAILED], "ResultPath": f"$.{degraded}", "Next": ALREADY_STORED}],
+        "Catch": [{"ErrorEquals": [CONDITION_FAILED], "ResultPath": f"$.{last.key}", "Next": ALREADY_STORED}],
         "End": True,
     }

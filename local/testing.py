@@ -7,14 +7,14 @@ from pathlib import Path
 from local.engine import Engine, free_port, is_free
 from local.paths import STATE
 from local.progress import silent
-from local.settings import Settings
+from local.settings import Model, Settings
 from local.state import StateFolder
 
 PATIENCE_SECONDS = 600
 
 
 @contextmanager
-def own_engine(state: Path = STATE / "test") -> Iterator[Engine]:
+def own_engine(state: Path = STATE / "test", *, model: Model | None = None) -> Iterator[Engine]:
     """An engine that is not started yet, and is stopped at the end whatever happened. Deploy to it with `up`.
 
     It keeps its port from one test run to the next if that is free: the synthesised app, which holds the address, is
@@ -28,7 +28,7 @@ def own_engine(state: Path = STATE / "test") -> Iterator[Engine]:
         engine.stop()  # of a test run that was killed
         port = last if isinstance(last, int) and is_free(last) else free_port()
         folder.write(kept, {"port": port})
-        engine = Engine(state=folder.path, settings=Settings(port=port))
+        engine = Engine(state=folder.path, settings=Settings(port=port, model=model))
         try:
             yield engine
         finally:

@@ -5,12 +5,14 @@ Each write states which earlier statuses it may replace, so that a late or repea
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
+from shared.contracts.stages import STAGES
 
 MAY_REPLACE: Mapping[str, tuple[str, ...]] = {
     "RUNNING": ("ACCEPTED",),
@@ -58,6 +60,24 @@ def from_item(item: Mapping[str, Any]) -> Any:
     return value
 
 
+def expanded(record: dict[str, Any]) -> dict[str, Any]:
+    """`record` in the one layout that readers know.
+
+    Where the logger is broken the workflow stores the answer itself, and can only write some parts as JSON text:
+    the analysis, the meters in the stage table's order, and the errors.
+    """
+    if "meters_json" not in record:
+        return record
+    whole = {name: value for name, value in record.items() if not name.endswith("_json")}
+    meters = zip(STAGES, json.loads(record["meters_json"]), strict=False)
+    return {
+        **whole,
+        "analysis": json.loads(record.get("analysis_json", "null")),
+        "stages": {stage.key: meter for stage, meter in meters if meter},
+        "errors": json.loads(record.get("errors_json", "{}")),
+    }
+
+
 class Records:
     """The table. Raises TransientError or PermanentError where DynamoDB does."""
 
@@ -72,7 +92,7 @@ class Records:
                 TableName=self._table, Key={"pipeline_id": {"S": pipeline_id}}, ConsistentRead=True
             )
         item = answer.get("Item")
-        return {name: from_item(value) for name, value in item.items()} if item else None
+        return expanded({name: from_item(value) for name, value in item.items()}) if item else None
 
     def accept(self, pipeline_id: str, *, user_message: str, accepted_at: str) -> bool:
         """Writes a new record as ACCEPTED. False if the id has a record already."""

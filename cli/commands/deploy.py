@@ -1,9 +1,8 @@
 """`pipeline deploy`."""
 
-import os
-
 import click
 
+from cli.main import FAILED
 from cli.session import Session, TargetCommand
 from cli.steps import shown
 from local import deploy as deploying
@@ -41,15 +40,22 @@ def _to_engine(session: Session, service: str | None) -> tuple[str, ...]:
 
 
 def _to_aws(session: Session, service: str | None, *, sure: bool) -> tuple[str, ...]:
-    # The CDK CLI finds account and region by the same variables as the AWS CLI.
-    if session.profile:
-        os.environ["AWS_PROFILE"] = session.profile
-    if session.region:
-        os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = session.region
-    _ = session.target  # says account and region
-    goal = deploying.aws_target(session.env, service)
+    goal = deploying.aws_target(session.env, service, profile=session.profile, region=session.region)
+    session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
     session.note("\n".join(f"  {stack}" for stack in goal.stacks))
     if not sure:
-        click.confirm("Deploy to this account?", abort=True, err=True)
+        _ask(session)
     with shown(session) as progress:
         return deploying.deploy_to_aws(goal, progress)
+
+
+def _ask(session: Session) -> None:
+    """Goes on only after a yes."""
+    said_yes = False
+    try:
+        said_yes = click.confirm("Deploy to this account?", err=True)
+    finally:
+        if not said_yes:
+            session.note("Nothing was deployed. (--yes deploys without asking.)")
+    if not said_yes:
+        raise click.exceptions.Exit(FAILED)

@@ -34,12 +34,11 @@ def show(session: Session, pipeline_id: str, *, following: bool, as_json: bool) 
     with stoppable() as stop:
         journeys = follow(session.target, pipeline_id, appears_within=APPEARS_SECONDS, stop=stop)
         journey = watch(session, journeys)
-        interrupted = stop.requested
-    if interrupted or journey is None:
+    if journey is None or not journey.finished:
         session.note(
             f"Stopped watching; the pipeline goes on. See it: {session.command('show', pipeline_id)}"
         )
-        raise click.exceptions.Exit(INTERRUPTED)
+        raise click.exceptions.Exit(INTERRUPTED if stop.requested else FAILED)
     _print(session, journey, as_json=as_json)
     if journey.status != "SUCCEEDED":
         raise click.exceptions.Exit(FAILED)

@@ -10,6 +10,7 @@ from cli.journeys import headline, watch
 from cli.main import FAILED, INTERRUPTED
 from cli.operations.errors import InvalidInputError
 from cli.operations.journey import Journey, follow
+from cli.operations.stop import Stop
 from cli.operations.submit import Accepted, Request, Via, check
 from cli.operations.submit import submit as send
 from cli.options import Choices
@@ -88,9 +89,12 @@ def _submit_one(session: Session, message: str, choices: Choices) -> None:
     request = Request(user_message=message, idempotency_key=choices.idempotency_key)
     via: Via = choices.via
     check(request, via)
-    accepted = send(session.target, request, via=via)
-    if choices.wait:
-        _wait(session, accepted, choices)
+    target = session.target
+    with stoppable() as stop:  # Ctrl-C while it is sent: first hear whether it was accepted
+        accepted = send(target, request, via=via)
+        journey = _wait(session, accepted, choices, stop) if choices.wait else None
+    if journey:
+        _answer(session, journey, as_json=choices.as_json)
     elif choices.as_json:
         session.json(accepted)
     else:
@@ -100,28 +104,25 @@ def _submit_one(session: Session, message: str, choices: Choices) -> None:
         )
 
 
-def _wait(session: Session, accepted: Accepted, choices: Choices) -> None:
+def _wait(session: Session, accepted: Accepted, choices: Choices, stop: Stop) -> Journey:
+    """The journey at its end; exits where that is not waited for."""
     pipeline_id = accepted.pipeline_id
     session.note(f"Pipeline {pipeline_id}")
-    with stoppable() as stop:
-        journey = watch(
-            session,
-            follow(
-                session.target,
-                pipeline_id,
-                appears_within=choices.patience,
-                patience_seconds=choices.patience,
-                stop=stop,
-            ),
-        )
-        interrupted = stop.requested
-    if journey is None or not journey.finished:
-        why = "Stopped waiting" if interrupted else f"No news for {choices.patience} s"
-        session.note(
-            f"{why}; the pipeline goes on. See it: {session.command('show', '--follow', pipeline_id)}"
-        )
-        raise click.exceptions.Exit(INTERRUPTED if interrupted else FAILED)
-    _answer(session, journey, as_json=choices.as_json)
+    journey = watch(
+        session,
+        follow(
+            session.target,
+            pipeline_id,
+            appears_within=choices.patience,
+            patience_seconds=choices.patience,
+            stop=stop,
+        ),
+    )
+    if journey is not None and journey.finished:
+        return journey
+    why = "Stopped waiting" if stop.requested else f"No news for {choices.patience} s"
+    session.note(f"{why}; the pipeline goes on. See it: {session.command('show', '--follow', pipeline_id)}")
+    raise click.exceptions.Exit(INTERRUPTED if stop.requested else FAILED)
 
 
 def _answer(session: Session, journey: Journey, *, as_json: bool) -> None:

@@ -4,7 +4,6 @@ A finished pipeline is told by its record. While it runs, and where it failed, t
 more.
 """
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from cli.operations.stop import Stop
 from cli.operations.target import Target
 from shared.contracts import limits
 from shared.contracts.stages import STAGES, Stage
+from shared.records import expanded
 
 GRACE_SECONDS = 10.0
 """How long the record may lag behind an execution that has ended."""
@@ -184,7 +184,7 @@ def _read_history(target: Target, arn: str) -> History | None:
 
 def assemble(pipeline_id: str, record: Record, execution: History | None) -> Journey:
     """Pure: from the record and, where there is one, the history. The record decides the outcome."""
-    record = _uniform(record)
+    record = expanded(dict(record))
     status = str(record.get("status") or "ACCEPTED")
     ended = execution is not None and execution.status != "RUNNING"
     if status == "ACCEPTED" and execution is not None:
@@ -240,20 +240,6 @@ def _stage(stage: Stage, status: str, record: Record, execution: History) -> Sta
             **({"error": error.get("Error"), "cause": error.get("Cause")} if error else {}),
         },
     )
-
-
-def _uniform(record: Record) -> Record:
-    """The record that the workflow itself stores when the logger is broken holds parts of it as JSON."""
-    if "results_json" not in record:
-        return record
-    results = json.loads(record["results_json"])
-    outcomes = {key: outcome for key, outcome in results.items() if isinstance(outcome, dict)}
-    return {
-        **record,
-        "analysis": outcomes.get("analysis", {}).get("data"),
-        "stages": {key: outcome["meter"] for key, outcome in outcomes.items() if outcome.get("meter")},
-        "errors": json.loads(record.get("errors_json") or "{}"),
-    }
 
 
 def _unseen(stage: Stage, status: str, record: Record, execution: History) -> StageStatus:

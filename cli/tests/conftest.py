@@ -88,7 +88,7 @@ def aws() -> Iterator[None]:
 @pytest.fixture
 def nowhere(aws: None) -> Target:
     """A local target on which nothing is deployed."""
-    return Target(env="local", session=shared_session())
+    return Target(env="local", session=shared_session(), endpoint="http://127.0.0.1:4566")
 
 
 class SharedSession:

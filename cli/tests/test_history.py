@@ -154,9 +154,8 @@ def test_the_record_the_workflow_stores_itself_is_read():
         "status": "SUCCEEDED",
         "final_response": "An answer.",
         "degraded": ["log"],
-        "results_json": json.dumps(
-            {"analysis": {"data": None}, "chat": {"data": {"text": "An answer."}, "meter": METER}}
-        ),
+        "analysis_json": "null",
+        "meters_json": json.dumps([None, METER, None]),
         "errors_json": json.dumps({"analysis": {"Error": "E", "Cause": "c"}}),
     }
     journey = assemble("p", record, None)

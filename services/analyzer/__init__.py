@@ -1,1 +1,0 @@
-"""Analyzer: counts, code, questions, complexity of a message."""

@@ -14,6 +14,7 @@ from shared.contracts.v1 import CodeSpan
 
 _URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"'`]++")
 _LANGUAGE_OF_KIND: Final = {"sql": "sql", "json": "json"}
+_LIKELIEST_OF_KIND: Final = {"shell": "bash", "markup": "html"}
 
 
 class Code(NamedTuple):
@@ -54,8 +55,9 @@ def find_code(message: str) -> Code:
     for piece in found[: limits.CODE_SPANS]:
         language = (
             piece.language
-            or guess_language(message[piece.start : piece.end])
             or _LANGUAGE_OF_KIND.get(piece.kind)
+            or guess_language(message[piece.start : piece.end])
+            or _LIKELIEST_OF_KIND.get(piece.kind)
         )
         spans.append(CodeSpan(kind=piece.kind, start=piece.start, end=piece.end, language=language))
         if language:
@@ -79,7 +81,8 @@ def _apart(pieces: list[Found]) -> list[Found]:
 
 def _without(text: str, pieces: list[Found], filler: str) -> str:
     """`text` with `filler` in place of the pieces, which are sorted and apart; a line break stands for a
-    blank line of the piece's length."""
+    blank line of the piece's length.
+    """
     if not pieces:
         return text
     parts: list[str] = []

@@ -27,26 +27,35 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
         ("</", '="', "='", "/>"),
         re.compile(
             r"<(?P<tag>[a-zA-Z][\w:-]{0,30})(?:\s[^<>\n]{0,200})?>[^<\n]{0,200}</(?P=tag)>"
-            r"|<[a-zA-Z][\w:-]{0,30}\s+[\w:@-]{1,40}\s?=\s?[\"'{][^<>\n]{0,200}>|<(?:br|hr|img|input|[A-Z]\w{1,30})\s?/>"
+            r"|<[a-zA-Z][\w:-]{0,30}\s+[\w:@-]{1,40}\s?=\s?[\"'{][^<>\n]{0,200}>|<(?:br|hr|img"
+            r"|input|[A-Z]\w{1,30})\s?/>"
         ),
     ),
     (
         "sql",
         ("SELECT", "select", "UPDATE", "update", "INSERT", "insert", "DELETE", "delete", "ALTER", "DROP"),
         re.compile(
-            r"\b(?:SELECT\s[\w.,*()\s'\"=]{1,160}?\sFROM\s+[\w.]+(?:\s+(?:WHERE|JOIN|ORDER BY|GROUP BY|LIMIT)\s[^?\n]{1,100})?"
-            r"|select\s+(?:\*|[\w.]+\([\w.*]*\)|[\w.]+\s?,\s?[\w.]+)\s[^?\n]{0,80}?from\s+(?!the\b|a\b|my\b|your\b|this\b|our\b)[\w.]+"
-            r"|(?:UPDATE|update)\s+\w+\s+(?:SET|set)\s+\w+\s?=\s?\S+|(?:INSERT INTO|insert into)\s+\w+\s?(?:\(|VALUES|values)"
-            r"|(?:DELETE FROM|delete from)\s+\w+\s+(?:WHERE|where)\s+\w+\s?[=<>]|ALTER TABLE \w+ (?:ADD|DROP)\b|DROP TABLE \w+)"
+            r"\b(?:SELECT\s[\w.,*()\s'\"=]{1,160}?\sFROM\s+(?!(?:MY|THE|A|AN|YOUR|THIS|OUR|ALL"
+            r"|THAT)\b)[\w.]+(?:\s+(?:WHERE|JOIN|ORDER BY|GROUP BY|LIMIT)\s[^?\n]{1,100})?"
+            r"|select\s+(?:\*|[\w.]+\([\w.*]*\)|[\w.]+\s?,\s?[\w.]+)\s[^?\n]{0,80}?from\s+(?!the\b"
+            r"|a\b|my\b|your\b|this\b|our\b)[\w.]+"
+            r"|(?:UPDATE|update)\s+\w+\s+(?:SET|set)\s+\w+\s?=\s?\S+|(?:INSERT INTO"
+            r"|insert into)\s+\w+\s?(?:\(|VALUES|values)"
+            r"|(?:DELETE FROM|delete from)\s+\w+\s+(?:WHERE|where)\s+\w+\s?[=<>]"
+            r"|ALTER TABLE \w+ (?:ADD|DROP)\b|DROP TABLE \w+)"
         ),
     ),
     (
         "shell",
         (" -", "&&"),
         re.compile(
-            r"\b(?:git|npm|npx|yarn|pip3?|docker|kubectl|helm|aws|terraform|chmod|curl|wget|ssh|scp|rsync|apt-get|apt|brew|cargo|rm|cp|mv"
-            r"|ls|grep|tar|sed|find|ps|kill|systemctl|python3?|node|pytest|mvn|gcc|ffmpeg|du|df|sudo [a-z-]+|make|go|cat|tail|ping)"
-            r"(?: (?:(?!and |or |the |with |is |to )[\w./:=@~$*'\"-]{1,60})){0,4} --?[a-zA-Z][\w=./-]*(?: (?:[./~$*-]|\w+[./:=])\S*)*|\b(?:cd|mkdir|make|npm \w+|git \w+) [\w./-]+ && \S+"
+            r"\b(?:git|npm|npx|yarn|pip3?|docker|kubectl|helm|aws|terraform|chmod|curl|wget|ssh"
+            r"|scp|rsync|apt-get|apt|brew|cargo|rm|cp|mv"
+            r"|ls|grep|tar|sed|find|ps|kill|systemctl|python3?|node|pytest|mvn|gcc|ffmpeg|du|df"
+            r"|sudo [a-z-]+|make|go|cat|tail|ping)"
+            r"(?: (?:(?!and |or |the |with |is "
+            r"|to )[\w./:=@~$*'\"-]{1,60})){0,4} --?[a-zA-Z][\w=./-]*(?: (?:[./~$*-]"
+            r"|\w{1,40}[./:=])\S{0,120}){0,6}|\b(?:cd|mkdir|make|npm \w+|git \w+) [\w./-]+ && \S+"
         ),
     ),
     (
@@ -54,29 +63,52 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
         ("(",),
         re.compile(
             rf"\b{_N}(?:\.{_N}){{0,6}}\((?:[\"'\[{{]|{_N} ?=[^=]|{_N}\.{_N}|\w{{1,40}}, ?[\"'\[\w]+_|lambda )[^\n()]{{0,160}}(?:\([^\n()]{{0,80}}\)[^\n()]{{0,80}}){{0,4}}\)"
-            rf"|\b{_N}(?:\.{_N}){{1,6}}\([^\s()][^\n()]{{0,120}}\)|\b[a-z]+_\w{{1,60}}\([^\s()][^\n()]{{0,120}}\)|\)\.{_N}\(|\b(?:for|while|if) ?\([^()\n]{{0,80}}(?:;|[=!<>]=)[^()\n]{{0,80}}\) ?\{{"
-            r"|\bdef \w{1,60}\([^()\n]{0,100}\) ?:|\bfunction \w{0,60}\([^()\n]{0,100}\) ?\{|\bfn \w{1,40}\(|=[A-Z]{2,20}\([^\n]{1,100}\)|\(\) ?=> ?\S|\bprint\(\S{1,80}\)|\blen\(\w+\)"
+            rf"(?:\.{_N}\([^()\n]{{0,80}}\)){{0,6}}"
+            rf"|\b{_N}(?:\.{_N}){{1,6}}\([^\s()][^\n()]{{0,120}}\)(?:\.{_N}\([^()\n]{{0,80}}\)){{0,6}}"
+            rf"|\b[a-z]+_\w{{1,60}}\([^\s()][^\n()]{{0,120}}\)(?!\.\w+(?!\())|\)\.{_N}\(|\b(?:for"
+            rf"|while|if) ?\([^()\n]{{0,80}}(?:;|[=!<>]=)[^()\n]{{0,80}}\) ?\{{"
+            r"|\bnew [A-Z]\w{1,40}\([^()\n]{0,80}\)|\b(?:defer|await|throw|yield"
+            r"|raise) \w{1,40}(?:\.\w{1,40}){0,4}\([^()\n]{0,80}\)"
+            r"|\bdef \w{1,60}\([^()\n]{0,100}\) ?:|\bfunction \w{0,60}\([^()\n]{0,100}\) ?\{"
+            r"|\bfn \w{1,40}\(|=[A-Z]{2,20}\([^\n]{1,100}\)|\(\) ?=> ?\S|\bprint\([^()\n]{1,80}\)"
+            r"|\blen\(\w+\)"
         ),
     ),
     (
         "bare",
         ("==", "=>", "++", "&&", "!=", "||"),
         re.compile(
-            rf"(?:{_N}[\w.\[\]]{{0,60}}) ?(?:===?|!==?|&&|\|\|) ?[\w\"'$!]|[\w)] => [\w{{(]|\b[a-z]\w{{0,20}}\+\+(?=[\s;)]|$)(?<!c\+\+)"
+            rf"(?:{_N}[\w.\[\]]{{0,60}}) ?(?:===?|!==?|&&|\|\|) ?[\w\"'$!]"
+            rf"|\) ?=> ?[\w{{(]|[(=,] ?[a-z]\w{{0,20}} ?=> ?[\w{{(]|\b[a-z]\w{{0,20}}\+\+(?=[\s;)]|$)(?<!c\+\+)"
         ),
     ),
     (
         "bare",
         (" = ", "= ", "=["),
         re.compile(
-            rf"\b(?:const|let|var|int|String|auto|val) {_N} ?= ?\S+|\b{_N}(?:\.{_N}){{0,4}} ?= ?(?:\[[^\]\n]{{0,120}}\]|\{{[^}}\n]{{0,120}}\}}|\"[^\"\n]{{0,120}}\"|'[^'\n]{{1,120}}'(?!\w)|new \w+|{_N}(?:\.{_N}){{0,4}}\([^()\n]{{0,100}}\))"
+            rf"\b(?:const|let|var) (?:\[[^\]\n]{{1,60}}\]|\{{[^}}\n]{{1,60}}\}}) ?= ?\S+|\b(?:const"
+            rf"|let|var|int|String|auto|val) {_N} ?= ?\S+"
+            rf"|\b{_N}(?:\.{_N}){{0,4}}(?<=[\w$][\w$]) ?= ?(?:\[[^\]\n]{{0,120}}\]"
+            rf"|\{{[^}}\n]{{0,60}}[\"\':][^}}\n]{{0,60}}\}}|\"[^\"\n]{{0,120}}\""
+            rf"|'[^'\n]{{1,120}}'(?!\w)|new \w+|{_N}(?:\.{_N}){{0,4}}\([^()\n]{{0,100}}\))"
         ),
     ),
     (
         "bare",
         (" for ", "import ", "std::", "#include", "lambda ", "::"),
         re.compile(
-            r"\[[\w.()*+ ]{1,60} for \w{1,30} in [\w.()\[\]]{1,60}[^\]\n]{0,60}\]|\bfrom [\w.]{1,60} import \w+|\bimport \w{1,40} as \w+|#include ?<\w+|\blambda \w{1,20}(?:, ?\w{1,20})?: ?\S|\bstd::\w+<"
+            r"\[[\w.()*+ ]{1,60} for \w{1,30} in [\w.()\[\]]{1,60}[^\]\n]{0,60}\]"
+            r"|\bfrom [\w.]{1,60} import \w+|\bimport \w{1,40} as \w+|#include ?<\w+"
+            r"|\blambda \w{1,20}(?:, ?\w{1,20})?: ?\S|\bstd::\w+<"
+        ),
+    ),
+    ("shell", ("* *",), re.compile(r"(?<!\S)(?:[*\d][\d*/,-]{0,16} ){4}[*\d][\d*/,-]{0,16}(?: [/~]\S+)?")),
+    (
+        "markup",
+        ("\\begin", "\\end", "\\use", "\\text", "\\sect", "\\inc", "\\new"),
+        re.compile(
+            r"\\(?:begin|end|usepackage|documentclass|textbf|textit|section|includegraphics"
+            r"|newcommand)(?:\[[^\]\n]{0,60}\])?\{[^}\n]{1,60}\}"
         ),
     ),
     (
@@ -90,18 +122,50 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
         "bare",
         ("{",),
         re.compile(
-            r"[.#]?[a-zA-Z][\w-]{0,40} ?\{ ?[a-z-]{2,40} ?: ?[^;{}\n]{1,80};[^{}\n]{0,200}\}|\$\{\w{1,40}\}"
+            r"\b[a-z_][\w.]{0,60} ?\{ ?\|\w{1,20}(?:, ?\w{1,20})?\|[^}\n]{1,80}\}"
+            r"|(?:[.#]?[a-zA-Z][\w-]{0,40}(?: ?[>+~] ?[a-z]+)? ?)\{ ?[a-z-]{2,40} ?: ?[^;{}\n]{1,80};[^{}\n]{0,200}\}"
+            r"|\$\{\w{1,40}\}"
         ),
     ),
 )
 
 
+_REACH: Final = 500
+"""No match is longer than this, so none lies further from what it must contain."""
+
+
 def scattered(text: str, at_most: int) -> Iterator[Found]:
     """Pieces of code within the prose of `text`, grouped by pattern, not in order, `at_most` per pattern."""
     for kind, needles, pattern in _PATTERNS:
-        if not any(needle in text for needle in needles):
-            continue
-        for number, match in enumerate(pattern.finditer(text), start=1):
-            yield bare(kind, match.start(), match.end())
+        number = 0
+        for start, end in _neighbourhoods(text, needles):
+            for match in pattern.finditer(text, start, end):
+                yield bare(kind, match.start(), match.end())
+                number += 1
+                if number == at_most:
+                    break
             if number == at_most:
                 break
+
+
+def _neighbourhoods(text: str, needles: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where a pattern that needs one of `needles` can match: parts of lines, apart and in order."""
+    parts: list[tuple[int, int]] = []
+    for needle in needles:
+        at = text.find(needle)
+        while at >= 0:
+            start = max(text.rfind("\n", max(0, at - _REACH), at) + 1, at - _REACH, 0)
+            line_end = text.find("\n", at + len(needle), at + _REACH)
+            end = line_end if line_end >= 0 else min(at + _REACH, len(text))
+            parts.append((start, end))
+            at = text.find(needle, end)
+    if len(parts) < 2:
+        return parts
+    parts.sort()
+    merged = [parts[0]]
+    for start, end in parts[1:]:
+        if start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

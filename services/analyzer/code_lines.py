@@ -1,4 +1,4 @@
-"""Unfenced code that has lines of its own: statements, commands, stack traces, SQL, JSON, markup, configuration.
+"""Unfenced code on lines of its own: statements, commands, stack traces, SQL, JSON, markup, configuration.
 
 Every line gets a kind and a weight: 3 = hardly anything but code, 2 = likely code, 1 = code if its
 neighbours are, 0 = prose. A run of weighted lines, blank ones between them included, is code if its weights
@@ -36,6 +36,7 @@ def blocks(text: str) -> Iterator[Found]:
     seen: dict[str, Weight] = {}
     position = 0
     blank_lines = 0
+    opened = -1  # how far the line before is indented, if it ends with a colon
     for line in text.split("\n", EXAMINED_LINES)[:EXAMINED_LINES]:
         start, position = position, position + len(line) + 1
         if not line or line.isspace():
@@ -49,6 +50,9 @@ def blocks(text: str) -> Iterator[Found]:
             weight = seen[line] = _weigh(line[:LINE_CHARS])
         if weight[1]:
             indent = len(line) - len(line.lstrip())
+            if weight == ("bare", 1) and 0 <= opened < indent and p.YAML_KEY.match(line.lstrip()):
+                weight = ("bare", 2)  # a key below a key is hardly prose
+            opened = indent if line.endswith(":") else -1
             run.append(_Line(start + indent, start + len(line.rstrip()), *weight))
         elif run:
             yield from _accepted(run)
@@ -71,11 +75,13 @@ def _accepted(run: list[_Line]) -> Iterator[Found]:
     yield bare(kind, run[0].start, run[-1].end)
 
 
-def _weigh(line: str) -> Weight:
+def _weigh(line: str) -> Weight:  # noqa: PLR0911 (one rule after the other, the surest first)
     stripped = line.strip()
     first = stripped.split(None, 1)[0]
     if not p.SIGNAL.search(stripped) and first.lower() not in p.FIRST_WORDS:
         return _PROSE
+    if stripped[-1] == "?" and not p.PROSE_WORDS.isdisjoint(stripped.lower().split()):
+        return _PROSE  # a question about code; what code it holds is found within it
     if p.TRACE.match(line):
         return "stack_trace", 3
     if p.TRACE_ERROR.match(stripped):
@@ -91,17 +97,20 @@ def _weigh(line: str) -> Weight:
     return "bare", _statement_weight(line, stripped, first)
 
 
-def _statement_weight(line: str, stripped: str, first: str) -> int:
+def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR0911 (as above)
     if p.STATEMENT.match(stripped):
         return 3
     ends = stripped[-1]
     if ends == ":" and p.PYTHON_BLOCK.match(stripped):
         return 3
-    if ends in ";{" and p.CODE_CHARACTER.search(stripped) or p.LIKELY.match(stripped):
+    if (ends in ";{" and p.CODE_CHARACTER.search(stripped)) or p.LIKELY.match(stripped):
         return 2
     if ends == ";" and first in p.KEYWORDS:
         return 2
-    if stripped.strip(")}];,({[") == "" or first.rstrip(";:") in p.BLOCK_WORDS and len(stripped) < 40:
+    if stripped.strip(")}];,({[") == "" or (
+        first.rstrip(";:") in p.BLOCK_WORDS
+        and (len(first) == len(stripped) or ends in ":;{" or p.CODE_CHARACTER.search(stripped))
+    ):
         return 1
     if p.COMMENT.match(stripped) or p.WEAK.match(stripped):
         return 1
@@ -127,7 +136,7 @@ def command_weight(line: str, first: str) -> int:
             or words[0].startswith(("./", "~/", "/usr", "/bin"))
         ):
             return 3 if prompt["dollar"] or prompt["sure"] or _is_command(line, words) else 0
-        return 3 if prompt["sure"] or plain and p.PROSE_WORDS.isdisjoint(words) and len(words) < 8 else 0
+        return 3 if prompt["sure"] or (plain and p.PROSE_WORDS.isdisjoint(words) and len(words) < 8) else 0
     if first in p.COMMANDS or first in p.SHARED_COMMANDS or first.startswith("./"):
         return 3 if _is_command(line, line.split()) else 0
     return 0
@@ -136,10 +145,8 @@ def command_weight(line: str, first: str) -> int:
 def _is_command(line: str, words: list[str]) -> bool:
     if words[0] == "sudo" and len(words) > 1:
         words = words[1:]
-    if (
-        line[-1] in "?!,."
-        and not line.endswith((" .", "/.", ".."))
-        or not p.PROSE_WORDS.isdisjoint(words[1:])
+    if (line[-1] in "?!,." and not line.endswith((" .", "/.", ".."))) or not p.PROSE_WORDS.isdisjoint(
+        words[1:]
     ):
         quoted = any(mark in line for mark in "\"'") and line[-1] in "\"'"
         if not (quoted and p.PROSE_WORDS.isdisjoint(words[1:3])):
@@ -157,7 +164,7 @@ def _sql_weight(line: str, first: str) -> int:
     if first.isupper() and (not line.isupper() or p.CODE_CHARACTER.search(line)) and len(line) < 120:
         return 1 if len(first) == len(line) or first in {"ON", "AND", "OR", "AS", "SET"} else 2
     return int(
-        first.lower() in {"where", "join", "inner", "order", "group", "values", "limit"}
+        first.lower() in {"from", "and", "where", "join", "inner", "order", "group", "values", "limit"}
         and p.SQL_CLAUSE.match(line) is not None
     )
 

@@ -1,4 +1,4 @@
-"""Analyses a user's message: counts, code, questions, complexity. Pure: the same message, the same analysis."""
+"""Analyses a user's message: counts, code, questions, complexity. The same message, the same analysis."""
 
 from services.analyzer import complexity, questions
 from services.analyzer.code_detection import find_code
@@ -22,7 +22,7 @@ def analyze(user_message: str) -> Analysis:
         code_pieces=len(code.spans),
         code_lines=code.lines,
         languages=len(code.languages),
-        questions=prose.questions.count,
+        questions=prose.questions.total,
     )
     return Analysis(
         character_count=len(user_message),
@@ -31,8 +31,8 @@ def analyze(user_message: str) -> Analysis:
         has_code=bool(code.spans),
         code=code.spans,
         languages=code.languages,
-        is_question=prose.questions.count > 0,
-        question_count=prose.questions.count,
+        is_question=prose.questions.total > 0,
+        question_count=prose.questions.total,
         questions=prose.questions.first,
         complexity=level,
         reasons=reasons,

@@ -17,7 +17,8 @@ _INFO: Final = re.compile(r"[\w+#.-]*")
 
 _LOOKS_LIKE_CODE: Final = re.compile(
     r"[(){}\[\]=<>|$@#\\;*^%&]|\w[./:_]\w|::|--?\w|[a-z0-9][A-Z]|^[./~_]\S|^[A-Z]{2,}\s\S|"
-    r"^(?:git|npm|npx|yarn|pip3?|docker|kubectl|cargo|sudo|cd|go|brew|apt|make|terraform|aws|import|return|new|let"
+    r"^(?:git|npm|npx|yarn|pip3?|docker|kubectl|cargo|sudo|cd|go|brew|apt|make|terraform"
+    r"|aws|import|return|new|let"
     r"|const|from|export|print|echo)\s\S"
 )
 """What inline code has and a word quoted with backticks has not: an operator, a path, a compound name, a command."""
@@ -83,7 +84,8 @@ def inline(text: str, start: int, end: int) -> Iterator[tuple[Found, bool]]:
 
 def _pairs(text: str, runs: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     """Each opening run with the next run of its length, if that stands in the same line. Linear: the next
-    run of every length is looked up, not searched."""
+    run of every length is looked up, not searched.
+    """
     next_of_length: dict[int, int] = {}
     closes = [0] * len(runs)
     for index in range(len(runs) - 1, -1, -1):

@@ -6,43 +6,58 @@ from typing import Final
 SIGNAL: Final = re.compile(r"[{}()\[\];=<>$|\\#@_`\"+]|:$|::|\w\.\w|/\w|\w: |- |^\S+ -")
 CODE_CHARACTER: Final = re.compile(r"[=\[\]{}]|\w\(|\w\.\w|::|->|\$\w|<\w+>|\+\+|&&|\|\|")
 KEYWORDS: Final = frozenset(
-    "return break continue int char float double long bool string var let const throw yield goto use using package".split()
+    "return break continue int char float double long bool string var let const throw"
+    " yield goto use using package".split()
 )
 BLOCK_WORDS: Final = frozenset(
     "else try end fi done then pass break continue finally do begin esac endif default return yield".split()
 )
 SQL_WORDS: Final = frozenset(
-    "select from where join left right inner outer full group order having limit insert update delete create alter drop"
+    "select from where join left right inner outer full group order having limit insert"
+    " update delete create alter drop"
     " values set union with on and as begin commit truncate grant explain".split()
 )
 COMMANDS: Final = frozenset(
-    "sudo git npm npx yarn pnpm pip pip3 docker docker-compose kubectl helm aws gcloud az terraform chmod chown curl wget"
-    " ssh scp rsync apt apt-get brew cargo mvn gradle mkdir rm cp mv sed awk grep systemctl journalctl ls tar unzip dotnet"
-    " composer bundle gem rails pytest conda poetry uv ffmpeg psql mysql sqlite3 redis-cli rustc gcc g++ javac xargs crontab"
-    " python3 nohup adb flutter ansible-playbook ansible nginx pm2 tsc eslint openssl ping netstat lsof ifconfig vim nano"
-    " ./gradlew yum dnf pacman snap choco winget cdk sam vagrant minikube virtualenv ollama rg jq source".split()
+    "sudo git npm npx yarn pnpm pip pip3 docker docker-compose kubectl helm aws gcloud az"
+    " terraform chmod chown curl wget"
+    " ssh scp rsync apt apt-get brew cargo mvn gradle mkdir rm cp mv sed awk grep"
+    " systemctl journalctl ls tar unzip dotnet"
+    " composer bundle gem rails pytest conda poetry uv ffmpeg psql mysql sqlite3"
+    " redis-cli rustc gcc g++ javac xargs crontab"
+    " python3 nohup adb flutter ansible-playbook ansible nginx pm2 tsc eslint openssl"
+    " ping netstat lsof ifconfig vim nano"
+    " ./gradlew yum dnf pacman snap choco winget cdk sam vagrant minikube virtualenv"
+    " ollama rg jq source".split()
 )
 SHARED_COMMANDS: Final = frozenset(
-    "cat find make go cd sort head tail kill touch which node python echo service time watch cut top export man dig"
-    " ruby php java deno bun dir set env screen df du ps ln diff expo act code swift julia perl chroot host mount".split()
+    "cat find make go cd sort head tail kill touch which node python echo service time"
+    " watch cut top export man dig"
+    " ruby php java deno bun dir set env screen df du ps ln diff expo act code swift"
+    " julia perl chroot host mount".split()
 )
 """Commands that are English words, or names people speak of: they need an option, a path or an operator."""
 SUBCOMMANDS: Final = frozenset(
-    "install uninstall push pull clone run build commit init start stop restart status up down get apply describe logs add"
-    " checkout branch merge rebase stash log diff fetch test create delete exec ps images update upgrade remove list show plan"
-    " login config reset compose rm stop tag new publish validate switch bisect cherry-pick blame audit outdated s3 ec2 sync"
+    "install uninstall push pull clone run build commit init start stop restart status up"
+    " down get apply describe logs add"
+    " checkout branch merge rebase stash log diff fetch test create delete exec ps images"
+    " update upgrade remove list show plan"
+    " login config reset compose rm stop tag new publish validate switch bisect"
+    " cherry-pick blame audit outdated s3 ec2 sync"
     " destroy freeze".split()
 )
 ARGUMENT: Final = re.compile(
     r"\s-{1,2}\w|[/~]\w|\s/|\w\.\w|=|\||\s>>? ?\S|&&|\$\w|\*|\s\.(?:\s|$)|\w:\w|\.\./?|[\"']\S"
 )
 PROSE_WORDS: Final = frozenset(
-    "is are was were isn't not doesn't don't can't won't fails failed keeps gives says gave works work working the my your me"
-    " we you it its vs or why what how because when that this these with does should would could i i'm a an but very"
+    "is are was were isn't not doesn't don't can't won't fails failed keeps gives says"
+    " gave works work working the my your me"
+    " we you it its vs or why what how because when that this these with does should"
+    " would could i i'm a an but very"
     " ist nicht und est pas le la les es no el y und mit".split()
 ) - {"no", "es"}
 PROMPT: Final = re.compile(
-    r"(?:(?P<dollar>\$)|(?P<sure>PS [A-Z]:[^>]{0,80}>|[A-Z]:\\[^>]{0,80}>|[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#\s]{0,60}[$#]|>>>|In \[\d+\]:)|[%#>❯➜])\s*(?=\S)"
+    r"(?:(?P<dollar>\$)|(?P<sure>PS [A-Z]:[^>]{0,80}>|[A-Z]:\\[^>]{0,80}>"
+    r"|[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#\s]{0,60}[$#]|>>>|In \[\d+\]:)|[%#>❯➜])\s*(?=\S)"
 )
 FIRST_WORDS: Final = (
     KEYWORDS
@@ -51,14 +66,16 @@ FIRST_WORDS: Final = (
     | COMMANDS
     | SHARED_COMMANDS
     | frozenset(
-        "import from def class func fn fun public private if for while package use require include namespace panic: run workdir export".split()
+        "import from def class func fn fun public private if for while package use require"
+        " include namespace panic: run workdir export".split()
     )
 )
 
 TRACE: Final = re.compile(
     r"\s*(?:Traceback \(most recent call last\)"
     r"|File \"[^\"]+\", line \d"
-    r"|at [^\s()]+(?: [^\s()]+){0,2} ?\((?:[^()]*:\d+|Native Method|Unknown Source|native|<anonymous>)(?:\)|$)"
+    r"|at [^\s()]+(?: [^\s()]+){0,2} ?\((?:[^()]*:\d+|Native Method|Unknown Source|native"
+    r"|<anonymous>)(?:\)|$)"
     r"|at [\w.$<>`]+\([^)]*\)(?: in \S+:line \d+|$)"
     r"|at (?:async )?(?:file:|/|[A-Z]:\\|webpack)\S+:\d+:\d+"
     r"|Exception in thread \""
@@ -73,86 +90,152 @@ TRACE: Final = re.compile(
     r"|(?:PHP )?Fatal error: +Uncaught"
     r"|Unhandled exception[.:] "
     r"|error\[E\d{4}\]: |\s*--> \S+\.rs:\d+:\d+"
-    r"|\S+\.(?:c|cc|cpp|h|java|ts|go|rs|kt|swift|scss|cs)(?::\d+(?::\d+)?|\(\d+,\d+\)): (?:fatal )?(?:error|warning|undefined|syntax|cannot)"
+    r"|\S+\.(?:c|cc|cpp|h|java|ts|go|rs|kt|swift|scss|cs)(?::\d+(?::\d+)?"
+    r"|\(\d+,\d+\)): (?:fatal )?(?:error|warning|undefined|syntax|cannot)"
     r"|node:internal/\S+:\d+|Segmentation fault \(core dumped\)$)"
 )
 TRACE_ERROR: Final = re.compile(
-    r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)|npm ERR! |\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\("
+    r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)|npm ERR! "
+    r"|\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\("
 )
 
 SQL: Final = re.compile(
-    r"(?:explain (?:analyze )?)?select\s+(?:\*|distinct\s+[\w.(]|top \d|[\w.]+\([\w.*, ]*\)|[\w.`\"]+\s*,\s*[\w.(`\"*]+"
-    r"|[\w.`\"]+\s+from\s+[\w.`\"]+\s*(?:;|$|where\b|order by|group by|limit \d|join\b|\w+ (?:join|where)\b)|[\w.]+\s+as\s+\w)"
+    r"(?:explain (?:analyze )?)?select\s+(?:\*|distinct\s+[\w.(]|top \d"
+    r"|[\w.]+\([\w.*, ]*\)|[\w.`\"]+\s*,\s*[\w.(`\"*]+"
+    r"|[\w.`\"]+\s+from\s+[\w.`\"]+\s*(?:;|$|where\b|order by|group by|limit \d|join\b"
+    r"|\w+ (?:join|where)\b)|[\w.]+\s+as\s+\w)"
     r"|insert\s+into\s+[\w.`\"]+\s*(?:\(|values|select)"
     r"|update\s+[\w.`\"]+\s+set\s+[\w.`\"]+\s*="
     r"|delete\s+from\s+[\w.`\"]+\s*(?:;|$|where\s+[\w.]+\s*(?:[=<>!]|in\b|like\b|is\b|between\b))"
-    r"|create\s+(?:or replace\s+)?(?:unique\s+|temp(?:orary)?\s+|materialized\s+)?(?:table\s+(?:if not exists\s+)?[\w.`\"]+\s*(?:\(|as\b|$)|index\s+\w+\s+on\b|view\s+\w+\s+as\b|function\s+\w+\(|database\s+\w+;|trigger\s+\w+)"
-    r"|alter\s+table\s+[\w.`\"]+\s+(?:add|drop|modify|rename|alter|change)\b|drop\s+(?:table|index|database|view)\s+(?:if exists\s+)?[\w.`\"]+\s*(?:;|$|cascade)"
-    r"|with\s+(?:recursive\s+)?\w+\s+as\s*\(|truncate\s+table\s+\w+|grant\s+(?:select|all|insert|update)\b[^.]*\bon\b"
-    r"|(?:left|right|inner|full)?\s*(?:outer\s+)?join\s+[\w.]+\s+(?:as\s+)?\w*\s*(?:on|using)\b|group\s+by\s+[\w.]+\s*(?:,|;|$|having)|order\s+by\s+[\w.]+\s+(?:asc|desc)\b",
+    r"|create\s+(?:or replace\s+)?(?:unique\s+|temp(?:orary)?\s+"
+    r"|materialized\s+)?(?:table\s+(?:if not exists\s+)?[\w.`\"]+\s*(?:\(|as\b|$)"
+    r"|index\s+\w+\s+on\b|view\s+\w+\s+as\b|function\s+\w+\(|database\s+\w+;"
+    r"|trigger\s+\w+)"
+    r"|alter\s+table\s+[\w.`\"]+\s+(?:add|drop|modify|rename|alter|change)\b"
+    r"|drop\s+(?:table|index|database|view)\s+(?:if exists\s+)?[\w.`\"]+\s*(?:;|$|cascade)"
+    r"|with\s+(?:recursive\s+)?\w+\s+as\s*\(|truncate\s+table\s+\w+|grant\s+(?:select|all"
+    r"|insert|update)\b[^.]*\bon\b"
+    r"|(?:left|right|inner|full)?\s*(?:outer\s+)?join\s+[\w.]+\s+(?:as\s+)?\w*\s*(?:on"
+    r"|using)\b|group\s+by\s+[\w.]+\s*(?:,|;|$|having)|order\s+by\s+[\w.]+\s+(?:asc"
+    r"|desc)\b",
     re.IGNORECASE,
 )
 SQL_PROSE: Final = re.compile(
-    r"(?i)\bfrom\s+(?:the|a|an|this|that|your|our|my|his|her|their|each|these|those|below|above)\b|\b(?:please|I|you)\b"
+    r"(?i)\bfrom\s+(?:the|a|an|this|that|your|our|my|his|her|their|each|these|those|below"
+    r"|above)\b|\b(?:please|I|you)\b"
 )
 SQL_CLAUSE: Final = re.compile(
-    r"(?i)(?:where|join|inner join|order by|group by|values|limit)\s+[\w.(]+\s*(?:[=<>!(,;]|$|in \(|like ')"
+    r"(?i)from [\w.]+(?: (?:as )?\w+)?$|and [\w.]+ ?[<>=]|(?:where|join|inner join"
+    r"|order by|group by|values|limit)\s+[\w.(]+\s*(?:[=<>!(,;]|$|in \(|like ')"
 )
 
 JSON: Final = re.compile(
-    r"[{\[]*\s*\"[^\"]{1,80}\"\s*:\s*(?:[\"\[{\d-]|true|false|null|$)|\[\s*\{|\[\s*\"[^\"]*\"\s*,|\{\s*\"[^\"]{1,80}\"\s*:|\{\s*'\w+'\s*:"
+    r"[{\[]*\s*\"[^\"]{1,80}\"\s*:\s*(?:[\"\[{\d-]|true|false|null|$)|\[\s*\{"
+    r"|\[\s*\"[^\"]*\"\s*,|\{\s*\"[^\"]{1,80}\"\s*:|\{\s*'\w+'\s*:"
 )
 
 TAG: Final = re.compile(
-    r"(?P<sure><!doctype|<\?xml|<!--|<[a-z][\w:.-]*\s*/>)|<(?P<name>/?[A-Za-z][\w:.-]*)(?P<attribute>\s+[@:v\w-]+(?:[\w:.-]*)\s*=\s*[\"'{])?[^<>]*/?>",
+    r"(?P<sure><!doctype|<\?xml|<!--|<[a-z][\w:.-]*\s*/>)"
+    r"|<(?P<name>/?[A-Za-z][\w:.-]*)(?P<attribute>\s+[@:v\w-]+(?:[\w:.-]*)\s*=\s*[\"'{])?[^<>]*/?>",
     re.IGNORECASE,
 )
 HTML_TAGS: Final = frozenset(
-    "html head body div span p a ul ol li table tr td th thead tbody form input button script style h1 h2 h3 h4 nav main section"
+    "html head body div span p a ul ol li table tr td th thead tbody form input button"
+    " script style h1 h2 h3 h4 nav main section"
     " header footer article img br hr label select option textarea video template svg meta link title".split()
 )
 
 STATEMENT: Final = re.compile(
     # Python, Ruby
-    r"(?:async )?def (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:|from [\w.]+ import [\w*(]|import [\w.]+ as \w+$"
-    r"|import \w+\.[\w.*]+;?$|import (?:os|sys|re|json|csv|math|time|random|numpy|pandas|requests|datetime|boto3|torch|asyncio|logging|pytest|sqlite3|collections|itertools|UIKit|SwiftUI|Foundation|React)\b[\w., ]*$"
-    r"|@[a-zA-Z_][\w.]*(?:\(.*\))?$|if __name__ ==|print\(.*\)|with \w[\w.]*\(.*\) as \w+:|for \w+(?:, ?\w+)* in .+:(?: .*)?$|while (?:True|\w+ [<>!=]=? ?\S+):|return (?:self\.|\[|\{|\w+\(|\w+ [-+*/] \w+$|None|not )"
-    r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]|\w[\w.]*\.each(?:_with_index)? (?:do|\{)|except \w*.*:$|assert \w.*==|lambda \w*:"
+    r"(?:async )?def (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:"
+    r"|class [A-Z]\w* < [A-Z]|from [\w.]+ import [\w*(]|import [\w.]+ as \w+$"
+    r"|import \w+\.[\w.*]+;?$|import (?:os|sys|re|json|csv|math|time|random|numpy|pandas"
+    r"|requests|datetime|boto3|torch|asyncio|logging|pytest|sqlite3|collections|itertools"
+    r"|UIKit|SwiftUI|Foundation|React)\b[\w., ]*$"
+    r"|@[a-zA-Z_][\w.]*(?:\(.*\))?$|if __name__ ==|print\(.*\)|with \w[\w.]*\(.*\) as \w+:"
+    r"|for \w+(?:, ?\w+){0,9} in .+:(?: .*)?$|while (?:True|\w+ [<>!=]=? ?\S+):"
+    r"|return (?:self\.|\[|\{|\w+\(|\w+ [-+*/] \w+$|None|not )"
+    r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]"
+    r"|\w[\w.]*\.each(?:_with_index)? (?:do|\{)|except \w*.*:$|assert \w.*==|lambda \w*:"
     # JavaScript, TypeScript
-    r"|(?:export )?(?:const|let|var) [\w${\[][\w$, :{}\[\]<>|]*\s*=[^=]|(?:export )?(?:default )?(?:async )?function\*? ?\w*\(|console\.\w+\(|import .{1,80} from ['\"]|import ['\"]|export (?:default|const|class|interface|type|enum)\b"
-    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:=> ?[{(\w]|===|!==)|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
+    r"|(?:export )?(?:const|let|var) [\w${\[][\w$, :{}\[\]<>|]*\s*=[^=]"
+    r"|(?:export )?(?:default )?(?:async )?function\*? ?\w*\(|console\.\w+\("
+    r"|import .{1,80} from ['\"]|import ['\"]|export (?:default|const|class|interface|type"
+    r"|enum)\b"
+    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:(?:\)"
+    r"|\b[a-z_]\w*) ?=> ?[{(\[\"']|\) ?=> ?\w|[(=,] ?[a-z]\w* ?=> ?\w|\w ?[=!]==)"
+    r"|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
     # Java, C#, C, C++
-    r"|(?:public|private|protected|internal|static|abstract|final|override)\s+[\w<>\[\],?]+\s+[\w<>\[\], ]+(?:\(|=|;|\{|$)|(?:public|private|protected)(?: static| final| abstract| sealed)* (?:class|interface|enum|record)\b|(?:public|private|protected):$"
-    r"|#\s?(?:include\s*[<\"]|define \w|ifdef|ifndef|pragma)|int main\s*\(|using (?:namespace|System|static)\b|namespace \w[\w.\\]*\s*[;{]?$|std::\w|cout ?<<|(?:System\.out|Console\.|fmt\.|printf\(|scanf\(|println!?\(|eprintln!|fprintf)"
-    r"|(?:const |unsigned |static )*(?:int|char|float|double|long|bool|boolean|string|String|auto|size_t|u?int\d+_t|void|var)[*&\[\]<>\w]*\s+\*?\w+\s*(?:\[[^\]]*\]\s*)?(?:=[^=].*|;|\([^)]*\)\s*[{;]?)$"
-    r"|[A-Z]\w*(?:<[\w<>, \[\]]+>)? \w+ = (?:new \w|\w+[.(])|for ?\((?:int|let|var|const|auto|size_t|;|\$?\w+ ?=)|(?:if|while|switch|foreach|catch) ?\(.*\) ?(?:\{|;$|$|return|break)|\}? ?else(?: if ?\(.*\))? ?\{|typedef |struct \w+ ?\{|template ?<|return [^.?!]{0,80};$"
+    r"|(?:public|private|protected|internal|static|abstract|final"
+    r"|override)\s+[\w<>\[\],?]+\s+[\w<>\[\], ]+(?:\(|=|;|\{|$)|(?:public|private"
+    r"|protected)(?: static| final| abstract| sealed)* (?:class|interface|enum|record)\b"
+    r"|(?:public|private|protected):$"
+    r"|#\s?(?:include\s*[<\"]|define \w|ifdef|ifndef|pragma)|int main\s*\("
+    r"|using (?:namespace|System|static)\b|namespace \w[\w.\\]*\s*[;{]?$|std::\w|cout ?<<"
+    r"|(?:System\.out|Console\.|fmt\.|printf\(|scanf\(|println!?\(|eprintln!|fprintf)"
+    r"|(?:const |unsigned |static )*(?:int|char|float|double|long|bool|boolean|string"
+    r"|String|auto|size_t|u?int\d+_t|void"
+    r"|var)[*&\[\]<>\w]*\s+\*?\w+\s*(?:\[[^\]]*\]\s*)?(?:=[^=].*|;|\([^)]*\)\s*[{;]?)$"
+    r"|[A-Z]\w*(?:<[\w<>, \[\]]+>)? \w+ = (?:new \w|\w+[.(])|for ?\((?:int|let|var|const"
+    r"|auto|size_t|;|\$?\w+ ?=)|(?:if|while|switch|foreach|catch) ?\(.*\) ?(?:\{|;$|$"
+    r"|return|break)|\}? ?else(?: if ?\(.*\))? ?\{|typedef |struct \w+ ?\{|template ?<"
+    r"|return [^.?!]{0,80};$"
     # Go, Rust, Kotlin, Swift, Scala, PHP
-    r"|package (?:main|[a-z]+(?:\.\w+)+)\b|func (?:\(\w+ \*?\w+\) )?\w+\(|.*\w :=\s|if err != nil|defer \w|go func|(?:pub )?(?:async )?fn \w+|let mut |(?:pub )?(?:struct|enum|trait) [A-Z]\w*(?:<.*>)? ?[{(:]|impl\b.*\{|use (?:std|crate|serde|tokio|App)[:\\]|match \w.*\{|mod \w+;|#!?\[\w"
-    r"|(?:override |suspend |private |inline )*fun (?:\w+\.)?\w+\(|(?:data |sealed |case |open )class \w|va[lr] \w+(?:: ?[\w<>?]+)? ?(?:=|by )|(?:guard|if) let |let \w+(?:: ?[\w\[\]<>?]+)? = |var \w+: ?\w|object \w+ (?:extends|\{)"
-    r"|<\?php|\$\w+(?:->\w+|\[.*\])?\s*(?:=[^=]|\.=|\+=|->)|echo [\"$].*;|function \w+\(|\$this->|foreach \(\$"
+    r"|package (?:main|[a-z]+(?:\.\w+){1,9})\b|func (?:\(\w+ \*?\w+\) )?\w+\(|.*\w :=\s"
+    r"|if err != nil|defer \w|go func|(?:pub )?(?:async )?fn \w+|let mut "
+    r"|(?:pub )?(?:struct|enum|trait) [A-Z]\w*(?:<.*>)? ?[{(:]|impl\b.*\{|use (?:std|crate"
+    r"|serde|tokio|App)[:\\]|match \w.*\{|mod \w+;|#!?\[\w"
+    r"|(?:override |suspend |private |inline )*fun (?:\w+\.)?\w+\(|(?:data |sealed |case "
+    r"|open )class \w|va[lr] \w+(?:: ?[\w<>?]+)? ?(?:=|by )|(?:guard|if) let "
+    r"|let \w+(?:: ?[\w\[\]<>?]+)? = |let \w+: ?[A-Z\[][\w\[\]<>:]*\??$|var \w+: ?\w"
+    r"|object \w+ (?:extends|\{)"
+    r"|<\?php|\$\w+(?:->\w+|\[.*\])?\s*(?:=[^=]|\.=|\+=|->)|echo [\"$].*;|function \w+\("
+    r"|\$this->|foreach \(\$"
     # Shell scripts, PowerShell, R, Lua, Perl, Haskell, Elixir, LaTeX, Excel
-    r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+=|set -[eux]|[A-Z][a-z]+-[A-Z]\w+ -\w|\w+ <- (?:\w+[.\w]*\(|\d|\")|library\(\w+\)|local \w+(?: ?, ?\w+)* =|local function|function \w+[.:]?\w*\(.*\)$|(?:my|our) [$@%]\w+"
-    r"|defmodule [A-Z]|\w+ :: [A-Z\[(a-z].*->|main = do|\\(?:begin|end|documentclass|usepackage|section)\b|=[A-Z]{2,}\(|[$^%]?\w+ = \w+\(.*\)\.\w+"
+    r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+="
+    r"|set -[eux]|[A-Z][a-z]+-[A-Z]\w+ -\w|\w+ <- (?:\w+[.\w]*\(|\d|\")|library\(\w+\)"
+    r"|local \w+(?: ?, ?\w+){0,9} =|local function|function \w+[.:]?\w*\(.*\)$|(?:my"
+    r"|our) [$@%]\w+"
+    r"|defmodule [A-Z]|\w+ :: [A-Z\[(a-z].*->|main = do|\\(?:begin|end|documentclass"
+    r"|usepackage|section)\b|=[A-Z]{2,}\(.*\)$|[$^%]?\w+ = \w+\(.*\)\.\w+"
     # Docker, Terraform, CSS, TOML, INI, diffs, Make, GraphQL, environment files
-    r"|FROM [a-z][\w./-]*(?::[\w.-]+)?(?: AS \w+)?$|(?:RUN|CMD|COPY|ENTRYPOINT|WORKDIR|EXPOSE|ENV|ADD|ARG) (?:[\[/\d.a-z]|[A-Z_]+=)|(?:resource|variable|provider|module|data|output) \"[\w-]+\".*\{|terraform \{"
-    r"|[.#@:]?[\w-][\w .#:>,()-]* ?\{ ?[\w-]+ ?: ?[^;{}]+;|@media\b|(?:[.#][\w-]+|body|html|h[1-6]|div|a|p|ul|nav)(?:[ :.,>#][\w .:#,>-]*)? ?\{$|[a-z-]+: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}|\))\s?(?:!important)?;"
-    r"|\[\[?[a-z][\w.-]*(?: [\"\w]+)?\]?\]$|diff --git |@@ -\d+|(?:---|\+\+\+) [ab]/|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
+    r"|FROM [a-z][\w./-]*(?::[\w.-]+)?(?: AS \w+)?$|(?:RUN|CMD|COPY|ENTRYPOINT|WORKDIR"
+    r"|EXPOSE|ENV|ADD|ARG) (?:[\[/\d.a-z]|[A-Z_]+=)|(?:resource|variable|provider|module"
+    r"|data|output) \"[\w-]+\".*\{|terraform \{"
+    r"|[.#@:]?[\w-][\w .#:>,()-]* ?\{ ?[\w-]+ ?: ?[^;{}]+;|@media\b|(?:[.#][\w-]+|body"
+    r"|html|h[1-6]|div|a|p|ul|nav)(?:[ :.,>#][\w .:#,>-]*)? ?\{$"
+    r"|[a-z-]+: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}"
+    r"|\))\s?(?:!important)?;"
+    r"|\[\[?[a-z][\w.-]*(?: [\"\w]+)?\]?\]$|diff --git |@@ -\d+|(?:---|\+\+\+) [ab]/"
+    r"|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{"
+    r"|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
     r"|/?\^[^\s]{3,}\$/?$|/.+/[gimsuy]{1,4}$"
 )
 PYTHON_BLOCK: Final = re.compile(
-    r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b|\bis (?:not )?None\b)|(?:el)?if (?:not )?\w+[.(\[]|while |async for|with "
+    r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$"
+    r"|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b"
+    r"|\bis (?:not )?None\b)|(?:el)?if (?:not )?\w+[.(\[]|while |async for|with "
 )
 LIKELY: Final = re.compile(
-    r"(?:\w+(?:\.\w+)*(?:\[[^\]]*\])?) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*\(|\w+\[|await |new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)"
-    r"|\w+(?:\.\w+)+\(.*\);?$|\w+\((?:[\"']|\w+=|\w+, ?[\"'\w]).*\);?$|\w*[a-z]_\w+\(.*\)|\[.*\bfor \w+ in\b.*\]|@\w+ =|if \w+\(.*\)|\.\w+\(.*\)[;)]*$|\w+: \w+(?:\[\])?[;,]$"
+    r"(?:\w+(?:\.\w+){0,9}(?:\[[^\]]*\])?) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*\(|\w+\[|await "
+    r"|new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)"
+    r"|\w+(?:\.\w+){1,9}\(.*\);?$|\w+\((?:[\"']|\w+=|\w+, ?[\"'\w]).*\);?$"
+    r"|\w*[a-z]_\w+\(.*\)|\[.*\bfor \w+ in\b.*\]|@\w+ =|[a-z_]+ :[a-z_]+(?:,|$)"
+    r"|if \w+\(.*\)|\.\w+\(.*\)[;)]*$|\w+: \w+(?:\[\])?[;,]$"
     r"|.*(?:\\[dwsb][+*?{)]|\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]|\(\?[:=!<])|[a-z_.]+ = \S+$"
 )
 WEAK: Final = re.compile(
-    r"(?:\w+(?:\.\w+)*) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>|['\"]?\w+['\"]?: .*,$"
+    r"(?:\w+(?:\.\w+){0,9}) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally"
+    r"|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>"
+    r"|(?:class|module) [A-Z]\w+$|return \S+$|['\"]?\w+['\"]?: .*,$"
 )
 COMMENT: Final = re.compile(r"//|/\*|\*/|\* @|# ?[a-z]|--\s|#\s*TODO")
 YAML_KEY: Final = re.compile(r"(?:- )?[a-zA-Z_\"][\w./\"-]*:(?:\s|$)")
 YAML_SURE: Final = re.compile(
-    r"(?:apiVersion|kind|spec|metadata|services|image|runs-on|steps|jobs|containers|replicas|version|stages|script|environment|volumes|depends_on|on|ports|selector|hosts|tasks|Resources|Properties|uses|- uses|- run|- name|- image|datasource|host|port|database|username|logging|server|spring|namespace|restart|timeout|retries|debug|log_level|endpoint|enabled):(?: [^\s?!]+$| ?$)"
+    r"(?:apiVersion|kind|spec|metadata|services|image|runs-on|steps|jobs|containers"
+    r"|replicas|version|stages|script|environment|volumes|depends_on|on|ports|selector"
+    r"|hosts|tasks|Resources|Properties|uses|- uses|- run|- name|- image|datasource|host"
+    r"|port|database|username|logging|server|spring|namespace|restart|timeout|retries"
+    r"|debug|log_level|endpoint|enabled):(?: [^\s?!]+$| ?$)"
 )
 YAML_PLAIN: Final = re.compile(r"[a-z_]+: ?(?:$|[\w./:\"'-]+$)")

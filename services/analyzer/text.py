@@ -14,7 +14,8 @@ be entered at its first character only.
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Final
 
 _HAN: Final = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _HIRAGANA: Final = "\u3041-\u309f"
@@ -27,12 +28,15 @@ _CJK_MARKS: Final = (
 _WORD: Final = re.compile(r"[^\W_][^\s—…]*+")
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
 _KEYCAP: Final = re.compile("[0-9#*]\ufe0f?\u20e3")
-_NEEDS_SCRIPT_RULES: Final = re.compile(f"[{_HAN}{_HIRAGANA}{_KATAKANA}{_UNSPACED}{_CJK_MARKS}]")
-_HAN_RUN: Final = re.compile(f"[{_HAN}]+")
-_HIRAGANA_RUN: Final = re.compile(f"[{_HIRAGANA}]+")
-_KATAKANA_RUN: Final = re.compile(f"[{_KATAKANA}]+")
-_UNSPACED_RUN: Final = re.compile(f"[{_UNSPACED}]+")
-_OTHER_RULES_RUN: Final = re.compile(f"[{_HAN}{_HIRAGANA}{_KATAKANA}{_UNSPACED}{_CJK_MARKS}]+")
+
+
+@cache
+def _script_rules() -> tuple[re.Pattern[str], ...]:
+    """Runs of Han, hiragana, katakana, unspaced scripts, and of all these and their punctuation. Compiled when
+    first needed: these are the slowest to compile, and few messages need them.
+    """
+    scripts = (_HAN, _HIRAGANA, _KATAKANA, _UNSPACED)
+    return tuple(re.compile(f"[{script}]+") for script in (*scripts, "".join((*scripts, _CJK_MARKS))))
 
 
 def count_words(text: str) -> int:
@@ -41,30 +45,30 @@ def count_words(text: str) -> int:
     if "\u20e3" in text:
         text = _KEYCAP.sub(" ", text)
     text = text.replace("\u200b", " ")
-    if not _NEEDS_SCRIPT_RULES.search(text):
+    if max(text, default="") < "\u0e00":
         return len(_WORD.findall(text))
+    han, hiragana, katakana, unspaced, all_of_these = _script_rules()
     return (
-        sum(map(len, _HAN_RUN.findall(text)))
-        + sum((len(run) + 3) // 4 for run in _HIRAGANA_RUN.findall(text))
-        + len(_KATAKANA_RUN.findall(text))
-        + sum((len(run) + 3) // 4 for run in _UNSPACED_RUN.findall(text))
-        + len(_WORD.findall(_OTHER_RULES_RUN.sub(" ", text)))
+        sum(map(len, han.findall(text)))
+        + sum((len(run) + 3) // 4 for run in hiragana.findall(text))
+        + len(katakana.findall(text))
+        + sum((len(run) + 3) // 4 for run in unspaced.findall(text))
+        + len(_WORD.findall(all_of_these.sub(" ", text)))
     )
 
 
-class Sentence(NamedTuple):
-    """Where a sentence stands, its end mark included, and whether that mark asks."""
+SHORT_LINE: Final = 40
+"""A line that is not filled was broken on purpose."""
 
-    start: int
-    end: int
-    asks: bool
 
+Sentence = tuple[int, int, bool]
+"""Where a sentence starts and ends, its end mark included, and whether that mark asks."""
 
 _CLOSING: Final = "\"'»”’“)\\]*_"
 _BOUNDARY: Final = re.compile(
     # Western marks end a sentence before white space, the end, or an emoji or other symbol.
     rf"(?<![.!?…;\u037e‽⁇⁈⁉])(?P<western>[.!?…;\u037e‽⁇⁈⁉]++)(?P<closing>[{_CLOSING}]*+)"
-    r"(?=\s|\Z|[\u2190-\u2bff\u3000-\uffef\U0001f000-\U0001faff])"
+    r"(?=[^\w!-~]|\Z)"
     # These marks need no space behind them.
     r"|(?P<other>[。！？｡؟۔।॥።፧။។։]++)[」』”’\"'）)]*+"
     # A line break, with what opens the next line if that is a list item.
@@ -73,15 +77,18 @@ _BOUNDARY: Final = re.compile(
 _ASKING_MARKS: Final = frozenset("?？؟፧‽⁇⁈⁉\u037e")
 _ABBREVIATIONS: Final = frozenset(
     # English, then German, French, Spanish and Portuguese, Italian, Dutch, Russian
-    "dr mr mrs ms prof sr jr st vs e.g i.e eg ie cf al approx dept est fig figs no nos vol pp ed rev gen sen gov"
-    " inc ltd co corp ave blvd rd mt ft lbs oz a.k.a ph.d resp incl excl min max tel ext sec ch jan feb mar apr"
+    "dr mr mrs ms prof sr jr st vs e.g i.e eg ie cf al approx dept est fig figs no nos"
+    " vol pp ed rev gen sen gov"
+    " inc ltd co corp ave blvd rd mt ft lbs oz a.k.a ph.d p.m a.m u.s u.k resp incl excl"
+    " min max tel ext sec ch jan feb mar apr"
     " jun jul aug sep sept oct nov dec"
-    " z.b z. d.h d. u.a u. bzw ca evtl ggf inkl exkl nr str abs art vgl sog geb hr fr usw"
+    " z.b z d.h d u.a u bzw ca evtl ggf inkl exkl nr str abs art vgl sog geb hr fr usw"
     " m mme mlle p.ex ex p.ej ej sra srta dra ud uds pág núm sig dott ing avv pag"
     " bijv b.v dhr mevr o.a т.е т.д т.п г ул им".split()
 )
 _MAY_END: Final = frozenset(
-    "no nos min max sec ex m st str art fr hr co ed ch mar sig г al ext mt usw nov dec inc ltd".split()
+    "p.m a.m u.s u.k no nos min max sec ex m st str art fr hr co ed ch mar sig г al ext"
+    " mt usw nov dec inc ltd".split()
 )
 """Abbreviations that are words too, or often the last word: they end a sentence before a capital letter."""
 
@@ -90,29 +97,30 @@ def sentences(prose: str) -> Iterator[Sentence]:
     """The sentences of `prose` in order, those without any word left out.
 
     A sentence ends with an end mark, before a blank line, before a list item, and before a line that opens
-    with a capital letter unless the line before ends with a comma. A dot after an abbreviation, an initial
+    with a capital letter, and behind a line that is short, unless that line ends with a comma or the like. A dot after an abbreviation, an initial
     or the number of a list item ends nothing.
     """
     start = 0
+    has_word = _LETTER_OR_DIGIT.search
     for mark in _BOUNDARY.finditer(prose):
         asks = False
-        if mark["western"]:
+        end = mark.end()
+        which = mark.lastgroup
+        if which == "closing":
             asks = _asks(prose, start, mark)
             if not _ends_sentence(prose, start, mark, asks=asks):
                 continue
-            end = mark.end()
-        elif mark["other"]:
-            end = mark.end()
+        elif which == "other":
             asks = not _ASKING_MARKS.isdisjoint(mark["other"])
         else:
             end = mark.start()
-            if not mark["item"] and not _line_ends_sentence(prose, mark):
+            if which is None and not _line_ends_sentence(prose, mark):
                 continue
-        if _LETTER_OR_DIGIT.search(prose, start, end):
-            yield Sentence(start, end, asks)
+        if has_word(prose, start, end):
+            yield start, end, asks
         start = mark.end()
-    if _LETTER_OR_DIGIT.search(prose, start):
-        yield Sentence(start, len(prose), asks=False)
+    if has_word(prose, start):
+        yield start, len(prose), False
 
 
 def _asks(prose: str, start: int, mark: re.Match[str]) -> bool:
@@ -134,7 +142,7 @@ def _ends_sentence(prose: str, start: int, mark: re.Match[str], *, asks: bool) -
         return not _is_abbreviation(prose, start, at, follows)
     if follows.islower():
         # "Why?" she asked · (maybe five?) people · well... perhaps · the ? operator
-        if mark["closing"] or not before or before in " \t" or "!" not in marks and not asks:
+        if mark["closing"] or not before or before in " \t" or ("!" not in marks and not asks):
             return False
     return not (before and before in "\"'“‘«([{`" and len(marks) == 1)
 
@@ -149,12 +157,23 @@ def _is_abbreviation(prose: str, start: int, at: int, follows: str) -> bool:
     if len(word) <= 2 and word.isdecimal():
         line_start = prose.rfind("\n", start, at) + 1
         return follows.islower() or not prose[max(start, line_start) : at - len(word)].strip()
-    return len(word) == 1 and word.isalpha() and word != "i" and follows.isupper()
+    # "J. Smith" and "z. B. so", but not "solve for x. Then"
+    return (
+        len(word) == 1 and word.isalpha() and word != "i" and (prose[at - 1].isupper() or follows.islower())
+    )
 
 
 def _line_ends_sentence(prose: str, mark: re.Match[str]) -> bool:
-    if prose.count("\n", mark.start(), mark.end()) > 1:
+    at, next_line = mark.span()
+    if next_line - at > 1 and prose.count("\n", at, next_line) > 1:
         return True
-    follows = prose[mark.end() : mark.end() + 1]
-    before = prose[mark.start() - 1 : mark.start()]
-    return (follows.isupper() or follows in "¿¡«“\"'") and before not in ",-،、"
+    follows = prose[next_line : next_line + 1]
+    before = prose[at - 1 : at]
+    if before in ",-;:،、":
+        return False
+    return (
+        follows.isupper()
+        or follows in "¿¡«“\"'"
+        or at < SHORT_LINE
+        or prose.find("\n", at - SHORT_LINE, at) >= 0
+    )

@@ -50,7 +50,7 @@ def completed(request: LogRequested, metadata: Metadata, now: datetime) -> Compl
                 "final_response": answer,
                 "stages": {name: outcome.meter for name, outcome in outcomes.items() if outcome.meter},
                 "errors": {
-                    name: {"Error": error.error, "Cause": error.cause[:CAUSE_CHARS]}
+                    name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
                     for name, error in request.errors.items()
                 },
                 "degraded": degraded,

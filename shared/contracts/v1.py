@@ -154,7 +154,7 @@ class StageError(Struct, frozen=True, kw_only=True, rename={"error": "Error", "c
     """What a Catch leaves in the execution's state, in Step Functions' spelling."""
 
     error: str
-    cause: str = ""
+    cause: str | None = None
 
 
 class Results(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from shared.records import Records, from_item, to_item
+from shared.records import Records, expanded, from_item, to_item
 
 
 def accept(records: Records, text: str = "hi") -> bool:
@@ -76,3 +76,21 @@ def test_accepted_record_is_withdrawn(records):
     accept(records)
     assert records.withdraw("p") is True
     assert records.get("p") is None
+
+
+def test_record_of_the_workflow_reads_like_any_other():
+    """What the workflow stores as JSON text, when the logger is broken, is read as the logger's own fields."""
+    stored = {
+        "status": "SUCCEEDED",
+        "final_response": "Hello",
+        "analysis_json": '{"complexity": "simple"}',
+        "meters_json": '[{"work_ms": 1}, {"work_ms": 2}, null]',
+        "errors_json": '{"log": {"Error": "x"}}',
+    }
+    assert expanded(stored) == {
+        "status": "SUCCEEDED",
+        "final_response": "Hello",
+        "analysis": {"complexity": "simple"},
+        "stages": {"analysis": {"work_ms": 1}, "chat": {"work_ms": 2}},
+        "errors": {"log": {"Error": "x"}},
+    }

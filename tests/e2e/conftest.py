@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,10 +16,12 @@ from botocore.credentials import Credentials
 
 from local.connection import Connection
 from local.deploy import up
-from local.engine import Running
+from local.engine import Engine
 from local.testing import own_engine
+from tests.e2e.model_server import ModelServer, model_server
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
+# Longer than a message of a killed worker stays invisible.
 FINAL = ("SUCCEEDED", "FAILED")
 
 
@@ -46,8 +47,8 @@ class Deployment:
     """A deployed pipeline, with what a test needs to use and to look into it."""
 
     connection: Connection
-    running: Running
-    state: Path
+    engine: Engine
+    model: ModelServer
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str, credentials: Credentials | None = None) -> Any:
@@ -95,7 +96,7 @@ class Deployment:
         if signed_by:
             credentials = self.credentials if signed_by is True else signed_by
             SigV4Auth(credentials, "execute-api", self.connection.region).add_auth(request)
-        got = urllib3.request(method, url, body=raw, headers=dict(request.headers), retries=False)
+        got = urllib3.request(method, url, body=raw, headers=dict(request.headers), retries=False, timeout=30)
         return Answer(got.status, got.headers, json.loads(got.data) if got.data else None)
 
     def publish(
@@ -145,6 +146,6 @@ class Deployment:
 
 @pytest.fixture(scope="session")
 def pipeline() -> Iterator[Deployment]:
-    with own_engine() as engine:
+    with model_server() as model, own_engine(model=model.model) as engine:
         running = up(engine)
-        yield Deployment(connection=running.connection, running=running, state=engine.state.path)
+        yield Deployment(connection=running.connection, engine=engine, model=model)

@@ -39,6 +39,27 @@ def test_signed_post_ends_in_a_complete_record(pipeline: Deployment):
     assert record["enhancement"]["tracking"]["pipeline_id"] == record["pipeline_id"]
 
 
+def test_model_is_asked_with_the_configured_prompt(pipeline: Deployment):
+    """The chatbot's own code asks the model through the engine's Bedrock: its answer and its tokens arrive."""
+    (event_id,) = pipeline.publish({"data": {"user_message": "Who are you, echo?"}})
+    record = pipeline.finished(event_id)
+    assert record["final_response"] == "You asked: Who are you, echo?"
+    assert record["chat"]["model_id"] == "echo"
+    assert (record["stages"]["chat"]["input_tokens"], record["stages"]["chat"]["output_tokens"]) == (11, 7)
+    asked = next(asked for asked in pipeline.model.requests if "Who are you, echo?" in str(asked["messages"]))
+    assert asked["model"] == "echo"
+    assert asked["messages"][0]["role"] == "system"
+
+
+def test_overlong_answer_is_cut_and_says_so(pipeline: Deployment):
+    """An answer beyond the contract's bound is cut, marked, and does not break the run."""
+    (event_id,) = pipeline.publish({"data": {"user_message": "LONG please"}})
+    record = pipeline.finished(event_id)
+    assert complete(record)
+    assert record["chat"]["truncated"] is True
+    assert "cut at the length limit" in record["final_response"]
+
+
 def test_published_event_runs_under_its_event_id(pipeline: Deployment):
     """A publisher who sends data alone finds the run under the id PutEvents returned."""
     (event_id,) = pipeline.publish({"data": {"user_message": "Hello from the bus"}})

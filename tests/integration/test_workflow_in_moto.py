@@ -218,8 +218,22 @@ def test_a_broken_logger_does_not_cost_the_answer(workflow):
     assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
     assert (record["user_message"], record["degraded"]) == ("Hi 👋", ["log"])
     assert record["timestamp"] == "2026-11-22T00:00:00.000Z"
-    assert json.loads(record["analysis_json"])["data"]["complexity"] == "simple"
+    assert json.loads(record["analysis_json"])["complexity"] == "simple"
+    assert json.loads(record["meters_json"]) == [msgspec.to_builtins(METER)] * 3
     assert json.loads(record["errors_json"])["log"]["Error"] == PermanentError.NAME
+
+
+def test_an_answer_is_stored_whatever_else_is_missing(workflow):
+    """Only the answer is needed: without analysis and enhancement, and without a record, it is stored too."""
+    broken = [Fails(PermanentError.NAME)]
+    run = workflow.run(analyzer=broken, enhancer=broken, logger=broken)
+    assert run.states[-1] == "StoreAnswer"
+    record = workflow.records.get("p-1")
+    assert record is not None
+    assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
+    assert json.loads(record["analysis_json"]) is None
+    assert json.loads(record["meters_json"]) == [None, msgspec.to_builtins(METER), None]
+    assert json.loads(record["errors_json"]).keys() == {"analysis", "enhancement", "log"}
 
 
 def test_a_later_truth_is_not_overwritten(workflow):

@@ -1,0 +1,207 @@
+"""`up`, `down`, `status` and `deploy` around a fake of the local library: what they say and when they ask."""
+
+import json
+import os
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import cli
+from cli.operations import engine as engines
+from cli.operations.records import read_record
+from cli.tests.conftest import finish
+from local import deploy as deploying
+from local.connection import Connection
+from local.deploy import AwsTarget
+from local.engine import Engine
+from local.errors import DeployError, PortTakenError
+from local.progress import Step
+
+RUNNING = SimpleNamespace(
+    connection=Connection(endpoint_url="http://127.0.0.1:4999"),
+    port=4999,
+    pid=4711,
+    started_at=datetime(2026, 11, 22, 10, tzinfo=UTC),
+    answers="canned answers",
+    model=None,
+    checkout=Path("checkout"),
+    log_file=Path("engine.log"),
+)
+
+
+def call(*arguments: str, given: str | None = None) -> Result:
+    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=given)
+
+
+@pytest.fixture
+def engine(target, monkeypatch):
+    """An engine that is up, with everything deployed."""
+    monkeypatch.setattr(Engine, "running", lambda _self: RUNNING)
+    monkeypatch.setattr(engines, "local_target", lambda _connection: target)
+    monkeypatch.setattr(engines, "is_current", lambda _engine: True)
+
+
+def test_up_says_where_it_is_how_to_ask_and_how_to_stop(engine, monkeypatch):
+    """The steps are on stderr, what to do next on stdout."""
+
+    def up(_engine, progress):
+        progress(Step("analyzer", "started", "deploying"))
+        progress(Step("analyzer", "finished", "deployed", 1.25))
+        return RUNNING
+
+    monkeypatch.setattr(deploying, "up", up)
+    result = call("up")
+    assert result.exit_code == 0
+    assert "✓ analyzer" in result.stderr
+    for part in ("http://127.0.0.1:4999", "stays up", "make stop", "submit --wait", "pipeline env", "11434"):
+        assert part in result.stdout
+    assert json.loads(call("up", "--json").stdout)["port"] == 4999
+
+
+def test_an_engine_that_can_not_start_is_one_sentence(engine, monkeypatch):
+    """The local library's errors are told as they are."""
+
+    def up(_engine, _progress):
+        raise PortTakenError("Port 4566 is used by another program.")
+
+    monkeypatch.setattr(deploying, "up", up)
+    result = call("up")
+    assert (result.exit_code, result.stderr) == (1, "Error: Port 4566 is used by another program.\n")
+
+
+def test_an_interrupted_up_says_what_stays(engine, monkeypatch):
+    """Ctrl-C while it starts: exit 130, and how to go on or to stop."""
+
+    def up(_engine, _progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(deploying, "up", up)
+    result = call("up")
+    assert result.exit_code == 130
+    assert "make stop" in result.stderr
+
+
+@pytest.mark.parametrize(("was_up", "says"), [(True, "Stopped."), (False, "No engine was running.")])
+def test_down_says_whether_there_was_something_to_stop(monkeypatch, was_up, says):
+    """Stopping nothing is no error."""
+    monkeypatch.setattr(Engine, "stop", lambda _self, _progress: was_up)
+    result = call("down")
+    assert (result.exit_code, result.stdout) == (0, f"{says}\n")
+
+
+def test_status_tells_engine_and_deployment(engine):
+    """Address, process, since when, and what is deployed."""
+    result = call("status")
+    assert result.exit_code == 0
+    for part in ("http://127.0.0.1:4999", "4711", "PipelineLogs", "analyzer, chatbot"):
+        assert part in result.stdout
+    assert json.loads(call("status", "--json").stdout)["engine"]["deployed"] is True
+
+
+def test_deploying_one_service_names_what_was_deployed(engine, monkeypatch):
+    """The service's name reaches the library; the result is told."""
+    monkeypatch.setattr(deploying, "deploy", lambda _engine, service, _progress: (service,))
+    assert call("deploy", "--service", "analyzer").stdout == "Deployed: analyzer\n"
+    monkeypatch.setattr(deploying, "deploy", lambda *_: ())
+    assert "Nothing has changed" in call("deploy").stdout
+
+
+@pytest.fixture
+def account(monkeypatch):
+    """An AWS account; what was deployed to it."""
+    done: list[AwsTarget] = []
+
+    def aws_target(env, service, *, profile, region):
+        stacks = (f"ai-pipeline-{env}-{service}",)
+        return AwsTarget(
+            env=env,
+            account="123456789012",
+            region=region,
+            caller=f"arn:{profile}",
+            stacks=stacks,
+            service=service,
+        )
+
+    def deploy_to_aws(goal, _progress):
+        done.append(goal)
+        return (goal.service,)
+
+    monkeypatch.setattr(deploying, "aws_target", aws_target)
+    monkeypatch.setattr(deploying, "deploy_to_aws", deploy_to_aws)
+    return done
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "code", "deployments"),
+    [("n\n", [], 1, 0), ("", [], 130, 0), ("y\n", [], 0, 1), ("", ["--yes"], 0, 1)],
+)
+def test_an_aws_account_is_named_and_asked_for_first(account, answer, options, code, deployments):
+    """Account, region and stacks are said; only a yes, or --yes, deploys."""
+    where = ("--env", "dev", "--region", "eu-west-1", "--profile", "mine")
+    result = call(*where, "deploy", "--service", "analyzer", *options, given=answer)
+    assert result.exit_code == code
+    assert len(account) == deployments
+    assert "account 123456789012, region eu-west-1, as arn:mine" in result.stderr
+    assert "ai-pipeline-dev-analyzer" in result.stderr
+
+
+def test_a_failed_deployment_is_exit_code_1(engine, monkeypatch):
+    """The CDK's reason is told."""
+
+    def fail(*_):
+        raise DeployError("cdk deploy failed:\n  no such bucket")
+
+    monkeypatch.setattr(deploying, "deploy", fail)
+    result = call("deploy")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no such bucket" in result.stderr
+
+
+def test_ctrl_c_while_waiting_leaves_the_pipeline_alone(local_engine, api, records):
+    """Exit 130, the pipeline's id, and how to see the rest."""
+
+    def interrupt(request):
+        records.accept("p-k-1", user_message="x", accepted_at="2026-11-22T10:00:00Z")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    api.on_request = interrupt
+    result = call("submit", "--wait", "--idempotency-key", "k-1", "Hello")
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert "Pipeline p-k-1" in result.stderr
+    assert "pipeline show --follow p-k-1" in result.stderr
+
+
+def test_ctrl_c_while_following_stops_watching(local_engine, records, monkeypatch):
+    """`show --follow` ends with 130 and says that the pipeline goes on."""
+    records.accept("p", user_message="x", accepted_at="2026-11-22T10:00:00Z")
+
+    def interrupted(*given):
+        os.kill(os.getpid(), signal.SIGINT)
+        return read_record(*given)
+
+    monkeypatch.setattr("cli.operations.journey.read_record", interrupted)
+    result = call("show", "--follow", "p")
+    assert result.exit_code == 130
+    assert "goes on" in result.stderr
+
+
+def test_no_news_ends_the_wait(local_engine, api, records, monkeypatch):
+    """With --patience a script never hangs: exit 1, and how to look again."""
+    records.accept("p-k-1", user_message="x", accepted_at="2026-11-22T10:00:00Z")
+    clock = iter(range(0, 100_000, 30))
+    monkeypatch.setattr("cli.operations.journey.time.monotonic", lambda: next(clock))
+    result = call("submit", "--wait", "--patience", "60", "--idempotency-key", "k-1", "Hello")
+    assert result.exit_code == 1
+    assert "No news for 60 s" in result.stderr
+
+
+def test_the_answer_of_a_finished_pipeline_needs_no_wait(local_engine, api, records):
+    """A repeat of a finished request shows its answer at once."""
+    finish(records, "p-k-1")
+    api.answers = [(202, {"pipeline_id": "p-k-1", "status": "SUCCEEDED"})]
+    result = call("submit", "--wait", "--idempotency-key", "k-1", "Hello")
+    assert (result.exit_code, result.stdout) == (0, "An answer for p-k-1.\n")

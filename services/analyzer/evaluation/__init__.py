@@ -1,0 +1,1 @@
+"""How well the analyzer does on labelled messages. Never packaged: nothing deployed imports this folder."""

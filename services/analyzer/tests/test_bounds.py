@@ -1,0 +1,114 @@
+"""Any text is analysed, within the contract's bounds and in linear time."""
+
+import importlib
+import re
+import sys
+from re import _constants as codes  # type: ignore[attr-defined]  # the parser's own names; no public ones exist
+from re import _parser as parser  # type: ignore[attr-defined]  # a pattern can be read as a tree only here
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.analyzer.core import analyze
+from services.analyzer.evaluation.worst_case import REPEATED, longest
+from shared.contracts.v1 import Analysis
+
+MODULES = ("text", "fences", "code_lines", "line_patterns", "code_in_prose", "code_detection", "questions")
+PIECES = st.sampled_from(
+    [*REPEATED.values(), "def f(x):", "```", "`", "\n", " ", "?", "SELECT * FROM t", "\ud800"]
+)
+
+
+def holds(text):
+    analysis = analyze(text)
+    assert msgspec.json.decode(msgspec.json.encode(analysis), type=Analysis) == analysis
+    assert analysis.is_question == (analysis.question_count > 0)
+    assert analysis.has_code == bool(analysis.code)
+    assert all(0 <= span.start < span.end <= len(text) for span in analysis.code)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=2_000))
+def test_any_text_is_analysed(text):
+    """No text raises, and every analysis keeps its own contract."""
+    holds(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PIECES.filter(lambda piece: piece != "\ud800"), max_size=60).map("".join))
+def test_any_mixture_of_code_and_prose_is_analysed(text):
+    """Neither does any mixture of what the patterns look for."""
+    holds(text)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", REPEATED)
+def test_the_hardest_messages_come_to_an_end(name):
+    """The longest message made of what a pattern begins with ends; the timeout only guards against a hang."""
+    holds(longest(REPEATED[name]))
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_twice_the_message_takes_twice_the_steps(name):
+    """The lines of Python that run grow no faster than the message (patterns: see the next test)."""
+    once, twice = (steps(longest(REPEATED[name], size)) for size in (2_048, 4_096))
+    assert twice <= 2.2 * once + 500
+
+
+def steps(text):
+    analyze(text)  # what is compiled once is compiled before
+    count = 0
+
+    def trace(_frame, event, _argument):
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        analyze(text)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def patterns():
+    for module in MODULES:
+        for value in vars(importlib.import_module(f"services.analyzer.{module}")).values():
+            if isinstance(value, re.Pattern):
+                yield value
+            elif isinstance(value, tuple):
+                for row in value:
+                    yield from (
+                        (item for item in row if isinstance(item, re.Pattern))
+                        if isinstance(row, tuple)
+                        else ()
+                    )
+
+
+def unbounded_repeats(tree, inside=False):
+    """Whether an unbounded repeat that can give back stands within another."""
+    for code, argument in tree:
+        if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
+            _, most, body = argument
+            unbounded = most is codes.MAXREPEAT
+            if (unbounded and inside) or unbounded_repeats(body, inside=inside or unbounded):
+                return True
+        elif code is codes.SUBPATTERN:
+            if unbounded_repeats(argument[-1], inside=inside):
+                return True
+        elif code is codes.BRANCH:
+            if any(unbounded_repeats(branch, inside=inside) for branch in argument[1]):
+                return True
+    return False
+
+
+def test_no_pattern_repeats_a_repeat():
+    """No pattern has an unbounded repeat within an unbounded repeat, the cause of exponential time."""
+    found = list(patterns())
+    assert len(found) > 30
+    nested = [pattern.pattern for pattern in found if unbounded_repeats(parser.parse(pattern.pattern))]
+    assert nested == []

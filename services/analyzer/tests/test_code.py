@@ -1,0 +1,131 @@
+"""Which text is code, of which kind and language, and where it stands."""
+
+import itertools
+
+import pytest
+
+from services.analyzer.core import analyze
+
+KINDS = [
+    ("```python\nprint(1)\n```", "fenced", "python", "print(1)"),
+    ("~~~ruby\nputs 1\n~~~", "fenced", "ruby", "puts 1"),
+    ("look:\n```js\nlet a = 1;", "fenced", "javascript", "let a = 1;"),
+    ("use ```go\nx := 1\n``` here", "fenced", "go", "x := 1"),
+    ("Call `foo(1, 2)` twice.", "inline", None, "foo(1, 2)"),
+    ("Run `npm install` first.", "inline", "bash", "npm install"),
+    ("def f(x):\n    return x + 1", "bare", "python", "def f(x):\n    return x + 1"),
+    (
+        "Here:\n\nconst a = () => {\n  go();\n};\n\nDone.",
+        "bare",
+        "javascript",
+        "const a = () => {\n  go();\n};",
+    ),
+    ("$ ls -la", "shell", "bash", "$ ls -la"),
+    ("git push origin main", "shell", "bash", "git push origin main"),
+    ("SELECT a FROM t WHERE b = 1;", "sql", "sql", "SELECT a FROM t WHERE b = 1;"),
+    ('{"a": [1, 2], "b": null}', "json", "json", '{"a": [1, 2], "b": null}'),
+    ('<div class="a">x</div>', "markup", "html", '<div class="a">x</div>'),
+    (
+        'Traceback (most recent call last):\n  File "a.py", line 1, in f\nKeyError: 1',
+        "stack_trace",
+        "python",
+        'Traceback (most recent call last):\n  File "a.py", line 1, in f\nKeyError: 1',
+    ),
+    (
+        "java.lang.Error: x\n\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:2)",
+        "stack_trace",
+        "java",
+        "java.lang.Error: x\n\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:2)",
+    ),
+    ("why is df.groupby('a').sum() slow", "bare", None, "df.groupby('a').sum()"),
+    ("never run rm -rf build/ there", "shell", "bash", "rm -rf build/"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "language", "code"), KINDS)
+def test_code_is_found_where_it_stands(text, kind, language, code):
+    """A span has the kind and the language of the code, and `text[start:end]` is the code."""
+    (span,) = analyze(text).code
+    assert (span.kind, text[span.start : span.end]) == (kind, code)
+    if language:
+        assert span.language == language
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("public class A {\n    private int b;\n    public static void main(String[] args) {}\n}", "java"),
+        ('#include <stdio.h>\nint main(void) {\n    printf("a");\n}', "c"),
+        ("#include <iostream>\nint main() {\n    std::cout << 1;\n}", "c++"),
+        ('using System;\nConsole.WriteLine("a");', "c#"),
+        ("package main\n\nfunc main() {\n\tx := 1\n\tfmt.Println(x)\n}", "go"),
+        ('fn main() {\n    let mut x = 1;\n    println!("{}", x);\n}', "rust"),
+        ("class A\n  attr_reader :b\n  def c\n    puts b\n  end\nend", "ruby"),
+        ("<?php\n$a = 1;\necho $a;", "php"),
+        ("fun main() {\n    val a = listOf(1)\n    println(a)\n}", "kotlin"),
+        ("guard let a = b else { return }\nlet c: String = a", "swift"),
+        ("interface A {\n  b: string;\n}\nconst c: A = { b: 'x' };", "typescript"),
+        ('#!/bin/bash\nfor f in *; do\n  echo "$f"\ndone', "bash"),
+        ("services:\n  web:\n    image: nginx\n    ports:\n      - 80:80", "yaml"),
+        ('[package]\nname = "a"\nversion = "1"', "toml"),
+        ('FROM alpine:3\nRUN apk add curl\nCMD ["sh"]', "dockerfile"),
+        (".a { color: red; }\n.b { margin: 0 auto; }", "css"),
+        ("diff --git a/x b/x\n@@ -1 +1 @@\n-a\n+b", "diff"),
+    ],
+)
+def test_languages_are_told_apart(code, language):
+    """Code that nobody fenced is found, and its language guessed."""
+    analysis = analyze(code)
+    assert analysis.has_code
+    assert analysis.languages[:1] == (language,)
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "please select a table from the menu",
+        "import duties on class B goods",
+        "for example, if you return it while on sale",
+        "It costs $ 20, or $ 15 with a card.",
+        "f(x) = 2x + 1 and E = mc^2",
+        "   /\\_/\\\n  ( o.o )\n   > ^ <",
+        "Mail me: jane.doe@example.com",
+        "- milk\n- bread\n- eggs (6)",
+        ":-) ;-) <3 :P",
+        "> quoted reply\n> of a friend",
+        "See https://example.org/a?b=c&d={e}#f(g)",
+        "# Heading\n\n**bold** and *italic*, [link](https://example.org)",
+        "The word `serendipity` is lovely.",
+        "git is hard and docker keeps crashing",
+        "Name: Bob\nAge: 12\nCity: Bonn",
+        "the sort() method of README.md",
+        "Write to <jane@example.com> or <your name>",
+        "2x + 3y = 7\nx - y = 1",
+        "The sun goes down;\nthe moon comes up;",
+        "WHERE IS MY ORDER\nFROM LAST WEEK",
+        "SELECT ALL THE FILES FROM MY DISK",
+        "if you like it:\nfor the record:\ntry it",
+        "```\n\n```",
+        "~~~~~~~~~~\nnews\n~~~~~~~~~~",
+    ],
+)
+def test_prose_is_no_code(prose):
+    """Keywords, prices, formulas, lists, drawings, addresses and quotations are no code."""
+    assert analyze(prose).code == ()
+    assert not analyze(prose).has_code
+
+
+def test_spans_are_in_order_and_apart():
+    """Code of several kinds in one message: spans in the order of the text, none overlapping."""
+    text = (
+        "Run `a.b()` then:\n```sql\nSELECT 1\n```\nand\n\n$ ls -l\n\nbut df.loc[0, 'x'] = f(1, a='b') fails"
+    )
+    spans = analyze(text).code
+    assert len(spans) >= 3
+    assert all(one.end <= other.start for one, other in itertools.pairwise(spans))
+
+
+def test_the_likeliest_language_is_first():
+    """Languages are ordered by how much of the message is written in them."""
+    text = "```sql\nSELECT 1\n```\n```python\nimport os\nprint(os.getcwd())\nprint(os.listdir())\n```"
+    assert analyze(text).languages == ("python", "sql")
