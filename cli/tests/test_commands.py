@@ -144,18 +144,6 @@ def test_submit_prints_the_id_alone(local_engine, api):
     assert "pipeline show --follow p-k-1" in result.stderr
 
 
-def test_a_dash_is_the_text_on_stdin(local_engine, api):
-    """All lines of it are one message."""
-    assert call("submit", "-", given="What is\na monad?\n").exit_code == 0
-    assert api.messages == ["What is\na monad?"]
-
-
-def test_a_text_on_stdin_that_is_no_text_is_wrong_input(local_engine, api):
-    """It is not guessed at."""
-    assert CliRunner().invoke(cli, ["submit", "-"], input=b"\xff\xfe").exit_code == 2
-    assert api.messages == []
-
-
 def test_submit_json_is_what_the_api_said(local_engine, api):
     """`--json` is for scripts."""
     result = call("submit", "--json", "--idempotency-key", "k-1", "Hello")

@@ -1,4 +1,4 @@
-"""`pipeline up`: which engine it starts."""
+"""What options, the environment and stdin mean where more than one of them says something."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,9 @@ from click.testing import CliRunner
 from cli.commands import engine as commands
 from cli.main import cli
 from cli.operations.engine import EngineStatus
+from local import deploy as deploying
 from local.engine import Engine
+from local.errors import AwsAccessError
 from local.settings import Model, Settings
 
 UP = EngineStatus(
@@ -77,3 +79,31 @@ def test_it_says_what_to_do_next(started):
     assert "is up at http://127.0.0.1:4570" in said
     for next_step in ("pipeline submit --wait", "make stop", "make run MODEL_URL="):
         assert next_step in said
+
+
+def test_a_dash_is_the_text_on_stdin(local_engine, api):
+    """All lines of it are one message."""
+    assert CliRunner().invoke(cli, ["submit", "-"], input="What is\na monad?\n").exit_code == 0
+    assert api.messages == ["What is\na monad?"]
+
+
+def test_a_text_on_stdin_that_is_no_text_is_wrong_input(local_engine, api):
+    """It is not guessed at."""
+    assert CliRunner().invoke(cli, ["submit", "-"], input=b"\xff\xfe").exit_code == 2
+    assert api.messages == []
+
+
+@pytest.mark.parametrize(
+    ("options", "region"), [((), "eu-west-1"), (("--region", "eu-north-1"), "eu-north-1")]
+)
+def test_a_deployment_goes_to_the_region_the_aws_cli_would_use(monkeypatch, options, region):
+    """`AWS_REGION` counts, of which boto3 knows nothing; --region counts before it."""
+    asked = []
+
+    def aws_target(*_arguments: str | None, region: str | None, **_options: str | None):
+        asked.append(region)
+        raise AwsAccessError("Sign in.")
+
+    monkeypatch.setattr(deploying, "aws_target", aws_target)
+    result = CliRunner(env={"AWS_REGION": "eu-west-1"}).invoke(cli, ["deploy", "--env", "dev", *options])
+    assert (result.exit_code, asked) == (4, [region])
