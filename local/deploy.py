@@ -4,38 +4,26 @@ For the engine, what is unchanged is not done again: the synthesised app is reus
 an engine that has them already is left alone.
 """
 
-import hashlib
-import json
 import os
-import sys
-import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from local import cdk
-from local.connection import Connection
+from local.bootstrap import bootstrap
 from local.engine import Engine, Running
 from local.errors import AwsAccessError, DeployError, UnknownServiceError
-from local.paths import CDK, ROOT, STATE
+from local.fingerprint import fingerprint
+from local.paths import STATE
 from local.progress import Progress, Step, silent, step
 from shared.contracts.stages import SERVICES
 
 PREFIX = "ai-pipeline"
 LOCK_SECONDS = 300.0
-BOOTSTRAP_SECONDS = 60.0
-
-SOURCES = (
-    "infra", "shared", "services",
-    "cdk.json", "package-lock.json", "requirements.txt", "requirements-dev.txt",
-)  # fmt: skip
-NOT_DEPLOYED = frozenset({"tests", "evaluation", "__pycache__", "README.md"})
 
 
 def parts() -> tuple[str, ...]:
     """What can be deployed alone: each is a stack called `ai-pipeline-<env>-<part>`."""
-    return ("platform", *SERVICES, "workflow", "monitoring")
+    return ("platform", *SERVICES, "workflow")
 
 
 # --- the local engine ------------------------------------------------------------------------------------
@@ -55,7 +43,7 @@ def deploy(engine: Engine, service: str | None = None, progress: Progress = sile
     """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
 
     Nothing is deployed (an empty tuple) if this very engine has these sources already. `service` is a part's name:
-    a service, or `platform`, `workflow`, `monitoring`. Raises EngineNotRunningError, UnknownServiceError,
+    a service, or `platform`, `workflow`. Raises EngineNotRunningError, UnknownServiceError,
     DeployError, BusyError.
     """
     _require_known(service)
@@ -175,68 +163,6 @@ def context_of(running: Running) -> dict[str, str]:
     if running.model:
         context["model_id"] = running.model.name
     return context
-
-
-def bootstrap(connection: Connection) -> None:
-    """What `cdk bootstrap` does: creates the CLI's own template as a stack, without a Node process that polls."""
-    template = CDK / "lib" / "api" / "bootstrap" / "bootstrap-template.yaml"
-    parameters = {
-        "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess",
-        "FileAssetsBucketKmsKeyId": "AWS_MANAGED_KEY",
-    }
-    import boto3  # noqa: PLC0415 -- a third of a second that a run with nothing to deploy does not pay
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    client = boto3.client("cloudformation", **connection.client_options())
-    try:
-        if _stack_status(client, "CDKToolkit") is None:
-            client.create_stack(
-                StackName="CDKToolkit",
-                TemplateBody=template.read_text(),
-                Capabilities=["CAPABILITY_NAMED_IAM"],
-                Parameters=[
-                    {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
-                ],
-            )
-        until = time.monotonic() + BOOTSTRAP_SECONDS
-        while (status := _stack_status(client, "CDKToolkit") or "").endswith("IN_PROGRESS"):
-            if time.monotonic() > until:
-                break
-            time.sleep(0.1)
-    except (BotoCoreError, ClientError) as error:
-        raise DeployError(
-            f"The engine could not be prepared for deployments: {error}. Run: make stop run"
-        ) from error
-    if not status.endswith("COMPLETE") or "ROLLBACK" in status:
-        raise DeployError(f"The engine could not be prepared for deployments ({status}). Run: make stop run")
-
-
-def _stack_status(client: Any, name: str) -> str | None:
-    try:
-        return str(client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
-    except client.exceptions.ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-
-
-def fingerprint(context: Mapping[str, str], root: Path = ROOT) -> str:
-    """Changes when what would be deployed may change: the sources, the context, the Python the bundles are for."""
-    digest = hashlib.sha256(json.dumps([sys.version_info[:2], sorted(context.items())]).encode())
-    for path in sources(root):
-        digest.update(f"{path.relative_to(root)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def sources(root: Path = ROOT) -> Iterator[Path]:
-    """Every file a deployment depends on."""
-    for name in SOURCES:
-        path = root / name
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in found:
-            if file.is_file() and not NOT_DEPLOYED & set(file.relative_to(root).parts):
-                yield file
 
 
 # --- AWS -------------------------------------------------------------------------------------------------

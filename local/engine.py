@@ -6,15 +6,11 @@ with the record's instance.
 """
 
 import contextlib
-import http.client
-import json
-import os
 import re
 import shutil
 import socket
 import subprocess
 import time
-import urllib.request
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from local import process
-from local.connection import ACCESS_KEY_ID, ACCOUNT, HOST, REGION, SECRET_ACCESS_KEY, Connection
+from local.connection import HOST, Connection
 from local.errors import (
     EngineNotRunningError,
     EngineStartError,
@@ -32,6 +28,7 @@ from local.errors import (
     PortTakenError,
     SetupMissingError,
 )
+from local.ministack import environment, identity_on
 from local.paths import ENGINE_PYTHON, ROOT, STATE
 from local.progress import Progress, Step, silent, step
 from local.settings import DEFAULT_PORT, Model, Settings
@@ -39,14 +36,7 @@ from local.state import StateFolder
 
 READY_SECONDS = 60.0
 LOCK_SECONDS = 2 * READY_SECONDS
-HEALTH_SECONDS = 2.0
 RECOVERY_SECONDS = 10.0
-
-SERVICES = (
-    "apigateway", "bedrock-runtime", "cloudformation", "cloudwatch", "dynamodb", "ecr", "events", "iam", "kms",
-    "lambda", "logs", "s3", "sns", "sqs", "ssm", "states", "sts",
-)  # fmt: skip
-"""Only what the app uses; `ecr`, `kms` and `s3` for the stack that `cdk bootstrap` makes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +139,7 @@ class Engine:
         found = self._recorded()
         if found is None:
             return Status(state="stale" if recorded else "stopped")
-        if _identity(found.port).get("instance") != found.instance:
+        if identity_on(found.port).get("instance") != found.instance:
             return Status(state="stale", running=found)
         deployed = self.state.read(self.state.deployed)
         parts = deployed.get("parts", {}) if deployed.get("instance") == found.instance else {}
@@ -180,7 +170,7 @@ class Engine:
             return None
         pid, match = found
         fallback = {"instance": "", "started_at": datetime.now(UTC).isoformat(), "model": None}
-        identity = {**fallback, **_identity(int(match["port"]))}
+        identity = {**fallback, **identity_on(int(match["port"]))}
         where = {"checkout": ROOT, "state": self.state.path, "port": match["port"]}
         return _from_record({**identity, **where, "pid": pid, "started": process.start_time(pid)})
 
@@ -188,7 +178,7 @@ class Engine:
         """False if it hangs, or its start was cut short."""
         until = time.monotonic() + RECOVERY_SECONDS
         while time.monotonic() < until and process.start_time(found.pid) == found.started:
-            if _identity(found.port).get("instance") == found.instance:
+            if identity_on(found.port).get("instance") == found.instance:
                 self._remember(found)
                 return True
             time.sleep(0.1)
@@ -198,7 +188,7 @@ class Engine:
         if is_free(port):
             return
         choose = f"choose another port: PORT={port + 1} make run"
-        claimed = _identity(port)
+        claimed = identity_on(port)
         if claimed.get("checkout"):
             raise OtherCheckoutError(
                 f"Port {port} is used by the engine of another checkout, {claimed['checkout']}. "
@@ -254,7 +244,7 @@ class Engine:
                     f"The local engine ended while it started. Its last words:\n{self._last_words()}\n"
                     f"All of them: {self.state.engine_log}"
                 )
-            if _identity(running.port).get("instance") == running.instance:
+            if identity_on(running.port).get("instance") == running.instance:
                 return
             time.sleep(0.05)
         raise EngineStartError(
@@ -289,45 +279,6 @@ class Engine:
         shutil.rmtree(self.state.tmp, ignore_errors=True)
 
 
-def environment(
-    port: int, state: StateFolder, identity: Mapping[str, Any], model: Model | None
-) -> dict[str, str]:
-    """All that the engine, and every function it runs, gets to see: nothing of the user's environment.
-
-    Functions inherit it, so it can hold no credentials, profile or proxy that leads anywhere else.
-    """
-    variables = {
-        "PATH": os.defpath,
-        "HOME": str(state.path),
-        "TMPDIR": str(state.tmp),
-        "LANG": "C.UTF-8",
-        "PYTHONUNBUFFERED": "1",
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AUTH": "true",  # signatures and IAM policies are checked
-        "BIND_HOST": HOST,
-        "GATEWAY_PORT": str(port),
-        "MINISTACK_HOST": HOST,  # in queue URLs
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": REGION,
-        "MINISTACK_EDITION": json.dumps(identity),  # told in the health answer
-        "SERVICES": ",".join(SERVICES),
-        "IOT_MTLS_ENABLED": "0",  # no MQTT port
-        "SFTP_ENABLED": "0",
-        "DOCKER_HOST": f"unix://{state.tmp}/no-docker",  # it must not touch the user's containers
-        "S3_DATA_DIR": str(state.tmp / "s3"),
-        "STATE_DIR": str(state.tmp / "state"),
-    }
-    if model:
-        variables["MINISTACK_BEDROCK_PROXY_URL"] = model.base
-        # Longer than the chatbot waits: a slow model is reported as slow, not replaced by the canned answer.
-        variables["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"] = "120"
-    return variables
-
-
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
@@ -347,17 +298,6 @@ def free_port() -> int:
 
 def _marker(port: int | str, state: Path) -> str:
     return f"ai-pipeline-engine={port}:{state}"
-
-
-def _identity(port: int) -> dict[str, Any]:
-    """What one of our engines on this port says of itself; empty for anything else."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with contextlib.suppress(OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
-        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=HEALTH_SECONDS) as answer:
-            identity = json.loads(json.loads(answer.read())["edition"])
-        if isinstance(identity, dict) and {"instance", "checkout", "state"} <= identity.keys():
-            return identity
-    return {}
 
 
 def _from_record(record: Mapping[str, Any]) -> Running | None:

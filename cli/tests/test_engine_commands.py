@@ -1,5 +1,6 @@
 """`up`, `down`, `status` and `deploy` around a fake of the local library: what they say and when they ask."""
 
+import itertools
 import json
 import os
 import signal
@@ -192,8 +193,8 @@ def test_ctrl_c_while_following_stops_watching(local_engine, records, monkeypatc
 def test_no_news_ends_the_wait(local_engine, api, records, monkeypatch):
     """With --patience a script never hangs: exit 1, and how to look again."""
     records.accept("p-k-1", user_message="x", accepted_at="2026-11-22T10:00:00Z")
-    clock = iter(range(0, 100_000, 30))
-    monkeypatch.setattr("cli.operations.journey.time.monotonic", lambda: next(clock))
+    clock = itertools.count(0, 30)  # a minute passes with every other look
+    monkeypatch.setattr("cli.operations.journey.time", SimpleNamespace(monotonic=lambda: next(clock)))
     result = call("submit", "--wait", "--patience", "60", "--idempotency-key", "k-1", "Hello")
     assert result.exit_code == 1
     assert "No news for 60 s" in result.stderr

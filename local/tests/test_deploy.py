@@ -10,7 +10,7 @@ import pytest
 
 from local import cdk
 from local import deploy as deploying
-from local.deploy import aws_target, deploy, fingerprint, is_current, parts
+from local.deploy import aws_target, deploy, is_current, parts
 from local.engine import Engine, Running, Status, free_port
 from local.errors import (
     AwsAccessError,
@@ -19,6 +19,7 @@ from local.errors import (
     EngineNotRunningError,
     UnknownServiceError,
 )
+from local.fingerprint import fingerprint
 from local.progress import Step, silent
 from local.settings import Settings
 from local.tests import fakes

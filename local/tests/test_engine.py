@@ -14,7 +14,7 @@ import pytest
 
 from local import engine as engine_module
 from local import process
-from local.engine import Engine, environment, free_port
+from local.engine import Engine, free_port
 from local.errors import (
     BusyError,
     EngineNotRunningError,
@@ -24,6 +24,7 @@ from local.errors import (
     SettingsError,
     SetupMissingError,
 )
+from local.ministack import environment
 from local.progress import Step, silent
 from local.settings import Model, Settings
 from local.state import StateFolder

@@ -1,7 +1,7 @@
 """Unfenced code within a sentence: "why does df.groupby('a').sum() fail", "I ran rm -rf build/ and…".
 
 A mere name (`list.sort()`, README.md, numpy, the <div> tag) is no code; an expression with arguments, a
-command with options, a whole SQL statement, an element with its closing tag or an attribute, a JSON object is.
+command with options, a whole SQL statement, an element with a closing tag or an attribute, a JSON object is.
 """
 
 import re
@@ -62,10 +62,12 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
         "bare",
         ("(",),
         re.compile(
-            rf"\b{_N}(?:\.{_N}){{0,6}}\((?:[\"'\[{{]|{_N} ?=[^=]|{_N}\.{_N}|\w{{1,40}}, ?[\"'\[\w]+_|lambda )[^\n()]{{0,160}}(?:\([^\n()]{{0,80}}\)[^\n()]{{0,80}}){{0,4}}\)"
+            rf"\b{_N}(?:\.{_N}){{0,6}}\((?:[\"'\[{{]|{_N} ?=[^=]|{_N}\.{_N}|\w{{1,40}}, ?[\"'\[\w]+_|lambda )"
+            r"[^\n()]{0,160}(?:\([^\n()]{0,80}\)[^\n()]{0,80}){0,4}\)"
             rf"(?:\.{_N}\([^()\n]{{0,80}}\)){{0,6}}"
             rf"|\b{_N}(?:\.{_N}){{1,6}}\([^\s()][^\n()]{{0,120}}\)(?:\.{_N}\([^()\n]{{0,80}}\)){{0,6}}"
-            rf"|\b[a-z]+_\w{{1,60}}\([^\s()][^\n()]{{0,120}}\)(?!\.\w+(?!\())|\)\.{_N}\(|\b(?:for"
+            rf"|\b[a-z]+_\w{{1,60}}\([^\s()][^\n()]{{0,120}}\)(?!\.\w+(?!\())"
+            rf"|\b{_N}(?:\.{_N}){{0,6}}\(\)(?:\.{_N}\([^()\n]{{0,80}}\)){{1,6}}|\b(?:for"
             rf"|while|if) ?\([^()\n]{{0,80}}(?:;|[=!<>]=)[^()\n]{{0,80}}\) ?\{{"
             r"|\bnew [A-Z]\w{1,40}\([^()\n]{0,80}\)|\b(?:defer|await|throw|yield"
             r"|raise) \w{1,40}(?:\.\w{1,40}){0,4}\([^()\n]{0,80}\)"
@@ -79,7 +81,8 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
         ("==", "=>", "++", "&&", "!=", "||"),
         re.compile(
             rf"(?:{_N}[\w.\[\]]{{0,60}}) ?(?:===?|!==?|&&|\|\|) ?[\w\"'$!]"
-            rf"|\) ?=> ?[\w{{(]|[(=,] ?[a-z]\w{{0,20}} ?=> ?[\w{{(]|\b[a-z]\w{{0,20}}\+\+(?=[\s;)]|$)(?<!c\+\+)"
+            rf"|\) ?=> ?[\w{{(]|[(=,] ?[a-z]\w{{0,20}} ?=> ?[\w{{(]"
+            rf"|\b[a-z]\w{{0,20}}\+\+(?=[\s;)]|$)(?<!c\+\+)"
         ),
     ),
     (
@@ -123,7 +126,8 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
         ("{",),
         re.compile(
             r"\b[a-z_][\w.]{0,60} ?\{ ?\|\w{1,20}(?:, ?\w{1,20})?\|[^}\n]{1,80}\}"
-            r"|(?:[.#]?[a-zA-Z][\w-]{0,40}(?: ?[>+~] ?[a-z]+)? ?)\{ ?[a-z-]{2,40} ?: ?[^;{}\n]{1,80};[^{}\n]{0,200}\}"
+            r"|(?:[.#]?[a-zA-Z][\w-]{0,40}(?: ?[>+~] ?[a-z]+)? ?)\{ ?[a-z-]{2,40} ?: ?[^;{}\n]{1,80};"
+            r"[^{}\n]{0,200}\}"
             r"|\$\{\w{1,40}\}"
         ),
     ),

@@ -21,7 +21,7 @@ _LOOKS_LIKE_CODE: Final = re.compile(
     r"|aws|import|return|new|let"
     r"|const|from|export|print|echo)\s\S"
 )
-"""What inline code has and a word quoted with backticks has not: an operator, a path, a compound name, a command."""
+"""What inline code has and a quoted word has not: an operator, a path, a compound name, a command."""
 
 
 def fenced(text: str) -> Iterator[Found]:

@@ -81,13 +81,13 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {  # languag
     ),
     "typescript": (
         (5, (": string", ": number", ": boolean", ": any", "interface ", " as const", ".ts:", ": void",
-            "<string>", "readonly ", "Record<", "Partial<", ": Promise<", "string[]", " as unknown",
+            "<string>", "readonly ", ".ts(", "Record<", "Partial<", ": Promise<", "string[]", " as unknown",
             "keyof ", "| null")),
         (1, ("const ", "=> ", "export ", "type ", "enum ", "import ", "private ")),
     ),
     "java": (
         (4, ("new Big", "public static void", "System.out", "@Override", "import java", "String[] ",
-            "ArrayList<", ".java:", "public class ", "throws ", "@Autowired", "private final ",
+            "ArrayList<", ".java:", "public class ", "throws ", "String::", "@Autowired", "private final ",
             "List<String>", "extends ", "java.lang", "Integer ", "implements ", "HashMap<", "Optional<",
             "@Entity", ".stream()", "Scanner(")),
         (1, ("public ", "private ", "String ", "new ", "void ", "int ", ";\n", "final ", "boolean ")),
@@ -158,7 +158,7 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {  # languag
             "git push", "git commit", "git clone", "git checkout", "git rebase", "chmod ", "chown ",
             "grep ", "curl ", "docker run", "docker ", "pip ", "npm ", "kubectl ", "docker compose",
             "docker-compose", "| awk", "| sed", "export ", "$(", "rm -", "ls -", "cd ", "systemctl ",
-            "2>&1", "mkdir ", "ssh ", "| xargs", "wget ", "tar -", "esac", "npx ", "brew ", "git ",
+            "2>&1", "mkdir ", "ssh ", "| xargs", "wget ", "tar -", "esac", "npx ", "make ", "brew ", "git ",
             "find . ", "aws ", "terraform ", "helm ", "set -e", "cargo ", "-m venv", "scp ", "rsync ",
             "apt ", "journalctl", "pytest ", "go test ", "cat ", "$HOME", "${", "yarn ", "pnpm ",
             "sed -", "awk '", "ffmpeg ", "python -m", "python3 ", "crontab", "tail -", "ps aux", "git@",
@@ -267,15 +267,13 @@ _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {  # languag
 }
 # fmt: on
 _SQL_STARTS: Final = (
-    "select",
-    "insert into",
+    "insert into ",
     "update ",
-    "delete from",
-    "create table",
-    "alter table",
-    "with ",
-    "drop ",
-    "create index",
+    "delete from ",
+    "create table ",
+    "alter table ",
+    "drop table ",
+    "create index ",
 )
 _CLEAR: Final = 2
 
@@ -283,12 +281,11 @@ _CLEAR: Final = 2
 def guess_language(code: str) -> str | None:
     """The likeliest language, or None where the clues do not say."""
     code = code[:LOOKED_AT_CHARS].strip() + "\n"
-    lead = code[:12].lower().lstrip("(")
-    if (
-        lead.startswith(_SQL_STARTS)
-        and (" from " in code.lower() or lead.startswith(_SQL_STARTS[1:]))
-        and ";\n}" not in code
-    ):
+    lowered = code.lower()
+    lead = lowered.lstrip("(")
+    if lead.startswith(_SQL_STARTS) or (lead.startswith("select") and " from " in lowered.replace("\n", " ")):
+        return "sql"
+    if lead.startswith("with ") and " as (" in lowered and "select" in lowered:
         return "sql"
     scores: Counter[str] = Counter()
     for language, groups in _CLUES.items():

@@ -193,7 +193,8 @@ STATEMENT: Final = re.compile(
     r"|\$this->|foreach \(\$"
     # Shell scripts, PowerShell, R, Lua, Perl, Haskell, Elixir, LaTeX, Excel
     r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+="
-    r"|set -[eux]|[A-Z][a-z]+-[A-Z]\w+ -\w|\w+ <- (?:\w+[.\w]*\(|\d|\")|library\(\w+\)"
+    r"|set -[eux]|(?:Get|Set|New|Remove|Start|Stop|Invoke|Import|Export|Write|Test|Select"
+    r"|Where|ForEach|Out|Add)-[A-Z]\w+ |\w+ <- (?:\w+[.\w]*\(|\d|\")|library\(\w+\)"
     r"|local \w+(?: ?, ?\w+){0,9} =|local function|function \w+[.:]?\w*\(.*\)$|(?:my"
     r"|our) [$@%]\w+"
     r"|defmodule [A-Z]|\w+ :: [A-Z\[(a-z].*->|main = do|\\(?:begin|end|documentclass"

@@ -106,6 +106,7 @@ OPENERS: Final = _pairs(
         " jemand ein eine hier mein meine dein irgendwer einer",
     ),
     ("gibt's gibts", "*"),
+    ("ab bis seit", "wann wo"),
     # French
     ("est-ce qu'est-ce pourquoi combien comment lequel laquelle lesquels lesquelles", "*"),
     ("quel quelle quels quelles", "*"),

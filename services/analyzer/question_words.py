@@ -24,6 +24,7 @@ INTRODUCTIONS: Final = frozenset(
 """Words that may stand before a question without being part of it."""
 
 INFINITIVES: Final = {
+    "où": ("er", "ir", "re"),
     "jak": ("ć",),
     "como": ("ar", "er", "ir"),
     "cómo": ("ar", "er", "ir"),
@@ -119,7 +120,7 @@ _WRAPPERS: Final = (
         " know|dont know|do not know|idk|can't tell|cannot tell|want to know|need to know"
         "|like to know|love to know"
         "|wanna know|to understand|not clear to me|unclear to me|confused about|confused as"
-        " to|can't remember|can't decide|trying to find out|check|tell me",
+        " to|can't remember|can't decide|cant decide|trying to find out|check|tell me",
         _ASK,
     ),
     (

@@ -86,7 +86,7 @@ class Prose(NamedTuple):
 
 
 def read(message: str, prose: str) -> Prose:
-    """Counts the sentences of `prose`, which is `message` with its code blanked out, and finds the questions."""
+    """Counts the sentences of `prose`, the `message` with its code blanked out, and finds the questions."""
     find = _Finder(prose)
     total = count = 0
     first: list[str] = []
@@ -182,10 +182,11 @@ class _Finder:
         return None
 
 
+_PRONOUNS: Final = tuple([word] for word in ("i", "you", "we", "they", "he", "she", "it"))
 _AFTER_WRAPPER: Final = frozenset(" ,:\n\u00a0")
 _UNDOES: Final = ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
 _KEEPS: Final = ("like to", "want to", "need to", "love to", "trying to", "you to")
-"""What undoes a wrapper that follows ("he doesn't explain how"), and what does not ("I'd like to know how")."""
+"""What undoes a wrapper behind it ("he doesn't explain how"), and what does not ("I'd like to know how")."""
 _WITHIN: Final = frozenset(phrase.split()[0] for phrase in words.ANYWHERE)
 _CLAUSE_FIRST: Final = frozenset(phrase.split()[0] for phrase in words.CLAUSE_OPENERS) | words.ALONE
 
@@ -249,6 +250,12 @@ def _opens(tokens: list[str], index: int) -> bool:  # noqa: PLR0911 (rules, the 
     second = tokens[index + 1] if index + 1 < len(tokens) else ""
     if tokens[index] == "who" and second and second not in words.NOT_WHO:
         return not _is_condition(tokens, index)
+    if (
+        tokens[index] in {"which", "what"}
+        and tokens[index + 2 : index + 3] in _PRONOUNS
+        and second not in words.AUXILIARIES
+    ):
+        return False  # "Which way you turn it makes no difference."
     if tokens[index] in words.DETERMINERS and second not in words.NOT_DETERMINED:
         # "which laptop should i buy", "how far away is it"
         verb_first = second.endswith("s") and tokens[index + 2 : index + 3] in (

@@ -32,8 +32,9 @@ _KEYCAP: Final = re.compile("[0-9#*]\ufe0f?\u20e3")
 
 @cache
 def _script_rules() -> tuple[re.Pattern[str], ...]:
-    """Runs of Han, hiragana, katakana, unspaced scripts, and of all these and their punctuation. Compiled when
-    first needed: these are the slowest to compile, and few messages need them.
+    """Runs of Han, hiragana, katakana, unspaced scripts, and of all these and their punctuation.
+
+    Compiled when first needed: these are the slowest to compile, and few messages need them.
     """
     scripts = (_HAN, _HIRAGANA, _KATAKANA, _UNSPACED)
     return tuple(re.compile(f"[{script}]+") for script in (*scripts, "".join((*scripts, _CJK_MARKS))))
@@ -97,8 +98,8 @@ def sentences(prose: str) -> Iterator[Sentence]:
     """The sentences of `prose` in order, those without any word left out.
 
     A sentence ends with an end mark, before a blank line, before a list item, and before a line that opens
-    with a capital letter, and behind a line that is short, unless that line ends with a comma or the like. A dot after an abbreviation, an initial
-    or the number of a list item ends nothing.
+    with a capital letter, and behind a line that is short, unless that line ends with a comma or the like.
+    A dot after an abbreviation, an initial or the number of a list item ends nothing.
     """
     start = 0
     has_word = _LETTER_OR_DIGIT.search
@@ -140,10 +141,11 @@ def _ends_sentence(prose: str, start: int, mark: re.Match[str], *, asks: bool) -
     follows = prose[mark.end() + 1 : mark.end() + 2]
     if marks == ".":
         return not _is_abbreviation(prose, start, at, follows)
-    if follows.islower():
-        # "Why?" she asked · (maybe five?) people · well... perhaps · the ? operator
-        if mark["closing"] or not before or before in " \t" or ("!" not in marks and not asks):
-            return False
+    # "Why?" she asked · (maybe five?) people · well... perhaps · the ? operator
+    if follows.islower() and (
+        mark["closing"] or not before or before in " \t" or ("!" not in marks and not asks)
+    ):
+        return False
     return not (before and before in "\"'“‘«([{`" and len(marks) == 1)
 
 

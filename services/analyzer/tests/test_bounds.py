@@ -92,17 +92,18 @@ def patterns():
 def unbounded_repeats(tree, inside=False):
     """Whether an unbounded repeat that can give back stands within another."""
     for code, argument in tree:
+        within, parts = inside, ()
         if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
-            _, most, body = argument
-            unbounded = most is codes.MAXREPEAT
-            if (unbounded and inside) or unbounded_repeats(body, inside=inside or unbounded):
+            unbounded = argument[1] is codes.MAXREPEAT
+            if unbounded and inside:
                 return True
+            within, parts = inside or unbounded, (argument[2],)
         elif code is codes.SUBPATTERN:
-            if unbounded_repeats(argument[-1], inside=inside):
-                return True
+            parts = (argument[-1],)
         elif code is codes.BRANCH:
-            if any(unbounded_repeats(branch, inside=inside) for branch in argument[1]):
-                return True
+            parts = argument[1]
+        if any(unbounded_repeats(part, inside=within) for part in parts):
+            return True
     return False
 
 

@@ -1,0 +1,53 @@
+"""Prepares an engine for the CDK CLI, as `cdk bootstrap` does, in half a second instead of seven."""
+
+import time
+from typing import Any
+
+from local.connection import Connection
+from local.errors import DeployError
+from local.paths import CDK
+
+BOOTSTRAP_SECONDS = 60.0
+
+
+def bootstrap(connection: Connection) -> None:
+    """What `cdk bootstrap` does: creates the CLI's own template as a stack, without a Node process that polls."""
+    template = CDK / "lib" / "api" / "bootstrap" / "bootstrap-template.yaml"
+    parameters = {
+        "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess",
+        "FileAssetsBucketKmsKeyId": "AWS_MANAGED_KEY",
+    }
+    import boto3  # noqa: PLC0415 -- a third of a second that a run with nothing to deploy does not pay
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    client = boto3.client("cloudformation", **connection.client_options())
+    try:
+        if _stack_status(client, "CDKToolkit") is None:
+            client.create_stack(
+                StackName="CDKToolkit",
+                TemplateBody=template.read_text(),
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+                Parameters=[
+                    {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
+                ],
+            )
+        until = time.monotonic() + BOOTSTRAP_SECONDS
+        while (status := _stack_status(client, "CDKToolkit") or "").endswith("IN_PROGRESS"):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.1)
+    except (BotoCoreError, ClientError) as error:
+        raise DeployError(
+            f"The engine could not be prepared for deployments: {error}. Run: make stop run"
+        ) from error
+    if not status.endswith("COMPLETE") or "ROLLBACK" in status:
+        raise DeployError(f"The engine could not be prepared for deployments ({status}). Run: make stop run")
+
+
+def _stack_status(client: Any, name: str) -> str | None:
+    try:
+        return str(client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+    except client.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise

@@ -1,0 +1,34 @@
+"""What a deployment depends on, as one value: the same value, nothing to do."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from local.paths import ROOT
+
+SOURCES = (
+    "infra", "shared", "services",
+    "cdk.json", "package-lock.json", "requirements.txt", "requirements-dev.txt",
+)  # fmt: skip
+NOT_DEPLOYED = frozenset({"tests", "evaluation", "__pycache__", "README.md"})
+
+
+def fingerprint(context: Mapping[str, str], root: Path = ROOT) -> str:
+    """Changes when what would be deployed may change: the sources, the context, the Python the bundles are for."""
+    digest = hashlib.sha256(json.dumps([sys.version_info[:2], sorted(context.items())]).encode())
+    for path in sources(root):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def sources(root: Path = ROOT) -> Iterator[Path]:
+    """Every file a deployment depends on."""
+    for name in SOURCES:
+        path = root / name
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in found:
+            if file.is_file() and not NOT_DEPLOYED & set(file.relative_to(root).parts):
+                yield file
