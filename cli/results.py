@@ -40,7 +40,6 @@ class Results:
         for outcome in earlier:
             self._keep(outcome)
         self.ended = {line: it for line, it in self.ended.items() if it.status != "REFUSED"}  # to try again
-        self._resumed = bool(earlier)
         with _reported(path):
             self._rewrite()
             self._file = path.open("ab")
@@ -79,6 +78,16 @@ class Results:
                 )
         return [line for line in lines if line.number not in self.ended]
 
+    def begin(self, lines: list[Line], batch: str) -> None:
+        """Notes the batch's name before anything is sent: the keys are made of it.
+
+        A run that is killed before its first result can then be resumed, too, without starting anything twice.
+        """
+        if lines and not self.ended and not self._open:
+            first = lines[0]
+            self.add(Outcome(line=first.number, status="PENDING", input=first.digest, batch=batch))
+            self._write(self._open[first.number])
+
     def add(self, outcome: Outcome) -> None:
         self._keep(outcome)
         if outcome.finished:
@@ -109,10 +118,7 @@ class Results:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Writes down what is accepted without an end, too: a later run goes on from it."""
-        if not self._resumed:
-            for outcome in self._open.values():
-                self._write(outcome)
+        """One line per input. What is accepted without an end is among them: a later run goes on from it."""
         self._file.close()
-        if self._resumed:
+        with _reported(self._path):
             self._rewrite()

@@ -64,6 +64,7 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
             results = stack.enter_context(Results(choices.out, resume=choices.resume))
             todo, known = results.left(lines), dict(results.known)
             batch = choices.idempotency_key or results.batch
+            results.begin(todo, batch)
             for outcome in results.ended.values():
                 tally.add(outcome)
             if len(todo) < len(lines):

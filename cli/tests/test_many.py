@@ -115,6 +115,28 @@ def test_interrupted_and_resumed_nothing_is_lost_or_sent_twice(
     assert sorted(api.messages) == sorted(set(api.messages))
 
 
+def test_a_run_killed_before_its_first_result_starts_nothing_twice(
+    local_engine, api, records, messages, tmp_path
+):
+    """The keys of whatever it sent are made again from the results file as it was then."""
+    out = tmp_path / "results.jsonl"
+    seen = []
+
+    def remember(request):
+        seen.append(out.read_bytes())
+        answer_at_once(records)(request)
+
+    api.on_request = remember
+    call("submit", "--file", str(messages), "--wait", "--out", str(out), "--concurrency", "1")
+    before = {request["headers"]["Idempotency-Key"] for request in api.requests}
+    api.requests.clear()
+    out.write_bytes(seen[0])
+    api.on_request = lambda _: None  # each has its answer already
+    call("submit", "--file", str(messages), "--wait", "--out", str(out), "--resume")
+    assert {request["headers"]["Idempotency-Key"] for request in api.requests} == before
+    assert sorted(line["line"] for line in results(out)) == list(range(1, 41))
+
+
 def test_a_killed_run_goes_on_from_half_a_line(local_engine, api, records, messages, tmp_path):
     """A results file that was cut off in a line is read up to there; keys are the earlier run's."""
     api.on_request = answer_at_once(records)
