@@ -218,9 +218,9 @@ def test_a_broken_logger_does_not_cost_the_answer(workflow):
     assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
     assert (record["user_message"], record["degraded"]) == ("Hi 👋", ["log"])
     assert record["timestamp"] == "2026-11-22T00:00:00.000Z"
-    assert json.loads(record["analysis_json"])["complexity"] == "simple"
-    assert json.loads(record["meters_json"]) == [msgspec.to_builtins(METER)] * 3
-    assert json.loads(record["errors_json"])["log"]["Error"] == PermanentError.NAME
+    assert record["analysis"]["complexity"] == "simple"
+    assert record["stages"] == dict.fromkeys(("analysis", "chat", "enhancement"), msgspec.to_builtins(METER))
+    assert record["errors"]["log"]["Error"] == PermanentError.NAME
 
 
 def test_an_answer_is_stored_whatever_else_is_missing(workflow):
@@ -231,9 +231,9 @@ def test_an_answer_is_stored_whatever_else_is_missing(workflow):
     record = workflow.records.get("p-1")
     assert record is not None
     assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
-    assert json.loads(record["analysis_json"]) is None
-    assert json.loads(record["meters_json"]) == [None, msgspec.to_builtins(METER), None]
-    assert json.loads(record["errors_json"]).keys() == {"analysis", "enhancement", "log"}
+    assert record["analysis"] is None
+    assert record["stages"] == {"chat": msgspec.to_builtins(METER)}
+    assert record["errors"].keys() == {"analysis", "enhancement", "log"}
 
 
 def test_a_later_truth_is_not_overwritten(workflow):

@@ -3,8 +3,10 @@
 import importlib
 import re
 import sys
+from collections.abc import Iterable
 from re import _constants as codes  # type: ignore[attr-defined]  # the parser's own names; no public ones exist
 from re import _parser as parser  # type: ignore[attr-defined]  # a pattern can be read as a tree only here
+from typing import Any
 
 import msgspec
 import pytest
@@ -92,7 +94,8 @@ def patterns():
 def unbounded_repeats(tree, inside=False):
     """Whether an unbounded repeat that can give back stands within another."""
     for code, argument in tree:
-        within, parts = inside, ()
+        within = inside
+        parts: Iterable[Any] = ()
         if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
             unbounded = argument[1] is codes.MAXREPEAT
             if unbounded and inside:

@@ -21,8 +21,8 @@ def test_code_and_questions_make_it_moderate():
 def test_long_code_and_long_text_is_complex():
     """A long text about long code, with demands, is complex."""
     code = "\n".join(f"value_{n} = compute({n}, other={n})" for n in range(50))
-    text = "Please compare these designs in detail."
-    f" {'It is slow. ' * 30}\n```python\n{code}\n```\nWhy? How? When?"
+    prose = "Please compare these designs in detail. " + "It is slow. " * 30
+    text = f"{prose}\n```python\n{code}\n```\nWhy? How? When?"
     assert analyze(text).complexity == "complex"
 
 
