@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cli.operations.history import StageStatus
 from cli.operations.journey import Journey, StageView
-from cli.session import Session, duration, in_columns, printable
+from cli.session import Session, counted, duration, in_columns, printable
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -170,7 +170,7 @@ def _analysis(journey: Journey) -> list[tuple[str, str]]:
     found = journey.analysis
     if not found:
         return []
-    facts = [str(found.get("complexity") or ""), f"{found.get('word_count', 0)} words"]
+    facts = [str(found.get("complexity") or ""), counted(found.get("word_count", 0), "word")]
     facts += ["question"] if found.get("is_question") else []
     facts += ["code: " + (", ".join(found.get("languages") or ()) or "yes")] if found.get("has_code") else []
     return [("message", ", ".join(filter(None, facts)))]
