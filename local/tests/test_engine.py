@@ -238,7 +238,7 @@ def test_stop_ends_the_functions_too(make, state: Path) -> None:
 
 def test_stop_kills_what_does_not_listen(make, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine and functions that ignore SIGTERM are killed after a bounded wait."""
-    monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(process, "ASKED_SECONDS", 0.3)
     started = make("stubborn", port=free_port()).start()
     assert make().stop() is True
     assert gone(started.pid)
