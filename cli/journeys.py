@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cli.operations.history import StageStatus
 from cli.operations.journey import Journey, StageView
-from cli.session import Session, duration, in_columns, printable
+from cli.session import Session, counted, duration, in_columns, printable
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -33,14 +33,16 @@ class _Live:
 
     def update(self, journey: Journey) -> None:
         """Prints what is new."""
-        if "started" not in self._told and journey.started_at:
+        known = journey.started_at and (journey.accepted_at or journey.finished)
+        if "started" not in self._told and known:
             self._told.add("started")
             after = _between(journey)
             self._console.print(
                 _line("✓", "green", "started", f"{after} after it was accepted" if after else "")
             )
         for stage in journey.stages:
-            if stage.status in _OVER and stage.key not in self._told:
+            timed = stage.took_ms is not None or journey.finished
+            if stage.status in _OVER and timed and stage.key not in self._told:
                 self._told.add(stage.key)
                 self._console.print(stage_line(stage))
         if self._status:
@@ -168,7 +170,7 @@ def _analysis(journey: Journey) -> list[tuple[str, str]]:
     found = journey.analysis
     if not found:
         return []
-    facts = [str(found.get("complexity") or ""), f"{found.get('word_count', 0)} words"]
+    facts = [str(found.get("complexity") or ""), counted(found.get("word_count", 0), "word")]
     facts += ["question"] if found.get("is_question") else []
     facts += ["code: " + (", ".join(found.get("languages") or ()) or "yes")] if found.get("has_code") else []
     return [("message", ", ".join(filter(None, facts)))]

@@ -1,7 +1,9 @@
 """The results file of a batch: one line per input, written as results arrive, and enough to go on from."""
 
+import errno
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,7 +11,17 @@ from typing import Self
 import msgspec
 
 from cli.operations.batch import Line, Outcome
-from cli.operations.errors import InvalidInputError
+from cli.operations.errors import InvalidInputError, OperationError
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """Raises InvalidInputError for a file that can't be used, OperationError where the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        kind = OperationError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InvalidInputError
+        raise kind(f"Can't use {path} for results: {error.strerror}.") from error
 
 
 class Results:
@@ -22,14 +34,15 @@ class Results:
         self._path = path
         self._open: dict[int, Outcome] = {}
         self.ended: dict[int, Outcome] = {}
-        earlier = self._earlier(resume=resume)
+        with _reported(path):
+            earlier = self._earlier(resume=resume)
         self.batch = next((outcome.batch for outcome in earlier), uuid.uuid4().hex[:12])
         for outcome in earlier:
             self._keep(outcome)
         self.ended = {line: it for line, it in self.ended.items() if it.status != "REFUSED"}  # to try again
-        self._resumed = bool(earlier)
-        self._rewrite()
-        self._file = path.open("ab")
+        with _reported(path):
+            self._rewrite()
+            self._file = path.open("ab")
 
     def _earlier(self, *, resume: bool) -> list[Outcome]:
         if not self._path.exists() or not self._path.stat().st_size:
@@ -65,6 +78,16 @@ class Results:
                 )
         return [line for line in lines if line.number not in self.ended]
 
+    def begin(self, lines: list[Line], batch: str) -> None:
+        """Notes the batch's name before anything is sent: the keys are made of it.
+
+        A run that is killed before its first result can then be resumed, too, without starting anything twice.
+        """
+        if lines and not self.ended and not self._open:
+            first = lines[0]
+            self.add(Outcome(line=first.number, status="PENDING", input=first.digest, batch=batch))
+            self._write(self._open[first.number])
+
     def add(self, outcome: Outcome) -> None:
         self._keep(outcome)
         if outcome.finished:
@@ -78,8 +101,9 @@ class Results:
             self._open[outcome.line] = outcome
 
     def _write(self, outcome: Outcome) -> None:
-        self._file.write(msgspec.json.encode(outcome) + b"\n")
-        self._file.flush()
+        with _reported(self._path):
+            self._file.write(msgspec.json.encode(outcome) + b"\n")
+            self._file.flush()
 
     def _rewrite(self) -> None:
         """One line per input, whole or not at all."""
@@ -94,10 +118,7 @@ class Results:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Writes down what is accepted without an end, too: a later run goes on from it."""
-        if not self._resumed:
-            for outcome in self._open.values():
-                self._write(outcome)
+        """One line per input. What is accepted without an end is among them: a later run goes on from it."""
         self._file.close()
-        if self._resumed:
+        with _reported(self._path):
             self._rewrite()

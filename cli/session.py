@@ -131,6 +131,10 @@ def in_columns(rows: Sequence[tuple[str, str]], indent: str = "  ") -> str:
     return "\n".join(f"{indent}{name:<{width}}  {text}" for name, text in rows)
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def duration(milliseconds: float | None) -> str:
     """Short, for people: 12 ms, 3.4 s, 2 min 5 s."""
     if milliseconds is None:

@@ -1,5 +1,7 @@
 """`pipeline deploy`."""
 
+import os
+
 import click
 
 from cli.main import FAILED
@@ -40,7 +42,8 @@ def _to_engine(session: Session, service: str | None) -> tuple[str, ...]:
 
 
 def _to_aws(session: Session, service: str | None, *, sure: bool) -> tuple[str, ...]:
-    goal = deploying.aws_target(session.env, service, profile=session.profile, region=session.region)
+    region = session.region or os.environ.get("AWS_REGION")  # boto3, unlike the AWS CLI, does not read that
+    goal = deploying.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
     session.note("\n".join(f"  {stack}" for stack in goal.stacks))
     if not sure:

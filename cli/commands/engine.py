@@ -1,5 +1,6 @@
 """`pipeline up`, `down` and `status`."""
 
+import os
 from collections.abc import Mapping
 
 import click
@@ -11,6 +12,7 @@ from cli.session import Session, TargetCommand, in_columns
 from cli.steps import shown
 from local import deploy as deploying
 from local.engine import Engine
+from local.settings import Settings
 
 
 def _local_only(session: Session, name: str) -> None:
@@ -25,22 +27,29 @@ def _local_only(session: Session, name: str) -> None:
     epilog="""\b
 Examples:
   pipeline up
-  PIPELINE_PORT=4570 pipeline up
-  PIPELINE_MODEL_URL=http://127.0.0.1:11434/v1 PIPELINE_MODEL=llama3.2 \\
-    pipeline up""",
+  pipeline up --port 4570
+  pipeline up --model-url http://127.0.0.1:11434/v1 --model llama3.2
+\b
+PIPELINE_PORT, PIPELINE_MODEL_URL and PIPELINE_MODEL are the same as options.""",
 )
+@click.option("--port", metavar="PORT", help="The engine's port on 127.0.0.1; 4566 by default.")
+@click.option("--model-url", metavar="URL", help="Ollama, or any server like OpenAI's.")
+@click.option("--model", metavar="NAME", help="The model there.")
 @click.option("--json", "as_json", is_flag=True, help="Say where it is as JSON.")
 @click.pass_obj
-def up(session: Session, *, as_json: bool) -> None:
+def up(
+    session: Session, *, port: str | None, model_url: str | None, model: str | None, as_json: bool
+) -> None:
     """Start the local engine and deploy everything to it.
 
     Does only what is not done already. The engine stays up until it is stopped.
     Without a model of your own it gives canned answers.
     """
     _local_only(session, "up")
+    engine = Engine(settings=_settings(port, model_url, model))
     try:
         with shown(session) as progress:
-            deploying.up(Engine(), progress)
+            deploying.up(engine, progress)
     except KeyboardInterrupt:
         session.note(f"What is done stays done. Go on: {session.command('up')}. Stop the engine: make stop")
         raise
@@ -62,8 +71,14 @@ def up(session: Session, *, as_json: bool) -> None:
     if found.canned:
         click.echo()
         click.echo("For answers from a model of your own (Ollama, or any server like OpenAI's):")
-        click.echo("  PIPELINE_MODEL_URL=http://127.0.0.1:11434/v1 PIPELINE_MODEL=llama3.2 \\")
-        click.echo(f"    {session.command('up')}")
+        click.echo("  make run MODEL_URL=http://127.0.0.1:11434/v1 MODEL=llama3.2")
+
+
+def _settings(port: str | None, model_url: str | None, model: str | None) -> Settings:
+    """The environment's, and before them the options'. Raises SettingsError."""
+    options = {"PIPELINE_PORT": port, "PIPELINE_MODEL_URL": model_url, "PIPELINE_MODEL": model}
+    given = {name: value for name, value in options.items() if value is not None}
+    return Settings.from_environment({**os.environ, **given})
 
 
 @click.command(cls=TargetCommand)

@@ -18,7 +18,7 @@ from cli.operations.batch import BatchHaltedError, Outcome, Plan, read_lines, ru
 from cli.operations.stop import Stop
 from cli.options import Choices
 from cli.results import Results
-from cli.session import Session, printable
+from cli.session import Session, counted, printable
 
 
 @dataclass
@@ -64,6 +64,7 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
             results = stack.enter_context(Results(choices.out, resume=choices.resume))
             todo, known = results.left(lines), dict(results.known)
             batch = choices.idempotency_key or results.batch
+            results.begin(todo, batch)
             for outcome in results.ended.values():
                 tally.add(outcome)
             if len(todo) < len(lines):
@@ -155,7 +156,7 @@ def _conclude(session: Session, tally: Tally, choices: Choices) -> None:
         (unsent, "not sent"),
     ]
     summary = ", ".join(f"{count:,} {what}" for count, what in said if count)
-    session.note(f"{tally.total:,} messages: {summary}.")
+    session.note(f"{counted(tally.total, 'message')}: {summary}.")
     if choices.out:
         session.note(f"Results: {choices.out}")
     if tally.halted:

@@ -8,6 +8,7 @@ from cli.commands.many import submit_many
 from cli.interrupt import stoppable
 from cli.journeys import headline, watch
 from cli.main import FAILED, INTERRUPTED
+from cli.operations.errors import InvalidInputError
 from cli.operations.journey import Journey, follow
 from cli.operations.stop import Stop
 from cli.operations.submit import Accepted, Request, Via, check
@@ -23,7 +24,8 @@ Examples:
   pipeline submit --wait "What is a monad?"
   pipeline submit --file messages.jsonl --wait --out results.jsonl
   pipeline submit --file messages.jsonl --wait --out results.jsonl --resume
-  jq -c .question faq.json | pipeline submit --via bus -
+  pipeline submit --wait - < question.txt
+  jq -c .question faq.json | pipeline submit --via bus --file -
 \b
 A line of messages.jsonl is a JSON string, or an object:
   {"user_message": "…", "idempotency_key": "…"}    both ways
@@ -34,7 +36,9 @@ Exit codes: 0 all accepted (with --wait: answered), 1 not all, 2 wrong input,
 4 not reachable or not deployed, 130 interrupted.""",
 )
 @click.argument("message", required=False)
-@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="JSONL, one message per line.")
+@click.option(
+    "--file", type=click.Path(path_type=Path, dir_okay=False), help="JSONL, a message per line; `-`: stdin."
+)
 @click.option("--wait", is_flag=True, help="Wait for the answer.")
 @click.option(
     "--via", type=click.Choice(["api", "bus"]), default="api", show_default=True, help="How to submit."
@@ -56,23 +60,32 @@ Exit codes: 0 all accepted (with --wait: answered), 1 not all, 2 wrong input,
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (JSONL for many).")
 @click.pass_obj
 def submit(session: Session, /, message: str | None, file: Path | None, **options: object) -> None:
-    """Submit MESSAGE, or many: from --file, or with `-` from stdin.
+    """Submit MESSAGE (`-`: the text on stdin), or those in --file.
 
     Prints the pipeline's id or, with --wait, each stage as it happens and then
     the answer.
     """
     choices = Choices(**options)  # type: ignore[arg-type]  # click has checked each
     if (message is None) == (file is None):
-        raise click.UsageError("Give a MESSAGE, `-` for messages from stdin, or --file.")
-    if message is None or message == "-":
-        submit_many(session, file or Path("-"), choices)
+        raise click.UsageError("Give a MESSAGE, `-` for the text on stdin, or --file.")
+    if file is not None:
+        submit_many(session, file, choices)
     else:
-        _submit_one(session, message, choices)
+        _submit_one(session, _text_on_stdin() if message == "-" else str(message), choices)
+
+
+def _text_on_stdin() -> str:
+    """All of it, without the line's end that a pipe adds. Raises InvalidInputError."""
+    try:
+        text = click.get_binary_stream("stdin").read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError("The text on stdin is not UTF-8.") from error
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _submit_one(session: Session, message: str, choices: Choices) -> None:
     if choices.out or choices.resume:
-        raise click.UsageError("--out and --resume are for many messages (--file or `-`).")
+        raise click.UsageError("--out and --resume are for many messages (--file).")
     request = Request(user_message=message, idempotency_key=choices.idempotency_key)
     via: Via = choices.via
     check(request, via)

@@ -29,7 +29,7 @@ from cli.operations.stop import SLICE_SECONDS, Stop
 from cli.operations.submit import Request, Sent, Via, check, sender
 from cli.operations.target import Target
 
-Status = Literal["ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED", "INVALID", "REFUSED"]
+Status = Literal["PENDING", "ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED", "INVALID", "REFUSED"]
 POLLED_AT_ONCE = 200
 _FIELDS = ("status", "final_response", "error", "cause", "execution_time_ms", "degraded")
 _HALTING = (UnreachableError, DeniedError, NotDeployedError)
@@ -47,7 +47,7 @@ class Line(Struct, frozen=True, kw_only=True):
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a line. INVALID: not a request, never sent. REFUSED: sent, and not accepted.
 
-    ACCEPTED and RUNNING are not the end of it.
+    PENDING (nothing is known yet), ACCEPTED and RUNNING are not the end of it.
     """
 
     line: int
@@ -62,7 +62,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def finished(self) -> bool:
-        return self.status not in ("ACCEPTED", "RUNNING")
+        return self.status not in ("PENDING", "ACCEPTED", "RUNNING")
 
     @property
     def is_good(self) -> bool:

@@ -4,6 +4,7 @@ A finished pipeline is told by its record. While it runs, and where it failed, t
 more.
 """
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -19,12 +20,17 @@ from cli.operations.history import History, StageStatus
 from cli.operations.records import FINAL, Record, read_record
 from cli.operations.stop import Stop
 from cli.operations.target import Target
+from shared.contracts import limits
 from shared.contracts.stages import STAGES, Stage
 from shared.records import expanded
 
 GRACE_SECONDS = 10.0
 """How long the record may lag behind an execution that has ended."""
 
+LAST_STATE_SECONDS = 1.0
+"""How long the execution may lag behind its record, which the last state writes before it ends."""
+
+_PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 _METER = ("queue_wait_ms", "work_ms", "attempt", "receives", "input_tokens", "output_tokens", "model_id")
 
 
@@ -47,6 +53,11 @@ class StageView(Struct, frozen=True, kw_only=True):
     model_id: str | None = None
     error: str | None = None
     cause: str | None = None
+
+    @property
+    def is_ending(self) -> bool:
+        """Its work is done, and the execution has not left its state yet."""
+        return self.status == "done" and self.started_at is not None and self.finished_at is None
 
     @property
     def took_ms(self) -> int | None:
@@ -119,6 +130,10 @@ def follow(
             ended = ended or now
             if now - ended < GRACE_SECONDS:
                 found = _replaced(found, finished=False)
+        elif found.finished and any(stage.is_ending for stage in found.stages):
+            ended = ended or now
+            if now - ended < LAST_STATE_SECONDS:
+                found = _replaced(found, finished=False)
         if found != last:
             yield found
             last, changed = found, now
@@ -136,6 +151,8 @@ def _interval(target: Target, elapsed: float) -> float:
 
 
 def _look(target: Target, pipeline_id: str) -> Journey | None:
+    if not _PIPELINE_ID.fullmatch(pipeline_id):
+        return None
     record = read_record(target, pipeline_id)
     if record is None or record.get("status") == "ACCEPTED":
         execution = _read_history(target, target.addresses.execution_arn(pipeline_id))
@@ -207,8 +224,9 @@ def _stage(stage: Stage, status: str, record: Record, execution: History) -> Sta
             "status": "done" if seen.status == "running" and status == "SUCCEEDED" else seen.status,
             "started_at": seen.started_at,
             "finished_at": seen.finished_at,
-            "error": seen.error,
-            "cause": seen.cause,
+            # An execution that was stopped has no error of its own; its record names one.
+            "error": seen.error or (record.get("error") if seen.status == "failed" else None),
+            "cause": seen.cause or (record.get("cause") if seen.status == "failed" else None),
             "attempt": seen.retries,
         }
     return StageView(

@@ -69,8 +69,7 @@ class Target:
     @cached_property
     def region(self) -> str:
         """Raises InvalidInputError if there is none."""
-        with translated("find the region"):
-            return str(self.client("sts").meta.region_name)
+        return str(self.client("ssm").meta.region_name)  # STS would do without one
 
     @cached_property
     def addresses(self) -> Addresses:
@@ -101,12 +100,13 @@ class Target:
 
     def describe(self) -> Identity:
         """Asks the account who the caller is."""
+        region = self.region
         with translated("find out the account"):
             answer = self.client("sts").get_caller_identity()
         return Identity(
             env=self.env,
             account=str(answer["Account"]),
-            region=self.region,
+            region=region,
             endpoint=self.endpoint,
             caller=str(answer["Arn"]),
         )
@@ -139,7 +139,9 @@ def local_target(connection: Connection) -> Target:
 def aws_target(env: str, *, region: str | None = None, profile: str | None = None) -> Target:
     """The user's own credentials, region and profile, as the AWS CLI finds them."""
     session = botocore.session.Session(profile=profile)
-    if region:
+    if region := region or os.environ.get(
+        "AWS_REGION"
+    ):  # of which botocore, unlike the AWS CLI, knows nothing
         session.set_config_variable("region", region)
     return Target(env=env, session=session)
 

@@ -3,14 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.main import COMMANDS, cli
+from cli.main import cli
 from cli.operations import target as targets
 from cli.operations.errors import UnreachableError
 from cli.operations.runs import Run
@@ -33,42 +32,6 @@ def no_engine(monkeypatch, tmp_path):
 def keyed(records, **fields):
     """For `api.on_request`: the pipeline is finished as soon as it is asked for."""
     return lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}", **fields)
-
-
-# --- help ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_examples_in_80_columns(name):
-    """`pipeline NAME --help` says what it does; nothing is wider than a terminal."""
-    result = call(name, "--help")
-    assert result.exit_code == 0
-    assert name in ("down", "status") or "Examples:" in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 80
-
-
-def test_help_loads_nothing_heavy():
-    """`pipeline --help` is quick because neither AWS nor the display libraries are imported."""
-    code = (
-        "import sys\nfrom cli.main import cli\n"
-        "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
-        "print([m for m in ('boto3','botocore','rich','aws_cdk','msgspec') if m in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == "[]"
-    assert "submit" in done.stdout
-
-
-def test_a_mistyped_command_names_the_nearest():
-    """A typing error costs no search in the help."""
-    result = call("sbmit")
-    assert result.exit_code == 2
-    assert "Did you mean 'submit'?" in result.stderr
-
-
-def test_version():
-    """`--version` is one line."""
-    assert call("--version").stdout.startswith("pipeline 0.")
 
 
 # --- where there is nothing to talk to -------------------------------------------------------------------
@@ -119,7 +82,8 @@ def test_on_aws_account_and_region_are_said_first(target, monkeypatch):
         ["list", "--status", "BROKEN"],
         ["submit"],
         ["submit", "--out", "x.jsonl", "message"],
-        ["submit", "--resume", "-"],
+        ["submit", "--resume", "--file", "-"],
+        ["submit", "--out", "results.jsonl", "-"],
         ["submit", "message", "--file", "x"],
         ["up", "--env", "dev"],
         ["env", "--env", "dev"],
@@ -317,12 +281,3 @@ def test_an_engine_that_went_away_is_one_sentence(local_engine, monkeypatch):
         4,
         "Error: Could not list the runs: no answer from http://127.0.0.1:4999.\n",
     )
-
-
-def test_help_is_quick():
-    """`pipeline --help` takes less than 0.4 s of processor time."""
-    before = os.times()
-    subprocess.run([sys.executable, "-m", "cli.main", "--help"], cwd=ROOT, capture_output=True, check=True)
-    after = os.times()
-    spent = after.children_user + after.children_system - before.children_user - before.children_system
-    assert spent < 0.4

@@ -1,13 +1,18 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cli.operations import journey as journeys
 from cli.operations.errors import NotFoundError
-from cli.operations.journey import follow, read_journey
+from cli.operations.history import read_history
+from cli.operations.journey import assemble, follow, read_journey
 from cli.operations.runs import list_runs
 from cli.operations.stop import Stop
 from cli.tests.conftest import client, finish
+from shared.contracts.stages import STAGES
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
 def start(target, name: str) -> str:
@@ -71,6 +76,48 @@ def test_a_pipeline_that_was_just_published_may_have_no_record(target, records):
     """Straight after publishing, nothing is known yet: that is not an error."""
     told = list(follow(target, "p", appears_within=60, stop=Script(lambda: finish(records, "p"))))
     assert [journey.status for journey in told] == ["ACCEPTED", "SUCCEEDED"]
+
+
+@pytest.mark.parametrize("pipeline_id", ["", "a b", "../p", "p\n", "p" * 65])
+def test_what_can_be_no_id_is_not_found(target, pipeline_id):
+    """A name no pipeline can have is told like any other unknown one; AWS is not asked."""
+    with pytest.raises(NotFoundError):
+        read_journey(target, pipeline_id)
+
+
+def test_the_last_stage_has_its_time(target, records, monkeypatch):
+    """The record is there a moment before the execution has left its last state: following waits for that."""
+    entered = [
+        {"type": "ExecutionStarted", "timestamp": NOW},
+        {"type": "TaskStateEntered", "timestamp": NOW, "stateEnteredEventDetails": {"name": "LogResults"}},
+    ]
+    left = [
+        {"type": "TaskSucceeded", "timestamp": NOW},
+        {"type": "TaskStateExited", "timestamp": NOW + timedelta(milliseconds=40)},
+    ]
+    events = entered.copy()
+    monkeypatch.setattr(journeys, "_read_history", lambda *_: read_history(events))
+    finish(records, "p")
+    first, last = follow(target, "p", stop=Script(lambda: events.extend(left)))
+    assert (first.finished, first.stages[-1].took_ms) == (False, None)
+    assert (last.finished, last.stages[-1].took_ms) == (True, 40)
+
+
+def test_a_stopped_execution_says_so_at_its_stage(target, records):
+    """An aborted execution names no error; the record does."""
+    execution = read_history(
+        [
+            {"type": "ExecutionStarted", "timestamp": NOW},
+            {
+                "type": "TaskStateEntered",
+                "timestamp": NOW,
+                "stateEnteredEventDetails": {"name": STAGES[1].state},
+            },
+            {"type": "ExecutionAborted", "timestamp": NOW, "executionAbortedEventDetails": {}},
+        ]
+    )
+    journey = assemble("p", {"status": "FAILED", "error": "Execution.Aborted"}, execution)
+    assert (journey.stages[1].status, journey.stages[1].error) == ("failed", "Execution.Aborted")
 
 
 def test_following_an_unknown_pipeline_is_an_error(target):

@@ -50,7 +50,7 @@ def test_each_input_has_one_line_of_output(local_engine, api, records, messages,
 
 def test_good_lines_from_stdin_are_exit_code_0(local_engine, api):
     """`-` reads stdin; without --wait the ids are on stdout."""
-    result = call("submit", "-", given='"a"\n"b"\n')
+    result = call("submit", "--file", "-", given='"a"\n"b"\n')
     assert result.exit_code == 0
     assert sorted(line.split("\t")[2] for line in result.stdout.splitlines()) == ["ACCEPTED", "ACCEPTED"]
     assert "2 messages: 2 accepted." in result.stderr
@@ -58,15 +58,22 @@ def test_good_lines_from_stdin_are_exit_code_0(local_engine, api):
 
 def test_json_for_many_is_one_object_a_line(local_engine, api):
     """JSONL on stdout, for `jq`."""
-    result = call("submit", "--json", "-", given='"a"\nbad\n')
+    result = call("submit", "--json", "--file", "-", given='"a"\nbad\n')
     assert {json.loads(line)["status"] for line in result.stdout.splitlines()} == {"ACCEPTED", "INVALID"}
 
 
 def test_only_bad_lines_is_wrong_input(local_engine, api):
     """If nothing could be sent at all, the input was wrong."""
-    assert call("submit", "-", given="bad\n").exit_code == 2
-    assert call("submit", "-", given="\n\n").exit_code == 2
+    assert call("submit", "--file", "-", given="bad\n").exit_code == 2
+    assert call("submit", "--file", "-", given="\n\n").exit_code == 2
     assert api.requests == []
+
+
+def test_a_results_file_that_can_not_be_written_is_wrong_usage(local_engine, api, messages, tmp_path):
+    """It is said before anything is sent."""
+    result = call("submit", "--file", str(messages), "--out", str(tmp_path / "nowhere" / "results.jsonl"))
+    assert (result.exit_code, api.requests) == (2, [])
+    assert "No such file or directory" in result.stderr
 
 
 def test_an_existing_results_file_is_not_overwritten(local_engine, api, messages, tmp_path):
@@ -106,6 +113,28 @@ def test_interrupted_and_resumed_nothing_is_lost_or_sent_twice(
     assert sorted(line["line"] for line in found) == list(range(1, 41))
     assert sum(line["status"] == "SUCCEEDED" for line in found) == 38
     assert sorted(api.messages) == sorted(set(api.messages))
+
+
+def test_a_run_killed_before_its_first_result_starts_nothing_twice(
+    local_engine, api, records, messages, tmp_path
+):
+    """The keys of whatever it sent are made again from the results file as it was then."""
+    out = tmp_path / "results.jsonl"
+    seen = []
+
+    def remember(request):
+        seen.append(out.read_bytes())
+        answer_at_once(records)(request)
+
+    api.on_request = remember
+    call("submit", "--file", str(messages), "--wait", "--out", str(out), "--concurrency", "1")
+    before = {request["headers"]["Idempotency-Key"] for request in api.requests}
+    api.requests.clear()
+    out.write_bytes(seen[0])
+    api.on_request = lambda _: None  # each has its answer already
+    call("submit", "--file", str(messages), "--wait", "--out", str(out), "--resume")
+    assert {request["headers"]["Idempotency-Key"] for request in api.requests} == before
+    assert sorted(line["line"] for line in results(out)) == list(range(1, 41))
 
 
 def test_a_killed_run_goes_on_from_half_a_line(local_engine, api, records, messages, tmp_path):

@@ -89,3 +89,19 @@ def test_no_region_asks_for_one(monkeypatch):
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(InvalidInputError, match="--region"):
         aws_target("dev").client("ssm")
+
+
+def test_no_region_is_told_before_aws_is_asked(monkeypatch):
+    """STS answers without a region; a command that has none ends before it says where it acts."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    with pytest.raises(InvalidInputError, match="--region"):
+        aws_target("dev").describe()
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "eu-west-1"), ("eu-north-1", "eu-north-1")])
+def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch, given, expected):
+    """`AWS_REGION` counts before `AWS_DEFAULT_REGION`, --region before both."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-2")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert aws_target("dev", region=given).region == expected

@@ -1,0 +1,109 @@
+"""What options, the environment and stdin mean where more than one of them says something."""
+
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from cli.commands import engine as commands
+from cli.main import cli
+from cli.operations.engine import EngineStatus
+from local import deploy as deploying
+from local.engine import Engine
+from local.errors import AwsAccessError
+from local.settings import Model, Settings
+
+UP = EngineStatus(
+    endpoint="http://127.0.0.1:4570",
+    port=4570,
+    pid=1,
+    started_at=datetime(2026, 11, 22, tzinfo=UTC),
+    answers="canned answers",
+    canned=True,
+    checkout="/checkout",
+    log_file="/checkout/.pipeline/engine.log",
+    deployed=True,
+    current=True,
+    deployed_at=None,
+    services=(),
+    addresses={},
+)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The settings of each engine that was started; none really is."""
+    found: list[Settings] = []
+
+    def engine(*, settings: Settings) -> Engine:
+        found.append(settings)
+        return Engine(settings=settings)
+
+    monkeypatch.setattr(commands, "Engine", engine)
+    monkeypatch.setattr("local.deploy.up", lambda _engine, _progress: None)
+    monkeypatch.setattr(commands, "engine_status", lambda: UP)
+    return found
+
+
+def up(*options: str, **variables: str):
+    return CliRunner(env=variables).invoke(cli, ["up", *options])
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        (("--port", "4570", "--model-url", "http://127.0.0.1:11434", "--model", "llama3.2"), {}),
+        (
+            ("--port", "4570", "--model", "llama3.2"),
+            {"PIPELINE_PORT": "9", "PIPELINE_MODEL_URL": "http://127.0.0.1:11434", "PIPELINE_MODEL": "other"},
+        ),
+    ],
+)
+def test_options_count_before_the_environment(started, options, variables):
+    """What an option says is used, what it doesn't say comes from the environment."""
+    assert up(*options, **variables).exit_code == 0
+    assert started == [Settings(port=4570, model=Model(url="http://127.0.0.1:11434", name="llama3.2"))]
+
+
+@pytest.mark.parametrize("options", [("--port", "99"), ("--port", "x"), ("--model", "llama3.2")])
+def test_a_setting_that_can_not_be_used_is_wrong_usage(started, options):
+    """Exit code 2 and a sentence, before anything is started."""
+    result = up(*options)
+    assert (result.exit_code, result.stdout, started) == (2, "", [])
+    assert result.stderr.startswith("Error: ")
+
+
+def test_it_says_what_to_do_next(started):
+    """Where it is, how to ask, how to stop it, how to get real answers."""
+    said = up().stdout
+    assert "is up at http://127.0.0.1:4570" in said
+    for next_step in ("pipeline submit --wait", "make stop", "make run MODEL_URL="):
+        assert next_step in said
+
+
+def test_a_dash_is_the_text_on_stdin(local_engine, api):
+    """All lines of it are one message."""
+    assert CliRunner().invoke(cli, ["submit", "-"], input="What is\na monad?\n").exit_code == 0
+    assert api.messages == ["What is\na monad?"]
+
+
+def test_a_text_on_stdin_that_is_no_text_is_wrong_input(local_engine, api):
+    """It is not guessed at."""
+    assert CliRunner().invoke(cli, ["submit", "-"], input=b"\xff\xfe").exit_code == 2
+    assert api.messages == []
+
+
+@pytest.mark.parametrize(
+    ("options", "region"), [((), "eu-west-1"), (("--region", "eu-north-1"), "eu-north-1")]
+)
+def test_a_deployment_goes_to_the_region_the_aws_cli_would_use(monkeypatch, options, region):
+    """`AWS_REGION` counts, of which boto3 knows nothing; --region counts before it."""
+    asked = []
+
+    def aws_target(*_arguments: str | None, region: str | None, **_options: str | None):
+        asked.append(region)
+        raise AwsAccessError("Sign in.")
+
+    monkeypatch.setattr(deploying, "aws_target", aws_target)
+    result = CliRunner(env={"AWS_REGION": "eu-west-1"}).invoke(cli, ["deploy", "--env", "dev", *options])
+    assert (result.exit_code, asked) == (4, [region])
