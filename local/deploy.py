@@ -196,7 +196,8 @@ def aws_target(
             f"AWS_ENDPOINT_URL is set ({url}), so this would not reach AWS. Unset it, then try again."
         )
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
+        # boto3 itself reads AWS_DEFAULT_REGION alone; the AWS CLI and the CDK prefer AWS_REGION.
+        session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
         if not session.region_name:
             raise AwsAccessError("No AWS region is chosen. Set AWS_REGION, or a region in your AWS profile.")
         caller = session.client("sts").get_caller_identity()
