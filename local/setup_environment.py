@@ -176,7 +176,8 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
         )
     if done.returncode:
         said = LOG.read_bytes()[begins:].decode(errors="replace").strip().splitlines()
-        tail = "\n".join(f"  {line}" for line in said[-6:])
+        telling = [line for line in said if line.strip() and "Retrying" not in line]
+        tail = "\n".join(f"  {line[:200]}" for line in (telling or said)[-6:])
         hint = " It needs the network: are you online, and is a proxy set if you need one?" if fetches else ""
         raise SetupError(f"{Path(words[0]).name} failed.{hint}\n{tail}\nAll of its output: {LOG}")
 
