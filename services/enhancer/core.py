@@ -13,6 +13,17 @@ from shared.contracts.v1 import Analysis, ChatAnswer, Complexity, Enhancement, F
 
 FORMATS: dict[Complexity, Format] = {"simple": "plain", "moderate": "sectioned", "complex": "detailed"}
 
+SPELLED = {
+    "javascript": "JavaScript",
+    "typescript": "TypeScript",
+    "powershell": "PowerShell",
+    "graphql": "GraphQL",
+    "matlab": "MATLAB",
+    "latex": "LaTeX",
+    **{name: name.upper() for name in ("css", "html", "ini", "json", "php", "sql", "toml", "xml", "yaml")},
+}
+"""Languages whose names are not just capitalised. The analyzer names them in small letters."""
+
 WORDS_PER_MINUTE = 220
 SUMMARY_CHARS = 240
 SUMMARY_FROM_CHARS = 600
@@ -55,7 +66,8 @@ def note(answer: ChatAnswer, analysis: Analysis | None, kind: Format) -> str | N
         if analysis.question_count > 1:
             facts.append(f"answers {analysis.question_count} questions")
         if analysis.has_code:
-            facts.append(f"refers to {', '.join(analysis.languages[:3]) or 'your'} code")
+            named = ", ".join(SPELLED.get(name, name.capitalize()) for name in analysis.languages[:3])
+            facts.append(f"refers to {named or 'your'} code")
     if answer.truncated:
         facts.append("cut at the length limit")
     return f"_This reply {' and '.join(facts)}._" if facts else None

@@ -40,9 +40,14 @@ def test_simple_answer_is_left_as_it_is():
 
 def test_moderate_answer_says_what_it_responds_to():
     """A moderate message's answer closes with what it answers."""
-    got = enhance(chat("Here."), analysis("moderate", 2, ("Python",)), METADATA, NOW)
+    got = enhance(
+        chat("Here."), analysis("moderate", 2, ("python", "javascript", "c++", "sql")), METADATA, NOW
+    )
     assert got.format == "sectioned"
-    assert got.final_response == "Here.\n\n_This reply answers 2 questions and refers to Python code._"
+    assert (
+        got.final_response
+        == "Here.\n\n_This reply answers 2 questions and refers to Python, JavaScript, C++ code._"
+    )
 
 
 def test_complex_answer_opens_with_its_first_sentence():
