@@ -111,7 +111,9 @@ class Engine:
                 progress(Step("engine", "unchanged", f"the local engine runs on {HOST}:{port}"))
                 return found
             if found:
-                with step(progress, "engine-stop", "stopping the engine: a new one, with the new settings, starts empty"):
+                with step(
+                    progress, "engine-stop", "stopping the engine; one with the new settings starts empty"
+                ):
                     self._end(found)
             self._clear_orphans()
             self._require_free(port)
