@@ -51,7 +51,10 @@ def test_base(url: str) -> None:
 def test_reachable_model() -> None:
     """A server that has the model, under Ollama's tag too, or lists no models at all, is accepted."""
     with fakes.server({"/v1/models": {"data": [{"id": "llama3.2:latest"}]}}) as port:
-        Model(url=f"http://127.0.0.1:{port}/v1", name="llama3.2").require_reachable()
+        known = Model(url=f"http://127.0.0.1:{port}/v1", name="llama3.2")
+        known.require_reachable()
+        with pytest.raises(SettingsError):
+            Model(url=known.url, name="another").require_reachable()
     with fakes.server({}) as port:
         Model(url=f"http://127.0.0.1:{port}", name="any").require_reachable()
 

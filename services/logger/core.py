@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from shared.clock import iso
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.limits import CAUSE_CHARS
 from shared.contracts.v1 import LogRequested, PipelineCompleted, PipelineFailed
@@ -23,10 +24,6 @@ class Completed(Struct, frozen=True, kw_only=True):
 
 def milliseconds(start: datetime, end: datetime) -> int:
     return max(0, round((end - start).total_seconds() * 1000))
-
-
-def iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def completed(request: LogRequested, metadata: Metadata, now: datetime) -> Completed:

@@ -15,6 +15,7 @@ from services.trigger.core import ApiError, Submission
 from services.trigger.settings import ApiSettings
 from shared.aws import client
 from shared.bus import Bus
+from shared.clock import iso
 from shared.contracts.envelope import Outgoing
 from shared.errors import PipelineError
 from shared.observability import MetricUnit, logger, metrics, where
@@ -33,7 +34,7 @@ class Api:
     def accept(self, event: Mapping[str, Any]) -> Answer:
         """Records, then publishes: a pipeline that can be asked for is never unknown."""
         wanted = core.submission(event)
-        accepted_at = core.iso(datetime.now(UTC))
+        accepted_at = iso(datetime.now(UTC))
         status = "ACCEPTED"
         if not self._records.accept(
             wanted.pipeline_id, user_message=wanted.request.user_message, accepted_at=accepted_at

@@ -5,7 +5,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import msgspec
@@ -153,7 +153,3 @@ def execution_input(request: PipelineRequested, metadata: Metadata) -> str:
             "errors": {},
         }
     ).decode()
-
-
-def iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from services.trigger import core
 from services.trigger.settings import StarterSettings
 from shared.aws import client, error_code, translated_errors
+from shared.clock import iso
 from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import PipelineRequested
 from shared.errors import ContractViolation, TransientError
@@ -51,7 +52,7 @@ class Starter:
         return str(answer["executionArn"])
 
     def _mark_running(self, text: str, metadata: Metadata, arn: str | None) -> None:
-        accepted_at = core.iso(metadata.occurred_at)
+        accepted_at = iso(metadata.occurred_at)
         self._records.advance(
             metadata.pipeline_id,
             "RUNNING",
