@@ -30,6 +30,16 @@ class Names:
         return "PipelineLogs" if self.env in UNSUFFIXED_TABLES else f"PipelineLogs-{self.env}"
 
     @property
+    def operations_table(self) -> str:
+        """Archived messages and what operators did."""
+        return f"{self.prefix}-operations"
+
+    @property
+    def answers_table(self) -> str:
+        """The chatbot's answers, so that none is paid for twice."""
+        return f"{self.prefix}-answers"
+
+    @property
     def state_machine(self) -> str:
         return self.prefix
 

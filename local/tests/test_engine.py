@@ -304,8 +304,8 @@ def test_sees_nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, state: Path) 
 
 def test_slow_model_is_no_canned_answer(state: Path) -> None:
     """The engine waits for the model longer than the chatbot does, so that it never answers in the model's place."""
-    from services.chatbot.backends import READ_SECONDS  # noqa: PLC0415 -- a test may look across, code may not
+    from services.chatbot.settings import Settings as Chatbot  # noqa: PLC0415 -- a test may look across, code may not
 
     seen = environment(4566, StateFolder(state), {}, Model(url="http://127.0.0.1:1/v1", name="m"))
     assert seen["MINISTACK_BEDROCK_PROXY_URL"] == "http://127.0.0.1:1"
-    assert float(seen["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"]) > READ_SECONDS
+    assert float(seen["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"]) > Chatbot().read_seconds
