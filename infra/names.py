@@ -78,6 +78,14 @@ class Names:
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
 
+    def executions_arn(self, stack: Stack) -> str:
+        return stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self.state_machine}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
     def queue_arn(self, stack: Stack, service: str) -> str:
         return stack.format_arn(service="sqs", resource=self.queue(service))
 

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import BY_KEY, STAGES
 
 MAY_REPLACE: Mapping[str, tuple[str, ...]] = {
     "RUNNING": ("ACCEPTED",),
@@ -75,11 +75,14 @@ def expanded(record: dict[str, Any]) -> dict[str, Any]:
         return record
     whole = {name: value for name, value in record.items() if not name.endswith("_json")}
     meters = zip(STAGES, json.loads(record["meters_json"]), strict=False)
+    errors = json.loads(record.get("errors_json", "{}"))
     return {
         **whole,
+        "degraded": list(errors),
+        "instead": {name: BY_KEY[name].without for name in errors if name in BY_KEY},
         "analysis": json.loads(record.get("analysis_json", "null")),
         "stages": {stage.key: meter for stage, meter in meters if meter},
-        "errors": json.loads(record.get("errors_json", "{}")),
+        "errors": errors,
     }
 
 

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from shared.contracts.stages import BY_KEY
 from shared.records import Records, expanded, from_item, to_item
 
 
@@ -93,6 +94,8 @@ def test_record_of_the_workflow_reads_like_any_other():
         "analysis": {"complexity": "simple"},
         "stages": {"analysis": {"work_ms": 1}, "chat": {"work_ms": 2}},
         "errors": {"log": {"Error": "x"}},
+        "degraded": ["log"],
+        "instead": {"log": BY_KEY["log"].without},
     }
 
 
