@@ -168,15 +168,11 @@ class Worker:
     def _finish_stage(self, job: _Job, route: Route[Any], data: Event, token: str) -> None:
         assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
         began = time.perf_counter()
-        result: Struct | None
         try:
-            if job.receives < RECEIVES_BEFORE_LOST:
-                result = route.run(data, job.metadata)
-            elif (result := route.recall(data, job.metadata)) is None:
-                return self._give_up(job, WorkerLost(f"delivered {job.receives} times without an outcome"))
-        except InProgress:
+            result = self._run(job, route, data, token)
+        except (InProgress, TokenSettled):
             raise
-        except PermanentError as error:
+        except (PermanentError, WorkerLost) as error:
             return self._give_up(job, error)
         except Exception as error:  # noqa: BLE001 -- whatever a stage raises, its outcome is reported
             return self._fail(job, self._as_transient(error))
@@ -196,6 +192,17 @@ class Worker:
         metrics().add_metric(name="QueueWait", unit=MetricUnit.Milliseconds, value=job.queue_wait_ms)
         metrics().add_metric(name="WorkTime", unit=MetricUnit.Milliseconds, value=work_ms)
         return self._note("Succeeded", job, "done", work_ms=work_ms, queue_wait_ms=job.queue_wait_ms)
+
+    def _run(self, job: _Job, route: Route[Any], data: Event, token: str) -> Struct | None:
+        """The stage's result; of a message that has killed its worker twice, only one that is stored already."""
+        assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
+        if job.receives < RECEIVES_BEFORE_LOST:
+            return route.run(data, job.metadata)
+        if (stored := route.recall(data, job.metadata)) is not None:
+            return stored
+        if self._callback.is_settled(token):
+            raise TokenSettled("delivered again after its task was over")
+        raise WorkerLost(f"delivered {job.receives} times without an outcome")
 
     def _finish_without_token(self, job: _Job, run: Callable[[], object]) -> None:
         try:
