@@ -76,10 +76,11 @@ def expanded(record: dict[str, Any]) -> dict[str, Any]:
     whole = {name: value for name, value in record.items() if not name.endswith("_json")}
     meters = zip(STAGES, json.loads(record["meters_json"]), strict=False)
     errors = json.loads(record.get("errors_json", "{}"))
+    degraded = list(dict.fromkeys([*errors, *record.get("degraded", ())]))
     return {
         **whole,
-        "degraded": list(errors),
-        "instead": {name: BY_KEY[name].without for name in errors if name in BY_KEY},
+        "degraded": degraded,
+        "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
         "analysis": json.loads(record.get("analysis_json", "null")),
         "stages": {stage.key: meter for stage, meter in meters if meter},
         "errors": errors,
