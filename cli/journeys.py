@@ -130,6 +130,8 @@ def print_journey(session: Session, journey: Journey) -> None:
         out.print()
         for name, text in problems:
             out.print(Text.assemble((f"{name}: ", "red"), text))
+            if name in journey.instead:
+                out.print(Text(f"  instead: {journey.instead[name]}", style="yellow"))
     out.print()
     out.print(in_columns(_times(journey) + _analysis(journey), indent=""))
     if journey.final_response:

@@ -15,6 +15,8 @@ from infra.functions import FUNCTIONS
 from services.chatbot.settings import Settings as ChatbotSettings
 
 API_STAGE = "v1"
+DERIVED_SETTINGS = ("answers_table", "timeout_seconds")
+"""The chatbot's settings that follow from its deployment: nobody chooses them."""
 RUNTIME = "python3.14"
 """Lambda's newest Python that every bundled wheel has a build for; see `requirements.txt`."""
 
@@ -165,12 +167,14 @@ ENVIRONMENTS: Mapping[str, Environment] = {
     )
 }
 
-CHATBOT_CONTEXT = tuple(msgspec.structs.fields(ChatbotSettings))
+CHATBOT_CONTEXT = tuple(
+    option for option in msgspec.structs.fields(ChatbotSettings) if option.name not in DERIVED_SETTINGS
+)
 
 
 def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
     """The environment `name`, overridden by `-c`: `allowed_origin`, `engine`, each chatbot setting by its name,
-    and a function's megabytes as `memory_<function>`, e.g. `-c memory_chatbot=512`.
+    a function's megabytes as `memory_<function>` and seconds as `timeout_<function>`, e.g. `-c memory_chatbot=512`.
 
     Raises UnknownEnvironmentError or ContextError.
     """
@@ -198,14 +202,27 @@ def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
     return environment
 
 
+_BOUNDS = {
+    "memory_mb": ("memory", 128, 10_240, "megabytes"),
+    "timeout_seconds": ("timeout", 5, 31, "seconds"),
+}
+"""Options of each function. A longer timeout would not fit the stages' own: a message may wait six times as long for
+each of its five receives, all within one task."""
+
+
 def _sizing(environment: Environment, given: Mapping[str, object]) -> dict[str, Sizing]:
-    """The environment's sizing with the memory that `given` asks for."""
+    """The environment's sizing with the memory and the timeouts that `given` asks for."""
     sizing = dict(environment.sizing)
     for function in FUNCTIONS:
-        if (asked := given.get(f"memory_{function.name}")) is not None:
-            if not str(asked).isdecimal() or not 128 <= int(str(asked)) <= 10_240:
+        asked: dict[str, int] = {}
+        for field_name, (option, least, most, unit) in _BOUNDS.items():
+            if (value := given.get(f"{option}_{function.name}")) is None:
+                continue
+            if not str(value).isdecimal() or not least <= int(str(value)) <= most:
                 raise ContextError(
-                    f"`-c memory_{function.name}` must be 128 to 10240 megabytes, not {asked}."
+                    f"`-c {option}_{function.name}` must be {least} to {most} {unit}, not {value}."
                 )
-            sizing[function.name] = replace(environment.sizing_of(function.name), memory_mb=int(str(asked)))
+            asked[field_name] = int(str(value))
+        if asked:
+            sizing[function.name] = replace(environment.sizing_of(function.name), **asked)
     return sizing

@@ -29,7 +29,7 @@ class FunctionSpec:
 
 _WORKER: Final = ("stepfunctions", "sqs", "events")
 _EXTRA: Final[Mapping[str, tuple[str, ...]]] = {
-    "chatbot": ("bedrock-runtime", "lambda"),
+    "chatbot": ("bedrock-runtime", "lambda", "dynamodb"),
     "logger": ("dynamodb",),
 }
 _TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}

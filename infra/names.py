@@ -30,6 +30,16 @@ class Names:
         return "PipelineLogs" if self.env in UNSUFFIXED_TABLES else f"PipelineLogs-{self.env}"
 
     @property
+    def operations_table(self) -> str:
+        """Archived messages and what operators did."""
+        return f"{self.prefix}-operations"
+
+    @property
+    def answers_table(self) -> str:
+        """The chatbot's answers, so that none is paid for twice."""
+        return f"{self.prefix}-answers"
+
+    @property
     def state_machine(self) -> str:
         return self.prefix
 
@@ -65,6 +75,14 @@ class Names:
             service="states",
             resource="stateMachine",
             resource_name=self.state_machine,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+    def executions_arn(self, stack: Stack) -> str:
+        return stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self.state_machine}:*",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
 

@@ -1,12 +1,12 @@
-"""What every service stands on: the bus and the table."""
+"""What every service stands on: the bus, the table of records, and the table of what operators do."""
 
-from aws_cdk import Duration, RemovalPolicy, Stack
-from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from infra.constructs.data_table import data_table
 from infra.constructs.publishing import publishing
 from infra.environments import Environment
 from infra.names import Names
@@ -19,7 +19,9 @@ ARCHIVED = (PipelineRequested, PipelineCompleted, PipelineFailed, ContractReject
 
 
 class PlatformStack(Stack):
-    """`bus` and `table`, their names as SSM parameters, and the `publisher` policy for whoever asks by event."""
+    """`bus`, `table` and `operations`, their names as SSM parameters, and the `publisher` policy for whoever asks by
+    event. `operations` keeps archived messages and the audit of replays; no function has a right to it.
+    """
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         names = Names(environment.name)
@@ -39,18 +41,15 @@ class PlatformStack(Stack):
                 ),
                 retention=Duration.days(environment.archive_days),
             )
-        self.table = dynamodb.TableV2(
+        self.table = data_table(self, "Table", name=names.table, key="pipeline_id", environment=environment)
+        self.operations = data_table(
             self,
-            "Table",
-            table_name=names.table,
-            partition_key=dynamodb.Attribute(name="pipeline_id", type=dynamodb.AttributeType.STRING),
-            billing=dynamodb.Billing.on_demand(),
-            encryption=dynamodb.TableEncryptionV2.aws_managed_key(),
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=environment.point_in_time_recovery
-            ),
-            deletion_protection=environment.keep_data,
-            removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+            "Operations",
+            name=names.operations_table,
+            key="pipeline_id",
+            sort_key="entry",
+            expires="expires_at",
+            environment=environment,
         )
         self.publisher = iam.ManagedPolicy(
             self,
@@ -59,5 +58,9 @@ class PlatformStack(Stack):
             description="May ask the pipeline by an event, and may publish nothing else.",
             statements=[publishing(environment, self.bus.event_bus_arn, PipelineRequested)],
         )
-        for path, value in (("bus/name", self.bus.event_bus_name), ("table/name", self.table.table_name)):
+        for path, value in (
+            ("bus/name", self.bus.event_bus_name),
+            ("table/name", self.table.table_name),
+            ("operations/table", self.operations.table_name),
+        ):
             ssm.StringParameter(self, path, parameter_name=names.parameter(path), string_value=value)

@@ -11,6 +11,7 @@ from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
 from infra.functions import STAGE_FUNCTIONS
+from infra.nag import acknowledge
 from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE, Event
@@ -56,7 +57,15 @@ def _chatbot(stack: StageStack) -> None:
 
 def _logger(stack: StageStack) -> None:
     """Failed executions are announced by Step Functions itself, on the account's default bus."""
-    machine = Names(stack.environment_data.name).state_machine_arn(stack)
+    names = Names(stack.environment_data.name)
+    machine = names.state_machine_arn(stack)
+    stack.service.allow("LookUpTheFailedStage", ["states:GetExecutionHistory"], [names.executions_arn(stack)])
+    acknowledge(
+        stack.service,
+        "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
+        f"{names.state_machine}:*]",
+        "Executions of this state machine alone; each has a name of its own.",
+    )
     stack.work.subscribe(
         "failures",
         source="aws.states",

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
 from shared.contracts.limits import CAUSE_CHARS, ERROR_CHARS
-from shared.errors import TokenSettled
+from shared.errors import PipelineError, TokenSettled
 
 # moto says InvalidToken for a settled token, the local engine always TaskDoesNotExist, AWS any of the three.
 SETTLED_CODES = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
@@ -31,6 +31,16 @@ class Callback:
             error=error[:ERROR_CHARS],
             cause=cause[:CAUSE_CHARS],
         )
+
+    def is_settled(self, token: str) -> bool:
+        """Whether the task is known to be over. False also where Step Functions could not be asked."""
+        try:
+            self._call(self._client.send_task_heartbeat, taskToken=token)
+        except TokenSettled:
+            return True
+        except PipelineError:
+            return False
+        return False
 
     @staticmethod
     def _call(operation: Any, **parameters: str) -> None:

@@ -4,6 +4,7 @@ PipelineError
 ├── ContractViolation   the event can't be read: parked, never retried
 ├── TransientError      may work next time: Step Functions retries (SQS, where there is no token)
 ├── PermanentError      will never work: parked, the stage fails
+├── InProgress          another delivery of the message is at work: left for redelivery
 └── TokenSettled        the task was finished, timed out or never was: nothing left to do
 
 Their texts end up in records, queues and logs: they never quote a message or a token.
@@ -45,6 +46,12 @@ class WorkerLost(PipelineError):  # noqa: N818
     """A message came back so often that it must have killed its workers."""
 
     NAME = "Pipeline.WorkerLost"
+
+
+class InProgress(PipelineError):  # noqa: N818
+    """Neither an outcome nor a try of the stage: the message comes again, and finds what the other one left."""
+
+    NAME = "Pipeline.InProgress"
 
 
 class TokenSettled(PipelineError):  # noqa: N818

@@ -6,20 +6,25 @@ Each write states which earlier statuses it may replace, so that a late or repea
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import BY_KEY, STAGES
 
 MAY_REPLACE: Mapping[str, tuple[str, ...]] = {
     "RUNNING": ("ACCEPTED",),
     "SUCCEEDED": ("ACCEPTED", "RUNNING", "FAILED"),
     "FAILED": ("ACCEPTED", "RUNNING", "FAILED"),
 }
-"""A FAILED run may be redriven and then succeed; nothing replaces SUCCEEDED."""
+"""A FAILED run may be redriven and then succeed; nothing replaces SUCCEEDED, but an operator's `reopen`."""
+
+_STATUS_VALUES = (":accepted", ":running", ":succeeded", ":failed")
+
+OF_A_FAILURE = ("error", "cause", "stage", "execution_status")
+"""What a record says of a failure. A later success takes it away."""
 
 
 def request_hash(user_message: str) -> str:
@@ -70,12 +75,23 @@ def expanded(record: dict[str, Any]) -> dict[str, Any]:
         return record
     whole = {name: value for name, value in record.items() if not name.endswith("_json")}
     meters = zip(STAGES, json.loads(record["meters_json"]), strict=False)
+    errors = json.loads(record.get("errors_json", "{}"))
+    degraded = list(dict.fromkeys([*errors, *record.get("degraded", ())]))
     return {
         **whole,
+        "degraded": degraded,
+        "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
         "analysis": json.loads(record.get("analysis_json", "null")),
         "stages": {stage.key: meter for stage, meter in meters if meter},
-        "errors": json.loads(record.get("errors_json", "{}")),
+        "errors": errors,
     }
+
+
+def _status_in(statuses: Sequence[str]) -> str:
+    """A condition: the record has none yet, or one of these."""
+    return (
+        f"attribute_not_exists(#status) OR #status IN ({', '.join(f':{name.lower()}' for name in statuses)})"
+    )
 
 
 class Records:
@@ -132,28 +148,64 @@ class Records:
     ) -> bool:
         """Sets the status and `fields`, and of `first` what the record lacks. Creates the record if need be.
 
-        False if the record already holds a truth that `status` may not replace.
+        False if the record already holds a truth that `status` may not replace. A failure with `execution_arn` and
+        `started_at` among its fields does not replace what a later execution of the pipeline says.
         """
-        values = {"status": status, **fields}
-        first = first or {}
-        names = {f"#{index}": name for index, name in enumerate([*values, *first])}
-        by_name = {name: short for short, name in names.items()}
-        sets = [f"{by_name[name]} = :{by_name[name][1:]}" for name in values]
-        sets += [f"{by_name[name]} = if_not_exists({by_name[name]}, :{by_name[name][1:]})" for name in first]
-        before = MAY_REPLACE[status]
+        condition = _status_in(MAY_REPLACE[status])
+        if status == "FAILED" and {"execution_arn", "started_at"} <= fields.keys():
+            condition = (
+                f"({condition}) AND (attribute_not_exists(#execution_arn) OR #execution_arn = :execution_arn "
+                "OR attribute_not_exists(#started_at) OR #started_at <= :started_at)"
+            )
+        return self._update(
+            pipeline_id,
+            {"status": status, **fields},
+            first=first or {},
+            remove=OF_A_FAILURE if status == "SUCCEEDED" else (),
+            condition=condition,
+        )
+
+    def reopen(self, pipeline_id: str, *, execution_arn: str, started_at: str, rerun: bool = False) -> bool:
+        """Says that the pipeline runs again, in this execution. To be called before the execution is started or
+        redriven: an execution that ends at once finds its record open.
+
+        False for a pipeline that has succeeded, unless it is a `rerun`. Late news of the earlier execution's failure
+        change nothing from here on.
+        """
+        before = ("ACCEPTED", "RUNNING", "FAILED", *(("SUCCEEDED",) if rerun else ()))
+        return self._update(
+            pipeline_id,
+            {"status": "RUNNING", "execution_arn": execution_arn, "started_at": started_at},
+            first={},
+            remove=OF_A_FAILURE,
+            condition=_status_in(before),
+        )
+
+    def _update(
+        self,
+        pipeline_id: str,
+        values: Mapping[str, Any],
+        *,
+        first: Mapping[str, Any],
+        remove: Sequence[str],
+        condition: str,
+    ) -> bool:
+        """A conditional UpdateItem; in `condition`, `#name` and `:name` stand for an attribute and its new value."""
+        gone = [name for name in remove if name not in values]
+        sets = [f"#{name} = :{name}" for name in values]
+        sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
+        removes = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
+        statuses = {name: name.removeprefix(":").upper() for name in _STATUS_VALUES if name in condition}
         return self._conditionally(
             self._client.update_item,
             TableName=self._table,
             Key={"pipeline_id": {"S": pipeline_id}},
-            UpdateExpression="SET " + ", ".join(sets),
-            ConditionExpression=(
-                f"attribute_not_exists({by_name['status']}) OR {by_name['status']} IN "
-                f"({', '.join(f':before{index}' for index in range(len(before)))})"
-            ),
-            ExpressionAttributeNames=names,
+            UpdateExpression=f"SET {', '.join(sets)}{removes}",
+            ConditionExpression=condition,
+            ExpressionAttributeNames={f"#{name}": name for name in (*values, *first, *gone)},
             ExpressionAttributeValues={
-                **{f":{by_name[name][1:]}": to_item(value) for name, value in {**values, **first}.items()},
-                **{f":before{index}": {"S": name} for index, name in enumerate(before)},
+                **{f":{name}": to_item(value) for name, value in {**values, **first}.items()},
+                **{name: {"S": status} for name, status in statuses.items()},
             },
         )
 

@@ -13,7 +13,7 @@ from shared.callback import Callback
 from shared.contracts.stages import BY_SERVICE
 from shared.parking import ParkingLot
 from shared.settings import load
-from shared.worker import Billed, Foreign, Route, Worker, nothing_billed
+from shared.worker import Billed, Foreign, Route, Worker, nothing_billed, nothing_stored
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Run = Callable[..., Struct]
@@ -38,10 +38,15 @@ def worker(service: str, routes: Routes) -> Worker:
     )
 
 
-def stage_route(service: str, run: Run, billed: Callable[[Any], Billed] = nothing_billed) -> Routes:
+def stage_route(
+    service: str,
+    run: Run,
+    billed: Callable[[Any], Billed] = nothing_billed,
+    recall: Callable[..., Struct | None] = nothing_stored,
+) -> Routes:
     """The route of a stage's own request, from the stage table."""
     request = BY_SERVICE[service].request
-    return {request.detail_type(): Route(request=request, run=run, billed=billed)}
+    return {request.detail_type(): Route(request=request, run=run, billed=billed, recall=recall)}
 
 
 def queue_handler(service: str, routes: Callable[[], Routes]) -> Handler:

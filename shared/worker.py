@@ -24,6 +24,7 @@ from shared.contracts.reading import read, read_data, read_metadata
 from shared.contracts.stages import RETRY
 from shared.errors import (
     ContractViolation,
+    InProgress,
     PermanentError,
     PipelineError,
     TokenSettled,
@@ -51,16 +52,22 @@ def nothing_billed(_: object) -> Billed:
     return Billed()
 
 
+def nothing_stored(*_: object) -> None:
+    """For a stage that is cheap and can be run again."""
+
+
 class Route(Struct, Generic[E], frozen=True, kw_only=True):
     """How one kind of message is handled.
 
-    `run` gets the event's data and metadata and returns the stage's result. It raises TransientError or
-    PermanentError; anything else it raises counts as transient. `source` is the publisher that may send it.
+    `run` gets the event's data and metadata and returns the stage's result. It raises TransientError,
+    PermanentError or InProgress; anything else it raises counts as transient. `recall` gives the result of an
+    earlier run, if the stage has stored one. `source` is the publisher that may send it.
     """
 
     request: type[E]
     run: Callable[[E, Metadata], Struct | None]
     billed: Callable[[Any], Billed] = nothing_billed
+    recall: Callable[[E, Metadata], Struct | None] = nothing_stored
     source: str = SOURCE
 
 
@@ -160,12 +167,12 @@ class Worker:
 
     def _finish_stage(self, job: _Job, route: Route[Any], data: Event, token: str) -> None:
         assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
-        if job.receives >= RECEIVES_BEFORE_LOST:
-            return self._give_up(job, WorkerLost(f"delivered {job.receives} times without an outcome"))
         began = time.perf_counter()
         try:
-            result = route.run(data, job.metadata)
-        except PermanentError as error:
+            result = self._run(job, route, data, token)
+        except (InProgress, TokenSettled):
+            raise
+        except (PermanentError, WorkerLost) as error:
             return self._give_up(job, error)
         except Exception as error:  # noqa: BLE001 -- whatever a stage raises, its outcome is reported
             return self._fail(job, self._as_transient(error))
@@ -185,6 +192,17 @@ class Worker:
         metrics().add_metric(name="QueueWait", unit=MetricUnit.Milliseconds, value=job.queue_wait_ms)
         metrics().add_metric(name="WorkTime", unit=MetricUnit.Milliseconds, value=work_ms)
         return self._note("Succeeded", job, "done", work_ms=work_ms, queue_wait_ms=job.queue_wait_ms)
+
+    def _run(self, job: _Job, route: Route[Any], data: Event, token: str) -> Struct | None:
+        """The stage's result; of a message that has killed its worker twice, only one that is stored already."""
+        assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
+        if job.receives < RECEIVES_BEFORE_LOST:
+            return route.run(data, job.metadata)
+        if (stored := route.recall(data, job.metadata)) is not None:
+            return stored
+        if self._callback.is_settled(token):
+            raise TokenSettled("delivered again after its task was over")
+        raise WorkerLost(f"delivered {job.receives} times without an outcome")
 
     def _finish_without_token(self, job: _Job, run: Callable[[], object]) -> None:
         try:

@@ -49,3 +49,8 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
         session.json(journey)
     else:
         print_journey(session, journey)
+        if journey.status == "FAILED":
+            session.note(
+                "Mend the cause, then run it again: "
+                + session.command("dlq", "replay", "--pipeline", journey.pipeline_id)
+            )

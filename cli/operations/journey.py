@@ -85,6 +85,9 @@ class Journey(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     error: str | None = None
     cause: str | None = None
+    failed_stage: str | None = None
+    instead: Mapping[str, str] = {}
+    """By the key of a degraded stage: what the caller got instead."""
     analysis: Mapping[str, Any] | None = None
     chat: Mapping[str, Any] | None = None
     enhancement: Mapping[str, Any] | None = None
@@ -205,6 +208,8 @@ def assemble(pipeline_id: str, record: Record, execution: History | None) -> Jou
         finished_at=_time(record.get("finished_at")) or (execution.finished_at if ended else None),
         error=record.get("error") if failed else execution.error,
         cause=record.get("cause") if failed else execution.cause,
+        failed_stage=record.get("stage") if failed else None,
+        instead=record.get("instead") or {},
         analysis=record.get("analysis"),
         chat=record.get("chat"),
         enhancement=record.get("enhancement"),
@@ -248,6 +253,8 @@ def _unseen(stage: Stage, status: str, record: Record, execution: History) -> St
         return "degraded"
     if status == "SUCCEEDED":
         return "done"
+    if status == "FAILED" and record.get("stage") == stage.key:
+        return "failed"
     if execution.status not in ("RUNNING", "SUCCEEDED"):
         return "skipped"
     return "unknown" if status == "FAILED" else "waiting"

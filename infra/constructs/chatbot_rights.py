@@ -5,9 +5,11 @@ import re
 import msgspec
 from aws_cdk import Stack
 
+from infra.constructs.data_table import data_table
 from infra.constructs.service_function import ServiceFunction
 from infra.environments import Environment
 from infra.nag import acknowledge
+from infra.names import Names
 from services.chatbot.settings import Settings
 
 _PROFILE = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|sa|global)\.(?P<model>.+)$")
@@ -44,8 +46,27 @@ def _foundation_model(stack: Stack, model_id: str, *, region: str) -> str:
 
 
 def allow_chatbot(service: ServiceFunction, environment: Environment) -> None:
-    """Its settings, and the right to ask what they name: models, or the existing function and no model."""
-    settings = environment.chatbot
+    """Its settings, its store of answers, and the right to ask what the settings name: models, or the existing
+    function and no model.
+    """
+    answers = data_table(
+        service,
+        "Answers",
+        name=Names(environment.name).answers_table,
+        key="id",
+        expires="expiration",
+        environment=environment,
+    )
+    service.allow(
+        "StoreAnswers",
+        [f"dynamodb:{action}" for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem")],
+        [answers.table_arn],
+    )
+    settings = msgspec.structs.replace(
+        environment.chatbot,
+        answers_table=answers.table_name,
+        timeout_seconds=environment.sizing_of("chatbot").timeout_seconds,
+    )
     for name, value in variables(settings).items():
         service.function.add_environment(name, value)
     if settings.chatbot_function_arn:

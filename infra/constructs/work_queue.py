@@ -41,12 +41,7 @@ class WorkQueue(Construct):
         )
         self.rule_dlq: sqs.Queue | None = None
         for path, queue in (("queue-url", self.queue), ("dlq-url", self.dlq)):
-            ssm.StringParameter(
-                self,
-                path,
-                parameter_name=names.parameter(f"services/{service}/{path}"),
-                string_value=queue.queue_url,
-            )
+            self._address(path, queue)
 
     def subscribe(
         self,
@@ -68,6 +63,7 @@ class WorkQueue(Construct):
                 self._names.rule_dlq(self._service),
                 retention_period=Duration.days(DLQ_RETENTION_DAYS),
             )
+            self._address("rule-dlq-url", self.rule_dlq)
             acknowledge(
                 self.rule_dlq,
                 "AwsSolutions-SQS3",
@@ -87,6 +83,14 @@ class WorkQueue(Construct):
     @property
     def all_queues(self) -> Sequence[sqs.Queue]:
         return [queue for queue in (self.queue, self.dlq, self.rule_dlq) if queue]
+
+    def _address(self, path: str, queue: sqs.Queue) -> None:
+        ssm.StringParameter(
+            self,
+            path,
+            parameter_name=self._names.parameter(f"services/{self._service}/{path}"),
+            string_value=queue.queue_url,
+        )
 
     def _queue(self, construct_id: str, name: str, **options: Any) -> sqs.Queue:
         queue = sqs.Queue(

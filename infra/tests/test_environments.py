@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.environments import ENVIRONMENTS, ContextError, UnknownEnvironmentError, load
+from infra.environments import DERIVED_SETTINGS, ENVIRONMENTS, ContextError, UnknownEnvironmentError, load
 from infra.functions import FUNCTIONS
 from infra.names import Names
 
@@ -33,6 +33,19 @@ def test_a_functions_memory_is_an_option():
     environment = load("dev", {"memory_chatbot": "512"})
     assert environment.sizing_of("chatbot") == replace(load("dev").sizing_of("chatbot"), memory_mb=512)
     assert environment.sizing_of("logger").memory_mb == 128
+
+
+def test_a_functions_timeout_is_an_option():
+    """A function gets another timeout, and one that would not fit the stages' own is refused."""
+    assert load("dev", {"timeout_chatbot": "20"}).sizing_of("chatbot").timeout_seconds == 20
+    with pytest.raises(ContextError, match="timeout_chatbot"):
+        load("dev", {"timeout_chatbot": "60"})
+
+
+@pytest.mark.parametrize("option", DERIVED_SETTINGS)
+def test_what_follows_from_the_deployment_is_no_option(option):
+    """Nobody points the chatbot at another table of answers, or tells it another timeout than it has."""
+    assert load("dev", {option: "9"}).chatbot == load("dev").chatbot
 
 
 @pytest.mark.parametrize("memory", ["64", "1 GB", "99999"])

@@ -184,21 +184,42 @@ def test_no_archive_holds_a_task_token(dev):
     assert requests.isdisjoint(archive["EventPattern"]["detail-type"])
 
 
-def test_production_keeps_its_records(synthesised):
-    """The table of prod survives its stack, refuses deletion, is encrypted and can be restored to any second."""
-    template = synthesised("prod")["ai-pipeline-prod-platform"]
-    (table,) = [
-        resource
+def test_production_keeps_its_data(synthesised):
+    """Prod's records, answers and archive survive their stacks, refuse deletion, are encrypted and can be restored to
+    any second.
+    """
+    templates = synthesised("prod")
+    tables = {
+        resource["Properties"]["TableName"]: resource
+        for template in templates.values()
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::DynamoDB::GlobalTable"
-    ]
-    (replica,) = table["Properties"]["Replicas"]
-    assert table["DeletionPolicy"] == "Retain"
-    assert table["Properties"]["TableName"] == "PipelineLogs"
-    assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
-    assert replica["DeletionProtectionEnabled"] is True
-    assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    }
+    assert set(tables) == {"PipelineLogs", "ai-pipeline-prod-operations", "ai-pipeline-prod-answers"}
+    for table in tables.values():
+        (replica,) = table["Properties"]["Replicas"]
+        assert table["DeletionPolicy"] == "Retain"
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+        assert replica["DeletionProtectionEnabled"] is True
+        assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_answers_are_the_chatbots_alone(synthesised):
+    """No other function reads or writes the stored answers; they and the archive expire by themselves."""
+    templates = synthesised("prod")
+    ours = allowed(templates["ai-pipeline-prod-chatbot"], "dynamodb:PutItem")
+    assert set(ours["Action"]) == {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update", "Delete")}
+    assert [
+        name for name, template in templates.items() if "ai-pipeline-prod-answers" in json.dumps(template)
+    ] == ["ai-pipeline-prod-chatbot"]
+    expiring = {
+        table["TableName"]: table["TimeToLiveSpecification"]["AttributeName"]
+        for template in templates.values()
+        for table in resources(template, "AWS::DynamoDB::GlobalTable").values()
+        if "TimeToLiveSpecification" in table
+    }
+    assert expiring == {"ai-pipeline-prod-operations": "expires_at", "ai-pipeline-prod-answers": "expiration"}
 
 
 def test_logs_hold_no_message(dev):

@@ -303,9 +303,9 @@ def test_sees_nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, state: Path) 
 
 
 def test_engine_outwaits_the_chatbot(state: Path) -> None:
-    """The engine waits for the model longer than the chatbot does: it is the chatbot that gives up, as with Bedrock."""
-    from services.chatbot.backends import READ_SECONDS  # noqa: PLC0415 -- a test may look across, code may not
+    """The engine waits for the model longer than the chatbot does: the chatbot gives up first, as with Bedrock."""
+    from services.chatbot.settings import Settings as Chatbot  # noqa: PLC0415 -- a test may look across, code may not
 
     seen = environment(4566, StateFolder(state), {}, Model(url="http://127.0.0.1:1/v1", name="m"))
     assert seen["MINISTACK_BEDROCK_PROXY_URL"] == "http://127.0.0.1:1"
-    assert float(seen["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"]) > READ_SECONDS
+    assert float(seen["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"]) > Chatbot().read_seconds

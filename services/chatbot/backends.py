@@ -14,9 +14,6 @@ from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import TransientError
 
-READ_SECONDS = 25
-"""Below the function's 30 s, so that a slow model is reported, not killed with its worker."""
-
 
 class Backend(Protocol):
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
@@ -26,7 +23,7 @@ class Backend(Protocol):
 class Bedrock:
     def __init__(self, settings: Settings, connection: Any = None) -> None:
         self._settings = settings
-        self._client = connection or client("bedrock-runtime", read_seconds=READ_SECONDS, tries=1)
+        self._client = connection or client("bedrock-runtime", read_seconds=settings.read_seconds, tries=1)
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:  # noqa: ARG002 -- the protocol's
         parameters = converse_request(self._settings, request.user_message, request.analysis)
@@ -38,9 +35,9 @@ class Bedrock:
 class ExistingFunction:
     """Gets `{"user_message", "analysis", "pipeline_id"}`; `function_answer` says what it may return."""
 
-    def __init__(self, function_arn: str, connection: Any = None) -> None:
-        self._arn = function_arn
-        self._client = connection or client("lambda", read_seconds=READ_SECONDS, tries=1)
+    def __init__(self, settings: Settings, connection: Any = None) -> None:
+        self._arn = str(settings.chatbot_function_arn)
+        self._client = connection or client("lambda", read_seconds=settings.read_seconds, tries=1)
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
         payload = {
@@ -58,5 +55,5 @@ class ExistingFunction:
 
 def backend(settings: Settings) -> Backend:
     if settings.chatbot_function_arn:
-        return ExistingFunction(settings.chatbot_function_arn)
+        return ExistingFunction(settings)
     return Bedrock(settings)

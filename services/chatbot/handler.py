@@ -1,7 +1,9 @@
 """chat.requested -> the model's answer -> callback."""
 
+from services.chatbot.answers import StoredAnswers
 from services.chatbot.backends import backend
 from services.chatbot.settings import Settings
+from shared.aws import client
 from shared.contracts.v1 import ChatAnswer
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
@@ -18,7 +20,14 @@ def billed(answer: ChatAnswer) -> Billed:
 
 
 def routes() -> Routes:
-    return stage_route("chatbot", backend(load(Settings)).ask, billed)
+    settings = load(Settings)
+    asked = backend(settings)
+    if not settings.answers_table:
+        return stage_route("chatbot", asked.ask, billed)
+    answers = StoredAnswers(
+        asked, client("dynamodb"), table=settings.answers_table, timeout_seconds=settings.timeout_seconds
+    )
+    return stage_route("chatbot", answers.ask, billed, answers.recall)
 
 
 handler = queue_handler("chatbot", routes)

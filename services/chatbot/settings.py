@@ -11,7 +11,10 @@ SYSTEM_PROMPT = (
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Read from the environment. With `chatbot_function_arn` the existing function is asked, not Bedrock."""
+    """Read from the environment. With `chatbot_function_arn` the existing function is asked, not Bedrock.
+
+    `timeout_seconds` is the function's own. `answers_table` stores the answers; without one none is stored.
+    """
 
     model_id: str = "amazon.nova-lite-v1:0"
     model_id_complex: str | None = None
@@ -21,3 +24,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     guardrail_id: str | None = None
     guardrail_version: str = "DRAFT"
     chatbot_function_arn: str | None = None
+    answers_table: str | None = None
+    timeout_seconds: Annotated[int, Meta(ge=2, le=900)] = 30
+
+    @property
+    def read_seconds(self) -> int:
+        """How long a model may take. Less than the function: a slow one is reported, not killed with its worker."""
+        return max(self.timeout_seconds - 5, self.timeout_seconds // 2)

@@ -1,6 +1,6 @@
 """Pure: from the state of an execution to the fields of its record and the event that announces it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +9,11 @@ from msgspec import Struct
 
 from shared.clock import iso
 from shared.contracts.envelope import Metadata, Outgoing
+from shared.contracts.executions import pipeline_of
 from shared.contracts.limits import CAUSE_CHARS
+from shared.contracts.stages import BY_KEY, BY_STATE, STAGES
 from shared.contracts.v1 import LogRequested, PipelineCompleted, PipelineFailed
+from shared.errors import PipelineError
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -51,6 +54,7 @@ def completed(request: LogRequested, metadata: Metadata, now: datetime) -> Compl
                     for name, error in request.errors.items()
                 },
                 "degraded": degraded,
+                "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
                 "execution_time_ms": took,
                 "execution_arn": metadata.execution_arn,
                 "correlation_id": metadata.correlation_id,
@@ -134,7 +138,7 @@ def failure(detail: bytes) -> Failure:
         given = msgspec.json.decode(change.input or "{}", type=_Input)
     except msgspec.MsgspecError:
         given = _Input()
-    pipeline_id = str(given.metadata.get("pipeline_id") or change.name)
+    pipeline_id = str(given.metadata.get("pipeline_id") or pipeline_of(change.name))
     started = datetime.fromtimestamp(change.start_date / 1000, UTC)
     return Failure(
         pipeline_id=pipeline_id,
@@ -151,11 +155,29 @@ def failure(detail: bytes) -> Failure:
     )
 
 
-def failed_fields(run: Failure) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fields to set, and fields to set only where the record lacks them."""
+def failed_stage(run: Failure) -> str | None:
+    """The stage's key where the error itself tells: only workers report `Pipeline` errors, and only a critical
+    stage's failure ends the run.
+    """
+    critical = [stage.key for stage in STAGES if stage.critical]
+    told = run.status == "FAILED" and run.error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
+    return critical[0] if told and len(critical) == 1 else None
+
+
+def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
+    """The key of the stage that was entered last, of an execution's history with the newest event first."""
+    for event in events:
+        if name := event.get("stateEnteredEventDetails", {}).get("name"):
+            return BY_STATE[name].key if name in BY_STATE else STAGES[-1].key
+    return None
+
+
+def failed_fields(run: Failure, stage: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields to set, and fields to set only where the record lacks them. `stage` is null if none was reached."""
     fields = {
         "error": run.error,
         "cause": run.cause,
+        "stage": stage,
         "execution_status": run.status,
         "execution_arn": run.execution_arn,
         "execution_time_ms": milliseconds(run.started_at, run.stopped_at),
@@ -167,9 +189,9 @@ def failed_fields(run: Failure) -> tuple[dict[str, Any], dict[str, Any]]:
     return fields, {name: value for name, value in first.items() if value is not None}
 
 
-def failed_event(run: Failure) -> Outgoing:
+def failed_event(run: Failure, stage: str | None) -> Outgoing:
     return Outgoing(
-        data=PipelineFailed(error=run.error, cause=run.cause),
+        data=PipelineFailed(error=run.error, cause=run.cause, stage=stage),
         pipeline_id=run.pipeline_id,
         event_id=f"{run.execution_arn.rpartition(':')[2]}-failed",
         correlation_id=run.correlation_id,

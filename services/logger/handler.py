@@ -1,17 +1,20 @@
 """log.requested -> record -> pipeline.completed -> callback; a failed execution's status -> record."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import msgspec
 
 from services.logger import core
 from services.logger.settings import Settings
-from shared.aws import client
+from shared.aws import client, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata
 from shared.contracts.v1 import LogReceipt, LogRequested
-from shared.errors import ContractViolation
+from shared.errors import ContractViolation, PipelineError
+from shared.observability import logger
 from shared.records import Records
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
@@ -21,9 +24,11 @@ from shared.worker import Foreign
 class Logger:
     """Writes first and announces then: who hears of a run can read its record."""
 
-    def __init__(self, records: Records, bus: Bus) -> None:
+    def __init__(self, records: Records, bus: Bus, executions: Callable[[], Any]) -> None:
+        """`executions` makes the Step Functions client: it is needed for some failed runs only."""
         self._records = records
         self._bus = bus
+        self._executions = cache(executions)
 
     def completed(self, request: LogRequested, metadata: Metadata) -> LogReceipt:
         run = core.completed(request, metadata, datetime.now(UTC))
@@ -37,19 +42,38 @@ class Logger:
             run = core.failure(bytes(delivery.detail))
         except msgspec.MsgspecError as error:
             raise ContractViolation("$.detail", "not an execution's status change") from error
-        fields, first = core.failed_fields(run)
+        stage = core.failed_stage(run) or self._last_stage(run.execution_arn)
+        fields, first = core.failed_fields(run, stage)
         if self._records.advance(run.pipeline_id, "FAILED", fields, first=first):
-            self._bus.publish([core.failed_event(run)])
+            self._bus.publish([core.failed_event(run, stage)])
+
+    def _last_stage(self, execution_arn: str) -> str | None:
+        """From the execution's history. A record without the stage is better than none: AWS refills the quota of this
+        call at 20 a second only.
+        """
+        try:
+            with translated_errors():
+                history = self._executions().get_execution_history(
+                    executionArn=execution_arn, reverseOrder=True, maxResults=50, includeExecutionData=False
+                )
+        except PipelineError as error:
+            logger().warning(
+                "the failed stage is not known", extra={"execution_arn": execution_arn, "cause": error.cause}
+            )
+            return None
+        return core.last_stage(history["events"])
 
 
 def routes() -> Routes:
     settings = load(Settings)
-    logger = Logger(
-        Records(client("dynamodb"), settings.table_name), Bus(partial(client, "events"), settings.bus_name)
+    writer = Logger(
+        Records(client("dynamodb"), settings.table_name),
+        Bus(partial(client, "events"), settings.bus_name),
+        partial(client, "stepfunctions"),
     )
     return {
-        **stage_route("logger", logger.completed),
-        core.DETAIL_TYPE: Foreign(run=logger.failed, source=core.SOURCE),
+        **stage_route("logger", writer.completed),
+        core.DETAIL_TYPE: Foreign(run=writer.failed, source=core.SOURCE),
     }
 
 

@@ -36,9 +36,11 @@ PUBLIC_FIELDS = (
     "enhancement",
     "stages",
     "degraded",
+    "instead",
     "errors",
     "error",
     "cause",
+    "stage",
     "execution_arn",
 )
 

@@ -28,8 +28,8 @@ class Starter:
     def start(self, request: PipelineRequested, metadata: Metadata) -> None:
         """Raises ContractViolation if the id was used before for another message."""
         text = request.user_message
-        arn = self._start_execution(metadata.pipeline_id, core.execution_input(request, metadata))
-        if arn is None:
+        started = self._start_execution(metadata.pipeline_id, core.execution_input(request, metadata))
+        if not started:
             record = self._records.get(metadata.pipeline_id)
             if record is None:
                 raise TransientError("another start of this pipeline is under way")
@@ -37,9 +37,10 @@ class Starter:
                 raise ContractViolation(
                     "$.detail.metadata.pipeline_id", "was used before for another message"
                 )
-        self._mark_running(text, metadata, arn)
+        self._mark_running(text, metadata, started)
 
-    def _start_execution(self, name: str, state: str) -> str | None:
+    def _start_execution(self, name: str, state: str) -> dict[str, str]:
+        """The record's fields of the new execution; none if there was one under this name."""
         with translated_errors():
             try:
                 answer = self._client.start_execution(
@@ -47,16 +48,16 @@ class Starter:
                 )
             except ClientError as error:
                 if error_code(error) == "ExecutionAlreadyExists":
-                    return None
+                    return {}
                 raise
-        return str(answer["executionArn"])
+        return {"execution_arn": str(answer["executionArn"]), "started_at": iso(answer["startDate"])}
 
-    def _mark_running(self, text: str, metadata: Metadata, arn: str | None) -> None:
+    def _mark_running(self, text: str, metadata: Metadata, started: dict[str, str]) -> None:
         accepted_at = iso(metadata.occurred_at)
         self._records.advance(
             metadata.pipeline_id,
             "RUNNING",
-            {"execution_arn": arn} if arn else {},
+            started,
             first={
                 "timestamp": accepted_at,
                 "accepted_at": accepted_at,

@@ -29,6 +29,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     via: Literal["bus", "queue"]
     critical: bool
     timeout_seconds: int
+    without: str = ""
+    """What the caller gets instead where the stage fails and is not critical."""
 
 
 # Longer than a message can wait: visibility (6 x 30 s) x 5 receives, with some slack. A shorter one would
@@ -46,6 +48,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="bus",
         critical=False,
         timeout_seconds=_TIMEOUT_SECONDS,
+        without="The chatbot was asked with its plain settings, and the answer is not formatted by complexity.",
     ),
     Stage(
         state="CallExistingChatbot",
@@ -68,6 +71,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="bus",
         critical=False,
         timeout_seconds=_TIMEOUT_SECONDS,
+        without="The answer is the chatbot's own text.",
     ),
     Stage(
         state="LogResults",
@@ -85,10 +89,12 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="queue",
         critical=False,
         timeout_seconds=_TIMEOUT_SECONDS,
+        without="The workflow stored the chatbot's own text itself; nothing was announced on the bus.",
     ),
 )
 
 BY_STATE: Final[Mapping[str, Stage]] = {stage.state: stage for stage in STAGES}
+BY_KEY: Final[Mapping[str, Stage]] = {stage.key: stage for stage in STAGES}
 BY_SERVICE: Final[Mapping[str, Stage]] = {stage.service: stage for stage in STAGES}
 
 SERVICES: Final[tuple[str, ...]] = ("trigger", *(stage.service for stage in STAGES))

@@ -39,6 +39,11 @@ class FakeStepFunctions:
         self._refuse()
         self.successes[taskToken] = json.loads(output)
 
+    def send_task_heartbeat(self, *, taskToken: str) -> None:
+        self._refuse()
+        if taskToken in self.successes or taskToken in self.failures:
+            raise client_error("TaskTimedOut", "SendTaskHeartbeat")
+
     def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> None:
         self._refuse()
         self.failures[taskToken] = (error, cause)

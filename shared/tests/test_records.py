@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from shared.contracts.stages import BY_KEY
 from shared.records import Records, expanded, from_item, to_item
 
 
@@ -93,4 +94,49 @@ def test_record_of_the_workflow_reads_like_any_other():
         "analysis": {"complexity": "simple"},
         "stages": {"analysis": {"work_ms": 1}, "chat": {"work_ms": 2}},
         "errors": {"log": {"Error": "x"}},
+        "degraded": ["log"],
+        "instead": {"log": BY_KEY["log"].without},
     }
+
+
+def failed(arn: str, started_at: str) -> dict[str, str]:
+    return {"error": "E", "cause": "c", "execution_arn": arn, "started_at": started_at}
+
+
+def test_success_takes_the_failure_away(records):
+    """A run that failed, was redriven and succeeded shows no error any more."""
+    records.advance("p", "FAILED", {**failed("arn:1", "1"), "stage": "chat", "execution_status": "FAILED"})
+    records.advance("p", "SUCCEEDED", {"final_response": "x"})
+    assert set(records.get("p")) == {"pipeline_id", "status", "final_response", "execution_arn", "started_at"}
+
+
+def test_reopened_run_is_running(records):
+    """After `reopen` the record speaks of the new execution, and its failure or success is recorded."""
+    records.advance("p", "FAILED", failed("arn:1", "1"))
+    assert records.reopen("p", execution_arn="arn:2", started_at="2") is True
+    assert records.get("p") == {
+        "pipeline_id": "p", "status": "RUNNING", "execution_arn": "arn:2", "started_at": "2"
+    }  # fmt: skip
+    assert records.advance("p", "FAILED", failed("arn:2", "1.9")) is True
+
+
+def test_late_failure_of_an_earlier_execution_is_ignored(records):
+    """A failed execution's status that arrives after the restart does not fail the run that is under way."""
+    records.reopen("p", execution_arn="arn:2", started_at="2")
+    assert records.advance("p", "FAILED", failed("arn:1", "1")) is False
+    assert records.get("p")["status"] == "RUNNING"
+
+
+def test_a_failure_is_recorded_though_nobody_reopened(records):
+    """An execution that started later than what the record knows is believed: the note of its start was lost."""
+    records.advance("p", "FAILED", failed("arn:1", "1"))
+    assert records.advance("p", "FAILED", failed("arn:2", "2")) is True
+    assert records.get("p")["execution_arn"] == "arn:2"
+
+
+@pytest.mark.parametrize("rerun", [False, True])
+def test_only_a_rerun_reopens_a_success(records, rerun):
+    """A pipeline that succeeded runs again only where that is asked for."""
+    records.advance("p", "SUCCEEDED", {"final_response": "x"})
+    assert records.reopen("p", execution_arn="arn:2", started_at="2", rerun=rerun) is rerun
+    assert records.get("p")["status"] == ("RUNNING" if rerun else "SUCCEEDED")

@@ -205,6 +205,21 @@ def test_third_delivery_is_a_lost_worker(bench):
     assert bench.dlq.attributes()["error_type"] == "Pipeline.WorkerLost"
 
 
+def test_third_delivery_after_the_end_is_no_loss(bench):
+    """A message that comes for the third time after its task is over is acknowledged: the DLQ gets no dead token."""
+    bench.step_functions.failures["token-1"] = ("States.Timeout", "")
+    assert bench.handle(bench.chat(receives=3)) == []
+    assert (bench.asked, bench.dlq.sent) == ([], [])
+
+
+def test_third_delivery_is_given_up_though_nobody_answers(bench):
+    """If Step Functions can't say whether the task is over, the message is parked: none is lost."""
+    bench.step_functions.error = client_error("ServiceUnavailable", "SendTaskHeartbeat", 503)
+    record = bench.chat(receives=3)
+    assert bench.handle(record) == [record["messageId"]]
+    assert bench.dlq.attributes()["error_type"] == "Pipeline.WorkerLost"
+
+
 def test_second_delivery_still_runs(bench):
     """One redelivery is ordinary and is worked on."""
     bench.handle(bench.chat(receives=2))

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -132,6 +133,49 @@ class Deployment:
             return record if record.get("status") in FINAL else None
 
         return dict(eventually(probe))
+
+    @contextmanager
+    def denied(self, function: str, *actions: str) -> Iterator[None]:
+        """A function's role is denied `actions` for a while."""
+        iam = self.client("iam")
+        configuration = self.client("lambda").get_function_configuration(
+            FunctionName=f"ai-pipeline-local-{function}"
+        )
+        role = configuration["Role"].rpartition("/")[2]
+        statement = {"Effect": "Deny", "Action": list(actions), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=policy)
+        try:
+            yield
+        finally:
+            iam.delete_role_policy(RoleName=role, PolicyName="denied")
+
+    @contextmanager
+    def visible_after(self, service: str, seconds: int) -> Iterator[str]:
+        """A queue whose messages come again sooner. Yields its URL."""
+        sqs, url = self.client("sqs"), self.addresses[f"services/{service}/queue-url"]
+        before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
+        try:
+            yield url
+        finally:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
+
+    @contextmanager
+    def stopped(self, service: str) -> Iterator[str]:
+        """A service that takes nothing from its queue. Yields the queue's URL."""
+        functions = self.client("lambda")
+        name = f"ai-pipeline-local-{'starter' if service == 'trigger' else service}"
+        (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield self.addresses[f"services/{service}/queue-url"]
+        finally:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    def asked(self, text: str) -> int:
+        """How often the model was asked about a message with `text` in it."""
+        return sum(text in str(request["messages"][-1]) for request in self.model.requests)
 
     def parked(self, service: str) -> list[dict[str, Any]]:
         """Takes what is in a service's DLQ."""

@@ -204,19 +204,9 @@ def test_event_of_another_source_starts_nothing(pipeline: Deployment):
 
 def test_denied_model_fails_the_run_and_says_so(pipeline: Deployment):
     """Without the right to call the model, the run fails at the chatbot, is recorded, and its message is parked."""
-    iam = pipeline.client("iam")
-    function = pipeline.client("lambda").get_function_configuration(FunctionName="ai-pipeline-local-chatbot")
-    role = function["Role"].rpartition("/")[2]
-    deny = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Deny", "Action": ["bedrock:*"], "Resource": "*"}],
-    }
-    iam.put_role_policy(RoleName=role, PolicyName="deny-model", PolicyDocument=json.dumps(deny))
-    try:
+    with pipeline.denied("chatbot", "bedrock:*"):
         (event_id,) = pipeline.publish({"data": {"user_message": "May I?"}})
         record = pipeline.finished(event_id)
-    finally:
-        iam.delete_role_policy(RoleName=role, PolicyName="deny-model")
     assert (record["status"], record["error"]) == ("FAILED", "Pipeline.Permanent")
     assert "AccessDenied" in record["cause"]
     (message,) = eventually(lambda: pipeline.parked("chatbot"))

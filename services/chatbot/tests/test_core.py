@@ -200,7 +200,9 @@ def test_existing_function_gets_message_analysis_and_id():
     """The team's function is invoked by its ARN with what it needs and nothing of the token."""
     model = FakeModel({"Payload": io.BytesIO(b'{"answer": "Hello"}')})
     arn = "arn:aws:lambda:us-east-1:000000000000:function:bot"
-    got = ExistingFunction(arn, model).ask(ChatRequested(user_message="Hi"), METADATA)
+    got = ExistingFunction(Settings(chatbot_function_arn=arn), model).ask(
+        ChatRequested(user_message="Hi"), METADATA
+    )
     assert got.model_id == "bot"
     assert model.requests[0]["FunctionName"] == arn
     assert json.loads(model.requests[0]["Payload"]) == {
@@ -214,7 +216,9 @@ def test_failing_function_is_transient():
     """A function that raised may work next time."""
     model = FakeModel({"Payload": io.BytesIO(b'{"errorMessage": "x"}'), "FunctionError": "Unhandled"})
     with pytest.raises(TransientError, match="Unhandled"):
-        ExistingFunction("arn:x:function:bot", model).ask(ChatRequested(user_message="Hi"), METADATA)
+        ExistingFunction(Settings(chatbot_function_arn="arn:x:function:bot"), model).ask(
+            ChatRequested(user_message="Hi"), METADATA
+        )
 
 
 def test_function_takes_the_place_of_bedrock():

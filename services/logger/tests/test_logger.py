@@ -49,9 +49,33 @@ ENHANCEMENT = {
 EMPTY = {"data": None, "meter": None}
 
 
+class FakeHistory:
+    """An execution's history, newest event first; `error` is raised instead while it is set."""
+
+    def __init__(self) -> None:
+        self.states: list[str] = []
+        self.asked = 0
+        self.error: Exception | None = None
+
+    def get_execution_history(self, *, reverseOrder: bool, **_: Any) -> dict[str, Any]:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        entered = [
+            {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": name}} for name in self.states
+        ]
+        assert reverseOrder
+        return {"events": [{"type": "ExecutionTimedOut"}, {"type": "TaskFailed"}, *reversed(entered)]}
+
+
 @pytest.fixture
-def logger(records, events):
-    return Logger(records, Bus(lambda: events, "bus"))
+def history():
+    return FakeHistory()
+
+
+@pytest.fixture
+def logger(records, events, history):
+    return Logger(records, Bus(lambda: events, "bus"), lambda: history)
 
 
 def request(**changes: Any) -> LogRequested:
@@ -110,6 +134,7 @@ def test_degraded_run_says_what_is_missing(logger, records, events):
     assert record["final_response"] == "Hello"
     assert record["degraded"] == ["enhancement"]
     assert record["errors"] == errors
+    assert record["instead"] == {"enhancement": "The answer is the chatbot's own text."}
     assert events.details("pipeline.completed.v1")[0]["data"]["degraded"] == ["enhancement"]
 
 
@@ -188,3 +213,50 @@ def test_status_change_of_another_shape_is_a_contract_violation(logger):
     """What can't be read as a status change is parked, not retried."""
     with pytest.raises(ContractViolation):
         logger.failed(status_change(startDate="yesterday"))
+
+
+def test_failed_chatbot_is_named_without_asking(logger, records, events, history):
+    """An error that only a worker reports ended the run at the critical stage: no call is needed to know it."""
+    logger.failed(status_change())
+    assert records.get("p-1")["stage"] == "chat"
+    assert events.details("pipeline.failed.v1")[0]["data"]["stage"] == "chat"
+    assert history.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("states", "stage"),
+    [
+        ([], None),
+        (["AnalyzeInput"], "analysis"),
+        (["AnalyzeInput", "CallExistingChatbot", "EnhanceResponse"], "enhancement"),
+        (["AnalyzeInput", "CallExistingChatbot", "EnhanceResponse", "LogResults", "StoreAnswer"], "log"),
+    ],
+    ids=["before any stage", "first", "later", "storing the answer"],
+)
+def test_stage_of_an_aborted_run_is_looked_up(logger, records, history, states, stage):
+    """A run that was aborted or timed out is recorded with the stage it was in, also if it was in none."""
+    history.states = states
+    logger.failed(status_change(status="ABORTED", error=None, cause=None))
+    assert records.get("p-1")["status"] == "FAILED"
+    assert records.get("p-1")["stage"] == stage
+
+
+def test_failure_is_recorded_without_its_stage_rather_than_not(logger, records, history):
+    """Where the history can't be read (its quota is small), the run is recorded all the same."""
+    history.error = client_error("ThrottlingException", "GetExecutionHistory")
+    logger.failed(status_change(status="TIMED_OUT", error=None, cause=None))
+    assert (records.get("p-1")["status"], records.get("p-1")["stage"]) == ("FAILED", None)
+
+
+def test_failure_of_a_restart_belongs_to_its_pipeline(logger, records):
+    """A restarted execution has a name of its own; without its input the pipeline is known by that name."""
+    logger.failed(status_change(name="p-1-restart-2", input=None))
+    assert records.get("p-1")["status"] == "FAILED"
+
+
+def test_late_failure_of_the_first_execution_leaves_the_restart_alone(logger, records, events):
+    """A failed execution's event that arrives after the restart neither fails the record nor is announced."""
+    records.reopen("p-1", execution_arn="arn:restart", started_at="2099-01-01T00:00:00.000Z")
+    logger.failed(status_change())
+    assert records.get("p-1")["status"] == "RUNNING"
+    assert events.details("pipeline.failed.v1") == []

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from shared.contracts.v1 import LogRequested, PipelineRequested, Results
 from shared.errors import ContractViolation, PermanentError, TransientError
 from shared.tests.fakes import client_error
 
+STARTED = datetime(2026, 11, 22, 10, 0, 1, tzinfo=UTC)
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
 
 
@@ -23,13 +25,13 @@ class FakeExecutions:
         self.closed: set[str] = set()
         self.error = None
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, str]:  # noqa: A002
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:  # noqa: A002
         if self.error:
             raise self.error
         if name in self.closed or self.running.get(name, input) != input:
             raise client_error("ExecutionAlreadyExists", "StartExecution")
         self.running[name] = input
-        return {"executionArn": f"arn:execution:{name}"}
+        return {"executionArn": f"arn:execution:{name}", "startDate": STARTED}
 
 
 @pytest.fixture
@@ -125,3 +127,10 @@ def test_throttled_start_is_transient(start, executions):
     executions.error = client_error("ThrottlingException", "StartExecution")
     with pytest.raises(TransientError):
         start()
+
+
+def test_record_says_when_and_as_what_it_runs(start, records):
+    """A started pipeline's record names its execution and the moment Step Functions started it."""
+    start()
+    assert records.get("p1")["execution_arn"] == "arn:execution:p1"
+    assert records.get("p1")["started_at"] == "2026-11-22T10:00:01.000Z"

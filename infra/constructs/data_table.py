@@ -1,0 +1,39 @@
+"""A table with the project's defaults: paid per request, encrypted, kept where the environment keeps its data."""
+
+from typing import Any
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+from infra.environments import Environment
+
+
+def data_table(
+    scope: Construct,
+    construct_id: str,
+    *,
+    name: str,
+    key: str,
+    environment: Environment,
+    sort_key: str | None = None,
+    expires: str | None = None,
+    **options: Any,
+) -> dynamodb.TableV2:
+    """`key` and `sort_key` are strings; `expires` is the attribute (epoch seconds) by which items are deleted."""
+    return dynamodb.TableV2(
+        scope,
+        construct_id,
+        table_name=name,
+        partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name=sort_key, type=dynamodb.AttributeType.STRING) if sort_key else None,
+        time_to_live_attribute=expires,
+        billing=dynamodb.Billing.on_demand(),
+        encryption=dynamodb.TableEncryptionV2.aws_managed_key(),
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=environment.point_in_time_recovery
+        ),
+        deletion_protection=environment.keep_data,
+        removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+        **options,
+    )

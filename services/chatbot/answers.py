@@ -1,0 +1,131 @@
+"""An answer is paid for once: it is stored before the callback, and found by whoever asks again.
+
+The key is the pipeline's id, the stage and the user's message: redelivery, retry, redrive and restart find it. The
+analysis is no part of it: it only tunes how the model is asked, and may differ after a restart.
+"""
+
+import hashlib
+import time
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.exceptions import (
+    IdempotencyAlreadyInProgressError,
+    IdempotencyInconsistentStateError,
+    IdempotencyItemNotFoundError,
+    IdempotencyPersistenceLayerError,
+)
+from aws_lambda_powertools.utilities.idempotency.serialization.base import BaseIdempotencySerializer
+
+from services.chatbot.backends import Backend
+from shared.aws import translated_errors
+from shared.contracts.envelope import Metadata
+from shared.contracts.v1 import ChatAnswer, ChatRequested
+from shared.errors import InProgress, PipelineError, TransientError
+from shared.observability import MetricUnit, logger, metrics
+
+STAGE = "chat"
+KEPT_SECONDS = 30 * 24 * 3_600
+"""Longer than a parked message and a failed execution can be replayed (14 days each)."""
+
+
+class _Serializer(BaseIdempotencySerializer):
+    def to_dict(self, data: ChatAnswer) -> dict[str, Any]:
+        return dict(msgspec.to_builtins(data))
+
+    def from_dict(self, data: dict[str, Any]) -> ChatAnswer:
+        return msgspec.convert(data, ChatAnswer)
+
+
+class _Call:
+    """Stands for Lambda's context: how long one call can last. A claim older than that is a dead worker's."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._milliseconds
+
+
+class StoredAnswers:
+    """A backend that asks `backend` once for each pipeline and message; `timeout_seconds` is the function's own."""
+
+    def __init__(self, backend: Backend, connection: Any, *, table: str, timeout_seconds: int) -> None:
+        self._backend = backend
+        self._store = DynamoDBPersistenceLayer(table_name=table, boto3_client=connection)
+        self._config = IdempotencyConfig(
+            expires_after_seconds=KEPT_SECONDS,
+            hash_function="sha256",
+            lambda_context=_Call(timeout_seconds * 1_000),  # type: ignore[arg-type]  # the one method that is used
+        )
+        self._store.configure(self._config, key_prefix=STAGE)
+
+    def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
+        """Raises InProgress while another delivery is with the model, else what the backend raises.
+
+        An answer that was paid for is returned even if it can't be stored.
+        """
+        paid: list[ChatAnswer] = []
+        failed: list[PipelineError] = []
+
+        def pay(*, key: dict[str, str]) -> ChatAnswer:  # noqa: ARG001 -- Powertools reads it
+            try:
+                paid.append(self._backend.ask(request, metadata))
+            except PipelineError as error:
+                failed.append(error)
+                raise
+            return paid[0]
+
+        once = idempotent_function(
+            pay,
+            data_keyword_argument="key",
+            persistence_store=self._store,
+            config=self._config,
+            output_serializer=_Serializer(),
+            key_prefix=STAGE,
+        )
+        try:
+            answer: ChatAnswer = once(key=_key(request, metadata))
+        except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError) as error:
+            raise InProgress("another delivery of this request is with the model") from error
+        except IdempotencyPersistenceLayerError as error:
+            self._note(error)
+            if paid:
+                return paid[0]
+            if failed:
+                raise failed[0] from error
+            raise TransientError("the store of answers can't be reached") from error
+        return answer
+
+    def recall(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer | None:
+        """The stored answer, without asking for one. Raises InProgress while another delivery is with the model."""
+        with translated_errors():
+            try:
+                record = self._store.get_record(_key(request, metadata))
+            except IdempotencyItemNotFoundError:
+                return None
+        if record is not None and record.status == "COMPLETED":
+            return _Serializer().from_dict(record.response_json_as_dict() or {})
+        if record is not None and (record.in_progress_expiry_timestamp or 0) > time.time() * 1_000:
+            raise InProgress("another delivery of this request is with the model")
+        return None
+
+    @staticmethod
+    def _note(error: Exception) -> None:
+        metrics().add_metric(name="AnswerStoreFailures", unit=MetricUnit.Count, value=1)
+        logger().error(
+            "the store of answers failed", extra={"error": type(error.__cause__ or error).__name__}
+        )
+
+
+def _key(request: ChatRequested, metadata: Metadata) -> dict[str, str]:
+    return {
+        "pipeline_id": metadata.pipeline_id,
+        "stage": STAGE,
+        "input": hashlib.sha256(request.user_message.encode("utf-8", "surrogatepass")).hexdigest(),
+    }

@@ -1,0 +1,289 @@
+"""Stored answers: whatever is delivered, killed, retried or restarted, the model is asked once (moto's DynamoDB)."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import msgspec
+import pytest
+from moto import mock_aws
+
+from services.chatbot.answers import StoredAnswers
+from shared.bus import Bus
+from shared.callback import Callback
+from shared.contracts.envelope import Metadata
+from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Usage
+from shared.errors import InProgress, PermanentError, TransientError
+from shared.parking import ParkingLot
+from shared.runtime import stage_route
+from shared.tests.fakes import (
+    METADATA,
+    FakeEvents,
+    FakeSqs,
+    FakeStepFunctions,
+    client_error,
+    sqs_record,
+    stage_event,
+)
+from shared.worker import Worker
+
+TABLE = "answers"
+REQUEST = ChatRequested(user_message="Hi")
+ANSWER = ChatAnswer(
+    text="Hello \N{GRINNING FACE}",
+    backend="bedrock",
+    model_id="m",
+    stop_reason="end_turn",
+    usage=Usage(input_tokens=3, output_tokens=5),
+)
+
+
+class Killed(BaseException):
+    """What SIGKILL looks like from inside: nothing after it runs."""
+
+
+class Model:
+    """Counts what it is paid for; `outcome` is returned or raised, `during` runs while it is asked."""
+
+    def __init__(self) -> None:
+        self.paid = 0
+        self.outcome: ChatAnswer | BaseException = ANSWER
+        self.during: Any = lambda: None
+
+    def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
+        self.during()
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        self.paid += 1
+        return self.outcome
+
+
+@pytest.fixture
+def table() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        client.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+def answers(table, model) -> StoredAnswers:
+    return StoredAnswers(model, table, table=TABLE, timeout_seconds=30)
+
+
+def analysis(**changes: Any) -> Analysis:
+    plain = dict.fromkeys(("character_count", "word_count", "sentence_count", "question_count"), 0)
+    lists: dict[str, Any] = {"code": [], "languages": [], "questions": [], "reasons": []}
+    flags = {"has_code": False, "is_question": False, "complexity": "simple"}
+    return msgspec.convert({**plain, **lists, **flags, **changes}, Analysis)
+
+
+def test_an_answer_is_paid_for_once(answers, model):
+    """Asked again for the same pipeline and message, the stored answer comes back whole."""
+    assert [answers.ask(REQUEST, METADATA) for _ in range(3)] == [ANSWER] * 3
+    assert model.paid == 1
+
+
+def test_another_worker_finds_the_answer(answers, model, table):
+    """The store is the table, not the worker's memory: a restarted execution's worker finds it."""
+    answers.ask(REQUEST, METADATA)
+    other = StoredAnswers(Model(), table, table=TABLE, timeout_seconds=30)
+    again = msgspec.structs.replace(METADATA, execution_arn="arn:restarted", attempt=2, event_id="other")
+    assert other.ask(ChatRequested(user_message="Hi", analysis=analysis(has_code=True)), again) == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("request_", "metadata"),
+    [
+        (ChatRequested(user_message="Hi!"), METADATA),
+        (REQUEST, msgspec.structs.replace(METADATA, pipeline_id="p-2")),
+    ],
+    ids=["another message", "another pipeline"],
+)
+def test_another_question_is_another_answer(answers, model, request_, metadata):
+    """An answer is never given to another message or another pipeline."""
+    answers.ask(REQUEST, METADATA)
+    answers.ask(request_, metadata)
+    assert model.paid == 2
+
+
+@pytest.mark.parametrize("error", [TransientError("throttled"), PermanentError("denied")])
+def test_a_failed_call_is_not_stored(answers, model, error):
+    """A failure leaves nothing behind: the next try asks the model."""
+    model.outcome = error
+    with pytest.raises(type(error)):
+        answers.ask(REQUEST, METADATA)
+    model.outcome = ANSWER
+    assert answers.ask(REQUEST, METADATA) == ANSWER
+
+
+def test_two_deliveries_at_once_pay_once(answers, model):
+    """While one delivery is with the model, another is told so: it neither asks the model nor fails."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        asked.set()
+        assert answered.wait(5)
+
+    model.during = slow
+    first = threading.Thread(target=lambda: answers.ask(REQUEST, METADATA))
+    first.start()
+    assert asked.wait(5)
+    try:
+        with pytest.raises(InProgress):
+            answers.ask(REQUEST, METADATA)
+        with pytest.raises(InProgress):
+            answers.recall(REQUEST, METADATA)
+    finally:
+        answered.set()
+        first.join()
+    assert answers.ask(REQUEST, METADATA) == ANSWER
+    assert model.paid == 1
+
+
+def test_a_dead_workers_claim_expires(table, model):
+    """A worker killed while the model worked blocks its successor no longer than a function can run."""
+    answers = StoredAnswers(model, table, table=TABLE, timeout_seconds=30)
+    model.outcome = Killed()
+    with pytest.raises(Killed):
+        answers.ask(REQUEST, METADATA)
+    (item,) = table.scan(TableName=TABLE)["Items"]
+    assert item["status"]["S"] == "INPROGRESS"
+    model.outcome = ANSWER
+    with pytest.raises(InProgress):
+        answers.ask(REQUEST, METADATA)
+    past = {"in_progress_expiration": {"Value": {"N": "1"}}}
+    table.update_item(TableName=TABLE, Key={"id": item["id"]}, AttributeUpdates=past)
+    assert answers.recall(REQUEST, METADATA) is None
+    assert answers.ask(REQUEST, METADATA) == ANSWER
+
+
+def test_a_paid_answer_is_given_though_it_cannot_be_stored(answers, model, table, monkeypatch):
+    """When the table fails after the model was paid, the answer goes to the caller, not to waste."""
+
+    def broken(**_: Any) -> None:
+        raise client_error("InternalServerError", "UpdateItem", 500)
+
+    monkeypatch.setattr(table, "update_item", broken)
+    assert answers.ask(REQUEST, METADATA) == ANSWER
+    assert model.paid == 1
+
+
+def test_without_the_store_the_model_is_not_asked(answers, model, table, monkeypatch):
+    """When the table can't be reached, the stage fails as transient before anything is paid."""
+
+    def broken(**_: Any) -> None:
+        raise client_error("ProvisionedThroughputExceededException", "PutItem")
+
+    monkeypatch.setattr(table, "put_item", broken)
+    with pytest.raises(TransientError):
+        answers.ask(REQUEST, METADATA)
+    assert model.paid == 0
+
+
+def test_a_models_refusal_survives_a_broken_store(answers, model, table, monkeypatch):
+    """A permanent failure stays permanent though the claim could not be taken back."""
+
+    def broken(**_: Any) -> None:
+        raise client_error("InternalServerError", "DeleteItem", 500)
+
+    monkeypatch.setattr(table, "delete_item", broken)
+    model.outcome = PermanentError("denied")
+    with pytest.raises(PermanentError):
+        answers.ask(REQUEST, METADATA)
+
+
+def test_recall_never_asks(answers, model):
+    """What was never answered is not there, and looking for it costs nothing."""
+    assert answers.recall(REQUEST, METADATA) is None
+    answers.ask(REQUEST, METADATA)
+    assert answers.recall(REQUEST, METADATA) == ANSWER
+    assert model.paid == 1
+
+
+def test_no_message_is_stored_beside_its_answer(answers, table):
+    """The table holds a hash of the question, never its text, and an item that expires."""
+    answers.ask(ChatRequested(user_message="a secret question"), METADATA)
+    (item,) = table.scan(TableName=TABLE)["Items"]
+    assert "secret" not in json.dumps(item)
+    assert item["id"]["S"].startswith("chat#")
+    assert int(item["expiration"]["N"]) > 0
+
+
+class Stage:
+    """The chatbot's worker on doubles, with its store on moto."""
+
+    def __init__(self, answers: StoredAnswers) -> None:
+        self.step_functions = FakeStepFunctions()
+        self.dlq = FakeSqs()
+        self.worker = Worker(
+            service="chatbot",
+            routes=stage_route("chatbot", answers.ask, recall=answers.recall),
+            callback=Callback(self.step_functions),
+            parking=ParkingLot(lambda: self.dlq, dlq_url="https://queue/dlq", service="chatbot"),
+            bus=Bus(FakeEvents, "bus"),
+        )
+
+    def deliver(self, receives: int = 1, **changes: Any) -> bool:
+        """Whether the message is done with."""
+        event = stage_event("chat.requested.v1", {"user_message": "Hi"}, **changes)
+        answer = self.worker.handle({"Records": [sqs_record(event, receives=receives)]}, None)
+        return not answer["batchItemFailures"]
+
+
+@pytest.fixture
+def stage(answers) -> Stage:
+    return Stage(answers)
+
+
+def test_killed_between_model_and_callback(stage, model):
+    """A worker that dies after the model answered is followed by one that sends the stored answer."""
+    callback = stage.step_functions.send_task_success
+
+    def dies(**_: Any) -> None:
+        raise Killed
+
+    stage.step_functions.send_task_success = dies
+    with pytest.raises(Killed):
+        stage.deliver()
+    stage.step_functions.send_task_success = callback
+    assert stage.deliver(receives=2)
+    assert stage.step_functions.successes["token-1"]["data"]["text"] == ANSWER.text
+    assert model.paid == 1
+
+
+def test_failed_callback_sends_the_stored_answer_again(stage, model):
+    """If SendTaskSuccess fails, the message comes again and its answer is sent, not bought, to the last receive."""
+    stage.step_functions.error = client_error("ServiceUnavailable", "SendTaskSuccess", 503)
+    assert [stage.deliver(receives=number) for number in (1, 2, 3)] == [False, False, False]
+    stage.step_functions.error = None
+    assert stage.deliver(receives=4)
+    assert stage.step_functions.successes["token-1"]["data"]["text"] == ANSWER.text
+    assert (model.paid, stage.dlq.sent) == (1, [])
+
+
+def test_second_delivery_waits_for_the_first(stage, answers, model):
+    """The second of two simultaneous deliveries is left for later: no failure, no callback, nothing parked."""
+    other = Stage(answers)
+    inner: list[bool] = []
+
+    def second() -> None:
+        model.during = lambda: None
+        inner.append(other.deliver())
+
+    model.during = second
+    assert stage.deliver()
+    assert inner == [False]
+    assert (other.step_functions.failures, other.dlq.sent, model.paid) == ({}, [], 1)

@@ -1,0 +1,170 @@
+"""Who retries what, on the real engine: each way a stage can fail, and what becomes of message, run and answer.
+
+Where the engine differs from AWS: its rules know no dead-letter queues (a rule's DLQ is filled by
+hand, see test_replay.py), a late callback is always answered with TaskDoesNotExist, and it enforces IAM at once,
+where AWS takes seconds.
+"""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Deployment, eventually
+from tests.e2e.test_pipeline import complete
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+
+
+def question() -> str:
+    return f"Question {uuid.uuid4().hex}?"
+
+
+def note_of(message: dict[str, Any]) -> dict[str, str]:
+    return {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
+
+
+def deliver_twice(pipeline: Deployment, queue_url: str) -> None:
+    """Takes the one message of a queue twice, as two workers would that die with it."""
+    for _ in range(2):
+        eventually(
+            lambda: (
+                pipeline.client("sqs")
+                .receive_message(QueueUrl=queue_url, VisibilityTimeout=0, WaitTimeSeconds=1)
+                .get("Messages")
+            )
+        )
+
+
+def test_transient_failure_is_retried_by_step_functions(pipeline: Deployment):
+    """A stage that fails for a moment is asked again by Step Functions, and the run completes."""
+    text = question()
+    with pipeline.denied("chatbot", "dynamodb:PutItem"):
+        (event_id,) = pipeline.publish({"data": {"user_message": text}})
+        arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{event_id}"
+        eventually(lambda: "TaskFailed" in history(pipeline, arn))
+    record = pipeline.finished(event_id)
+    assert complete(record)
+    assert record["stages"]["chat"]["attempt"] >= 1
+    assert pipeline.asked(text) == 1
+    assert pipeline.parked("chatbot") == []
+
+
+def history(pipeline: Deployment, arn: str) -> list[str]:
+    step_functions = pipeline.client("stepfunctions")
+    try:
+        found = step_functions.get_execution_history(executionArn=arn, maxResults=1_000)
+    except step_functions.exceptions.ExecutionDoesNotExist:
+        return []
+    return [event["type"] for event in found["events"]]
+
+
+def test_last_attempt_is_parked(pipeline: Deployment):
+    """A stage that fails every time is tried four times, then parked once; the record names stage and error."""
+    with pipeline.denied("chatbot", "dynamodb:PutItem"):
+        (event_id,) = pipeline.publish({"data": {"user_message": question()}})
+        record = pipeline.finished(event_id)
+    assert (record["status"], record["error"], record["stage"]) == ("FAILED", "Pipeline.Transient", "chat")
+    (message,) = eventually(lambda: pipeline.parked("chatbot"))
+    note = note_of(message)
+    assert (note["pipeline_id"], note["attempt"], note["error_type"]) == (event_id, "3", "Pipeline.Transient")
+    assert pipeline.parked("chatbot") == []
+
+
+def test_failed_callback_sends_the_stored_answer(pipeline: Deployment):
+    """A worker that can't call back leaves its message; the next delivery sends the stored answer: one model call."""
+    text = question()
+    with pipeline.visible_after("chatbot", 3):
+        with pipeline.denied("chatbot", "states:SendTaskSuccess"):
+            (event_id,) = pipeline.publish({"data": {"user_message": text}})
+            eventually(lambda: pipeline.asked(text))
+        record = pipeline.finished(event_id)
+    assert complete(record)
+    assert record["stages"]["chat"]["receives"] > 1
+    assert record["stages"]["chat"]["attempt"] == 0
+    assert pipeline.asked(text) == 1
+
+
+def test_message_that_kills_its_worker_is_not_run_again(pipeline: Deployment):
+    """A message delivered for the third time without an outcome is parked as WorkerLost; the run fails at once."""
+    text = question()
+    with pipeline.stopped("chatbot") as queue:
+        (event_id,) = pipeline.publish({"data": {"user_message": text}})
+        deliver_twice(pipeline, queue)
+    record = pipeline.finished(event_id)
+    assert (record["status"], record["error"], record["stage"]) == ("FAILED", "Pipeline.WorkerLost", "chat")
+    (message,) = eventually(lambda: pipeline.parked("chatbot"))
+    assert note_of(message)["error_type"] == "Pipeline.WorkerLost"
+    assert pipeline.asked(text) == 0
+
+
+def test_broken_enhancer_costs_the_decoration_alone(pipeline: Deployment):
+    """Without the enhancer the caller gets the chatbot's text; the record says which stage, why, and what instead."""
+    text = question()
+    with pipeline.stopped("enhancer") as queue:
+        (event_id,) = pipeline.publish({"data": {"user_message": text}})
+        deliver_twice(pipeline, queue)
+    record = pipeline.finished(event_id)
+    assert record["status"] == "SUCCEEDED"
+    assert record["final_response"] == f"You asked: {text}"
+    assert record["degraded"] == ["enhancement"]
+    assert record["errors"]["enhancement"]["Error"] == "Pipeline.WorkerLost"
+    assert record["instead"] == {"enhancement": "The answer is the chatbot's own text."}
+    assert note_of(eventually(lambda: pipeline.parked("enhancer"))[0])["pipeline_id"] == event_id
+
+
+def test_broken_logger_does_not_cost_the_answer(pipeline: Deployment):
+    """If the logger may not write, the workflow stores the answer itself, and the record says so."""
+    text = question()
+    with pipeline.denied("logger", "dynamodb:*"):
+        (event_id,) = pipeline.publish({"data": {"user_message": text}})
+        record = pipeline.finished(event_id)
+    assert (record["status"], record["final_response"]) == ("SUCCEEDED", f"You asked: {text}")
+    assert record["degraded"] == ["log"]
+    assert record["errors"]["log"]["Error"] == "Pipeline.Permanent"
+    assert record["instead"]["log"]
+    assert note_of(eventually(lambda: pipeline.parked("logger"))[0])["pipeline_id"] == event_id
+
+
+def test_function_that_cannot_start_leaves_its_messages_to_the_queue(pipeline: Deployment):
+    """If the function can't start, SQS moves the message to the DLQ after five receives, with its token alive."""
+    functions, name = pipeline.client("lambda"), "ai-pipeline-local-analyzer"
+    handler = functions.get_function_configuration(FunctionName=name)["Handler"]
+    functions.update_function_configuration(FunctionName=name, Handler="services.analyzer.nowhere.handler")
+    try:
+        with pipeline.visible_after("analyzer", 1) as queue:
+            (event_id,) = pipeline.publish({"data": {"user_message": question()}})
+            (message,) = eventually(lambda: pipeline.parked("analyzer"))
+    finally:
+        functions.update_function_configuration(FunctionName=name, Handler=handler)
+    assert note_of(message) == {}
+    assert event_id in message["Body"]
+    pipeline.client("sqs").send_message(QueueUrl=queue, MessageBody=message["Body"])
+    assert complete(pipeline.finished(event_id))
+
+
+def test_late_outcome_changes_nothing(pipeline: Deployment):
+    """A request that comes again after its run is acknowledged: no second call, nothing parked, the same record."""
+    text = question()
+    with pipeline.stopped("chatbot") as queue:
+        (event_id,) = pipeline.publish({"data": {"user_message": text}})
+        (message,) = eventually(
+            lambda: (
+                pipeline.client("sqs").receive_message(QueueUrl=queue, VisibilityTimeout=0).get("Messages")
+            )
+        )
+    before = pipeline.finished(event_id)
+    assert complete(before)
+    pipeline.client("sqs").send_message(QueueUrl=queue, MessageBody=message["Body"])
+    waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def drained() -> bool:
+        counts = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=waiting)[
+            "Attributes"
+        ]
+        return set(counts.values()) == {"0"}
+
+    assert eventually(drained)
+    assert pipeline.record(event_id) == before
+    assert pipeline.asked(text) == 1
+    assert pipeline.parked("chatbot") == []
