@@ -53,9 +53,9 @@ def deploy(
 ) -> tuple[str, ...]:
     """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
 
-    Nothing is deployed (an empty tuple) if this very engine has these sources, with this `context`, already. `service`
-    is a part's name: a service, or `platform`, `workflow`. Raises EngineNotRunningError, UnknownServiceError,
-    DeployError, BusyError.
+    Nothing is deployed (an empty tuple) if this very engine has these sources, with this `context`, already.
+    `service` is a part's name: a service, or `platform`, `workflow`. Raises EngineNotRunningError,
+    UnknownServiceError, DeployError, BusyError.
     """
     _require_known(service)
     running = engine.running()
