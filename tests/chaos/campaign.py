@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from local.deploy import up
 from local.paths import STATE
 from local.progress import Progress, silent
 from local.testing import own_engine
+from tests.chaos.callbacks import Script, callback_proxies
+from tests.chaos.conductor import Conductor, redeploy
 from tests.chaos.deployment import FUNCTIONS, Deployment
 from tests.chaos.faults import Injection, Ledger
 from tests.chaos.invariants import Found, Violation, violations
 from tests.chaos.model import PlannedModel, delivered
+from tests.chaos.observer import Observer
 from tests.chaos.plan import Plan, plan
 from tests.chaos.publisher import Publisher
 from tests.e2e.model_server import ModelServer, model_server
@@ -35,6 +39,7 @@ class Options:
     per_second: float = 20.0
     timeout_seconds: int = 6
     visibility_seconds: int = 20
+    without_right_seconds: float = 3.0
     quiet_within_seconds: float = 900.0
 
     @property
@@ -82,13 +87,21 @@ def run(
     model = PlannedModel(planned, ledger, too_slow_seconds=options.too_slow_seconds)
     with model_server(model) as server, own_engine(folder, model=server.model) as engine:
         deployment = Deployment(engine, up(engine, progress, context=options.context))
-        deployment.visible_after(options.visibility_seconds)
-        return _Campaign(options, planned, ledger, model, server, deployment, tell).run(began)
+        return _Campaign(
+            options=options,
+            planned=planned,
+            ledger=ledger,
+            model=model,
+            server=server,
+            deployment=deployment,
+            tell=tell,
+        ).run(began)
 
 
 class _Campaign:
     def __init__(
         self,
+        *,
         options: Options,
         planned: Plan,
         ledger: Ledger,
@@ -98,29 +111,63 @@ class _Campaign:
         tell: Tell,
     ) -> None:
         self._options = options
-        self._plan = planned
         self._ledger = ledger
         self._model = model
         self._server = server
         self._deployment = deployment
         self._tell = tell
-        self._stop = threading.Event()
         self._publisher = Publisher(deployment.target, planned, ledger, per_second=options.per_second)
+        self._observer = Observer(deployment, planned, ledger)
+        ledger.number_of = self._observer.number_of
+        self._scripts = {name: Script(chosen) for name, chosen in planned.callbacks.items()}
+        self._ports: Mapping[str, int] = {}
+        self._conductor = Conductor(
+            deployment,
+            ledger,
+            seed=options.seed,
+            pipelines=options.pipelines,
+            progress=lambda: self._publisher.done / options.pipelines,
+            without_right_seconds=options.without_right_seconds,
+            redeploy=self._redeploy,
+        )
 
     def run(self, began: float) -> Outcome:
-        publishing = time.monotonic()
-        thread = threading.Thread(target=self._publisher.run, args=(self._stop,))
-        thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(LOOK_SECONDS)
-                self._told("publishing")
-            published_seconds = time.monotonic() - publishing
-            self._wait_until_quiet("waiting until every pipeline is over")
-        finally:
-            self._stop.set()
-            thread.join()
+        deployment = self._deployment
+        deployment.visible_after(self._options.visibility_seconds)
+        self._observer.subscribe()
+        with callback_proxies(deployment, self._scripts, self._ledger) as self._ports:
+            deployment.call_step_functions_at(self._ports)
+            watching = _Threads(self._observer.run)
+            try:
+                published_seconds = self._break_it()
+                self._wait_until_quiet("waiting until every pipeline is over")
+                self._observer.repeat()
+                self._wait_until_quiet("waiting after late requests")
+            finally:
+                watching.stop()
+                watching.join()
         return self._outcome(began, published_seconds)
+
+    def _break_it(self) -> float:
+        """Publishes everything, with all faults. Returns how many seconds it took."""
+        began = time.monotonic()
+        working = _Threads(self._publisher.run, self._conductor.run)
+        try:
+            while working.alive():
+                time.sleep(LOOK_SECONDS)
+                self._told("publishing")
+        except BaseException:
+            working.stop()
+            raise
+        finally:
+            working.join()
+        if self._conductor.failures:
+            raise self._conductor.failures[0]
+        return time.monotonic() - began
+
+    def _redeploy(self) -> None:
+        redeploy(self._deployment, self._options.context)
+        self._deployment.call_step_functions_at({"analyzer": self._ports["analyzer"]})
 
     def _outcome(self, began: float, published_seconds: float) -> Outcome:
         found = Found(
@@ -174,3 +221,23 @@ class _Campaign:
         answered = len(self._server.answered)
         left = f"; left: {', '.join(moving)}" if moving else ""
         self._tell(f"{doing}: {accepted} accepted, {answered} answered, {faults} faults{left}")
+
+
+class _Threads:
+    """Functions that run beside each other until they end, or are told to stop. Raises what one of them raised."""
+
+    def __init__(self, *functions: Callable[[threading.Event], None]) -> None:
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(len(functions))
+        self._running = [self._pool.submit(function, self._stop) for function in functions]
+
+    def alive(self) -> bool:
+        return not all(running.done() for running in self._running)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def join(self) -> None:
+        self._pool.shutdown()
+        for running in self._running:
+            running.result()

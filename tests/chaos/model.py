@@ -19,7 +19,7 @@ GARBAGE = {
 
 
 class PlannedModel:
-    """`too_slow_seconds` is longer than the chatbot waits; then nothing is answered at all, so nothing was paid for."""
+    """`too_slow_seconds` is longer than the chatbot waits; then nothing is answered at all: nothing was paid for."""
 
     def __init__(self, plan: Plan, ledger: Ledger, *, too_slow_seconds: float) -> None:
         self._plan = plan
