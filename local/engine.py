@@ -29,7 +29,7 @@ from local.errors import (
     SetupMissingError,
 )
 from local.ministack import environment, identity_on
-from local.paths import ENGINE_PYTHON, ROOT, STATE
+from local.paths import ENGINE_PROCESS, ENGINE_PYTHON, ROOT, STATE
 from local.progress import Progress, Step, silent, step
 from local.settings import DEFAULT_PORT, Model, Settings
 from local.state import StateFolder
@@ -167,7 +167,7 @@ class Engine:
     def _unrecorded(self) -> Running | None:
         """An engine of this state folder whose record is lost, e.g. to `git clean -fdx`."""
         command = re.escape(_marker("PORT", self.state.path)).replace("PORT", r"(?P<port>\d+)")
-        found = process.find(rf"-X {command} -m ministack\s*$")
+        found = process.find(rf"-X {command} -P {re.escape(str(ENGINE_PROCESS))}\s*$")
         if found is None:
             return None
         pid, match = found
@@ -218,7 +218,8 @@ class Engine:
         with self.state.engine_log.open("wb") as log:
             child = subprocess.Popen(
                 # Python ignores -X options it does not know: this one is there to be found among the processes.
-                [self._python, "-X", _marker(port, self.state.path), "-m", "ministack"],
+                # -P: the script's neighbours, such as local/ministack.py, are not to be found by import.
+                [self._python, "-X", _marker(port, self.state.path), "-P", str(ENGINE_PROCESS)],
                 cwd=self.state.path,
                 env=environment(port, self.state, identity, model),
                 stdin=subprocess.DEVNULL,

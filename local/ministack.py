@@ -13,6 +13,8 @@ from local.settings import Model
 from local.state import StateFolder
 
 HEALTH_SECONDS = 2.0
+MODEL_SECONDS = 120.0
+"""Longer than the chatbot waits for an answer: it is the chatbot that gives up, as with Bedrock."""
 
 SERVICES = (
     "apigateway", "bedrock-runtime", "cloudformation", "cloudwatch", "dynamodb", "ecr", "events", "iam", "kms",
@@ -55,8 +57,7 @@ def environment(
     }
     if model:
         variables["MINISTACK_BEDROCK_PROXY_URL"] = model.base
-        # Longer than the chatbot waits: a slow model is reported as slow, not replaced by the canned answer.
-        variables["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"] = "120"
+        variables["MINISTACK_BEDROCK_PROXY_TIMEOUT_SECONDS"] = str(MODEL_SECONDS)
     return variables
 
 

@@ -30,7 +30,7 @@ class Model:
     def require_reachable(self) -> None:
         """Raises SettingsError if the server doesn't answer or doesn't have the model.
 
-        The engine would not say so: it falls back to its canned answer.
+        The engine would say so only when it is asked, by a failed pipeline.
         """
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({})

@@ -87,7 +87,7 @@ def test_restarts_for_another_model(make) -> None:
 
 
 def test_model_server_must_answer(make) -> None:
-    """A model server that is down is said before anything starts: the engine would give canned answers instead."""
+    """A model server that is down is said before anything starts, not by the first pipeline that fails."""
     model = Model(url=f"http://127.0.0.1:{free_port()}/v1", name="llama3.2")
     with pytest.raises(SettingsError, match="ollama serve"):
         make(model=model).start()
@@ -302,8 +302,8 @@ def test_sees_nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, state: Path) 
     assert (seen["BIND_HOST"], seen["AUTH"]) == ("127.0.0.1", "true")
 
 
-def test_slow_model_is_no_canned_answer(state: Path) -> None:
-    """The engine waits for the model longer than the chatbot does, so that it never answers in the model's place."""
+def test_engine_outwaits_the_chatbot(state: Path) -> None:
+    """The engine waits for the model longer than the chatbot does: the chatbot gives up first, as with Bedrock."""
     from services.chatbot.settings import Settings as Chatbot  # noqa: PLC0415 -- a test may look across, code may not
 
     seen = environment(4566, StateFolder(state), {}, Model(url="http://127.0.0.1:1/v1", name="m"))

@@ -1,0 +1,178 @@
+"""The local engine's process: MiniStack, whose Bedrock tells of a failing model server in Bedrock's own errors.
+
+By itself MiniStack answers in a failed model server's place with a canned text and says nothing: a throttle or an
+outage looks like a success. Here it is the error that Bedrock would give. What this relies on inside MiniStack is
+checked at each start, so that another version can't lose it silently.
+
+It is run by its path, with `python -P`, in the engine's own environment: standard library and MiniStack only.
+"""
+
+import asyncio
+import functools
+import http.client
+import importlib
+import inspect
+import io
+import json
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from email.message import Message
+from types import SimpleNamespace
+from typing import Any
+
+MODEL_VARIABLE = "MINISTACK_BEDROCK_PROXY_URL"
+
+STATUS = {
+    "ValidationException": 400,
+    "ModelTimeoutException": 408,
+    "ModelErrorException": 424,
+    "ThrottlingException": 429,
+    "ServiceUnavailableException": 503,
+}
+"""Bedrock's errors and their HTTP status, as in botocore's service model."""
+
+EXPECTED = {
+    "_error": ("code", "message", "status"),
+    "_proxy_openai_chat_message": ("model_id", "messages", "system", "inference_config", "tool_config"),
+    "handle_request": ("method", "path", "headers", "body", "query_params"),
+}
+"""MiniStack's functions that are wrapped or called, with their parameters."""
+
+Open = Callable[..., Any]
+
+
+class BedrockError(Exception):
+    """What Bedrock answers; `code` is one of STATUS."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OtherMiniStackError(Exception):
+    """This MiniStack is made differently; the text says where."""
+
+
+def tell_failures(bedrock: Any, connect: Open = urllib.request.urlopen) -> None:
+    """Makes MiniStack's module `bedrock_runtime` answer a failure of the model server with Bedrock's error.
+
+    Raises OtherMiniStackError if the module is not what this was written for.
+    """
+    _require_expected(bedrock)
+    transport = SimpleNamespace(connect=_refuse)
+    _wrap(bedrock, transport)
+    _require_told(bedrock)
+    transport.connect = connect
+
+
+def _wrap(bedrock: Any, transport: SimpleNamespace) -> None:
+    """Puts the module's urllib and two of its functions into ours."""
+    ask, handle = bedrock._proxy_openai_chat_message, bedrock.handle_request
+    failure = threading.local()  # a request is answered by one thread, and MiniStack swallows all exceptions
+
+    def urlopen(request: Any, timeout: float) -> io.BytesIO:
+        try:
+            return io.BytesIO(_fetch(transport.connect, request, timeout))
+        except BedrockError as error:
+            failure.reason = error
+            raise OSError(str(error)) from error
+
+    @functools.wraps(ask)
+    def asked(*args: Any, **kwargs: Any) -> Any:
+        failure.reason = BedrockError(
+            "ModelErrorException", "The model server's answer is no chat completion."
+        )
+        answer = ask(*args, **kwargs)
+        if answer[0] is None:
+            raise failure.reason
+        return answer
+
+    @functools.wraps(handle)
+    async def handled(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await handle(*args, **kwargs)
+        except BedrockError as error:
+            return bedrock._error(error.code, str(error), STATUS[error.code])
+
+    bedrock.urllib = SimpleNamespace(
+        error=urllib.error, request=SimpleNamespace(Request=urllib.request.Request, urlopen=urlopen)
+    )
+    bedrock._proxy_openai_chat_message = asked
+    bedrock.handle_request = handled
+
+
+def _fetch(connect: Open, request: Any, timeout: float) -> bytes:
+    """The model server's whole answer. Raises BedrockError."""
+    try:
+        with connect(request, timeout=timeout) as response:
+            return bytes(response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            raise BedrockError(_code(error.code), f"The model server answered HTTP {error.code}.") from error
+    except OSError as error:
+        if isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError):
+            raise BedrockError(
+                "ModelTimeoutException", f"The model server did not answer within {timeout:g} s."
+            ) from error
+        reason = getattr(error, "reason", error)
+        raise BedrockError(
+            "ServiceUnavailableException", f"The model server can't be reached: {reason}."
+        ) from error
+    except http.client.HTTPException as error:
+        raise BedrockError(
+            "ModelErrorException", f"The model server's answer breaks off ({type(error).__name__})."
+        ) from error
+
+
+def _code(status: int) -> str:
+    if status == 429:
+        return "ThrottlingException"
+    if status == 408:
+        return "ModelTimeoutException"
+    return "ServiceUnavailableException" if status >= 500 else "ValidationException"
+
+
+# --- is this the MiniStack it was written for? -----------------------------------------------------------
+
+
+def _require_expected(bedrock: Any) -> None:
+    for name, parameters in EXPECTED.items():
+        function = getattr(bedrock, name, None)
+        if not callable(function):
+            raise OtherMiniStackError(f"it has no {name}()")
+        if (found := tuple(inspect.signature(function).parameters)) != parameters:
+            raise OtherMiniStackError(f"{name}() takes {found}, not {parameters}")
+
+
+def _refuse(request: Any, **_: Any) -> Any:
+    raise urllib.error.HTTPError(request.full_url, 429, "Too Many Requests", Message(), io.BytesIO())
+
+
+def _require_told(bedrock: Any) -> None:
+    """Asks Converse once, with a model server that refuses."""
+    question = {"messages": [{"role": "user", "content": [{"text": "?"}]}]}
+    status, _, body = asyncio.run(
+        bedrock.handle_request("POST", "/model/m/converse", {}, json.dumps(question).encode(), {})
+    )
+    if (status, json.loads(body).get("__type")) != (429, "ThrottlingException"):
+        raise OtherMiniStackError(f"a throttled model server is answered with HTTP {status}")
+
+
+def main() -> None:
+    if os.environ.get(MODEL_VARIABLE):
+        try:
+            tell_failures(importlib.import_module("ministack.services.bedrock_runtime"))
+        except (ImportError, OtherMiniStackError) as error:
+            sys.exit(
+                f"This version of MiniStack can't tell of a failing model server: {error}. Adapt "
+                "local/engine_process.py, or go back to the version in requirements-engine.txt."
+            )
+    importlib.import_module("ministack.app").main()
+
+
+if __name__ == "__main__":
+    main()
