@@ -26,6 +26,8 @@ REQUIREMENTS: Final = ROOT / "requirements.txt"
 
 _SKIPPED_IN_PROJECT: Final = frozenset({"__pycache__", "tests", "evaluation"})
 _SKIPPED_IN_PACKAGES: Final = frozenset({"__pycache__", "tests", "swagger_ui"})
+_SKIPPED_IN_BOTO3: Final = frozenset({"data", "examples"})
+"""Its resources. Where boto3 is bundled at all, Powertools imports it and is given a client."""
 _BOTOCORE_COMMON: Final = (
     "_retry.json",
     "endpoints.json",
@@ -154,7 +156,8 @@ def _files(package: Path, function: FunctionSpec) -> Iterator[Path]:
         yield package
         return
     data = package / "data" if package.name == "botocore" else None
-    for path in _walk(package, _SKIPPED_IN_PACKAGES):
+    skipped = _SKIPPED_IN_PACKAGES | (_SKIPPED_IN_BOTO3 if package.name == "boto3" else frozenset())
+    for path in _walk(package, skipped):
         if path.suffix in {".pyi", ".pyc"} or path.name == "py.typed":
             continue
         if data is None or data not in path.parents or _is_used_data(path.relative_to(data), function):

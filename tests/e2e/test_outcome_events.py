@@ -90,6 +90,33 @@ def test_aborted_run_is_recorded_and_heard(pipeline: Deployment, heard: Heard):
     assert record["user_message"] == "Never mind"
 
 
+@pytest.fixture
+def impatient(pipeline: Deployment) -> Iterator[None]:
+    """Executions whose chatbot may take two seconds. (The engine knows no timeout of a whole execution.)"""
+    step_functions, machine = pipeline.client("stepfunctions"), pipeline.addresses["state-machine/arn"]
+    before = step_functions.describe_state_machine(stateMachineArn=machine)["definition"]
+    shorter = json.loads(before)
+    shorter["States"]["CallExistingChatbot"]["TimeoutSeconds"] = 2
+    step_functions.update_state_machine(stateMachineArn=machine, definition=json.dumps(shorter))
+    yield
+    step_functions.update_state_machine(stateMachineArn=machine, definition=before)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_timed_out_run_is_recorded_with_its_stage(pipeline: Deployment, heard: Heard):
+    """A run whose stage takes too long is recorded as FAILED at it and announced; its late answer is ignored."""
+    with pipeline.stopped("chatbot"):
+        (event_id,) = pipeline.publish({"data": {"user_message": "Hurry up"}})
+        record = pipeline.finished(event_id)
+    assert (record["status"], record["error"], record["stage"]) == ("FAILED", "States.Timeout", "chat")
+    event = heard(f"{event_id}-failed")
+    assert event["detail-type"] == "pipeline.failed.v1"
+    assert event["detail"]["data"]["stage"] == "chat"
+    jsonschema.validate(event["detail"], SCHEMAS["pipeline.failed.v1"])
+    assert eventually(lambda: pipeline.asked("Hurry up"))
+    assert pipeline.parked("chatbot") == []
+
+
 def test_rejection_names_place_and_reason_to_the_publisher(pipeline: Deployment, heard: Heard):
     """A bad publisher finds its own event's id, the path and the reason on the bus, and no message text."""
     (event_id,) = pipeline.publish({"data": {"user_message": ["private"]}})
