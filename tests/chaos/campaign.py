@@ -2,29 +2,33 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cli.operations.dlq.messages import Parked
 from local.deploy import up
 from local.paths import STATE
 from local.progress import Progress, silent
 from local.testing import own_engine
+from shared.errors import ContractViolation
 from tests.chaos.callbacks import Script, callback_proxies
 from tests.chaos.conductor import Conductor, redeploy
 from tests.chaos.deployment import FUNCTIONS, Deployment
+from tests.chaos.evidence import evidence
 from tests.chaos.faults import Injection, Ledger
 from tests.chaos.invariants import Found, Violation, violations
 from tests.chaos.model import PlannedModel, delivered
 from tests.chaos.observer import Observer
 from tests.chaos.plan import Plan, plan
 from tests.chaos.publisher import Publisher
+from tests.chaos.replay import parked, replay_everything
 from tests.e2e.model_server import ModelServer, model_server
 
 FOLDER = STATE / "chaos"
-FINAL = ("SUCCEEDED", "FAILED")
 LOOK_SECONDS = 1.0
 
 Tell = Callable[[str], None]
@@ -54,27 +58,33 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Times:
+    """In seconds: until all was published, until all was at rest, until what was parked was replayed, in all."""
+
+    published: float
+    at_rest: float
+    replayed: float
+    total: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a campaign came to. `calls` is how often the model was asked, by pipeline."""
 
     options: Options
-    seconds: float
-    publishing_seconds: float
-    accepted: Mapping[int, str]
-    given_up: Mapping[int, str]
+    times: Times
     calls: Mapping[int, int]
+    parked: Mapping[str, int]
+    """How many messages were parked, by queue and error, before the replay."""
+    replayed: Mapping[str, int]
     found: Found
     injections: list[Injection]
     violations: list[Violation]
-    evidence: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[dict[str, Any]]
 
     @property
     def holds(self) -> bool:
         return not self.violations
-
-
-class NotQuietError(Exception):
-    """Something still moves after a bounded time; the text says what."""
 
 
 def run(
@@ -135,18 +145,29 @@ class _Campaign:
         deployment = self._deployment
         deployment.visible_after(self._options.visibility_seconds)
         self._observer.subscribe()
+        started = time.monotonic()
         with callback_proxies(deployment, self._scripts, self._ledger) as self._ports:
             deployment.call_step_functions_at(self._ports)
             watching = _Threads(self._observer.run)
             try:
-                published_seconds = self._break_it()
+                published = self._break_it()
                 self._wait_until_quiet("waiting until every pipeline is over")
+                at_rest = time.monotonic() - started
                 self._observer.repeat()
                 self._wait_until_quiet("waiting after late requests")
             finally:
                 watching.stop()
                 watching.join()
-        return self._outcome(began, published_seconds)
+            for script in self._scripts.values():
+                script.over = True
+            letters = parked(deployment.target)
+            self._tell(f"replaying {len(letters)} parked messages")
+            replayed = replay_everything(deployment.target, self._wait_until_quiet)
+        now = time.monotonic()
+        times = Times(
+            published=published, at_rest=at_rest, replayed=now - started - at_rest, total=now - began
+        )
+        return self._outcome(times, letters, replayed)
 
     def _break_it(self) -> float:
         """Publishes everything, with all faults. Returns how many seconds it took."""
@@ -169,31 +190,38 @@ class _Campaign:
         redeploy(self._deployment, self._options.context)
         self._deployment.call_step_functions_at({"analyzer": self._ports["analyzer"]})
 
-    def _outcome(self, began: float, published_seconds: float) -> Outcome:
+    def _outcome(self, times: Times, letters: list[Parked], replayed: Mapping[str, int]) -> Outcome:
         found = Found(
             accepted=dict(self._publisher.accepted),
+            given_up=dict(self._publisher.given_up),
             delivered=delivered(self._server),
             records=self._deployment.records(),
             executions=self._deployment.executions(),
             queues=self._deployment.waiting(),
             unasked=list(self._model.unknown),
+            unreadable=list(self._conductor.unreadable),
+            rejected=[letter.body for letter in letters if letter.error_type == ContractViolation.NAME],
         )
+        broken, injections = violations(found), self._ledger.injections()
         return Outcome(
             options=self._options,
-            seconds=round(time.monotonic() - began, 1),
-            publishing_seconds=round(published_seconds, 1),
-            accepted=found.accepted,
-            given_up=dict(self._publisher.given_up),
+            times=times,
             calls=self._model.calls(),
+            parked=Counter(f"{letter.service} {letter.kind}: {letter.error_type}" for letter in letters),
+            replayed=replayed,
             found=found,
-            injections=self._ledger.injections(),
-            violations=violations(found),
+            injections=injections,
+            violations=broken,
+            evidence=evidence(self._deployment, found, broken, injections),
         )
 
     # --- waiting ---
 
     def _wait_until_quiet(self, doing: str) -> None:
-        """Until nothing moves, seen twice in a row. Raises NotQuietError."""
+        """Until nothing moves, seen twice in a row, or for a bounded time: what moves then breaks an invariant.
+
+        A record need not be final: what tells of its end may be parked.
+        """
         until = time.monotonic() + self._options.quiet_within_seconds
         seen = 0
         while seen < 2:
@@ -201,7 +229,7 @@ class _Campaign:
             seen = 0 if moving else seen + 1
             self._told(doing, moving)
             if time.monotonic() > until:
-                raise NotQuietError(f"After {self._options.quiet_within_seconds:.0f} s: {', '.join(moving)}")
+                return
             time.sleep(LOOK_SECONDS)
 
     def _moving(self) -> list[str]:
@@ -210,11 +238,8 @@ class _Campaign:
         moving = [f"{sum(counts)} in {name}" for name, counts in waiting.items() if any(counts)]
         if moving:
             return moving
-        if running := self._deployment.executions("RUNNING"):
-            return [f"{len(running)} executions"]
-        records = self._deployment.records()
-        over = sum(record.get("status") in FINAL for record in records.values())
-        return [f"{len(records) - over} records"] if over < len(records) else []
+        running = self._deployment.executions("RUNNING")
+        return [f"{len(running)} executions"] if running else []
 
     def _told(self, doing: str, moving: list[str] | None = None) -> None:
         accepted, faults = len(self._publisher.accepted), self._ledger.count()

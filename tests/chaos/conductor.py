@@ -11,10 +11,12 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from local.deploy import deploy
 from shared.contracts.envelope import SOURCE
 from shared.contracts.stages import SERVICES
+from shared.contracts.v1 import PipelineRequested
 from tests.chaos.deployment import PREFIX, Deployment
 from tests.chaos.faults import Fault, Ledger
 
@@ -22,19 +24,27 @@ Act = Callable[[], None]
 
 KILLED_ANYWHERE = ("api", "starter", "analyzer", "enhancer", "logger")
 """Not the chatbot: a call to the model that dies with its worker is paid for, and nothing can help that."""
-MALFORMED: tuple[str, ...] = (
-    json.dumps({"data": {"user_message": 5}}),
-    json.dumps({"data": {}}),
-    json.dumps({"data": {"user_message": " "}}),
-    json.dumps({"nothing": "here"}),
-    json.dumps({"metadata": {"pipeline_id": "no spaces, please"}, "data": {"user_message": "x"}}),
+MALFORMED: tuple[dict[str, Any], ...] = (
+    {"data": {"user_message": 5}},
+    {"data": {}},
+    {"data": {"user_message": " "}},
+    {"nothing": "here"},
+    {"metadata": {"pipeline_id": "no spaces, please"}, "data": {"user_message": "x"}},
 )
-JUNK: tuple[str, ...] = (
-    "not JSON",
-    "[]",
-    json.dumps({"source": SOURCE, "detail-type": "nothing.known.v1", "detail": {}}),
-    json.dumps({"source": "someone.else", "detail-type": "analysis.requested.v1", "detail": {"data": {}}}),
+JUNK: tuple[Callable[[str], str], ...] = (
+    lambda mark: f"not JSON {mark}",
+    lambda mark: json.dumps([mark]),
+    lambda mark: json.dumps({"source": SOURCE, "detail-type": "nothing.known.v1", "detail": {"mark": mark}}),
+    lambda mark: json.dumps(
+        {
+            "source": "someone.else",
+            "detail-type": "analysis.requested.v1",
+            "detail": {"data": {}},
+            "mark": mark,
+        }
+    ),
 )
+"""Message bodies with a mark in them."""
 RIGHTS = (
     (Fault.NO_MODEL_RIGHT, "chatbot", "bedrock:Converse"),
     (Fault.NO_TABLE_RIGHT, "logger", "dynamodb:UpdateItem"),
@@ -67,8 +77,8 @@ class Conductor:
         self._threads: list[threading.Thread] = []
         self.failures: list[BaseException] = []
         """What went wrong with the campaign itself."""
-        self.expected_unreadable = 0
-        """How many messages were sent that nobody can ever read."""
+        self.unreadable: list[str] = []
+        """The marks in all messages that were sent and that nobody can ever read."""
         self._acts = self._score(pipelines)
 
     def run(self, stop: threading.Event) -> None:
@@ -97,7 +107,7 @@ class Conductor:
             partial(self._kill, self._rng.choice(KILLED_ANYWHERE)) for _ in range(max(2, pipelines // 100))
         ]
         anywhere += [partial(self._publish_malformed, detail) for detail in MALFORMED * times]
-        anywhere += [partial(self._send_junk, service, body) for body in JUNK * times for service in SERVICES]
+        anywhere += [partial(self._send_junk, service, junk) for junk in JUNK * times for service in SERVICES]
         acts += [(self._rng.uniform(0.05, 0.85), act) for act in anywhere]
         return sorted(acts, key=lambda pair: pair[0])
 
@@ -113,29 +123,31 @@ class Conductor:
                 os.kill(self._rng.choice(workers), signal.SIGKILL)
                 self._ledger.inject(Fault.KILLED, detail=function)
 
-    def _publish_malformed(self, detail: str) -> None:
-        answer = self._deployment.client("events").put_events(
-            Entries=[
-                {
-                    "EventBusName": self._deployment.target.addresses.bus_name,
-                    "Source": SOURCE,
-                    "DetailType": "pipeline.requested.v1",
-                    "Detail": detail,
-                }
-            ]
-        )
-        self._unreadable(Fault.MALFORMED, accepted=answer["FailedEntryCount"] == 0, detail=detail)
+    def _publish_malformed(self, detail: dict[str, Any]) -> None:
+        mark = self._mark()
+        entry = {
+            "EventBusName": self._deployment.target.addresses.bus_name,
+            "Source": SOURCE,
+            "DetailType": PipelineRequested.detail_type(),
+            "Detail": json.dumps({**detail, "mark": mark}),
+        }
+        answer = self._deployment.client("events").put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise AssertionError("the engine refused an event that AWS would take")
+        self._unreadable(Fault.MALFORMED, mark, str(detail))
 
-    def _send_junk(self, service: str, body: str) -> None:
-        self._deployment.client("sqs").send_message(
-            QueueUrl=self._deployment.target.addresses.queue_url(service), MessageBody=body
-        )
-        self._unreadable(Fault.JUNK, accepted=True, detail=f"{service}: {body}")
+    def _send_junk(self, service: str, junk: Callable[[str], str]) -> None:
+        mark = self._mark()
+        url, body = self._deployment.target.addresses.queue_url(service), junk(mark)
+        self._deployment.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+        self._unreadable(Fault.JUNK, mark, f"{service}: {body}")
 
-    def _unreadable(self, fault: Fault, *, accepted: bool, detail: str) -> None:
-        if accepted:
-            self.expected_unreadable += 1
-            self._ledger.inject(fault, detail=detail)
+    def _mark(self) -> str:
+        return f"u-{len(self.unreadable):06}"
+
+    def _unreadable(self, fault: Fault, mark: str, detail: str) -> None:
+        self.unreadable.append(mark)
+        self._ledger.inject(fault, detail=f"{mark} {detail}")
 
     def _replace(self) -> None:
         """Beside all other faults: it takes seconds."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.contracts.executions import pipeline_of, restart_number
@@ -15,7 +15,17 @@ NOTHING_RUNS = "no execution is running"
 EMPTY_QUEUES = "no queue holds a message, dead-letter queues included"
 PAID_ONCE = "no answer was paid for twice"
 OWN_ANSWER = "every caller has the answer that was delivered"
-ALL = (FINAL_RECORD, NO_STRANGERS, STARTED_ONCE, NOTHING_RUNS, EMPTY_QUEUES, PAID_ONCE, OWN_ANSWER)
+UNREADABLE = "what nobody can read was parked with its reason"
+ALL = (
+    FINAL_RECORD,
+    NO_STRANGERS,
+    STARTED_ONCE,
+    NOTHING_RUNS,
+    EMPTY_QUEUES,
+    PAID_ONCE,
+    OWN_ANSWER,
+    UNREADABLE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +47,9 @@ class Found:
     executions  name and status
     queues      messages in each queue: visible, in flight, delayed
     unasked     questions the model got that no pipeline of the campaign asks
+    given_up    requests that were never accepted, by number, and why
+    unreadable  marks in the messages that nobody can read
+    rejected    bodies of what was parked as breaking its contract
     """
 
     accepted: Mapping[int, str]
@@ -45,6 +58,9 @@ class Found:
     executions: Sequence[tuple[str, str]]
     queues: Mapping[str, tuple[int, int, int]]
     unasked: Sequence[str] = ()
+    given_up: Mapping[int, str] = field(default_factory=dict)
+    unreadable: Sequence[str] = ()
+    rejected: Sequence[str] = ()
 
 
 def violations(found: Found) -> list[Violation]:
@@ -61,6 +77,8 @@ def _final_records(found: Found) -> Iterator[Violation]:
         else:
             continue
         yield Violation(invariant=FINAL_RECORD, pipeline=number, text=text)
+    for number, problem in found.given_up.items():
+        yield Violation(invariant=FINAL_RECORD, pipeline=number, text=f"was never accepted: {problem}")
     ids = Counter(found.accepted.values())
     for number, pipeline_id in found.accepted.items():
         if ids[pipeline_id] > 1:
@@ -130,4 +148,13 @@ def _answers(found: Found) -> Iterator[Violation]:
             yield Violation(invariant=OWN_ANSWER, pipeline=number, text=text)
 
 
-_CHECKS = (_final_records, _strangers, _started, _running, _queues, _paid, _answers)
+def _unreadable(found: Found) -> Iterator[Violation]:
+    parked = "\n".join(found.rejected)
+    for mark in found.unreadable:
+        if mark not in parked:
+            yield Violation(
+                invariant=UNREADABLE, text=f"the message marked {mark} is in no dead-letter queue"
+            )
+
+
+_CHECKS = (_final_records, _strangers, _started, _running, _queues, _paid, _answers, _unreadable)

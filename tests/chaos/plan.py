@@ -40,6 +40,8 @@ WITHIN = 0.7
 CALLING = ("starter", *(stage.service for stage in STAGES))
 """The functions that call Step Functions: the starter to start an execution, the others to call back."""
 ON_THE_BUS = tuple(stage.service for stage in STAGES if stage.via == "bus")
+FEWEST = 40
+"""With fewer pipelines some fault would find no place."""
 TRIES = 1 + RETRY.max_attempts
 
 
@@ -83,7 +85,7 @@ def number_in(text: str) -> int | None:
 
 
 def plan(seed: int, pipelines: int) -> Plan:
-    """Needs 30 pipelines or more, so that each fault finds a place."""
+    """Needs FEWEST pipelines or more."""
     rng = random.Random(f"{seed}/{pipelines}")  # noqa: S311 -- a plan, not a secret
     model = _chosen(rng, MODEL_SHARES, pipelines)
     requests = {fault: set(_sample(rng, pipelines, share)) for fault, share in REQUEST_SHARES.items()}
