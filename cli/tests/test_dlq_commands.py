@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.tests.conftest import client
+from cli.tests.conftest import client, finish
 from cli.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from shared.records import Records
 
 __all__ = ["machine"]  # a fixture
 pytestmark = pytest.mark.usefixtures("local_engine")
@@ -47,6 +48,22 @@ def test_show_names_run_and_decision_and_hides_the_token(machine: StepFunctions)
         assert "p-1" in result.stdout
         assert "SECRET-TOKEN" not in result.output
     assert "restart" in call("dlq", "show", line["id"]).stdout
+
+
+def test_show_tells_what_was_done_about_a_pipeline(machine: StepFunctions, records: Records):
+    """Who did what, when and why about a pipeline stands with the pipeline, for people and for scripts."""
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED")
+    park("p-1")
+    assert call("dlq", "replay", "--yes").exit_code == 0
+    finish(records, "p-1")
+    result = call("show", "p-1")
+    assert result.exit_code == 0, result.output
+    assert "restart by" in result.stdout
+    (entry,) = json.loads(call("show", "p-1", "--json").stdout)["operations"]
+    assert (entry["what"], entry["outcome"]) == ("restart", "done")
+    assert entry["who"].startswith("arn:")
+    assert entry["started_arn"].endswith(":p-1-restart-1")
 
 
 def test_unknown_message_is_not_found():
