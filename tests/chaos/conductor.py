@@ -103,9 +103,7 @@ class Conductor:
                 due = (turn + (index + 1) / (len(RIGHTS) + 2)) / times
                 acts.append((due, partial(self._without_right, fault, function, action)))
         anywhere: list[Act] = [self._replace]
-        anywhere += [
-            partial(self._kill, self._rng.choice(KILLED_ANYWHERE)) for _ in range(max(2, pipelines // 100))
-        ]
+        anywhere += [self._kill] * max(2, pipelines // 100)
         anywhere += [partial(self._publish_malformed, detail) for detail in MALFORMED * times]
         anywhere += [partial(self._send_junk, service, junk) for junk in JUNK * times for service in SERVICES]
         acts += [(self._rng.uniform(0.05, 0.85), act) for act in anywhere]
@@ -116,11 +114,13 @@ class Conductor:
             self._ledger.inject(fault, detail=f"{function}: {action}")
             self._stop.wait(self._without_right_seconds)
 
-    def _kill(self, function: str) -> None:
-        workers = self._deployment.workers(function)
-        if workers:
+    def _kill(self) -> None:
+        """One of the processes that are there."""
+        found = [(name, pid) for name in KILLED_ANYWHERE for pid in self._deployment.workers(name)]
+        if found:
+            function, worker = self._rng.choice(found)
             with suppress(ProcessLookupError):
-                os.kill(self._rng.choice(workers), signal.SIGKILL)
+                os.kill(worker, signal.SIGKILL)
                 self._ledger.inject(Fault.KILLED, detail=function)
 
     def _publish_malformed(self, detail: dict[str, Any]) -> None:
