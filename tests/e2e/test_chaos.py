@@ -24,7 +24,7 @@ FOLDER: Path = STATE / "chaos-short"
 
 
 def test_nothing_is_lost_whatever_breaks():
-    """Models, workers, callbacks, events, rights and deployments fail: every pipeline ends with one answer, paid once."""
+    """Models, workers, callbacks, rights and deployments fail: every pipeline ends with one answer, paid for once."""
     outcome = run(SHORT, folder=FOLDER)
     assert not outcome.violations, {name: broken for name, broken in verdicts(outcome) if broken}
     never = [row.fault for row in rows(outcome) if not row.injected]
