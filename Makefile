@@ -32,11 +32,12 @@ test: setup ## all tests: units and contracts side by side, then end to end on a
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -m engine
 
-check: setup ## formatting, lint, types, synth with cdk-nag, cfn-lint
+check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn-lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m shared.contracts.schemas --check
+	@$(BIN)/python -m cli.main contracts check
 	@$(BIN)/python -m infra.check
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone with SERVICE=analyzer
