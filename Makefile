@@ -36,7 +36,7 @@ check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m shared.contracts.schemas --check
+	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check
 	@$(BIN)/python -m infra.check
 
@@ -49,8 +49,8 @@ bench: setup ## cold starts beside a bare boto3 client, in one run
 evaluate: setup ## measure the analyzer on its labelled messages
 	@$(BIN)/python -m services.analyzer.evaluation
 
-schemas: setup ## write the JSON Schemas of the contracts
-	@$(BIN)/python -m shared.contracts.schemas
+schemas: setup ## write the contracts down: JSON Schemas, AsyncAPI, OpenAPI, docs/contracts.md
+	@$(BIN)/python -m cli.main contracts export
 
 lock: setup ## pin all requirements with hashes
 	@for name in "" -dev -engine -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \

@@ -1,4 +1,4 @@
-"""`pipeline contracts check`, `release`."""
+"""`pipeline contracts check`, `export`, `release`."""
 
 import textwrap
 
@@ -17,6 +17,7 @@ Examples:
   pipeline contracts check
   pipeline contracts check --against origin/main
   pipeline contracts check --against v0.1.0 --json
+  pipeline contracts export --check
   pipeline contracts release"""
 )
 def contracts() -> None:
@@ -134,6 +135,36 @@ def _line(text: str, indent: str = "") -> None:
             break_long_words=False,
         )
     )  # fmt: skip
+
+
+@contracts.command(
+    epilog="""\b
+Examples:
+  pipeline contracts export
+  pipeline contracts export --check"""
+)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail if a file is not current.")
+@click.pass_obj
+def export(session: Session, *, only_check: bool) -> None:
+    """Write the contracts down, from the types and the API's routes.
+
+    JSON Schemas (shared/contracts/schemas), an AsyncAPI document of the bus
+    (docs/asyncapi.json), an OpenAPI document of the API (docs/openapi.json) and
+    docs/contracts.md, every event in words.
+    """
+    from cli.operations.contracts import documents  # noqa: PLC0415
+
+    found = documents.outdated() if only_check else documents.write()
+    wrong = [str(path.relative_to(references.ROOT)) for path in found]
+    if only_check and wrong:
+        for path in wrong:
+            click.echo(f"{path} is not current.")
+        session.note("Bring them up to date: pipeline contracts export")
+        raise click.exceptions.Exit(FAILED)
+    for path in wrong:
+        click.echo(f"Wrote {path}")
+    if not wrong:
+        click.echo("Everything is current.")
 
 
 @contracts.command(

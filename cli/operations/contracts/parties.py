@@ -43,6 +43,11 @@ def events() -> tuple[type[Event], ...]:
     return v1.EVENTS
 
 
+def posted() -> tuple[type[Event], ...]:
+    """The events whose data a POST to the API may be."""
+    return (v1.PipelineRequested,)
+
+
 def results() -> tuple[type[Struct], ...]:
     return v1.RESULTS
 
@@ -85,6 +90,11 @@ def _carried(stage: Stage) -> tuple[str, ...]:
             for path in stage.inputs.values()
         )
     )
+
+
+def on_the_bus(kind: type[Event]) -> bool:
+    """False for a stage's request that goes straight to the stage's queue."""
+    return all(stage.via == "bus" for stage in STAGES if stage.request.NAME == kind.NAME)
 
 
 def results_in(detail_type: str) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def release(
             "`pipeline contracts check` says whom, and why."
         )
     made = Record(
-        release=version or _version(),
+        release=version or project_version(),
         retired=retired,
         schemas={name: _bare(now[name]) for name in sorted(now)},
     )
@@ -173,6 +173,6 @@ def _bare(schema: Any) -> Any:
     }
 
 
-def _version() -> str:
+def project_version() -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     return str(project["version"])

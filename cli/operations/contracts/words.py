@@ -110,8 +110,12 @@ _TOLD = frozenset(
 )  # fmt: skip
 
 
+def _pattern(pattern: str) -> str:
+    return "not blank" if pattern == r"\S" else f"matching `{pattern}`"
+
+
 def _rest(schema: Schema) -> str:
-    parts = [f"matching `{schema['pattern']}`"] if "pattern" in schema else []
+    parts = [_pattern(schema["pattern"])] if "pattern" in schema else []
     if schema.get("uniqueItems"):
         parts.append("each once")
     others = sorted(schema.keys() - _TOLD - ({"format"} if schema.get("format") in _FORMATS else set()))
