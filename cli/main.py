@@ -43,6 +43,10 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "show": Entry("show", "show", "The journey of one pipeline, stage by stage."),
         "list": Entry("list", "list_", "Pipelines that were started, newest first."),
     },
+    "Run again what failed": {
+        "dlq": Entry("dlq", "dlq", "Parked messages: list, show, replay, archive, export."),
+        "redrive": Entry("redrive", "redrive", "Failed runs that left no parked message."),
+    },
     "Deploy": {
         "deploy": Entry("deploy", "deploy", "Deploy all stacks, or one service alone."),
         "contracts": Entry("contracts", "contracts", "What events promise, and whether a change keeps it."),

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,16 @@ class Session:
         import msgspec  # noqa: PLC0415
 
         click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Asks on a terminal. Raises click's UsageError where nobody can answer, Abort for a no."""
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise click.UsageError(
+                "There is no terminal to ask on. Give --yes, or look first with --dry-run."
+            )
+        click.confirm(question, abort=True, err=True)
 
     def command(self, *words: str) -> str:
         """A command as the user would type it here, the environment included."""
@@ -135,8 +146,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def ago(moment: datetime) -> str:
+    """E.g. `3 min 5 s ago`."""
+    return f"{duration(max(0.0, (datetime.now(UTC) - moment).total_seconds() * 1_000))} ago"
+
+
 def duration(milliseconds: float | None) -> str:
-    """Short, for people: 12 ms, 3.4 s, 2 min 5 s."""
+    """Short, for people: 12 ms, 3.4 s, 2 min 5 s, 3 h 20 min, 13 days 4 h."""
     if milliseconds is None:
         return ""
     if milliseconds < 1_000:
@@ -144,4 +160,8 @@ def duration(milliseconds: float | None) -> str:
     seconds = milliseconds / 1_000
     if seconds < 60:
         return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    if seconds < 3_600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    if seconds < 2 * 86_400:
+        return f"{int(seconds // 3_600)} h {int(seconds % 3_600 // 60)} min"
+    return f"{int(seconds // 86_400)} days {int(seconds % 86_400 // 3_600)} h"

@@ -19,6 +19,7 @@ from shared.records import Records
 
 ACCOUNT = "123456789012"
 TABLE = "PipelineLogs"
+OPERATIONS = "ai-pipeline-local-operations"
 BUS = "ai-pipeline-local-bus"
 Answer = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 
@@ -144,8 +145,21 @@ def deploy(env: str, api_url: str) -> None:
         "table/name": TABLE,
         "state-machine/arn": machine["stateMachineArn"],
     }
+    client("dynamodb").create_table(
+        TableName=OPERATIONS,
+        KeySchema=[
+            {"AttributeName": "pipeline_id", "KeyType": "HASH"},
+            {"AttributeName": "entry", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "pipeline_id", "AttributeType": "S"},
+            {"AttributeName": "entry", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    values["operations/table"] = OPERATIONS
     for service in SERVICES:
-        for kind, suffix in (("queue-url", ""), ("dlq-url", "-dlq")):
+        for kind, suffix in (("queue-url", ""), ("dlq-url", "-dlq"), ("rule-dlq-url", "-rule-dlq")):
             name = f"ai-pipeline-{env}-{service}{suffix}"
             values[f"services/{service}/{kind}"] = sqs.create_queue(QueueName=name)["QueueUrl"]
     ssm = client("ssm")

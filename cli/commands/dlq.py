@@ -1,0 +1,276 @@
+"""`pipeline dlq`: what is parked, and what to do about it."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from cli.interrupt import stoppable
+from cli.main import FAILED, INTERRUPTED
+from cli.operations.dlq import journal as journals
+from cli.operations.dlq.messages import Parked
+from cli.operations.dlq.overview import QueueView, overview
+from cli.operations.dlq.plan import Planned
+from cli.operations.dlq.replay import Result, Selection, archive, plan, select
+from cli.operations.errors import InvalidInputError, NotFoundError
+from cli.operations.records import read_record
+from cli.replaying import Choices, follow, replay_all
+from cli.selecting import selecting
+from cli.session import Session, TargetCommand, ago, counted, duration, printable
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  pipeline dlq list
+  pipeline dlq show 3f2a
+  pipeline dlq replay --dry-run
+  pipeline dlq replay --service chatbot --canary 3 --yes
+  pipeline dlq archive --error ContractViolation --reason "a test" --yes""",
+)
+def dlq() -> None:
+    """Messages that could not be handled: see them, replay them, put them away.
+
+    They are parked in each service's dead-letter queue (and in its rule-dlq,
+    for events that EventBridge could not deliver) for 14 days.
+    """
+
+
+@dlq.command("list", cls=TargetCommand)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.pass_obj
+def list_(session: Session, *, as_json: bool) -> None:
+    """What is parked in each queue, since when, and why.
+
+    Reading takes nothing away.
+    """
+    with _busy(session, "reading the queues"):
+        views = overview(session.target)
+    if as_json:
+        session.json(views)
+        return
+    filled = [view for view in views if view.count or view.held]
+    if not filled:
+        session.note(f"Nothing is parked in {len(views)} queues.")
+        return
+    session.out.print(_queues(filled))
+    for view in filled:
+        session.out.print()
+        session.out.print(Text(_queue_name(view), style="bold"))
+        for group in view.errors[:10]:
+            session.out.print(Text(f"  {group.count:>6,}  {group.error_type}: {printable(group.error)}"))
+        if len(view.errors) > 10:
+            session.out.print(f"          and {len(view.errors) - 10} other errors; --json shows all")
+    session.note(f"\nWhat a replay would do: {session.command('dlq', 'replay', '--dry-run')}")
+
+
+def _queue_name(view: QueueView) -> str:
+    return view.service if view.kind == "dlq" else f"{view.service} (rule)"
+
+
+def _queues(views: list[QueueView]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for name in ("queue", "messages", "oldest", "SQS deletes it"):
+        table.add_column(name, justify="right" if name == "messages" else "left", no_wrap=True)
+    for view in views:
+        count = f"{view.count:,}" + (f" (+{view.held} being read)" if view.held else "")
+        left = view.seconds_left
+        soon = left is not None and left < 2 * 86_400
+        table.add_row(
+            _queue_name(view),
+            count,
+            ago(view.oldest) if view.oldest else "",
+            Text(f"in {duration(left * 1_000)}" if left is not None else "", "red" if soon else ""),
+        )
+    return table
+
+
+@dlq.command(cls=TargetCommand)
+@click.argument("message_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.pass_obj
+def show(session: Session, message_id: str, *, as_json: bool) -> None:
+    """One parked message: the event, the error, its run, and what a replay does.
+
+    ID is the message's id or its beginning. The event is shown without its task
+    token.
+    """
+    with _busy(session, "reading the queues"):
+        message = _one(session, Selection(ids=(message_id,)))
+        (planned,) = plan(session.target, [message])
+        record = read_record(session.target, message.pipeline_id) if message.pipeline_id else None
+    run = {name: record[name] for name in ("status", "stage", "error", "cause") if record and name in record}
+    if as_json:
+        session.json({**_message(planned), "event": _event(message), "run": run or None})
+        return
+    rows = [
+        ("queue", f"{message.service} {message.kind}"),
+        ("parked", f"{ago(message.sent_at)} ({message.sent_at.astimezone():%Y-%m-%d %H:%M:%S})"),
+        ("error", f"{message.error_type}: {message.error}"),
+        ("pipeline", message.pipeline_id or "(not readable)"),
+        ("execution", message.execution_name or "-"),
+        ("its run", ", ".join(f"{name} {value}" for name, value in run.items() if value) or "no record"),
+        ("replay", f"{planned.decision.action}. {planned.decision.reason}"),
+    ]
+    session.out.print(Text(message.id, style="bold"))
+    for name, text in rows:
+        session.out.print(Text.assemble((f"{name:<10}", "dim"), printable(text)))
+    session.out.print()
+    event = _event(message)
+    shown = event if isinstance(event, str) else json.dumps(event, indent=2, ensure_ascii=False)
+    session.out.print(Text(printable(shown)))
+
+
+def _event(message: Parked) -> Any:
+    try:
+        return json.loads(message.public_body)
+    except (ValueError, RecursionError):
+        return message.public_body
+
+
+def _message(planned: Planned) -> dict[str, Any]:
+    message = planned.message
+    return {
+        "id": message.id,
+        "service": message.service,
+        "queue": message.kind,
+        "parked_at": message.sent_at,
+        "error_type": message.error_type,
+        "error": message.error,
+        "detail_type": message.detail_type,
+        "pipeline_id": message.pipeline_id,
+        "execution_arn": message.execution_arn,
+        "action": planned.decision.action,
+        "reason": planned.decision.reason,
+    }
+
+
+def _one(session: Session, selection: Selection) -> Parked:
+    found = select(session.target, selection)
+    if not found:
+        raise NotFoundError(
+            f"No such message is parked. `{session.command('dlq', 'list')}` shows what is; one that somebody reads "
+            "at this moment is hidden for up to two minutes."
+        )
+    if len(found) > 1:
+        raise InvalidInputError(
+            f"{len(found)} messages match: {', '.join(message.id[:13] for message in found[:5])} … "
+            "Give more of the id."
+        )
+    return found[0]
+
+
+@dlq.command(cls=TargetCommand)
+@selecting
+@click.option("--dry-run", is_flag=True, help="Print the plan, do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--rate", type=click.FloatRange(0.1, 500), default=10, show_default=True, help="A second.")
+@click.option("--canary", type=click.IntRange(1), metavar="N", help="N first; go on if their runs succeed.")
+@click.option("--wait", is_flag=True, help="Wait for the end of every run; a failed one counts.")
+@click.option("--restart", is_flag=True, help="Also run again what has succeeded (e.g. degraded).")
+@click.option("--edit", is_flag=True, help="Correct the one message's data in your editor first.")
+@click.option(
+    "--data",
+    type=click.File("r"),
+    metavar="FILE.json",
+    help="Correct it with the data in this file (- is stdin).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print plan and results as JSON.")
+@click.pass_obj
+def replay(session: Session, /, selection: Selection, **given: Any) -> None:
+    """Do the right thing with every parked message, and say why.
+
+    A message whose task still waits, or that has none, goes back to its queue.
+    Where the run has failed it is redriven, or started again under the same
+    pipeline id; where it has gone on or succeeded the message is archived. What
+    can't be read is left, by name. Answers that were paid for are not bought
+    again. Ctrl-C stops after the message in work; the same command goes on.
+
+    Exit codes: 0 every message reached its outcome, 1 some did not, 130
+    interrupted.
+    """
+    replay_all(session, selection, Choices(**given))
+
+
+@dlq.command("archive", cls=TargetCommand)
+@selecting
+@click.option("--reason", required=True, help="Why; kept with the messages.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.pass_obj
+def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, as_json: bool) -> None:
+    """Take messages out of their queues and keep them in the operations table.
+
+    Their runs are left as they are. `dlq export --archived` shows them.
+    """
+    with _busy(session, "reading the queues"):
+        messages = select(session.target, selection)
+    if not messages:
+        session.note("Nothing that is parked matches.")
+        return
+    for message in messages[:20]:
+        session.note(
+            f"  {message.id[:8]}  {message.service:<9} {message.error_type}: {printable(message.error)}"
+        )
+    if len(messages) > 20:
+        session.note(f"  and {len(messages) - 20:,} more")
+    session.confirm(f"Archive {counted(len(messages), 'message')}?", yes=yes)
+    with stoppable() as stop:
+        who = session.target.describe().caller
+        results = follow(
+            session,
+            archive(session.target, messages, who=who, reason=reason, stop=stop),
+            total=len(messages),
+            quiet=as_json,
+        )
+    _conclude(session, results, len(messages), as_json=as_json, interrupted=stop.requested)
+
+
+def _conclude(
+    session: Session, results: list[Result], total: int, *, as_json: bool, interrupted: bool
+) -> None:
+    if as_json:
+        session.json(results)
+    done = sum(result.reached for result in results)
+    session.note(f"{done:,} of {counted(total, 'message')} archived.")
+    if interrupted and done < total:
+        raise click.exceptions.Exit(INTERRUPTED)
+    if done < total:
+        raise click.exceptions.Exit(FAILED)
+
+
+@dlq.command(cls=TargetCommand)
+@selecting
+@click.option("--archived", is_flag=True, help="What was archived, instead of what is parked.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of stdout.")
+@click.pass_obj
+def export(session: Session, selection: Selection, *, archived: bool, out: Path | None) -> None:
+    """Messages as JSON lines, without task tokens. Nothing is taken away."""
+    if archived:
+        now = datetime.now(UTC)
+        pipeline = selection.pipelines[0] if len(selection.pipelines) == 1 else None
+        lines = [
+            journals.as_json_lines(message)
+            for message in journals.archived(session.target, pipeline)
+            if selection.takes(message.as_parked(), now)
+        ][: selection.limit]
+    else:
+        with _busy(session, "reading the queues"):
+            lines = [journals.as_json_lines(message) for message in select(session.target, selection)]
+    text = "".join(f"{line}\n" for line in lines)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, "utf-8")
+    except OSError as error:
+        raise InvalidInputError(f"Can't write {out}: {error.strerror}.") from error
+    session.note(f"{counted(len(lines), 'message')} in {out}.")
+
+
+def _busy(session: Session, text: str) -> Any:
+    return session.err.status(text, spinner_style="dim")

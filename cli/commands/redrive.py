@@ -1,0 +1,68 @@
+"""`pipeline redrive`."""
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from cli.interrupt import stoppable
+from cli.operations import redrive as redriving
+from cli.operations.executions import FAILED
+from cli.replaying import Choices, Course, Line, announce
+from cli.selecting import Age
+from cli.session import Session, TargetCommand
+from shared.contracts.stages import STAGES
+
+
+@click.command(
+    cls=TargetCommand,
+    epilog="""\b
+Examples:
+  pipeline redrive --since 2h --dry-run
+  pipeline redrive --since 1d --stage chat --canary 3 --yes""",
+)
+@click.option("--since", type=Age(), required=True, metavar="AGE", help="Ended since, e.g. 2h.")
+@click.option("--stage", type=click.Choice([stage.key for stage in STAGES]), help="Failed at this stage.")
+@click.option("--status", "statuses", multiple=True, type=click.Choice(FAILED), help="Ended like this.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many, the oldest first.")
+@click.option("--dry-run", is_flag=True, help="Print the plan, do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--rate", type=click.FloatRange(0.1, 100), default=10, show_default=True, help="A second.")
+@click.option("--canary", type=click.IntRange(1), metavar="N", help="N first; go on if they succeed.")
+@click.option("--wait", is_flag=True, help="Wait for the end of every run; a failed one counts.")
+@click.option("--json", "as_json", is_flag=True, help="Print plan and results as JSON.")
+@click.pass_obj
+def redrive(
+    session: Session,
+    /,
+    since: timedelta,
+    stage: str | None,
+    statuses: tuple[str, ...],
+    limit: int | None,
+    **given: Any,
+) -> None:
+    """Run failed pipelines again that left no parked message.
+
+    A run is redriven from the state it failed at; where that is not possible (and
+    always on the local engine) it is started again under the same pipeline id.
+    Runs with a parked message are left to `dlq replay`.
+
+    Exit codes: 0 all started, 1 some were not, 130 interrupted.
+    """
+    choices = Choices(**given)
+    with session.err.status("looking for failed runs", spinner_style="dim"):
+        runs = redriving.find(
+            session.target, since=since, stage=stage, statuses=statuses or FAILED, limit=limit
+        )
+    lines = [
+        Line(run.pipeline_id, run.stage or "-", run.decision.action, run.decision.reason) for run in runs
+    ]
+    if not announce(session, lines, choices, "run", nothing="No failed run matches."):
+        return
+    with stoppable() as stop:
+        who = session.target.describe().caller
+
+        def act(chosen: Any) -> Any:
+            return redriving.run_again(session.target, chosen, who=who, rate=choices.rate, stop=stop)
+
+        Course(session, choices, stop).run(act, runs, lambda run: run.decision.action.starts_work)

@@ -1,0 +1,1 @@
+"""The dead-letter queues: what is parked, why, and a replay that knows about task tokens."""

@@ -1,0 +1,165 @@
+"""Pure: a parked message as SQS hands it over, read without trusting a single field of it."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from services.logger import core as logger
+from shared.contracts.envelope import SOURCE, Delivery, Detail, Event
+from shared.contracts.executions import pipeline_of
+from shared.contracts.reading import read, read_data, read_metadata
+from shared.contracts.stages import BY_SERVICE
+from shared.contracts.v1 import PipelineRequested
+from shared.errors import ContractViolation
+
+Kind = Literal["dlq", "rule-dlq"]
+
+NEVER_STARTED = "ReceivedTooOften"
+"""The error type of a message that SQS moved by itself: its function could not even start."""
+
+_TOKEN = re.compile(r'("task_token"\s*:\s*)"[^"]*"?')
+
+
+class Parked(Struct, frozen=True, kw_only=True):
+    """One message in a dead-letter queue. `body` may hold a task token: show `public_body` instead."""
+
+    id: str
+    service: str
+    kind: Kind
+    sent_at: datetime
+    error_type: str
+    error: str
+    body: str
+    detail_type: str = ""
+    event_id: str | None = None
+    pipeline_id: str | None = None
+    execution_arn: str | None = None
+    token: str | None = None
+
+    @property
+    def public_body(self) -> str:
+        return without_token(self.body)
+
+    @property
+    def execution_name(self) -> str | None:
+        return self.execution_arn.rpartition(":")[2] if self.execution_arn else None
+
+
+def parked(message: Mapping[str, Any], service: str, kind: Kind) -> Parked:
+    """From ReceiveMessage's answer, with all attributes asked for."""
+    noted = {
+        name: str(value.get("StringValue", ""))
+        for name, value in (message.get("MessageAttributes") or {}).items()
+    }
+    body = str(message["Body"])
+    seen = _look(body)
+    sent = int(message["Attributes"]["SentTimestamp"]) / 1_000
+    error_type = noted.get("error_type") or noted.get("ERROR_CODE") or NEVER_STARTED
+    error = noted.get("error") or noted.get("ERROR_MESSAGE") or "received five times without an outcome"
+    return Parked(
+        id=str(message["MessageId"]),
+        service=service,
+        kind=kind,
+        sent_at=datetime.fromtimestamp(sent, UTC),
+        error_type=error_type,
+        error=error,
+        body=body,
+        detail_type=seen.get("detail_type") or noted.get("detail_type", ""),
+        event_id=seen.get("event_id"),
+        pipeline_id=seen.get("pipeline_id") or noted.get("pipeline_id") or None,
+        execution_arn=seen.get("execution_arn") or noted.get("execution_arn") or None,
+        token=seen.get("token"),
+    )
+
+
+def _look(body: str) -> dict[str, str]:
+    """What the body says of itself; only texts, and only where they are."""
+    event = _object(body)
+    detail = _object(event.get("detail"))
+    metadata = _object(detail.get("metadata"))
+    found: dict[str, Any] = {
+        "detail_type": event.get("detail-type"),
+        "event_id": event.get("id"),
+        "token": detail.get("task_token"),
+        "pipeline_id": metadata.get("pipeline_id"),
+        "execution_arn": metadata.get("execution_arn"),
+    }
+    if found["detail_type"] == logger.DETAIL_TYPE:
+        started_with = _object(_object(detail.get("input")).get("metadata"))
+        name = detail.get("name")
+        named = pipeline_of(name) if isinstance(name, str) else None
+        found["pipeline_id"] = started_with.get("pipeline_id") or named
+        found["execution_arn"] = detail.get("executionArn")
+    elif found["detail_type"] == PipelineRequested.detail_type():
+        found["pipeline_id"] = found["pipeline_id"] or event.get("id")
+    return {name: value for name, value in found.items() if _text(value)}
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def without_token(body: str) -> str:
+    """The body with its task token taken out, also of a body that is not valid JSON."""
+    event = _object(body)
+    detail = event.get("detail")
+    if isinstance(detail, Mapping) and "task_token" in detail:
+        detail = {name: value for name, value in detail.items() if name != "task_token"}
+        body = json.dumps({**event, "detail": detail}, ensure_ascii=False)
+    return _TOKEN.sub(r'\1"(removed)"', body)
+
+
+def violation(message: Parked) -> ContractViolation | None:
+    """What today's contract has against the message; None if its service can read it."""
+    try:
+        delivery = read(message.body, Delivery)
+        if message.service == "logger" and delivery.source == logger.SOURCE:
+            logger.failure(bytes(delivery.detail))
+            return None
+        kind = request_of(message.service)
+        if delivery.detail_type != kind.detail_type() or delivery.source != SOURCE:
+            return ContractViolation("$.detail-type", f"{message.service} takes no such event")
+        detail = read(delivery.detail, Detail, at="$.detail")
+        read_metadata(delivery, detail, kind)
+        read_data(detail, kind)
+    except ContractViolation as error:
+        return error
+    except msgspec.MsgspecError:
+        return ContractViolation("$.detail", "not an execution's status change")
+    return None
+
+
+def request_of(service: str) -> type[Event]:
+    """The event a service's queue is for."""
+    return BY_SERVICE[service].request if service in BY_SERVICE else PipelineRequested
+
+
+def user_message(message: Parked) -> str | None:
+    data = _object(_object(_object(message.body).get("detail")).get("data"))
+    text = data.get("user_message")
+    return text if isinstance(text, str) else None
+
+
+def data_of(message: Parked) -> Mapping[str, Any]:
+    return _object(_object(_object(message.body).get("detail")).get("data"))
+
+
+def with_data(message: Parked, data: Mapping[str, Any]) -> str:
+    """The body with other data."""
+    event = dict(_object(message.body))
+    detail = dict(_object(event.get("detail")))
+    return json.dumps({**event, "detail": {**detail, "data": data}}, ensure_ascii=False)

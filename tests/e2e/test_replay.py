@@ -1,0 +1,211 @@
+"""Replay on the engine, with the commands a user types: dead tokens, living ones, and what can't be replayed."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import cli
+from cli.operations import target as targets
+from tests.e2e.conftest import Deployment, eventually
+from tests.e2e.test_pipeline import complete
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+DENIED = "bedrock:*"
+
+
+class Shell:
+    """Runs `pipeline …` against the engine of the tests."""
+
+    def __call__(self, *words: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(cli, list(words))
+        assert result.exit_code == code, result.output
+        return result
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self(*words, "--json", code=code).stdout)
+
+
+@pytest.fixture
+def shell(pipeline: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """Nothing is parked before and after."""
+    target = targets.local_target(pipeline.connection)
+    monkeypatch.setattr(targets, "find_target", lambda *_args, **_options: target)
+    run = Shell()
+    run("dlq", "archive", "--reason", "left by another test", "--yes")
+    yield run
+    assert parked(run) == 0
+
+
+def parked(shell: Shell) -> int:
+    return sum(view["count"] for view in shell.json("dlq", "list"))
+
+
+def question() -> str:
+    return f"Question {uuid.uuid4().hex}?"
+
+
+def executions(pipeline: Deployment, pipeline_id: str) -> dict[str, str]:
+    """Statuses of a pipeline's executions by name."""
+    pages = pipeline.client("stepfunctions").get_paginator("list_executions")
+    found = pages.paginate(stateMachineArn=pipeline.addresses["state-machine/arn"])
+    return {
+        run["name"]: run["status"]
+        for page in found
+        for run in page["executions"]
+        if run["name"].startswith(pipeline_id)
+    }
+
+
+def failed_runs(pipeline: Deployment, count: int) -> dict[str, str]:
+    """Runs that failed because the model was denied, with their questions; each has a parked message."""
+    texts = [question() for _ in range(count)]
+    with pipeline.denied("chatbot", DENIED):
+        ids = pipeline.publish(*({"data": {"user_message": text}} for text in texts))
+        assert {pipeline.finished(event_id)["status"] for event_id in ids} == {"FAILED"}
+    return dict(zip(ids, texts, strict=True))
+
+
+def test_a_queue_of_dead_tokens_is_emptied_by_one_replay(pipeline: Deployment, shell: Shell):
+    """Every failed run is started again once, finishes once, and no message comes back."""
+    runs = failed_runs(pipeline, 25)
+    (view,) = [view for view in shell.json("dlq", "list") if view["count"]]
+    assert (view["service"], view["count"]) == ("chatbot", 25)
+    assert [group["error_type"] for group in view["errors"]] == ["Pipeline.Permanent"]
+    plan = shell.json("dlq", "replay", "--dry-run")
+    assert {line["action"] for line in plan} == {"restart"}
+    assert parked(shell) == 25
+    shell("dlq", "replay", "--yes", "--rate", "100", "--wait")
+    for event_id, text in runs.items():
+        assert complete(pipeline.record(event_id))
+        assert executions(pipeline, event_id) == {
+            event_id: "FAILED", f"{event_id}-restart-1": "SUCCEEDED"
+        }  # fmt: skip
+        assert pipeline.asked(text) == 1
+    assert parked(shell) == 0
+    shell("dlq", "replay", "--yes")
+
+
+def test_a_canary_that_fails_again_stops_the_replay(pipeline: Deployment, shell: Shell):
+    """While the cause is not mended, the canary's run fails and the other messages are not touched."""
+    runs = failed_runs(pipeline, 4)
+    with pipeline.denied("chatbot", DENIED):
+        result = shell("dlq", "replay", "--yes", "--canary", "1", code=1)
+        assert "The canary failed" in result.output
+        assert eventually(lambda: parked(shell) == 4)  # three untouched, and the canary's new message
+    started = [name for event_id in runs for name in executions(pipeline, event_id) if "restart" in name]
+    assert len(started) == 1
+    shell("dlq", "replay", "--yes", "--canary", "1", "--wait")
+    assert all(complete(pipeline.record(event_id)) for event_id in runs)
+
+
+def test_a_living_token_goes_back_to_its_queue(pipeline: Deployment, shell: Shell):
+    """A message whose function could not start is moved back while its task waits; the same execution completes."""
+    functions, name = pipeline.client("lambda"), "ai-pipeline-local-enhancer"
+    handler = functions.get_function_configuration(FunctionName=name)["Handler"]
+    functions.update_function_configuration(FunctionName=name, Handler="services.enhancer.nowhere.handler")
+    try:
+        with pipeline.visible_after("enhancer", 1):
+            (event_id,) = pipeline.publish({"data": {"user_message": question()}})
+            assert eventually(lambda: parked(shell) == 1)
+    finally:
+        functions.update_function_configuration(FunctionName=name, Handler=handler)
+    (line,) = shell.json("dlq", "replay", "--dry-run")
+    assert (line["action"], line["where"]) == ("move back", "enhancer")
+    shell("dlq", "replay", "--yes", "--wait")
+    assert complete(pipeline.record(event_id))
+    assert executions(pipeline, event_id) == {event_id: "SUCCEEDED"}
+
+
+def test_messages_of_finished_runs_are_archived(pipeline: Deployment, shell: Shell):
+    """A degraded run's message is archived without its token; with --restart the pipeline runs again, complete."""
+    with pipeline.stopped("enhancer") as queue:
+        (event_id,) = pipeline.publish({"data": {"user_message": question()}})
+        for _ in range(2):
+            eventually(
+                lambda: (
+                    pipeline.client("sqs")
+                    .receive_message(QueueUrl=queue, VisibilityTimeout=0)
+                    .get("Messages")
+                )
+            )
+    assert pipeline.finished(event_id)["degraded"] == ["enhancement"]
+    shell("dlq", "replay", "--restart", "--yes", "--wait")
+    assert complete(pipeline.record(event_id))
+    (kept,) = [
+        json.loads(line)
+        for line in shell("dlq", "export", "--archived", "--pipeline", event_id).stdout.splitlines()
+    ]
+    assert kept["event"]["detail"]["data"]["chat"]["text"]
+    assert "task_token" not in json.dumps(kept)
+
+
+def test_what_breaks_its_contract_is_left_then_corrected(pipeline: Deployment, shell: Shell, tmp_path: Any):
+    """An unreadable event is left by name; corrected with valid data, exactly one copy is sent and runs."""
+    (event_id,) = pipeline.publish({"data": {"user_message": 5}})
+    eventually(lambda: parked(shell) == 1)
+    result = shell("dlq", "replay", "--yes", code=1)
+    assert "user_message" in result.output
+    (message,) = shell("dlq", "export").stdout.splitlines()
+    fixed = tmp_path / "data.json"
+    fixed.write_text(json.dumps({"user_message": 6}))
+    shell("dlq", "replay", "--id", json.loads(message)["id"], "--data", str(fixed), "--yes", code=2)
+    fixed.write_text(json.dumps({"user_message": question()}))
+    shell("dlq", "replay", "--id", json.loads(message)["id"], "--data", str(fixed), "--yes", "--wait")
+    assert complete(pipeline.record(event_id))
+    assert list(executions(pipeline, event_id)) == [event_id]
+
+
+def test_undelivered_events_are_replayed(pipeline: Deployment, shell: Shell):
+    """What EventBridge could not deliver is in the rule's DLQ and is moved to the queue it was meant for.
+
+    The engine's rules know no DLQ, so the message is put there as EventBridge would put it.
+    """
+    event_id = uuid.uuid4().hex
+    event = {
+        "version": "0", "id": event_id, "source": "ai.pipeline", "detail-type": "pipeline.requested.v1",
+        "time": "2026-11-23T10:00:00Z", "resources": [], "detail": {"data": {"user_message": question()}},
+    }  # fmt: skip
+    pipeline.client("sqs").send_message(
+        QueueUrl=pipeline.addresses["services/trigger/rule-dlq-url"],
+        MessageBody=json.dumps(event),
+        MessageAttributes={
+            "ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"},
+            "ERROR_MESSAGE": {"DataType": "String", "StringValue": "Lack of permissions"},
+        },
+    )
+    (view,) = [view for view in shell.json("dlq", "list") if view["count"]]
+    assert (view["kind"], view["errors"][0]["error_type"]) == ("rule-dlq", "NO_PERMISSIONS")
+    shell("dlq", "replay", "--yes", "--wait")
+    assert complete(pipeline.record(event_id))
+
+
+def test_failed_runs_without_a_message_are_started_again(pipeline: Deployment, shell: Shell):
+    """A run that was stopped left no message; `redrive` starts it again, and leaves those with one alone."""
+    with pipeline.stopped("chatbot"):
+        (stopped,) = pipeline.publish({"data": {"user_message": question()}})
+        arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{stopped}"
+        step_functions = pipeline.client("stepfunctions")
+        eventually(
+            lambda: (
+                step_functions.describe_execution(executionArn=arn) if started(pipeline, stopped) else None
+            )
+        )
+        step_functions.stop_execution(executionArn=arn)
+        assert pipeline.finished(stopped)["error"] == "Execution.Aborted"
+    (parked_run,) = failed_runs(pipeline, 1)
+    plan = {line["label"]: line["action"] for line in shell.json("redrive", "--since", "10m", "--dry-run")}
+    assert plan[stopped] == "restart"
+    assert plan[parked_run] == "leave"
+    shell("redrive", "--since", "10m", "--yes", "--wait", code=1)  # one was left
+    assert complete(pipeline.record(stopped))
+    shell("dlq", "replay", "--yes", "--wait")
+    assert complete(pipeline.record(parked_run))
+
+
+def started(pipeline: Deployment, pipeline_id: str) -> bool:
+    return pipeline_id in executions(pipeline, pipeline_id)
