@@ -16,7 +16,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 
 _PATH = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
-_QUOTING = re.compile(r"^(Invalid (?:enum )?value) '.*$", re.DOTALL)
+_QUOTING = re.compile(r"^(Invalid (?:enum )?value) .*$", re.DOTALL)
 """Where msgspec quotes what it was given, which may be anybody's text."""
 
 
