@@ -15,7 +15,9 @@ from shared.errors import ContractViolation
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 
-_PATH = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_PATH = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
+_QUOTING = re.compile(r"^(Invalid (?:enum )?value) .*$", re.DOTALL)
+"""Where msgspec quotes what it was given, which may be anybody's text."""
 
 
 def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
@@ -25,7 +27,7 @@ def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
     except msgspec.ValidationError as error:
         found = _PATH.match(str(error))
         path = (found and found["path"]) or "$"
-        reason = (found and found["reason"]) or "invalid"
+        reason = _QUOTING.sub(r"\1", (found and found["reason"]) or "invalid")
         raise ContractViolation(at + path.removeprefix("$"), reason) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ContractViolation(at, "not valid JSON") from error

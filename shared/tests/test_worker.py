@@ -268,6 +268,24 @@ def test_broken_event_is_parked_and_rejected(bench, body, reason, path):
     assert "good" in bench.step_functions.successes
 
 
+def test_rejection_says_which_event_where_and_why_and_not_what(bench):
+    """A publisher finds its event by the id EventBridge gave it, with path and reason; its text is nowhere."""
+    text = "somebody's secret"
+    event = stage_event("chat.requested.v1", {"user_message": {"text": text}})
+    bench.handle(sqs_record({**event, "id": "event-of-eventbridge"}))
+    (rejected,) = bench.events.details("contract.rejected.v1")
+    assert rejected["data"] == {
+        "service": "chatbot",
+        "rejected_event_id": "event-of-eventbridge",
+        "rejected_detail_type": "chat.requested.v1",
+        "path": "$.detail.data.user_message",
+        "reason": "Expected `str`, got `object`",
+    }
+    assert rejected["metadata"]["causation_id"] == "event-of-eventbridge"
+    assert text not in json.dumps(bench.events.entries, default=str)
+    assert text not in json.dumps(bench.dlq.attributes())
+
+
 def test_contract_violation_with_a_readable_token_fails_its_state(bench):
     """Where the token can be read, the waiting state is told at once instead of timing out."""
     event = stage_event("chat.requested.v1", {"user_message": 1})
