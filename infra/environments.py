@@ -79,13 +79,11 @@ class Throttle:
 class IamDialect:
     """How the environment's IAM reads a policy: AWS's way, and where the engine's differs.
 
-    `publish_condition` tests `events:source` and `events:detail-type`, keys the engine knows nothing of.
     `callbacks_by_machine`: SendTask* rights name the state machine; the engine checks them on `*` alone.
     `converse_action` is what a Converse call needs; the engine expects the operation's own name.
     `models_by_arn`: model rights name the model; the engine reads an id with a prefix or a slash as another.
     """
 
-    publish_condition: Literal["StringEquals", "StringEqualsIfExists"] = "StringEquals"
     callbacks_by_machine: bool = True
     converse_action: Literal["bedrock:InvokeModel", "bedrock:Converse"] = "bedrock:InvokeModel"
     models_by_arn: bool = True
@@ -157,7 +155,6 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             api_account_role=False,
             engine="http://127.0.0.1:4566",
             iam=IamDialect(
-                publish_condition="StringEqualsIfExists",
                 callbacks_by_machine=False,
                 converse_action="bedrock:Converse",
                 models_by_arn=False,

@@ -56,7 +56,7 @@ class PlatformStack(Stack):
             "Publisher",
             managed_policy_name=f"{names.prefix}-publisher",
             description="May ask the pipeline by an event, and may publish nothing else.",
-            statements=[publishing(environment, self.bus.event_bus_arn, PipelineRequested)],
+            statements=[publishing(self.bus.event_bus_arn, PipelineRequested)],
         )
         for path, value in (
             ("bus/name", self.bus.event_bus_name),
