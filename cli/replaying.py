@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TextIO, TypeVar
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cli.interrupt import stoppable
 from cli.main import FAILED, INTERRUPTED
-from cli.operations.dlq.messages import data_of
+from cli.operations.dlq.messages import Parked, data_of
 from cli.operations.dlq.plan import Action, Planned
 from cli.operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
 from cli.operations.ends import End, ends
@@ -65,6 +65,11 @@ class Line:
     where: str
     action: Action
     reason: str
+    about: Mapping[str, Any]
+    """For scripts: everything that names it."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.about, "action": self.action, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,13 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
         planned = plan(session.target, messages, restart=choices.restart, edited=edited)
     data = _correction(planned, choices)
     lines = [
-        Line(item.message.id[:8], item.message.service, item.decision.action, item.decision.reason)
+        Line(
+            f"{item.message.id[:8]}  {item.message.pipeline_id or '-':<12.12}",
+            item.message.service,
+            item.decision.action,
+            item.decision.reason,
+            about_message(item.message),
+        )
         for item in planned
     ]
     if not announce(session, lines, choices, "message", nothing="Nothing that is parked matches."):
@@ -102,6 +113,20 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
     with stoppable() as stop:
         replay = Replay(session.target, who=session.target.describe().caller, options=options, stop=stop)
         Course(session, choices, stop).run(replay.run, planned, lambda item: item.decision.action.starts_work)
+
+
+def about_message(message: Parked) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "service": message.service,
+        "queue": message.kind,
+        "parked_at": message.sent_at,
+        "error_type": message.error_type,
+        "error": message.error,
+        "detail_type": message.detail_type,
+        "pipeline_id": message.pipeline_id,
+        "execution_arn": message.execution_arn,
+    }
 
 
 def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
@@ -136,7 +161,7 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
 def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: str, *, nothing: str) -> bool:
     """Shows the plan and asks. False if there is nothing (more) to do."""
     if choices.as_json and choices.dry_run:
-        session.json([vars(line) for line in lines])
+        session.json([line.as_json() for line in lines])
         return False
     if not lines:
         session.note(nothing)

@@ -11,7 +11,7 @@ from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
 from infra.functions import STAGE_FUNCTIONS
-from infra.nag import acknowledge
+from infra.nag import acknowledge_executions
 from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE, Event
@@ -60,12 +60,7 @@ def _logger(stack: StageStack) -> None:
     names = Names(stack.environment_data.name)
     machine = names.state_machine_arn(stack)
     stack.service.allow("LookUpTheFailedStage", ["states:GetExecutionHistory"], [names.executions_arn(stack)])
-    acknowledge(
-        stack.service,
-        "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
-        f"{names.state_machine}:*]",
-        "Executions of this state machine alone; each has a name of its own.",
-    )
+    acknowledge_executions(stack.service, names)
     stack.work.subscribe(
         "failures",
         source="aws.states",

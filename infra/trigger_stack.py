@@ -12,6 +12,7 @@ from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
 from infra.functions import API, STARTER
+from infra.nag import acknowledge_executions
 from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE
@@ -56,5 +57,9 @@ class TriggerStack(Stack):
         )
         self.starter.consume(self.work)
         self.starter.allow("StartExecutions", ["states:StartExecution"], [names.state_machine_arn(self)])
+        self.starter.allow(
+            "RecogniseItsExecutions", ["states:DescribeExecution"], [names.executions_arn(self)]
+        )
+        acknowledge_executions(self.starter, names)
         self.starter.allow_publishing(ContractRejected)
         ssm.StringParameter(self, "Url", parameter_name=names.parameter("api/url"), string_value=self.api.url)

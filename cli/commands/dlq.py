@@ -14,11 +14,10 @@ from cli.main import FAILED, INTERRUPTED
 from cli.operations.dlq import journal as journals
 from cli.operations.dlq.messages import Parked
 from cli.operations.dlq.overview import QueueView, overview
-from cli.operations.dlq.plan import Planned
 from cli.operations.dlq.replay import Result, Selection, archive, plan, select
 from cli.operations.errors import InvalidInputError, NotFoundError
 from cli.operations.records import read_record
-from cli.replaying import Choices, follow, replay_all
+from cli.replaying import Choices, about_message, follow, replay_all
 from cli.selecting import selecting
 from cli.session import Session, TargetCommand, ago, counted, duration, printable
 
@@ -105,7 +104,8 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
         record = read_record(session.target, message.pipeline_id) if message.pipeline_id else None
     run = {name: record[name] for name in ("status", "stage", "error", "cause") if record and name in record}
     if as_json:
-        session.json({**_message(planned), "event": _event(message), "run": run or None})
+        decision = {"action": planned.decision.action, "reason": planned.decision.reason}
+        session.json({**about_message(message), **decision, "event": _event(message), "run": run or None})
         return
     rows = [
         ("queue", f"{message.service} {message.kind}"),
@@ -130,23 +130,6 @@ def _event(message: Parked) -> Any:
         return json.loads(message.public_body)
     except (ValueError, RecursionError):
         return message.public_body
-
-
-def _message(planned: Planned) -> dict[str, Any]:
-    message = planned.message
-    return {
-        "id": message.id,
-        "service": message.service,
-        "queue": message.kind,
-        "parked_at": message.sent_at,
-        "error_type": message.error_type,
-        "error": message.error,
-        "detail_type": message.detail_type,
-        "pipeline_id": message.pipeline_id,
-        "execution_arn": message.execution_arn,
-        "action": planned.decision.action,
-        "reason": planned.decision.reason,
-    }
 
 
 def _one(session: Session, selection: Selection) -> Parked:

@@ -50,12 +50,16 @@ def _table(runs: list[Run]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for name in ("pipeline", "status", "started", "took"):
         table.add_column(name, justify="right" if name == "took" else "left", no_wrap=True)
+    restarted = any(run.restart for run in runs)
+    if restarted:
+        table.add_column("restart", justify="right", no_wrap=True)
     for run in runs:
         table.add_row(
             run.pipeline_id,
             Text(run.status, STYLES.get(run.status, "")),
             moment(run.started_at),
             duration(run.took_ms),
+            *([str(run.restart or "")] if restarted else []),
         )
     return table
 

@@ -55,7 +55,19 @@ def redrive(
             session.target, since=since, stage=stage, statuses=statuses or FAILED, limit=limit
         )
     lines = [
-        Line(run.pipeline_id, run.stage or "-", run.decision.action, run.decision.reason) for run in runs
+        Line(
+            run.pipeline_id,
+            run.stage or "-",
+            run.decision.action,
+            run.decision.reason,
+            {
+                "pipeline_id": run.pipeline_id,
+                "execution_arn": run.execution.arn,
+                "stage": run.stage,
+                "status": run.execution.status,
+            },
+        )
+        for run in runs
     ]
     if not announce(session, lines, choices, "run", nothing="No failed run matches."):
         return

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from cli.operations.aws_errors import translated
 from cli.operations.target import Target
+from shared.contracts.executions import pipeline_of, restart_number
 
 RunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
 STATUSES: tuple[RunStatus, ...] = (
@@ -24,9 +25,10 @@ PAGE = 1_000
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """`pipeline_id` is the execution's name."""
+    """One execution. `restart` counts from 1; 0 is the pipeline's first."""
 
     pipeline_id: str
+    restart: int = 0
     status: RunStatus
     started_at: datetime
     finished_at: datetime | None = None
@@ -51,7 +53,8 @@ def list_runs(target: Target, *, status: RunStatus | None = None, limit: int = 2
             answer = client.list_executions(**options)
             found += [
                 Run(
-                    pipeline_id=execution["name"],
+                    pipeline_id=pipeline_of(execution["name"]),
+                    restart=restart_number(execution["name"], pipeline_of(execution["name"])),
                     status=execution["status"],
                     started_at=execution["startDate"],
                     finished_at=execution.get("stopDate"),

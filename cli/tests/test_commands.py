@@ -197,6 +197,18 @@ def test_list_fits_80_columns_and_as_json_has_the_same(local_engine, monkeypatch
     assert msgspec.convert(run, Run).pipeline_id == "0" * 40
 
 
+def test_restarts_are_listed_under_their_pipeline(local_engine):
+    """A restarted execution stands under its pipeline's id, with its number, within 80 columns."""
+    machine = local_engine.addresses.state_machine_arn
+    for name in ("0" * 40, f"{'0' * 40}-restart-2"):
+        client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input="{}")
+    result = call("list")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "restart-" not in result.stdout
+    runs = [msgspec.convert(run, Run) for run in json.loads(call("list", "--json").stdout)]
+    assert {(run.pipeline_id, run.restart) for run in runs} == {("0" * 40, 0), ("0" * 40, 2)}
+
+
 def test_an_empty_list_is_no_error(local_engine):
     """Nothing to show is said on stderr."""
     result = call("list")

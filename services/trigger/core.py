@@ -132,6 +132,14 @@ def public(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: record[name] for name in PUBLIC_FIELDS if name in record}
 
 
+def asked(state: str) -> str:
+    """The user's message in an execution's input; empty for an input of another shape."""
+    try:
+        return str(msgspec.json.decode(state)["request"]["user_message"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""
+
+
 _NO_RESULTS = msgspec.to_builtins(Results())
 
 

@@ -10,7 +10,7 @@ from shared.aws import client, error_code, translated_errors
 from shared.clock import iso
 from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import PipelineRequested
-from shared.errors import ContractViolation, TransientError
+from shared.errors import ContractViolation
 from shared.records import Records, request_hash
 from shared.runtime import Routes, queue_handler
 from shared.settings import load
@@ -28,12 +28,15 @@ class Starter:
     def start(self, request: PipelineRequested, metadata: Metadata) -> None:
         """Raises ContractViolation if the id was used before for another message."""
         text = request.user_message
-        started = self._start_execution(metadata.pipeline_id, core.execution_input(request, metadata))
+        name = metadata.pipeline_id
+        started = self._start_execution(name, core.execution_input(request, metadata))
         if not started:
-            record = self._records.get(metadata.pipeline_id)
-            if record is None:
-                raise TransientError("another start of this pipeline is under way")
-            if record.get("request_hash", request_hash(text)) != request_hash(text):
+            record = self._records.get(name) or {}
+            known = record.get("request_hash")
+            if known is None or "execution_arn" not in record:
+                # Its starter died before it wrote, or never heard that it had started it.
+                started, known = self._describe_execution(name)
+            if known != request_hash(text):
                 raise ContractViolation(
                     "$.detail.metadata.pipeline_id", "was used before for another message"
                 )
@@ -51,6 +54,14 @@ class Starter:
                     return {}
                 raise
         return {"execution_arn": str(answer["executionArn"]), "started_at": iso(answer["startDate"])}
+
+    def _describe_execution(self, name: str) -> tuple[dict[str, str], str]:
+        """The record's fields of an execution that exists, and the hash of what it was asked."""
+        arn = f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+        with translated_errors():
+            found = self._client.describe_execution(executionArn=arn)
+        asked = core.asked(str(found.get("input") or ""))
+        return {"execution_arn": arn, "started_at": iso(found["startDate"])}, request_hash(asked)
 
     def _mark_running(self, text: str, metadata: Metadata, started: dict[str, str]) -> None:
         accepted_at = iso(metadata.occurred_at)

@@ -115,7 +115,7 @@ def test_a_living_token_goes_back_to_its_queue(pipeline: Deployment, shell: Shel
     finally:
         functions.update_function_configuration(FunctionName=name, Handler=handler)
     (line,) = shell.json("dlq", "replay", "--dry-run")
-    assert (line["action"], line["where"]) == ("move back", "enhancer")
+    assert (line["action"], line["service"]) == ("move back", "enhancer")
     shell("dlq", "replay", "--yes", "--wait")
     assert complete(pipeline.record(event_id))
     assert executions(pipeline, event_id) == {event_id: "SUCCEEDED"}
@@ -198,7 +198,9 @@ def test_failed_runs_without_a_message_are_started_again(pipeline: Deployment, s
         step_functions.stop_execution(executionArn=arn)
         assert pipeline.finished(stopped)["error"] == "Execution.Aborted"
     (parked_run,) = failed_runs(pipeline, 1)
-    plan = {line["label"]: line["action"] for line in shell.json("redrive", "--since", "10m", "--dry-run")}
+    plan = {
+        line["pipeline_id"]: line["action"] for line in shell.json("redrive", "--since", "10m", "--dry-run")
+    }
     assert plan[stopped] == "restart"
     assert plan[parked_run] == "leave"
     shell("redrive", "--since", "10m", "--yes", "--wait", code=1)  # one was left

@@ -13,6 +13,7 @@ from shared.contracts.v1 import LogRequested, PipelineRequested, Results
 from shared.errors import ContractViolation, PermanentError, TransientError
 from shared.tests.fakes import client_error
 
+EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:machine:{}"
 STARTED = datetime(2026, 11, 22, 10, 0, 1, tzinfo=UTC)
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
 
@@ -31,7 +32,10 @@ class FakeExecutions:
         if name in self.closed or self.running.get(name, input) != input:
             raise client_error("ExecutionAlreadyExists", "StartExecution")
         self.running[name] = input
-        return {"executionArn": f"arn:execution:{name}", "startDate": STARTED}
+        return {"executionArn": EXECUTION.format(name), "startDate": STARTED}
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        return {"input": self.running[executionArn.rpartition(":")[2]], "startDate": STARTED}
 
 
 @pytest.fixture
@@ -65,7 +69,7 @@ def test_execution_is_named_by_the_pipeline(start, executions, records):
     start()
     assert list(executions.running) == ["p1"]
     record = records.get("p1")
-    assert (record["status"], record["execution_arn"]) == ("RUNNING", "arn:execution:p1")
+    assert (record["status"], record["execution_arn"]) == ("RUNNING", EXECUTION.format("p1"))
     assert record["user_message"] == "hi"
 
 
@@ -115,9 +119,35 @@ def test_start_that_died_before_its_record_is_completed(start, executions, recor
     assert records.get("p1")["status"] == "RUNNING"
 
 
-def test_unsettled_race_is_left_for_redelivery(start, executions):
-    """A second message under an id whose record is not written yet is not judged, but delivered again."""
+def test_a_lost_start_is_found_again(start, executions, records):
+    """A starter that died before it wrote leaves an execution without a record: the next one finds it and writes."""
+    executions.running["p1"] = json.dumps({"request": {"user_message": "hi"}})
+    executions.closed.add("p1")
+    start()
+    record = records.get("p1")
+    assert (record["status"], record["execution_arn"]) == ("RUNNING", EXECUTION.format("p1"))
+    assert record["started_at"] == "2026-11-22T10:00:01.000Z"
+
+
+@pytest.mark.parametrize(
+    "state", [json.dumps({"request": {"user_message": "another"}}), "another input", "5"]
+)
+def test_another_message_is_refused_before_there_is_a_record(start, executions, records, state):
+    """Another message under an id that has no record yet is told from the first by the execution's input."""
+    executions.running["p1"] = state
+    with pytest.raises(ContractViolation, match="used before"):
+        start()
+    assert records.get("p1") is None
+
+
+def test_execution_that_cannot_be_seen_yet_is_left_for_redelivery(start, executions, monkeypatch):
+    """If nobody can say what runs under the name, the message is not judged, but delivered again."""
     executions.running["p1"] = "another input"
+
+    def throttled(**_: Any) -> None:
+        raise client_error("ThrottlingException", "DescribeExecution")
+
+    monkeypatch.setattr(executions, "describe_execution", throttled)
     with pytest.raises(TransientError):
         start()
 
@@ -132,5 +162,5 @@ def test_throttled_start_is_transient(start, executions):
 def test_record_says_when_and_as_what_it_runs(start, records):
     """A started pipeline's record names its execution and the moment Step Functions started it."""
     start()
-    assert records.get("p1")["execution_arn"] == "arn:execution:p1"
+    assert records.get("p1")["execution_arn"] == EXECUTION.format("p1")
     assert records.get("p1")["started_at"] == "2026-11-22T10:00:01.000Z"

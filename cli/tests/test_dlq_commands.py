@@ -1,0 +1,208 @@
+"""`pipeline dlq …` as it is typed: what it says, asks, exits with. On moto's queues."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import cli
+from cli.operations.stop import Stop
+from cli.tests.conftest import client, finish
+from cli.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from shared.records import Records
+
+__all__ = ["machine"]  # a fixture
+pytestmark = pytest.mark.usefixtures("local_engine")
+
+
+def call(*words: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(cli, list(words), input=text)
+
+
+def test_an_empty_dlq_is_no_error():
+    """Nothing parked: said so, exit code 0, and an empty plan for scripts."""
+    assert "Nothing is parked" in call("dlq", "list").output
+    assert call("dlq", "replay", "--yes").exit_code == 0
+    assert json.loads(call("dlq", "replay", "--dry-run", "--json").stdout) == []
+
+
+def test_list_fits_80_columns(machine: StepFunctions):
+    """Counts, age, time left and the grouped errors are read in 80 columns."""
+    for number in range(3):
+        park(f"p-{number}")
+    result = call("dlq", "list")
+    assert result.exit_code == 0
+    assert "chatbot" in result.stdout
+    assert "3  Pipeline.Transient" in result.stdout
+    assert "13 days" in result.stdout or "14 days" in result.stdout or "in 3 days" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_show_names_run_and_decision_and_hides_the_token(machine: StepFunctions):
+    """One message: error, run, what a replay would do; never its token."""
+    machine.fail("p-1")
+    park("p-1", token="SECRET-TOKEN")
+    (line,) = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+    for words in (("dlq", "show", line["id"][:6]), ("dlq", "show", line["id"], "--json"), ("dlq", "export")):
+        result = call(*words)
+        assert result.exit_code == 0, result.output
+        assert "p-1" in result.stdout
+        assert "SECRET-TOKEN" not in result.output
+    assert "restart" in call("dlq", "show", line["id"]).stdout
+
+
+def test_show_tells_what_was_done_about_a_pipeline(machine: StepFunctions, records: Records):
+    """Who did what, when and why about a pipeline stands with the pipeline, for people and for scripts."""
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED")
+    park("p-1")
+    assert call("dlq", "replay", "--yes").exit_code == 0
+    finish(records, "p-1")
+    result = call("show", "p-1")
+    assert result.exit_code == 0, result.output
+    assert "restart by" in result.stdout
+    (entry,) = json.loads(call("show", "p-1", "--json").stdout)["operations"]
+    assert (entry["what"], entry["outcome"]) == ("restart", "done")
+    assert entry["who"].startswith("arn:")
+    assert entry["started_arn"].endswith(":p-1-restart-1")
+
+
+def test_unknown_message_is_not_found():
+    """An id that is not parked: exit code 3, and where to look."""
+    result = call("dlq", "show", "nobody")
+    assert result.exit_code == 3
+    assert "dlq list" in result.output
+
+
+def test_without_a_terminal_yes_is_needed(machine: StepFunctions):
+    """A script that forgot --yes does nothing and reads what to add."""
+    machine.fail("p-1")
+    park("p-1")
+    for words in (("dlq", "replay"), ("dlq", "archive", "--reason", "x")):
+        result = call(*words)
+        assert result.exit_code == 2
+        assert "--yes" in result.output
+    assert (count(url("chatbot")), machine.calls) == (1, [])
+
+
+def test_a_dry_run_does_nothing(machine: StepFunctions):
+    """The plan names each message, what would be done and why; queues and runs stay as they are."""
+    machine.fail("p-1")
+    park("p-1")
+    result = call("dlq", "replay", "--dry-run")
+    assert result.exit_code == 0
+    assert "restart" in result.stdout
+    assert "can't be redriven" in result.stdout
+    assert "Nothing was done" in result.output
+    assert (count(url("chatbot")), machine.calls) == (1, [])
+
+
+def test_a_message_that_is_left_fails_the_command(machine: StepFunctions):
+    """Exit code 0 only if every selected message reached its outcome."""
+    machine.alive.add("alive")
+    park("good", token="alive")
+    park("bad", token="alive", user_message=5)
+    result = call("dlq", "replay", "--yes")
+    assert result.exit_code == 1
+    assert "1 of 2 reached their outcome, 1 left" in result.output
+    assert "user_message" in result.output
+    assert json.loads(call("dlq", "replay", "--yes", "--json").stdout)["results"][0]["outcome"] == "left"
+
+
+def test_a_correction_takes_one_valid_message(machine: StepFunctions, tmp_path):
+    """Several messages, invalid JSON or data that breaks the contract: nothing is sent, and why."""
+    machine.alive.add("alive")
+    for name in ("a", "b"):
+        park(name, token="alive", user_message=5)
+    first, _ = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+    file = tmp_path / "data.json"
+    file.write_text('{"user_message": "fine"}')
+    assert "one at a time" in call("dlq", "replay", "--data", str(file), "--yes").output
+    chosen = ("dlq", "replay", "--id", first["id"], "--data", str(file), "--yes")
+    for broken in ("{", "[]", '{"user_message": 6}', '{"user_message": "x", "more": 1}'):
+        file.write_text(broken)
+        assert call(*chosen).exit_code == 2
+    assert (count(url("chatbot")), count(url("chatbot", ""))) == (2, 0)
+    file.write_text('{"user_message": "fine"}')
+    assert call(*chosen).exit_code == 0
+    assert (count(url("chatbot")), count(url("chatbot", ""))) == (1, 1)
+    (sent,) = client("sqs").receive_message(QueueUrl=url("chatbot", ""))["Messages"]
+    assert json.loads(sent["Body"])["detail"] | {"metadata": 0} == {
+        "metadata": 0, "data": {"user_message": "fine"}, "task_token": "alive"
+    }  # fmt: skip
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(machine: StepFunctions, monkeypatch):
+    """Interrupted, the message in work is finished, exit code 130; the same command then does the rest."""
+    machine.alive.add("alive")
+    for number in range(4):
+        park(f"p-{number}", token="alive")
+    stop = Stop()
+
+    @contextmanager
+    def interrupted() -> Iterator[Stop]:
+        yield stop
+
+    def ctrl_c(*_: object) -> None:
+        stop.requested = True
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cli.replaying.stoppable", interrupted)
+        patched.setattr("cli.operations.dlq.journal.Journal.note", ctrl_c)
+        result = call("dlq", "replay", "--yes")
+    assert result.exit_code == 130
+    assert "goes on" in result.output
+    assert (count(url("chatbot")), count(url("chatbot", ""))) == (3, 1)
+    assert call("dlq", "replay", "--yes").exit_code == 0
+    assert (count(url("chatbot")), count(url("chatbot", ""))) == (0, 4)
+
+
+def test_a_failed_canary_leaves_the_others(machine: StepFunctions, records: Records):
+    """If the canary's run fails again, the others are not touched, exit code 1; if it succeeds they follow."""
+    for name in ("a", "b", "c"):
+        machine.fail(name)
+        finish(records, name, status="FAILED")
+        park(name)
+    start = machine.start_execution
+
+    def ends_at_once(status: str) -> None:
+        def started(**options: Any) -> dict[str, Any]:
+            answer = start(**options)
+            pipeline_id = json.loads(options["input"])["metadata"]["pipeline_id"]
+            finish(records, pipeline_id, status=status)
+            return answer
+
+        machine.start_execution = started  # type: ignore[method-assign]
+
+    ends_at_once("FAILED")
+    result = call("dlq", "replay", "--yes", "--canary", "1")
+    assert result.exit_code == 1
+    assert "the other 2 were not touched" in result.output
+    assert (len(machine.calls), count(url("chatbot"))) == (1, 2)
+    ends_at_once("SUCCEEDED")
+    assert call("dlq", "replay", "--yes", "--canary", "1", "--wait").exit_code == 0
+    assert (len(machine.calls), count(url("chatbot"))) == (3, 0)
+
+
+def test_archive_keeps_what_it_takes(machine: StepFunctions, tmp_path):
+    """Archived messages leave the queue and come back out of the table, with the reason, into a file if asked."""
+    park("p-1", user_message=5)
+    park("p-2", user_message=5)
+    result = call("dlq", "archive", "--pipeline", "p-1", "--reason", "a test", "--yes")
+    assert (result.exit_code, count(url("chatbot"))) == (0, 1)
+    out = tmp_path / "kept.jsonl"
+    assert call("dlq", "export", "--archived", "--out", str(out)).exit_code == 0
+    (kept,) = map(json.loads, out.read_text().splitlines())
+    assert (kept["pipeline_id"], kept["reason"]) == ("p-1", "a test")
+    assert kept["event"]["detail"]["data"] == {"user_message": 5}
+
+
+@pytest.mark.parametrize("age", ["soon", "2", "-1h", "2w"])
+def test_an_age_is_written_with_its_unit(age):
+    """A wrong age is refused with examples."""
+    result = call("dlq", "replay", "--older-than", age, "--dry-run")
+    assert result.exit_code == 2
+    assert "2h" in result.output
