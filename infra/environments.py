@@ -105,6 +105,8 @@ class Environment:
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """How long the bus archives start and outcome events; None for no archive."""
+    schema_registry: bool = True
+    """Register the events' schemas with EventBridge. The engine has no registry."""
     bootstrap_roles: bool = True
     """Deploy with the roles `cdk bootstrap` made; without them, with the CLI's own credentials."""
     api_account_role: bool = True
@@ -151,6 +153,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             log_retention_days=7,
             point_in_time_recovery=False,
             archive_days=None,
+            schema_registry=False,
             bootstrap_roles=False,
             api_account_role=False,
             engine="http://127.0.0.1:4566",

@@ -17,7 +17,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from cli.operations.contracts.openapi import known_routes, openapi
 from cli.operations.contracts.refusals import CODES, COMMON_CODES, GATEWAY_CODES
-from infra.constructs import pipeline_api
+from infra.toolchain import use_bundled_node
 from services.logger import core as logging
 from services.trigger import api, core
 from shared.contracts import v1
@@ -118,6 +118,12 @@ def test_every_answer_has_a_known_status_and_the_one_shape(document):
 
 def test_the_gateways_own_errors_have_the_one_shape(document):
     """What API Gateway makes of its template is the error shape as well."""
+    use_bundled_node()
+    from infra.constructs import pipeline_api  # noqa: PLC0415 -- starts Node
+
+    check = answered(document, "POST", "/pipeline", 400)
+    check.validate(json.loads(pipeline_api._BAD_BODY))
+    assert json.loads(pipeline_api._BAD_BODY)["error"]["code"] in CODES["POST", "/pipeline"][400]
     text = pipeline_api._ERROR_BODY.replace("$context.error.responseType", "THROTTLED")
     text = text.replace("$context.error.messageString", '"Too Many Requests"')
     answered(document, "POST", "/pipeline", 429).validate(json.loads(text))

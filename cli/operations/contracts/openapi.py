@@ -8,13 +8,12 @@ import msgspec
 from cli.operations.contracts.answers import Accepted, Record
 from cli.operations.contracts.components import Components
 from cli.operations.contracts.examples import value_of
-from cli.operations.contracts.parties import posted
 from cli.operations.contracts.references import project_version
 from cli.operations.contracts.refusals import Refusal, Route, refusals
+from infra.contract_schemas import request_schema
 from infra.environments import API_STAGE
 from services.trigger import core
 from services.trigger.api import Api, routes
-from shared.contracts.schemas import closed, event_schema
 
 _ABOUT = """\
 Ask the AI pipeline, and read what became of a question. Every call is signed with AWS Signature Version 4 (service
@@ -81,20 +80,8 @@ def known_routes() -> list[Route]:
     return sorted(routes(cast("Api", Api)), reverse=True)
 
 
-def _schema(kind: Any, *, close: bool = False) -> dict[str, Any]:
-    schema = msgspec.json.schema(kind)
-    return dict(msgspec.json.decode(msgspec.json.encode(closed(schema) if close else schema)))
-
-
-def request_schema() -> dict[str, Any]:
-    """What a POST takes: the data of the events it may become, closed."""
-    whole: dict[str, Any] = {"$defs": {}}
-    choices = []
-    for kind in posted():
-        schema = event_schema(kind)
-        choices.append(schema["properties"]["data"])
-        whole["$defs"] |= {name: one for name, one in schema["$defs"].items() if name != "PartialMetadata"}
-    return {**whole, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
+def _schema(kind: Any) -> dict[str, Any]:
+    return dict(msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind))))
 
 
 def _post(components: Components) -> dict[str, Any]:

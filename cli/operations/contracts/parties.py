@@ -44,11 +44,6 @@ def events() -> tuple[type[Event], ...]:
     return EVENTS
 
 
-def posted() -> tuple[type[Event], ...]:
-    """The events whose data a POST to the API may be."""
-    return (v1.PipelineRequested,)
-
-
 def results() -> tuple[type[Struct], ...]:
     return v1.RESULTS
 

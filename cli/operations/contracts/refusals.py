@@ -16,7 +16,7 @@ CODES: Mapping[Route, Mapping[int, Mapping[str, str]]] = {
             "empty_body": "There is no body.",
             "invalid_idempotency_key": "The key is not 1 to 255 visible ASCII characters.",
             "invalid_json": "The body is not JSON.",
-            "invalid_request": "The body breaks its schema; the message says where.",
+            "invalid_request": "The body breaks its schema. API Gateway checks first, and says so of any bad body.",
             "unknown_field": "The body has a field that the schema does not name.",
         },
         409: {"idempotency_conflict": "The `Idempotency-Key` was used before, with another body."},
