@@ -16,7 +16,8 @@ SHORT = Options(
     pipelines=60,
     per_second=5,
     timeout_seconds=5,
-    visibility_seconds=8,
+    chatbot_timeout_seconds=10,
+    visibility_seconds=11,
     without_right_seconds=1.5,
     quiet_within_seconds=240,
 )
