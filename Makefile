@@ -6,6 +6,8 @@ endif
 BIN := .venv/bin
 MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
+SEED ?= 1
+PIPELINES ?= 2000
 
 override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
@@ -42,8 +44,8 @@ check: setup ## formatting, lint, types, synth with cdk-nag, cfn-lint
 deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone with SERVICE=analyzer
 	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes)
 
-chaos: setup ## break the pipeline on an engine of its own, check that nothing is lost (SEED=1, PIPELINES=2000)
-	@$(BIN)/python -m tests.chaos --seed "$(or $(SEED),1)" --pipelines "$(or $(PIPELINES),2000)"
+chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
+	@$(BIN)/python -m tests.chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
 
 bench: setup ## cold starts beside a bare boto3 client, in one run
 	@$(BIN)/python -m bench.cold_start
