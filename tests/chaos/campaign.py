@@ -59,13 +59,6 @@ class Options:
         return max(self.visibility_seconds, self.timeout_of(service) + 2)
 
     @property
-    def patience_seconds(self) -> int:
-        """How long the chatbot waits for the model. A machine that is busy for longer makes it give up on an answer
-        that was delivered, and ask again: that is then paid for twice, as it would be with Bedrock.
-        """
-        return Settings(timeout_seconds=self.chatbot_timeout_seconds).read_seconds
-
-    @property
     def context(self) -> dict[str, str]:
         """The app's settings."""
         return {f"timeout_{name}": str(self.timeout_of(name)) for name in FUNCTIONS}
