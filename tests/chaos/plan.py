@@ -17,7 +17,7 @@ GARBAGE: tuple[Garbage, ...] = ("not JSON", "no choices", "empty text", "no mess
 MODEL_SHARES: Mapping[Fault, float] = {
     Fault.MODEL_THROTTLED: 0.04,
     Fault.MODEL_FAILING: 0.03,
-    Fault.MODEL_TOO_SLOW: 0.005,
+    Fault.MODEL_TOO_SLOW: 0.003,
     Fault.MODEL_SLOW: 0.02,
     Fault.MODEL_GARBAGE: 0.03,
     Fault.MODEL_EXHAUSTED: 0.01,

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shared.contracts import v1
 from shared.contracts.envelope import Event
+from shared.contracts.events import EVENTS
 from shared.contracts.schemas import result_schema
 from shared.contracts.stages import BY_KEY, SERVICES, STAGES, Stage
 
@@ -40,7 +41,7 @@ NOBODY = Parties(publishers=(), consumers=())
 
 def events() -> tuple[type[Event], ...]:
     """Every version of every event. The one place that knows the table they stand in."""
-    return v1.EVENTS
+    return EVENTS
 
 
 def results() -> tuple[type[Struct], ...]:
