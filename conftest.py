@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from pytest_socket import disable_socket, socket_allow_hosts
 
@@ -25,6 +26,10 @@ DUMMY_ENVIRONMENT = {
 for stray in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PIPELINE_ENV"):
     os.environ.pop(stray, None)
 os.environ.update(DUMMY_ENVIRONMENT)
+
+# A busy machine is no failure: no test is about time.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 UNIT_FOLDERS = ("shared", "services")
 
