@@ -10,7 +10,8 @@ from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.events import EVENTS
 from shared.contracts.schemas import event_schema
 from shared.contracts.stages import STAGES
-from shared.contracts.v1 import PipelineRequested
+from shared.contracts.upcasting import readable
+from shared.contracts.v2 import PipelineRequested
 
 Schema = dict[str, Any]
 
@@ -28,7 +29,7 @@ _ANNOTATIONS: Final = frozenset({"$defs", "$schema", "default", "discriminator",
 
 def posted() -> tuple[type[Event], ...]:
     """The events whose data a POST to the API may be: what its function reads."""
-    return (PipelineRequested,)
+    return readable(PipelineRequested)
 
 
 def published() -> tuple[type[Event], ...]:

@@ -12,10 +12,15 @@ from infra.constructs.schema_registry import SchemaRegistry
 from infra.environments import Environment
 from infra.names import Names
 from infra.synthesizer import synthesizer
-from shared.contracts.envelope import SOURCE
-from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed, PipelineRequested
+from shared.contracts.envelope import SOURCE, Event
+from shared.contracts.upcasting import readable
+from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
+from shared.contracts.v2 import PipelineRequested
 
-ARCHIVED = (PipelineRequested, PipelineCompleted, PipelineFailed, ContractRejected)
+REQUESTS = readable(PipelineRequested)
+"""Every version in which the pipeline may be asked."""
+
+ARCHIVED: tuple[type[Event], ...] = (*REQUESTS, PipelineCompleted, PipelineFailed, ContractRejected)
 """Starts and outcomes. Never a stage request: it carries a task token, and a replay would send dead ones."""
 
 
@@ -59,7 +64,7 @@ class PlatformStack(Stack):
             "Publisher",
             managed_policy_name=f"{names.prefix}-publisher",
             description="May ask the pipeline by an event, and may publish nothing else.",
-            statements=[publishing(self.bus.event_bus_arn, PipelineRequested)],
+            statements=[publishing(self.bus.event_bus_arn, *REQUESTS)],
         )
         for path, value in (
             ("bus/name", self.bus.event_bus_name),

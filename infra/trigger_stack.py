@@ -17,9 +17,12 @@ from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE
 from shared.contracts.upcasting import readable
-from shared.contracts.v1 import ContractRejected, PipelineRequested
+from shared.contracts.v1 import ContractRejected
+from shared.contracts.v2 import PipelineRequested
 
 SERVICE = "trigger"
+REQUESTS = readable(PipelineRequested)
+"""Every version in which the pipeline may be asked."""
 
 
 class TriggerStack(Stack):
@@ -38,7 +41,7 @@ class TriggerStack(Stack):
                 **({"API_URL": environment.api_url("{api_id}")} if environment.engine else {}),
             },
         )
-        self.accept.allow_publishing(PipelineRequested)
+        self.accept.allow_publishing(*REQUESTS)
         self.api = PipelineApi(self, handler=self.accept.function, environment=environment)
         self.starter = ServiceFunction(
             self,
@@ -50,12 +53,16 @@ class TriggerStack(Stack):
         self.work = WorkQueue(
             self, service=SERVICE, environment=environment, sizing=environment.sizing_of(STARTER.name)
         )
-        self.work.subscribe(
+        rule = self.work.subscribe(
             "requests",
             source=SOURCE,
-            detail_types=[kind.detail_type() for kind in readable(PipelineRequested)],
+            detail_types=[kind.detail_type() for kind in REQUESTS],
             bus=bus_of(self, names),
         )
+        # An update goes against the stream: who reads a new version is there before it is delivered, and it is
+        # delivered before anybody publishes it.
+        rule.node.add_dependency(self.starter.function)
+        self.accept.function.node.add_dependency(rule)
         self.starter.consume(self.work)
         self.starter.allow("StartExecutions", ["states:StartExecution"], [names.state_machine_arn(self)])
         self.starter.allow(

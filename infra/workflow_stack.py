@@ -16,6 +16,7 @@ from infra.nag import acknowledge
 from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared.contracts.stages import STAGES
+from shared.contracts.upcasting import readable
 
 
 class WorkflowStack(Stack):
@@ -25,7 +26,8 @@ class WorkflowStack(Stack):
         names = Names(environment.name)
         super().__init__(scope, names.stack("workflow"), synthesizer=synthesizer(environment))
         queued = [stage.service for stage in STAGES if stage.via == "queue"]
-        published = [stage.request for stage in STAGES if stage.via == "bus"]
+        # Executions go on with the definition they began with, and a role's rights change for all of them at once.
+        published = [kind for stage in STAGES if stage.via == "bus" for kind in readable(stage.request)]
         asl = definition(
             bus_name=names.bus,
             queue_urls={service: names.queue_url(self, service) for service in queued},

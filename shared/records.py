@@ -4,7 +4,6 @@ Statuses: ACCEPTED (the API, before it publishes), RUNNING (the starter), SUCCEE
 Each write states which earlier statuses it may replace, so that a late or repeated event changes nothing.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
+from shared.contracts.message import Said, request_hash
 from shared.contracts.stages import BY_KEY, STAGES
 
 MAY_REPLACE: Mapping[str, tuple[str, ...]] = {
@@ -25,11 +25,6 @@ _STATUS_VALUES = (":accepted", ":running", ":succeeded", ":failed")
 
 OF_A_FAILURE = ("error", "cause", "stage", "execution_status")
 """What a record says of a failure. A later success takes it away."""
-
-
-def request_hash(user_message: str) -> str:
-    """Tells whether two requests under one id ask the same, without comparing texts."""
-    return hashlib.sha256(user_message.encode()).hexdigest()
 
 
 def to_item(value: Any) -> dict[str, Any]:
@@ -110,7 +105,9 @@ class Records:
         item = answer.get("Item")
         return expanded({name: from_item(value) for name, value in item.items()}) if item else None
 
-    def accept(self, pipeline_id: str, *, user_message: str, accepted_at: str) -> bool:
+    def accept(
+        self, pipeline_id: str, *, user_message: str, accepted_at: str, history: Sequence[Said] = ()
+    ) -> bool:
         """Writes a new record as ACCEPTED. False if the id has a record already."""
         record = {
             "pipeline_id": pipeline_id,
@@ -118,7 +115,7 @@ class Records:
             "accepted_at": accepted_at,
             "status": "ACCEPTED",
             "user_message": user_message,
-            "request_hash": request_hash(user_message),
+            "request_hash": request_hash(user_message, history),
         }
         return self._conditionally(
             self._client.put_item,

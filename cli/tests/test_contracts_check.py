@@ -101,14 +101,14 @@ def test_a_removed_field_breaks_the_consumer_that_comes_last():
 def test_a_removed_version_breaks_and_a_new_one_does_not():
     """A version that is gone can't be read any more; one more version hurts nobody."""
     before, after = copied(), copied()
-    after["pipeline.requested.v2"] = after.pop(REQUESTED)
+    after["pipeline.requested.v9"] = after.pop(REQUESTED)
     found = {one.name: one for one in compare(before, after)}
     assert found[REQUESTED].state == "removed"
     assert not found[REQUESTED].compatible
     assert [broken.service for broken in found[REQUESTED].breaks] == ["trigger"]
-    assert found["pipeline.requested.v2"].state == "added"
-    assert found["pipeline.requested.v2"].compatible
-    assert found["pipeline.requested.v2"].consumers == ("trigger",)
+    assert found["pipeline.requested.v9"].state == "added"
+    assert found["pipeline.requested.v9"].compatible
+    assert found["pipeline.requested.v9"].consumers == ("trigger",)
 
 
 def test_a_version_given_up_on_purpose_does_not_break():

@@ -10,7 +10,7 @@ from cli.operations.dlq.messages import Parked, parked, violation, without_token
 from cli.operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, together
 from cli.operations.dlq.replay import Selection
 from cli.operations.executions import Execution
-from shared.records import request_hash
+from shared.contracts.message import request_hash
 from shared.tests.fakes import stage_event
 
 ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:pipeline-1"
@@ -39,6 +39,11 @@ def start(text: Any = "Hi", **more: Any) -> dict[str, Any]:
         "source": "ai.pipeline", "detail-type": "pipeline.requested.v1", "id": "event-1",
         "detail": {"data": {"user_message": text}}, **more,
     }  # fmt: skip
+
+
+def conversation(*texts: str) -> dict[str, Any]:
+    turns = [{"role": "assistant" if index % 2 else "user", "text": text} for index, text in enumerate(texts)]
+    return {**start(), "detail-type": "pipeline.requested.v2", "detail": {"data": {"messages": turns}}}
 
 
 STATUS_CHANGE = {
@@ -70,6 +75,16 @@ TABLE = {
     "start event under a used id": (
         message(start(), service="trigger"),
         Facts(record_status="RUNNING", record_hash=request_hash("another")),
+        Action.LEAVE,
+    ),
+    "conversation that starts a pipeline": (
+        message(conversation("Hi"), service="trigger"),
+        Facts(record_status="RUNNING", record_hash=request_hash("Hi")),
+        Action.MOVE,
+    ),
+    "conversation under a used id": (
+        message(conversation("Who?", "Me.", "Hi"), service="trigger"),
+        Facts(record_status="RUNNING", record_hash=request_hash("Hi")),
         Action.LEAVE,
     ),
     "unreadable start event": (message(start(5), service="trigger"), Facts(), Action.LEAVE),

@@ -327,7 +327,7 @@ def test_a_large_message_is_archived_whole(target, machine):
 
 
 def test_correcting_a_run_needs_its_message_alone(target, machine, records):
-    """A failed run that starts anew takes a corrected user message and nothing else; it is checked first."""
+    """A failed run that starts anew takes a corrected conversation and nothing else; it is checked first."""
     machine.fail("p-1")
     park("p-1")
     (message,) = select(target, Selection())
@@ -335,7 +335,17 @@ def test_correcting_a_run_needs_its_message_alone(target, machine, records):
     assert (
         json.loads(corrected_input(message, {"user_message": "Ho"}, state))["request"]["user_message"] == "Ho"
     )
-    wrong: list[dict[str, Any]] = [{"user_message": " "}, {"analysis": {}}]
+    before = [{"role": "user", "text": "Who?"}, {"role": "assistant", "text": "Me."}]
+    conversation = corrected_input(message, {"user_message": "Ho", "history": before}, state)
+    assert json.loads(conversation)["request"] == {"user_message": "Ho", "history": before}
+    kept = json.loads(corrected_input(message, {"user_message": "Hum"}, conversation))["request"]
+    assert kept == {"user_message": "Hum", "history": before}
+    wrong: list[dict[str, Any]] = [
+        {"user_message": " "},
+        {"analysis": {}},
+        {"user_message": "Ho", "history": before[:1]},
+        {"user_message": "Ho", "history": 5},
+    ]
     for data in wrong:
         with pytest.raises(InvalidInputError):
             corrected_input(message, data, state)

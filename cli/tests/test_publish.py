@@ -115,3 +115,29 @@ def test_a_refused_event_is_an_error(target):
     target._clients["events"] = events
     with pytest.raises(RefusedError, match="ThrottlingException"):
         publish(target, draft(json.dumps(DETAIL), detail_type=TYPE))
+
+
+TURNS = [
+    {"role": "user", "text": "Who?"},
+    {"role": "assistant", "text": "Me."},
+    {"role": "user", "text": "Since when?"},
+]
+
+
+def test_each_version_is_checked_against_its_own_contract():
+    """A conversation is published as v2; what a version has no place for is told."""
+    event = draft(json.dumps({"data": {"messages": TURNS}}), detail_type="pipeline.requested.v2")
+    assert event.detail == {"data": {"messages": TURNS}}
+    assert "$.detail.data" in broken({"data": {"user_message": "Hi"}}, "pipeline.requested.v2")
+    assert broken({"data": {"messages": TURNS[:2]}}, "pipeline.requested.v2") == {
+        "$.detail.data": "`messages` must end with a message of the user"
+    }
+
+
+def test_a_version_that_contradicts_itself_is_refused():
+    """What the metadata says of the schema must be what the detail-type says: the trigger would refuse it."""
+    found = broken({"data": {"user_message": "Hi"}, "metadata": {"schema": "x", "schema_version": 2}})
+    assert found == {
+        "$.detail.metadata.schema": "must be `pipeline.requested`, as the detail-type says",
+        "$.detail.metadata.schema_version": "must be `1`, as the detail-type says",
+    }

@@ -9,8 +9,14 @@ from infra.environments import ENVIRONMENTS
 from infra.names import Names
 from infra.rules import resources, statements
 from shared.contracts.stages import STAGES
+from shared.contracts.upcasting import readable
+from shared.contracts.v2 import PipelineRequested
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
+
+
+ON_THE_BUS = [stage for stage in STAGES if stage.via == "bus"]
+REQUESTS = {kind.detail_type() for kind in readable(PipelineRequested)}
 
 
 @pytest.fixture
@@ -44,15 +50,35 @@ def variables(template, function):
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.service)
 def test_a_stage_hears_its_own_requests_alone(dev, stage):
-    """A stage reached via the bus has one rule for its request; one reached via its queue has none on the bus."""
-    own = {"source": ["ai.pipeline"], "detail-type": [stage.request.detail_type()]}
+    """A stage reached via the bus has one rule for its request, in every version it reads; others have none."""
+    versions = [kind.detail_type() for kind in readable(stage.request)]
+    own = {"source": ["ai.pipeline"], "detail-type": versions}
     on_the_bus = [rule for rule in patterns(dev[f"ai-pipeline-dev-{stage.service}"]) if "detail" not in rule]
     assert on_the_bus == ([own] if stage.via == "bus" else [])
 
 
-@pytest.mark.parametrize(
-    "stage", [stage for stage in STAGES if stage.via == "bus"], ids=lambda stage: stage.service
-)
+def test_the_trigger_hears_every_version_of_a_request(dev):
+    """Old and new publishers are heard side by side."""
+    (rule,) = patterns(dev["ai-pipeline-dev-trigger"])
+    assert set(rule["detail-type"]) == REQUESTS == {"pipeline.requested.v1", "pipeline.requested.v2"}
+
+
+def test_a_new_version_is_read_before_it_is_delivered_and_delivered_before_it_is_published(dev):
+    """An update of the trigger goes against the stream: starter, then rule, then API."""
+    made = dev["ai-pipeline-dev-trigger"]["Resources"]
+
+    def named(kind, prefix):
+        (name,) = (name for name in made if made[name]["Type"] == kind and name.startswith(prefix))
+        return name
+
+    starter = named("AWS::Lambda::Function", "Starter")
+    api = named("AWS::Lambda::Function", "Api")
+    rule = named("AWS::Events::Rule", "WorkQueue")
+    assert starter in made[rule]["DependsOn"]
+    assert rule in made[api]["DependsOn"]
+
+
+@pytest.mark.parametrize("stage", ON_THE_BUS, ids=lambda stage: stage.service)
 def test_a_request_is_not_delivered_after_its_task_is_over(dev, stage):
     """EventBridge gives up on a stage's request when its task has timed out: its token is dead then."""
     (rule,) = resources(dev[f"ai-pipeline-dev-{stage.service}"], "AWS::Events::Rule").values()
@@ -83,7 +109,7 @@ def test_the_logger_hears_of_failed_executions(dev):
         ("chatbot", {"contract.rejected.v1"}),
         ("enhancer", {"contract.rejected.v1"}),
         ("logger", {"contract.rejected.v1", "pipeline.completed.v1", "pipeline.failed.v1"}),
-        ("workflow", {stage.request.detail_type() for stage in STAGES if stage.via == "bus"}),
+        ("workflow", {kind.detail_type() for stage in ON_THE_BUS for kind in readable(stage.request)}),
     ],
 )
 def test_nobody_publishes_what_is_not_theirs(dev, stack, published):
@@ -98,15 +124,15 @@ def test_the_trigger_publishes_requests_and_rejections_apart(dev):
         for statement in statements(dev["ai-pipeline-dev-trigger"])
         if "events:PutEvents" in statement["Action"]
     ]
-    assert sorted(found, key=str) == [{"contract.rejected.v1"}, {"pipeline.requested.v1"}]
+    assert sorted(found, key=str) == [{"contract.rejected.v1"}, REQUESTS]
 
 
 def test_a_publisher_may_ask_and_forge_nothing(dev):
-    """The policy for whoever asks by an event allows that event alone."""
+    """The policy for whoever asks by an event allows that event alone, in every version."""
     template = dev["ai-pipeline-dev-platform"]
     (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
     assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
-    assert detail_types(allowed(template, "events:PutEvents")) == {"pipeline.requested.v1"}
+    assert detail_types(allowed(template, "events:PutEvents")) == REQUESTS
 
 
 def test_a_body_is_checked_before_the_function_runs(dev):
@@ -227,6 +253,7 @@ def test_no_archive_holds_a_task_token(dev):
     requests = {stage.request.detail_type() for stage in STAGES}
     assert archive["EventPattern"]["source"] == ["ai.pipeline"]
     assert requests.isdisjoint(archive["EventPattern"]["detail-type"])
+    assert set(archive["EventPattern"]["detail-type"]) >= REQUESTS
 
 
 def test_production_keeps_its_data(synthesised):

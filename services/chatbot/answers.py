@@ -1,10 +1,10 @@
 """An answer is paid for once: it is stored before the callback, and found by whoever asks again.
 
-The key is the pipeline's id, the stage and the user's message: redelivery, retry, redrive and restart find it. The
-analysis is no part of it: it only tunes how the model is asked, and may differ after a restart.
+The key is the pipeline's id, the stage and what was asked, with the conversation before it: redelivery, retry,
+redrive and restart find it. The analysis is no part of it: it only tunes how the model is asked, and may differ after
+a restart.
 """
 
-import hashlib
 import time
 from typing import Any
 
@@ -25,6 +25,7 @@ from aws_lambda_powertools.utilities.idempotency.serialization.base import BaseI
 from services.chatbot.backends import Backend
 from shared.aws import translated_errors
 from shared.contracts.envelope import Metadata
+from shared.contracts.message import request_hash
 from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import InProgress, PipelineError, TransientError
 from shared.observability import MetricUnit, logger, metrics
@@ -127,5 +128,5 @@ def _key(request: ChatRequested, metadata: Metadata) -> dict[str, str]:
     return {
         "pipeline_id": metadata.pipeline_id,
         "stage": STAGE,
-        "input": hashlib.sha256(request.user_message.encode("utf-8", "surrogatepass")).hexdigest(),
+        "input": request_hash(request.user_message, request.history),
     }

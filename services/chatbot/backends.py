@@ -26,25 +26,30 @@ class Bedrock:
         self._client = connection or client("bedrock-runtime", read_seconds=settings.read_seconds, tries=1)
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:  # noqa: ARG002 -- the protocol's
-        parameters = converse_request(self._settings, request.user_message, request.analysis)
+        parameters = converse_request(self._settings, request)
         with translated_errors():
             response = self._client.converse(**parameters)
         return converse_answer(response, parameters["modelId"])
 
 
 class ExistingFunction:
-    """Gets `{"user_message", "analysis", "pipeline_id"}`; `function_answer` says what it may return."""
+    """Gets `{"user_message", "analysis", "pipeline_id"}`, of a conversation also `history`.
+
+    `function_answer` says what it may return.
+    """
 
     def __init__(self, settings: Settings, connection: Any = None) -> None:
         self._arn = str(settings.chatbot_function_arn)
         self._client = connection or client("lambda", read_seconds=settings.read_seconds, tries=1)
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
-        payload = {
+        payload: dict[str, Any] = {
             "user_message": request.user_message,
             "analysis": request.analysis,
             "pipeline_id": metadata.pipeline_id,
         }
+        if request.history:  # a function that knows no conversations is called as ever
+            payload["history"] = request.history
         with translated_errors():
             response = self._client.invoke(FunctionName=self._arn, Payload=msgspec.json.encode(payload))
             answer = response["Payload"].read()

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from services.chatbot.settings import Settings
 from shared.contracts import limits
-from shared.contracts.v1 import Analysis, ChatAnswer, Usage
+from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Usage
 from shared.errors import PermanentError, TransientError
 
 SIMPLE_SHARE = 0.5
@@ -44,21 +44,22 @@ def choose(settings: Settings, analysis: Analysis | None) -> Inference:
     return Inference(model_id=model_id, max_tokens=max_tokens, temperature=temperature)
 
 
-def converse_request(settings: Settings, user_message: str, analysis: Analysis | None) -> dict[str, Any]:
-    """The parameters of Bedrock's Converse."""
-    chosen = choose(settings, analysis)
-    request: dict[str, Any] = {
+def converse_request(settings: Settings, request: ChatRequested) -> dict[str, Any]:
+    """The parameters of Bedrock's Converse: the conversation so far, and the user's message as its last turn."""
+    chosen = choose(settings, request.analysis)
+    turns = [*((turn.role, turn.text) for turn in request.history), ("user", request.user_message)]
+    parameters: dict[str, Any] = {
         "modelId": chosen.model_id,
-        "messages": [{"role": "user", "content": [{"text": user_message}]}],
+        "messages": [{"role": role, "content": [{"text": text}]} for role, text in turns],
         "system": [{"text": settings.system_prompt}],
         "inferenceConfig": {"maxTokens": chosen.max_tokens, "temperature": chosen.temperature},
     }
     if settings.guardrail_id:
-        request["guardrailConfig"] = {
+        parameters["guardrailConfig"] = {
             "guardrailIdentifier": settings.guardrail_id,
             "guardrailVersion": settings.guardrail_version,
         }
-    return request
+    return parameters
 
 
 def bounded(text: str) -> tuple[str, bool]:

@@ -17,9 +17,10 @@ from shared.aws import client
 from shared.bus import Bus
 from shared.clock import iso
 from shared.contracts.envelope import Outgoing
+from shared.contracts.message import request_hash
 from shared.errors import PipelineError
 from shared.observability import MetricUnit, logger, metrics, where
-from shared.records import Records, request_hash
+from shared.records import Records
 from shared.settings import load
 
 Answer = tuple[int, Mapping[str, Any]]
@@ -37,7 +38,10 @@ class Api:
         accepted_at = iso(datetime.now(UTC))
         status = "ACCEPTED"
         if not self._records.accept(
-            wanted.pipeline_id, user_message=wanted.request.user_message, accepted_at=accepted_at
+            wanted.pipeline_id,
+            user_message=wanted.asked.user_message,
+            history=wanted.asked.history,
+            accepted_at=accepted_at,
         ):
             status, accepted_at = self._repeated(wanted)
         if status == "ACCEPTED":  # also when repeated: the first try may have died before it published
@@ -50,7 +54,7 @@ class Api:
 
     def _repeated(self, wanted: Submission) -> tuple[str, str]:
         record = self._records.get(wanted.pipeline_id) or {}
-        if record.get("request_hash") != request_hash(wanted.request.user_message):
+        if record.get("request_hash") != request_hash(wanted.asked.user_message, wanted.asked.history):
             raise ApiError(
                 409, "idempotency_conflict", "This `Idempotency-Key` was used before, with another body."
             )

@@ -9,12 +9,13 @@ from datetime import UTC
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
-from shared.contracts import limits
+from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import Metadata
+from shared.contracts.message import request_hash
 from shared.contracts.reading import read, unknown_fields
-from shared.contracts.v1 import PipelineRequested, Results
+from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
 
 IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
@@ -55,13 +56,20 @@ class ApiError(Exception):
         self.message = message
 
 
+Requested = v1.PipelineRequested | v2.PipelineRequested
+
+
 class Submission(Struct, frozen=True, kw_only=True):
-    """A valid POST."""
+    """A valid POST. `request` is published in the version in which the caller asked."""
 
     pipeline_id: str
-    request: PipelineRequested
+    request: Requested
     repeatable: bool
     traceparent: str | None
+
+    @property
+    def asked(self) -> v2.PipelineRequested:
+        return upcast(self.request, v2.PipelineRequested)
 
 
 def submission(event: Mapping[str, Any]) -> Submission:
@@ -100,9 +108,24 @@ def _body(event: Mapping[str, Any]) -> bytes:
     return body
 
 
-def _request(body: bytes) -> PipelineRequested:
+class _Door(Struct):
+    """Which version a body is: the one field that each requires."""
+
+    user_message: Raw | UnsetType = UNSET
+    messages: Raw | UnsetType = UNSET
+
+
+def _request(body: bytes) -> Requested:
     try:
-        request = read(body, PipelineRequested)
+        fields = read(body, _Door)
+        if fields.user_message is not UNSET and fields.messages is not UNSET:
+            raise ApiError(
+                400,
+                "invalid_request",
+                "Send `user_message`, or `messages` with the conversation before it; not both.",
+            )
+        kind: type[Requested] = v1.PipelineRequested if fields.messages is UNSET else v2.PipelineRequested
+        request = read(body, kind)
     except ContractViolation as error:
         if error.reason == "not valid JSON":
             raise ApiError(400, "invalid_json", "The body is not valid JSON.") from error
@@ -132,18 +155,28 @@ def public(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: record[name] for name in PUBLIC_FIELDS if name in record}
 
 
-def asked(state: str) -> str:
-    """The user's message in an execution's input; empty for an input of another shape."""
+class _Asked(Struct):
+    user_message: str
+    history: tuple[v1.Turn, ...] = ()
+
+
+class _State(Struct):
+    request: _Asked
+
+
+def asked_hash(state: str) -> str:
+    """The `request_hash` of what an execution was asked, by its input; empty for an input of another shape."""
     try:
-        return str(msgspec.json.decode(state)["request"]["user_message"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+        asked = msgspec.json.decode(state, type=_State).request
+    except msgspec.MsgspecError:
         return ""
+    return request_hash(asked.user_message, asked.history)
 
 
-_NO_RESULTS = msgspec.to_builtins(Results())
+_NO_RESULTS = msgspec.to_builtins(v1.Results())
 
 
-def execution_input(request: PipelineRequested, metadata: Metadata) -> str:
+def execution_input(request: v2.PipelineRequested, metadata: Metadata) -> str:
     """The state an execution starts with, as JSON that is not ASCII-escaped.
 
     It already holds every default (`results`, `errors`), so that the workflow needs no state to make them. It
@@ -158,7 +191,7 @@ def execution_input(request: PipelineRequested, metadata: Metadata) -> str:
                 "accepted_at": metadata.occurred_at.astimezone(UTC),
                 "traceparent": metadata.traceparent,
             },
-            "request": {"user_message": request.user_message},
+            "request": {"user_message": request.user_message, "history": request.history},
             "results": _NO_RESULTS,
             "errors": {},
         }

@@ -9,9 +9,10 @@ from services.trigger.settings import StarterSettings
 from shared.aws import client, error_code, translated_errors
 from shared.clock import iso
 from shared.contracts.envelope import Metadata
-from shared.contracts.v1 import PipelineRequested
+from shared.contracts.message import request_hash
+from shared.contracts.v2 import PipelineRequested
 from shared.errors import ContractViolation
-from shared.records import Records, request_hash
+from shared.records import Records
 from shared.runtime import Routes, queue_handler
 from shared.settings import load
 from shared.worker import Route
@@ -27,7 +28,7 @@ class Starter:
 
     def start(self, request: PipelineRequested, metadata: Metadata) -> None:
         """Raises ContractViolation if the id was used before for another message."""
-        text = request.user_message
+        asked = request_hash(request.user_message, request.history)
         name = metadata.pipeline_id
         started = self._start_execution(name, core.execution_input(request, metadata))
         if not started:
@@ -36,11 +37,11 @@ class Starter:
             if known is None or "execution_arn" not in record:
                 # Its starter died before it wrote, or never heard that it had started it.
                 started, known = self._describe_execution(name)
-            if known != request_hash(text):
+            if known != asked:
                 raise ContractViolation(
                     "$.detail.metadata.pipeline_id", "was used before for another message"
                 )
-        self._mark_running(text, metadata, started)
+        self._mark_running(request.user_message, asked, metadata, started)
 
     def _start_execution(self, name: str, state: str) -> dict[str, str]:
         """The record's fields of the new execution; none if there was one under this name."""
@@ -60,10 +61,10 @@ class Starter:
         arn = f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
         with translated_errors():
             found = self._client.describe_execution(executionArn=arn)
-        asked = core.asked(str(found.get("input") or ""))
-        return {"execution_arn": arn, "started_at": iso(found["startDate"])}, request_hash(asked)
+        asked = core.asked_hash(str(found.get("input") or ""))
+        return {"execution_arn": arn, "started_at": iso(found["startDate"])}, asked
 
-    def _mark_running(self, text: str, metadata: Metadata, started: dict[str, str]) -> None:
+    def _mark_running(self, text: str, asked: str, metadata: Metadata, started: dict[str, str]) -> None:
         accepted_at = iso(metadata.occurred_at)
         self._records.advance(
             metadata.pipeline_id,
@@ -73,7 +74,7 @@ class Starter:
                 "timestamp": accepted_at,
                 "accepted_at": accepted_at,
                 "user_message": text,
-                "request_hash": request_hash(text),
+                "request_hash": asked,
             },
         )
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.contracts import v1
+from shared.contracts import v1, v2
 from shared.contracts.envelope import Event
 
-EVENTS: Final[tuple[type[Event], ...]] = v1.EVENTS
+EVENTS: Final[tuple[type[Event], ...]] = (*v1.EVENTS, *v2.EVENTS)

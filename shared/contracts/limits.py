@@ -1,7 +1,8 @@
 """The bounds that keep every execution below Step Functions' 256 KiB of state, by construction.
 
-The state holds the message once, the answer twice (from the chatbot and, formatted, from the enhancer), and
-a little besides. Each part has its own bound here; `shared/tests/test_worst_case.py` adds them up.
+The state holds the conversation once (a message is the shortest one), the answer twice (from the chatbot and,
+formatted, from the enhancer), and a little besides. Each part has its own bound here;
+`tests/contracts/test_state_size.py` adds them up.
 """
 
 from typing import Final
@@ -15,6 +16,10 @@ MESSAGE_BYTES: Final = 65_536
 MESSAGE_JSON_BYTES: Final = 98_304
 """`user_message` as JSON. Only a message full of control characters (six bytes each in JSON) reaches this
 before the other two bounds."""
+
+TURNS: Final = 21
+"""Messages of a conversation, the last one included: ten exchanges and a question. Together they have the bounds of
+one message."""
 
 ANSWER_CHARS: Final = 16_384
 ANSWER_BYTES: Final = 32_768

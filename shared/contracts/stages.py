@@ -37,6 +37,10 @@ class Stage(Struct, frozen=True, kw_only=True):
 # turn a backlog into a storm of retries: the task's clock also runs while its message waits in the queue.
 _TIMEOUT_SECONDS: Final = 960
 
+HISTORY: Final = "$.*.history[*]"
+"""`$.request.history`, and an empty list where there is none: executions that an older starter begins lack it, and
+restarts of old ones. A path through `*` may find nothing; a plain one would fail the execution."""
+
 STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         state="AnalyzeInput",
@@ -56,7 +60,11 @@ STAGES: Final[tuple[Stage, ...]] = (
         service="chatbot",
         request=v1.ChatRequested,
         result=v1.ChatAnswer,
-        inputs={"user_message": "$.request.user_message", "analysis": "$.results.analysis.data"},
+        inputs={
+            "user_message": "$.request.user_message",
+            "analysis": "$.results.analysis.data",
+            "history": HISTORY,
+        },
         via="bus",
         critical=True,
         timeout_seconds=_TIMEOUT_SECONDS,

@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from msgspec import Struct
 
+from shared.contracts import v1, v2
 from shared.contracts.envelope import Event
 from shared.contracts.events import EVENTS
 
@@ -85,7 +86,17 @@ def _chain(name: str, known: Mapping[int, type[Event]], steps: Mapping[int, Upca
     return Chain(tuple(known[version] for version in ordered), tuple(steps[old] for old in ordered[:-1]))
 
 
-UPCASTERS: Final[tuple[Upcaster[Any, Any], ...]] = ()
+# --- what this project knows -------------------------------------------------------------------------------
+
+
+def as_conversation(old: v1.PipelineRequested) -> v2.PipelineRequested:
+    """A message is a conversation of one turn."""
+    return v2.PipelineRequested(messages=(v1.Turn(role="user", text=old.user_message),))
+
+
+UPCASTERS: Final[tuple[Upcaster[Any, Any], ...]] = (
+    Upcaster(v1.PipelineRequested, v2.PipelineRequested, as_conversation),
+)
 
 CHAINS: Final[Mapping[str, Chain]] = chains(EVENTS, UPCASTERS)
 

@@ -10,14 +10,15 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from shared.contracts import limits
-from shared.contracts.envelope import Event, PipelineId
-from shared.contracts.message import check_message
+from shared.contracts.envelope import OPEN_DOOR, Event, PipelineId
+from shared.contracts.message import check_conversation, check_message
 
 T = TypeVar("T")
 
 Complexity = Literal["simple", "moderate", "complex"]
 CodeKind = Literal["fenced", "inline", "bare", "shell", "stack_trace", "sql", "json", "markup"]
 Format = Literal["plain", "sectioned", "detailed"]
+Role = Literal["user", "assistant"]
 Status = Literal["ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED"]
 
 UserMessage = Annotated[
@@ -36,10 +37,17 @@ Milliseconds = Annotated[int, Meta(ge=0, description="milliseconds")]
 # --- what a user asks ------------------------------------------------------------------------------------
 
 
+class Turn(Struct, frozen=True, kw_only=True):
+    """One message of a conversation."""
+
+    role: Role
+    text: UserMessage
+
+
 class PipelineRequested(Event, frozen=True, kw_only=True):
     """Someone wants an answer. Published by the API, or by anyone who may publish to the bus."""
 
-    NAME: ClassVar[str] = "pipeline.requested"
+    NAME: ClassVar[str] = OPEN_DOOR
     VERSION: ClassVar[int] = 1
 
     user_message: UserMessage
@@ -178,13 +186,21 @@ class AnalysisRequested(Event, frozen=True, kw_only=True):
 
 
 class ChatRequested(Event, frozen=True, kw_only=True):
-    """Asks the chatbot for an answer; `analysis` is null where the analyzer failed."""
+    """Asks the chatbot for an answer, after what was said before; `analysis` is null where the analyzer failed."""
 
     NAME: ClassVar[str] = "chat.requested"
     VERSION: ClassVar[int] = 1
 
     user_message: UserMessage
     analysis: Analysis | None = None
+    history: Annotated[
+        tuple[Turn, ...],
+        Meta(max_length=limits.TURNS - 1, description="Alternating, the user's first, the assistant's last."),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        if self.history:
+            check_conversation((*self.history, Turn(role="user", text=self.user_message)))
 
 
 class EnhancementRequested(Event, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Contracts: what is read, what is refused and how it is said, and that files and types agree."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -8,14 +9,16 @@ import jsonschema
 import msgspec
 import pytest
 
-from shared.contracts import limits, schemas, v1
+from shared.contracts import limits, schemas, v1, v2
 from shared.contracts.envelope import Delivery, Detail, Outgoing
+from shared.contracts.events import EVENTS
+from shared.contracts.message import request_hash
 from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
 from shared.contracts.stages import BY_SERVICE, RETRY, STAGES
 from shared.errors import ContractViolation
 from shared.tests.fakes import stage_event
 
-EVENT_SCHEMAS = {kind.detail_type(): schemas.event_schema(kind) for kind in v1.EVENTS}
+EVENT_SCHEMAS = {kind.detail_type(): schemas.event_schema(kind) for kind in EVENTS}
 
 
 def request(detail: Any, **delivery: Any) -> tuple[Delivery, Detail]:
@@ -29,7 +32,7 @@ def test_committed_schemas_match_the_types():
     assert schemas.outdated() == []
 
 
-@pytest.mark.parametrize("kind", v1.EVENTS, ids=lambda kind: kind.detail_type())
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.detail_type())
 def test_schemas_are_valid_and_closed(kind):
     """Each event's schema is a valid JSON Schema and refuses a field it does not name."""
     schema = schemas.event_schema(kind)
@@ -52,7 +55,7 @@ def test_published_event_satisfies_its_schema():
 
 def test_detail_types_name_event_and_version():
     """A detail-type is the event's name and major version, and none is used twice."""
-    names = [kind.detail_type() for kind in v1.EVENTS]
+    names = [kind.detail_type() for kind in EVENTS]
     assert "analysis.requested.v1" in names
     assert len(set(names)) == len(names)
 
@@ -187,3 +190,59 @@ def test_pipeline_ids_fit_an_execution_name(bad):
     with pytest.raises(ContractViolation) as caught:
         read_metadata(delivery, detail, v1.PipelineRequested)
     assert caught.value.path == "$.detail.metadata.pipeline_id"
+
+
+def turns(*texts: str) -> list[dict[str, str]]:
+    return [{"role": "assistant" if index % 2 else "user", "text": text} for index, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        (("\N{GRINNING FACE}" * 10_000, "x", "\N{GRINNING FACE}" * 6_400), "at most 65,536 bytes"),
+        (("\x01" * 9_000, "x", "\x01" * 9_000), "too many control characters"),
+        (("x" * 16_384, "x" * 16_384, "x"), "at most 32,768 characters together"),
+        (("x", " \n", "x"), "`messages[1].text` must not be blank"),
+        (("x", "x"), "must end with a message of the user"),
+    ],
+    ids=["bytes", "controls", "characters", "blank", "end"],
+)
+def test_a_conversation_shares_the_bounds_of_a_message(texts, says):
+    """All turns together keep the bounds that one message has: the state is no larger for them."""
+    with pytest.raises(ContractViolation) as caught:
+        read(json.dumps({"messages": turns(*texts)}), v2.PipelineRequested)
+    assert says in caught.value.reason
+
+
+def test_a_conversation_at_the_bounds_is_accepted():
+    """The most turns, of the most characters, are one request."""
+    texts = ["x" * (limits.MESSAGE_CHARS - limits.TURNS + 1), *["y"] * (limits.TURNS - 1)]
+    got = read(json.dumps({"messages": turns(*texts)}), v2.PipelineRequested)
+    assert (got.user_message, len(got.history)) == ("y", 20)
+
+
+def test_a_history_must_lead_up_to_the_message():
+    """A chat request whose history could not be put before its message breaks its contract, not Bedrock's."""
+    for history in (turns("x"), turns("x", "y", "z"), list(reversed(turns("x", "y")))):
+        with pytest.raises(ContractViolation):
+            read(json.dumps({"user_message": "Hi", "history": history}), v1.ChatRequested)
+    good = json.dumps({"user_message": "Hi", "history": turns("x", "y")})
+    assert len(read(good, v1.ChatRequested).history) == 2
+
+
+def test_requests_are_told_apart_by_all_that_was_said():
+    """One message hashes as ever; another history, or the same words cut otherwise, is another request."""
+
+    def said(*texts: str) -> str:
+        *before, last = [v1.Turn(role="user", text=text) for text in texts]
+        return request_hash(last.text, before)
+
+    assert request_hash("Hi") == hashlib.sha256(b"Hi").hexdigest()
+    found = [
+        request_hash("Hi"),
+        said("a", "b", "Hi"),
+        said("a", "bH", "i"),
+        said("ab", "", "Hi"),
+        said("c", "Hi"),
+    ]
+    assert len(set(found)) == len(found)

@@ -7,9 +7,9 @@ import pytest
 
 from services.enhancer.core import enhance
 from services.trigger.core import execution_input
-from shared.contracts import limits, v1
+from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import Metadata
-from shared.contracts.message import check_message
+from shared.contracts.message import check_conversation
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 METADATA = Metadata(
@@ -30,6 +30,27 @@ HEAVIEST_MESSAGES = {
 }
 
 
+def one_turn(text: str) -> tuple[v1.Turn, ...]:
+    return (v1.Turn(role="user", text=text),)
+
+
+def many_turns(text: str) -> tuple[v1.Turn, ...]:
+    """`text` cut into as many turns as a conversation may have."""
+    size = -(-len(text) // limits.TURNS)
+    parts = [text[start : start + size] for start in range(0, len(text), size)]
+    assert len(parts) == limits.TURNS
+    return tuple(
+        v1.Turn(role="assistant" if index % 2 else "user", text=part) for index, part in enumerate(parts)
+    )
+
+
+CONVERSATIONS = {
+    f"{shape.__name__}-{name}": shape(text)
+    for shape in (one_turn, many_turns)
+    for name, text in HEAVIEST_MESSAGES.items()
+}
+
+
 def heaviest_analysis() -> v1.Analysis:
     return v1.Analysis(
         character_count=limits.MESSAGE_CHARS,
@@ -47,10 +68,10 @@ def heaviest_analysis() -> v1.Analysis:
     )
 
 
-@pytest.mark.parametrize("message", HEAVIEST_MESSAGES.values(), ids=HEAVIEST_MESSAGES)
-def test_the_largest_run_fits_the_state(message):
-    """The longest message with the longest answer, analysis, errors and token stays below 256 KiB."""
-    check_message(message)
+@pytest.mark.parametrize("messages", CONVERSATIONS.values(), ids=CONVERSATIONS)
+def test_the_largest_run_fits_the_state(messages):
+    """The longest conversation with the longest answer, analysis, errors and token stays below 256 KiB."""
+    check_conversation(messages)
     heavy_answer = '"' * 16_384
     chat = v1.ChatAnswer(
         text=heavy_answer, backend="bedrock", model_id="m" * 128, stop_reason="s" * 64, truncated=True
@@ -58,7 +79,7 @@ def test_the_largest_run_fits_the_state(message):
     analysis = heaviest_analysis()
     enhancement = enhance(chat, analysis, METADATA, NOW)
     meter = v1.Meter(queue_wait_ms=10**9, work_ms=10**9, attempt=3, receives=2, model_id="m" * 128)
-    state = msgspec.json.decode(execution_input(v1.PipelineRequested(user_message=message), METADATA))
+    state = msgspec.json.decode(execution_input(v2.PipelineRequested(messages=messages), METADATA))
     state["results"] = {
         "analysis": {"data": analysis, "meter": meter},
         "chat": {"data": chat, "meter": meter},

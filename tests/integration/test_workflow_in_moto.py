@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from infra.definition import definition
 from services.trigger.core import execution_input
-from shared.contracts import v1
+from shared.contracts import v1, v2
 from shared.contracts.envelope import SOURCE, Metadata
 from shared.contracts.stages import RETRY, STAGES
 from shared.errors import ContractViolation, PermanentError, TransientError
@@ -57,6 +57,12 @@ ENHANCEMENT = v1.Enhancement(
     tracking=v1.Tracking(pipeline_id="p-1", correlation_id="c", execution_arn=None, model_id="m"),
 )
 RECEIPT = v1.LogReceipt(status="SUCCEEDED", execution_time_ms=5)
+TURNS = (
+    v1.Turn(role="user", text="Who are you?"),
+    v1.Turn(role="assistant", text="A pipeline."),
+)
+ASKED = v2.PipelineRequested(messages=(v1.Turn(role="user", text="Hi 👋"),))
+FOLLOW_UP = v2.PipelineRequested(messages=(*TURNS, v1.Turn(role="user", text="Since when?")))
 METER = v1.Meter(queue_wait_ms=1, work_ms=1, attempt=0, receives=1)
 
 
@@ -102,14 +108,14 @@ class Workflow:
             definition=json.dumps(definition(bus_name=BUS, queue_urls=self.queue_urls, table_name=TABLE)),
         )["stateMachineArn"]
 
-    def run(self, **outcomes: list[Any]) -> "Run":
-        """One execution, from the starter's input to its end; `outcomes` by service, the others do well."""
+    def run(self, state: str | None = None, **outcomes: list[Any]) -> "Run":
+        """One execution, from the starter's input (or `state`) to its end; `outcomes` by service, others do well."""
         with Workers(self.clients, self.queue_urls, {**ALL_WELL, **outcomes}) as workers:
             client = self.clients["stepfunctions"]
             started = client.start_execution(
                 stateMachineArn=self.arn,
                 name="p-1",
-                input=execution_input(v1.PipelineRequested(user_message="Hi 👋"), METADATA),
+                input=state or execution_input(ASKED, METADATA),
             )
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
@@ -245,3 +251,22 @@ def test_a_later_truth_is_not_overwritten(workflow):
     record = workflow.records.get("p-1")
     assert record is not None
     assert record["final_response"] == "the logger's"
+
+
+def test_the_chatbot_is_asked_with_the_conversation(workflow):
+    """What was said before reaches the chatbot alone; everybody else sees what is asked now."""
+    run = workflow.run(state=execution_input(FOLLOW_UP, METADATA))
+    assert run.status == "SUCCEEDED"
+    assert run.requests["chatbot"][0].data.history == TURNS
+    assert run.requests["chatbot"][0].data.user_message == "Since when?"
+    assert run.requests["analyzer"][0].data.user_message == "Since when?"
+    assert run.requests["logger"][0].data.user_message == "Since when?"
+
+
+@pytest.mark.parametrize("request_", [{"user_message": "Hi"}, {"user_message": "Hi", "history": []}])
+def test_an_older_starters_execution_runs(workflow, request_):
+    """The trigger and the workflow are deployed at different times: an input without a history runs like one."""
+    state = {**json.loads(execution_input(ASKED, METADATA)), "request": request_}
+    run = workflow.run(state=json.dumps(state), analyzer=[Fails(PermanentError.NAME)])
+    assert run.status == "SUCCEEDED"
+    assert run.requests["chatbot"][0].data.history == ()

@@ -12,15 +12,20 @@ from msgspec import Struct
 from services.logger import core as logger
 from shared.contracts.envelope import SOURCE, Delivery, Detail, Event
 from shared.contracts.executions import pipeline_of
+from shared.contracts.message import request_hash
 from shared.contracts.reading import read, read_metadata, read_upcast, sent_as
 from shared.contracts.stages import BY_SERVICE
-from shared.contracts.v1 import PipelineRequested
+from shared.contracts.upcasting import readable
+from shared.contracts.v2 import PipelineRequested
 from shared.errors import ContractViolation
 
 Kind = Literal["dlq", "rule-dlq"]
 
 NEVER_STARTED = "ReceivedTooOften"
 """The error type of a message that SQS moved by itself: its function could not even start."""
+
+STARTS = tuple(kind.detail_type() for kind in readable(PipelineRequested))
+"""The detail-types that start a pipeline."""
 
 _TOKEN = re.compile(r'("task_token"\s*:\s*)"[^"]*"?')
 
@@ -95,7 +100,7 @@ def _look(body: str) -> dict[str, str]:
         named = pipeline_of(name) if isinstance(name, str) else None
         found["pipeline_id"] = started_with.get("pipeline_id") or named
         found["execution_arn"] = detail.get("executionArn")
-    elif found["detail_type"] == PipelineRequested.detail_type():
+    elif found["detail_type"] in STARTS:
         found["pipeline_id"] = found["pipeline_id"] or event.get("id")
     return {name: value for name, value in found.items() if _text(value)}
 
@@ -149,10 +154,15 @@ def request_of(service: str) -> type[Event]:
     return BY_SERVICE[service].request if service in BY_SERVICE else PipelineRequested
 
 
-def user_message(message: Parked) -> str | None:
-    data = _object(_object(_object(message.body).get("detail")).get("data"))
-    text = data.get("user_message")
-    return text if isinstance(text, str) else None
+def asked_hash(message: Parked) -> str | None:
+    """The `request_hash` of a message that starts a pipeline; None for one that can't be read."""
+    try:
+        delivery = read(message.body, Delivery)
+        kind = sent_as(delivery.detail_type, PipelineRequested)
+        asked = read_upcast(read(delivery.detail, Detail), kind, PipelineRequested)
+    except ContractViolation:
+        return None
+    return request_hash(asked.user_message, asked.history)
 
 
 def data_of(message: Parked) -> Mapping[str, Any]:

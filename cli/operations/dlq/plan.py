@@ -6,10 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from cli.operations.dlq.messages import Parked, user_message, violation
+from cli.operations.dlq.messages import STARTS, Parked, asked_hash, violation
 from cli.operations.executions import Execution
-from shared.contracts.v1 import PipelineRequested
-from shared.records import request_hash
 
 Token = Literal["none", "alive", "dead"]
 
@@ -84,9 +82,9 @@ def _move(message: Parked, facts: Facts, *, edited: bool) -> Decision:
         return _leave(f"It breaks its contract: {problem.reason} (at {problem.path}).")
     if facts.token == "alive":  # noqa: S105
         return Decision(action=Action.MOVE, reason="Its task still waits for the outcome.")
-    if message.detail_type == PipelineRequested.detail_type():
-        text = user_message(message)
-        if facts.record_hash and text is not None and facts.record_hash != request_hash(text) and not edited:
+    if message.detail_type in STARTS:
+        asked = asked_hash(message)
+        if facts.record_hash and asked is not None and facts.record_hash != asked and not edited:
             return _leave("Its pipeline id was used before for another message: it would be parked again.")
         return Decision(
             action=Action.MOVE, reason="It starts a pipeline; one that runs is not started twice."

@@ -25,7 +25,7 @@ from cli.operations.target import Target
 from cli.operations.violations import KINDS, violations
 from services.logger.core import DETAIL_TYPE as STATUS_CHANGE
 from shared.clock import iso
-from shared.contracts.v1 import PipelineRequested
+from shared.contracts.v2 import PipelineRequested
 
 Outcome = Literal["done", "left", "gone", "failed", "changed"]
 FACTS_AT_ONCE = 200
@@ -297,18 +297,21 @@ def corrected(message: Parked, data: Mapping[str, Any]) -> str:
 
 
 def corrected_input(message: Parked, data: Mapping[str, Any], state: str) -> str:
-    """An execution's input with the corrected user message. Nothing else of a stage's data is in it."""
+    """An execution's input with the corrected conversation. Nothing else of a stage's data is in it."""
     text = data.get("user_message")
     if not isinstance(text, str):
         raise InvalidInputError(
-            f"The run of this {message.detail_type} starts anew, from the user's message: only `user_message` can "
-            "be corrected."
+            f"The run of this {message.detail_type} starts anew, from the user's message: only `user_message` and "
+            "`history` can be corrected."
         )
-    try:
-        PipelineRequested(user_message=text)
-    except ValueError as error:
-        raise InvalidInputError(f"{error}; nothing was sent.") from error
     given = json.loads(state)
+    request = given.get("request", {})
+    history = data.get("history", request.get("history", []))
+    turns = [*(history if isinstance(history, list) else [history]), {"role": "user", "text": text}]
+    try:
+        asked = msgspec.convert({"messages": turns}, PipelineRequested)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(f"{error}; nothing was sent.") from error
     return msgspec.json.encode(
-        {**given, "request": {**given.get("request", {}), "user_message": text}}
+        {**given, "request": {**request, "user_message": asked.user_message, "history": asked.history}}
     ).decode()

@@ -1,5 +1,6 @@
 """Stored answers: whatever is delivered, killed, retried or restarted, the model is asked once (moto's DynamoDB)."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ import msgspec
 import pytest
 from moto import mock_aws
 
+from services.chatbot import answers as answers_module
 from services.chatbot.answers import StoredAnswers
 from shared.bus import Bus
 from shared.callback import Callback
 from shared.contracts.envelope import Metadata
-from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Usage
+from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Turn, Usage
 from shared.errors import InProgress, PermanentError, TransientError
 from shared.parking import ParkingLot
 from shared.runtime import stage_route
@@ -31,6 +33,7 @@ from shared.worker import Worker
 
 TABLE = "answers"
 REQUEST = ChatRequested(user_message="Hi")
+HISTORY = (Turn(role="user", text="Who?"), Turn(role="assistant", text="Me."))
 ANSWER = ChatAnswer(
     text="Hello \N{GRINNING FACE}",
     backend="bedrock",
@@ -109,11 +112,12 @@ def test_another_worker_finds_the_answer(answers, model, table):
     [
         (ChatRequested(user_message="Hi!"), METADATA),
         (REQUEST, msgspec.structs.replace(METADATA, pipeline_id="p-2")),
+        (ChatRequested(user_message="Hi", history=HISTORY), METADATA),
     ],
-    ids=["another message", "another pipeline"],
+    ids=["another message", "another pipeline", "another conversation"],
 )
 def test_another_question_is_another_answer(answers, model, request_, metadata):
-    """An answer is never given to another message or another pipeline."""
+    """An answer is never given to another message, after another conversation, or to another pipeline."""
     answers.ask(REQUEST, METADATA)
     answers.ask(request_, metadata)
     assert model.paid == 2
@@ -287,3 +291,9 @@ def test_second_delivery_waits_for_the_first(stage, answers, model):
     assert stage.deliver()
     assert inner == [False]
     assert (other.step_functions.failures, other.dlq.sent, model.paid) == ({}, [], 1)
+
+
+def test_answers_stored_before_conversations_are_still_found():
+    """The key of a message without a history is what it was: no answer that was paid for is lost by an update."""
+    key = answers_module._key(REQUEST, METADATA)
+    assert key == {"pipeline_id": "p-1", "stage": "chat", "input": hashlib.sha256(b"Hi").hexdigest()}

@@ -10,7 +10,7 @@ from services.chatbot import core
 from services.chatbot.backends import Bedrock, ExistingFunction, backend
 from services.chatbot.settings import Settings
 from shared.contracts import limits
-from shared.contracts.v1 import Analysis, ChatRequested
+from shared.contracts.v1 import Analysis, ChatRequested, Turn
 from shared.errors import PermanentError, TransientError
 from shared.tests.fakes import METADATA, client_error
 
@@ -58,11 +58,11 @@ def test_one_model_for_all_if_only_one_is_set():
 def test_converse_request_is_complete():
     """The request carries model, message, system prompt, bounds and, if set, the guardrail."""
     settings = Settings(model_id="m", system_prompt="Be kind.", guardrail_id="g", guardrail_version="2")
-    request = core.converse_request(settings, "Hi", None)
+    request = core.converse_request(settings, ChatRequested(user_message="Hi"))
     assert request["messages"] == [{"role": "user", "content": [{"text": "Hi"}]}]
     assert request["system"] == [{"text": "Be kind."}]
     assert request["guardrailConfig"] == {"guardrailIdentifier": "g", "guardrailVersion": "2"}
-    assert "guardrailConfig" not in core.converse_request(Settings(), "Hi", None)
+    assert "guardrailConfig" not in core.converse_request(Settings(), ChatRequested(user_message="Hi"))
 
 
 def converse(*texts: str, stop: str = "end_turn", **more: Any) -> dict[str, Any]:
@@ -225,3 +225,30 @@ def test_function_takes_the_place_of_bedrock():
     """With a function's ARN configured, Bedrock is not asked."""
     assert isinstance(backend(Settings(chatbot_function_arn="arn:x:function:bot")), ExistingFunction)
     assert isinstance(backend(Settings()), Bedrock)
+
+
+HISTORY = (Turn(role="user", text="Who are you?"), Turn(role="assistant", text="A pipeline."))
+
+
+def test_the_conversation_comes_before_the_message():
+    """Converse gets alternating messages, the user's first and last, as it demands."""
+    request = ChatRequested(user_message="Since when?", history=HISTORY)
+    messages = core.converse_request(Settings(), request)["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "user"]
+    assert [message["content"] for message in messages] == [
+        [{"text": "Who are you?"}],
+        [{"text": "A pipeline."}],
+        [{"text": "Since when?"}],
+    ]
+
+
+def test_existing_function_gets_the_history_where_there_is_one():
+    """A function that was asked for messages alone is called as ever; a conversation comes as `history`."""
+    model = FakeModel({"Payload": io.BytesIO(b'{"answer": "Hello"}')})
+    ExistingFunction(Settings(chatbot_function_arn="arn:x:function:bot"), model).ask(
+        ChatRequested(user_message="Since when?", history=HISTORY), METADATA
+    )
+    assert json.loads(model.requests[0]["Payload"])["history"] == [
+        {"role": "user", "text": "Who are you?"},
+        {"role": "assistant", "text": "A pipeline."},
+    ]

@@ -211,3 +211,72 @@ def test_traceparent_is_carried_only_if_well_formed(call, events):
 def test_ids_can_name_an_execution():
     """Keyed ids are within what a pipeline id may be."""
     assert core.PIPELINE_ID.match(core.keyed_id(ALICE, "k" * 255))
+
+
+TURNS = [
+    {"role": "user", "text": "Who are you?"},
+    {"role": "assistant", "text": "A pipeline."},
+    {"role": "user", "text": "Since when?"},
+]
+
+
+def test_a_conversation_is_published_as_the_second_version(call, records, events):
+    """A POST with `messages` asks the last of them; the record shows what is asked, the event all of it."""
+    status, body = call(post({"messages": TURNS}))
+    assert status == 202
+    (detail,) = events.details("pipeline.requested.v2")
+    assert detail["data"] == {"messages": TURNS}
+    assert (detail["metadata"]["schema"], detail["metadata"]["schema_version"]) == ("pipeline.requested", 2)
+    assert records.get(body["pipeline_id"])["user_message"] == "Since when?"
+
+
+def test_a_message_is_published_as_the_first_version(call, events):
+    """Who asks as ever is published as ever."""
+    call(post({"user_message": "Hello"}))
+    assert [entry["DetailType"] for entry in events.entries] == ["pipeline.requested.v1"]
+
+
+def test_a_key_names_the_whole_conversation(call):
+    """The same question after another conversation is another request: its key is refused."""
+    key = {"Idempotency-Key": "k"}
+    first = call(post({"messages": TURNS}, key))
+    assert call(post({"messages": TURNS}, key))[1]["pipeline_id"] == first[1]["pipeline_id"]
+    assert call(post({"messages": TURNS[-1:]}, key))[0] == 409
+    assert call(post({"user_message": "Since when?"}, key))[0] == 409
+
+
+def test_a_message_and_a_conversation_of_it_are_one_request(call):
+    """A caller who moves to `messages` between two tries repeats the request and starts nothing new."""
+    key = {"Idempotency-Key": "k"}
+    first = call(post({"user_message": "Hello"}, key))
+    again = call(post({"messages": [{"role": "user", "text": "Hello"}]}, key))
+    assert (again[0], again[1]["pipeline_id"]) == (202, first[1]["pipeline_id"])
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "both": ({"user_message": "x", "messages": TURNS}, "not both"),
+    "neither": ({}, "user_message"),
+    "not a list": ({"messages": "Hi"}, "$.messages"),
+    "empty": ({"messages": []}, "length >= 1"),
+    "ends with the assistant": ({"messages": TURNS[:2]}, "must end with a message of the user"),
+    "begins with the assistant": ({"messages": TURNS[1:]}, "`messages[0]` must be the user's"),
+    "twice the user": ({"messages": [TURNS[0], TURNS[2], TURNS[0]]}, "`messages[1]` must be the assistant's"),
+    "no role": ({"messages": [{"text": "x"}]}, "role"),
+    "system": ({"messages": [{"role": "system", "text": "x"}]}, "$.messages[0].role"),
+    "blank turn": ({"messages": [TURNS[0], {"role": "assistant", "text": " "}, TURNS[2]]}, "[1].text"),
+    "unknown field": ({"messages": [{**TURNS[0], "name": "x"}]}, "messages[0].name"),
+    "too many": ({"messages": TURNS[:2] * 11 + TURNS[2:]}, "length <= 21"),
+    "too long together": (
+        {"messages": [{**turn, "text": "x" * 12_000} for turn in TURNS]},
+        "at most 32,768 characters together",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "says"), WRONG.values(), ids=WRONG)
+def test_a_wrong_conversation_is_refused_with_the_place(call, events, body, says):
+    """Each rule for a conversation has its own sentence, which says where it is broken."""
+    status, answer = call(post(body))
+    assert status == 400
+    assert says in answer["error"]["message"]
+    assert events.entries == []

@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from services.trigger.starter import Starter
+from shared.contracts import v2
 from shared.contracts.envelope import Metadata
-from shared.contracts.v1 import LogRequested, PipelineRequested, Results
+from shared.contracts.upcasting import as_conversation
+from shared.contracts.v1 import LogRequested, PipelineRequested, Results, Turn
 from shared.errors import ContractViolation, PermanentError, TransientError
 from shared.tests.fakes import client_error
 
@@ -47,8 +49,11 @@ def executions():
 def start(executions, records):
     starter = Starter(executions, records, MACHINE)
 
-    def run(text: str = "hi", pipeline_id: str = "p1") -> None:
-        starter.start(PipelineRequested(user_message=text), metadata(pipeline_id))
+    def run(text: str = "hi", pipeline_id: str = "p1", before: tuple[Turn, ...] = ()) -> None:
+        request = as_conversation(PipelineRequested(user_message=text))
+        if before:
+            request = v2.PipelineRequested(messages=(*before, *request.messages))
+        starter.start(request, metadata(pipeline_id))
 
     return run
 
@@ -164,3 +169,35 @@ def test_record_says_when_and_as_what_it_runs(start, records):
     start()
     assert records.get("p1")["execution_arn"] == EXECUTION.format("p1")
     assert records.get("p1")["started_at"] == "2026-11-22T10:00:01.000Z"
+
+
+BEFORE = (Turn(role="user", text="Who?"), Turn(role="assistant", text="Me."))
+
+
+def test_a_conversation_is_kept_apart_from_what_is_asked(start, executions, records):
+    """The last message is what is asked and recorded; the earlier ones are the execution's history."""
+    start("Since when?", before=BEFORE)
+    asked = json.loads(executions.running["p1"])["request"]
+    assert asked == {"user_message": "Since when?", "history": list(msgspec.to_builtins(BEFORE))}
+    assert records.get("p1")["user_message"] == "Since when?"
+
+
+def test_a_message_has_an_empty_history(start, executions):
+    """An execution that was asked with one message says so in the same place."""
+    start()
+    assert json.loads(executions.running["p1"])["request"] == {"user_message": "hi", "history": []}
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_the_same_question_after_another_conversation_is_another_request(
+    start, executions, records, recorded
+):
+    """What was said before is part of what an id was used for, also where only the execution can tell it."""
+    start("Since when?", before=BEFORE)
+    if not recorded:
+        records._client.delete_item(TableName="PipelineLogs", Key={"pipeline_id": {"S": "p1"}})
+    start("Since when?", before=BEFORE)
+    executions.closed.add("p1")
+    start("Since when?", before=BEFORE)
+    with pytest.raises(ContractViolation, match="used before"):
+        start("Since when?")

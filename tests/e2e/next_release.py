@@ -1,0 +1,101 @@
+"""The next release of this project, made for a test: a copy in which the analyzer's request has a second version.
+
+It is synthesised with the same tools and deployed part by part, as a team would. Nothing of the checkout changes.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local import cdk
+from local.deploy import context_of, stack_name
+from local.engine import Engine
+from local.paths import ROOT, STATE
+
+SOURCES = ("infra", "shared", "services", "cdk.json", "requirements.txt")
+
+NEW_VERSION = '''
+
+class AnalysisRequested(Event, frozen=True, kw_only=True):
+    """As version 1, with another name for the message: an old analyzer can't read it."""
+
+    NAME: ClassVar[str] = "analysis.requested"
+    VERSION: ClassVar[int] = 2
+
+    text: str
+
+
+EVENTS = (*EVENTS, AnalysisRequested)
+'''
+LAST_STEP = "    Upcaster(v1.PipelineRequested, v2.PipelineRequested, as_conversation),\n"
+NEXT_STEP = """    Upcaster(
+        v1.AnalysisRequested,
+        v2.AnalysisRequested,
+        lambda old: v2.AnalysisRequested(text=old.user_message),
+    ),
+"""
+CHANGES = (
+    ("shared/contracts/upcasting.py", LAST_STEP, LAST_STEP + NEXT_STEP),
+    ("shared/contracts/stages.py", "import v1\n", "import v1, v2\n"),
+    ("shared/contracts/stages.py", "request=v1.AnalysisRequested,", "request=v2.AnalysisRequested,"),
+    (
+        "shared/contracts/stages.py",
+        'inputs={"user_message": "$.request.user_message"},',
+        'inputs={"text": "$.request.user_message"},',
+    ),
+    ("services/analyzer/handler.py", "analyze(request.user_message)", "analyze(request.text)"),
+)
+
+
+class Releases:
+    """Two synthesised apps for one engine, `before` (this checkout, as it is deployed) and `after`."""
+
+    def __init__(self, engine: Engine, after: Path) -> None:
+        self.before, self.after = engine.state.assembly, after
+        self._run = _cdk(engine, ROOT)
+
+    def deploy(self, app: Path, part: str) -> None:
+        """One part's stack of one app, with the real CDK CLI."""
+        stack = stack_name("local", part)
+        self._run(["deploy", stack, "--exclusively", "--app", str(app), "--require-approval", "never"])
+
+
+@contextmanager
+def releases(engine: Engine) -> Iterator[Releases]:
+    """The copy is removed at the end; what is deployed then is the caller's business."""
+    copy = engine.state.path / "next-release"
+    shutil.rmtree(copy, ignore_errors=True)
+    try:
+        _write(copy)
+        app = copy / "cdk.out"
+        context = {**context_of(engine.running()), "nag": "off"}
+        pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
+        _cdk(engine, copy)(["synth", "--quiet", "--output", str(app), *pairs])
+        yield Releases(engine, app)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _write(copy: Path) -> None:
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+        else:
+            shutil.copy(source, copy / name)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    (copy / ".pipeline").mkdir()
+    (copy / ".pipeline" / "site").symlink_to(STATE / "site")  # the packages are the same
+    events = copy / "shared/contracts/v2.py"
+    events.write_text(events.read_text() + NEW_VERSION)
+    for name, old, new in CHANGES:
+        text = (copy / name).read_text()
+        assert old in text, f"{name} has changed: it has no {old!r} any more"
+        (copy / name).write_text(text.replace(old, new, 1))
+
+
+def _cdk(engine: Engine, folder: Path) -> cdk.Run:
+    connection = engine.running().connection
+    return cdk.Run(environment=connection.environment(os.environ), log=engine.state.deploy_log, folder=folder)
