@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from hypothesis import settings
 from moto import mock_aws
 from pytest_socket import disable_socket, socket_allow_hosts
 
@@ -25,6 +26,13 @@ DUMMY_ENVIRONMENT = {
 for stray in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PIPELINE_ENV"):
     os.environ.pop(stray, None)
 os.environ.update(DUMMY_ENVIRONMENT)
+
+# Property-based tests try the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones.
+examples = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
+settings.register_profile(
+    "project", max_examples=examples or 40, derandomize=not examples, database=None, deadline=None
+)
+settings.load_profile("project")
 
 UNIT_FOLDERS = ("shared", "services")
 
