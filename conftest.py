@@ -27,8 +27,17 @@ for stray in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PIPELINE_
     os.environ.pop(stray, None)
 os.environ.update(DUMMY_ENVIRONMENT)
 
-# A busy machine is no failure: no test is about time.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Property-based tests try the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones. A busy machine is no
+# failure: no test is about time.
+examples = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
+settings.register_profile(
+    "project",
+    max_examples=examples or 40,
+    derandomize=not examples,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("project")
 
 UNIT_FOLDERS = ("shared", "services")

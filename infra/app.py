@@ -28,7 +28,7 @@ from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
 from shared.contracts.stages import STAGES  # noqa: E402
 
-PLATFORM = "platform"
+PLATFORM, TRIGGER, WORKFLOW = "platform", "trigger", "workflow"
 
 
 def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Callable[[App], Stack]]:
@@ -41,17 +41,18 @@ def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Cal
     }
     return {
         PLATFORM: lambda app: PlatformStack(app, environment=environment),
-        "trigger": lambda app: TriggerStack(app, environment=environment, bundles=packed),
+        TRIGGER: lambda app: TriggerStack(app, environment=environment, bundles=packed),
         **stages,
-        "workflow": lambda app: WorkflowStack(app, environment=environment),
+        WORKFLOW: lambda app: WorkflowStack(app, environment=environment),
     }
 
 
 def build(app: App, environment: Environment, packed: Mapping[str, Path], only: str | None = None) -> None:
     """All stacks of an environment, or `only` one. `packed` holds each function's bundle.
 
-    No stack reads another: they meet by name. The order matters for a first deployment only, where a rule
-    needs its bus. Raises ContextError if there is no such part.
+    No stack reads another: they meet by name. Deployed together they go against the stream: who reads an event is
+    there before who sends it, in a first deployment (a rule needs its bus) and when an event gets a new version.
+    Raises ContextError if there is no such part.
     """
     makers = parts(environment, packed)
     if only is not None and only not in makers:
@@ -60,8 +61,15 @@ def build(app: App, environment: Environment, packed: Mapping[str, Path], only: 
     for part, stack in stacks.items():
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)
-        if part != PLATFORM and PLATFORM in stacks:
-            stack.add_stack_dependency(stacks[PLATFORM])
+        for earlier in _before(part):
+            if earlier in stacks:
+                stack.add_stack_dependency(stacks[earlier])
+
+
+def _before(part: str) -> tuple[str, ...]:
+    """The parts that are deployed before this one, where they are deployed together."""
+    stages = tuple(stage.service for stage in STAGES)
+    return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW)}.get(part, (PLATFORM,))
 
 
 def feature_flags() -> dict[str, object]:

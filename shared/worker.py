@@ -117,7 +117,7 @@ def _token_in(delivery: Delivery | None) -> str | None:
         return None
     try:
         return msgspec.json.decode(delivery.detail, type=_Token).task_token
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
 
 

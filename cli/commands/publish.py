@@ -13,10 +13,16 @@ Examples:
   pipeline publish event.json
   echo '{"data": {"user_message": "Hi"}}' |
     pipeline publish --detail-type pipeline.requested.v1 -
+  pipeline publish --detail-type pipeline.requested.v2 conversation.json
 \b
 event.json:
   {"source": "ai.pipeline", "detail-type": "pipeline.requested.v1",
-   "detail": {"data": {"user_message": "What is a monad?"}}}""",
+   "detail": {"data": {"user_message": "What is a monad?"}}}
+\b
+conversation.json, the detail alone:
+  {"data": {"messages": [{"role": "user", "text": "What is a monad?"},
+                         {"role": "assistant", "text": "A pattern."},
+                         {"role": "user", "text": "And in Python?"}]}}""",
 )
 @click.argument("event", type=click.File("rb"), metavar="EVENT.json")
 @click.option("--detail-type", help="Which event it is, for a file that holds the detail alone.")

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from infra.contract_schemas import published, registered, request_model
-from infra.environments import ENVIRONMENTS
+from infra.environments import ENVIRONMENTS, load
+from infra.functions import FUNCTIONS
 from infra.names import Names
 from infra.rules import resources, statements
 from shared.contracts.stages import STAGES
@@ -91,6 +92,31 @@ def test_one_service_is_deployed_on_its_own(dev, synthesised, part):
     """A stack made alone is the very stack that is made with all the others."""
     name = f"ai-pipeline-dev-{part}"
     assert synthesised("dev", only=part) == {name: dev[name]}
+
+
+def test_stacks_deployed_together_go_against_the_stream(tmp_path):
+    """Who reads an event is deployed before who sends it: stages before the workflow, the workflow before the API."""
+    from aws_cdk import App, Stack  # noqa: PLC0415 -- starts Node
+
+    from infra.app import build, feature_flags  # noqa: PLC0415
+
+    app = App(outdir=str(tmp_path / "out"), context=feature_flags())
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "handler.py").write_text("")
+    build(app, load("dev"), {function.name: bundle for function in FUNCTIONS})
+    before = {
+        stack.node.id.removeprefix("ai-pipeline-dev-"): {
+            other.node.id.removeprefix("ai-pipeline-dev-") for other in stack.dependencies
+        }
+        for stack in app.node.children
+        if isinstance(stack, Stack)
+    }
+    stages = {stage.service for stage in STAGES}
+    assert before["platform"] == set()
+    assert all(before[stage] == {"platform"} for stage in stages)
+    assert before["workflow"] == {"platform", *stages}
+    assert before["trigger"] == {"platform", "workflow"}
 
 
 def test_the_logger_hears_of_failed_executions(dev):

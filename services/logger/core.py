@@ -1,16 +1,17 @@
 """Pure: from the state of an execution to the fields of its record and the event that announces it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared.clock import iso
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import pipeline_of
-from shared.contracts.limits import CAUSE_CHARS
+from shared.contracts.limits import CAUSE_CHARS, PIPELINE_ID_PATTERN
 from shared.contracts.stages import BY_KEY, BY_STATE, STAGES
 from shared.contracts.v1 import LogRequested, PipelineCompleted, PipelineFailed
 from shared.errors import PipelineError
@@ -111,12 +112,17 @@ class _Input(Struct):
     request: dict[str, Any] = {}
 
 
+_PIPELINE_ID = re.compile(PIPELINE_ID_PATTERN)
+
+Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="milliseconds since 1970")]
+
+
 class _StatusChange(Struct, rename="camel"):
     execution_arn: str
     name: str
     status: str
-    start_date: int
-    stop_date: int | None = None
+    start_date: Moment
+    stop_date: Moment | None = None
     input: str | None = None
     error: str | None = None
     cause: str | None = None
@@ -138,21 +144,28 @@ def failure(detail: bytes) -> Failure:
         given = msgspec.json.decode(change.input or "{}", type=_Input)
     except msgspec.MsgspecError:
         given = _Input()
-    pipeline_id = str(given.metadata.get("pipeline_id") or pipeline_of(change.name))
+    own_id = _text(given.metadata, "pipeline_id") or ""
+    pipeline_id = own_id if _PIPELINE_ID.match(own_id) else pipeline_of(change.name)
     started = datetime.fromtimestamp(change.start_date / 1000, UTC)
     return Failure(
         pipeline_id=pipeline_id,
-        correlation_id=str(given.metadata.get("correlation_id") or pipeline_id),
-        traceparent=given.metadata.get("traceparent"),
+        correlation_id=_text(given.metadata, "correlation_id") or pipeline_id,
+        traceparent=_text(given.metadata, "traceparent"),
         execution_arn=change.execution_arn,
         status=change.status,
         error=change.error or _DEFAULT_ERRORS.get(change.status, "Execution.Failed"),
         cause=(change.cause or "")[:CAUSE_CHARS],
         started_at=started,
         stopped_at=datetime.fromtimestamp(change.stop_date / 1000, UTC) if change.stop_date else started,
-        accepted_at=given.metadata.get("accepted_at"),
-        user_message=given.request.get("user_message"),
+        accepted_at=_text(given.metadata, "accepted_at"),
+        user_message=_text(given.request, "user_message"),
     )
+
+
+def _text(given: Mapping[str, Any], name: str) -> str | None:
+    """Anyone who may start executions by hand may have given them any input."""
+    value = given.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def failed_stage(run: Failure) -> str | None:

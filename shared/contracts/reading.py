@@ -30,7 +30,7 @@ def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
         path = (found and found["path"]) or "$"
         reason = _QUOTING.sub(r"\1", (found and found["reason"]) or "invalid")
         raise ContractViolation(at + path.removeprefix("$"), reason) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ContractViolation(at, "not valid JSON") from error
 
 

@@ -4,10 +4,14 @@ import json
 import threading
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli.main import cli
+from cli.operations import target as targets
 from services.trigger.core import execution_input
 from shared.contracts.envelope import Metadata
 from shared.contracts.upcasting import as_conversation
@@ -72,6 +76,21 @@ def test_a_follow_up_is_asked_through_the_api(pipeline: Deployment):
     assert complete(record)
     assert record["user_message"] == then
     assert asked_with(pipeline, then) == [("user", first), ("assistant", answer), ("user", then)]
+
+
+def test_a_conversation_is_published_with_the_command(
+    pipeline: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """`pipeline publish` checks a version 2 against its contract, publishes it and says under which id it runs."""
+    target = targets.local_target(pipeline.connection)
+    monkeypatch.setattr(targets, "find_target", lambda *_args, **_options: target)
+    question = f"Typed {uuid.uuid4().hex}?"
+    file = tmp_path / "conversation.json"
+    file.write_text(json.dumps({"data": {"messages": conversation(question, "Who?", "Me.")}}))
+    done = CliRunner().invoke(cli, ["publish", "--detail-type", V2, str(file)])
+    assert done.exit_code == 0, done.output
+    assert complete(pipeline.finished(done.stdout.strip()))
+    assert asked_with(pipeline, question) == [("user", "Who?"), ("assistant", "Me."), ("user", question)]
 
 
 def test_wrong_versions_are_refused_side_by_side(pipeline: Deployment):

@@ -1,0 +1,111 @@
+"""Values of every contract type, and JSON that nearly is one, for property-based tests (Hypothesis)."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC
+from typing import Any, TypeVar
+
+import msgspec
+from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec import inspect as types
+
+from shared.contracts import limits
+from shared.contracts.v1 import Turn
+
+S = TypeVar("S", bound=Struct)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+"""Any text that JSON can carry: lone surrogates can't be written as UTF-8."""
+SAID = TEXT.filter(lambda text: bool(text) and not text.isspace())
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@st.composite
+def turns(draw: st.DrawFn, *, exchanges: int = 3, question: bool = True) -> tuple[Turn, ...]:
+    """A conversation that keeps its contract; without its `question`, what was said before it."""
+    count = 2 * draw(st.integers(0, exchanges)) + question
+    texts = draw(st.lists(SAID, min_size=count, max_size=count))
+    return tuple(
+        Turn(role="assistant" if index % 2 else "user", text=text) for index, text in enumerate(texts)
+    )
+
+
+RULES: dict[str, st.SearchStrategy[Any]] = {
+    "messages": turns(),
+    "history": turns(question=False),
+    "user_message": SAID,
+}
+"""Fields with rules that their type does not state."""
+
+
+def values(kind: type[S]) -> st.SearchStrategy[S]:
+    """Any value of a contract type, within every bound that the type states."""
+    return st.builds(kind, **dict(_fields(types.type_info(kind))))
+
+
+def _fields(info: Any) -> Iterable[tuple[str, st.SearchStrategy[Any]]]:
+    for field in info.fields:
+        yield field.name, RULES[field.name] if field.name in RULES else _of(field.type)
+
+
+def _of(info: Any) -> st.SearchStrategy[Any]:
+    if isinstance(info, types.Metadata):
+        return _of(info.type)
+    return _KINDS[type(info)](info)
+
+
+def _text(info: Any) -> st.SearchStrategy[str]:
+    if info.pattern == limits.PIPELINE_ID_PATTERN:
+        return st.from_regex(info.pattern, fullmatch=True)
+    most = min(info.max_length or 60, 60)
+    found = st.text(st.characters(exclude_categories=["Cs"]), min_size=info.min_length or 0, max_size=most)
+    return found.filter(lambda text: not info.min_length or not text.isspace())
+
+
+_KINDS: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
+    types.StrType: _text,
+    types.IntType: lambda info: st.integers(info.ge if info.ge is not None else -(2**53), 2**53),
+    types.BoolType: lambda _: st.booleans(),
+    types.NoneType: lambda _: st.none(),
+    types.LiteralType: lambda info: st.sampled_from(info.values),
+    types.DateTimeType: lambda _: st.datetimes(timezones=st.just(UTC)),
+    types.UnionType: lambda info: st.one_of(*map(_of, info.types)),
+    types.VarTupleType: lambda info: st.lists(
+        _of(info.item_type), min_size=info.min_length or 0, max_size=min(info.max_length or 3, 3)
+    ).map(tuple),
+    types.DictType: lambda info: st.dictionaries(_of(info.key_type), _of(info.value_type), max_size=3),
+    types.StructType: lambda info: st.builds(info.cls, **dict(_fields(info))),
+}
+
+
+@st.composite
+def nearly(draw: st.DrawFn, valid: Any) -> Any:
+    """`valid` JSON with one to three places in it replaced, removed or added to."""
+    value = msgspec.json.decode(msgspec.json.encode(valid))
+    for _ in range(draw(st.integers(1, 3))):
+        value = _mutated(draw, value)
+    return value
+
+
+def _mutated(draw: st.DrawFn, value: Any) -> Any:
+    """Goes down one branch and changes something at its end, or on the way."""
+    if not value or not isinstance(value, (dict, list)) or draw(st.integers(0, 5)) == 0:
+        return draw(JSON)
+    at = draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))
+    copy = value.copy()
+    match draw(st.sampled_from(["deeper", "deeper", "remove", "add", "double"])):
+        case "deeper":
+            copy[at] = _mutated(draw, value[at])
+        case "remove":
+            del copy[at]
+        case "double" if isinstance(copy, list):
+            copy.append(copy[at])
+        case _ if isinstance(copy, dict):
+            copy[draw(TEXT)] = draw(JSON)
+        case _:
+            copy.insert(at, draw(JSON))
+    return copy
