@@ -17,6 +17,7 @@ from shared.aws import client
 from shared.bus import Bus
 from shared.clock import iso
 from shared.contracts.envelope import Outgoing
+from shared.contracts.origin import accepted_event_id
 from shared.errors import PipelineError
 from shared.observability import MetricUnit, logger, metrics, where
 from shared.records import Records, request_hash
@@ -60,7 +61,7 @@ class Api:
         event = Outgoing(
             data=wanted.request,
             pipeline_id=wanted.pipeline_id,
-            event_id=wanted.pipeline_id,
+            event_id=accepted_event_id(wanted.pipeline_id),
             correlation_id=wanted.pipeline_id,
             occurred_at=datetime.fromisoformat(accepted_at),
             traceparent=wanted.traceparent,

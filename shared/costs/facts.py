@@ -36,6 +36,7 @@ class StageFacts(Struct, frozen=True, kw_only=True):
     input_tokens: int = 0
     output_tokens: int = 0
     model_id: str | None = None
+    recalled: bool = False
     error: str | None = None
     """Set where the stage failed for good."""
     outcome: Literal["done", "failed", "unknown"] = "done"
@@ -72,7 +73,7 @@ def facts(record: Record) -> RunFacts | None:
     by_workflow = not failed and STAGES[-1].key in (record.get("errors") or {})
     chat = record.get("chat")
     return RunFacts(
-        region=str(record["execution_arn"]).split(":")[3],
+        region=_region(str(record["execution_arn"])),
         day=str(record.get("finished_at") or record.get("timestamp") or ""),
         via=metered.get("via"),
         outcome="FAILED" if failed else "SUCCEEDED",
@@ -83,6 +84,10 @@ def facts(record: Record) -> RunFacts | None:
         tokens_reported=chat is None or chat.get("usage") is not None,
         stored_by_workflow=by_workflow,
     )
+
+
+def _region(arn: str) -> str:
+    return (arn.split(":") + [""] * 4)[3]
 
 
 def _finished_run(record: Record, metered: Record) -> list[StageFacts]:
@@ -116,6 +121,7 @@ _OPTIONAL = (
     "input_tokens",
     "output_tokens",
     "model_id",
+    "recalled",
 )
 
 

@@ -159,8 +159,13 @@ def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
     book.add(stage.key, "write", "the stored answer", _kilobytes((run.answer_bytes or 0) + CLAIM_BYTES))
     if not run.tokens_reported:
         book.unmetered.append(f"{stage.key}: tokens of {stage.model_id or 'the model'}")
-    elif stage.model_id:
+    elif stage.model_id and not _paid_by_earlier_run(stage, run):
         book.tokens(stage.key, stage.model_id, stage.input_tokens, stage.output_tokens)
+
+
+def _paid_by_earlier_run(stage: StageFacts, run: RunFacts) -> bool:
+    """A restart that found a stored answer at its first try did not buy it."""
+    return run.via == "restart" and stage.recalled and stage.tries == 1 and stage.receives == 1
 
 
 def _received(stage: StageFacts) -> int:

@@ -103,6 +103,32 @@ def test_success_is_called_back_with_result_and_meter(bench):
     assert bench.dlq.sent == []
 
 
+def test_meter_says_what_a_message_is_billed_by(bench, monkeypatch):
+    """Memory and architecture of the function, the size of the message, and how many shared the invocation."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+    monkeypatch.setattr("shared.worker.platform.machine", lambda: "aarch64")
+    record = bench.chat(token="a")
+    bench.handle(record, bench.chat(token="b"))
+    meter = bench.step_functions.successes["a"]["meter"]
+    assert (meter["memory_mb"], meter["architecture"], meter["batch"]) == (256, "arm64", 2)
+    assert meter["message_bytes"] == len(record["body"].encode())
+    bench.handle(bench.chat(token="c"))
+    assert bench.step_functions.successes["c"]["meter"]["batch"] == 1
+
+
+def test_a_stage_may_see_its_own_meter(bench):
+    """A route that asks for it gets what is metered before its result is known."""
+    seen: list[v1.Meter] = []
+
+    def run(request: v1.ChatRequested, metadata: Metadata, *, meter: v1.Meter) -> v1.ChatAnswer:
+        seen.append(meter)
+        return ANSWER
+
+    bench.worker._routes = stage_route("chatbot", run, metered=True)
+    bench.handle(bench.chat(attempt=2, receives=2), bench.chat())
+    assert [(meter.attempt, meter.receives, meter.batch) for meter in seen] == [(2, 2, 2), (0, 1, 2)]
+
+
 def test_output_is_not_ascii_escaped(bench):
     """Text goes into the state as UTF-8: an escaped emoji would take three times the room."""
     bench.outcome = v1.ChatAnswer(text="\N{GRINNING FACE}", backend="bedrock", model_id="m", stop_reason="s")

@@ -245,6 +245,15 @@ def test_a_backend_that_reports_no_tokens_is_not_free():
     assert book.unmetered == ("chat: tokens of a-function",)
 
 
+def test_a_restart_does_not_pay_for_a_stored_answer():
+    """A restart that finds the answer stored at once has not bought it; a retry within a run has, once."""
+    recalled = {**CHAT, "recalled": True}
+    metered = {**record()["metered"], "via": "restart"}
+    assert lines(of(record(stages={"chat": recalled}, metered=metered)), "input") == []
+    assert amount(of(record(stages={"chat": CHAT}, metered=metered)), "input") == 120_000
+    assert amount(of(record(stages={"chat": {**recalled, "receives": 2}})), "input") == 120_000
+
+
 def test_a_model_is_known_by_the_end_of_its_arn():
     """A model named by its ARN has the price of the id in it; an application's own profile has none."""
     arn = f"arn:aws:bedrock:us-east-1::foundation-model/{MODEL}"
