@@ -6,6 +6,8 @@ endif
 BIN := .venv/bin
 MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
+SEED ?= 1
+PIPELINES ?= 2000
 
 override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
@@ -13,7 +15,7 @@ export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check deploy bench evaluate schemas lock clean
+.PHONY: help setup run stop test check deploy chaos bench evaluate schemas lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +43,9 @@ check: setup ## formatting, lint, types, synth with cdk-nag, cfn-lint
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone with SERVICE=analyzer
 	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes)
+
+chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
+	@$(BIN)/python -m tests.chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
 
 bench: setup ## cold starts beside a bare boto3 client, in one run
 	@$(BIN)/python -m bench.cold_start

@@ -5,6 +5,7 @@ an engine that has them already is left alone.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,43 +30,55 @@ def parts() -> tuple[str, ...]:
 # --- the local engine ------------------------------------------------------------------------------------
 
 
-def up(engine: Engine, progress: Progress = silent) -> Running:
+NO_CONTEXT: Mapping[str, str] = {}
+
+
+def up(engine: Engine, progress: Progress = silent, *, context: Mapping[str, str] = NO_CONTEXT) -> Running:
     """Starts the engine and deploys all stacks to it; does nothing that is done already.
 
-    Raises what Engine.start and deploy raise.
+    `context` is the app's, beyond what the engine needs: settings by name, e.g. `{"memory_analyzer": "256"}`. Raises
+    what Engine.start and deploy raise.
     """
     running = engine.start(progress)
-    deploy(engine, progress=progress)
+    deploy(engine, progress=progress, context=context)
     return running
 
 
-def deploy(engine: Engine, service: str | None = None, progress: Progress = silent) -> tuple[str, ...]:
+def deploy(
+    engine: Engine,
+    service: str | None = None,
+    progress: Progress = silent,
+    *,
+    context: Mapping[str, str] = NO_CONTEXT,
+) -> tuple[str, ...]:
     """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
 
-    Nothing is deployed (an empty tuple) if this very engine has these sources already. `service` is a part's name:
-    a service, or `platform`, `workflow`. Raises EngineNotRunningError, UnknownServiceError,
-    DeployError, BusyError.
+    Nothing is deployed (an empty tuple) if this very engine has these sources, with this `context`, already.
+    `service` is a part's name: a service, or `platform`, `workflow`. Raises EngineNotRunningError,
+    UnknownServiceError, DeployError, BusyError.
     """
     _require_known(service)
     running = engine.running()
     with engine.state.lock("deploy", progress, patience_seconds=LOCK_SECONDS):
-        return _LocalDeployment(engine, running, progress).deploy(service)
+        return _LocalDeployment(engine, running, progress, context).deploy(service)
 
 
 def is_current(engine: Engine) -> bool:
     """Whether the running engine has these very sources in all its stacks. Raises EngineNotRunningError."""
-    return _LocalDeployment(engine, engine.running(), silent).is_current(None)
+    return _LocalDeployment(engine, engine.running(), silent, NO_CONTEXT).is_current(None)
 
 
 class _LocalDeployment:
     """The app on one running engine: what it has, in `deployed.json`, and what it should have."""
 
-    def __init__(self, engine: Engine, running: Running, progress: Progress) -> None:
+    def __init__(
+        self, engine: Engine, running: Running, progress: Progress, context: Mapping[str, str]
+    ) -> None:
         self._engine = engine
         self._running = running
         self._progress = progress
         self._state = engine.state
-        self._context = context_of(running)
+        self._context = {**context, **context_of(running)}
         self._wanted = fingerprint(self._context)
         recorded = self._state.read(self._state.deployed)
         self._parts: dict[str, str] = (

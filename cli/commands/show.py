@@ -1,12 +1,18 @@
 """`pipeline show`."""
 
+from datetime import datetime
+
 import click
+import msgspec
+from rich.text import Text
 
 from cli.interrupt import stoppable
 from cli.journeys import print_journey, watch
 from cli.main import FAILED, INTERRUPTED
+from cli.operations.dlq.journal import Entry, audit
+from cli.operations.errors import DeniedError, NotDeployedError
 from cli.operations.journey import Journey, follow, read_journey
-from cli.session import Session, TargetCommand
+from cli.session import Session, TargetCommand, printable
 
 APPEARS_SECONDS = 5.0
 """How long a published event may take to become a pipeline before its id counts as wrong."""
@@ -45,12 +51,27 @@ def show(session: Session, pipeline_id: str, *, following: bool, as_json: bool) 
 
 
 def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
+    done = _operations(session, journey.pipeline_id)
     if as_json:
-        session.json(journey)
-    else:
-        print_journey(session, journey)
-        if journey.status == "FAILED":
-            session.note(
-                "Mend the cause, then run it again: "
-                + session.command("dlq", "replay", "--pipeline", journey.pipeline_id)
-            )
+        session.json({**msgspec.structs.asdict(journey), "operations": done})
+        return
+    print_journey(session, journey)
+    if done:
+        session.out.print()
+    for entry in done:
+        at = datetime.fromisoformat(entry.at).astimezone()
+        by = entry.who.rpartition("/")[2]
+        session.out.print(Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {by}. {printable(entry.why)}", "dim"))
+    if journey.status == "FAILED":
+        session.note(
+            "Mend the cause, then run it again: "
+            + session.command("dlq", "replay", "--pipeline", journey.pipeline_id)
+        )
+
+
+def _operations(session: Session, pipeline_id: str) -> list[Entry]:
+    """What operators did about it; nothing where that table is not deployed, or not for this caller."""
+    try:
+        return audit(session.target, pipeline_id)
+    except (DeniedError, NotDeployedError):
+        return []

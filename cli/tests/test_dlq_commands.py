@@ -1,13 +1,18 @@
 """`pipeline dlq …` as it is typed: what it says, asks, exits with. On moto's queues."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.tests.conftest import client
+from cli.operations.stop import Stop
+from cli.tests.conftest import client, finish
 from cli.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from shared.records import Records
 
 __all__ = ["machine"]  # a fixture
 pytestmark = pytest.mark.usefixtures("local_engine")
@@ -47,6 +52,22 @@ def test_show_names_run_and_decision_and_hides_the_token(machine: StepFunctions)
         assert "p-1" in result.stdout
         assert "SECRET-TOKEN" not in result.output
     assert "restart" in call("dlq", "show", line["id"]).stdout
+
+
+def test_show_tells_what_was_done_about_a_pipeline(machine: StepFunctions, records: Records):
+    """Who did what, when and why about a pipeline stands with the pipeline, for people and for scripts."""
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED")
+    park("p-1")
+    assert call("dlq", "replay", "--yes").exit_code == 0
+    finish(records, "p-1")
+    result = call("show", "p-1")
+    assert result.exit_code == 0, result.output
+    assert "restart by" in result.stdout
+    (entry,) = json.loads(call("show", "p-1", "--json").stdout)["operations"]
+    assert (entry["what"], entry["outcome"]) == ("restart", "done")
+    assert entry["who"].startswith("arn:")
+    assert entry["started_arn"].endswith(":p-1-restart-1")
 
 
 def test_unknown_message_is_not_found():
@@ -112,6 +133,58 @@ def test_a_correction_takes_one_valid_message(machine: StepFunctions, tmp_path):
     assert json.loads(sent["Body"])["detail"] | {"metadata": 0} == {
         "metadata": 0, "data": {"user_message": "fine"}, "task_token": "alive"
     }  # fmt: skip
+
+
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(machine: StepFunctions, monkeypatch):
+    """Interrupted, the message in work is finished, exit code 130; the same command then does the rest."""
+    machine.alive.add("alive")
+    for number in range(4):
+        park(f"p-{number}", token="alive")
+    stop = Stop()
+
+    @contextmanager
+    def interrupted() -> Iterator[Stop]:
+        yield stop
+
+    def ctrl_c(*_: object) -> None:
+        stop.requested = True
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cli.replaying.stoppable", interrupted)
+        patched.setattr("cli.operations.dlq.journal.Journal.note", ctrl_c)
+        result = call("dlq", "replay", "--yes")
+    assert result.exit_code == 130
+    assert "goes on" in result.output
+    assert (count(url("chatbot")), count(url("chatbot", ""))) == (3, 1)
+    assert call("dlq", "replay", "--yes").exit_code == 0
+    assert (count(url("chatbot")), count(url("chatbot", ""))) == (0, 4)
+
+
+def test_a_failed_canary_leaves_the_others(machine: StepFunctions, records: Records):
+    """If the canary's run fails again, the others are not touched, exit code 1; if it succeeds they follow."""
+    for name in ("a", "b", "c"):
+        machine.fail(name)
+        finish(records, name, status="FAILED")
+        park(name)
+    start = machine.start_execution
+
+    def ends_at_once(status: str) -> None:
+        def started(**options: Any) -> dict[str, Any]:
+            answer = start(**options)
+            pipeline_id = json.loads(options["input"])["metadata"]["pipeline_id"]
+            finish(records, pipeline_id, status=status)
+            return answer
+
+        machine.start_execution = started  # type: ignore[method-assign]
+
+    ends_at_once("FAILED")
+    result = call("dlq", "replay", "--yes", "--canary", "1")
+    assert result.exit_code == 1
+    assert "the other 2 were not touched" in result.output
+    assert (len(machine.calls), count(url("chatbot"))) == (1, 2)
+    ends_at_once("SUCCEEDED")
+    assert call("dlq", "replay", "--yes", "--canary", "1", "--wait").exit_code == 0
+    assert (len(machine.calls), count(url("chatbot"))) == (3, 0)
 
 
 def test_archive_keeps_what_it_takes(machine: StepFunctions, tmp_path):

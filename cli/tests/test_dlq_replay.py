@@ -96,6 +96,8 @@ class StepFunctions:
                     ]
                 }
 
+        if name == "get_execution_history":
+            raise client_error("ExecutionDoesNotExist", "GetExecutionHistory")
         assert name == "list_executions"
         return Pages()
 

@@ -112,6 +112,17 @@ def test_a_new_engine_has_nothing(cli: Cli, engine: Engine) -> None:
     assert verbs(cli) == ["synth", "deploy", "deploy"]
 
 
+def test_settings_of_a_deployment(cli: Cli, engine: Engine) -> None:
+    """Settings reach the app as context, are part of what is deployed, and never replace the engine's own."""
+    running = engine.start()
+    assert deploy(engine, context={"timeout_chatbot": "6", "engine": "http://elsewhere"}) == tuple(PARTS)
+    assert "timeout_chatbot=6" in cli.calls[0]
+    assert f"engine={running.connection.endpoint_url}" in cli.calls[0]
+    assert deploy(engine, context={"timeout_chatbot": "6"}) == ()
+    assert deploy(engine, "analyzer", context={"memory_analyzer": "256"}) == ("analyzer",)
+    assert "memory_analyzer=256" in cli.calls[2]
+
+
 def test_changed_sources(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changed sources are synthesised and deployed; for one service alone, only its stack is."""
     engine.start()

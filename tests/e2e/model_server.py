@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,9 +13,34 @@ from local.settings import Model
 LONG_ANSWER = "A word. " * 4_000
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """Repeats the question; `LONG` in it makes an answer longer than the contract allows."""
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the server does with one question: answers with `text`, or fails.
 
+    A failure is a `status`, another `body` than a chat completion, or, with neither, a connection that is closed
+    without a word. `delay_seconds` come before either.
+    """
+
+    text: str | None = None
+    status: int | None = None
+    body: str | None = None
+    delay_seconds: float = 0.0
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether somebody would have to pay for it."""
+        return self.status is None and self.body is None and bool(self.text)
+
+
+Behaviour = Callable[[str], Reply]
+
+
+def echo(question: str) -> Reply:
+    """Repeats the question; `LONG` in it makes an answer longer than the contract allows."""
+    return Reply(text=LONG_ANSWER if "LONG" in question else f"You asked: {question}")
+
+
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
@@ -23,31 +49,47 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         server: Any = self.server
         server.requests.append(request)
-        question = request["messages"][-1]["content"]
-        text = LONG_ANSWER if "LONG" in str(question) else f"You asked: {question}"
-        body = {
-            "choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
-        }
-        raw = json.dumps(body).encode()
-        self.send_response(200)
+        question = str(request["messages"][-1]["content"])
+        reply = server.behaviour(question)
+        if reply.delay_seconds:
+            server.ending.wait(reply.delay_seconds)
+        if reply.status is reply.body is reply.text is None:
+            self.close_connection = True
+            return
+        raw = _completion(reply.text or "") if reply.body is None else reply.body.encode()
+        self.send_response(reply.status or 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
+        self.wfile.flush()
+        if reply.is_answer:
+            server.answered.append((question, reply.text))
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""
 
 
+def _completion(text: str) -> bytes:
+    body = {
+        "choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+    }
+    return json.dumps(body).encode()
+
+
 class ModelServer(ThreadingHTTPServer):
-    """`requests` holds what it was asked."""
+    """`requests` holds what it was asked, `answered` the questions and answers that left it whole."""
 
     daemon_threads = True
+    request_queue_size = 128
 
-    def __init__(self) -> None:
+    def __init__(self, behaviour: Behaviour = echo) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.behaviour = behaviour
         self.requests: list[dict[str, Any]] = []
+        self.answered: list[tuple[str, str]] = []
+        self.ending = threading.Event()
 
     @property
     def model(self) -> Model:
@@ -55,12 +97,13 @@ class ModelServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def model_server() -> Iterator[ModelServer]:
-    with ModelServer() as server:
+def model_server(behaviour: Behaviour = echo) -> Iterator[ModelServer]:
+    with ModelServer(behaviour) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
             yield server
         finally:
+            server.ending.set()
             server.shutdown()
             thread.join()
