@@ -50,7 +50,7 @@ def show_ledger(session: Session, found: RunLedger, *, as_json: bool) -> None:
 
 def _table(lines: Iterable[Line], prices: list[Price]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("", "quantity", "x price", "= µ$", "price"):
+    for name in ("", "quantity", "x price", "= µ$", "#"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     good = [line for line in lines if not line.waste]
     for stage in dict.fromkeys(line.stage for line in good):

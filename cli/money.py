@@ -1,16 +1,14 @@
 """How money is written: nano-dollars are what is counted, dollars what is read."""
 
+from decimal import Decimal
+
 
 def usd(nanos: int | float) -> str:
-    """Dollars; small amounts to three significant digits and more, never rounded to nothing."""
+    """Dollars; less than ten of them to four significant digits, however small."""
     dollars = nanos / 1e9
-    if nanos and abs(dollars) < 0.00000001:
-        return f"${dollars:.9f}"
-    if abs(dollars) >= 100:
+    if abs(dollars) >= 10:
         return f"${dollars:,.2f}"
-    if abs(dollars) >= 0.1:
-        return f"${dollars:.4f}"
-    return f"${dollars:.8f}".rstrip("0").rstrip(".") if nanos else "$0"
+    return f"${Decimal(f'{dollars:.4g}'):f}"
 
 
 def micro(nanos: int) -> str:

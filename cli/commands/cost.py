@@ -121,7 +121,7 @@ def _print(session: Session, report: Report) -> None:
         session.note("No run that is over and metered. `pipeline list` shows what was started.")
     for line in _left_out(report):
         session.note(line)
-    session.note(f"Never metered: {NEVER_METERED}.")
+    session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")
 
 
 def _headline(report: Report) -> str:

@@ -65,31 +65,33 @@ def _start(book: Book, run: RunFacts) -> None:
         book.unmetered.append("start: whether it came through the API")
     if run.via == "api":
         book.add(START, "api", "POST /pipeline")
-        book.logs(START, "request", LOG_BYTES_REQUEST)
+        book.logs(START, "the request", LOG_BYTES_REQUEST)
         _invocation(book, START, "api", 1)
-        book.add(START, "write", "the record, accepted", _kilobytes((message or 0) + ACCEPTED_BYTES))
+        book.add(START, "write", "write: the record, accepted", _kilobytes((message or 0) + ACCEPTED_BYTES))
     if run.via == "restart":
-        book.add(START, "write", "the record, opened again", _kilobytes((message or 0) + RUNNING_BYTES))
+        book.add(
+            START, "write", "write: the record, opened again", _kilobytes((message or 0) + RUNNING_BYTES)
+        )
     else:
-        book.add(START, "event", "pipeline.requested", chunks)
-        book.add(START, "queue", "send, receive, delete", 2 * chunks + 1)
+        book.add(START, "event", "event pipeline.requested", chunks)
+        book.add(START, "queue", "queue: send, receive, delete", 2 * chunks + 1)
         _invocation(book, START, "starter", 1)
-        book.add(START, "write", "the record, running", _kilobytes((message or 0) + RUNNING_BYTES))
-    book.add(START, "transition", "start of the execution")
-    book.logs(START, "state machine", HISTORY_ENDS * LOG_BYTES_HISTORY)
+        book.add(START, "write", "write: the record, running", _kilobytes((message or 0) + RUNNING_BYTES))
+    book.add(START, "transition", "transition: start")
+    book.logs(START, "the state machine", HISTORY_ENDS * LOG_BYTES_HISTORY)
 
 
 def _end(book: Book, run: RunFacts) -> None:
     """The record, and the news of it. The logger takes a failed run's end from its queue, too."""
     if run.outcome == "FAILED":
-        book.add(LOG, "queue", "the run's end: send, receive, delete", 3)
+        book.add(LOG, "queue", "queue: send, receive, delete the run's end", 3)
         _invocation(book, LOG, "logger", 1)
-    book.add(LOG, "write", "the record", _kilobytes(run.record_bytes))
+    book.add(LOG, "write", "write: the record", _kilobytes(run.record_bytes))
     if run.stored_by_workflow:
-        book.add(LOG, "transition", "into StoreAnswer")
-        book.logs(LOG, "state machine", HISTORY_STATE * LOG_BYTES_HISTORY)
+        book.add(LOG, "transition", "transition into StoreAnswer")
+        book.logs(LOG, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY)
     else:
-        book.add(LOG, "event", "pipeline.completed" if run.outcome == "SUCCEEDED" else "pipeline.failed")
+        book.add(LOG, "event", f"event pipeline.{'completed' if run.outcome == 'SUCCEEDED' else 'failed'}")
 
 
 def _stage(book: Book, stage: StageFacts, run: RunFacts) -> None:
@@ -98,21 +100,23 @@ def _stage(book: Book, stage: StageFacts, run: RunFacts) -> None:
     key, row = stage.key, BY_KEY[stage.key]
     chunks = _chunks(stage.message_bytes or 0)
     retries, lost = (stage.tries or 1) - 1, stage.receives - 1
-    book.add(key, "transition", f"into {row.state}", waste=failed)
-    book.add(key, "transition", "retries", retries, waste=True)
+    book.add(key, "transition", f"transition into {row.state}", waste=failed)
+    book.add(key, "transition", "transition: retries", retries, waste=True)
     if row.via == "bus":
-        book.add(key, "event", row.request.detail_type(), chunks, waste=failed)
-        book.add(key, "event", "retries", retries * chunks, waste=True)
-    book.add(key, "queue", "send", chunks, waste=failed)
-    book.add(key, "queue", "receive and delete", _received(stage) + 1, shared_by=stage.batch, waste=failed)
-    book.add(key, "queue", "retries: send, receive, delete", retries * (2 * chunks + 1), waste=True)
-    book.add(key, "queue", "lost deliveries: receive", lost * chunks, waste=True)
-    book.add(key, "queue", "parked: send", int(stage.parked) * chunks, waste=True)
+        book.add(key, "event", f"event {row.request.detail_type()}", chunks, waste=failed)
+        book.add(key, "event", "event: retries", retries * chunks, waste=True)
+    book.add(key, "queue", "queue: send", chunks, waste=failed)
+    book.add(
+        key, "queue", "queue: receive and delete", _received(stage) + 1, shared_by=stage.batch, waste=failed
+    )
+    book.add(key, "queue", "queue: send, receive, delete retries", retries * (2 * chunks + 1), waste=True)
+    book.add(key, "queue", "queue: receive lost deliveries", lost * chunks, waste=True)
+    book.add(key, "queue", "queue: park", int(stage.parked) * chunks, waste=True)
     _invocation(book, key, row.service, 1, batch=stage.batch, waste=failed)
-    _invocation(book, key, "failed tries and lost deliveries", retries + lost, waste=True)
-    book.logs(key, "state machine", HISTORY_STATE * LOG_BYTES_HISTORY, waste=failed)
+    _invocation(book, key, f"{row.service}, failed or lost", retries + lost, waste=True)
+    book.logs(key, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY, waste=failed)
     if retries:
-        book.logs(key, "state machine, of retries", retries * HISTORY_RETRY * LOG_BYTES_HISTORY, waste=True)
+        book.logs(key, "the state machine, retries", retries * HISTORY_RETRY * LOG_BYTES_HISTORY, waste=True)
     _time(book, stage)
     _unmetered(book, stage)
     if row.critical:
@@ -124,7 +128,7 @@ def _invocation(  # noqa: PLR0913 -- two of them where they matter
 ) -> None:
     if not count:
         return
-    book.add(stage, "invocation", function, count, shared_by=batch, waste=waste)
+    book.add(stage, "invocation", f"function {function}", count, shared_by=batch, waste=waste)
     size = count * (LOG_BYTES_INVOCATION + LOG_BYTES_MESSAGE * batch)
     book.logs(stage, function, size, shared_by=batch, waste=waste)
 
@@ -135,7 +139,8 @@ def _time(book: Book, stage: StageFacts) -> None:
     if stage.memory_mb is None or stage.architecture is None:
         book.unmetered.append(f"{stage.key}: its function's memory")
         return
-    book.add(stage.key, "time", "work", stage.memory_mb * stage.work_ms, price=stage.architecture)
+    work = f"work of {BY_KEY[stage.key].service}"
+    book.add(stage.key, "time", work, stage.memory_mb * stage.work_ms, price=stage.architecture)
 
 
 def _unmetered(book: Book, stage: StageFacts) -> None:
@@ -150,13 +155,15 @@ def _unmetered(book: Book, stage: StageFacts) -> None:
 def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
     """The model, and the store that keeps its answer from being bought twice."""
     retries = (stage.tries or 1) - 1
-    book.add(stage.key, "write", "failed tries: claim and its removal", 2 * retries, waste=True)
+    book.add(stage.key, "write", "write: claims of failed tries, twice", 2 * retries, waste=True)
     if stage.outcome != "done":
-        book.add(stage.key, "write", "claim on the answer", waste=stage.outcome == "failed")
+        book.add(stage.key, "write", "write: claim on the answer", waste=stage.outcome == "failed")
         book.unmetered.append(f"{stage.key}: tokens")
         return
-    book.add(stage.key, "write", "claim on the answer")
-    book.add(stage.key, "write", "the stored answer", _kilobytes((run.answer_bytes or 0) + CLAIM_BYTES))
+    book.add(stage.key, "write", "write: claim on the answer")
+    book.add(
+        stage.key, "write", "write: the stored answer", _kilobytes((run.answer_bytes or 0) + CLAIM_BYTES)
+    )
     if not run.tokens_reported:
         book.unmetered.append(f"{stage.key}: tokens of {stage.model_id or 'the model'}")
     elif stage.model_id and not _paid_by_earlier_run(stage, run):

@@ -116,7 +116,7 @@ class Book:
         price: str | None = None,
     ) -> None:
         """`price` is the price's name where it is not the kind's."""
-        if quantity:
+        if quantity or kind == "time":  # less than a millisecond is still a line
             listed = self.prices.prices.get(price or kind) if self.prices else None
             self._line(stage, kind, what, quantity, shared_by=shared_by, waste=waste, price=listed)
 
@@ -124,7 +124,7 @@ class Book:
         name = model_name(model_id)
         listed = self.prices.models.get(name) if self.prices else None
         for kind, quantity in (("input", tokens_in), ("output", tokens_out)):
-            if quantity:
+            if quantity or kind == "time":  # less than a millisecond is still a line
                 what, price = f"{kind} tokens of {name}", getattr(listed, kind, None)
                 self._line(stage, kind, what, quantity, price=price)
 
@@ -133,7 +133,7 @@ class Book:
         self._line(
             stage,
             "logs",
-            f"log of the {what}",
+            f"log of {what}",
             size,
             shared_by=shared_by,
             waste=waste,

@@ -169,16 +169,14 @@ def test_a_degraded_stage_is_all_waste():
     assert wasted
     assert all(line.waste for line in wasted)
     assert amount(book, "transition", "enhancement", waste=True) == 4 * 25_000
-    assert [line.nanos for line in lines(book, "queue", "enhancement") if line.what == "parked: send"] == [
-        400
-    ]
+    assert [line.nanos for line in lines(book, "queue", "enhancement") if line.what == "queue: park"] == [400]
     assert book.unmetered == ("enhancement: time of its tries",)
 
 
 def test_a_timeout_is_not_parked():
     """A stage that nobody answered has no message in a DLQ, and nobody knows its tries."""
     book = of(record(stages={"analysis": None}, errors={"analysis": {"Error": "States.Timeout"}}))
-    assert "parked: send" not in {line.what for line in book.lines}
+    assert "queue: park" not in {line.what for line in book.lines}
     assert book.unmetered == ("analysis: time of its tries, and how many",)
 
 
@@ -189,7 +187,7 @@ def test_the_workflow_stores_the_answer_at_the_price_of_a_state():
     book = of(given)
     assert amount(book, "transition", waste=True) == 25_000
     assert amount(book, "transition") == (1 + 3 + 1) * 25_000
-    assert "pipeline.completed" not in {line.what for line in book.lines}
+    assert "event pipeline.completed" not in {line.what for line in book.lines}
     assert "start: whether it came through the API" in book.unmetered
 
 
