@@ -50,28 +50,24 @@ def show_ledger(session: Session, found: RunLedger, *, as_json: bool) -> None:
 
 def _table(lines: Iterable[Line], prices: list[Price]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("", "quantity", "x price", "= µ$", "#"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    good = [line for line in lines if not line.waste]
-    for stage in dict.fromkeys(line.stage for line in good):
-        _section(table, stage, [line for line in good if line.stage == stage], prices)
-    wasted = [line for line in lines if line.waste]
-    if wasted:
-        _section(table, "waste: failed tries, lost deliveries", wasted, prices, with_stage=True)
-    table.add_section()
+    table.add_column("", no_wrap=True, max_width=44, overflow="ellipsis")
+    for name in ("quantity", "x price", "= µ$", "#"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for waste in (False, True):
+        part = [line for line in lines if line.waste == waste]
+        for stage in dict.fromkeys(line.stage for line in part):
+            name = f"{stage}, wasted" if waste else stage
+            _section(table, name, [line for line in part if line.stage == stage], prices)
     table.add_row(Text("total", "bold"), "", "", Text(_sum(lines), "bold"), "")
     return table
 
 
-def _section(
-    table: Table, name: str, lines: list[Line], prices: list[Price], *, with_stage: bool = False
-) -> None:
+def _section(table: Table, name: str, lines: list[Line], prices: list[Price]) -> None:
     table.add_row(Text(name, "bold"), "", "", Text(_sum(lines), "bold"), "")
     for line in lines:
-        what = f"{line.stage}: {line.what}" if with_stage else line.what
         amount = "not known" if line.nanos is None else ("~" if line.estimate else "") + micro(line.nanos)
         table.add_row(
-            Text(f"  {what}", overflow="ellipsis"),
+            f"  {line.what}",
             quantity(line),
             each(line.price) if line.price else "?",
             amount,
