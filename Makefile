@@ -34,11 +34,12 @@ test: setup ## all tests: units and contracts side by side, then end to end on a
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -m engine
 
-check: setup ## formatting, lint, types, synth with cdk-nag, cfn-lint
+check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn-lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m shared.contracts.schemas --check
+	@$(BIN)/python -m cli.main contracts export --check
+	@$(BIN)/python -m cli.main contracts check
 	@$(BIN)/python -m infra.check
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone with SERVICE=analyzer
@@ -53,8 +54,8 @@ bench: setup ## cold starts beside a bare boto3 client, in one run
 evaluate: setup ## measure the analyzer on its labelled messages
 	@$(BIN)/python -m services.analyzer.evaluation
 
-schemas: setup ## write the JSON Schemas of the contracts
-	@$(BIN)/python -m shared.contracts.schemas
+schemas: setup ## write the contracts down: JSON Schemas, AsyncAPI, OpenAPI, docs/contracts.md
+	@$(BIN)/python -m cli.main contracts export
 
 lock: setup ## pin all requirements with hashes
 	@for name in "" -dev -engine -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \

@@ -50,6 +50,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Deploy": {
         "deploy": Entry("deploy", "deploy", "Deploy all stacks, or one service alone."),
+        "contracts": Entry("contracts", "contracts", "What events promise, and whether a change keeps it."),
     },
 }
 COMMANDS: Mapping[str, Entry] = {

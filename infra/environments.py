@@ -79,13 +79,11 @@ class Throttle:
 class IamDialect:
     """How the environment's IAM reads a policy: AWS's way, and where the engine's differs.
 
-    `publish_condition` tests `events:source` and `events:detail-type`, keys the engine knows nothing of.
     `callbacks_by_machine`: SendTask* rights name the state machine; the engine checks them on `*` alone.
     `converse_action` is what a Converse call needs; the engine expects the operation's own name.
     `models_by_arn`: model rights name the model; the engine reads an id with a prefix or a slash as another.
     """
 
-    publish_condition: Literal["StringEquals", "StringEqualsIfExists"] = "StringEquals"
     callbacks_by_machine: bool = True
     converse_action: Literal["bedrock:InvokeModel", "bedrock:Converse"] = "bedrock:InvokeModel"
     models_by_arn: bool = True
@@ -107,6 +105,8 @@ class Environment:
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """How long the bus archives start and outcome events; None for no archive."""
+    schema_registry: bool = True
+    """Register the events' schemas with EventBridge. The engine has no registry."""
     bootstrap_roles: bool = True
     """Deploy with the roles `cdk bootstrap` made; without them, with the CLI's own credentials."""
     api_account_role: bool = True
@@ -153,11 +153,11 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             log_retention_days=7,
             point_in_time_recovery=False,
             archive_days=None,
+            schema_registry=False,
             bootstrap_roles=False,
             api_account_role=False,
             engine="http://127.0.0.1:4566",
             iam=IamDialect(
-                publish_condition="StringEqualsIfExists",
                 callbacks_by_machine=False,
                 converse_action="bedrock:Converse",
                 models_by_arn=False,

@@ -40,6 +40,10 @@ class Names:
         return f"{self.prefix}-answers"
 
     @property
+    def schema_registry(self) -> str:
+        return self.prefix
+
+    @property
     def state_machine(self) -> str:
         return self.prefix
 

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from infra.constructs.data_table import data_table
 from infra.constructs.publishing import publishing
+from infra.constructs.schema_registry import SchemaRegistry
 from infra.environments import Environment
 from infra.names import Names
 from infra.synthesizer import synthesizer
@@ -41,6 +42,8 @@ class PlatformStack(Stack):
                 ),
                 retention=Duration.days(environment.archive_days),
             )
+        if environment.schema_registry:
+            SchemaRegistry(self, name=names.schema_registry)
         self.table = data_table(self, "Table", name=names.table, key="pipeline_id", environment=environment)
         self.operations = data_table(
             self,
@@ -56,7 +59,7 @@ class PlatformStack(Stack):
             "Publisher",
             managed_policy_name=f"{names.prefix}-publisher",
             description="May ask the pipeline by an event, and may publish nothing else.",
-            statements=[publishing(environment, self.bus.event_bus_arn, PipelineRequested)],
+            statements=[publishing(self.bus.event_bus_arn, PipelineRequested)],
         )
         for path, value in (
             ("bus/name", self.bus.event_bus_name),

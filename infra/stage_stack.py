@@ -16,6 +16,7 @@ from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.stages import Stage
+from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
 
 FAILED_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
@@ -43,7 +44,7 @@ class StageStack(Stack):
             self.work.subscribe(
                 "requests",
                 source=SOURCE,
-                detail_type=stage.request.detail_type(),
+                detail_types=[kind.detail_type() for kind in readable(stage.request)],
                 bus=bus_of(self, names),
                 worthless_after=Duration.seconds(stage.timeout_seconds),
             )
@@ -64,7 +65,7 @@ def _logger(stack: StageStack) -> None:
     stack.work.subscribe(
         "failures",
         source="aws.states",
-        detail_type="Step Functions Execution Status Change",
+        detail_types=["Step Functions Execution Status Change"],
         detail={"status": list(FAILED_STATUSES), "stateMachineArn": [machine]},
     )
 

@@ -16,6 +16,7 @@ from infra.nag import acknowledge_executions
 from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE
+from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineRequested
 
 SERVICE = "trigger"
@@ -52,7 +53,7 @@ class TriggerStack(Stack):
         self.work.subscribe(
             "requests",
             source=SOURCE,
-            detail_type=PipelineRequested.detail_type(),
+            detail_types=[kind.detail_type() for kind in readable(PipelineRequested)],
             bus=bus_of(self, names),
         )
         self.starter.consume(self.work)

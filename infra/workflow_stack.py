@@ -43,7 +43,7 @@ class WorkflowStack(Stack):
             tracing_enabled=True,
         )
         statements = (
-            publishing(environment, names.bus_arn(self), *published),
+            publishing(names.bus_arn(self), *published),
             iam.PolicyStatement(
                 sid="SendStageRequests",
                 actions=["sqs:SendMessage"],

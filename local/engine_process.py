@@ -1,4 +1,5 @@
-"""The local engine's process: MiniStack, whose Bedrock tells of a failing model server in Bedrock's own errors.
+"""The local engine's process: MiniStack, whose Bedrock tells of a failing model server in Bedrock's own errors, and
+whose IAM knows which events are published (`engine_iam.py`).
 
 By itself MiniStack answers in a failed model server's place with a canned text and says nothing: a throttle or an
 outage looks like a success. Here it is the error that Bedrock would give. What this relies on inside MiniStack is
@@ -11,6 +12,7 @@ import asyncio
 import functools
 import http.client
 import importlib
+import importlib.util
 import inspect
 import io
 import json
@@ -21,6 +23,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from email.message import Message
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -162,7 +165,29 @@ def _require_told(bedrock: Any) -> None:
         raise OtherMiniStackError(f"a throttled model server is answered with HTTP {status}")
 
 
+def _require_iam() -> None:
+    """Lets the engine's IAM see what is published, where it enforces policies."""
+    beside = importlib.util.spec_from_file_location("engine_iam", Path(__file__).with_name("engine_iam.py"))
+    if beside is None or beside.loader is None:
+        raise ImportError("engine_iam.py is missing")
+    engine_iam = importlib.util.module_from_spec(beside)
+    beside.loader.exec_module(engine_iam)
+    names = ("app", "core.iam_actions", "core.iam_evaluator")
+    try:
+        engine_iam.tell_what_is_published(*(importlib.import_module(f"ministack.{name}") for name in names))
+    except engine_iam.OtherIamError as error:
+        raise OtherMiniStackError(str(error)) from error
+
+
 def main() -> None:
+    if os.environ.get("AUTH") == "true":
+        try:
+            _require_iam()
+        except (ImportError, OtherMiniStackError) as error:
+            sys.exit(
+                f"This version of MiniStack can't tell its IAM which events are published: {error}. Adapt "
+                "local/engine_iam.py, or go back to the version in requirements-engine.txt."
+            )
     if os.environ.get(MODEL_VARIABLE):
         try:
             tell_failures(importlib.import_module("ministack.services.bedrock_runtime"))

@@ -9,7 +9,7 @@ redelivery.
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -22,8 +22,9 @@ from shared.callback import Callback
 from shared.contracts import v1
 from shared.contracts.envelope import SOURCE, Delivery, Detail, Event, Metadata, Outgoing
 from shared.contracts.limits import CAUSE_CHARS
-from shared.contracts.reading import read, read_data, read_metadata
+from shared.contracts.reading import read, read_metadata, read_upcast
 from shared.contracts.stages import RETRY
+from shared.contracts.upcasting import readable
 from shared.errors import (
     ContractViolation,
     InProgress,
@@ -65,10 +66,10 @@ def nothing_stored(*_: object) -> None:
 class Route(Struct, Generic[E], frozen=True, kw_only=True):
     """How one kind of message is handled.
 
-    `run` gets the event's data and metadata and returns the stage's result. It raises TransientError,
-    PermanentError or InProgress; anything else it raises counts as transient. `recall` gives the result of an
-    earlier run, if the stage has stored one. `source` is the publisher that may send it. With `metered`, `run`
-    also gets what is metered so far, as `meter`.
+    `request` is the newest version that is read; older ones are upcast to it. `run` gets its data and metadata and
+    returns the stage's result. It raises TransientError, PermanentError or InProgress; anything else it raises
+    counts as transient. `recall` gives the result of an earlier run, if the stage has stored one. `source` is the
+    publisher that may send it. With `metered`, `run` also gets what is metered so far, as `meter`.
     """
 
     request: type[E]
@@ -84,6 +85,18 @@ class Foreign(Struct, frozen=True, kw_only=True):
 
     run: Callable[[Delivery], None]
     source: str
+
+
+_Routed = tuple["Route[Any] | Foreign", type[Event]]
+
+
+def _by_version(routes: Mapping[str, "Route[Any] | Foreign"]) -> Iterator[tuple[str, _Routed]]:
+    """Each detail-type that is read: an older version by the route of the newest."""
+    for detail_type, route in routes.items():
+        if isinstance(route, Foreign):
+            yield detail_type, (route, Event)
+        else:
+            yield from ((kind.detail_type(), (route, kind)) for kind in readable(route.request))
 
 
 class _Job(Struct, kw_only=True):
@@ -103,8 +116,25 @@ class _Job(Struct, kw_only=True):
         return self.delivery.detail_type if self.delivery else ""
 
 
+class _Token(Struct):
+    task_token: str | None = None
+
+
+def _token_in(delivery: Delivery | None) -> str | None:
+    """The token of a stage request that can't be read as one."""
+    if delivery is None or delivery.source != SOURCE:
+        return None
+    try:
+        return msgspec.json.decode(delivery.detail, type=_Token).task_token
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 class Worker:
-    """Handles a queue's messages; `handle` is a Lambda function's whole work."""
+    """Handles a queue's messages; `handle` is a Lambda function's whole work.
+
+    `routes` are by detail-type, an event's by that of the newest version which is read.
+    """
 
     def __init__(
         self,
@@ -116,7 +146,7 @@ class Worker:
         bus: Bus,
     ) -> None:
         self._service = service
-        self._routes = routes
+        self._routes = dict(_by_version(routes))
         self._callback = callback
         self._parking = parking
         self._bus = bus
@@ -159,24 +189,28 @@ class Worker:
     def _route(self, job: _Job) -> None:
         try:
             delivery = job.delivery = read(job.body, Delivery)
-            route = self._route_of(delivery)
+            route, kind = self._route_of(delivery)
             if isinstance(route, Foreign):
                 return self._finish_without_token(job, partial(route.run, delivery))
             detail = read(delivery.detail, Detail, at="$.detail")
             job.token = detail.task_token
-            job.metadata = read_metadata(delivery, detail, route.request)
-            data = read_data(detail, route.request)
+            job.metadata = read_metadata(delivery, detail, kind)
+            data = read_upcast(detail, kind, route.request)
         except ContractViolation as error:
             return self._reject(job, error)
         if job.token is None:
             return self._finish_without_token(job, partial(route.run, data, job.metadata))
         return self._finish_stage(job, route, data, job.token)
 
-    def _route_of(self, delivery: Delivery) -> "Route[Any] | Foreign":
-        route = self._routes.get(delivery.detail_type)
-        if route is None or route.source != delivery.source:
-            raise ContractViolation("$.detail-type", f"{self._service} takes no such event from this source")
-        return route
+    def _route_of(self, delivery: Delivery) -> "_Routed":
+        """The route, and the version in which the event was sent."""
+        found = self._routes.get(delivery.detail_type)
+        if found is None:
+            read_here = ", ".join(self._routes)
+            raise ContractViolation("$.detail-type", f"{self._service} reads {read_here}, and no other event")
+        if found[0].source != delivery.source:
+            raise ContractViolation("$.source", f"{self._service} takes no such event from this source")
+        return found
 
     def _finish_stage(self, job: _Job, route: Route[Any], data: Event, token: str) -> None:
         assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
@@ -242,12 +276,16 @@ class Worker:
         return error if isinstance(error, TransientError) else TransientError(f"unexpected {where(error)}")
 
     def _reject(self, job: _Job, error: ContractViolation) -> None:
-        """A contract violation: parked with the reason, told to the publisher, never retried."""
+        """A contract violation: parked with the reason, told to the publisher, never retried.
+
+        Where a token can be read, in whatever else it stands, its state is told at once instead of timing out.
+        """
         self._park(job, error)
         try:
             self._bus.publish([self._rejection(job, error)])
         except PipelineError as failure:
             self._note("RejectionsNotPublished", job, failure.cause)
+        job.token = job.token or _token_in(job.delivery)
         self._report(job, error)
 
     def _rejection(self, job: _Job, error: ContractViolation) -> Outgoing:

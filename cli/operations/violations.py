@@ -1,18 +1,19 @@
 """In what an event differs from its contract: everything, each as a path and a sentence."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from shared.contracts import limits, v1
-from shared.contracts.envelope import Event, Metadata, PartialMetadata
+from shared.contracts import limits
+from shared.contracts.envelope import OPEN_DOOR, Event, Metadata, PartialMetadata
+from shared.contracts.events import EVENTS
 from shared.contracts.schemas import event_schema
 
-KINDS: Mapping[str, type[Event]] = {kind.detail_type(): kind for kind in v1.EVENTS}
+KINDS: Mapping[str, type[Event]] = {kind.detail_type(): kind for kind in EVENTS}
 ENTRY_BYTES = 1_000_000
 """What EventBridge takes as one entry, with a little kept back for the fields beside the detail."""
 
@@ -37,10 +38,11 @@ def violations(detail_type: str, detail: Any) -> list[Violation]:
     found = [Violation(_path("$.detail", error.path), _in_words(error)) for error in errors]
     if isinstance(detail, dict):
         kind = KINDS[detail_type]
-        metadata = PartialMetadata if kind is v1.PipelineRequested else Metadata
+        metadata = PartialMetadata if kind.NAME == OPEN_DOOR else Metadata
         for name, type_ in (("data", kind), ("metadata", metadata)):
             if name in detail and not any(other.path.startswith(f"$.detail.{name}") for other in found):
                 found += _beyond_schema(detail[name], type_, at=f"$.detail.{name}")
+        found += _of_another_schema(detail.get("metadata"), kind)
     if not found and size(detail) > ENTRY_BYTES:
         found = [Violation("$.detail", f"is larger than an event may be ({ENTRY_BYTES:,} bytes)")]
     return list(dict.fromkeys(found))
@@ -54,6 +56,15 @@ def _beyond_schema(value: Any, kind: type[Struct], *, at: str) -> list[Violation
         reason, _, path = str(error).partition(" - at `$")
         return [Violation(f"{at}{path.rstrip('`')}", f"{reason[0].lower()}{reason[1:]}")]
     return []
+
+
+def _of_another_schema(metadata: Any, kind: type[Event]) -> Iterator[Violation]:
+    """What the metadata says of the event's schema is what the detail-type says."""
+    if isinstance(metadata, dict):
+        for name, wanted in (("schema", kind.NAME), ("schema_version", kind.VERSION)):
+            said = metadata.get(name)
+            if isinstance(said, type(wanted)) and said != wanted:
+                yield Violation(f"$.detail.metadata.{name}", f"must be `{wanted}`, as the detail-type says")
 
 
 def size(detail: Any) -> int:

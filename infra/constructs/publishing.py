@@ -2,18 +2,17 @@
 
 from aws_cdk import aws_iam as iam
 
-from infra.environments import Environment
 from shared.contracts.envelope import SOURCE, Event
 
 
-def publishing(environment: Environment, bus_arn: str, *event_types: type[Event]) -> iam.PolicyStatement:
+def publishing(bus_arn: str, *event_types: type[Event]) -> iam.PolicyStatement:
     """Allows these events alone, so that nobody can forge another's, least of all a stage request."""
     return iam.PolicyStatement(
         sid="PublishEvents",
         actions=["events:PutEvents"],
         resources=[bus_arn],
         conditions={
-            environment.iam.publish_condition: {
+            "StringEquals": {
                 "events:source": SOURCE,
                 "events:detail-type": [event.detail_type() for event in event_types],
             }

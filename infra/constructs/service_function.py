@@ -110,9 +110,7 @@ class ServiceFunction(Construct):
         )
 
     def allow_publishing(self, *event_types: type[Event]) -> None:
-        self.role.add_to_principal_policy(
-            publishing(self._environment, self._names.bus_arn(Stack.of(self)), *event_types)
-        )
+        self.role.add_to_principal_policy(publishing(self._names.bus_arn(Stack.of(self)), *event_types))
 
     def allow_callbacks(self) -> None:
         machine = self._names.state_machine_arn(Stack.of(self))

@@ -48,7 +48,7 @@ class WorkQueue(Construct):
         purpose: str,
         *,
         source: str,
-        detail_type: str,
+        detail_types: Sequence[str],
         detail: dict[str, Any] | None = None,
         bus: events.IEventBus | None = None,
         worthless_after: Duration | None = None,
@@ -74,7 +74,7 @@ class WorkQueue(Construct):
             f"On-{purpose}",
             rule_name=self._names.rule(self._service, purpose),
             event_bus=bus,
-            event_pattern=events.EventPattern(source=[source], detail_type=[detail_type], detail=detail),
+            event_pattern=events.EventPattern(source=[source], detail_type=list(detail_types), detail=detail),
             targets=[
                 targets.SqsQueue(self.queue, dead_letter_queue=self.rule_dlq, max_event_age=worthless_after)
             ],

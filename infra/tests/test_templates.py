@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from infra.contract_schemas import published, registered, request_model
 from infra.environments import ENVIRONMENTS
 from infra.names import Names
 from infra.rules import resources, statements
@@ -106,6 +107,50 @@ def test_a_publisher_may_ask_and_forge_nothing(dev):
     (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
     assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
     assert detail_types(allowed(template, "events:PutEvents")) == {"pipeline.requested.v1"}
+
+
+def test_a_body_is_checked_before_the_function_runs(dev):
+    """POST takes JSON by the model of the contract; another content type is the function's to refuse."""
+    template = dev["ai-pipeline-dev-trigger"]
+    (validator,) = resources(template, "AWS::ApiGateway::RequestValidator").values()
+    ((model_id, model),) = resources(template, "AWS::ApiGateway::Model").items()
+    assert validator["ValidateRequestBody"] is True
+    assert (model["ContentType"], model["Schema"]) == ("application/json", request_model())
+    methods = {
+        method["HttpMethod"]: method for method in resources(template, "AWS::ApiGateway::Method").values()
+    }
+    assert methods["POST"]["RequestModels"] == {"application/json": {"Ref": model_id}}
+    assert "RequestValidatorId" in methods["POST"]
+    assert "RequestValidatorId" not in methods["GET"]
+    (deployment,) = [
+        one for one in template["Resources"].values() if one["Type"] == "AWS::ApiGateway::Deployment"
+    ]
+    assert model_id in deployment["DependsOn"]
+
+
+def test_a_changed_model_is_deployed(synthesised, dev, monkeypatch):
+    """API Gateway serves a model as it was at the last deployment: another one makes another deployment."""
+
+    def deployments(templates):
+        return set(resources(templates["ai-pipeline-dev-trigger"], "AWS::ApiGateway::Deployment"))
+
+    monkeypatch.setattr(
+        "infra.constructs.pipeline_api.request_model", lambda: {**request_model(), "maxProperties": 7}
+    )
+    assert deployments(synthesised("dev", only="trigger", model="other")).isdisjoint(deployments(dev))
+
+
+def test_the_events_of_the_bus_are_registered(dev, synthesised):
+    """On AWS each version of each event on the bus has its schema in the registry; the engine has none."""
+    template = dev["ai-pipeline-dev-platform"]
+    (registry,) = resources(template, "AWS::EventSchemas::Registry").values()
+    schemas = resources(template, "AWS::EventSchemas::Schema").values()
+    assert registry["RegistryName"] == "ai-pipeline-dev"
+    found = {schema["SchemaName"]: json.loads(schema["Content"]) for schema in schemas}
+    assert found == {f"ai.pipeline@{kind.detail_type()}": registered(kind) for kind in published()}
+    assert {schema["Type"] for schema in schemas} == {"JSONSchemaDraft4"}
+    assert max(len(schema["Content"]) for schema in schemas) < 100_000
+    assert "EventSchemas" not in json.dumps(synthesised("local")["ai-pipeline-local-platform"])
 
 
 def test_a_caller_may_use_the_api_and_nothing_else(dev):
@@ -234,8 +279,12 @@ def test_logs_hold_no_message(dev):
 def test_errors_of_the_gateway_read_like_the_apis_own(dev):
     """A refused call gets the API's error shape, readable for a browser of the allowed origin."""
     for response in resources(dev["ai-pipeline-dev-trigger"], "AWS::ApiGateway::GatewayResponse").values():
-        body = response["ResponseTemplates"]["application/json"]
-        assert '"error": {"code": "$context.error.responseType"' in body
+        template = response["ResponseTemplates"]["application/json"]
+        filled = template.replace("$context.error.messageString", '"Forbidden"')
+        error = json.loads(filled)["error"]
+        of_the_body = response["ResponseType"] == "BAD_REQUEST_BODY"
+        assert error["code"] == ("invalid_request" if of_the_body else "$context.error.responseType")
+        assert error["message"]
         assert response["ResponseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
 
 

@@ -12,6 +12,9 @@ from shared.contracts.limits import PIPELINE_ID_PATTERN
 
 SOURCE = "ai.pipeline"
 
+OPEN_DOOR = "pipeline.requested"
+"""The one event that may be published from outside; its metadata may be left out."""
+
 PipelineId = Annotated[
     str,
     Meta(pattern=PIPELINE_ID_PATTERN, description="Also the name of the pipeline's execution."),

@@ -9,13 +9,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shared.contracts.envelope import Delivery, Detail, Event, Metadata, PartialMetadata
+from shared.contracts.envelope import OPEN_DOOR, Delivery, Detail, Event, Metadata, PartialMetadata
+from shared.contracts.upcasting import readable, upcast
 from shared.errors import ContractViolation
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 
-_PATH = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_PATH = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
+_QUOTING = re.compile(r"^(Invalid (?:enum )?value) .*$", re.DOTALL)
+"""Where msgspec quotes what it was given, which may be anybody's text."""
 
 
 def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
@@ -25,7 +28,7 @@ def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
     except msgspec.ValidationError as error:
         found = _PATH.match(str(error))
         path = (found and found["path"]) or "$"
-        reason = (found and found["reason"]) or "invalid"
+        reason = _QUOTING.sub(r"\1", (found and found["reason"]) or "invalid")
         raise ContractViolation(at + path.removeprefix("$"), reason) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ContractViolation(at, "not valid JSON") from error
@@ -54,24 +57,34 @@ def _first_unknown(given: Any, known: Any, at: str) -> str | None:
     return None
 
 
+def sent_as(detail_type: str, newest: type[Event]) -> type[Event]:
+    """The version in which an event was sent, of those that a consumer of `newest` reads."""
+    versions = readable(newest)
+    for kind in versions:
+        if kind.detail_type() == detail_type:
+            return kind
+    known = " and ".join(f"v{kind.VERSION}" for kind in versions)
+    raise ContractViolation(
+        "$.detail-type", f"another event or version; only {newest.NAME} {known} is read here"
+    )
+
+
 def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Metadata:
-    """Complete metadata of one event.
+    """Complete metadata of one event that was sent as `kind`.
 
     A publisher of `pipeline.requested` may leave all or part of it out: the pipeline's id is then the event's
     own id, which PutEvents returned to the publisher.
     """
-    if kind.NAME != "pipeline.requested":
+    if kind.NAME != OPEN_DOOR:
         metadata = read(detail.metadata, Metadata, at="$.detail.metadata")
-        if (metadata.schema, metadata.schema_version) != (kind.NAME, kind.VERSION):
-            raise ContractViolation(
-                "$.detail.metadata.schema", f"names another schema than the detail-type {kind.detail_type()}"
-            )
+        _check_schema(metadata, kind)
         return metadata
     given = (
         PartialMetadata()
         if bytes(detail.metadata) == b"null"
         else read(detail.metadata, PartialMetadata, at="$.detail.metadata")
     )
+    _check_schema(given, kind)
     pipeline_id = given.pipeline_id or delivery.id
     if not pipeline_id:
         raise ContractViolation("$.id", "an event needs an id or a pipeline_id in its metadata")
@@ -87,5 +100,28 @@ def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Meta
     )
 
 
+def _check_schema(metadata: Metadata | PartialMetadata, kind: type[Event]) -> None:
+    """What the metadata says of its schema, if anything, is what the detail-type says."""
+    for field, said, wanted in (
+        ("schema", metadata.schema, kind.NAME),
+        ("schema_version", metadata.schema_version, kind.VERSION),
+    ):
+        if said not in (None, wanted):
+            raise ContractViolation(
+                f"$.detail.metadata.{field}",
+                f"names another schema than the detail-type {kind.detail_type()}",
+            )
+
+
 def read_data(detail: Detail, kind: type[E]) -> E:
     return read(detail.data, kind, at="$.detail.data")
+
+
+def read_upcast(detail: Detail, kind: type[Event], newest: type[E]) -> E:
+    """The data of an event that was sent as `kind`, as the version that its consumer works with."""
+    data = read_data(detail, kind)
+    try:
+        return upcast(data, newest)
+    except Exception as error:
+        reason = f"can't be read as {newest.detail_type()} ({type(error).__name__})"
+        raise ContractViolation("$.detail.data", reason) from error

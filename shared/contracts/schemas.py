@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from shared.contracts import v1
-from shared.contracts.envelope import Event, Metadata, PartialMetadata
+from shared.contracts.envelope import OPEN_DOOR, Event, Metadata, PartialMetadata
+from shared.contracts.events import EVENTS
 from shared.contracts.stages import STAGES
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -44,8 +45,8 @@ def _schema(title: str, root: dict[str, Any], types: list[Any]) -> dict[str, Any
 
 def event_schema(kind: type[Event]) -> dict[str, Any]:
     """The schema of one event's `detail`."""
-    is_request = any(stage.request is kind for stage in STAGES)
-    is_open_door = kind is v1.PipelineRequested
+    is_request = any(stage.request.NAME == kind.NAME for stage in STAGES)
+    is_open_door = kind.NAME == OPEN_DOOR
     properties: dict[str, Any] = {"data": {}, "metadata": {}}
     if is_request:
         properties["task_token"] = {"type": "string", "minLength": 1, "maxLength": 2048}
@@ -71,7 +72,7 @@ def result_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def files() -> dict[Path, str]:
     """Each schema file and what belongs in it."""
-    schemas = [event_schema(kind) for kind in v1.EVENTS] + [result_schema(kind) for kind in v1.RESULTS]
+    schemas = [event_schema(kind) for kind in EVENTS] + [result_schema(kind) for kind in v1.RESULTS]
     return {
         FOLDER / f"{schema['title']}.json": msgspec.json.format(
             msgspec.json.encode(schema), indent=2

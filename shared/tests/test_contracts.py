@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema
 import msgspec
@@ -132,6 +132,28 @@ def test_bad_messages_are_refused_with_a_reason(message, says):
         read(json.dumps({"user_message": message}), v1.PipelineRequested, at="$.detail.data")
     assert says in caught.value.reason
     assert caught.value.path.startswith("$.detail.data")
+
+
+SECRET = "somebody's text - at `$.x`"
+
+
+class Keyed(msgspec.Struct):
+    """Fields whose values msgspec quotes."""
+
+    shape: Literal["a", "b"] = "a"
+    keyed: dict[Literal["a"], int] = {}
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [({"shape": SECRET}, "$.shape"), ({"keyed": {SECRET: 1}}, "$.keyed")],
+    ids=["value", "key"],
+)
+def test_a_reason_never_quotes_what_was_sent(given, path):
+    """Where msgspec tells the value itself, e.g. of an enum, only the place and the rule are told."""
+    with pytest.raises(ContractViolation) as caught:
+        read(json.dumps(given), Keyed)
+    assert (caught.value.path, caught.value.reason) == (path, "Invalid enum value")
 
 
 @pytest.mark.parametrize(

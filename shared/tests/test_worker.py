@@ -256,11 +256,17 @@ BROKEN = {
     "not JSON": ("{", "not valid JSON", "$"),
     "wrong shape": ({"hello": 1}, "missing required field", "$"),
     "array": ([1], "Expected `object`", "$"),
-    "unknown type": (stage_event("other.requested.v1", {}), "takes no such event", "$.detail-type"),
+    "unknown type": (stage_event("other.requested.v1", {}), "reads chat.requested.v1, ", "$.detail-type"),
+    "newer version": (stage_event("chat.requested.v2", {}), "reads chat.requested.v1, ", "$.detail-type"),
     "other source": (
         {**stage_event("chat.requested.v1", {}), "source": "evil"},
         "takes no such",
-        "$.detail-type",
+        "$.source",
+    ),
+    "other version inside": (
+        stage_event("chat.requested.v1", {"user_message": "x"}, schema_version=2),
+        "another schema",
+        "$.detail.metadata.schema_version",
     ),
     "no data": (
         {"source": "ai.pipeline", "detail-type": "chat.requested.v1", "detail": {}},
@@ -294,9 +300,39 @@ def test_broken_event_is_parked_and_rejected(bench, body, reason, path):
     assert "good" in bench.step_functions.successes
 
 
-def test_contract_violation_with_a_readable_token_fails_its_state(bench):
+def test_rejection_says_which_event_where_and_why_and_not_what(bench):
+    """A publisher finds its event by the id EventBridge gave it, with path and reason; its text is nowhere."""
+    text = "somebody's secret"
+    event = stage_event("chat.requested.v1", {"user_message": {"text": text}})
+    bench.handle(sqs_record({**event, "id": "event-of-eventbridge"}))
+    (rejected,) = bench.events.details("contract.rejected.v1")
+    assert rejected["data"] == {
+        "service": "chatbot",
+        "rejected_event_id": "event-of-eventbridge",
+        "rejected_detail_type": "chat.requested.v1",
+        "path": "$.detail.data.user_message",
+        "reason": "Expected `str`, got `object`",
+    }
+    assert rejected["metadata"]["causation_id"] == "event-of-eventbridge"
+    assert text not in json.dumps(bench.events.entries, default=str)
+    assert text not in json.dumps(bench.dlq.attributes())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        stage_event("chat.requested.v1", {"user_message": 1}),
+        stage_event("chat.requested.v2", {"user_message": "x"}),
+        {
+            "source": "ai.pipeline",
+            "detail-type": "chat.requested.v1",
+            "detail": {"task_token": "token-1"},
+        },
+    ],
+    ids=["data", "version", "envelope"],
+)
+def test_contract_violation_with_a_readable_token_fails_its_state(bench, event):
     """Where the token can be read, the waiting state is told at once instead of timing out."""
-    event = stage_event("chat.requested.v1", {"user_message": 1})
     bench.handle(sqs_record(event))
     assert bench.step_functions.failures["token-1"][0] == "Pipeline.ContractViolation"
 

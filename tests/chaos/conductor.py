@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,11 @@ from tests.chaos.deployment import PREFIX, Deployment
 from tests.chaos.faults import Fault, Ledger
 
 Act = Callable[[], None]
+
+LOOK_SECONDS = 0.25
+GROWN_SECONDS = 2.0
+"""The engine ends all workers of a function if one of them dies while it starts, and then its API hangs for half a
+minute. Lambda does not."""
 
 KILLED_ANYWHERE = ("api", "starter", "analyzer", "enhancer", "logger")
 """Not the chatbot: a call to the model that dies with its worker is paid for, and nothing can help that."""
@@ -75,6 +81,8 @@ class Conductor:
         self._rng = random.Random(f"{seed}/conductor")  # noqa: S311 -- a plan, not a secret
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._since: dict[tuple[int, str], float] = {}
+        self._later: list[Act] = []
         self.failures: list[BaseException] = []
         """What went wrong with the campaign itself."""
         self.unreadable: list[str] = []
@@ -87,12 +95,19 @@ class Conductor:
         try:
             for due, act in self._acts:
                 while self._progress() < due:
-                    if stop.wait(0.1):
+                    self._notice()
+                    if stop.wait(LOOK_SECONDS):
                         return
                 act()
+                self._catch_up()
         finally:
             for thread in self._threads:
                 thread.join()
+
+    def _catch_up(self) -> None:
+        """What could not be done when it came up is tried again, once for each act."""
+        if self._later:
+            self._later.pop(0)()
 
     def _score(self, pipelines: int) -> list[tuple[float, Act]]:
         """What comes up when."""
@@ -103,9 +118,7 @@ class Conductor:
                 due = (turn + (index + 1) / (len(RIGHTS) + 2)) / times
                 acts.append((due, partial(self._without_right, fault, function, action)))
         anywhere: list[Act] = [self._replace]
-        anywhere += [
-            partial(self._kill, self._rng.choice(KILLED_ANYWHERE)) for _ in range(max(2, pipelines // 100))
-        ]
+        anywhere += [self._kill] * max(2, pipelines // 100)
         anywhere += [partial(self._publish_malformed, detail) for detail in MALFORMED * times]
         anywhere += [partial(self._send_junk, service, junk) for junk in JUNK * times for service in SERVICES]
         acts += [(self._rng.uniform(0.05, 0.85), act) for act in anywhere]
@@ -116,12 +129,23 @@ class Conductor:
             self._ledger.inject(fault, detail=f"{function}: {action}")
             self._stop.wait(self._without_right_seconds)
 
-    def _kill(self, function: str) -> None:
-        workers = self._deployment.workers(function)
-        if workers:
-            with suppress(ProcessLookupError):
-                os.kill(self._rng.choice(workers), signal.SIGKILL)
-                self._ledger.inject(Fault.KILLED, detail=function)
+    def _notice(self) -> None:
+        """Which processes there are, and since when."""
+        now = time.monotonic()
+        there = {pid: name for name in KILLED_ANYWHERE for pid in self._deployment.workers(name)}
+        self._since = {(pid, name): self._since.get((pid, name), now) for pid, name in there.items()}
+
+    def _kill(self) -> None:
+        """One of the processes that are there, and not just starting."""
+        self._notice()
+        grown = [key for key, since in self._since.items() if time.monotonic() - since > GROWN_SECONDS]
+        if not grown:
+            self._later.append(self._kill)
+            return
+        worker, function = self._rng.choice(grown)
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+            self._ledger.inject(Fault.KILLED, detail=function)
 
     def _publish_malformed(self, detail: dict[str, Any]) -> None:
         mark = self._mark()

@@ -86,12 +86,11 @@ class Deployment:
     def service_queues(self) -> list[str]:
         return [name for name in self.queues() if " " not in name]
 
-    def visible_after(self, seconds: int) -> None:
-        """How long a message of a dead worker waits, in all service queues."""
-        for name in self.service_queues():
-            self.client("sqs").set_queue_attributes(
-                QueueUrl=self.queues()[name], Attributes={"VisibilityTimeout": str(seconds)}
-            )
+    def visible_after(self, service: str, seconds: int) -> None:
+        """How long a message of a dead worker waits."""
+        self.client("sqs").set_queue_attributes(
+            QueueUrl=self.queues()[service], Attributes={"VisibilityTimeout": str(seconds)}
+        )
 
     # --- what became of it ---
 

@@ -17,7 +17,7 @@ GARBAGE: tuple[Garbage, ...] = ("not JSON", "no choices", "empty text", "no mess
 MODEL_SHARES: Mapping[Fault, float] = {
     Fault.MODEL_THROTTLED: 0.04,
     Fault.MODEL_FAILING: 0.03,
-    Fault.MODEL_TOO_SLOW: 0.005,
+    Fault.MODEL_TOO_SLOW: 0.003,
     Fault.MODEL_SLOW: 0.02,
     Fault.MODEL_GARBAGE: 0.03,
     Fault.MODEL_EXHAUSTED: 0.01,
@@ -88,14 +88,13 @@ def plan(seed: int, pipelines: int) -> Plan:
     """Needs FEWEST pipelines or more."""
     rng = random.Random(f"{seed}/{pipelines}")  # noqa: S311 -- a plan, not a secret
     model = _chosen(rng, MODEL_SHARES, pipelines)
-    requests = {fault: set(_sample(rng, pipelines, share)) for fault, share in REQUEST_SHARES.items()}
+    requests = {fault: _sample(rng, pipelines, share) for fault, share in REQUEST_SHARES.items()}
     via_api = set(_sample(rng, pipelines, API_SHARE))
     twice = _twice(rng, pipelines, via_api)
     fates = []
     for number in range(pipelines):
         fault = model.get(number)
         script = _script(rng, fault)
-        services = [name for name in ON_THE_BUS if name != "chatbot" or fault is not Fault.MODEL_EXHAUSTED]
         fates.append(
             Fate(
                 number=number,
@@ -103,8 +102,8 @@ def plan(seed: int, pipelines: int) -> Plan:
                 published_twice=number in twice,
                 model=script,
                 slow=fault is Fault.MODEL_SLOW,
-                duplicated=rng.choice(services) if number in requests[Fault.DUPLICATED] else None,
-                repeated=rng.choice(services) if number in requests[Fault.REPEATED] else None,
+                duplicated=_service(rng, number, requests[Fault.DUPLICATED], fault),
+                repeated=_service(rng, number, requests[Fault.REPEATED], fault),
             )
         )
     callbacks = {name: _chosen(rng, CALLBACK_SHARES, int(WITHIN * pipelines), pipelines) for name in CALLING}
@@ -131,6 +130,19 @@ def _twice(rng: random.Random, pipelines: int, via_api: set[int]) -> set[int]:
     """Some of those via the API, some of those via the bus."""
     groups = [sorted(via_api), sorted(set(range(pipelines)) - via_api)]
     return {number for group in groups for number in rng.sample(group, _count(TWICE_SHARE, len(group)))}
+
+
+def _service(rng: random.Random, number: int, chosen: list[int], fault: Fault | None) -> str | None:
+    """Whose request of this pipeline is sent again, if it is chosen.
+
+    The first's is the analyzer's: that request is made whatever happens. A second request to the chatbot would give a
+    model that is to fail four times a fifth try.
+    """
+    services = [name for name in ON_THE_BUS if name != "chatbot" or fault is not Fault.MODEL_EXHAUSTED]
+    service = rng.choice(services)
+    if number not in chosen:
+        return None
+    return ON_THE_BUS[0] if number == chosen[0] else service
 
 
 def _script(rng: random.Random, fault: Fault | None) -> tuple[tuple[Fault, str], ...]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from services.logger import core as logger
 from shared.contracts.envelope import SOURCE, Delivery, Detail, Event
 from shared.contracts.executions import pipeline_of
-from shared.contracts.reading import read, read_data, read_metadata
+from shared.contracts.reading import read, read_metadata, read_upcast, sent_as
 from shared.contracts.stages import BY_SERVICE
 from shared.contracts.v1 import PipelineRequested
 from shared.errors import ContractViolation
@@ -130,12 +130,13 @@ def violation(message: Parked) -> ContractViolation | None:
         if message.service == "logger" and delivery.source == logger.SOURCE:
             logger.failure(bytes(delivery.detail))
             return None
-        kind = request_of(message.service)
-        if delivery.detail_type != kind.detail_type() or delivery.source != SOURCE:
-            return ContractViolation("$.detail-type", f"{message.service} takes no such event")
+        newest = request_of(message.service)
+        if delivery.source != SOURCE:
+            return ContractViolation("$.source", f"{message.service} takes no such event from this source")
+        kind = sent_as(delivery.detail_type, newest)
         detail = read(delivery.detail, Detail, at="$.detail")
         read_metadata(delivery, detail, kind)
-        read_data(detail, kind)
+        read_upcast(detail, kind, newest)
     except ContractViolation as error:
         return error
     except msgspec.MsgspecError:
@@ -144,7 +145,7 @@ def violation(message: Parked) -> ContractViolation | None:
 
 
 def request_of(service: str) -> type[Event]:
-    """The event a service's queue is for."""
+    """The event a service's queue is for, in the newest version that the service reads."""
     return BY_SERVICE[service].request if service in BY_SERVICE else PipelineRequested
 
 

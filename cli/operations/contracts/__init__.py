@@ -1,0 +1,1 @@
+"""What contracts promise: compared with what was released, and written down for people and tools."""

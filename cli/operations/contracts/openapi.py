@@ -1,0 +1,165 @@
+"""An OpenAPI 3.1 document of the API, from its routes, its types and the codes it refuses with."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from cli.operations.contracts.answers import Accepted, Record
+from cli.operations.contracts.components import Components
+from cli.operations.contracts.examples import value_of
+from cli.operations.contracts.references import project_version
+from cli.operations.contracts.refusals import Refusal, Route, refusals
+from infra.contract_schemas import request_schema
+from infra.environments import API_STAGE
+from services.trigger import core
+from services.trigger.api import Api, routes
+
+_ABOUT = """\
+Ask the AI pipeline, and read what became of a question. Every call is signed with AWS Signature Version 4 (service
+`execute-api`) by an IAM principal that may `execute-api:Invoke` it; the managed policy
+`ai-pipeline-<env>-api-caller` allows just that. The address of a deployment is the SSM parameter
+`/ai-pipeline/<env>/api/url`. Errors of the API and of API Gateway have one shape."""
+
+_SUMMARIES: Mapping[Route, str] = {
+    ("POST", "/pipeline"): "Ask for an answer",
+    ("GET", "/pipeline/{pipeline_id}"): "The status of a pipeline, and its answer",
+}
+
+
+def openapi() -> dict[str, Any]:
+    """Raises KeyError for a route that is not described here."""
+    components = Components()
+    refused = components.add(_schema(Refusal))
+    paths: dict[str, Any] = {}
+    for method, path in known_routes():
+        describe = {"POST": _post, "GET": _get}[method]
+        described = {
+            "operationId": {"POST": "requestPipeline", "GET": "getPipeline"}[method],
+            "summary": _SUMMARIES[method, path],
+            **describe(components),
+        }
+        described["responses"] |= refusals((method, path), refused)
+        paths.setdefault(path, {})[method.lower()] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "AI pipeline: the API",
+            "version": project_version(),
+            "description": _ABOUT.replace("\n", " "),
+        },
+        "servers": [
+            {
+                "url": f"https://{{api_id}}.execute-api.{{region}}.amazonaws.com/{API_STAGE}",
+                "variables": {
+                    "api_id": {"default": "example", "description": "The id of the deployed API."},
+                    "region": {"default": "us-east-1", "description": "The AWS region of the deployment."},
+                },
+            }
+        ],
+        "security": [{"sigv4": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components.schemas,
+            "securitySchemes": {
+                "sigv4": {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "description": "AWS Signature Version 4, service `execute-api`.",
+                    "x-amazon-apigateway-authtype": "awsSigv4",
+                }
+            },
+        },
+    }
+
+
+def known_routes() -> list[Route]:
+    """Method and path of each, as the API's function has them."""
+    # The table names methods of an API without calling any: the class has them as well.
+    return sorted(routes(cast("Api", Api)), reverse=True)
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    return dict(msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind))))
+
+
+def _post(components: Components) -> dict[str, Any]:
+    request = request_schema()
+    accepted = _schema(Accepted)
+    return {
+        "description": (
+            "Answers at once; the pipeline runs on its own. Follow `status_url` until the status is SUCCEEDED or "
+            "FAILED. With an `Idempotency-Key` a repeated request is the same pipeline, and starts nothing new."
+        ),
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "description": "Names this request among the caller's own, so that it can be repeated safely.",
+                "schema": {"type": "string", "pattern": core.IDEMPOTENCY_KEY.pattern},
+                "example": "order-4711",
+            },
+            {
+                "name": "traceparent",
+                "in": "header",
+                "description": "W3C trace context. One that is not well-formed is ignored.",
+                "schema": {"type": "string", "pattern": core.TRACEPARENT.pattern},
+            },
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": components.add(request),
+                    "example": value_of(request, request, required_only=True),
+                }
+            },
+        },
+        "responses": {"202": _answer("The request is accepted.", accepted, components)},
+    }
+
+
+def _get(components: Components) -> dict[str, Any]:
+    record = _schema(Record)
+    return {
+        "parameters": [
+            {
+                "name": "pipeline_id",
+                "in": "path",
+                "required": True,
+                "description": "As POST answered it; or the id of a published event.",
+                "schema": {"type": "string", "pattern": core.PIPELINE_ID.pattern},
+            }
+        ],
+        "responses": {"200": _answer("The pipeline's record.", record, components)},
+    }
+
+
+def _answer(description: str, schema: dict[str, Any], components: Components) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": _headers(),
+        "content": {
+            "application/json": {"schema": components.add(schema), "example": _example(schema)},
+        },
+    }
+
+
+def _example(schema: dict[str, Any]) -> Any:
+    """Of a run that ended well: what only a failed or degraded one has is left out."""
+    example = value_of(schema, schema)
+    if "final_response" in example:
+        example |= {"degraded": [], "instead": {}, "errors": {}}
+        for field in ("error", "cause", "stage"):
+            del example[field]
+    elif "status_url" in example:
+        example["status"] = "ACCEPTED"
+    return example
+
+
+def _headers() -> dict[str, Any]:
+    return {
+        "Access-Control-Allow-Origin": {"schema": {"type": "string"}},
+        "Cache-Control": {"schema": {"const": "no-store"}},
+    }

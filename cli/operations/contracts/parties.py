@@ -1,0 +1,101 @@
+"""Who publishes and who consumes each event and result: from the stage table, and one for what is not a stage's.
+
+`infra/tests/test_parties.py` holds this against the templates: the rights to publish, and the rules.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+from msgspec import Struct
+
+from shared.contracts import v1
+from shared.contracts.envelope import Event
+from shared.contracts.events import EVENTS
+from shared.contracts.schemas import result_schema
+from shared.contracts.stages import BY_KEY, SERVICES, STAGES, Stage
+
+API = "trigger"
+"""The service behind the API, which also starts what is requested."""
+WORKFLOW = "workflow"
+PUBLISHERS = "publishers outside"
+SUBSCRIBERS = "subscribers outside"
+OUTSIDE = (PUBLISHERS, SUBSCRIBERS)
+
+
+class Parties(Struct, frozen=True, kw_only=True):
+    """Services by name, and who is outside this repository."""
+
+    publishers: tuple[str, ...]
+    consumers: tuple[str, ...]
+
+
+_BESIDE_STAGES: Mapping[str, Parties] = {
+    v1.PipelineRequested.NAME: Parties(publishers=(API, PUBLISHERS), consumers=(API,)),
+    v1.PipelineCompleted.NAME: Parties(publishers=("logger",), consumers=(SUBSCRIBERS,)),
+    v1.PipelineFailed.NAME: Parties(publishers=("logger",), consumers=(SUBSCRIBERS,)),
+    v1.ContractRejected.NAME: Parties(publishers=SERVICES, consumers=(SUBSCRIBERS,)),
+}
+"""By the event's name: every version of it has the same parties."""
+NOBODY = Parties(publishers=(), consumers=())
+
+
+def events() -> tuple[type[Event], ...]:
+    """Every version of every event. The one place that knows the table they stand in."""
+    return EVENTS
+
+
+def results() -> tuple[type[Struct], ...]:
+    return v1.RESULTS
+
+
+def parties(name: str) -> Parties:
+    """Of a detail-type, or of a result by its schema's title; nobody, for one that is not known (any more)."""
+    return _by_result().get(name) or _by_event(name.rpartition(".v")[0])
+
+
+def _by_event(name: str) -> Parties:
+    for stage in STAGES:
+        if name == stage.request.NAME:
+            return Parties(publishers=(WORKFLOW,), consumers=(stage.service,))
+    return _BESIDE_STAGES.get(name, NOBODY)
+
+
+@cache
+def _by_result() -> Mapping[str, Parties]:
+    return {
+        result_schema(stage.result)["title"]: Parties(
+            publishers=(stage.service,), consumers=_readers(stage.key) or (WORKFLOW,)
+        )
+        for stage in STAGES
+    }
+
+
+def _readers(key: str) -> tuple[str, ...]:
+    """The services whose requests carry the result of the stage `key`."""
+    return tuple(stage.service for stage in STAGES if key in _carried(stage))
+
+
+def _carried(stage: Stage) -> tuple[str, ...]:
+    """The keys of the earlier stages whose results are part of a stage's request."""
+    earlier = [other.key for other in STAGES[: STAGES.index(stage)]]
+    return tuple(
+        key
+        for key in earlier
+        if any(
+            path == "$.results" or f"{path}.".startswith(f"$.results.{key}.")
+            for path in stage.inputs.values()
+        )
+    )
+
+
+def on_the_bus(kind: type[Event]) -> bool:
+    """False for a stage's request that goes straight to the stage's queue."""
+    return all(stage.via == "bus" for stage in STAGES if stage.request.NAME == kind.NAME)
+
+
+def results_in(detail_type: str) -> tuple[str, ...]:
+    """The services whose results are part of an event's data."""
+    name = detail_type.rpartition(".v")[0]
+    return tuple(
+        BY_KEY[key].service for stage in STAGES if name == stage.request.NAME for key in _carried(stage)
+    )

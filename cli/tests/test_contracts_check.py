@@ -1,0 +1,323 @@
+"""`pipeline contracts check` and `release`: what they compare with, what they say, and that a break is a failure."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import cli
+from cli.operations.contracts import references
+from cli.operations.contracts.comparison import compare
+from cli.operations.contracts.references import current, record, reference, release
+from cli.operations.errors import InvalidInputError, RefusedError
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAT, REQUESTED, COMPLETED = "chat.requested.v1", "pipeline.requested.v1", "pipeline.completed.v1"
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, ["contracts", *arguments])
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(
+        ["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def copied() -> dict[str, Any]:
+    return dict(json.loads(json.dumps(current())))
+
+
+def changed(name: str, *, required: bool = False, **fields: Any) -> dict[str, Any]:
+    """The present contracts, with fields more in the data of one event."""
+    schemas = copied()
+    data = schemas[name]["$defs"][schemas[name]["properties"]["data"]["$ref"].rpartition("/")[2]]
+    data["properties"] |= fields
+    if required:
+        data["required"] = [*data["required"], *fields]
+    return schemas
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository whose main branch holds the present schemas, and whose first commit holds none."""
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "empty")
+    folder = tmp_path / "shared/contracts/schemas"
+    folder.mkdir(parents=True)
+    for title, schema in current().items():
+        (folder / f"{title}.json").write_text(json.dumps(schema))
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "contracts")
+    return tmp_path
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch):
+    """Makes the types be others."""
+    return lambda schemas: monkeypatch.setattr(references, "current", lambda: schemas)
+
+
+# --- what is compared --------------------------------------------------------------------------------------
+
+
+def test_a_new_optional_field_is_compatible():
+    """It is said to be new and optional, both sides can read, nobody breaks."""
+    (one,) = compare(current(), changed(CHAT, tone={"type": "string", "default": "plain"}))
+    assert one.compatible
+    assert [change.text for change in one.changes] == ["is new, optional: string"]
+    assert (one.old_reads_new, one.new_reads_old, one.breaks) == ((), (), ())
+
+
+def test_a_new_required_field_breaks_the_consumer_that_comes_first():
+    """The new consumer can't read old events: it is named, with those whose events it can't read."""
+    (one,) = compare(current(), changed(CHAT, required=True, tone={"type": "string"}))
+    assert not one.compatible
+    assert one.old_reads_new == ()
+    assert one.new_reads_old == (
+        "In an old event $.detail.data.tone is missing; a new consumer requires it.",
+    )
+    ((service, when),) = [(broken.service, broken.when) for broken in one.breaks]
+    assert service == "chatbot"
+    assert when.startswith("once it is the new one, on old events of workflow and analyzer")
+
+
+def test_a_removed_field_breaks_the_consumer_that_comes_last():
+    """The old consumer can't read new events."""
+    (one,) = compare(changed(COMPLETED, required=True, cost={"type": "number"}), current())
+    assert (len(one.old_reads_new), one.new_reads_old) == (1, ())
+    assert [broken.service for broken in one.breaks] == ["subscribers outside"]
+    assert one.breaks[0].when.startswith("while it is the old one, on new events of logger")
+
+
+def test_a_removed_version_breaks_and_a_new_one_does_not():
+    """A version that is gone can't be read any more; one more version hurts nobody."""
+    before, after = copied(), copied()
+    after["pipeline.requested.v2"] = after.pop(REQUESTED)
+    found = {one.name: one for one in compare(before, after)}
+    assert found[REQUESTED].state == "removed"
+    assert not found[REQUESTED].compatible
+    assert [broken.service for broken in found[REQUESTED].breaks] == ["trigger"]
+    assert found["pipeline.requested.v2"].state == "added"
+    assert found["pipeline.requested.v2"].compatible
+    assert found["pipeline.requested.v2"].consumers == ("trigger",)
+
+
+def test_a_version_given_up_on_purpose_does_not_break():
+    """What was retired at a release is told, and is no failure."""
+    after = copied()
+    del after[REQUESTED]
+    (one,) = compare(current(), after, retired=[REQUESTED])
+    assert (one.state, one.compatible) == ("retired", True)
+
+
+def test_a_change_of_a_result_reaches_every_request_that_carries_it():
+    """A narrower analysis is found in the result and in each request it travels in."""
+    after = copied()
+    for schema in after.values():
+        if "Analysis" in schema["$defs"]:
+            schema["$defs"]["Analysis"]["properties"]["complexity"]["enum"] = ["simple", "complex"]
+    found = {one.name: one for one in compare(current(), after)}
+    assert set(found) == {"Analysis.v1", CHAT, "enhancement.requested.v1", "log.requested.v1"}
+    assert all(one.new_reads_old and not one.old_reads_new for one in found.values())
+    assert [broken.service for broken in found["Analysis.v1"].breaks] == ["chatbot", "enhancer", "logger"]
+
+
+# --- with what it is compared ------------------------------------------------------------------------------
+
+
+def test_a_revision_is_read_from_git(repository: Path):
+    """Tags, branches and commits are read as they are committed, whatever lies in the working tree."""
+    git(repository, "tag", "v9.9.9")
+    (repository / "shared/contracts/schemas" / f"{CHAT}.json").write_text("{}")
+    for name in ("v9.9.9", "main", "HEAD", git(repository, "rev-parse", "HEAD")):
+        found = reference(name, root=repository)
+        assert found is not None
+        assert compare(found.schemas, current()) == []
+        assert git(repository, "rev-parse", "--short=9", "HEAD") in found.said
+
+
+def test_the_release_comes_first_then_main_then_nothing(repository: Path, tmp_path_factory):
+    """Without --against: the record, else origin/main, else main, else nothing at all, without git as well."""
+    recorded = references.Record(release="1.2.3", retired=[], schemas=copied())
+    assert "1.2.3" in reference(None, root=repository, recorded=recorded).said  # type: ignore[union-attr]
+    assert reference(None, root=repository).revision == "main"  # type: ignore[union-attr]
+    clone = tmp_path_factory.mktemp("clone")
+    git(clone, "clone", "-q", str(repository), ".")
+    assert reference(None, root=clone).revision == "origin/main"  # type: ignore[union-attr]
+    assert reference(None, root=tmp_path_factory.mktemp("bare")) is None
+
+
+def test_a_shallow_clone_says_how_to_get_the_rest(repository: Path, tmp_path_factory):
+    """A revision beyond the clone's depth is told apart from a typing error."""
+    clone = tmp_path_factory.mktemp("shallow")
+    git(clone, "clone", "-q", "--depth", "1", repository.as_uri(), ".")
+    with pytest.raises(InvalidInputError, match="fetch --unshallow"):
+        reference("HEAD~1", root=clone)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "--help", "-n", "", "HEAD:shared", "HEAD..main"])
+def test_an_unknown_revision_is_wrong_usage(repository: Path, name: str):
+    """Whatever is no commit is refused with a sentence; nothing of it reaches git as an option."""
+    with pytest.raises(InvalidInputError, match="no revision"):
+        reference(name, root=repository)
+
+
+def test_without_git_a_revision_is_wrong_usage(repository: Path, monkeypatch):
+    """--against needs git and says so; the release record does not."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InvalidInputError, match="git is needed"):
+        reference("main", root=repository)
+    assert reference(None, root=repository) is None
+
+
+def test_outside_a_repository_a_revision_is_wrong_usage(tmp_path: Path):
+    """An unpacked archive has no revisions."""
+    with pytest.raises(InvalidInputError, match="not a git repository"):
+        reference("main", root=tmp_path)
+
+
+# --- the command -------------------------------------------------------------------------------------------
+
+
+def test_the_committed_contracts_keep_what_was_released():
+    """This very checkout breaks nobody who relies on the last release."""
+    result = call("check")
+    assert result.exit_code == 0, result.output
+    assert "Compared with release" in result.output
+
+
+def test_a_break_is_said_and_is_a_failure(now):
+    """Exit code 1, the event, the place, both verdicts, the service, and what to do instead; in 80 columns."""
+    now(changed(CHAT, required=True, tone={"type": "string"}))
+    result = call("check")
+    assert result.exit_code == 1
+    words = " ".join(result.output.split())
+    for said in (
+        "chat.requested.v1: BREAKS",
+        "$.detail.data.tone is new, required: string",
+        "An old consumer reads the new event: yes",
+        "A new consumer reads an old event: no",
+        "chatbot breaks once it is the new one",
+        "publish the next version beside this one",
+    ):
+        assert said in words
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+def test_a_compatible_change_is_said_and_passes(now):
+    """Exit code 0, and the new field is told."""
+    now(changed(CHAT, tone={"type": "string"}))
+    result = call("check")
+    assert result.exit_code == 0
+    assert "changed, compatible" in result.output
+    assert "is new, optional: string" in result.output
+
+
+def test_json_for_scripts(now):
+    """The same as JSON, with the same exit code."""
+    now(changed(CHAT, required=True, tone={"type": "string"}))
+    result = call("check", "--json")
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)
+    assert said["compatible"] is False
+    (one,) = said["changes"]
+    assert (one["name"], one["compatible"], one["old_reads_new"]) == (CHAT, False, [])
+    assert one["breaks"][0]["service"] == "chatbot"
+    assert said["against"]["name"].startswith("release ")
+
+
+def test_unknown_revision_exits_with_2():
+    """Wrong usage, and not a failed check."""
+    result = call("check", "--against", "no-such-revision")
+    assert result.exit_code == 2
+    assert "knows no revision" in result.stderr
+
+
+def test_nothing_to_compare_with_is_said_and_passes(monkeypatch):
+    """A fresh clone without record, tags and main branch is no failure."""
+    monkeypatch.setattr(references, "record", lambda: None)
+    monkeypatch.setattr(references, "reference", lambda *_a, **_k: None)
+    result = call("check")
+    assert result.exit_code == 0
+    assert "Nothing to compare with" in result.output
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "code"),
+    [
+        ("error: str\n    cause:", "error: str\n    hint: str\n    cause:", 1),
+        ('"simple", "moderate", "complex"', '"simple", "complex"', 1),
+        ("error: str\n    cause:", "error: str\n    hint: str | None = None\n    cause:", 0),
+    ],
+    ids=["required field", "value removed", "optional field"],
+)
+def test_an_edit_of_the_types_is_judged_in_a_clean_copy(tmp_path: Path, was: str, becomes: str, code: int):
+    """What CI runs, on a copy without git whose types were edited: only a break fails."""
+    for part in ("shared", "cli", "local"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    types = tmp_path / "shared/contracts/v1.py"
+    text = types.read_text("utf-8")
+    assert was in text
+    types.write_text(text.replace(was, becomes), "utf-8")
+    command = [sys.executable, "-m", "cli.main", "contracts", "check"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("Breaks:" in done.stdout) is (code == 1)
+
+
+# --- the record --------------------------------------------------------------------------------------------
+
+
+def test_a_release_records_the_contracts(tmp_path: Path):
+    """What is recorded is what is there; comparing with it finds nothing."""
+    path = tmp_path / "released.json"
+    made, found = release(path=path, version="1.0.0")
+    assert found == []
+    assert record(path) == made
+    assert compare(made.schemas, current()) == []
+
+
+def test_a_release_never_forgets_a_promise(tmp_path: Path, now):
+    """A change that breaks is not recorded, and the file stays as it was."""
+    path = tmp_path / "released.json"
+    release(path=path, version="1.0.0")
+    before = path.read_bytes()
+    now(changed(CHAT, required=True, tone={"type": "string"}))
+    with pytest.raises(RefusedError, match=r"chat\.requested\.v1"):
+        release(path=path, version="1.1.0")
+    assert path.read_bytes() == before
+
+
+def test_a_version_is_retired_knowingly(tmp_path: Path, now):
+    """A removed version is refused until it is named; one that is still there, or never was, can't be retired."""
+    path = tmp_path / "released.json"
+    release(path=path, version="1.0.0")
+    with pytest.raises(InvalidInputError, match="still there"):
+        release((REQUESTED,), path=path, version="1.1.0")
+    rest = copied()
+    del rest[REQUESTED]
+    now(rest)
+    with pytest.raises(RefusedError):
+        release(path=path, version="1.1.0")
+    with pytest.raises(InvalidInputError, match="nothing to retire"):
+        release(("no.such.v1",), path=path, version="1.1.0")
+    made, _ = release((REQUESTED,), path=path, version="1.1.0")
+    assert made.retired == [REQUESTED]
+    assert REQUESTED not in made.schemas
+
+
+def test_a_broken_record_is_told(tmp_path: Path):
+    """A file that is no record, e.g. after a bad merge, is not taken for `nothing released`."""
+    path = tmp_path / "released.json"
+    path.write_text("<<<<<<< HEAD")
+    with pytest.raises(InvalidInputError, match="not a record"):
+        record(path)

@@ -1,0 +1,144 @@
+"""The contracts in draft 4: they take and refuse what the contracts do."""
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cli.operations.contracts.examples import delivered, event_examples
+from infra.contract_schemas import draft4, published, registered, request_model, request_schema
+from services.trigger import core
+from shared.contracts.schemas import closed, event_schema
+
+
+def takes(schema: Any, value: Any) -> bool:
+    return bool(jsonschema.Draft4Validator(schema).is_valid(value))
+
+
+def test_the_model_is_draft_4_without_references():
+    """API Gateway takes it: valid draft 4, nothing refers to anything."""
+    model = request_model()
+    jsonschema.Draft4Validator.check_schema(model)
+    assert "$ref" not in json.dumps(model)
+    assert model["additionalProperties"] is False
+
+
+MESSAGES = [
+    "Hi",
+    "x" * 32_768,
+    "é" * 32_768,
+    "\N{GRINNING FACE}" * 16_384,
+    "",
+    " \n",
+    "x" * 32_769,
+    5,
+    None,
+    [],
+    {},
+]
+BODIES: list[Any] = [
+    *({"user_message": message} for message in MESSAGES),
+    {},
+    [],
+    None,
+    "x",
+    {"user_message": "x", "y": 1},
+]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: json.dumps(body)[:40])
+def test_the_model_refuses_what_the_function_refuses(body):
+    """Before the function and in it the same bodies pass (but for rules that no schema can say)."""
+    event = {"headers": {"content-type": "application/json"}, "body": json.dumps(body)}
+    try:
+        core.submission(event)
+        good = True
+    except core.ApiError:
+        good = False
+    assert takes(request_model(), body) is good
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=20) | st.text(alphabet=" \t\r\n\x0b\x0c\u3000\u2003x", max_size=5))
+def test_the_model_refuses_no_message_that_the_function_takes(message):
+    """API Gateway never stands in the way of a request that is good."""
+    try:
+        core.submission(
+            {"headers": {"content-type": "application/json"}, "body": json.dumps({"user_message": message})}
+        )
+    except core.ApiError:
+        return
+    assert takes(request_model(), {"user_message": message})
+
+
+@pytest.mark.parametrize("kind", published(), ids=lambda kind: kind.detail_type())
+def test_registered_schemas_take_the_events(kind):
+    """A registered schema is valid draft 4, takes the event as EventBridge delivers it, and refuses another."""
+    schema = registered(kind)
+    jsonschema.Draft4Validator.check_schema(schema)
+    for example in event_examples(event_schema(kind)):
+        event = delivered(example, kind.detail_type())
+        assert takes(schema, event)
+        assert not takes(schema, {**event, "detail-type": "another.v1"})
+        assert not takes(schema, {**event, "detail": {**example, "data": {}}})
+        assert not takes(schema, {**event, "detail": {**example, "stray": 1}})
+
+
+def test_what_draft_4_can_not_say_is_an_error():
+    """A type that contains itself, and a keyword that is newer, are refused while the templates are made."""
+    tree = {
+        "$ref": "#/$defs/T",
+        "$defs": {"T": {"type": "object", "properties": {"t": {"$ref": "#/$defs/T"}}}},
+    }
+    with pytest.raises(ValueError, match="contains itself"):
+        draft4(tree)
+    with pytest.raises(ValueError, match="propertyNames"):
+        draft4({"type": "object", "propertyNames": {"pattern": "^a"}})
+
+
+PARTS = st.recursive(
+    st.one_of(
+        st.sampled_from([{"type": kind} for kind in ("string", "integer", "number", "boolean", "null")]),
+        st.fixed_dictionaries({"const": st.sampled_from(["a", 1, None])}),
+        st.fixed_dictionaries({"type": st.sampled_from(["integer", "number"])}, optional={
+            "minimum": st.integers(0, 2), "exclusiveMinimum": st.integers(0, 2),
+            "maximum": st.integers(1, 3), "exclusiveMaximum": st.integers(1, 3)}),
+        st.just({"$ref": "#/$defs/Shared", "description": "said here"}),
+    ),
+    lambda inner: st.one_of(
+        st.builds(lambda one, other: {"anyOf": [one, other]}, inner, inner),
+        st.builds(lambda one: {"type": "object", "properties": {"p": one}, "required": ["p"]}, inner),
+        st.builds(lambda one: {"type": "object", "additionalProperties": one}, inner),
+        st.builds(lambda one, other: {"type": "array", "prefixItems": [one], "items": other}, inner, inner),
+        st.builds(lambda one: {"type": "array", "items": one, "maxItems": 2}, inner),
+    ),
+    max_leaves=4,
+)  # fmt: skip
+SHARED = {
+    "type": "object",
+    "properties": {"n": {"type": "integer", "exclusiveMinimum": 1}},
+    "required": ["n"],
+}
+VALUES = st.recursive(
+    st.sampled_from(["a", "", 0, 1, 2, 3, 0.5, None, True, {"n": 2}, {"n": 1}]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["p", "q"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=400)
+@given(PARTS, VALUES)
+def test_the_conversion_changes_no_verdict(part, value):
+    """Whatever the schema: draft 4 takes and refuses the same values."""
+    schema = closed({**part, "$defs": {"Shared": SHARED}})
+    assert takes(draft4(schema), value) == jsonschema.Draft202012Validator(schema).is_valid(value)
+
+
+def test_the_schema_of_a_request_names_its_event():
+    """What a POST takes is the data of the event that it becomes."""
+    assert request_schema()["$ref"] == "#/$defs/PipelineRequested"

@@ -1,0 +1,63 @@
+"""Who is said to publish and consume an event is who may, and who is reached: held against the templates."""
+
+import pytest
+
+from cli.operations.contracts.asyncapi import asyncapi
+from cli.operations.contracts.parties import OUTSIDE, PUBLISHERS, WORKFLOW, events, on_the_bus, parties
+from infra.names import Names
+from infra.rules import resources, statements
+from shared.contracts.stages import SERVICES
+
+pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
+ENV = "dev"
+
+
+@pytest.fixture(scope="module")
+def stacks(synthesised):
+    found = synthesised(ENV)
+    return {part: found[f"ai-pipeline-{ENV}-{part}"] for part in (*SERVICES, WORKFLOW, "platform")}
+
+
+def publishable(template):
+    """The detail-types that the roles and policies of a stack may publish."""
+    found = set()
+    for statement in statements(template):
+        if "events:PutEvents" in statement["Action"]:
+            (test,) = statement["Condition"].values()
+            types = test["events:detail-type"]
+            found |= {types} if isinstance(types, str) else set(types)
+    return found
+
+
+def heard(template):
+    """The detail-types that the rules of a stack deliver."""
+    rules = resources(template, "AWS::Events::Rule").values()
+    return {name for rule in rules for name in rule["EventPattern"]["detail-type"]}
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in events() if on_the_bus(kind)], ids=lambda k: k.detail_type()
+)
+def test_publishers_and_consumers_are_those_of_the_templates(stacks, kind):
+    """Each service that is said to publish an event may, each that is said to consume it hears it, and no other."""
+    name = kind.detail_type()
+    who = parties(name)
+    may = {part for part in (*SERVICES, WORKFLOW) if name in publishable(stacks[part])}
+    assert may == set(who.publishers) - set(OUTSIDE)
+    assert {part for part in SERVICES if name in heard(stacks[part])} == set(who.consumers) - set(OUTSIDE)
+    assert (name in publishable(stacks["platform"])) is (PUBLISHERS in who.publishers)
+
+
+def test_what_bypasses_the_bus_is_on_no_rule(stacks):
+    """A command for one service alone is neither published on the bus nor delivered by it."""
+    for kind in events():
+        if not on_the_bus(kind):
+            for template in stacks.values():
+                assert kind.detail_type() not in publishable(template) | heard(template)
+
+
+def test_channels_have_the_names_of_the_deployment():
+    """The addresses in the AsyncAPI document are those of the bus and of the queues."""
+    names = Names(ENV)
+    addresses = {channel["address"].replace("{env}", ENV) for channel in asyncapi()["channels"].values()}
+    assert addresses == {names.bus, names.queue("logger")}

@@ -1,0 +1,157 @@
+"""What the engine's IAM is told of an event, and that another MiniStack is noticed."""
+
+import json
+import sys
+import types
+from typing import Any
+
+import pytest
+
+from local.engine_iam import OtherIamError, tell_what_is_published
+
+BUS = "arn:aws:events:us-east-1:000000000000:event-bus/mine"
+OTHER_BUS = "arn:aws:events:us-east-1:000000000000:event-bus/theirs"
+
+APP = """
+def handle_request(service, action, body, resources):
+    from actions import request_tag_context
+    from evaluator import enforce
+    context = request_tag_context(service, action, body, {})
+    for resource in resources:
+        if denied := enforce("key", action, service, "us-east-1", resource_arn=resource, service_context=context):
+            return denied
+"""
+ACTIONS = """
+import json
+def request_tag_context(service, iam_action, body, params):
+    return {"aws:tagkeys": None}
+def eventbridge_resource_arns(body, region, account_id):
+    names = [entry.get("EventBusName", "default") for entry in json.loads(body)["Entries"]]
+    return [f"arn:aws:events:{region}:{account_id}:event-bus/{name}" for name in names]
+"""
+EVALUATOR = """
+from dataclasses import dataclass, field
+seen = []
+@dataclass
+class EvalContext:
+    principal_arn: str
+    principal_type: str
+    principal_account: str
+    action: str
+    resource_arn: str
+    region: str
+    service_context: dict = field(default_factory=dict)
+def _conditions_met(conditions, ctx):
+    return all(ctx.service_context.get(key) in ([values] if isinstance(values, str) else values)
+               for test in conditions.values() for key, values in test.items())
+def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+    seen.append((iam_action, resource_arn, service_context))
+    return "denied" if service_context.get("events:detail-type") == "forged.v1" else None
+"""
+
+
+def module(name: str, source: str) -> types.ModuleType:
+    made = types.ModuleType(name)
+    exec(source, vars(made))  # noqa: S102 -- the stand-ins above
+    return made
+
+
+@pytest.fixture
+def ministack(monkeypatch: pytest.MonkeyPatch):
+    """A little MiniStack with the shim in it."""
+    app, actions, evaluator = module("app", APP), module("actions", ACTIONS), module("evaluator", EVALUATOR)
+    tell_what_is_published(app, actions, evaluator)
+    monkeypatch.setitem(sys.modules, "actions", actions)
+    monkeypatch.setitem(sys.modules, "evaluator", evaluator)
+    return types.SimpleNamespace(ask=app.handle_request, seen=evaluator.seen)
+
+
+def put(*entries: dict[str, Any]) -> bytes:
+    return json.dumps({"Entries": entries}).encode()
+
+
+def entry(detail_type: str, source: str = "ai.pipeline", bus: str = "mine") -> dict[str, Any]:
+    return {"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": "{}"}
+
+
+def keys(seen: list[Any]) -> list[tuple[str, Any, Any]]:
+    return [
+        (arn, context.get("events:source"), context.get("events:detail-type")) for _, arn, context in seen
+    ]
+
+
+def test_each_entry_is_judged_by_what_it_says(ministack):
+    """Every different entry of a call is asked about once, with its source and detail-type, beside other keys."""
+    body = put(entry("a.v1"), entry("b.v1", "other"), entry("a.v1"))
+    assert ministack.ask("events", "events:PutEvents", body, [BUS]) is None
+    assert keys(ministack.seen) == [(BUS, "ai.pipeline", "a.v1"), (BUS, "other", "b.v1")]
+    assert all("aws:tagkeys" in context for _, _, context in ministack.seen)
+
+
+def test_one_forged_entry_denies_the_call(ministack):
+    """A forged event does not slip through among allowed ones."""
+    body = put(entry("a.v1"), entry("forged.v1"), entry("b.v1"))
+    assert ministack.ask("events", "events:PutEvents", body, [BUS]) == "denied"
+
+
+def test_entries_of_two_buses_are_judged_each_by_its_own(ministack):
+    """An entry for one bus says nothing about another bus."""
+    body = put(entry("a.v1"), entry("b.v1", bus="theirs"))
+    ministack.ask("events", "events:PutEvents", body, [BUS, OTHER_BUS])
+    assert keys(ministack.seen) == [(BUS, "ai.pipeline", "a.v1"), (OTHER_BUS, "ai.pipeline", "b.v1")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"{}", b'{"Entries": 5}', b'{"Entries": [5]}'],
+    ids=lambda body: body.decode() or "empty",
+)
+def test_a_malformed_call_says_nothing_and_breaks_nothing(ministack, body):
+    """What can't be read has no keys: a policy that names them does not allow it."""
+    assert ministack.ask("events", "events:PutEvents", body, [BUS]) is None
+    assert keys(ministack.seen) == [(BUS, None, None)]
+
+
+def test_fields_that_are_missing_are_no_keys(ministack):
+    """An entry without a source has no `events:source`: StringEquals does not match."""
+    ministack.ask("events", "events:PutEvents", put({"EventBusName": "mine", "DetailType": "a.v1"}), [BUS])
+    assert keys(ministack.seen) == [(BUS, None, "a.v1")]
+
+
+def test_other_calls_are_left_alone(ministack):
+    """Nothing of an event stays behind for the next call."""
+    ministack.ask("events", "events:PutEvents", put(entry("a.v1")), [BUS])
+    ministack.ask("sqs", "sqs:SendMessage", put(entry("a.v1")), ["queue"])
+    assert ministack.seen[-1] == ("sqs:SendMessage", "queue", {"aws:tagkeys": None})
+
+
+IMPORT = "    from actions import request_tag_context\n"
+CHANGES = {
+    "no function": (
+        "actions",
+        "def request_tag_context(",
+        "def tag_context(",
+        "it has no request_tag_context",
+    ),
+    "another parameter": ("evaluator", "service_context=None):", "context=None):", "enforce() takes"),
+    "imported once": (
+        "app",
+        "def handle_request",
+        f"{IMPORT.strip()}\ndef handle_request",
+        "when it is loaded",
+    ),
+    "asked elsewhere": ("app", IMPORT, "    request_tag_context = print\n", "does not ask"),
+    "other conditions": ("evaluator", "    return all(", "    return any(", "judge"),
+}
+
+
+@pytest.mark.parametrize(("place", "old", "new", "said"), CHANGES.values(), ids=CHANGES)
+def test_another_ministack_is_noticed(monkeypatch, place, old, new, said):
+    """A version that would let a forged event pass is refused with where it differs."""
+    sources = {"app": APP, "actions": ACTIONS, "evaluator": EVALUATOR}
+    assert old in sources[place]
+    sources[place] = sources[place].replace(old, new)
+    monkeypatch.setitem(sys.modules, "actions", module("actions", ACTIONS))
+    modules = [module(name, sources[name]) for name in ("app", "actions", "evaluator")]
+    with pytest.raises(OtherIamError, match=said.replace("(", r"\(").replace(")", r"\)")):
+        tell_what_is_published(*modules)

@@ -1,0 +1,103 @@
+"""Older versions of an event, read as the newest that a service knows: step by step, v1 -> v2 -> v3.
+
+A step is a plain function from one version's type to the next one's. Each event's chain is checked when this module
+is imported: a version that can't be read as the next one never gets as far as a queue.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from typing import Any, Final, Generic, TypeVar, cast
+
+from msgspec import Struct
+
+from shared.contracts.envelope import Event
+from shared.contracts.events import EVENTS
+
+Old = TypeVar("Old", bound=Event)
+New = TypeVar("New", bound=Event)
+E = TypeVar("E", bound=Event)
+
+
+class ChainError(Exception):
+    """The versions of an event do not form one chain. Names the event and the versions."""
+
+
+class Upcaster(Struct, Generic[Old, New], frozen=True):
+    """One step. `upcast` gets an event that keeps the old contract and returns one that keeps the new."""
+
+    old: type[Old]
+    new: type[New]
+    upcast: Callable[[Old], New]
+
+
+class Chain(Struct, frozen=True):
+    """The versions of one event, oldest first, and the step from each to the next."""
+
+    versions: tuple[type[Event], ...]
+    steps: tuple[Upcaster[Any, Any], ...]
+
+
+def chains(events: Iterable[type[Event]], upcasters: Iterable[Upcaster[Any, Any]]) -> dict[str, Chain]:
+    """By the event's name. Raises ChainError for a gap, a cycle, a duplicate or a step that skips a version."""
+    versions: dict[str, dict[int, type[Event]]] = {}
+    for event in events:
+        if event.VERSION in versions.setdefault(event.NAME, {}):
+            raise ChainError(f"{event.NAME}: there are two types for v{event.VERSION}")
+        versions[event.NAME][event.VERSION] = event
+    steps: dict[str, dict[int, Upcaster[Any, Any]]] = {name: {} for name in versions}
+    for step in upcasters:
+        _check_step(step, versions)
+        known = steps[step.old.NAME]
+        if step.old.VERSION in known:
+            raise ChainError(
+                f"{step.old.NAME}: there are two upcasters from v{step.old.VERSION} to v{step.new.VERSION}"
+            )
+        known[step.old.VERSION] = step
+    return {name: _chain(name, known, steps[name]) for name, known in versions.items()}
+
+
+def _check_step(step: Upcaster[Any, Any], versions: Mapping[str, Mapping[int, type[Event]]]) -> None:
+    """Whether a step leads from a known version to the very next one."""
+    old, new = step.old, step.new
+    if old.NAME != new.NAME:
+        raise ChainError(f"{old.NAME}: the upcaster from v{old.VERSION} leads to {new.detail_type()}")
+    for side in (old, new):
+        if versions.get(side.NAME, {}).get(side.VERSION) is not side:
+            raise ChainError(
+                f"{old.NAME}: the upcaster from v{old.VERSION} to v{new.VERSION} is about a type of "
+                f"v{side.VERSION} that is not in the table of events"
+            )
+    if new.VERSION <= old.VERSION:
+        raise ChainError(f"{old.NAME}: the upcaster from v{old.VERSION} leads back to v{new.VERSION}")
+    if new.VERSION != old.VERSION + 1:
+        raise ChainError(
+            f"{old.NAME}: the upcaster from v{old.VERSION} leads to v{new.VERSION} and skips v{old.VERSION + 1}"
+        )
+
+
+def _chain(name: str, known: Mapping[int, type[Event]], steps: Mapping[int, Upcaster[Any, Any]]) -> Chain:
+    ordered = sorted(known)
+    for old, new in pairwise(ordered):
+        if new != old + 1:
+            raise ChainError(f"{name}: there is a v{old} and a v{new}, and no v{old + 1} between them")
+        if old not in steps:
+            raise ChainError(f"{name}: there is no upcaster from v{old} to v{new}")
+    return Chain(tuple(known[version] for version in ordered), tuple(steps[old] for old in ordered[:-1]))
+
+
+UPCASTERS: Final[tuple[Upcaster[Any, Any], ...]] = ()
+
+CHAINS: Final[Mapping[str, Chain]] = chains(EVENTS, UPCASTERS)
+
+
+def readable(newest: type[Event], known: Mapping[str, Chain] = CHAINS) -> tuple[type[Event], ...]:
+    """The versions that a consumer of `newest` reads, oldest first."""
+    return tuple(kind for kind in known[newest.NAME].versions if kind.VERSION <= newest.VERSION)
+
+
+def upcast(event: Event, newest: type[E], known: Mapping[str, Chain] = CHAINS) -> E:
+    """`event` as `newest`, which is the same event in the same or a later version."""
+    for step in known[newest.NAME].steps:
+        if event.VERSION == step.old.VERSION < newest.VERSION:
+            event = step.upcast(event)
+    return cast("E", event)

@@ -1,0 +1,138 @@
+"""docs/asyncapi.json: what the bus really carries, valid by AsyncAPI's own schema."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from cli.operations.contracts.asyncapi import asyncapi
+from cli.operations.contracts.components import Components
+from cli.operations.contracts.parties import OUTSIDE, events, parties
+from shared.contracts.envelope import Delivery, Detail
+from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
+from shared.contracts.stages import SERVICES
+
+ROOT = Path(__file__).resolve().parents[2]
+OFFICIAL = ROOT / "node_modules/@asyncapi/specs/schemas/3.0.0.json"
+"""From the AsyncAPI Initiative's package; `make setup` installs it."""
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return json.loads((ROOT / "docs/asyncapi.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def official() -> Any:
+    return jsonschema.Draft7Validator(json.loads(OFFICIAL.read_text("utf-8")))
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for inner in part.values():
+            yield from references(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from references(inner)
+
+
+def found(document: Any, reference: str) -> Any:
+    """What a reference within the document leads to. Raises KeyError."""
+    part = document
+    for name in reference.removeprefix("#/").split("/"):
+        part = part[name]
+    return part
+
+
+def test_document_is_the_one_the_types_make(document):
+    """The committed document is current."""
+    assert document == asyncapi()
+
+
+def test_document_is_valid_by_the_official_schema(document, official):
+    """AsyncAPI's own JSON Schema of version 3.0.0 accepts it, and refuses it once something is wrong."""
+    assert [error.message for error in official.iter_errors(document)] == []
+    broken = copy.deepcopy(document)
+    next(iter(broken["operations"].values()))["action"] = "shout"
+    assert not official.is_valid(broken)
+    del broken["info"]
+    assert not official.is_valid(broken)
+
+
+def test_every_reference_leads_somewhere(document):
+    """No reference is dangling."""
+    for reference in references(document):
+        assert found(document, reference)
+
+
+def test_every_event_is_there_with_its_parties(document):
+    """Each version of each event is a message of one channel, sent and received by the services that do so."""
+    for kind in events():
+        name = kind.detail_type()
+        carriers = [key for key, channel in document["channels"].items() if name in channel["messages"]]
+        assert len(carriers) == 1
+        who: dict[str, set[str]] = {"send": set(), "receive": set()}
+        for operation in document["operations"].values():
+            if operation["messages"][0]["$ref"].endswith(f"/{name}"):
+                assert operation["channel"]["$ref"] == f"#/channels/{carriers[0]}"
+                who[operation["action"]].add(operation["tags"][0]["name"])
+        wanted = parties(name)
+        assert who["send"] == set(wanted.publishers) - set(OUTSIDE)
+        assert who["receive"] == set(wanted.consumers) - set(OUTSIDE)
+        assert who["send"] | who["receive"] <= {*SERVICES, "workflow"}
+
+
+@pytest.mark.parametrize("kind", events(), ids=lambda kind: kind.detail_type())
+def test_examples_are_events_a_service_reads(document, kind):
+    """Every example satisfies the message's schema, is read by the service's own code, and has no unknown field."""
+    message = document["components"]["messages"][kind.detail_type()]
+    payload = {**message["payload"], "components": document["components"]}
+    assert message["examples"]
+    for example in message["examples"]:
+        jsonschema.validate(example["payload"], payload, cls=jsonschema.Draft7Validator)
+        delivery = read(json.dumps(example["payload"]), Delivery)
+        detail = read(delivery.detail, Detail, at="$.detail")
+        metadata = read_metadata(delivery, detail, kind)
+        data = read_data(detail, kind)
+        assert unknown_fields(bytes(detail.data), data) is None
+        assert (delivery.detail_type, metadata.schema_version) == (kind.detail_type(), kind.VERSION)
+
+
+def test_a_schema_refuses_what_is_not_the_event(document):
+    """The schemas in the document are not hollow: a wrong type, a stray field and a missing one are refused."""
+    message = document["components"]["messages"]["pipeline.requested.v1"]
+    validator = jsonschema.Draft7Validator({**message["payload"], "components": document["components"]})
+    event = message["examples"][0]["payload"]
+    assert validator.is_valid(event)
+    details: list[Any] = [{"data": {"user_message": 5}}, {"data": {}}, {}, {**event["detail"], "stray": 1}]
+    for detail in details:
+        assert not validator.is_valid({**event, "detail": detail})
+    assert not validator.is_valid({**event, "source": "someone.else"})
+
+
+def test_two_definitions_of_one_name_keep_apart():
+    """A later version's type of the same name does not take the earlier one's place; equal ones are one."""
+    components = Components()
+    for title, kind in (("a.v1", "string"), ("b.v1", "string"), ("a.v2", "integer")):
+        moved = components.add(
+            {
+                "title": title,
+                "$ref": "#/$defs/Outer",
+                "$defs": {
+                    "Outer": {"properties": {"inner": {"$ref": "#/$defs/Inner"}}},
+                    "Inner": {"type": kind},
+                },
+            }
+        )
+        outer = found({"components": {"schemas": components.schemas}}, moved["$ref"])
+        inner = found({"components": {"schemas": components.schemas}}, outer["properties"]["inner"]["$ref"])
+        assert inner["type"] == kind
+    assert set(components.schemas) == {"Outer", "Inner", "Outer.a.v2", "Inner.a.v2"}
+    assert msgspec.json.encode(components.schemas)

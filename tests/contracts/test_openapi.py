@@ -1,0 +1,247 @@
+"""docs/openapi.json: what the API really takes and answers, valid by an independent validator."""
+
+import ast
+import copy
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from cli.operations.contracts.openapi import known_routes, openapi
+from cli.operations.contracts.refusals import CODES, COMMON_CODES, GATEWAY_CODES
+from infra.toolchain import use_bundled_node
+from services.logger import core as logging
+from services.trigger import api, core
+from shared.contracts import v1
+from shared.contracts.envelope import Metadata
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return json.loads((ROOT / "docs/openapi.json").read_text("utf-8"))
+
+
+def operation(document: Any, method: str, path: str) -> Any:
+    return document["paths"][path][method.lower()]
+
+
+def validator(document: Any, schema: Any) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
+
+
+def answered(document: Any, method: str, path: str, status: int) -> jsonschema.Draft202012Validator:
+    content = operation(document, method, path)["responses"][str(status)]["content"]
+    return validator(document, content["application/json"]["schema"])
+
+
+def test_document_is_the_one_the_api_makes(document):
+    """The committed document is current."""
+    assert document == openapi()
+
+
+def test_document_is_valid_by_an_independent_validator(document):
+    """openapi-spec-validator accepts it, and refuses it once something is wrong."""
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+    for path, wrong in (
+        (("paths", "/pipeline", "post", "responses"), {"202": {}}),
+        (("paths", "/pipeline/{pipeline_id}", "get", "parameters"), []),
+        (("components", "schemas", "Refusal", "type"), "shape"),
+    ):
+        broken = copy.deepcopy(document)
+        part = broken
+        for name in path[:-1]:
+            part = part[name]
+        part[path[-1]] = wrong
+        assert list(OpenAPIV31SpecValidator(broken).iter_errors())
+
+
+def test_routes_are_those_of_the_function(document):
+    """Every route of the API's function is described, and no other."""
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert described == set(known_routes()) == set(CODES)
+    assert described == {("POST", "/pipeline"), ("GET", "/pipeline/{pipeline_id}")}
+
+
+def refusals_in(module: Any) -> Iterator[tuple[int, str]]:
+    """Status and code of every ApiError a module can raise, and of every pair it answers with."""
+    for node in ast.walk(ast.parse(Path(module.__file__).read_text("utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ApiError":
+            status, code = node.args[:2]
+            assert isinstance(status, ast.Constant)
+            assert isinstance(code, ast.Constant)
+            yield int(str(status.value)), str(code.value)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+            first, second = node.value.elts
+            if (
+                isinstance(first, ast.Constant)
+                and getattr(getattr(second, "func", None), "id", "") == "error_body"
+            ):
+                assert isinstance(second, ast.Call)
+                assert isinstance(second.args[0], ast.Constant)
+                yield int(str(first.value)), str(second.args[0].value)
+
+
+def test_every_refusal_of_the_code_is_described():
+    """Statuses and codes in the document are exactly those that stand in the API's source."""
+    described = {
+        (status, code)
+        for table in (*CODES.values(), COMMON_CODES)
+        for status, codes in table.items()
+        for code in codes
+    }
+    assert described == {*refusals_in(api), *refusals_in(core)}
+
+
+def test_every_answer_has_a_known_status_and_the_one_shape(document):
+    """Each refusal is a known HTTP status with examples of the error shape, a sentence among them."""
+    for method, path in known_routes():
+        for status, response in operation(document, method, path)["responses"].items():
+            HTTPStatus(int(status))
+            for example in response["content"]["application/json"].get("examples", {}).values():
+                answered(document, method, path, int(status)).validate(example["value"])
+                assert example["value"]["error"]["message"].endswith(".")
+        assert {str(status) for status in GATEWAY_CODES} <= set(
+            operation(document, method, path)["responses"]
+        )
+
+
+def test_the_gateways_own_errors_have_the_one_shape(document):
+    """What API Gateway makes of its template is the error shape as well."""
+    use_bundled_node()
+    from infra.constructs import pipeline_api  # noqa: PLC0415 -- starts Node
+
+    check = answered(document, "POST", "/pipeline", 400)
+    check.validate(json.loads(pipeline_api._BAD_BODY))
+    assert json.loads(pipeline_api._BAD_BODY)["error"]["code"] in CODES["POST", "/pipeline"][400]
+    text = pipeline_api._ERROR_BODY.replace("$context.error.responseType", "THROTTLED")
+    text = text.replace("$context.error.messageString", '"Too Many Requests"')
+    answered(document, "POST", "/pipeline", 429).validate(json.loads(text))
+
+
+BODIES = {
+    "good": ({"user_message": "Hi"}, True),
+    "longest": ({"user_message": "x" * 32_768}, True),
+    "too long": ({"user_message": "x" * 32_769}, False),
+    "blank": ({"user_message": " \n"}, False),
+    "number": ({"user_message": 5}, False),
+    "missing": ({}, False),
+    "stray": ({"user_message": "Hi", "model": "x"}, False),
+    "array": ([], False),
+}
+
+
+@pytest.mark.parametrize(("body", "good"), BODIES.values(), ids=BODIES)
+def test_the_request_schema_takes_what_the_api_takes(document, body, good):
+    """The document's request schema and the API's function agree on each body."""
+    content = operation(document, "POST", "/pipeline")["requestBody"]["content"]
+    assert list(content) == ["application/json"]
+    assert validator(document, content["application/json"]["schema"]).is_valid(body) is good
+    event = {"headers": {"content-type": "application/json"}, "body": json.dumps(body)}
+    if good:
+        assert core.submission(event)
+    else:
+        with pytest.raises(core.ApiError):
+            core.submission(event)
+
+
+def test_headers_are_those_the_api_reads(document):
+    """The patterns of the headers are the function's, and the example of a key is one it takes."""
+    key, trace = operation(document, "POST", "/pipeline")["parameters"]
+    assert (key["name"], key["schema"]["pattern"]) == ("Idempotency-Key", core.IDEMPOTENCY_KEY.pattern)
+    assert re.match(key["schema"]["pattern"], key["example"])
+    assert (trace["name"], trace["schema"]["pattern"]) == ("traceparent", core.TRACEPARENT.pattern)
+
+
+def test_every_public_field_of_a_record_is_described(document):
+    """The record's schema names the fields the API shows, and no other."""
+    assert set(document["components"]["schemas"]["Record"]["properties"]) == set(core.PUBLIC_FIELDS)
+
+
+def test_records_are_as_described(document):
+    """What the logger writes of a whole, a degraded and a failed run is shown in the described shape."""
+    for fields in (whole(), whole(degraded=True), failed()):
+        shown = json.loads(json.dumps(core.public({"pipeline_id": "p-1", "request_hash": "x", **fields})))
+        answered(document, "GET", "/pipeline/{pipeline_id}", 200).validate(shown)
+    first = {
+        "pipeline_id": "p",
+        "status": "ACCEPTED",
+        "timestamp": "2026-11-23T09:30:00Z",
+        "user_message": "?",
+    }
+    answered(document, "GET", "/pipeline/{pipeline_id}", 200).validate(
+        {**first, "accepted_at": first["timestamp"]}
+    )
+
+
+def test_a_record_of_another_shape_is_refused(document):
+    """The schema of the record is not hollow."""
+    good = json.loads(json.dumps(core.public({"pipeline_id": "p-1", **whole()})))
+    check = answered(document, "GET", "/pipeline/{pipeline_id}", 200)
+    assert check.is_valid(good)
+    wrongs: list[dict[str, Any]] = [
+        {"status": "DONE"},
+        {"degraded": "log"},
+        {"analysis": {}},
+        {"execution_time_ms": -1},
+    ]
+    for wrong in wrongs:
+        assert not check.is_valid({**good, **wrong})
+
+
+METER = v1.Meter(queue_wait_ms=1, work_ms=2, attempt=0, receives=1)
+ANALYSIS = v1.Analysis(
+    character_count=1, word_count=1, sentence_count=1, has_code=False, code=(), languages=(), is_question=False,
+    question_count=0, questions=(), complexity="simple", reasons=(),
+)  # fmt: skip
+CHAT = v1.ChatAnswer(text="An answer.", backend="bedrock", model_id="m", stop_reason="end_turn")
+ENHANCEMENT = v1.Enhancement(
+    final_response="An answer.", format="plain", complexity="simple", enhanced_at=NOW, word_count=2,
+    reading_time_seconds=1, contains_code=False,
+    tracking=v1.Tracking(pipeline_id="p-1", correlation_id="p-1", execution_arn=None, model_id="m"),
+)  # fmt: skip
+
+
+def whole(*, degraded: bool = False) -> dict[str, Any]:
+    """A record as the logger writes it, of a run with or without its analysis."""
+    missing = v1.StageError(error="Pipeline.Transient")
+    request = v1.LogRequested(
+        user_message="Hi",
+        accepted_at=NOW,
+        started_at=NOW,
+        results=v1.Results(
+            analysis=v1.Outcome() if degraded else v1.Outcome(data=ANALYSIS, meter=METER),
+            chat=v1.Outcome(data=CHAT, meter=METER),
+            enhancement=v1.Outcome(data=ENHANCEMENT, meter=METER),
+        ),
+        errors={"analysis": missing} if degraded else {},
+    )
+    metadata = Metadata(
+        event_id="e", pipeline_id="p-1", schema="log.requested", schema_version=1, occurred_at=NOW,
+        correlation_id="p-1",
+    )  # fmt: skip
+    run = logging.completed(request, metadata, NOW + timedelta(seconds=2), METER)
+    return {"status": "SUCCEEDED", **run.fields, **run.first}
+
+
+def failed() -> dict[str, Any]:
+    """A record as the logger writes it of a run that failed."""
+    began = int(NOW.timestamp() * 1000)
+    change = {
+        "executionArn": "arn:aws:states:us-east-1:1:execution:x:p-1", "name": "p-1", "status": "FAILED",
+        "startDate": began, "stopDate": began + 5,
+        "error": "Pipeline.Permanent", "cause": "no", "input": "{}",
+    }  # fmt: skip
+    run = logging.failure(msgspec.json.encode(change))
+    fields, first = logging.failed_fields(run, logging.failed_stage(run))
+    return {"status": "FAILED", **fields, **first}
