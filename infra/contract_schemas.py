@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.contracts.envelope import SOURCE, Event
+from shared.contracts.events import EVENTS
 from shared.contracts.schemas import event_schema
 from shared.contracts.stages import STAGES
-from shared.contracts.v1 import EVENTS, PipelineRequested
+from shared.contracts.v1 import PipelineRequested
 
 Schema = dict[str, Any]
 

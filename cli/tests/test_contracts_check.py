@@ -179,6 +179,13 @@ def test_without_git_a_revision_is_wrong_usage(repository: Path, monkeypatch):
     assert reference(None, root=repository) is None
 
 
+def test_what_git_complains_of_is_told(repository: Path):
+    """A repository that git refuses to read is not taken for one without the revision."""
+    (repository / ".git" / "config").write_text("[broken")
+    with pytest.raises(InvalidInputError, match=r"can't say what 'main' is: .*config"):
+        reference("main", root=repository)
+
+
 def test_outside_a_repository_a_revision_is_wrong_usage(tmp_path: Path):
     """An unpacked archive has no revisions."""
     with pytest.raises(InvalidInputError, match="not a git repository"):

@@ -95,7 +95,7 @@ def _sentence(obstacle: Obstacle, event: str, consumer: str) -> str:
 
 def _breaks(name: str, who: Parties, *, forwards: bool, backwards: bool) -> tuple[Breakage, ...]:
     """A consumer that is deployed later breaks on new events, one that is deployed earlier on old ones."""
-    sources = listed(dict.fromkeys([*who.publishers, *results_in(name)])) or "anybody"
+    sources = listed(dict.fromkeys([*who.publishers, *results_in(name)])) or "earlier deployments"
     found = []
     for service in who.consumers:
         if forwards:

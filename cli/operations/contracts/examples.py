@@ -60,6 +60,7 @@ SAMPLES: Mapping[str, Any] = {
     "region": "eu-central-1",
     "rejected_detail_type": "pipeline.requested.v1",
     "rejected_event_id": PIPELINE_ID,
+    "role": "user",
     "sentence_count": 1,
     "service": "trigger",
     "source": SOURCE,

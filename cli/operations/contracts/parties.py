@@ -35,7 +35,7 @@ _BESIDE_STAGES: Mapping[str, Parties] = {
     v1.PipelineFailed.NAME: Parties(publishers=("logger",), consumers=(SUBSCRIBERS,)),
     v1.ContractRejected.NAME: Parties(publishers=SERVICES, consumers=(SUBSCRIBERS,)),
 }
-"""By the event's name: every version of it has the same parties."""
+"""By the event's name, for every version of it; or by a detail-type, for one version that has others."""
 NOBODY = Parties(publishers=(), consumers=())
 
 
@@ -50,14 +50,16 @@ def results() -> tuple[type[Struct], ...]:
 
 def parties(name: str) -> Parties:
     """Of a detail-type, or of a result by its schema's title; nobody, for one that is not known (any more)."""
-    return _by_result().get(name) or _by_event(name.rpartition(".v")[0])
+    return _by_result().get(name) or _by_event(name)
 
 
-def _by_event(name: str) -> Parties:
+def _by_event(detail_type: str) -> Parties:
+    name = detail_type.rpartition(".v")[0]
     for stage in STAGES:
         if name == stage.request.NAME:
-            return Parties(publishers=(WORKFLOW,), consumers=(stage.service,))
-    return _BESIDE_STAGES.get(name, NOBODY)
+            newest = stage.request.detail_type() == detail_type  # older ones are read, and sent no more
+            return Parties(publishers=(WORKFLOW,) if newest else (), consumers=(stage.service,))
+    return _BESIDE_STAGES.get(detail_type) or _BESIDE_STAGES.get(name, NOBODY)
 
 
 @cache

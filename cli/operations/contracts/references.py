@@ -85,6 +85,8 @@ def _revision(name: str, root: Path) -> Reference:
         problem = found.stderr.strip()
         if "not a git repository" in problem:
             raise InvalidInputError(f"{root} is not a git repository: there is no revision to compare with.")
+        if problem:  # an unknown revision is told by the exit code alone
+            raise InvalidInputError(f"git can't say what {name!r} is: {problem.splitlines()[0]}")
         shallow = _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
         hint = " The clone is shallow; `git fetch --unshallow --tags` gets the rest." if shallow else ""
         raise InvalidInputError(f"git knows no revision {name!r} here.{hint}")
