@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -33,7 +34,8 @@ SECRET = "the user's private words"
 class Bench:
     """A worker of the chatbot stage on fakes, with a stage function one can change."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: Mapping[str, Route[Any] | Foreign] | None = None) -> None:
+        """`others`: routes instead of the bench's own."""
         self.step_functions = FakeStepFunctions()
         self.dlq = FakeSqs()
         self.events = FakeEvents()
@@ -50,7 +52,7 @@ class Bench:
         }
         self.worker = Worker(
             service="chatbot",
-            routes=routes,
+            routes=others or routes,
             callback=Callback(self.step_functions),
             parking=ParkingLot(lambda: self.dlq, dlq_url="https://queue/dlq", service="chatbot"),
             bus=Bus(lambda: self.events, "bus"),
@@ -116,7 +118,7 @@ def test_meter_says_what_a_message_is_billed_by(bench, monkeypatch):
     assert bench.step_functions.successes["c"]["meter"]["batch"] == 1
 
 
-def test_a_stage_may_see_its_own_meter(bench):
+def test_a_stage_may_see_its_own_meter():
     """A route that asks for it gets what is metered before its result is known."""
     seen: list[v1.Meter] = []
 
@@ -124,7 +126,7 @@ def test_a_stage_may_see_its_own_meter(bench):
         seen.append(meter)
         return ANSWER
 
-    bench.worker._routes = stage_route("chatbot", run, metered=True)
+    bench = Bench(stage_route("chatbot", run, metered=True))
     bench.handle(bench.chat(attempt=2, receives=2), bench.chat())
     assert [(meter.attempt, meter.receives, meter.batch) for meter in seen] == [(2, 2, 2), (0, 1, 2)]
 
