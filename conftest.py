@@ -27,8 +27,8 @@ for stray in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PIPELINE_
     os.environ.pop(stray, None)
 os.environ.update(DUMMY_ENVIRONMENT)
 
-# Property-based tests try the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones. A busy machine is no
-# failure: no test is about time.
+# Property-based tests try the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones. A busy machine
+# is no failure: no test is about time.
 examples = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
 settings.register_profile(
     "project",

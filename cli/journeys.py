@@ -8,6 +8,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from cli.money import cost_line, usd
 from cli.operations.history import StageStatus
 from cli.operations.journey import Journey, StageView
 from cli.session import Session, counted, duration, in_columns, printable
@@ -133,7 +134,7 @@ def print_journey(session: Session, journey: Journey) -> None:
             if name in journey.instead:
                 out.print(Text(f"  instead: {journey.instead[name]}", style="yellow"))
     out.print()
-    out.print(in_columns(_times(journey) + _analysis(journey), indent=""))
+    out.print(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))
     if journey.final_response:
         out.print()
         out.print(Text(printable(journey.final_response)))
@@ -176,6 +177,19 @@ def _analysis(journey: Journey) -> list[tuple[str, str]]:
     facts += ["question"] if found.get("is_question") else []
     facts += ["code: " + (", ".join(found.get("languages") or ()) or "yes")] if found.get("has_code") else []
     return [("message", ", ".join(filter(None, facts)))]
+
+
+def _cost(journey: Journey) -> list[tuple[str, str]]:
+    told = journey.cost
+    if told is None:
+        return []
+    text = cost_line(
+        told["nano_usd"], told["waste_nano_usd"], lacking=bool(told["unknown"] or told["unmetered"])
+    )
+    rows = [("cost", f"{text}; --cost shows how")]
+    if journey.earlier_nano_usd:
+        rows.append(("", f"and {usd(journey.earlier_nano_usd)} for earlier executions"))
+    return rows
 
 
 def _cut(text: str, limit: int = 240) -> str:

@@ -27,6 +27,21 @@ OF_A_FAILURE = ("error", "cause", "stage", "execution_status")
 """What a record says of a failure. A later success takes it away."""
 
 
+OF_AN_END = ("cost", "metered")
+"""What a record says of an execution that has ended. A new one starts without it."""
+
+
+def spent(record: Mapping[str, Any], execution_arn: str) -> int:
+    """Nano-dollars known to be spent before `execution_arn` runs. Where it is redriven, and not a new one, only what
+    the failed stage and its record cost: the other stages are counted again, with the end that is to come.
+    """
+    cost, earlier = record.get("cost") or {}, int(record.get("earlier_nano_usd") or 0)
+    if record.get("execution_arn") != execution_arn:
+        return earlier + int(cost.get("nano_usd") or 0)
+    stages = cost.get("stages") or {}
+    return earlier + sum(int(stages.get(name, 0)) for name in {record.get("stage"), STAGES[-1].key})
+
+
 def to_item(value: Any) -> dict[str, Any]:
     """A value in DynamoDB's typed JSON, numbers whole. (boto3's serialiser would load boto3.)"""
     match value:
@@ -167,14 +182,20 @@ class Records:
         redriven: an execution that ends at once finds its record open.
 
         False for a pipeline that has succeeded, unless it is a `rerun`. Late news of the earlier execution's failure
-        change nothing from here on.
+        change nothing from here on. What the earlier execution cost is kept as `earlier_nano_usd`.
         """
         before = ("ACCEPTED", "RUNNING", "FAILED", *(("SUCCEEDED",) if rerun else ()))
+        earlier = spent(self.get(pipeline_id) or {}, execution_arn)
         return self._update(
             pipeline_id,
-            {"status": "RUNNING", "execution_arn": execution_arn, "started_at": started_at},
+            {
+                "status": "RUNNING",
+                "execution_arn": execution_arn,
+                "started_at": started_at,
+                **({"earlier_nano_usd": earlier} if earlier else {}),
+            },
             first={},
-            remove=OF_A_FAILURE,
+            remove=(*OF_A_FAILURE, *OF_AN_END),
             condition=_status_in(before),
         )
 

@@ -43,10 +43,13 @@ def stage_route(
     run: Run,
     billed: Callable[[Any], Billed] = nothing_billed,
     recall: Callable[..., Struct | None] = nothing_stored,
+    *,
+    metered: bool = False,
 ) -> Routes:
     """The route of a stage's own request, from the stage table."""
     request = BY_SERVICE[service].request
-    return {request.detail_type(): Route(request=request, run=run, billed=billed, recall=recall)}
+    route = Route(request=request, run=run, billed=billed, recall=recall, metered=metered)
+    return {request.detail_type(): route}
 
 
 def queue_handler(service: str, routes: Callable[[], Routes]) -> Handler:

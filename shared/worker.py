@@ -6,6 +6,8 @@ start event, a failed execution's status) has nobody else to retry it: for it a 
 redelivery.
 """
 
+import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -41,12 +43,16 @@ RECEIVES_BEFORE_LOST = 3
 """A stage's message that comes for the third time has killed its worker twice."""
 
 
+_ARCHITECTURES = {"aarch64": "arm64", "AMD64": "x86_64"}
+
+
 class Billed(Struct, frozen=True, kw_only=True):
-    """What a stage's run is billed for, for its meter."""
+    """What a stage's run is billed for, for its meter. `recalled`: an earlier one was, and left its answer."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     model_id: str | None = None
+    recalled: bool = False
 
 
 def nothing_billed(_: object) -> Billed:
@@ -63,14 +69,15 @@ class Route(Struct, Generic[E], frozen=True, kw_only=True):
     `request` is the newest version that is read; older ones are upcast to it. `run` gets its data and metadata and
     returns the stage's result. It raises TransientError, PermanentError or InProgress; anything else it raises
     counts as transient. `recall` gives the result of an earlier run, if the stage has stored one. `source` is the
-    publisher that may send it.
+    publisher that may send it. With `metered`, `run` also gets what is metered so far, as `meter`.
     """
 
     request: type[E]
-    run: Callable[[E, Metadata], Struct | None]
+    run: Callable[..., Struct | None]
     billed: Callable[[Any], Billed] = nothing_billed
     recall: Callable[[E, Metadata], Struct | None] = nothing_stored
     source: str = SOURCE
+    metered: bool = False
 
 
 class Foreign(Struct, frozen=True, kw_only=True):
@@ -98,6 +105,8 @@ class _Job(Struct, kw_only=True):
     body: str
     receives: int
     queue_wait_ms: int
+    batch: int = 1
+    began: float = msgspec.field(default_factory=time.perf_counter)
     delivery: Delivery | None = None
     metadata: Metadata | None = None
     token: str | None = None
@@ -142,9 +151,11 @@ class Worker:
         self._parking = parking
         self._bus = bus
         self._batch = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        self._batch_size = 1
 
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """One batch. Returns SQS's partial batch response: the messages to deliver again."""
+        self._batch_size = max(1, len(event["Records"]))
         try:
             return dict(
                 process_partial_response(
@@ -165,6 +176,7 @@ class Worker:
             body=record["body"],
             receives=int(attributes["ApproximateReceiveCount"]),
             queue_wait_ms=max(0, int(time.time() * 1000) - int(attributes["SentTimestamp"])),
+            batch=self._batch_size,
         )
         try:
             self._route(job)
@@ -202,7 +214,7 @@ class Worker:
 
     def _finish_stage(self, job: _Job, route: Route[Any], data: Event, token: str) -> None:
         assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
-        began = time.perf_counter()
+        job.began = time.perf_counter()
         try:
             result = self._run(job, route, data, token)
         except (InProgress, TokenSettled):
@@ -211,28 +223,37 @@ class Worker:
             return self._give_up(job, error)
         except Exception as error:  # noqa: BLE001 -- whatever a stage raises, its outcome is reported
             return self._fail(job, self._as_transient(error))
-        work_ms = round((time.perf_counter() - began) * 1000)
-        billed = route.billed(result)
-        meter = v1.Meter(
+        meter = self._meter(job, job.metadata, route.billed(result))
+        output = msgspec.json.encode({"data": result, "meter": meter}).decode()
+        self._callback.succeed(token, output)
+        metrics().add_metric(name="QueueWait", unit=MetricUnit.Milliseconds, value=job.queue_wait_ms)
+        metrics().add_metric(name="WorkTime", unit=MetricUnit.Milliseconds, value=meter.work_ms)
+        return self._note("Succeeded", job, "done", work_ms=meter.work_ms, queue_wait_ms=job.queue_wait_ms)
+
+    @staticmethod
+    def _meter(job: _Job, metadata: Metadata, billed: Billed) -> v1.Meter:
+        machine = platform.machine()
+        return v1.Meter(
             queue_wait_ms=job.queue_wait_ms,
-            work_ms=work_ms,
-            attempt=job.metadata.attempt,
+            work_ms=round((time.perf_counter() - job.began) * 1000),
+            attempt=metadata.attempt,
             receives=job.receives,
             input_tokens=billed.input_tokens,
             output_tokens=billed.output_tokens,
             model_id=billed.model_id,
+            recalled=billed.recalled,
+            batch=job.batch,
+            message_bytes=len(job.body.encode()),
+            memory_mb=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")) or None,
+            architecture=_ARCHITECTURES.get(machine, machine),
         )
-        output = msgspec.json.encode({"data": result, "meter": meter}).decode()
-        self._callback.succeed(token, output)
-        metrics().add_metric(name="QueueWait", unit=MetricUnit.Milliseconds, value=job.queue_wait_ms)
-        metrics().add_metric(name="WorkTime", unit=MetricUnit.Milliseconds, value=work_ms)
-        return self._note("Succeeded", job, "done", work_ms=work_ms, queue_wait_ms=job.queue_wait_ms)
 
     def _run(self, job: _Job, route: Route[Any], data: Event, token: str) -> Struct | None:
         """The stage's result; of a message that has killed its worker twice, only one that is stored already."""
         assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
         if job.receives < RECEIVES_BEFORE_LOST:
-            return route.run(data, job.metadata)
+            so_far = {"meter": self._meter(job, job.metadata, Billed())} if route.metered else {}
+            return route.run(data, job.metadata, **so_far)
         if (stored := route.recall(data, job.metadata)) is not None:
             return stored
         if self._callback.is_settled(token):

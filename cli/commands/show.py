@@ -8,7 +8,9 @@ from rich.text import Text
 
 from cli.interrupt import stoppable
 from cli.journeys import print_journey, watch
+from cli.ledgers import show_ledger
 from cli.main import FAILED, INTERRUPTED
+from cli.operations.costs import read_ledger
 from cli.operations.dlq.journal import Entry, audit
 from cli.operations.errors import DeniedError, NotDeployedError
 from cli.operations.journey import Journey, follow, read_journey
@@ -24,16 +26,23 @@ APPEARS_SECONDS = 5.0
 Examples:
   pipeline show 9f1c2e…
   pipeline show --follow 9f1c2e…
+  pipeline show --cost 9f1c2e…
   pipeline show --json 9f1c2e… | jq -r .final_response
 \b
 Exit codes: 0 shown; with --follow 1 if the pipeline failed. 3 not found.""",
 )
 @click.argument("pipeline_id", metavar="ID")
 @click.option("--follow", "following", is_flag=True, help="Wait for its end, showing each stage.")
+@click.option("--cost", "costs", is_flag=True, help="What it cost, line by line, with each price.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_obj
-def show(session: Session, pipeline_id: str, *, following: bool, as_json: bool) -> None:
+def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as_json: bool) -> None:
     """The journey of one pipeline: its stages, what they took, the answer."""
+    if costs:
+        if following:
+            raise click.UsageError("--cost shows a run that is over: give it without --follow.")
+        show_ledger(session, read_ledger(session.target, pipeline_id), as_json=as_json)
+        return
     if not following:
         _print(session, read_journey(session.target, pipeline_id), as_json=as_json)
         return

@@ -92,6 +92,10 @@ class Journey(Struct, frozen=True, kw_only=True):
     chat: Mapping[str, Any] | None = None
     enhancement: Mapping[str, Any] | None = None
     execution_arn: str | None = None
+    cost: Mapping[str, Any] | None = None
+    """As the logger counted it (nano-dollars); `pipeline show --cost` has the ledger."""
+    earlier_nano_usd: int = 0
+    """What earlier executions of the pipeline cost, where it was started again."""
 
 
 def read_journey(target: Target, pipeline_id: str) -> Journey:
@@ -214,6 +218,8 @@ def assemble(pipeline_id: str, record: Record, execution: History | None) -> Jou
         chat=record.get("chat"),
         enhancement=record.get("enhancement"),
         execution_arn=record.get("execution_arn"),
+        cost=record.get("cost"),
+        earlier_nano_usd=record.get("earlier_nano_usd") or 0,
     )
 
 

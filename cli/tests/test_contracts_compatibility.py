@@ -5,7 +5,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli.operations.contracts.alternatives import opened
@@ -332,8 +332,17 @@ def test_any_schema_reads_itself(schema):
     assert changes(schema, schema) == []
 
 
+def _two_lists(second: str) -> dict[str, Any]:
+    number = {"type": "number", "exclusiveMinimum": 1}
+    return either(
+        {"type": "array", "items": {"type": "string"}, "prefixItems": [{"enum": ["b"]}]},
+        {"type": "array", "items": {"type": second}, "prefixItems": [number]},
+    )
+
+
 @settings(max_examples=300)
 @given(SCHEMAS, SCHEMAS)
+@example(_two_lists("integer"), _two_lists("string"))
 def test_no_obstacle_without_a_change(old, new):
     """Whatever differs enough to break is told in words."""
     if obstacles(old, new) or obstacles(new, old):

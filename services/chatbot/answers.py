@@ -65,6 +65,8 @@ class StoredAnswers:
             lambda_context=_Call(timeout_seconds * 1_000),  # type: ignore[arg-type]  # the one method that is used
         )
         self._store.configure(self._config, key_prefix=STAGE)
+        self.recalled = False
+        """Whether the answer given last had been stored by an earlier delivery, try or run."""
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
         """Raises InProgress while another delivery is with the model, else what the backend raises.
@@ -101,6 +103,8 @@ class StoredAnswers:
             if failed:
                 raise failed[0] from error
             raise TransientError("the store of answers can't be reached") from error
+        finally:
+            self.recalled = not paid
         return answer
 
     def recall(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer | None:
@@ -111,6 +115,7 @@ class StoredAnswers:
             except IdempotencyItemNotFoundError:
                 return None
         if record is not None and record.status == "COMPLETED":
+            self.recalled = True
             return _Serializer().from_dict(record.response_json_as_dict() or {})
         if record is not None and (record.in_progress_expiry_timestamp or 0) > time.time() * 1_000:
             raise InProgress("another delivery of this request is with the model")

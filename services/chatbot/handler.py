@@ -10,12 +10,13 @@ from shared.settings import load
 from shared.worker import Billed
 
 
-def billed(answer: ChatAnswer) -> Billed:
+def billed(answer: ChatAnswer, *, recalled: bool = False) -> Billed:
     usage = answer.usage
     return Billed(
         input_tokens=usage.input_tokens if usage else 0,
         output_tokens=usage.output_tokens if usage else 0,
         model_id=answer.model_id,
+        recalled=recalled,
     )
 
 
@@ -27,7 +28,9 @@ def routes() -> Routes:
     answers = StoredAnswers(
         asked, client("dynamodb"), table=settings.answers_table, timeout_seconds=settings.timeout_seconds
     )
-    return stage_route("chatbot", answers.ask, billed, answers.recall)
+    return stage_route(
+        "chatbot", answers.ask, lambda answer: billed(answer, recalled=answers.recalled), answers.recall
+    )
 
 
 handler = queue_handler("chatbot", routes)

@@ -10,11 +10,17 @@ from msgspec import Meta, Struct
 
 from shared.clock import iso
 from shared.contracts.envelope import Metadata, Outgoing
-from shared.contracts.executions import pipeline_of
+from shared.contracts.executions import pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, PIPELINE_ID_PATTERN
+from shared.contracts.origin import Via, via
 from shared.contracts.stages import BY_KEY, BY_STATE, STAGES
-from shared.contracts.v1 import LogRequested, PipelineCompleted, PipelineFailed
+from shared.contracts.v1 import LogRequested, Meter, PipelineCompleted, PipelineFailed
+from shared.costs.facts import facts, item_bytes
+from shared.costs.ledger import ledger
 from shared.errors import PipelineError
+
+REST_OF_RECORD_BYTES = 768
+"""What a record holds beside the fields that are set with its end: ids, times, the cost."""
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -30,10 +36,10 @@ def milliseconds(start: datetime, end: datetime) -> int:
     return max(0, round((end - start).total_seconds() * 1000))
 
 
-def completed(request: LogRequested, metadata: Metadata, now: datetime) -> Completed:
+def completed(request: LogRequested, metadata: Metadata, now: datetime, meter: Meter) -> Completed:
     """The answer is the enhanced one or, where the enhancer failed, the chatbot's own.
 
-    A run without any answer never gets here: the chatbot is critical.
+    A run without any answer never gets here: the chatbot is critical. `meter` is the logger's own, so far.
     """
     results = request.results
     enhancement, chat = results.enhancement.data, results.chat.data
@@ -41,28 +47,34 @@ def completed(request: LogRequested, metadata: Metadata, now: datetime) -> Compl
     degraded = tuple(request.errors)
     took = milliseconds(request.started_at, now)
     outcomes = {name: getattr(results, name) for name in results.__struct_fields__}
+    fields = msgspec.to_builtins(
+        {
+            "user_message": request.user_message,
+            "analysis": results.analysis.data,
+            "chat": _without(chat, "text"),
+            "enhancement": _without(enhancement, "final_response"),
+            "final_response": answer,
+            "stages": {name: outcome.meter for name, outcome in outcomes.items() if outcome.meter},
+            "errors": {
+                name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
+                for name, error in request.errors.items()
+            },
+            "degraded": degraded,
+            "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
+            "execution_time_ms": took,
+            "execution_arn": metadata.execution_arn,
+            "correlation_id": metadata.correlation_id,
+            "started_at": iso(request.started_at),
+            "finished_at": iso(now),
+        }
+    )
+    metered = {
+        "via": _via(metadata.pipeline_id, metadata.causation_id, metadata.execution_arn),
+        "answer_bytes": len(chat.text.encode()) if chat else 0,
+        "log": {name: getattr(meter, name) for name in ("attempt", "receives", "batch", "message_bytes")},
+    }
     return Completed(
-        fields=msgspec.to_builtins(
-            {
-                "user_message": request.user_message,
-                "analysis": results.analysis.data,
-                "chat": _without(chat, "text"),
-                "enhancement": _without(enhancement, "final_response"),
-                "final_response": answer,
-                "stages": {name: outcome.meter for name, outcome in outcomes.items() if outcome.meter},
-                "errors": {
-                    name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
-                    for name, error in request.errors.items()
-                },
-                "degraded": degraded,
-                "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
-                "execution_time_ms": took,
-                "execution_arn": metadata.execution_arn,
-                "correlation_id": metadata.correlation_id,
-                "started_at": iso(request.started_at),
-                "finished_at": iso(now),
-            }
-        ),
+        fields=fields | _cost("SUCCEEDED", fields, metered),
         first={
             "timestamp": iso(request.accepted_at),
             "accepted_at": iso(request.accepted_at),
@@ -70,6 +82,18 @@ def completed(request: LogRequested, metadata: Metadata, now: datetime) -> Compl
         execution_time_ms=took,
         degraded=degraded,
     )
+
+
+def _via(pipeline_id: str, causation_id: str | None, execution_arn: str | None) -> Via:
+    name = (execution_arn or "").rpartition(":")[2]
+    return via(pipeline_id, causation_id, restarts=restart_number(name, pipeline_id))
+
+
+def _cost(status: str, fields: Mapping[str, Any], metered: Mapping[str, Any]) -> dict[str, Any]:
+    """The record's `metered` and `cost`; what the ledger needs and the other fields don't tell is in `metered`."""
+    metered = {**metered, "record_bytes": item_bytes(fields) + REST_OF_RECORD_BYTES}
+    run = facts({**fields, "status": status, "metered": metered})
+    return {"metered": metered, **({"cost": ledger(run).summary()} if run else {})}
 
 
 def _without(value: Struct | None, name: str) -> dict[str, Any] | None:
@@ -96,6 +120,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
     pipeline_id: str
     correlation_id: str
+    causation_id: str | None
     traceparent: str | None
     execution_arn: str
     status: str
@@ -150,6 +175,7 @@ def failure(detail: bytes) -> Failure:
     return Failure(
         pipeline_id=pipeline_id,
         correlation_id=_text(given.metadata, "correlation_id") or pipeline_id,
+        causation_id=_text(given.metadata, "causation_id"),
         traceparent=_text(given.metadata, "traceparent"),
         execution_arn=change.execution_arn,
         status=change.status,
@@ -199,7 +225,9 @@ def failed_fields(run: Failure, stage: str | None) -> tuple[dict[str, Any], dict
     }
     accepted_at = run.accepted_at or iso(run.started_at)
     first = {"timestamp": accepted_at, "accepted_at": accepted_at, "user_message": run.user_message}
-    return fields, {name: value for name, value in first.items() if value is not None}
+    first = {name: value for name, value in first.items() if value is not None}
+    metered = {"via": _via(run.pipeline_id, run.causation_id, run.execution_arn)}
+    return fields | _cost("FAILED", {**first, **fields}, metered), first
 
 
 def failed_event(run: Failure, stage: str | None) -> Outgoing:

@@ -1,6 +1,6 @@
 """log.requested -> record -> pipeline.completed -> callback; a failed execution's status -> record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -12,9 +12,9 @@ from services.logger.settings import Settings
 from shared.aws import client, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata
-from shared.contracts.v1 import LogReceipt, LogRequested
+from shared.contracts.v1 import LogReceipt, LogRequested, Meter
 from shared.errors import ContractViolation, PipelineError
-from shared.observability import logger
+from shared.observability import MetricUnit, logger, metrics
 from shared.records import Records
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
@@ -30,10 +30,11 @@ class Logger:
         self._bus = bus
         self._executions = cache(executions)
 
-    def completed(self, request: LogRequested, metadata: Metadata) -> LogReceipt:
-        run = core.completed(request, metadata, datetime.now(UTC))
-        # False: this run's record stands already. Announced again, in case the first try died in between.
-        self._records.advance(metadata.pipeline_id, "SUCCEEDED", run.fields, first=run.first)
+    def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
+        run = core.completed(request, metadata, datetime.now(UTC), meter)
+        if self._records.advance(metadata.pipeline_id, "SUCCEEDED", run.fields, first=run.first):
+            _measure(run.fields)
+        # Else this run's record stands already. Announced again, in case the first try died in between.
         self._bus.publish([core.completed_event(metadata, run)])
         return LogReceipt(status="SUCCEEDED", execution_time_ms=run.execution_time_ms)
 
@@ -45,6 +46,7 @@ class Logger:
         stage = core.failed_stage(run) or self._last_stage(run.execution_arn)
         fields, first = core.failed_fields(run, stage)
         if self._records.advance(run.pipeline_id, "FAILED", fields, first=first):
+            _measure(fields)
             self._bus.publish([core.failed_event(run, stage)])
 
     def _last_stage(self, execution_arn: str) -> str | None:
@@ -64,6 +66,16 @@ class Logger:
         return core.last_stage(history["events"])
 
 
+def _measure(fields: Mapping[str, Any]) -> None:
+    """What the run cost, in millionths of a dollar; a run with a price that is not known is counted as such."""
+    cost = fields.get("cost") or {}
+    for name, part in (("CostMicroDollars", "nano_usd"), ("WasteMicroDollars", "waste_nano_usd")):
+        if cost.get(part) is not None:
+            metrics().add_metric(name=name, unit=MetricUnit.NoUnit, value=cost[part] / 1_000)
+    if cost.get("unknown"):
+        metrics().add_metric(name="UnknownPrices", unit=MetricUnit.Count, value=1)
+
+
 def routes() -> Routes:
     settings = load(Settings)
     writer = Logger(
@@ -72,7 +84,7 @@ def routes() -> Routes:
         partial(client, "stepfunctions"),
     )
     return {
-        **stage_route("logger", writer.completed),
+        **stage_route("logger", writer.completed, metered=True),
         core.DETAIL_TYPE: Foreign(run=writer.failed, source=core.SOURCE),
     }
 

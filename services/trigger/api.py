@@ -18,6 +18,7 @@ from shared.bus import Bus
 from shared.clock import iso
 from shared.contracts.envelope import Outgoing
 from shared.contracts.message import request_hash
+from shared.contracts.origin import accepted_event_id
 from shared.errors import PipelineError
 from shared.observability import MetricUnit, logger, metrics, where
 from shared.records import Records
@@ -64,7 +65,7 @@ class Api:
         event = Outgoing(
             data=wanted.request,
             pipeline_id=wanted.pipeline_id,
-            event_id=wanted.pipeline_id,
+            event_id=accepted_event_id(wanted.pipeline_id),
             correlation_id=wanted.pipeline_id,
             occurred_at=datetime.fromisoformat(accepted_at),
             traceparent=wanted.traceparent,

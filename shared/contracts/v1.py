@@ -149,6 +149,11 @@ class Meter(Struct, frozen=True, kw_only=True):
     input_tokens: Count = 0
     output_tokens: Count = 0
     model_id: str | None = None
+    recalled: Annotated[bool, Meta(description="the answer was bought by an earlier try or run")] = False
+    batch: Annotated[int, Meta(ge=1, description="messages in the same invocation")] = 1
+    message_bytes: Count | None = None
+    memory_mb: Count | None = None
+    architecture: str | None = None
 
 
 class Outcome(Struct, Generic[T], frozen=True, kw_only=True):

@@ -120,6 +120,20 @@ def test_reopened_run_is_running(records):
     assert records.advance("p", "FAILED", failed("arn:2", "1.9")) is True
 
 
+@pytest.mark.parametrize(("arn", "spent"), [("arn:2", 120), ("arn:1", 70)], ids=["restarted", "redriven"])
+def test_reopened_run_keeps_what_was_spent(records, arn, spent):
+    """A restart keeps all that the earlier execution cost, a redrive what will not be counted again; both once."""
+    cost = {"nano_usd": 120, "stages": {"start": 30, "analysis": 20, "chat": 60, "log": 10}}
+    records.advance("p", "FAILED", {**failed("arn:1", "1"), "stage": "chat", "cost": cost})
+    for _ in range(2):  # an operator's command that is interrupted is repeated
+        assert records.reopen("p", execution_arn=arn, started_at="2") is True
+    assert records.get("p")["earlier_nano_usd"] == spent
+    assert "cost" not in records.get("p")
+    records.advance("p", "FAILED", {**failed(arn, "2"), "cost": {"nano_usd": 5}})
+    records.reopen("p", execution_arn="arn:3", started_at="3")
+    assert records.get("p")["earlier_nano_usd"] == spent + 5
+
+
 def test_late_failure_of_an_earlier_execution_is_ignored(records):
     """A failed execution's status that arrives after the restart does not fail the run that is under way."""
     records.reopen("p", execution_arn="arn:2", started_at="2")

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -33,7 +34,8 @@ SECRET = "the user's private words"
 class Bench:
     """A worker of the chatbot stage on fakes, with a stage function one can change."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: Mapping[str, Route[Any] | Foreign] | None = None) -> None:
+        """`others`: routes instead of the bench's own."""
         self.step_functions = FakeStepFunctions()
         self.dlq = FakeSqs()
         self.events = FakeEvents()
@@ -50,7 +52,7 @@ class Bench:
         }
         self.worker = Worker(
             service="chatbot",
-            routes=routes,
+            routes=others or routes,
             callback=Callback(self.step_functions),
             parking=ParkingLot(lambda: self.dlq, dlq_url="https://queue/dlq", service="chatbot"),
             bus=Bus(lambda: self.events, "bus"),
@@ -101,6 +103,32 @@ def test_success_is_called_back_with_result_and_meter(bench):
     )
     assert meter["queue_wait_ms"] > 0
     assert bench.dlq.sent == []
+
+
+def test_meter_says_what_a_message_is_billed_by(bench, monkeypatch):
+    """Memory and architecture of the function, the size of the message, and how many shared the invocation."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+    monkeypatch.setattr("shared.worker.platform.machine", lambda: "aarch64")
+    record = bench.chat(token="a")
+    bench.handle(record, bench.chat(token="b"))
+    meter = bench.step_functions.successes["a"]["meter"]
+    assert (meter["memory_mb"], meter["architecture"], meter["batch"]) == (256, "arm64", 2)
+    assert meter["message_bytes"] == len(record["body"].encode())
+    bench.handle(bench.chat(token="c"))
+    assert bench.step_functions.successes["c"]["meter"]["batch"] == 1
+
+
+def test_a_stage_may_see_its_own_meter():
+    """A route that asks for it gets what is metered before its result is known."""
+    seen: list[v1.Meter] = []
+
+    def run(request: v1.ChatRequested, metadata: Metadata, *, meter: v1.Meter) -> v1.ChatAnswer:
+        seen.append(meter)
+        return ANSWER
+
+    bench = Bench(stage_route("chatbot", run, metered=True))
+    bench.handle(bench.chat(attempt=2, receives=2), bench.chat())
+    assert [(meter.attempt, meter.receives, meter.batch) for meter in seen] == [(2, 2, 2), (0, 1, 2)]
 
 
 def test_output_is_not_ascii_escaped(bench):

@@ -230,7 +230,7 @@ def whole(*, degraded: bool = False) -> dict[str, Any]:
         event_id="e", pipeline_id="p-1", schema="log.requested", schema_version=1, occurred_at=NOW,
         correlation_id="p-1",
     )  # fmt: skip
-    run = logging.completed(request, metadata, NOW + timedelta(seconds=2))
+    run = logging.completed(request, metadata, NOW + timedelta(seconds=2), METER)
     return {"status": "SUCCEEDED", **run.fields, **run.first}
 
 

@@ -78,7 +78,17 @@ def test_the_largest_run_fits_the_state(messages):
     )
     analysis = heaviest_analysis()
     enhancement = enhance(chat, analysis, METADATA, NOW)
-    meter = v1.Meter(queue_wait_ms=10**9, work_ms=10**9, attempt=3, receives=2, model_id="m" * 128)
+    meter = v1.Meter(
+        queue_wait_ms=10**9,
+        work_ms=10**9,
+        attempt=3,
+        receives=2,
+        model_id="m" * 128,
+        batch=10,
+        message_bytes=10**6,
+        memory_mb=10_240,
+        architecture="x86_64",
+    )
     state = msgspec.json.decode(execution_input(v2.PipelineRequested(messages=messages), METADATA))
     state["results"] = {
         "analysis": {"data": analysis, "meter": meter},

@@ -82,15 +82,32 @@ class _Walk:
 
 
 def _pairs(old: list[Alternative], new: list[Alternative]) -> Iterator[tuple[Alternative, Alternative]]:
-    """The shapes that hold others, each with the one it has become."""
+    """The shapes that hold others, each with the one it has become: that of its name, its equal, or the next."""
     for kind in ("object", "array"):
         ones = [one for one in old if one.type == kind]
         others = [other for other in new if other.type == kind]
         if len(ones) == len(others) == 1:
             yield ones[0], others[0]
-        else:
-            named = {other.ref: other for other in others if other.ref}
-            yield from ((one, named[one.ref]) for one in ones if one.ref in named)
+            continue
+        for alike in (_same_name, _equal, _nameless_both):
+            for one in list(ones):
+                other = next((other for other in others if alike(one, other)), None)
+                if other is not None:
+                    ones.remove(one)
+                    others.remove(other)
+                    yield one, other
+
+
+def _same_name(one: Alternative, other: Alternative) -> bool:
+    return bool(one.ref) and one.ref == other.ref
+
+
+def _equal(one: Alternative, other: Alternative) -> bool:
+    return not (one.ref or other.ref) and one.schema == other.schema
+
+
+def _nameless_both(one: Alternative, other: Alternative) -> bool:
+    return not (one.ref or other.ref)
 
 
 def _nameless(words: list[str]) -> list[str]:

@@ -99,6 +99,17 @@ def test_an_answer_is_paid_for_once(answers, model):
     assert model.paid == 1
 
 
+def test_an_answer_says_whether_it_was_bought(answers):
+    """The meter can tell an answer that was bought from one that was stored before."""
+    assert answers.recall(REQUEST, METADATA) is None
+    bought = [(answers.ask(REQUEST, METADATA), answers.recalled)[1] for _ in range(2)]
+    assert bought == [False, True]
+    answers.ask(ChatRequested(user_message="Another"), METADATA)
+    assert answers.recalled is False
+    answers.recall(REQUEST, METADATA)
+    assert answers.recalled is True
+
+
 def test_another_worker_finds_the_answer(answers, model, table):
     """The store is the table, not the worker's memory: a restarted execution's worker finds it."""
     answers.ask(REQUEST, METADATA)

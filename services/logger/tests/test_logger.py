@@ -11,8 +11,11 @@ from services.logger.handler import Logger
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
-from shared.contracts.v1 import LogRequested
+from shared.contracts.v1 import LogRequested, Meter
+from shared.costs.facts import facts, item_bytes
+from shared.costs.ledger import ledger
 from shared.errors import ContractViolation, TransientError
+from shared.observability import metrics
 from shared.tests.fakes import METADATA, client_error
 
 METER = {"queue_wait_ms": 5, "work_ms": 7, "attempt": 0, "receives": 1, "input_tokens": 1, "output_tokens": 2}
@@ -46,6 +49,7 @@ ENHANCEMENT = {
     "contains_code": False,
     "tracking": {"pipeline_id": "p-1", "correlation_id": "c", "execution_arn": None, "model_id": "m"},
 }
+OWN = Meter(queue_wait_ms=5, work_ms=1, attempt=0, receives=1, batch=2, message_bytes=2_000)
 EMPTY = {"data": None, "meter": None}
 
 
@@ -100,7 +104,7 @@ def request(**changes: Any) -> LogRequested:
 
 def test_record_has_the_promised_attributes(logger, records):
     """Every attribute the table promises is there, with the meter of each stage."""
-    receipt = logger.completed(request(), METADATA)
+    receipt = logger.completed(request(), METADATA, meter=OWN)
     record = records.get("p-1")
     assert receipt.status == record["status"] == "SUCCEEDED"
     assert record["user_message"] == "Hi"
@@ -122,14 +126,14 @@ def test_completion_is_announced_after_the_record(logger, records, events):
         return {"FailedEntryCount": 0}
 
     events.put_events = put_events
-    logger.completed(request(), METADATA)
+    logger.completed(request(), METADATA, meter=OWN)
     assert seen == ["SUCCEEDED"]
 
 
 def test_degraded_run_says_what_is_missing(logger, records, events):
     """A run without enhancement answers with the chatbot's own text and names the stage and its error."""
     errors = {"enhancement": {"Error": "Pipeline.Transient", "Cause": "slow"}}
-    logger.completed(request(results={"enhancement": EMPTY}, errors=errors), METADATA)
+    logger.completed(request(results={"enhancement": EMPTY}, errors=errors), METADATA, meter=OWN)
     record = records.get("p-1")
     assert record["final_response"] == "Hello"
     assert record["degraded"] == ["enhancement"]
@@ -140,9 +144,9 @@ def test_degraded_run_says_what_is_missing(logger, records, events):
 
 def test_repeated_request_is_harmless(logger, records, events):
     """A second delivery leaves the first record and announces with the same event id."""
-    logger.completed(request(), METADATA)
+    logger.completed(request(), METADATA, meter=OWN)
     before = records.get("p-1")
-    logger.completed(request(), METADATA)
+    logger.completed(request(), METADATA, meter=OWN)
     assert records.get("p-1") == before
     ids = {detail["metadata"]["event_id"] for detail in events.details("pipeline.completed.v1")}
     assert ids == {"p-1-completed"}
@@ -152,7 +156,7 @@ def test_failed_announcement_fails_the_stage(logger, events):
     """If the bus is down the stage is tried again: an unannounced completion would be lost."""
     events.error = client_error("InternalException", "PutEvents", 500)
     with pytest.raises(TransientError):
-        logger.completed(request(), METADATA)
+        logger.completed(request(), METADATA, meter=OWN)
 
 
 def status_change(**changes: Any) -> Delivery:
@@ -203,7 +207,7 @@ def test_missing_input_falls_back_to_the_name(logger, records):
 
 def test_late_failure_does_not_undo_success(logger, records, events):
     """A status change that comes after a success changes and announces nothing."""
-    logger.completed(request(), METADATA)
+    logger.completed(request(), METADATA, meter=OWN)
     logger.failed(status_change())
     assert records.get("p-1")["status"] == "SUCCEEDED"
     assert events.details("pipeline.failed.v1") == []
@@ -260,3 +264,88 @@ def test_late_failure_of_the_first_execution_leaves_the_restart_alone(logger, re
     logger.failed(status_change())
     assert records.get("p-1")["status"] == "RUNNING"
     assert events.details("pipeline.failed.v1") == []
+
+
+ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p-1"
+RUN = msgspec.structs.replace(METADATA, execution_arn=ARN, causation_id="p-1-accepted")
+METERED = {**METER, "message_bytes": 2_000, "memory_mb": 128, "architecture": "arm64"}
+BOUGHT = {**METERED, "input_tokens": 2_000, "output_tokens": 300, "model_id": "amazon.nova-lite-v1:0"}
+
+
+def metered_request(**changes: Any) -> LogRequested:
+    results = {
+        "analysis": {"data": ANALYSIS, "meter": METERED},
+        "chat": {"data": CHAT, "meter": BOUGHT},
+        "enhancement": {"data": ENHANCEMENT, "meter": METERED},
+    }
+    return request(results={**results, **changes.pop("results", {})}, **changes)
+
+
+@pytest.fixture
+def emitted(capsys):
+    """Flushes the metrics of this test, and returns them."""
+    metrics().clear_metrics()
+
+    def flush() -> dict[str, Any]:
+        metrics().flush_metrics()
+        return dict(json.loads(capsys.readouterr().out.splitlines()[-1]))
+
+    return flush
+
+
+def test_record_holds_the_cost(logger, records, emitted):
+    """The record says in whole numbers what the run cost, and a reader's ledger of it comes to the same."""
+    logger.completed(metered_request(), RUN, meter=OWN)
+    record = records.get("p-1")
+    cost = record["cost"]
+    run = facts(record)
+    assert run is not None
+    assert cost == ledger(run).summary()
+    assert cost["nano_usd"] == sum(line.nanos or 0 for line in ledger(run).lines)
+    assert cost["services"]["Step Functions"] == 5 * 25_000
+    assert cost["services"]["Model"] == 2_000 * 60 + 300 * 240
+    assert cost["services"]["API Gateway"] == 3_500
+    assert (cost["unknown"], cost["prices"]) == ([], "us-east-1 2026-09-01")
+    assert emitted()["CostMicroDollars"] == [cost["nano_usd"] / 1_000]
+
+
+def test_record_is_about_as_large_as_it_is_charged_for(logger, records):
+    """The size a write is counted with is the record's, within a kilobyte."""
+    logger.completed(metered_request(), RUN, meter=OWN)
+    record = records.get("p-1")
+    assert abs(item_bytes(record) - record["metered"]["record_bytes"]) < 1_024
+
+
+def test_cost_of_a_repeated_request_is_measured_once(logger, emitted):
+    """A second delivery of the same run adds nothing to the metric."""
+    logger.completed(metered_request(), RUN, meter=OWN)
+    logger.completed(metered_request(), RUN, meter=OWN)
+    assert len(emitted()["CostMicroDollars"]) == 1
+
+
+def test_unknown_price_is_measured_as_such(logger, records, emitted):
+    """A run of an unlisted model has the rest of its cost, the missing price by name, and counts as unknown."""
+    chat = {"data": CHAT, "meter": {**BOUGHT, "model_id": "a-new-model"}}
+    logger.completed(metered_request(results={"chat": chat}), RUN, meter=OWN)
+    assert records.get("p-1")["cost"]["unknown"] == ["tokens of a-new-model in us-east-1"]
+    assert emitted()["UnknownPrices"] == [1.0]
+
+
+def test_failed_run_has_its_cost(logger, records, emitted):
+    """A failed run is recorded with what it is known to have cost, and what nobody metered by name."""
+    logger.failed(status_change())
+    cost = records.get("p-1")["cost"]
+    assert cost["services"]["Step Functions"] == 3 * 25_000
+    assert "chat: tokens" in cost["unmetered"]
+    assert emitted()["CostMicroDollars"] == [cost["nano_usd"] / 1_000]
+
+
+@pytest.mark.parametrize(
+    ("arn", "causation_id", "via"),
+    [(ARN, "p-1-accepted", "api"), (ARN, "an-event", "bus"), (f"{ARN}-restart-1", "p-1-accepted", "restart")],
+)
+def test_door_of_a_run_is_known(logger, records, arn, causation_id, via):
+    """API, bus and restart are told apart by the event that caused the run and the execution's name."""
+    metadata = msgspec.structs.replace(METADATA, execution_arn=arn, causation_id=causation_id)
+    logger.completed(metered_request(), metadata, meter=OWN)
+    assert records.get("p-1")["metered"]["via"] == via

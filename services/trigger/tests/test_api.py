@@ -9,6 +9,7 @@ import pytest
 from services.trigger import api, core
 from services.trigger.api import Api, answer
 from shared.bus import Bus
+from shared.contracts.origin import accepted_event_id
 from shared.tests.fakes import client_error
 
 JSON = {"Content-Type": "application/json"}
@@ -57,6 +58,7 @@ def test_request_is_recorded_and_published(call, records, events):
     (detail,) = events.details("pipeline.requested.v1")
     assert detail["data"] == {"user_message": "Hello"}
     assert detail["metadata"]["pipeline_id"] == body["pipeline_id"]
+    assert detail["metadata"]["event_id"] == accepted_event_id(body["pipeline_id"])
 
 
 def test_status_url_follows_a_configured_address():

@@ -1,0 +1,210 @@
+"""`pipeline cost`."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import msgspec
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from cli.money import usd
+from cli.operations.costs import Group, OnPage, Part, Report, Row, read_report
+from cli.selecting import Age
+from cli.session import Session, TargetCommand, counted, printable
+from shared.costs.ledger import NEVER_METERED
+
+RECORDS = 100_000
+
+
+class Moment(click.ParamType):
+    """An age (`2h`, `7d`) or a day (`2026-11-01`, UTC)."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            day = datetime.fromisoformat(str(value))
+        except ValueError:
+            try:
+                age: timedelta = Age().convert(value, param, ctx)
+            except click.BadParameter:
+                self.fail(f"{value!r} is neither an age like 2h or 7d nor a day like 2026-11-01.", param, ctx)
+            return datetime.now(UTC) - age
+        return day if day.tzinfo else day.replace(tzinfo=UTC)
+
+
+@click.command(
+    cls=TargetCommand,
+    epilog="""\b
+Examples:
+  pipeline cost
+  pipeline cost --since 7d
+  pipeline cost --since 2026-11-01 --csv > november.csv
+  pipeline cost --json | jq .all.per_million_usd""",
+)
+@click.option("--since", type=Moment(), metavar="AGE|DAY", help="Runs that ended since: 2h, 7d, 2026-11-01.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=RECORDS,
+    show_default=True,
+    help="Read so many records at most.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, in nano-dollars.")
+@click.option("--csv", "as_csv", is_flag=True, help="A line for each day, model, outcome and stage.")
+@click.pass_obj
+def cost(session: Session, since: datetime | None, limit: int, *, as_json: bool, as_csv: bool) -> None:
+    """What runs cost: per day, model, stage and service, and for a million runs.
+
+    From what each run's record says it took, at list prices before free tiers; a
+    run on the local engine costs what it would cost on AWS. The table is read from
+    one end to the other (there is no index by time): --since does not make that
+    shorter, --limit does. `pipeline show --cost ID` has one run's ledger.
+    """
+    if as_json and as_csv:
+        raise click.UsageError("Give --json or --csv, not both.")
+    with _bar(session) as moved:
+        report = read_report(session.target, since=since, limit=limit, on_page=moved)
+    if as_json:
+        session.json({**msgspec.structs.asdict(report), "never_metered": NEVER_METERED})
+    elif as_csv:
+        _write_csv(report.rows)
+    else:
+        _print(session, report)
+    if not report.complete:
+        session.note(
+            f"Stopped after {counted(report.read, 'record')}: this is a part of the table, in no order. "
+            "--limit reads more."
+        )
+
+
+@contextmanager
+def _bar(session: Session) -> Iterator[OnPage]:
+    if not session.err.is_terminal:
+        yield lambda _read, _about: None
+        return
+    columns = (TextColumn("reading records"), BarColumn(bar_width=None), MofNCompleteColumn())
+    with Progress(*columns, console=session.err, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda read, about: progress.update(task, completed=read, total=about)
+
+
+def _write_csv(rows: list[Row]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(Row.__struct_fields__)
+    writer.writerows(msgspec.structs.astuple(row) for row in rows)
+
+
+def _print(session: Session, report: Report) -> None:
+    out, runs = session.out, report.all
+    if runs.runs:
+        out.print(Text(_headline(report), style="bold"))
+        for line in _losses(report):
+            out.print(line)
+        out.print()
+        out.print(_days(report.days))
+        out.print()
+        out.print(_models(report.models))
+        for title, parts in (("stage", report.stages), ("service", report.services)):
+            out.print()
+            out.print(_parts(title, parts, runs.nano_usd))
+        out.print()
+    else:
+        session.note("No run that is over and metered. `pipeline list` shows what was started.")
+    for line in _left_out(report):
+        session.note(line)
+    session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")
+
+
+def _headline(report: Report) -> str:
+    runs = report.all
+    text = counted(runs.runs, "run")
+    if runs.failed:
+        text += f", {runs.failed:,} failed"
+    if report.since:
+        text += f", since {report.since:%Y-%m-%d %H:%M} UTC"
+    if runs.per_million_usd is None:
+        return f"{text}: no price is known"
+    least = "at least " if report.unknown or report.partly_metered else ""
+    return f"{text}: {least}{usd(runs.nano_usd)}, ${runs.per_million_usd:,.2f} per million"
+
+
+def _losses(report: Report) -> Iterator[str]:
+    runs = report.all
+    if runs.waste_nano_usd:
+        yield f"of it {usd(runs.waste_nano_usd)} for failed tries and lost deliveries"
+    if runs.failed_nano_usd:
+        yield f"of it {usd(runs.failed_nano_usd)} for runs that failed"
+    if report.earlier_nano_usd:
+        yield f"besides {usd(report.earlier_nano_usd)} for earlier executions of restarted runs"
+
+
+def _left_out(report: Report) -> Iterator[str]:
+    for missing in report.unknown:
+        tokens = f" ({missing.input_tokens:,} in, {missing.output_tokens:,} out)" * missing.price.startswith(
+            "tokens"
+        )
+        yield f"Price not known: {printable(missing.price)}{tokens}, in {counted(missing.runs, 'run')}."
+    if report.partly_metered:
+        yield f"Metered in part only: {counted(report.partly_metered, 'run')}; `pipeline show --cost ID` says what."
+    if report.not_recorded:
+        yield f"Counted just now, the record has no cost: {counted(report.not_recorded, 'run')}."
+    if report.not_metered:
+        yield f"Not counted, recorded before runs were metered: {counted(report.not_metered, 'run')}."
+    if report.not_over:
+        yield f"Not counted, not over yet: {counted(report.not_over, 'run')}."
+
+
+def _grid(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left", no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _days(days: list[Group]) -> Table:
+    table = _grid("day (UTC)", "runs", "failed", "cost", "wasted", "per million")
+    for day in days:
+        table.add_row(
+            day.name,
+            f"{day.runs:,}",
+            f"{day.failed:,}" if day.failed else "",
+            usd(day.nano_usd) if day.priced else "?",
+            usd(day.waste_nano_usd) if day.waste_nano_usd else "",
+            _million(day.per_million_usd),
+        )
+    return table
+
+
+def _models(models: list[Group]) -> Table:
+    table = _grid("model", "runs", "tokens in", "out", "cost", "per million")
+    for model in models:
+        table.add_row(
+            Text(printable(model.name)),
+            f"{model.runs:,}",
+            f"{model.input_tokens:,}" if model.input_tokens else "",
+            f"{model.output_tokens:,}" if model.output_tokens else "",
+            usd(model.nano_usd) if model.priced else "?",
+            _million(model.per_million_usd),
+        )
+    return table
+
+
+def _parts(title: str, parts: list[Part], total: int) -> Table:
+    table = _grid(title, "cost", "per million", "share")
+    for part in parts:
+        share = f"{part.nano_usd / total:.1%}" if total else ""
+        table.add_row(part.name, usd(part.nano_usd), _million(part.per_million_usd), share)
+    return table
+
+
+def _million(dollars: float | None) -> str:
+    return "?" if dollars is None else f"${dollars:,.2f}"

@@ -1,0 +1,286 @@
+"""`pipeline cost` and `pipeline show --cost`: sums that agree with the records, and can be followed by hand."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import cli
+from cli.money import cost_line, usd
+from cli.operations import costs
+from cli.operations.costs import cost_of, read_ledger, read_report, summarise
+from cli.operations.errors import RefusedError
+from cli.tests.conftest import TABLE, client, finish
+from shared.costs.facts import facts
+from shared.costs.ledger import ledger
+from shared.costs.tests.test_ledger import CHAT, METER, TRANSIENT, failed, record
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments)
+
+
+def priced(**changes: Any) -> dict[str, Any]:
+    """The fields of a record as the logger writes them, its cost among them."""
+    fields = failed(**changes) if changes.get("status") == "FAILED" else record(**changes)
+    run = facts(fields)
+    assert run is not None
+    return {**fields, "cost": ledger(run).summary()}
+
+
+def write(records, pipeline_id: str, fields: dict[str, Any]) -> None:
+    plain = {name: value for name, value in fields.items() if name not in ("pipeline_id", "status")}
+    at = {"timestamp": fields["finished_at"], "accepted_at": fields["finished_at"]}
+    assert records.advance(pipeline_id, fields["status"], plain, first=at)
+
+
+@pytest.fixture
+def some_runs(records):
+    """Two days, two models (one unlisted), a degraded, a retried and a failed run, one restarted, one not over."""
+    write(records, "plain-1", priced())
+    write(records, "plain-2", priced(metered={**record()["metered"], "via": "api"}))
+    write(records, "day-before", priced(finished_at="2026-11-22T10:00:00.000Z"))
+    write(records, "new-model", priced(stages={"chat": {**CHAT, "model_id": "a-new-model"}}))
+    write(records, "retried", priced(stages={"chat": {**CHAT, "attempt": 2}}))
+    write(records, "degraded", priced(stages={"enhancement": None}, errors={"enhancement": TRANSIENT}))
+    write(records, "failed", priced(status="FAILED"))
+    write(records, "restarted", {**priced(), "earlier_nano_usd": 1_234})
+    records.accept("waiting", user_message="Hm?", accepted_at="2026-11-23T10:00:00.000Z")
+    return records
+
+
+def stored(name: str = "nano_usd") -> int:
+    """The sum over the table, read without the code under test."""
+    items = client("dynamodb").scan(TableName=TABLE)["Items"]
+    return sum(int(item["cost"]["M"][name]["N"]) for item in items if "cost" in item)
+
+
+def test_report_agrees_with_the_records(target, some_runs, monkeypatch):
+    """However many pages it takes, the total is the sum over the records, and so is every way to divide it."""
+    monkeypatch.setattr(costs, "PAGE", 3)
+    pages: list[tuple[int, int]] = []
+    report = read_report(target, limit=100, on_page=lambda read, about: pages.append((read, about)))
+    assert len(pages) >= 3
+    assert report.all.nano_usd == stored()
+    assert report.all.waste_nano_usd == stored("waste_nano_usd")
+    for parts in (report.days, report.models, report.stages, report.services, report.rows):
+        assert sum(part.nano_usd for part in parts) == report.all.nano_usd
+    assert (report.read, report.complete, report.not_over, report.not_metered) == (9, True, 1, 0)
+    assert (report.all.runs, report.all.failed, report.earlier_nano_usd) == (8, 1, 1_234)
+    assert [day.name for day in report.days] == ["2026-11-22", "2026-11-23"]
+
+
+def test_projection_is_the_average_times_a_million(target, some_runs):
+    """What a million such runs cost: the sum, divided by the runs, times a million."""
+    report = read_report(target, limit=100)
+    assert report.all.per_million_usd == pytest.approx(stored() / 8 * 1_000_000 / 1_000_000_000)
+
+
+def test_unknown_price_is_named_with_its_tokens(target, some_runs):
+    """Tokens of an unlisted model are in no sum, but in the list of what is missing."""
+    (missing,) = read_report(target, limit=100).unknown
+    assert (missing.price, missing.runs) == ("tokens of a-new-model in us-east-1", 1)
+    assert (missing.input_tokens, missing.output_tokens) == (2_000, 300)
+
+
+def test_since_leaves_out_what_ended_before(target, some_runs):
+    """Only runs that ended since, and what is under way since."""
+    since = datetime(2026, 11, 23, tzinfo=UTC)
+    report = read_report(target, since=since, limit=100)
+    assert ([day.name for day in report.days], report.all.runs) == (["2026-11-23"], 7)
+    assert read_report(target, since=datetime(2026, 12, 1, tzinfo=UTC), limit=100).all.runs == 0
+
+
+def test_reading_is_bounded_and_says_so(target, some_runs):
+    """At the limit it stops, and the report is not complete."""
+    report = read_report(target, limit=4)
+    assert (report.read, report.complete) == (4, False)
+    assert report.all.runs + report.not_over == 4
+
+
+def test_a_record_without_its_cost_is_counted_now(target, records):
+    """What the workflow stored itself has meters and no cost: its ledger is made when it is read, and said to be."""
+    meters = json.dumps([METER, CHAT, METER])
+    errors = json.dumps({"log": {"Error": "Pipeline.Permanent", "Cause": "denied"}})
+    bare = {
+        name: record()[name] for name in ("execution_arn", "finished_at", "user_message", "final_response")
+    }
+    finish(records, "by-workflow", stages=None, **bare, meters_json=meters, errors_json=errors)
+    finish(records, "before-metering", stages={}, execution_arn="arn:aws:states:us-east-1:1:execution:m:p")
+    report = read_report(target, limit=100)
+    assert (report.all.runs, report.not_recorded, report.not_metered) == (1, 1, 1)
+    assert report.all.nano_usd == read_ledger(target, "by-workflow").ledger.total
+
+
+def test_a_report_of_nothing_is_empty():
+    """No run, no projection: nothing is divided by zero."""
+    report = summarise([])
+    assert (report.all.runs, report.all.per_million_usd, report.days) == (0, None, [])
+
+
+def test_runs_without_any_price_have_no_amount():
+    """A run in a region without prices counts as a run, and neither as free nor into the average."""
+    nowhere = cost_of(priced(execution_arn="arn:aws:states:eu-west-9:0:execution:m:p"))
+    here = cost_of(priced())
+    assert nowhere is not None
+    assert here is not None
+    report = summarise([nowhere, here])
+    assert (report.all.runs, report.all.priced, report.all.nano_usd) == (2, 1, here.total)
+    assert summarise([nowhere]).all.per_million_usd is None
+
+
+def test_command_names_what_it_leaves_out(local_engine, some_runs):
+    """In 80 columns: sums, projection, unknown prices, what is not metered and not over; a lower bound."""
+    result = call("cost")
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert result.stdout.startswith(f"8 runs, 1 failed: at least {usd(stored())}")
+    for word in ("2026-11-22", "amazon.nova-lite-v1:0", "a-new-model", "enhancement", "Step Functions"):
+        assert word in result.stdout
+    assert (
+        "Price not known: tokens of a-new-model in us-east-1 (2,000 in, 300 out), in 1 run." in result.stderr
+    )
+    assert "Not counted, not over yet: 1 run." in result.stderr
+    assert "Metered in part only: 3 runs" in result.stderr
+
+
+def test_command_prints_json(local_engine, some_runs):
+    """For scripts: whole nano-dollars, and everything the text says."""
+    told = json.loads(call("cost", "--json").stdout)
+    assert told["all"]["nano_usd"] == stored()
+    assert {part["name"] for part in told["stages"]} == {"start", "analysis", "chat", "enhancement", "log"}
+    assert told["unknown"][0]["price"] == "tokens of a-new-model in us-east-1"
+
+
+def test_command_prints_csv(local_engine, some_runs):
+    """For a spreadsheet: a line for each day, model, outcome and stage, that add up."""
+    rows = list(csv.DictReader(io.StringIO(call("cost", "--csv").stdout)))
+    assert sum(int(row["nano_usd"]) for row in rows) == stored()
+    assert {row["status"] for row in rows} == {"SUCCEEDED", "FAILED"}
+    assert len({tuple(row[name] for name in ("day", "model", "status", "stage")) for row in rows}) == len(
+        rows
+    )
+
+
+def test_command_says_when_it_stopped(local_engine, some_runs):
+    """A part of the table is never shown as the whole."""
+    assert "Stopped after 4 records" in call("cost", "--limit", "4").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--json", "--csv"), "Give --json or --csv, not both."),
+        (("--since", "yesterday"), "neither an age like 2h or 7d nor a day like 2026-11-01"),
+        (("--limit", "0"), "0 is not in the range"),
+    ],
+)
+def test_wrong_usage_is_told(local_engine, arguments, said):
+    """Exit code 2 and a sentence."""
+    result = call("cost", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_nothing_to_count_is_no_error(local_engine):
+    """An empty table is said to be empty."""
+    result = call("cost", "--since", "7d")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "No run that is over and metered" in result.stderr
+
+
+def test_show_has_the_cost_in_a_line(local_engine, some_runs):
+    """`show` says what the run cost, what was wasted, and how to see more."""
+    assert "cost      $0.0003" in call("show", "plain-1").stdout
+    assert "wasted" in call("show", "retried").stdout
+    assert "at least" in call("show", "new-model").stdout
+    assert f"{usd(1_234)} for earlier executions" in call("show", "restarted").stdout
+    assert "cost" not in call("show", "waiting").stdout
+    assert json.loads(call("show", "--json", "plain-1").stdout)["cost"]["nano_usd"] > 0
+
+
+def test_shown_ledger_can_be_followed_by_hand(local_engine, some_runs):
+    """Each line that is shown is quantity x price = amount, its price is in the list below; they add up."""
+    result = call("show", "--cost", "retried")
+    assert result.exit_code == 0
+    table = result.stdout.partition("Not metered")[0].splitlines()
+    assert max(map(len, table)) <= 80
+    lines = [line.split() for line in table if line.startswith("  ") and line[2].isalpha()]
+    added = Decimal(0)
+    for *_, quantity, each, amount, number in lines:
+        number_, _, parts = quantity.partition("/")
+        value = Decimal(number_.replace(",", "")) / int(parts or 1) * Decimal(each.replace(",", ""))
+        told = Decimal(amount.lstrip("~").replace(",", ""))
+        assert abs(value - told) < Decimal("0.002"), (quantity, each, amount)
+        assert f"\n{int(number):>2}  $" in result.stdout
+        added += told
+    (total,) = (line.split()[1] for line in table if line.startswith("total"))
+    assert added == Decimal(total.replace(",", ""))
+    assert "chat, wasted" in result.stdout
+    assert "since 2026-09-01" in result.stdout
+    assert "https://aws.amazon.com/step-functions/pricing/" in result.stdout
+
+
+def test_shown_ledger_as_json_has_prices_with_day_and_source(local_engine, some_runs):
+    """Each line says its price, since when it holds and where it comes from."""
+    told = json.loads(call("show", "--cost", "--json", "plain-1").stdout)
+    assert sum(line["nano_usd"] for line in told["lines"]) == told["nano_usd"] == told["recorded_nano_usd"]
+    assert {line["price"]["since"] for line in told["lines"]} == {"2026-09-01"}
+    assert all(line["price"]["source"].startswith("https://") for line in told["lines"])
+
+
+def test_ledger_of_a_run_that_is_not_over(local_engine, some_runs):
+    """A run under way has no cost yet: a sentence and exit code 1; with --follow it is wrong usage."""
+    result = call("show", "--cost", "waiting")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is not over yet" in result.stderr
+    assert call("show", "--cost", "--follow", "waiting").exit_code == 2
+    assert call("show", "--cost", "nowhere").exit_code == 3
+
+
+def test_ledger_of_an_old_record(target, records):
+    """A run that was recorded before metering is said to be unknown, not free."""
+    finish(records, "old", stages={})
+    with pytest.raises(RefusedError, match="before runs were metered"):
+        read_ledger(target, "old")
+
+
+def test_unknown_prices_and_parts_are_shown_with_the_ledger(local_engine, some_runs):
+    """A line without a price says so where its amount would stand, and the total is called a lower bound."""
+    shown = call("show", "--cost", "new-model").stdout
+    assert "SUCCEEDED: at least" in shown
+    assert len([line for line in shown.splitlines() if "tokens of" in line and "? not known" in line]) == 2
+    assert "Price not known: tokens of a-new-model in us-east-1" in shown
+    assert "Not metered: chat: tokens" in call("show", "--cost", "failed").stdout
+
+
+@pytest.mark.parametrize(
+    ("nanos", "text"),
+    [
+        (0, "$0"),
+        (7, "$0.000000007"),
+        (171_834, "$0.0001718"),
+        (2_500_000_000, "$2.5"),
+        (123_456_000_000_000, "$123,456.00"),
+    ],
+)
+def test_money_is_never_rounded_to_nothing(nanos, text):
+    """Four significant digits for what is small, cents for what is not."""
+    assert usd(nanos) == text
+
+
+def test_cost_line_without_any_price():
+    """No price at all is said, not shown as zero dollars."""
+    assert cost_line(None, 0, lacking=True) == "not known: no price is known"
+
+
+def test_failed_runs_have_no_model():
+    """A run without an answer is counted under no model: nobody knows which one it would have been."""
+    found = cost_of(priced(status="FAILED"))
+    assert found is not None
+    assert (found.model, found.input_tokens, found.status) == ("(no answer)", 0, "FAILED")

@@ -1,0 +1,188 @@
+"""The ledger of one run: a line for everything it was charged for. A line's amount is quantity x price, and the total
+is the sum of the lines.
+
+What is counted how:
+- A message's share of a batch of n: an n-th of the invocation, of the request that received it and of the one that
+  deleted it.
+- Where the batch is not known (failed tries, lost deliveries, the starter) the message counts as if it came alone:
+  the most it can have cost.
+- Failed tries and further deliveries are waste. Their time and tokens are not metered, and said to be so.
+- Logs are estimates, from what a message and an invocation log.
+"""
+
+from math import ceil
+
+from shared.contracts.stages import BY_KEY, STAGES
+from shared.costs.facts import RunFacts, StageFacts
+from shared.costs.lines import Book, Ledger
+from shared.costs.prices import PRICE_LISTS, PriceList, price_list
+
+START, LOG = "start", STAGES[-1].key
+CHUNK = 65_536
+"""EventBridge and SQS charge for each 64 KB that is begun."""
+KB = 1_024
+EVENT_BYTES = 1_024
+"""What an event adds to the message in it, at most: envelope and metadata."""
+ACCEPTED_BYTES, RUNNING_BYTES = 256, 512
+"""What a record holds beside the message when it is accepted, and when its run has started."""
+CLAIM_BYTES = 512
+"""What the store of answers adds to an answer."""
+
+LOG_BYTES_MESSAGE, LOG_BYTES_INVOCATION = 300, 1_000
+"""A line for each message; the metrics of an invocation, and what Lambda itself logs of it."""
+LOG_BYTES_REQUEST = 500
+LOG_BYTES_HISTORY = 400
+"""For each event of an execution's history, without data."""
+HISTORY_ENDS, HISTORY_STATE, HISTORY_RETRY = 2, 6, 4
+"""Events of an execution's start and end, of a state with a task, of one more try."""
+
+NEVER_METERED = "time of the functions of API, starter and logger; callbacks; cold starts; reads of the API"
+"""What no record can tell: these are not over, or have not begun, when it is written."""
+
+
+def ledger(run: RunFacts, lists: tuple[PriceList, ...] = PRICE_LISTS) -> Ledger:
+    book = Book(price_list(run.region, run.day, lists))
+    _start(book, run)
+    for stage in run.stages:
+        _stage(book, stage, run)
+    _end(book, run)
+    return Ledger(
+        region=run.region,
+        day=run.day,
+        prices=book.prices,
+        lines=tuple(book.lines),
+        unmetered=tuple(dict.fromkeys(book.unmetered)),
+    )
+
+
+def _start(book: Book, run: RunFacts) -> None:
+    """What happens before the first state: the API, the event, the starter; for a restart only its start."""
+    message = run.message_bytes
+    if message is None:
+        book.unmetered.append("start: the message's size")
+    chunks = _chunks((message or 0) + EVENT_BYTES)
+    if run.via is None:
+        book.unmetered.append("start: whether it came through the API")
+    if run.via == "api":
+        book.add(START, "api", "POST /pipeline")
+        book.logs(START, "the request", LOG_BYTES_REQUEST)
+        _invocation(book, START, "api", 1)
+        book.add(START, "write", "write: the record, accepted", _kilobytes((message or 0) + ACCEPTED_BYTES))
+    if run.via == "restart":
+        book.add(
+            START, "write", "write: the record, opened again", _kilobytes((message or 0) + RUNNING_BYTES)
+        )
+    else:
+        book.add(START, "event", "event pipeline.requested", chunks)
+        book.add(START, "queue", "queue: send, receive, delete", 2 * chunks + 1)
+        _invocation(book, START, "starter", 1)
+        book.add(START, "write", "write: the record, running", _kilobytes((message or 0) + RUNNING_BYTES))
+    book.add(START, "transition", "transition: start")
+    book.logs(START, "the state machine", HISTORY_ENDS * LOG_BYTES_HISTORY)
+
+
+def _end(book: Book, run: RunFacts) -> None:
+    """The record, and the news of it. The logger takes a failed run's end from its queue, too."""
+    if run.outcome == "FAILED":
+        book.add(LOG, "queue", "queue: send, receive, delete the run's end", 3)
+        _invocation(book, LOG, "logger", 1)
+    book.add(LOG, "write", "write: the record", _kilobytes(run.record_bytes))
+    if run.stored_by_workflow:
+        book.add(LOG, "transition", "transition into StoreAnswer")
+        book.logs(LOG, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY)
+    else:
+        book.add(LOG, "event", f"event pipeline.{'completed' if run.outcome == 'SUCCEEDED' else 'failed'}")
+
+
+def _stage(book: Book, stage: StageFacts, run: RunFacts) -> None:
+    """The try that counted; then the tries and the deliveries that did not. All of a failed stage is waste."""
+    failed = stage.outcome == "failed"
+    key, row = stage.key, BY_KEY[stage.key]
+    chunks = _chunks(stage.message_bytes or 0)
+    retries, lost = (stage.tries or 1) - 1, stage.receives - 1
+    book.add(key, "transition", f"transition into {row.state}", waste=failed)
+    book.add(key, "transition", "transition: retries", retries, waste=True)
+    if row.via == "bus":
+        book.add(key, "event", f"event {row.request.detail_type()}", chunks, waste=failed)
+        book.add(key, "event", "event: retries", retries * chunks, waste=True)
+    book.add(key, "queue", "queue: send", chunks, waste=failed)
+    book.add(
+        key, "queue", "queue: receive and delete", _received(stage) + 1, shared_by=stage.batch, waste=failed
+    )
+    book.add(key, "queue", "queue: send, receive, delete retries", retries * (2 * chunks + 1), waste=True)
+    book.add(key, "queue", "queue: receive lost deliveries", lost * chunks, waste=True)
+    book.add(key, "queue", "queue: park", int(stage.parked) * chunks, waste=True)
+    _invocation(book, key, row.service, 1, batch=stage.batch, waste=failed)
+    _invocation(book, key, f"{row.service}, failed or lost", retries + lost, waste=True)
+    book.logs(key, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY, waste=failed)
+    if retries:
+        book.logs(key, "the state machine, retries", retries * HISTORY_RETRY * LOG_BYTES_HISTORY, waste=True)
+    _time(book, stage)
+    _unmetered(book, stage)
+    if row.critical:
+        _answer(book, stage, run)
+
+
+def _invocation(  # noqa: PLR0913 -- two of them where they matter
+    book: Book, stage: str, function: str, count: int, *, batch: int = 1, waste: bool = False
+) -> None:
+    if not count:
+        return
+    book.add(stage, "invocation", f"function {function}", count, shared_by=batch, waste=waste)
+    size = count * (LOG_BYTES_INVOCATION + LOG_BYTES_MESSAGE * batch)
+    book.logs(stage, function, size, shared_by=batch, waste=waste)
+
+
+def _time(book: Book, stage: StageFacts) -> None:
+    if stage.outcome != "done" or stage.work_ms is None:
+        return
+    if stage.memory_mb is None or stage.architecture is None:
+        book.unmetered.append(f"{stage.key}: its function's memory")
+        return
+    work = f"work of {BY_KEY[stage.key].service}"
+    book.add(stage.key, "time", work, stage.memory_mb * stage.work_ms, price=stage.architecture)
+
+
+def _unmetered(book: Book, stage: StageFacts) -> None:
+    if stage.outcome == "unknown":
+        book.unmetered.append(f"{stage.key}: its tries and its time")
+    elif stage.outcome == "failed":
+        book.unmetered.append(f"{stage.key}: time of its tries" + ("" if stage.tries else ", and how many"))
+    elif (stage.tries or 1) > 1 or stage.receives > 1:
+        book.unmetered.append(f"{stage.key}: time of failed tries and lost deliveries")
+
+
+def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
+    """The model, and the store that keeps its answer from being bought twice."""
+    retries = (stage.tries or 1) - 1
+    book.add(stage.key, "write", "write: claims of failed tries, twice", 2 * retries, waste=True)
+    if stage.outcome != "done":
+        book.add(stage.key, "write", "write: claim on the answer", waste=stage.outcome == "failed")
+        book.unmetered.append(f"{stage.key}: tokens")
+        return
+    book.add(stage.key, "write", "write: claim on the answer")
+    book.add(
+        stage.key, "write", "write: the stored answer", _kilobytes((run.answer_bytes or 0) + CLAIM_BYTES)
+    )
+    if not run.tokens_reported:
+        book.unmetered.append(f"{stage.key}: tokens of {stage.model_id or 'the model'}")
+    elif stage.model_id and not _paid_by_earlier_run(stage, run):
+        book.tokens(stage.key, stage.model_id, stage.input_tokens, stage.output_tokens)
+
+
+def _paid_by_earlier_run(stage: StageFacts, run: RunFacts) -> bool:
+    """A restart that found a stored answer at its first try did not buy it."""
+    return run.via == "restart" and stage.recalled and stage.tries == 1 and stage.receives == 1
+
+
+def _received(stage: StageFacts) -> int:
+    """Requests that received the whole batch, as if its messages were all as large as this one."""
+    return max(_chunks(stage.batch * (stage.message_bytes or 0)), ceil(stage.batch / 10))
+
+
+def _chunks(size: int) -> int:
+    return max(1, ceil(size / CHUNK))
+
+
+def _kilobytes(size: int | None) -> int:
+    return max(1, ceil((size or 0) / KB))

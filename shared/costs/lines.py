@@ -1,0 +1,167 @@
+"""The lines of a ledger, and what they add up to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from shared.costs.prices import Price, PriceList, model_name
+
+SERVICES: Mapping[str, str] = {
+    "api": "API Gateway",
+    "event": "EventBridge",
+    "queue": "SQS",
+    "transition": "Step Functions",
+    "invocation": "Lambda",
+    "time": "Lambda",
+    "write": "DynamoDB",
+    "logs": "CloudWatch Logs",
+    "input": "Model",
+    "output": "Model",
+}
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """A `shared_by`-th part of `quantity`, in the price's base units. Without a price there is no amount.
+
+    `nanos` are nano-dollars: a thousand of them for each run are a dollar for a million runs.
+    """
+
+    stage: str
+    kind: str
+    what: str
+    quantity: int
+    shared_by: int = 1
+    price: Price | None
+    nanos: int | None
+    waste: bool = False
+    estimate: bool = False
+
+    @property
+    def service(self) -> str:
+        return SERVICES[self.kind]
+
+    @property
+    def priced_as(self) -> str:
+        """What a missing price is the price of."""
+        return f"tokens of {self.what.partition(' of ')[2]}" if self.service == "Model" else self.kind
+
+
+class Ledger(Struct, frozen=True, kw_only=True):
+    """`prices` is None where none are known for the region and day. `unmetered`: happened, but not measured."""
+
+    region: str
+    day: str
+    prices: PriceList | None
+    lines: tuple[Line, ...]
+    unmetered: tuple[str, ...]
+
+    @property
+    def total(self) -> int | None:
+        """Of the lines with a price; None where not one has."""
+        known = [line.nanos for line in self.lines if line.nanos is not None]
+        return sum(known) if known else None
+
+    @property
+    def waste(self) -> int:
+        return sum(line.nanos or 0 for line in self.lines if line.waste)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The prices that are missing, each once."""
+        if self.prices is None:
+            return (f"prices in {self.region} on {self.day[:10]}",)
+        missing = [f"{line.priced_as} in {self.region}" for line in self.lines if line.price is None]
+        return tuple(dict.fromkeys(missing))
+
+    def by(self, name: str) -> dict[str, int]:
+        """Known amounts by `stage` or `service`."""
+        sums: dict[str, int] = {}
+        for line in self.lines:
+            if line.nanos is not None:
+                key = getattr(line, name)
+                sums[key] = sums.get(key, 0) + line.nanos
+        return sums
+
+    def summary(self) -> dict[str, Any]:
+        """For the record: whole numbers, and what they leave out by name."""
+        return {
+            "nano_usd": self.total,
+            "waste_nano_usd": self.waste,
+            "stages": self.by("stage"),
+            "services": self.by("service"),
+            "unknown": list(self.unknown),
+            "unmetered": list(self.unmetered),
+            "prices": f"{self.prices.region} {self.prices.since}" if self.prices else None,
+        }
+
+
+class Book:
+    """Collects lines."""
+
+    def __init__(self, prices: PriceList | None) -> None:
+        self.prices = prices
+        self.lines: list[Line] = []
+        self.unmetered: list[str] = []
+
+    def add(  # noqa: PLR0913 -- the fields of a line
+        self,
+        stage: str,
+        kind: str,
+        what: str,
+        quantity: int = 1,
+        *,
+        shared_by: int = 1,
+        waste: bool = False,
+        price: str | None = None,
+    ) -> None:
+        """`price` is the price's name where it is not the kind's."""
+        if quantity or kind == "time":  # less than a millisecond is still a line
+            listed = self.prices.prices.get(price or kind) if self.prices else None
+            self._line(stage, kind, what, quantity, shared_by=shared_by, waste=waste, price=listed)
+
+    def tokens(self, stage: str, model_id: str, tokens_in: int, tokens_out: int) -> None:
+        name = model_name(model_id)
+        listed = self.prices.models.get(name) if self.prices else None
+        for kind, quantity in (("input", tokens_in), ("output", tokens_out)):
+            if quantity or kind == "time":  # less than a millisecond is still a line
+                what, price = f"{kind} tokens of {name}", getattr(listed, kind, None)
+                self._line(stage, kind, what, quantity, price=price)
+
+    def logs(self, stage: str, what: str, size: int, *, shared_by: int = 1, waste: bool = False) -> None:
+        listed = self.prices.prices.get("logs") if self.prices else None
+        self._line(
+            stage,
+            "logs",
+            f"log of {what}",
+            size,
+            shared_by=shared_by,
+            waste=waste,
+            price=listed,
+            estimate=True,
+        )
+
+    def _line(  # noqa: PLR0913
+        self,
+        stage: str,
+        kind: str,
+        what: str,
+        quantity: int,
+        *,
+        price: Price | None,
+        shared_by: int = 1,
+        **more: bool,
+    ) -> None:
+        nanos = price.nanos(quantity, shared_by) if price else None
+        self.lines.append(
+            Line(
+                stage=stage,
+                kind=kind,
+                what=what,
+                quantity=quantity,
+                shared_by=shared_by,
+                price=price,
+                nanos=nanos,
+                **more,
+            )
+        )
