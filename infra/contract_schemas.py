@@ -40,15 +40,29 @@ def published() -> tuple[type[Event], ...]:
 
 def request_schema() -> Schema:
     """What a POST takes, in the contracts' own dialect: the data of the events it may become, and no other field."""
-    whole: Schema = {"$defs": {}}
+    definitions: Schema = {}
     choices = []
     for kind in posted():
         schema = event_schema(kind)
-        choices.append(schema["properties"]["data"])
-        whole["$defs"] |= {
-            name: one for name, one in schema["$defs"].items() if not name.endswith("Metadata")
+        own = {name: one for name, one in schema["$defs"].items() if not name.endswith("Metadata")}
+        # Versions of an event are types of one name.
+        names = {
+            name: f"{name}{kind.VERSION}" for name, one in own.items() if definitions.get(name, one) != one
         }
-    return {**whole, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
+        choices.append(_renamed(schema["properties"]["data"], names))
+        definitions |= {names.get(name, name): _renamed(one, names) for name, one in own.items()}
+    return {"$defs": definitions, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
+
+
+def _renamed(part: Any, names: Mapping[str, str]) -> Any:
+    """`part` with its references led to definitions of other names."""
+    if isinstance(part, Mapping):
+        moved = {keyword: _renamed(inner, names) for keyword, inner in part.items()}
+        if isinstance(reference := part.get("$ref"), str):
+            name = reference.removeprefix("#/$defs/")
+            moved["$ref"] = f"#/$defs/{names.get(name, name)}"
+        return moved
+    return [_renamed(inner, names) for inner in part] if isinstance(part, list) else part
 
 
 def request_model() -> Schema:

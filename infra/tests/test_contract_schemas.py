@@ -140,5 +140,9 @@ def test_the_conversion_changes_no_verdict(part, value):
 
 
 def test_the_schema_of_a_request_names_its_event():
-    """What a POST takes is the data of the event that it becomes."""
-    assert request_schema()["$ref"] == "#/$defs/PipelineRequested"
+    """What a POST takes is the data of one of the events that it becomes, each version under a name of its own."""
+    schema = request_schema()
+    assert schema["anyOf"] == [{"$ref": "#/$defs/PipelineRequested"}, {"$ref": "#/$defs/PipelineRequested2"}]
+    first, second = (schema["$defs"][name] for name in ("PipelineRequested", "PipelineRequested2"))
+    assert "user_message" in first["properties"]
+    assert "messages" in second["properties"]
