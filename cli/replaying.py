@@ -13,11 +13,13 @@ from rich.text import Text
 
 from cli.interrupt import stoppable
 from cli.main import FAILED, INTERRUPTED
+from cli.money import usd
 from cli.operations.dlq.messages import Parked, data_of
 from cli.operations.dlq.plan import Action, Planned
 from cli.operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
 from cli.operations.ends import End, ends
 from cli.operations.errors import InvalidInputError
+from cli.operations.estimate import Estimate, Rates, Work, estimate, read_rates, work_of_message
 from cli.operations.stop import Stop
 from cli.session import Session, counted, printable
 
@@ -67,9 +69,11 @@ class Line:
     reason: str
     about: Mapping[str, Any]
     """For scripts: everything that names it."""
+    work: Work
 
-    def as_json(self) -> dict[str, Any]:
-        return {**self.about, "action": self.action, "reason": self.reason}
+    def as_json(self, known: Rates) -> dict[str, Any]:
+        told = {"action": self.action, "reason": self.reason}
+        return {**self.about, **told, "estimated_nano_usd": self.work.cost(known)}
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
             item.decision.action,
             item.decision.reason,
             about_message(item.message),
+            work_of_message(item),
         )
         for item in planned
     ]
@@ -160,8 +165,9 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
 
 def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: str, *, nothing: str) -> bool:
     """Shows the plan and asks. False if there is nothing (more) to do."""
+    known = read_rates(session.target) if any(line.work.stages for line in lines) else Rates()
     if choices.as_json and choices.dry_run:
-        session.json([line.as_json() for line in lines])
+        session.json([line.as_json(known) for line in lines])
         return False
     if not lines:
         session.note(nothing)
@@ -180,11 +186,26 @@ def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: st
     counts = Counter(line.action for line in lines)
     said = ", ".join(f"{counts[action]:,} {action}" for action in Action if counts[action])
     session.note(f"{counted(len(lines), noun)}: {said}.")
+    if told := _cost_line(estimate([line.work for line in lines], known)):
+        session.note(told)
     if choices.dry_run:
         session.note("Nothing was done.")
         return False
     session.confirm("Go on?", yes=choices.yes)
     return True
+
+
+def _cost_line(found: Estimate) -> str:
+    """What the plan will cost, or nothing if nothing will run."""
+    if not found.runs:
+        return ""
+    if found.nano_usd is None:
+        return "What it will cost can't be told: no run has succeeded yet."
+    least = "" if found.complete else ", and what has no price"
+    saved = f"; {counted(found.answered, 'answer')} stored, and not paid again" if found.answered else ""
+    return (
+        f"It will cost about {usd(found.nano_usd)}{least}, judged by {counted(found.by_runs, 'run')}{saved}."
+    )
 
 
 class Course:

@@ -7,6 +7,7 @@ import click
 
 from cli.interrupt import stoppable
 from cli.operations import redrive as redriving
+from cli.operations.estimate import work_of_run
 from cli.operations.executions import FAILED
 from cli.replaying import Choices, Course, Line, announce
 from cli.selecting import Age
@@ -66,6 +67,7 @@ def redrive(
                 "stage": run.stage,
                 "status": run.execution.status,
             },
+            work_of_run(run),
         )
         for run in runs
     ]

@@ -83,6 +83,15 @@ class StepFunctions:
         self.tokens.append(clientToken)
         self.runs[name]["status"] = "RUNNING"
 
+    def list_executions(self, *, statusFilter: str = "", **_: Any) -> dict[str, Any]:
+        return {
+            "executions": [
+                {"name": name, "status": run["status"], "startDate": STARTED}
+                for name, run in self.runs.items()
+                if run["status"] == statusFilter
+            ]
+        }
+
     def get_paginator(self, name: str) -> Any:
         runs = self.runs
 

@@ -124,7 +124,7 @@ class Book:
         name = model_name(model_id)
         listed = self.prices.models.get(name) if self.prices else None
         for kind, quantity in (("input", tokens_in), ("output", tokens_out)):
-            if quantity or kind == "time":  # less than a millisecond is still a line
+            if quantity:
                 what, price = f"{kind} tokens of {name}", getattr(listed, kind, None)
                 self._line(stage, kind, what, quantity, price=price)
 
