@@ -1,6 +1,6 @@
 """log.requested -> record -> pipeline.completed -> callback; a failed execution's status -> record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -43,15 +43,18 @@ class Logger:
             run = core.failure(bytes(delivery.detail))
         except msgspec.MsgspecError as error:
             raise ContractViolation("$.detail", "not an execution's status change") from error
-        stage = core.failed_stage(run) or self._last_stage(run.execution_arn)
+        stage = core.failed_stage(run)
+        if stage is None:
+            events = self._history(run.execution_arn)
+            stage, run = core.last_stage(events), core.with_reason(run, events)
         fields, first = core.failed_fields(run, stage)
         if self._records.advance(run.pipeline_id, "FAILED", fields, first=first):
             _measure(fields)
             self._bus.publish([core.failed_event(run, stage)])
 
-    def _last_stage(self, execution_arn: str) -> str | None:
-        """From the execution's history. A record without the stage is better than none: AWS refills the quota of this
-        call at 20 a second only.
+    def _history(self, execution_arn: str) -> Sequence[Mapping[str, Any]]:
+        """The execution's latest events, newest first. A record without the stage is better than none: AWS refills
+        the quota of this call at 20 a second only.
         """
         try:
             with translated_errors():
@@ -62,8 +65,9 @@ class Logger:
             logger().warning(
                 "the failed stage is not known", extra={"execution_arn": execution_arn, "cause": error.cause}
             )
-            return None
-        return core.last_stage(history["events"])
+            return ()
+        events: Sequence[Mapping[str, Any]] = history["events"]
+        return events
 
 
 def _measure(fields: Mapping[str, Any]) -> None:
