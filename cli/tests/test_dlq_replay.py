@@ -193,7 +193,7 @@ def test_a_cancelled_run_is_not_redriven(target, machine, records):
         finish(records, pipeline_id, status="RUNNING")
     records.cancel("p-1", at="2026-11-23T00:00:01.000Z")
     for pipeline_id in ("p-1", "p-2"):
-        finish(records, pipeline_id, status="FAILED")
+        finish(records, pipeline_id, status="FAILED", stage="chat")
     assert [run.pipeline_id for run in find(target, since=timedelta(days=1))] == ["p-2"]
 
 
