@@ -43,7 +43,7 @@ check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn
 	@$(BIN)/python -m infra.check
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone with SERVICE=analyzer
-	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes)
+	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes) $(if $(FORCE),--force)
 
 chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
 	@$(BIN)/python -m tests.chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"

@@ -51,6 +51,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Deploy": {
         "deploy": Entry("deploy", "deploy", "Deploy all stacks, or one service alone."),
+        "deploy-check": Entry("deploy_check", "deploy_check", "Can this checkout read what is in flight?"),
         "contracts": Entry("contracts", "contracts", "What events promise, and whether a change keeps it."),
     },
 }
