@@ -168,7 +168,7 @@ def _collect(value: Any, words: set[str], patterns: set[tuple[str, int]]) -> Non
             _collect(held, words, patterns)
 
 
-def _drawn(tree: Any, chance: random.Random) -> str:  # noqa: C901, PLR0912 (one case per kind of node)
+def _drawn(tree: Any, chance: random.Random) -> str:  # noqa: C901 (one case per kind of node)
     """A text that `tree` matches, but for its assertions."""
     text = ""
     for code, argument in tree:

@@ -34,7 +34,7 @@ class _Line(NamedTuple):
     weight: int
 
 
-def blocks(text: str) -> Iterator[Found]:
+def blocks(text: str) -> Iterator[Found]:  # noqa: C901 -- one pass over the lines, which is what it is for
     """Runs of code lines in `text`, in order."""
     run: list[_Line] = []
     seen: dict[str, Weight] = {}
@@ -144,7 +144,7 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR
 
 def _one_with(patterns: tuple[tuple[str, re.Pattern[str]], ...], line: str) -> bool:
     """Whether `line` holds the text of one of `patterns` and matches it."""
-    for text, pattern in patterns:
+    for text, pattern in patterns:  # noqa: SIM110 -- a generator takes twice as long
         if text in line and pattern.match(line):
             return True
     return False

@@ -74,7 +74,7 @@ def scripts_in(prose: str) -> list[Asks]:
     turkish = prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
     if prose.isascii():
         return [_turkish] if turkish else []
-    rules = [_russian] if " ли " in prose else []
+    rules: list[Asks] = [_russian] if " ли " in prose else []
     if _pattern(_ANY).search(prose):
         rules += [asks for has, asks in _RULES if _pattern(has).search(prose)]
     if turkish and _turkish not in rules:
