@@ -14,7 +14,18 @@ from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata
 from shared.contracts.v1 import LogReceipt, LogRequested, Meter
 from shared.errors import ContractViolation, PipelineError
-from shared.observability import MetricUnit, logger, metrics
+from shared.metrics import (
+    COST,
+    RUN_TIME,
+    RUNS_DEGRADED,
+    RUNS_FAILED,
+    RUNS_SUCCEEDED,
+    STAGE_FAILURES,
+    UNKNOWN_PRICES,
+    WASTE,
+    failure,
+)
+from shared.observability import emit, logger
 from shared.records import Records
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
@@ -33,7 +44,8 @@ class Logger:
     def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
         run = core.completed(request, metadata, datetime.now(UTC), meter)
         if self._records.advance(metadata.pipeline_id, "SUCCEEDED", run.fields, first=run.first):
-            _measure(run.fields)
+            _count_success(request, run)
+            _count_cost(run.fields)
         # Else this run's record stands already. Announced again, in case the first try died in between.
         self._bus.publish([core.completed_event(metadata, run)])
         return LogReceipt(status="SUCCEEDED", execution_time_ms=run.execution_time_ms)
@@ -46,7 +58,9 @@ class Logger:
         stage = core.failed_stage(run) or self._last_stage(run.execution_arn)
         fields, first = core.failed_fields(run, stage)
         if self._records.advance(run.pipeline_id, "FAILED", fields, first=first):
-            _measure(fields)
+            emit(RUNS_FAILED)
+            emit(STAGE_FAILURES, failure=failure(stage, run.error))
+            _count_cost(fields)
             self._bus.publish([core.failed_event(run, stage)])
 
     def _last_stage(self, execution_arn: str) -> str | None:
@@ -66,14 +80,23 @@ class Logger:
         return core.last_stage(history["events"])
 
 
-def _measure(fields: Mapping[str, Any]) -> None:
+def _count_success(request: LogRequested, run: core.Completed) -> None:
+    emit(RUNS_SUCCEEDED)
+    emit(RUN_TIME, core.milliseconds(request.accepted_at, run.finished_at))
+    if run.degraded:
+        emit(RUNS_DEGRADED)
+    for stage, error in request.errors.items():
+        emit(STAGE_FAILURES, failure=failure(stage, error.error))
+
+
+def _count_cost(fields: Mapping[str, Any]) -> None:
     """What the run cost, in millionths of a dollar; a run with a price that is not known is counted as such."""
     cost = fields.get("cost") or {}
-    for name, part in (("CostMicroDollars", "nano_usd"), ("WasteMicroDollars", "waste_nano_usd")):
+    for metric, part in ((COST, "nano_usd"), (WASTE, "waste_nano_usd")):
         if cost.get(part) is not None:
-            metrics().add_metric(name=name, unit=MetricUnit.NoUnit, value=cost[part] / 1_000)
+            emit(metric, cost[part] / 1_000)
     if cost.get("unknown"):
-        metrics().add_metric(name="UnknownPrices", unit=MetricUnit.Count, value=1)
+        emit(UNKNOWN_PRICES)
 
 
 def routes() -> Routes:

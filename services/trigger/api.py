@@ -20,7 +20,8 @@ from shared.contracts.envelope import Outgoing
 from shared.contracts.message import request_hash
 from shared.contracts.origin import accepted_event_id
 from shared.errors import PipelineError
-from shared.observability import MetricUnit, logger, metrics, where
+from shared.metrics import API_FAILURES, API_READS, API_REFUSALS, RUNS_ACCEPTED, Metric
+from shared.observability import emit, flush, logger, where
 from shared.records import Records
 from shared.settings import load
 
@@ -136,6 +137,12 @@ def routes(api: Api) -> Routes:
     return {("POST", "/pipeline"): api.accept, ("GET", "/pipeline/{pipeline_id}"): api.show}
 
 
+def _counted(status: int) -> Metric:
+    if status == 202:
+        return RUNS_ACCEPTED
+    return API_READS if status < 400 else API_REFUSALS if status < 500 else API_FAILURES
+
+
 @cache
 def _api() -> tuple[ApiSettings, Api]:
     settings = load(ApiSettings)
@@ -150,9 +157,7 @@ def _api() -> tuple[ApiSettings, Api]:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
     settings, api = _api()
     status, body = answer(routes(api), event)
-    metrics().add_metric(
-        name="Accepted" if status == 202 else f"Http{status}", unit=MetricUnit.Count, value=1
-    )
-    metrics().flush_metrics()
+    emit(_counted(status))
+    flush()
     logger().info("answered", extra={"http_status": status, "pipeline_id": body.get("pipeline_id")})
     return respond(status, body, settings.allowed_origin)
