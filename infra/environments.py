@@ -122,6 +122,8 @@ class Environment:
     monitoring: bool = True
     """Deploy dashboard and alarms with the rest; they can always be deployed alone."""
     thresholds: Thresholds = field(default_factory=Thresholds)
+    metric_math: bool = True
+    """Deploy alarms on an expression of metrics. The engine takes alarms on one metric alone."""
     alarm_email: str | None = None
     """Told of alarms, besides who subscribes to their topic."""
 
@@ -192,6 +194,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             tls_only=False,
             # No metric comes from the engine's functions, and a synth would take two seconds more.
             monitoring=False,
+            metric_math=False,
         ),
     )
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import cdk_monitoring_constructs as monitoring
+import jsii
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
@@ -18,11 +19,11 @@ from infra.dashboard import draw
 from infra.environments import Environment
 from infra.functions import FUNCTIONS
 from infra.names import Names
-from infra.signals import HOUR, PERIOD, Signals
+from infra.signals import HOUR, MICROS, PERIOD, Signals
 from infra.synthesizer import synthesizer
 from infra.thresholds import Alarm
 from shared.contracts.stages import SERVICES
-from shared.metrics import RUN_TIME
+from shared.metrics import COST, RUN_TIME
 
 ABOVE: Final = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -35,6 +36,27 @@ UNSEEN: Final[Mapping[str, Any]] = {
 DAY_SECONDS: Final = 86_400
 
 
+@jsii.implements(monitoring.IMetricAdjuster)
+class _Unlabelled:
+    """An alarm on one metric is then written as such: with a label, CDK writes an expression of one metric."""
+
+    def adjust_metric(
+        self,
+        metric: cloudwatch.Metric | cloudwatch.MathExpression,
+        alarm_scope: Construct,  # noqa: ARG002 -- the interface's
+        props: monitoring.AddAlarmProps,
+    ) -> cloudwatch.Metric | cloudwatch.MathExpression:
+        if not isinstance(metric, cloudwatch.Metric):
+            return metric
+        return cloudwatch.Metric(
+            namespace=metric.namespace,
+            metric_name=metric.metric_name,
+            dimensions_map=metric.dimensions,
+            statistic=metric.statistic,
+            period=props.period or metric.period,
+        )
+
+
 class MonitoringStack(Stack):
     """`alarms` is the topic. Deployed on its own and optional: nothing else refers to it."""
 
@@ -42,6 +64,7 @@ class MonitoringStack(Stack):
         self._names = names = Names(environment.name)
         super().__init__(scope, names.stack("monitoring"), synthesizer=synthesizer(environment))
         self._limits = environment.thresholds
+        self._metric_math = environment.metric_math
         self._signals = Signals(names)
         self.alarms = AlarmTopic(self, environment=environment).topic
         dashboards = monitoring.DefaultDashboardFactory(
@@ -76,12 +99,13 @@ class MonitoringStack(Stack):
         longest = signals.aws(
             "States", "ExecutionTime", {"StateMachineArn": machine}, "Maximum", "Longest run (ms)"
         )
-        self._watch(
-            thresholds.SUCCESS_RATE,
-            signals.success_percent(limits.success_of_runs),
-            BELOW,
-            limits.success_percent,
-        )
+        if self._metric_math:
+            self._watch(
+                thresholds.SUCCESS_RATE,
+                signals.success_percent(limits.success_of_runs),
+                BELOW,
+                limits.success_percent,
+            )
         self._watch(
             thresholds.RUN_TIME,
             signals.own(RUN_TIME, "logger", "p95"),
@@ -90,7 +114,8 @@ class MonitoringStack(Stack):
             periods=3,
         )
         self._watch(thresholds.RUN_OPEN, longest, ABOVE, limits.run_open_seconds * 1_000)
-        self._watch(thresholds.COST, signals.usd_per_hour(), ABOVE, limits.usd_per_hour, period=HOUR)
+        cost = signals.own(COST, "logger")
+        self._watch(thresholds.COST, cost, ABOVE, limits.usd_per_hour * MICROS, period=HOUR)
 
     def _watch(
         self,
@@ -195,4 +220,5 @@ class MonitoringStack(Stack):
             "alarm_description_override": f"{part}: {alarm.description}" if part else alarm.description,
             "treat_missing_data_override": cloudwatch.TreatMissingData.NOT_BREACHING,
             "period": PERIOD,
+            "metric_adjuster": _Unlabelled(),
         }

@@ -62,11 +62,10 @@ def filled(value: Any) -> Any:  # noqa: PLR0911 -- a kind of value each
 
 def of_alarms(template: Any) -> Iterator[Series]:
     for alarm in resources(template, ALARM).values():
-        for query in filled(alarm["Metrics"]):
-            if "MetricStat" in query:
-                metric = query["MetricStat"]["Metric"]
-                dimensions = {pair["Name"]: pair["Value"] for pair in metric["Dimensions"]}
-                yield Series(metric["Namespace"], metric["MetricName"], dimensions)
+        parts = [part["MetricStat"]["Metric"] for part in alarm.get("Metrics", []) if "MetricStat" in part]
+        for metric in filled(parts or [alarm]):
+            dimensions = {pair["Name"]: pair["Value"] for pair in metric["Dimensions"]}
+            yield Series(metric["Namespace"], metric["MetricName"], dimensions)
 
 
 def body(template: Any) -> Any:
@@ -192,7 +191,7 @@ def test_thresholds_are_the_environments_own(synthesised, name):
     assert set_to["success-rate"] == limits.success_percent
     assert set_to["run-time"] == limits.run_p95_seconds * 1_000
     assert set_to["run-open"] == limits.run_open_seconds * 1_000
-    assert set_to["cost"] == limits.usd_per_hour
+    assert set_to["cost"] == limits.usd_per_hour * 1_000_000
     for service in SERVICES:
         assert set_to[f"{service}-queue-age"] == limits.queue_age_seconds
         assert set_to[f"{service}-parked"] == set_to[f"{service}-rule-delivery"] == 0
