@@ -10,7 +10,7 @@ from moto import mock_aws
 from pytest_socket import disable_socket, socket_allow_hosts
 
 from shared.records import Records
-from shared.tests.fakes import FakeEvents
+from shared.tests.fakes import FakeEvents, create_records_table
 
 DUMMY_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -63,10 +63,5 @@ def records() -> Iterator[Records]:
     """An empty PipelineLogs on moto's DynamoDB."""
     with mock_aws():
         client = boto3.client("dynamodb")
-        client.create_table(
-            TableName="PipelineLogs",
-            KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pipeline_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_records_table(client)
         yield Records(client, "PipelineLogs")

@@ -38,6 +38,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Ask for answers": {
         "submit": Entry("submit", "submit", "Submit a message, or a file of them."),
         "publish": Entry("publish", "publish", "Publish an event, checked against its contract."),
+        "cancel": Entry("cancel", "cancel", "Stop pipelines that are not over."),
     },
     "See what happened": {
         "show": Entry("show", "show", "The journey of one pipeline, stage by stage."),

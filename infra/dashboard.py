@@ -24,6 +24,7 @@ from shared.metrics import (
     REDELIVERIES,
     RUN_TIME,
     RUNS_ACCEPTED,
+    RUNS_CANCELLED,
     RUNS_DEGRADED,
     RUNS_FAILED,
     RUNS_STARTED,
@@ -74,6 +75,7 @@ def _health(signals: Signals) -> list[cloudwatch.GraphWidget]:
         signals.own(RUNS_SUCCEEDED, "logger", label="succeeded"),
         signals.own(RUNS_DEGRADED, "logger", label="of them degraded"),
         signals.own(RUNS_FAILED, "logger", label="failed"),
+        signals.own(RUNS_CANCELLED, "logger", label="cancelled"),
     ]
     times = [signals.own(RUN_TIME, "logger", part, part) for part in ("p50", "p95", "Maximum")]
     percent = cloudwatch.YAxisProps(min=0, max=100)

@@ -38,8 +38,8 @@ API: Final = FunctionSpec(
     name="api",
     service="trigger",
     module="services.trigger.api",
-    aws=("dynamodb", "events"),
-    table=("GetItem", "PutItem", "DeleteItem"),
+    aws=("dynamodb", "events", "stepfunctions"),
+    table=("GetItem", "PutItem", "DeleteItem", "UpdateItem"),
 )
 STARTER: Final = FunctionSpec(
     name="starter",

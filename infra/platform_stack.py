@@ -1,6 +1,7 @@
 """What every service stands on: the bus, the table of records, and the table of what operators do."""
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
@@ -16,6 +17,7 @@ from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
 from shared.contracts.v2 import PipelineRequested
+from shared.records import LISTED, OWNER_INDEX
 
 REQUESTS = readable(PipelineRequested)
 """Every version in which the pipeline may be asked."""
@@ -49,7 +51,14 @@ class PlatformStack(Stack):
             )
         if environment.schema_registry:
             SchemaRegistry(self, name=names.schema_registry)
-        self.table = data_table(self, "Table", name=names.table, key="pipeline_id", environment=environment)
+        self.table = data_table(
+            self,
+            "Table",
+            name=names.table,
+            key="pipeline_id",
+            environment=environment,
+            global_secondary_indexes=[_by_owner()],
+        )
         self.operations = data_table(
             self,
             "Operations",
@@ -72,3 +81,15 @@ class PlatformStack(Stack):
             ("operations/table", self.operations.table_name),
         ):
             ssm.StringParameter(self, path, parameter_name=names.parameter(path), string_value=value)
+
+
+def _by_owner() -> dynamodb.GlobalSecondaryIndexPropsV2:
+    """What came through the API, by caller and time: without messages, so that a change of status is one unit."""
+    key, sort_key = "owner", "listed_at"
+    return dynamodb.GlobalSecondaryIndexPropsV2(
+        index_name=OWNER_INDEX,
+        partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name=sort_key, type=dynamodb.AttributeType.STRING),
+        projection_type=dynamodb.ProjectionType.INCLUDE,
+        non_key_attributes=[name for name in LISTED if name not in ("pipeline_id", key, sort_key)],
+    )

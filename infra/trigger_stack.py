@@ -19,6 +19,7 @@ from shared.contracts.envelope import SOURCE
 from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected
 from shared.contracts.v2 import PipelineRequested
+from shared.records import OWNER_INDEX
 
 SERVICE = "trigger"
 REQUESTS = readable(PipelineRequested)
@@ -38,10 +39,16 @@ class TriggerStack(Stack):
             environment=environment,
             variables={
                 "ALLOWED_ORIGIN": environment.allowed_origin,
+                "TIMEOUT_SECONDS": str(environment.sizing_of(API.name).timeout_seconds),
                 **({"API_URL": environment.api_url("{api_id}")} if environment.engine else {}),
             },
         )
         self.accept.allow_publishing(*REQUESTS)
+        self.accept.allow(
+            "ListByCaller", ["dynamodb:Query"], [f"{names.table_arn(self)}/index/{OWNER_INDEX}"]
+        )
+        self.accept.allow("StopExecutions", ["states:StopExecution"], [names.executions_arn(self)])
+        acknowledge_executions(self.accept, names)
         self.api = PipelineApi(self, handler=self.accept.function, environment=environment)
         self.starter = ServiceFunction(
             self,
@@ -66,7 +73,9 @@ class TriggerStack(Stack):
         self.starter.consume(self.work)
         self.starter.allow("StartExecutions", ["states:StartExecution"], [names.state_machine_arn(self)])
         self.starter.allow(
-            "RecogniseItsExecutions", ["states:DescribeExecution"], [names.executions_arn(self)]
+            "RecogniseAndStopItsExecutions",
+            ["states:DescribeExecution", "states:StopExecution"],
+            [names.executions_arn(self)],
         )
         acknowledge_executions(self.starter, names)
         self.starter.allow_publishing(ContractRejected)

@@ -58,4 +58,8 @@ class TokenSettled(PipelineError):  # noqa: N818
     NAME = "Pipeline.TokenSettled"
 
 
+CANCELLED_ERROR = "Pipeline.Cancelled"
+CANCELLED_CAUSE = "Its caller asked to stop it."
+"""What an execution is stopped with, and its record says."""
+
 NEVER_RETRIED = (PermanentError.NAME, ContractViolation.NAME, WorkerLost.NAME)

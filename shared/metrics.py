@@ -47,10 +47,12 @@ class Metric(Struct, frozen=True, kw_only=True):
 # --- runs ------------------------------------------------------------------------------------------------
 
 RUNS_ACCEPTED: Final = Metric(
-    name="RunsAccepted", by=("trigger",), meaning="answers 202 of the API; a repeated request counts again"
+    name="RunsAccepted", by=("trigger",), meaning="requests the API accepted; a repeated one counts again"
 )
 RUNS_STARTED: Final = Metric(
-    name="RunsStarted", by=("trigger",), meaning="executions begun, whether asked by the API or on the bus"
+    name="RunsStarted",
+    by=("trigger",),
+    meaning="executions begun, whether asked by the API or on the bus; no restart is among them",
 )
 RUNS_SUCCEEDED: Final = Metric(
     name="RunsSucceeded", by=("logger",), meaning="runs recorded with an answer, degraded ones among them"
@@ -59,6 +61,9 @@ RUNS_DEGRADED: Final = Metric(
     name="RunsDegraded", by=("logger",), meaning="runs whose answer lacks the part of a stage that failed"
 )
 RUNS_FAILED: Final = Metric(name="RunsFailed", by=("logger",), meaning="runs recorded without an answer")
+RUNS_CANCELLED: Final = Metric(
+    name="RunsCancelled", by=("logger",), meaning="runs that a caller stopped: neither succeeded nor failed"
+)
 RUN_TIME: Final = Metric(
     name="RunTime",
     unit="Milliseconds",
@@ -112,7 +117,8 @@ ATTEMPTS: Final = Metric(
 
 # --- the API ---------------------------------------------------------------------------------------------
 
-API_READS: Final = Metric(name="ApiReads", by=("trigger",), meaning="records shown (200)")
+API_READS: Final = Metric(name="ApiReads", by=("trigger",), meaning="records and lists shown")
+API_CANCELS: Final = Metric(name="ApiCancels", by=("trigger",), meaning="requests to cancel that were taken")
 API_REFUSALS: Final = Metric(name="ApiRefusals", by=("trigger",), meaning="requests the API refused (4xx)")
 API_FAILURES: Final = Metric(name="ApiFailures", by=("trigger",), meaning="requests the API failed (5xx)")
 

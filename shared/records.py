@@ -26,6 +26,26 @@ _STATUS_VALUES = (":accepted", ":running", ":succeeded", ":failed")
 OF_A_FAILURE = ("error", "cause", "stage", "execution_status")
 """What a record says of a failure. A later success takes it away."""
 
+CANCELLED = "cancel_requested_at"
+"""When somebody asked for a stop. What is to start is not started then, what runs is stopped."""
+
+OWNER_INDEX = "by-owner"
+"""The index of what came through the API, by caller (`owner`) and time (`listed_at`)."""
+LISTED = (
+    "pipeline_id",
+    "owner",
+    "listed_at",
+    "status",
+    "accepted_at",
+    "started_at",
+    "finished_at",
+    "execution_time_ms",
+    "error",
+    "excerpt",
+    CANCELLED,
+)
+"""What the index holds of a record: its keys first, and no message."""
+
 
 OF_AN_END = ("cost", "metered")
 """What a record says of an execution that has ended. A new one starts without it."""
@@ -121,9 +141,15 @@ class Records:
         return expanded({name: from_item(value) for name, value in item.items()}) if item else None
 
     def accept(
-        self, pipeline_id: str, *, user_message: str, accepted_at: str, history: Sequence[Said] = ()
+        self,
+        pipeline_id: str,
+        *,
+        user_message: str,
+        accepted_at: str,
+        history: Sequence[Said] = (),
+        listed: Mapping[str, str] | None = None,
     ) -> bool:
-        """Writes a new record as ACCEPTED. False if the id has a record already."""
+        """Writes a new record as ACCEPTED, with what puts it into the index. False if the id has a record already."""
         record = {
             "pipeline_id": pipeline_id,
             "timestamp": accepted_at,
@@ -131,6 +157,7 @@ class Records:
             "status": "ACCEPTED",
             "user_message": user_message,
             "request_hash": request_hash(user_message, history),
+            **(listed or {}),
         }
         return self._conditionally(
             self._client.put_item,
@@ -150,6 +177,29 @@ class Records:
             ExpressionAttributeValues={":accepted": {"S": "ACCEPTED"}},
         )
 
+    def cancel(self, pipeline_id: str, *, at: str) -> dict[str, Any] | None:
+        """Notes that a pipeline is to stop. Returns the record as it is then; None if it is over."""
+        with translated_errors():
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key={"pipeline_id": {"S": pipeline_id}},
+                    UpdateExpression="SET #at = if_not_exists(#at, :at)",
+                    ConditionExpression="#status IN (:accepted, :running)",
+                    ExpressionAttributeNames={"#at": CANCELLED, "#status": "status"},
+                    ExpressionAttributeValues={
+                        ":at": {"S": at},
+                        ":accepted": {"S": "ACCEPTED"},
+                        ":running": {"S": "RUNNING"},
+                    },
+                    ReturnValues="ALL_NEW",
+                )
+            except ClientError as error:
+                if error_code(error) == "ConditionalCheckFailedException":
+                    return None
+                raise
+        return {name: from_item(value) for name, value in answer["Attributes"].items()}
+
     def advance(
         self,
         pipeline_id: str,
@@ -161,9 +211,12 @@ class Records:
         """Sets the status and `fields`, and of `first` what the record lacks. Creates the record if need be.
 
         False if the record already holds a truth that `status` may not replace. A failure with `execution_arn` and
-        `started_at` among its fields does not replace what a later execution of the pipeline says.
+        `started_at` among its fields does not replace what a later execution of the pipeline says. What is cancelled
+        does not become RUNNING.
         """
         condition = _status_in(MAY_REPLACE[status])
+        if status == "RUNNING":
+            condition = f"({condition}) AND attribute_not_exists({CANCELLED})"
         if status == "FAILED" and {"execution_arn", "started_at"} <= fields.keys():
             condition = (
                 f"({condition}) AND (attribute_not_exists(#execution_arn) OR #execution_arn = :execution_arn "
@@ -195,7 +248,7 @@ class Records:
                 **({"earlier_nano_usd": earlier} if earlier else {}),
             },
             first={},
-            remove=(*OF_A_FAILURE, *OF_AN_END),
+            remove=(*OF_A_FAILURE, *OF_AN_END, CANCELLED),
             condition=_status_in(before),
         )
 

@@ -58,6 +58,7 @@ E = TypeVar("E", bound=Event)
 RECEIVES_BEFORE_LOST = 3
 """A stage's message that comes for the third time has killed its worker twice."""
 
+STALE_MS = 5_000
 
 _ARCHITECTURES = {"aarch64": "arm64", "AMD64": "x86_64"}
 
@@ -279,6 +280,8 @@ class Worker:
         """The stage's result; of a message that has killed its worker twice, only one that is stored already."""
         assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
         if job.receives < RECEIVES_BEFORE_LOST:
+            if self._is_stale(job, route) and self._callback.is_settled(token):
+                raise TokenSettled("it waited for longer than its task")
             so_far = {"meter": self._meter(job, job.metadata, Billed())} if route.metered else {}
             return route.run(data, job.metadata, **so_far)
         if (stored := route.recall(data, job.metadata)) is not None:
@@ -286,6 +289,11 @@ class Worker:
         if self._callback.is_settled(token):
             raise TokenSettled("delivered again after its task was over")
         raise WorkerLost(f"delivered {job.receives} times without an outcome")
+
+    @staticmethod
+    def _is_stale(job: _Job, route: Route[Any]) -> bool:
+        """A message that waited for long, of a stage that pays: its task may be cancelled or timed out by now."""
+        return route.recall is not nothing_stored and job.queue_wait_ms >= STALE_MS
 
     def _finish_without_token(self, job: _Job, run: Callable[[], object]) -> None:
         try:

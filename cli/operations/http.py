@@ -52,6 +52,10 @@ class ApiClient:
         data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
         return self._send("POST", path, data, {"Content-Type": "application/json", **headers})
 
+    def delete(self, path: str) -> Any:
+        """The answer's body. Repeating it changes nothing. Raises OperationError with the API's own words."""
+        return self._send("DELETE", path, b"", {})
+
     def _send(self, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> Any:
         for left in reversed(range(TRIES)):
             try:

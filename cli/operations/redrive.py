@@ -19,6 +19,7 @@ from cli.operations.stop import Stop
 from cli.operations.target import Target
 from shared.clock import iso
 from shared.contracts.executions import pipeline_of
+from shared.records import CANCELLED
 
 PAGE = 1_000
 
@@ -62,8 +63,8 @@ def find(
     statuses: Sequence[str] = FAILED,
     limit: int | None = None,
 ) -> list[FailedRun]:
-    """Those that ended within `since`, oldest first. Runs that were started again or have succeeded since are none of
-    them; one with a parked message is left to `dlq replay`, and says so.
+    """Those that ended within `since`, oldest first. Runs that were started again, have succeeded since or were
+    cancelled are none of them; one with a parked message is left to `dlq replay`, and says so.
     """
     found: list[FailedRun] = []
     parked = {message.pipeline_id for queue in find_queues(target) for message in read_all(target, queue)} - {
@@ -73,7 +74,9 @@ def find(
     names = [name for status in statuses for name in _ended(target, status, after)]
     names.sort(key=lambda item: item[1])
     records = read_records(
-        target, {pipeline_of(name) for name, _ in names}, fields=("status", "stage", "execution_arn")
+        target,
+        {pipeline_of(name) for name, _ in names},
+        fields=("status", "stage", "execution_arn", CANCELLED),
     )
     for name, _ in names:
         execution = executions.describe(target, target.addresses.execution_arn(name))
@@ -81,7 +84,7 @@ def find(
             continue
         record = records.get(execution.pipeline_id, {})
         of_this = record.get("execution_arn") in (None, execution.arn)
-        if record.get("status") == "SUCCEEDED" or not of_this:
+        if record.get("status") == "SUCCEEDED" or CANCELLED in record or not of_this:
             continue
         failed_at = record.get("stage") if "stage" in record else _stage(target, execution.arn)
         if stage is not None and failed_at != stage:

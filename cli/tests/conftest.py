@@ -55,7 +55,7 @@ def api() -> Iterator[FakeApi]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null"
             status, answer, *more = fake.answer(dict(self.headers), body, self.path)
             data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
@@ -64,6 +64,8 @@ def api() -> Iterator[FakeApi]:
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+
+        do_DELETE = do_POST  # noqa: N815 -- http.server's name
 
         def log_message(self, *_: Any) -> None:
             pass

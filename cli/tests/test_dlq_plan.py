@@ -133,6 +133,20 @@ def test_each_message_gets_its_action(parked_message, facts, action):
     assert decision.reason.endswith(".") or facts.unknown
 
 
+def test_what_was_cancelled_is_not_run_again_unless_asked():
+    """A parked message of a cancelled run is archived; `restart` and a correction still run it again."""
+    facts = Facts(
+        token="dead",
+        record_status="FAILED",
+        cancelled=True,
+        execution=execution("ABORTED"),
+        restart_name="pipeline-1-restart-1",
+    )
+    assert decide(message(), facts).action is Action.ARCHIVE
+    assert decide(message(), facts, restart=True).action is Action.RESTART
+    assert decide(message(), facts, edited=True).action is Action.RESTART
+
+
 def test_a_success_runs_again_only_if_asked():
     """With `restart` a succeeded pipeline is started again, as a rerun; one whose execution is gone is archived."""
     again = decide(message(), dead("SUCCEEDED", record_status="SUCCEEDED"), restart=True)

@@ -185,6 +185,18 @@ def test_a_failed_run_is_started_again_once(target, machine, records):
     ]
 
 
+def test_a_cancelled_run_is_not_redriven(target, machine, records):
+    """What its caller has cancelled is no failed run to run again."""
+    machine.fail("p-1", "ABORTED")
+    machine.fail("p-2", "ABORTED")
+    for pipeline_id in ("p-1", "p-2"):
+        finish(records, pipeline_id, status="RUNNING")
+    records.cancel("p-1", at="2026-11-23T00:00:01.000Z")
+    for pipeline_id in ("p-1", "p-2"):
+        finish(records, pipeline_id, status="FAILED", stage="chat")
+    assert [run.pipeline_id for run in find(target, since=timedelta(days=1))] == ["p-2"]
+
+
 def test_a_redrivable_run_is_redriven(target, machine, records):
     """Where Step Functions can redrive, it does, with a token that makes a repeated call one."""
     machine.redrivable = True

@@ -1,4 +1,4 @@
-"""The REST API: two methods for signed callers, a preflight for browsers, errors in the API's own shape."""
+"""The REST API: four methods for signed callers, a preflight for browsers, errors in the API's own shape."""
 
 import json
 from typing import Any, cast
@@ -21,6 +21,7 @@ ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "Prefer",
     "X-Amz-Content-Sha256",
     "X-Amz-Date",
     "X-Amz-Security-Token",
@@ -89,11 +90,13 @@ class PipelineApi(Construct):
         integration = apigateway.LambdaIntegration(handler, proxy=True, allow_test_invoke=False)
         collection = self.rest_api.root.add_resource("pipeline")
         item = collection.add_resource("{pipeline_id}")
-        for resource, method in ((collection, "POST"), (item, "GET")):
-            resource.add_method(method, integration, **(self._checks() if method == "POST" else {}))
+        mine = self.rest_api.root.add_resource("pipelines")
+        for resource, methods in ((collection, ("POST",)), (item, ("GET", "DELETE")), (mine, ("GET",))):
+            for method in methods:
+                resource.add_method(method, integration, **(self._checks() if method == "POST" else {}))
             preflight = resource.add_cors_preflight(
                 allow_origins=[environment.allowed_origin],
-                allow_methods=[method],
+                allow_methods=list(methods),
                 allow_headers=list(ALLOWED_HEADERS),
             )
             acknowledge(
@@ -113,8 +116,10 @@ class PipelineApi(Construct):
         )
 
     def _caller_policy(self, api_name: str) -> iam.ManagedPolicy:
-        """May ask and read by the API, and nothing else: for the people and programs that use the pipeline."""
-        read = self.rest_api.arn_for_execute_api("GET", "/pipeline/*", STAGE)
+        """May use the API, and nothing else: for the people and programs that use the pipeline."""
+        read, cancel = (
+            self.rest_api.arn_for_execute_api(method, "/pipeline/*", STAGE) for method in ("GET", "DELETE")
+        )
         policy = iam.ManagedPolicy(
             self,
             "Caller",
@@ -124,18 +129,24 @@ class PipelineApi(Construct):
                 iam.PolicyStatement(
                     sid="CallTheApi",
                     actions=["execute-api:Invoke"],
-                    resources=[self.rest_api.arn_for_execute_api("POST", "/pipeline", STAGE), read],
+                    resources=[
+                        self.rest_api.arn_for_execute_api("POST", "/pipeline", STAGE),
+                        self.rest_api.arn_for_execute_api("GET", "/pipelines", STAGE),
+                        read,
+                        cancel,
+                    ],
                 )
             ],
         )
         resource = cast("apigateway.CfnRestApi", self.rest_api.node.default_child)
         rest_api = Stack.of(self).get_logical_id(resource)
         shown = f"arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{rest_api}>"
-        acknowledge(
-            policy,
-            f"AwsSolutions-IAM5[Resource::{shown}/{STAGE}/GET/pipeline/*]",
-            "The last part of the path is a pipeline's id, which nobody knows before.",
-        )
+        for method in ("GET", "DELETE"):
+            acknowledge(
+                policy,
+                f"AwsSolutions-IAM5[Resource::{shown}/{STAGE}/{method}/pipeline/*]",
+                "The last part of the path is a pipeline's id, which nobody knows before.",
+            )
         return policy
 
     def _checks(self) -> dict[str, Any]:

@@ -146,6 +146,7 @@ def test_metrics_nobody_looks_at_are_few(monitoring):
         "Failed",
         "Batches",
         "ApiReads",
+        "ApiCancels",
         "RejectionsNotPublished",
         "AnswerStoreFailures",
     }

@@ -206,13 +206,15 @@ def test_the_events_of_the_bus_are_registered(dev, synthesised):
 
 
 def test_a_caller_may_use_the_api_and_nothing_else(dev):
-    """The policy for whoever calls the API allows its two methods, on its stage alone."""
+    """The policy for whoever calls the API allows its methods, on its stage alone."""
     (policy,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::IAM::ManagedPolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     paths = [arn["Fn::Join"][1][-1] for arn in statement["Resource"]]
     assert policy["ManagedPolicyName"] == "ai-pipeline-dev-api-caller"
     assert statement["Action"] == "execute-api:Invoke"
-    assert set(paths) == {"/v1/POST/pipeline", "/v1/GET/pipeline/*"}
+    assert set(paths) == {
+        "/v1/POST/pipeline", "/v1/GET/pipeline/*", "/v1/DELETE/pipeline/*", "/v1/GET/pipelines",
+    }  # fmt: skip
 
 
 def test_the_chatbot_may_ask_its_model_alone(dev):

@@ -1,7 +1,7 @@
 """Pure: from the state of an execution to the fields of its record and the event that announces it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -194,6 +194,15 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
     """Anyone who may start executions by hand may have given them any input."""
     value = given.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
+    """Why an execution was stopped, from its history with the newest event first. The news of its end may not say."""
+    stopped = events[0].get("executionAbortedEventDetails", {}) if events else {}
+    if run.status != "ABORTED" or run.error != _DEFAULT_ERRORS["ABORTED"] or not stopped.get("error"):
+        return run
+    cause = str(stopped.get("cause") or run.cause)[:CAUSE_CHARS]
+    return msgspec.structs.replace(run, error=str(stopped["error"]), cause=cause)
 
 
 def failed_stage(run: Failure) -> str | None:

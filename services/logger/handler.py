@@ -1,6 +1,6 @@
 """log.requested -> record -> pipeline.completed -> callback; a failed execution's status -> record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -13,10 +13,11 @@ from shared.aws import client, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata
 from shared.contracts.v1 import LogReceipt, LogRequested, Meter
-from shared.errors import ContractViolation, PipelineError
+from shared.errors import CANCELLED_ERROR, ContractViolation, PipelineError
 from shared.metrics import (
     COST,
     RUN_TIME,
+    RUNS_CANCELLED,
     RUNS_DEGRADED,
     RUNS_FAILED,
     RUNS_SUCCEEDED,
@@ -55,17 +56,19 @@ class Logger:
             run = core.failure(bytes(delivery.detail))
         except msgspec.MsgspecError as error:
             raise ContractViolation("$.detail", "not an execution's status change") from error
-        stage = core.failed_stage(run) or self._last_stage(run.execution_arn)
+        stage = core.failed_stage(run)
+        if stage is None:
+            events = self._history(run.execution_arn)
+            stage, run = core.last_stage(events), core.with_reason(run, events)
         fields, first = core.failed_fields(run, stage)
         if self._records.advance(run.pipeline_id, "FAILED", fields, first=first):
-            emit(RUNS_FAILED)
-            emit(STAGE_FAILURES, failure=failure(stage, run.error))
+            _count_failure(run.error, stage)
             _count_cost(fields)
             self._bus.publish([core.failed_event(run, stage)])
 
-    def _last_stage(self, execution_arn: str) -> str | None:
-        """From the execution's history. A record without the stage is better than none: AWS refills the quota of this
-        call at 20 a second only.
+    def _history(self, execution_arn: str) -> Sequence[Mapping[str, Any]]:
+        """The execution's latest events, newest first. A record without the stage is better than none: AWS refills
+        the quota of this call at 20 a second only.
         """
         try:
             with translated_errors():
@@ -76,8 +79,9 @@ class Logger:
             logger().warning(
                 "the failed stage is not known", extra={"execution_arn": execution_arn, "cause": error.cause}
             )
-            return None
-        return core.last_stage(history["events"])
+            return ()
+        events: Sequence[Mapping[str, Any]] = history["events"]
+        return events
 
 
 def _count_success(request: LogRequested, run: core.Completed) -> None:
@@ -87,6 +91,14 @@ def _count_success(request: LogRequested, run: core.Completed) -> None:
         emit(RUNS_DEGRADED)
     for stage, error in request.errors.items():
         emit(STAGE_FAILURES, failure=failure(stage, error.error))
+
+
+def _count_failure(error: str, stage: str | None) -> None:
+    if error == CANCELLED_ERROR:
+        emit(RUNS_CANCELLED)
+        return
+    emit(RUNS_FAILED)
+    emit(STAGE_FAILURES, failure=failure(stage, error))
 
 
 def _count_cost(fields: Mapping[str, Any]) -> None:

@@ -4,22 +4,25 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from services.trigger.errors import ApiError
 from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 from shared.contracts.reading import read, unknown_fields
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
+from shared.records import CANCELLED
 
 IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
 PUBLIC_FIELDS = (
@@ -43,17 +46,21 @@ PUBLIC_FIELDS = (
     "cause",
     "stage",
     "execution_arn",
+    CANCELLED,
 )
-
-
-class ApiError(Exception):
-    """An answer other than success: HTTP status, a code for machines, a sentence for people."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
+LISTED_FIELDS = (
+    "pipeline_id",
+    "status",
+    "accepted_at",
+    "started_at",
+    "finished_at",
+    "execution_time_ms",
+    "error",
+    "excerpt",
+    CANCELLED,
+)
+LONGEST_WAIT_SECONDS = 25
+"""API Gateway gives a function 29 s."""
 
 
 Requested = v1.PipelineRequested | v2.PipelineRequested
@@ -150,9 +157,20 @@ def keyed_id(who: str, key: str) -> str:
     return hashlib.sha256(f"{who}\n{key}".encode()).hexdigest()[:40]
 
 
-def public(record: Mapping[str, Any]) -> dict[str, Any]:
+def preferred_wait(event: Mapping[str, Any]) -> int | None:
+    """Seconds the caller would wait for the result (`Prefer: wait=N`, RFC 7240), at most as long as is waited here.
+
+    None for none; a preference that can't be read is none.
+    """
+    for name, value in (event.get("headers") or {}).items():
+        if name.lower() == "prefer" and (found := _WAIT.search(value or "")):
+            return min(int(found["seconds"]), LONGEST_WAIT_SECONDS)
+    return None
+
+
+def public(record: Mapping[str, Any], fields: Sequence[str] = PUBLIC_FIELDS) -> dict[str, Any]:
     """A record as the API shows it: known fields in a fixed order."""
-    return {name: record[name] for name in PUBLIC_FIELDS if name in record}
+    return {name: record[name] for name in fields if name in record}
 
 
 class _Asked(Struct):

@@ -7,12 +7,14 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """Read from the environment. `allowed_origin` answers CORS.
 
     `api_url` is the API's address where it is not the host a request came to, with `{api_id}` for the API's id.
+    `timeout_seconds` is the function's own.
     """
 
     table_name: str
     bus_name: str
     allowed_origin: str = "*"
     api_url: str | None = None
+    timeout_seconds: int = 30
 
 
 class StarterSettings(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from services.trigger import core
+from services.trigger.cancelling import stop
 from services.trigger.settings import StarterSettings
 from shared.aws import client, error_code, translated_errors
 from shared.clock import iso
@@ -14,7 +15,7 @@ from shared.contracts.v2 import PipelineRequested
 from shared.errors import ContractViolation
 from shared.metrics import RUNS_STARTED
 from shared.observability import emit
-from shared.records import Records
+from shared.records import CANCELLED, Records
 from shared.runtime import Routes, queue_handler
 from shared.settings import load
 from shared.worker import Route
@@ -45,7 +46,8 @@ class Starter:
                 raise ContractViolation(
                     "$.detail.metadata.pipeline_id", "was used before for another message"
                 )
-        self._mark_running(request.user_message, asked, metadata, started)
+        if not self._mark_running(request.user_message, asked, metadata, started):
+            self._stop_if_cancelled(name)
 
     def _start_execution(self, name: str, state: str) -> dict[str, str]:
         """The record's fields of the new execution; none if there was one under this name."""
@@ -62,15 +64,24 @@ class Starter:
 
     def _describe_execution(self, name: str) -> tuple[dict[str, str], str]:
         """The record's fields of an execution that exists, and the hash of what it was asked."""
-        arn = f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+        arn = self._arn(name)
         with translated_errors():
             found = self._client.describe_execution(executionArn=arn)
         asked = core.asked_hash(str(found.get("input") or ""))
         return {"execution_arn": arn, "started_at": iso(found["startDate"])}, asked
 
-    def _mark_running(self, text: str, asked: str, metadata: Metadata, started: dict[str, str]) -> None:
+    def _stop_if_cancelled(self, name: str) -> None:
+        """What was cancelled before it began ends as soon as it has begun, and is recorded like any other."""
+        record = self._records.get(name) or {}
+        if CANCELLED in record and record["status"] == "ACCEPTED":
+            stop(self._client, self._arn(name))
+
+    def _arn(self, name: str) -> str:
+        return f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def _mark_running(self, text: str, asked: str, metadata: Metadata, started: dict[str, str]) -> bool:
         accepted_at = iso(metadata.occurred_at)
-        self._records.advance(
+        return self._records.advance(
             metadata.pipeline_id,
             "RUNNING",
             started,

@@ -68,6 +68,7 @@ def _start(book: Book, run: RunFacts) -> None:
         book.logs(START, "the request", LOG_BYTES_REQUEST)
         _invocation(book, START, "api", 1)
         book.add(START, "write", "write: the record, accepted", _kilobytes((message or 0) + ACCEPTED_BYTES))
+        book.add(START, "write", "write: the index of callers, accepted and running", 2)
     if run.via == "restart":
         book.add(
             START, "write", "write: the record, opened again", _kilobytes((message or 0) + RUNNING_BYTES)
@@ -87,6 +88,8 @@ def _end(book: Book, run: RunFacts) -> None:
         book.add(LOG, "queue", "queue: send, receive, delete the run's end", 3)
         _invocation(book, LOG, "logger", 1)
     book.add(LOG, "write", "write: the record", _kilobytes(run.record_bytes))
+    if run.via == "api":
+        book.add(LOG, "write", "write: the index of callers")
     if run.stored_by_workflow:
         book.add(LOG, "transition", "transition into StoreAnswer")
         book.logs(LOG, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY)

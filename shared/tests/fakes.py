@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from shared.contracts.envelope import Metadata
+from shared.records import LISTED, OWNER_INDEX
 
 METADATA = Metadata(
     event_id="e",
@@ -21,6 +22,27 @@ METADATA = Metadata(
 
 def client_error(code: str, operation: str = "Call", status: int = 400) -> ClientError:
     return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)
+
+
+def create_records_table(client: Any, name: str = "PipelineLogs") -> None:
+    """PipelineLogs as it is deployed, on moto's DynamoDB."""
+    keys = ("pipeline_id", *LISTED[1:3])
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": OWNER_INDEX,
+                "KeySchema": [
+                    {"AttributeName": keys[1], "KeyType": "HASH"},
+                    {"AttributeName": keys[2], "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(LISTED[3:])},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
 
 
 class FakeStepFunctions:

@@ -1,6 +1,7 @@
 """The worker: what becomes of a message in every way a stage can end."""
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +25,7 @@ from shared.tests.fakes import (
     sqs_record,
     stage_event,
 )
-from shared.worker import Billed, Foreign, Route, Worker
+from shared.worker import Billed, Foreign, Route, Worker, nothing_stored
 
 ANSWER = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="model", stop_reason="end_turn")
 LAST_ATTEMPT = RETRY.max_attempts
@@ -34,8 +35,10 @@ SECRET = "the user's private words"
 class Bench:
     """A worker of the chatbot stage on fakes, with a stage function one can change."""
 
-    def __init__(self, others: Mapping[str, Route[Any] | Foreign] | None = None) -> None:
-        """`others`: routes instead of the bench's own."""
+    def __init__(
+        self, others: Mapping[str, Route[Any] | Foreign] | None = None, *, pays: bool = False
+    ) -> None:
+        """`others`: routes instead of the bench's own. `pays`: the stage can recall answers, and has none."""
         self.step_functions = FakeStepFunctions()
         self.dlq = FakeSqs()
         self.events = FakeEvents()
@@ -45,7 +48,10 @@ class Bench:
         self.foreign: list[Delivery] = []
         routes: dict[str, Route[Any] | Foreign] = {
             **stage_route(
-                "chatbot", self.run, lambda _: Billed(input_tokens=3, output_tokens=5, model_id="model")
+                "chatbot",
+                self.run,
+                lambda _: Billed(input_tokens=3, output_tokens=5, model_id="model"),
+                (lambda *_: None) if pays else nothing_stored,
             ),
             "pipeline.requested.v1": Route(request=v1.PipelineRequested, run=self.start),
             "Something Happened": Foreign(run=self.foreign.append, source="aws.states"),
@@ -394,3 +400,14 @@ def test_metrics_are_one_blob_per_batch(bench, capsys):
     assert len(blobs) == 1
     assert blobs[0]["Succeeded"] == [1.0, 1.0]
     assert blobs[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["environment", "service"]]
+
+
+def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
+    """A message that waited for long pays for nothing once its task is over; a fresh one is not asked about."""
+    bench = Bench(pays=True)
+    for token, waited_ms, runs in (("over", 60_000, 0), ("over", 10, 1), ("waits", 60_000, 1)):
+        bench.step_functions.failures = {"over": ("States.Timeout", "")}
+        bench.asked.clear()
+        event = stage_event("chat.requested.v1", {"user_message": "Hi"}, token=token)
+        assert bench.handle(sqs_record(event, sent_ms=int(time.time() * 1000) - waited_ms)) == []
+        assert len(bench.asked) == runs

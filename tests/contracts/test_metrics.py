@@ -16,6 +16,7 @@ from services.analyzer.core import analyze
 from services.logger.core import DETAIL_TYPE
 from shared import observability
 from shared.contracts.stages import RETRY, SERVICES, STAGES
+from shared.errors import CANCELLED_ERROR
 from shared.metrics import (
     ERROR_TYPES,
     EVERYWHERE,
@@ -61,6 +62,9 @@ class _StepFunctions(FakeStepFunctions):
         self._refuse()
         return {"executionArn": f"{stateMachineArn}:{name}", "startDate": datetime(2026, 11, 22, tzinfo=UTC)}
 
+    def get_execution_history(self, **_: Any) -> dict[str, Any]:
+        return {"events": []}
+
 
 class _Model:
     def converse(self, **_: Any) -> dict[str, Any]:
@@ -105,6 +109,14 @@ class Stand:
             double.error = None
 
 
+def forget() -> None:
+    """What Powertools keeps for a whole process: values, and the environment they are of."""
+    kept = observability.metrics()
+    kept.clear_default_dimensions()
+    kept.clear_metrics()
+    observability.metrics.cache_clear()
+
+
 @pytest.fixture
 def stand(monkeypatch):
     """Makes the stand of a service's function."""
@@ -123,7 +135,7 @@ def stand(monkeypatch):
             monkeypatch.setenv(name, value)
         made = Stand(module)
         monkeypatch.setattr("shared.aws.session", lambda: made)
-        observability.metrics.cache_clear()
+        forget()
         return made
 
     with mock_aws():
@@ -135,12 +147,11 @@ def stand(monkeypatch):
                 BillingMode="PAY_PER_REQUEST",
             )
         yield make
-    observability.metrics().clear_metrics()
-    observability.metrics.cache_clear()
+    forget()
 
 
 def ask(stand: Stand) -> None:
-    """What the API may answer: 202, 200, a refusal and a failure."""
+    """What the API may answer: accepted, shown, cancelled, refused, failed."""
 
     def call(method: str, resource: str, **more: Any) -> None:
         context = {"identity": {"userArn": "arn:aws:iam::000000000000:user/alice"}, "path": "/v1/pipeline"}
@@ -160,6 +171,7 @@ def ask(stand: Stand) -> None:
     (entry,) = stand.bus.entries
     pipeline_id = json.loads(entry["Detail"])["metadata"]["pipeline_id"]
     call("GET", "/pipeline/{pipeline_id}", pathParameters={"pipeline_id": pipeline_id})
+    call("DELETE", "/pipeline/{pipeline_id}", pathParameters={"pipeline_id": pipeline_id})
     call("POST", "/pipeline", body="{")
     with stand.broken(stand.bus):
         call("POST", "/pipeline", body='{"user_message": "Hi"}')
@@ -207,8 +219,8 @@ def chat(stand: Stand) -> None:
 
 
 def end(stand: Stand) -> None:
-    """A run that failed, with an error somebody made up."""
-    detail = {
+    """A run that failed, and one that a caller stopped."""
+    failed = {
         "executionArn": f"{MACHINE.replace('stateMachine', 'execution')}:p-7",
         "name": "p-7",
         "status": "FAILED",
@@ -216,8 +228,11 @@ def end(stand: Stand) -> None:
         "stopDate": 1_795_341_605_000,
         "error": "Pipeline.Permanent",
     }
-    event = {"source": "aws.states", "detail-type": DETAIL_TYPE, "id": "e", "detail": detail}
-    stand.messages(sqs_record(event))
+    stopped = {**failed, "name": "p-8", "status": "ABORTED", "error": CANCELLED_ERROR}
+    stopped["executionArn"] = f"{MACHINE.replace('stateMachine', 'execution')}:p-8"
+    for detail in (failed, stopped):
+        event = {"source": "aws.states", "detail-type": DETAIL_TYPE, "id": "e", "detail": detail}
+        stand.messages(sqs_record(event))
 
 
 def emitted(text: str) -> list[dict[str, Any]]:

@@ -19,7 +19,8 @@ from cli.operations.contracts.openapi import known_routes, openapi
 from cli.operations.contracts.refusals import CODES, COMMON_CODES, GATEWAY_CODES
 from infra.toolchain import use_bundled_node
 from services.logger import core as logging
-from services.trigger import api, core
+from services.trigger import api, core, listing
+from services.trigger.errors import ApiError
 from shared.contracts import v1
 from shared.contracts.envelope import Metadata
 
@@ -70,7 +71,12 @@ def test_routes_are_those_of_the_function(document):
     """Every route of the API's function is described, and no other."""
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert described == set(known_routes()) == set(CODES)
-    assert described == {("POST", "/pipeline"), ("GET", "/pipeline/{pipeline_id}")}
+    assert described == {
+        ("POST", "/pipeline"),
+        ("GET", "/pipeline/{pipeline_id}"),
+        ("DELETE", "/pipeline/{pipeline_id}"),
+        ("GET", "/pipelines"),
+    }
 
 
 def refusals_in(module: Any) -> Iterator[tuple[int, str]]:
@@ -100,7 +106,7 @@ def test_every_refusal_of_the_code_is_described():
         for status, codes in table.items()
         for code in codes
     }
-    assert described == {*refusals_in(api), *refusals_in(core)}
+    assert described == {*refusals_in(api), *refusals_in(core), *refusals_in(listing)}
 
 
 def test_every_answer_has_a_known_status_and_the_one_shape(document):
@@ -151,13 +157,13 @@ def test_the_request_schema_takes_what_the_api_takes(document, body, good):
     if good:
         assert core.submission(event)
     else:
-        with pytest.raises(core.ApiError):
+        with pytest.raises(ApiError):
             core.submission(event)
 
 
 def test_headers_are_those_the_api_reads(document):
     """The patterns of the headers are the function's, and the example of a key is one it takes."""
-    key, trace = operation(document, "POST", "/pipeline")["parameters"]
+    _, key, trace = operation(document, "POST", "/pipeline")["parameters"]
     assert (key["name"], key["schema"]["pattern"]) == ("Idempotency-Key", core.IDEMPOTENCY_KEY.pattern)
     assert re.match(key["schema"]["pattern"], key["example"])
     assert (trace["name"], trace["schema"]["pattern"]) == ("traceparent", core.TRACEPARENT.pattern)

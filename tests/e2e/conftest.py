@@ -2,6 +2,7 @@
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -193,3 +194,27 @@ def pipeline() -> Iterator[Deployment]:
     with model_server() as model, own_engine(model=model.model) as engine:
         running = up(engine)
         yield Deployment(connection=running.connection, engine=engine, model=model)
+
+
+@pytest.fixture
+def user(pipeline: Deployment) -> Iterator[Callable[..., Credentials]]:
+    """Makes an IAM user with the rights given; removed afterwards."""
+    iam = pipeline.client("iam")
+    made: list[tuple[str, str]] = []
+
+    def make(*statements: dict[str, Any]) -> Credentials:
+        name = f"user-{uuid.uuid4().hex[:8]}"
+        iam.create_user(UserName=name)
+        if statements:
+            policy = {"Version": "2012-10-17", "Statement": list(statements)}
+            iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        made.append((name, key["AccessKeyId"]))
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    yield make
+    for name, key_id in made:
+        iam.delete_access_key(UserName=name, AccessKeyId=key_id)
+        for policy in iam.list_user_policies(UserName=name)["PolicyNames"]:
+            iam.delete_user_policy(UserName=name, PolicyName=policy)
+        iam.delete_user(UserName=name)

@@ -5,7 +5,6 @@ import uuid
 from typing import Any
 
 import pytest
-from botocore.credentials import Credentials
 
 from tests.e2e.conftest import Deployment, eventually
 
@@ -147,30 +146,6 @@ def test_preflight_needs_no_signature(pipeline: Deployment):
     allowed = {name.lower(): value for name, value in answer.headers.items()}
     assert "POST" in allowed["access-control-allow-methods"]
     assert "Idempotency-Key" in allowed["access-control-allow-headers"]
-
-
-@pytest.fixture
-def user(pipeline: Deployment):
-    """Makes an IAM user with the rights given; removed afterwards."""
-    iam = pipeline.client("iam")
-    made: list[tuple[str, str]] = []
-
-    def make(*statements: dict[str, Any]) -> Credentials:
-        name = f"user-{uuid.uuid4().hex[:8]}"
-        iam.create_user(UserName=name)
-        if statements:
-            policy = {"Version": "2012-10-17", "Statement": list(statements)}
-            iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=json.dumps(policy))
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-        made.append((name, key["AccessKeyId"]))
-        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
-
-    yield make
-    for name, key_id in made:
-        iam.delete_access_key(UserName=name, AccessKeyId=key_id)
-        for policy in iam.list_user_policies(UserName=name)["PolicyNames"]:
-            iam.delete_user_policy(UserName=name, PolicyName=policy)
-        iam.delete_user(UserName=name)
 
 
 def test_iam_decides_who_may_call(pipeline: Deployment, user):

@@ -36,6 +36,29 @@ class Accepted(Struct, frozen=True, kw_only=True):
     status_url: Annotated[str, Meta(description="GET it for the status and the answer")]
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """One of a caller's pipelines."""
+
+    pipeline_id: PipelineId
+    status: v1.Status
+    accepted_at: Moment
+    excerpt: Annotated[str, Meta(description="how its message begins")] | Absent = ABSENT
+    started_at: Moment | Absent = ABSENT
+    finished_at: Moment | Absent = ABSENT
+    execution_time_ms: v1.Milliseconds | Absent = ABSENT
+    error: Annotated[str, Meta(description="why the run failed")] | Absent = ABSENT
+    cancel_requested_at: Moment | Absent = ABSENT
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """A page of them, newest first. It may hold fewer than asked for, even none, and have a next one all the same."""
+
+    pipelines: list[Listed]
+    next: (
+        Annotated[str, Meta(description="give it as `next` for the next page; absent on the last")] | Absent
+    ) = ABSENT
+
+
 class StageFailure(Struct, frozen=True, kw_only=True, rename="pascal"):
     """Why a stage that is not critical failed, in Step Functions' spelling."""
 
@@ -68,3 +91,4 @@ class Record(Struct, frozen=True, kw_only=True):
     error: Annotated[str, Meta(description="why the run failed")] | Absent = ABSENT
     cause: str | Absent = ABSENT
     stage: Annotated[str | None, Meta(description="the stage it failed at")] | Absent = ABSENT
+    cancel_requested_at: Moment | Absent = ABSENT

@@ -1,18 +1,18 @@
 """An OpenAPI 3.1 document of the API, from its routes, its types and the codes it refuses with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
 
-from cli.operations.contracts.answers import Accepted, Record
+from cli.operations.contracts.answers import Accepted, Listing, Record
 from cli.operations.contracts.components import Components
 from cli.operations.contracts.examples import value_of
 from cli.operations.contracts.references import project_version
 from cli.operations.contracts.refusals import Refusal, Route, refusals
 from infra.contract_schemas import request_schema
 from infra.environments import API_STAGE
-from services.trigger import core
+from services.trigger import core, listing
 from services.trigger.api import Api, routes
 
 _ABOUT = """\
@@ -24,6 +24,8 @@ Ask the AI pipeline, and read what became of a question. Every call is signed wi
 _SUMMARIES: Mapping[Route, str] = {
     ("POST", "/pipeline"): "Ask for an answer",
     ("GET", "/pipeline/{pipeline_id}"): "The status of a pipeline, and its answer",
+    ("DELETE", "/pipeline/{pipeline_id}"): "Cancel a pipeline",
+    ("GET", "/pipelines"): "The caller's own pipelines, newest first",
 }
 
 
@@ -33,9 +35,9 @@ def openapi() -> dict[str, Any]:
     refused = components.add(_schema(Refusal))
     paths: dict[str, Any] = {}
     for method, path in known_routes():
-        describe = {"POST": _post, "GET": _get}[method]
+        operation_id, describe = _OPERATIONS[method, path]
         described = {
-            "operationId": {"POST": "requestPipeline", "GET": "getPipeline"}[method],
+            "operationId": operation_id,
             "summary": _SUMMARIES[method, path],
             **describe(components),
         }
@@ -89,10 +91,12 @@ def _post(components: Components) -> dict[str, Any]:
     accepted = _schema(Accepted)
     return {
         "description": (
-            "Answers at once; the pipeline runs on its own. Follow `status_url` until the status is SUCCEEDED or "
-            "FAILED. With an `Idempotency-Key` a repeated request is the same pipeline, and starts nothing new."
+            "Answers at once, unless `Prefer` says otherwise; the pipeline runs on its own. Follow `status_url` "
+            "until the status is SUCCEEDED or FAILED. With an `Idempotency-Key` a repeated request is the same "
+            "pipeline, and starts nothing new."
         ),
         "parameters": [
+            _PREFER,
             {
                 "name": "Idempotency-Key",
                 "in": "header",
@@ -116,24 +120,89 @@ def _post(components: Components) -> dict[str, Any]:
                 }
             },
         },
-        "responses": {"202": _answer("The request is accepted.", accepted, components)},
+        "responses": {
+            "200": _answer(
+                "With `Prefer: wait`: it is over, and this is its record.", _schema(Record), components
+            ),
+            "202": _answer("The request is accepted.", accepted, components),
+        },
     }
+
+
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": (
+        f"`wait=N`: answer as soon as the run is over, after N seconds at the latest ({core.LONGEST_WAIT_SECONDS} "
+        "at most). Another preference is ignored."
+    ),
+    "schema": {"type": "string"},
+    "example": "wait=10",
+}
+_PIPELINE_ID = {
+    "name": "pipeline_id",
+    "in": "path",
+    "required": True,
+    "description": "As POST answered it; or the id of a published event.",
+    "schema": {"type": "string", "pattern": core.PIPELINE_ID.pattern},
+}
 
 
 def _get(components: Components) -> dict[str, Any]:
-    record = _schema(Record)
     return {
-        "parameters": [
-            {
-                "name": "pipeline_id",
-                "in": "path",
-                "required": True,
-                "description": "As POST answered it; or the id of a published event.",
-                "schema": {"type": "string", "pattern": core.PIPELINE_ID.pattern},
-            }
-        ],
-        "responses": {"200": _answer("The pipeline's record.", record, components)},
+        "parameters": [_PIPELINE_ID, _PREFER],
+        "responses": {"200": _answer("The pipeline's record.", _schema(Record), components)},
     }
+
+
+def _delete(components: Components) -> dict[str, Any]:
+    return {
+        "description": (
+            "A stage at work ends its work, no further stage begins; the record then says FAILED with "
+            "`Pipeline.Cancelled`. Repeating it changes nothing. What came through the API is cancelled by its "
+            "caller alone."
+        ),
+        "parameters": [_PIPELINE_ID],
+        "responses": {
+            "200": _answer("It was cancelled before, and has ended.", _schema(Record), components),
+            "202": _answer("It will end; follow `status_url`.", _schema(Accepted), components),
+        },
+    }
+
+
+def _list(components: Components) -> dict[str, Any]:
+    def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+        return {"name": name, "in": "query", "description": description, "schema": schema}
+
+    return {
+        "description": (
+            "Those that the same principal (a role's sessions are one) asked for through the API. What is published "
+            "to the bus is in nobody's list. The list may be a moment behind."
+        ),
+        "parameters": [
+            parameter("status", {"enum": list(listing.STATUSES)}, "Only those that stand so."),
+            parameter(
+                "since",
+                {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]},
+                "Accepted since; UTC where no offset is given.",
+            ),
+            parameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": listing.MOST, "default": listing.FEW},
+                "At most so many.",
+            ),
+            parameter("next", {"type": "string"}, "As the page before gave it."),
+        ],
+        "responses": {"200": _answer("A page of them.", _schema(Listing), components)},
+    }
+
+
+_OPERATIONS: Mapping[Route, tuple[str, Callable[[Components], dict[str, Any]]]] = {
+    ("POST", "/pipeline"): ("requestPipeline", _post),
+    ("GET", "/pipeline/{pipeline_id}"): ("getPipeline", _get),
+    ("DELETE", "/pipeline/{pipeline_id}"): ("cancelPipeline", _delete),
+    ("GET", "/pipelines"): ("listPipelines", _list),
+}
 
 
 def _answer(description: str, schema: dict[str, Any], components: Components) -> dict[str, Any]:
@@ -151,7 +220,7 @@ def _example(schema: dict[str, Any]) -> Any:
     example = value_of(schema, schema)
     if "final_response" in example:
         example |= {"degraded": [], "instead": {}, "errors": {}}
-        for field in ("error", "cause", "stage"):
+        for field in ("error", "cause", "stage", "cancel_requested_at"):
             del example[field]
     elif "status_url" in example:
         example["status"] = "ACCEPTED"
@@ -162,4 +231,5 @@ def _headers() -> dict[str, Any]:
     return {
         "Access-Control-Allow-Origin": {"schema": {"type": "string"}},
         "Cache-Control": {"schema": {"const": "no-store"}},
+        "Preference-Applied": {"description": "Where a wait was asked for.", "schema": {"type": "string"}},
     }

@@ -26,6 +26,17 @@ CODES: Mapping[Route, Mapping[int, Mapping[str, str]]] = {
     ("GET", "/pipeline/{pipeline_id}"): {
         404: {"not_found": "There is no pipeline with this id."},
     },
+    ("DELETE", "/pipeline/{pipeline_id}"): {
+        403: {"not_yours": "Another caller asked for this pipeline."},
+        404: {"not_found": "There is no pipeline with this id."},
+        409: {"already_over": "It has succeeded or failed already."},
+    },
+    ("GET", "/pipelines"): {
+        400: {
+            "invalid_parameter": "A parameter is not as described.",
+            "unknown_parameter": "There is no such parameter.",
+        },
+    },
 }
 """What a route refuses with, by status. `tests/contracts/test_openapi.py` holds this against the code."""
 COMMON_CODES: Mapping[int, Mapping[str, str]] = {

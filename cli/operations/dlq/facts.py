@@ -14,8 +14,9 @@ from cli.operations.errors import OperationError
 from cli.operations.records import read_records
 from cli.operations.target import Target
 from shared.callback import SETTLED_CODES
+from shared.records import CANCELLED
 
-FIELDS = ("status", "request_hash", "execution_arn")
+FIELDS = ("status", "request_hash", "execution_arn", CANCELLED)
 AT_ONCE = 8
 
 Record = Mapping[str, Any]
@@ -41,6 +42,7 @@ def _facts(target: Target, message: Parked, record: Record, *, restart: bool) ->
     known: dict[str, Any] = {
         "record_status": record.get("status"),
         "record_hash": record.get("request_hash"),
+        "cancelled": CANCELLED in record,
     }
     if message.token is None:
         return Facts(**known)

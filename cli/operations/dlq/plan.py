@@ -27,13 +27,14 @@ class Action(StrEnum):
 class Facts(Struct, frozen=True, kw_only=True):
     """What is known about a message's run.
 
-    `unknown` says why something could not be found out. `execution` is the one the message belongs to, `successor`
-    what runs under the name of its restart, `restart_name` that name.
+    `unknown` says why something could not be found out. `cancelled`: its caller asked to stop it. `execution` is the
+    one the message belongs to, `successor` what runs under the name of its restart, `restart_name` that name.
     """
 
     token: Token = "none"  # noqa: S105 -- a word, no token
     record_status: str | None = None
     record_hash: str | None = None
+    cancelled: bool = False
     execution: Execution | None = None
     successor: Execution | None = None
     restart_name: str | None = None
@@ -63,6 +64,8 @@ def decide(  # noqa: PLR0911 -- the table of docs/operations.md, a row each
         return _archive("Its run has succeeded; there is nothing left to do.")
     if execution is None:
         return _leave("Step Functions does not know its run (any more), and the record is not a success.")
+    if execution.failed and facts.cancelled and not (restart or edited):
+        return _archive("Its caller cancelled it.")
     if not execution.failed:
         return _archive("Its run goes on with a newer attempt.")
     if facts.successor is not None:

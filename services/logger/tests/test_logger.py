@@ -58,6 +58,7 @@ class FakeHistory:
 
     def __init__(self) -> None:
         self.states: list[str] = []
+        self.end: dict[str, Any] = {"type": "ExecutionTimedOut"}
         self.asked = 0
         self.error: Exception | None = None
 
@@ -69,7 +70,7 @@ class FakeHistory:
             {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": name}} for name in self.states
         ]
         assert reverseOrder
-        return {"events": [{"type": "ExecutionTimedOut"}, {"type": "TaskFailed"}, *reversed(entered)]}
+        return {"events": [self.end, {"type": "TaskFailed"}, *reversed(entered)]}
 
 
 @pytest.fixture
@@ -243,6 +244,16 @@ def test_stage_of_an_aborted_run_is_looked_up(logger, records, history, states, 
     logger.failed(status_change(status="ABORTED", error=None, cause=None))
     assert records.get("p-1")["status"] == "FAILED"
     assert records.get("p-1")["stage"] == stage
+
+
+def test_a_stopped_run_says_why(logger, records, history, events):
+    """A cancelled run is recorded and announced with that reason, also where the news of its end lack it."""
+    details = {"error": "Pipeline.Cancelled", "cause": "Its caller asked to stop it."}
+    history.end = {"type": "ExecutionAborted", "executionAbortedEventDetails": details}
+    logger.failed(status_change(status="ABORTED", error=None, cause=None))
+    record = records.get("p-1")
+    assert (record["error"], record["cause"]) == (details["error"], details["cause"])
+    assert events.details("pipeline.failed.v1")[0]["data"]["error"] == "Pipeline.Cancelled"
 
 
 def test_failure_is_recorded_without_its_stage_rather_than_not(logger, records, history):

@@ -8,6 +8,7 @@ import pytest
 
 from services.trigger import api, core
 from services.trigger.api import Api, answer
+from services.trigger.listing import Listing
 from shared.bus import Bus
 from shared.contracts.origin import accepted_event_id
 from shared.tests.fakes import client_error
@@ -16,10 +17,15 @@ JSON = {"Content-Type": "application/json"}
 ALICE = "arn:aws:iam::000000000000:user/alice"
 
 
+def make_api(records, events, executions=None, **options):
+    lists = Listing(records._client, "PipelineLogs")
+    return Api(records, Bus(lambda: events, "bus"), lists, lambda: executions, **options)
+
+
 @pytest.fixture
 def call(records, events):
     """A request to the API, answered with status and body."""
-    service = Api(records, Bus(lambda: events, "bus"))
+    service = make_api(records, events)
     routes = api.routes(service)
 
     def send(event: dict[str, Any]) -> tuple[int, Any]:

@@ -15,15 +15,17 @@ from moto import mock_aws
 from services.trigger import api
 from services.trigger.api import Api, answer, respond
 from services.trigger.core import execution_input
+from services.trigger.listing import Listing
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Detail
 from shared.contracts.limits import STATE_BYTES
 from shared.contracts.reading import read, read_metadata, read_upcast, sent_as
 from shared.contracts.v2 import PipelineRequested
 from shared.records import Records
-from shared.tests.fakes import FakeEvents
+from shared.tests.fakes import FakeEvents, create_records_table
 from shared.tests.strategies import JSON, SAID, TEXT, nearly, turns
 
+LISTING = Listing(None, "PipelineLogs")
 CLIENT_ERRORS = (400, 404, 409, 413, 415)
 
 
@@ -32,12 +34,7 @@ def table() -> Iterator[Records]:
     """One table for all examples: each pipeline has an id of its own."""
     with mock_aws():
         client = boto3.client("dynamodb")
-        client.create_table(
-            TableName="PipelineLogs",
-            KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pipeline_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_records_table(client)
         yield Records(client, "PipelineLogs")
 
 
@@ -55,7 +52,7 @@ def posted(body: str, **changes: Any) -> dict[str, Any]:
 def answered(table: Records, event: Mapping[str, Any]) -> int:
     """The status of the answer. It is in the API's shape, and no bug's; what is accepted can be started."""
     events = FakeEvents()
-    status, body = answer(api.routes(Api(table, Bus(lambda: events, "bus"))), event)
+    status, body = answer(api.routes(Api(table, Bus(lambda: events, "bus"), LISTING, lambda: None)), event)
     said = json.loads(respond(status, body, "*")["body"])
     if status == 202:
         (entry,) = events.entries

@@ -27,6 +27,11 @@ class FakeExecutions:
         self.running: dict[str, str] = {}
         self.closed: set[str] = set()
         self.error = None
+        self.stopped: dict[str, str] = {}
+
+    def stop_execution(self, *, executionArn: str, error: str, cause: str) -> None:
+        assert cause
+        self.stopped[executionArn] = error
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:  # noqa: A002
         if self.error:
@@ -201,3 +206,17 @@ def test_the_same_question_after_another_conversation_is_another_request(
     start("Since when?", before=BEFORE)
     with pytest.raises(ContractViolation, match="used before"):
         start("Since when?")
+
+
+def test_what_was_cancelled_before_it_began_is_stopped_when_it_begins(start, executions, records):
+    """A pipeline that is cancelled while it waits is started, so that it ends like any other, and stopped at once;
+    a second delivery stops it again, and nothing is stopped that was not cancelled.
+    """
+    records.accept("p1", user_message="hi", accepted_at="2026-11-22T10:00:00.000Z")
+    assert records.cancel("p1", at="2026-11-22T10:00:00.500Z")["status"] == "ACCEPTED"
+    start("hi", "p1")
+    start("hi", "p1")
+    start("hi", "p2")
+    start("hi", "p2")
+    assert executions.stopped == {EXECUTION.format("p1"): "Pipeline.Cancelled"}
+    assert records.get("p1")["status"] == "ACCEPTED"

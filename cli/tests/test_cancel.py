@@ -1,0 +1,52 @@
+"""`pipeline cancel` as it is typed, against the API's wire."""
+
+import json
+
+import pytest
+
+from cli.tests.conftest import FakeApi
+from cli.tests.test_dlq_commands import call
+
+pytestmark = pytest.mark.usefixtures("local_engine")
+ENDS = (202, {"pipeline_id": "p-1", "status": "RUNNING", "status_url": "/pipeline/p-1"})
+CANCELLED = (200, {"pipeline_id": "p-1", "status": "FAILED", "error": "Pipeline.Cancelled"})
+
+
+def refused(status: int, code: str) -> tuple[int, dict[str, object]]:
+    return status, {"error": {"code": code, "message": f"It says {code}."}}
+
+
+def test_what_runs_will_be_stopped(api: FakeApi):
+    """One DELETE for each id; the answer says how it stands, also when it was cancelled before."""
+    api.answers = [ENDS, CANCELLED]
+    first, second = call("cancel", "p-1"), call("cancel", "p-1")
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert "will be stopped" in first.stdout
+    assert "cancelled before" in second.stdout
+    assert [request["path"] for request in api.requests] == ["/v1/pipeline/p-1"] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(refused(409, "already_over"), 1), (refused(403, "not_yours"), 1), (refused(404, "not_found"), 3)],
+)
+def test_a_refusal_is_told_in_the_apis_words(api: FakeApi, answer, code):
+    """What can't be cancelled fails the command with the API's sentence."""
+    api.answers = [answer]
+    result = call("cancel", "p-1")
+    assert result.exit_code == code
+    assert answer[1]["error"]["message"] in result.stderr
+
+
+def test_of_many_each_is_told(api: FakeApi):
+    """One that can't be cancelled keeps none of the others from it; scripts get one JSON list."""
+    api.answers = [ENDS, refused(409, "already_over"), ENDS]
+    result = call("cancel", "p-1", "p-2", "p-3", "--json")
+    assert result.exit_code == 1
+    assert [one["cancelled"] for one in json.loads(result.stdout)] == [True, False, True]
+
+
+def test_an_impossible_id_is_not_sent(api: FakeApi):
+    """What can't be an id is refused here."""
+    assert call("cancel", "not an id").exit_code == 2
+    assert api.requests == []

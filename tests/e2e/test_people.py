@@ -1,0 +1,214 @@
+"""The API for people on the engine: waiting for the result, one's own pipelines, changing one's mind, any client."""
+
+import json
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import HealthCheck, given, settings
+from schemathesis import checks
+
+from tests.e2e.conftest import Deployment, eventually
+from tests.e2e.test_pipeline import complete
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+DOCUMENT = json.loads((Path(__file__).resolve().parents[2] / "docs/openapi.json").read_text("utf-8"))
+MAY_CALL = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+CLIENTS, EACH = 8, 6
+
+MakeUser = Callable[..., Credentials]
+
+
+# --- waiting ---------------------------------------------------------------------------------------------
+
+
+def test_clients_that_wait_get_their_results(pipeline: Deployment):
+    """Many clients at once with `Prefer: wait`: each gets 200 and its own answer, or 202 and gets it later."""
+
+    def ask(number: int) -> tuple[str, Any]:
+        text = f"waiting {number} {uuid.uuid4().hex}"
+        return text, pipeline.call("POST", "/pipeline", {"user_message": text}, {"Prefer": "wait=20"})
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = list(pool.map(ask, range(CLIENTS * EACH)))
+    for text, answer in answers:
+        assert answer.status in (200, 202)
+        assert answer.headers["Preference-Applied"] == "wait=20"
+        record = answer.body if answer.status == 200 else pipeline.finished(answer.body["pipeline_id"])
+        assert complete(record)
+        assert record["user_message"] == text
+    assert any(answer.status == 200 for _, answer in answers)
+
+
+def test_who_does_not_wait_long_enough_gets_202(pipeline: Deployment):
+    """While the analyzer takes nothing, a caller who waits a second is told where to look; GET waits as well."""
+    with pipeline.stopped("analyzer"):
+        answer = pipeline.call("POST", "/pipeline", {"user_message": "slow"}, {"Prefer": "wait=1"})
+        assert (answer.status, answer.body["status"]) == (202, "ACCEPTED")
+    shown = pipeline.call("GET", f"/pipeline/{answer.body['pipeline_id']}", headers={"Prefer": "wait=20"})
+    assert shown.status == 200
+    assert complete(pipeline.finished(answer.body["pipeline_id"]))
+
+
+# --- listing ---------------------------------------------------------------------------------------------
+
+
+def test_a_caller_lists_its_own(pipeline: Deployment, user: MakeUser):
+    """Page by page, newest first, filtered by status: what the caller asked for, and nobody else's."""
+    alice, bob = user(MAY_CALL), user(MAY_CALL)
+    ids = [
+        pipeline.call("POST", "/pipeline", {"user_message": f"mine {number}"}, signed_by=alice).body[
+            "pipeline_id"
+        ]
+        for number in range(5)
+    ]
+    other = pipeline.call("POST", "/pipeline", {"user_message": "not yours"}, signed_by=bob).body[
+        "pipeline_id"
+    ]
+    for pipeline_id in (*ids, other):
+        assert complete(pipeline.finished(pipeline_id))
+
+    def pages(parameters: str, who: Credentials) -> list[dict[str, Any]]:
+        found, more = [], ""
+        for _ in range(20):
+            answer = pipeline.call("GET", f"/pipelines?{parameters}{more}", signed_by=who)
+            assert answer.status == 200, answer.body
+            found += answer.body["pipelines"]
+            if "next" not in answer.body:
+                return found
+            more = f"&next={answer.body['next']}"
+        raise AssertionError("the list has no end")
+
+    listed = eventually(
+        lambda: (found := pages("limit=2&status=SUCCEEDED", alice)) and len(found) == 5 and found
+    )
+    assert sorted(one["pipeline_id"] for one in listed) == sorted(ids)
+    assert [one["accepted_at"] for one in listed] == sorted(
+        (one["accepted_at"] for one in listed), reverse=True
+    )
+    assert [one["pipeline_id"] for one in pages("", bob)] == [other]
+    assert pages("status=FAILED", alice) == []
+    assert pages("since=2999-01-01", alice) == []
+    refused = pipeline.call("GET", "/pipelines?status=DONE", signed_by=alice)
+    assert (refused.status, refused.body["error"]["code"]) == (400, "invalid_parameter")
+    assert pipeline.call("GET", "/pipelines", signed_by=user()).status == 403
+
+
+# --- cancelling ------------------------------------------------------------------------------------------
+
+
+def cancelled(record: dict[str, Any]) -> bool:
+    return (record["status"], record["error"]) == ("FAILED", "Pipeline.Cancelled")
+
+
+def test_a_running_pipeline_is_cancelled_between_stages(pipeline: Deployment):
+    """Cancelled while the chatbot's message waits: the record says so, the model is not asked, nothing is parked."""
+    text = f"cancel me {uuid.uuid4().hex}"
+    with pipeline.stopped("chatbot") as queue:
+        pipeline_id = pipeline.call("POST", "/pipeline", {"user_message": text}).body["pipeline_id"]
+
+        def waits() -> bool:
+            found = pipeline.client("sqs").get_queue_attributes(
+                QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+            return bool(int(found["Attributes"]["ApproximateNumberOfMessages"]))
+
+        eventually(waits)
+        answer = pipeline.call("DELETE", f"/pipeline/{pipeline_id}")
+        assert (answer.status, answer.body["pipeline_id"]) == (202, pipeline_id)
+        record = pipeline.finished(pipeline_id)
+        assert cancelled(record)
+        assert record["stage"] == "chat"
+        assert record["cancel_requested_at"] <= record["finished_at"]
+        again = pipeline.call("DELETE", f"/pipeline/{pipeline_id}")
+        assert (again.status, again.body["error"]) == (200, "Pipeline.Cancelled")
+        assert eventually(lambda: seconds_waited(record) > 5.5)
+    eventually(lambda: not waits())
+    assert pipeline.asked(text) == 0
+    assert pipeline.parked("chatbot") == []
+
+
+def seconds_waited(record: dict[str, Any]) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(record["finished_at"])).total_seconds()
+
+
+def test_what_has_not_begun_is_cancelled_when_it_begins(pipeline: Deployment):
+    """Cancelled while it waits for the starter: it ends as FAILED like any other, and the model is not asked."""
+    text = f"never mind {uuid.uuid4().hex}"
+    with pipeline.stopped("trigger"), pipeline.stopped("analyzer"):
+        pipeline_id = pipeline.call("POST", "/pipeline", {"user_message": text}).body["pipeline_id"]
+        answer = pipeline.call("DELETE", f"/pipeline/{pipeline_id}")
+        assert (answer.status, answer.body["status"]) == (202, "ACCEPTED")
+    assert cancelled(pipeline.finished(pipeline_id))
+    assert pipeline.asked(text) == 0
+
+
+def test_nobody_cancels_what_is_over_or_another_s(pipeline: Deployment, user: MakeUser):
+    """409 for what is over, 403 for another caller's, 404 for what is not there."""
+    pipeline_id = pipeline.call("POST", "/pipeline", {"user_message": "done"}).body["pipeline_id"]
+    assert pipeline.call("DELETE", f"/pipeline/{pipeline_id}", signed_by=user(MAY_CALL)).status == 403
+    assert complete(pipeline.finished(pipeline_id))
+    answer = pipeline.call("DELETE", f"/pipeline/{pipeline_id}")
+    assert (answer.status, answer.body["error"]["code"]) == (409, "already_over")
+    assert pipeline.call("DELETE", "/pipeline/nowhere").status == 404
+
+
+# --- any client ------------------------------------------------------------------------------------------
+
+
+class Signed(requests.auth.AuthBase):
+    """Signs what goes out, as it goes out."""
+
+    def __init__(self, pipeline: Deployment) -> None:
+        self._pipeline = pipeline
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        headers = dict(request.headers.items())
+        signed = AWSRequest(request.method, request.url, data=request.body, headers=headers)
+        SigV4Auth(self._pipeline.credentials, "execute-api", self._pipeline.connection.region).add_auth(
+            signed
+        )
+        request.headers.update(dict(signed.headers.items()))
+        return request
+
+
+def operations() -> list[Any]:
+    found: Any = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
+    return [one.ok() for one in found]
+
+
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("operation", operations(), ids=lambda one: f"{one.method} {one.path}")
+def test_no_client_gets_an_answer_outside_the_document(pipeline: Deployment, operation: Any, mode: Any):
+    """Whatever a client sends, made from the document or against it: no 5xx, and every answer as described."""
+    signed = Signed(pipeline)
+    session = requests.Session()
+    seen: list[int] = []
+
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(generation_mode=mode))
+    def send(case: Any) -> None:
+        answer = case.call(base_url=pipeline.addresses["api/url"], session=session, auth=signed, timeout=40)
+        seen.append(answer.status_code)
+        case.validate_response(
+            answer,
+            checks=[
+                checks.not_a_server_error,
+                checks.status_code_conformance,
+                checks.content_type_conformance,
+                checks.response_schema_conformance,
+            ],
+        )
+
+    send()
+    assert seen
