@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def templates(folder: Path) -> Mapping[str, Template]:
 def check(name: str) -> list[str]:
     """All findings of one environment."""
     folder = WORK / "check" / name
-    environment = load(name)
+    environment = replace(load(name), monitoring=True)  # what is optional is in order, too
     problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
     problems += [f"rule: {finding}" for finding in broken_rules(templates(folder), environment)]
     problems += [f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))]

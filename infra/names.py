@@ -63,6 +63,17 @@ class Names:
         """Where a rule leaves the events it could not put into the service's queue."""
         return f"{self.prefix}-{service}-rule-dlq"
 
+    def alarm(self, name: str) -> str:
+        return f"{self.prefix}-{name}"
+
+    @property
+    def alarm_topic(self) -> str:
+        return f"{self.prefix}-alarms"
+
+    @property
+    def dashboard(self) -> str:
+        return self.prefix
+
     def parameter(self, path: str) -> str:
         return f"/ai-pipeline/{self.env}/{path}"
 
