@@ -23,7 +23,9 @@ Examples:
   pipeline --env dev deploy
   pipeline --env prod deploy --service chatbot --yes""",
 )
-@click.option("--service", metavar="NAME", help="Only this one; a service, or `platform`, `workflow`, `monitoring`.")
+@click.option(
+    "--service", metavar="NAME", help="Only this one; a service, or `platform`, `workflow`, `monitoring`."
+)
 @click.option("--yes", is_flag=True, help="Don't ask before deploying to an AWS account.")
 @click.option("--force", is_flag=True, help="Also if this version can't read what is in flight.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was deployed as JSON.")
