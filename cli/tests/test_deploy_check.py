@@ -140,6 +140,21 @@ def test_a_look_takes_nothing_hides_nothing_and_counts_once():
 
 
 @pytest.mark.usefixtures("deployed")
+def test_a_look_that_was_broken_off_may_have_counted(monkeypatch):
+    """A check that dies while it looks leaves word of it: the next one does not look again."""
+    send("chatbot", "chat.requested.v0")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(looking, "of_message", die)
+        assert call("deploy-check", "chatbot").exit_code != 0
+    assert "broken off" in call("deploy-check", "chatbot").stdout
+    assert received("chatbot") == [2]
+
+
+@pytest.mark.usefixtures("deployed")
 def test_a_look_is_forgotten_with_its_messages(monkeypatch):
     """Once the messages that were seen can't be waiting any more, the queue is looked at again."""
     send("chatbot", "chat.requested.v0")
@@ -235,6 +250,18 @@ def test_deploy_refuses_what_could_not_read_its_queue(deploys):
     assert call("deploy", "--service", "platform").exit_code == 0
     assert call("deploy", "--service", "chatbot", "--force").exit_code == 0
     assert deploys == ["analyzer", "platform", "chatbot"]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_everything_together_brings_its_consumers(deploys):
+    """A workflow ahead of its consumers is refused alone, and goes with them: they are deployed before it."""
+    pattern = {"source": ["ai.pipeline"], "detail-type": ["analysis.requested.v0"]}
+    client("events").put_rule(
+        Name="ai-pipeline-local-analyzer-requests", EventBusName=BUS, EventPattern=json.dumps(pattern)
+    )
+    assert call("deploy", "--service", "workflow").exit_code == 1
+    assert call("deploy").exit_code == 0
+    assert deploys == [None]
 
 
 @pytest.mark.usefixtures("deployed")

@@ -89,14 +89,16 @@ def _queue(target: Target, service: str) -> Look:
     before = _remembered(target, service)
     if before is not None:
         at, looked, findings = before
+        when = f"{'seen' if looked else 'broken off'} {max(0, round(time.time() - at))} s ago"
         return Look(
             service=service,
             place="queue",
             looked=looked,
             there=max(there, looked),
             findings=findings,
-            note=f"seen {max(0, round(time.time() - at))} s ago; a second look would count",
+            note=f"{when}; a second look would count",
         )
+    _remember(target, service, 0, ())  # first: who is interrupted has looked, perhaps
     with translated("look into the queue"):
         answer = target.client("sqs").receive_message(
             QueueUrl=url,
@@ -109,8 +111,7 @@ def _queue(target: Target, service: str) -> Look:
     messages = {str(one["MessageId"]): one for one in answer.get("Messages", [])}
     seen = [of_message(parked(one, service, "dlq"), "queue") for one in messages.values()]
     findings = tuple(filter(None, seen))
-    if messages:
-        _remember(target, service, len(messages), findings)
+    _remember(target, service, len(messages), findings)
     return Look(
         service=service,
         place="queue",
