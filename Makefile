@@ -43,13 +43,15 @@ check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn
 	@$(BIN)/python -m infra.check
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone with SERVICE=analyzer
-	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes)
+	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes) $(if $(FORCE),--force)
 
 chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
 	@$(BIN)/python -m tests.chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
 
-bench: setup ## cold starts beside a bare boto3 client, in one run
+bench: setup ## cold starts beside a bare boto3 client, the analyzer, and the budgets
 	@$(BIN)/python -m bench.cold_start
+	@$(BIN)/python -m bench.analyzer --seconds 0
+	@$(BIN)/python -m bench.budgets
 
 evaluate: setup ## measure the analyzer on its labelled messages
 	@$(BIN)/python -m services.analyzer.evaluation

@@ -13,9 +13,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -40,7 +42,7 @@ ANALYSED = {
 }
 ANSWERED = {"text": "A queue is a line.", "backend": "bedrock", "model_id": "m", "stop_reason": "end_turn"}
 NOW = "2026-11-22T10:00:00Z"
-DATA = {
+DATA: dict[str, dict[str, Any]] = {
     "analyzer": {"user_message": "What is a queue?"},
     "chatbot": {"user_message": "What is a queue?", "analysis": ANALYSED},
     "enhancer": {"chat": ANSWERED, "analysis": ANALYSED},
@@ -52,7 +54,7 @@ DATA = {
         "errors": {},
     },
 }
-CONVERSE = {
+CONVERSE: dict[str, object] = {
     "output": {"message": {"role": "assistant", "content": [{"text": "A queue is a line."}]}},
     "stopReason": "end_turn",
     "usage": {"inputTokens": 9, "outputTokens": 6, "totalTokens": 15},
@@ -105,7 +107,7 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
     bundle = [] if name == "bare" else [str(bundles[name])]
     done = subprocess.run(
         [sys.executable, *isolated, str(probe_file), name, str(messages), *bundle],
-        input=json.dumps({"Records": [sqs_record(event)]}),
+        input=json.dumps({"Records": [sqs_record(event, sent_ms=int(time.time() * 1000))]}),
         env=environment,
         capture_output=True,
         text=True,

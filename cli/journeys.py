@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.status import Status
@@ -12,6 +13,7 @@ from cli.money import cost_line, usd
 from cli.operations.history import StageStatus
 from cli.operations.journey import Journey, StageView
 from cli.session import Session, counted, duration, in_columns, printable
+from cli.timeline import LEGEND, NAME, bars, drawn
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -124,6 +126,11 @@ def print_journey(session: Session, journey: Journey) -> None:
     out.print(Text(_cut(printable(journey.user_message or "(message not recorded yet)")), style="dim"))
     out.print()
     out.print(_table(journey))
+    if found := bars(journey, datetime.now(UTC)):
+        out.print()
+        for line in drawn(found):
+            out.print(line)
+        out.print(Text(f"{'':<{NAME}}{LEGEND}", style="dim"))
     problems = [(stage.key, _problem(stage)) for stage in journey.stages if stage.error]
     if journey.error and not any(stage.error for stage in journey.stages):
         problems.append(("pipeline", printable(": ".join(filter(None, (journey.error, journey.cause))))))

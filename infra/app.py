@@ -28,7 +28,7 @@ from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
 from shared.contracts.stages import STAGES  # noqa: E402
 
-PLATFORM, TRIGGER, WORKFLOW = "platform", "trigger", "workflow"
+PLATFORM, TRIGGER, WORKFLOW, MONITORING = "platform", "trigger", "workflow", "monitoring"
 
 
 def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Callable[[App], Stack]]:
@@ -44,11 +44,20 @@ def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Cal
         TRIGGER: lambda app: TriggerStack(app, environment=environment, bundles=packed),
         **stages,
         WORKFLOW: lambda app: WorkflowStack(app, environment=environment),
+        MONITORING: lambda app: _monitoring(app, environment),
     }
 
 
+def _monitoring(app: App, environment: Environment) -> Stack:
+    # Imported where it is made: its library takes a second to load.
+    from infra.monitoring_stack import MonitoringStack  # noqa: PLC0415
+
+    return MonitoringStack(app, environment=environment)
+
+
 def build(app: App, environment: Environment, packed: Mapping[str, Path], only: str | None = None) -> None:
-    """All stacks of an environment, or `only` one. `packed` holds each function's bundle.
+    """All stacks of an environment, or `only` one. `packed` holds each function's bundle. Monitoring is
+    among all of them where the environment says so.
 
     No stack reads another: they meet by name. Deployed together they go against the stream: who reads an event is
     there before who sends it, in a first deployment (a rule needs its bus) and when an event gets a new version.
@@ -57,7 +66,8 @@ def build(app: App, environment: Environment, packed: Mapping[str, Path], only: 
     makers = parts(environment, packed)
     if only is not None and only not in makers:
         raise ContextError(f"There is no part {only!r}. Choose with `-c only=PART`, of: {', '.join(makers)}.")
-    stacks = {part: make(app) for part, make in makers.items() if only in (None, part)}
+    wanted = {only} if only else {part for part in makers if part != MONITORING or environment.monitoring}
+    stacks = {part: make(app) for part, make in makers.items() if part in wanted}
     for part, stack in stacks.items():
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)
@@ -69,7 +79,9 @@ def build(app: App, environment: Environment, packed: Mapping[str, Path], only: 
 def _before(part: str) -> tuple[str, ...]:
     """The parts that are deployed before this one, where they are deployed together."""
     stages = tuple(stage.service for stage in STAGES)
-    return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW)}.get(part, (PLATFORM,))
+    return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW), MONITORING: ()}.get(
+        part, (PLATFORM,)
+    )
 
 
 def feature_flags() -> dict[str, object]:

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from infra import synthesis
@@ -75,7 +76,7 @@ def examined(made: Templates, environment: Environment) -> list[str]:
 def check(name: str) -> list[str]:
     """All findings of one environment."""
     folder = WORK / "check" / name
-    environment = load(name)
+    environment = replace(load(name), monitoring=True)  # what is optional is in order, too
     problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
     made = templates(folder)
     problems += [f"rule: {finding}" for finding in broken_rules(made, environment)]

@@ -4,6 +4,7 @@ Constructs read these values; none of them asks for an environment's name.
 """
 
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from infra.functions import FUNCTIONS
+from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
 
 API_STAGE = "v1"
@@ -120,6 +122,14 @@ class Environment:
     tls_only: bool = True
     """Queues refuse calls without TLS. The engine speaks plain HTTP, on the loopback address."""
 
+    monitoring: bool = True
+    """Deploy dashboard and alarms with the rest; they can always be deployed alone."""
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    metric_math: bool = True
+    """Deploy alarms on an expression of metrics. The engine takes alarms on one metric alone."""
+    alarm_email: str | None = None
+    """Told of alarms, besides who subscribes to their topic."""
+
     def api_url(self, api_id: str) -> str:
         """The API's address on the engine, which serves all APIs under its own."""
         return f"{self.engine}/restapis/{api_id}/{API_STAGE}/_user_request_"
@@ -138,8 +148,26 @@ _LOCAL = Sizing(max_concurrency=2, timeout_seconds=10)
 ENVIRONMENTS: Mapping[str, Environment] = {
     environment.name: environment
     for environment in (
-        Environment(name="dev", sizing=_AWS_SIZING, log_retention_days=7, archive_days=7),
-        Environment(name="staging", sizing=_AWS_SIZING, log_retention_days=14, archive_days=14),
+        Environment(
+            name="dev",
+            sizing=_AWS_SIZING,
+            log_retention_days=7,
+            archive_days=7,
+            thresholds=Thresholds(
+                success_percent=80,
+                run_p95_seconds=120,
+                run_open_seconds=1_800,
+                queue_age_seconds=600,
+                usd_per_hour=1,
+            ),
+        ),
+        Environment(
+            name="staging",
+            sizing=_AWS_SIZING,
+            log_retention_days=14,
+            archive_days=14,
+            thresholds=Thresholds(success_percent=90, queue_age_seconds=300, usd_per_hour=2),
+        ),
         Environment(
             name="prod",
             sizing=_AWS_SIZING,
@@ -148,6 +176,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             keep_data=True,
             throttle=Throttle(rate=1_000, burst=2_000),
             requests_per_second=50,
+            thresholds=Thresholds(usd_per_hour=20),
         ),
         Environment(
             name="local",
@@ -167,6 +196,9 @@ ENVIRONMENTS: Mapping[str, Environment] = {
                 models_by_arn=False,
             ),
             tls_only=False,
+            # No metric comes from the engine's functions, and a synth would take two seconds more.
+            monitoring=False,
+            metric_math=False,
         ),
     )
 }
@@ -177,8 +209,9 @@ CHATBOT_CONTEXT = tuple(
 
 
 def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
-    """The environment `name`, overridden by `-c`: `allowed_origin`, `engine`, each chatbot setting by its name,
-    a function's megabytes as `memory_<function>` and seconds as `timeout_<function>`, e.g. `-c memory_chatbot=512`.
+    """The environment `name`, overridden by `-c`: `allowed_origin`, `engine`, `monitoring` (true or false),
+    `alarm_email`, each chatbot setting by its name, a function's megabytes as `memory_<function>` and seconds as
+    `timeout_<function>`, e.g. `-c memory_chatbot=512`.
 
     Raises UnknownEnvironmentError or ContextError.
     """
@@ -199,11 +232,28 @@ def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
     environment = replace(environment, sizing=_sizing(environment, given))
     if "allowed_origin" in given:
         environment = replace(environment, allowed_origin=str(given["allowed_origin"]))
+    if "alarm_email" in given:
+        environment = replace(environment, alarm_email=_email(str(given["alarm_email"])))
+    if "monitoring" in given:
+        environment = replace(environment, monitoring=_yes_or_no("monitoring", given["monitoring"]))
     if "engine" in given:
         if environment.engine is None:
             raise ContextError(f"`-c engine` is for the local engine; {name} is deployed to AWS.")
         environment = replace(environment, engine=str(given["engine"]).rstrip("/"))
     return environment
+
+
+def _yes_or_no(option: str, value: object) -> bool:
+    said = {"true": True, "false": False}.get(str(value).lower())
+    if said is None:
+        raise ContextError(f"`-c {option}` must be true or false, not {value}.")
+    return said
+
+
+def _email(address: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
+        raise ContextError(f"`-c alarm_email` must be an e-mail address, not {address}.")
+    return address
 
 
 _BOUNDS = {

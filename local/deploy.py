@@ -24,7 +24,11 @@ LOCK_SECONDS = 300.0
 
 def parts() -> tuple[str, ...]:
     """What can be deployed alone: each is a stack called `ai-pipeline-<env>-<part>`."""
-    return ("platform", *SERVICES, "workflow")
+    return ("platform", *SERVICES, "workflow", *OPTIONAL)
+
+
+OPTIONAL = ("monitoring",)
+"""Parts that an environment may leave out of a full deployment. They are deployed by name, and stay as they are."""
 
 
 # --- the local engine ------------------------------------------------------------------------------------
@@ -113,13 +117,14 @@ class _LocalDeployment:
 
     def is_current(self, service: str | None) -> bool:
         """The parts are those of the last full deployment: an engine that has none has nothing."""
-        relevant = {service: self._parts.get(service)} if service else self._parts
+        full = {part: value for part, value in self._parts.items() if part not in OPTIONAL}
+        relevant = {service: self._parts.get(service)} if service else full
         return bool(relevant) and set(relevant.values()) == {self._wanted}
 
     def _synthesise(self, service: str | None) -> Path:
         """The folder of the synthesised app, or of the one service's stack: then others may be half-written."""
         everything, alone = self._state.assembly, self._state.assembly_of_one
-        if self._holds(everything, self._wanted):
+        if self._holds(everything, self._wanted) and service not in OPTIONAL:
             return everything
         folder, key = (alone, f"{self._wanted} {service}") if service else (everything, self._wanted)
         if not self._holds(folder, key):

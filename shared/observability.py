@@ -3,13 +3,16 @@
 Tracing is Lambda's and Step Functions' own (active tracing); no X-Ray SDK in the functions.
 """
 
+import os
 import traceback
 from functools import cache
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
+from aws_lambda_powertools.metrics import Metrics, single_metric
 
-__all__ = ["MetricUnit", "logger", "metrics", "where"]
+from shared.metrics import Metric
+
+__all__ = ["emit", "flush", "logger", "metrics", "where"]
 
 
 @cache
@@ -20,8 +23,37 @@ def logger() -> Logger:
 
 @cache
 def metrics() -> Metrics:
-    """Namespace and service come from POWERTOOLS_METRICS_NAMESPACE and POWERTOOLS_SERVICE_NAME."""
-    return Metrics()
+    """Namespace and service come from POWERTOOLS_METRICS_NAMESPACE and POWERTOOLS_SERVICE_NAME, the environment from
+    PIPELINE_ENV.
+    """
+    collected = Metrics()
+    collected.set_default_dimensions(environment=_environment())
+    return collected
+
+
+def emit(metric: Metric, value: float = 1, /, **dimensions: str) -> None:
+    """Adds a value of `metric`, with the dimensions it has beyond those of all.
+
+    One without such dimensions leaves with `flush`, in one line; one with them in a line of its own, at once.
+    Raises ValueError where the table says otherwise about the dimensions.
+    """
+    if dimensions.keys() != set(metric.also):
+        raise ValueError(f"{metric.name} takes {metric.also or 'no dimensions'}, not {tuple(dimensions)}")
+    if not dimensions:
+        metrics().add_metric(name=metric.name, unit=metric.unit, value=value)
+        return
+    common = {"environment": _environment(), **dimensions}
+    with single_metric(name=metric.name, unit=metric.unit, value=value, default_dimensions=common):  # type: ignore[arg-type]  # a unit's name is one
+        pass
+
+
+def flush() -> None:
+    """Writes what was added since, as one line."""
+    metrics().flush_metrics()
+
+
+def _environment() -> str:
+    return os.environ.get("PIPELINE_ENV") or "none"
 
 
 def where(error: BaseException) -> str:

@@ -34,7 +34,23 @@ from shared.errors import (
     TransientError,
     WorkerLost,
 )
-from shared.observability import MetricUnit, logger, metrics, where
+from shared.metrics import (
+    ATTEMPTS,
+    BATCHES,
+    ERRORS,
+    FAILED,
+    INPUT_TOKENS,
+    LATE_CALLBACKS,
+    OUTPUT_TOKENS,
+    PARKED,
+    QUEUE_WAIT,
+    REDELIVERIES,
+    REJECTIONS_NOT_PUBLISHED,
+    SUCCEEDED,
+    WORK_TIME,
+    Metric,
+)
+from shared.observability import emit, flush, logger, where
 from shared.parking import ParkingLot
 
 E = TypeVar("E", bound=Event)
@@ -117,6 +133,13 @@ class _Job(Struct, kw_only=True):
         return self.delivery.detail_type if self.delivery else ""
 
 
+def _emit_tokens(meter: v1.Meter) -> None:
+    """What was bought, by model: an answer that was stored before is not bought again."""
+    if meter.model_id and not meter.recalled:
+        emit(INPUT_TOKENS, meter.input_tokens, model=meter.model_id)
+        emit(OUTPUT_TOKENS, meter.output_tokens, model=meter.model_id)
+
+
 class _Token(Struct):
     task_token: str | None = None
 
@@ -167,8 +190,8 @@ class Worker:
                 )
             )
         finally:
-            metrics().add_metric(name="Batches", unit=MetricUnit.Count, value=1)
-            metrics().flush_metrics()
+            emit(BATCHES)
+            flush()
 
     def process(self, record: Mapping[str, Any]) -> None:
         """One message. Returns if it is done with, raises if it must be delivered again."""
@@ -181,10 +204,12 @@ class Worker:
         )
         try:
             self._route(job)
-        except TokenSettled:
-            self._note("LateCallbacks", job, "the task was over before its outcome arrived")
+        except TokenSettled as error:
+            emit(ERRORS, error_type=error.NAME)
+            self._note(LATE_CALLBACKS, job, "the task was over before its outcome arrived")
         except PipelineError as error:
-            self._note("Redeliveries", job, f"left for redelivery: {error.cause}", error=error.NAME)
+            emit(ERRORS, error_type=error.NAME)
+            self._note(REDELIVERIES, job, f"left for redelivery: {error.cause}", error=error.NAME)
             raise
 
     def _route(self, job: _Job) -> None:
@@ -227,9 +252,11 @@ class Worker:
         meter = self._meter(job, job.metadata, route.billed(result))
         output = msgspec.json.encode({"data": result, "meter": meter}).decode()
         self._callback.succeed(token, output)
-        metrics().add_metric(name="QueueWait", unit=MetricUnit.Milliseconds, value=job.queue_wait_ms)
-        metrics().add_metric(name="WorkTime", unit=MetricUnit.Milliseconds, value=meter.work_ms)
-        return self._note("Succeeded", job, "done", work_ms=meter.work_ms, queue_wait_ms=job.queue_wait_ms)
+        emit(QUEUE_WAIT, job.queue_wait_ms)
+        emit(WORK_TIME, meter.work_ms)
+        emit(ATTEMPTS, meter.attempt + 1)
+        _emit_tokens(meter)
+        return self._note(SUCCEEDED, job, "done", work_ms=meter.work_ms, queue_wait_ms=job.queue_wait_ms)
 
     @staticmethod
     def _meter(job: _Job, metadata: Metadata, billed: Billed) -> v1.Meter:
@@ -277,7 +304,7 @@ class Worker:
             return self._give_up(job, error)
         except Exception as error:
             raise self._as_transient(error) from error
-        return self._note("Succeeded", job, "done", queue_wait_ms=job.queue_wait_ms)
+        return self._note(SUCCEEDED, job, "done", queue_wait_ms=job.queue_wait_ms)
 
     @staticmethod
     def _as_transient(error: Exception) -> TransientError:
@@ -292,7 +319,7 @@ class Worker:
         try:
             self._bus.publish([self._rejection(job, error)])
         except PipelineError as failure:
-            self._note("RejectionsNotPublished", job, failure.cause)
+            self._note(REJECTIONS_NOT_PUBLISHED, job, failure.cause)
         job.token = job.token or _token_in(job.delivery)
         self._report(job, error)
 
@@ -321,26 +348,29 @@ class Worker:
 
     def _give_up(self, job: _Job, error: PipelineError) -> None:
         self._park(job, error)
+        if job.token is not None and job.metadata:
+            emit(ATTEMPTS, job.metadata.attempt + 1)
         self._report(job, error)
 
     def _park(self, job: _Job, error: PipelineError) -> None:
         self._parking.park(job.body, error, detail_type=job.detail_type, metadata=job.metadata)
-        self._note("Parked", job, error.cause, error=error.NAME)
+        self._note(PARKED, job, error.cause, error=error.NAME)
 
     def _report(self, job: _Job, error: PipelineError) -> None:
         if job.token is not None:
             self._callback.fail(job.token, error.NAME, error.cause[:CAUSE_CHARS])
-        self._note("Failed", job, error.cause, error=error.NAME)
+        emit(ERRORS, error_type=error.NAME)
+        self._note(FAILED, job, error.cause, error=error.NAME)
 
-    def _note(self, metric: str, job: _Job, text: str, **fields: object) -> None:
+    def _note(self, outcome: Metric, job: _Job, text: str, **fields: object) -> None:
         """One log line and one count for what became of a message."""
-        metrics().add_metric(name=metric, unit=MetricUnit.Count, value=1)
+        emit(outcome)
         about = job.metadata
-        level = logger().info if metric == "Succeeded" else logger().warning
+        level = logger().info if outcome is SUCCEEDED else logger().warning
         level(
             text,
             extra={
-                "outcome": metric,
+                "outcome": outcome.name,
                 "detail_type": job.detail_type,
                 "pipeline_id": about.pipeline_id if about else None,
                 "attempt": about.attempt if about else None,

@@ -4,7 +4,11 @@ import os
 
 import click
 
+from cli.commands.deploy_check import look, show
 from cli.main import FAILED
+from cli.operations.errors import NotDeployedError, OperationError, RefusedError
+from cli.operations.inflight.looking import SERVICES
+from cli.operations.inflight.reading import WORKFLOW
 from cli.session import Session, TargetCommand
 from cli.steps import shown
 from local import deploy as deploying
@@ -19,33 +23,71 @@ Examples:
   pipeline --env dev deploy
   pipeline --env prod deploy --service chatbot --yes""",
 )
-@click.option("--service", metavar="NAME", help="Only this one; a service, or `platform`, `workflow`, …")
+@click.option(
+    "--service", metavar="NAME", help="Only this one; a service, or `platform`, `workflow`, `monitoring`."
+)
 @click.option("--yes", is_flag=True, help="Don't ask before deploying to an AWS account.")
+@click.option("--force", is_flag=True, help="Also if this version can't read what is in flight.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was deployed as JSON.")
 @click.pass_obj
-def deploy(session: Session, service: str | None, *, yes: bool, as_json: bool) -> None:
+def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_json: bool) -> None:
     """Deploy all stacks, or one service alone.
 
     To the local engine, or with --env to AWS: there it says account and region
-    first, and asks.
+    first, and asks. Looks first at what is in flight (see deploy-check), and
+    refuses if this version could not read it.
     """
-    parts = _to_engine(session, service) if session.is_local else _to_aws(session, service, sure=yes)
+    if session.is_local:
+        parts = _to_engine(session, service, force=force)
+    else:
+        parts = _to_aws(session, service, sure=yes, force=force)
     if as_json:
         session.json({"env": session.env, "deployed": parts})
     else:
         click.echo(f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed; nothing was deployed.")
 
 
-def _to_engine(session: Session, service: str | None) -> tuple[str, ...]:
+def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[str, ...]:
+    Engine().running()  # said before anything is looked for
+    _gate(session, service, force=force)
     with shown(session) as progress:
         return deploying.deploy(Engine(), service, progress)
 
 
-def _to_aws(session: Session, service: str | None, *, sure: bool) -> tuple[str, ...]:
+def _gate(session: Session, service: str | None, *, force: bool) -> None:
+    """Refuses what could not read what is in flight. A part without a queue, and a first deployment, pass."""
+    if service not in (None, *SERVICES, WORKFLOW):
+        return
+    try:
+        # All together go in their order, so nobody's consumers are older than it.
+        checks = look(session, [service] if service else SERVICES)
+    except NotDeployedError:
+        return
+    except OperationError as error:
+        if not force:
+            raise RefusedError(
+                f"{error}\nSo what is in flight is not known, and nothing was deployed. --force deploys all the same."
+            ) from error
+        session.note(f"What is in flight is not known: {error}")
+        return
+    if not any(one.blocking for one in checks):
+        return
+    show(session, [one for one in checks if one.blocking])
+    if not force:
+        session.note(
+            "This version could not read what is in flight; nothing was deployed. Keep reading the old version "
+            "(an upcaster), or wait or archive what is there. --force deploys all the same."
+        )
+        raise click.exceptions.Exit(FAILED)
+    session.note("Deployed all the same (--force): what can't be read will be parked.")
+
+
+def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:
     region = session.region or os.environ.get("AWS_REGION")  # boto3, unlike the AWS CLI, does not read that
     goal = deploying.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
     session.note("\n".join(f"  {stack}" for stack in goal.stacks))
+    _gate(session, service, force=force)
     if not sure:
         _ask(session)
     with shown(session) as progress:

@@ -103,6 +103,13 @@ def test_status_tells_engine_and_deployment(engine):
     assert json.loads(call("status", "--json").stdout)["engine"]["deployed"] is True
 
 
+@pytest.fixture
+def nothing_in_flight(monkeypatch):
+    """What is in flight is test_deploy_check.py's matter."""
+    monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
+
+
+@pytest.mark.usefixtures("nothing_in_flight")
 def test_deploying_one_service_names_what_was_deployed(engine, monkeypatch):
     """The service's name reaches the library; the result is told."""
     monkeypatch.setattr(deploying, "deploy", lambda _engine, service, _progress: (service,))
@@ -136,6 +143,7 @@ def account(monkeypatch):
     return done
 
 
+@pytest.mark.usefixtures("nothing_in_flight")
 @pytest.mark.parametrize(
     ("answer", "options", "code", "deployments"),
     [("n\n", [], 1, 0), ("", [], 130, 0), ("y\n", [], 0, 1), ("", ["--yes"], 0, 1)],
@@ -150,6 +158,7 @@ def test_an_aws_account_is_named_and_asked_for_first(account, answer, options, c
     assert "ai-pipeline-dev-analyzer" in result.stderr
 
 
+@pytest.mark.usefixtures("nothing_in_flight")
 def test_a_failed_deployment_is_exit_code_1(engine, monkeypatch):
     """The CDK's reason is told."""
 

@@ -17,6 +17,7 @@ from infra.functions import FunctionSpec
 from infra.nag import acknowledge
 from infra.names import Names
 from shared.contracts.envelope import Event
+from shared.metrics import NAMESPACE
 
 _RETENTION = {
     7: logs.RetentionDays.ONE_WEEK,
@@ -81,7 +82,7 @@ class ServiceFunction(Construct):
                 "PIPELINE_ENV": environment.name,
                 "BUS_NAME": self._names.bus,
                 "POWERTOOLS_SERVICE_NAME": spec.service,
-                "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
+                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 **({"TABLE_NAME": self._names.table} if spec.table else {}),
                 **(variables or {}),

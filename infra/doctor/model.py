@@ -152,6 +152,8 @@ class System:
     grants: tuple[Grant, ...]
     deliveries: tuple[Delivery, ...]
     alarms: tuple[Alarm, ...] | None = None
+    written: "System | None" = None
+    """What the templates of the deployed stacks say, where this is what really runs."""
 
     @property
     def fed(self) -> Mapping[str, Source]:

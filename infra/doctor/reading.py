@@ -33,9 +33,9 @@ def read(templates: Templates, environment: Environment) -> System:
     queues = [_queue(stack, name, its) for stack, name, its in every("AWS::SQS::Queue")]
     functions = [_function(stack, name, its) for stack, name, its in every("AWS::Lambda::Function")]
     rules = [_rule(stack, name, its) for stack, name, its in every("AWS::Events::Rule")]
-    machines = [machine(stack, name, its) for stack, name, its in every("AWS::StepFunctions::StateMachine")]
+    machines = [_machine(stack, name, its) for stack, name, its in every("AWS::StepFunctions::StateMachine")]
     monitored = any(stack.endswith("-monitoring") for stack in templates)
-    alarms = tuple(_alarm(name, its) for _, name, its in every("AWS::CloudWatch::Alarm"))
+    alarms = tuple(alarm(its, name) for _, name, its in every("AWS::CloudWatch::Alarm"))
     return System(
         environment=environment,
         queues={queue.name: queue for queue in queues},
@@ -124,7 +124,7 @@ def target(its: Mapping[str, Any]) -> Target:
     )
 
 
-def machine(stack: str, logical: str, its: Mapping[str, Any]) -> Machine:
+def _machine(stack: str, logical: str, its: Mapping[str, Any]) -> Machine:
     written = its.get("DefinitionString") or json.dumps(its.get("Definition", {"States": {}}))
     return Machine(
         name=its.get("StateMachineName", f"{stack}/{logical}"),
@@ -199,7 +199,8 @@ def _deliveries(stack: str, its: Mapping[str, Any]) -> Iterator[Delivery]:
             yield from (Delivery(queue=queue, stack=stack, rule=rule) for rule in rules)
 
 
-def _alarm(logical: str, its: Mapping[str, Any]) -> Alarm:
+def alarm(its: Mapping[str, Any], logical: str = "") -> Alarm:
+    """As CloudFormation and CloudWatch write it."""
     direct = [its] if "MetricName" in its else []
     metrics = direct + [one["MetricStat"]["Metric"] for one in its.get("Metrics", ()) if "MetricStat" in one]
     return Alarm(

@@ -1,9 +1,10 @@
 """The table of checks, and the examination of a deployment by all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from infra.doctor import live
 from infra.doctor.checks import alarms, capacity, clocks, events, queues, rights, workflow
 from infra.doctor.checks.capacity import Intent
 from infra.doctor.findings import Fault, Finding, Held, Outcome, Result, Skipped
@@ -81,11 +82,23 @@ CHECKS: Final = (
     Check("alarms", alarms.queues_watched, "Nobody notices until a caller complains."),
 )
 
+LIVE: Final = (
+    *CHECKS,
+    Check(
+        "drift",
+        live.drift,
+        "What was changed by hand is in no review, no test, and not in the next environment.",
+    ),
+)
+"""For a deployment as it runs."""
 
-def examine(system: System, intent: Intent | None = None, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
-    """By all checks; at the environment's own rate if no other is intended."""
+
+def examine(system: System, intent: Intent | None = None) -> list[Outcome]:
+    """By all checks, with drift where it is one that runs; at the environment's own rate if no other is intended."""
     meant = intent or Intent(rate=system.environment.requests_per_second)
-    return [_outcome(check, list(_run(check, system, meant))) for check in checks]
+    return [
+        _outcome(check, list(_run(check, system, meant))) for check in (LIVE if system.written else CHECKS)
+    ]
 
 
 def _run(check: Check, system: System, intent: Intent) -> Result:

@@ -8,6 +8,7 @@ import pytest
 
 from infra.doctor.checks import capacity
 from infra.doctor.checks.capacity import Intent
+from infra.doctor.live import live_queue, live_source
 from infra.doctor.reading import read
 from infra.doctor.table import CHECKS, examine
 from infra.environments import ENVIRONMENTS, load
@@ -264,6 +265,30 @@ def greedy(templates):
     mapping(templates, "logger")["ScalingConfig"]["MaximumConcurrency"] = 900
 
 
+def alarm_on(templates, queue_name):
+    """The logical id of the one alarm on a queue's own metric."""
+    (found,) = [
+        name
+        for name, its in resources(stack(templates, "monitoring"), "AWS::CloudWatch::Alarm").items()
+        if {"Name": "QueueName", "Value": queue_name} in its.get("Dimensions", ())
+        and "OldestMessage" not in its["MetricName"]
+    ]
+    return found
+
+
+def unwatched_dlq(templates):
+    stack(templates, "monitoring")["Resources"].pop(alarm_on(templates, f"ai-pipeline-{ENV}-chatbot-dlq"))
+
+
+def mute_alarm(templates):
+    name = alarm_on(templates, f"ai-pipeline-{ENV}-logger-dlq")
+    stack(templates, "monitoring")["Resources"][name]["Properties"]["ActionsEnabled"] = False
+
+
+def no_monitoring(templates):
+    del templates[f"ai-pipeline-{ENV}-monitoring"]
+
+
 PLANTED = [
     (short_visibility, {"visibility": f"ai-pipeline-{ENV}-analyzer"}),
     (slower_function, {"visibility": f"ai-pipeline-{ENV}-enhancer"}),
@@ -300,6 +325,9 @@ PLANTED = [
     (idle_right, {"rights-used": f"ai-pipeline-{ENV}-analyzer"}),
     (unlimited, {"concurrency": f"ai-pipeline-{ENV}-chatbot"}),
     (greedy, {"concurrency": "all queues"}),
+    (unwatched_dlq, {"alarms": f"ai-pipeline-{ENV}-chatbot-dlq"}),
+    (mute_alarm, {"alarms": f"ai-pipeline-{ENV}-logger-dlq"}),
+    (no_monitoring, {"alarms": "monitoring"}),
     # Seen from both of their ends:
     (sent_to_nobody, {"requests-sent": "AnalyzeInput", "subscriptions": "analyzer"}),
     (heard_twice, {"requests-sent": "AnalyzeInput", "subscriptions": "enhancer"}),
@@ -333,6 +361,14 @@ def test_a_planted_fault_is_found(synthesised, plant, meant):
         assert any(where in finding.where for finding in by_check[check])
     for findings in by_check.values():
         assert all(finding.what and finding.why and finding.mend for finding in findings)
+
+
+@pytest.mark.parametrize("plant", [mute_alarm, no_monitoring, idle_right])
+def test_what_only_may_do_harm_is_a_warning(synthesised, plant):
+    """An alarm that tells nobody, or a right that nobody uses, fails no deployment: only --strict minds."""
+    templates = copy.deepcopy(dict(synthesised(ENV)))
+    plant(templates)
+    assert {one.severity for findings in found(templates).values() for one in findings} == {"warning"}
 
 
 def test_a_missing_state_machine_is_no_silence(synthesised):
@@ -386,55 +422,6 @@ def test_a_state_that_grows_is_noticed(synthesised, monkeypatch):
     assert found(synthesised(ENV)).keys() == {"state-size"}
 
 
-def alarm(queue_name, metric, **more):
-    properties = {
-        "AlarmName": f"{queue_name}-{metric}",
-        "Namespace": "AWS/SQS",
-        "MetricName": metric,
-        "Dimensions": [{"Name": "QueueName", "Value": queue_name}],
-        "AlarmActions": ["arn:aws:sns:region:account:alarms"],
-        **more,
-    }
-    return {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (lambda alarms: None, []),
-        (
-            lambda alarms: alarms.pop("ai-pipeline-dev-chatbot-dlq"),
-            [("ai-pipeline-dev-chatbot-dlq", "error")],
-        ),
-        (
-            lambda alarms: alarms["ai-pipeline-dev-logger"]["Properties"].update(ActionsEnabled=False),
-            [("ai-pipeline-dev-logger", "warning")],
-        ),
-        (
-            lambda alarms: alarms["ai-pipeline-dev-logger"]["Properties"].update(
-                MetricName="NumberOfMessagesSent"
-            ),
-            [("ai-pipeline-dev-logger", "error")],
-        ),
-    ],
-    ids=["all", "missing", "disabled", "another metric"],
-)
-def test_each_queue_has_an_alarm_that_tells_somebody(synthesised, change, expected):
-    """Where there is a monitoring stack, no queue is left out, and no alarm is mute."""
-    names = read(synthesised(ENV), load(ENV))
-    ages = names.fed.keys()
-    alarms = {
-        name: alarm(
-            name,
-            "ApproximateAgeOfOldestMessage" if name in ages else "ApproximateNumberOfMessagesVisible",
-        )
-        for name in names.queues
-    }
-    change(alarms)
-    templates = {**synthesised(ENV), f"ai-pipeline-{ENV}-monitoring": {"Resources": alarms}}
-    assert [(one.where, one.severity) for one in found(templates).get("alarms", ())] == expected
-
-
 def test_an_alarm_on_metric_math_counts(synthesised):
     """CDK writes an alarm on several metrics in another form; it watches all the same."""
     metric = {
@@ -457,3 +444,76 @@ def test_an_inference_profile_and_an_existing_chatbot_are_in_order(synthesised):
         {"chatbot_function_arn": "arn:aws:lambda:us-east-1:111122223333:function:existing"},
     ):
         assert found(synthesised(ENV, **options)) == {}
+
+
+# --- what runs -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def running(synthesised):
+    """A deployment that runs as its templates say."""
+    written = read(synthesised(ENV), load(ENV))
+    return replace(written, written=written)
+
+
+def drift(system):
+    """What the check `drift` finds, and by which checks anything is found."""
+    outcomes = {one.check: one.findings for one in examine(system) if one.findings}
+    return outcomes.get("drift", ()), outcomes.keys()
+
+
+def test_a_deployment_as_written_is_in_order(running):
+    """Nothing has drifted; the check has compared every part."""
+    last = examine(running)[-1]
+    assert (last.check, last.findings) == ("drift", ())
+    assert len(last.held) > 30
+
+
+def test_what_was_changed_by_hand_is_named_with_both_values(running):
+    """A queue's visibility, set on the console: the clock no longer fits, and the template says otherwise."""
+    name = f"ai-pipeline-{ENV}-logger"
+    attributes = {
+        "VisibilityTimeout": "20",
+        "MessageRetentionPeriod": "345600",
+        "RedrivePolicy": json.dumps(
+            {"deadLetterTargetArn": f"arn:aws:sqs:eu-west-1:1:{name}-dlq", "maxReceiveCount": 5}
+        ),
+    }
+    queues = {**running.queues, name: live_queue(running.queues[name], attributes)}
+    (finding,), checks = drift(replace(running, queues=queues))
+    assert (finding.where, finding.severity) == (f"queue {name}", "warning")
+    assert "visibility seconds is 20, the template says 180" in finding.what
+    assert checks == {"visibility", "drift"}
+
+
+def test_what_is_gone_is_an_error(running):
+    """A rule that somebody has deleted: the request it delivered reaches nobody."""
+    rules = {key: its for key, its in running.rules.items() if "chatbot" not in key}
+    (finding,), checks = drift(replace(running, rules=rules))
+    assert (finding.where, finding.severity) == (f"rule ai-pipeline-{ENV}-chatbot-requests", "error")
+    assert checks == {"requests-sent", "drift"}
+
+
+def test_a_mapping_that_no_template_has_is_found(running):
+    """A second consumer, added by hand, takes part of the messages."""
+    answer = {
+        "EventSourceArn": f"arn:aws:sqs:eu-west-1:1:ai-pipeline-{ENV}-logger",
+        "FunctionArn": "arn:aws:lambda:eu-west-1:1:function:somebody-elses",
+        "State": "Enabled",
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 2},
+    }
+    extra = live_source("by hand", answer)
+    (finding,), checks = drift(replace(running, sources=(*running.sources, extra)))
+    assert finding.where == f"mapping ai-pipeline-{ENV}-logger → somebody-elses"
+    assert checks == {"consumers", "drift"}
+
+
+def test_a_disabled_mapping_is_asleep(running):
+    """Lambda's own states are read: only a mapping that works, or soon will, counts."""
+    arns = {"EventSourceArn": "arn:aws:sqs:r:1:q", "FunctionArn": "arn:aws:lambda:r:1:function:f:live"}
+    assert [
+        live_source("s", {**arns, "State": state}).enabled
+        for state in ("Enabled", "Updating", "Disabling", "Disabled")
+    ] == [True, True, False, False]
+    assert live_source("s", {**arns, "State": "Enabled"}).function == "f"

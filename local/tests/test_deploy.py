@@ -145,6 +145,21 @@ def test_one_service_first(cli: Cli, engine: Engine) -> None:
     assert cli.calls == []
 
 
+def test_optional_part_is_deployed_by_name_alone(
+    cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is synthesised on its own, and an older one does not make a full deployment out of date."""
+    engine.start()
+    deploy(engine)
+    (cli.home / "cdk.py").write_text(_CLI.format(parts=[*PARTS, "monitoring"], home=str(cli.home)))
+    assert deploy(engine, "monitoring") == ("monitoring",)
+    assert "only=monitoring" in cli.calls[-2]
+    monkeypatch.setattr(deploying, "fingerprint", lambda context: f"new {sorted(context.items())}")
+    (cli.home / "cdk.py").write_text(_CLI.format(parts=PARTS, home=str(cli.home)))
+    assert deploy(engine) == tuple(PARTS)
+    assert is_current(engine)
+
+
 def test_unknown_service(cli: Cli, engine: Engine) -> None:
     """A service that does not exist is answered with those that do, before anything is done."""
     with pytest.raises(UnknownServiceError, match="platform, trigger, analyzer"):

@@ -6,6 +6,7 @@ add up to 3 and one line at least is likely code. So a lone `x = 5` or a line th
 but two of them together are.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -16,6 +17,9 @@ from shared.contracts.v1 import CodeKind
 
 EXAMINED_LINES: Final = 2_000
 """Lines of a message that are looked at: the longest message with lines of 16 characters has as many."""
+WEIGHED_LINES: Final = 600
+"""Different lines that may be code and are weighed. Behind them, a line that may be code goes on with the run
+of code before it."""
 LINE_CHARS: Final = 200
 """The beginning of a line shows what it is; so a pattern's work is bounded per line."""
 
@@ -30,10 +34,11 @@ class _Line(NamedTuple):
     weight: int
 
 
-def blocks(text: str) -> Iterator[Found]:
+def blocks(text: str) -> Iterator[Found]:  # noqa: C901 -- one pass over the lines, which is what it is for
     """Runs of code lines in `text`, in order."""
     run: list[_Line] = []
     seen: dict[str, Weight] = {}
+    left = WEIGHED_LINES
     position = 0
     blank_lines = 0
     opened = -1  # how far the line before is indented, if it ends with a colon
@@ -47,7 +52,14 @@ def blocks(text: str) -> Iterator[Found]:
             continue
         weight = seen.get(line)
         if weight is None:
-            weight = seen[line] = _weigh(line[:LINE_CHARS])
+            weight = _PROSE
+            beginning = line[:LINE_CHARS]
+            stripped = beginning.strip()
+            if stripped and _may_be_code(stripped):
+                weight = _weigh(beginning, stripped) if left else ("bare", int(bool(run)))
+                left -= left > 0
+            if left:
+                seen[line] = weight
         if weight[1]:
             indent = len(line) - len(line.lstrip())
             if weight == ("bare", 1) and 0 <= opened < indent and p.YAML_KEY.match(line.lstrip()):
@@ -75,19 +87,26 @@ def _accepted(run: list[_Line]) -> Iterator[Found]:
     yield bare(kind, run[0].start, run[-1].end)
 
 
-def _weigh(line: str) -> Weight:  # noqa: PLR0911 (one rule after the other, the surest first)
-    stripped = line.strip()
+def _may_be_code(stripped: str) -> bool:
+    """Whether a line is worth weighing: most prose is not."""
     first = stripped.split(None, 1)[0]
-    if not p.SIGNAL.search(stripped) and first.lower() not in p.FIRST_WORDS:
-        return _PROSE
+    return (
+        first.lower() in p.FIRST_WORDS
+        or p.SIGNAL.search(stripped) is not None
+        or stripped.startswith(" -", len(first))
+    )
+
+
+def _weigh(line: str, stripped: str) -> Weight:  # noqa: PLR0911 (one rule after the other, the surest first)
+    first = stripped.split(None, 1)[0]
     if stripped[-1] == "?" and not p.PROSE_WORDS.isdisjoint(stripped.lower().split()):
         return _PROSE  # a question about code; what code it holds is found within it
-    if p.TRACE.match(line):
+    if p.TRACE.match(line) or _one_with(p.TRACE_WITH, line):
         return "stack_trace", 3
-    if p.TRACE_ERROR.match(stripped):
+    if p.TRACE_ERROR.match(stripped) or _one_with(p.TRACE_ERROR_WITH, stripped):
         return "stack_trace", 1
-    if command_weight(stripped, first):
-        return "shell", command_weight(stripped, first)
+    if weight := command_weight(stripped, first):
+        return "shell", weight
     if first.lower() in p.SQL_WORDS and (weight := _sql_weight(stripped, first)):
         return "sql", weight
     if stripped[0] in '"{[' and p.JSON.match(stripped):
@@ -98,12 +117,14 @@ def _weigh(line: str) -> Weight:  # noqa: PLR0911 (one rule after the other, the
 
 
 def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR0911 (as above)
-    if p.STATEMENT.match(stripped):
+    if p.STATEMENT.match(stripped) or _one_with(p.STATEMENT_WITH, stripped):
         return 3
     ends = stripped[-1]
     if ends == ":" and p.PYTHON_BLOCK.match(stripped):
         return 3
     if (ends in ";{" and p.CODE_CHARACTER.search(stripped)) or p.LIKELY.match(stripped):
+        return 2
+    if _one_with(p.LIKELY_WITH, stripped):
         return 2
     if ends == ";" and first in p.KEYWORDS:
         return 2
@@ -119,6 +140,14 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR
             2 if p.YAML_SURE.match(stripped) else 1 if line[0] in " \t" or p.YAML_PLAIN.match(stripped) else 0
         )
     return int(line[0] in " \t" and bool(p.CODE_CHARACTER.search(stripped)))
+
+
+def _one_with(patterns: tuple[tuple[str, re.Pattern[str]], ...], line: str) -> bool:
+    """Whether `line` holds the text of one of `patterns` and matches it."""
+    for text, pattern in patterns:  # noqa: SIM110 -- a generator takes twice as long
+        if text in line and pattern.match(line):
+            return True
+    return False
 
 
 def command_weight(line: str, first: str) -> int:
@@ -155,7 +184,7 @@ def _is_command(line: str, words: list[str]) -> bool:
         return words[0].startswith("./")
     if words[0] in p.COMMANDS and words[1] in p.SUBCOMMANDS:
         return True
-    return bool(p.ARGUMENT.search(line, len(words[0])))
+    return bool(p.ARGUMENT.search(line[len(words[0]) :]))
 
 
 def _sql_weight(line: str, first: str) -> int:

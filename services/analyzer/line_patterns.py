@@ -3,8 +3,14 @@
 import re
 from typing import Final
 
-SIGNAL: Final = re.compile(r"[{}()\[\];=<>$|\\#@_`\"+]|:$|::|\w\.\w|/\w|\w: |- |^\S+ -")
-CODE_CHARACTER: Final = re.compile(r"[=\[\]{}]|\w\(|\w\.\w|::|->|\$\w|<\w+>|\+\+|&&|\|\|")
+SIGNAL: Final = re.compile(
+    r"[{}()\[\];=<>$|\\#@_`\"+:./-](?:(?<=[^:./-])|(?<=:)(?:$|:)|(?<=\w:) |(?<=\w\.)\w|(?<=/)\w|(?<=-) )"
+)
+"""What a line of code has, or a word of FIRST_WORDS, or an option as its second word."""
+CODE_CHARACTER: Final = re.compile(
+    r"[=\[\]{}(.:$<+&|-](?:(?<=[=\[\]{}])|(?<=\w\()|(?<=\w\.)\w|(?<=:):|(?<=-)>|(?<=\$)\w|(?<=<)\w+>"
+    r"|(?<=\+)\+|(?<=&)&|(?<=\|)\|)"
+)
 KEYWORDS: Final = frozenset(
     "return break continue int char float double long bool string var let const throw"
     " yield goto use using package".split()
@@ -46,7 +52,8 @@ SUBCOMMANDS: Final = frozenset(
     " destroy freeze".split()
 )
 ARGUMENT: Final = re.compile(
-    r"\s-{1,2}\w|[/~]\w|\s/|\w\.\w|=|\||\s>>? ?\S|&&|\$\w|\*|\s\.(?:\s|$)|\w:\w|\.\./?|[\"']\S"
+    r"[-/~.=|>&$*:\"'](?:(?<=[=|*])|(?<=\s-)-?\w|(?<=[/~])\w|(?<=\s/)|(?<=\w\.)\w|(?<=\s\.)(?:\s|$)|(?<=\.)\."
+    r"|(?<=\s>)>? ?\S|(?<=&)&|(?<=\$)\w|(?<=\w:)\w|(?<=[\"'])\S)"
 )
 PROSE_WORDS: Final = frozenset(
     "is are was were isn't not doesn't don't can't won't fails failed keeps gives says"
@@ -72,9 +79,9 @@ FIRST_WORDS: Final = (
 )
 
 TRACE: Final = re.compile(
-    r"\s*(?:Traceback \(most recent call last\)"
+    r"\s*+(?:Traceback \(most recent call last\)"
     r"|File \"[^\"]+\", line \d"
-    r"|at [^\s()]+(?: [^\s()]+){0,2} ?\((?:[^()]*:\d+|Native Method|Unknown Source|native"
+    r"|at [^\s()]++(?: [^\s()]++){0,2}+ ?\((?:[^()]*:\d+|Native Method|Unknown Source|native"
     r"|<anonymous>)(?:\)|$)"
     r"|at [\w.$<>`]+\([^)]*\)(?: in \S+:line \d+|$)"
     r"|at (?:async )?(?:file:|/|[A-Z]:\\|webpack)\S+:\d+:\d+"
@@ -84,19 +91,28 @@ TRACE: Final = re.compile(
     r"|panic: (?:runtime error|[\w*]+:)"
     r"|thread '[^']*' panicked at"
     r"|\d+: +0x[0-9a-f]+ - |\d+: (?:core|std|rust_begin)\S*::\w"
-    r"|\t/\S+\.go:\d+"
-    r"|(?:from )?\S+\.rb:\d+:in "
+    r"|(?<=\t)/\S+\.go:\d+"
     r"|#\d+ (?:/\S+\(\d+\)|0x[0-9a-f]{6}|\{main\}|\S+ \(\S+\.(?:c|cc|cpp|dart):\d+)"
     r"|(?:PHP )?Fatal error: +Uncaught"
     r"|Unhandled exception[.:] "
-    r"|error\[E\d{4}\]: |\s*--> \S+\.rs:\d+:\d+"
-    r"|\S+\.(?:c|cc|cpp|h|java|ts|go|rs|kt|swift|scss|cs)(?::\d+(?::\d+)?"
-    r"|\(\d+,\d+\)): (?:fatal )?(?:error|warning|undefined|syntax|cannot)"
+    r"|error\[E\d{4}\]: |--> \S+\.rs:\d+:\d+"
     r"|node:internal/\S+:\d+|Segmentation fault \(core dumped\)$)"
 )
+TRACE_WITH: Final = (
+    (".rb:", re.compile(r"\s*+(?:from )?\S+\.rb:\d+:in ")),
+    (
+        ": ",
+        re.compile(
+            r"\s*+\S+\.(?:c|cc|cpp|h|java|ts|go|rs|kt|swift|scss|cs)(?::\d+(?::\d+)?"
+            r"|\(\d+,\d+\)): (?:fatal )?(?:error|warning|undefined|syntax|cannot)"
+        ),
+    ),
+)
+"""More of TRACE: what the line must hold, and what it looks like then."""
+_AN_ERROR: Final = re.compile(r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)")
+TRACE_ERROR_WITH: Final = (("Error", _AN_ERROR), ("Exception", _AN_ERROR), ("Warning", _AN_ERROR))
 TRACE_ERROR: Final = re.compile(
-    r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)|npm ERR! "
-    r"|\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\("
+    r"npm ERR! |\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\("
 )
 
 SQL: Final = re.compile(
@@ -145,9 +161,14 @@ HTML_TAGS: Final = frozenset(
     " header footer article img br hr label select option textarea video template svg meta link title".split()
 )
 
+_TYPE: Final = (
+    r"(?:int|char|float|double|long|bool|boolean|string|String|auto|size_t|uint\d+_t|int\d+_t|void|var)"
+    r"[*&\[\]<>\w]*+"
+)
+_DECLARED: Final = r"\s++\*?\w++\s*+(?:\[[^\]]*+\]\s*+)?+(?:=[^=].*|;|\([^)]*\)\s*[{;]?)$"
 STATEMENT: Final = re.compile(
     # Python, Ruby
-    r"(?:async )?def (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:"
+    r"(?:async def|def) (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:"
     r"|class [A-Z]\w* < [A-Z]|from [\w.]+ import [\w*(]|import [\w.]+ as \w+$"
     r"|import \w+\.[\w.*]+;?$|import (?:os|sys|re|json|csv|math|time|random|numpy|pandas"
     r"|requests|datetime|boto3|torch|asyncio|logging|pytest|sqlite3|collections|itertools"
@@ -156,37 +177,35 @@ STATEMENT: Final = re.compile(
     r"|for \w+(?:, ?\w+){0,9} in .+:(?: .*)?$|while (?:True|\w+ [<>!=]=? ?\S+):"
     r"|return (?:self\.|\[|\{|\w+\(|\w+ [-+*/] \w+$|None|not )"
     r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]"
-    r"|\w[\w.]*\.each(?:_with_index)? (?:do|\{)|except \w*.*:$|assert \w.*==|lambda \w*:"
+    r"|except \w*.*:$|assert \w.*==|lambda \w*:"
     # JavaScript, TypeScript
-    r"|(?:export )?(?:const|let|var) [\w${\[][\w$, :{}\[\]<>|]*\s*=[^=]"
-    r"|(?:export )?(?:default )?(?:async )?function\*? ?\w*\(|console\.\w+\("
+    r"|(?:const|let|var|export const|export let|export var) [\w${\[][\w$, :{}\[\]<>|]*+\s*+=[^=]"
+    r"|(?:function|async function|default (?:async )?function|export (?:default )?(?:async )?function)\*? ?\w*\("
+    r"|console\.\w+\("
     r"|import .{1,80} from ['\"]|import ['\"]|export (?:default|const|class|interface|type"
     r"|enum)\b"
-    r"|(?:export )?interface [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = |.*(?:(?:\)"
-    r"|\b[a-z_]\w*) ?=> ?[{(\[\"']|\) ?=> ?\w|[(=,] ?[a-z]\w* ?=> ?\w|\w ?[=!]==)"
+    r"|(?:export interface|interface) [A-Z]\w* ?(?:extends \w+ )?\{|type [A-Z]\w* = "
     r"|module\.exports|document\.\w+|window\.\w+|await \w+[.(]|use(?:State|Effect)\("
     # Java, C#, C, C++
     r"|(?:public|private|protected|internal|static|abstract|final"
-    r"|override)\s+[\w<>\[\],?]+\s+[\w<>\[\], ]+(?:\(|=|;|\{|$)|(?:public|private"
+    r"|override)\s++[\w<>\[\],?]++(?:\s*[^\S ]|\s)[\w<>\[\], ]++(?:\(|=|;|\{|$)|(?:public|private"
     r"|protected)(?: static| final| abstract| sealed)* (?:class|interface|enum|record)\b"
     r"|(?:public|private|protected):$"
     r"|#\s?(?:include\s*[<\"]|define \w|ifdef|ifndef|pragma)|int main\s*\("
     r"|using (?:namespace|System|static)\b|namespace \w[\w.\\]*\s*[;{]?$|std::\w|cout ?<<"
     r"|(?:System\.out|Console\.|fmt\.|printf\(|scanf\(|println!?\(|eprintln!|fprintf)"
-    r"|(?:const |unsigned |static )*(?:int|char|float|double|long|bool|boolean|string"
-    r"|String|auto|size_t|u?int\d+_t|void"
-    r"|var)[*&\[\]<>\w]*\s+\*?\w+\s*(?:\[[^\]]*\]\s*)?(?:=[^=].*|;|\([^)]*\)\s*[{;]?)$"
+    rf"|{_TYPE}{_DECLARED}|(?:const|unsigned|static) (?:const |unsigned |static )*{_TYPE}{_DECLARED}"
     r"|[A-Z]\w*(?:<[\w<>, \[\]]+>)? \w+ = (?:new \w|\w+[.(])|for ?\((?:int|let|var|const"
     r"|auto|size_t|;|\$?\w+ ?=)|(?:if|while|switch|foreach|catch) ?\(.*\) ?(?:\{|;$|$"
-    r"|return|break)|\}? ?else(?: if ?\(.*\))? ?\{|typedef |struct \w+ ?\{|template ?<"
+    r"|return|break)|(?:else|\} ?else)(?: if ?\(.*\))? ?\{|typedef |struct \w+ ?\{|template ?<"
     r"|return [^.?!]{0,80};$"
     # Go, Rust, Kotlin, Swift, Scala, PHP
-    r"|package (?:main|[a-z]+(?:\.\w+){1,9})\b|func (?:\(\w+ \*?\w+\) )?\w+\(|.*\w :=\s"
-    r"|if err != nil|defer \w|go func|(?:pub )?(?:async )?fn \w+|let mut "
-    r"|(?:pub )?(?:struct|enum|trait) [A-Z]\w*(?:<.*>)? ?[{(:]|impl\b.*\{|use (?:std|crate"
+    r"|package (?:main|[a-z]+(?:\.\w+){1,9})\b|func (?:\(\w+ \*?\w+\) )?\w+\("
+    r"|if err != nil|defer \w|go func|(?:fn|async fn|pub (?:async )?fn) \w+|let mut "
+    r"|(?:struct|enum|trait|pub (?:struct|enum|trait)) [A-Z]\w*(?:<.*>)? ?[{(:]|impl\b.*\{|use (?:std|crate"
     r"|serde|tokio|App)[:\\]|match \w.*\{|mod \w+;|#!?\[\w"
-    r"|(?:override |suspend |private |inline )*fun (?:\w+\.)?\w+\(|(?:data |sealed |case "
-    r"|open )class \w|va[lr] \w+(?:: ?[\w<>?]+)? ?(?:=|by )|(?:guard|if) let "
+    r"|(?:fun|(?:override|suspend|private|inline) (?:override |suspend |private |inline )*fun) (?:\w+\.)?\w+\("
+    r"|(?:data|sealed|case|open) class \w|va[lr] \w+(?:: ?[\w<>?]+)? ?(?:=|by )|(?:guard|if) let "
     r"|let \w+(?:: ?[\w\[\]<>?]+)? = |let \w+: ?[A-Z\[][\w\[\]<>:]*\??$|var \w+: ?\w"
     r"|object \w+ (?:extends|\{)"
     r"|<\?php|\$\w+(?:->\w+|\[.*\])?\s*(?:=[^=]|\.=|\+=|->)|echo [\"$].*;|function \w+\("
@@ -194,44 +213,81 @@ STATEMENT: Final = re.compile(
     # Shell scripts, PowerShell, R, Lua, Perl, Haskell, Elixir, LaTeX, Excel
     r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+="
     r"|set -[eux]|(?:Get|Set|New|Remove|Start|Stop|Invoke|Import|Export|Write|Test|Select"
-    r"|Where|ForEach|Out|Add)-[A-Z]\w+ |\w+ <- (?:\w+[.\w]*\(|\d|\")|library\(\w+\)"
+    r"|Where|ForEach|Out|Add)-[A-Z]\w+ |library\(\w+\)"
     r"|local \w+(?: ?, ?\w+){0,9} =|local function|function \w+[.:]?\w*\(.*\)$|(?:my"
     r"|our) [$@%]\w+"
-    r"|defmodule [A-Z]|\w+ :: [A-Z\[(a-z].*->|main = do|\\(?:begin|end|documentclass"
-    r"|usepackage|section)\b|=[A-Z]{2,}\(.*\)$|[$^%]?\w+ = \w+\(.*\)\.\w+"
+    r"|defmodule [A-Z]|main = do|\\(?:begin|end|documentclass"
+    r"|usepackage|section)\b|=[A-Z]{2,}\(.*\)$"
     # Docker, Terraform, CSS, TOML, INI, diffs, Make, GraphQL, environment files
     r"|FROM [a-z][\w./-]*(?::[\w.-]+)?(?: AS \w+)?$|(?:RUN|CMD|COPY|ENTRYPOINT|WORKDIR"
     r"|EXPOSE|ENV|ADD|ARG) (?:[\[/\d.a-z]|[A-Z_]+=)|(?:resource|variable|provider|module"
     r"|data|output) \"[\w-]+\".*\{|terraform \{"
-    r"|[.#@:]?[\w-][\w .#:>,()-]* ?\{ ?[\w-]+ ?: ?[^;{}]+;|@media\b|(?:[.#][\w-]+|body"
-    r"|html|h[1-6]|div|a|p|ul|nav)(?:[ :.,>#][\w .:#,>-]*)? ?\{$"
-    r"|[a-z-]+: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}"
-    r"|\))\s?(?:!important)?;"
+    r"|@media\b"
     r"|\[\[?[a-z][\w.-]*(?: [\"\w]+)?\]?\]$|diff --git |@@ -\d+|(?:---|\+\+\+) [ab]/"
     r"|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{"
     r"|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
     r"|/?\^[^\s]{3,}\$/?$|/.+/[gimsuy]{1,4}$"
 )
+STATEMENT_WITH: Final = (
+    (
+        "=>",
+        re.compile(
+            r".*(?:(?:\)|\b[a-z_]\w*) ?=> ?[{(\[\"']|\) ?=> ?\w|[(=,] ?[a-z]\w* ?=> ?\w)",
+        ),
+    ),
+    ("===", re.compile(r".*\w ?===")),
+    ("!==", re.compile(r".*\w ?!==")),
+    (":=", re.compile(r".*\w :=\s")),
+    (".each", re.compile(r"\w[\w.]*\.each(?:_with_index)? (?:do|\{)")),
+    (" <- ", re.compile(r"\w++ <- (?:\w++[.\w]*+\(|\d|\")")),
+    ("->", re.compile(r"\w++ :: [A-Z\[(a-z].*->")),
+    (" = ", re.compile(r"[$^%]?\w++ = \w++\(.*\)\.\w")),
+    (
+        "{",
+        re.compile(
+            r"[.#@:]?[\w-][\w .#:>,()-]*+\{ ?[\w-]++ ?: ?[^;{}]++;|(?:[.#][\w-]++|body"
+            r"|html|h[1-6]|div|a|p|ul|nav)(?:[ :.,>#][\w .:#,>-]*+)?+ ?\{$"
+        ),
+    ),
+    (
+        ";",
+        re.compile(
+            r"[a-z-]++: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}|\))\s?(?:!important)?;"
+        ),
+    ),
+)
+"""More of STATEMENT, which would take long where they fail: what the line must hold, and what it looks like then."""
 PYTHON_BLOCK: Final = re.compile(
     r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$"
     r"|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b"
     r"|\bis (?:not )?None\b)|(?:el)?if (?:not )?\w+[.(\[]|while |async for|with "
 )
 LIKELY: Final = re.compile(
-    r"(?:\w+(?:\.\w+){0,9}(?:\[[^\]]*\])?) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*\(|\w+\[|await "
-    r"|new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)"
-    r"|\w+(?:\.\w+){1,9}\(.*\);?$|\w+\((?:[\"']|\w+=|\w+, ?[\"'\w]).*\);?$"
-    r"|\w*[a-z]_\w+\(.*\)|\[.*\bfor \w+ in\b.*\]|@\w+ =|[a-z_]+ :[a-z_]+(?:,|$)"
-    r"|if \w+\(.*\)|\.\w+\(.*\)[;)]*$|\w+: \w+(?:\[\])?[;,]$"
-    r"|.*(?:\\[dwsb][+*?{)]|\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]|\(\?[:=!<])|[a-z_.]+ = \S+$"
+    r"\w++\((?:[\"']|\w++=|\w++, ?[\"'\w]).*\);?$|@\w+ =|if \w+\(.*\)|\.\w+\(.*\)[;)]*$"
 )
+LIKELY_WITH: Final = (
+    (
+        "=",
+        re.compile(
+            r"(?:\w++(?:\.\w++){0,9}+(?:\[[^\]]*+\])?+) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*+\(|\w++\[|await "
+            r"|new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)|[a-z_.]++ = \S++$"
+        ),
+    ),
+    ("(", re.compile(r"\w++(?:\.\w++){1,9}+\(.*\);?$|(?=\w*?[a-z]_\w)\w++\(.*\)")),
+    ("[", re.compile(r"\[.*\bfor \w+ in\b.*\]|.*\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]")),
+    (" :", re.compile(r"[a-z_]++ :[a-z_]++(?:,|$)")),
+    (": ", re.compile(r"\w++: \w++(?:\[\])?[;,]$")),
+    ("\\", re.compile(r".*\\[dwsb][+*?{)]")),
+    ("(?", re.compile(r".*\(\?[:=!<]")),
+)
+"""More of LIKELY: what the line must hold, and what it looks like then."""
 WEAK: Final = re.compile(
-    r"(?:\w+(?:\.\w+){0,9}) ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[}\])]+ ?(?:else|catch|finally"
-    r"|while|as|=>|from|,|\.)|\.\w+|\"\w+\",?$|[+-]\s{2,}\S|(?:case .*|default):|<\w|/>"
-    r"|(?:class|module) [A-Z]\w+$|return \S+$|['\"]?\w+['\"]?: .*,$"
+    r"(?:\w++(?:\.\w++){0,9}+) ?[-+*/]?= ?\S|\w[\w.]*+\(.*\);?$|[}\])]++ ?(?:else|catch|finally"
+    r"|while|as|=>|from|,|\.)|\.\w|\"\w++\",?$|[+-]\s{2,}+\S|(?:case .*|default):|<\w|/>"
+    r"|(?:class|module) [A-Z]\w+$|return \S+$|['\"]?+\w++['\"]?+: .*,$"
 )
 COMMENT: Final = re.compile(r"//|/\*|\*/|\* @|# ?[a-z]|--\s|#\s*TODO")
-YAML_KEY: Final = re.compile(r"(?:- )?[a-zA-Z_\"][\w./\"-]*:(?:\s|$)")
+YAML_KEY: Final = re.compile(r"(?:- )?[a-zA-Z_\"][\w./\"-]*+:(?:\s|$)")
 YAML_SURE: Final = re.compile(
     r"(?:apiVersion|kind|spec|metadata|services|image|runs-on|steps|jobs|containers"
     r"|replicas|version|stages|script|environment|volumes|depends_on|on|ports|selector"
@@ -239,4 +295,4 @@ YAML_SURE: Final = re.compile(
     r"|port|database|username|logging|server|spring|namespace|restart|timeout|retries"
     r"|debug|log_level|endpoint|enabled):(?: [^\s?!]+$| ?$)"
 )
-YAML_PLAIN: Final = re.compile(r"[a-z_]+: ?(?:$|[\w./:\"'-]+$)")
+YAML_PLAIN: Final = re.compile(r"[a-z_]++: ?(?:$|[\w./:\"'-]++$)")

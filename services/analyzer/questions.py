@@ -6,15 +6,31 @@ one with a question mark; one with the form of a question, whatever its mark; on
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from services.analyzer import question_words as words
 from services.analyzer.question_openers import OPENERS, SUBJECTS
-from services.analyzer.text import sentences
+from services.analyzer.question_scripts import scripts_in
+from services.analyzer.sentences import Sentence, sentences
 from shared.contracts import limits
 
+EXAMINED_PLACES: Final = 1_000
+"""Places within sentences where a question may begin (behind a wrapper such as "tell me", behind a comma, at
+a word such as "can" in a run-on text) or not be one (a quotation) that are looked at closely."""
+EXAMINED_BREAKS: Final = 2_000
+"""Commas, line breaks and the like whose next word is looked at."""
+LONG_SENTENCE: Final = 4_000
+"""Characters of a sentence that are looked at for breaks."""
+
+_Wrapper = tuple[str, frozenset[str]]
+
 _EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/"
-_CLAUSE: Final = re.compile(r"[,;:–—(…\n]\s*|\s-+\s|\.\.+\s*")
+_CLAUSE: Final = r"[,;:–—(…\n\s.](?:(?<=[,;:–—(…\n])\s*+|(?<=\s)-++\s|(?<=\.)\.++\s*+)"
+"""What ends a clause. Begins with one set, so that the text between is skipped fast."""
+_BREAK: Final = re.compile(_CLAUSE)
+_NEXT_WORD: Final = re.compile(_CLAUSE + r"(?=(\S{0,60}))")
 _TAG: Final = re.compile(
     r",\s*(?:(?:is|are|was|were|do|does|did|has|have|can|could|should|would"
     r"|will)n['’]?t (?:i|you|he|she|it|we|they|there|that)|right|correct|no|yeah|eh|huh"
@@ -22,56 +38,6 @@ _TAG: Final = re.compile(
     r"|правда|да)[.!…\s]*$",
     re.IGNORECASE,
 )
-_HAN_QUESTION: Final = (
-    r"[吗嗎么麼](?:[。！!…~～\s]|$)|(?<!没)(?<!都)[什甚][么麼](?!都|也)|怎[么麼](?!都|也)|为什么|為什麼|为何|為何"
-    r"|哪[里裡个個些儿种種]|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要|好不好|对不对|應不應該|该不该"
-    r"|多少|多久|多大|多长时间|几[点个天次岁种]|幾[點個天次]|如何|是否|请问|請問|能否|可否|谁[^都也]|誰[^都也]|呢[？。!！\s]*$"
-)
-_HAN_STATEMENT: Final = (
-    r"[没沒]什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|[没沒]怎|不知道[^，。]{0,3}[说說]什"
-)
-_JAPANESE_QUESTION: Final = (
-    r"(?:です|ます|ません|でした|ました|でしょう|だろう|ない|いい|の|る|た|う|な|ん|もの|べき|き)か(?:ね|な|しら)?(?:[。！!…\s]|$)"
-    r"|かな[。ぁあ！\s]*$|かしら[。\s]*$|教えて|(?:なぜ|何|どこ|いつ|誰|どれ|どの|どんな|いくら|どう|方法|理由"
-    r"|のか)[^。\n]{0,40}知りたい"
-)
-_KOREAN_QUESTION: Final = (
-    r"알려\s?(?:줘|주|줄)|가르쳐|(?:[까나죠]요?|[가니냐]|은가요|는가요|인가요|건가요|을까요|래요|던가요|는데요\?"
-    r"|는지요)[.!~…ㅋㅎㅠ\s]*$|(?:어떻게|왜|무엇|뭐가|뭔가|뭘|언제|어디|누가|얼마|몇|무슨|어떤|어느|차이|방법|는지|은지|인지"
-    r"|할지)[^.\n]{0,40}(?:알려|가르쳐|설명해|궁금|모르겠)|(?:왜|어떻게|뭐|무엇|어디|언제|얼마)[^.\n]{0,30}(?:[요지야해돼]"
-    r"|임|거야)[.!~…ㅋㅎㅠ\s]*$"
-)
-_HINDI_QUESTION: Final = (
-    r"(?:^|\s)(?:क्या|कैसे|क्यों|कब|कहाँ|कहां|कौन|कितन[ाेी]|किस|कौनसा|किसने|किसका)(?:\s|$"
-    r"|[।?])"
-)
-_TURKISH_QUESTION: Final = (
-    r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz"
-    r"|yüz|dir|dır|dur|dür|ydi|ydı)"
-    r"|mı|mü|nasıl|neden|nedir|niye|nerede|hangisi|hangi|kaç|ne kadar|ne zaman)(?:\s|[.!…]"
-    r"|$)|\sm[iu][.!…\s]*$"
-)
-_THAI_QUESTION: Final = (
-    r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่"
-    r"|เท่าไร|ใคร|มั้ย"
-)
-_RUSSIAN_PARTICLE: Final = r"^\S+(?:\s\S+)? ли\s"
-_VIETNAMESE_END: Final = r"(?:không|gì|thế nào|bao nhiêu|chưa|sao|ở đâu)[.!\s]*$"
-_SCRIPTS: Final[tuple[tuple[str, str, str | None], ...]] = (
-    ("[\u4e00-\u9fff]", _HAN_QUESTION, _HAN_STATEMENT),
-    ("[\u3041-\u309f]", _JAPANESE_QUESTION, None),
-    ("[\uac00-\ud7a3]", _KOREAN_QUESTION, None),
-    ("[\u0900-\u097f]", _HINDI_QUESTION, None),
-    (r"[ıİşğç]| m[iu](?:yim|sin|siniz)?\b(?=[.!\s]*$)", _TURKISH_QUESTION, None),
-    ("[\u0e01-\u0e4e]", _THAI_QUESTION, None),
-    (" ли ", _RUSSIAN_PARTICLE, None),
-    ("[ạảấầậếềệộốồớờợứừựđ]", _VIETNAMESE_END, None),
-)
-
-
-EXAMINED_SENTENCES: Final = 2_000
-"""Sentences whose form is looked at; behind them only question marks count. The longest message has as many
-if its sentences have three words each."""
 
 
 class Questions(NamedTuple):
@@ -87,61 +53,95 @@ class Prose(NamedTuple):
 
 def read(message: str, prose: str) -> Prose:
     """Counts the sentences of `prose`, the `message` with its code blanked out, and finds the questions."""
-    find = _Finder(prose)
-    total = count = 0
+    found, more, more_asking = sentences(prose)
+    if not found:
+        return Prose(more, Questions(more_asking, ()))
+    find = _Finder(prose, found)
+    count = 0
     first: list[str] = []
-    for start, end, asks in sentences(prose):
-        total += 1
-        if total > EXAMINED_SENTENCES and not asks:
-            continue
-        at = find.question_in(prose[start:end], asks=asks)
+    for number, (start, end, asks) in enumerate(found):
+        at = find.behind_mark(start, end) if asks else find.without_mark(number, start, end)
         if at is None:
             continue
         count += 1
         if len(first) < limits.QUESTIONS:
-            text = message[start + at : end].strip()
-            first.append(text[: limits.QUESTION_CHARS])
-    return Prose(total, Questions(count, tuple(first)))
+            first.append(message[start + at : end].strip()[: limits.QUESTION_CHARS])
+    return Prose(len(found) + more, Questions(count + more_asking, tuple(first)))
 
 
 class _Finder:
-    """Looks for questions in sentences of one text; keeps only the rules that can apply to that text."""
+    """Looks for questions in the sentences of one text; keeps only the rules that can apply to that text."""
 
-    def __init__(self, prose: str) -> None:
-        lowered = prose.lower()
-        tokens = {token.rstrip(",:") for token in set(lowered.replace("’", "'").split())}
-        self._wrappers = [
+    def __init__(self, prose: str, found: list[Sentence]) -> None:
+        self._prose = prose
+        self._lowered = prose.lower().replace("’", "'")
+        # Lowering these depends on what stands around them, or makes two characters of one.
+        self._aligned = "İ" not in prose and "Σ" not in prose
+        self._inverted = "¿" in prose
+        self._commas = "," in prose
+        self._quotations = any(mark in prose for mark in _OPENING)
+        self._places = EXAMINED_PLACES
+        self._breaks = EXAMINED_BREAKS
+        tokens = _unpunctuated(self._lowered)
+        self._runs_on = not tokens.isdisjoint(_WITHIN)
+        self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
+        self._scripts = scripts_in(prose)
+        self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in found])
+
+    def behind_mark(self, start: int, end: int) -> int | None:
+        """Where the question is in a sentence that ends with a question mark, or None."""
+        if self._prose[end - 1] in _CLOSED and self._places:
+            self._places -= 1
+            return None if _is_quoted_by_statement(self._prose[start:end]) else 0
+        return 0
+
+    def without_mark(self, number: int, start: int, end: int) -> int | None:
+        """Where in a sentence without a question mark its question begins, or None if it has none."""
+        sentence = self._prose[start:end]
+        if self._inverted and "¿" in sentence:
+            return sentence.index("¿")
+        lowered = self._lowered[start:end] if self._aligned else sentence.lower().replace("’", "'")
+        if self._quotations:
+            lowered = _without_leading_quotation(lowered)
+        if _is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
+            return 0
+        for asks in self._scripts:
+            if asks(sentence):
+                return 0
+        if self._commas and "," in sentence[-40:] and _TAG.search(sentence, max(0, end - start - 40)):
+            return 0
+        at = self._behind_break(lowered) if self._breaks_matter else None
+        if at is None and self._runs_on:
+            at = self._in_run_on_text(lowered)
+        return at if at is None or len(lowered) == end - start else 0
+
+    def _wrappers_by_sentence(self, tokens: set[str], starts: list[int]) -> dict[int, list[_Wrapper]]:
+        """The number of each sentence that may wrap a question → the wrappers to look for in it."""
+        text = self._lowered
+        if not self._aligned:
+            text = self._prose.replace("İ", "i").lower().replace("’", "'")
+        found: dict[int, list[_Wrapper]] = {}
+        wrappers = [
             wrapper for last in tokens & words.WRAPPERS.keys() for wrapper in words.WRAPPERS[last].items()
         ]
-        self._runs_on = not tokens.isdisjoint(_WITHIN)
-        self._breaks = not tokens.isdisjoint(_CLAUSE_FIRST)
-        self._scripts = (
-            []
-            if prose.isascii() and " mi" not in lowered and " mu" not in lowered
-            else [
-                (re.compile(yes), no and re.compile(no)) for has, yes, no in _SCRIPTS if re.search(has, prose)
-            ]
-        )
+        for wrapper in wrappers:
+            for number in _sentences_with(wrapper[0], text, starts):
+                found.setdefault(number, []).append(wrapper)
+        if wrappers and any(word in text for word in _POLITE):
+            # "Tell me please how": where one of these words is taken out, any wrapper may be.
+            text = _without_polite_words(text)
+            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in text]
+            for word in _POLITE:
+                for number in _sentences_with(word, self._lowered, starts):
+                    found[number] = wrappers
+        return found
 
-    def question_in(self, sentence: str, *, asks: bool) -> int | None:
-        """Where in `sentence` its question begins, or None if it has none."""
-        if asks:
-            return None if _is_quoted_by_statement(sentence) else 0
-        if "¿" in sentence:
-            return sentence.index("¿")
-        lowered = _without_leading_quotation(sentence).lower().replace("’", "'")
-        if _is_question_form(lowered) or (self._wrappers and self._wraps(lowered)):
-            return 0
-        for yes, no in self._scripts:
-            if yes.search(sentence) and not (no and no.search(sentence)):
-                return 0
-        if "," in sentence and _TAG.search(sentence, max(0, len(sentence) - 40)):
-            return 0
-        return self._within(lowered, len(sentence))
-
-    def _wraps(self, lowered: str) -> bool:
-        lowered = lowered.replace(" please", "").replace(" bitte", "")
-        for start, nexts in self._wrappers:
+    def _wraps(self, number: int, lowered: str) -> bool:
+        lowered = _without_polite_words(lowered)
+        for start, nexts in self._wrappers[number]:
+            if not self._places:
+                return False
+            self._places -= 1
             at = lowered.find(start)
             if at < 0 or (at and lowered[at - 1].isalpha()):
                 continue
@@ -154,31 +154,49 @@ class _Finder:
                     return True
         return False
 
-    def _within(self, lowered: str, length: int) -> int | None:
-        """A question that begins within a sentence: after a comma or a break, or in a run-on text."""
-        if self._breaks:
-            after_clause = not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 1))
-            for break_ in _CLAUSE.finditer(lowered):
-                tokens = _tokens(lowered[break_.end() : break_.end() + 60], 5)
-                while tokens and tokens[0] in words.INTRODUCTIONS:
-                    tokens = tokens[1:]
-                if after_clause and tokens and tokens[0] in words.VERBS_AFTER_CLAUSE:
-                    continue
-                if " ".join(tokens[:2]) in words.CLAUSE_OPENERS or (
-                    len(tokens) == 1 and tokens[0] in words.ALONE
-                ):
-                    return break_.end() if len(lowered) == length else 0
-        if self._runs_on:
-            tokens = lowered.split()
-            for index in range(1, len(tokens) - 1):
-                if tokens[index] not in _WITHIN:
-                    continue
-                two = f"{tokens[index]} {tokens[index + 1]}"
-                three = f"{two} {tokens[index + 2]}" if index + 2 < len(tokens) else two
-                if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[index - 1] not in (
-                    words.NOT_ASKED if tokens[index] in words.ALONE else words.STATEMENT_BEFORE
-                ):
-                    return max(0, lowered.find(two)) if len(lowered) == length else 0
+    def _behind_break(self, lowered: str) -> int | None:
+        """A question that begins after a comma or another break within a sentence."""
+        if not self._breaks:
+            return None
+        nexts = [word.strip(_EDGES) for word in _NEXT_WORD.findall(lowered, 0, LONG_SENTENCE)]
+        self._breaks = max(0, self._breaks - len(nexts))
+        if _MAY_OPEN_CLAUSE.isdisjoint(nexts):
+            return None
+        after_clause = not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 1))
+        for break_, word in zip(_BREAK.finditer(lowered), nexts, strict=False):
+            if word not in _MAY_OPEN_CLAUSE:
+                continue
+            if not self._places:
+                return None
+            self._places -= 1
+            tokens = _tokens(lowered[break_.end() : break_.end() + 60], 5)
+            while tokens and tokens[0] in words.INTRODUCTIONS:
+                tokens = tokens[1:]
+            if after_clause and tokens and tokens[0] in words.VERBS_AFTER_CLAUSE:
+                continue
+            if " ".join(tokens[:2]) in words.CLAUSE_OPENERS or (
+                len(tokens) == 1 and tokens[0] in words.ALONE
+            ):
+                return break_.end()
+        return None
+
+    def _in_run_on_text(self, lowered: str) -> int | None:
+        """A question that begins anywhere: "hi my build is broken can you help"."""
+        tokens = lowered.split()
+        if _WITHIN.isdisjoint(tokens):
+            return None
+        for index in range(1, len(tokens) - 1):
+            if tokens[index] not in _WITHIN:
+                continue
+            if not self._places:
+                return None
+            self._places -= 1
+            two = f"{tokens[index]} {tokens[index + 1]}"
+            three = f"{two} {tokens[index + 2]}" if index + 2 < len(tokens) else two
+            if (two in words.ANYWHERE or three in words.ANYWHERE) and tokens[index - 1] not in (
+                words.NOT_ASKED if tokens[index] in words.ALONE else words.STATEMENT_BEFORE
+            ):
+                return max(0, lowered.find(two))
         return None
 
 
@@ -187,23 +205,52 @@ _AFTER_WRAPPER: Final = frozenset(" ,:\n\u00a0")
 _UNDOES: Final = ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
 _KEEPS: Final = ("like to", "want to", "need to", "love to", "trying to", "you to")
 """What undoes a wrapper behind it ("he doesn't explain how"), and what does not ("I'd like to know how")."""
+_POLITE: Final = (" please", " bitte")
+_OPENING: Final = '"“«„'
+_CLOSED: Final = '"”»'
 _WITHIN: Final = frozenset(phrase.split()[0] for phrase in words.ANYWHERE)
 _CLAUSE_FIRST: Final = frozenset(phrase.split()[0] for phrase in words.CLAUSE_OPENERS) | words.ALONE
+_MAY_OPEN_CLAUSE: Final = _CLAUSE_FIRST | words.INTRODUCTIONS | {""}
+_MAY_PRECEDE: Final = words.INTRODUCTIONS | {""}
+_MAY_OPEN: Final = words.INTRODUCTIONS | words.ALONE | OPENERS.keys() | {""}
+
+
+def _unpunctuated(lowered: str) -> set[str]:
+    """The words of `lowered` as white space separates them, without a comma or colon behind them."""
+    return {token.rstrip(",:") for token in set(lowered.split())}
+
+
+def _sentences_with(word: str, text: str, starts: list[int]) -> Iterator[int]:
+    """The numbers of the sentences that begin at `starts` and have `word`."""
+    at = text.find(word, starts[0])
+    while at >= 0:
+        behind = bisect_right(starts, at)
+        yield behind - 1
+        at = text.find(word, starts[behind]) if behind < len(starts) else -1
+
+
+def _without_polite_words(lowered: str) -> str:
+    for word in _POLITE:
+        lowered = lowered.replace(word, "")
+    return lowered
 
 
 def _without_leading_quotation(sentence: str) -> str:
     """`"Are we there yet?" they asked.` without what is quoted."""
     stripped = sentence.lstrip()
-    if stripped[:1] not in '"“«„':
+    if stripped[:1] not in _OPENING:
         return sentence
     close = max(stripped.find(mark, 1) for mark in '"”»“')
     rest = stripped[close + 1 :] if close > 0 else ""
-    return rest if len(rest.split()) > 1 else sentence
+    return rest if len(rest.split(None, 2)) > 1 else sentence
 
 
 def _is_question_form(lowered: str) -> bool:
+    first = lowered.split(None, 1)[0].strip(_EDGES)
+    if first not in _MAY_OPEN:
+        return False
+    tokens = _tokens(lowered, 14 if first in _MAY_PRECEDE else 6)
     exclaims = lowered.rstrip().endswith("!")
-    tokens = _tokens(lowered, 14)
     if len(tokens) == 1 and tokens[0] in words.ALONE:
         return True
     for index, word in enumerate(tokens):

@@ -28,7 +28,8 @@ from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import InProgress, PipelineError, TransientError
-from shared.observability import MetricUnit, logger, metrics
+from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_RECALLED
+from shared.observability import emit, logger
 
 STAGE = "chat"
 KEPT_SECONDS = 30 * 24 * 3_600
@@ -105,6 +106,8 @@ class StoredAnswers:
             raise TransientError("the store of answers can't be reached") from error
         finally:
             self.recalled = not paid
+        if self.recalled:
+            emit(ANSWERS_RECALLED)
         return answer
 
     def recall(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer | None:
@@ -116,6 +119,7 @@ class StoredAnswers:
                 return None
         if record is not None and record.status == "COMPLETED":
             self.recalled = True
+            emit(ANSWERS_RECALLED)
             return _Serializer().from_dict(record.response_json_as_dict() or {})
         if record is not None and (record.in_progress_expiry_timestamp or 0) > time.time() * 1_000:
             raise InProgress("another delivery of this request is with the model")
@@ -123,7 +127,7 @@ class StoredAnswers:
 
     @staticmethod
     def _note(error: Exception) -> None:
-        metrics().add_metric(name="AnswerStoreFailures", unit=MetricUnit.Count, value=1)
+        emit(ANSWER_STORE_FAILURES)
         logger().error(
             "the store of answers failed", extra={"error": type(error.__cause__ or error).__name__}
         )

@@ -29,6 +29,7 @@ class Completed(Struct, frozen=True, kw_only=True):
     fields: Mapping[str, Any]
     first: Mapping[str, Any]
     execution_time_ms: int
+    finished_at: datetime
     degraded: tuple[str, ...]
 
 
@@ -80,6 +81,7 @@ def completed(request: LogRequested, metadata: Metadata, now: datetime, meter: M
             "accepted_at": iso(request.accepted_at),
         },
         execution_time_ms=took,
+        finished_at=now,
         degraded=degraded,
     )
 

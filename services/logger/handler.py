@@ -13,8 +13,20 @@ from shared.aws import client, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata
 from shared.contracts.v1 import LogReceipt, LogRequested, Meter
-from shared.errors import ContractViolation, PipelineError
-from shared.observability import MetricUnit, logger, metrics
+from shared.errors import CANCELLED_ERROR, ContractViolation, PipelineError
+from shared.metrics import (
+    COST,
+    RUN_TIME,
+    RUNS_CANCELLED,
+    RUNS_DEGRADED,
+    RUNS_FAILED,
+    RUNS_SUCCEEDED,
+    STAGE_FAILURES,
+    UNKNOWN_PRICES,
+    WASTE,
+    failure,
+)
+from shared.observability import emit, logger
 from shared.records import Records
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
@@ -33,7 +45,8 @@ class Logger:
     def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
         run = core.completed(request, metadata, datetime.now(UTC), meter)
         if self._records.advance(metadata.pipeline_id, "SUCCEEDED", run.fields, first=run.first):
-            _measure(run.fields)
+            _count_success(request, run)
+            _count_cost(run.fields)
         # Else this run's record stands already. Announced again, in case the first try died in between.
         self._bus.publish([core.completed_event(metadata, run)])
         return LogReceipt(status="SUCCEEDED", execution_time_ms=run.execution_time_ms)
@@ -49,7 +62,8 @@ class Logger:
             stage, run = core.last_stage(events), core.with_reason(run, events)
         fields, first = core.failed_fields(run, stage)
         if self._records.advance(run.pipeline_id, "FAILED", fields, first=first):
-            _measure(fields)
+            _count_failure(run.error, stage)
+            _count_cost(fields)
             self._bus.publish([core.failed_event(run, stage)])
 
     def _history(self, execution_arn: str) -> Sequence[Mapping[str, Any]]:
@@ -70,14 +84,31 @@ class Logger:
         return events
 
 
-def _measure(fields: Mapping[str, Any]) -> None:
+def _count_success(request: LogRequested, run: core.Completed) -> None:
+    emit(RUNS_SUCCEEDED)
+    emit(RUN_TIME, core.milliseconds(request.accepted_at, run.finished_at))
+    if run.degraded:
+        emit(RUNS_DEGRADED)
+    for stage, error in request.errors.items():
+        emit(STAGE_FAILURES, failure=failure(stage, error.error))
+
+
+def _count_failure(error: str, stage: str | None) -> None:
+    if error == CANCELLED_ERROR:
+        emit(RUNS_CANCELLED)
+        return
+    emit(RUNS_FAILED)
+    emit(STAGE_FAILURES, failure=failure(stage, error))
+
+
+def _count_cost(fields: Mapping[str, Any]) -> None:
     """What the run cost, in millionths of a dollar; a run with a price that is not known is counted as such."""
     cost = fields.get("cost") or {}
-    for name, part in (("CostMicroDollars", "nano_usd"), ("WasteMicroDollars", "waste_nano_usd")):
+    for metric, part in ((COST, "nano_usd"), (WASTE, "waste_nano_usd")):
         if cost.get(part) is not None:
-            metrics().add_metric(name=name, unit=MetricUnit.NoUnit, value=cost[part] / 1_000)
+            emit(metric, cost[part] / 1_000)
     if cost.get("unknown"):
-        metrics().add_metric(name="UnknownPrices", unit=MetricUnit.Count, value=1)
+        emit(UNKNOWN_PRICES)
 
 
 def routes() -> Routes:

@@ -24,7 +24,8 @@ from shared.contracts.envelope import Outgoing
 from shared.contracts.message import request_hash
 from shared.contracts.origin import accepted_event_id
 from shared.errors import CANCELLED_ERROR, PipelineError
-from shared.observability import MetricUnit, logger, metrics, where
+from shared.metrics import API_CANCELS, API_FAILURES, API_READS, API_REFUSALS, RUNS_ACCEPTED, Metric
+from shared.observability import emit, flush, logger, where
 from shared.records import Records
 from shared.settings import load
 
@@ -241,6 +242,12 @@ def routes(api: Api) -> Routes:
     }
 
 
+def _counted(status: int, method: str) -> Metric:
+    if status >= 400:
+        return API_REFUSALS if status < 500 else API_FAILURES
+    return {"POST": RUNS_ACCEPTED, "DELETE": API_CANCELS}.get(method, API_READS)
+
+
 @cache
 def _api() -> tuple[ApiSettings, Api]:
     settings = load(ApiSettings)
@@ -259,9 +266,8 @@ def _api() -> tuple[ApiSettings, Api]:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
     settings, api = _api()
     status, body = answer(routes(api), event)
-    accepted = event.get("httpMethod") == "POST" and status in (200, 202)
-    metrics().add_metric(name="Accepted" if accepted else f"Http{status}", unit=MetricUnit.Count, value=1)
-    metrics().flush_metrics()
+    emit(_counted(status, str(event.get("httpMethod"))))
+    flush()
     logger().info("answered", extra={"http_status": status, "pipeline_id": body.get("pipeline_id")})
     answered = respond(status, body, settings.allowed_origin)
     if status in (200, 202) and (wait := core.preferred_wait(event)) is not None:

@@ -13,6 +13,8 @@ from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 from shared.contracts.v2 import PipelineRequested
 from shared.errors import ContractViolation
+from shared.metrics import RUNS_STARTED
+from shared.observability import emit
 from shared.records import CANCELLED, Records
 from shared.runtime import Routes, queue_handler
 from shared.settings import load
@@ -32,7 +34,9 @@ class Starter:
         asked = request_hash(request.user_message, request.history)
         name = metadata.pipeline_id
         started = self._start_execution(name, core.execution_input(request, metadata))
-        if not started:
+        if started:
+            emit(RUNS_STARTED)
+        else:
             record = self._records.get(name) or {}
             known = record.get("request_hash")
             if known is None or "execution_arn" not in record:

@@ -395,10 +395,11 @@ def test_nothing_secret_reaches_logs_or_attributes(bench, capsys):
 def test_metrics_are_one_blob_per_batch(bench, capsys):
     """A batch's counts leave as one EMF line with the namespace and no id among the dimensions."""
     bench.handle(bench.chat(token="a"), bench.chat(token="b"))
-    blobs = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    lines = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
+    blobs = [line for line in lines if "model" not in line]
     assert len(blobs) == 1
     assert blobs[0]["Succeeded"] == [1.0, 1.0]
-    assert blobs[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+    assert blobs[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["environment", "service"]]
 
 
 def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():

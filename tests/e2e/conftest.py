@@ -25,6 +25,8 @@ from tests.e2e.model_server import ModelServer, model_server
 PATIENCE_SECONDS = 120
 # Longer than a message of a killed worker stays invisible.
 FINAL = ("SUCCEEDED", "FAILED")
+POLL_SECONDS = 1.5
+"""Longer than the engine's pause between two looks into a queue."""
 
 
 def eventually(probe: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -169,6 +171,7 @@ class Deployment:
         name = f"ai-pipeline-local-{'starter' if service == 'trigger' else service}"
         (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        time.sleep(POLL_SECONDS)  # what the engine is about to receive it still hands over
         try:
             yield self.addresses[f"services/{service}/queue-url"]
         finally:

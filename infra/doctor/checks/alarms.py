@@ -9,7 +9,7 @@ AGE, LENGTH = "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisib
 def queues_watched(system: System) -> Result:
     """A work queue by the age of its oldest message, a DLQ by whether there is one."""
     if system.alarms is None:
-        yield Skipped("There is no monitoring stack in these templates.")
+        yield _unmonitored(system)
         return
     for queue in system.queues.values():
         metric = AGE if queue.name in system.fed else LENGTH
@@ -29,3 +29,15 @@ def queues_watched(system: System) -> Result:
             )
         else:
             yield Held("age of a work queue, length of a DLQ", queue.name)
+
+
+def _unmonitored(system: System) -> Fault | Skipped:
+    if not system.environment.monitoring:
+        return Skipped("Monitoring is off in this environment.")
+    return Fault(
+        where="monitoring",
+        what="The environment has monitoring, and its stack is not there: nothing is watched.",
+        mend="Deploy it (`pipeline deploy --service monitoring`), or turn `monitoring` off in "
+        "infra/environments.py.",
+        severity="warning",
+    )

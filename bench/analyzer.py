@@ -1,0 +1,147 @@
+"""How long the analyzer takes for the longest messages of each kind, and for the worst that a search finds.
+
+`python -m bench.analyzer` prints a table, `--json` the same for a program. CPU time, medians of interleaved
+rounds; the goal is less than 5 ms for each.
+"""
+
+import argparse
+import platform
+import statistics
+import sys
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from bench.analyzer_messages import messages
+from bench.analyzer_search import cpu_milliseconds, message, search
+from services.analyzer.evaluation.worst_case import REPEATED, longest
+
+GOAL_MS = 5.0
+SHOWN = 8
+EXAMPLES = """examples:
+  python -m bench.analyzer                              all kinds, then a minute's search
+  python -m bench.analyzer --seconds 600 --seed 3       a longer search that starts elsewhere
+  python -m bench.analyzer --seconds 0                  no search
+  python -m bench.analyzer --json > analyzer.json       for a program
+"""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """CPU milliseconds for one message."""
+
+    group: str
+    message: str
+    characters: int
+    kilobytes: float
+    median_ms: float
+    fastest_ms: float
+    slowest_ms: float
+
+    @property
+    def megabytes_per_second(self) -> float:
+        return self.kilobytes / 1000 / (self.median_ms / 1000)
+
+
+def measure(texts: dict[tuple[str, str], str], rounds: int) -> list[Row]:
+    """Every text once a round, so that a busy moment of the machine hits all alike."""
+    taken: dict[tuple[str, str], list[float]] = {key: [] for key in texts}
+    for text in texts.values():
+        cpu_milliseconds(text)  # what is compiled when first needed is compiled before
+    for _ in range(rounds):
+        for key, text in texts.items():
+            taken[key].append(cpu_milliseconds(text))
+    return [
+        Row(
+            group=key[0],
+            message=key[1],
+            characters=len(texts[key]),
+            kilobytes=len(texts[key].encode()) / 1000,
+            median_ms=statistics.median(times),
+            fastest_ms=min(times),
+            slowest_ms=max(times),
+        )
+        for key, times in taken.items()
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.analyzer",
+        description="CPU time of the analyzer for the longest messages.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--rounds", type=int, default=11, help="measurements per message (default: 11)")
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="time for the search (default: 60; 0: none)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="where the search starts (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1 or options.seconds < 0:
+        parser.error("--rounds is at least 1, --seconds at least 0")
+    console = Console(stderr=True)
+    texts = {("kind", kind): text for kind, text in messages().items()}
+    with console.status("searching…") as status:
+        if options.seconds:
+            found = search(
+                options.seconds,
+                options.seed,
+                lambda share, slowest: status.update(f"searching… {share:.0%}, slowest {slowest:.2f} ms"),
+            )
+            texts |= {("search", _shown(one.recipe)): message(one.recipe) for one in found[:SHOWN]}
+        status.update("measuring…")
+        units = {("repeated", name): longest(unit) for name, unit in REPEATED.items()}
+        slowest = sorted(measure(units, 3), key=lambda row: -row.median_ms)[:SHOWN]
+        texts |= {("repeated", row.message): longest(REPEATED[row.message]) for row in slowest}
+        rows = measure(texts, options.rounds)
+    if options.json:
+        sys.stdout.write(
+            msgspec.json.format(msgspec.json.encode(_report(rows, options)), indent=2).decode() + "\n"
+        )
+    else:
+        Console().print(_table(rows, options.rounds))
+    return 0
+
+
+def _shown(recipe: tuple[str, ...]) -> str:
+    return " + ".join(ascii(unit)[1:-1][:60] for unit in recipe)
+
+
+def _report(rows: list[Row], options: argparse.Namespace) -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "rounds": options.rounds,
+        "search_seconds": options.seconds,
+        "seed": options.seed,
+        "goal_ms": GOAL_MS,
+        "worst_ms": max(row.median_ms for row in rows),
+        "rows": [
+            msgspec.to_builtins(row) | {"megabytes_per_second": row.megabytes_per_second} for row in rows
+        ],
+    }
+
+
+def _table(rows: list[Row], rounds: int) -> Table:
+    table = Table(title=f"The longest messages, CPU time (medians of {rounds}; goal: under {GOAL_MS:.0f} ms)")
+    for column in ("message", "characters", "ms", "fastest–slowest", "MB/s"):
+        table.add_column(column, justify="left" if column == "message" else "right", overflow="fold")
+    group = rows[0].group
+    for row in rows:
+        if row.group != group:
+            table.add_section()
+            group = row.group
+        table.add_row(
+            row.message if row.group == "kind" else f"{row.group}: {row.message}",
+            f"{row.characters:,}",
+            f"{row.median_ms:.2f}" if row.median_ms < GOAL_MS else f"[bold]{row.median_ms:.2f}[/]",
+            f"{row.fastest_ms:.2f}–{row.slowest_ms:.2f}",
+            f"{row.megabytes_per_second:.1f}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

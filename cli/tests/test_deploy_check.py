@@ -1,0 +1,285 @@
+"""The in-flight gate: what a version could not read is found, told and refused, and a look changes nothing."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from cli.operations.errors import OperationError
+from cli.operations.inflight import looking, reading
+from cli.operations.inflight.reading import of_definition, of_rules, sends
+from cli.tests.conftest import BUS, client
+from cli.tests.test_dlq_commands import call
+from cli.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from infra.definition import definition
+from local import deploy as local_deploy
+from local.engine import Engine
+from shared.contracts.stages import SERVICES, STAGES
+from shared.tests.fakes import stage_event
+
+__all__ = ["machine"]  # a fixture
+
+QUEUES = {stage.service: "https://queue" for stage in STAGES if stage.via == "queue"}
+DEFINITION = json.dumps(definition(bus_name="bus", queue_urls=QUEUES, table_name="table"))
+OLDER = DEFINITION.replace("chat.requested.v1", "chat.requested.v0")
+
+
+# --- pure ------------------------------------------------------------------------------------------------
+
+
+def test_a_definition_says_what_it_sends():
+    """Each stage's detail-type is found, whether it goes by the bus or straight to a queue."""
+    assert sends(DEFINITION) == {stage.state: stage.request.detail_type() for stage in STAGES}
+
+
+@pytest.mark.parametrize(
+    ("entered", "found"),
+    [(None, True), ("AnalyzeInput", True), ("CallExistingChatbot", True), ("EnhanceResponse", False)],
+)
+def test_an_open_execution_is_read_with_its_own_definition(entered, found):
+    """What an execution is still to send in a version that is not read is found; what it has behind it is not."""
+    assert bool(of_definition("chatbot", OLDER, "p-1", entered=entered)) is found
+    assert of_definition("chatbot", DEFINITION, "p-1", entered=entered) is None
+    assert of_definition("analyzer", OLDER, "p-1", entered=entered) is None
+
+
+def test_a_workflow_that_sends_what_no_rule_takes_is_found():
+    """A version that a deployed service is not sent is named with the service to deploy first."""
+    taken = {stage.service: [stage.request.detail_type()] for stage in STAGES}
+    assert list(of_rules(taken)) == []
+    (finding,) = of_rules({**taken, "chatbot": ["chat.requested.v0"]})
+    assert finding.blocks
+    assert "chatbot" in finding.reason
+
+
+# --- on moto's queues ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deployed(local_engine: None, machine: StepFunctions, monkeypatch: pytest.MonkeyPatch) -> StepFunctions:
+    """Everything is deployed, with rules; executions run by `DEFINITION`."""
+    events = client("events")
+    for stage in STAGES:
+        if stage.via == "bus":
+            pattern = {"source": ["ai.pipeline"], "detail-type": [stage.request.detail_type()]}
+            events.put_rule(
+                Name=f"ai-pipeline-local-{stage.service}-requests",
+                EventBusName=BUS,
+                EventPattern=json.dumps(pattern),
+            )
+
+    class Known:
+        ExecutionDoesNotExist = KeyError
+
+    machine.exceptions = Known  # type: ignore[attr-defined]
+    machine.definition = DEFINITION  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        machine,
+        "describe_state_machine_for_execution",
+        lambda **_: {"definition": machine.definition},  # type: ignore[attr-defined]
+        raising=False,
+    )
+    monkeypatch.setattr(
+        machine,
+        "get_execution_history",
+        lambda **_: {"events": [{"stateEnteredEventDetails": {"name": "AnalyzeInput"}}]},
+        raising=False,
+    )
+    return machine
+
+
+def send(service: str, detail_type: str, data: dict[str, Any] | None = None) -> None:
+    event = stage_event(detail_type, data or {"user_message": "Hi"}, token="t")
+    client("sqs").send_message(QueueUrl=url(service, ""), MessageBody=json.dumps(event))
+
+
+def received(service: str) -> list[int]:
+    answer = client("sqs").receive_message(
+        QueueUrl=url(service, ""), MaxNumberOfMessages=10, VisibilityTimeout=0, AttributeNames=["All"]
+    )
+    return [int(one["Attributes"]["ApproximateReceiveCount"]) for one in answer.get("Messages", [])]
+
+
+def blocked(*services: str) -> list[dict[str, Any]]:
+    result = call("deploy-check", *services, "--json")
+    findings = [
+        finding
+        for one in json.loads(result.stdout)
+        for seen in one["looks"]
+        for finding in seen["findings"]
+        if finding["blocks"]
+    ]
+    assert result.exit_code == (1 if findings else 0), result.output
+    return findings
+
+
+@pytest.mark.usefixtures("deployed")
+def test_what_can_be_read_passes():
+    """Messages in every place that this version reads: exit code 0, a line for each place, in 80 columns."""
+    send("chatbot", "chat.requested.v1")
+    park("p-1")
+    assert blocked() == []
+    result = call("deploy-check", "chatbot")
+    assert result.exit_code == 0
+    assert "1 waiting message" in result.stdout
+    assert "1 parked message" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_look_takes_nothing_hides_nothing_and_counts_once():
+    """However often it is checked, a message is there for its worker and has been received once more, not oftener."""
+    send("chatbot", "chat.requested.v0")
+    for _ in range(3):
+        (finding,) = blocked("chatbot")
+        assert (finding["place"], finding["detail_type"]) == ("queue", "chat.requested.v0")
+    assert "a second look would count" in call("deploy-check", "chatbot").stdout
+    assert count(url("chatbot", "")) == 1
+    assert received("chatbot") == [2]  # the look, and this one
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_look_that_was_broken_off_may_have_counted(monkeypatch):
+    """A check that dies while it looks leaves word of it: the next one does not look again."""
+    send("chatbot", "chat.requested.v0")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(looking, "of_message", die)
+        assert call("deploy-check", "chatbot").exit_code != 0
+    assert "broken off" in call("deploy-check", "chatbot").stdout
+    assert received("chatbot") == [2]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_look_is_forgotten_with_its_messages(monkeypatch):
+    """Once the messages that were seen can't be waiting any more, the queue is looked at again."""
+    send("chatbot", "chat.requested.v0")
+    assert len(blocked("chatbot")) == 1
+    client("sqs").purge_queue(QueueUrl=url("chatbot", ""))
+    assert blocked("chatbot") == []
+    send("chatbot", "chat.requested.v1")
+    assert len(blocked("chatbot")) == 1  # what was seen may be what is there
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
+    assert blocked("chatbot") == []
+
+
+@pytest.mark.usefixtures("deployed")
+def test_parked_messages_count_unless_nobody_could_read_them():
+    """A parked message that this version can't replay blocks; one that was parked as unreadable is told alone."""
+    sqs = client("sqs")
+    for error_type in ("Pipeline.Transient", "Pipeline.ContractViolation"):
+        sqs.send_message(
+            QueueUrl=url("chatbot"),
+            MessageBody=json.dumps(
+                stage_event("chat.requested.v0", {"user_message": "SECRET"}, token="T0KEN")
+            ),
+            MessageAttributes={"error_type": {"DataType": "String", "StringValue": error_type}},
+        )
+    (finding,) = blocked("chatbot")
+    assert finding["place"] == "dlq"
+    result = call("deploy-check", "chatbot")
+    assert "no version could read it" in result.stdout
+    assert "SECRET" not in result.output
+    assert "T0KEN" not in result.output
+    assert count(url("chatbot")) == 2
+
+
+def test_open_executions_of_an_older_definition_count(deployed: StepFunctions):
+    """An execution that will ask in a version this one can't read is named."""
+    deployed.runs["p-1"] = {"status": "RUNNING", "input": "{}"}
+    assert blocked("chatbot") == []
+    deployed.definition = OLDER  # type: ignore[attr-defined]
+    (finding,) = blocked("chatbot")
+    assert (finding["place"], finding["name"]) == ("execution", "p-1")
+    assert blocked("analyzer") == []
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_workflow_waits_for_its_consumers(monkeypatch):
+    """A workflow whose requests the deployed services are not sent is refused, with the service to deploy first."""
+    assert blocked("workflow") == []
+    pattern = {"source": ["ai.pipeline"], "detail-type": ["analysis.requested.v0"]}
+    client("events").put_rule(
+        Name="ai-pipeline-local-analyzer-requests", EventBusName=BUS, EventPattern=json.dumps(pattern)
+    )
+    (finding,) = blocked("workflow")
+    assert (finding["place"], finding["name"]) == ("rule", "analyzer")
+
+
+@pytest.mark.usefixtures("deployed")
+def test_unknown_service_is_told():
+    """A name that is no service: exit code 3, and the names there are."""
+    result = call("deploy-check", "analyser")
+    assert result.exit_code == 3
+    assert "analyzer" in result.stderr
+
+
+# --- deploy ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deploys(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """What `pipeline deploy` would have deployed."""
+    done: list[str | None] = []
+
+    def deploy(_engine: Any, service: str | None, _progress: Any) -> tuple[str, ...]:
+        done.append(service)
+        return (service or "all",)
+
+    monkeypatch.setattr(local_deploy, "deploy", deploy)
+    monkeypatch.setattr(Engine, "running", lambda _: None)
+    return done
+
+
+@pytest.mark.usefixtures("deployed")
+def test_deploy_refuses_what_could_not_read_its_queue(deploys):
+    """The list and exit code 1, and nothing is deployed; --force deploys, other services are not held up."""
+    send("chatbot", "chat.requested.v0")
+    for words in (("--service", "chatbot"), ()):
+        refused = call("deploy", *words)
+        assert refused.exit_code == 1
+        assert "chat.requested.v0" in refused.stdout
+        assert "--force" in refused.stderr
+    assert deploys == []
+    assert call("deploy", "--service", "analyzer").exit_code == 0
+    assert call("deploy", "--service", "platform").exit_code == 0
+    assert call("deploy", "--service", "chatbot", "--force").exit_code == 0
+    assert deploys == ["analyzer", "platform", "chatbot"]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_everything_together_brings_its_consumers(deploys):
+    """A workflow ahead of its consumers is refused alone, and goes with them: they are deployed before it."""
+    pattern = {"source": ["ai.pipeline"], "detail-type": ["analysis.requested.v0"]}
+    client("events").put_rule(
+        Name="ai-pipeline-local-analyzer-requests", EventBusName=BUS, EventPattern=json.dumps(pattern)
+    )
+    assert call("deploy", "--service", "workflow").exit_code == 1
+    assert call("deploy").exit_code == 0
+    assert deploys == [None]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_deploy_refuses_while_it_can_not_look(deploys, monkeypatch):
+    """What can't be looked at is not known: refused with the reason, deployed with --force."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OperationError("Could not look into the queue: AccessDenied.")
+
+    monkeypatch.setattr("cli.commands.deploy.look", fail)
+    refused = call("deploy", "--service", "chatbot")
+    assert refused.exit_code == 1
+    assert "AccessDenied" in refused.stderr
+    assert deploys == []
+    assert call("deploy", "--service", "chatbot", "--force").exit_code == 0
+
+
+def test_every_service_can_be_checked():
+    """The names are those of the stage table and the trigger, and each reads something."""
+    assert set(looking.SERVICES) == set(SERVICES)
+    assert all(reading.reads(service) for service in looking.SERVICES)

@@ -1,0 +1,103 @@
+"""The timeline of one pipeline: true to the times, readable in 80 columns."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.operations.journey import Journey, StageView
+from cli.timeline import OPEN, OTHER, WAITED, WORKED, bars, drawn
+
+ZERO = datetime(2026, 11, 23, 9, tzinfo=UTC)
+STAGES = ("analysis", "chat", "enhancement", "log")
+
+
+def at(ms: float) -> datetime:
+    return ZERO + timedelta(milliseconds=ms)
+
+
+def stage(key: str, **fields: Any) -> StageView:
+    return StageView(
+        **{"key": key, "state": key, "service": key, "critical": False, "status": "done", **fields}
+    )
+
+
+def journey(*stages: StageView, **fields: Any) -> Journey:
+    whole = {
+        "pipeline_id": "p",
+        "status": "SUCCEEDED",
+        "finished": True,
+        "accepted_at": ZERO,
+        "started_at": at(10),
+    }
+    return Journey(stages=stages, **{**whole, **fields})
+
+
+def text(found: Journey, now: datetime = ZERO) -> list[str]:
+    return [line.plain for line in drawn(bars(found, now))]
+
+
+def test_time_goes_where_it_went():
+    """Waiting, working and the rest (failed tries, pauses) have their share of a stage's bar, at its place."""
+    found = journey(
+        stage("chat", started_at=at(100), finished_at=at(1_000), queue_wait_ms=300, work_ms=150, attempt=2)
+    )
+    start, chat = bars(found, ZERO)
+    assert (start.length_ms, chat.start_ms) == (10, 100)
+    assert (chat.waited_ms, chat.worked_ms, chat.other_ms) == (300, 150, 450)
+    _, line = text(found)
+    assert (line.count(WAITED), line.count(OTHER), line.count(WORKED)) == (16, 25, 8)
+    assert line.rstrip().endswith("900 ms")
+
+
+def test_a_record_without_history_is_drawn_one_after_the_other():
+    """Where the execution's history is gone, the stages follow one another as their workers measured."""
+    found = journey(
+        stage("analysis", queue_wait_ms=5, work_ms=5), stage("chat", queue_wait_ms=10, work_ms=70)
+    )
+    assert [(bar.start_ms, bar.length_ms) for bar in bars(found, ZERO)] == [(0, 10), (10, 10), (20, 80)]
+
+
+def test_what_is_stuck_grows_to_now_and_stays_open():
+    """A running stage reaches to this moment, marked as open; what has not begun is not drawn."""
+    found = journey(
+        stage("analysis", started_at=at(10), finished_at=at(20), queue_wait_ms=4, work_ms=6),
+        stage("chat", status="running", started_at=at(20)),
+        stage("log", status="waiting"),
+        status="RUNNING",
+        finished=False,
+    )
+    lines = text(found, at(60_020))
+    assert len(lines) == 3
+    assert OPEN in lines[-1]
+    assert "1 min" in lines[-1] or "60" in lines[-1]
+
+
+def test_nothing_is_drawn_of_what_is_not_known():
+    """A pipeline without times has no timeline; one that waits for its start has one open bar."""
+    assert bars(journey(accepted_at=None, started_at=None), ZERO) == []
+    (line,) = text(journey(started_at=None, status="ACCEPTED", finished=False), at(500))
+    assert OPEN in line
+
+
+TIMES = st.integers(0, 10**8)
+
+
+@given(st.lists(st.tuples(TIMES, TIMES, TIMES), max_size=4), TIMES, st.booleans())
+def test_every_journey_fits_80_columns(times, began, is_open):
+    """Whatever the times: a line for each stage, 80 columns at most, and no bar is empty."""
+    stages, moment = [], began
+    for key, (waited, worked, rest) in zip(STAGES, times, strict=False):
+        end = moment + waited + worked + rest
+        stages.append(
+            stage(key, started_at=at(moment), finished_at=at(end), queue_wait_ms=waited, work_ms=worked)
+        )
+        moment = end
+    if is_open and stages:
+        stages[-1] = stage(stages[-1].key, status="running", started_at=stages[-1].started_at)
+    lines = text(journey(*stages, started_at=at(began)), at(moment))
+    assert len(lines) == len(stages) + 1
+    for line in lines:
+        assert len(line) <= 80
+        assert any(sign in line for sign in (WAITED, WORKED, OTHER))

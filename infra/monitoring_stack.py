@@ -1,0 +1,224 @@
+"""Alarms, where they are sent, and one dashboard. It knows the other stacks by their names alone."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import cdk_monitoring_constructs as monitoring
+import jsii
+from aws_cdk import Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra import thresholds
+from infra.clocks import DLQ_RETENTION_DAYS
+from infra.constructs.alarm_topic import AlarmTopic
+from infra.dashboard import draw
+from infra.environments import Environment
+from infra.functions import FUNCTIONS
+from infra.names import Names
+from infra.signals import HOUR, MICROS, PERIOD, Signals
+from infra.synthesizer import synthesizer
+from infra.thresholds import Alarm
+from shared.contracts.stages import SERVICES
+from shared.metrics import COST, RUN_TIME
+
+ABOVE: Final = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+UNSEEN: Final[Mapping[str, Any]] = {
+    "add_to_detail_dashboard": False,
+    "add_to_summary_dashboard": False,
+    "add_to_alarm_dashboard": False,
+}
+"""The library's own widgets are left out: it draws a screen for each function; the dashboard here is one page."""
+DAY_SECONDS: Final = 86_400
+
+
+@jsii.implements(monitoring.IMetricAdjuster)
+class _Unlabelled:
+    """An alarm on one metric is then written as such: with a label, CDK writes an expression of one metric."""
+
+    def adjust_metric(
+        self,
+        metric: cloudwatch.Metric | cloudwatch.MathExpression,
+        alarm_scope: Construct,  # noqa: ARG002 -- the interface's
+        props: monitoring.AddAlarmProps,
+    ) -> cloudwatch.Metric | cloudwatch.MathExpression:
+        if not isinstance(metric, cloudwatch.Metric):
+            return metric
+        return cloudwatch.Metric(
+            namespace=metric.namespace,
+            metric_name=metric.metric_name,
+            dimensions_map=metric.dimensions,
+            statistic=metric.statistic,
+            period=props.period or metric.period,
+        )
+
+
+class MonitoringStack(Stack):
+    """`alarms` is the topic. Deployed on its own and optional: nothing else refers to it."""
+
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
+        self._names = names = Names(environment.name)
+        super().__init__(scope, names.stack("monitoring"), synthesizer=synthesizer(environment))
+        self._limits = environment.thresholds
+        self._metric_math = environment.metric_math
+        self._signals = Signals(names)
+        self.alarms = AlarmTopic(self, environment=environment).topic
+        dashboards = monitoring.DefaultDashboardFactory(
+            self,
+            "Dashboards",
+            dashboard_name_prefix=names.dashboard,
+            create_dashboard=True,
+            create_summary_dashboard=False,
+            create_alarm_dashboard=False,
+        )
+        self._facade = monitoring.MonitoringFacade(
+            self,
+            "Monitoring",
+            alarm_factory_defaults=monitoring.AlarmFactoryDefaults(
+                alarm_name_prefix=names.prefix,
+                actions_enabled=True,
+                action=monitoring.SnsAlarmActionStrategy(on_alarm_topic=self.alarms),
+                evaluation_periods=1,
+                datapoints_to_alarm=1,
+            ),
+            dashboard_factory=dashboards,
+        )
+        self._runs()
+        for service in SERVICES:
+            self._queues(service)
+        self._throttles()
+        draw(self._facade, self._signals)
+
+    def _runs(self) -> None:
+        limits, signals = self._limits, self._signals
+        machine = self.format_arn(service="states", resource=f"stateMachine:{self._names.state_machine}")
+        longest = signals.aws(
+            "States", "ExecutionTime", {"StateMachineArn": machine}, "Maximum", "Longest run (ms)"
+        )
+        if self._metric_math:
+            self._watch(
+                thresholds.SUCCESS_RATE,
+                signals.success_percent(limits.success_of_runs),
+                BELOW,
+                limits.success_percent,
+            )
+        self._watch(
+            thresholds.RUN_TIME,
+            signals.own(RUN_TIME, "logger", "p95"),
+            ABOVE,
+            limits.run_p95_seconds * 1_000,
+            periods=3,
+        )
+        self._watch(thresholds.RUN_OPEN, longest, ABOVE, limits.run_open_seconds * 1_000)
+        cost = signals.own(COST, "logger")
+        self._watch(thresholds.COST, cost, ABOVE, limits.usd_per_hour * MICROS, period=HOUR)
+
+    def _watch(
+        self,
+        alarm: Alarm,
+        metric: cloudwatch.Metric | cloudwatch.MathExpression,
+        comparison: cloudwatch.ComparisonOperator,
+        threshold: float,
+        *,
+        periods: int = 1,
+        **options: Any,
+    ) -> None:
+        """An alarm on one of the project's own metrics; it rings when `periods` in a row are over the threshold."""
+        rings = monitoring.CustomThreshold(
+            threshold=threshold,
+            comparison_operator=comparison,
+            evaluation_periods=periods,
+            datapoints_to_alarm=periods,
+            **{**self._named(alarm), **options},
+        )
+        self._facade.monitor_custom(
+            alarm_friendly_name=alarm.name,
+            metric_groups=[
+                monitoring.CustomMetricGroup(
+                    title=alarm.name,
+                    metrics=[
+                        monitoring.CustomMetricWithAlarm(
+                            metric=metric, alarm_friendly_name=alarm.name, add_alarm={"Warning": rings}
+                        )
+                    ],
+                )
+            ],
+            **UNSEEN,
+        )
+
+    def _queues(self, service: str) -> None:
+        names, limits = self._names, self._limits
+        work, parked, undelivered = (
+            sqs.Queue.from_queue_arn(self, f"Queue-{name}", self.format_arn(service="sqs", resource=name))
+            for name in (names.queue(service), names.dlq(service), names.rule_dlq(service))
+        )
+        oldest = (DLQ_RETENTION_DAYS - limits.parked_days_left) * DAY_SECONDS
+        self._facade.monitor_sqs_queue_with_dlq(
+            queue=work,
+            dead_letter_queue=parked,
+            alarm_friendly_name=service,
+            add_queue_max_message_age_alarm={
+                "Warning": monitoring.MaxMessageAgeThreshold(
+                    max_age_in_seconds=limits.queue_age_seconds, **self._named(thresholds.QUEUE_AGE, service)
+                )
+            },
+            add_dead_letter_queue_max_size_alarm={
+                "Warning": monitoring.MaxMessageCountThreshold(
+                    max_message_count=0, **self._named(thresholds.PARKED, service)
+                )
+            },
+            add_dead_letter_queue_max_message_age_alarm={
+                "Warning": monitoring.MaxMessageAgeThreshold(
+                    max_age_in_seconds=oldest, **self._named(thresholds.PARKED_EXPIRES, service)
+                )
+            },
+            **UNSEEN,
+        )
+        self._facade.monitor_sqs_queue(
+            queue=undelivered,
+            alarm_friendly_name=f"{service}-rule-dlq",
+            add_queue_max_size_alarm={
+                "Warning": monitoring.MaxMessageCountThreshold(
+                    max_message_count=0, **self._named(thresholds.RULE_DELIVERY, service)
+                )
+            },
+            **UNSEEN,
+        )
+
+    def _throttles(self) -> None:
+        for function in FUNCTIONS:
+            name = self._names.function(function.name)
+            self._facade.monitor_lambda_function(
+                lambda_function=lambda_.Function.from_function_name(self, function.name, name),
+                alarm_friendly_name=function.name,
+                add_throttles_count_alarm={"Warning": self._none_of(thresholds.THROTTLES, function.name)},
+                **UNSEEN,
+            )
+        self._facade.monitor_step_function(
+            state_machine=sfn.StateMachine.from_state_machine_name(
+                self, "StateMachine", self._names.state_machine
+            ),
+            alarm_friendly_name="state-machine",
+            add_throttled_execution_count_alarm={
+                "Warning": self._none_of(thresholds.THROTTLES, "state-machine")
+            },
+            **UNSEEN,
+        )
+
+    def _none_of(self, alarm: Alarm, part: str) -> monitoring.ErrorCountThreshold:
+        return monitoring.ErrorCountThreshold(max_error_count=0, **self._named(alarm, part))
+
+    def _named(self, alarm: Alarm, part: str = "") -> dict[str, Any]:
+        """Name and description, and: missing data is never by itself a reason to ring."""
+        name = f"{part}-{alarm.name}" if part else alarm.name
+        return {
+            "alarm_name_override": self._names.alarm(name),
+            "alarm_description_override": f"{part}: {alarm.description}" if part else alarm.description,
+            "treat_missing_data_override": cloudwatch.TreatMissingData.NOT_BREACHING,
+            "period": PERIOD,
+            "metric_adjuster": _Unlabelled(),
+        }

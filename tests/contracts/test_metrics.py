@@ -1,0 +1,322 @@
+"""What the functions really write to stdout, held against the metrics table."""
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import msgspec
+import pytest
+from moto import mock_aws
+
+from services.analyzer.core import analyze
+from services.logger.core import DETAIL_TYPE
+from shared import observability
+from shared.contracts.stages import RETRY, SERVICES, STAGES
+from shared.errors import CANCELLED_ERROR
+from shared.metrics import (
+    ERROR_TYPES,
+    EVERYWHERE,
+    METRICS,
+    NAMESPACE,
+    OTHER,
+    STAGE_FAILURES,
+    error_type,
+    failure,
+)
+from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, client_error, sqs_record, stage_event
+
+NOW = "2026-11-22T10:00:00Z"
+MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
+ANALYSIS = msgspec.to_builtins(analyze("What is a queue?"))
+CHAT: dict[str, Any] = {"text": "A line.", "backend": "bedrock", "model_id": "m", "stop_reason": "end_turn"}
+CHAT["usage"] = {"input_tokens": 3, "output_tokens": 2}
+METER = {"queue_wait_ms": 5, "work_ms": 7, "attempt": 0, "receives": 1, "input_tokens": 3, "output_tokens": 2}
+NOTHING = {"data": None, "meter": None}
+RESULTS = {
+    "analysis": {"data": ANALYSIS, "meter": METER},
+    "chat": {"data": CHAT, "meter": {**METER, "model_id": "a-model-nobody-priced"}},
+    "enhancement": NOTHING,
+}
+DATA = {
+    "analyzer": {"user_message": "What is a queue?"},
+    "chatbot": {"user_message": "What is a queue?", "analysis": ANALYSIS},
+    "enhancer": {"chat": CHAT, "analysis": ANALYSIS},
+    "logger": {
+        "user_message": "What is a queue?",
+        "accepted_at": NOW,
+        "started_at": NOW,
+        "results": RESULTS,
+        "errors": {"enhancement": {"Error": "Pipeline.Transient", "Cause": "slow"}},
+    },
+}
+REQUESTS = {stage.service: stage.request.detail_type() for stage in STAGES}
+BROKEN = client_error("InternalFailure", "Call", 500)
+
+
+class _StepFunctions(FakeStepFunctions):
+    def start_execution(self, *, stateMachineArn: str, name: str, **_: Any) -> dict[str, Any]:
+        self._refuse()
+        return {"executionArn": f"{stateMachineArn}:{name}", "startDate": datetime(2026, 11, 22, tzinfo=UTC)}
+
+    def get_execution_history(self, **_: Any) -> dict[str, Any]:
+        return {"events": []}
+
+
+class _Model:
+    def converse(self, **_: Any) -> dict[str, Any]:
+        return {
+            "output": {"message": {"content": [{"text": "A line."}]}},
+            "stopReason": "end_turn",
+            "usage": {"inputTokens": 9, "outputTokens": 6},
+        }
+
+
+class Stand:
+    """The function of one module on doubles, as Lambda would load it: `call` hands it an event."""
+
+    def __init__(self, module: str) -> None:
+        self.step_functions, self.dlq, self.bus = _StepFunctions(), FakeSqs(), FakeEvents()
+        self.clients = {
+            "stepfunctions": self.step_functions,
+            "sqs": self.dlq,
+            "events": self.bus,
+            "dynamodb": boto3.client("dynamodb"),
+            "bedrock-runtime": _Model(),
+        }
+        spec = importlib.util.find_spec(module)
+        assert spec is not None
+        assert spec.loader is not None
+        fresh = importlib.util.module_from_spec(spec)  # not in sys.modules: it keeps its doubles to itself
+        spec.loader.exec_module(fresh)
+        self.call = fresh.handler
+
+    def create_client(self, service: str, **_: Any) -> Any:
+        return self.clients[service]
+
+    def messages(self, *records: dict[str, Any]) -> None:
+        self.call({"Records": list(records)}, None)
+
+    @contextmanager
+    def broken(self, double: Any, error: Exception = BROKEN) -> Iterator[None]:
+        double.error = error
+        try:
+            yield
+        finally:
+            double.error = None
+
+
+def forget() -> None:
+    """What Powertools keeps for a whole process: values, and the environment they are of."""
+    kept = observability.metrics()
+    kept.clear_default_dimensions()
+    kept.clear_metrics()
+    observability.metrics.cache_clear()
+
+
+@pytest.fixture
+def stand(monkeypatch):
+    """Makes the stand of a service's function."""
+
+    def make(service: str, module: str) -> Stand:
+        for name, value in {
+            "POWERTOOLS_SERVICE_NAME": service,
+            "PIPELINE_ENV": "test",
+            "TABLE_NAME": "records",
+            "ANSWERS_TABLE": "answers",
+            "DLQ_URL": "https://queue/dlq",
+            "BUS_NAME": "bus",
+            "STATE_MACHINE_ARN": MACHINE,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        }.items():
+            monkeypatch.setenv(name, value)
+        made = Stand(module)
+        monkeypatch.setattr("shared.aws.session", lambda: made)
+        forget()
+        return made
+
+    with mock_aws():
+        for table, key in (("records", "pipeline_id"), ("answers", "id")):
+            boto3.client("dynamodb").create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        yield make
+    forget()
+
+
+def ask(stand: Stand) -> None:
+    """What the API may answer: accepted, shown, cancelled, refused, failed."""
+
+    def call(method: str, resource: str, **more: Any) -> None:
+        context = {"identity": {"userArn": "arn:aws:iam::000000000000:user/alice"}, "path": "/v1/pipeline"}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": "key"}
+        stand.call(
+            {
+                "httpMethod": method,
+                "resource": resource,
+                "headers": headers,
+                "requestContext": context,
+                **more,
+            },
+            None,
+        )
+
+    call("POST", "/pipeline", body='{"user_message": "Hi"}')
+    (entry,) = stand.bus.entries
+    pipeline_id = json.loads(entry["Detail"])["metadata"]["pipeline_id"]
+    call("GET", "/pipeline/{pipeline_id}", pathParameters={"pipeline_id": pipeline_id})
+    call("DELETE", "/pipeline/{pipeline_id}", pathParameters={"pipeline_id": pipeline_id})
+    call("POST", "/pipeline", body="{")
+    with stand.broken(stand.bus):
+        call("POST", "/pipeline", body='{"user_message": "Hi"}')
+
+
+def start(stand: Stand) -> None:
+    """A start; one that can't be read while the bus is down; one that Step Functions throttles, then refuses."""
+
+    def request(name: str) -> dict[str, Any]:
+        data = {"data": {"user_message": "Hi"}}
+        return sqs_record(
+            {"source": "ai.pipeline", "detail-type": "pipeline.requested.v1", "id": name, "detail": data}
+        )
+
+    stand.messages(request("p-1"))
+    with stand.broken(stand.bus):
+        stand.messages(sqs_record("{"))
+    with stand.broken(stand.step_functions):
+        stand.messages(request("p-2"))
+
+
+def work(stand: Stand, service: str) -> None:
+    """Every way in which a stage's message can end."""
+
+    def request(**changes: Any) -> dict[str, Any]:
+        receives = changes.pop("receives", 1)
+        event = stage_event(REQUESTS[service], DATA[service], **changes)
+        return sqs_record(event, receives=receives)
+
+    stand.messages(request(token="a"), request(token="b", pipeline_id="p-2"))
+    stand.messages(request(token="c", receives=3, pipeline_id="lost"))
+    with stand.broken(stand.step_functions, client_error("TaskTimedOut")):
+        stand.messages(request(token="d"))
+    with stand.broken(stand.step_functions):
+        stand.messages(request(token="e"))
+    with stand.broken(stand.bus):
+        stand.messages(sqs_record("{"))
+
+
+def chat(stand: Stand) -> None:
+    """What the chatbot alone can meet: its store of answers is down."""
+    boto3.client("dynamodb").delete_table(TableName="answers")
+    event = stage_event("chat.requested.v1", DATA["chatbot"], attempt=RETRY.max_attempts, pipeline_id="p-9")
+    stand.messages(sqs_record(event))
+
+
+def end(stand: Stand) -> None:
+    """A run that failed, and one that a caller stopped."""
+    failed = {
+        "executionArn": f"{MACHINE.replace('stateMachine', 'execution')}:p-7",
+        "name": "p-7",
+        "status": "FAILED",
+        "startDate": 1_795_341_600_000,
+        "stopDate": 1_795_341_605_000,
+        "error": "Pipeline.Permanent",
+    }
+    stopped = {**failed, "name": "p-8", "status": "ABORTED", "error": CANCELLED_ERROR}
+    stopped["executionArn"] = f"{MACHINE.replace('stateMachine', 'execution')}:p-8"
+    for detail in (failed, stopped):
+        event = {"source": "aws.states", "detail-type": DETAIL_TYPE, "id": "e", "detail": detail}
+        stand.messages(sqs_record(event))
+
+
+def emitted(text: str) -> list[dict[str, Any]]:
+    """The EMF lines in what was written."""
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if "_aws" in line]
+
+
+def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """All EMF that all functions write in all scenarios."""
+    ask(stand("trigger", "services.trigger.api"))
+    start(stand("trigger", "services.trigger.starter"))
+    for stage in STAGES:
+        worker = stand(stage.service, f"services.{stage.service}.handler")
+        work(worker, stage.service)
+        if stage.service == "logger":
+            end(worker)
+        if stage.service == "chatbot":
+            chat(worker)
+    return emitted(capsys.readouterr().out)
+
+
+def test_what_is_emitted_is_the_table(stand, capsys):
+    """Names, units, dimensions and emitters of all EMF lines of the real handlers are the table, all of it."""
+    found = set()
+    for line in everything(stand, capsys):
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == NAMESPACE
+        (dimensions,) = directive["Dimensions"]
+        assert line["environment"] == "test"
+        for metric in directive["Metrics"]:
+            assert metric["Name"] in line
+            found.add((metric["Name"], metric["Unit"], frozenset(dimensions), line["service"]))
+    table = {
+        (metric.name, metric.unit, frozenset(metric.dimensions), service)
+        for metric in METRICS.values()
+        for service in metric.by
+    }
+    assert found == table
+
+
+def test_dimensions_have_few_values(stand, capsys):
+    """Beyond environment and service, a dimension's value is one of a closed list, or a model."""
+    stages = (*(stage.key for stage in STAGES), "no stage")
+    closed = {
+        "error_type": {*ERROR_TYPES, OTHER},
+        "failure": {f"{stage}: {name}" for stage in stages for name in (*ERROR_TYPES, OTHER)},
+        "model": {"amazon.nova-lite-v1:0"},
+    }
+    for line in everything(stand, capsys):
+        for name in set(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) - set(EVERYWHERE):
+            assert line[name] in closed[name]
+
+
+def test_values_are_those_of_the_run(stand, capsys):
+    """A degraded run counts as succeeded and as degraded, and names stage and error; times and costs are positive."""
+    worker = stand("logger", "services.logger.handler")
+    worker.messages(sqs_record(stage_event("log.requested.v1", DATA["logger"])))
+    lines = emitted(capsys.readouterr().out)
+    (run,) = [line for line in lines if "RunsSucceeded" in line]
+    (lost,) = [line for line in lines if STAGE_FAILURES.name in line]
+    assert (run["RunsSucceeded"], run["RunsDegraded"], run["UnknownPrices"]) == ([1.0], [1.0], [1.0])
+    assert run["RunTime"][0] > 0
+    assert run["CostMicroDollars"][0] > run["WasteMicroDollars"][0] > 0
+    assert lost["failure"] == "enhancement: Pipeline.Transient"
+
+
+def test_made_up_errors_are_counted_together():
+    """An error name of anybody's making adds no metric that has to be paid for."""
+    assert error_type("Pipeline.Transient") == "Pipeline.Transient"
+    assert error_type("x" * 300) == OTHER
+    assert failure("made up", "x") == "no stage: Other"
+
+
+def test_dimensions_are_held_to_the_table():
+    """A metric with other dimensions than the table's is refused where it is emitted."""
+    with pytest.raises(ValueError, match="StageFailures"):
+        observability.emit(STAGE_FAILURES)
+    with pytest.raises(ValueError, match="RunsFailed"):
+        observability.emit(METRICS["RunsFailed"], error_type="x")
+
+
+def test_emitters_are_services():
+    """Each metric says what it means, and is emitted by services there are."""
+    for metric in METRICS.values():
+        assert metric.meaning
+        assert set(metric.by) <= set(SERVICES)

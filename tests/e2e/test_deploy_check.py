@@ -1,0 +1,108 @@
+"""The in-flight gate on the engine: what could not read what waits is not deployed, and a look costs nothing."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Deployment, eventually
+from tests.e2e.test_pipeline import complete
+from tests.e2e.test_replay import Shell, shell
+
+__all__ = ["shell"]  # a fixture
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+UNREADABLE = "pipeline.requested.v9"
+
+
+@pytest.fixture
+def gate(shell: Shell, pipeline: Deployment, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """`pipeline deploy` and `deploy-check` on the engine of the tests; no look is remembered."""
+    monkeypatch.setattr("cli.commands.deploy.Engine", lambda: pipeline.engine)
+    forget(pipeline)
+    return shell
+
+
+def forget(pipeline: Deployment) -> None:
+    for service in ("trigger", "analyzer"):
+        pipeline.client("dynamodb").delete_item(
+            TableName=pipeline.addresses["operations/table"],
+            Key={"pipeline_id": {"S": f"deploy-check#{service}"}, "entry": {"S": "look"}},
+        )
+
+
+def sent(pipeline: Deployment, url: str, detail_type: str) -> str:
+    """An event in a queue as EventBridge delivers it; its id is the pipeline's."""
+    event_id = uuid.uuid4().hex
+    body = {
+        "id": event_id,
+        "source": "ai.pipeline",
+        "detail-type": detail_type,
+        "detail": {"data": {"user_message": "Still readable?"}},
+    }
+    pipeline.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
+    return event_id
+
+
+def blocking(checks: Any) -> list[dict[str, Any]]:
+    return [
+        finding
+        for one in checks
+        for look in one["looks"]
+        for finding in look["findings"]
+        if finding["blocks"]
+    ]
+
+
+def test_a_deployment_that_could_not_read_its_queue_is_refused(gate: Shell, pipeline: Deployment):
+    """A waiting message of a version that this checkout does not read: refused by name, deployed with --force. What
+    is readable passes, and is handled as if nobody had looked.
+    """
+    with pipeline.stopped("trigger") as url:
+        good = sent(pipeline, url, "pipeline.requested.v1")
+        assert blocking(gate.json("deploy-check", "trigger")) == []
+        forget(pipeline)
+        sent(pipeline, url, UNREADABLE)
+        (finding,) = blocking(gate.json("deploy-check", "trigger", code=1))
+        assert finding["detail_type"] == UNREADABLE
+        refused = gate("deploy", "--service", "trigger", code=1)
+        assert UNREADABLE in refused.stdout
+        assert finding["name"] in refused.stdout
+        assert "nothing was deployed" in refused.stderr
+        assert "all the same" in gate("deploy", "--service", "trigger", "--force").stderr
+        gate("deploy", "--service", "enhancer")
+    assert complete(pipeline.finished(good))
+    # Parked as unreadable by the version that is deployed: told, and in nobody's way.
+    (message,) = eventually(lambda: gate.json("dlq", "list") and parked(gate))
+    assert message["error_type"] == "Pipeline.ContractViolation"
+    assert blocking(gate.json("deploy-check", "trigger")) == []
+    gate("dlq", "archive", "--reason", "a test", "--yes")
+
+
+def parked(gate: Shell) -> list[dict[str, Any]]:
+    return list(gate.json("dlq", "replay", "--dry-run"))
+
+
+def test_looking_at_a_stage_does_not_wear_its_messages_out(gate: Shell, pipeline: Deployment):
+    """However often a stage's waiting request is checked, it is worked on at its next delivery."""
+    with pipeline.stopped("analyzer"):
+        (event_id,) = pipeline.publish({"data": {"user_message": "How often was I looked at?"}})
+        eventually(lambda: looked_at(gate) == 1)
+        for _ in range(5):
+            assert looked_at(gate) == 1
+    record = pipeline.finished(event_id)
+    assert complete(record)
+    assert record["stages"]["analysis"]["receives"] == 2  # the look, and the delivery
+    assert record["stages"]["analysis"]["attempt"] == 0
+
+
+def looked_at(gate: Shell) -> int:
+    (one,) = gate.json("deploy-check", "analyzer")
+    return sum(look["looked"] for look in one["looks"] if look["place"] == "queue")
+
+
+def test_all_parts_are_in_order_together(gate: Shell, pipeline: Deployment):
+    """With nothing unreadable in flight every service and the workflow pass."""
+    assert blocking(gate.json("deploy-check")) == []
+    assert {one["service"] for one in gate.json("deploy-check")} >= {"trigger", "chatbot", "workflow"}

@@ -1,0 +1,39 @@
+"""Alarms and dashboard on the engine: optional, deployed on their own, and there when they are asked for."""
+
+import json
+
+import pytest
+
+from local.deploy import deploy, is_current
+from shared.contracts.stages import SERVICES
+
+pytestmark = pytest.mark.engine
+
+
+def test_monitoring_is_deployed_alone_and_tells_what_was_deployed(pipeline):
+    """One command adds alarms and dashboard to a running pipeline, which has none before and is current after."""
+    cloudwatch = pipeline.client("cloudwatch")
+    pages = cloudwatch.get_paginator("describe_alarms")
+    wanted = {"AlarmNamePrefix": "ai-pipeline-local-"}
+    assert [alarm for page in pages.paginate(**wanted) for alarm in page["MetricAlarms"]] == []
+
+    assert deploy(pipeline.engine, "monitoring") == ("monitoring",)
+    assert is_current(pipeline.engine)
+
+    alarms = {
+        alarm["AlarmName"]: alarm for page in pages.paginate(**wanted) for alarm in page["MetricAlarms"]
+    }
+    parked = alarms["ai-pipeline-local-chatbot-parked"]
+    assert parked["TreatMissingData"] == "notBreaching"
+    assert parked["AlarmDescription"].endswith("docs/operations.md#alarm-parked-messages")
+    (topic,) = parked["AlarmActions"]
+    attributes = pipeline.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
+    assert attributes["TopicArn"].endswith(":ai-pipeline-local-alarms")
+    assert {f"ai-pipeline-local-{service}-queue-age" for service in SERVICES} <= alarms.keys()
+
+    body = json.loads(cloudwatch.get_dashboard(DashboardName="ai-pipeline-local")["DashboardBody"])
+    (shown,) = (widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm")
+    assert set(shown) == {alarm["AlarmArn"] for alarm in alarms.values()}
+    graphed = json.dumps(body)
+    assert "AIPipeline" in graphed
+    assert "ai-pipeline-local-chatbot-dlq" in graphed
