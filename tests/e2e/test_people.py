@@ -114,8 +114,9 @@ def test_a_running_pipeline_is_cancelled_between_stages(pipeline: Deployment):
     """Cancelled while the chatbot's message waits: the record says so and keeps saying it, no stage follows, nothing
     is parked.
 
-    On AWS the message's task is over then, and the worker, which asks first, pays no model (see the worker's own test).
-    The engine keeps a stopped execution's task tokens alive: here the model is asked, and its answer goes nowhere.
+    On AWS the message's task is over then, and the worker, which asks first, pays no model (the worker has a test of
+    its own for that). The engine keeps a stopped execution's task tokens alive: here the model is asked, and its
+    answer goes nowhere.
     """
     text = f"cancel me {uuid.uuid4().hex}"
     with pipeline.stopped("chatbot") as queue:
