@@ -10,6 +10,7 @@ import pytest
 from cli.operations.doctor import REQUIRED, deployed
 from cli.operations.errors import NotDeployedError
 from cli.tests.conftest import client
+from infra.doctor.findings import Fault
 from infra.doctor.live import drift
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,7 @@ def test_attributes_are_those_of_the_queue_not_of_the_template(nowhere, stacks):
     client("sqs").set_queue_attributes(QueueUrl=url("logger"), Attributes={"VisibilityTimeout": "5"})
     system = deployed(nowhere)
     assert system.queues["ai-pipeline-local-logger"].visibility_seconds == 5
+    assert system.written is not None
     assert system.written.queues["ai-pipeline-local-logger"].visibility_seconds == 60
     assert system.queues["ai-pipeline-local-chatbot"].visibility_seconds == 60
 
@@ -46,8 +48,8 @@ def test_a_queue_that_somebody_deleted_is_a_finding_not_an_end(nowhere, stacks):
     """The others are examined all the same."""
     client("sqs").delete_queue(QueueUrl=url("enhancer"))
     system = deployed(nowhere)
-    gone = [said for said in drift(system) if getattr(said, "severity", None) == "error"]
-    assert [fault.where for fault in gone] == ["queue ai-pipeline-local-enhancer"]
+    gone = [said.where for said in drift(system) if isinstance(said, Fault) and said.severity == "error"]
+    assert gone == ["queue ai-pipeline-local-enhancer"]
     assert len(system.queues) == len(REQUIRED) - 1
 
 
