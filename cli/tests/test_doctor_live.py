@@ -48,8 +48,8 @@ def test_a_queue_that_somebody_deleted_is_a_finding_not_an_end(nowhere, stacks):
     """The others are examined all the same."""
     client("sqs").delete_queue(QueueUrl=url("enhancer"))
     system = deployed(nowhere)
-    gone = [said for said in drift(system) if isinstance(said, Fault) and said.severity == "error"]
-    assert [fault.where for fault in gone] == ["queue ai-pipeline-local-enhancer"]
+    gone = [said.where for said in drift(system) if isinstance(said, Fault) and said.severity == "error"]
+    assert gone == ["queue ai-pipeline-local-enhancer"]
     assert len(system.queues) == len(REQUIRED) - 1
 
 
