@@ -21,6 +21,7 @@ SAID_BEFORE = (
     "event_id", "delivery_id", "message_id",
 )  # fmt: skip
 """Fields that a person reads elsewhere; `--json` has them all."""
+ORDINARY = {"outcome": "Succeeded", "attempt": 0, "receives": 1}
 
 
 @click.command(
@@ -120,7 +121,7 @@ def _rows(session: Session, text: str) -> list[str]:
 
 def _more(line: Line) -> Iterator[tuple[str, object]]:
     for name, value in line.fields.items():
-        if name not in SAID_BEFORE and value not in (None, ""):
+        if name not in SAID_BEFORE and value not in (None, "") and ORDINARY.get(name) != value:
             yield name, value
 
 
