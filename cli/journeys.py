@@ -173,6 +173,7 @@ def _times(journey: Journey) -> list[tuple[str, str]]:
         ("finished", journey.finished_at),
     )
     rows = [(name, f"{at.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3]) for name, at in times if at]
+    rows += [("trace", journey.trace_id)] if journey.trace_id else []
     return rows or [("accepted", "not started yet")]
 
 

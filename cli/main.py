@@ -41,8 +41,11 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "cancel": Entry("cancel", "cancel", "Stop pipelines that are not over."),
     },
     "See what happened": {
+        "watch": Entry("watch", "watch", "The whole system live."),
         "show": Entry("show", "show", "The journey of one pipeline, stage by stage."),
         "list": Entry("list", "list_", "Pipelines that were started, newest first."),
+        "explain": Entry("explain", "explain", "Which run any id belongs to, and what to do."),
+        "logs": Entry("logs", "logs", "The log lines of one run, of all services."),
         "cost": Entry("cost", "cost", "What runs cost, by day, model and stage."),
     },
     "Run again what failed": {

@@ -119,6 +119,8 @@ class Environment:
     engine: str | None = None
     """The local engine's address; None on AWS."""
     iam: IamDialect = IamDialect()
+    xray: bool = True
+    """Functions, workflow and API record segments with X-Ray (active tracing). The engine has none."""
     tls_only: bool = True
     """Queues refuse calls without TLS. The engine speaks plain HTTP, on the loopback address."""
 
@@ -195,6 +197,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
                 converse_action="bedrock:Converse",
                 models_by_arn=False,
             ),
+            xray=False,
             tls_only=False,
             # No metric comes from the engine's functions, and a synth would take two seconds more.
             monitoring=False,

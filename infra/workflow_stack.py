@@ -42,7 +42,7 @@ class WorkflowStack(Stack):
             state_machine_type=sfn.StateMachineType.STANDARD,
             definition_body=sfn.DefinitionBody.from_string(json.dumps(asl, ensure_ascii=False)),
             logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
-            tracing_enabled=True,
+            tracing_enabled=environment.xray,
         )
         statements = (
             publishing(names.bus_arn(self), *published),
@@ -62,6 +62,8 @@ class WorkflowStack(Stack):
             "AwsSolutions-IAM5[Resource::*]",
             "Delivering vended logs and X-Ray traces knows no resource to narrow it to.",
         )
+        if not environment.xray:
+            acknowledge(self.state_machine, "AwsSolutions-SF2", "There is no X-Ray in this environment.")
         ssm.StringParameter(
             self,
             "Arn",

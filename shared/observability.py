@@ -12,13 +12,26 @@ from aws_lambda_powertools.metrics import Metrics, single_metric
 
 from shared.metrics import Metric
 
-__all__ = ["emit", "flush", "logger", "metrics", "where"]
+__all__ = ["about_no_run", "about_run", "emit", "flush", "logger", "metrics", "where"]
+
+_OF_A_RUN = ("pipeline_id", "trace_id")
 
 
 @cache
 def logger() -> Logger:
     """Service name and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL."""
     return Logger(utc=True)
+
+
+def about_run(pipeline_id: str, trace_id: str | None = None) -> None:
+    """Every log line from here on names this run and, where it is known, its trace."""
+    about_no_run()
+    logger().append_keys(pipeline_id=pipeline_id, **({"trace_id": trace_id} if trace_id else {}))
+
+
+def about_no_run() -> None:
+    """A function that is called again still has the keys of the call before."""
+    logger().remove_keys(_OF_A_RUN)
 
 
 @cache

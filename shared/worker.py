@@ -24,6 +24,7 @@ from shared.contracts.envelope import SOURCE, Delivery, Detail, Event, Metadata,
 from shared.contracts.limits import CAUSE_CHARS
 from shared.contracts.reading import read, read_metadata, read_upcast
 from shared.contracts.stages import RETRY
+from shared.contracts.traces import trace_id
 from shared.contracts.upcasting import readable
 from shared.errors import (
     ContractViolation,
@@ -50,7 +51,7 @@ from shared.metrics import (
     WORK_TIME,
     Metric,
 )
-from shared.observability import emit, flush, logger, where
+from shared.observability import about_no_run, about_run, emit, flush, logger, where
 from shared.parking import ParkingLot
 
 E = TypeVar("E", bound=Event)
@@ -120,6 +121,7 @@ class _Job(Struct, kw_only=True):
     """One message on its way through the worker."""
 
     body: str
+    message_id: str
     receives: int
     queue_wait_ms: int
     batch: int = 1
@@ -195,9 +197,11 @@ class Worker:
 
     def process(self, record: Mapping[str, Any]) -> None:
         """One message. Returns if it is done with, raises if it must be delivered again."""
+        about_no_run()
         attributes = record["attributes"]
         job = _Job(
             body=record["body"],
+            message_id=record["messageId"],
             receives=int(attributes["ApproximateReceiveCount"]),
             queue_wait_ms=max(0, int(time.time() * 1000) - int(attributes["SentTimestamp"])),
             batch=self._batch_size,
@@ -220,7 +224,8 @@ class Worker:
                 return self._finish_without_token(job, partial(route.run, delivery))
             detail = read(delivery.detail, Detail, at="$.detail")
             job.token = detail.task_token
-            job.metadata = read_metadata(delivery, detail, kind)
+            job.metadata = about = read_metadata(delivery, detail, kind)
+            about_run(about.pipeline_id, trace_id(about.traceparent, about.pipeline_id))
             data = read_upcast(detail, kind, route.request)
         except ContractViolation as error:
             return self._reject(job, error)
@@ -338,6 +343,7 @@ class Worker:
             event_id=f"{rejected_id or pipeline_id}-rejected",
             correlation_id=job.metadata.correlation_id if job.metadata else pipeline_id,
             causation_id=rejected_id,
+            traceparent=job.metadata.traceparent if job.metadata else None,
         )
 
     def _fail(self, job: _Job, error: TransientError) -> None:
@@ -363,7 +369,7 @@ class Worker:
         self._note(FAILED, job, error.cause, error=error.NAME)
 
     def _note(self, outcome: Metric, job: _Job, text: str, **fields: object) -> None:
-        """One log line and one count for what became of a message."""
+        """One log line and one count for what became of a message, with every id it is known by."""
         emit(outcome)
         about = job.metadata
         level = logger().info if outcome is SUCCEEDED else logger().warning
@@ -372,7 +378,9 @@ class Worker:
             extra={
                 "outcome": outcome.name,
                 "detail_type": job.detail_type,
-                "pipeline_id": about.pipeline_id if about else None,
+                "message_id": job.message_id,
+                "delivery_id": job.delivery.id if job.delivery else None,
+                "event_id": about.event_id if about else None,
                 "attempt": about.attempt if about else None,
                 "receives": job.receives,
                 **fields,

@@ -92,6 +92,7 @@ class Journey(Struct, frozen=True, kw_only=True):
     chat: Mapping[str, Any] | None = None
     enhancement: Mapping[str, Any] | None = None
     execution_arn: str | None = None
+    trace_id: str | None = None
     cost: Mapping[str, Any] | None = None
     """As the logger counted it (nano-dollars); `pipeline show --cost` has the ledger."""
     earlier_nano_usd: int = 0
@@ -218,6 +219,7 @@ def assemble(pipeline_id: str, record: Record, execution: History | None) -> Jou
         chat=record.get("chat"),
         enhancement=record.get("enhancement"),
         execution_arn=record.get("execution_arn"),
+        trace_id=record.get("trace_id"),
         cost=record.get("cost"),
         earlier_nano_usd=record.get("earlier_nano_usd") or 0,
     )

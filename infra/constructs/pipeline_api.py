@@ -74,7 +74,7 @@ class PipelineApi(Construct):
             cloud_watch_role=environment.api_account_role,
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
-                tracing_enabled=True,
+                tracing_enabled=environment.xray,
                 metrics_enabled=True,
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,

@@ -77,7 +77,7 @@ class ServiceFunction(Construct):
             timeout=Duration.seconds(self._sizing.timeout_seconds),
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if environment.xray else lambda_.Tracing.DISABLED,
             environment={
                 "PIPELINE_ENV": environment.name,
                 "BUS_NAME": self._names.bus,
@@ -88,11 +88,12 @@ class ServiceFunction(Construct):
                 **(variables or {}),
             },
         )
-        acknowledge(
-            self.role,
-            "AwsSolutions-IAM5[Resource::*]",
-            "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource to narrow them to.",
-        )
+        if environment.xray:
+            acknowledge(
+                self.role,
+                "AwsSolutions-IAM5[Resource::*]",
+                "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource to narrow them to.",
+            )
         if spec.table:
             self.allow(
                 "UseTheTable",
@@ -120,6 +121,12 @@ class ServiceFunction(Construct):
             ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
             [machine if self._environment.iam.callbacks_by_machine else "*"],
         )
+        if not self._environment.iam.callbacks_by_machine:
+            acknowledge(
+                self.role,
+                "AwsSolutions-IAM5[Resource::*]",
+                "This environment's IAM checks callbacks on no narrower resource.",
+            )
 
     def consume(self, work: WorkQueue) -> None:
         """Feeds the function from the queue, and lets it park messages in the queue's DLQ."""

@@ -1,6 +1,7 @@
 """What the stacks promise beyond the rules that hold for all of them."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from shared.contracts.v2 import PipelineRequested
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
 
+ROOT = Path(__file__).resolve().parents[2]
 ON_THE_BUS = [stage for stage in STAGES if stage.via == "bus"]
 REQUESTS = {kind.detail_type() for kind in readable(PipelineRequested)}
 
@@ -320,6 +322,26 @@ def test_answers_are_the_chatbots_alone(synthesised):
         if "TimeToLiveSpecification" in table
     }
     assert expiring == {"ai-pipeline-prod-operations": "expires_at", "ai-pipeline-prod-answers": "expiration"}
+
+
+@pytest.mark.parametrize(("name", "traced"), [("dev", True), ("local", False)])
+def test_xray_follows_where_there_is_one(synthesised, name, traced):
+    """On AWS functions, workflow and API are traced, each function's role may say so, and nothing is bundled for it.
+    The engine has no X-Ray: nothing there asks for it.
+    """
+    templates = synthesised(name)
+    for template in templates.values():
+        functions = resources(template, "AWS::Lambda::Function").values()
+        modes = {function.get("TracingConfig", {}).get("Mode") for function in functions}
+        assert modes <= ({"Active"} if traced else {None, "PassThrough"})
+        allowed_to = [one for one in statements(template) if "xray:PutTraceSegments" in one["Action"]]
+        machines = resources(template, "AWS::StepFunctions::StateMachine").values()
+        assert len(allowed_to) == traced * (len(functions) + len(machines))
+        for machine in machines:
+            assert machine.get("TracingConfiguration", {}).get("Enabled", False) is traced
+        for stage in resources(template, "AWS::ApiGateway::Stage").values():
+            assert stage.get("TracingEnabled", False) is traced
+    assert "xray" not in (ROOT / "requirements.txt").read_text()
 
 
 def test_logs_hold_no_message(dev):

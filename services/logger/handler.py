@@ -12,6 +12,7 @@ from services.logger.settings import Settings
 from shared.aws import client, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata
+from shared.contracts.traces import trace_id
 from shared.contracts.v1 import LogReceipt, LogRequested, Meter
 from shared.errors import CANCELLED_ERROR, ContractViolation, PipelineError
 from shared.metrics import (
@@ -26,7 +27,7 @@ from shared.metrics import (
     WASTE,
     failure,
 )
-from shared.observability import emit, logger
+from shared.observability import about_run, emit, logger
 from shared.records import Records
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
@@ -56,6 +57,7 @@ class Logger:
             run = core.failure(bytes(delivery.detail))
         except msgspec.MsgspecError as error:
             raise ContractViolation("$.detail", "not an execution's status change") from error
+        about_run(run.pipeline_id, trace_id(run.traceparent, run.pipeline_id))
         stage = core.failed_stage(run)
         if stage is None:
             events = self._history(run.execution_arn)

@@ -23,9 +23,10 @@ from shared.clock import iso
 from shared.contracts.envelope import Outgoing
 from shared.contracts.message import request_hash
 from shared.contracts.origin import accepted_event_id
+from shared.contracts.traces import trace_id
 from shared.errors import CANCELLED_ERROR, PipelineError
 from shared.metrics import API_CANCELS, API_FAILURES, API_READS, API_REFUSALS, RUNS_ACCEPTED, Metric
-from shared.observability import emit, flush, logger, where
+from shared.observability import about_no_run, about_run, emit, flush, logger, where
 from shared.records import Records
 from shared.settings import load
 
@@ -68,6 +69,7 @@ class Api:
         Answers with the record if the caller would wait and the run is over in time.
         """
         wanted = core.submission(event)
+        about_run(wanted.pipeline_id, trace_id(wanted.traceparent, wanted.pipeline_id))
         accepted_at = iso(datetime.now(UTC))
         status = "ACCEPTED"
         if not self._records.accept(
@@ -174,10 +176,11 @@ class Api:
 
 def _pipeline_id(event: Mapping[str, Any]) -> str:
     """From the path. Raises ApiError (404) for what can't be an id."""
-    pipeline_id = (event.get("pathParameters") or {}).get("pipeline_id") or ""
+    pipeline_id = str((event.get("pathParameters") or {}).get("pipeline_id") or "")
     if not core.PIPELINE_ID.match(pipeline_id):
         raise _unknown_pipeline()
-    return str(pipeline_id)
+    about_run(pipeline_id)
+    return pipeline_id
 
 
 def _unknown_pipeline() -> ApiError:
@@ -264,11 +267,12 @@ def _api() -> tuple[ApiSettings, Api]:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
+    about_no_run()
     settings, api = _api()
     status, body = answer(routes(api), event)
     emit(_counted(status, str(event.get("httpMethod"))))
     flush()
-    logger().info("answered", extra={"http_status": status, "pipeline_id": body.get("pipeline_id")})
+    logger().info("answered", extra={"http_status": status})
     answered = respond(status, body, settings.allowed_origin)
     if status in (200, 202) and (wait := core.preferred_wait(event)) is not None:
         answered["headers"]["Preference-Applied"] = f"wait={wait}"

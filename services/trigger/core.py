@@ -16,12 +16,12 @@ from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 from shared.contracts.reading import read, unknown_fields
+from shared.contracts.traces import traceparent_of, well_formed
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
 from shared.records import CANCELLED, LISTED
 
 IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
-TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
@@ -62,7 +62,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     pipeline_id: str
     request: Requested
     repeatable: bool
-    traceparent: str | None
+    traceparent: str
 
     @property
     def asked(self) -> v2.PipelineRequested:
@@ -81,12 +81,12 @@ def submission(event: Mapping[str, Any]) -> Submission:
         raise ApiError(
             400, "invalid_idempotency_key", "`Idempotency-Key` must be 1 to 255 visible ASCII characters."
         )
-    traceparent = headers.get("traceparent") or ""
+    pipeline_id = keyed_id(caller(event), key) if key else uuid.uuid4().hex
     return Submission(
-        pipeline_id=keyed_id(caller(event), key) if key else uuid.uuid4().hex,
+        pipeline_id=pipeline_id,
         request=request,
         repeatable=key is not None,
-        traceparent=traceparent if TRACEPARENT.match(traceparent) else None,
+        traceparent=well_formed(headers.get("traceparent")) or traceparent_of(pipeline_id),
     )
 
 

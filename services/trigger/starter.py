@@ -11,6 +11,7 @@ from shared.aws import client, error_code, translated_errors
 from shared.clock import iso
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
+from shared.contracts.traces import trace_id
 from shared.contracts.v2 import PipelineRequested
 from shared.errors import ContractViolation
 from shared.metrics import RUNS_STARTED
@@ -90,6 +91,7 @@ class Starter:
                 "accepted_at": accepted_at,
                 "user_message": text,
                 "request_hash": asked,
+                "trace_id": trace_id(metadata.traceparent, metadata.pipeline_id),
             },
         )
 

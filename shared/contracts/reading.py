@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.contracts.envelope import OPEN_DOOR, Delivery, Detail, Event, Metadata, PartialMetadata
+from shared.contracts.traces import traceparent_of, well_formed
 from shared.contracts.upcasting import readable, upcast
 from shared.errors import ContractViolation
 
@@ -69,20 +70,26 @@ def sent_as(detail_type: str, newest: type[Event]) -> type[Event]:
     )
 
 
+class _Given(PartialMetadata, frozen=True, kw_only=True):
+    """What a publisher did state. A trace context that is none is no reason to refuse an event."""
+
+    traceparent: Any = None
+
+
 def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Metadata:
     """Complete metadata of one event that was sent as `kind`.
 
     A publisher of `pipeline.requested` may leave all or part of it out: the pipeline's id is then the event's
-    own id, which PutEvents returned to the publisher.
+    own id, which PutEvents returned to the publisher, and its trace the one that follows from the id.
     """
     if kind.NAME != OPEN_DOOR:
         metadata = read(detail.metadata, Metadata, at="$.detail.metadata")
         _check_schema(metadata, kind)
         return metadata
     given = (
-        PartialMetadata()
+        _Given()
         if bytes(detail.metadata) == b"null"
-        else read(detail.metadata, PartialMetadata, at="$.detail.metadata")
+        else read(detail.metadata, _Given, at="$.detail.metadata")
     )
     _check_schema(given, kind)
     pipeline_id = given.pipeline_id or delivery.id
@@ -96,7 +103,7 @@ def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Meta
         occurred_at=given.occurred_at or delivery.time or datetime.now(UTC),
         correlation_id=given.correlation_id or pipeline_id,
         causation_id=given.causation_id,
-        traceparent=given.traceparent,
+        traceparent=well_formed(given.traceparent) or traceparent_of(pipeline_id),
     )
 
 

@@ -13,6 +13,7 @@ from shared.callback import Callback
 from shared.contracts import v1
 from shared.contracts.envelope import Delivery, Metadata
 from shared.contracts.stages import RETRY
+from shared.contracts.traces import trace_id
 from shared.errors import PermanentError, TransientError
 from shared.observability import logger
 from shared.parking import ParkingLot
@@ -390,6 +391,37 @@ def test_nothing_secret_reaches_logs_or_attributes(bench, capsys):
     said += "".join(json.dumps(message["MessageAttributes"]) for message in bench.dlq.sent)
     assert token not in said
     assert SECRET not in said
+
+
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def notes(logged: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, logged.splitlines()) if "outcome" in line]
+
+
+def test_log_lines_name_the_run_its_trace_and_the_message(bench, capsys):
+    """Every line about a message has the run, its trace and all ids the message is known by; the next has its own."""
+    first = bench.chat(token="a", traceparent=TRACEPARENT)
+    start = stage_event("pipeline.requested.v1", {"user_message": "Hi"}, token=None, pipeline_id="p-2")
+    bench.handle(first, sqs_record(start), sqs_record("garbage"))
+    chat, started, *unread = notes(capsys.readouterr().out)
+    assert (chat["pipeline_id"], chat["trace_id"]) == ("pipeline-1", TRACEPARENT[3:35])
+    assert (chat["message_id"], chat["event_id"], chat["delivery_id"]) == (
+        first["messageId"],
+        "event-1",
+        "delivery-1",
+    )
+    assert (started["pipeline_id"], started["trace_id"]) == ("p-2", trace_id(None, "p-2"))
+    assert unread
+    assert all("trace_id" not in line and "pipeline_id" not in line for line in unread)
+
+
+def test_a_refusal_is_in_the_trace_of_what_is_refused(bench):
+    """`contract.rejected` carries the trace of the event it is about."""
+    bench.handle(sqs_record(stage_event("chat.requested.v1", {"user_message": 7}, traceparent=TRACEPARENT)))
+    (rejected,) = bench.events.details("contract.rejected.v1")
+    assert rejected["metadata"]["traceparent"] == TRACEPARENT
 
 
 def test_metrics_are_one_blob_per_batch(bench, capsys):

@@ -23,6 +23,7 @@ from services.trigger import api, core, listing
 from services.trigger.errors import ApiError
 from shared.contracts import v1
 from shared.contracts.envelope import Metadata
+from shared.contracts.traces import TRACEPARENT_PATTERN
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -166,7 +167,7 @@ def test_headers_are_those_the_api_reads(document):
     _, key, trace = operation(document, "POST", "/pipeline")["parameters"]
     assert (key["name"], key["schema"]["pattern"]) == ("Idempotency-Key", core.IDEMPOTENCY_KEY.pattern)
     assert re.match(key["schema"]["pattern"], key["example"])
-    assert (trace["name"], trace["schema"]["pattern"]) == ("traceparent", core.TRACEPARENT.pattern)
+    assert (trace["name"], trace["schema"]["pattern"]) == ("traceparent", TRACEPARENT_PATTERN)
 
 
 def test_every_public_field_of_a_record_is_described(document):

@@ -14,6 +14,7 @@ from infra.contract_schemas import request_schema
 from infra.environments import API_STAGE
 from services.trigger import core, listing
 from services.trigger.api import Api, routes
+from shared.contracts.traces import TRACEPARENT_PATTERN
 
 _ABOUT = """\
 Ask the AI pipeline, and read what became of a question. Every call is signed with AWS Signature Version 4 (service
@@ -108,7 +109,7 @@ def _post(components: Components) -> dict[str, Any]:
                 "name": "traceparent",
                 "in": "header",
                 "description": "W3C trace context. One that is not well-formed is ignored.",
-                "schema": {"type": "string", "pattern": core.TRACEPARENT.pattern},
+                "schema": {"type": "string", "pattern": TRACEPARENT_PATTERN},
             },
         ],
         "requestBody": {

@@ -165,6 +165,10 @@ def asked_hash(message: Parked) -> str | None:
     return request_hash(asked.user_message, asked.history)
 
 
+def metadata_of(message: Parked) -> Mapping[str, Any]:
+    return _object(_object(_object(message.body).get("detail")).get("metadata"))
+
+
 def data_of(message: Parked) -> Mapping[str, Any]:
     return _object(_object(_object(message.body).get("detail")).get("data"))
 

@@ -11,6 +11,7 @@ from services.trigger.api import Api, answer
 from services.trigger.listing import Listing
 from shared.bus import Bus
 from shared.contracts.origin import accepted_event_id
+from shared.contracts.traces import traceparent_of
 from shared.tests.fakes import client_error
 
 JSON = {"Content-Type": "application/json"}
@@ -207,13 +208,23 @@ def test_response_carries_cors_and_is_not_cached():
     assert got["statusCode"] == 503
 
 
-def test_traceparent_is_carried_only_if_well_formed(call, events):
-    """A W3C trace context of the caller travels with the event; garbage does not."""
+def test_every_event_has_a_trace_the_callers_if_there_is_one(call, events):
+    """A W3C trace context of the caller travels with the event; instead of garbage, or of none, the run's own."""
     good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     call(post({"user_message": "x"}, {"traceparent": good}))
     call(post({"user_message": "x"}, {"traceparent": "junk\n"}))
-    got = [detail["metadata"]["traceparent"] for detail in events.details("pipeline.requested.v1")]
-    assert got == [good, None]
+    call(post({"user_message": "x"}))
+    carried, *made = (detail["metadata"] for detail in events.details("pipeline.requested.v1"))
+    assert carried["traceparent"] == good
+    assert [one["traceparent"] for one in made] == [traceparent_of(one["pipeline_id"]) for one in made]
+
+
+def test_a_repeated_request_is_in_the_same_trace(call, events):
+    """A retry with the same key, before the run has started, is published with the same trace."""
+    for _ in range(2):
+        call(post({"user_message": "x"}, {"Idempotency-Key": "order-1"}))
+    first, again = (detail["metadata"]["traceparent"] for detail in events.details("pipeline.requested.v1"))
+    assert first == again
 
 
 def test_ids_can_name_an_execution():

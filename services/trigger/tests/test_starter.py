@@ -10,6 +10,7 @@ import pytest
 from services.trigger.starter import Starter
 from shared.contracts import v2
 from shared.contracts.envelope import Metadata
+from shared.contracts.traces import trace_id
 from shared.contracts.upcasting import as_conversation
 from shared.contracts.v1 import LogRequested, PipelineRequested, Results, Turn
 from shared.errors import ContractViolation, PermanentError, TransientError
@@ -81,6 +82,7 @@ def test_execution_is_named_by_the_pipeline(start, executions, records):
     record = records.get("p1")
     assert (record["status"], record["execution_arn"]) == ("RUNNING", EXECUTION.format("p1"))
     assert record["user_message"] == "hi"
+    assert record["trace_id"] == trace_id(None, "p1")
 
 
 def test_input_holds_every_default(start, executions):

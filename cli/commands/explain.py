@@ -1,0 +1,197 @@
+"""`pipeline explain`."""
+
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+from rich.text import Text
+
+from cli.interrupt import stoppable
+from cli.main import INTERRUPTED
+from cli.operations.errors import NotFoundError
+from cli.operations.explain import Found
+from cli.operations.explain import explain as find
+from cli.operations.journey import Journey
+from cli.replaying import about_message
+from cli.selecting import Age
+from cli.session import Session, TargetCommand, ago, counted, duration, printable
+from shared.errors import CANCELLED_ERROR
+
+WIDTH = 79
+
+
+@click.command(
+    cls=TargetCommand,
+    epilog="""\b
+Examples:
+  pipeline explain 9f1c2e…                     a pipeline, event, message
+  pipeline explain 9f1c2e…-restart-1           or execution, by name or ARN
+  pipeline explain 00-4bf92f35…-00f067aa…-01   a traceparent, or its trace id
+  pipeline explain --since 7d --json 4bf92f35…
+\b
+Exit codes: 0 explained, 3 nothing is known by this id.""",
+)
+@click.argument("any_id", metavar="ANY-ID")
+@click.option(
+    "--since", type=Age(), default="24h", show_default=True, metavar="AGE", help="How far back logs are read."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.pass_obj
+def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -> None:
+    """Which run an id belongs to, how that stands, and what to do next.
+
+    The id of a pipeline, an event, a message, an execution (also its ARN), a
+    trace (also a whole traceparent). Records, executions and dead-letter queues
+    are looked at first, then the logs; reading takes nothing away.
+    """
+    with stoppable() as stop, session.err.status("looking", spinner_style="dim") as status:
+        try:
+            found = find(
+                session.target,
+                any_id,
+                since=since,
+                stop=stop,
+                telling=lambda what: status.update(f"looking at {what}"),
+            )
+        except NotFoundError:
+            if stop.requested:
+                raise click.exceptions.Exit(INTERRUPTED) from None
+            raise
+    if as_json:
+        session.json(_as_json(session, found))
+        return
+    for sentence in sentences(found, datetime.now(UTC)):
+        for line in textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False):
+            session.out.print(Text(line))
+    session.out.print()
+    for what, command in next_steps(session, found):
+        session.out.print(Text.assemble((f"{what:<12} ", "dim"), command))
+
+
+def sentences(found: Found, now: datetime) -> Iterator[str]:
+    """What is said, a paragraph each."""
+    given = f"{found.given} is {_article(found.kind)}, found in {found.where}."
+    if found.kind in ("execution name", "execution ARN") and found.where == "the records":
+        given = f"{found.given} is {_article(found.kind)}."
+        if found.execution is None:
+            given += " Step Functions does not know such an execution (any more), but its run."
+        elif found.journeys[0].execution_arn != found.execution.arn:
+            given += f" It ended as {found.execution.status}; a later execution has taken its place."
+    yield given
+    if found.message is not None:
+        message = found.message
+        which = "It" if found.kind == "message id" else f"Message {message.id}"
+        why = f"{message.error_type}, {message.error.rstrip('.')}"
+        yield f"{which} was parked {ago(message.sent_at)}, in the {message.kind} of {message.service}: {why}."
+        if not found.journeys:
+            yield "There is no run: what is parked has not started one, or its run is no longer known."
+    if len(found.journeys) > 1:
+        more = f" ({found.others} others are left out)" if found.others else ""
+        yield f"{counted(len(found.journeys), 'run')} are in it{more}:"
+    for journey in found.journeys:
+        parked = sum(message.pipeline_id == journey.pipeline_id for message in found.parked)
+        yield f"Pipeline {journey.pipeline_id} {state(journey, now)}{_parked(journey, parked)}"
+
+
+def _article(kind: str) -> str:
+    return {
+        "event id": "the id of an event",
+        "message id": "the id of a message",
+        "trace id": "the id of a trace",
+        "traceparent": "a traceparent",
+        "pipeline id": "the id of a pipeline",
+        "execution name": "the name of an execution",
+        "execution ARN": "the ARN of an execution",
+    }[kind]
+
+
+def state(journey: Journey, now: datetime) -> str:
+    """How a run stands, as a sentence without its subject."""
+    if journey.status == "ACCEPTED":
+        since = f", {_since(journey.accepted_at, now)} ago" if journey.accepted_at else ""
+        return f"was accepted{since} and has not started: it waits in the trigger's queue."
+    if journey.status == "RUNNING":
+        at = next((stage for stage in journey.stages if stage.status == "running"), None)
+        if at is None:
+            return "is running, between two stages."
+        tries = f", try {at.attempt + 1}" if at.attempt else ""
+        since = f" for {_since(at.started_at, now)}" if at.started_at else ""
+        error = f", after {at.error}" if at.error else ""
+        return f"is running: at stage {at.key}{since}{tries}{error}."
+    took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
+    if journey.status == "SUCCEEDED":
+        without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""
+        return f"has succeeded{took}{without}."
+    if journey.error == CANCELLED_ERROR:
+        return f"was cancelled by its caller{took}."
+    stage = f" at stage {journey.failed_stage}" if journey.failed_stage else ""
+    why = ": ".join(filter(None, (journey.error, journey.cause))) or "no reason given"
+    return f"has failed{stage}{took}: {why.rstrip('.')}."
+
+
+def _since(moment: datetime | None, now: datetime) -> str:
+    return duration(max(0.0, (now - moment).total_seconds() * 1_000)) if moment else ""
+
+
+def _parked(journey: Journey, count: int) -> str:
+    if journey.status != "FAILED" or journey.error == CANCELLED_ERROR:
+        return ""
+    if not count:
+        return " Nothing of it is parked."
+    return f" {counted(count, 'message')} of it {'is' if count == 1 else 'are'} parked."
+
+
+def next_steps(session: Session, found: Found) -> list[tuple[str, str]]:
+    """What to type next, each with what it is for."""
+    steps: list[tuple[str, str]] = []
+    if found.message is not None:
+        steps.append(("the message", session.command("dlq", "show", found.message.id)))
+        steps.append(("replay it", session.command("dlq", "replay", "--id", found.message.id)))
+    for journey in found.journeys[:3]:
+        follow = ("--follow",) if journey.status == "RUNNING" else ()
+        steps.append(("see it", session.command("show", *follow, journey.pipeline_id)))
+        steps.append(("its logs", session.command("logs", journey.pipeline_id)))
+        if journey.status == "FAILED" and journey.error != CANCELLED_ERROR and found.message is None:
+            parked = any(message.pipeline_id == journey.pipeline_id for message in found.parked)
+            steps.append(("run it again", session.command(*_again(journey, parked=parked))))
+    return steps
+
+
+def _again(journey: Journey, *, parked: bool) -> tuple[str, ...]:
+    if parked:
+        return "dlq", "replay", "--pipeline", journey.pipeline_id
+    ended = journey.finished_at or journey.started_at or datetime.now(UTC)
+    hours = int((datetime.now(UTC) - ended).total_seconds() // 3_600) + 1
+    stage = ("--stage", journey.failed_stage) if journey.failed_stage else ()
+    return "redrive", "--since", f"{hours}h", *stage, "--dry-run"
+
+
+def _as_json(session: Session, found: Found) -> dict[str, Any]:
+    return {
+        "given": found.given,
+        "kind": found.kind,
+        "found_in": found.where,
+        "runs": [
+            {
+                "pipeline_id": journey.pipeline_id,
+                "status": journey.status,
+                "stage": journey.failed_stage
+                or next((s.key for s in journey.stages if s.status == "running"), None),
+                "error": journey.error,
+                "cause": journey.cause,
+                "degraded": journey.degraded,
+                "accepted_at": journey.accepted_at,
+                "finished_at": journey.finished_at,
+                "execution_arn": journey.execution_arn,
+                "trace_id": journey.trace_id,
+                "parked": [m.id for m in found.parked if m.pipeline_id == journey.pipeline_id],
+            }
+            for journey in found.journeys
+        ],
+        "runs_left_out": found.others,
+        "execution": found.execution and {"name": found.execution.name, "status": found.execution.status},
+        "message": about_message(found.message) if found.message else None,
+        "next": [command for _, command in next_steps(session, found)],
+    }

@@ -1,0 +1,130 @@
+"""`pipeline logs`."""
+
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.text import Text
+
+from cli.interrupt import stoppable
+from cli.main import INTERRUPTED
+from cli.operations.logs import Line, Progress, Read, follow_logs, read_logs
+from cli.session import Session, TargetCommand, counted, printable
+
+STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+MARKS = {"WARNING": "!", "ERROR": "✗", "CRITICAL": "✗"}
+INDENT = 27
+SAID_BEFORE = (
+    "level", "location", "message", "timestamp", "service", "pipeline_id", "trace_id", "xray_trace_id",
+    "event_id", "delivery_id", "message_id",
+)  # fmt: skip
+"""Fields that a person reads elsewhere; `--json` has them all."""
+ORDINARY = {"outcome": "Succeeded", "attempt": 0, "receives": 1}
+
+
+@click.command(
+    cls=TargetCommand,
+    epilog="""\b
+Examples:
+  pipeline logs 9f1c2e…
+  pipeline logs --follow 9f1c2e…
+  pipeline logs --json 9f1c2e… | jq 'select(.level != "INFO")'
+\b
+Exit codes: 0 shown. 3 no such run, 130 interrupted.""",
+)
+@click.argument("pipeline_id", metavar="ID")
+@click.option("--follow", "following", is_flag=True, help="Go on while the run is open.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object per line, with all its fields.")
+@click.pass_obj
+def logs(session: Session, pipeline_id: str, *, following: bool, as_json: bool) -> None:
+    """The log lines of one run, of all services, in the order of time.
+
+    They are looked for between the run's start and its end. For another id
+    (event, message, trace) ask `pipeline explain` first.
+    """
+    with stoppable() as stop:
+        if following:
+            for line in follow_logs(session.target, pipeline_id, stop=stop):
+                _print(session, line, as_json=as_json)
+        else:
+            with reading(session) as progress:
+                found = read_logs(session.target, pipeline_id, stop=stop, progress=progress)
+            for line in found.lines:
+                _print(session, line, as_json=as_json)
+            _tell(session, pipeline_id, found)
+        if stop.requested:
+            raise click.exceptions.Exit(INTERRUPTED)
+
+
+@contextmanager
+def reading(session: Session) -> Iterator[Progress]:
+    """Says how far a search is: on a terminal as it goes, elsewhere in a line every two seconds."""
+    console = session.err
+    text = "reading the logs"
+    if console.is_terminal:
+        with console.status(text, spinner_style="dim") as status:
+            yield lambda found: status.update(f"{text}: {_so_far(found)}")
+        return
+    last = time.monotonic()
+
+    def tell(found: Read) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 2:
+            last = time.monotonic()
+            session.note(f"{text}: {_so_far(found)}")
+
+    yield tell
+
+
+def _so_far(found: Read) -> str:
+    return f"{counted(found.searched, 'function')} read, {counted(len(found.lines), 'line')} found"
+
+
+def _tell(session: Session, pipeline_id: str, found: Read) -> None:
+    if not found.lines:
+        session.note(
+            "There are no log lines of this run: none yet, or they are older than the log groups keep them. "
+            f"See it: {session.command('show', pipeline_id)}"
+        )
+    if found.cut:
+        session.note(f"Not read to the end: the logs of {', '.join(sorted(found.cut))}.")
+    if found.missing:
+        session.note(
+            f"No log group yet, so never called or not deployed: {', '.join(sorted(found.missing))}."
+        )
+
+
+def _print(session: Session, line: Line, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(line.as_json())
+        return
+    style = STYLES.get(line.level, "")
+    said = printable(line.text).replace("\n", " ")
+    more = " ".join(f"{name}={_value(value)}" for name, value in _more(line))
+    head = f"{line.at.astimezone():%H:%M:%S.%f}"[:-3] + f"  {line.function:<10} "
+    mark = MARKS.get(line.level, " ")
+    for number, row in enumerate(_rows(session, f"{said}  {more}".strip())):
+        session.out.print(
+            Text.assemble((head if not number else " " * (INDENT - 2), "dim"), (f"{mark} ", style), row)
+        )
+        mark = " "
+
+
+def _rows(session: Session, text: str) -> list[str]:
+    """Wrapped beside time and function on a terminal; in one piece elsewhere."""
+    if not session.out.is_terminal:
+        return [text]
+    return textwrap.wrap(text, max(20, session.out.width - INDENT), break_on_hyphens=False) or [""]
+
+
+def _more(line: Line) -> Iterator[tuple[str, object]]:
+    for name, value in line.fields.items():
+        if name not in SAID_BEFORE and value not in (None, "") and ORDINARY.get(name) != value:
+            yield name, value
+
+
+def _value(value: object) -> str:
+    text = printable(str(value)).replace("\n", " ")
+    return f'"{text}"' if " " in text else text
