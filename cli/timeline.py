@@ -52,26 +52,25 @@ def bars(journey: Journey, now: datetime) -> list[Bar]:
     return found
 
 
+What = Literal["waiting", "working", "retries and hops"]
+
+
 class Longest(Struct, frozen=True, kw_only=True):
     """Where most of a journey's time went: one stage's waiting, work, or rest."""
 
     name: str
-    what: Literal["waiting", "working", "retries and hops"]
+    what: What
     ms: float
     of_ms: float
 
 
 def longest(found: Sequence[Bar]) -> Longest | None:
     """None for a journey without a timeline."""
-    parts: list[tuple[float, str, Literal["waiting", "working", "retries and hops"]]] = [
-        (ms, bar.name, what)
-        for bar in found
-        for what, ms in (
-            ("waiting", bar.waited_ms),
-            ("working", bar.worked_ms),
-            ("retries and hops", bar.other_ms),
-        )
-    ]
+    parts: list[tuple[float, str, What]] = []
+    for bar in found:
+        parts.append((bar.waited_ms, bar.name, "waiting"))
+        parts.append((bar.worked_ms, bar.name, "working"))
+        parts.append((bar.other_ms, bar.name, "retries and hops"))
     ms, name, what = max(parts, default=(0.0, "", "waiting"))
     whole = max((bar.start_ms + bar.length_ms for bar in found), default=0.0)
     return Longest(name=name, what=what, ms=ms, of_ms=whole) if ms else None

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -110,23 +109,27 @@ def test_the_search_is_bounded_by_the_run(target, run):
 
 def test_a_search_reads_page_after_page_and_says_where_it_stopped(target, monkeypatch):
     """AWS hands out a group in parts, empty ones among them; beyond the bound it is said which group was cut."""
-    pages = iter(
-        [{"events": [], "nextToken": "2"}, {"events": [event("p-1", 1)], "nextToken": "3"}, {"events": []}]
-    )
+    pages: list[dict[str, Any]] = []
     asked: list[dict[str, Any]] = []
 
     class Logs:
         def filter_log_events(self, **options: Any) -> dict[str, Any]:
             asked.append(options)
-            return next(pages)
+            return pages.pop(0)
 
     monkeypatch.setattr(target, "client", lambda _: Logs())
+    pages += [
+        {"events": [], "nextToken": "2"},
+        {"events": [event("p-1", 1)], "nextToken": "3"},
+        {"events": []},
+    ]
     found = search(target, "p-1", since=ACCEPTED, functions=["api"])
     assert (len(found.lines), found.cut) == (1, [])
     assert [one.get("nextToken") for one in asked] == [None, "2", "3"]
     assert asked[0]["filterPattern"] == '"p-1"'
-    pages: Iterator[dict[str, Any]] = iter([{"events": [], "nextToken": "2"}] * 5)
+    pages += [{"events": [], "nextToken": "2"}] * 3
     assert search(target, "p-1", since=ACCEPTED, functions=["api"], pages=2).cut == ["api"]
+    assert len(pages) == 1
 
 
 def event(pipeline_id: str, seconds: float) -> dict[str, Any]:
