@@ -13,7 +13,7 @@ from cli.money import cost_line, usd
 from cli.operations.history import StageStatus
 from cli.operations.journey import Journey, StageView
 from cli.session import Session, counted, duration, in_columns, printable
-from cli.timeline import LEGEND, NAME, bars, drawn
+from cli.timeline import LEGEND, NAME, bars, drawn, longest
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -131,6 +131,9 @@ def print_journey(session: Session, journey: Journey) -> None:
         for line in drawn(found):
             out.print(line)
         out.print(Text(f"{'':<{NAME}}{LEGEND}", style="dim"))
+        if most := longest(found):
+            took = f"{duration(most.ms)} of {duration(most.of_ms)}"
+            out.print(Text(f"{'':<{NAME}}longest: {most.name}, {took} {most.what}"))
     problems = [(stage.key, _problem(stage)) for stage in journey.stages if stage.error]
     if journey.error and not any(stage.error for stage in journey.stages):
         problems.append(("pipeline", printable(": ".join(filter(None, (journey.error, journey.cause))))))

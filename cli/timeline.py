@@ -1,7 +1,8 @@
 """One pipeline's journey as bars on one scale of time: where it waited, where it worked, where it was stuck."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 from rich.text import Text
@@ -49,6 +50,30 @@ def bars(journey: Journey, now: datetime) -> list[Bar]:
             found.append(bar)
             at = bar.start_ms + bar.length_ms
     return found
+
+
+What = Literal["waiting", "working", "retries and hops"]
+
+
+class Longest(Struct, frozen=True, kw_only=True):
+    """Where most of a journey's time went: one stage's waiting, work, or rest."""
+
+    name: str
+    what: What
+    ms: float
+    of_ms: float
+
+
+def longest(found: Sequence[Bar]) -> Longest | None:
+    """None for a journey without a timeline."""
+    parts: list[tuple[float, str, What]] = []
+    for bar in found:
+        parts.append((bar.waited_ms, bar.name, "waiting"))
+        parts.append((bar.worked_ms, bar.name, "working"))
+        parts.append((bar.other_ms, bar.name, "retries and hops"))
+    ms, name, what = max(parts, default=(0.0, "", "waiting"))
+    whole = max((bar.start_ms + bar.length_ms for bar in found), default=0.0)
+    return Longest(name=name, what=what, ms=ms, of_ms=whole) if ms else None
 
 
 def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:

@@ -1,6 +1,6 @@
 """`pipeline show`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -15,6 +15,7 @@ from cli.operations.dlq.journal import Entry, audit
 from cli.operations.errors import DeniedError, NotDeployedError
 from cli.operations.journey import Journey, follow, read_journey
 from cli.session import Session, TargetCommand, printable
+from cli.timeline import bars, longest
 
 APPEARS_SECONDS = 5.0
 """How long a published event may take to become a pipeline before its id counts as wrong."""
@@ -62,7 +63,15 @@ def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as
 def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
     done = _operations(session, journey.pipeline_id)
     if as_json:
-        session.json({**msgspec.structs.asdict(journey), "operations": done})
+        timeline = bars(journey, datetime.now(UTC))
+        session.json(
+            {
+                **msgspec.structs.asdict(journey),
+                "timeline": timeline,
+                "longest": longest(timeline),
+                "operations": done,
+            }
+        )
         return
     print_journey(session, journey)
     if done:

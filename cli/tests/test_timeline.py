@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.operations.journey import Journey, StageView
-from cli.timeline import OPEN, OTHER, WAITED, WORKED, bars, drawn
+from cli.timeline import OPEN, OTHER, WAITED, WORKED, Longest, bars, drawn, longest
 
 ZERO = datetime(2026, 11, 23, 9, tzinfo=UTC)
 STAGES = ("analysis", "chat", "enhancement", "log")
@@ -79,6 +79,18 @@ def test_nothing_is_drawn_of_what_is_not_known():
     assert bars(journey(accepted_at=None, started_at=None), ZERO) == []
     (line,) = text(journey(started_at=None, status="ACCEPTED", finished=False), at(500))
     assert OPEN in line
+
+
+def test_where_it_was_stuck_is_named():
+    """The one part of one stage that took longest, of the whole time; a journey without times has none."""
+    found = journey(
+        stage("analysis", started_at=at(10), finished_at=at(300), queue_wait_ms=280, work_ms=10),
+        stage("chat", started_at=at(300), finished_at=at(1_010), queue_wait_ms=100, work_ms=150, attempt=2),
+    )
+    assert longest(bars(found, ZERO)) == Longest(
+        name="chat", what="retries and hops", ms=460.0, of_ms=1_010.0
+    )
+    assert longest([]) is None
 
 
 TIMES = st.integers(0, 10**8)

@@ -1,0 +1,225 @@
+"""`pipeline explain`: every kind of id leads to its run, and what is unknown is said to be."""
+
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
+
+from cli.operations.errors import InvalidInputError
+from cli.operations.explain import UnknownIdError, explain, guesses
+from cli.tests.conftest import client, finish
+from cli.tests.test_dlq_commands import call
+from cli.tests.test_dlq_replay import MACHINE, count, machine, park, url
+from cli.tests.test_logs import NOW, line, write, written
+from shared.contracts.stages import STAGES
+from shared.contracts.traces import traceparent_of
+from shared.tests.fakes import stage_event
+
+__all__ = ["machine"]  # a fixture
+pytestmark = pytest.mark.usefixtures("local_engine")
+DAY = timedelta(days=1)
+UUID = uuid.UUID("5f3c1de2-8a57-4d0c-9b1e-0c6a4f7d2e11")
+EXECUTION = MACHINE.replace("stateMachine", "execution")
+GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def told(*words: str) -> dict[str, Any]:
+    result = call("explain", *words, "--json")
+    assert result.exit_code == 0, result.output
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ("p-1", "pipeline id"),
+        ("p-1-accepted", "event id"),
+        ("p-1-completed", "event id"),
+        ("p-1-restart-2-failed", "event id"),
+        *((f"p-1-{stage.state}-0", "event id") for stage in STAGES),
+        ("p-1-restart-1-AnalyzeInput-3", "event id"),
+        ("p-1-restart-1", "execution name"),
+        (f"{EXECUTION}:p-1", "execution ARN"),
+        (f"{EXECUTION}:p-1-restart-7", "execution ARN"),
+    ],
+)
+def test_an_ids_form_names_its_run(machine, records, given, kind):
+    """What the project itself makes from a pipeline's id leads back to it, without a search."""
+    finish(records, "p-1")
+    answer = told(given)
+    assert (answer["kind"], answer["found_in"]) == (kind, "the records")
+    assert [run["pipeline_id"] for run in answer["runs"]] == ["p-1"]
+    assert "pipeline show p-1" in answer["next"]
+
+
+@pytest.mark.parametrize("look", ["p-1-restart-1", "p-1-failed", "p-1-AnalyzeInput-0", "a" * 32])
+def test_an_id_is_first_of_all_what_it_says(machine, records, look):
+    """A publisher may call a pipeline like something else: the pipeline of that name is meant."""
+    finish(records, "p-1")
+    finish(records, look)
+    assert (told(look)["kind"], told(look)["runs"][0]["pipeline_id"]) == ("pipeline id", look)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("pipeline_id", [UUID.hex, str(UUID)], ids=["the API's", "EventBridge's"])
+def test_a_made_trace_leads_to_its_run_without_logs(machine, records, pipeline_id, whole):
+    """The trace of a run whose publisher gave none is told from the id alone; the API's ids are that of the trace."""
+    finish(records, pipeline_id)
+    traceparent = traceparent_of(pipeline_id)
+    answer = told(traceparent if whole else traceparent[3:35])
+    same = pipeline_id == traceparent[3:35]
+    assert answer["kind"] == ("traceparent" if whole else "pipeline id" if same else "trace id")
+    assert (answer["found_in"], answer["runs"][0]["pipeline_id"]) == ("the records", pipeline_id)
+
+
+def test_a_run_of_another_trace_is_not_meant(machine, records):
+    """A run whose publisher gave a trace is not in the one that its id would have given."""
+    finish(records, UUID.hex, trace_id=GIVEN[3:35])
+    with pytest.raises(UnknownIdError):
+        explain_id(traceparent_of(UUID.hex))
+
+
+def explain_id(given: str) -> Any:
+    from cli.operations import target as targets  # noqa: PLC0415 -- as the fixture left it
+
+    return explain(targets.find_target("local"), given, since=DAY)
+
+
+@pytest.mark.parametrize("given", [GIVEN, GIVEN[3:35]])
+def test_a_publishers_trace_is_found_in_the_logs(machine, records, given):
+    """All runs of the trace, each once."""
+    for name in ("p-1", "p-2"):
+        finish(records, name)
+        lines = (line(name, number, trace_id=GIVEN[3:35], timestamp=written(NOW)) for number in range(2))
+        write("starter", *lines, at=NOW)
+        write("chatbot", line(name, 3, trace_id=GIVEN[3:35], timestamp=written(NOW)), at=NOW)
+    answer = told(given)
+    assert sorted(run["pipeline_id"] for run in answer["runs"]) == ["p-1", "p-2"]
+    assert answer["kind"] == ("traceparent" if given == GIVEN else "trace id")
+    text = call("explain", given).stdout
+    assert "2 runs are in it" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"), [("message_id", "message id"), ("delivery_id", "event id"), ("event_id", "event id")]
+)
+def test_handled_messages_and_foreign_event_ids_are_found_in_the_logs(machine, records, field, kind):
+    """Ids that others make: of a message that was handled, of an event whose publisher named the pipeline."""
+    finish(records, "p-1")
+    known = str(uuid.uuid4())
+    write("chatbot", {**line("p-1", timestamp=written(NOW)), field: known}, at=NOW)
+    answer = told(known)
+    assert (answer["kind"], answer["found_in"]) == (kind, "the logs of chatbot")
+    assert answer["runs"][0]["pipeline_id"] == "p-1"
+
+
+def test_logs_are_searched_as_far_back_as_said(machine, records):
+    """A day by default; --since says otherwise, and the answer names it."""
+    finish(records, "p-1")
+    before = NOW - timedelta(days=2)
+    write("chatbot", line("p-1", message_id="m-1", timestamp=written(before)), at=before)
+    result = call("explain", "m-1")
+    assert result.exit_code == 3
+    for place in ("records", "executions", "dead-letter queues", "logs of the last 24 hours", "--since 7d"):
+        assert place in " ".join(result.stderr.split())
+    assert told("m-1", "--since", "3d")["kind"] == "message id"
+
+
+def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
+    """By its id: where it is parked and why, how its run stands, what to type. It stays where it is."""
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED", stage="chat")
+    park("p-0")
+    park("p-1")
+    ids = {
+        one["pipeline_id"]: one["id"]
+        for one in json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+    }
+    answer = told(ids["p-1"])
+    assert (answer["kind"], answer["message"]["service"]) == ("message id", "chatbot")
+    assert (answer["runs"][0]["status"], answer["runs"][0]["stage"]) == ("FAILED", "chat")
+    assert f"pipeline dlq replay --id {ids['p-1']}" in answer["next"]
+    assert count(url("chatbot")) == 2
+    text = " ".join(call("explain", ids["p-1"]).stdout.split())
+    assert "Pipeline.Transient" in text
+    assert "has failed at stage chat: Pipeline.Permanent: the model said no." in text
+
+
+@pytest.mark.parametrize("given", ["delivery-9", "mine", GIVEN])
+def test_a_start_event_that_was_parked_has_no_run(machine, given):
+    """An event that was refused is found by its ids and its trace: it has started nothing, and is not hidden."""
+    event = stage_event("pipeline.requested.v1", {"user_message": 7}, token=None, traceparent=GIVEN)
+    event["id"] = "delivery-9"
+    event["detail"]["metadata"]["event_id"] = "mine"
+    client("sqs").send_message(QueueUrl=url("trigger"), MessageBody=json.dumps(event))
+    answer = told(given)
+    assert (answer["kind"], answer["runs"]) == ("traceparent" if given == GIVEN else "event id", [])
+    assert answer["message"]["detail_type"] == "pipeline.requested.v1"
+    assert "There is no run" in call("explain", given).stdout
+
+
+def test_a_failed_run_is_told_with_what_is_parked_of_it(machine, records):
+    """What to do next depends on it: replay what is parked, redrive what left nothing."""
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED", stage="chat")
+    assert any(one.startswith("pipeline redrive --since") for one in told("p-1")["next"])
+    assert "Nothing of it is parked." in " ".join(call("explain", "p-1").stdout.split())
+    park("p-1")
+    assert "pipeline dlq replay --pipeline p-1" in told("p-1")["next"]
+    assert "1 message of it is parked." in " ".join(call("explain", "p-1").stdout.split())
+
+
+def test_a_cancelled_run_needs_nothing(machine, records):
+    """Nobody is told to run again what its caller has stopped."""
+    finish(records, "p-1", status="FAILED", error="Pipeline.Cancelled")
+    assert "cancelled by its caller" in call("explain", "p-1").stdout
+    assert not any("replay" in one or "redrive" in one for one in told("p-1")["next"])
+
+
+def test_an_accepted_run_waits(machine, records):
+    """One that is recorded and has no execution: said where it waits."""
+    records.accept("p-1", user_message="Hi", accepted_at="2026-11-22T10:00:00.000Z")
+    assert "has not started: it waits in the trigger's queue." in " ".join(
+        call("explain", "p-1").stdout.split()
+    )
+
+
+def test_an_execution_that_is_gone_is_said(machine, records):
+    """The run is known, this execution of it is not; a replaced one is told with how it ended."""
+    machine.fail("p-1")
+    finish(records, "p-1", execution_arn=f"{EXECUTION}:p-1-restart-1")
+    assert "does not know such an execution" in " ".join(call("explain", "p-1-restart-4").stdout.split())
+    text = " ".join(call("explain", f"{EXECUTION}:p-1").stdout.split())
+    assert "It ended as FAILED; a later execution has taken its place." in text
+
+
+def test_an_arn_of_elsewhere_is_told_at_once(machine):
+    """Another account, region, machine or service: exit code 3, and which executions are meant here."""
+    for arn in (
+        EXECUTION.replace("us-east-1", "eu-west-1") + ":p-1",
+        f"{MACHINE}",
+        "arn:aws:sqs:us-east-1:1:q",
+    ):
+        result = call("explain", arn)
+        assert result.exit_code == 3
+        assert EXECUTION in result.stderr
+
+
+def test_what_can_be_no_id_is_wrong_usage():
+    """Exit code 2, and nothing is searched."""
+    for given in ("not an id", 'a"b', "x" * 300, ""):
+        assert call("explain", given).exit_code == 2
+        with pytest.raises(InvalidInputError):
+            explain_id(given)
+
+
+@examples(st.text(max_size=100))
+def test_any_text_can_be_guessed_at(text):
+    """Guessing never fails, and every guess could be a pipeline's id of its own."""
+    assert all(guess.pipeline_id for guess in guesses(text))

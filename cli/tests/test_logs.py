@@ -1,0 +1,227 @@
+"""`pipeline logs`: one run's lines of all functions, in order, and nobody else's. On moto's CloudWatch Logs."""
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.commands import logs as command
+from cli.operations import logs
+from cli.operations.errors import InvalidInputError
+from cli.operations.logs import Line, follow_logs, log_group, parsed, read_logs, search
+from cli.operations.stop import Stop
+from cli.tests.conftest import client, finish
+from cli.tests.test_dlq_commands import call
+from infra.functions import FUNCTIONS
+from shared.contracts.traces import trace_id
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+ACCEPTED = NOW - timedelta(minutes=10)
+
+
+def stamp(at: datetime) -> str:
+    """As records have it."""
+    return f"{at:%Y-%m-%dT%H:%M:%S.000Z}"
+
+
+def written(at: datetime) -> str:
+    """As Powertools writes the time."""
+    return f"{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1_000:03d}+0000"
+
+
+def write(function: str, *lines: Any, at: datetime = ACCEPTED) -> None:
+    """One invocation's lines, which all have the same time for CloudWatch, as on the engine."""
+    group, stream = log_group("local", function), uuid.uuid4().hex
+    api = client("logs")
+    if not api.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        api.create_log_group(logGroupName=group)
+    api.create_log_stream(logGroupName=group, logStreamName=stream)
+    events = [
+        {
+            "timestamp": int(at.timestamp() * 1_000),
+            "message": one if isinstance(one, str) else json.dumps(one),
+        }
+        for one in lines
+    ]
+    api.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+
+def line(pipeline_id: str, seconds: float = 0, **fields: Any) -> dict[str, Any]:
+    return {
+        "level": "INFO",
+        "message": "done",
+        "timestamp": written(ACCEPTED + timedelta(seconds=seconds)),
+        "pipeline_id": pipeline_id,
+        "trace_id": trace_id(None, pipeline_id),
+        "outcome": "Succeeded",
+        **fields,
+    }
+
+
+@pytest.fixture
+def run(records: Any) -> str:
+    """A run that ended a while ago."""
+    records.accept("p-1", user_message="Hi", accepted_at=stamp(ACCEPTED))
+    finish(records, "p-1", started_at=stamp(ACCEPTED), finished_at=stamp(ACCEPTED + timedelta(seconds=9)))
+    return "p-1"
+
+
+def test_lines_of_all_functions_are_in_the_order_of_writing(target, run):
+    """By the time in the line: what CloudWatch says may be the same for a whole invocation."""
+    end = ACCEPTED + timedelta(seconds=9)
+    write("chatbot", line(run, 3, service="chatbot"), line(run, 5, service="chatbot"), at=end)
+    write("analyzer", line(run, 2), at=end)
+    write("api", line(run, 0.25), at=end)
+    write("logger", line(run, 4), at=end)
+    found = read_logs(target, run)
+    assert [one.function for one in found.lines] == ["api", "analyzer", "chatbot", "logger", "chatbot"]
+    assert sorted(found.missing) == ["enhancer", "starter"]
+    assert (found.searched, found.cut) == (len(FUNCTIONS), [])
+
+
+def test_only_lines_that_are_about_the_run(target, run):
+    """Not those of a run whose id contains this one's, nor the platform's, metrics', or text that only quotes it."""
+    write(
+        "starter",
+        line("p-12", 1),
+        line(run, 1, text="kept"),
+        line("other", 1, causation_id=run),
+        f"REPORT RequestId: {run}",
+        {"_aws": {}, "quoted": run},
+        '["p-1"]',
+        "{broken p-1",
+    )
+    (kept,) = read_logs(target, run).lines
+    assert kept.fields["text"] == "kept"
+
+
+def test_the_search_is_bounded_by_the_run(target, run):
+    """From just before it was accepted to a little after its end."""
+    for minutes in (-5, 0, 1, 7):
+        at = ACCEPTED + timedelta(minutes=minutes)
+        write("starter", line(run, minutes * 60, minute=minutes), at=at)
+    assert [one.fields["minute"] for one in read_logs(target, run).lines] == [0, 1]
+
+
+def test_a_search_reads_page_after_page_and_says_where_it_stopped(target, monkeypatch):
+    """AWS hands out a group in parts, empty ones among them; beyond the bound it is said which group was cut."""
+    pages: list[dict[str, Any]] = []
+    asked: list[dict[str, Any]] = []
+
+    class Logs:
+        def filter_log_events(self, **options: Any) -> dict[str, Any]:
+            asked.append(options)
+            return pages.pop(0)
+
+    monkeypatch.setattr(target, "client", lambda _: Logs())
+    pages += [
+        {"events": [], "nextToken": "2"},
+        {"events": [event("p-1", 1)], "nextToken": "3"},
+        {"events": []},
+    ]
+    found = search(target, "p-1", since=ACCEPTED, functions=["api"])
+    assert (len(found.lines), found.cut) == (1, [])
+    assert [one.get("nextToken") for one in asked] == [None, "2", "3"]
+    assert asked[0]["filterPattern"] == '"p-1"'
+    pages += [{"events": [], "nextToken": "2"}] * 3
+    assert search(target, "p-1", since=ACCEPTED, functions=["api"], pages=2).cut == ["api"]
+    assert len(pages) == 1
+
+
+def event(pipeline_id: str, seconds: float) -> dict[str, Any]:
+    return {"timestamp": 0, "message": json.dumps(line(pipeline_id, seconds))}
+
+
+def test_what_cannot_be_an_id_is_not_searched(target):
+    """An id is handed to CloudWatch in quotes: nothing may end them."""
+    for given_id in ('a" "b', "", "x" * 300, "a b"):
+        with pytest.raises(InvalidInputError):
+            search(target, given_id, since=ACCEPTED)
+
+
+def test_following_tells_each_line_once_and_ends_with_the_run(target, records, monkeypatch):
+    """Lines are told as they come, those that were there as well, until the run's last ones could be found."""
+    monkeypatch.setattr(logs, "LATE_SECONDS", {True: 0.0, False: 0.0})
+    accepted = stamp(ACCEPTED)
+    records.accept("p-1", user_message="Hi", accepted_at=accepted)
+    write("api", line("p-1"))
+    turns = iter(
+        [lambda: write("starter", line("p-1", 1)), lambda: finish(records, "p-1", finished_at=accepted)]
+    )
+
+    class Turns(Stop):
+        def wait(self, seconds: float) -> None:
+            next(turns)()
+
+    assert [one.function for one in follow_logs(target, "p-1", stop=Turns())] == ["api", "starter"]
+
+
+@given(st.text(), st.integers(0, 2**40))
+def test_any_line_is_read_or_left_out(message, moment):
+    """Whatever a function writes: it is a line of ours with a time, or none."""
+    for text in (message, json.dumps(message), json.dumps({"timestamp": message, "message": message})):
+        found = parsed("api", {"message": text, "timestamp": moment})
+        assert found is None or found.at.tzinfo is not None
+
+
+# --- as it is typed ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("local_engine")
+class TestCommand:
+    def test_a_line_has_time_function_and_what_matters(self, run):
+        """Ids and ordinary values are left out for people; warnings are marked, not by colour alone."""
+        write("chatbot", line(run, 1), line(run, 2, level="WARNING", message="slow", attempt=2, error="E 1"))
+        result = call("logs", run)
+        assert result.exit_code == 0, result.output
+        first, second = result.stdout.splitlines()
+        assert first.split()[1:] == ["chatbot", "done"]
+        assert second.split("chatbot")[1].split() == ["!", "slow", "attempt=2", 'error="E', '1"']
+
+    def test_json_lines_have_every_field(self, run):
+        """For scripts: one object per line, with function, time and all that the line says."""
+        write("chatbot", line(run, 1), line(run, 2))
+        told = [json.loads(text) for text in call("logs", run, "--json").stdout.splitlines()]
+        assert [one["pipeline_id"] for one in told] == [run, run]
+        assert {one["trace_id"] for one in told} == {trace_id(None, run)}
+        assert told[0]["function"] == "chatbot"
+        assert told[0]["at"] < told[1]["at"]
+
+    def test_no_lines_is_said(self, run):
+        """A run whose logs are gone: no error, but a sentence."""
+        result = call("logs", run)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "no log lines" in result.stderr
+
+    def test_an_unknown_run_is_not_found(self):
+        """Exit code 3, and no search without bounds."""
+        assert call("logs", "nobody").exit_code == 3
+
+    def test_control_characters_do_not_reach_the_terminal(self, run):
+        """A line can't command a terminal."""
+        write("chatbot", line(run, 1, message="a\x1b[2Jb\nc", error="\x07"))
+        assert "\x1b" not in call("logs", run).stdout
+        assert "\x07" not in call("logs", run).stdout
+
+
+def test_rows_fit_a_terminal(monkeypatch):
+    """What does not fit in 80 columns goes on below, beside time and function."""
+
+    class Out:
+        is_terminal, width = True, 80
+
+    class Session:
+        out = Out()
+
+    rows = command._rows(Session(), "word " * 100 + "x" * 200)  # type: ignore[arg-type]
+    assert max(map(len, rows)) + command.INDENT <= 80
+
+
+def test_lines_know_which_of_their_ids_is_meant():
+    """An id in another field than the known ones names nothing."""
+    one = Line(at=NOW, function="api", fields={"event_id": "e", "message_id": "m", "x": "y"})
+    assert (one.ids_of("e"), one.ids_of("m"), one.ids_of("y")) == (("event_id",), ("message_id",), ())

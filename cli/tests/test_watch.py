@@ -1,0 +1,202 @@
+"""`pipeline watch`: what it counts agrees with queues and executions, in 80 columns and 24 lines."""
+
+import json
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cli.commands import watch as command
+from cli.operations import watch as watching
+from cli.operations.errors import RefusedError
+from cli.operations.stop import Stop
+from cli.operations.watch import Rates, Snapshot, latest_failures, look, rates, watch
+from cli.tests.conftest import client, finish
+from cli.tests.test_dlq_commands import call
+from cli.tests.test_dlq_replay import park, url
+from shared.contracts.stages import SERVICES
+from shared.errors import PipelineError
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def execution(status: str, began: float, ended: float | None = None, name: str = "p") -> dict[str, Any]:
+    times = {"startDate": ago(began), **({"stopDate": ago(ended)} if ended is not None else {})}
+    return {"name": name, "status": status, **times}
+
+
+def test_rates_are_those_of_the_last_minute():
+    """Started, finished, failed and stopped, each by its own time."""
+    found = rates(
+        [
+            execution("RUNNING", 1),
+            execution("SUCCEEDED", 50, 40),
+            execution("FAILED", 70, 10),
+            execution("TIMED_OUT", 900, 59),
+            execution("ABORTED", 100, 5),
+            execution("SUCCEEDED", 100, 61),
+            execution("FAILED", 100, 61),
+        ],
+        NOW,
+        more=False,
+    )
+    assert found == Rates(started=2, finished=4, failed=2, stopped=1)
+
+
+@pytest.mark.parametrize(
+    ("oldest", "more", "at_least"), [(30, True, True), (30, False, False), (10_000, True, False)]
+)
+def test_more_than_one_answer_holds_is_said(oldest, more, at_least):
+    """Where older executions may have ended within the minute, the numbers are the least there can be."""
+    assert rates([execution("RUNNING", oldest)], NOW, more=more).at_least is at_least
+
+
+def test_the_latest_failures_come_first():
+    """By their end, at most five; what was stopped is no failure, and a restart belongs to its pipeline."""
+    failed = [execution("FAILED", 500, 10 * number, f"p-{number}") for number in range(9, 0, -1)]
+    found = latest_failures([execution("ABORTED", 9, 1), execution("FAILED", 9, 0, "p-0-restart-1"), *failed])
+    assert [one.pipeline_id for one in found] == ["p-0", "p-1", "p-2", "p-3", "p-4"]
+
+
+def send(service: str, number: int) -> None:
+    for _ in range(number):
+        client("sqs").send_message(QueueUrl=url(service, ""), MessageBody="{}")
+
+
+def test_a_look_agrees_with_queues_and_executions(target, records):
+    """Waiting, working and parked by stage, DLQs of rules included; open executions; failures with their records."""
+    send("trigger", 2)
+    send("chatbot", 3)
+    client("sqs").receive_message(QueueUrl=url("chatbot", ""), MaxNumberOfMessages=1)
+    park("p-1")
+    client("sqs").send_message(QueueUrl=url("chatbot", "-rule-dlq"), MessageBody="{}")
+    machine = target.addresses.state_machine_arn
+    for name in ("p-1", "p-2", "p-3"):
+        client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input="{}")
+    client("stepfunctions").stop_execution(executionArn=target.addresses.execution_arn("p-3"))
+    seen = look(target)
+    by_stage = {stage.stage: (stage.waiting, stage.working, stage.parked) for stage in seen.stages}
+    assert by_stage == {
+        "start": (2, 0, 0), "analysis": (0, 0, 0), "chat": (2, 1, 2), "enhancement": (0, 0, 0), "log": (0, 0, 0),
+    }  # fmt: skip
+    assert (seen.waiting, seen.working, seen.parked) == (4, 1, 2)
+    assert (seen.running, seen.more_running) == (2, False)
+    assert (seen.per_minute.started, seen.per_minute.finished, seen.per_minute.stopped) == (3, 1, 1)
+    assert client("sqs").receive_message(QueueUrl=url("trigger", ""))["Messages"]
+
+
+def test_a_look_is_a_fixed_number_of_calls(target, records, monkeypatch):
+    """Three for each service and two lists, however much there is."""
+    calls: list[str] = []
+    client("sqs").meta.events.register(
+        "before-call.sqs", lambda **_: calls.append("sqs"), unique_id="counted"
+    )
+    client("stepfunctions").meta.events.register(
+        "before-call.stepfunctions", lambda **_: calls.append("states"), unique_id="counted"
+    )
+    try:
+        look(target)
+        send("chatbot", 12)
+        calls.clear()
+        look(target)
+    finally:
+        for service in ("sqs", "stepfunctions"):
+            client(service).meta.events.unregister(f"before-call.{service}", unique_id="counted")
+    assert (calls.count("sqs"), calls.count("states")) == (3 * len(SERVICES), 2)
+
+
+def test_a_look_that_fails_ends_nothing(target, monkeypatch):
+    """One refused call is told, and the next look is taken; the first of all, and five in a row, end it."""
+    answers: list[Any] = [RefusedError("no")]
+    monkeypatch.setattr(watching, "look", lambda _: answers.pop(0) if isinstance(answers[0], str) else fail())
+
+    def fail() -> None:
+        raise answers.pop(0)
+
+    with pytest.raises(RefusedError):
+        next(watch(target, interval=0, stop=Stop()))
+    answers += ["one", *[RefusedError("no")] * 4, "two", *[RefusedError("no")] * 5]
+    told: list[Any] = []
+    with pytest.raises(RefusedError):
+        told.extend(watch(target, interval=0, stop=Stop()))
+    assert [one if isinstance(one, str) else "-" for one in told] == ["one", *"----", "two", *"----"]
+
+
+# --- as it is typed ----------------------------------------------------------------------------------------
+
+
+def many() -> Snapshot:
+    """As full as it gets."""
+    stage = watching.StageNow(stage="enhancement", service="s", waiting=123_456, working=12_345, parked=9_999)
+    failure = watching.Failure(
+        pipeline_id="x" * 64, status="FAILED", ended_at=ago(9), stage="chat", error="E\x1b", cause="c" * 900
+    )
+    return Snapshot(
+        at=NOW,
+        stages=(stage,) * 5,
+        running=1_000,
+        more_running=True,
+        per_minute=Rates(started=1_000, finished=1_000, failed=1_000, stopped=1_000, at_least=True),
+        failures=(failure,) * 5,
+    )
+
+
+def test_the_screen_fits_a_small_terminal():
+    """80 columns and 24 lines, however large the numbers and texts; no control character of a text gets through."""
+    console = Console(width=80, record=True, color_system=None, emoji=False, markup=False)
+    with console.capture() as captured:
+        console.print(command.screen("local", many(), many(), every="every 2 s, Ctrl-C ends it"))
+    lines = captured.get().splitlines()
+    assert len(lines) <= 23
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in captured.get()
+    assert "1,000+" in captured.get()
+
+
+@pytest.mark.usefixtures("local_engine")
+class TestCommand:
+    def test_once_is_for_scripts(self, records):
+        """One look, no escape codes, exit code 0; as JSON with the sums."""
+        park("p-1")
+        result = call("watch", "--once")
+        assert result.exit_code == 0, result.output
+        assert "parked 1" in result.stdout
+        assert "\x1b" not in result.stdout
+        seen = json.loads(call("watch", "--once", "--json").stdout)
+        assert (seen["parked"], seen["running"], len(seen["stages"])) == (1, 0, len(SERVICES))
+
+    @pytest.mark.parametrize("words", [(), ("--json",)])
+    def test_ctrl_c_ends_it_after_whole_lines(self, monkeypatch, words):
+        """Without a terminal a line for each look; Ctrl-C gives exit code 130 and no half line."""
+        looks: list[Snapshot] = []
+
+        def one(_: object) -> Snapshot:
+            looks.append(many())
+            if len(looks) == 3:
+                signal.raise_signal(signal.SIGINT)
+            return looks[-1]
+
+        monkeypatch.setattr(watching, "look", one)
+        monkeypatch.setattr(Stop, "wait", lambda *_: None)
+        result = call("watch", *words)
+        assert result.exit_code == 130
+        lines = result.stdout.splitlines()
+        assert len(lines) == 3
+        assert all(
+            json.loads(text)["running"] == 1_000 if words else "running=1,000+" in text for text in lines
+        )
+
+    def test_a_failure_is_told_with_its_reason(self, target, records, monkeypatch):
+        """The latest failures name pipeline, stage and error, as their records say."""
+        finish(records, "p-1", status="FAILED", stage="chat", error=PipelineError.NAME)
+        page = {"executions": [execution("FAILED", 9, 1, "p-1")]}
+        monkeypatch.setattr(watching, "_executions", lambda *_: page)
+        text = call("watch", "--once").stdout
+        assert "latest failures" in text
+        assert f"chat {PipelineError.NAME}: the model said no" in text
