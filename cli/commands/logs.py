@@ -36,9 +36,10 @@ Exit codes: 0 shown. 3 no such run, 130 interrupted.""",
 )
 @click.argument("pipeline_id", metavar="ID")
 @click.option("--follow", "following", is_flag=True, help="Go on while the run is open.")
+@click.option("--reads", is_flag=True, help="Also each time somebody asked the API for its state.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object per line, with all its fields.")
 @click.pass_obj
-def logs(session: Session, pipeline_id: str, *, following: bool, as_json: bool) -> None:
+def logs(session: Session, pipeline_id: str, *, following: bool, reads: bool, as_json: bool) -> None:
     """The log lines of one run, of all services, in the order of time.
 
     They are looked for between the run's start and its end. For another id
@@ -46,11 +47,11 @@ def logs(session: Session, pipeline_id: str, *, following: bool, as_json: bool) 
     """
     with stoppable() as stop:
         if following:
-            for line in follow_logs(session.target, pipeline_id, stop=stop):
+            for line in follow_logs(session.target, pipeline_id, reads=reads, stop=stop):
                 _print(session, line, as_json=as_json)
         else:
             with reading(session) as progress:
-                found = read_logs(session.target, pipeline_id, stop=stop, progress=progress)
+                found = read_logs(session.target, pipeline_id, reads=reads, stop=stop, progress=progress)
             for line in found.lines:
                 _print(session, line, as_json=as_json)
             _tell(session, pipeline_id, found)
@@ -87,6 +88,10 @@ def _tell(session: Session, pipeline_id: str, found: Read) -> None:
         session.note(
             "There are no log lines of this run: none yet, or they are older than the log groups keep them. "
             f"See it: {session.command('show', pipeline_id)}"
+        )
+    if found.reads:
+        session.note(
+            f"{counted(found.reads, 'read')} of its state through the API left out; --reads has them."
         )
     if found.cut:
         session.note(f"Not read to the end: the logs of {', '.join(sorted(found.cut))}.")

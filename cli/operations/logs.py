@@ -53,6 +53,11 @@ class Line(Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         return str(self.fields.get("message") or "")
 
+    @property
+    def is_read(self) -> bool:
+        """Somebody asked the API how the run stands: no part of its story, and there may be thousands."""
+        return self.function == "api" and self.fields.get("http_method") == "GET" and self.level == "INFO"
+
     def ids_of(self, given: str) -> tuple[str, ...]:
         """Which of its fields are this id."""
         return tuple(name for name in IDS if self.fields.get(name) == given)
@@ -68,6 +73,8 @@ class Read(Struct, kw_only=True):
     searched: int = 0
     missing: list[str] = []
     cut: list[str] = []
+    reads: int = 0
+    """Lines about reads of the record that were left out."""
 
 
 def log_group(env: str, function: str) -> str:
@@ -172,14 +179,23 @@ def window(journey: Journey) -> tuple[datetime, datetime | None]:
 
 
 def read_logs(
-    target: Target, pipeline_id: str, *, stop: Stop | None = None, progress: Progress = lambda _: None
+    target: Target,
+    pipeline_id: str,
+    *,
+    reads: bool = False,
+    stop: Stop | None = None,
+    progress: Progress = lambda _: None,
 ) -> Read:
-    """The lines of one run so far. Raises NotFoundError."""
+    """The lines of one run so far, with those about reads of its record if wanted. Raises NotFoundError."""
     since, until = window(read_journey(target, pipeline_id))
-    return search(target, pipeline_id, since=since, until=until, stop=stop, progress=progress)
+    found = search(target, pipeline_id, since=since, until=until, stop=stop, progress=progress)
+    if not reads:
+        kept = [line for line in found.lines if not line.is_read]
+        found.lines, found.reads = kept, len(found.lines) - len(kept)
+    return found
 
 
-def follow_logs(target: Target, pipeline_id: str, *, stop: Stop) -> Iterator[Line]:
+def follow_logs(target: Target, pipeline_id: str, *, reads: bool = False, stop: Stop) -> Iterator[Line]:
     """The lines of one run as they come, to its end or until asked to stop; each once.
 
     Lines of different functions that come at different moments can't be in order. Raises NotFoundError.
@@ -191,7 +207,7 @@ def follow_logs(target: Target, pipeline_id: str, *, stop: Stop) -> Iterator[Lin
         journey = read_journey(target, pipeline_id)
         since, _ = window(journey)
         for line in search(target, pipeline_id, since=since, stop=stop).lines:
-            if (key := line.as_json()) not in told:
+            if (key := line.as_json()) not in told and (reads or not line.is_read):
                 told.add(key)
                 yield line
         if journey.finished:

@@ -99,6 +99,17 @@ def test_only_lines_that_are_about_the_run(target, run):
     assert kept.fields["text"] == "kept"
 
 
+def test_reads_of_the_record_are_left_out_unless_wanted(target, run):
+    """A client that polls would bury the story; how many lines are left out is known. A failed read is kept."""
+    read = {"message": "answered", "http_method": "GET", "http_status": 200}
+    write("api", line(run, 1, http_method="POST"), *(line(run, 2, number=n, **read) for n in range(9)))
+    write("api", line(run, 3, level="ERROR", http_method="GET"))
+    found = read_logs(target, run)
+    assert [one.fields["http_method"] for one in found.lines] == ["POST", "GET"]
+    assert found.reads == 9
+    assert len(read_logs(target, run, reads=True).lines) == 11
+
+
 def test_the_search_is_bounded_by_the_run(target, run):
     """From just before it was accepted to a little after its end."""
     for minutes in (-5, 0, 1, 7):

@@ -143,6 +143,7 @@ class Api:
         record = self._awaited(event, pipeline_id) or self._records.get(pipeline_id)
         if record is None:
             raise _unknown_pipeline()
+        about_run(pipeline_id, record.get("trace_id"))
         return 200, core.public(record)
 
     def mine(self, event: Mapping[str, Any]) -> Answer:
@@ -157,6 +158,7 @@ class Api:
         record = self._records.get(pipeline_id)
         if record is None:
             raise _unknown_pipeline()
+        about_run(pipeline_id, record.get("trace_id"))
         if not listing.belongs_to(record, core.caller(event)):
             raise ApiError(403, "not_yours", "Another caller asked for this pipeline.")
         noted = self._records.cancel(pipeline_id, at=iso(datetime.now(UTC)))
@@ -272,7 +274,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     status, body = answer(routes(api), event)
     emit(_counted(status, str(event.get("httpMethod"))))
     flush()
-    logger().info("answered", extra={"http_status": status})
+    logger().info("answered", extra={"http_method": event.get("httpMethod"), "http_status": status})
     answered = respond(status, body, settings.allowed_origin)
     if status in (200, 202) and (wait := core.preferred_wait(event)) is not None:
         answered["headers"]["Preference-Applied"] = f"wait={wait}"
