@@ -34,7 +34,7 @@ test: setup ## all tests: units and contracts side by side, then end to end on a
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -m engine
 
-check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn-lint
+check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn-lint, the doctor
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

@@ -56,6 +56,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "deploy": Entry("deploy", "deploy", "Deploy all stacks, or one service alone."),
         "deploy-check": Entry("deploy_check", "deploy_check", "Can this checkout read what is in flight?"),
         "contracts": Entry("contracts", "contracts", "What events promise, and whether a change keeps it."),
+        "doctor": Entry("doctor", "doctor", "Prove that the parts of a deployment fit together."),
     },
 }
 COMMANDS: Mapping[str, Entry] = {

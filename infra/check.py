@@ -1,4 +1,5 @@
-"""Checks every environment's templates in one process: cdk-nag, cfn-lint, and the rules of this project.
+"""Checks every environment's templates in one process: cdk-nag, cfn-lint, the rules of this project, and
+whether the parts fit together (the doctor, `pipeline doctor`).
 
     python -m infra.check            all environments
     python -m infra.check dev prod   some
@@ -9,27 +10,19 @@ Exits with 1 and a readable report if anything is found.
 import contextlib
 import io
 import json
-import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from infra.toolchain import use_bundled_node
-
-use_bundled_node()
-
-from aws_cdk import App, Validations  # noqa: E402 -- after Node is chosen
-from cdk_nag import AwsSolutionsChecks  # noqa: E402
-
-from infra.app import build, feature_flags  # noqa: E402
-from infra.bundling import WORK, BundlingError, bundles  # noqa: E402
-from infra.environments import ENVIRONMENTS, Environment, load  # noqa: E402
-from infra.rules import broken_rules  # noqa: E402
-
-Template = dict[str, Any]
+from infra import synthesis
+from infra.bundling import WORK, BundlingError, bundles
+from infra.doctor.reading import read
+from infra.doctor.table import examine
+from infra.environments import ENVIRONMENTS, Environment, load
+from infra.rules import Templates, broken_rules
+from infra.synthesis import templates
 
 LINTED_REGIONS = ["us-east-1", "eu-west-1"]
 IGNORED_LINT = [
@@ -41,12 +34,8 @@ IGNORED_LINT = [
 
 def synthesise(environment: Environment, folder: Path) -> list[str]:
     """Writes the environment's cloud assembly into `folder`; returns what cdk-nag says, empty if it passes."""
-    shutil.rmtree(folder, ignore_errors=True)
-    app = App(outdir=str(folder), context=feature_flags())
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    build(app, environment, bundles(environment.target))
     try:
-        app.synth()
+        synthesis.synthesise(environment, folder, bundles(environment.target), nag=True)
     except RuntimeError as error:
         report = folder / "validation-report.json"
         return list(_nag_findings(report)) or [str(error)]
@@ -75,12 +64,13 @@ def lint(paths: list[Path]) -> list[str]:
     return found
 
 
-def templates(folder: Path) -> Mapping[str, Template]:
-    """The templates of a cloud assembly by stack name."""
-    return {
-        path.name.removesuffix(".template.json"): json.loads(path.read_text())
-        for path in sorted(folder.glob("*.template.json"))
-    }
+def examined(made: Templates, environment: Environment) -> list[str]:
+    """What the doctor finds, warnings included: what is committed has none."""
+    return [
+        f"{finding.check}: {finding.where}: {finding.what} {finding.why} {finding.mend}"
+        for outcome in examine(read(made, environment))
+        for finding in outcome.findings
+    ]
 
 
 def check(name: str) -> list[str]:
@@ -88,7 +78,9 @@ def check(name: str) -> list[str]:
     folder = WORK / "check" / name
     environment = replace(load(name), monitoring=True)  # what is optional is in order, too
     problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
-    problems += [f"rule: {finding}" for finding in broken_rules(templates(folder), environment)]
+    made = templates(folder)
+    problems += [f"rule: {finding}" for finding in broken_rules(made, environment)]
+    problems += [f"doctor: {finding}" for finding in examined(made, environment)]
     problems += [f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))]
     return problems
 

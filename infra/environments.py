@@ -101,6 +101,9 @@ class Environment:
     chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
     allowed_origin: str = "*"
     throttle: Throttle = Throttle(rate=500, burst=1_000)
+    requests_per_second: float = 10
+    """What the environment is meant to bear for hours. The doctor holds quotas against it; the throttle lets more
+    through, which then waits in queues."""
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
     keep_data: bool = False
     """Refuse to delete the table and its stack, and keep the table if the stack goes all the same."""
@@ -174,6 +177,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             archive_days=90,
             keep_data=True,
             throttle=Throttle(rate=1_000, burst=2_000),
+            requests_per_second=50,
             thresholds=Thresholds(usd_per_hour=20),
         ),
         Environment(

@@ -13,8 +13,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra import thresholds
+from infra.clocks import DLQ_RETENTION_DAYS
 from infra.constructs.alarm_topic import AlarmTopic
-from infra.constructs.work_queue import DLQ_RETENTION_DAYS
 from infra.dashboard import draw
 from infra.environments import Environment
 from infra.functions import FUNCTIONS

@@ -1,8 +1,10 @@
 """Every physical name, ARN and SSM path of a deployment, from the environment's name: stacks meet here."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aws_cdk import ArnFormat, Stack
+if TYPE_CHECKING:  # importing it starts Node, and a name needs none
+    from aws_cdk import Stack
 
 UNSUFFIXED_TABLES = ("prod", "local")
 """Environments whose table is called `PipelineLogs`, as the reference architecture has it."""
@@ -79,13 +81,15 @@ class Names:
 
     # --- what other stacks own, addressed from `stack` by convention ---
 
-    def bus_arn(self, stack: Stack) -> str:
+    def bus_arn(self, stack: "Stack") -> str:
         return stack.format_arn(service="events", resource="event-bus", resource_name=self.bus)
 
-    def table_arn(self, stack: Stack) -> str:
+    def table_arn(self, stack: "Stack") -> str:
         return stack.format_arn(service="dynamodb", resource="table", resource_name=self.table)
 
-    def state_machine_arn(self, stack: Stack) -> str:
+    def state_machine_arn(self, stack: "Stack") -> str:
+        from aws_cdk import ArnFormat  # noqa: PLC0415 -- see above
+
         return stack.format_arn(
             service="states",
             resource="stateMachine",
@@ -93,7 +97,9 @@ class Names:
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
 
-    def executions_arn(self, stack: Stack) -> str:
+    def executions_arn(self, stack: "Stack") -> str:
+        from aws_cdk import ArnFormat  # noqa: PLC0415 -- see above
+
         return stack.format_arn(
             service="states",
             resource="execution",
@@ -101,8 +107,8 @@ class Names:
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
 
-    def queue_arn(self, stack: Stack, service: str) -> str:
+    def queue_arn(self, stack: "Stack", service: str) -> str:
         return stack.format_arn(service="sqs", resource=self.queue(service))
 
-    def queue_url(self, stack: Stack, service: str) -> str:
+    def queue_url(self, stack: "Stack", service: str) -> str:
         return f"https://sqs.{stack.region}.{stack.url_suffix}/{stack.account}/{self.queue(service)}"

@@ -1,40 +1,18 @@
 """The project's rules for its templates, as code: each yields sentences that say what breaks it.
 
-They read templates as CloudFormation gets them, so that no construct can go around them.
+They read templates as CloudFormation gets them, so that no construct can go around them. Whether the parts fit
+together is the doctor's question (`infra/doctor`).
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from infra.constructs.work_queue import DLQ_RETENTION_DAYS, MAX_RECEIVES, VISIBILITY_FACTOR
 from infra.environments import Environment
-from infra.names import Names
-from shared.contracts.stages import STAGES
 
 Template = Mapping[str, Any]
 Templates = Mapping[str, Template]
 Rule = Callable[[Templates, Environment], Iterator[str]]
-
-UNBOUNDED: Final = frozenset(
-    {
-        "logs:CreateLogDelivery",
-        "logs:DeleteLogDelivery",
-        "logs:DescribeLogGroups",
-        "logs:DescribeResourcePolicies",
-        "logs:GetLogDelivery",
-        "logs:ListLogDeliveries",
-        "logs:PutResourcePolicy",
-        "logs:UpdateLogDelivery",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
-        "xray:PutTelemetryRecords",
-        "xray:PutTraceSegments",
-    }
-)
-"""Actions that IAM knows no resource for: only they may be allowed on `*`."""
-
-CALLBACKS: Final = frozenset({"states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"})
 
 
 def broken_rules(templates: Templates, environment: Environment) -> list[str]:
@@ -105,46 +83,6 @@ def queues_are_safe(templates: Templates, environment: Environment) -> Iterator[
                 yield f"{stack}/{name} is not encrypted"
             if environment.tls_only and name not in tls_only:
                 yield f"{stack}/{name} takes calls without TLS"
-            retention = queue.get("MessageRetentionPeriod", 0)
-            if "RedrivePolicy" not in queue and retention != DLQ_RETENTION_DAYS * 86_400:
-                yield f"{stack}/{name} is a DLQ and keeps messages for {retention} s, not 14 days"
-
-
-def clocks_fit(templates: Templates, environment: Environment) -> Iterator[str]:
-    """Visibility covers six tries of the function; a task's timeout covers every receive of its message."""
-    names = Names(environment.name)
-    for stack, template in templates.items():
-        functions = resources(template, "AWS::Lambda::Function")
-        queues = resources(template, "AWS::SQS::Queue")
-        for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values():
-            queue = queues[_target(mapping["EventSourceArn"])]
-            timeout = functions[_target(mapping["FunctionName"])]["Timeout"]
-            needed = VISIBILITY_FACTOR * timeout + mapping.get("MaximumBatchingWindowInSeconds", 0)
-            if queue["VisibilityTimeout"] < needed:
-                yield f"{stack}: visibility {queue['VisibilityTimeout']} s is below {needed} s"
-            receives = queue.get("RedrivePolicy", {}).get("maxReceiveCount", 0)
-            if receives < MAX_RECEIVES:
-                yield f"{stack}: a message is received {receives} times, not {MAX_RECEIVES}"
-            for stage in STAGES:
-                longest = queue["VisibilityTimeout"] * receives
-                if stack == names.stack(stage.service) and stage.timeout_seconds <= longest:
-                    yield f"{stage.state} times out after {stage.timeout_seconds} s, its message lives {longest} s"
-            if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
-                yield f"{stack}: one bad message fails its whole batch"
-
-
-def rights_are_narrow(templates: Templates, environment: Environment) -> Iterator[str]:
-    unbounded = UNBOUNDED if environment.iam.callbacks_by_machine else UNBOUNDED | CALLBACKS
-    for stack, template in templates.items():
-        for statement in statements(template):
-            if any("*" in action for action in statement["Action"]):
-                yield f"{stack} allows {statement['Action']}"
-            if "*" in statement["Resource"] and (wide := set(statement["Action"]) - unbounded):
-                yield f"{stack} allows {', '.join(sorted(wide))} on everything"
-            if "events:PutEvents" in statement["Action"]:
-                test = statement.get("Condition", {}).get("StringEquals", {})
-                if not {"events:source", "events:detail-type"} <= test.keys():
-                    yield f"{stack} may publish any event"
 
 
 def methods_ask_who_calls(templates: Templates, _: Environment) -> Iterator[str]:
@@ -155,20 +93,8 @@ def methods_ask_who_calls(templates: Templates, _: Environment) -> Iterator[str]
                 yield f"{stack}: {method['HttpMethod']} is authorised by {method['AuthorizationType']}"
 
 
-def rules_lose_nothing(templates: Templates, _: Environment) -> Iterator[str]:
-    for stack, template in templates.items():
-        for name, rule in resources(template, "AWS::Events::Rule").items():
-            if not all("DeadLetterConfig" in target for target in rule["Targets"]):
-                yield f"{stack}/{name} loses events it can't deliver"
-            if not {"source", "detail-type"} <= rule["EventPattern"].keys():
-                yield f"{stack}/{name} matches events of any source or type"
-
-
 RULES: Final[tuple[Rule, ...]] = (
     stacks_meet_by_name,
     queues_are_safe,
-    clocks_fit,
-    rights_are_narrow,
     methods_ask_who_calls,
-    rules_lose_nothing,
 )

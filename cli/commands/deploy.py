@@ -58,28 +58,26 @@ def _gate(session: Session, service: str | None, *, force: bool) -> None:
     """Refuses what could not read what is in flight. A part without a queue, and a first deployment, pass."""
     if service not in (None, *SERVICES, WORKFLOW):
         return
+    if force:
+        session.note("What is in flight was not looked at (--force): what can't be read will be parked.")
+        return
     try:
         # All together go in their order, so nobody's consumers are older than it.
         checks = look(session, [service] if service else SERVICES)
     except NotDeployedError:
         return
     except OperationError as error:
-        if not force:
-            raise RefusedError(
-                f"{error}\nSo what is in flight is not known, and nothing was deployed. --force deploys all the same."
-            ) from error
-        session.note(f"What is in flight is not known: {error}")
-        return
+        raise RefusedError(
+            f"{error}\nSo what is in flight is not known, and nothing was deployed. --force deploys all the same."
+        ) from error
     if not any(one.blocking for one in checks):
         return
     show(session, [one for one in checks if one.blocking])
-    if not force:
-        session.note(
-            "This version could not read what is in flight; nothing was deployed. Keep reading the old version "
-            "(an upcaster), or wait or archive what is there. --force deploys all the same."
-        )
-        raise click.exceptions.Exit(FAILED)
-    session.note("Deployed all the same (--force): what can't be read will be parked.")
+    session.note(
+        "This version could not read what is in flight; nothing was deployed. Keep reading the old version "
+        "(an upcaster), or wait or archive what is there. --force deploys all the same."
+    )
+    raise click.exceptions.Exit(FAILED)
 
 
 def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:

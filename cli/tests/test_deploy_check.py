@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from cli.operations.errors import OperationError
-from cli.operations.inflight import looking, reading
+from cli.operations.inflight import looking, memory, reading
 from cli.operations.inflight.reading import of_definition, of_rules, sends
-from cli.tests.conftest import BUS, client
+from cli.tests.conftest import BUS, OPERATIONS, client
 from cli.tests.test_dlq_commands import call
 from cli.tests.test_dlq_replay import StepFunctions, count, machine, park, url
 from infra.definition import definition
 from local import deploy as local_deploy
 from local.engine import Engine
 from shared.contracts.stages import SERVICES, STAGES
-from shared.tests.fakes import stage_event
+from shared.errors import ContractViolation
+from shared.tests.fakes import client_error, stage_event
 
 __all__ = ["machine"]  # a fixture
 
@@ -89,8 +90,8 @@ def deployed(local_engine: None, machine: StepFunctions, monkeypatch: pytest.Mon
     return machine
 
 
-def send(service: str, detail_type: str, data: dict[str, Any] | None = None) -> None:
-    event = stage_event(detail_type, data or {"user_message": "Hi"}, token="t")
+def send(service: str, detail_type: str, data: dict[str, Any] | None = None, *, token: str = "t") -> None:
+    event = stage_event(detail_type, data or {"user_message": "Hi"}, token=token)
     client("sqs").send_message(QueueUrl=url(service, ""), MessageBody=json.dumps(event))
 
 
@@ -148,10 +149,60 @@ def test_a_look_that_was_broken_off_may_have_counted(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(looking, "of_message", die)
+        patched.setattr(looking, "parked", die)
         assert call("deploy-check", "chatbot").exit_code != 0
     assert "broken off" in call("deploy-check", "chatbot").stdout
     assert received("chatbot") == [2]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_what_was_seen_is_judged_by_who_asks(monkeypatch):
+    """A checkout that can't read what another has seen is refused, and a mended one passes, without a second look."""
+    send("chatbot", "chat.requested.v1")
+    assert blocked("chatbot") == []
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            reading, "violation", lambda _: ContractViolation("$.detail-type", "not read any more")
+        )
+        assert len(blocked("chatbot")) == 1
+    assert blocked("chatbot") == []
+    assert received("chatbot") == [2]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_what_is_too_large_to_keep_is_judged_by_its_version(monkeypatch):
+    """A look never grows beyond its item."""
+    send("chatbot", "chat.requested.v1", {"user_message": "x" * 5_000})
+    monkeypatch.setattr(memory, "KEPT_BYTES", 100)
+    assert blocked("chatbot") == []
+    assert blocked("chatbot") == []
+    assert "x" * 100 not in json.dumps(client("dynamodb").scan(TableName=OPERATIONS)["Items"])
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_look_keeps_no_token():
+    """What is kept of a message has no task token in it."""
+    send("chatbot", "chat.requested.v1", token="T0KEN")
+    assert blocked("chatbot") == []
+    kept = json.dumps(client("dynamodb").scan(TableName=OPERATIONS)["Items"])
+    assert "chat.requested.v1" in kept
+    assert "T0KEN" not in kept
+
+
+@pytest.mark.usefixtures("deployed")
+def test_who_may_not_note_a_look_makes_none(monkeypatch):
+    """Without the right to write into the operations table nothing is looked at, and that is said."""
+    send("chatbot", "chat.requested.v1")
+
+    def denied(**_: Any) -> None:
+        raise client_error("AccessDeniedException", "PutItem")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client("dynamodb"), "put_item", denied)
+        result = call("deploy-check", "chatbot")
+    assert result.exit_code == 1
+    assert "AccessDenied" in result.stderr
+    assert received("chatbot") == [1]
 
 
 @pytest.mark.usefixtures("deployed")
@@ -170,23 +221,28 @@ def test_a_look_is_forgotten_with_its_messages(monkeypatch):
 
 @pytest.mark.usefixtures("deployed")
 def test_parked_messages_count_unless_nobody_could_read_them():
-    """A parked message that this version can't replay blocks; one that was parked as unreadable is told alone."""
+    """A parked message that this version can't replay blocks, in whatever version it was sent; one that was refused
+    for its content is told, and blocks nothing.
+    """
     sqs = client("sqs")
-    for error_type in ("Pipeline.Transient", "Pipeline.ContractViolation"):
+    for error_type, detail_type, data in (
+        ("Pipeline.Transient", "chat.requested.v1", {"user_message": ["SECRET"]}),
+        ("Pipeline.ContractViolation", "chat.requested.v1", {"user_message": ["SECRET"]}),
+        ("Pipeline.ContractViolation", "chat.requested.v0", {"user_message": "SECRET"}),
+    ):
         sqs.send_message(
             QueueUrl=url("chatbot"),
-            MessageBody=json.dumps(
-                stage_event("chat.requested.v0", {"user_message": "SECRET"}, token="T0KEN")
-            ),
+            MessageBody=json.dumps(stage_event(detail_type, data, token="T0KEN")),
             MessageAttributes={"error_type": {"DataType": "String", "StringValue": error_type}},
         )
-    (finding,) = blocked("chatbot")
-    assert finding["place"] == "dlq"
+    found = blocked("chatbot")
+    assert sorted(one["detail_type"] for one in found) == ["chat.requested.v0", "chat.requested.v1"]
+    assert {one["place"] for one in found} == {"dlq"}
     result = call("deploy-check", "chatbot")
     assert "no version could read it" in result.stdout
     assert "SECRET" not in result.output
     assert "T0KEN" not in result.output
-    assert count(url("chatbot")) == 2
+    assert count(url("chatbot")) == 3
 
 
 def test_open_executions_of_an_older_definition_count(deployed: StepFunctions):
@@ -209,6 +265,8 @@ def test_a_workflow_waits_for_its_consumers(monkeypatch):
     )
     (finding,) = blocked("workflow")
     assert (finding["place"], finding["name"]) == ("rule", "analyzer")
+    client("events").disable_rule(Name="ai-pipeline-local-chatbot-requests", EventBusName=BUS)
+    assert [one["name"] for one in blocked("workflow")] == ["analyzer", "chatbot"]
 
 
 @pytest.mark.usefixtures("deployed")

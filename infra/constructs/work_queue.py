@@ -10,13 +10,10 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from infra.clocks import DLQ_RETENTION_DAYS, MAX_RECEIVES, VISIBILITY_FACTOR
 from infra.environments import Environment, Sizing
 from infra.nag import acknowledge
 from infra.names import Names
-
-MAX_RECEIVES = 5
-DLQ_RETENTION_DAYS = 14
-VISIBILITY_FACTOR = 6
 
 
 def visibility_seconds(sizing: Sizing) -> int:

@@ -23,3 +23,16 @@ def test_an_unacknowledged_finding_is_reported(monkeypatch, tmp_path):
         and "ai-pipeline-dev-chatbot/Chatbot/Role" in finding
         for finding in findings
     )
+
+
+def test_what_the_doctor_finds_fails_the_check(synthesised):
+    """Parts that do not fit, warnings included, are problems like cdk-nag's; the project as it is has none."""
+    use_bundled_node()
+    from infra import check  # noqa: PLC0415 -- starts Node
+    from infra.environments import load  # noqa: PLC0415
+
+    templates = dict(synthesised("dev"))
+    assert check.examined(templates, load("dev")) == []
+    del templates["ai-pipeline-dev-monitoring"]
+    (problem,) = check.examined(templates, load("dev"))
+    assert problem.startswith("alarms: monitoring: ")

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from infra.definition import ALREADY_STORED, STORE_ANSWER, definition, longest_seconds
+from infra.doctor.largest_run import HEAVIEST_MESSAGES, heaviest_analysis
 from shared.contracts.limits import STATE_BYTES
 from shared.contracts.stages import RETRY, STAGES
 from shared.errors import NEVER_RETRIED
-from tests.contracts.test_state_size import HEAVIEST_MESSAGES, heaviest_analysis
 
 ASL = definition(bus_name="bus", queue_urls={"logger": "https://queue"}, table_name="table")
 STATES = ASL["States"]

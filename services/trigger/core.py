@@ -19,7 +19,7 @@ from shared.contracts.reading import read, unknown_fields
 from shared.contracts.traces import traceparent_of, well_formed
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
-from shared.records import CANCELLED
+from shared.records import CANCELLED, LISTED
 
 IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
@@ -48,17 +48,7 @@ PUBLIC_FIELDS = (
     "execution_arn",
     CANCELLED,
 )
-LISTED_FIELDS = (
-    "pipeline_id",
-    "status",
-    "accepted_at",
-    "started_at",
-    "finished_at",
-    "execution_time_ms",
-    "error",
-    "excerpt",
-    CANCELLED,
-)
+LISTED_FIELDS = tuple(name for name in LISTED if name not in ("owner", "listed_at"))
 LONGEST_WAIT_SECONDS = 25
 """API Gateway gives a function 29 s."""
 

@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +111,13 @@ def cancelled(record: dict[str, Any]) -> bool:
 
 
 def test_a_running_pipeline_is_cancelled_between_stages(pipeline: Deployment):
-    """Cancelled while the chatbot's message waits: the record says so, the model is not asked, nothing is parked."""
+    """Cancelled while the chatbot's message waits: the record says so and keeps saying it, no stage follows, nothing
+    is parked.
+
+    On AWS the message's task is over then, and the worker, which asks first, pays no model (the worker has a test of
+    its own for that). The engine keeps a stopped execution's task tokens alive: here the model is asked, and its
+    answer goes nowhere.
+    """
     text = f"cancel me {uuid.uuid4().hex}"
     with pipeline.stopped("chatbot") as queue:
         pipeline_id = pipeline.call("POST", "/pipeline", {"user_message": text}).body["pipeline_id"]
@@ -132,14 +137,12 @@ def test_a_running_pipeline_is_cancelled_between_stages(pipeline: Deployment):
         assert record["cancel_requested_at"] <= record["finished_at"]
         again = pipeline.call("DELETE", f"/pipeline/{pipeline_id}")
         assert (again.status, again.body["error"]) == (200, "Pipeline.Cancelled")
-        assert eventually(lambda: seconds_waited(record) > 5.5)
     eventually(lambda: not waits())
-    assert pipeline.asked(text) == 0
+    assert eventually(lambda: pipeline.asked(text)) == 1
+    with pipeline.stopped("chatbot"):  # by then its late answer is told
+        assert cancelled(pipeline.record(pipeline_id))
+    assert "enhancement" not in pipeline.record(pipeline_id)
     assert pipeline.parked("chatbot") == []
-
-
-def seconds_waited(record: dict[str, Any]) -> float:
-    return (datetime.now(UTC) - datetime.fromisoformat(record["finished_at"])).total_seconds()
 
 
 def test_what_has_not_begun_is_cancelled_when_it_begins(pipeline: Deployment):

@@ -6,18 +6,16 @@ kept in the operations table, where the next check finds it. In which versions t
 definitions of the open executions, which sent it.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import msgspec
-
 from cli.operations.aws_errors import translated
 from cli.operations.dlq.messages import parked
 from cli.operations.dlq.queues import find_queues, read_all
 from cli.operations.errors import NotFoundError
+from cli.operations.inflight.memory import Memory
 from cli.operations.inflight.reading import (
     STARTER,
     WORKFLOW,
@@ -36,8 +34,6 @@ BATCH = 10
 EXECUTIONS = 200
 """Open executions that are asked for their definition: AWS refills the quota of that call at 20 a second or less."""
 AT_ONCE = 8
-HELD_SECONDS = 3_600
-"""How long a look at a queue without a stage's timeout holds."""
 SERVICES = (STARTER, *BY_SERVICE)
 
 OnLook = Callable[[Look], None]
@@ -86,38 +82,33 @@ def _queue(target: Target, service: str) -> Look:
     there = _count(target, url)
     if there == 0:
         return Look(service=service, place="queue", looked=0, there=0)
-    before = _remembered(target, service)
-    if before is not None:
-        at, looked, findings = before
-        when = f"{'seen' if looked else 'broken off'} {max(0, round(time.time() - at))} s ago"
-        return Look(
-            service=service,
-            place="queue",
-            looked=looked,
-            there=max(there, looked),
-            findings=findings,
-            note=f"{when}; a second look would count",
-        )
-    _remember(target, service, 0, ())  # first: who is interrupted has looked, perhaps
-    with translated("look into the queue"):
-        answer = target.client("sqs").receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=BATCH,
-            VisibilityTimeout=0,
-            WaitTimeSeconds=0,
-            MessageAttributeNames=["All"],
-            AttributeNames=["All"],
-        )
-    messages = {str(one["MessageId"]): one for one in answer.get("Messages", [])}
-    seen = [of_message(parked(one, service, "dlq"), "queue") for one in messages.values()]
-    findings = tuple(filter(None, seen))
-    _remember(target, service, len(messages), findings)
+    memory = Memory(target, service)
+    note = None
+    if memory.begin():
+        with translated("look into the queue"):
+            answer = target.client("sqs").receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=BATCH,
+                VisibilityTimeout=0,
+                WaitTimeSeconds=0,
+                MessageAttributeNames=["All"],
+                AttributeNames=["All"],
+            )
+        received = {str(one["MessageId"]): one for one in answer.get("Messages", [])}
+        messages = [parked(one, service, "dlq") for one in received.values()]
+        memory.keep(messages)
+    else:
+        at, messages = memory.recall()
+        word = "seen" if messages else "broken off"
+        note = f"{word} {max(0, round(time.time() - at))} s ago; a second look would count"
+    findings = tuple(filter(None, (of_message(message, "queue") for message in messages)))
     return Look(
         service=service,
         place="queue",
         looked=len(messages),
         there=max(there, len(messages)),
         findings=findings,
+        note=note,
     )
 
 
@@ -126,40 +117,6 @@ def _count(target: Target, url: str) -> int:
     with translated("read the queue"):
         told = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return sum(int(told.get(name, 0)) for name in names)
-
-
-def _key(service: str) -> dict[str, Any]:
-    return {"pipeline_id": {"S": f"deploy-check#{service}"}, "entry": {"S": "look"}}
-
-
-def _remembered(target: Target, service: str) -> tuple[float, int, tuple[Finding, ...]] | None:
-    with translated("read the last look"):
-        item = (
-            target.client("dynamodb")
-            .get_item(TableName=target.addresses["operations/table"], Key=_key(service), ConsistentRead=True)
-            .get("Item")
-        )
-    if item is None or int(item["expires_at"]["N"]) <= time.time():
-        return None
-    findings = msgspec.convert(json.loads(item["findings"]["S"]), tuple[Finding, ...])
-    return float(item["at"]["N"]), int(item["looked"]["N"]), findings
-
-
-def _remember(target: Target, service: str, looked: int, findings: tuple[Finding, ...]) -> None:
-    """For as long as a message that was seen can be waiting: a stage's is worthless after its task's timeout."""
-    stage = BY_SERVICE.get(service)
-    now = int(time.time())
-    with translated("keep the look"):
-        target.client("dynamodb").put_item(
-            TableName=target.addresses["operations/table"],
-            Item={
-                **_key(service),
-                "at": {"N": str(now)},
-                "looked": {"N": str(looked)},
-                "findings": {"S": msgspec.json.encode(findings).decode()},
-                "expires_at": {"N": str(now + (stage.timeout_seconds if stage else HELD_SECONDS))},
-            },
-        )
 
 
 # --- open executions -------------------------------------------------------------------------------------
@@ -211,12 +168,16 @@ def _entered(events: Sequence[Any]) -> str | None:
 
 def _rules(target: Target) -> Look:
     """What the deployed services are sent from the bus, by the patterns of their rules."""
-    patterns: dict[str, list[str]] = {}
+    patterns: dict[str, list[str]] = {
+        stage.service: [] for stage in STAGES if stage.service in target.addresses.services
+    }
     count = 0
     with translated("read the rules of the bus"):
         pages = target.client("events").get_paginator("list_rules")
         for page in pages.paginate(EventBusName=target.addresses.bus_name):
             for rule in page["Rules"]:
+                if rule.get("State", "ENABLED") != "ENABLED":
+                    continue
                 for stage in STAGES:
                     if rule["Name"].startswith(f"ai-pipeline-{target.env}-{stage.service}-"):
                         patterns.setdefault(stage.service, []).extend(

@@ -58,6 +58,8 @@ def reads(service: str) -> tuple[str, ...]:
 
 def of_message(message: Parked, place: Place) -> Finding | None:
     """What this checkout has against a message; None if its service can read it."""
+    if not message.body and message.detail_type in reads(message.service):
+        return None  # too large to be kept; its version is known
     problem = violation(message)
     if problem is None:
         return None
@@ -67,7 +69,10 @@ def of_message(message: Parked, place: Place) -> Finding | None:
         detail_type=message.detail_type or "(not readable)",
         reason=f"{problem.reason} (at {problem.path})",
         pipeline_id=message.pipeline_id,
-        blocks=place == "queue" or message.error_type != ContractViolation.NAME,
+        # Refused for its content it stays refused, whatever is deployed; a version can be read again.
+        blocks=place == "queue"
+        or message.error_type != ContractViolation.NAME
+        or problem.path == "$.detail-type",
     )
 
 

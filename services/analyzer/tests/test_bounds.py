@@ -4,8 +4,6 @@ import importlib
 import re
 import sys
 from collections.abc import Iterable
-from re import _constants as codes  # type: ignore[attr-defined]  # the parser's own names; no public ones exist
-from re import _parser as parser  # type: ignore[attr-defined]  # a pattern can be read as a tree only here
 from typing import Any
 
 import msgspec
@@ -16,6 +14,10 @@ from hypothesis import strategies as st
 from services.analyzer.core import analyze
 from services.analyzer.evaluation.worst_case import REPEATED, longest
 from shared.contracts.v1 import Analysis
+
+# A pattern can be read as a tree only here; no public names exist.
+codes: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 
 MODULES = ("text", "fences", "code_lines", "line_patterns", "code_in_prose", "code_detection", "questions")
 PIECES = st.sampled_from(

@@ -1,0 +1,159 @@
+"""`pipeline doctor`."""
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.main import FAILED
+from cli.session import Session, TargetCommand, counted, printable
+from cli.steps import shown
+
+if TYPE_CHECKING:
+    from infra.doctor.findings import Finding, Outcome
+    from infra.doctor.model import System
+
+WIDTH = 80
+NAME = 21
+"""Columns of a mark and a check's name."""
+_COLOURS = {"error": "red", "warning": "yellow"}
+
+
+@click.command(
+    cls=TargetCommand,
+    epilog="""\b
+Examples:
+  pipeline doctor --env prod
+  pipeline doctor --env prod --rate 100 --region us-east-1
+  pipeline doctor --live
+  pipeline doctor --env dev --live --strict
+  pipeline doctor --env dev --templates cdk.out --json
+\b
+Exit codes: 0 in order, 1 an error (with --strict: or a warning),
+2 wrong usage, 4 not reachable or not deployed (--live).""",
+)
+@click.option("--live", is_flag=True, help="Look at what is deployed, not at the code.")
+@click.option(
+    "--templates",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Look at a folder that `cdk synth` has written.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True, max=1_000_000),
+    help="Requests per second it is to bear; the environment's own by default.",
+)
+@click.option("--strict", is_flag=True, help="Warnings fail as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.pass_obj
+def doctor(  # noqa: PLR0913 -- one for each option
+    session: Session,
+    *,
+    live: bool,
+    templates: Path | None,
+    rate: float | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Prove that the parts of a deployment fit together.
+
+    Clocks, dead-letter queues, who sends what to whom, what must stay
+    redrivable, the size of the state, rights, quotas, alarms: in the templates
+    that the code makes, or in what is deployed (--live). Changes nothing.
+    """
+    if live and templates:
+        raise click.UsageError("--live looks at what is deployed, --templates at a folder. Give one of them.")
+    from infra.doctor.checks.capacity import Intent  # noqa: PLC0415 -- loads the contracts
+    from infra.doctor.table import examine  # noqa: PLC0415
+
+    system = _system(session, templates, live=live)
+    region = session.region or (session.target.region if live else None)
+    meant = Intent(rate=rate or system.environment.requests_per_second, region=region)
+    outcomes = examine(system, meant)
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    errors = [finding for finding in findings if finding.severity == "error"]
+    wrong = bool(findings if strict else errors)
+    if as_json:
+        looked_at = "deployed" if live else str(templates) if templates else "code"
+        session.json(
+            {
+                "env": session.env,
+                "looked_at": looked_at,
+                "region": meant.region,
+                "requests_per_second": meant.rate,
+                "in_order": not wrong,
+                "checks": [_fields(outcome) for outcome in outcomes],
+            }
+        )
+    else:
+        for outcome in outcomes:
+            _say(outcome)
+        _sum_up(outcomes, errors=len(errors), warnings=len(findings) - len(errors))
+    if wrong:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _system(session: Session, templates: Path | None, *, live: bool) -> "System":
+    from cli.operations import doctor as sources  # noqa: PLC0415 -- botocore
+
+    if templates:
+        return sources.in_folder(session.env, templates)
+    sources.environment(session.env)  # before anything takes long
+    if live:
+        target = session.target
+        with shown(session) as progress:
+            return sources.deployed(target, progress)
+    with shown(session) as progress:
+        return sources.synthesised(session.env, progress)
+
+
+def _fields(outcome: "Outcome") -> dict[str, Any]:
+    import msgspec  # noqa: PLC0415
+
+    return {
+        "check": outcome.check,
+        "held": outcome.comparisons,
+        "skipped": outcome.skipped,
+        "findings": [msgspec.to_builtins(finding) for finding in outcome.findings],
+    }
+
+
+def _say(outcome: "Outcome") -> None:
+    if outcome.findings:
+        worst = "error" if any(one.severity == "error" for one in outcome.findings) else "warning"
+        mark, colour = ("✗" if worst == "error" else "!"), _COLOURS[worst]
+        text = counted(len(outcome.findings), "finding")
+    elif outcome.comparisons:
+        mark, colour, text = "✓", "green", "; ".join(outcome.comparisons)
+    else:
+        mark, colour, text = "–", "bright_black", f"not checked: {outcome.skipped}"
+    lines = textwrap.wrap(printable(text), WIDTH - NAME, break_on_hyphens=False, break_long_words=False)
+    head = click.style(mark, fg=colour) + f" {outcome.check:<{NAME - 3}} "
+    click.echo(head + f"\n{' ' * NAME}".join(lines))
+    for finding in outcome.findings:
+        _say_one(finding)
+
+
+def _say_one(finding: "Finding") -> None:
+    click.echo()
+    click.secho(_filled(f"{finding.severity}: {finding.where}"), fg=_COLOURS[finding.severity])
+    click.echo(_filled(finding.what))
+    click.echo(_filled(f"Why it matters: {finding.why}"))
+    click.echo(_filled(f"What to do: {finding.mend}"))
+    click.echo()
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(
+        printable(text), WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+    )
+
+
+def _sum_up(outcomes: "list[Outcome]", *, errors: int, warnings: int) -> None:
+    checks = counted(len(outcomes), "check")
+    if not errors and not warnings:
+        left_out = sum(1 for outcome in outcomes if not outcome.comparisons)
+        click.echo(f"{checks}, in order" + (f"; {left_out} did not apply." if left_out else "."))
+    else:
+        click.echo(f"{checks}: {counted(errors, 'error')}, {counted(warnings, 'warning')}.")

@@ -1,0 +1,1 @@
+"""The checks, by subject. Each is a function of the model; `infra.doctor.table` lists them all."""

@@ -1,0 +1,117 @@
+"""The largest run the contracts allow, as Step Functions would hold it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final
+
+import msgspec
+
+from services.enhancer.core import enhance
+from services.trigger.core import execution_input
+from shared.contracts import limits, v1, v2
+from shared.contracts.envelope import Metadata
+from shared.contracts.message import check_conversation
+from shared.contracts.stages import STAGES
+
+_NOW: Final = datetime(2026, 11, 22, tzinfo=UTC)
+METADATA: Final = Metadata(
+    event_id="e" * 128,
+    pipeline_id="p" * 64,
+    schema="log.requested",
+    schema_version=1,
+    occurred_at=_NOW,
+    correlation_id="c" * 256,
+    causation_id="c" * 128,
+    execution_arn="a" * 256,
+    traceparent="t" * 55,
+)
+HEAVIEST_MESSAGES: Final = {
+    "controls": "\x01" * 14_000 + "é" * 7_000,
+    "quotes": '"' * 21_845 + "\N{GRINNING FACE}" * 10_922,
+    "wide": "\N{GRINNING FACE}" * 16_384,
+}
+_TOKEN_CHARS: Final = 2_048
+
+
+def _one_turn(text: str) -> tuple[v1.Turn, ...]:
+    return (v1.Turn(role="user", text=text),)
+
+
+def _many_turns(text: str) -> tuple[v1.Turn, ...]:
+    """`text` cut into as many turns as a conversation may have."""
+    size = -(-len(text) // limits.TURNS)
+    parts = [text[start : start + size] for start in range(0, len(text), size)]
+    return tuple(
+        v1.Turn(role="assistant" if index % 2 else "user", text=part) for index, part in enumerate(parts)
+    )
+
+
+CONVERSATIONS: Final[Mapping[str, tuple[v1.Turn, ...]]] = {
+    f"{shape.__name__.strip('_')}-{name}": shape(text)
+    for shape in (_one_turn, _many_turns)
+    for name, text in HEAVIEST_MESSAGES.items()
+}
+"""The heaviest conversations that are still valid, each heavy in another way."""
+
+
+def heaviest_analysis() -> v1.Analysis:
+    return v1.Analysis(
+        character_count=limits.MESSAGE_CHARS,
+        word_count=limits.MESSAGE_CHARS,
+        sentence_count=limits.MESSAGE_CHARS,
+        has_code=True,
+        code=(v1.CodeSpan(kind="stack_trace", start=99_999, end=99_999, language="x" * 16),)
+        * limits.CODE_SPANS,
+        languages=("x" * 16,) * limits.CODE_SPANS,
+        is_question=True,
+        question_count=99_999,
+        questions=("\x01" * limits.QUESTION_CHARS,) * limits.QUESTIONS,
+        complexity="complex",
+        reasons=("x" * 120,) * limits.REASONS,
+    )
+
+
+def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
+    """The whole state of a run of `messages`, with the longest answer, results and errors, as one request holds it.
+
+    Raises ValueError for a conversation that no contract allows.
+    """
+    check_conversation(messages)
+    chat = v1.ChatAnswer(
+        text='"' * limits.ANSWER_CHARS,
+        backend="bedrock",
+        model_id="m" * 128,
+        stop_reason="s" * 64,
+        truncated=True,
+    )
+    analysis = heaviest_analysis()
+    meter = v1.Meter(
+        queue_wait_ms=10**9,
+        work_ms=10**9,
+        attempt=3,
+        receives=2,
+        model_id="m" * 128,
+        batch=10,
+        message_bytes=10**6,
+        memory_mb=10_240,
+        architecture="x86_64",
+    )
+    state = msgspec.json.decode(execution_input(v2.PipelineRequested(messages=messages), METADATA))
+    state["results"] = {
+        "analysis": {"data": analysis, "meter": meter},
+        "chat": {"data": chat, "meter": meter},
+        "enhancement": {"data": enhance(chat, analysis, METADATA, _NOW), "meter": meter},
+    }
+    state["errors"] = {
+        stage.key: {"Error": "e" * limits.ERROR_CHARS, "Cause": '"' * limits.CAUSE_CHARS}
+        for stage in STAGES
+        if not stage.critical
+    }
+    request = {"metadata": METADATA, "data": state, "task_token": "t" * _TOKEN_CHARS}
+    return msgspec.json.encode(request)
+
+
+@cache
+def largest_run_bytes() -> int:
+    return max(len(heaviest_request(messages)) for messages in CONVERSATIONS.values())

@@ -1,0 +1,118 @@
+"""References within a template, followed: every value becomes what it will be, but for region and account."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from infra.rules import Template
+
+_PSEUDO: Final = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "region",
+    "AWS::AccountId": "account",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+_NAMES: Final = {
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Events::Rule": "Name",
+    "AWS::Events::EventBus": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::DynamoDB::GlobalTable": "TableName",
+    "AWS::DynamoDB::Table": "TableName",
+}
+_ARNS: Final = {
+    "AWS::SQS::Queue": "sqs:region:account:{}",
+    "AWS::Lambda::Function": "lambda:region:account:function:{}",
+    "AWS::Events::Rule": "events:region:account:rule/{}",
+    "AWS::Events::EventBus": "events:region:account:event-bus/{}",
+    "AWS::StepFunctions::StateMachine": "states:region:account:stateMachine:{}",
+    "AWS::DynamoDB::GlobalTable": "dynamodb:region:account:table/{}",
+    "AWS::DynamoDB::Table": "dynamodb:region:account:table/{}",
+}
+_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
+
+Resource = tuple[str, str, dict[str, Any]]
+"""Logical id, type, and properties without references."""
+
+
+def last(address: str) -> str:
+    """The name at the end of an ARN or a queue's URL."""
+    return re.split(r"[:/]", address)[-1]
+
+
+def queue_arn(name: str) -> str:
+    return "arn:aws:" + _ARNS["AWS::SQS::Queue"].format(name)
+
+
+def bus_arn(name: str) -> str:
+    return "arn:aws:" + _ARNS["AWS::Events::EventBus"].format(name)
+
+
+def resolved(stack: str, template: Template) -> Iterator[Resource]:
+    """The resources of a template."""
+    references = _References(stack, template.get("Resources", {}))
+    for logical, resource in references.resources.items():
+        yield logical, resource["Type"], references.plain(resource.get("Properties", {}))
+
+
+class _References:
+    def __init__(self, stack: str, resources: Mapping[str, Any]) -> None:
+        self.stack = stack
+        self.resources = resources
+
+    def plain(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.plain(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((function, given),) = value.items()
+            if follow := _FUNCTIONS.get(function):
+                return follow(self, given)
+        return {key: self.plain(its) for key, its in value.items()}
+
+    def ref(self, logical: str) -> str:
+        if logical in _PSEUDO:
+            return _PSEUDO[logical]
+        kind = self._kind(logical)
+        if kind == "AWS::SQS::Queue":
+            return f"https://sqs.region.amazonaws.com/account/{self._name(logical)}"
+        return self._arn(logical) if kind == "AWS::StepFunctions::StateMachine" else self._name(logical)
+
+    def attribute(self, given: Any) -> str:
+        logical, _, its = (given if isinstance(given, str) else ".".join(given)).partition(".")
+        return self._arn(logical) if its == "Arn" else self._name(logical)
+
+    def join(self, given: Any) -> str:
+        return str(given[0]).join(str(self.plain(part)) for part in given[1])
+
+    def substitute(self, given: Any) -> str:
+        text, own = given if isinstance(given, list) else (given, {})
+        known = {key: str(self.plain(its)) for key, its in own.items()}
+
+        def value(name: str) -> str:
+            return known.get(name) or (self.attribute(name) if "." in name else self.ref(name))
+
+        return _PLACEHOLDER.sub(lambda at: value(at[1]), text)
+
+    def _kind(self, logical: str) -> str:
+        return str(self.resources.get(logical, {}).get("Type", ""))
+
+    def _name(self, logical: str) -> str:
+        """The physical name; one that CloudFormation makes up is told by its logical id."""
+        properties = self.resources.get(logical, {}).get("Properties", {})
+        given = properties.get(_NAMES.get(self._kind(logical), ""))
+        return f"{self.stack}/{logical}" if given is None else str(self.plain(given))
+
+    def _arn(self, logical: str) -> str:
+        pattern = _ARNS.get(self._kind(logical))
+        return f"arn:aws:{pattern.format(self._name(logical))}" if pattern else f"{self.stack}/{logical}"
+
+
+_FUNCTIONS: Final = {
+    "Ref": _References.ref,
+    "Fn::GetAtt": _References.attribute,
+    "Fn::Join": _References.join,
+    "Fn::Sub": _References.substitute,
+}

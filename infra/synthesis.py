@@ -1,0 +1,54 @@
+"""The app as templates: synthesised into a folder, read back from it."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.toolchain import use_bundled_node
+
+use_bundled_node()
+
+from aws_cdk import App, Validations  # noqa: E402 -- after Node is chosen
+from cdk_nag import AwsSolutionsChecks  # noqa: E402
+
+from infra.app import build, feature_flags  # noqa: E402
+from infra.environments import Environment  # noqa: E402
+from infra.functions import FUNCTIONS  # noqa: E402
+
+Template = dict[str, Any]
+
+
+def synthesise(
+    environment: Environment,
+    folder: Path,
+    packed: Mapping[str, Path],
+    *,
+    only: str | None = None,
+    nag: bool = False,
+) -> None:
+    """Writes the environment's cloud assembly into `folder`; `only` one part's. Raises RuntimeError for what cdk-nag
+    finds, which then is in `validation-report.json`.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    app = App(outdir=str(folder), context=feature_flags())
+    if nag:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    build(app, environment, packed, only)
+    app.synth()
+
+
+def stand_ins(folder: Path) -> dict[str, Path]:
+    """Bundles without code, by function: for templates that are looked at and never deployed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "handler.py").write_text("")
+    return {function.name: folder for function in FUNCTIONS}
+
+
+def templates(folder: Path) -> Mapping[str, Template]:
+    """The templates of a cloud assembly by stack name."""
+    return {
+        path.name.removesuffix(".template.json"): json.loads(path.read_text())
+        for path in sorted(folder.glob("*.template.json"))
+    }

@@ -1,0 +1,324 @@
+"""Faults to plant in a copy of the templates, one at a time, and the checks that are meant to find each."""
+
+import json
+
+from infra.rules import resources
+
+ENV = "dev"
+
+
+def stack(templates, part):
+    return templates[f"ai-pipeline-{ENV}-{part}"]
+
+
+def only(templates, part, kind, **having):
+    """The one resource of this type in a stack that has these properties."""
+    (found,) = [
+        its
+        for its in resources(stack(templates, part), kind).values()
+        if all(its.get(key) == value for key, value in having.items())
+    ]
+    return found
+
+
+def queue(templates, part, suffix=""):
+    return only(templates, part, "AWS::SQS::Queue", QueueName=f"ai-pipeline-{ENV}-{part}{suffix}")
+
+
+def mapping(templates, part):
+    return only(templates, part, "AWS::Lambda::EventSourceMapping")
+
+
+def rule(templates, part):
+    return only(templates, part, "AWS::Events::Rule", Name=f"ai-pipeline-{ENV}-{part}-requests")
+
+
+def function(templates, part, name=None):
+    return only(templates, part, "AWS::Lambda::Function", FunctionName=f"ai-pipeline-{ENV}-{name or part}")
+
+
+def statement(templates, part, sid):
+    (found,) = [
+        one
+        for policy in resources(stack(templates, part), "AWS::IAM::Policy").values()
+        for one in policy["PolicyDocument"]["Statement"]
+        if one.get("Sid") == sid
+    ]
+    return found
+
+
+def grant(templates, part, **more):
+    (policy,) = resources(stack(templates, part), "AWS::IAM::Policy").values()
+    policy["PolicyDocument"]["Statement"].append({"Effect": "Allow", "Sid": "Planted", **more})
+
+
+def rewrite(templates, old, new):
+    """Changes the text of the state machine's definition, which CDK joins from pieces."""
+    machine = only(templates, "workflow", "AWS::StepFunctions::StateMachine")
+    before = json.dumps(machine["DefinitionString"])
+    after = before.replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1], 1)
+    assert after != before
+    machine["DefinitionString"] = json.loads(after)
+
+
+# --- the faults ----------------------------------------------------------------------------------------------
+
+
+def short_visibility(templates):
+    queue(templates, "analyzer")["VisibilityTimeout"] = 60
+
+
+def slower_function(templates):
+    function(templates, "enhancer")["Timeout"] = 31
+
+
+def batching_window(templates):
+    mapping(templates, "logger")["MaximumBatchingWindowInSeconds"] = 5
+
+
+def long_visibility(templates):
+    queue(templates, "analyzer")["VisibilityTimeout"] = 600
+
+
+def short_task(templates):
+    rewrite(
+        templates,
+        '"TimeoutSeconds": 960, "ResultPath": "$.log"',
+        '"TimeoutSeconds": 900, "ResultPath": "$.log"',
+    )
+
+
+def endless_task(templates):
+    rewrite(templates, '"TimeoutSeconds": 960, "ResultPath": "$.log", ', '"ResultPath": "$.log", ')
+
+
+def late_events(templates):
+    rule(templates, "chatbot")["Targets"][0].pop("RetryPolicy")
+
+
+def whole_batches(templates):
+    mapping(templates, "chatbot").pop("FunctionResponseTypes")
+
+
+def asleep(templates):
+    mapping(templates, "enhancer")["Enabled"] = False
+
+
+def shared_queue(templates):
+    found = mapping(templates, "enhancer")
+    stack(templates, "enhancer")["Resources"]["Second"] = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {**found},
+    }
+
+
+def no_dlq(templates):
+    queue(templates, "logger").pop("RedrivePolicy")
+
+
+def few_receives(templates):
+    queue(templates, "logger")["RedrivePolicy"]["maxReceiveCount"] = 3
+
+
+def forgetful_dlq(templates):
+    queue(templates, "chatbot", "-dlq").pop("MessageRetentionPeriod")
+
+
+def forgetful_rule_dlq(templates):
+    queue(templates, "trigger", "-rule-dlq")["MessageRetentionPeriod"] = 345_600
+
+
+def no_rule_dlq(templates):
+    rule(templates, "trigger")["Targets"][0].pop("DeadLetterConfig")
+
+
+def closed_queue(templates):
+    template = stack(templates, "analyzer")
+    (name,) = [
+        name
+        for name, policy in resources(template, "AWS::SQS::QueuePolicy").items()
+        if "GetQueueAttributes" in json.dumps(policy)
+    ]
+    statements = template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"]
+    statements[:] = [one for one in statements if one["Effect"] == "Deny"]
+
+
+def open_queue(templates):
+    for policy in resources(stack(templates, "logger"), "AWS::SQS::QueuePolicy").values():
+        policy["PolicyDocument"]["Statement"].append(
+            {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+        )
+
+
+def parked_elsewhere(templates):
+    variables = function(templates, "analyzer")["Environment"]["Variables"]
+    variables["DLQ_URL"] = f"https://sqs.eu-west-1.amazonaws.com/1/ai-pipeline-{ENV}-enhancer-dlq"
+
+
+def catch_on_the_critical_state(templates):
+    rewrite(
+        templates,
+        '"ResultPath": "$.results.chat", ',
+        '"ResultPath": "$.results.chat", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "StoreAnswer"}], ',
+    )
+
+
+def fail_state(templates):
+    rewrite(templates, '"States": {', '"States": {"GiveUp": {"Type": "Fail"}, ')
+
+
+def uncaught_extra(templates):
+    rewrite(templates, '"ErrorEquals": ["States.ALL"]', '"ErrorEquals": ["States.Timeout"]')
+
+
+def unheard_failures(templates):
+    failures = only(templates, "logger", "AWS::Events::Rule")
+    failures["EventPattern"]["detail"]["status"].remove("TIMED_OUT")
+
+
+def sent_to_nobody(templates):
+    rule(templates, "analyzer")["EventPattern"]["detail-type"] = ["analysis.requested.v2"]
+
+
+def disabled_rule(templates):
+    rule(templates, "chatbot")["State"] = "DISABLED"
+
+
+def other_bus(templates):
+    rule(templates, "enhancer")["EventBusName"] = "ai-pipeline-prod-bus"
+
+
+def requests_on_another_bus(templates):
+    rule(templates, "trigger")["EventBusName"] = "default-of-somebody"
+
+
+def heard_twice(templates):
+    rule(templates, "enhancer")["EventPattern"]["detail-type"].append("analysis.requested.v1")
+
+
+def unread_version(templates):
+    rule(templates, "trigger")["EventPattern"]["detail-type"].remove("pipeline.requested.v2")
+
+
+def wrong_queue(templates):
+    rewrite(templates, f"/ai-pipeline-{ENV}-logger", f"/ai-pipeline-{ENV}-loger")
+
+
+def missing_state_machine(templates):
+    template = stack(templates, "workflow")
+    template["Resources"] = {
+        name: its
+        for name, its in template["Resources"].items()
+        if its["Type"] != "AWS::StepFunctions::StateMachine"
+    }
+
+
+def no_right_to_answer(templates):
+    statement(templates, "chatbot", "AnswerTasks")["Action"] = "states:SendTaskFailure"
+
+
+def no_right_to_send(templates):
+    statement(templates, "workflow", "SendStageRequests")["Resource"] = "arn:aws:sqs:eu-west-1:1:other"
+
+
+def wildcard_action(templates):
+    statement(templates, "logger", "UseTheTable")["Action"] = "dynamodb:*"
+
+
+def wildcard_resource(templates):
+    statement(templates, "chatbot", "AskTheModel")["Resource"] = "*"
+
+
+def wildcard_in_an_arn(templates):
+    statement(templates, "logger", "UseTheTable")["Resource"] = "arn:aws:dynamodb:eu-west-1:1:table/*"
+
+
+def any_event(templates):
+    statement(templates, "workflow", "PublishEvents").pop("Condition")
+
+
+def idle_right(templates):
+    grant(
+        templates,
+        "analyzer",
+        Action="dynamodb:DeleteItem",
+        Resource=f"arn:aws:dynamodb:eu-west-1:1:table/PipelineLogs-{ENV}",
+    )
+
+
+def unlimited(templates):
+    mapping(templates, "chatbot").pop("ScalingConfig")
+
+
+def greedy(templates):
+    mapping(templates, "logger")["ScalingConfig"]["MaximumConcurrency"] = 900
+
+
+def alarm_on(templates, queue_name):
+    """The logical id of the one alarm on a queue's own metric."""
+    (found,) = [
+        name
+        for name, its in resources(stack(templates, "monitoring"), "AWS::CloudWatch::Alarm").items()
+        if {"Name": "QueueName", "Value": queue_name} in its.get("Dimensions", ())
+        and "OldestMessage" not in its["MetricName"]
+    ]
+    return found
+
+
+def unwatched_dlq(templates):
+    stack(templates, "monitoring")["Resources"].pop(alarm_on(templates, f"ai-pipeline-{ENV}-chatbot-dlq"))
+
+
+def mute_alarm(templates):
+    name = alarm_on(templates, f"ai-pipeline-{ENV}-logger-dlq")
+    stack(templates, "monitoring")["Resources"][name]["Properties"]["ActionsEnabled"] = False
+
+
+def no_monitoring(templates):
+    del templates[f"ai-pipeline-{ENV}-monitoring"]
+
+
+PLANTED = [
+    (short_visibility, {"visibility": f"ai-pipeline-{ENV}-analyzer"}),
+    (slower_function, {"visibility": f"ai-pipeline-{ENV}-enhancer"}),
+    (batching_window, {"visibility": f"ai-pipeline-{ENV}-logger"}),
+    (long_visibility, {"task-timeout": "AnalyzeInput"}),
+    (short_task, {"task-timeout": "LogResults"}),
+    (endless_task, {"task-timeout": "LogResults"}),
+    (late_events, {"event-age": "chatbot-requests"}),
+    (whole_batches, {"partial-batch": f"ai-pipeline-{ENV}-chatbot"}),
+    (asleep, {"consumers": f"ai-pipeline-{ENV}-enhancer"}),
+    (forgetful_dlq, {"dlq-retention": "chatbot-dlq"}),
+    (forgetful_rule_dlq, {"dlq-retention": "trigger-rule-dlq"}),
+    (few_receives, {"dead-letters": f"ai-pipeline-{ENV}-logger"}),
+    (no_dlq, {"dead-letters": f"ai-pipeline-{ENV}-logger"}),
+    (no_rule_dlq, {"rule-dlq": "trigger-requests"}),
+    (closed_queue, {"deliveries": "analyzer-requests"}),
+    (open_queue, {"deliveries": f"ai-pipeline-{ENV}-logger"}),
+    (parked_elsewhere, {"parking": f"ai-pipeline-{ENV}-analyzer"}),
+    (catch_on_the_critical_state, {"redrivable": "CallExistingChatbot"}),
+    (fail_state, {"redrivable": "GiveUp"}),
+    (uncaught_extra, {"degrades": "AnalyzeInput"}),
+    (unheard_failures, {"failures-heard": f"ai-pipeline-{ENV}"}),
+    (disabled_rule, {"requests-sent": "CallExistingChatbot"}),
+    (other_bus, {"requests-sent": "EnhanceResponse"}),
+    (shared_queue, {"consumers": f"ai-pipeline-{ENV}-enhancer"}),
+    (unread_version, {"requests-published": "trigger"}),
+    (requests_on_another_bus, {"requests-published": "trigger"}),
+    (no_right_to_answer, {"rights-needed": f"ai-pipeline-{ENV}-chatbot"}),
+    (no_right_to_send, {"rights-needed": "LogResults"}),
+    (wildcard_action, {"rights-narrow": "UseTheTable"}),
+    (wildcard_resource, {"rights-narrow": "AskTheModel"}),
+    (wildcard_in_an_arn, {"rights-narrow": "UseTheTable"}),
+    (any_event, {"rights-narrow": "PublishEvents"}),
+    (idle_right, {"rights-used": f"ai-pipeline-{ENV}-analyzer"}),
+    (unlimited, {"concurrency": f"ai-pipeline-{ENV}-chatbot"}),
+    (greedy, {"concurrency": "all queues"}),
+    (unwatched_dlq, {"alarms": f"ai-pipeline-{ENV}-chatbot-dlq"}),
+    (mute_alarm, {"alarms": f"ai-pipeline-{ENV}-logger-dlq"}),
+    (no_monitoring, {"alarms": "monitoring"}),
+    # Seen from both of their ends:
+    (sent_to_nobody, {"requests-sent": "AnalyzeInput", "subscriptions": "analyzer"}),
+    (heard_twice, {"requests-sent": "AnalyzeInput", "subscriptions": "enhancer"}),
+    (wrong_queue, {"requests-sent": "LogResults", "rights-needed": "LogResults"}),
+]
