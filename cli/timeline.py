@@ -13,7 +13,7 @@ from cli.session import duration
 NAME, WIDTH = 12, 54
 WAITED, WORKED, OTHER, OPEN = "░", "█", "▒", "…"
 STYLES = {WAITED: "yellow", WORKED: "green", OTHER: "red", OPEN: "cyan"}
-LEGEND = f"{WAITED} waiting  {WORKED} working  {OTHER} retries and hops"
+LEGEND = f"{WAITED} waiting  {WORKED} working  {OTHER} retries, hops, not metered"
 
 
 class Bar(Struct, frozen=True, kw_only=True):
@@ -27,6 +27,8 @@ class Bar(Struct, frozen=True, kw_only=True):
     other_ms: float = 0.0
     worked_ms: float = 0.0
     is_open: bool = False
+    is_metered: bool = True
+    """False for a stage that failed: its worker sends no meter, and all its time is `other`."""
 
     @property
     def length_ms(self) -> float:
@@ -52,11 +54,11 @@ def bars(journey: Journey, now: datetime) -> list[Bar]:
     return found
 
 
-What = Literal["waiting", "working", "retries and hops"]
+What = Literal["waiting", "working", "retries and hops", "waiting and failed tries"]
 
 
 class Longest(Struct, frozen=True, kw_only=True):
-    """Where most of a journey's time went: one stage's waiting, work, or rest."""
+    """Where most of a journey's time went: one stage's waiting, work, or rest, which is one where nobody metered."""
 
     name: str
     what: What
@@ -70,7 +72,8 @@ def longest(found: Sequence[Bar]) -> Longest | None:
     for bar in found:
         parts.append((bar.waited_ms, bar.name, "waiting"))
         parts.append((bar.worked_ms, bar.name, "working"))
-        parts.append((bar.other_ms, bar.name, "retries and hops"))
+        rest: What = "retries and hops" if bar.is_metered else "waiting and failed tries"
+        parts.append((bar.other_ms, bar.name, rest))
     ms, name, what = max(parts, default=(0.0, "", "waiting"))
     whole = max((bar.start_ms + bar.length_ms for bar in found), default=0.0)
     return Longest(name=name, what=what, ms=ms, of_ms=whole) if ms else None
@@ -89,7 +92,13 @@ def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:
     if is_open and not waited and not worked:
         waited, rest = took, 0  # what it does is not known before it has done it: most of the time it waits
     return Bar(
-        name=stage.key, start_ms=start, waited_ms=waited, other_ms=rest, worked_ms=worked, is_open=is_open
+        name=stage.key,
+        start_ms=start,
+        waited_ms=waited,
+        other_ms=rest,
+        worked_ms=worked,
+        is_open=is_open,
+        is_metered=is_open or stage.queue_wait_ms is not None,
     )
 
 

@@ -261,7 +261,7 @@ class Worker:
         emit(WORK_TIME, meter.work_ms)
         emit(ATTEMPTS, meter.attempt + 1)
         _emit_tokens(meter)
-        return self._note(SUCCEEDED, job, "done", work_ms=meter.work_ms, queue_wait_ms=job.queue_wait_ms)
+        return self._note(SUCCEEDED, job, "done", work_ms=meter.work_ms)
 
     @staticmethod
     def _meter(job: _Job, metadata: Metadata, billed: Billed) -> v1.Meter:
@@ -309,7 +309,7 @@ class Worker:
             return self._give_up(job, error)
         except Exception as error:
             raise self._as_transient(error) from error
-        return self._note(SUCCEEDED, job, "done", queue_wait_ms=job.queue_wait_ms)
+        return self._note(SUCCEEDED, job, "done")
 
     @staticmethod
     def _as_transient(error: Exception) -> TransientError:
@@ -383,6 +383,7 @@ class Worker:
                 "event_id": about.event_id if about else None,
                 "attempt": about.attempt if about else None,
                 "receives": job.receives,
+                "queue_wait_ms": job.queue_wait_ms,
                 **fields,
             },
         )

@@ -128,14 +128,13 @@ def _running(seen: Snapshot) -> str:
 
 
 def _rates(told: Rates, sign: str) -> list[str]:
-    more = "+" if told.at_least else ""
     values = (
         ("started", told.started),
         ("finished", told.finished),
         ("failed", told.failed),
         ("stopped", told.stopped),
     )
-    return [f"{name}{sign}{value}{more}" for name, value in values]
+    return [f"{name}{sign}{value}{'+' if name in told.at_least else ''}" for name, value in values]
 
 
 def _stages(seen: Snapshot, before: Snapshot | None) -> Table:

@@ -122,13 +122,22 @@ def explain(
     _require_this_deployment(target, given)
     telling("the records")
     found = _by_form(target, given)
-    if found is None:
+    searched: list[Read] = []
+
+    def parked() -> Found | None:
         telling("the dead-letter queues")
-        found = _parked(target, given)
-    searched = None
-    if found is None and not (stop and stop.requested):
+        return _parked(target, given)
+
+    def logged() -> Found | None:
         telling(f"the logs of the last {_told(since)}")
-        searched, found = _logged(target, given, since, stop)
+        read, in_logs = _logged(target, given, since, stop)
+        searched.append(read)
+        return in_logs
+
+    # A trace may hold several runs, of which one is parked.
+    for place in (logged, parked) if _TRACE_ID.fullmatch(_trace_id(given)) else (parked, logged):
+        if found is None and not (stop and stop.requested):
+            found = place()
     if found is None:
         raise UnknownIdError(_nothing(target, given, since, searched))
     return _with_parked(target, found)
@@ -272,10 +281,10 @@ def _logged(target: Target, given: str, since: timedelta, stop: Stop | None) -> 
     return read, _found(target, given, kind, where, pipeline_ids)
 
 
-def _nothing(target: Target, given: str, since: timedelta, searched: Read | None) -> str:
+def _nothing(target: Target, given: str, since: timedelta, searched: Sequence[Read]) -> str:
     logs = f"the logs of the last {_told(since)}"
-    if searched and searched.cut:
-        logs += f" (not to the end: {', '.join(sorted(searched.cut))})"
+    if cut := sorted(name for read in searched for name in read.cut):
+        logs += f" (not to the end: {', '.join(cut)})"
     return (
         f"Nothing is known by {given!r} in environment {target.env!r}. Looked at: the records, the executions, "
         f"the dead-letter queues, {logs}. Not looked at: messages that wait in a queue, and archived ones "

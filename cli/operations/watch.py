@@ -1,10 +1,10 @@
 """How the system stands at one moment: what waits and works in each stage, what starts, ends and fails.
 
-One look is a fixed number of calls, whatever runs: three for each service's queues, two lists of executions and one
-read of the latest failures' records.
+One look is a fixed number of calls, whatever runs: three for each service's queues, three lists of executions and
+one read of the latest failures' records.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +36,24 @@ _FAILED = ("FAILED", "TIMED_OUT")
 _STOPPED = "ABORTED"
 
 
+Page = Mapping[str, Any]
+"""As ListExecutions answers: the newest by their start."""
+
+
+class Pages(Struct, frozen=True, kw_only=True):
+    """Of all executions, of the open and of the failed ones."""
+
+    latest: Page
+    running: Page
+    failed: Page
+
+    @property
+    def known(self) -> list[Mapping[str, Any]]:
+        """Each once, as the last of these answers has it."""
+        pages = (self.running, self.latest, self.failed)
+        return list({one["name"]: one for page in pages for one in page["executions"]}.values())
+
+
 class StageNow(Struct, frozen=True, kw_only=True):
     """Messages of one service: in its queue, with a worker, in its two DLQs. `stage` is a stage's key, or `start`."""
 
@@ -58,15 +76,15 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Rates(Struct, frozen=True, kw_only=True):
-    """Executions in the last minute. `stopped`: by their callers, or by hand. `at_least`: there may be more than one
-    answer can hold.
+    """Executions in the last minute. `stopped`: by their callers, or by hand. `at_least`: of which of these there may
+    be more than one answer can hold.
     """
 
     started: int
     finished: int
     failed: int
     stopped: int
-    at_least: bool = False
+    at_least: tuple[str, ...] = ()
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -102,11 +120,12 @@ def look(target: Target) -> Snapshot:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         latest = pool.submit(_executions, target)
         running = pool.submit(_executions, target, "RUNNING")
+        failed = pool.submit(_executions, target, "FAILED")
         at_work = dict(zip(works, pool.map(lambda url: _counts(target, url), works.values()), strict=True))
         parked = list(pool.map(lambda item: (item[0], sum(_counts(target, item[1]))), parks))
     now = datetime.now(UTC)
-    page = latest.result()
-    failures = latest_failures(page["executions"])
+    pages = Pages(latest=latest.result(), running=running.result(), failed=failed.result())
+    failures = latest_failures(pages)
     records = read_records(
         target, [failure.pipeline_id for failure in failures], fields=("stage", "error", "cause", "status")
     )
@@ -122,9 +141,9 @@ def look(target: Target) -> Snapshot:
             )
             for service, (waiting, working) in at_work.items()
         ),
-        running=len(running.result()["executions"]),
-        more_running=bool(running.result().get("nextToken")),
-        per_minute=rates(page["executions"], now, more=bool(page.get("nextToken"))),
+        running=len(pages.running["executions"]),
+        more_running=bool(pages.running.get("nextToken")),
+        per_minute=rates(pages, now),
         failures=tuple(_with_record(failure, records.get(failure.pipeline_id, {})) for failure in failures),
     )
 
@@ -136,10 +155,10 @@ def _counts(target: Target, url: str) -> tuple[int, int]:
     return int(told[_COUNT]) + int(told.get(f"{_COUNT}Delayed", 0)), int(told[f"{_COUNT}NotVisible"])
 
 
-def _executions(target: Target, status: str | None = None) -> Mapping[str, Any]:
+def _executions(target: Target, status: str | None = None) -> Page:
     """One page, the newest first."""
     with translated("list the runs"):
-        page: Mapping[str, Any] = target.client("stepfunctions").list_executions(
+        page: Page = target.client("stepfunctions").list_executions(
             stateMachineArn=target.addresses.state_machine_arn,
             maxResults=PAGE,
             **({"statusFilter": status} if status else {}),
@@ -150,23 +169,33 @@ def _executions(target: Target, status: str | None = None) -> Mapping[str, Any]:
 # --- pure --------------------------------------------------------------------------------------------------
 
 
-def rates(executions: Sequence[Mapping[str, Any]], now: datetime, *, more: bool) -> Rates:
-    """`executions` by their start, newest first; `more`: there are older ones as well."""
+def rates(pages: Pages, now: datetime) -> Rates:
     after = now - WINDOW
-    ended = [one for one in executions if (one.get("stopDate") or after) > after]
-    oldest = min((one["startDate"] for one in executions), default=now)
+    known = pages.known
+    ended = [one for one in known if (one.get("stopDate") or after) > after]
+    cut = {
+        "started": _is_cut(pages.latest, after),
+        "finished": _is_cut(pages.latest, after - OPEN_FOR),
+        "failed": _is_cut(pages.failed, after - OPEN_FOR),
+        "stopped": _is_cut(pages.latest, after - OPEN_FOR),
+    }
     return Rates(
-        started=sum(one["startDate"] > after for one in executions),
+        started=sum(one["startDate"] > after for one in known),
         finished=len(ended),
         failed=sum(one["status"] in _FAILED for one in ended),
         stopped=sum(one["status"] == _STOPPED for one in ended),
-        at_least=more and oldest > after - OPEN_FOR,
+        at_least=tuple(name for name, is_cut in cut.items() if is_cut),
     )
 
 
-def latest_failures(executions: Sequence[Mapping[str, Any]]) -> list[Failure]:
+def _is_cut(page: Page, after: datetime) -> bool:
+    """Whether executions that began after that moment may be missing."""
+    return bool(page.get("nextToken")) and all(one["startDate"] > after for one in page["executions"])
+
+
+def latest_failures(pages: Pages) -> list[Failure]:
     """The newest first, of those that were not stopped."""
-    failed = [one for one in executions if one["status"] in _FAILED and one.get("stopDate")]
+    failed = [one for one in pages.known if one["status"] in _FAILED and one.get("stopDate")]
     failed.sort(key=lambda one: one["stopDate"], reverse=True)
     return [
         Failure(pipeline_id=pipeline_of(one["name"]), status=one["status"], ended_at=one["stopDate"])

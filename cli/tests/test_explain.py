@@ -106,6 +106,17 @@ def test_a_publishers_trace_is_found_in_the_logs(machine, records, given):
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_trace_with_a_parked_run_has_its_other_runs_as_well(machine, records):
+    """What is parked of one of them hides none of the others."""
+    for name, status in (("p-1", "FAILED"), ("p-2", "SUCCEEDED")):
+        finish(records, name, status=status)
+        write("starter", line(name, trace_id=GIVEN[3:35], timestamp=written(NOW)), at=NOW)
+    body = stage_event("chat.requested.v1", {"user_message": "Hi"}, pipeline_id="p-1", traceparent=GIVEN)
+    client("sqs").send_message(QueueUrl=url("chatbot"), MessageBody=json.dumps(body))
+    runs = {run["pipeline_id"]: run for run in told(GIVEN)["runs"]}
+    assert {name: len(run["parked"]) for name, run in runs.items()} == {"p-1": 1, "p-2": 0}
+
+
 @pytest.mark.parametrize(
     ("field", "kind"), [("message_id", "message id"), ("delivery_id", "event id"), ("event_id", "event id")]
 )

@@ -93,6 +93,18 @@ def test_where_it_was_stuck_is_named():
     assert longest([]) is None
 
 
+def test_a_failed_stage_is_not_said_to_have_worked_or_waited():
+    """Its worker told no meter: the bar is the third sign alone, and what is said of it leaves open which it was."""
+    found = journey(
+        stage("chat", status="failed", started_at=at(10), finished_at=at(43_010)), status="FAILED"
+    )
+    _, chat = bars(found, ZERO)
+    assert (chat.waited_ms, chat.worked_ms, chat.other_ms, chat.is_metered) == (0, 0, 43_000, False)
+    told = longest([chat])
+    assert told is not None
+    assert told.what == "waiting and failed tries"
+
+
 TIMES = st.integers(0, 10**8)
 
 

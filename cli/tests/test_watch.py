@@ -12,7 +12,7 @@ from cli.commands import watch as command
 from cli.operations import watch as watching
 from cli.operations.errors import RefusedError
 from cli.operations.stop import Stop
-from cli.operations.watch import Rates, Snapshot, latest_failures, look, rates, watch
+from cli.operations.watch import Pages, Rates, Snapshot, latest_failures, look, rates, watch
 from cli.tests.conftest import client, finish
 from cli.tests.test_dlq_commands import call
 from cli.tests.test_dlq_replay import park, url
@@ -20,6 +20,7 @@ from shared.contracts.stages import SERVICES
 from shared.errors import PipelineError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ALL = ("started", "finished", "failed", "stopped")
 
 
 def ago(seconds: float) -> datetime:
@@ -31,36 +32,51 @@ def execution(status: str, began: float, ended: float | None = None, name: str =
     return {"name": name, "status": status, **times}
 
 
+def page(*executions: dict[str, Any], more: bool = False) -> dict[str, Any]:
+    return {"executions": list(executions), **({"nextToken": "more"} if more else {})}
+
+
+def pages(*latest: dict[str, Any], failed: Any = None, more: bool = False) -> Pages:
+    return Pages(latest=page(*latest, more=more), running=page(), failed=failed or page())
+
+
 def test_rates_are_those_of_the_last_minute():
-    """Started, finished, failed and stopped, each by its own time."""
-    found = rates(
-        [
-            execution("RUNNING", 1),
-            execution("SUCCEEDED", 50, 40),
-            execution("FAILED", 70, 10),
-            execution("TIMED_OUT", 900, 59),
-            execution("ABORTED", 100, 5),
-            execution("SUCCEEDED", 100, 61),
-            execution("FAILED", 100, 61),
-        ],
-        NOW,
-        more=False,
+    """Started, finished, failed and stopped, each by its own time, and each execution once."""
+    known = (
+        execution("RUNNING", 1, name="a"),
+        execution("SUCCEEDED", 50, 40, "b"),
+        execution("FAILED", 70, 10, "c"),
+        execution("TIMED_OUT", 900, 59, "d"),
+        execution("ABORTED", 100, 5, "e"),
+        execution("SUCCEEDED", 100, 61, "f"),
+        execution("FAILED", 100, 61, "g"),
     )
-    assert found == Rates(started=2, finished=4, failed=2, stopped=1)
+    older = execution("FAILED", 2_000, 1, "h")
+    found = rates(pages(*known, failed=page(known[2], known[6], older)), NOW)
+    assert found == Rates(started=2, finished=5, failed=3, stopped=1)
 
 
 @pytest.mark.parametrize(
-    ("oldest", "more", "at_least"), [(30, True, True), (30, False, False), (10_000, True, False)]
+    ("oldest", "more", "at_least"),
+    [
+        (30, True, ("started", "finished", "stopped")),
+        (90, True, ("finished", "stopped")),
+        (10_000, True, ()),
+        (30, False, ()),
+    ],
 )
 def test_more_than_one_answer_holds_is_said(oldest, more, at_least):
-    """Where older executions may have ended within the minute, the numbers are the least there can be."""
-    assert rates([execution("RUNNING", oldest)], NOW, more=more).at_least is at_least
+    """Where an answer ends within the minute, or so late that an older run may have ended in it."""
+    assert rates(pages(execution("RUNNING", oldest), more=more), NOW).at_least == at_least
+    failures = page(execution("FAILED", oldest, 0), more=more)
+    assert ("failed" in rates(pages(failed=failures), NOW).at_least) is bool(at_least)
 
 
 def test_the_latest_failures_come_first():
-    """By their end, at most five; what was stopped is no failure, and a restart belongs to its pipeline."""
+    """By their end, at most five, older runs as well; what was stopped is none, a restart belongs to its pipeline."""
     failed = [execution("FAILED", 500, 10 * number, f"p-{number}") for number in range(9, 0, -1)]
-    found = latest_failures([execution("ABORTED", 9, 1), execution("FAILED", 9, 0, "p-0-restart-1"), *failed])
+    latest = (execution("ABORTED", 9, 1), execution("TIMED_OUT", 9, 0, "p-0-restart-1"))
+    found = latest_failures(pages(*latest, failed=page(*failed)))
     assert [one.pipeline_id for one in found] == ["p-0", "p-1", "p-2", "p-3", "p-4"]
 
 
@@ -92,7 +108,7 @@ def test_a_look_agrees_with_queues_and_executions(target, records):
 
 
 def test_a_look_is_a_fixed_number_of_calls(target, records, monkeypatch):
-    """Three for each service and two lists, however much there is."""
+    """Three for each service and three lists, however much there is."""
     calls: list[str] = []
     client("sqs").meta.events.register(
         "before-call.sqs", lambda **_: calls.append("sqs"), unique_id="counted"
@@ -108,7 +124,7 @@ def test_a_look_is_a_fixed_number_of_calls(target, records, monkeypatch):
     finally:
         for service in ("sqs", "stepfunctions"):
             client(service).meta.events.unregister(f"before-call.{service}", unique_id="counted")
-    assert (calls.count("sqs"), calls.count("states")) == (3 * len(SERVICES), 2)
+    assert (calls.count("sqs"), calls.count("states")) == (3 * len(SERVICES), 3)
 
 
 def test_a_look_that_fails_ends_nothing(target, monkeypatch):
@@ -142,7 +158,13 @@ def many() -> Snapshot:
         stages=(stage,) * 5,
         running=1_000,
         more_running=True,
-        per_minute=Rates(started=1_000, finished=1_000, failed=1_000, stopped=1_000, at_least=True),
+        per_minute=Rates(
+            started=1_000,
+            finished=1_000,
+            failed=1_000,
+            stopped=1_000,
+            at_least=("started", "finished", "failed", "stopped"),
+        ),
         failures=(failure,) * 5,
     )
 
@@ -195,8 +217,8 @@ class TestCommand:
     def test_a_failure_is_told_with_its_reason(self, target, records, monkeypatch):
         """The latest failures name pipeline, stage and error, as their records say."""
         finish(records, "p-1", status="FAILED", stage="chat", error=PipelineError.NAME)
-        page = {"executions": [execution("FAILED", 9, 1, "p-1")]}
-        monkeypatch.setattr(watching, "_executions", lambda *_: page)
+        failed = page(execution("FAILED", 9, 1, "p-1"))
+        monkeypatch.setattr(watching, "_executions", lambda *_: failed)
         text = call("watch", "--once").stdout
         assert "latest failures" in text
         assert f"chat {PipelineError.NAME}: the model said no" in text
