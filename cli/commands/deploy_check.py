@@ -17,7 +17,7 @@ NOUNS = {
     "dlq": "parked message",
     "rule-dlq": "undelivered event",
     "execution": "open execution",
-    "rule": "rule of the bus",
+    "rule": "bus rule",
 }
 
 
