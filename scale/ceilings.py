@@ -9,6 +9,8 @@ from scale.shape import Shape, Span, Station
 
 MODEL: Final = "model tokens"
 HEADROOM: Final = 1.3
+CAP_HEADROOM: Final = 1.15
+"""Less than that of the account: a backlog that takes all functions leaves none for the API."""
 _SPREAD: Final = 1.6449
 
 
@@ -93,7 +95,7 @@ def raised(shape: Shape, quotas: Quotas, rate: float) -> tuple[Shape, Quotas]:
         if wanted[quota] > current:
             to[name] = _round(wanted[quota])
     caps = {
-        station.name: max(station.concurrency, _round(1.5 * rate * busy(shape, station)))
+        station.name: max(station.concurrency, _round(CAP_HEADROOM * rate * busy(shape, station)))
         for station in shape.stations
     }
     if max(caps.values()) > 1_000:
@@ -104,5 +106,5 @@ def raised(shape: Shape, quotas: Quotas, rate: float) -> tuple[Shape, Quotas]:
 
 def _round(value: float) -> float:
     """Up to two digits: nobody asks for 2,437."""
-    step = 10 ** max(0, math.floor(math.log10(value)) - 1)
-    return math.ceil(value / step) * float(step)
+    step = 10.0 ** max(0, math.floor(math.log10(value)) - 1)
+    return float(math.ceil(value / step) * step)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,32 +37,38 @@ class Quotas:
 
     def raised(self, **to: float) -> "Quotas":
         """Some quotas at another rate; a bucket's size grows with it."""
-        changed: dict[str, Rate | float] = {}
+        changed: dict[str, Any] = {}
         for name, value in to.items():
             now = getattr(self, name)
             changed[name] = now.times(value / now.per_second) if isinstance(now, Rate) else value
-        return replace(self, **changed)  # type: ignore[arg-type] -- names and types come from the fields
+        return replace(self, **changed)
 
     def thinned(self, stands_for: int) -> "Quotas":
         """The quotas of a system that is `stands_for` times smaller."""
-        smaller: dict[str, Rate | float] = {}
+        smaller: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Rate):
                 smaller[field.name] = value.times(1 / stands_for)
             elif isinstance(value, float | int):
                 smaller[field.name] = value / stands_for
-        return replace(self, **smaller)  # type: ignore[arg-type] -- names and types come from the fields
+        return replace(self, **smaller)
 
 
 US_EAST_1: Final = Quotas(
     since="2026-10-01",
     api_requests=Rate(per_second=10_000, burst=5_000, note="all APIs of the region together"),
-    put_events=Rate(per_second=10_000, burst=10_000, note="2,400 in us-east-2 and eu-central-1, 400 in small regions"),
+    put_events=Rate(
+        per_second=10_000, burst=10_000, note="2,400 in us-east-2 and eu-central-1, 400 in small regions"
+    ),
     start_execution=Rate(per_second=300, burst=1_300, note="150 and 800 outside the three largest regions"),
-    state_transitions=Rate(per_second=5_000, burst=5_000, note="800 outside the three largest regions; throttling delays"),
+    state_transitions=Rate(
+        per_second=5_000, burst=5_000, note="800 outside the three largest regions; throttling delays"
+    ),
     callbacks=Rate(
-        per_second=500, burst=3_000, note="SendTaskSuccess, -Failure and -Heartbeat together; 300 and 1,500 elsewhere"
+        per_second=500,
+        burst=3_000,
+        note="SendTaskSuccess, -Failure and -Heartbeat together; 300 and 1,500 elsewhere",
     ),
     model_tokens=Rate(
         per_second=4_000_000 / 60,

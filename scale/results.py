@@ -53,6 +53,8 @@ class Result:
     wasted_calls: int
     """Questions to the model for runs that were over already."""
     retries: int
+    timed_out: int
+    """Tasks whose message waited too long. They are not tried again."""
 
     @property
     def many(self) -> int:

@@ -39,7 +39,7 @@ class Times:
     start: float = 0.05
     """From StartExecution to the first state."""
     engine_cpu: float = 0.0
-    """Seconds of the one CPU that all of a run's hops share; 0 on AWS, where nothing of the kind is shared."""
+    """Seconds of the one CPU that answers all functions' calls, for each run; on AWS nothing is shared so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +161,6 @@ def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUME
             for stage in STAGES
         ),
         times=times,
-        memory_mb={
-            stage.service: environment.sizing_of(stage.service).memory_mb for stage in STAGES
-        },
+        memory_mb={stage.service: environment.sizing_of(stage.service).memory_mb for stage in STAGES},
         tokens=Tokens(most=environment.chatbot.max_tokens),
     )

@@ -37,7 +37,7 @@ class Request:
         self.at = at
         self.began = at
         self.draws = [rng.gauss(0, 1) for _ in range(stations + 1)]
-        self.retries = random.Random(rng.getrandbits(32))  # noqa: S311 -- a simulation
+        self.retries = random.Random(rng.getrandbits(32))
         self.execution: float | None = None
         self.answered = False
         self.model_calls = 0
@@ -85,7 +85,7 @@ class Simulation:
         self._samples: list[Sample] = []
         self._wasted = 0
         self._retried = 0
-        self._late_calls = 0
+        self._timed_out = 0
 
     def run(self) -> Result:
         env = self._env
@@ -108,12 +108,13 @@ class Simulation:
             busy_seconds={s.plan.name: s.busy_seconds for s in (self._starter, *self._stages)},
             wasted_calls=self._wasted,
             retries=self._retried,
+            timed_out=self._timed_out,
         )
 
     # --- arrivals and time ---
 
     def _arrive(self) -> Steps:
-        rng = random.Random(self._scenario.seed)  # noqa: S311 -- a simulation
+        rng = random.Random(self._scenario.seed)
         for pause in self._pauses(rng):
             if pause:
                 yield self._env.timeout(pause)
@@ -144,7 +145,9 @@ class Simulation:
             for station in (self._starter, *self._stages):
                 station.grow(1.0)
             while self._deadlines and self._deadlines[0][0] <= self._env.now:
-                self._deadlines.popleft()[1].settle("timed out")
+                _, message = self._deadlines.popleft()
+                self._timed_out += message.waiting
+                message.settle("timed out")
             if self._env.now >= due:
                 due = self._env.now + SAMPLE_SECONDS
                 self._samples.append(self._sample())
@@ -178,14 +181,13 @@ class Simulation:
     def _journey(self, request: Request) -> Steps:
         if self._scenario.via == "api" and not (yield from self._accepted(request)):
             return Outcome.REFUSED
-        yield from self._hop(self._plan.times.via_bus)
+        yield from self._pause(self._plan.times.via_bus)
         message = Message(request, self._env.event())
         self._starter.put(message)
         if (yield message.reply) != "done":
             return Outcome.PARKED
         yield from self._transition()
-        if self._plan.times.start:
-            yield self._env.timeout(self._plan.times.start)
+        yield from self._pause(self._plan.times.start)
         degraded = False
         for index, step in enumerate(self._plan.steps):
             if (yield from self._stage(request, index)) == "done":
@@ -224,7 +226,7 @@ class Simulation:
             times = self._plan.times
             message = Message(request, self._env.event())
             self._deadlines.append((self._env.now + step.timeout_seconds, message))
-            yield from self._hop(times.via_bus if step.via == "bus" else times.via_queue)
+            yield from self._pause(times.via_bus if step.via == "bus" else times.via_queue)
             if message.waiting:
                 self._stages[index].put(message)
             outcome = yield message.reply
@@ -233,17 +235,16 @@ class Simulation:
         return outcome
 
     def _transition(self) -> Steps:
-        wait = self._buckets["state transitions"].take()
-        if wait:
-            yield self._env.timeout(wait)
+        yield from self._pause(self._buckets["state transitions"].take())
 
-    def _hop(self, seconds: float) -> Steps:
-        """The way to a queue. On the local engine all hops of all runs share one CPU."""
-        wait = seconds
+    def _pause(self, seconds: float) -> Steps:
+        if seconds:
+            yield self._env.timeout(seconds)
+
+    def _share_cpu(self) -> Steps:
+        """On the local engine the calls of all functions are answered by one CPU, one after the other."""
         if self._plan.times.engine_cpu:
-            wait += self._cpu.take(self._plan.times.engine_cpu / (len(self._stages) + 1))
-        if wait:
-            yield self._env.timeout(wait)
+            yield from self._pause(self._cpu.take(self._plan.times.engine_cpu / (len(self._stages) + 1)))
 
     def _call(self, quota: str, request: Request) -> Steps:
         """A call to AWS from a function: botocore tries again, after up to 1 and up to 2 seconds."""
@@ -259,6 +260,7 @@ class Simulation:
     def _start(self, message: Message) -> Work:
         request = message.request
         yield self._env.timeout(_seconds(self._plan.starter.span, request.draws[0]))
+        yield from self._share_cpu()
         if not (yield from self._call("StartExecution", request)):
             return "again"
         request.execution = self._env.now
@@ -276,11 +278,14 @@ class Simulation:
             elif step.asks_model and not request.answered:
                 if not message.waiting:
                     self._wasted += 1
-                outcome = yield from self._ask_model(request, _seconds(step.station.span, request.draws[index + 1]))
+                outcome = yield from self._ask_model(
+                    request, _seconds(step.station.span, request.draws[index + 1])
+                )
             elif not step.asks_model:
                 yield self._env.timeout(_seconds(step.station.span, request.draws[index + 1]))
                 if step is self._plan.steps[-1]:
                     yield from self._call("PutEvents", request)  # pipeline.completed
+            yield from self._share_cpu()
             if not (yield from self._call("SendTask*", request)):
                 return "again"
             message.settle(outcome)
