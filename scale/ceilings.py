@@ -67,8 +67,10 @@ def binding(shape: Shape, quotas: Quotas) -> str:
 
 
 def needed(shape: Shape, rate: float) -> dict[str, float]:
-    """By quota, what `rate` takes, with headroom."""
-    wanted = {name: HEADROOM * rate * use for name, use in per_request(shape).items()}
+    """By quota, what `rate` takes, with headroom. A run that waited for the model makes one more callback."""
+    uses = per_request(shape)
+    uses = {**uses, "SendTask*": uses["SendTask*"] + sum(step.asks_model for step in shape.steps)}
+    wanted = {name: HEADROOM * rate * use for name, use in uses.items()}
     return {**wanted, "functions": HEADROOM * rate * functions(shape)}
 
 

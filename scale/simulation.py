@@ -271,27 +271,41 @@ class Simulation:
         step = self._plan.steps[index]
 
         def work(message: Message) -> Work:
-            request = message.request
-            outcome = "done"
-            if message.receives >= shape.LOST_AT_RECEIVE and not (step.asks_model and request.answered):
-                outcome = "lost"
-            elif step.asks_model and not request.answered:
-                if not message.waiting:
-                    self._wasted += 1
-                outcome = yield from self._ask_model(
-                    request, _seconds(step.station.span, request.draws[index + 1])
-                )
-            elif not step.asks_model:
-                yield self._env.timeout(_seconds(step.station.span, request.draws[index + 1]))
-                if step is self._plan.steps[-1]:
-                    yield from self._call("PutEvents", request)  # pipeline.completed
+            if step.asks_model and (yield from self._is_over(message, step)):
+                return "done"
+            outcome = yield from self._outcome(message, index)
             yield from self._share_cpu()
-            if not (yield from self._call("SendTask*", request)):
+            if not (yield from self._call("SendTask*", message.request)):
                 return "again"
             message.settle(outcome)
             return "done"
 
         return work
+
+    def _outcome(self, message: Message, index: int) -> Steps:
+        step, request = self._plan.steps[index], message.request
+        if step.asks_model and request.answered:
+            return "done"
+        if message.receives >= shape.LOST_AT_RECEIVE:
+            return "lost"
+        seconds = _seconds(step.station.span, request.draws[index + 1])
+        if step.asks_model:
+            self._wasted += not message.waiting
+            return (yield from self._ask_model(request, seconds))
+        yield self._env.timeout(seconds)
+        if step is self._plan.steps[-1]:
+            yield from self._call("PutEvents", request)  # pipeline.completed
+        return "done"
+
+    def _is_over(self, message: Message, step: shape.Step) -> Steps:
+        """Nobody waits for the answer, or not for long enough: the model is not asked, the task times out."""
+        waited = self._env.now - message.sent
+        if waited < shape.STALE_SECONDS:
+            return False
+        if waited >= step.timeout_seconds - shape.WORK_SECONDS:
+            return not message.request.answered
+        heard = yield from self._call("SendTask*", message.request)
+        return heard and not message.waiting
 
     def _ask_model(self, request: Request, seconds: float) -> Steps:
         """Input and the longest answer are reserved, and what the answer did not need is given back."""

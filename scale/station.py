@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import simpy
 
+from infra.clocks import MAX_RECEIVES
 from scale import shape
 from scale.quotas import Quotas
 
@@ -21,10 +22,11 @@ Work = Generator[simpy.Event, Any, Handled]
 class Message:
     """`reply` is what Step Functions, or the request itself, waits for. `waiting` is False once nobody does."""
 
-    __slots__ = ("receives", "reply", "request", "waiting")
+    __slots__ = ("receives", "reply", "request", "sent", "waiting")
 
     def __init__(self, request: Any, reply: simpy.Event) -> None:
         self.request = request
+        self.sent = float(reply.env.now)
         self.reply = reply
         self.receives = 0
         self.waiting = True
@@ -117,7 +119,7 @@ class Station:
             message.receives += 1
             handled: Handled = "again"
             if self._env.now - began < self.plan.timeout_seconds:
-                handled = yield self._env.process(self._work(message))
+                handled = yield from self._work(message)
             if handled == "done":
                 self.served += 1
             else:
@@ -133,7 +135,7 @@ class Station:
 
     def _later(self, message: Message, seconds: float) -> Generator[simpy.Event, Any, None]:
         yield self._env.timeout(seconds)
-        if message.receives >= shape.MAX_RECEIVES:
+        if message.receives >= MAX_RECEIVES:
             self.parked += 1
             if message.request.execution is None:
                 message.settle("parked")
