@@ -197,8 +197,14 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
 
 
 def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
-    """Why an execution was stopped, from its history with the newest event first. The news of its end may not say."""
-    stopped = events[0].get("executionAbortedEventDetails", {}) if events else {}
+    """Why an execution was stopped, from its history with the newest event first. The news of its end may not say.
+
+    The end need not be the newest event: what a stage reported meanwhile may come after it.
+    """
+    ends = (
+        event["executionAbortedEventDetails"] for event in events if "executionAbortedEventDetails" in event
+    )
+    stopped = next(ends, {})
     if run.status != "ABORTED" or run.error != _DEFAULT_ERRORS["ABORTED"] or not stopped.get("error"):
         return run
     cause = str(stopped.get("cause") or run.cause)[:CAUSE_CHARS]

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import requests
@@ -172,15 +172,14 @@ def test_nobody_cancels_what_is_over_or_another_s(pipeline: Deployment, user: Ma
 class Signed(requests.auth.AuthBase):
     """Signs what goes out, as it goes out."""
 
-    def __init__(self, pipeline: Deployment) -> None:
+    def __init__(self, pipeline: Deployment, who: Credentials | None = None) -> None:
         self._pipeline = pipeline
+        self._who = who or pipeline.credentials
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         headers = dict(request.headers.items())
         signed = AWSRequest(request.method, request.url, data=request.body, headers=headers)
-        SigV4Auth(self._pipeline.credentials, "execute-api", self._pipeline.connection.region).add_auth(
-            signed
-        )
+        SigV4Auth(self._who, "execute-api", self._pipeline.connection.region).add_auth(signed)
         request.headers.update(dict(signed.headers.items()))
         return request
 
@@ -188,6 +187,14 @@ class Signed(requests.auth.AuthBase):
 def operations() -> list[Any]:
     found: Any = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
     return [one.ok() for one in found]
+
+
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
@@ -203,15 +210,74 @@ def test_no_client_gets_an_answer_outside_the_document(pipeline: Deployment, ope
     def send(case: Any) -> None:
         answer = case.call(base_url=pipeline.addresses["api/url"], session=session, auth=signed, timeout=40)
         seen.append(answer.status_code)
-        case.validate_response(
-            answer,
-            checks=[
-                checks.not_a_server_error,
-                checks.status_code_conformance,
-                checks.content_type_conformance,
-                checks.response_schema_conformance,
-            ],
-        )
+        case.validate_response(answer, checks=CHECKS)
 
     send()
     assert seen
+
+
+class Client:
+    """Calls the document's operations as one caller; an answer outside the document is an error."""
+
+    OPERATIONS: ClassVar = {f"{one.method.upper()} {one.path}": one for one in operations()}
+
+    def __init__(self, pipeline: Deployment, who: Credentials) -> None:
+        self._url = pipeline.addresses["api/url"]
+        self._signed = Signed(pipeline, who)
+        self._session = requests.Session()
+
+    def call(self, operation: str, **parts: Any) -> tuple[int, Any]:
+        case = self.OPERATIONS[operation].Case(**parts)
+        answer = case.call(base_url=self._url, session=self._session, auth=self._signed, timeout=40)
+        case.validate_response(answer, checks=CHECKS)
+        return answer.status_code, answer.json()
+
+    def listed(self) -> set[str]:
+        found: set[str] = set()
+        query: dict[str, Any] = {"limit": 10}
+        for _ in range(100):
+            status, page = self.call("GET /pipelines", query=query)
+            assert status == 200
+            found |= {one["pipeline_id"] for one in page["pipelines"]}
+            if "next" not in page:
+                return found
+            query["next"] = page["next"]
+        raise AssertionError("the list has no end")
+
+
+def test_the_api_keeps_its_word_under_load(pipeline: Deployment, user: MakeUser):
+    """Clients that ask, wait, cancel and list at once get documented answers alone, and each run ends as its client
+    was told: answered or, only where it was asked for, cancelled.
+    """
+    who = user(MAY_CALL)
+
+    def work(number: int) -> dict[str, bool]:
+        """By pipeline: whether it was accepted for cancelling."""
+        client, mine = Client(pipeline, who), {}
+        for turn in range(EACH):
+            body = {"user_message": f"load {number} {turn} {uuid.uuid4().hex}"}
+            waits = {"Prefer": "wait=5"} if turn % 2 else {}
+            status, accepted = client.call(
+                "POST /pipeline", body=body, headers=waits, media_type="application/json"
+            )
+            assert status in (200, 202)
+            one = {"pipeline_id": accepted["pipeline_id"]}
+            mine[accepted["pipeline_id"]] = False
+            if (number + turn) % 3 == 0:
+                status, _ = client.call("DELETE /pipeline/{pipeline_id}", path_parameters=one)
+                assert status in (200, 202, 409)
+                mine[accepted["pipeline_id"]] = status != 409
+            status, shown = client.call(
+                "GET /pipeline/{pipeline_id}", path_parameters=one, headers={"Prefer": "wait=5"}
+            )
+            assert (status, shown["pipeline_id"]) == (200, accepted["pipeline_id"])
+            assert client.call("GET /pipelines", query={"limit": 3})[0] == 200
+        return mine
+
+    with ThreadPoolExecutor(CLIENTS * 2) as pool:
+        asked = {key: value for mine in pool.map(work, range(CLIENTS * 2)) for key, value in mine.items()}
+    assert len(asked) == CLIENTS * 2 * EACH
+    for pipeline_id, may_be_cancelled in asked.items():
+        record = pipeline.finished(pipeline_id)
+        assert complete(record) or (may_be_cancelled and cancelled(record)), record
+    eventually(lambda: Client(pipeline, who).listed() == set(asked))

@@ -59,6 +59,7 @@ class FakeHistory:
     def __init__(self) -> None:
         self.states: list[str] = []
         self.end: dict[str, Any] = {"type": "ExecutionTimedOut"}
+        self.after_end: list[dict[str, Any]] = []
         self.asked = 0
         self.error: Exception | None = None
 
@@ -70,7 +71,7 @@ class FakeHistory:
             {"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": name}} for name in self.states
         ]
         assert reverseOrder
-        return {"events": [self.end, {"type": "TaskFailed"}, *reversed(entered)]}
+        return {"events": [*self.after_end, self.end, {"type": "TaskFailed"}, *reversed(entered)]}
 
 
 @pytest.fixture
@@ -246,8 +247,12 @@ def test_stage_of_an_aborted_run_is_looked_up(logger, records, history, states, 
     assert records.get("p-1")["stage"] == stage
 
 
-def test_a_stopped_run_says_why(logger, records, history, events):
-    """A cancelled run is recorded and announced with that reason, also where the news of its end lack it."""
+@pytest.mark.parametrize("after", [[], [{"type": "TaskStateExited"}, {"type": "TaskSucceeded"}]])
+def test_a_stopped_run_says_why(logger, records, history, events, after):
+    """A cancelled run is recorded and announced with that reason, also where the news of its end lack it and a stage
+    reported at that very moment.
+    """
+    history.after_end = after
     details = {"error": "Pipeline.Cancelled", "cause": "Its caller asked to stop it."}
     history.end = {"type": "ExecutionAborted", "executionAbortedEventDetails": details}
     logger.failed(status_change(status="ABORTED", error=None, cause=None))
