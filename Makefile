@@ -9,6 +9,8 @@ ENV ?= local
 SEED ?= 1
 PIPELINES ?= 2000
 
+# Byte code stays within this folder, and without it each command compiles the CDK's library anew: seconds.
+unexport PYTHONDONTWRITEBYTECODE
 override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
 export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
@@ -30,14 +32,14 @@ run: setup ## start the local engine, deploy, ask a question (MESSAGE="…", POR
 stop: ## stop the local engine
 	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "nothing is set up here"; fi
 
-test: setup ## all tests: units and contracts side by side, then end to end on an engine of their own
+test: setup ## all tests: units and contracts, then end to end on engines of their own
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
-	@$(BIN)/python -m pytest -q -m engine
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
 check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn-lint, the doctor
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers 2
 	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check
 	@$(BIN)/python -m infra.check
