@@ -8,6 +8,9 @@ MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
 SEED ?= 1
 PIPELINES ?= 2000
+PART_burst := bench.end_to_end
+PART_cost := bench.cost_per_million
+PART_setup := bench.setup_times
 
 # Byte code stays within this folder, and without it each command compiles the CDK's library anew: seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -50,10 +53,14 @@ deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone wi
 chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
 	@$(BIN)/python -m tests.chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
 
-bench: setup ## cold starts beside a bare boto3 client, the analyzer, and the budgets
+bench: setup ## cold starts beside a bare boto3 client, the analyzer, the budgets (PART=burst, cost or setup: that one)
+ifdef PART
+	@$(BIN)/python -m $(or $(PART_$(PART)),$(error There is no PART=$(PART): burst, cost or setup))
+else
 	@$(BIN)/python -m bench.cold_start
 	@$(BIN)/python -m bench.analyzer --seconds 0
 	@$(BIN)/python -m bench.budgets
+endif
 
 evaluate: setup ## measure the analyzer on its labelled messages
 	@$(BIN)/python -m services.analyzer.evaluation

@@ -10,7 +10,9 @@ from typing import Any
 from bench.end_to_end.load import watched
 from tests.chaos.deployment import Deployment
 
-MESSAGE = "How does a queue between two services keep a burst from hurting either? ```python\nprint(1)\n``` Why?"
+MESSAGE = (
+    "How does a queue between two services keep a burst from hurting either? ```python\nprint(1)\n``` Why?"
+)
 LOOK_SECONDS = 0.5
 PUT_EVENTS_ENTRIES = 10
 
@@ -99,7 +101,9 @@ def _run(execution: Mapping[str, Any]) -> Run:
     )
 
 
-def burst(deployment: Deployment, entrance: Entrance, number: int, *, patience_seconds: float) -> dict[str, Any]:
+def burst(
+    deployment: Deployment, entrance: Entrance, number: int, *, patience_seconds: float
+) -> dict[str, Any]:
     """One burst, from the first event's publication to the last execution's end, as a JSON object."""
     began = time.time()
     with watched(deployment.running.pid) as load:
@@ -142,7 +146,9 @@ def _moving(deployment: Deployment, entrance: Entrance) -> Iterator[bool]:
     services = deployment.service_queues()
     yield from (any(counts) for counts in deployment.waiting(services).values())
     client = deployment.client("stepfunctions")
-    running = client.list_executions(stateMachineArn=entrance.machine_arn, statusFilter="RUNNING", maxResults=1)
+    running = client.list_executions(
+        stateMachineArn=entrance.machine_arn, statusFilter="RUNNING", maxResults=1
+    )
     yield bool(running["executions"])
 
 

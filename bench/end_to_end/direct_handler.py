@@ -36,7 +36,11 @@ def _route() -> Route[Any]:
     module = importlib.import_module(f"services.{service}.handler")
     if service == "logger":
         records = Records(client("dynamodb"), os.environ["TABLE_NAME"])
-        routes = stage_route(service, module.Logger(records, Unannounced(), partial(client, "stepfunctions")).completed, metered=True)
+        routes = stage_route(
+            service,
+            module.Logger(records, Unannounced(), partial(client, "stepfunctions")).completed,
+            metered=True,
+        )
     else:
         routes = module.routes() if hasattr(module, "routes") else stage_route(service, module.run)
     route = routes[BY_SERVICE[service].request.detail_type()]

@@ -81,9 +81,7 @@ def _entrance(deployment: Deployment, design: str, chosen: Mapping[str, int]) ->
             machine_arn=machine,
         )
     direct = DirectDesign(deployment, chosen, RETRIES[design])
-    return Entrance(
-        design=design, source=SOURCE, detail_type=DETAIL_TYPE, machine_arn=direct.machine_arn
-    )
+    return Entrance(design=design, source=SOURCE, detail_type=DETAIL_TYPE, machine_arn=direct.machine_arn)
 
 
 def _limit_queues(deployment: Deployment, chosen: Mapping[str, int]) -> None:

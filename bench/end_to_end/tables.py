@@ -85,8 +85,9 @@ def bursts(results: Results) -> Table:
 def verdicts(results: Results) -> Iterator[str]:
     """Each goal with what was measured: met or not met."""
     seconds = {name: statistics.median(took) for name, took in results["alone"]["seconds"].items()}
+    times = seconds[EVENTS] / seconds[DIRECT]
     yield _verdict(
-        f"One at a time: {seconds[EVENTS] / seconds[DIRECT]:.2f} times the direct design's time (at most 1, hops aside)",
+        f"One at a time: {times:.2f} times the direct design's time (at most 1, hops aside)",
         met=seconds[EVENTS] <= seconds[DIRECT],
     )
     found = median_bursts(results)
