@@ -65,9 +65,9 @@ def measure(rounds: tuple[Round, ...], console: Console) -> dict[str, Any]:
 
 def _alone(made: Arena, console: Console) -> dict[str, Any]:
     """One at a time, by the events' design and the direct one in turn; the model answers at once."""
-    for design, (deployment, entrance) in made.designs.items():
+    for design in (EVENTS, DIRECT):
         console.print(f"warming up: {design}")
-        burst(deployment, entrance, WARM_UP, patience_seconds=120)
+        burst(*made.designs[design], WARM_UP, patience_seconds=120)
     ids: dict[str, list[str]] = {EVENTS: [], DIRECT: []}
     took: dict[str, list[float]] = {EVENTS: [], DIRECT: []}
     for _ in range(ALONE // 5):
