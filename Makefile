@@ -20,7 +20,7 @@ export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check deploy chaos bench evaluate schemas lock clean
+.PHONY: help setup run stop test check deploy chaos bench scale evaluate schemas lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ else
 	@$(BIN)/python -m bench.analyzer --seconds 0
 	@$(BIN)/python -m bench.budgets
 endif
+
+scale: setup ## simulate 100 to 10,000 requests a second; write the tables and plots of docs/scale.md
+	@$(BIN)/python -m scale
 
 evaluate: setup ## measure the analyzer on its labelled messages
 	@$(BIN)/python -m services.analyzer.evaluation

@@ -47,9 +47,16 @@ def stage_route(
     metered: bool = False,
 ) -> Routes:
     """The route of a stage's own request, from the stage table."""
-    request = BY_SERVICE[service].request
-    route = Route(request=request, run=run, billed=billed, recall=recall, metered=metered)
-    return {request.detail_type(): route}
+    stage = BY_SERVICE[service]
+    route = Route(
+        request=stage.request,
+        run=run,
+        billed=billed,
+        recall=recall,
+        metered=metered,
+        task_ms=stage.timeout_seconds * 1000,
+    )
+    return {stage.request.detail_type(): route}
 
 
 def queue_handler(service: str, routes: Callable[[], Routes]) -> Handler:

@@ -61,6 +61,9 @@ RECEIVES_BEFORE_LOST = 3
 
 STALE_MS = 5_000
 
+WORK_MS = 30_000
+"""A stage that pays does not begin with less than this left of its task's time: the answer might come too late."""
+
 _ARCHITECTURES = {"aarch64": "arm64", "AMD64": "x86_64"}
 
 
@@ -87,7 +90,8 @@ class Route(Struct, Generic[E], frozen=True, kw_only=True):
     `request` is the newest version that is read; older ones are upcast to it. `run` gets its data and metadata and
     returns the stage's result. It raises TransientError, PermanentError or InProgress; anything else it raises
     counts as transient. `recall` gives the result of an earlier run, if the stage has stored one. `source` is the
-    publisher that may send it. With `metered`, `run` also gets what is metered so far, as `meter`.
+    publisher that may send it. With `metered`, `run` also gets what is metered so far, as `meter`. `task_ms` is how
+    long Step Functions waits for the outcome.
     """
 
     request: type[E]
@@ -96,6 +100,7 @@ class Route(Struct, Generic[E], frozen=True, kw_only=True):
     recall: Callable[[E, Metadata], Struct | None] = nothing_stored
     source: str = SOURCE
     metered: bool = False
+    task_ms: int | None = None
 
 
 class Foreign(Struct, frozen=True, kw_only=True):
@@ -284,13 +289,15 @@ class Worker:
     def _run(self, job: _Job, route: Route[Any], data: Event, token: str) -> Struct | None:
         """The stage's result; of a message that has killed its worker twice, only one that is stored already."""
         assert job.metadata is not None  # noqa: S101 -- read just before; tells the type checker
-        if job.receives < RECEIVES_BEFORE_LOST:
+        if job.receives < RECEIVES_BEFORE_LOST and not self._is_too_late(job, route):
             if self._is_stale(job, route) and self._callback.is_settled(token):
                 raise TokenSettled("it waited for longer than its task")
             so_far = {"meter": self._meter(job, job.metadata, Billed())} if route.metered else {}
             return route.run(data, job.metadata, **so_far)
         if (stored := route.recall(data, job.metadata)) is not None:
             return stored
+        if self._is_too_late(job, route):
+            raise TokenSettled("too little is left of its task's time to ask the model")
         if self._callback.is_settled(token):
             raise TokenSettled("delivered again after its task was over")
         raise WorkerLost(f"delivered {job.receives} times without an outcome")
@@ -299,6 +306,12 @@ class Worker:
     def _is_stale(job: _Job, route: Route[Any]) -> bool:
         """A message that waited for long, of a stage that pays: its task may be cancelled or timed out by now."""
         return route.recall is not nothing_stored and job.queue_wait_ms >= STALE_MS
+
+    @staticmethod
+    def _is_too_late(job: _Job, route: Route[Any]) -> bool:
+        """Its task times out before the work is surely done. In an overload that is every message that is reached."""
+        pays, limit = route.recall is not nothing_stored, route.task_ms
+        return pays and limit is not None and job.queue_wait_ms >= limit - WORK_MS
 
     def _finish_without_token(self, job: _Job, run: Callable[[], object]) -> None:
         try:

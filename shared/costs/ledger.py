@@ -28,7 +28,7 @@ ACCEPTED_BYTES, RUNNING_BYTES = 256, 512
 CLAIM_BYTES = 512
 """What the store of answers adds to an answer."""
 
-LOG_BYTES_MESSAGE, LOG_BYTES_INVOCATION = 300, 1_000
+LOG_BYTES_MESSAGE, LOG_BYTES_INVOCATION = 550, 1_000
 """A line for each message; the metrics of an invocation, and what Lambda itself logs of it."""
 LOG_BYTES_REQUEST = 500
 LOG_BYTES_HISTORY = 400

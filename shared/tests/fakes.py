@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,18 +115,21 @@ class FakeEvents:
 _ids = itertools.count(1)
 
 
-def sqs_record(body: str | dict[str, Any], *, receives: int = 1, sent_ms: int = 0) -> dict[str, Any]:
+def sqs_record(
+    body: str | dict[str, Any], *, receives: int = 1, sent_ms: int | None = None
+) -> dict[str, Any]:
     """A record as Lambda hands it over from SQS."""
     number = next(_ids)
+    sent = round(time.time() * 1000) if sent_ms is None else sent_ms
     return {
         "messageId": f"message-{number}",
         "receiptHandle": f"handle-{number}",
         "body": body if isinstance(body, str) else json.dumps(body, ensure_ascii=False),
         "attributes": {
             "ApproximateReceiveCount": str(receives),
-            "SentTimestamp": str(sent_ms),
+            "SentTimestamp": str(sent),
             "SenderId": "sender",
-            "ApproximateFirstReceiveTimestamp": str(sent_ms),
+            "ApproximateFirstReceiveTimestamp": str(sent),
         },
         "messageAttributes": {},
         "md5OfBody": "",

@@ -12,7 +12,7 @@ from shared.bus import Bus
 from shared.callback import Callback
 from shared.contracts import v1
 from shared.contracts.envelope import Delivery, Metadata
-from shared.contracts.stages import RETRY
+from shared.contracts.stages import BY_SERVICE, RETRY
 from shared.contracts.traces import trace_id
 from shared.errors import PermanentError, TransientError
 from shared.observability import logger
@@ -37,9 +37,13 @@ class Bench:
     """A worker of the chatbot stage on fakes, with a stage function one can change."""
 
     def __init__(
-        self, others: Mapping[str, Route[Any] | Foreign] | None = None, *, pays: bool = False
+        self,
+        others: Mapping[str, Route[Any] | Foreign] | None = None,
+        *,
+        pays: bool = False,
+        stored: v1.ChatAnswer | None = None,
     ) -> None:
-        """`others`: routes instead of the bench's own. `pays`: the stage can recall answers, and has none."""
+        """`others`: routes instead of the bench's own. `pays`: the stage can recall answers, and has `stored`."""
         self.step_functions = FakeStepFunctions()
         self.dlq = FakeSqs()
         self.events = FakeEvents()
@@ -52,7 +56,7 @@ class Bench:
                 "chatbot",
                 self.run,
                 lambda _: Billed(input_tokens=3, output_tokens=5, model_id="model"),
-                (lambda *_: None) if pays else nothing_stored,
+                (lambda *_: stored) if pays else nothing_stored,
             ),
             "pipeline.requested.v1": Route(request=v1.PipelineRequested, run=self.start),
             "Something Happened": Foreign(run=self.foreign.append, source="aws.states"),
@@ -83,9 +87,9 @@ class Bench:
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def chat(self, **changes: Any) -> dict[str, Any]:
-        receives = changes.pop("receives", 1)
+        of_message = {name: changes.pop(name) for name in ("receives", "sent_ms") if name in changes}
         event = stage_event("chat.requested.v1", {"user_message": SECRET}, **changes)
-        return sqs_record(event, receives=receives)
+        return sqs_record(event, **of_message)
 
 
 @pytest.fixture
@@ -98,7 +102,7 @@ def bench(monkeypatch):
 
 def test_success_is_called_back_with_result_and_meter(bench):
     """A stage's result goes back with its token, with what the run took and what it was billed for."""
-    assert bench.handle(bench.chat(attempt=1)) == []
+    assert bench.handle(bench.chat(attempt=1, sent_ms=round(time.time() * 1000) - 2_000)) == []
     output = bench.step_functions.successes["token-1"]
     assert output["data"]["text"] == "Hello"
     meter = output["meter"]
@@ -108,7 +112,7 @@ def test_success_is_called_back_with_result_and_meter(bench):
         3,
         5,
     )
-    assert meter["queue_wait_ms"] > 0
+    assert meter["queue_wait_ms"] >= 2_000
     assert bench.dlq.sent == []
 
 
@@ -443,3 +447,18 @@ def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
         event = stage_event("chat.requested.v1", {"user_message": "Hi"}, token=token)
         assert bench.handle(sqs_record(event, sent_ms=int(time.time() * 1000) - waited_ms)) == []
         assert len(bench.asked) == runs
+
+
+@pytest.mark.parametrize(
+    ("left_ms", "stored", "asked", "answered"),
+    [(10_000, None, 0, 0), (60_000, None, 1, 1), (10_000, ANSWER, 0, 1)],
+)
+def test_a_paying_stage_does_not_begin_what_its_task_will_not_wait_for(
+    left_ms: int, stored: v1.ChatAnswer | None, asked: int, answered: int
+):
+    """Shortly before its task times out a message pays for nothing; an answer that is stored is sent all the same."""
+    bench = Bench(pays=True, stored=stored)
+    waited_ms = BY_SERVICE["chatbot"].timeout_seconds * 1000 - left_ms
+    event = stage_event("chat.requested.v1", {"user_message": "Hi"})
+    assert bench.handle(sqs_record(event, sent_ms=int(time.time() * 1000) - waited_ms)) == []
+    assert (len(bench.asked), len(bench.step_functions.successes)) == (asked, answered)

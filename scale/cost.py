@@ -1,0 +1,80 @@
+"""What the runs of a scenario cost, by the very ledger that prices a real run.
+
+The ledger's gaps are ours: the time of API, starter and logger, callbacks. Each message counts as if it came alone.
+"""
+
+from infra.environments import ENVIRONMENTS
+from scale.ceilings import mean
+from scale.results import Outcome, Result
+from scale.scenarios import Scenario
+from scale.shape import Shape
+from shared.contracts.stages import RETRY, STAGES
+from shared.costs.facts import RunFacts, StageFacts
+from shared.costs.ledger import ledger
+from shared.errors import TransientError
+
+REGION, DAY = "us-east-1", "2026-11-23"
+_NANO = 1e-9
+
+
+def _facts(shape: Shape, *, failed: bool) -> RunFacts:
+    chatbot = ENVIRONMENTS["prod"].chatbot
+    stages = []
+    for stage, step in zip(STAGES, shape.steps, strict=True):
+        if failed and step.asks_model:
+            stages.append(
+                StageFacts(
+                    key=stage.key, tries=1 + RETRY.max_attempts, error=TransientError.NAME, outcome="failed"
+                )
+            )
+            break
+        stages.append(
+            StageFacts(
+                key=stage.key,
+                message_bytes=4_000,
+                memory_mb=shape.memory_mb[stage.service],
+                architecture="arm64",
+                work_ms=round(1_000 * mean(step.station.span)),
+                input_tokens=shape.tokens.input if step.asks_model else 0,
+                output_tokens=shape.tokens.output if step.asks_model else 0,
+                model_id=chatbot.model_id if step.asks_model else None,
+            )
+        )
+    return RunFacts(
+        region=REGION,
+        day=DAY,
+        via="api",
+        outcome="FAILED" if failed else "SUCCEEDED",
+        stages=tuple(stages),
+        message_bytes=2_000,
+        record_bytes=6_000,
+        answer_bytes=1_200,
+    )
+
+
+def run_usd(shape: Shape, *, failed: bool = False) -> float:
+    """A run of this shape. A failed one is one whose model was throttled four times."""
+    return (ledger(_facts(shape, failed=failed)).total or 0) * _NANO
+
+
+def by_service(shape: Shape) -> dict[str, float]:
+    return {name: nanos * _NANO for name, nanos in ledger(_facts(shape, failed=False)).by("service").items()}
+
+
+def question_usd(shape: Shape) -> float:
+    """The tokens of one question."""
+    return by_service(shape).get("Model", 0.0)
+
+
+def hour_usd(result: Result) -> float:
+    """An hour of this load: what its 10 minutes cost, until the last run has ended, times six."""
+    scenario: Scenario = result.scenario
+    ended_badly = result.count(Outcome.FAILED)
+    # A failed run has asked the model where it timed out, and paid for it.
+    asked = sum(end.model_calls for end in result.ended if end.outcome is Outcome.FAILED) * result.many
+    cost = (
+        result.answered * run_usd(scenario.shape)
+        + ended_badly * run_usd(scenario.shape, failed=True)
+        + asked * question_usd(scenario.shape)
+    )
+    return cost * 3_600 / scenario.load_seconds

@@ -1,0 +1,59 @@
+"""Scenarios as data: how much comes, for how long, with which quotas and sizes."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from scale.ceilings import raised
+from scale.quotas import US_EAST_1, Quotas
+from scale.shape import Shape, shape
+
+RATES: Final = (100, 1_000, 10_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A load of `rate` requests a second for `load_seconds`, or a `burst` of so many at that rate."""
+
+    name: str
+    rate: float
+    load_seconds: float = 600.0
+    burst: int | None = None
+    via: Literal["api", "bus"] = "api"
+    stands_for: int = 1
+    seed: int = 1
+    quotas: Quotas = US_EAST_1
+    shape: Shape = field(default_factory=shape)
+
+
+def today(rate: int, seed: int = 1) -> Scenario:
+    """The prod environment as it is, in an account with the default quotas."""
+    return Scenario(
+        name=f"{rate:,}/s today", rate=rate, stands_for={100: 5, 1_000: 20}.get(rate, 25), seed=seed
+    )
+
+
+def prepared(rate: int, seed: int = 1) -> Scenario:
+    """Quotas and caps raised for this very rate."""
+    larger, quotas = raised(shape(), US_EAST_1, rate)
+    many = {100: 5, 1_000: 20}.get(rate, 200)
+    return Scenario(
+        name=f"{rate:,}/s raised", rate=rate, stands_for=many, seed=seed, quotas=quotas, shape=larger
+    )
+
+
+BURST: Final = 50_000
+CAPPED: Final = 150
+"""Chatbots at a time that use less than the model's tokens: 150 / 2.3 s x 800 x 60 = 3.1 million a minute."""
+
+
+def bursts(seed: int = 1) -> tuple[Scenario, Scenario]:
+    """The same burst on the bus, within 50 seconds: as deployed, and with fewer chatbots at a time."""
+
+    def burst(name: str, plan: Shape) -> Scenario:
+        return Scenario(name=name, rate=1_000, burst=BURST, via="bus", stands_for=10, seed=seed, shape=plan)
+
+    as_deployed = shape()
+    return (
+        burst("250 chatbots at a time", as_deployed),
+        burst(f"{CAPPED} chatbots at a time", as_deployed.resized(chatbot=CAPPED)),
+    )

@@ -1,0 +1,169 @@
+"""The pipeline's shape, derived from the stage table and the environment. Pure values, no AWS.
+
+What can't be derived (how long things take on AWS) is assumed, and stands in `ASSUMED`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from infra.clocks import VISIBILITY_FACTOR
+from infra.environments import ENVIRONMENTS, Environment, Sizing
+from shared.contracts.stages import RETRY, STAGES, RetryPolicy
+
+LOST_AT_RECEIVE: Final = 3
+"""A stage's message that comes for the third time is not run again. The worker's number, as the next one: a test
+holds them together. Importing the worker would start botocore."""
+STALE_SECONDS: Final = 5.0
+"""A message that waited so long is asked about with a heartbeat before the model is paid for it."""
+WORK_SECONDS: Final = 30.0
+"""With less than this left of its task's time the model is not asked."""
+CLIENT_TRIES: Final = 3
+"""botocore's, before a call to AWS counts as failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """How long something takes: a log-normal of this median and 95th percentile, in seconds."""
+
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    api: Span
+    functions: Mapping[str, Span]
+    """By function: one message's work, its calls to AWS included."""
+    invocation: float
+    """What an invocation costs beside its messages."""
+    via_bus: float
+    via_queue: float
+    start: float = 0.05
+    """From StartExecution to the first state."""
+    engine_cpu: float = 0.0
+    """Seconds of the one CPU that answers all functions' calls, for each run; on AWS nothing is shared so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """One question to the model. `most` is what is reserved for the answer until it is there (`max_tokens`)."""
+
+    input: int = 500
+    output: int = 300
+    most: int = 1_024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Station:
+    """A queue and the function it feeds."""
+
+    name: str
+    concurrency: float
+    batch: int
+    timeout_seconds: float
+    visibility_seconds: float
+    span: Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A Task state and the station that answers it."""
+
+    station: Station
+    via: Literal["bus", "queue"]
+    critical: bool
+    timeout_seconds: float
+    asks_model: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    throttle_rate: float
+    throttle_burst: float
+    starter: Station
+    steps: tuple[Step, ...]
+    times: Times
+    memory_mb: Mapping[str, int]
+    tokens: Tokens = field(default_factory=Tokens)
+    retry: RetryPolicy = RETRY
+
+    @property
+    def stations(self) -> tuple[Station, ...]:
+        return (self.starter, *(step.station for step in self.steps))
+
+    def thinned(self, stands_for: int) -> "Shape":
+        """The shape of a system that is `stands_for` times smaller: times stay, numbers shrink."""
+
+        def smaller(station: Station) -> Station:
+            return replace(station, concurrency=max(1.0, station.concurrency / stands_for))
+
+        return replace(
+            self,
+            throttle_rate=self.throttle_rate / stands_for,
+            throttle_burst=self.throttle_burst / stands_for,
+            starter=smaller(self.starter),
+            steps=tuple(replace(step, station=smaller(step.station)) for step in self.steps),
+        )
+
+    def resized(self, *, throttle: float | None = None, **concurrency: float) -> "Shape":
+        """Other numbers of concurrent functions, by service, and another throttle of the API."""
+
+        def sized(station: Station) -> Station:
+            return replace(station, concurrency=concurrency.get(station.name, station.concurrency))
+
+        return replace(
+            self,
+            throttle_rate=throttle or self.throttle_rate,
+            throttle_burst=2 * throttle if throttle else self.throttle_burst,
+            starter=sized(self.starter),
+            steps=tuple(replace(step, station=sized(step.station)) for step in self.steps),
+        )
+
+
+ASSUMED: Final = Times(
+    api=Span(median=0.04, p95=0.12),
+    functions={
+        "starter": Span(median=0.05, p95=0.12),
+        "analyzer": Span(median=0.03, p95=0.08),
+        "chatbot": Span(median=2.0, p95=5.0),
+        "enhancer": Span(median=0.03, p95=0.08),
+        "logger": Span(median=0.05, p95=0.12),
+    },
+    invocation=0.01,
+    via_bus=0.15,
+    via_queue=0.04,
+)
+"""Warm functions of 128 MB, Nova Lite answering with 300 tokens. Nobody has measured this on AWS yet."""
+
+
+def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUMED) -> Shape:
+    def station(name: str) -> Station:
+        sizing: Sizing = environment.sizing_of(name)
+        return Station(
+            name=name,
+            concurrency=sizing.max_concurrency,
+            batch=sizing.batch_size,
+            timeout_seconds=sizing.timeout_seconds,
+            visibility_seconds=VISIBILITY_FACTOR * sizing.timeout_seconds + sizing.batching_window_seconds,
+            span=times.functions[name],
+        )
+
+    return Shape(
+        throttle_rate=environment.throttle.rate,
+        throttle_burst=environment.throttle.burst,
+        starter=station("starter"),
+        steps=tuple(
+            Step(
+                station=station(stage.service),
+                via=stage.via,
+                critical=stage.critical,
+                timeout_seconds=stage.timeout_seconds,
+                asks_model=stage.service == "chatbot",
+            )
+            for stage in STAGES
+        ),
+        times=times,
+        memory_mb={stage.service: environment.sizing_of(stage.service).memory_mb for stage in STAGES},
+        tokens=Tokens(most=environment.chatbot.max_tokens),
+    )

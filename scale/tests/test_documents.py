@@ -1,0 +1,48 @@
+"""docs/scale.md says what the code says."""
+
+from dataclasses import replace
+
+import pytest
+
+from scale import cost, tables
+from scale.__main__ import DOCS, PAGE, block, static_blocks, written
+from scale.plots import draw_ceilings
+from scale.scenarios import today
+from scale.shape import shape
+from scale.simulation import simulate
+
+
+def test_the_tables_without_a_simulation_are_current():
+    """Quotas, ceilings, what to raise and the costs in the document are the code's."""
+    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    for name, text in static_blocks().items():
+        assert block(page, name) == text, f"{name}: run `make scale`"
+
+
+def test_a_row_of_the_results_is_current():
+    """100 requests a second, simulated again, is the document's row to the last digit."""
+    page = (DOCS / PAGE).read_text(encoding="utf-8")
+    row = tables.results_table([simulate(today(100))]).splitlines()[-1]
+    assert row in block(page, "results").splitlines(), "run `make scale`"
+
+
+def test_writing_keeps_the_text_around_a_block():
+    """Only what stands between a block's marks is replaced."""
+    page = "before <!-- scale:cost -->old<!-- /scale:cost --> after"
+    assert written(page, {"cost": "new"}) == "before <!-- scale:cost -->\nnew\n<!-- /scale:cost --> after"
+
+
+def test_a_plot_is_the_same_bytes_again(tmp_path):
+    """Plots hold no date and no random id."""
+    for name in ("one.svg", "two.svg"):
+        draw_ceilings(tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    assert (tmp_path / "one.svg").read_bytes() == (DOCS / "scale-ceilings.svg").read_bytes()
+
+
+def test_a_run_costs_what_its_services_do():
+    """The parts add up to the whole, and the model is paid by its tokens."""
+    plan = shape()
+    assert sum(cost.by_service(plan).values()) == pytest.approx(cost.run_usd(plan))
+    twice = replace(plan, tokens=replace(plan.tokens, input=1_000, output=600))
+    assert cost.question_usd(twice) == pytest.approx(2 * cost.question_usd(plan))

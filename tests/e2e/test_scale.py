@@ -1,0 +1,26 @@
+"""The simulation beside the engine: the same burst, the same counts. How fast is no test's business."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.operations.target import local_target
+from scale.measure import Bench
+from tests.e2e.conftest import Deployment
+
+SIZE = 100
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="CPU time is read from /proc"),
+]
+
+
+def test_a_burst_ends_as_simulated(pipeline: Deployment, record_property):
+    """Of a hundred events every run ends well, on the engine and in the simulation: nothing is lost."""
+    bench = Bench(local_target(pipeline.connection), pipeline.engine.running().pid)
+    burst = bench.burst(SIZE, bench.calm(5))
+    record_property("simulated time to drain by measured", round(burst.ratio, 2))
+    assert (burst.succeeded, burst.failed, burst.lost) == (SIZE, 0, 0)
+    assert burst.simulated_succeeded == SIZE
