@@ -2,6 +2,7 @@
 
 python -m bench.end_to_end                     everything, about eight minutes on a quiet machine
 python -m bench.end_to_end --sizes 100         one size of burst
+python -m bench.end_to_end --alone             one at a time; the last results' bursts stay
 python -m bench.end_to_end --show              the tables and the plot of the last results, measuring nothing
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.end_to_end import tables
-from bench.end_to_end.burst import burst, one_by_one
+from bench.end_to_end.burst import Alone, burst, one_by_one
 from bench.end_to_end.hops import hops
 from bench.end_to_end.machine import machine
 from bench.end_to_end.plot import plot
@@ -52,7 +53,8 @@ ROUNDS = (
 
 def measure(rounds: tuple[Round, ...], console: Console) -> dict[str, Any]:
     chosen = limits(CHATBOTS, OTHERS)
-    with arena(chosen, (EVENTS, DIRECT, PATIENT)) as made:
+    designs = dict.fromkeys((EVENTS, DIRECT, *(design for one in rounds for design in one.designs)))
+    with arena(chosen, tuple(designs)) as made:
         alone = _alone(made, console)
         return {
             "machine": machine(),
@@ -68,15 +70,14 @@ def _alone(made: Arena, console: Console) -> dict[str, Any]:
     for design in (EVENTS, DIRECT):
         console.print(f"warming up: {design}")
         burst(*made.designs[design], WARM_UP, patience_seconds=120)
-    ids: dict[str, list[str]] = {EVENTS: [], DIRECT: []}
-    took: dict[str, list[float]] = {EVENTS: [], DIRECT: []}
+    found: dict[str, list[Alone]] = {EVENTS: [], DIRECT: []}
     for _ in range(ALONE // 5):
-        for design in ids:
-            names, seconds = one_by_one(*made.designs[design], 5)
-            ids[design] += names
-            took[design] += seconds
-    target = made.designs[EVENTS][0].target
-    return {"seconds": took, "hops_ms": hops(target, ids[EVENTS])}
+        for design, runs in found.items():
+            runs.extend(one_by_one(*made.designs[design], 5))
+    return {
+        "seconds": {design: [run.until_ended for run in runs] for design, runs in found.items()},
+        "hops_ms": hops(made.designs[EVENTS][0].target, found[EVENTS]),
+    }
 
 
 def _bursts(made: Arena, rounds: tuple[Round, ...], console: Console) -> Iterator[dict[str, Any]]:
@@ -101,11 +102,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", type=int, nargs="+", help="these sizes of bursts alone; writes nothing")
+    parser.add_argument("--alone", action="store_true", help="one at a time; the last bursts stay")
     parser.add_argument("--show", action="store_true", help="the last results, measuring nothing")
     given = parser.parse_args()
     console = Console()
     if given.show:
         results = json.loads(RESULTS.read_text("utf-8"))
+    elif given.alone:
+        results = json.loads(RESULTS.read_text("utf-8")) | {"alone": measure((), console)["alone"]}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     else:
         rounds = tuple(one for one in ROUNDS if not given.sizes or one.size in given.sizes)
         results = measure(rounds, console)

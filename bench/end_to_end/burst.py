@@ -152,21 +152,30 @@ def _moving(deployment: Deployment, entrance: Entrance) -> Iterator[bool]:
     yield bool(running["executions"])
 
 
-def one_by_one(deployment: Deployment, entrance: Entrance, number: int) -> tuple[list[str], list[float]]:
-    """Ids, and seconds from publication to the execution's end, of events published one after the other."""
-    ids: list[str] = []
-    took: list[float] = []
+@dataclass(frozen=True, kw_only=True)
+class Alone:
+    """One event that had the design to itself. Seconds from its publication, by the caller's clock."""
+
+    pipeline_id: str
+    until_started: float
+    until_ended: float
+
+
+def one_by_one(deployment: Deployment, entrance: Entrance, number: int) -> list[Alone]:
+    """Publishes one event after the other, each when the one before is over."""
+    found = []
     for _ in range(number):
         began = time.time()
-        ids += publish(deployment, entrance, 1)
-        while not (ended := _ended(deployment, entrance, began)):
+        (name,) = publish(deployment, entrance, 1)
+        while not (run := _ended(deployment, entrance, began)):
             time.sleep(0.02)
-        took.append(ended - began)
-    return ids, took
+        ended = run.ended or began
+        found.append(Alone(pipeline_id=name, until_started=run.started - began, until_ended=ended - began))
+    return found
 
 
-def _ended(deployment: Deployment, entrance: Entrance, since: float) -> float | None:
+def _ended(deployment: Deployment, entrance: Entrance, since: float) -> Run | None:
     client = deployment.client("stepfunctions")
     page = client.list_executions(stateMachineArn=entrance.machine_arn, maxResults=1)["executions"]
     runs = [_run(one) for one in page]
-    return next((run.ended for run in runs if run.started >= since - 0.001 and run.ended), None)
+    return next((run for run in runs if run.started >= since - 0.001 and run.ended), None)
