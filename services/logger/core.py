@@ -204,7 +204,7 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
     ends = (
         event["executionAbortedEventDetails"] for event in events if "executionAbortedEventDetails" in event
     )
-    stopped = next(ends, {})
+    stopped: Mapping[str, Any] = next(ends, {})
     if run.status != "ABORTED" or run.error != _DEFAULT_ERRORS["ABORTED"] or not stopped.get("error"):
         return run
     cause = str(stopped.get("cause") or run.cause)[:CAUSE_CHARS]
