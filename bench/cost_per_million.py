@@ -5,8 +5,9 @@ python -m bench.cost_per_million --show        the tables of the last results
 
 Both designs are priced with `shared/costs`: the pipeline by its own ledger, the direct design by what it would be
 charged for: transitions, invocations, the same metered work, the record. Tokens are those the local model server
-reports, few, priced as the chatbot's default model's: with real answers both designs come closer. Left out of both, since no record can tell:
-cold starts, and the time of the logger's function; of the pipeline also the starter's and the callbacks'.
+reports, few, priced as the chatbot's default model's: with real answers both designs come closer. Left out of both,
+since no record can tell: cold starts, and the time of the logger's function; of the pipeline also the starter's and
+the callbacks'.
 """
 
 import argparse
