@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 from rich.console import Console
 from rich.table import Table
 
-from bench.cold_start import DATA, Answers, probe
+from bench.probing import DATA, Answers, probe
 from infra.bundling import bundles
 from infra.definition import definition
 from infra.environments import host

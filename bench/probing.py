@@ -1,29 +1,15 @@
-"""Cold start and warm cost of each stage's bundle beside a bare boto3 Step Functions client, in one run.
+"""AWS as it answers a stage at once, and a process that handles messages against it: for what is counted."""
 
-`make bench` runs it. Repetitions are interleaved, medians are printed; what counts is the ratio, because
-machines are noisy.
-"""
-
-import compileall
 import json
 import os
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from infra.bundling import bundles
-from infra.environments import host
 from shared.contracts.stages import STAGES
 from shared.tests.fakes import sqs_record, stage_event
 
@@ -72,8 +58,14 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         body: dict[str, object] = CONVERSE if self.path.startswith("/model/") else {}
-        if "PutEvents" in self.headers.get("X-Amz-Target", ""):
+        target = self.headers.get("X-Amz-Target", "")
+        if target.endswith("PutEvents"):
             body = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+        if target.endswith("StartExecution"):
+            body = {
+                "executionArn": "arn:aws:states:us-east-1:000000000000:execution:machine:p",
+                "startDate": 1.7e9,
+            }
         raw = json.dumps(body).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -83,6 +75,15 @@ class Answers(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""
+
+
+class AnyAws(ThreadingHTTPServer):
+    """On a free port of loopback."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answers)
 
 
 def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) -> dict[str, float]:
@@ -118,44 +119,3 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
         raise SystemExit(f"{name} failed:\n{done.stderr}")
     result: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
     return result
-
-
-def unpacked(folder: Path) -> dict[str, Path]:
-    """Each stage's bundle as Lambda has it after its first start: in a folder of its own, compiled."""
-    folders = {}
-    for name, bundle in bundles(host()).items():
-        folders[name] = Path(shutil.copytree(bundle, folder / name))
-        compileall.compile_dir(folders[name], quiet=2)
-    return folders
-
-
-def main(rounds: int = 9, messages: int = 200) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
-    names = ["bare", *DATA]
-    console = Console()
-    with tempfile.TemporaryDirectory() as scratch, console.status("measuring…"):
-        packed = unpacked(Path(scratch))
-        runs = [{name: probe(name, endpoint, messages, packed) for name in names} for _ in range(rounds)]
-    server.shutdown()
-    table = Table(title=f"Import, client and first message; then {messages} warm ones (medians of {rounds})")
-    for column in ("function", "first ms", "first CPU ms", "x bare", "warm CPU ms", "RSS MB", "modules"):
-        table.add_column(column, justify="left" if column == "function" else "right")
-    for name in names:
-        median = {key: statistics.median(run[name][key] for run in runs) for key in runs[0][name]}
-        ratio = statistics.median(run[name]["first_cpu_ms"] / run["bare"]["first_cpu_ms"] for run in runs)
-        table.add_row(
-            name,
-            f"{median['first_wall_ms']:.0f}",
-            f"{median['first_cpu_ms']:.0f}",
-            f"{ratio:.2f}",
-            f"{median['warm_cpu_ms']:.2f}",
-            f"{median['rss_mb']:.0f}",
-            f"{median['modules']:.0f}",
-        )
-    console.print(table)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,166 @@
+"""What is measured: the six functions from their bundles, and the yardsticks. Each with its events."""
+
+import compileall
+import importlib.metadata
+import itertools
+import json
+import os
+import shutil
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.functions.runtime import Function
+from bench.probing import DATA, AnyAws
+from infra.bundling import bundles
+from infra.environments import host
+from infra.functions import API, FUNCTIONS, STARTER
+from shared.contracts.stages import BY_SERVICE
+from shared.tests.fakes import sqs_record, stage_event
+
+EMPTY, BARE, CONVENTIONAL = YARDSTICKS = ("empty", "bare boto3", "conventional")
+RUNTIME_CLIENT: Final = ("awslambdaric", "simplejson", "snapshot-restore-py")
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A handler, the folders it may import from, and `event(n)`: an event with n messages, never the same twice."""
+
+    name: str
+    handler: str
+    folders: tuple[Path, ...]
+    event: Callable[[int], Any]
+
+    def start(self, endpoint: str, before: Callable[[], None] | None = None) -> Function:
+        return Function(self.folders, self.handler, _environment(self.name, endpoint), before)
+
+
+@contextmanager
+def subjects(scratch: Path) -> Iterator[tuple[dict[str, Subject], str]]:
+    """All subjects by name, yardsticks first, and the address of an AWS that answers at once."""
+    client = _runtime_client(scratch / "runtime-client")
+    with answering() as endpoint:
+        found = [_yardstick(name, scratch, client) for name in YARDSTICKS]
+        for name, bundle in bundles(host()).items():
+            folder = Path(shutil.copytree(bundle, scratch / name))
+            compileall.compile_dir(folder, quiet=2)
+            module = next(function.module for function in FUNCTIONS if function.name == name)
+            handler = f"{module}.handler"
+            found.append(Subject(name=name, handler=handler, folders=(folder, client), event=events(name)))
+        yield {subject.name: subject for subject in found}, endpoint
+
+
+@contextmanager
+def answering() -> Iterator[str]:
+    server = AnyAws()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def events(name: str) -> Callable[[int], Any]:
+    """For a function: what makes its events."""
+    if name == API.name:
+        return lambda _: _request()
+    return lambda count: {"Records": [_record(name) for _ in range(count)]}
+
+
+def _record(name: str) -> dict[str, Any]:
+    number = next(_NUMBERS)
+    if name == STARTER.name:
+        body = stage_event(
+            "pipeline.requested.v2", {"user_message": f"What is queue {number}?"}, token=None, **_ids(number)
+        )
+    else:
+        stage = BY_SERVICE.get(name, BY_SERVICE["analyzer"])
+        data = json.loads(json.dumps(DATA[stage.service]))
+        if "user_message" in data:
+            data["user_message"] = f"What is queue {number}?"
+        body = stage_event(stage.request.detail_type(), data, token=f"token-{number}", **_ids(number))
+    body = {"version": "0", "id": f"id-{number}", "account": "000000000000", "time": "2026-11-22T10:00:00Z",
+            "region": "us-east-1", "resources": [], **body}  # fmt: skip
+    return sqs_record(body, sent_ms=int(time.time() * 1000))
+
+
+def _ids(number: int) -> dict[str, str]:
+    return {"event_id": f"event-{number}", "pipeline_id": f"pipeline-{number}"}
+
+
+def _request() -> dict[str, Any]:
+    """What API Gateway hands over for POST /pipeline."""
+    return {
+        "resource": "/pipeline",
+        "path": "/pipeline",
+        "httpMethod": "POST",
+        "headers": {"Content-Type": "application/json", "Host": "api"},
+        "queryStringParameters": None,
+        "pathParameters": None,
+        "requestContext": {
+            "accountId": "000000000000",
+            "stage": "v1",
+            "path": "/v1/pipeline",
+            "domainName": "api",
+            "requestId": f"request-{next(_NUMBERS)}",
+            "identity": {"userArn": "arn:aws:iam::000000000000:user/bench"},
+        },
+        "body": json.dumps({"user_message": f"What is queue {next(_NUMBERS)}?"}),
+        "isBase64Encoded": False,
+    }
+
+
+def _yardstick(name: str, scratch: Path, client: Path) -> Subject:
+    """With the packages of the project's environment: whole, as `pip install --target` packs them."""
+    module = name.partition(" ")[0]
+    folder = scratch / f"yardstick-{module}"
+    folder.mkdir()
+    shutil.copy(Path(__file__).parent / "yardsticks" / f"{module}.py", folder)
+    packages = Path(sysconfig.get_paths()["purelib"])
+    folders = (folder, client) if name == EMPTY else (folder, client, packages)
+    return Subject(name=name, handler=f"{module}.handler", folders=folders, event=events(name))
+
+
+def _runtime_client(folder: Path) -> Path:
+    """AWS's runtime client alone, as it lies beside a function in Lambda."""
+    for package in RUNTIME_CLIENT:
+        for file in importlib.metadata.files(package) or ():
+            if ".." not in file.parts and file.suffix != ".pyc":
+                target = folder / file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file.locate(), target)
+    compileall.compile_dir(folder, quiet=2)
+    return folder
+
+
+def _environment(name: str, endpoint: str) -> Mapping[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_FUNCTION_NAME": name.replace(" ", "-"),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR",
+        "DLQ_URL": f"{endpoint}/dlq",
+        "BUS_NAME": "bus",
+        "TABLE_NAME": "table",
+        "ANSWERS_TABLE": "answers",
+        "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:machine",
+        "POWERTOOLS_SERVICE_NAME": name,
+        "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
+        "POWERTOOLS_TRACE_DISABLED": "false",
+        "TZ": os.environ.get("TZ", "UTC"),
+    }

@@ -1,0 +1,1 @@
+"""Handlers to compare with; each is copied beside its packages and run alone."""
