@@ -1,0 +1,72 @@
+"""A cgroup as large as a function of 128 MB: its memory from the start, its share of a CPU when told.
+
+Version 1 and 2 of the kernel's interface; either needs the right to make cgroups (root, on most machines).
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+MEMORY_MB: Final = 128
+CPUS: Final = 0.0724
+"""What Lambda gives 128 MB: 1,769 MB are one CPU."""
+PERIOD_US: Final = 20_000
+"""The kernel's default is 100 ms; Lambda's throttling is seen in steps of 20."""
+ROOT: Final = Path("/sys/fs/cgroup")
+
+
+class NoCgroupsError(Exception):
+    """The text says why."""
+
+
+class Cgroup:
+    def __init__(self, memory: Path, cpu: Path, *, unified: bool) -> None:
+        self._memory, self._cpu, self._unified = memory, cpu, unified
+
+    def join(self) -> None:
+        """Called by the new process: from here on its memory is counted and bounded."""
+        (self._memory / "cgroup.procs").write_text(str(os.getpid()))
+
+    def throttle(self, pid: int) -> None:
+        """From here on the process has its share of a CPU."""
+        quota = round(CPUS * PERIOD_US)
+        if self._unified:
+            (self._cpu / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+            return
+        (self._cpu / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+        (self._cpu / "cpu.cfs_quota_us").write_text(str(quota))
+        (self._cpu / "cgroup.procs").write_text(str(pid))
+
+
+@contextmanager
+def cgroup(name: str) -> Iterator[Cgroup]:
+    """Raises NoCgroupsError where none can be made. It is removed at the end, when its processes are gone."""
+    unified = (ROOT / "cgroup.controllers").exists()
+    parents = [ROOT] if unified else [ROOT / "memory", ROOT / "cpu"]
+    folders = [parent / f"bench-{name}-{os.getpid()}" for parent in parents]
+    try:
+        for folder in folders:
+            folder.mkdir()
+        limit = folders[0] / ("memory.max" if unified else "memory.limit_in_bytes")
+        limit.write_text(str(MEMORY_MB << 20))
+        if not (folders[-1] / ("cpu.max" if unified else "cpu.cfs_quota_us")).exists():
+            raise NoCgroupsError("cgroups here have no CPU quota")
+        yield Cgroup(folders[0], folders[-1], unified=unified)
+    except OSError as error:
+        raise NoCgroupsError(f"no cgroup can be made: {error.strerror} ({error.filename})") from error
+    finally:
+        for folder in folders:
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(50):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        if not folder.exists():
+            return
+        time.sleep(0.02)

@@ -1,0 +1,62 @@
+"""`make bench PART=limited`: each function as large as Lambda makes it: 128 MB, and 0.0724 CPU after its init."""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.end_to_end.machine import machine
+from bench.functions.cgroup import CPUS, MEMORY_MB, PERIOD_US, NoCgroupsError, cgroup
+from bench.functions.subjects import YARDSTICKS, Subject, subjects
+
+RESULTS = Path(__file__).parents[1] / "results" / "limited.json"
+
+
+def once(subject: Subject, endpoint: str, warm: int) -> dict[str, Any]:
+    with cgroup(subject.name) as small, subject.start(endpoint, small.join) as function:
+        small.throttle(function.pid)
+        first = function.invoke(subject.event(1))
+        seconds = [function.invoke(subject.event(1)).wall for _ in range(warm)]
+        return {
+            "cold_ms": (function.init.wall + first.wall) * 1000,
+            "warm_ms": [second * 1000 for second in seconds],
+            "memory_mb": function.memory_mb("VmHWM"),
+        }
+
+
+def measure(rounds: int, warm: int) -> dict[str, Any]:
+    about = machine()
+    with tempfile.TemporaryDirectory() as scratch, subjects(Path(scratch)) as (chosen, endpoint):
+        own = {name: subject for name, subject in chosen.items() if name not in YARDSTICKS}
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in own}
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
+            for name, subject in own.items():
+                found[name].append(once(subject, endpoint, warm))
+    size = {"memory_mb": MEMORY_MB, "cpus": CPUS, "period_us": PERIOD_US}
+    return {"machine": about, "size": size, "rounds": found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--warm", type=int, default=60, help="warm messages in each process (default: 60)")
+    given = parser.parse_args()
+    try:
+        results = measure(given.rounds, given.warm)
+    except NoCgroupsError as error:
+        print(f"Skipped: {error}", file=sys.stderr)
+        return
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    for name, rounds in results["rounds"].items():
+        cold = statistics.median(one["cold_ms"] for one in rounds)
+        warm = sorted(value for one in rounds for value in one["warm_ms"])
+        p95 = warm[-(-95 * len(warm) // 100) - 1]
+        print(f"{name:10} cold {cold:.0f} ms, warm p95 {p95:.1f} ms, {rounds[0]['memory_mb']:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
