@@ -86,11 +86,15 @@ class IamDialect:
 
     `callbacks_by_machine`: SendTask* rights name the state machine; the engine checks them on `*` alone.
     `converse_action` is what a Converse call needs; the engine expects the operation's own name.
+    `read_mapping_action` is what reading one event source mapping needs; the engine takes it for reading all.
     `models_by_arn`: model rights name the model; the engine reads an id with a prefix or a slash as another.
     """
 
     callbacks_by_machine: bool = True
     converse_action: Literal["bedrock:InvokeModel", "bedrock:Converse"] = "bedrock:InvokeModel"
+    read_mapping_action: Literal["lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings"] = (
+        "lambda:GetEventSourceMapping"
+    )
     models_by_arn: bool = True
 
 
@@ -201,6 +205,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             iam=IamDialect(
                 callbacks_by_machine=False,
                 converse_action="bedrock:Converse",
+                read_mapping_action="lambda:ListEventSourceMappings",
                 models_by_arn=False,
             ),
             xray=False,

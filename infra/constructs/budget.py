@@ -59,7 +59,7 @@ class Budget(Construct):
         guard.allow("KeepItsState", ["dynamodb:GetItem", "dynamodb:PutItem"], [table.table_arn])
         guard.allow(
             "SwitchTheStarter",
-            ["lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping"],
+            [environment.iam.read_mapping_action, "lambda:UpdateEventSourceMapping"],
             [mapping.event_source_mapping_arn],
         )
         events.Rule(
