@@ -72,7 +72,7 @@ class Guard:
         state = msgspec.structs.replace(state, starter=self._starter())
         after, act = budget.judge(state, orders, self._limit, now)
         if act == "pause":  # noted first: what was disabled and not noted would not be enabled again
-            after = self._stored(after)
+            after = self._stored(msgspec.structs.replace(after, starter="Disabling"))
             return msgspec.structs.replace(after, starter=self._switch(on=False) or after.starter)
         if act == "resume":  # noted last, for the same reason
             switched = self._switch(on=True)
