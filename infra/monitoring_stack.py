@@ -95,7 +95,7 @@ class MonitoringStack(Stack):
         for service in SERVICES:
             self._queues(service)
         self._throttles()
-        draw(self._facade, self._signals)
+        draw(self._facade, self._signals, budgeted=self._budgeted)
 
     def _runs(self) -> None:
         limits, signals = self._limits, self._signals
@@ -131,7 +131,7 @@ class MonitoringStack(Stack):
             signals.own(BUDGET_LOOKS, TRIGGER),
             BELOW,
             1,
-            periods=self._limits.budget_guard_minutes // PERIOD.to_minutes(),
+            periods=self._limits.budget_guard_minutes * 60 // int(PERIOD.to_seconds()),
             treat_missing_data_override=cloudwatch.TreatMissingData.BREACHING,
         )
         self._watch(thresholds.BUDGET_UNKNOWN, signals.own(UNKNOWN_PRICES, "logger"), ABOVE, 0)
