@@ -8,7 +8,12 @@ MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
 SEED ?= 1
 PIPELINES ?= 2000
+PART_burst := bench.end_to_end
+PART_cost := bench.cost_per_million
+PART_setup := bench.setup_times
 
+# Byte code stays within this folder, and without it each command compiles the CDK's library anew: seconds.
+unexport PYTHONDONTWRITEBYTECODE
 override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
 export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
@@ -30,14 +35,14 @@ run: setup ## start the local engine, deploy, ask a question (MESSAGE="…", POR
 stop: ## stop the local engine
 	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "nothing is set up here"; fi
 
-test: setup ## all tests: units and contracts side by side, then end to end on an engine of their own
+test: setup ## all tests: units and contracts, then end to end on engines of their own
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
-	@$(BIN)/python -m pytest -q -m engine
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
 check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn-lint, the doctor
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers 2
 	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check
 	@$(BIN)/python -m infra.check
@@ -48,10 +53,14 @@ deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone wi
 chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
 	@$(BIN)/python -m tests.chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
 
-bench: setup ## cold starts beside a bare boto3 client, the analyzer, and the budgets
+bench: setup ## cold starts beside a bare boto3 client, the analyzer, the budgets (PART=burst, cost or setup: that one)
+ifdef PART
+	@$(BIN)/python -m $(or $(PART_$(PART)),$(error There is no PART=$(PART): burst, cost or setup))
+else
 	@$(BIN)/python -m bench.cold_start
 	@$(BIN)/python -m bench.analyzer --seconds 0
 	@$(BIN)/python -m bench.budgets
+endif
 
 scale: setup ## simulate 100 to 10,000 requests a second; write the tables and plots of docs/scale.md
 	@$(BIN)/python -m scale

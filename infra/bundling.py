@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -46,8 +47,10 @@ class BundlingError(Exception):
 
 def bundles(target: Target, functions: Iterable[FunctionSpec] = FUNCTIONS) -> dict[str, Path]:
     """The directory of each function's bundle, by its name; made anew where its sources changed."""
-    site = site_directory(target)
-    return {function.name: bundle(function, target, site) for function in functions}
+    site, chosen = site_directory(target), list(functions)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each new one is traced by a process that imports it
+        made = pool.map(lambda function: bundle(function, target, site), chosen)
+        return {function.name: folder for function, folder in zip(chosen, made, strict=True)}
 
 
 # --- third-party packages --------------------------------------------------------------------------------

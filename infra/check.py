@@ -1,4 +1,4 @@
-"""Checks every environment's templates in one process: cdk-nag, cfn-lint, the rules of this project, and
+"""Checks every environment's templates, side by side: cdk-nag, cfn-lint, the rules of this project, and
 whether the parts fit together (the doctor, `pipeline doctor`).
 
     python -m infra.check            all environments
@@ -10,9 +10,12 @@ Exits with 1 and a readable report if anything is found.
 import contextlib
 import io
 import json
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,18 +90,24 @@ def check(name: str) -> list[str]:
     return problems
 
 
+def _timed_check(name: str) -> tuple[list[str], float]:
+    began = time.monotonic()
+    with contextlib.redirect_stderr(io.StringIO()):
+        problems = check(name)
+    return problems, time.monotonic() - began
+
+
 def main(names: list[str]) -> int:
     found = 0
-    for name in names or list(ENVIRONMENTS):
-        began = time.monotonic()
-        noise = io.StringIO()
-        with contextlib.redirect_stderr(noise):
-            problems = check(name)
-        took = time.monotonic() - began
-        verdict = f"{len(problems)} problems" if problems else "in order"
-        sys.stdout.write(f"{name}: {verdict} ({took:.1f} s)\n")
-        sys.stdout.writelines(f"  {problem}\n" for problem in problems)
-        found += len(problems)
+    chosen = names or list(ENVIRONMENTS)
+    # Spawned, not forked: each process needs a Node of its own for jsii.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(len(chosen), os.cpu_count() or 1), mp_context=spawn) as pool:
+        for name, (problems, took) in zip(chosen, pool.map(_timed_check, chosen), strict=True):
+            verdict = f"{len(problems)} problems" if problems else "in order"
+            sys.stdout.write(f"{name}: {verdict} ({took:.1f} s)\n")
+            sys.stdout.writelines(f"  {problem}\n" for problem in problems)
+            found += len(problems)
     return 1 if found else 0
 
 

@@ -1,5 +1,9 @@
-"""The real app on a real engine: started once for all end-to-end tests, on a free port, in a folder of its own."""
+"""The real app on a real engine: started once for each process of tests, on a free port, in a folder of its own.
 
+With `pytest -n`, a file's tests stay in one process, one after the other, and so do all files that deploy.
+"""
+
+import fcntl
 import json
 import time
 import uuid
@@ -7,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,6 +24,7 @@ from botocore.credentials import Credentials
 from local.connection import Connection
 from local.deploy import up
 from local.engine import Engine
+from local.paths import STATE
 from local.testing import own_engine
 from tests.e2e.model_server import ModelServer, model_server
 
@@ -27,6 +33,26 @@ PATIENCE_SECONDS = 120
 FINAL = ("SUCCEEDED", "FAILED")
 POLL_SECONDS = 1.5
 """Longer than the engine's pause between two looks into a queue."""
+DEPLOYS = pytest.mark.xdist_group("deploys")
+"""Tests that deploy what the checkout holds: one of them changes it."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The group that takes longest begins first; every other file is a group of its own."""
+    here = [item for item in items if item.path.parent == Path(__file__).parent]
+    for item in here:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: DEPLOYS.mark not in item.iter_markers("xdist_group"))
+
+
+@contextmanager
+def sources(*, change: bool = False) -> Iterator[None]:
+    """The checkout's sources stay as they are meanwhile, for every process; or this one alone may change them."""
+    with (STATE / "sources.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if change else fcntl.LOCK_SH)
+        yield
 
 
 def eventually(probe: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -193,9 +219,10 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def pipeline() -> Iterator[Deployment]:
-    with model_server() as model, own_engine(model=model.model) as engine:
-        running = up(engine)
+def pipeline(worker_id: str) -> Iterator[Deployment]:
+    with model_server() as model, own_engine(STATE / f"test-{worker_id}", model=model.model) as engine:
+        with sources():
+            running = up(engine)
         yield Deployment(connection=running.connection, engine=engine, model=model)
 
 

@@ -8,8 +8,9 @@ from local.paths import STATE
 from tests.chaos.campaign import Options, run
 from tests.chaos.faults import Fault
 from tests.chaos.report import rows, verdicts
+from tests.e2e.conftest import DEPLOYS
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(600)]
 
 SHORT = Options(
     seed=1,

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from local.deploy import deploy
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import DEPLOYS, Deployment, sources
 from tests.e2e.test_pipeline import complete
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(240)]
 
 SETTINGS = Path(__file__).resolve().parents[2] / "services" / "analyzer" / "__init__.py"
 
@@ -18,10 +18,11 @@ SETTINGS = Path(__file__).resolve().parents[2] / "services" / "analyzer" / "__in
 @pytest.fixture
 def changed_analyzer() -> Iterator[None]:
     """The analyzer's sources with one more comment, put back afterwards."""
-    before = SETTINGS.read_bytes()
-    SETTINGS.write_bytes(before + b"# changed\n")
-    yield
-    SETTINGS.write_bytes(before)
+    with sources(change=True):
+        before = SETTINGS.read_bytes()
+        SETTINGS.write_bytes(before + b"# changed\n")
+        yield
+        SETTINGS.write_bytes(before)
 
 
 def stacks(pipeline: Deployment) -> dict[str, tuple[str, str]]:

@@ -6,8 +6,9 @@ import pytest
 
 from local.deploy import deploy, is_current
 from shared.contracts.stages import SERVICES
+from tests.e2e.conftest import DEPLOYS
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, DEPLOYS]
 
 
 def test_monitoring_is_deployed_alone_and_tells_what_was_deployed(pipeline):

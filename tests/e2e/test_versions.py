@@ -16,11 +16,11 @@ from services.trigger.core import execution_input
 from shared.contracts.envelope import Metadata
 from shared.contracts.upcasting import as_conversation
 from shared.contracts.v1 import PipelineRequested
-from tests.e2e.conftest import Deployment, eventually
+from tests.e2e.conftest import DEPLOYS, Deployment, eventually
 from tests.e2e.next_release import releases
 from tests.e2e.test_pipeline import complete
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(400)]
 
 V1, V2 = "pipeline.requested.v1", "pipeline.requested.v2"
 PER_BEAT = 2

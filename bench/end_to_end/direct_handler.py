@@ -1,0 +1,77 @@
+"""A stage of the direct design, as a Lambda function: Step Functions invokes it with metadata and data, and waits.
+
+It is packed beside a stage's own bundle and runs the stage's own code, without queue, contract check, callback,
+metrics, stored answers or announcement: the least that such a design does.
+"""
+
+import importlib
+import os
+import platform
+import time
+from collections.abc import Iterable
+from functools import cache, partial
+from typing import Any
+
+import msgspec
+
+from shared.aws import client
+from shared.contracts.envelope import Metadata
+from shared.contracts.stages import BY_SERVICE
+from shared.contracts.v1 import Meter
+from shared.records import Records
+from shared.runtime import stage_route
+from shared.worker import Route
+
+
+class Unannounced:
+    """In the bus's place: nobody subscribes to the direct design."""
+
+    def publish(self, _: Iterable[object]) -> None:
+        """Says nothing."""
+
+
+@cache
+def _route() -> Route[Any]:
+    service = os.environ["DIRECT_SERVICE"]
+    module = importlib.import_module(f"services.{service}.handler")
+    if service == "logger":
+        records = Records(client("dynamodb"), os.environ["TABLE_NAME"])
+        routes = stage_route(
+            service,
+            module.Logger(records, Unannounced(), partial(client, "stepfunctions")).completed,
+            metered=True,
+        )
+    else:
+        routes = module.routes() if hasattr(module, "routes") else stage_route(service, module.run)
+    route = routes[BY_SERVICE[service].request.detail_type()]
+    assert isinstance(route, Route)  # noqa: S101 -- tells the type checker
+    return route
+
+
+def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
+    """`{"metadata": …, "data": …}` in, `{"data": the stage's result, "meter": …}` out."""
+    began = time.perf_counter()
+    route = _route()
+    metadata = msgspec.convert(event["metadata"], Metadata)
+    more = {"meter": _meter(began)} if route.metered else {}
+    result = route.run(msgspec.convert(event["data"], route.request), metadata, **more)
+    billed = route.billed(result)
+    meter = _meter(
+        began,
+        input_tokens=billed.input_tokens,
+        output_tokens=billed.output_tokens,
+        model_id=billed.model_id,
+    )
+    return {"data": msgspec.to_builtins(result), "meter": msgspec.to_builtins(meter)}
+
+
+def _meter(began: float, **billed: Any) -> Meter:
+    return Meter(
+        queue_wait_ms=0,
+        work_ms=round((time.perf_counter() - began) * 1000),
+        attempt=0,
+        receives=1,
+        memory_mb=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")) or None,
+        architecture={"aarch64": "arm64"}.get(platform.machine(), platform.machine()),
+        **billed,
+    )

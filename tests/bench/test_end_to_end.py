@@ -1,0 +1,123 @@
+"""The pure parts of the end-to-end benchmark: the rival's workflow, what is counted, and what counts as met."""
+
+import json
+
+import pytest
+
+from bench.end_to_end import direct_handler
+from bench.end_to_end.burst import Run, counts
+from bench.end_to_end.direct import EXECUTION_INPUT, REFERENCE_RETRY, direct_definition
+from bench.end_to_end.hops import medians
+from bench.end_to_end.tables import median_bursts, p95, verdicts
+from cli.timeline import Bar
+from services.analyzer.core import analyze
+from shared.contracts.stages import STAGES
+
+DONE = {"status": "SUCCEEDED"}
+RUN = Run(status="SUCCEEDED", started=1.0, ended=2.0)
+
+
+def test_the_direct_workflow_asks_the_same_of_the_same_stages():
+    """Every stage in order, with the pipeline's own metadata and data, and nobody sees a task token."""
+    made = direct_definition(REFERENCE_RETRY)
+    state, seen = made["StartAt"], []
+    while state:
+        seen.append(state)
+        asked = made["States"][state]["Parameters"]["Payload"]
+        assert asked["data"] == {
+            f"{name}.$": path
+            for stage in STAGES
+            if stage.state == state
+            for name, path in stage.inputs.items()
+        }
+        state = made["States"][state].get("Next")
+    assert seen == [stage.state for stage in STAGES]
+    assert "Token" not in json.dumps(made)
+    assert ".waitForTaskToken" not in json.dumps(made)
+
+
+def test_a_direct_function_runs_the_stages_own_code(monkeypatch: pytest.MonkeyPatch):
+    """The analyzer, invoked with what the workflow sends, answers what the analyzer's core does, and meters it."""
+    monkeypatch.setenv("DIRECT_SERVICE", "analyzer")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+    direct_handler._route.cache_clear()
+    metadata = {
+        "event_id": "p-AnalyzeInput-0",
+        "pipeline_id": "p",
+        "schema": "analysis.requested",
+        "schema_version": 1,
+        "occurred_at": "2026-11-23T12:00:00Z",
+        "correlation_id": "p",
+    }
+    answer = direct_handler.handler({"metadata": metadata, "data": {"user_message": "Why `x = 1`?"}}, None)
+    direct_handler._route.cache_clear()
+    assert answer["data"]["word_count"] == analyze("Why `x = 1`?").word_count
+    assert answer["meter"]["memory_mb"] == 128
+
+
+def test_the_event_becomes_the_state_that_the_workflow_reads():
+    """The rule's template names every field that the requests are made of."""
+    filled = EXECUTION_INPUT.replace("<id>", '"p"').replace("<time>", '"t"').replace("<message>", '"m"')
+    state = json.loads(filled)
+    assert state["request"] == {"user_message": "m", "history": []}
+    assert state["metadata"]["pipeline_id"] == "p"
+    assert state["results"].keys() == {stage.key for stage in STAGES[:-1]}
+
+
+@pytest.mark.parametrize(
+    ("records", "runs", "left", "expected"),
+    [
+        ({"a": DONE, "b": DONE}, [RUN, RUN], 0, (2, 0, 0)),
+        ({"a": DONE}, [RUN, Run(status="FAILED", started=1.0, ended=2.0)], 0, (1, 1, 0)),
+        ({"a": DONE}, [RUN], 1, (1, 0, 1)),
+        ({"a": DONE, "b": DONE}, [RUN, RUN, RUN], 0, (1, 0, 0)),
+        ({"a": DONE, "b": {"status": "RUNNING"}}, [RUN, RUN], 0, (1, 0, 0)),
+    ],
+    ids=["all once", "one failed", "one never began", "one ran twice", "one without its record"],
+)
+def test_what_became_of_a_burst(records, runs, left, expected):
+    """Once is: one execution that succeeded and its record; failures, losses and repeats are no successes."""
+    found = counts(["a", "b"], records, runs, left)
+    assert (found.once, found.failed, found.lost) == expected
+    assert found.all_done == (expected == (2, 0, 0) and not left)
+
+
+def test_hops_are_medians_by_part():
+    """One slow run does not move the picture."""
+    runs = [[Bar(name="chat", start_ms=0.0, waited_ms=waited, worked_ms=10.0)] for waited in (1.0, 2.0, 90.0)]
+    assert medians(runs) == {"chat": {"waited_ms": 2.0, "worked_ms": 10.0, "other_ms": 0.0}}
+
+
+def test_the_95th_percentile_is_a_measured_value():
+    """By nearest rank: of twenty values the second largest."""
+    assert p95([float(value) for value in range(20)]) == 18.0
+    assert p95([3.0]) == 3.0
+
+
+def result(design: str, *, once: int, per_second: float) -> dict[str, object]:
+    zeros = ("drain_seconds", "run_p95", "engine_mb", "workers_mb", "engine_cpu_seconds", "all_cpu_seconds")
+    return {
+        **dict.fromkeys(zeros, 1.0),
+        "design": design,
+        "published": 100,
+        "model_seconds": 0.3,
+        "once": once,
+        "per_second": per_second,
+        "left_in_queues": 0,
+    }
+
+
+def test_goals_are_judged_by_what_was_measured():
+    """A repetition that lost one is not forgiven by a good median; the throughput is judged against the rival's."""
+    bursts = [
+        result("events", once=100, per_second=30.0),
+        result("events", once=99, per_second=32.0),
+        result("events", once=100, per_second=31.0),
+        result("direct", once=20, per_second=10.0),
+    ]
+    results = {"alone": {"seconds": {"events": [0.2], "direct": [0.3]}}, "bursts": bursts}
+    assert median_bursts(results)[100, 0.3, "events"]["per_second"] == 31.0
+    alone, whole, times = verdicts(results)
+    assert alone.startswith("met: One at a time: 0.67 times")
+    assert whole.startswith("NOT MET")
+    assert times.startswith("met: Burst of 100, model 0.3 s: 3.1 times")
