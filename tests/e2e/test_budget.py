@@ -9,9 +9,9 @@ from cli.operations import budget
 from cli.operations.budget import look_now, read_budget
 from cli.operations.target import local_target
 from local.deploy import deploy
-from tests.e2e.conftest import eventually
+from tests.e2e.conftest import DEPLOYS, eventually
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, DEPLOYS]
 
 USD = "0.001"
 RUNS = 8
