@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "explain": Entry("explain", "explain", "Which run any id belongs to, and what to do."),
         "logs": Entry("logs", "logs", "The log lines of one run, of all services."),
         "cost": Entry("cost", "cost", "What runs cost, by day, model and stage."),
+        "budget": Entry("budget", "budget", "What is left of the day's budget; pause, resume."),
     },
     "Run again what failed": {
         "dlq": Entry("dlq", "dlq", "Parked messages: list, show, replay, archive, export."),

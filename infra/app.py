@@ -21,7 +21,7 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from infra.bundling import ROOT, BundlingError, bundles  # noqa: E402
 from infra.environments import ContextError, Environment, UnknownEnvironmentError, load  # noqa: E402
-from infra.functions import FUNCTIONS  # noqa: E402
+from infra.functions import ALL_FUNCTIONS, GUARD  # noqa: E402
 from infra.platform_stack import PlatformStack  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
 from infra.trigger_stack import TriggerStack  # noqa: E402
@@ -97,7 +97,12 @@ def main() -> None:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     only = str(context["only"]) if context.get("only") else None
     packed = bundles(
-        environment.target, [function for function in FUNCTIONS if only in (None, function.service)]
+        environment.target,
+        [
+            function
+            for function in ALL_FUNCTIONS
+            if only in (None, function.service) and (function != GUARD or environment.budget_usd_per_day)
+        ],
     )
     build(app, environment, packed, only)
     app.synth()

@@ -24,6 +24,7 @@ from infra.bundling import WORK, BundlingError, bundles
 from infra.doctor.reading import read
 from infra.doctor.table import examine
 from infra.environments import ENVIRONMENTS, Environment, load
+from infra.functions import ALL_FUNCTIONS
 from infra.rules import Templates, broken_rules
 from infra.synthesis import templates
 
@@ -38,7 +39,7 @@ IGNORED_LINT = [
 def synthesise(environment: Environment, folder: Path) -> list[str]:
     """Writes the environment's cloud assembly into `folder`; returns what cdk-nag says, empty if it passes."""
     try:
-        synthesis.synthesise(environment, folder, bundles(environment.target), nag=True)
+        synthesis.synthesise(environment, folder, bundles(environment.target, ALL_FUNCTIONS), nag=True)
     except RuntimeError as error:
         report = folder / "validation-report.json"
         return list(_nag_findings(report)) or [str(error)]
@@ -79,7 +80,8 @@ def examined(made: Templates, environment: Environment) -> list[str]:
 def check(name: str) -> list[str]:
     """All findings of one environment."""
     folder = WORK / "check" / name
-    environment = replace(load(name), monitoring=True)  # what is optional is in order, too
+    # What is optional is in order, too.
+    environment = replace(load(name), monitoring=True, budget_usd_per_day=1.0)
     problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
     made = templates(folder)
     problems += [f"rule: {finding}" for finding in broken_rules(made, environment)]

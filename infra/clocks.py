@@ -8,5 +8,11 @@ MAX_RECEIVES: Final = 5
 DLQ_RETENTION_DAYS: Final = 14
 """SQS's longest. A message keeps its first timestamp when it is moved."""
 
+WAIT_DAYS: Final = 4
+"""SQS's default: how long a message waits in a queue for its function, and is deleted then."""
+
+PAUSE_DAYS: Final = 14
+"""SQS's longest, for the queue of a starter that a budget may pause: day after day, if more comes in than it pays."""
+
 VISIBILITY_FACTOR: Final = 6
 """AWS's rule: a message is invisible for six times the function's timeout, and the time a batch is collected."""

@@ -14,6 +14,8 @@ from shared.metrics import (
     API_FAILURES,
     API_REFUSALS,
     ATTEMPTS,
+    BUDGET_PAUSED,
+    BUDGET_SPENT,
     COST,
     ERRORS,
     INPUT_TOKENS,
@@ -40,7 +42,7 @@ Series = cloudwatch.Metric | cloudwatch.MathExpression
 WIDTH = 24
 
 
-def draw(facade: monitoring.MonitoringFacade, signals: Signals) -> None:
+def draw(facade: monitoring.MonitoringFacade, signals: Signals, *, budgeted: bool = False) -> None:
     """Adds everything to the facade's dashboard. The facade's alarms must be there already."""
     alarms = [created.alarm for created in facade.created_alarms()]
     facade.add_large_header("Is it healthy?")
@@ -53,6 +55,8 @@ def draw(facade: monitoring.MonitoringFacade, signals: Signals) -> None:
     _row(facade, *_doors(signals))
     facade.add_large_header("What does it cost?")
     _row(facade, *_costs(signals))
+    if budgeted:
+        _row(facade, *_budget(signals))
 
 
 def _row(facade: monitoring.MonitoringFacade, *widgets: cloudwatch.GraphWidget) -> None:
@@ -160,6 +164,12 @@ def _doors(signals: Signals) -> list[cloudwatch.GraphWidget]:
         _graph("Functions turned away (throttles)", functions("Throttles", "Sum"), of=3),
         _graph("Functions that crashed or ran out of time", functions("Errors", "Sum"), of=3),
     ]
+
+
+def _budget(signals: Signals) -> list[cloudwatch.GraphWidget]:
+    spent = signals.own(BUDGET_SPENT, "trigger", "Maximum", "spent of the day's budget (%)")
+    paused = signals.own(BUDGET_PAUSED, "trigger", "Maximum", "paused")
+    return [_graph("The day's budget", [spent], of=2), _graph("The starter is paused (1)", [paused], of=2)]
 
 
 def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:

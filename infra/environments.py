@@ -3,6 +3,7 @@
 Constructs read these values; none of them asks for an environment's name.
 """
 
+import math
 import platform
 import re
 import sys
@@ -19,6 +20,8 @@ from services.chatbot.settings import Settings as ChatbotSettings
 API_STAGE = "v1"
 DERIVED_SETTINGS = ("answers_table", "timeout_seconds")
 """The chatbot's settings that follow from its deployment: nobody chooses them."""
+LEAST_BUDGET = 1e-6
+"""Dollars: amounts are counted in billionths of one."""
 RUNTIME = "python3.14"
 """Lambda's newest Python that every bundled wheel has a build for; see `requirements.txt`."""
 
@@ -83,11 +86,15 @@ class IamDialect:
 
     `callbacks_by_machine`: SendTask* rights name the state machine; the engine checks them on `*` alone.
     `converse_action` is what a Converse call needs; the engine expects the operation's own name.
+    `read_mapping_action` is what reading one event source mapping needs; the engine takes it for reading all.
     `models_by_arn`: model rights name the model; the engine reads an id with a prefix or a slash as another.
     """
 
     callbacks_by_machine: bool = True
     converse_action: Literal["bedrock:InvokeModel", "bedrock:Converse"] = "bedrock:InvokeModel"
+    read_mapping_action: Literal["lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings"] = (
+        "lambda:GetEventSourceMapping"
+    )
     models_by_arn: bool = True
 
 
@@ -131,6 +138,9 @@ class Environment:
     """Deploy alarms on an expression of metrics. The engine takes alarms on one metric alone."""
     alarm_email: str | None = None
     """Told of alarms, besides who subscribes to their topic."""
+
+    budget_usd_per_day: float | None = None
+    """What runs may cost in a day (UTC) before no more are started. None for no budget, and no part of one."""
 
     def api_url(self, api_id: str) -> str:
         """The API's address on the engine, which serves all APIs under its own."""
@@ -195,6 +205,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             iam=IamDialect(
                 callbacks_by_machine=False,
                 converse_action="bedrock:Converse",
+                read_mapping_action="lambda:ListEventSourceMappings",
                 models_by_arn=False,
             ),
             xray=False,
@@ -213,8 +224,8 @@ CHATBOT_CONTEXT = tuple(
 
 def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
     """The environment `name`, overridden by `-c`: `allowed_origin`, `engine`, `monitoring` (true or false),
-    `alarm_email`, each chatbot setting by its name, a function's megabytes as `memory_<function>` and seconds as
-    `timeout_<function>`, e.g. `-c memory_chatbot=512`.
+    `alarm_email`, `budget_usd_per_day` (dollars, or off), each chatbot setting by its name, a function's megabytes as
+    `memory_<function>` and seconds as `timeout_<function>`, e.g. `-c memory_chatbot=512`.
 
     Raises UnknownEnvironmentError or ContextError.
     """
@@ -237,6 +248,8 @@ def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
         environment = replace(environment, allowed_origin=str(given["allowed_origin"]))
     if "alarm_email" in given:
         environment = replace(environment, alarm_email=_email(str(given["alarm_email"])))
+    if "budget_usd_per_day" in given:
+        environment = replace(environment, budget_usd_per_day=_budget(str(given["budget_usd_per_day"])))
     if "monitoring" in given:
         environment = replace(environment, monitoring=_yes_or_no("monitoring", given["monitoring"]))
     if "engine" in given:
@@ -251,6 +264,20 @@ def _yes_or_no(option: str, value: object) -> bool:
     if said is None:
         raise ContextError(f"`-c {option}` must be true or false, not {value}.")
     return said
+
+
+def _budget(dollars: str) -> float | None:
+    if dollars == "off":
+        return None
+    try:
+        value = float(dollars)
+    except ValueError:
+        value = math.nan
+    if not LEAST_BUDGET <= value < math.inf:
+        raise ContextError(
+            f"`-c budget_usd_per_day` must be dollars, {LEAST_BUDGET:f} or more, or off, not {dollars}."
+        )
+    return value
 
 
 def _email(address: str) -> str:

@@ -59,3 +59,9 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
     for stage in STAGES
 }
 FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values())
+"""Those of every deployment."""
+GUARD: Final = FunctionSpec(
+    name="guard", service="trigger", module="services.trigger.guard", aws=("dynamodb", "lambda")
+)
+"""Of a deployment with a budget."""
+ALL_FUNCTIONS: Final = (*FUNCTIONS, GUARD)

@@ -13,7 +13,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra import thresholds
-from infra.clocks import DLQ_RETENTION_DAYS
+from infra.clocks import DLQ_RETENTION_DAYS, PAUSE_DAYS
 from infra.constructs.alarm_topic import AlarmTopic
 from infra.dashboard import draw
 from infra.environments import Environment
@@ -23,7 +23,7 @@ from infra.signals import HOUR, MICROS, PERIOD, Signals
 from infra.synthesizer import synthesizer
 from infra.thresholds import Alarm
 from shared.contracts.stages import SERVICES
-from shared.metrics import COST, RUN_TIME
+from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, COST, RUN_TIME, UNKNOWN_PRICES
 
 ABOVE: Final = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -34,6 +34,7 @@ UNSEEN: Final[Mapping[str, Any]] = {
 }
 """The library's own widgets are left out: it draws a screen for each function; the dashboard here is one page."""
 DAY_SECONDS: Final = 86_400
+TRIGGER: Final = SERVICES[0]
 
 
 @jsii.implements(monitoring.IMetricAdjuster)
@@ -88,10 +89,13 @@ class MonitoringStack(Stack):
             dashboard_factory=dashboards,
         )
         self._runs()
+        self._budgeted = environment.budget_usd_per_day is not None
+        if self._budgeted:
+            self._budget()
         for service in SERVICES:
             self._queues(service)
         self._throttles()
-        draw(self._facade, self._signals)
+        draw(self._facade, self._signals, budgeted=self._budgeted)
 
     def _runs(self) -> None:
         limits, signals = self._limits, self._signals
@@ -116,6 +120,21 @@ class MonitoringStack(Stack):
         self._watch(thresholds.RUN_OPEN, longest, ABOVE, limits.run_open_seconds * 1_000)
         cost = signals.own(COST, "logger")
         self._watch(thresholds.COST, cost, ABOVE, limits.usd_per_hour * MICROS, period=HOUR)
+
+    def _budget(self) -> None:
+        """No look at all is what rings of the guard: one that fails says nothing."""
+        signals = self._signals
+        paused = signals.own(BUDGET_PAUSED, TRIGGER, "Maximum")
+        self._watch(thresholds.BUDGET, paused, ABOVE, 0)
+        self._watch(
+            thresholds.BUDGET_GUARD,
+            signals.own(BUDGET_LOOKS, TRIGGER),
+            BELOW,
+            1,
+            periods=self._limits.budget_guard_minutes * 60 // int(PERIOD.to_seconds()),
+            treat_missing_data_override=cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._watch(thresholds.BUDGET_UNKNOWN, signals.own(UNKNOWN_PRICES, "logger"), ABOVE, 0)
 
     def _watch(
         self,
@@ -164,7 +183,8 @@ class MonitoringStack(Stack):
             add_queue_max_message_age_alarm={
                 "Warning": monitoring.MaxMessageAgeThreshold(
                     max_age_in_seconds=limits.queue_age_seconds, **self._named(thresholds.QUEUE_AGE, service)
-                )
+                ),
+                **self._expires(service),
             },
             add_dead_letter_queue_max_size_alarm={
                 "Warning": monitoring.MaxMessageCountThreshold(
@@ -188,6 +208,16 @@ class MonitoringStack(Stack):
             },
             **UNSEEN,
         )
+
+    def _expires(self, service: str) -> dict[str, monitoring.MaxMessageAgeThreshold]:
+        """Only the starter's messages may wait for days, and only for a budget."""
+        if service != TRIGGER or not self._budgeted:
+            return {}
+        oldest = (PAUSE_DAYS - self._limits.waiting_days_left) * DAY_SECONDS
+        rings = monitoring.MaxMessageAgeThreshold(
+            max_age_in_seconds=oldest, **self._named(thresholds.WAITING_EXPIRES, service)
+        )
+        return {"Critical": rings}
 
     def _throttles(self) -> None:
         for function in FUNCTIONS:

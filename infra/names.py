@@ -42,6 +42,11 @@ class Names:
         return f"{self.prefix}-answers"
 
     @property
+    def budget_table(self) -> str:
+        """What the budget's guard found, and what operators told it."""
+        return f"{self.prefix}-budget"
+
+    @property
     def schema_registry(self) -> str:
         return self.prefix
 

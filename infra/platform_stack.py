@@ -13,6 +13,7 @@ from infra.constructs.schema_registry import SchemaRegistry
 from infra.environments import Environment
 from infra.names import Names
 from infra.synthesizer import synthesizer
+from shared import budget
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
@@ -57,7 +58,10 @@ class PlatformStack(Stack):
             name=names.table,
             key="pipeline_id",
             environment=environment,
-            global_secondary_indexes=[_by_owner()],
+            global_secondary_indexes=[
+                _by_owner(),
+                *([_by_day()] if environment.budget_usd_per_day else []),
+            ],
         )
         self.operations = data_table(
             self,
@@ -92,4 +96,15 @@ def _by_owner() -> dynamodb.GlobalSecondaryIndexPropsV2:
         sort_key=dynamodb.Attribute(name=sort_key, type=dynamodb.AttributeType.STRING),
         projection_type=dynamodb.ProjectionType.INCLUDE,
         non_key_attributes=[name for name in LISTED if name not in ("pipeline_id", key, sort_key)],
+    )
+
+
+def _by_day() -> dynamodb.GlobalSecondaryIndexPropsV2:
+    """Runs that are over, by the day they count for, with what they cost."""
+    return dynamodb.GlobalSecondaryIndexPropsV2(
+        index_name=budget.INDEX,
+        partition_key=dynamodb.Attribute(name=budget.DAY, type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name=budget.MOMENT, type=dynamodb.AttributeType.STRING),
+        projection_type=dynamodb.ProjectionType.INCLUDE,
+        non_key_attributes=[budget.AMOUNT, budget.UNKNOWN],
     )

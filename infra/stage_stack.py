@@ -36,7 +36,13 @@ class StageStack(Stack):
         self.work = WorkQueue(
             self, service=stage.service, environment=environment, sizing=environment.sizing_of(spec.name)
         )
-        self.service = ServiceFunction(self, spec=spec, bundle=bundle, environment=environment)
+        self.service = ServiceFunction(
+            self,
+            spec=spec,
+            bundle=bundle,
+            environment=environment,
+            variables=_variables(stage.service, environment),
+        )
         self.service.consume(self.work)
         self.service.allow_callbacks()
         self.service.allow_publishing(*PUBLISHES.get(stage.service, ()), ContractRejected)
@@ -50,6 +56,10 @@ class StageStack(Stack):
             )
         if extra := EXTRAS.get(stage.service):
             extra(self)
+
+
+def _variables(service: str, environment: Environment) -> Mapping[str, str]:
+    return {"COUNTS_DAYS": "true"} if service == "logger" and environment.budget_usd_per_day else {}
 
 
 def _chatbot(stack: StageStack) -> None:

@@ -15,7 +15,7 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from infra.app import build, feature_flags  # noqa: E402
 from infra.environments import Environment  # noqa: E402
-from infra.functions import FUNCTIONS  # noqa: E402
+from infra.functions import ALL_FUNCTIONS  # noqa: E402
 
 Template = dict[str, Any]
 
@@ -43,7 +43,7 @@ def stand_ins(folder: Path) -> dict[str, Path]:
     """Bundles without code, by function: for templates that are looked at and never deployed."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "handler.py").write_text("")
-    return {function.name: folder for function in FUNCTIONS}
+    return {function.name: folder for function in ALL_FUNCTIONS}
 
 
 def templates(folder: Path) -> Mapping[str, Template]:

@@ -20,6 +20,10 @@ class Thresholds:
     parked_days_left: int = 3
     """Before SQS deletes the oldest message of a DLQ."""
     usd_per_hour: float = 5.0
+    waiting_days_left: int = 5
+    """Before SQS deletes the oldest message that a budget keeps waiting."""
+    budget_guard_minutes: int = 15
+    """Without one look of the budget's guard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,5 +70,27 @@ THROTTLES: Final = Alarm(
     name="throttles", says="AWS turns calls away: a quota is reached.", section="Alarm: throttles"
 )
 COST: Final = Alarm(name="cost", says="The runs of an hour cost too much.", section="Alarm: cost per hour")
+BUDGET: Final = Alarm(
+    name="budget",
+    says="The starter is paused: the day's budget is spent, or an operator said so.",
+    section="Alarm: budget",
+)
+BUDGET_GUARD: Final = Alarm(
+    name="budget-guard",
+    says="The guard of the day's budget does not do its work: nothing stops the spending.",
+    section="Alarm: budget guard",
+)
+BUDGET_UNKNOWN: Final = Alarm(
+    name="budget-unknown",
+    says="Runs have a price that is not known: more is spent than the budget counts.",
+    section="Alarm: budget with an unknown price",
+)
+WAITING_EXPIRES: Final = Alarm(
+    name="waiting-expires",
+    says="SQS will soon delete the oldest message that waits to be started.",
+    section="Alarm: a waiting message expires",
+)
+OF_A_BUDGET: Final = (BUDGET, BUDGET_GUARD, BUDGET_UNKNOWN, WAITING_EXPIRES)
+"""They are there where a budget is."""
 
 ALARMS: Final = tuple(alarm for alarm in list(globals().values()) if isinstance(alarm, Alarm))

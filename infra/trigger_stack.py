@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from infra.clocks import PAUSE_DAYS
+from infra.constructs.budget import Budget
 from infra.constructs.pipeline_api import PipelineApi
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
-from infra.functions import API, STARTER
+from infra.functions import API, GUARD, STARTER
 from infra.nag import acknowledge_executions
 from infra.names import Names
 from infra.synthesizer import synthesizer
@@ -58,7 +60,11 @@ class TriggerStack(Stack):
             variables={"STATE_MACHINE_ARN": names.state_machine_arn(self)},
         )
         self.work = WorkQueue(
-            self, service=SERVICE, environment=environment, sizing=environment.sizing_of(STARTER.name)
+            self,
+            service=SERVICE,
+            environment=environment,
+            sizing=environment.sizing_of(STARTER.name),
+            keeps=Duration.days(PAUSE_DAYS) if environment.budget_usd_per_day else None,
         )
         rule = self.work.subscribe(
             "requests",
@@ -70,7 +76,7 @@ class TriggerStack(Stack):
         # delivered before anybody publishes it.
         rule.node.add_dependency(self.starter.function)
         self.accept.function.node.add_dependency(rule)
-        self.starter.consume(self.work)
+        feeding = self.starter.consume(self.work)
         self.starter.allow("StartExecutions", ["states:StartExecution"], [names.state_machine_arn(self)])
         self.starter.allow(
             "RecogniseAndStopItsExecutions",
@@ -80,3 +86,11 @@ class TriggerStack(Stack):
         acknowledge_executions(self.starter, names)
         self.starter.allow_publishing(ContractRejected)
         ssm.StringParameter(self, "Url", parameter_name=names.parameter("api/url"), string_value=self.api.url)
+        if environment.budget_usd_per_day:
+            Budget(
+                self,
+                environment=environment,
+                bundle=bundles[GUARD.name],
+                mapping=feeding,
+                usd_per_day=environment.budget_usd_per_day,
+            )

@@ -148,6 +148,20 @@ WASTE: Final = Metric(
 UNKNOWN_PRICES: Final = Metric(
     name="UnknownPrices", by=("logger",), meaning="runs with a price that is not listed: their cost is more"
 )
+BUDGET_SPENT: Final = Metric(
+    name="BudgetSpentPercent",
+    unit="None",
+    by=("trigger",),
+    meaning="of the day's budget, at each look of its guard: what runs that ended cost",
+)
+BUDGET_PAUSED: Final = Metric(
+    name="BudgetPaused",
+    by=("trigger",),
+    meaning="1 while the budget, or an operator, keeps the starter from starting, else 0",
+)
+BUDGET_LOOKS: Final = Metric(
+    name="BudgetLooks", by=("trigger",), meaning="looks of the budget's guard that came to their end"
+)
 
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric for metric in list(globals().values()) if isinstance(metric, Metric)

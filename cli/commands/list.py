@@ -6,6 +6,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from cli.operations.budget import notice
 from cli.operations.runs import STATUSES, Run, list_runs
 from cli.session import Session, TargetCommand, duration
 
@@ -38,6 +39,8 @@ def list_(session: Session, status: str | None, limit: int, *, as_json: bool) ->
     if as_json:
         session.json(runs)
         return
+    if paused := notice(session.target):
+        session.note(paused)
     if not runs:
         session.note(f"No pipelines{f' with status {status}' if status else ''} yet.")
         return

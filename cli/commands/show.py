@@ -10,6 +10,7 @@ from cli.interrupt import stoppable
 from cli.journeys import print_journey, watch
 from cli.ledgers import show_ledger
 from cli.main import FAILED, INTERRUPTED
+from cli.operations.budget import notice
 from cli.operations.costs import read_ledger
 from cli.operations.dlq.journal import Entry, audit
 from cli.operations.errors import DeniedError, NotDeployedError
@@ -80,6 +81,8 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
         at = datetime.fromisoformat(entry.at).astimezone()
         by = entry.who.rpartition("/")[2]
         session.out.print(Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {by}. {printable(entry.why)}", "dim"))
+    if journey.status == "ACCEPTED" and (paused := notice(session.target)):
+        session.note(paused)
     if journey.status == "FAILED":
         session.note(
             "Mend the cause, then run it again: "

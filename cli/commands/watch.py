@@ -108,6 +108,7 @@ def screen(env: str, seen: Snapshot, before: Snapshot | None = None, *, every: s
         Text(f"{title}{every:>{WIDTH - len(title)}}".rstrip(), "dim"),
         Text(),
         _totals(seen),
+        *([Text(seen.paused, "yellow")] if seen.paused else []),
         Text("in the last minute: " + "  ".join(_rates(seen.per_minute, " "))),
         Text(),
         _stages(seen, before),

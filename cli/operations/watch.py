@@ -1,7 +1,7 @@
 """How the system stands at one moment: what waits and works in each stage, what starts, ends and fails.
 
-One look is a fixed number of calls, whatever runs: three for each service's queues, three lists of executions and
-one read of the latest failures' records.
+One look is a fixed number of calls, whatever runs: three for each service's queues, three lists of executions, one
+read of the latest failures' records and, where there is a budget, one of how it stands.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from cli.operations.aws_errors import translated
+from cli.operations.budget import notice
 from cli.operations.dlq.queues import find_queues
 from cli.operations.errors import OperationError
 from cli.operations.records import Record, read_records
@@ -96,6 +97,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     more_running: bool
     per_minute: Rates
     failures: tuple[Failure, ...] = ()
+    paused: str | None = None
+    """A sentence, where a budget keeps the starter from starting."""
 
     @property
     def waiting(self) -> int:
@@ -145,6 +148,7 @@ def look(target: Target) -> Snapshot:
         more_running=bool(pages.running.get("nextToken")),
         per_minute=rates(pages, now),
         failures=tuple(_with_record(failure, records.get(failure.pipeline_id, {})) for failure in failures),
+        paused=notice(target),
     )
 
 

@@ -128,16 +128,16 @@ class ServiceFunction(Construct):
                 "This environment's IAM checks callbacks on no narrower resource.",
             )
 
-    def consume(self, work: WorkQueue) -> None:
+    def consume(self, work: WorkQueue) -> sources.SqsEventSource:
         """Feeds the function from the queue, and lets it park messages in the queue's DLQ."""
-        self.function.add_event_source(
-            sources.SqsEventSource(
-                work.queue,
-                batch_size=self._sizing.batch_size,
-                max_batching_window=Duration.seconds(self._sizing.batching_window_seconds),
-                report_batch_item_failures=True,
-                max_concurrency=self._sizing.max_concurrency,
-            )
+        source = sources.SqsEventSource(
+            work.queue,
+            batch_size=self._sizing.batch_size,
+            max_batching_window=Duration.seconds(self._sizing.batching_window_seconds),
+            report_batch_item_failures=True,
+            max_concurrency=self._sizing.max_concurrency,
         )
+        self.function.add_event_source(source)
         self.function.add_environment("DLQ_URL", work.dlq.queue_url)
         self.allow("ParkMessages", ["sqs:SendMessage"], [work.dlq.queue_arn])
+        return source

@@ -24,7 +24,16 @@ def visibility_seconds(sizing: Sizing) -> int:
 class WorkQueue(Construct):
     """`queue` feeds one function; `dlq` takes what it can't handle, `rule_dlq` what a rule can't deliver."""
 
-    def __init__(self, scope: Construct, *, service: str, environment: Environment, sizing: Sizing) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        service: str,
+        environment: Environment,
+        sizing: Sizing,
+        keeps: Duration | None = None,
+    ) -> None:
+        """`keeps`: how long a message may wait, where that is not SQS's default."""
         super().__init__(scope, "WorkQueue")
         self._names = names = Names(environment.name)
         self._service = service
@@ -34,6 +43,7 @@ class WorkQueue(Construct):
             "Queue",
             names.queue(service),
             visibility_timeout=Duration.seconds(visibility_seconds(sizing)),
+            retention_period=keeps,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dlq, max_receive_count=MAX_RECEIVES),
         )
         self.rule_dlq: sqs.Queue | None = None

@@ -23,6 +23,7 @@ _OPERATIONS: Final = {
     "bedrock:Converse": "converse",
     "bedrock:ApplyGuardrail": "converse",
     "lambda:InvokeFunction": "invoke",
+    "lambda:ListEventSourceMappings": "get_event_source_mapping",  # as the engine's IAM has it
 }
 """Where the right is not named like the operation it allows."""
 

@@ -32,7 +32,12 @@ def read(templates: Templates, environment: Environment) -> System:
 
     queues = [_queue(stack, name, its) for stack, name, its in every("AWS::SQS::Queue")]
     functions = [_function(stack, name, its) for stack, name, its in every("AWS::Lambda::Function")]
-    rules = [_rule(stack, name, its) for stack, name, its in every("AWS::Events::Rule")]
+    rules = [
+        _rule(stack, name, its)
+        for stack, name, its in every("AWS::Events::Rule")
+        if "EventPattern"
+        in its  # a schedule's events are made by the clock: the next one makes up for a lost one
+    ]
     machines = [_machine(stack, name, its) for stack, name, its in every("AWS::StepFunctions::StateMachine")]
     monitored = any(stack.endswith("-monitoring") for stack in templates)
     alarms = tuple(alarm(its, name) for _, name, its in every("AWS::CloudWatch::Alarm"))

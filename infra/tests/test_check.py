@@ -12,10 +12,12 @@ def test_an_unacknowledged_finding_is_reported(monkeypatch, tmp_path):
     use_bundled_node()
     from infra import check  # noqa: PLC0415 -- starts Node
     from infra.environments import load  # noqa: PLC0415
-    from infra.functions import FUNCTIONS  # noqa: PLC0415
+    from infra.functions import ALL_FUNCTIONS  # noqa: PLC0415
 
     (tmp_path / "bundle").mkdir()
-    monkeypatch.setattr(check, "bundles", lambda _: {spec.name: tmp_path / "bundle" for spec in FUNCTIONS})
+    monkeypatch.setattr(
+        check, "bundles", lambda *_: {spec.name: tmp_path / "bundle" for spec in ALL_FUNCTIONS}
+    )
     monkeypatch.setattr("infra.constructs.service_function.acknowledge", lambda *_: None)
     findings = check.synthesise(load("dev"), tmp_path / "out")
     assert any(

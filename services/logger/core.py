@@ -37,10 +37,13 @@ def milliseconds(start: datetime, end: datetime) -> int:
     return max(0, round((end - start).total_seconds() * 1000))
 
 
-def completed(request: LogRequested, metadata: Metadata, now: datetime, meter: Meter) -> Completed:
+def completed(
+    request: LogRequested, metadata: Metadata, now: datetime, meter: Meter, *, by_day: bool = False
+) -> Completed:
     """The answer is the enhanced one or, where the enhancer failed, the chatbot's own.
 
     A run without any answer never gets here: the chatbot is critical. `meter` is the logger's own, so far.
+    `by_day`: the record is in the index of days, which costs as well.
     """
     results = request.results
     enhancement, chat = results.enhancement.data, results.chat.data
@@ -75,7 +78,7 @@ def completed(request: LogRequested, metadata: Metadata, now: datetime, meter: M
         "log": {name: getattr(meter, name) for name in ("attempt", "receives", "batch", "message_bytes")},
     }
     return Completed(
-        fields=fields | _cost("SUCCEEDED", fields, metered),
+        fields=fields | _cost("SUCCEEDED", fields, metered, by_day=by_day),
         first={
             "timestamp": iso(request.accepted_at),
             "accepted_at": iso(request.accepted_at),
@@ -91,9 +94,12 @@ def _via(pipeline_id: str, causation_id: str | None, execution_arn: str | None) 
     return via(pipeline_id, causation_id, restarts=restart_number(name, pipeline_id))
 
 
-def _cost(status: str, fields: Mapping[str, Any], metered: Mapping[str, Any]) -> dict[str, Any]:
+def _cost(
+    status: str, fields: Mapping[str, Any], metered: Mapping[str, Any], *, by_day: bool
+) -> dict[str, Any]:
     """The record's `metered` and `cost`; what the ledger needs and the other fields don't tell is in `metered`."""
     metered = {**metered, "record_bytes": item_bytes(fields) + REST_OF_RECORD_BYTES}
+    metered |= {"by_day": True} if by_day else {}
     run = facts({**fields, "status": status, "metered": metered})
     return {"metered": metered, **({"cost": ledger(run).summary()} if run else {})}
 
@@ -228,7 +234,9 @@ def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def failed_fields(run: Failure, stage: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def failed_fields(
+    run: Failure, stage: str | None, *, by_day: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fields to set, and fields to set only where the record lacks them. `stage` is null if none was reached."""
     fields = {
         "error": run.error,
@@ -244,7 +252,7 @@ def failed_fields(run: Failure, stage: str | None) -> tuple[dict[str, Any], dict
     first = {"timestamp": accepted_at, "accepted_at": accepted_at, "user_message": run.user_message}
     first = {name: value for name, value in first.items() if value is not None}
     metered = {"via": _via(run.pipeline_id, run.causation_id, run.execution_arn)}
-    return fields | _cost("FAILED", {**first, **fields}, metered), first
+    return fields | _cost("FAILED", {**first, **fields}, metered, by_day=by_day), first
 
 
 def failed_event(run: Failure, stage: str | None) -> Outgoing:

@@ -33,19 +33,30 @@ from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
 from shared.worker import Foreign
 
+Counted = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, Any]]
+
 
 class Logger:
     """Writes first and announces then: who hears of a run can read its record."""
 
-    def __init__(self, records: Records, bus: Bus, executions: Callable[[], Any]) -> None:
-        """`executions` makes the Step Functions client: it is needed for some failed runs only."""
+    def __init__(
+        self,
+        records: Records,
+        bus: Bus,
+        executions: Callable[[], Any],
+        counted: Counted | None = None,
+    ) -> None:
+        """`executions` makes the Step Functions client: it is needed for some failed runs only. `counted` are the
+        attributes by which a record counts for a day's budget, where there is one.
+        """
         self._records = records
         self._bus = bus
         self._executions = cache(executions)
+        self._counted = counted
 
     def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
-        run = core.completed(request, metadata, datetime.now(UTC), meter)
-        if self._records.advance(metadata.pipeline_id, "SUCCEEDED", run.fields, first=run.first):
+        run = core.completed(request, metadata, datetime.now(UTC), meter, by_day=self._counted is not None)
+        if self._end(metadata.pipeline_id, "SUCCEEDED", run.fields, run.first):
             _count_success(request, run)
             _count_cost(run.fields)
         # Else this run's record stands already. Announced again, in case the first try died in between.
@@ -62,11 +73,20 @@ class Logger:
         if stage is None:
             events = self._history(run.execution_arn)
             stage, run = core.last_stage(events), core.with_reason(run, events)
-        fields, first = core.failed_fields(run, stage)
-        if self._records.advance(run.pipeline_id, "FAILED", fields, first=first):
+        fields, first = core.failed_fields(run, stage, by_day=self._counted is not None)
+        if self._end(run.pipeline_id, "FAILED", fields, first):
             _count_failure(run.error, stage)
             _count_cost(fields)
             self._bus.publish([core.failed_event(run, stage)])
+
+    def _end(
+        self, pipeline_id: str, status: str, fields: Mapping[str, Any], first: Mapping[str, Any]
+    ) -> bool:
+        """What a run counts for a budget is written with its end, so that neither is there without the other. It
+        counts for the day of this write, not of its end: that may be over when a late end is recorded.
+        """
+        by_day = self._counted(pipeline_id, fields.get("cost"), datetime.now(UTC)) if self._counted else {}
+        return self._records.advance(pipeline_id, status, {**fields, **by_day}, first=first)
 
     def _history(self, execution_arn: str) -> Sequence[Mapping[str, Any]]:
         """The execution's latest events, newest first. A record without the stage is better than none: AWS refills
@@ -119,11 +139,18 @@ def routes() -> Routes:
         Records(client("dynamodb"), settings.table_name),
         Bus(partial(client, "events"), settings.bus_name),
         partial(client, "stepfunctions"),
+        _counted() if settings.counts_days else None,
     )
     return {
         **stage_route("logger", writer.completed, metered=True),
         core.DETAIL_TYPE: Foreign(run=writer.failed, source=core.SOURCE),
     }
+
+
+def _counted() -> Counted:
+    from shared.budget import counted  # noqa: PLC0415 -- without a budget a cold start has nothing of it
+
+    return counted
 
 
 handler = queue_handler("logger", routes)

@@ -1,4 +1,4 @@
-"""What the trigger's two functions are configured with."""
+"""What the trigger's functions are configured with."""
 
 from msgspec import Struct
 
@@ -22,3 +22,12 @@ class StarterSettings(Struct, frozen=True, kw_only=True):
 
     table_name: str
     state_machine_arn: str
+
+
+class GuardSettings(Struct, frozen=True, kw_only=True):
+    """Read from the environment. `mapping_id` is the UUID of the event source mapping that feeds the starter."""
+
+    table_name: str
+    budget_table: str
+    mapping_id: str
+    usd_per_day: float

@@ -59,6 +59,8 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     answer_bytes: int | None = None
     tokens_reported: bool = True
     stored_by_workflow: bool = False
+    by_day: bool = False
+    """The record is in the index of days, for a budget."""
 
 
 def facts(record: Record) -> RunFacts | None:
@@ -83,6 +85,7 @@ def facts(record: Record) -> RunFacts | None:
         answer_bytes=metered.get("answer_bytes") or (len(answer.encode()) if answer else None),
         tokens_reported=chat is None or chat.get("usage") is not None,
         stored_by_workflow=by_workflow,
+        by_day=bool(metered.get("by_day")),
     )
 
 

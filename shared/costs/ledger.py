@@ -90,6 +90,8 @@ def _end(book: Book, run: RunFacts) -> None:
     book.add(LOG, "write", "write: the record", _kilobytes(run.record_bytes))
     if run.via == "api":
         book.add(LOG, "write", "write: the index of callers")
+    if run.by_day:
+        book.add(LOG, "write", "write: the index of days")
     if run.stored_by_workflow:
         book.add(LOG, "transition", "transition into StoreAnswer")
         book.logs(LOG, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY)

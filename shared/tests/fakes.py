@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from shared import budget
 from shared.contracts.envelope import Metadata
 from shared.records import LISTED, OWNER_INDEX
 
@@ -25,9 +26,20 @@ def client_error(code: str, operation: str = "Call", status: int = 400) -> Clien
     return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation)
 
 
-def create_records_table(client: Any, name: str = "PipelineLogs") -> None:
-    """PipelineLogs as it is deployed, on moto's DynamoDB."""
-    keys = ("pipeline_id", *LISTED[1:3])
+def create_records_table(client: Any, name: str = "PipelineLogs", *, by_day: bool = False) -> None:
+    """PipelineLogs as it is deployed, on moto's DynamoDB; with the index of days as it is with a budget."""
+    keys = ("pipeline_id", *LISTED[1:3], *((budget.DAY, budget.MOMENT) if by_day else ()))
+    days = {
+        "IndexName": budget.INDEX,
+        "KeySchema": [
+            {"AttributeName": budget.DAY, "KeyType": "HASH"},
+            {"AttributeName": budget.MOMENT, "KeyType": "RANGE"},
+        ],
+        "Projection": {
+            "ProjectionType": "INCLUDE",
+            "NonKeyAttributes": [budget.AMOUNT, budget.UNKNOWN],
+        },
+    }
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
@@ -40,7 +52,8 @@ def create_records_table(client: Any, name: str = "PipelineLogs") -> None:
                     {"AttributeName": keys[2], "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(LISTED[3:])},
-            }
+            },
+            *([days] if by_day else []),
         ],
         BillingMode="PAY_PER_REQUEST",
     )

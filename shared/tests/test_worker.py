@@ -102,7 +102,7 @@ def bench(monkeypatch):
 
 def test_success_is_called_back_with_result_and_meter(bench):
     """A stage's result goes back with its token, with what the run took and what it was billed for."""
-    assert bench.handle(bench.chat(attempt=1, sent_ms=round(time.time() * 1000) - 2_000)) == []
+    assert bench.handle(bench.chat(attempt=1, sent_ms=int(time.time() * 1000) - 2_000)) == []
     output = bench.step_functions.successes["token-1"]
     assert output["data"]["text"] == "Hello"
     meter = output["meter"]

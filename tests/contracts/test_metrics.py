@@ -27,7 +27,15 @@ from shared.metrics import (
     error_type,
     failure,
 )
-from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, client_error, sqs_record, stage_event
+from shared.tests.fakes import (
+    FakeEvents,
+    FakeSqs,
+    FakeStepFunctions,
+    client_error,
+    create_records_table,
+    sqs_record,
+    stage_event,
+)
 
 NOW = "2026-11-22T10:00:00Z"
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
@@ -75,6 +83,11 @@ class _Model:
         }
 
 
+class _Functions:
+    def get_event_source_mapping(self, **_: Any) -> dict[str, Any]:
+        return {"State": "Enabled"}
+
+
 class Stand:
     """The function of one module on doubles, as Lambda would load it: `call` hands it an event."""
 
@@ -86,6 +99,7 @@ class Stand:
             "events": self.bus,
             "dynamodb": boto3.client("dynamodb"),
             "bedrock-runtime": _Model(),
+            "lambda": _Functions(),
         }
         spec = importlib.util.find_spec(module)
         assert spec is not None
@@ -131,6 +145,9 @@ def stand(monkeypatch):
             "BUS_NAME": "bus",
             "STATE_MACHINE_ARN": MACHINE,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+            "BUDGET_TABLE": "budget",
+            "MAPPING_ID": "the-starters",
+            "USD_PER_DAY": "5",
         }.items():
             monkeypatch.setenv(name, value)
         made = Stand(module)
@@ -139,7 +156,8 @@ def stand(monkeypatch):
         return made
 
     with mock_aws():
-        for table, key in (("records", "pipeline_id"), ("answers", "id")):
+        create_records_table(boto3.client("dynamodb"), "records", by_day=True)
+        for table, key in (("answers", "id"), ("budget", "item")):
             boto3.client("dynamodb").create_table(
                 TableName=table,
                 KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
@@ -245,6 +263,7 @@ def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str,
     """All EMF that all functions write in all scenarios."""
     ask(stand("trigger", "services.trigger.api"))
     start(stand("trigger", "services.trigger.starter"))
+    stand("trigger", "services.trigger.guard").call({}, None)
     for stage in STAGES:
         worker = stand(stage.service, f"services.{stage.service}.handler")
         work(worker, stage.service)

@@ -42,7 +42,8 @@ def consumers(system: System) -> Result:
             yield Fault(
                 where=queue.name,
                 what=f"No function works on it.{asleep}",
-                mend="Enable the event source mapping, or add one (`ServiceFunction.consume`).",
+                mend="Enable the event source mapping, or add one (`ServiceFunction.consume`); the starter's may be "
+                "paused by a budget (`pipeline budget`).",
             )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.logger import core
 from services.logger.handler import Logger
+from shared.budget import counted
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
@@ -365,3 +366,41 @@ def test_door_of_a_run_is_known(logger, records, arn, causation_id, via):
     metadata = msgspec.structs.replace(METADATA, execution_arn=arn, causation_id=causation_id)
     logger.completed(metered_request(), metadata, meter=OWN)
     assert records.get("p-1")["metered"]["via"] == via
+
+
+@pytest.fixture
+def counting(records, events, history):
+    """The logger of a deployment with a budget."""
+    return Logger(records, Bus(lambda: events, "bus"), lambda: history, counted)
+
+
+def test_a_run_counts_for_the_day_of_its_record(counting, records):
+    """What it cost stands where the budget reads it, in the write that ends it; the index is in the cost itself."""
+    arn = "arn:aws:states:us-east-1:000000000000:execution:machine:p-1"
+    counting.completed(request(), msgspec.structs.replace(METADATA, execution_arn=arn), meter=OWN)
+    record = records.get("p-1")
+    assert record["spent_nano_usd"] == record["cost"]["nano_usd"] > 0
+    assert record["spent_unknown"] is bool(record["cost"]["unknown"])
+    assert record["spent_on"].partition("#")[0] == record["spent_at"][:10]
+    run = facts(record)
+    assert run is not None
+    assert "write: the index of days" in [line.what for line in ledger(run).lines]
+
+
+def test_without_a_budget_a_record_has_nothing_of_it(logger, records):
+    """Neither an attribute nor a line of the ledger."""
+    logger.completed(request(), METADATA, meter=OWN)
+    record = records.get("p-1")
+    assert not [name for name in record if name.startswith("spent")]
+    assert "by_day" not in record["metered"]
+
+
+def test_a_late_end_counts_for_the_day_in_which_it_is_recorded(counting, records):
+    """News of a failure that come years later are not written into a day whose sum is settled. Its price is not
+    known any more, and that is counted, too.
+    """
+    counting.failed(status_change(startDate=1_000_000_000_000, stopDate=1_000_000_005_000))
+    record = records.get("p-1")
+    assert record["finished_at"].startswith("2001")
+    assert record["spent_at"] > "2026"
+    assert (record["spent_nano_usd"], record["spent_unknown"]) == (0, True)
