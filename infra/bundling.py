@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from infra import slimming
 from infra.environments import Target
 from infra.functions import FUNCTIONS, FunctionSpec
 from infra.toolchain import uv
@@ -120,6 +121,7 @@ def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
         for file in _files(package, function):
             _copy(file, partial / file.relative_to(site))
     _trim_endpoints(partial, function)
+    slimming.slim(partial)
     _move(partial, folder)
     for older in folder.parent.glob(f"{function.name}-*"):
         if older != folder and not older.name.endswith(".partial"):
@@ -139,7 +141,7 @@ def _move(partial: Path, folder: Path) -> None:
 
 def _key(function: FunctionSpec, site: Path) -> str:
     digest = hashlib.sha256(f"{function}{site.name}".encode())
-    for path in (Path(__file__), *_sources(function)):
+    for path in (Path(__file__), Path(slimming.__file__), *_sources(function)):
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
