@@ -50,8 +50,9 @@ def session() -> Any:
     return botocore.session.get_session()
 
 
+@cache
 def client(service: str, *, connect_seconds: float = 2, read_seconds: float = 5, tries: int = 3) -> Any:
-    """A botocore client that gives up well before the function does.
+    """A botocore client that gives up well before the function does; the same one for all who ask alike.
 
     Requests are built by this project from typed values, so botocore's own parameter check is left out. A
     fixed user agent saves a tenth of each call's CPU: botocore composes its own anew for every request.

@@ -1,6 +1,5 @@
 """The composition root of every queue-fed function: real clients by default, replaceable by keyword."""
 
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ from shared.bus import Bus
 from shared.callback import Callback
 from shared.contracts.stages import BY_SERVICE
 from shared.parking import ParkingLot
-from shared.settings import load
+from shared.settings import load, once
 from shared.worker import Billed, Foreign, Route, Worker, nothing_billed, nothing_stored
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -60,21 +59,10 @@ def stage_route(
 
 
 def queue_handler(service: str, routes: Callable[[], Routes]) -> Handler:
-    """A Lambda handler for a service's queue.
-
-    Clients are made by the first message, or ahead of it, while Lambda initialises: there the CPU is not yet
-    throttled to the function's share. Importing a handler anywhere else has no effect.
-    """
-    built: list[Worker] = []
-
-    def ready() -> Worker:
-        if not built:
-            built.append(worker(service, routes()))
-        return built[0]
+    """A Lambda handler for a service's queue."""
+    ready = once(lambda: worker(service, routes()))
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return ready().handle(event, context)
 
-    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-        ready()
     return handler

@@ -1,12 +1,14 @@
-"""A service's settings: environment variables, read once, as one frozen value."""
+"""A service's settings: environment variables, read once, as one frozen value. And what is built of them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TypeVar
 
 import msgspec
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 class SettingsError(Exception):
@@ -27,3 +29,13 @@ def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
         raise SettingsError(
             f"environment for {kind.__module__}: {error} (variables are in capitals)"
         ) from error
+
+
+def once(build: Callable[[], T]) -> Callable[[], T]:
+    """`build`, called by the first message, or ahead of it, while Lambda initialises the function: there the CPU is
+    not yet throttled to the function's share. Importing a handler anywhere else has no effect.
+    """
+    built = cache(build)
+    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+        built()
+    return built

@@ -80,7 +80,7 @@ def _record(name: str) -> dict[str, Any]:
     number = next(_NUMBERS)
     if name == STARTER.name:
         body = stage_event(
-            "pipeline.requested.v2", {"user_message": f"What is queue {number}?"}, token=None, **_ids(number)
+            "pipeline.requested.v1", {"user_message": f"What is queue {number}?"}, token=None, **_ids(number)
         )
     else:
         stage = BY_SERVICE.get(name, BY_SERVICE["analyzer"])

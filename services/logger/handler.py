@@ -134,10 +134,10 @@ def _count_cost(fields: Mapping[str, Any]) -> None:
 
 
 def routes() -> Routes:
-    settings = load(Settings)
+    settings, events = load(Settings), client("events")
     writer = Logger(
         Records(client("dynamodb"), settings.table_name),
-        Bus(partial(client, "events"), settings.bus_name),
+        Bus(lambda: events, settings.bus_name),
         partial(client, "stepfunctions"),
         _counted() if settings.counts_days else None,
     )

@@ -6,7 +6,7 @@ Four routes are a dictionary; Powertools' resolver would cost this function a th
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ from shared.errors import CANCELLED_ERROR, PipelineError
 from shared.metrics import API_CANCELS, API_FAILURES, API_READS, API_REFUSALS, RUNS_ACCEPTED, Metric
 from shared.observability import about_no_run, about_run, emit, flush, logger, where
 from shared.records import Records
-from shared.settings import load
+from shared.settings import load, once
 
 Answer = tuple[int, Mapping[str, Any]]
 
@@ -253,13 +253,12 @@ def _counted(status: int, method: str) -> Metric:
     return {"POST": RUNS_ACCEPTED, "DELETE": API_CANCELS}.get(method, API_READS)
 
 
-@cache
 def _api() -> tuple[ApiSettings, Api]:
     settings = load(ApiSettings)
-    table = client("dynamodb")
+    table, events = client("dynamodb"), client("events")
     api = Api(
         Records(table, settings.table_name),
-        Bus(partial(client, "events"), settings.bus_name),
+        Bus(lambda: events, settings.bus_name),
         Listing(table, settings.table_name),
         partial(client, "stepfunctions"),
         api_url=settings.api_url,
@@ -268,9 +267,12 @@ def _api() -> tuple[ApiSettings, Api]:
     return settings, api
 
 
+ready = once(_api)
+
+
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
     about_no_run()
-    settings, api = _api()
+    settings, api = ready()
     status, body = answer(routes(api), event)
     emit(_counted(status, str(event.get("httpMethod"))))
     flush()

@@ -4,11 +4,9 @@ It reconciles: each look compares what is with what should be, and so makes good
 midnight that was slept through, or a deployment has left behind.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -36,7 +34,7 @@ from shared.budget import (
 from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, BUDGET_SPENT
 from shared.observability import emit, flush, logger
 from shared.records import from_item
-from shared.settings import load
+from shared.settings import load, once
 
 TRIES = 3
 
@@ -170,7 +168,7 @@ def report(state: State) -> None:
 
 def guard_handler(build: Callable[[], Guard]) -> Callable[[Any, Any], dict[str, Any]]:
     """A Lambda handler; its answer is the state, for an operator who asked for a look."""
-    built = cache(build)
+    built = once(build)
 
     def handler(_event: Any, _context: Any) -> dict[str, Any]:
         state = built().look(datetime.now(UTC))
@@ -178,8 +176,6 @@ def guard_handler(build: Callable[[], Guard]) -> Callable[[Any, Any], dict[str, 
         told: dict[str, Any] = msgspec.to_builtins(state)
         return told
 
-    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-        built()
     return handler
 
 

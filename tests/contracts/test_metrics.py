@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from services.analyzer.core import analyze
 from services.logger.core import DETAIL_TYPE
-from shared import observability
+from shared import aws, observability
 from shared.contracts.stages import RETRY, SERVICES, STAGES
 from shared.errors import CANCELLED_ERROR
 from shared.metrics import (
@@ -124,11 +124,12 @@ class Stand:
 
 
 def forget() -> None:
-    """What Powertools keeps for a whole process: values, and the environment they are of."""
+    """What is kept for a whole process: Powertools' values, the environment they are of, and clients."""
     kept = observability.metrics()
     kept.clear_default_dimensions()
     kept.clear_metrics()
     observability.metrics.cache_clear()
+    aws.client.cache_clear()
 
 
 @pytest.fixture

@@ -306,7 +306,7 @@ def test_the_answer_says_that_it_waited(monkeypatch, records, events):
     """`Preference-Applied` stands on an answer that honoured the preference, and browsers may read it."""
     settings = ApiSettings(table_name="PipelineLogs", bus_name="bus")
     made = make_api(records, events, longest_wait=0.0)
-    monkeypatch.setattr(api, "_api", lambda: (settings, made))
+    monkeypatch.setattr(api, "ready", lambda: (settings, made))
     answered = api.handler(post({"user_message": "Hello"}, {"Prefer": "wait=99"}), None)
     assert answered["headers"]["Preference-Applied"] == "wait=25"
     assert "Preference-Applied" in answered["headers"]["Access-Control-Expose-Headers"]
