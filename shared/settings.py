@@ -1,5 +1,6 @@
 """A service's settings: environment variables, read once, as one frozen value. And what is built of them."""
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -34,8 +35,12 @@ def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
 def once(build: Callable[[], T]) -> Callable[[], T]:
     """`build`, called by the first message, or ahead of it, while Lambda initialises the function: there the CPU is
     not yet throttled to the function's share. Importing a handler anywhere else has no effect.
+
+    From then on the garbage collector leaves alone what is there.
     """
     built = cache(build)
     if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
         built()
+        gc.freeze()
+        gc.enable()
     return built

@@ -52,6 +52,41 @@ def test_a_handler_imports_from_its_bundle_alone(packed, function):
 
 
 @each_function
+def test_an_initialised_function_collects_its_messages_garbage_only(packed, function):
+    """After Lambda's init clients are made, what they are made of is left alone, and garbage is collected."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(packed[function.name])!r})\n"
+        f"import gc, {function.module}, shared.aws as aws\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 10_000 and aws.client.cache_info().currsize > 0\n"
+    )
+    names = (
+        "TABLE_NAME",
+        "BUS_NAME",
+        "DLQ_URL",
+        "STATE_MACHINE_ARN",
+        "ANSWERS_TABLE",
+        "BUDGET_TABLE",
+        "MAPPING_ID",
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        capture_output=True,
+        text=True,
+        env={
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "POWERTOOLS_SERVICE_NAME": "test",
+            "PATH": os.environ["PATH"],
+            "USD_PER_DAY": "1",
+            **dict.fromkeys(names, "given"),
+        },
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+@each_function
 def test_a_bundle_holds_no_ballast(packed, function):
     """No tests, evaluations, texts or caches, no other service, no data of services that are not called."""
     names = files(packed[function.name])
