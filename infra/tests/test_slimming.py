@@ -1,0 +1,162 @@
+"""What a bundle's packages import later than they would."""
+
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+from infra import slimming
+from infra.bundling import bundles
+from infra.environments import host
+from infra.functions import FUNCTIONS
+from infra.slimming import SlimmingError, deferred, lazy_package
+
+MODULE = '''
+"""Says what it is."""
+from __future__ import annotations
+import heavy
+from other import Thing as It, More
+import light
+
+if light.TYPE_CHECKING:
+    pass
+
+def names() -> heavy.Kind:
+    """Uses two."""
+    return heavy.NAME, [More for _ in range(1)]
+
+class Uses:
+    def method(self, it: It = None):
+        def inner():
+            return It
+        return inner()
+
+    async def nothing(self):
+        return light.NAME
+'''
+
+
+def run(source: str, modules: dict[str, str], ask: str) -> str:
+    """What `ask` prints where `source` is the module `made`, and `modules` are there to be imported."""
+    program = dedent(
+        f"""
+        import importlib.abc, importlib.util, sys
+        SOURCES = {modules | {"made": source}!r}
+        class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+            def find_spec(self, name, path=None, target=None):
+                if name in SOURCES:
+                    is_package = any(other.startswith(name + ".") for other in SOURCES)
+                    return importlib.util.spec_from_loader(name, self, is_package=is_package)
+            def create_module(self, spec):
+                return None
+            def exec_module(self, module):
+                exec(SOURCES[module.__name__], module.__dict__)
+        sys.meta_path.insert(0, Finder())
+        import made
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"{program}\n{ask}"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+OTHERS = {
+    "heavy": "NAME = 'heavy'",
+    "other": "Thing, More = 'thing', 'more'",
+    "light": "NAME, TYPE_CHECKING = 'light', False",
+}
+
+
+def test_a_deferred_import_happens_where_it_is_used():
+    """The module is imported without it; each function that uses a name has it, nested ones and methods too."""
+    edited = deferred(MODULE, ("heavy", "other"))
+    assert (
+        run(edited, OTHERS, "print([n for n in ('heavy', 'other', 'light') if n in sys.modules])")
+        == "['light']"
+    )
+    assert run(edited, OTHERS, "print(made.names(), made.Uses().method())") == "('heavy', ['more']) thing"
+    assert run(edited, OTHERS, "print(made.names.__doc__, made.__doc__)") == "Uses two. Says what it is."
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import other\n", "does not import heavy"),
+        ("import heavy\nNAME = heavy.NAME\n", "uses heavy while"),
+        ("import heavy\nclass A(heavy.B): pass\n", "uses heavy while"),
+        ("import heavy\ndef f(a=heavy.NAME): pass\n", "uses heavy while"),
+        ("import heavy\n@heavy.wrap\ndef f(): pass\n", "uses heavy while"),
+        ("import heavy\ndef f(a: heavy.Kind): pass\n", "uses heavy while"),
+        ("import heavy\nf = lambda: heavy.NAME\n", "uses heavy while"),
+    ],
+)
+def test_what_can_not_be_deferred_is_refused(source, reason):
+    """A name that is needed while the module is imported, or an import that is not there, is an error."""
+    with pytest.raises(SlimmingError, match=reason):
+        deferred(source, ("heavy",))
+
+
+def test_a_lazy_package_imports_what_is_asked_for():
+    """Its names are there as before, each imported alone; what it never had is an AttributeError."""
+    package = lazy_package(
+        "'''Two.'''\nfrom .one import One\nfrom made.two import Two as Second\n__all__ = ['One', 'Second']"
+    )
+    others = {"made.one": "One = 1", "made.two": "Two = 2"}
+    assert (
+        run(package, others, "print(made.__doc__, [n for n in sys.modules if n.startswith('made.')])")
+        == "Two. []"
+    )
+    assert run(package, others, "print(made.One, 'made.two' in sys.modules, made.__all__)") == (
+        "1 False ['One', 'Second']"
+    )
+    assert run(package, others, "from made import *; print(One, Second)") == "1 2"
+    assert "has no attribute" in run(package, others, "made.Third")
+
+
+def test_a_package_that_does_more_is_refused():
+    """An `__init__` with code, or with names nobody can list, is not made lazy."""
+    for source in ("from .one import *\n", "import os\n", "from .one import One\nOne.register()\n"):
+        with pytest.raises(SlimmingError, match="does more"):
+            lazy_package(source)
+
+
+def test_every_edit_is_made():
+    """No edit is left over from a package that has changed: each is in at least one function's bundle."""
+    folders = bundles(host()).values()
+    for name in slimming.EDITS:
+        found = [folder / name for folder in folders if (folder / name).exists()]
+        assert found, name
+        assert all(file.read_text("utf-8").startswith(slimming._HEADER) for file in found)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+def test_a_cold_start_leaves_out_what_it_does_not_use(function):
+    """The generators of manuals, asyncio, S3 transfers and package metadata are not loaded by a handler's import."""
+    folder = bundles(host())[function.name]
+    program = (
+        f"import sys; sys.path.insert(0, {str(folder)!r}); import {function.module}; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=True,
+        env={"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "test"},
+    )  # fmt: skip
+    unused = {
+        "asyncio",
+        "s3transfer",
+        "botocore.docs.service",
+        "importlib.metadata",
+        "html.parser",
+        "pydantic",
+    }
+    assert unused & set(done.stdout.split()) == set()
+
+
+def test_a_changed_package_is_named(tmp_path):
+    """Where an edit does not fit any more the error says which file, and where to look."""
+    file = tmp_path / "boto3" / "__init__.py"
+    file.parent.mkdir()
+    file.write_text("from boto3.session import Session\n")
+    with pytest.raises(SlimmingError, match=r"boto3/__init__\.py does not import boto3\.compat: adapt"):
+        slimming.slim(tmp_path)
