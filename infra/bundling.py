@@ -1,8 +1,8 @@
 """Function bundles without Docker: plain directories, made before the synth, that hold only what is imported.
 
-A bundle is the shared code, one service's code and the third-party packages that importing the handler
-loads, with botocore's data cut down to the services the function calls. Third-party packages come from a site
-directory that uv fills once per platform from the pinned, hashed requirements. Output depends on content
+A bundle is what the handler's import statements reach: of the shared code, of one service and of the third-party
+packages (`reachable.py`), with botocore's data cut down to the services the function calls. Third-party packages come
+from a site directory that uv fills once per platform from the pinned, hashed requirements. Output depends on content
 alone: same sources, same bundle, same asset hash.
 """
 
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from infra import slimming
+from infra import reachable, slimming
 from infra.environments import Target
 from infra.functions import FUNCTIONS, FunctionSpec
 from infra.toolchain import uv
@@ -27,9 +27,7 @@ WORK: Final = ROOT / ".pipeline"
 REQUIREMENTS: Final = ROOT / "requirements.txt"
 
 _SKIPPED_IN_PROJECT: Final = frozenset({"__pycache__", "tests", "evaluation"})
-_SKIPPED_IN_PACKAGES: Final = frozenset({"__pycache__", "tests", "swagger_ui"})
-_SKIPPED_IN_BOTO3: Final = frozenset({"data", "examples"})
-"""Its resources. Where boto3 is bundled at all, Powertools imports it and is given a client."""
+_SKIPPED_IN_PACKAGES: Final = frozenset({"__pycache__", "examples", "tests"})
 _BOTOCORE_COMMON: Final = (
     "_retry.json",
     "endpoints.json",
@@ -38,8 +36,6 @@ _BOTOCORE_COMMON: Final = (
 )
 _ENDPOINT_PREFIXES: Final = {"stepfunctions": "states", "bedrock-runtime": "bedrock-runtime"}
 _BOTOCORE_UNUSED: Final = ("examples-1.json", "waiters-2.json")
-# Imports the handler the way Lambda does and prints the names of every module that came with it.
-_TRACE: Final = "import json, sys; __import__(sys.argv[1]); print(json.dumps(sorted(sys.modules)))"
 
 
 class BundlingError(Exception):
@@ -85,24 +81,6 @@ def site_directory(target: Target) -> Path:
     return site
 
 
-def _packages_of(function: FunctionSpec, site: Path) -> list[Path]:
-    """The top-level packages and modules of `site` that importing the handler loads.
-
-    Traced in the running environment, which has the very versions: an AWS bundle can't be imported here.
-    """
-    traced = subprocess.run(
-        [sys.executable, "-c", _TRACE, function.module],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    if traced.returncode != 0:
-        last = traced.stderr.strip().splitlines()[-1:] or ["no output"]
-        raise BundlingError(f"{function.module} can't be imported: {last[0]}")
-    tops = {name.partition(".")[0] for name in json.loads(traced.stdout)} | set(function.lazy)
-    found = [site / name for name in tops] + [site / f"{name}.py" for name in tops]
-    return sorted(path for path in found if path.exists())
-
-
 # --- one bundle ------------------------------------------------------------------------------------------
 
 
@@ -111,15 +89,18 @@ def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
     folder = WORK / "bundles" / target.name / f"{function.name}-{_key(function, site)}"
     if folder.exists():
         return folder
-    packages = _packages_of(function, site)
+    if not (ROOT / f"{function.module.replace('.', '/')}.py").exists():
+        raise BundlingError(f"{function.module} is not there")
+    try:
+        found = reachable.reachable(function.module, (ROOT, site))
+    except slimming.SlimmingError as error:
+        raise BundlingError(str(error)) from error
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for source in _sources(function):
-        _copy(source, partial / source.relative_to(ROOT))
-    for package in packages:
-        for file in _files(package, function):
-            _copy(file, partial / file.relative_to(site))
+    for file in (*found, *_data(found, site, function)):
+        root = site if site in file.parents else ROOT
+        _copy(file, partial / file.relative_to(root))
     _trim_endpoints(partial, function)
     slimming.slim(partial)
     _move(partial, folder)
@@ -141,14 +122,15 @@ def _move(partial: Path, folder: Path) -> None:
 
 def _key(function: FunctionSpec, site: Path) -> str:
     digest = hashlib.sha256(f"{function}{site.name}".encode())
-    for path in (Path(__file__), Path(slimming.__file__), *_sources(function)):
+    makers = (Path(__file__), Path(reachable.__file__), Path(slimming.__file__))
+    for path in (*makers, *_sources(function)):
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _sources(function: FunctionSpec) -> list[Path]:
-    """The project's files in the bundle: Python of `shared` and of one service, without its tests."""
+    """The project's files that a bundle can hold: Python of `shared` and of one service, without its tests."""
     service = ROOT / "services" / function.service
     found = [ROOT / "services" / "__init__.py"]
     for folder in (ROOT / "shared", service):
@@ -156,17 +138,18 @@ def _sources(function: FunctionSpec) -> list[Path]:
     return sorted(found)
 
 
-def _files(package: Path, function: FunctionSpec) -> Iterator[Path]:
-    if package.is_file():
-        yield package
-        return
-    data = package / "data" if package.name == "botocore" else None
-    skipped = _SKIPPED_IN_PACKAGES | (_SKIPPED_IN_BOTO3 if package.name == "boto3" else frozenset())
-    for path in _walk(package, skipped):
-        if path.suffix in {".pyi", ".pyc"} or path.name == "py.typed":
-            continue
-        if data is None or data not in path.parents or _is_used_data(path.relative_to(data), function):
-            yield path
+def _data(code: set[Path], site: Path, function: FunctionSpec) -> Iterator[Path]:
+    """The files beside `code` in its packages that are none: certificates, botocore's service descriptions."""
+    packages = {file.parent for file in code if file.name == "__init__.py" and site in file.parents}
+    described = site / "botocore" / "data"
+    for package in sorted(packages):
+        for file in _walk(package, _SKIPPED_IN_PACKAGES):
+            inner = next(folder for folder in file.parents if (folder / "__init__.py").exists())
+            is_code = file.suffix in {".py", ".pyi", ".pyc", ".so", ".pyd"} or file.name == "py.typed"
+            is_unused = described in file.parents and not _is_used_data(file.relative_to(described), function)
+            is_left_out = ".".join(file.parent.relative_to(site).parts).startswith(tuple(reachable.LEFT_OUT))
+            if inner == package and not (is_code or is_unused or is_left_out):
+                yield file
 
 
 def _is_used_data(path: Path, function: FunctionSpec) -> bool:

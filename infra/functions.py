@@ -19,8 +19,6 @@ class FunctionSpec:
     module: str
     aws: tuple[str, ...]
     table: tuple[str, ...] = ()
-    lazy: tuple[str, ...] = ()
-    """Top-level packages that are imported at run time only, which tracing the import can't see."""
 
     @property
     def handler(self) -> str:

@@ -11,11 +11,11 @@ import pytest
 from infra import bundling
 from infra.bundling import BundlingError, bundles, site_directory
 from infra.environments import AWS_ARM, Target, host
-from infra.functions import FUNCTIONS
+from infra.functions import FUNCTIONS, FunctionSpec
 
 pytestmark = pytest.mark.xdist_group("bundles")
 
-UNPACKED_MB = 7
+UNPACKED_MB = 5
 WITH_BOTO3 = {"chatbot"}
 """Powertools' idempotency imports it."""
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
@@ -127,8 +127,8 @@ def test_a_bundle_depends_on_its_sources_alone(packed, tmp_path, monkeypatch):
 
 
 def test_an_unchanged_bundle_is_not_made_again(packed, monkeypatch):
-    """A second synth costs nothing: the handler is not even traced."""
-    monkeypatch.setattr(bundling, "_packages_of", lambda *_: pytest.fail("traced again"))
+    """A second synth costs nothing: no import is even looked for."""
+    monkeypatch.setattr("infra.reachable.reachable", lambda *_: pytest.fail("looked for again"))
     assert bundles(host()) == packed
 
 
@@ -152,8 +152,11 @@ def test_a_missing_network_is_explained(monkeypatch, tmp_path):
     assert list((tmp_path / "site").iterdir()) == []
 
 
-def test_a_broken_handler_is_named(tmp_path):
-    """A handler that can't be imported stops the synth with its name and the reason."""
-    broken = type(FUNCTIONS[0])(name="x", service="trigger", module="services.trigger.nothing", aws=())
-    with pytest.raises(BundlingError, match=r"services\.trigger\.nothing can't be imported"):
-        bundling._packages_of(broken, tmp_path)
+def test_a_missing_handler_is_named(monkeypatch, tmp_path):
+    """A function whose handler is not there stops the synth with its name, and leaves nothing half-made."""
+    broken = FunctionSpec(name="x", service="trigger", module="services.trigger.nothing", aws=())
+    site = site_directory(host())
+    monkeypatch.setattr(bundling, "WORK", tmp_path)
+    with pytest.raises(BundlingError, match=r"services\.trigger\.nothing is not there"):
+        bundling.bundle(broken, host(), site)
+    assert not (tmp_path / "bundles").exists()
