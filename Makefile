@@ -8,8 +8,14 @@ MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
 SEED ?= 1
 PIPELINES ?= 2000
+PARTS := cold limited sizes cost burst analyzer setup soak
+PART_cold := bench.functions.cold
+PART_limited := bench.functions.limited
+PART_soak := bench.functions.soak
+PART_sizes := bench.sizes
 PART_burst := bench.end_to_end
 PART_cost := bench.cost_per_million
+PART_analyzer := bench.analyzer --save
 PART_setup := bench.setup_times
 
 # Byte code stays within this folder, and without it each command compiles the CDK's library anew: seconds.
@@ -53,14 +59,11 @@ deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone wi
 chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
 	@$(BIN)/python -m tests.chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
 
-bench: setup ## cold starts beside a bare boto3 client, the analyzer, the budgets (PART=burst, cost or setup: that one)
-ifdef PART
-	@$(BIN)/python -m $(or $(PART_$(PART)),$(error There is no PART=$(PART): burst, cost or setup))
-else
-	@$(BIN)/python -m bench.cold_start
-	@$(BIN)/python -m bench.analyzer --seconds 0
-	@$(BIN)/python -m bench.budgets
-endif
+bench: setup ## measure everything in half an hour and write docs/benchmarks.md (PART=cold, limited, sizes, cost, …: that alone)
+	@for part in $(or $(PART),$(PARTS)); do case " $(PARTS) " in *" $$part "*) ;; *) \
+		echo "There is no PART=$$part: $(PARTS)" >&2; exit 2;; esac; done
+	@set -e; $(foreach part,$(or $(PART),$(PARTS)),echo "== $(part)"; $(BIN)/python -m $(PART_$(part));) \
+		$(BIN)/python -m bench.report
 
 scale: setup ## simulate 100 to 10,000 requests a second; write the tables and plots of docs/scale.md
 	@$(BIN)/python -m scale

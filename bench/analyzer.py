@@ -5,9 +5,11 @@ rounds; the goal is less than 5 ms for each.
 """
 
 import argparse
+import json
 import platform
 import statistics
 import sys
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -15,9 +17,11 @@ from rich.table import Table
 
 from bench.analyzer_messages import messages
 from bench.analyzer_search import cpu_milliseconds, message, search
+from bench.end_to_end.machine import machine
 from services.analyzer.evaluation.worst_case import REPEATED, longest
 
 GOAL_MS = 5.0
+RESULTS = Path(__file__).parent / "results" / "analyzer.json"
 SHOWN = 8
 EXAMPLES = """examples:
   python -m bench.analyzer                              all kinds, then a minute's search
@@ -78,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="where the search starts (default: 1)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--save", action="store_true", help="keep the results for docs/benchmarks.md")
     options = parser.parse_args(arguments)
     if options.rounds < 1 or options.seconds < 0:
         parser.error("--rounds is at least 1, --seconds at least 0")
@@ -96,6 +101,10 @@ def main(arguments: list[str] | None = None) -> int:
         slowest = sorted(measure(units, 3), key=lambda row: -row.median_ms)[:SHOWN]
         texts |= {("repeated", row.message): longest(REPEATED[row.message]) for row in slowest}
         rows = measure(texts, options.rounds)
+    if options.save:
+        RESULTS.write_text(
+            json.dumps({"machine": machine(), **_report(rows, options)}, indent=1) + "\n", "utf-8"
+        )
     if options.json:
         sys.stdout.write(
             msgspec.json.format(msgspec.json.encode(_report(rows, options)), indent=2).decode() + "\n"

@@ -12,7 +12,7 @@ the callbacks'.
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from bench import goals
 from bench.end_to_end.burst import burst, one_by_one
 from bench.end_to_end.machine import machine
 from bench.end_to_end.stage import DIRECT, EVENTS, arena, limits
@@ -41,7 +42,6 @@ from shared.costs.lines import Book, Ledger
 from shared.costs.prices import price_list
 
 RESULTS = Path(__file__).parent / "results" / "cost.json"
-AT_MOST = 1.15
 ALONE, BURST = 20, 200
 MODEL = "Model"
 PER_MILLION = 1_000
@@ -137,18 +137,6 @@ def table(results: Mapping[str, Any], by: str) -> Table:
     return made
 
 
-def verdicts(results: Mapping[str, Any]) -> Iterator[str]:
-    direct = results["designs"][DIRECT]
-    for design, one in results["designs"].items():
-        if design == DIRECT:
-            continue
-        plain = one["without_model"] / direct["without_model"]
-        with_model = (one["without_model"] + one["model"]) / (direct["without_model"] + direct["model"])
-        for text, ratio in (("without the model", plain), ("with its tokens", with_model)):
-            met = "met" if ratio <= AT_MOST else "NOT MET"
-            yield f"{met}: {design}, {text}: {ratio:.3f} times the direct design (at most {AT_MOST:g})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -160,8 +148,8 @@ def main() -> None:
     console = Console()
     for by in ("hops", "services"):
         console.print(table(results, by))
-    for verdict in verdicts(results):
-        console.print(verdict)
+    for line in goals.lines(results, "cost"):
+        console.print(line)
 
 
 if __name__ == "__main__":

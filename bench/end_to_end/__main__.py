@@ -3,7 +3,7 @@
 python -m bench.end_to_end                     everything, about eight minutes on a quiet machine
 python -m bench.end_to_end --sizes 100         one size of burst
 python -m bench.end_to_end --alone             one at a time; the last results' bursts stay
-python -m bench.end_to_end --show              the tables and the plot of the last results, measuring nothing
+python -m bench.end_to_end --show              the tables of the last results, measuring nothing
 """
 
 import argparse
@@ -16,11 +16,11 @@ from typing import Any
 
 from rich.console import Console
 
+from bench import goals
 from bench.end_to_end import tables
 from bench.end_to_end.burst import Alone, burst, one_by_one
 from bench.end_to_end.hops import hops
 from bench.end_to_end.machine import machine
-from bench.end_to_end.plot import plot
 from bench.end_to_end.stage import DIRECT, EVENTS, PATIENT, Arena, arena, limits
 
 RESULTS = Path(__file__).parents[1] / "results" / "end-to-end.json"
@@ -118,10 +118,8 @@ def main() -> None:
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     for table in tables.all_of(results):
         console.print(table)
-    for verdict in tables.verdicts(results):
-        console.print(verdict)
-    if not given.sizes:
-        plot(results, RESULTS.with_suffix(".svg"))
+    for line in goals.lines(results, "end-to-end"):
+        console.print(line)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
-"""Pure: from results to tables, and to what was met."""
+"""Pure: from results to tables."""
 
 import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.table import Table
-
-from bench.end_to_end.stage import DIRECT, EVENTS
 
 Results = Mapping[str, Any]
 Burst = Mapping[str, Any]
@@ -80,30 +78,3 @@ def bursts(results: Results) -> Table:
             f"{row['engine_cpu_seconds'] / row['drain_seconds']:.0%}",
         )
     return table
-
-
-def verdicts(results: Results) -> Iterator[str]:
-    """Each goal with what was measured: met or not met."""
-    seconds = {name: statistics.median(took) for name, took in results["alone"]["seconds"].items()}
-    times = seconds[EVENTS] / seconds[DIRECT]
-    yield _verdict(
-        f"One at a time: {times:.2f} times the direct design's time (at most 1, hops aside)",
-        met=seconds[EVENTS] <= seconds[DIRECT],
-    )
-    found = median_bursts(results)
-    for (size, model, design), row in sorted(found.items()):
-        if design != EVENTS:
-            continue
-        whole = row["once"] == size and not row["left_in_queues"]
-        yield _verdict(f"Burst of {size:,}, model {model:g} s: all once, queues empty", met=whole)
-        if rival := found.get((size, model, DIRECT)):
-            times = row["per_second"] / rival["per_second"] if rival["per_second"] else float("inf")
-            yield _verdict(
-                f"Burst of {size:,}, model {model:g} s: {times:.1f} times the direct design's throughput "
-                f"(at least {TIMES_THE_THROUGHPUT:g})",
-                met=times >= TIMES_THE_THROUGHPUT,
-            )
-
-
-def _verdict(text: str, *, met: bool) -> str:
-    return f"{'met' if met else 'NOT MET'}: {text}"

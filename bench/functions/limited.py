@@ -10,7 +10,8 @@ from typing import Any
 
 from bench.end_to_end.machine import machine
 from bench.functions.cgroup import CPUS, MEMORY_MB, PERIOD_US, NoCgroupsError, cgroup
-from bench.functions.subjects import YARDSTICKS, Subject, subjects
+from bench.functions.subjects import Subject, subjects
+from bench.goals import YARDSTICKS
 
 RESULTS = Path(__file__).parents[1] / "results" / "limited.json"
 

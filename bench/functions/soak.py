@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.end_to_end.machine import machine
-from bench.functions.subjects import YARDSTICKS, Subject, subjects
+from bench.functions.subjects import Subject, subjects
+from bench.goals import YARDSTICKS
 from infra.functions import API
 
 RESULTS = Path(__file__).parents[1] / "results" / "soak.json"

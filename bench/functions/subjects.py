@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.functions.runtime import Function
+from bench.goals import EMPTY, YARDSTICKS
 from bench.probing import DATA, AnyAws
 from infra.bundling import bundles
 from infra.environments import host
@@ -23,7 +24,6 @@ from infra.functions import API, FUNCTIONS, STARTER
 from shared.contracts.stages import BY_SERVICE
 from shared.tests.fakes import sqs_record, stage_event
 
-EMPTY, BARE, CONVENTIONAL = YARDSTICKS = ("empty", "bare boto3", "conventional")
 RUNTIME_CLIENT: Final = ("awslambdaric", "simplejson", "snapshot-restore-py")
 _NUMBERS = itertools.count(1)
 

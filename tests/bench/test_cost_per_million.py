@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench.cost_per_million import direct_ledger, summary, verdicts
+from bench import goals
+from bench.cost_per_million import direct_ledger, summary
 from shared.contracts.stages import STAGES
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.ledger import ledger
@@ -64,4 +65,4 @@ def test_the_ratio_decides(events, verdict):
         "events": {"without_model": events, "model": 0.0},
         "direct": {"without_model": 100.0, "model": 0.0},
     }
-    assert all(line.startswith(f"{verdict}: events") for line in verdicts({"designs": designs}))
+    assert all(line.startswith(f"{verdict}: events") for line in goals.lines({"designs": designs}, "cost"))

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from bench import goals
 from bench.end_to_end import direct_handler
 from bench.end_to_end.burst import Run, counts
 from bench.end_to_end.direct import EXECUTION_INPUT, REFERENCE_RETRY, direct_definition
 from bench.end_to_end.hops import medians
-from bench.end_to_end.tables import median_bursts, p95, verdicts
+from bench.end_to_end.tables import median_bursts, p95
 from cli.timeline import Bar
 from services.analyzer.core import analyze
 from shared.contracts.stages import STAGES
@@ -117,7 +118,7 @@ def test_goals_are_judged_by_what_was_measured():
     ]
     results = {"alone": {"seconds": {"events": [0.2], "direct": [0.3]}}, "bursts": bursts}
     assert median_bursts(results)[100, 0.3, "events"]["per_second"] == 31.0
-    alone, whole, times = verdicts(results)
-    assert alone.startswith("met: One at a time: 0.67 times")
-    assert whole.startswith("NOT MET")
-    assert times.startswith("met: Burst of 100, model 0.3 s: 3.1 times")
+    alone, whole, times = goals.lines(results, "end-to-end")
+    assert alone.startswith("met: one at a time, beside the direct design: 0.667 times")
+    assert whole.startswith("NOT MET: burst of 100, model 0.3 s: not done exactly once: 1 runs")
+    assert times.startswith("met: burst of 100, model 0.3 s: throughput beside the direct design: 3.1 times")

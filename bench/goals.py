@@ -1,0 +1,159 @@
+"""What is wanted of each part of the benchmark, beside what was measured. Pure: from results to goals."""
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bench.end_to_end.stage import DIRECT, EVENTS
+from bench.end_to_end.tables import TIMES_THE_THROUGHPUT, median_bursts, p95
+
+Results = Mapping[str, Any]
+
+EMPTY, BARE, CONVENTIONAL = YARDSTICKS = ("empty", "bare boto3", "conventional")
+SETTLED: Final = 10
+"""A soak's memory is compared from its tenth part on: what is cached once is cached by then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """`value` may be `limit` at most, or has to be at least as much."""
+
+    name: str
+    value: float
+    limit: float
+    unit: str
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    @property
+    def wanted(self) -> str:
+        return f"{'at least' if self.at_least else 'at most'} {self.limit:g} {self.unit}"
+
+
+def of_cold(results: Results) -> Iterator[Goal]:
+    """Ratios within each round, so that a slow moment of the machine is in both; of these the median."""
+    for name in results["rounds"]:
+        if name not in YARDSTICKS:
+            for yardstick, limit in ((BARE, 1.1), (CONVENTIONAL, 0.5)):
+                yield Goal(
+                    name=f"{name}: first message, CPU beside {yardstick}",
+                    value=against(results, name, yardstick),
+                    limit=limit,
+                    unit="times",
+                )
+
+
+def against(results: Results, name: str, yardstick: str, field: str = "cold_cpu_ms") -> float:
+    pairs = zip(results["rounds"][name], results["rounds"][yardstick], strict=True)
+    return statistics.median(one[field] / other[field] for one, other in pairs)
+
+
+def of_limited(results: Results) -> Iterator[Goal]:
+    for name, rounds in results["rounds"].items():
+        cold = max(one["cold_ms"] for one in rounds)
+        memory = max(one["memory_mb"] for one in rounds)
+        warm = p95([value for one in rounds for value in one["warm_ms"]])
+        yield Goal(name=f"{name}: cold start, the slowest", value=cold, limit=2_000, unit="ms")
+        yield Goal(name=f"{name}: memory, the most", value=memory, limit=100, unit="MB")
+        yield Goal(name=f"{name}: warm message, p95", value=warm, limit=50, unit="ms")
+
+
+def of_soak(results: Results) -> Iterator[Goal]:
+    for name, samples in results["memory_mb"].items():
+        grown = samples[-1] - samples[len(samples) // SETTLED]
+        yield Goal(name=f"{name}: memory grown in {results['messages']:,}", value=grown, limit=1, unit="MB")
+
+
+def of_sizes(results: Results) -> Iterator[Goal]:
+    for name, one in results["functions"].items():
+        yield Goal(
+            name=f"{name}: modules that no import reaches", value=one["unreached"], limit=0, unit="modules"
+        )
+
+
+def of_end_to_end(results: Results) -> Iterator[Goal]:
+    seconds = {name: statistics.median(took) for name, took in results["alone"]["seconds"].items()}
+    yield Goal(
+        name="one at a time, beside the direct design",
+        value=seconds[EVENTS] / seconds[DIRECT],
+        limit=1,
+        unit="times",
+    )
+    found = median_bursts(results)
+    for (size, model, design), row in sorted(found.items()):
+        if design != EVENTS:
+            continue
+        name = f"burst of {size:,}, model {model:g} s"
+        lost = size - row["once"] + row["left_in_queues"]
+        yield Goal(name=f"{name}: not done exactly once", value=lost, limit=0, unit="runs")
+        if (rival := found.get((size, model, DIRECT))) and rival["per_second"]:
+            yield Goal(
+                name=f"{name}: throughput beside the direct design",
+                value=row["per_second"] / rival["per_second"],
+                limit=TIMES_THE_THROUGHPUT,
+                unit="times",
+                at_least=True,
+            )
+
+
+def of_cost(results: Results) -> Iterator[Goal]:
+    direct = results["designs"][DIRECT]
+    for design, one in results["designs"].items():
+        if design != DIRECT:
+            plain = one["without_model"] / direct["without_model"]
+            whole = (one["without_model"] + one["model"]) / (direct["without_model"] + direct["model"])
+            for text, ratio in (("without the model", plain), ("with its tokens", whole)):
+                yield Goal(name=f"{design}: cost {text}", value=ratio, limit=1.15, unit="times")
+
+
+def of_analyzer(results: Results) -> Iterator[Goal]:
+    groups = {
+        "kind": "the slowest ordinary kind",
+        "repeated": "the slowest repetition",
+        "search": "the worst found",
+    }
+    for group, text in groups.items():
+        slowest = [row["median_ms"] for row in results["rows"] if row["group"] == group]
+        if slowest:
+            yield Goal(name=f"analyzer, 32 KB: {text}", value=max(slowest), limit=5, unit="ms")
+
+
+PARTS: Final[Mapping[str, Callable[[Results], Iterator[Goal]]]] = {
+    "cold": of_cold,
+    "limited": of_limited,
+    "soak": of_soak,
+    "sizes": of_sizes,
+    "end-to-end": of_end_to_end,
+    "cost": of_cost,
+    "analyzer": of_analyzer,
+}
+"""By the name of the part's results: what is wanted of it. The set-up has no goal but to be fast."""
+
+RUNS: Final = 3
+
+History = dict[str, list[dict[str, Any]]]
+
+
+def remembered(history: History, results: Mapping[str, Results]) -> History:
+    """`history` with each part's results as its latest run, unless they are there; the last three are kept."""
+    kept = {part: list(runs) for part, runs in history.items()}
+    for part, found in results.items():
+        runs = kept.setdefault(part, [])
+        about = found["machine"]
+        if part in PARTS and about["date"] not in [run["date"] for run in runs]:
+            values = {goal.name: goal.value for goal in PARTS[part](found)}
+            now = {name: about[name] for name in ("date", "commit", "load_before")}
+            runs.append({**now, "values": values})
+            del runs[:-RUNS]
+    return {part: runs for part, runs in kept.items() if runs}
+
+
+def lines(results: Results, part: str) -> Iterator[str]:
+    """Each goal of a part in a line, for a terminal."""
+    for goal in PARTS[part](results):
+        word = "met" if goal.met else "NOT MET"
+        yield f"{word}: {goal.name}: {goal.value:.3g} {goal.unit} ({goal.wanted})"

@@ -1,0 +1,76 @@
+"""The functions are measured at their work, under Lambda's own runtime client."""
+
+from collections import Counter
+
+import pytest
+
+from bench import probing
+from bench.functions import cgroup
+from bench.functions.cold import once
+from bench.functions.runtime import FunctionError
+from bench.functions.subjects import subjects
+from bench.goals import YARDSTICKS
+
+CALLS = {
+    "empty": {},
+    "bare boto3": {"SendTaskSuccess": 1},
+    "conventional": {"PutItem": 1, "UpdateItem": 1, "SendTaskSuccess": 1},
+    "api": {"PutItem": 1, "PutEvents": 1},
+    "starter": {"StartExecution": 1, "UpdateItem": 1},
+    "analyzer": {"SendTaskSuccess": 1},
+    "chatbot": {"PutItem": 1, "converse": 1, "UpdateItem": 1, "SendTaskSuccess": 1},
+    "enhancer": {"SendTaskSuccess": 1},
+    "logger": {"UpdateItem": 1, "PutEvents": 1, "SendTaskSuccess": 1},
+}
+"""What one message takes each to, where all goes well."""
+
+
+@pytest.mark.timeout(120)
+def test_each_subject_does_its_work(tmp_path, monkeypatch):
+    """A message makes the calls of the happy path, no failure's, and never those of another; batches too."""
+    calls: Counter[str] = Counter()
+    answer = probing.Answers.do_POST
+
+    def counted(self: probing.Answers) -> None:
+        target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        calls[target or self.path.rpartition("/")[2]] += 1
+        answer(self)
+
+    monkeypatch.setattr(probing.Answers, "do_POST", counted)
+    with subjects(tmp_path) as (chosen, endpoint):
+        assert set(chosen) == set(CALLS)
+        for name, subject in chosen.items():
+            with subject.start(endpoint) as function:
+                assert not calls, f"{name} calls before it is asked"
+                function.invoke(subject.event(1))
+                assert calls == CALLS[name], name
+                if name not in YARDSTICKS and name != "api":
+                    function.invoke(subject.event(10))
+                    assert calls == {call: 11 * times for call, times in CALLS[name].items()}, name
+            calls.clear()
+        measured = once(chosen["enhancer"], endpoint, warm=2)
+        assert 0 < measured["init_cpu_ms"] < measured["cold_cpu_ms"]
+        assert 10 < measured["memory_mb"] < 200
+
+
+def test_a_function_that_fails_is_no_measurement(tmp_path):
+    """An error ends the benchmark with the function's own words, and leaves no process behind."""
+    with subjects(tmp_path) as (chosen, endpoint), chosen["analyzer"].start(endpoint) as function:
+        with pytest.raises(FunctionError, match="Records"):
+            function.invoke({"no": "records"})
+        process = function._process
+    assert process.poll() is not None
+
+
+def test_a_machine_without_cgroups_is_told(tmp_path, monkeypatch):
+    """Where none can be made the error says which file refused, and nothing is left behind."""
+    monkeypatch.setattr(cgroup, "ROOT", tmp_path / "missing")
+    with (
+        pytest.raises(cgroup.NoCgroupsError, match=r"no cgroup can be made: No such file.*missing"),
+        cgroup.cgroup("x"),
+    ):
+        pass
+    monkeypatch.setattr(cgroup, "ROOT", tmp_path)
+    (tmp_path / "cgroup.controllers").touch()
+    with pytest.raises(cgroup.NoCgroupsError, match="no CPU quota"), cgroup.cgroup("x"):
+        pass

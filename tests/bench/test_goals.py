@@ -1,0 +1,85 @@
+"""From what was measured to what was wanted."""
+
+import pytest
+
+from bench import goals
+from bench.goals import Goal, remembered
+from bench.texts import ABOUT, LIMITS
+
+
+def goal(part: str, results: dict, name: str) -> Goal:
+    (found,) = [one for one in goals.PARTS[part](results) if one.name == name]
+    return found
+
+
+def test_a_goal_is_met_up_to_its_limit():
+    """At the limit itself, and on the right side of it."""
+    at_most = [Goal(name="g", value=value, limit=2, unit="ms").met for value in (1.9, 2, 2.1)]
+    at_least = [
+        Goal(name="g", value=value, limit=3, unit="times", at_least=True).met for value in (2.9, 3, 3.1)
+    ]
+    assert (at_most, at_least) == ([True, True, False], [False, True, True])
+
+
+def test_cold_starts_are_compared_within_their_round():
+    """A machine that is twice as slow for a round changes no ratio; a yardstick has no goal."""
+    rounds = {
+        "bare boto3": [{"cold_cpu_ms": 100.0}, {"cold_cpu_ms": 200.0}, {"cold_cpu_ms": 100.0}],
+        "conventional": [{"cold_cpu_ms": 400.0}, {"cold_cpu_ms": 800.0}, {"cold_cpu_ms": 400.0}],
+        "api": [{"cold_cpu_ms": 120.0}, {"cold_cpu_ms": 240.0}, {"cold_cpu_ms": 90.0}],
+    }
+    bare, conventional = goals.of_cold({"rounds": rounds})
+    assert (bare.value, bare.met) == (1.2, False)
+    assert (conventional.value, conventional.met) == (0.3, True)
+
+
+def test_the_slowest_start_the_most_memory_and_the_95th_message_count():
+    """A limit holds for what happens, not for the middle of it."""
+    rounds = [
+        {"cold_ms": 100.0, "memory_mb": 40.0, "warm_ms": [10.0] * 18},
+        {"cold_ms": 2_100.0, "memory_mb": 101.0, "warm_ms": [60.0, 70.0]},
+    ]
+    values = {one.name: (one.value, one.met) for one in goals.of_limited({"rounds": {"api": rounds}})}
+    assert values == {
+        "api: cold start, the slowest": (2_100.0, False),
+        "api: memory, the most": (101.0, False),
+        "api: warm message, p95": (60.0, False),
+    }
+
+
+def test_memory_is_flat_if_it_no_longer_grows():
+    """What is cached in the first tenth is no growth; a megabyte after it is a leak."""
+    flat = {"messages": 100_000, "memory_mb": {"api": [30.0] * 10 + [40.0] * 90}}
+    leaking = {"messages": 100_000, "memory_mb": {"api": [40.0 + sample / 50 for sample in range(100)]}}
+    name = "api: memory grown in 100,000"
+    assert goal("soak", flat, name).met
+    assert not goal("soak", leaking, name).met
+
+
+def test_the_worst_message_of_each_group_counts():
+    """One slow kind is enough; a group that was not measured has no goal."""
+    rows = [{"group": "kind", "median_ms": value} for value in (1.0, 5.5, 2.0)]
+    (found,) = goals.of_analyzer({"rows": rows})
+    assert (found.name, found.value, found.met) == ("analyzer, 32 KB: the slowest ordinary kind", 5.5, False)
+
+
+def results(day: int, unreached: int = 0) -> dict:
+    about = {"date": f"2026-11-{day}T10:00:00+00:00", "commit": f"c{day}", "load_before": 0.1}
+    return {"sizes": {"machine": about, "functions": {"api": {"unreached": unreached}}}}
+
+
+def test_the_last_three_runs_are_remembered():
+    """In their order, each once, however often the report is written; parts without goals are left out."""
+    history: goals.History = {}
+    for day in (20, 21, 21, 22, 23):
+        history = remembered(history, results(day, unreached=day))
+    assert [run["commit"] for run in history["sizes"]] == ["c21", "c22", "c23"]
+    assert [list(run["values"].values()) for run in history["sizes"]] == [[21], [22], [23]]
+    assert remembered({}, {"setup": {"machine": results(20)["sizes"]["machine"]}}) == {}
+
+
+@pytest.mark.parametrize("part", goals.PARTS)
+def test_every_unmet_goal_has_its_reason(part):
+    """Whatever part may miss a goal, there is a text that says what the limit is, and how it is measured."""
+    assert part in LIMITS
+    assert part in ABOUT
