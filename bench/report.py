@@ -23,8 +23,8 @@ HEAD: Final = """# Benchmarks
 
 `make bench` measures everything here, half an hour on a quiet machine, and writes this page; `make bench PART=cold`
 one part of it (cold, limited, soak, sizes, burst, cost, analyzer, setup). Machines differ and are noisy: what counts
-are ratios within one run, in which whatever is compared takes turns. CPU time stands where work is meant, wall time where
-waiting is.
+are ratios within one run, in which whatever is compared takes turns. CPU time stands where work is meant, wall time
+where waiting is.
 """
 
 Row = Sequence[object]

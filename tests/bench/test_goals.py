@@ -3,11 +3,11 @@
 import pytest
 
 from bench import goals
-from bench.goals import Goal, remembered
+from bench.goals import Goal, Results, remembered
 from bench.texts import ABOUT, LIMITS
 
 
-def goal(part: str, results: dict, name: str) -> Goal:
+def goal(part: str, results: Results, name: str) -> Goal:
     (found,) = [one for one in goals.PARTS[part](results) if one.name == name]
     return found
 
@@ -63,7 +63,7 @@ def test_the_worst_message_of_each_group_counts():
     assert (found.name, found.value, found.met) == ("analyzer, 32 KB: the slowest ordinary kind", 5.5, False)
 
 
-def results(day: int, unreached: int = 0) -> dict:
+def results(day: int, unreached: int = 0) -> dict[str, Results]:
     about = {"date": f"2026-11-{day}T10:00:00+00:00", "commit": f"c{day}", "load_before": 0.1}
     return {"sizes": {"machine": about, "functions": {"api": {"unreached": unreached}}}}
 

@@ -3,7 +3,7 @@
 import json
 
 from bench import report
-from bench.goals import remembered
+from bench.goals import History, Results, remembered
 
 ABOUT = {
     "date": "2026-11-23T10:00:00+00:00", "system": "Linux", "cores": 2, "memory_gb": 23.5, "load_before": 0.1,
@@ -11,7 +11,7 @@ ABOUT = {
 }  # fmt: skip
 
 
-def sizes(unreached: int, date: str = "2026-11-23T10:00:00+00:00") -> dict:
+def sizes(unreached: int, date: str = "2026-11-23T10:00:00+00:00") -> dict[str, Results]:
     one = {
         "unpacked_kb": 3_400, "zipped_kb": 1_200, "largest_kb": {"botocore": 1_400, "msgspec": 490}, "modules": 200,
         "unreached": unreached, "loaded": 190, "loaded_share": 0.9,
@@ -35,7 +35,7 @@ def test_the_latest_results_are_among_the_runs():
 
 def test_a_goal_that_was_missed_once_is_not_met():
     """Of three runs one is enough, and the page says why first; the good runs are shown beside it."""
-    history = {}
+    history: History = {}
     for day, unreached in ((21, 0), (22, 3), (23, 0)):
         found = sizes(unreached, f"2026-11-{day}T10:00:00+00:00")
         history = remembered(history, found)
