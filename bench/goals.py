@@ -49,7 +49,8 @@ def of_cold(results: Results) -> Iterator[Goal]:
 
 def against(results: Results, name: str, yardstick: str, field: str = "cold_cpu_ms") -> float:
     pairs = zip(results["rounds"][name], results["rounds"][yardstick], strict=True)
-    return statistics.median(one[field] / other[field] for one, other in pairs)
+    ratios: list[float] = [one[field] / other[field] for one, other in pairs]
+    return statistics.median(ratios)
 
 
 def of_limited(results: Results) -> Iterator[Goal]:

@@ -93,7 +93,7 @@ def _record(name: str) -> dict[str, Any]:
     return sqs_record(body, sent_ms=int(time.time() * 1000))
 
 
-def _ids(number: int) -> dict[str, str]:
+def _ids(number: int) -> dict[str, Any]:
     return {"event_id": f"event-{number}", "pipeline_id": f"pipeline-{number}"}
 
 
