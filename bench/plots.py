@@ -89,5 +89,5 @@ def bursts(results: Results, file: Path) -> None:
         axis.set_title(title, fontsize=9)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_xlabel("events published at once")
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[1].legend(frameon=False, fontsize=8, loc="upper left")
     _save(plt, figure, file)
