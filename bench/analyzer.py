@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.rounds < 1 or options.seconds < 0:
         parser.error("--rounds is at least 1, --seconds at least 0")
-    console = Console(stderr=True)
+    console, about = Console(stderr=True), machine()
     texts = {("kind", kind): text for kind, text in messages().items()}
     with console.status("searching…") as status:
         if options.seconds:
@@ -102,9 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         texts |= {("repeated", row.message): longest(REPEATED[row.message]) for row in slowest}
         rows = measure(texts, options.rounds)
     if options.save:
-        RESULTS.write_text(
-            json.dumps({"machine": machine(), **_report(rows, options)}, indent=1) + "\n", "utf-8"
-        )
+        RESULTS.write_text(json.dumps({**_report(rows, options), "machine": about}, indent=1) + "\n", "utf-8")
     if options.json:
         sys.stdout.write(
             msgspec.json.format(msgspec.json.encode(_report(rows, options)), indent=2).decode() + "\n"

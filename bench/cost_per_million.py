@@ -104,6 +104,7 @@ def summary(ledgers: Sequence[Ledger]) -> dict[str, Any]:
 
 
 def measure() -> dict[str, Any]:
+    about = machine()
     with arena(limits(chatbot=4, others=2), (EVENTS, DIRECT)) as made:
         runs: dict[str, list[Record]] = {}
         for design, (deployment, entrance) in made.designs.items():
@@ -116,7 +117,7 @@ def measure() -> dict[str, Any]:
         after = deployment.records()
         in_bursts = [after[name] for name in after.keys() - before]
     return {
-        "machine": machine(),
+        "machine": about,
         "runs": {EVENTS: ALONE, DIRECT: ALONE, f"{EVENTS}, in a burst": BURST},
         "designs": {
             EVENTS: summary(priced(EVENTS, runs[EVENTS])),

@@ -42,6 +42,7 @@ def cold_starts(results: Results, file: Path) -> None:
             (4, 0),
             textcoords="offset points",
             va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             fontsize=8,
         )
     bare = statistics.median(one["cold_cpu_ms"] for one in rounds[BARE])

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bench import plots
 from bench.end_to_end.tables import median_bursts, p95
-from bench.goals import BARE, PARTS, RUNS, YARDSTICKS, Goal, History, Results, against, remembered
+from bench.goals import BARE, RUNS, YARDSTICKS, Goal, History, Results, against, remembered, wanted
 from bench.texts import ABOUT, LIMITS
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -35,34 +35,40 @@ def document(results: Mapping[str, Results], history: History) -> str:
     parts = [HEAD, *_goals(results, history)]
     for name, (title, tables) in SECTIONS.items():
         parts.append(f"## {title}\n\n{ABOUT[name]}\n")
-        if name in results:
-            parts += [*tables(results[name]), _machine(results[name])]
+        found = results.get(name)
+        if found is None:
+            parts.append("Not measured yet.\n")
+        elif "skipped" in found:
+            parts += [f"Skipped on this machine: {found['skipped']}.\n", _machine(found)]
         else:
-            parts.append("Not measured yet, or not possible on the machine that was used.\n")
+            parts += [*tables(found), _machine(found)]
     return "\n".join(parts)
 
 
 def _goals(results: Mapping[str, Results], history: History) -> Iterator[str]:
     """All goals with the values of the last runs, the latest last; a goal is met if it was in each of them."""
     yield f"## Goals\n\nThe last {RUNS} runs of each part, the latest last. Met is what was met in all of them.\n"
-    rows: list[Row] = []
+    rows: dict[str, list[Row]] = {"met": [], "measured too seldom": [], "not met": []}
     missed: list[str] = []
     for part, found in results.items():
-        for goal in PARTS[part](found) if part in PARTS else ():
+        for goal in wanted(part, found):
             values = [run["values"][goal.name] for run in history.get(part, ()) if goal.name in run["values"]]
             met = all(_with(goal, value).met for value in values or [goal.value])
+            outcome = "not met" if not met else "met" if len(values) >= RUNS else "measured too seldom"
             shown = ", ".join(f"{value:.3g}" for value in values or [goal.value])
-            rows.append((goal.name, goal.wanted, shown, "met" if met else "**not met**"))
+            rows[outcome].append((goal.name, goal.wanted, shown))
             if not met and part not in missed:
                 missed.append(part)
-    rows.sort(key=lambda row: row[3] == "met")
-    unmet = [row for row in rows if row[3] != "met"]
-    yield f"{len(rows) - len(unmet)} of {len(rows)} goals are met.\n"
-    if unmet:
-        yield _table(("not met", "wanted", "measured"), [row[:3] for row in unmet])
+    total = sum(len(found) for found in rows.values())
+    yield f"{len(rows['met'])} of {total} goals are met.\n"
+    if rows["not met"]:
+        yield _table(("not met", "wanted", "measured"), rows["not met"])
         yield from (f"{LIMITS[part]}\n" for part in missed)
+    if rows["measured too seldom"]:
+        yield f"Met so far, but measured less than {RUNS} times:\n"
+        yield _table(("goal", "wanted", "measured"), rows["measured too seldom"])
     yield "<details><summary>The goals that are met</summary>\n"
-    yield _table(("goal", "wanted", "measured"), [row[:3] for row in rows[len(unmet) :]])
+    yield _table(("goal", "wanted", "measured"), rows["met"])
     yield "</details>\n"
 
 
@@ -100,7 +106,7 @@ def _cold(results: Results) -> Iterator[str]:
                 ratio,
                 _spread(by["cold_wall_ms"]),
                 f"{statistics.median(by['first_cpu_ms']):.1f}",
-                f"{statistics.median(by['memory_mb']):.0f}",
+                _spread(by["memory_mb"]),
             )
         )
     yield _table(
@@ -111,8 +117,8 @@ def _cold(results: Results) -> Iterator[str]:
     warm = [
         (
             name,
-            f"{statistics.median(one['warm_cpu_ms'] for one in rounds):.2f}",
-            f"{statistics.median(one['batch_cpu_ms'] for one in rounds):.1f}",
+            _spread([one["warm_cpu_ms"] for one in rounds], 2),
+            _spread([one["batch_cpu_ms"] for one in rounds], 1),
         )
         for name, rounds in results["rounds"].items()
         if name not in YARDSTICKS
@@ -144,19 +150,11 @@ def _sizes(results: Results) -> Iterator[str]:
     rows = []
     for name, one in results["functions"].items():
         largest = ", ".join(f"{part} {size:,}" for part, size in one["largest_kb"].items())
-        share = f"{one['loaded']} of {one['modules']} ({one['loaded_share']:.0%} of the bytes)"
-        rows.append(
-            (name, f"{one['unpacked_kb']:,}", f"{one['zipped_kb']:,}", largest, share, one["unreached"])
-        )
-    head = (
-        "",
-        "KB",
-        "zipped",
-        "the five largest parts, KB",
-        "modules loaded at first",
-        "that no import reaches",
+        unloaded = f"{len(one['unloaded'])} of {one['modules']}"
+        rows.append((name, f"{one['unpacked_kb']:,}", f"{one['zipped_kb']:,}", largest, unloaded))
+    yield _table(
+        ("", "KB", "zipped", "the five largest parts, KB", "modules not loaded by a cold start"), rows
     )
-    yield _table(head, rows)
 
 
 def _end_to_end(results: Results) -> Iterator[str]:

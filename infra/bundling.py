@@ -35,7 +35,7 @@ _BOTOCORE_COMMON: Final = (
     "sdk-default-configuration.json",
 )
 _ENDPOINT_PREFIXES: Final = {"stepfunctions": "states", "bedrock-runtime": "bedrock-runtime"}
-_BOTOCORE_UNUSED: Final = ("examples-1.json", "waiters-2.json")
+_BOTOCORE_READ: Final = ("endpoint-rule-set-1.json", "service-2.json")
 
 
 class BundlingError(Exception):
@@ -146,17 +146,21 @@ def _data(code: set[Path], site: Path, function: FunctionSpec) -> Iterator[Path]
         for file in _walk(package, _SKIPPED_IN_PACKAGES):
             inner = next(folder for folder in file.parents if (folder / "__init__.py").exists())
             is_code = file.suffix in {".py", ".pyi", ".pyc", ".so", ".pyd"} or file.name == "py.typed"
-            is_unused = described in file.parents and not _is_used_data(file.relative_to(described), function)
-            is_left_out = ".".join(file.parent.relative_to(site).parts).startswith(tuple(reachable.LEFT_OUT))
-            if inner == package and not (is_code or is_unused or is_left_out):
+            is_unused = described in file.parents and not _is_used_data(file, described, function)
+            left_out = reachable.is_left_out(".".join(file.parent.relative_to(site).parts))
+            if inner == package and not (is_code or is_unused or left_out):
                 yield file
 
 
-def _is_used_data(path: Path, function: FunctionSpec) -> bool:
-    """Whether botocore's data file describes a service the function calls, or all of them."""
-    if len(path.parts) == 1:
-        return path.name in _BOTOCORE_COMMON
-    return path.parts[0] in function.aws and path.name not in _BOTOCORE_UNUSED
+def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
+    """Whether botocore reads this file: for all services, or for one that the function calls, of which it takes the
+    latest version's operations and endpoints.
+    """
+    if file.parent == described:
+        return file.name in _BOTOCORE_COMMON
+    service, version = file.parent.parent, file.parent
+    latest = max(path.name for path in service.iterdir())
+    return service.name in function.aws and version.name == latest and file.name.startswith(_BOTOCORE_READ)
 
 
 def _trim_endpoints(folder: Path, function: FunctionSpec) -> None:

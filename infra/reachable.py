@@ -27,6 +27,8 @@ LEFT_OUT: Final = {
     "botocore.docs.paginator": "the same",
     "botocore.docs.service": "the same",
     "botocore.docs.waiter": "the same",
+    "dateutil.easter": "recurring days: nobody reads calendars here",
+    "dateutil.rrule": "the same",
     "dateutil.tz.win": "Windows",
     "dateutil.zoneinfo": "time zones by name: botocore asks for UTC and the machine's own",
     "s3transfer": "boto3's transfers to S3",
@@ -45,7 +47,7 @@ def reachable(module: str, roots: Sequence[Path]) -> set[Path]:
     names, seen = [module], set[str]()
     while names:
         name = names.pop()
-        if name in seen or any(name == out or name.startswith(f"{out}.") for out in LEFT_OUT):
+        if name in seen or is_left_out(name):
             continue
         seen.add(name)
         parent, _, leaf = name.rpartition(".")
@@ -56,6 +58,10 @@ def reachable(module: str, roots: Sequence[Path]) -> set[Path]:
                 names += _imports(root, file, name) if file.suffix == ".py" else ()
             names += _behind(root, parent, leaf)
     return found
+
+
+def is_left_out(name: str) -> bool:
+    return any(name == out or name.startswith(f"{out}.") for out in LEFT_OUT)
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:

@@ -54,10 +54,11 @@ ROUNDS = (
 def measure(rounds: tuple[Round, ...], console: Console) -> dict[str, Any]:
     chosen = limits(CHATBOTS, OTHERS)
     designs = dict.fromkeys((EVENTS, DIRECT, *(design for one in rounds for design in one.designs)))
+    about = machine()
     with arena(chosen, tuple(designs)) as made:
         alone = _alone(made, console)
         return {
-            "machine": machine(),
+            "machine": about,
             "limits": chosen,
             "model_seconds": MODEL_SECONDS,
             "alone": alone,
@@ -109,7 +110,10 @@ def main() -> None:
     if given.show:
         results = json.loads(RESULTS.read_text("utf-8"))
     elif given.alone:
-        results = json.loads(RESULTS.read_text("utf-8")) | {"alone": measure((), console)["alone"]}
+        found = measure((), console)
+        results = json.loads(RESULTS.read_text("utf-8")) | {
+            name: found[name] for name in ("machine", "alone")
+        }
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     else:
         rounds = tuple(one for one in ROUNDS if not given.sizes or one.size in given.sizes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.end_to_end.machine import machine
+from bench.end_to_end.tables import p95
 from bench.functions.cgroup import CPUS, MEMORY_MB, PERIOD_US, NoCgroupsError, cgroup
 from bench.functions.subjects import Subject, subjects
 from bench.goals import YARDSTICKS
@@ -50,13 +51,15 @@ def main() -> None:
         results = measure(given.rounds, given.warm)
     except NoCgroupsError as error:
         print(f"Skipped: {error}", file=sys.stderr)
+        RESULTS.write_text(
+            json.dumps({"machine": machine(), "skipped": str(error)}, indent=1) + "\n", "utf-8"
+        )
         return
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     for name, rounds in results["rounds"].items():
         cold = statistics.median(one["cold_ms"] for one in rounds)
-        warm = sorted(value for one in rounds for value in one["warm_ms"])
-        p95 = warm[-(-95 * len(warm) // 100) - 1]
-        print(f"{name:10} cold {cold:.0f} ms, warm p95 {p95:.1f} ms, {rounds[0]['memory_mb']:.0f} MB")
+        warm = p95([value for one in rounds for value in one["warm_ms"]])
+        print(f"{name:10} cold {cold:.0f} ms, warm p95 {warm:.1f} ms, {rounds[0]['memory_mb']:.0f} MB")
 
 
 if __name__ == "__main__":

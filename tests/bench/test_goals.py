@@ -63,16 +63,16 @@ def test_the_worst_message_of_each_group_counts():
     assert (found.name, found.value, found.met) == ("analyzer, 32 KB: the slowest ordinary kind", 5.5, False)
 
 
-def results(day: int, unreached: int = 0) -> dict[str, Results]:
+def results(day: int, unloaded: int = 0) -> dict[str, Results]:
     about = {"date": f"2026-11-{day}T10:00:00+00:00", "commit": f"c{day}", "load_before": 0.1}
-    return {"sizes": {"machine": about, "functions": {"api": {"unreached": unreached}}}}
+    return {"sizes": {"machine": about, "functions": {"api": {"unloaded": ["module"] * unloaded}}}}
 
 
 def test_the_last_three_runs_are_remembered():
     """In their order, each once, however often the report is written; parts without goals are left out."""
     history: goals.History = {}
     for day in (20, 21, 21, 22, 23):
-        history = remembered(history, results(day, unreached=day))
+        history = remembered(history, results(day, unloaded=day))
     assert [run["commit"] for run in history["sizes"]] == ["c21", "c22", "c23"]
     assert [list(run["values"].values()) for run in history["sizes"]] == [[21], [22], [23]]
     assert remembered({}, {"setup": {"machine": results(20)["sizes"]["machine"]}}) == {}
