@@ -59,7 +59,7 @@ def classify(  # noqa: PLR0913 (what was measured, by name)
 def _demands(prose: str) -> int:
     """How many of the terms `prose` has."""
     lowered = " " + prose.lower().replace("\n", " ")
-    words = {word for word in lowered.split(" ") if word[:_KEY_CHARS] in _KEYS}
+    words = [word for word in set(lowered.split(" ")) if word[:_KEY_CHARS] in _KEYS]
     return sum(phrase in lowered for phrase in _PHRASES) + sum(
         any(word.startswith(start) for word in words) for start in _WORD_STARTS
     )
