@@ -8,7 +8,7 @@ from services.analyzer.code_in_prose import scattered
 from services.analyzer.code_lines import blocks
 from services.analyzer.fences import fenced, inline
 from services.analyzer.found import Found
-from services.analyzer.languages import guess_language
+from services.analyzer.languages import guess_languages
 from shared.contracts import limits
 from shared.contracts.v1 import CodeSpan
 
@@ -52,13 +52,12 @@ def find_code(message: str) -> Code:
     found.sort(key=lambda f: f.start)
     spans: list[CodeSpan] = []
     weights: Counter[str] = Counter()
-    for piece in found[: limits.CODE_SPANS]:
-        language = (
-            piece.language
-            or _LANGUAGE_OF_KIND.get(piece.kind)
-            or guess_language(message[piece.start : piece.end])
-            or _LIKELIEST_OF_KIND.get(piece.kind)
-        )
+    shown = found[: limits.CODE_SPANS]
+    said = [piece.language or _LANGUAGE_OF_KIND.get(piece.kind) for piece in shown]
+    unsaid = [piece for piece, language in zip(shown, said, strict=True) if not language]
+    guesses = iter(guess_languages([message[piece.start : piece.end] for piece in unsaid]) if unsaid else ())
+    for piece, told in zip(shown, said, strict=True):
+        language = told or next(guesses) or _LIKELIEST_OF_KIND.get(piece.kind)
         spans.append(CodeSpan(kind=piece.kind, start=piece.start, end=piece.end, language=language))
         if language:
             weights[language] += piece.end - piece.start

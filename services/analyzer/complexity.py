@@ -20,6 +20,12 @@ _DEMANDS: Final = tuple(
     "| сравни| докажи| подробно| пошагово| спроектируй|比較|比较|詳しく|详细|设计|設計|비교|자세히".split("|")
 )
 """How words begin that ask for a long or a hard answer."""
+_WORD_STARTS: Final = tuple(
+    demand[1:] for demand in _DEMANDS if demand.startswith(" ") and " " not in demand[1:]
+)
+_PHRASES: Final = tuple(demand for demand in _DEMANDS if demand[1:] not in _WORD_STARTS)
+_KEY_CHARS: Final = min(map(len, _WORD_STARTS))
+_KEYS: Final = frozenset(start[:_KEY_CHARS] for start in _WORD_STARTS)
 
 
 def classify(  # noqa: PLR0913 (what was measured, by name)
@@ -33,8 +39,7 @@ def classify(  # noqa: PLR0913 (what was measured, by name)
     questions: int,
 ) -> tuple[Complexity, tuple[str, ...]]:
     """The complexity and the reasons for it: fixed sentences with numbers, never text of the message."""
-    lowered = " " + prose[:_LOOKED_AT_CHARS].lower().replace("\n", " ")
-    demands = sum(demand in lowered for demand in _DEMANDS)
+    demands = _demands(prose[:_LOOKED_AT_CHARS])
     scored = (
         (_steps(words, 60, 150, 400), f"It has {_count(words, 'word')}."),
         (_steps(sentences, 8, 20), f"It has {_count(sentences, 'sentence')}."),
@@ -49,6 +54,15 @@ def classify(  # noqa: PLR0913 (what was measured, by name)
     if not reasons:
         reasons = (f"It is short: {_count(words, 'word')}, no code, at most one question.",)
     return ("simple" if points < 2 else "moderate" if points < 4 else "complex"), reasons
+
+
+def _demands(prose: str) -> int:
+    """How many of the terms `prose` has."""
+    lowered = " " + prose.lower().replace("\n", " ")
+    words = [word for word in set(lowered.split(" ")) if word[:_KEY_CHARS] in _KEYS]
+    return sum(phrase in lowered for phrase in _PHRASES) + sum(
+        any(word.startswith(start) for word in words) for start in _WORD_STARTS
+    )
 
 
 def _steps(number: int, *thresholds: int) -> int:
