@@ -14,6 +14,7 @@ MESSAGE = (
     "How does a queue between two services keep a burst from hurting either? ```python\nprint(1)\n``` Why?"
 )
 LOOK_SECONDS = 0.5
+ALONE_SECONDS = 60.0
 PUT_EVENTS_ENTRIES = 10
 
 
@@ -162,12 +163,14 @@ class Alone:
 
 
 def one_by_one(deployment: Deployment, entrance: Entrance, number: int) -> list[Alone]:
-    """Publishes one event after the other, each when the one before is over."""
+    """Publishes one event after the other, each when the one before is over. Raises SystemExit if one never is."""
     found = []
     for _ in range(number):
         began = time.time()
         (name,) = publish(deployment, entrance, 1)
         while not (run := _ended(deployment, entrance, began)):
+            if time.time() - began > ALONE_SECONDS:
+                raise SystemExit(f"{entrance.design}: event {name} is not over after {ALONE_SECONDS:g} s")
             time.sleep(0.02)
         ended = run.ended or began
         found.append(Alone(pipeline_id=name, until_started=run.started - began, until_ended=ended - began))

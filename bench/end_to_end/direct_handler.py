@@ -18,7 +18,6 @@ from shared.aws import client
 from shared.contracts.envelope import Metadata
 from shared.contracts.stages import BY_SERVICE
 from shared.contracts.v1 import Meter
-from shared.records import Records
 from shared.runtime import stage_route
 from shared.worker import Route
 
@@ -35,6 +34,8 @@ def _route() -> Route[Any]:
     service = os.environ["DIRECT_SERVICE"]
     module = importlib.import_module(f"services.{service}.handler")
     if service == "logger":
+        from shared.records import Records  # noqa: PLC0415 -- no other stage's bundle has it
+
         records = Records(client("dynamodb"), os.environ["TABLE_NAME"])
         routes = stage_route(
             service,

@@ -1,16 +1,22 @@
 """The pure parts of the end-to-end benchmark: the rival's workflow, what is counted, and what counts as met."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from bench import goals
-from bench.end_to_end import direct_handler
+from bench.end_to_end import direct, direct_handler
 from bench.end_to_end.burst import Run, counts
 from bench.end_to_end.direct import EXECUTION_INPUT, REFERENCE_RETRY, direct_definition
 from bench.end_to_end.hops import medians
 from bench.end_to_end.tables import median_bursts, p95
 from cli.timeline import Bar
+from infra.bundling import bundles
+from infra.environments import host
+from infra.functions import STAGE_FUNCTIONS
 from services.analyzer.core import analyze
 from shared.contracts.stages import STAGES
 
@@ -54,6 +60,26 @@ def test_a_direct_function_runs_the_stages_own_code(monkeypatch: pytest.MonkeyPa
     direct_handler._route.cache_clear()
     assert answer["data"]["word_count"] == analyze("Why `x = 1`?").word_count
     assert answer["meter"]["memory_mb"] == 128
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.service)
+def test_a_direct_function_is_whole_beside_a_stages_bundle(stage):
+    """Packed into any stage's bundle it finds all that it imports, and the stage's route."""
+    bundle = bundles(host(), [STAGE_FUNCTIONS[stage.service]])[stage.service]
+    program = (
+        f"import sys; sys.path[:0] = [{str(bundle)!r}, {str(Path(direct.__file__).parent)!r}]\n"
+        "import direct_handler; print(direct_handler._route().request.__name__)\n"
+    )
+    told = dict.fromkeys(("TABLE_NAME", "BUS_NAME", "DLQ_URL"), "given")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        env={"AWS_DEFAULT_REGION": "us-east-1", "DIRECT_SERVICE": stage.service, **told},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.strip() == stage.request.__name__
 
 
 def test_the_event_becomes_the_state_that_the_workflow_reads():
