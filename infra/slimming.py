@@ -6,13 +6,13 @@ functions that use them. Nothing is taken away: whoever uses it, imports it then
 """
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 _POWERTOOLS: Final = "aws_lambda_powertools/utilities"
-_HEADER: Final = "# Some imports of this file are deferred: it is part of a bundle.\n"
+_FOOTER: Final = "# Imports of this file are deferred: it is part of a bundle (infra/slimming.py).\n"
 
 
 class SlimmingError(Exception):
@@ -26,34 +26,56 @@ def deferred(source: str, modules: Collection[str]) -> str:
     """
     tree = ast.parse(source)
     moved: dict[str, ast.stmt] = {}
-    body: list[ast.stmt] = []
     for statement in tree.body:
-        bound = _bound(statement, modules)
-        moved |= dict.fromkeys(bound, statement)
-        if not bound:
-            body.append(statement)
+        moved |= dict.fromkeys(_bound(statement, modules), statement)
     missing = set(modules) - {_module(statement) for statement in moved.values()}
     if missing:
         raise SlimmingError(f"does not import {', '.join(sorted(missing))}")
-    tree.body = body
-    lazy_annotations = any(_module(statement) == "__future__" for statement in body)
+    lazy_annotations = any(_module(statement) == "__future__" for statement in tree.body)
     functions = list(_functions(tree))
     inside = {node for function in functions for part in function.body for node in ast.walk(part)}
     if lazy_annotations:
         inside |= {node for annotation in _annotations(tree) for node in ast.walk(annotation)}
-    early = {
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in inside
-    } & moved.keys()
+    early = _names(node for node in ast.walk(tree) if node not in inside) & moved.keys()
     if early:
         raise SlimmingError(f"uses {', '.join(sorted(early))} while it is imported")
-    for function in functions:
-        used = {
-            node.id for part in function.body for node in ast.walk(part) if isinstance(node, ast.Name)
-        } & moved.keys()
-        imports = {id(moved[name]): moved[name] for name in sorted(used)}
-        after = 1 if ast.get_docstring(function, clean=False) is not None else 0
-        function.body[after:after] = imports.values()
-    return _HEADER + ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+    lines = _blanked(source, moved.values())
+    for function in reversed(functions):
+        used = _names(node for part in function.body for node in ast.walk(part)) & moved.keys()
+        imports = {ast.unparse(moved[name]) for name in used}
+        _insert(lines, function, sorted(imports))
+    return "".join([*lines, _FOOTER])
+
+
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
+def _blanked(source: str, statements: Iterable[ast.stmt]) -> list[str]:
+    """The lines of `source`, those of `statements` empty: what stands behind them keeps its number."""
+    lines = [f"{line}\n" for line in source.splitlines()]
+    for statement in statements:
+        for number in range(statement.lineno - 1, statement.end_lineno or statement.lineno):
+            lines[number] = "\n"
+    return lines
+
+
+def _insert(
+    lines: list[str], function: ast.FunctionDef | ast.AsyncFunctionDef, imports: Sequence[str]
+) -> None:
+    """`imports` before the first statement of `function` behind its docstring. Raises SlimmingError if it shares a
+    line with something else.
+    """
+    if not imports:
+        return
+    documented = ast.get_docstring(function, clean=False) is not None
+    first = function.body[int(documented)]
+    decorators = getattr(first, "decorator_list", [])
+    number = min(node.lineno for node in (first, *decorators)) - 1
+    before = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
+    if len(before) != first.col_offset:
+        raise SlimmingError(f"has {function.name} on a single line")
+    lines[number:number] = [f"{before}{statement}\n" for statement in imports]
 
 
 def _bound(statement: ast.stmt, modules: Collection[str]) -> list[str]:
@@ -113,8 +135,7 @@ def handed_on(source: str) -> dict[str, tuple[str, str]]:
 def lazy_package(source: str) -> str:
     """A package's `__init__` with each name it hands on imported when it is first asked for."""
     names = handed_on(source)
-    tree = ast.parse(source)
-    tree.body = [statement for statement in tree.body if not isinstance(statement, ast.ImportFrom)]
+    imports = [statement for statement in ast.parse(source).body if isinstance(statement, ast.ImportFrom)]
     lookup = f"""
 def __getattr__(name):
     import importlib
@@ -126,7 +147,7 @@ def __getattr__(name):
     return value
 _NAMES = {names!r}
 """
-    return _HEADER + ast.unparse(tree) + "\n" + lookup
+    return "".join([*_blanked(source, imports), lookup, _FOOTER])
 
 
 def _without(*modules: str) -> Callable[[str], str]:

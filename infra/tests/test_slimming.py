@@ -80,6 +80,22 @@ def test_a_deferred_import_happens_where_it_is_used():
     assert run(edited, OTHERS, "print(made.names.__doc__, made.__doc__)") == "Uses two. Says what it is."
 
 
+def test_the_rest_of_a_module_stays_as_it_is():
+    """Comments and quotes are kept, whatever Python makes the bundle; lines keep their numbers up to the import."""
+    before = [
+        "import heavy",
+        "",
+        "# why",
+        "def f():",
+        "    'Says.'",
+        "",
+        "    # how",
+        "    return f'{heavy.NAME!r}'",
+    ]
+    after = deferred("\n".join(before), ("heavy",)).splitlines()
+    assert after[:-1] == ["", *before[1:7], "    import heavy", before[7]]
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
@@ -90,6 +106,7 @@ def test_a_deferred_import_happens_where_it_is_used():
         ("import heavy\n@heavy.wrap\ndef f(): pass\n", "uses heavy while"),
         ("import heavy\ndef f(a: heavy.Kind): pass\n", "uses heavy while"),
         ("import heavy\nf = lambda: heavy.NAME\n", "uses heavy while"),
+        ("import heavy\ndef f(): return heavy.NAME\n", "on a single line"),
     ],
 )
 def test_what_can_not_be_deferred_is_refused(source, reason):
@@ -128,7 +145,7 @@ def test_every_edit_is_made():
     for name in slimming.EDITS:
         found = [folder / name for folder in folders if (folder / name).exists()]
         assert found, name
-        assert all(file.read_text("utf-8").startswith(slimming._HEADER) for file in found)
+        assert all(file.read_text("utf-8").endswith(slimming._FOOTER) for file in found)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
