@@ -18,6 +18,7 @@ from shared.contracts.v1 import Analysis
 # A pattern can be read as a tree only here; no public names exist.
 codes: Any = importlib.import_module("re._constants")
 parser: Any = importlib.import_module("re._parser")
+compiler: Any = importlib.import_module("re._compiler")
 
 MODULES = ("text", "fences", "code_lines", "line_patterns", "code_in_prose", "code_detection", "questions")
 PIECES = st.sampled_from(
@@ -118,3 +119,67 @@ def test_no_pattern_repeats_a_repeat():
     assert len(found) > 30
     nested = [pattern.pattern for pattern in found if unbounded_repeats(parser.parse(pattern.pattern))]
     assert nested == []
+
+
+CHARACTERS = [*map(chr, range(9, 127)), "é", "中"]
+REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
+LONG = 20
+KEPT = r"\[[\w.()*+ ]{1,60} for \w{1,30} in "
+"""What begins a pattern with two such repeats: too long a beginning to be everywhere in a message."""
+
+
+def matched(state, node):
+    pattern = compiler.compile(parser.SubPattern(state, [node]))
+    return {character for character in CHARACTERS if pattern.fullmatch(character)}
+
+
+def is_long_run(code, argument):
+    """Whether a node repeats a single character, LONG times or more, and can give some back."""
+    if code not in (codes.MAX_REPEAT, codes.MIN_REPEAT) or argument[1] < LONG or len(argument[2]) != 1:
+        return False
+    return argument[2][0][0] in (codes.IN, codes.LITERAL, codes.NOT_LITERAL, codes.ANY)
+
+
+def parts_of(code, argument) -> Iterable[Any]:
+    if code in REPEATS:
+        return (argument[2],)
+    if code in (codes.SUBPATTERN, codes.ASSERT, codes.ASSERT_NOT):
+        return (argument[-1],)
+    return argument[1] if code is codes.BRANCH else ()
+
+
+def rivals(tree):
+    """Pairs of long runs side by side that can both take the same characters, and something behind them."""
+    nodes = list(tree)
+    for at, (code, argument) in enumerate(nodes):
+        if is_long_run(code, argument):
+            taken = matched(tree.state, argument[2][0])
+            for place, (next_code, next_argument) in enumerate(nodes[at + 1 :], at + 1):
+                both = is_long_run(next_code, next_argument)
+                if both and taken & matched(tree.state, next_argument[2][0]) and place + 1 < len(nodes):
+                    yield argument, next_argument
+                if next_code in (codes.AT, codes.ASSERT, codes.ASSERT_NOT):
+                    continue
+                if next_code not in REPEATS or next_argument[0] > 0:
+                    break
+        for part in parts_of(code, argument):
+            yield from rivals(part)
+
+
+def in_prose():
+    for _, _, pattern in importlib.import_module("services.analyzer.code_in_prose")._PATTERNS:
+        yield pattern.pattern
+
+
+def test_no_two_repeats_share_out_the_same_characters():
+    """No pattern that is looked for everywhere has two long repeats that can divide a word in every way
+    between them: thousands of attempts for each character.
+    """
+    hits = [pattern for pattern in in_prose() if list(rivals(parser.parse(pattern)))]
+    assert [pattern for pattern in hits if not pattern.startswith(KEPT)] == []
+
+
+def test_two_such_repeats_are_noticed():
+    """The check finds the pattern that once cost a hundred times as much as all others together."""
+    assert list(rivals(parser.parse(r"(?:[A-Za-z_$][\w$]{0,60}[\w.\[\]]{0,60}) ?==")))
+    assert not list(rivals(parser.parse(r"(?:[A-Za-z_$][\w$]{0,60}+[\w.\[\]]{0,60}+) ?==")))
