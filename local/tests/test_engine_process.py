@@ -184,6 +184,11 @@ async def handle_request(method, path, headers, body, query_params):
     message, _ = await asyncio.to_thread(_proxy_openai_chat_message, "m", [], [], {})
     return 200, {}, json.dumps({"canned": message is None}).encode()
 """
+APP = """
+def main():
+    from hypercorn.asyncio import serve
+    print("serving" if serve else "served by Hypercorn")
+"""
 CHANGES = {
     "another name": ("_proxy_openai_chat_message", "_ask_proxy", "it has no _proxy_openai_chat_message()"),
     "another parameter": ("tool_config=None", "tools=None, more=None", "_proxy_openai_chat_message() takes"),
@@ -201,7 +206,9 @@ def start(folder: Path, bedrock_runtime: str) -> subprocess.CompletedProcess[str
     package = folder / "ministack"
     (package / "services").mkdir(parents=True)
     (package / "services" / "bedrock_runtime.py").write_text(bedrock_runtime)
-    (package / "app.py").write_text("def main(): print('serving')")
+    (package / "app.py").write_text(APP)
+    (folder / "hypercorn").mkdir()
+    (folder / "hypercorn" / "asyncio.py").write_text("serve = None")
     return subprocess.run(
         [sys.executable, "-P", ENGINE_PROCESS],
         env={"PATH": os.defpath, "PYTHONPATH": str(folder), "MINISTACK_BEDROCK_PROXY_URL": "http://127.0.0.1:1"},

@@ -52,11 +52,14 @@ def invoked(running: Running) -> dict[str, str]:
 
 
 def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It opens its one port on loopback alone, shows functions nothing of the user, and leaves no process behind."""
+    """It opens its one port on loopback alone, shows functions nothing of the user, is served by
+    httptools, and leaves no process behind.
+    """
     monkeypatch.setenv("PIPELINE_TEST_SECRET", "s3cret")
     engine = Engine(state=tmp_path, settings=Settings(port=free_port()))
     running = engine.start()
     try:
+        assert "httptools" in Path(f"/proc/{running.pid}/maps").read_text()
         seen = invoked(running)
         if Path("/proc/self/fd").exists():
             loopback = "0100007F"
