@@ -35,25 +35,28 @@ LIMITS: Final = {
         "function's init."
     ),
     "limited": (
-        "**Warm messages at 128 MB.** A call to AWS costs 0.7 ms of CPU in botocore (signing, events, HTTP), "
-        "nearly all that a warm message takes: one call for the analyzer and the enhancer, two for the API "
-        "and the starter, three for the logger, four for the chatbot. 0.0724 of a CPU are 1.4 ms in each 20, "
-        "and with no pause between messages each pays for the one before. Twice the memory halves the time; "
-        "the model takes a hundred times as long."
+        "**Warm messages at 128 MB.** Nearly all that a warm message takes is botocore's part of its calls to AWS "
+        "(signing, hooks, HTTP): one call for the analyzer and the enhancer, two for the API and the starter, "
+        "three for the logger, four for the chatbot. 0.0724 of a CPU are 1.4 ms in each 20, so times come in "
+        "steps of 20 ms, with caches gone cold in each pause, and without a pause between messages each pays for "
+        "the one before. Twice the memory halves the time. What would help more is an AWS client of one's own "
+        "(docs/decisions.md says why not)."
     ),
     "soak": "**Memory over time.** It grows: a defect.",
     "sizes": "**Bundles.** Something is bundled that no import reaches: a defect in `infra/bundling.py`.",
     "end-to-end": (
-        "**Bursts.** The engine is one Python process, and its event loop is busy for three quarters of the "
-        "time: a run makes eleven HTTP calls to it, the direct design two. A third of that is HTTP itself, a "
-        "sixth IAM, a sixth DynamoDB. Between 1,000 and 5,000 events its tables grow and each call gets "
-        "slower. On AWS these are separate services, and the limit is the model's quota (docs/scale.md)."
+        "**Bursts.** The engine is one Python process, and it is what is busy: a run makes eleven HTTP calls to "
+        "it, the direct design two. A quarter of its time is HTTP itself, a fifth IAM, a sixth DynamoDB. That "
+        "the direct design comes close is how it fails: its runs give up after three tries, which takes no "
+        "time, and what counts here is successes per second; of 1,000 it loses more than half. On AWS these are "
+        "separate services, and the limit is the model's quota (docs/scale.md)."
     ),
     "cost": "**Cost.** Callbacks cost more requests than direct calls.",
     "analyzer": (
-        "**Analyzer.** Its patterns read every character a few times; a message of 32 KB takes some 7 ms if "
-        "it is English, and more if it is made of what the patterns look for. All of it is linear. 32 KB are "
-        "five thousand words: ordinary messages take a hundredth of that."
+        "**Analyzer.** Its patterns read every character a few times. All of it is linear; a message that is made "
+        "of what the patterns look for takes some times as long as English does. 32 KB are five thousand words: "
+        "ordinary messages take a hundredth of that. Faster would mean to read only a part of a long message "
+        "(docs/decisions.md)."
     ),
 }
 """By part, for the goals that are not met."""
