@@ -53,7 +53,7 @@ class _SentAtOnce:
     _held: list[bytes] | None = None
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        if not isinstance(body, bytes) or "Expect" in headers:
+        if not isinstance(body, bytes) or "Expect" in (headers or ()):
             super().request(method, url, body, headers, **options)  # type: ignore[misc]
             return
         held: list[bytes] = []
