@@ -11,7 +11,6 @@ from typing import Any
 
 import botocore
 import botocore.session
-from botocore import awsrequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -43,44 +42,6 @@ TRANSIENT_CODES = frozenset(
     }
 )
 
-
-class _SentAtOnce:
-    """A connection that sends a request's head and body together: one packet and one system call instead of two.
-
-    urllib3 sends them apart. What waits for `100 Continue` before the body goes its way unchanged.
-    """
-
-    _held: list[bytes] | None = None
-
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        if not isinstance(body, bytes) or "Expect" in (headers or ()):
-            super().request(method, url, body, headers, **options)  # type: ignore[misc]
-            return
-        held: list[bytes] = []
-        self._held = held
-        try:
-            super().request(method, url, body, headers, **options)  # type: ignore[misc]
-        finally:
-            self._held = None
-        super().send(b"".join(held))  # type: ignore[misc]
-
-    def send(self, data: bytes) -> None:
-        if self._held is None:
-            super().send(data)  # type: ignore[misc]
-        else:
-            self._held.append(data)
-
-
-class _Connection(_SentAtOnce, awsrequest.AWSHTTPConnection):  # type: ignore[misc]
-    pass
-
-
-class _SecureConnection(_SentAtOnce, awsrequest.AWSHTTPSConnection):  # type: ignore[misc]
-    pass
-
-
-awsrequest.AWSHTTPConnectionPool.ConnectionCls = _Connection
-awsrequest.AWSHTTPSConnectionPool.ConnectionCls = _SecureConnection
 
 USER_AGENT = f"Botocore/{botocore.__version__} app/ai-pipeline"
 
