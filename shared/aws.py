@@ -42,7 +42,6 @@ TRANSIENT_CODES = frozenset(
     }
 )
 
-
 USER_AGENT = f"Botocore/{botocore.__version__} app/ai-pipeline"
 
 
