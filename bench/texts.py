@@ -47,15 +47,15 @@ LIMITS: Final = {
     "end-to-end": (
         "**Bursts.** The engine is one Python process, and it is what is busy: a run makes eleven HTTP calls to "
         "it, the direct design two. A quarter of its time is HTTP itself, a fifth IAM, a sixth DynamoDB. That "
-        "the direct design comes close is how it fails: its runs give up after three tries, which takes no "
-        "time, and what counts here is successes per second; of 1,000 it loses more than half. On AWS these are "
+        "the direct design comes close is how it fails: its runs give up after three more tries, which is next to "
+        "no work, and what counts here is successes per second; of 1,000 it loses two thirds. On AWS these are "
         "separate services, and the limit is the model's quota (docs/scale.md)."
     ),
     "cost": "**Cost.** Callbacks cost more requests than direct calls.",
     "analyzer": (
         "**Analyzer.** Its patterns read every character a few times. All of it is linear; a message that is made "
         "of what the patterns look for takes some times as long as English does. 32 KB are five thousand words: "
-        "ordinary messages take a hundredth of that. Faster would mean to read only a part of a long message "
+        "an ordinary message takes a hundredth of that. Faster would mean to read only a part of a long message "
         "(docs/decisions.md)."
     ),
 }
