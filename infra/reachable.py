@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from infra import slimming
+from infra.syntax import parse
 
 LEFT_OUT: Final = {
     "aws_lambda_powertools.event_handler": "Powertools' resolvers: the API's routes are a dictionary",
@@ -88,7 +89,7 @@ def _imports(root: Path, file: Path, name: str) -> tuple[str, ...]:
     """Absolute names, also those that may be attributes of a module instead of modules."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     source = slimming.edited(file.relative_to(root).as_posix(), file.read_text("utf-8"))
-    return tuple(_named(ast.parse(source), package))
+    return tuple(_named(parse(source), package))
 
 
 def _named(node: ast.AST, package: str) -> Iterator[str]:

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from infra.syntax import parse
+
 _POWERTOOLS: Final = "aws_lambda_powertools/utilities"
 _FOOTER: Final = "# Imports of this file are deferred: it is part of a bundle (infra/slimming.py).\n"
 
@@ -24,7 +26,7 @@ def deferred(source: str, modules: Collection[str]) -> str:
 
     Raises SlimmingError where a module is not imported, or is used while the source itself is imported.
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     moved: dict[str, ast.stmt] = {}
     for statement in tree.body:
         moved |= dict.fromkeys(_bound(statement, modules), statement)
@@ -121,7 +123,7 @@ def handed_on(source: str) -> dict[str, tuple[str, str]]:
     Raises SlimmingError for one that does more.
     """
     names: dict[str, tuple[str, str]] = {}
-    for statement in ast.parse(source).body:
+    for statement in parse(source).body:
         match statement:
             case ast.ImportFrom(names=aliases) if all(alias.name != "*" for alias in aliases):
                 names |= {alias.asname or alias.name: (_module(statement), alias.name) for alias in aliases}
@@ -135,7 +137,7 @@ def handed_on(source: str) -> dict[str, tuple[str, str]]:
 def lazy_package(source: str) -> str:
     """A package's `__init__` with each name it hands on imported when it is first asked for."""
     names = handed_on(source)
-    imports = [statement for statement in ast.parse(source).body if isinstance(statement, ast.ImportFrom)]
+    imports = [statement for statement in parse(source).body if isinstance(statement, ast.ImportFrom)]
     lookup = f"""
 def __getattr__(name):
     import importlib
