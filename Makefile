@@ -57,7 +57,7 @@ deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone wi
 	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes) $(if $(FORCE),--force)
 
 chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
-	@$(BIN)/python -m tests.chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
+	@$(BIN)/python -m chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
 
 bench: setup ## measure everything in half an hour and write docs/benchmarks.md (PART=cold, limited, sizes, cost, …: that alone)
 	@for part in $(or $(PART),$(PARTS)); do case " $(PARTS) " in *" $$part "*) ;; *) \

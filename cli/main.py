@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.operations.errors import (
+from local.errors import AwsAccessError, EngineNotRunningError, LocalError, SettingsError, UnknownServiceError
+from operations.errors import (
     InvalidInputError,
     NotDeployedError,
     NotFoundError,
     OperationError,
     UnreachableError,
 )
-from local.errors import AwsAccessError, EngineNotRunningError, LocalError, SettingsError, UnknownServiceError
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cli.operations.target import Target
+    from operations.target import Target
 
 ENV_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 
@@ -46,7 +46,7 @@ class Session:
     @cached_property
     def target(self) -> "Target":
         """Says which account and region it is first, where it is a real one."""
-        from cli.operations.target import find_target  # noqa: PLC0415 -- botocore
+        from local.targets import find_target  # noqa: PLC0415 -- botocore
 
         target = find_target(self.env, region=self.region, profile=self.profile)
         if not self.is_local:

@@ -16,7 +16,7 @@ from pathlib import Path
 from infra.toolchain import bundled_node
 from local.errors import DeployError, SetupMissingError
 from local.paths import CDK, ROOT, STATE
-from local.progress import Progress, Step, silent
+from operations.progress import Progress, Step, silent
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _BEGINS = re.compile(r"^(?P<stack>[\w-]+): deploying\.\.\.")

@@ -15,7 +15,7 @@ from local.engine import Engine, Running
 from local.errors import AwsAccessError, DeployError, UnknownServiceError
 from local.fingerprint import fingerprint
 from local.paths import STATE
-from local.progress import Progress, Step, silent, step
+from operations.progress import Progress, Step, silent, step
 from shared.contracts.stages import SERVICES
 
 PREFIX = "ai-pipeline"

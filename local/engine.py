@@ -30,9 +30,9 @@ from local.errors import (
 )
 from local.ministack import environment, identity_on
 from local.paths import ENGINE_PROCESS, ENGINE_PYTHON, ROOT, STATE
-from local.progress import Progress, Step, silent, step
 from local.settings import DEFAULT_PORT, Model, Settings
 from local.state import StateFolder
+from operations.progress import Progress, Step, silent, step
 
 READY_SECONDS = 60.0
 LOCK_SECONDS = 2 * READY_SECONDS

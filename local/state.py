@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from local.errors import BusyError
-from local.progress import Progress, Step
+from operations.progress import Progress, Step
 
 
 class StateFolder:

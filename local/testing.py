@@ -6,9 +6,9 @@ from pathlib import Path
 
 from local.engine import Engine, free_port, is_free
 from local.paths import STATE
-from local.progress import silent
 from local.settings import Model, Settings
 from local.state import StateFolder
+from operations.progress import silent
 
 PATIENCE_SECONDS = 600
 

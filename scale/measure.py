@@ -15,16 +15,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cli.operations.records import read_records
-from cli.operations.submit import Accepted, Request, sender
-from cli.operations.target import Target, local_target
 from infra.environments import ENVIRONMENTS
 from local import process
 from local.deploy import up
 from local.errors import LocalError
 from local.paths import STATE
-from local.progress import Progress, Step, silent
+from local.targets import local_target
 from local.testing import own_engine
+from operations.asking.submit import Accepted, Request, sender
+from operations.progress import Progress, Step, silent
+from operations.runs.records import read_records
+from operations.target import Target
 from scale.quotas import UNLIMITED
 from scale.results import Outcome
 from scale.scenarios import Scenario

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.end_to_end.load import watched
-from tests.chaos.deployment import Deployment
+from chaos.deployment import Deployment
 
 MESSAGE = (
     "How does a queue between two services keep a burst from hurting either? ```python\nprint(1)\n``` Why?"

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chaos.deployment import PREFIX, Deployment
 from infra.bundling import bundles
 from infra.definition import definition
 from infra.environments import RUNTIME, host, load
 from infra.functions import STAGE_FUNCTIONS
 from shared.contracts.stages import STAGES
-from tests.chaos.deployment import PREFIX, Deployment
 
 SOURCE, DETAIL_TYPE, MACHINE = "bench.direct", "direct.requested.v1", "direct"
 REFERENCE_RETRY = {"IntervalSeconds": 2, "BackoffRate": 2.0, "MaxAttempts": 3}

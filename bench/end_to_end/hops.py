@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from statistics import median
 
 from bench.end_to_end.burst import Alone
-from cli.operations.journey import read_journey
-from cli.operations.target import Target
-from cli.timeline import Bar, bars
+from cli.view.timeline import Bar, bars
+from operations.runs.journey import read_journey
+from operations.target import Target
 
 PARTS = ("waited_ms", "worked_ms", "other_ms")
 """In a queue; in the service's function; the hop to the queue, the callback, and retries."""

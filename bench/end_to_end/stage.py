@@ -13,13 +13,13 @@ from bench.end_to_end.direct import (
     SOURCE,
     DirectDesign,
 )
+from chaos.deployment import PREFIX, Deployment
 from local.deploy import up
 from local.paths import STATE
 from local.testing import own_engine
 from shared.contracts import envelope
 from shared.contracts.stages import STAGES
 from shared.contracts.v1 import PipelineRequested
-from tests.chaos.deployment import PREFIX, Deployment
 from tests.e2e.model_server import ModelServer, Reply, model_server
 
 EVENTS, DIRECT, PATIENT = "events", "direct", "direct, patient"

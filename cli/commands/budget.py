@@ -4,10 +4,10 @@ from datetime import datetime
 
 import click
 
-from cli.money import usd
-from cli.operations import budget as operations
-from cli.operations.budget import Budget
 from cli.session import Session, TargetCommand, ago, counted, in_columns
+from cli.view.money import usd
+from operations.money import budget as operations
+from operations.money.budget import Budget
 from shared.budget import NANOS
 
 

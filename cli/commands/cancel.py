@@ -3,9 +3,9 @@
 import click
 
 from cli.main import FAILED
-from cli.operations import cancel as cancelling
-from cli.operations.errors import OperationError
 from cli.session import Session, TargetCommand
+from operations.asking import cancel as cancelling
+from operations.errors import OperationError
 
 
 @click.command(

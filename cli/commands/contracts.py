@@ -5,10 +5,10 @@ import textwrap
 import click
 
 from cli.main import FAILED
-from cli.operations.contracts import references
-from cli.operations.contracts.comparison import Comparison, compare
-from cli.operations.contracts.words import listed
 from cli.session import Session, counted
+from contracts import references
+from contracts.comparison import Comparison, compare
+from contracts.words import listed
 
 
 @click.group(
@@ -152,7 +152,7 @@ def export(session: Session, *, only_check: bool) -> None:
     (docs/asyncapi.json), an OpenAPI document of the API (docs/openapi.json) and
     docs/contracts.md, every event in words.
     """
-    from cli.operations.contracts import documents  # noqa: PLC0415
+    from contracts import documents  # noqa: PLC0415
 
     found = documents.outdated() if only_check else documents.write()
     wrong = [str(path.relative_to(references.ROOT)) for path in found]

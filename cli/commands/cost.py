@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from cli.money import usd
-from cli.operations.costs import Group, OnPage, Part, Report, Row, read_report
-from cli.selecting import Age
 from cli.session import Session, TargetCommand, counted, printable
+from cli.view.money import usd
+from cli.view.selecting import Age
+from operations.money.costs import Group, OnPage, Part, Report, Row, read_report
 from shared.costs.ledger import NEVER_METERED
 
 RECORDS = 100_000

@@ -6,13 +6,13 @@ import click
 
 from cli.commands.deploy_check import look, show
 from cli.main import FAILED
-from cli.operations.errors import NotDeployedError, OperationError, RefusedError
-from cli.operations.inflight.looking import SERVICES
-from cli.operations.inflight.reading import WORKFLOW
 from cli.session import Session, TargetCommand
-from cli.steps import shown
+from cli.view.steps import shown
 from local import deploy as deploying
 from local.engine import Engine
+from operations.errors import NotDeployedError, OperationError, RefusedError
+from operations.inflight.looking import SERVICES
+from operations.inflight.reading import WORKFLOW
 
 
 @click.command(

@@ -6,10 +6,10 @@ import click
 from rich.text import Text
 
 from cli.main import FAILED
-from cli.operations.errors import NotDeployedError
-from cli.operations.inflight.looking import check
-from cli.operations.inflight.reading import Check, Look
 from cli.session import Session, TargetCommand, counted, printable
+from operations.errors import NotDeployedError
+from operations.inflight.looking import check
+from operations.inflight.reading import Check, Look
 
 SHOWN = 20
 NOUNS = {

@@ -9,17 +9,17 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from cli.interrupt import stoppable
 from cli.main import FAILED, INTERRUPTED
-from cli.operations.dlq import journal as journals
-from cli.operations.dlq.messages import Parked
-from cli.operations.dlq.overview import QueueView, overview
-from cli.operations.dlq.replay import Result, Selection, archive, plan, select
-from cli.operations.errors import InvalidInputError, NotFoundError
-from cli.operations.records import read_record
-from cli.replaying import Choices, about_message, follow, replay_all
-from cli.selecting import selecting
 from cli.session import Session, TargetCommand, ago, counted, duration, printable
+from cli.view.interrupt import stoppable
+from cli.view.replaying import Choices, about_message, follow, replay_all
+from cli.view.selecting import selecting
+from operations.dlq import journal as journals
+from operations.dlq.messages import Parked
+from operations.dlq.overview import QueueView, overview
+from operations.dlq.replay import Result, Selection, archive, plan, select
+from operations.errors import InvalidInputError, NotFoundError
+from operations.runs.records import read_record
 
 
 @click.group(

@@ -8,7 +8,7 @@ import click
 
 from cli.main import FAILED
 from cli.session import Session, TargetCommand, counted, printable
-from cli.steps import shown
+from cli.view.steps import shown
 
 if TYPE_CHECKING:
     from infra.doctor.findings import Finding, Outcome
@@ -95,7 +95,7 @@ def doctor(  # noqa: PLR0913 -- one for each option
 
 
 def _system(session: Session, templates: Path | None, *, live: bool) -> "System":
-    from cli.operations import doctor as sources  # noqa: PLC0415 -- botocore
+    from operations.health import doctor as sources  # noqa: PLC0415 -- botocore
 
     if templates:
         return sources.in_folder(session.env, templates)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 import click
 
 from cli.main import UNREACHABLE
-from cli.operations.engine import EngineStatus, engine_status
-from cli.operations.errors import UnreachableError
 from cli.session import Session, TargetCommand, in_columns
-from cli.steps import shown
+from cli.view.steps import shown
 from local import deploy as deploying
 from local.engine import Engine
+from local.engine_status import EngineStatus, engine_status
 from local.settings import Settings
+from operations.errors import UnreachableError
 
 
 def _local_only(session: Session, name: str) -> None:

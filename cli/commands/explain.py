@@ -8,15 +8,15 @@ from typing import Any
 import click
 from rich.text import Text
 
-from cli.interrupt import stoppable
 from cli.main import INTERRUPTED
-from cli.operations.errors import NotFoundError
-from cli.operations.explain import Found
-from cli.operations.explain import explain as find
-from cli.operations.journey import Journey
-from cli.replaying import about_message
-from cli.selecting import Age
 from cli.session import Session, TargetCommand, ago, counted, duration, printable
+from cli.view.interrupt import stoppable
+from cli.view.replaying import about_message
+from cli.view.selecting import Age
+from operations.errors import NotFoundError
+from operations.runs.explain import Found
+from operations.runs.explain import explain as find
+from operations.runs.journey import Journey
 from shared.errors import CANCELLED_ERROR
 
 WIDTH = 79

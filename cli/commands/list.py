@@ -6,9 +6,9 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from cli.operations.budget import notice
-from cli.operations.runs import STATUSES, Run, list_runs
 from cli.session import Session, TargetCommand, duration
+from operations.money.budget import notice
+from operations.runs.runs import STATUSES, Run, list_runs
 
 STYLES = {"SUCCEEDED": "green", "RUNNING": "cyan", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow"}
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import click
 from rich.text import Text
 
-from cli.interrupt import stoppable
 from cli.main import INTERRUPTED
-from cli.operations.logs import Line, Progress, Read, follow_logs, read_logs
 from cli.session import Session, TargetCommand, counted, printable
+from cli.view.interrupt import stoppable
+from operations.runs.logs import Line, Progress, Read, follow_logs, read_logs
 
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 MARKS = {"WARNING": "!", "ERROR": "✗", "CRITICAL": "✗"}

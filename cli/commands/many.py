@@ -12,13 +12,13 @@ import click
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.interrupt import stoppable
 from cli.main import FAILED, INTERRUPTED, USAGE, exit_code
-from cli.operations.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
-from cli.operations.stop import Stop
-from cli.options import Choices
-from cli.results import Results
 from cli.session import Session, counted, printable
+from cli.view.interrupt import stoppable
+from cli.view.options import Choices
+from cli.view.results import Results
+from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
+from operations.stop import Stop
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 import click
 
-from cli.operations import publish as publishing
 from cli.session import Session, TargetCommand
+from operations.asking import publish as publishing
 
 
 @click.command(

@@ -6,17 +6,17 @@ import click
 import msgspec
 from rich.text import Text
 
-from cli.interrupt import stoppable
-from cli.journeys import print_journey, watch
-from cli.ledgers import show_ledger
 from cli.main import FAILED, INTERRUPTED
-from cli.operations.budget import notice
-from cli.operations.costs import read_ledger
-from cli.operations.dlq.journal import Entry, audit
-from cli.operations.errors import DeniedError, NotDeployedError
-from cli.operations.journey import Journey, follow, read_journey
 from cli.session import Session, TargetCommand, printable
-from cli.timeline import bars, longest
+from cli.view.interrupt import stoppable
+from cli.view.journeys import print_journey, watch
+from cli.view.ledgers import show_ledger
+from cli.view.timeline import bars, longest
+from operations.dlq.journal import Entry, audit
+from operations.errors import DeniedError, NotDeployedError
+from operations.money.budget import notice
+from operations.money.costs import read_ledger
+from operations.runs.journey import Journey, follow, read_journey
 
 APPEARS_SECONDS = 5.0
 """How long a published event may take to become a pipeline before its id counts as wrong."""

@@ -5,16 +5,16 @@ from pathlib import Path
 import click
 
 from cli.commands.many import submit_many
-from cli.interrupt import stoppable
-from cli.journeys import headline, watch
 from cli.main import FAILED, INTERRUPTED
-from cli.operations.errors import InvalidInputError
-from cli.operations.journey import Journey, follow
-from cli.operations.stop import Stop
-from cli.operations.submit import Accepted, Request, Via, check
-from cli.operations.submit import submit as send
-from cli.options import Choices
 from cli.session import Session, TargetCommand, printable
+from cli.view.interrupt import stoppable
+from cli.view.journeys import headline, watch
+from cli.view.options import Choices
+from operations.asking.submit import Accepted, Request, Via, check
+from operations.asking.submit import submit as send
+from operations.errors import InvalidInputError
+from operations.runs.journey import Journey, follow
+from operations.stop import Stop
 
 
 @click.command(

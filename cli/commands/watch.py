@@ -9,13 +9,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.interrupt import stoppable
 from cli.main import INTERRUPTED
-from cli.operations.errors import OperationError
-from cli.operations.stop import Stop
-from cli.operations.watch import Failure, Rates, Snapshot, look
-from cli.operations.watch import watch as looks
 from cli.session import Session, TargetCommand, ago, printable
+from cli.view.interrupt import stoppable
+from operations.errors import OperationError
+from operations.health.watch import Failure, Rates, Snapshot, look
+from operations.health.watch import watch as looks
+from operations.stop import Stop
 
 WIDTH = 79
 

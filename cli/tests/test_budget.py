@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from cli.operations import budget as operations
-from cli.operations.budget import described, notice
-from cli.operations.target import Target
-from cli.tests.conftest import client
 from cli.tests.test_dlq_commands import call
+from operations.money import budget as operations
+from operations.money.budget import described, notice
+from operations.target import Target
+from operations.tests.world import client
 from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, Spent, State, day_of, orders_of, written
 from shared.clock import iso
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from cli.tests.conftest import FakeApi
 from cli.tests.test_dlq_commands import call
+from operations.tests.world import FakeApi
 
 pytestmark = pytest.mark.usefixtures("local_engine")
 ENDS = (202, {"pipeline_id": "p-1", "status": "RUNNING", "status_url": "/pipeline/p-1"})

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.operations import target as targets
-from cli.operations.errors import UnreachableError
-from cli.operations.runs import Run
-from cli.tests.conftest import client, finish
+from local import targets
 from local.engine import Engine
+from operations.errors import UnreachableError
+from operations.runs.runs import Run
+from operations.tests.world import client, finish
 
 ROOT = Path(__file__).resolve().parents[2]
 

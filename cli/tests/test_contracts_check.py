@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.operations.contracts import references
-from cli.operations.contracts.comparison import compare
-from cli.operations.contracts.references import current, record, reference, release
-from cli.operations.errors import InvalidInputError, RefusedError
+from contracts import references
+from contracts.comparison import compare
+from contracts.references import current, record, reference, release
+from operations.errors import InvalidInputError, RefusedError
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAT, REQUESTED, COMPLETED = "chat.requested.v1", "pipeline.requested.v1", "pipeline.completed.v1"
@@ -269,7 +269,7 @@ def test_nothing_to_compare_with_is_said_and_passes(monkeypatch):
 )
 def test_an_edit_of_the_types_is_judged_in_a_clean_copy(tmp_path: Path, was: str, becomes: str, code: int):
     """What CI runs, on a copy without git whose types were edited: only a break fails."""
-    for part in ("shared", "cli", "local"):
+    for part in ("shared", "operations", "contracts", "cli", "local"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "tests"))
     types = tmp_path / "shared/contracts/v1.py"
     text = types.read_text("utf-8")

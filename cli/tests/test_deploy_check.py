@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from cli.operations.errors import OperationError
-from cli.operations.inflight import looking, memory, reading
-from cli.operations.inflight.reading import of_definition, of_rules, sends
-from cli.tests.conftest import BUS, OPERATIONS, client
 from cli.tests.test_dlq_commands import call
-from cli.tests.test_dlq_replay import StepFunctions, count, machine, park, url
 from infra.definition import definition
 from local import deploy as local_deploy
 from local.engine import Engine
+from operations.errors import OperationError
+from operations.inflight import looking, memory, reading
+from operations.inflight.reading import of_definition, of_rules, sends
+from operations.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from operations.tests.world import BUS, OPERATIONS, client
 from shared.contracts.stages import SERVICES, STAGES
 from shared.errors import ContractViolation
 from shared.tests.fakes import client_error, stage_event

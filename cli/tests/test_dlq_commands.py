@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.operations.stop import Stop
-from cli.tests.conftest import client, finish
-from cli.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from operations.stop import Stop
+from operations.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from operations.tests.world import client, finish
 from shared.records import Records
 
 __all__ = ["machine"]  # a fixture
@@ -150,8 +150,8 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(machine: StepFunction
         stop.requested = True
 
     with monkeypatch.context() as patched:
-        patched.setattr("cli.replaying.stoppable", interrupted)
-        patched.setattr("cli.operations.dlq.journal.Journal.note", ctrl_c)
+        patched.setattr("cli.view.replaying.stoppable", interrupted)
+        patched.setattr("operations.dlq.journal.Journal.note", ctrl_c)
         result = call("dlq", "replay", "--yes")
     assert result.exit_code == 130
     assert "goes on" in result.output

@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.operations import engine as engines
-from cli.operations.records import read_record
-from cli.tests.conftest import finish
 from local import deploy as deploying
+from local import engine_status as engines
 from local.connection import Connection
 from local.deploy import AwsTarget
 from local.engine import Engine
 from local.errors import DeployError, PortTakenError
-from local.progress import Step
+from operations.progress import Step
+from operations.runs.records import read_record
+from operations.tests.world import finish
 
 RUNNING = SimpleNamespace(
     connection=Connection(endpoint_url="http://127.0.0.1:4999"),
@@ -193,7 +193,7 @@ def test_ctrl_c_while_following_stops_watching(local_engine, records, monkeypatc
         os.kill(os.getpid(), signal.SIGINT)
         return read_record(*given)
 
-    monkeypatch.setattr("cli.operations.journey.read_record", interrupted)
+    monkeypatch.setattr("operations.runs.journey.read_record", interrupted)
     result = call("show", "--follow", "p")
     assert result.exit_code == 130
     assert "goes on" in result.stderr
@@ -203,7 +203,7 @@ def test_no_news_ends_the_wait(local_engine, api, records, monkeypatch):
     """With --patience a script never hangs: exit 1, and how to look again."""
     records.accept("p-k-1", user_message="x", accepted_at="2026-11-22T10:00:00Z")
     clock = itertools.count(0, 30)  # a minute passes with every other look
-    monkeypatch.setattr("cli.operations.journey.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("operations.runs.journey.time", SimpleNamespace(monotonic=lambda: next(clock)))
     result = call("submit", "--wait", "--patience", "60", "--idempotency-key", "k-1", "Hello")
     assert result.exit_code == 1
     assert "No news for 60 s" in result.stderr

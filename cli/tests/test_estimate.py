@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from cli.operations.dlq.messages import parked
-from cli.operations.dlq.plan import Action, Decision, Planned
-from cli.operations.estimate import Rates, Work, estimate, rates, work_of_message
-from cli.tests.conftest import client
 from cli.tests.test_dlq_commands import call
-from cli.tests.test_dlq_replay import StepFunctions, machine, park
+from operations.dlq.messages import parked
+from operations.dlq.plan import Action, Decision, Planned
+from operations.money.estimate import Rates, Work, estimate, rates, work_of_message
+from operations.tests.test_dlq_replay import StepFunctions, machine, park
+from operations.tests.world import client
 from shared.records import to_item
 from shared.tests.fakes import stage_event
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from cli.operations.errors import InvalidInputError
-from cli.operations.explain import UnknownIdError, explain, guesses
-from cli.tests.conftest import client, finish
 from cli.tests.test_dlq_commands import call
-from cli.tests.test_dlq_replay import MACHINE, count, machine, park, url
 from cli.tests.test_logs import NOW, line, write, written
+from operations.errors import InvalidInputError
+from operations.runs.explain import UnknownIdError, explain, guesses
+from operations.tests.test_dlq_replay import MACHINE, count, machine, park, url
+from operations.tests.world import client, finish
 from shared.contracts.stages import STAGES
 from shared.contracts.traces import traceparent_of
 from shared.tests.fakes import stage_event
@@ -85,7 +85,7 @@ def test_a_run_of_another_trace_is_not_meant(machine, records):
 
 
 def explain_id(given: str) -> Any:
-    from cli.operations import target as targets  # noqa: PLC0415 -- as the fixture left it
+    from local import targets  # noqa: PLC0415 -- as the fixture left it
 
     return explain(targets.find_target("local"), given, since=DAY)
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.commands import logs as command
-from cli.operations import logs
-from cli.operations.errors import InvalidInputError
-from cli.operations.logs import Line, follow_logs, log_group, parsed, read_logs, search
-from cli.operations.stop import Stop
-from cli.tests.conftest import client, finish
 from cli.tests.test_dlq_commands import call
 from infra.functions import FUNCTIONS
+from operations.errors import InvalidInputError
+from operations.runs import logs
+from operations.runs.logs import Line, follow_logs, log_group, parsed, read_logs, search
+from operations.stop import Stop
+from operations.tests.world import client, finish
 from shared.contracts.traces import trace_id
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.tests.conftest import finish
+from operations.tests.world import finish
 
 
 def call(*arguments: str, given: str | None = None) -> Result:

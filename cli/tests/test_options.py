@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from cli.commands import engine as commands
 from cli.main import cli
-from cli.operations.engine import EngineStatus
 from local import deploy as deploying
 from local.engine import Engine
+from local.engine_status import EngineStatus
 from local.errors import AwsAccessError
 from local.settings import Model, Settings
 

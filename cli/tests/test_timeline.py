@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.operations.journey import Journey, StageView
-from cli.timeline import OPEN, OTHER, WAITED, WORKED, Longest, bars, drawn, longest
+from cli.view.timeline import OPEN, OTHER, WAITED, WORKED, Longest, bars, drawn, longest
+from operations.runs.journey import Journey, StageView
 
 ZERO = datetime(2026, 11, 23, 9, tzinfo=UTC)
 STAGES = ("analysis", "chat", "enhancement", "log")

@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 
 from cli.commands import watch as command
-from cli.operations import watch as watching
-from cli.operations.errors import RefusedError
-from cli.operations.stop import Stop
-from cli.operations.watch import Pages, Rates, Snapshot, latest_failures, look, rates, watch
-from cli.tests.conftest import client, finish
 from cli.tests.test_dlq_commands import call
-from cli.tests.test_dlq_replay import park, url
+from operations.errors import RefusedError
+from operations.health import watch as watching
+from operations.health.watch import Pages, Rates, Snapshot, latest_failures, look, rates, watch
+from operations.stop import Stop
+from operations.tests.test_dlq_replay import park, url
+from operations.tests.world import client, finish
 from shared.contracts.stages import SERVICES
 from shared.errors import PipelineError
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.operations.contracts.examples import delivered, event_examples
+from contracts.examples import delivered, event_examples
 from infra.contract_schemas import draft4, published, registered, request_model, request_schema
 from services.trigger import core
 from services.trigger.errors import ApiError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cli.operations.contracts.asyncapi import asyncapi
-from cli.operations.contracts.parties import OUTSIDE, PUBLISHERS, WORKFLOW, events, on_the_bus, parties
+from contracts.asyncapi import asyncapi
+from contracts.parties import OUTSIDE, PUBLISHERS, WORKFLOW, events, on_the_bus, parties
 from infra.names import Names
 from infra.rules import resources, statements
 from shared.contracts.stages import SERVICES

@@ -8,7 +8,7 @@ import pytest
 
 from local import cdk
 from local.errors import DeployError, SetupMissingError
-from local.progress import Step
+from operations.progress import Step
 
 OUTPUT = """\
 ✨  Synthesis time: 0.1s

@@ -20,9 +20,9 @@ from local.errors import (
     UnknownServiceError,
 )
 from local.fingerprint import fingerprint
-from local.progress import Step, silent
 from local.settings import Settings
 from local.tests import fakes
+from operations.progress import Step, silent
 
 # Synthesises every part, deploys what is selected, fails where it is told to, and notes its calls.
 _CLI = """

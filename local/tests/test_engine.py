@@ -25,10 +25,10 @@ from local.errors import (
     SetupMissingError,
 )
 from local.ministack import environment
-from local.progress import Step, silent
 from local.settings import Model, Settings
 from local.state import StateFolder
 from local.tests import fakes
+from operations.progress import Step, silent
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import jsonschema
 import msgspec
 import pytest
 
-from cli.operations.contracts.asyncapi import asyncapi
-from cli.operations.contracts.components import Components
-from cli.operations.contracts.parties import OUTSIDE, events, parties
+from contracts.asyncapi import asyncapi
+from contracts.components import Components
+from contracts.parties import OUTSIDE, events, parties
 from shared.contracts.envelope import Delivery, Detail
 from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
 from shared.contracts.stages import SERVICES

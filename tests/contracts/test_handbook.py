@@ -7,11 +7,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from cli.operations.contracts import documents
-from cli.operations.contracts.alternatives import alternatives
-from cli.operations.contracts.examples import NoExampleError, value_of
-from cli.operations.contracts.parties import events, parties
-from cli.operations.contracts.references import current
+from contracts import documents
+from contracts.alternatives import alternatives
+from contracts.examples import NoExampleError, value_of
+from contracts.parties import events, parties
+from contracts.references import current
 from shared.contracts import schemas
 from shared.contracts.schemas import event_schema
 

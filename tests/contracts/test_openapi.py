@@ -15,8 +15,8 @@ import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from cli.operations.contracts.openapi import known_routes, openapi
-from cli.operations.contracts.refusals import CODES, COMMON_CODES, GATEWAY_CODES
+from contracts.openapi import known_routes, openapi
+from contracts.refusals import CODES, COMMON_CODES, GATEWAY_CODES
 from infra.toolchain import use_bundled_node
 from services.logger import core as logging
 from services.trigger import api, core, listing

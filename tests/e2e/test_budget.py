@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from cli.operations import budget
-from cli.operations.budget import look_now, read_budget
-from cli.operations.target import local_target
 from local.deploy import deploy
+from local.targets import local_target
+from operations.money import budget
+from operations.money.budget import look_now, read_budget
 from tests.e2e.conftest import DEPLOYS, eventually
 
 pytestmark = [pytest.mark.engine, DEPLOYS]

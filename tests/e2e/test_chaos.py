@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from chaos.campaign import Options, run
+from chaos.faults import Fault
+from chaos.report import rows, verdicts
 from local.paths import STATE
-from tests.chaos.campaign import Options, run
-from tests.chaos.faults import Fault
-from tests.chaos.report import rows, verdicts
 from tests.e2e.conftest import DEPLOYS
 
 pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(600)]

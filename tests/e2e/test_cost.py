@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import cli
-from cli.operations import target as targets
-from cli.operations.costs import read_ledger
-from cli.operations.target import Target, local_target
+from local import targets
+from local.targets import local_target
+from operations.money.costs import read_ledger
+from operations.target import Target
 from shared.records import from_item
 from tests.e2e.conftest import Deployment, eventually
 from tests.e2e.test_failures import deliver_twice, history

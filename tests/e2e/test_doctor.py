@@ -2,9 +2,9 @@
 
 import pytest
 
-from cli.operations.doctor import deployed
-from cli.operations.target import local_target
 from infra.doctor.table import LIVE, examine
+from local.targets import local_target
+from operations.health.doctor import deployed
 from tests.e2e.conftest import Deployment
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]

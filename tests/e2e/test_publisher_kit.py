@@ -15,8 +15,8 @@ import pytest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from cli.operations.contracts.examples import event_examples
-from cli.operations.contracts.parties import PUBLISHERS, events, parties
+from contracts.examples import event_examples
+from contracts.parties import PUBLISHERS, events, parties
 from infra.toolchain import bundled_node
 from shared.contracts.schemas import event_schema
 from tests.e2e.conftest import Deployment

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.operations import target as targets
+from local import targets
 from tests.e2e.conftest import Deployment, eventually
 from tests.e2e.test_pipeline import complete
 

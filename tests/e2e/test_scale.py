@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.operations.target import local_target
+from local.targets import local_target
 from scale.measure import Bench
 from tests.e2e.conftest import Deployment
 

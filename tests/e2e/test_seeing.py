@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.operations.target import local_target
+from local.targets import local_target
 from shared.contracts.stages import SERVICES, STAGES
 from shared.contracts.traces import trace_id, traceparent_of
 from tests.e2e.conftest import Deployment, eventually

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import cli
-from cli.operations import target as targets
+from local import targets
 from services.trigger.core import execution_input
 from shared.contracts.envelope import Metadata
 from shared.contracts.upcasting import as_conversation

@@ -1,0 +1,196 @@
+"""The faults that are not of one pipeline: workers killed at any moment, rights removed, a service replaced, garbage.
+
+They come up at shares of the campaign's progress, one after the other.
+"""
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from chaos.deployment import PREFIX, Deployment
+from chaos.faults import Fault, Ledger
+from local.deploy import deploy
+from shared.contracts.envelope import SOURCE
+from shared.contracts.stages import SERVICES
+from shared.contracts.v1 import PipelineRequested
+
+Act = Callable[[], None]
+
+LOOK_SECONDS = 0.25
+GROWN_SECONDS = 2.0
+"""The engine ends all workers of a function if one of them dies while it starts, and then its API hangs for half a
+minute. Lambda does not."""
+
+KILLED_ANYWHERE = ("api", "starter", "analyzer", "enhancer", "logger")
+"""Not the chatbot: a call to the model that dies with its worker is paid for, and nothing can help that."""
+MALFORMED: tuple[dict[str, Any], ...] = (
+    {"data": {"user_message": 5}},
+    {"data": {}},
+    {"data": {"user_message": " "}},
+    {"nothing": "here"},
+    {"metadata": {"pipeline_id": "no spaces, please"}, "data": {"user_message": "x"}},
+)
+JUNK: tuple[Callable[[str], str], ...] = (
+    lambda mark: f"not JSON {mark}",
+    lambda mark: json.dumps([mark]),
+    lambda mark: json.dumps({"source": SOURCE, "detail-type": "nothing.known.v1", "detail": {"mark": mark}}),
+    lambda mark: json.dumps(
+        {
+            "source": "someone.else",
+            "detail-type": "analysis.requested.v1",
+            "detail": {"data": {}},
+            "mark": mark,
+        }
+    ),
+)
+"""Message bodies with a mark in them."""
+RIGHTS = (
+    (Fault.NO_MODEL_RIGHT, "chatbot", "bedrock:Converse"),
+    (Fault.NO_TABLE_RIGHT, "logger", "dynamodb:UpdateItem"),
+    (Fault.NO_CALLBACK_RIGHT, "enhancer", "states:SendTaskSuccess"),
+    (Fault.NO_CALLBACK_RIGHT, "chatbot", "states:SendTaskSuccess"),
+)
+
+
+class Conductor:
+    """`progress` tells how far the campaign is, from 0 to 1. `redeploy` replaces one service."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        ledger: Ledger,
+        *,
+        seed: int,
+        pipelines: int,
+        progress: Callable[[], float],
+        without_right_seconds: float,
+        redeploy: Act,
+    ) -> None:
+        self._deployment = deployment
+        self._ledger = ledger
+        self._progress = progress
+        self._without_right_seconds = without_right_seconds
+        self._redeploy = redeploy
+        self._rng = random.Random(f"{seed}/conductor")  # noqa: S311 -- a plan, not a secret
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._since: dict[tuple[int, str], float] = {}
+        self._later: list[Act] = []
+        self.failures: list[BaseException] = []
+        """What went wrong with the campaign itself."""
+        self.unreadable: list[str] = []
+        """The marks in all messages that were sent and that nobody can ever read."""
+        self._acts = self._score(pipelines)
+
+    def run(self, stop: threading.Event) -> None:
+        """Returns when all is done that comes up before `stop`."""
+        self._stop = stop
+        try:
+            for due, act in self._acts:
+                while self._progress() < due:
+                    self._notice()
+                    if stop.wait(LOOK_SECONDS):
+                        return
+                act()
+                self._catch_up()
+        finally:
+            for thread in self._threads:
+                thread.join()
+
+    def _catch_up(self) -> None:
+        """What could not be done when it came up is tried again, once for each act."""
+        if self._later:
+            self._later.pop(0)()
+
+    def _score(self, pipelines: int) -> list[tuple[float, Act]]:
+        """What comes up when."""
+        times = max(1, pipelines // 500)
+        acts: list[tuple[float, Act]] = []
+        for index, (fault, function, action) in enumerate(RIGHTS):
+            for turn in range(times):
+                due = (turn + (index + 1) / (len(RIGHTS) + 2)) / times
+                acts.append((due, partial(self._without_right, fault, function, action)))
+        anywhere: list[Act] = [self._replace]
+        anywhere += [self._kill] * max(2, pipelines // 100)
+        anywhere += [partial(self._publish_malformed, detail) for detail in MALFORMED * times]
+        anywhere += [partial(self._send_junk, service, junk) for junk in JUNK * times for service in SERVICES]
+        acts += [(self._rng.uniform(0.05, 0.85), act) for act in anywhere]
+        return sorted(acts, key=lambda pair: pair[0])
+
+    def _without_right(self, fault: Fault, function: str, action: str) -> None:
+        with self._deployment.denied(function, action):
+            self._ledger.inject(fault, detail=f"{function}: {action}")
+            self._stop.wait(self._without_right_seconds)
+
+    def _notice(self) -> None:
+        """Which processes there are, and since when."""
+        now = time.monotonic()
+        there = {pid: name for name in KILLED_ANYWHERE for pid in self._deployment.workers(name)}
+        self._since = {(pid, name): self._since.get((pid, name), now) for pid, name in there.items()}
+
+    def _kill(self) -> None:
+        """One of the processes that are there, and not just starting."""
+        self._notice()
+        grown = [key for key, since in self._since.items() if time.monotonic() - since > GROWN_SECONDS]
+        if not grown:
+            self._later.append(self._kill)
+            return
+        worker, function = self._rng.choice(grown)
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+            self._ledger.inject(Fault.KILLED, detail=function)
+
+    def _publish_malformed(self, detail: dict[str, Any]) -> None:
+        mark = self._mark()
+        entry = {
+            "EventBusName": self._deployment.target.addresses.bus_name,
+            "Source": SOURCE,
+            "DetailType": PipelineRequested.detail_type(),
+            "Detail": json.dumps({**detail, "mark": mark}),
+        }
+        answer = self._deployment.client("events").put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise AssertionError("the engine refused an event that AWS would take")
+        self._unreadable(Fault.MALFORMED, mark, str(detail))
+
+    def _send_junk(self, service: str, junk: Callable[[str], str]) -> None:
+        mark = self._mark()
+        url, body = self._deployment.target.addresses.queue_url(service), junk(mark)
+        self._deployment.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+        self._unreadable(Fault.JUNK, mark, f"{service}: {body}")
+
+    def _mark(self) -> str:
+        return f"u-{len(self.unreadable):06}"
+
+    def _unreadable(self, fault: Fault, mark: str, detail: str) -> None:
+        self.unreadable.append(mark)
+        self._ledger.inject(fault, detail=f"{mark} {detail}")
+
+    def _replace(self) -> None:
+        """Beside all other faults: it takes seconds."""
+
+        def work() -> None:
+            try:
+                self._redeploy()
+            except BaseException as error:  # noqa: BLE001 -- raised by the campaign, in its own thread
+                self.failures.append(error)
+            else:
+                self._ledger.inject(Fault.REDEPLOYED, detail="analyzer")
+
+        self._threads.append(threading.Thread(target=work))
+        self._threads[-1].start()
+
+
+def redeploy(deployment: Deployment, context: dict[str, str]) -> None:
+    """The analyzer with more memory, through the CDK CLI, while its messages keep coming."""
+    deploy(deployment.engine, "analyzer", context={**context, "memory_analyzer": "160"})
+    configuration = deployment.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-analyzer")
+    if configuration["MemorySize"] != 160:
+        raise AssertionError("the analyzer was not replaced")

@@ -1,0 +1,116 @@
+"""The deployment under test: an engine of the campaign's own, and what can be done to it and read from it."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from local import process
+from local.engine import Engine, Running
+from local.targets import local_target
+from operations.target import Target
+from shared.records import expanded, from_item
+
+PREFIX = "ai-pipeline-local"
+COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+FUNCTIONS = ("api", "starter", "analyzer", "chatbot", "enhancer", "logger")
+
+
+class Deployment:
+    """Clients are made once and used by several threads."""
+
+    def __init__(self, engine: Engine, running: Running) -> None:
+        self.engine = engine
+        self.running = running
+        self.target: Target = local_target(running.connection)
+
+    def client(self, service: str) -> Any:
+        return self.target.client(service)
+
+    # --- functions ---
+
+    def call_step_functions_at(self, ports: Mapping[str, int]) -> None:
+        """Each function reaches Step Functions at a port of the campaign; the port is unset with 0."""
+        functions = self.client("lambda")
+        for name, port in ports.items():
+            configuration = functions.get_function_configuration(FunctionName=f"{PREFIX}-{name}")
+            variables = dict(configuration["Environment"]["Variables"])
+            variables.pop("AWS_ENDPOINT_URL_SFN", None)
+            if port:
+                variables["AWS_ENDPOINT_URL_SFN"] = f"http://127.0.0.1:{port}"
+            functions.update_function_configuration(
+                FunctionName=f"{PREFIX}-{name}", Environment={"Variables": variables}
+            )
+
+    def workers(self, function: str) -> list[int]:
+        """The processes of one function: children of this very engine."""
+        return process.group_members(self.running.pid, f"ministack-lambda-{PREFIX}-{function}-")
+
+    @contextmanager
+    def denied(self, function: str, *actions: str) -> Iterator[None]:
+        """A function's role is denied `actions` for a while."""
+        iam = self.client("iam")
+        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-{function}")
+        role = configuration["Role"].rpartition("/")[2]
+        statement = {"Effect": "Deny", "Action": list(actions), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=role, PolicyName="chaos", PolicyDocument=policy)
+        try:
+            yield
+        finally:
+            iam.delete_role_policy(RoleName=role, PolicyName="chaos")
+
+    # --- queues ---
+
+    def queues(self) -> dict[str, str]:
+        """Every queue of the deployment: its URL by `analyzer`, `analyzer dlq`, `analyzer rule-dlq`, …"""
+        return {
+            path.split("/")[1] + {"queue-url": ""}.get(end := path.split("/")[2], f" {end[:-4]}"): url
+            for path, url in self.target.addresses.values.items()
+            if path.startswith("services/")
+        }
+
+    def waiting(self, names: Iterable[str] | None = None) -> dict[str, tuple[int, int, int]]:
+        """Visible, in flight and delayed, by queue."""
+        sqs, urls = self.client("sqs"), self.queues()
+        found = {}
+        for name in urls if names is None else names:
+            counts = sqs.get_queue_attributes(QueueUrl=urls[name], AttributeNames=list(COUNTS))["Attributes"]
+            visible, in_flight, delayed = (int(counts.get(count, 0)) for count in COUNTS)
+            found[name] = (visible, in_flight, delayed)
+        return found
+
+    def service_queues(self) -> list[str]:
+        return [name for name in self.queues() if " " not in name]
+
+    def visible_after(self, service: str, seconds: int) -> None:
+        """How long a message of a dead worker waits."""
+        self.client("sqs").set_queue_attributes(
+            QueueUrl=self.queues()[service], Attributes={"VisibilityTimeout": str(seconds)}
+        )
+
+    # --- what became of it ---
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """All of PipelineLogs, by pipeline id."""
+        pages = self.client("dynamodb").get_paginator("scan")
+        found = {}
+        for page in pages.paginate(TableName=self.target.addresses.table_name, ConsistentRead=True):
+            for item in page["Items"]:
+                record = expanded({name: from_item(value) for name, value in item.items()})
+                found[str(record["pipeline_id"])] = record
+        return found
+
+    def executions(self, status: str | None = None) -> list[tuple[str, str]]:
+        """Name and status of all executions."""
+        chosen = {"statusFilter": status} if status else {}
+        pages = (
+            self.client("stepfunctions")
+            .get_paginator("list_executions")
+            .paginate(stateMachineArn=self.target.addresses.state_machine_arn, **chosen)
+        )
+        return [(run["name"], run["status"]) for page in pages for run in page["executions"]]

@@ -1,0 +1,77 @@
+"""The model of a campaign: it fails as the plan says, and counts what it delivered to whom."""
+
+import itertools
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from chaos.faults import Fault, Ledger
+from chaos.plan import Plan, number_in
+from tests.e2e.model_server import ModelServer, Reply
+
+SLOW_SECONDS = 0.4
+GARBAGE = {
+    "not JSON": Reply(body="<html>Bad gateway</html>"),
+    "no choices": Reply(body='{"choices": []}'),
+    "no message": Reply(body='{"choices": [{}]}'),
+    "empty text": Reply(text=""),
+}
+
+
+class PlannedModel:
+    """`too_slow_seconds` is longer than the chatbot waits; then nothing is answered at all: nothing was paid for."""
+
+    def __init__(self, plan: Plan, ledger: Ledger, *, too_slow_seconds: float) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._too_slow_seconds = too_slow_seconds
+        self._tries: Counter[int] = Counter()
+        self._answers = itertools.count(1)
+        self._lock = threading.Lock()
+        self.unknown: list[str] = []
+        """Questions of no pipeline of this campaign."""
+
+    def __call__(self, question: str) -> Reply:
+        number = number_in(question)
+        if number is None:
+            self.unknown.append(question)
+            return Reply(status=400)
+        fate = self._plan.fate(number)
+        with self._lock:
+            number_of_try, answer = self._tries[number], next(self._answers)
+            self._tries[number] += 1
+        if number_of_try < len(fate.model):
+            fault, detail = fate.model[number_of_try]
+            self._ledger.inject(fault, pipeline=number, detail=detail)
+            if fate.exhausts and number_of_try + 1 == len(fate.model):
+                self._ledger.inject(Fault.MODEL_EXHAUSTED, pipeline=number)
+            return self._failing(fault, detail)
+        if fate.slow:
+            self._ledger.inject(Fault.MODEL_SLOW, pipeline=number)
+        text = f"Answer {answer} to [[c-{number:06}]], and to no other."
+        return Reply(text=text, delay_seconds=SLOW_SECONDS if fate.slow else 0)
+
+    def _failing(self, fault: Fault, detail: str) -> Reply:
+        match fault:
+            case Fault.MODEL_THROTTLED:
+                return Reply(status=429)
+            case Fault.MODEL_FAILING:
+                return Reply(status=500)
+            case Fault.MODEL_TOO_SLOW:
+                return Reply(delay_seconds=self._too_slow_seconds)
+        return GARBAGE[detail]
+
+    def calls(self) -> Mapping[int, int]:
+        """How often each pipeline's question was asked."""
+        with self._lock:
+            return dict(self._tries)
+
+
+def delivered(server: ModelServer) -> dict[int, list[str]]:
+    """The answers that left the model whole, by pipeline."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for question, text in list(server.answered):
+        number = number_in(question)
+        if number is not None:
+            found[number].append(text)
+    return dict(found)

@@ -1,0 +1,1 @@
+"""How the commands show what the operations return: rows, timelines, prices, progress."""

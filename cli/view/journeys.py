@@ -1,0 +1,207 @@
+"""How a journey looks: live, a line for each stage that ends, and as a whole."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from cli.session import Session, counted, duration, in_columns, printable
+from cli.view.money import cost_line, usd
+from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
+from operations.runs.history import StageStatus
+from operations.runs.journey import Journey, StageView
+
+MARKS: dict[StageStatus, tuple[str, str]] = {
+    "waiting": ("·", "dim"),
+    "running": ("…", "cyan"),
+    "done": ("✓", "green"),
+    "degraded": ("!", "yellow"),
+    "failed": ("✗", "red"),
+    "skipped": ("-", "dim"),
+    "unknown": ("?", "dim"),
+}
+COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "ACCEPTED": "cyan"}
+_OVER = ("done", "degraded", "failed")
+
+
+class _Live:
+    def __init__(self, console: Console, status: Status | None) -> None:
+        self._console = console
+        self._status = status
+        self._told: set[str] = set()
+
+    def update(self, journey: Journey) -> None:
+        """Prints what is new."""
+        known = journey.started_at and (journey.accepted_at or journey.finished)
+        if "started" not in self._told and known:
+            self._told.add("started")
+            after = _between(journey)
+            self._console.print(
+                _line("✓", "green", "started", f"{after} after it was accepted" if after else "")
+            )
+        for stage in journey.stages:
+            timed = stage.took_ms is not None or journey.finished
+            if stage.status in _OVER and timed and stage.key not in self._told:
+                self._told.add(stage.key)
+                self._console.print(stage_line(stage))
+        if self._status:
+            running = [stage.key for stage in journey.stages if stage.status == "running"]
+            self._status.update(", ".join(running) if running else journey.status.lower())
+
+
+@contextmanager
+def live(session: Session) -> Iterator[_Live]:
+    """Writes to stderr; a spinner beside it where a person looks."""
+    console = session.err
+    if not console.is_terminal:
+        yield _Live(console, None)
+        return
+    with console.status("accepted", spinner_style="dim") as status:
+        yield _Live(console, status)
+
+
+def watch(session: Session, journeys: Iterable[Journey]) -> Journey | None:
+    """Shows them as they come; returns the last."""
+    last = None
+    with live(session) as display:
+        for journey in journeys:
+            display.update(journey)
+            last = journey
+    return last
+
+
+def stage_line(stage: StageView) -> Text:
+    parts = [f"{duration(stage.took_ms)}" if stage.took_ms is not None else ""]
+    if stage.work_ms is not None and stage.queue_wait_ms is not None:
+        parts.append(f"(queue {duration(stage.queue_wait_ms)}, work {duration(stage.work_ms)})")
+    text = " ".join(filter(None, parts))
+    if stage.attempt:
+        text += f", {stage.attempt + 1} tries"
+    if stage.status != "done":
+        text += f", {stage.status}: {_problem(stage)}"
+    mark, style = MARKS[stage.status]
+    return _line(mark, style, stage.key, text.removeprefix(", "))
+
+
+def _line(mark: str, style: str, name: str, text: str) -> Text:
+    return Text.assemble((f"{mark} ", style), f"{name:<12}", text)
+
+
+def _problem(stage: StageView) -> str:
+    return printable(": ".join(filter(None, (stage.error, stage.cause))) or "no reason given")
+
+
+def _between(journey: Journey) -> str:
+    if not (journey.accepted_at and journey.started_at):
+        return ""
+    return duration(max(0.0, (journey.started_at - journey.accepted_at).total_seconds() * 1000))
+
+
+def headline(journey: Journey) -> Text:
+    text = Text.assemble((journey.status, COLOURS.get(journey.status, "")))
+    if journey.execution_time_ms is not None:
+        text.append(f" after {duration(journey.execution_time_ms)}")
+    if journey.degraded:
+        text.append(f", without {' and '.join(journey.degraded)}", "yellow")
+    tokens = [
+        (stage.input_tokens or 0, stage.output_tokens or 0) for stage in journey.stages if stage.output_tokens
+    ]
+    if tokens:
+        text.append(f" · {sum(t[0] for t in tokens):,} tokens in, {sum(t[1] for t in tokens):,} out")
+    model = (journey.chat or {}).get("model_id")
+    if model:
+        text.append(f" · {model}")
+    return text
+
+
+def print_journey(session: Session, journey: Journey) -> None:
+    """The whole of it, to stdout."""
+    out = session.out
+    out.print(Text(journey.pipeline_id, style="bold"))
+    out.print(headline(journey))
+    out.print(Text(_cut(printable(journey.user_message or "(message not recorded yet)")), style="dim"))
+    out.print()
+    out.print(_table(journey))
+    if found := bars(journey, datetime.now(UTC)):
+        out.print()
+        for line in drawn(found):
+            out.print(line)
+        out.print(Text(f"{'':<{NAME}}{LEGEND}", style="dim"))
+        if most := longest(found):
+            took = f"{duration(most.ms)} of {duration(most.of_ms)}"
+            out.print(Text(f"{'':<{NAME}}longest: {most.name}, {took} {most.what}"))
+    problems = [(stage.key, _problem(stage)) for stage in journey.stages if stage.error]
+    if journey.error and not any(stage.error for stage in journey.stages):
+        problems.append(("pipeline", printable(": ".join(filter(None, (journey.error, journey.cause))))))
+    if problems:
+        out.print()
+        for name, text in problems:
+            out.print(Text.assemble((f"{name}: ", "red"), text))
+            if name in journey.instead:
+                out.print(Text(f"  instead: {journey.instead[name]}", style="yellow"))
+    out.print()
+    out.print(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))
+    if journey.final_response:
+        out.print()
+        out.print(Text(printable(journey.final_response)))
+
+
+def _table(journey: Journey) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for name in ("stage", "status", "took", "queue", "work", "tries", "tokens in", "out"):
+        table.add_column(name, justify="left" if name in ("stage", "status") else "right", no_wrap=True)
+    for stage in journey.stages:
+        mark, style = MARKS[stage.status]
+        table.add_row(
+            stage.key,
+            Text(f"{mark} {stage.status}", style),
+            duration(stage.took_ms),
+            duration(stage.queue_wait_ms),
+            duration(stage.work_ms),
+            "" if stage.attempt is None else str(stage.attempt + 1),
+            f"{stage.input_tokens:,}" if stage.input_tokens else "",
+            f"{stage.output_tokens:,}" if stage.output_tokens else "",
+        )
+    return table
+
+
+def _times(journey: Journey) -> list[tuple[str, str]]:
+    times = (
+        ("accepted", journey.accepted_at),
+        ("started", journey.started_at),
+        ("finished", journey.finished_at),
+    )
+    rows = [(name, f"{at.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3]) for name, at in times if at]
+    rows += [("trace", journey.trace_id)] if journey.trace_id else []
+    return rows or [("accepted", "not started yet")]
+
+
+def _analysis(journey: Journey) -> list[tuple[str, str]]:
+    found = journey.analysis
+    if not found:
+        return []
+    facts = [str(found.get("complexity") or ""), counted(found.get("word_count", 0), "word")]
+    facts += ["question"] if found.get("is_question") else []
+    facts += ["code: " + (", ".join(found.get("languages") or ()) or "yes")] if found.get("has_code") else []
+    return [("message", ", ".join(filter(None, facts)))]
+
+
+def _cost(journey: Journey) -> list[tuple[str, str]]:
+    told = journey.cost
+    if told is None:
+        return []
+    text = cost_line(
+        told["nano_usd"], told["waste_nano_usd"], lacking=bool(told["unknown"] or told["unmetered"])
+    )
+    rows = [("cost", f"{text}; --cost shows how")]
+    if journey.earlier_nano_usd:
+        rows.append(("", f"and {usd(journey.earlier_nano_usd)} for earlier executions"))
+    return rows
+
+
+def _cut(text: str, limit: int = 240) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,126 @@
+"""How a ledger looks: quantity x price = amount, line by line, so that it can be followed by hand."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from cli.session import Session
+from cli.view.money import cost_line, micro, usd
+from operations.money.costs import RunLedger
+from shared.costs.ledger import NEVER_METERED
+from shared.costs.lines import Line
+from shared.costs.prices import Price
+
+MILLION = 1_000_000
+
+
+def show_ledger(session: Session, found: RunLedger, *, as_json: bool) -> None:
+    if as_json:
+        session.json(as_plain(found))
+        return
+    book, out = found.ledger, session.out
+    out.print(Text(found.pipeline_id, style="bold"))
+    lacking = bool(book.unknown or book.unmetered)
+    out.print(Text(f"{found.status}: {cost_line(book.total, book.waste, lacking=lacking)}"))
+    out.print()
+    prices = list(dict.fromkeys(line.price for line in book.lines if line.price))
+    out.print(_table(book.lines, prices))
+    out.print()
+    if found.earlier:
+        out.print(f"Earlier executions of this pipeline cost {usd(found.earlier)} more.")
+    if found.recorded is not None and found.recorded != book.total:
+        out.print(f"The record says {usd(found.recorded)}: it was counted by another version.")
+    for missing in book.unknown:
+        out.print(Text(f"Price not known: {missing}", "yellow"))
+    for part in book.unmetered:
+        out.print(Text(f"Not metered: {part}", "yellow"))
+    out.print(Text(f"Never metered: {NEVER_METERED}.", "dim"))
+    out.print(Text("~ estimated. µ$: millionths of a dollar, or dollars for a million such runs.", "dim"))
+    if book.prices:
+        out.print()
+        out.print(f"Prices of {book.region} since {book.prices.since}, before free tiers:")
+        for number, price in enumerate(prices, start=1):
+            note = f" ({price.note})" if price.note else ""
+            out.print(f"{number:>2}  {price.text()}{note}")
+            out.print(Text(f"    {price.source}", "dim"))
+
+
+def _table(lines: Iterable[Line], prices: list[Price]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
+    table.add_column("", no_wrap=True, max_width=44, overflow="ellipsis")
+    for name in ("quantity", "x price", "= µ$", "#"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for waste in (False, True):
+        part = [line for line in lines if line.waste == waste]
+        for stage in dict.fromkeys(line.stage for line in part):
+            name = f"{stage}, wasted" if waste else stage
+            _section(table, name, [line for line in part if line.stage == stage], prices)
+    table.add_row(Text("total", "bold"), "", "", Text(_sum(lines), "bold"), "")
+    return table
+
+
+def _section(table: Table, name: str, lines: list[Line], prices: list[Price]) -> None:
+    table.add_row(Text(name, "bold"), "", "", Text(_sum(lines), "bold"), "")
+    for line in lines:
+        amount = "not known" if line.nanos is None else ("~" if line.estimate else "") + micro(line.nanos)
+        table.add_row(
+            f"  {line.what}",
+            quantity(line),
+            each(line.price) if line.price else "?",
+            amount,
+            str(prices.index(line.price) + 1) if line.price else "",
+        )
+
+
+def _sum(lines: Iterable[Line]) -> str:
+    return micro(sum(line.nanos or 0 for line in lines))
+
+
+def quantity(line: Line) -> str:
+    """In the price's unit; of a batch, the share."""
+    base = line.price.base if line.price else 1
+    text = f"{line.quantity:,}" if base == 1 else _plain(Decimal(line.quantity) / base, 9)
+    return text if line.shared_by == 1 else f"{text}/{line.shared_by}"
+
+
+def each(price: Price) -> str:
+    """One unit's price, in millionths of a dollar."""
+    return _plain(Decimal(price.usd) * MILLION / price.per, 6)
+
+
+def _plain(number: Decimal, places: int) -> str:
+    return f"{number:,.{places}f}".rstrip("0").rstrip(".")
+
+
+def as_plain(found: RunLedger) -> dict[str, Any]:
+    """For a script: each line with its price, and the price's day and source."""
+    book = found.ledger
+    return {
+        "pipeline_id": found.pipeline_id,
+        "status": found.status,
+        **book.summary(),
+        "recorded_nano_usd": found.recorded,
+        "earlier_nano_usd": found.earlier,
+        "never_metered": NEVER_METERED,
+        "lines": [_plain_line(line, book.prices.since if book.prices else None) for line in book.lines],
+    }
+
+
+def _plain_line(line: Line, since: str | None) -> dict[str, Any]:
+    price = line.price
+    return {
+        "stage": line.stage,
+        "service": line.service,
+        "what": line.what,
+        "quantity": line.quantity,
+        "shared_by": line.shared_by,
+        "price": price
+        and {"usd": price.usd, "per": price.per * price.base, "text": price.text(), "since": since}
+        | {"source": price.source, "note": price.note},
+        "nano_usd": line.nanos,
+        "waste": line.waste,
+        "estimate": line.estimate,
+    }

@@ -1,0 +1,124 @@
+"""The results file of a batch: one line per input, written as results arrive, and enough to go on from."""
+
+import errno
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from operations.asking.batch import Line, Outcome
+from operations.errors import InvalidInputError, OperationError
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """Raises InvalidInputError for a file that can't be used, OperationError where the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        kind = OperationError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InvalidInputError
+        raise kind(f"Can't use {path} for results: {error.strerror}.") from error
+
+
+class Results:
+    """Keeps what has ended in the file; what is only accepted is kept back until `close`.
+
+    `known` is what an earlier run accepted and did not see the end of, by line number.
+    """
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        self._path = path
+        self._open: dict[int, Outcome] = {}
+        self.ended: dict[int, Outcome] = {}
+        with _reported(path):
+            earlier = self._earlier(resume=resume)
+        self.batch = next((outcome.batch for outcome in earlier), uuid.uuid4().hex[:12])
+        for outcome in earlier:
+            self._keep(outcome)
+        self.ended = {line: it for line, it in self.ended.items() if it.status != "REFUSED"}  # to try again
+        with _reported(path):
+            self._rewrite()
+            self._file = path.open("ab")
+
+    def _earlier(self, *, resume: bool) -> list[Outcome]:
+        if not self._path.exists() or not self._path.stat().st_size:
+            return []
+        if not resume:
+            raise InvalidInputError(
+                f"{self._path} exists. Add --resume to go on where it stopped, or name another file."
+            )
+        lines = self._path.read_bytes().splitlines()
+        found = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                found.append(msgspec.json.decode(line, type=Outcome))
+            except msgspec.MsgspecError as error:
+                if number == len(lines):  # cut off when the earlier run was killed
+                    break
+                raise InvalidInputError(
+                    f"{self._path}, line {number}: not a result of `pipeline submit`. Name another file."
+                ) from error
+        return found
+
+    @property
+    def known(self) -> Mapping[int, str]:
+        return {line: outcome.pipeline_id for line, outcome in self._open.items() if outcome.pipeline_id}
+
+    def left(self, lines: list[Line]) -> list[Line]:
+        """Those without a result. Raises InvalidInputError if the input is not the one of the earlier run."""
+        for line in lines:
+            before = self.ended.get(line.number) or self._open.get(line.number)
+            if before and before.input != line.digest:
+                raise InvalidInputError(
+                    f"Line {line.number} is not what it was when {self._path} was written. Name another file."
+                )
+        return [line for line in lines if line.number not in self.ended]
+
+    def begin(self, lines: list[Line], batch: str) -> None:
+        """Notes the batch's name before anything is sent: the keys are made of it.
+
+        A run that is killed before its first result can then be resumed, too, without starting anything twice.
+        """
+        if lines and not self.ended and not self._open:
+            first = lines[0]
+            self.add(Outcome(line=first.number, status="PENDING", input=first.digest, batch=batch))
+            self._write(self._open[first.number])
+
+    def add(self, outcome: Outcome) -> None:
+        self._keep(outcome)
+        if outcome.finished:
+            self._write(outcome)
+
+    def _keep(self, outcome: Outcome) -> None:
+        if outcome.finished:
+            self._open.pop(outcome.line, None)
+            self.ended[outcome.line] = outcome
+        else:
+            self._open[outcome.line] = outcome
+
+    def _write(self, outcome: Outcome) -> None:
+        with _reported(self._path):
+            self._file.write(msgspec.json.encode(outcome) + b"\n")
+            self._file.flush()
+
+    def _rewrite(self) -> None:
+        """One line per input, whole or not at all."""
+        draft = self._path.with_name(self._path.name + ".part")
+        outcomes = [*self.ended.values(), *self._open.values()]
+        draft.write_bytes(b"".join(msgspec.json.encode(outcome) + b"\n" for outcome in outcomes))
+        draft.replace(self._path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """One line per input. What is accepted without an end is among them: a later run goes on from it."""
+        self._file.close()
+        with _reported(self._path):
+            self._rewrite()

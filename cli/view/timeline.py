@@ -1,0 +1,142 @@
+"""One pipeline's journey as bars on one scale of time: where it waited, where it worked, where it was stuck."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+from rich.text import Text
+
+from cli.session import duration
+from operations.runs.journey import Journey, StageView
+
+NAME, WIDTH = 12, 54
+WAITED, WORKED, OTHER, OPEN = "░", "█", "▒", "…"
+STYLES = {WAITED: "yellow", WORKED: "green", OTHER: "red", OPEN: "cyan"}
+LEGEND = f"{WAITED} waiting  {WORKED} working  {OTHER} retries, hops, not metered"
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """Milliseconds from the journey's beginning. What is neither waiting nor work is `other`: failed tries and the
+    pauses between them, hops, the callback.
+    """
+
+    name: str
+    start_ms: float
+    waited_ms: float = 0.0
+    other_ms: float = 0.0
+    worked_ms: float = 0.0
+    is_open: bool = False
+    is_metered: bool = True
+    """False for a stage that failed: its worker sends no meter, and all its time is `other`."""
+
+    @property
+    def length_ms(self) -> float:
+        return self.waited_ms + self.other_ms + self.worked_ms
+
+
+def bars(journey: Journey, now: datetime) -> list[Bar]:
+    """Empty where no times are known. Where the history is gone, stages follow one another as the record measured."""
+    zero = journey.accepted_at or journey.started_at
+    if zero is None:
+        return []
+    began = max(0.0, _ms(zero, journey.started_at or (journey.finished_at or now)))
+    found = [Bar(name="start", start_ms=0.0, waited_ms=began, is_open=journey.started_at is None)]
+    at = began
+    for stage in journey.stages:
+        if stage.status in ("waiting", "skipped"):
+            continue
+        start = _ms(zero, stage.started_at) if stage.started_at else at
+        bar = _bar(stage, start, now)
+        if bar is not None:
+            found.append(bar)
+            at = bar.start_ms + bar.length_ms
+    return found
+
+
+What = Literal["waiting", "working", "retries and hops", "waiting and failed tries"]
+
+
+class Longest(Struct, frozen=True, kw_only=True):
+    """Where most of a journey's time went: one stage's waiting, work, or rest, which is one where nobody metered."""
+
+    name: str
+    what: What
+    ms: float
+    of_ms: float
+
+
+def longest(found: Sequence[Bar]) -> Longest | None:
+    """None for a journey without a timeline."""
+    parts: list[tuple[float, str, What]] = []
+    for bar in found:
+        parts.append((bar.waited_ms, bar.name, "waiting"))
+        parts.append((bar.worked_ms, bar.name, "working"))
+        rest: What = "retries and hops" if bar.is_metered else "waiting and failed tries"
+        parts.append((bar.other_ms, bar.name, rest))
+    ms, name, what = max(parts, default=(0.0, "", "waiting"))
+    whole = max((bar.start_ms + bar.length_ms for bar in found), default=0.0)
+    return Longest(name=name, what=what, ms=ms, of_ms=whole) if ms else None
+
+
+def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:
+    is_open = stage.status == "running"
+    took = stage.took_ms
+    if took is None and stage.started_at is not None and is_open:
+        took = max(0, round(_ms(stage.started_at, now)))
+    if took is None:
+        return None
+    waited, worked = min(stage.queue_wait_ms or 0, took), stage.work_ms or 0
+    worked = min(worked, took - waited)
+    rest = took - waited - worked
+    if is_open and not waited and not worked:
+        waited, rest = took, 0  # what it does is not known before it has done it: most of the time it waits
+    return Bar(
+        name=stage.key,
+        start_ms=start,
+        waited_ms=waited,
+        other_ms=rest,
+        worked_ms=worked,
+        is_open=is_open,
+        is_metered=is_open or stage.queue_wait_ms is not None,
+    )
+
+
+def _ms(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() * 1_000
+
+
+def drawn(found: list[Bar], width: int = WIDTH) -> Iterator[Text]:
+    """A line for each bar, `NAME` and `width` columns and the time it took."""
+    whole = max((bar.start_ms + bar.length_ms for bar in found), default=0.0)
+    for bar in found:
+        yield _line(bar, whole, width)
+
+
+def _line(bar: Bar, whole: float, width: int) -> Text:
+    scale = width / whole if whole else 0.0
+    start, end = round(bar.start_ms * scale), round((bar.start_ms + bar.length_ms) * scale)
+    start = min(start, width - 1)
+    cells = _cells(bar, max(1, end - start))
+    text = Text.assemble(f"{bar.name:<{NAME}}", " " * start)
+    for sign in cells:
+        text.append(sign, STYLES[sign])
+    if bar.is_open:
+        text.append(OPEN, STYLES[OPEN])
+    pad = width + 1 - start - len(cells) - bar.is_open
+    text.append(f"{' ' * max(1, pad)}{duration(bar.length_ms)}")
+    return text
+
+
+def _cells(bar: Bar, count: int) -> str:
+    """`count` signs shared by what the time went to; what took any time at all shows, where there is room."""
+    parts = {WAITED: bar.waited_ms, OTHER: bar.other_ms, WORKED: bar.worked_ms}
+    total = bar.length_ms or 1.0
+    cells = {sign: round(ms / total * count) for sign, ms in parts.items() if ms}
+    if not cells:
+        return WORKED * count
+    if len(cells) <= count:
+        cells = {sign: max(1, number) for sign, number in cells.items()}
+    while (excess := sum(cells.values()) - count) != 0:
+        cells[max(cells, key=cells.__getitem__)] -= 1 if excess > 0 else -1
+    return "".join(sign * number for sign, number in cells.items())

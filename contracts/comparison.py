@@ -1,0 +1,110 @@
+"""Two sets of schemas compared: what changed, who can read what, and which service breaks."""
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from contracts.alternatives import Schema
+from contracts.changes import Change, changes
+from contracts.compatibility import Obstacle, obstacles
+from contracts.parties import Parties, parties, results_in
+from contracts.words import listed
+
+Schemas = Mapping[str, Schema]
+"""By title: an event's detail-type, or a result's type and version."""
+
+
+class Breakage(Struct, frozen=True):
+    """A service that breaks, and when."""
+
+    service: str
+    when: str
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """One event or result that is not what it was."""
+
+    name: str
+    state: Literal["added", "changed", "removed", "retired"]
+    publishers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    changes: tuple[Change, ...] = ()
+    old_reads_new: tuple[str, ...] = ()
+    """Why an old consumer can't read every new event, each a sentence; empty if it can."""
+    new_reads_old: tuple[str, ...] = ()
+    breaks: tuple[Breakage, ...] = ()
+
+    @property
+    def compatible(self) -> bool:
+        return self.state != "removed" and not self.old_reads_new and not self.new_reads_old
+
+
+def compare(old: Schemas, new: Schemas, *, retired: Collection[str] = ()) -> list[Comparison]:
+    """What is not the same, by name. `retired` versions were given up on purpose."""
+    found = []
+    for name in sorted({*old, *new}):
+        who = parties(name)
+        if name not in new:
+            found.append(_removed(name, who, on_purpose=name in retired))
+        elif name not in old:
+            found.append(
+                Comparison(name=name, state="added", publishers=who.publishers, consumers=who.consumers)
+            )
+        elif (one := _changed(name, who, old[name], new[name])) is not None:
+            found.append(one)
+    return found
+
+
+def _removed(name: str, who: Parties, *, on_purpose: bool) -> Comparison:
+    when = "events of this version, and those that wait in queues and DLQs, can't be read any more"
+    return Comparison(
+        name=name,
+        state="retired" if on_purpose else "removed",
+        publishers=who.publishers,
+        consumers=who.consumers,
+        breaks=() if on_purpose else tuple(Breakage(service, when) for service in who.consumers),
+    )
+
+
+def _changed(name: str, who: Parties, old: Schema, new: Schema) -> Comparison | None:
+    at = "$.detail" if "metadata" in old.get("properties", {}) else "$"
+    different = changes(old, new, at=at)
+    forwards, backwards = obstacles(new, old, at=at), obstacles(old, new, at=at)
+    if not (different or forwards or backwards):
+        return None
+    return Comparison(
+        name=name,
+        state="changed",
+        publishers=who.publishers,
+        consumers=who.consumers,
+        changes=tuple(different),
+        old_reads_new=tuple(_sentence(one, "new", "old") for one in forwards),
+        new_reads_old=tuple(_sentence(one, "old", "new") for one in backwards),
+        breaks=_breaks(name, who, forwards=bool(forwards), backwards=bool(backwards)),
+    )
+
+
+def _sentence(obstacle: Obstacle, event: str, consumer: str) -> str:
+    article = {"new": "a new", "old": "an old"}
+    return (
+        f"In {article[event]} event {obstacle.path} {obstacle.may}; "
+        f"{article[consumer]} consumer {obstacle.takes}."
+    )
+
+
+def _breaks(name: str, who: Parties, *, forwards: bool, backwards: bool) -> tuple[Breakage, ...]:
+    """A consumer that is deployed later breaks on new events, one that is deployed earlier on old ones."""
+    sources = listed(dict.fromkeys([*who.publishers, *results_in(name)])) or "earlier deployments"
+    found = []
+    for service in who.consumers:
+        if forwards:
+            found.append(Breakage(service, f"while it is the old one, on new events of {sources}"))
+        if backwards:
+            found.append(
+                Breakage(
+                    service,
+                    f"once it is the new one, on old events of {sources}, those in queues and DLQs included",
+                )
+            )
+    return tuple(found)

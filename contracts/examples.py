@@ -1,0 +1,202 @@
+"""An example of every event and result, made from its schema: what stands in the documents always validates.
+
+Values come from `SAMPLES` by the field's name where they fit the field's schema, else from the schema alone. A new
+version of an event has an example as soon as it has a type.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from contracts.alternatives import Schema, alternatives
+from shared.contracts.envelope import SOURCE
+from shared.contracts.stages import STAGES
+
+PIPELINE_ID = "0b61f2bf-5c2e-4a14-9a0e-3d0b8f2f6c11"
+EXECUTION = "arn:aws:states:eu-central-1:111122223333:execution:ai-pipeline-prod"
+MOMENT = "2026-11-23T09:30:00Z"
+
+SAMPLES: Mapping[str, Any] = {
+    "accepted_at": "2026-11-23T09:30:00Z",
+    "account": "111122223333",
+    "attempt": 0,
+    "backend": "bedrock",
+    "causation_id": PIPELINE_ID,
+    "cause": "the model refused the request",
+    "Cause": "no answer in time",
+    "character_count": 16,
+    "code": [],
+    "complexity": "simple",
+    "contains_code": False,
+    "correlation_id": PIPELINE_ID,
+    "degraded": ["enhancement"],
+    "error": "Pipeline.Permanent",
+    "Error": "Pipeline.Transient",
+    "errors": {},
+    "enhanced_at": "2026-11-23T09:30:02.100Z",
+    "event_id": PIPELINE_ID,
+    "execution_arn": f"{EXECUTION}:{PIPELINE_ID}",
+    "execution_time_ms": 2140,
+    "final_response": "A monad is a type with two functions: one wraps a value, one chains steps.",
+    "finished_at": "2026-11-23T09:30:02.140Z",
+    "format": "plain",
+    "has_code": False,
+    "history": [
+        {"role": "user", "text": "What is a functor?"},
+        {"role": "assistant", "text": "A type that can be mapped over."},
+    ],
+    "idempotency_key": "order-4711",
+    "input_tokens": 214,
+    "instead": {"enhancement": "The answer is the chatbot's own text."},
+    "is_question": True,
+    "languages": [],
+    "messages": [
+        {"role": "user", "text": "What is a functor?"},
+        {"role": "assistant", "text": "A type that can be mapped over."},
+        {"role": "user", "text": "And a monad?"},
+    ],
+    "model_id": "amazon.nova-lite-v1:0",
+    "output_tokens": 96,
+    "path": "$.detail.data.user_message",
+    "pipeline_id": PIPELINE_ID,
+    "question_count": 1,
+    "questions": ["What is a monad?"],
+    "queue_wait_ms": 12,
+    "reading_time_seconds": 4,
+    "reason": "Expected `str`, got `int`",
+    "reasons": ["one short question"],
+    "receives": 1,
+    "region": "eu-central-1",
+    "rejected_detail_type": "pipeline.requested.v1",
+    "rejected_event_id": PIPELINE_ID,
+    "role": "user",
+    "sentence_count": 1,
+    "service": "trigger",
+    "source": SOURCE,
+    "stage": "chat",
+    "started_at": "2026-11-23T09:30:00.120Z",
+    "status": "SUCCEEDED",
+    "status_url": f"https://api.example.com/v1/pipeline/{PIPELINE_ID}",
+    "stop_reason": "end_turn",
+    "task_token": "AQCEAAAAKgAAAAMAAAAAAAAAATokenOfStepFunctions",
+    "text": "A monad is a type with two functions: one wraps a value, one chains steps.",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "truncated": False,
+    "user_message": "What is a monad?",
+    "word_count": 4,
+    "work_ms": 7,
+}
+"""By a field's name, wherever it stands. What does not fit a field's schema is not used there."""
+
+_STRINGS = ("example", "example-1", "1", "2026-11-23", MOMENT, "e", "")
+_BY_TYPE: Mapping[str | None, Any] = {"null": None, "boolean": True, None: "anything"}
+
+
+class NoExampleError(Exception):
+    """A field's schema is such that no value could be made up; the text names the field."""
+
+
+def event_examples(schema: Schema) -> list[dict[str, Any]]:
+    """Details of one event. Where metadata may be left out the first is the shortest that will do."""
+    name, _, version = schema["title"].rpartition(".v")
+    if "metadata" not in schema["required"]:
+        shortest = value_of(schema, schema, required_only=True)
+        return [shortest, {"metadata": {"pipeline_id": "order-4711"}, **shortest}]
+    example = value_of(schema, schema)
+    states = {stage.request.NAME: stage.state for stage in STAGES}
+    run = f"{states[name]}-0" if name in states else name.rpartition(".")[2]
+    example["metadata"] |= {
+        "schema": name,
+        "schema_version": int(version),
+        "event_id": f"{PIPELINE_ID}-{run}",
+        "occurred_at": MOMENT,
+    }
+    return [{key: example[key] for key in ("metadata", *example)}]
+
+
+def delivered(detail: Mapping[str, Any], detail_type: str) -> dict[str, Any]:
+    """The event as EventBridge delivers it, with `detail` in it."""
+    return {
+        "version": "0",
+        "id": PIPELINE_ID,
+        "detail-type": detail_type,
+        "source": SOURCE,
+        "account": SAMPLES["account"],
+        "time": MOMENT,
+        "region": SAMPLES["region"],
+        "resources": [],
+        "detail": dict(detail),
+    }
+
+
+def value_of(schema: Any, root: Schema, *, name: str = "", at: str = "$", required_only: bool = False) -> Any:
+    """A value that satisfies `schema`, a part of the document `root`. Raises NoExampleError."""
+    candidates = _candidates(schema, root, name, at, required_only=required_only)
+    for candidate in candidates:
+        if _validator(_Key(root), _Key(schema)).is_valid(candidate):
+            return candidate
+    raise NoExampleError(f"No example for {at}: add one to SAMPLES in {__name__.replace('.', '/')}.py.")
+
+
+def _candidates(schema: Any, root: Schema, name: str, at: str, *, required_only: bool) -> Iterator[Any]:
+    if name in SAMPLES:
+        yield SAMPLES[name]
+    shapes = alternatives(schema, root)
+    for shape in sorted(shapes, key=lambda one: one.type == "null"):  # null only where nothing else will do
+        own = shape.schema
+        if shape.values is not None:
+            yield from shape.values
+        elif shape.type == "object":
+            yield {
+                field: value_of(inner, root, name=field, at=f"{at}.{field}", required_only=required_only)
+                for field, inner in own.get("properties", {}).items()
+                if not required_only or field in own.get("required", ())
+            }
+        elif shape.type == "array":
+            fixed = [value_of(item, root, at=f"{at}[]") for item in own.get("prefixItems", ())]
+            least = max(own.get("minItems", 0) - len(fixed), 0 if fixed else 1)
+            yield fixed + [
+                value_of(
+                    own["items"], root, name=name.removesuffix("s"), at=f"{at}[]", required_only=required_only
+                )
+                for _ in range(least)
+                if isinstance(own.get("items"), dict)
+            ]
+            yield []
+        elif shape.type == "string":
+            if own.get("format") == "date-time":
+                yield MOMENT
+            yield from (text * count for text in _STRINGS for count in (1, max(1, own.get("minLength", 1))))
+        elif shape.type in ("integer", "number"):
+            ends = (own[end] + step for end, step in _ENDS.items() if end in own)
+            yield from (*ends, 1, 0)
+        else:
+            yield _BY_TYPE[shape.type]
+
+
+_ENDS = {"minimum": 0, "maximum": 0, "exclusiveMinimum": 1, "exclusiveMaximum": -1}
+
+
+class _Key:
+    """A part of a document as a cache's key: by identity."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@cache
+def _validator(root: _Key, schema: _Key) -> Any:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 -- slow to import
+
+    document = (
+        schema.value
+        if isinstance(schema.value, bool)
+        else {**schema.value, "$defs": root.value.get("$defs", {})}
+    )
+    return Draft202012Validator(document)

@@ -1,0 +1,64 @@
+"""The local engine as this library's targets see it: what runs, and what is deployed on it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from local.deploy import is_current
+from local.engine import Engine
+from local.errors import EngineNotRunningError
+from local.targets import local_target
+from operations.addresses import Addresses, read_addresses
+from operations.errors import NotDeployedError
+from operations.target import Target
+
+
+class EngineStatus(Struct, frozen=True, kw_only=True):
+    """An engine that is up. `answers` says who answers in Bedrock's place; `current`: it runs these sources."""
+
+    endpoint: str
+    port: int
+    pid: int
+    started_at: datetime
+    answers: str
+    canned: bool
+    checkout: str
+    log_file: str
+    deployed: bool
+    current: bool
+    deployed_at: datetime | None
+    services: tuple[str, ...]
+    addresses: Mapping[str, str]
+
+
+def engine_status(engine: Engine | None = None) -> EngineStatus | None:
+    """None when no engine is up."""
+    engine = engine or Engine()
+    try:
+        running = engine.running()
+    except EngineNotRunningError:
+        return None
+    addresses = _addresses(local_target(running.connection))
+    return EngineStatus(
+        endpoint=running.connection.endpoint_url,
+        port=running.port,
+        pid=running.pid,
+        started_at=running.started_at,
+        answers=running.answers,
+        canned=running.model is None,
+        checkout=str(running.checkout),
+        log_file=str(running.log_file),
+        deployed=addresses is not None,
+        current=addresses is not None and is_current(engine),
+        deployed_at=addresses.deployed_at if addresses else None,
+        services=addresses.services if addresses else (),
+        addresses=addresses.values if addresses else {},
+    )
+
+
+def _addresses(target: Target) -> Addresses | None:
+    try:
+        return read_addresses(target.client("ssm"), target.env)
+    except NotDeployedError:
+        return None

@@ -1,0 +1,108 @@
+import os
+
+import pytest
+
+from local.connection import Connection
+from local.engine import Engine
+from local.targets import find_target, local_target
+from operations.errors import InvalidInputError, NotDeployedError, UnreachableError
+from operations.target import Target, aws_target
+from operations.tests.world import client
+from shared.contracts.stages import SERVICES
+
+
+def test_a_deployment_is_read_with_every_address(target: Target):
+    """All addresses of a deployment are there under their names."""
+    addresses = target.addresses
+    assert addresses.table_name == "PipelineLogs"
+    assert addresses.services == tuple(sorted(SERVICES))
+    assert addresses.dlq_url("analyzer").endswith("ai-pipeline-local-analyzer-dlq")
+    assert addresses.execution_arn("p-1").endswith(":execution:ai-pipeline-local:p-1")
+
+
+def test_nothing_deployed_says_what_to_run(nowhere: Target):
+    """An environment without a deployment says which command makes one."""
+    with pytest.raises(NotDeployedError, match="Run `pipeline up`"):
+        _ = nowhere.addresses
+
+
+def test_a_missing_part_is_named(target: Target):
+    """If one stack is missing, the error names that part and not all."""
+    client("ssm").delete_parameter(Name="/ai-pipeline/local/api/url")
+    with pytest.raises(NotDeployedError, match="'trigger' is not deployed"):
+        _ = target.addresses.api_url
+    assert target.addresses.bus_name
+
+
+def test_a_local_target_ignores_the_users_aws_settings(monkeypatch, tmp_path):
+    """Profile, config file and endpoint of the shell can't lead a local target anywhere else."""
+    config = tmp_path / "config"
+    config.write_text("[profile real]\nregion = eu-west-1\nendpoint_url = https://real.example\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "real")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://other.example")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
+    target = local_target(Connection(endpoint_url="http://127.0.0.1:4566"))
+    for service in ("sqs", "ssm", "dynamodb", "events", "stepfunctions"):
+        assert target.client(service).meta.endpoint_url == "http://127.0.0.1:4566"
+    assert target.credentials().access_key == "test"
+    assert target.region == "us-east-1"
+
+
+def test_loopback_is_never_reached_through_a_proxy(monkeypatch):
+    """A proxy of the shell is for the world outside."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    target = local_target(Connection(endpoint_url="http://127.0.0.1:4566"))
+    assert target.proxies("http://127.0.0.1:4566/x") == {}
+    assert target.proxies("https://api.example/x")["https"] == "http://proxy.example:3128"
+
+
+def test_without_an_engine_there_is_no_local_target(tmp_path):
+    """`local` without an engine says how to start one."""
+    with pytest.raises(UnreachableError, match="Start it"):
+        find_target("local", engine=Engine(state=tmp_path))
+
+
+def test_aws_says_account_and_region(aws):
+    """An AWS target knows whom it acts for."""
+    known = aws_target("dev", region="eu-central-1").describe()
+    assert (known.account, known.region, known.endpoint) == ("123456789012", "eu-central-1", None)
+    assert known.is_aws
+
+
+def test_an_endpoint_from_the_shell_shows(aws, monkeypatch):
+    """A shell that points AWS elsewhere can't be mistaken for AWS."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert aws_target("dev", region="us-east-1").endpoint == "http://127.0.0.1:9"
+
+
+def test_an_unknown_profile_is_a_wrong_input(tmp_path, monkeypatch):
+    """A profile that does not exist is told as such."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    with pytest.raises(InvalidInputError, match="nope"):
+        aws_target("dev", region="us-east-1", profile="nope").describe()
+
+
+def test_no_region_asks_for_one(monkeypatch):
+    """Without a region the error says how to give one."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    with pytest.raises(InvalidInputError, match="--region"):
+        aws_target("dev").client("ssm")
+
+
+def test_no_region_is_told_before_aws_is_asked(monkeypatch):
+    """STS answers without a region; a command that has none ends before it says where it acts."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    with pytest.raises(InvalidInputError, match="--region"):
+        aws_target("dev").describe()
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "eu-west-1"), ("eu-north-1", "eu-north-1")])
+def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch, given, expected):
+    """`AWS_REGION` counts before `AWS_DEFAULT_REGION`, --region before both."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-2")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert aws_target("dev", region=given).region == expected

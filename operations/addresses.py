@@ -1,0 +1,91 @@
+"""What is deployed and where: the SSM parameters under `/ai-pipeline/<env>/`, read once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from operations.aws_errors import translated
+from operations.errors import NotDeployedError
+
+OWNERS = {
+    "api/url": "trigger",
+    "bus/name": "platform",
+    "table/name": "platform",
+    "state-machine/arn": "workflow",
+}
+
+
+def root(env: str) -> str:
+    return f"/ai-pipeline/{env}/"
+
+
+def how_to_deploy(env: str) -> str:
+    return "pipeline up" if env == "local" else f"pipeline --env {env} deploy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Each address raises NotDeployedError where its part of the deployment is missing.
+
+    `values` is keyed by the path below the environment, e.g. `bus/name`.
+    """
+
+    env: str
+    values: Mapping[str, str] = field(repr=False)
+    deployed_at: datetime
+
+    def __getitem__(self, path: str) -> str:
+        try:
+            return self.values[path]
+        except KeyError:
+            raise NotDeployedError(
+                f"{OWNERS.get(path) or path.split('/')[1]!r} is not deployed in environment {self.env!r}. "
+                f"Run `{how_to_deploy(self.env)}`."
+            ) from None
+
+    @property
+    def api_url(self) -> str:
+        """Without a slash at its end: `<api_url>/pipeline` is where to POST."""
+        return self["api/url"]
+
+    @property
+    def bus_name(self) -> str:
+        return self["bus/name"]
+
+    @property
+    def table_name(self) -> str:
+        return self["table/name"]
+
+    @property
+    def state_machine_arn(self) -> str:
+        return self["state-machine/arn"]
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Names of the services that are deployed."""
+        return tuple(path.split("/")[1] for path in sorted(self.values) if path.endswith("/queue-url"))
+
+    def queue_url(self, service: str) -> str:
+        return self[f"services/{service}/queue-url"]
+
+    def dlq_url(self, service: str) -> str:
+        return self[f"services/{service}/dlq-url"]
+
+    def execution_arn(self, name: str) -> str:
+        return f"{self.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def read_addresses(ssm: Any, env: str) -> Addresses:
+    """Raises NotDeployedError if there is nothing of this environment."""
+    found: dict[str, str] = {}
+    changed: list[datetime] = []
+    with translated(f"read what is deployed in {env!r}"):
+        pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=root(env), Recursive=True)
+        for page in pages:
+            for parameter in page["Parameters"]:
+                found[parameter["Name"].removeprefix(root(env))] = parameter["Value"]
+                changed.append(parameter["LastModifiedDate"])
+    if not found:
+        raise NotDeployedError(f"Nothing is deployed in environment {env!r}. Run `{how_to_deploy(env)}`.")
+    return Addresses(env=env, values=found, deployed_at=max(changed))

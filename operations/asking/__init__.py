@@ -1,0 +1,1 @@
+"""Operations that start or stop runs: submit, publish, cancel, and files of many."""

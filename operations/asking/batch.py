@@ -1,0 +1,268 @@
+"""Many requests at once: sent with bounded concurrency and, if wanted, followed to their answers.
+
+Whoever keeps the outcomes can go on after an interruption: `run_batch` takes what is known already, and the
+keys it derives from the batch's name make a request that was sent twice start once.
+"""
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from operations.asking.http import Pause
+from operations.asking.submit import Request, Sent, Via, check, sender
+from operations.errors import (
+    DeniedError,
+    InvalidInputError,
+    NotDeployedError,
+    OperationError,
+    UnreachableError,
+)
+from operations.runs.records import FINAL, Record, read_records
+from operations.stop import SLICE_SECONDS, Stop
+from operations.target import Target
+
+Status = Literal["PENDING", "ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED", "INVALID", "REFUSED"]
+POLLED_AT_ONCE = 200
+_FIELDS = ("status", "final_response", "error", "cause", "execution_time_ms", "degraded")
+_HALTING = (UnreachableError, DeniedError, NotDeployedError)
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line of the input. `digest` tells whether it is still the same line later."""
+
+    number: int
+    digest: str
+    request: Request | None = None
+    problem: str | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a line. INVALID: not a request, never sent. REFUSED: sent, and not accepted.
+
+    PENDING (nothing is known yet), ACCEPTED and RUNNING are not the end of it.
+    """
+
+    line: int
+    status: Status
+    input: str
+    batch: str
+    pipeline_id: str | None = None
+    final_response: str | None = None
+    error: str | None = None
+    execution_time_ms: int | None = None
+    degraded: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        return self.status not in ("PENDING", "ACCEPTED", "RUNNING")
+
+    @property
+    def is_good(self) -> bool:
+        return self.status in ("ACCEPTED", "RUNNING", "SUCCEEDED")
+
+
+class BatchHaltedError(OperationError):
+    """The rest would fare no better: nothing more is sent or followed."""
+
+    def __init__(self, reason: OperationError) -> None:
+        super().__init__(f"Stopped. {reason}")
+        self.reason = reason
+
+
+def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
+    """One request per line, a JSON string or an object; empty lines are passed over, bad ones say why."""
+    for number, raw in enumerate(lines, start=1):
+        data = (raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw).strip()
+        if number == 1:
+            data = data.removeprefix(b"\xef\xbb\xbf").strip()
+        if not data:
+            continue
+        digest = hashlib.sha256(data).hexdigest()[:16]
+        try:
+            request = _request(data)
+            check(request, via)
+        except InvalidInputError as error:
+            yield Line(number=number, digest=digest, problem=str(error))
+        else:
+            yield Line(number=number, digest=digest, request=request)
+
+
+def _request(data: bytes) -> Request:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(
+            'not valid JSON: a line is a string in quotes, or {"user_message": "…"}'
+        ) from error
+    if isinstance(value, str):
+        return Request(user_message=value)
+    if isinstance(value, dict) and (unknown := set(value) - set(Request.__struct_fields__)):
+        raise InvalidInputError(
+            f"there is no field `{min(unknown)}`; a line may have `{'`, `'.join(Request.__struct_fields__)}`"
+        )
+    try:
+        return msgspec.convert(value, Request)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(str(error)) from error
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """How to run a batch. The same `name` and line never start a second pipeline.
+
+    `known` holds, by line number, pipelines that were accepted earlier: these are followed, and sent again only
+    if nobody knows them any more. Following is given up after `patience_seconds` without news.
+    """
+
+    name: str
+    via: Via = "api"
+    concurrency: int = 8
+    follow: bool = False
+    patience_seconds: float = 1_200
+    known: Mapping[int, str] = {}
+
+
+def run_batch(
+    target: Target, lines: Iterable[Line], plan: Plan, *, stop: Stop | None = None, pause: Pause = time.sleep
+) -> Iterator[Outcome]:
+    """Yields an outcome whenever a line gets further; if followed, a second one when it is answered.
+
+    When asked to stop, what is under way is still finished and yielded. Raises BatchHaltedError, after that,
+    once nothing more can be sent or read.
+    """
+    batch = _Batch(target, plan, stop or Stop(), pause)
+    yield from batch.queue(lines)
+    with ThreadPoolExecutor(max_workers=plan.concurrency) as pool:
+        while batch.goes_on():
+            batch.fill(pool)
+            yield from batch.collect()
+            yield from batch.poll()
+    if batch.halted:
+        raise BatchHaltedError(batch.halted)
+
+
+class _Batch:
+    """The state of one `run_batch`. `under_way` is being sent, `waiting` is accepted and not yet answered."""
+
+    def __init__(self, target: Target, plan: Plan, stop: Stop, pause: Pause) -> None:
+        self.target = target
+        self.plan = plan
+        self.stop = stop
+        self.pause = pause
+        self.sender = sender(target, plan.via, pause=pause)
+        self.todo: deque[Line] = deque()
+        self.under_way: dict[Future[list[Sent]], list[Line]] = {}
+        self.waiting: dict[str, list[Line]] = {}
+        self.earlier = set(plan.known)
+        self.halted: OperationError | None = None
+        self.next_poll = 0.0
+        self.news = time.monotonic()
+
+    @property
+    def sends(self) -> bool:
+        return bool(self.todo) and not self.stop.requested and self.halted is None
+
+    @property
+    def follows(self) -> bool:
+        patient = time.monotonic() - self.news < self.plan.patience_seconds
+        ended = self.stop.requested or self.halted is not None or not patient
+        return self.plan.follow and bool(self.waiting) and not ended
+
+    def goes_on(self) -> bool:
+        return self.sends or bool(self.under_way) or self.follows
+
+    def queue(self, lines: Iterable[Line]) -> Iterator[Outcome]:
+        for line in lines:
+            if line.request is None:
+                yield self.outcome(line, "INVALID", error=line.problem)
+            elif line.number in self.plan.known:
+                self.waiting.setdefault(self.plan.known[line.number], []).append(line)
+            else:
+                self.todo.append(line)
+
+    def fill(self, pool: ThreadPoolExecutor) -> None:
+        while self.sends and len(self.under_way) < self.plan.concurrency:
+            group = [self.todo.popleft() for _ in range(min(self.sender.size, len(self.todo)))]
+            self.under_way[pool.submit(self.send, group)] = group
+
+    def collect(self) -> Iterator[Outcome]:
+        """Waits a moment for something that was sent to come back."""
+        if not self.under_way:
+            self.pause(SLICE_SECONDS)
+            return
+        for future in wait_for(self.under_way, SLICE_SECONDS, FIRST_COMPLETED).done:
+            self.news = time.monotonic()
+            yield from self.sent(self.under_way.pop(future), future.result())
+
+    def outcome(self, line: Line, status: Status, **fields: object) -> Outcome:
+        return msgspec.convert(
+            {"line": line.number, "input": line.digest, "batch": self.plan.name, "status": status, **fields},
+            Outcome,
+        )
+
+    def keyed(self, line: Line) -> Request:
+        """The line's request under a key that is the same if the batch is run again."""
+        assert line.request is not None  # noqa: S101 -- lines without one are never queued
+        if line.request.idempotency_key or line.request.pipeline_id:
+            return line.request
+        return msgspec.structs.replace(line.request, idempotency_key=f"{self.plan.name}-{line.number}")
+
+    def send(self, lines: Sequence[Line]) -> list[Sent]:
+        """In a worker thread."""
+        try:
+            return self.sender.send([self.keyed(line) for line in lines])
+        except OperationError as error:
+            return [error] * len(lines)
+
+    def sent(self, lines: Sequence[Line], answers: Sequence[Sent]) -> Iterator[Outcome]:
+        for line, answer in zip(lines, answers, strict=True):
+            if isinstance(answer, OperationError):
+                if isinstance(answer, _HALTING):
+                    self.halted = answer
+                yield self.outcome(line, "REFUSED", error=str(answer))
+            else:
+                self.waiting.setdefault(answer.pipeline_id, []).append(line)
+                yield self.outcome(line, "ACCEPTED", pipeline_id=answer.pipeline_id)
+
+    def poll(self) -> Iterator[Outcome]:
+        """Asks for those that have waited longest since they were last asked for."""
+        if not self.follows or time.monotonic() < self.next_poll:
+            return
+        self.next_poll = time.monotonic() + (0.25 if self.target.endpoint else 2.0)
+        asked = list(self.waiting)[:POLLED_AT_ONCE]
+        try:
+            records = read_records(self.target, asked, fields=_FIELDS, pause=self.pause)
+        except OperationError as error:
+            self.halted = error
+            return
+        for pipeline_id in asked:
+            lines = self.waiting.pop(pipeline_id)
+            record = records.get(pipeline_id, {})
+            if not record and {line.number for line in lines} <= self.earlier:  # lost, e.g. with its engine
+                self.earlier -= {line.number for line in lines}
+                self.todo.extend(lines)
+                continue
+            if record.get("status") in FINAL:
+                self.news = time.monotonic()
+                yield from (self.answered(line, pipeline_id, record) for line in lines)
+            else:
+                self.waiting[pipeline_id] = lines  # to the end of the queue
+
+    def answered(self, line: Line, pipeline_id: str, record: Record) -> Outcome:
+        error = ": ".join(str(record[name]) for name in ("error", "cause") if record.get(name))
+        return self.outcome(
+            line,
+            record["status"],
+            pipeline_id=pipeline_id,
+            final_response=record.get("final_response"),
+            execution_time_ms=record.get("execution_time_ms"),
+            degraded=tuple(record.get("degraded") or ()),
+            error=error if record["status"] == "FAILED" else None,
+        )

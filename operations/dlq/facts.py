@@ -1,0 +1,72 @@
+"""What is known about the runs of parked messages: is the token alive, what says the record, how stands the run."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from operations.aws_errors import translated
+from operations.dlq.messages import Parked
+from operations.dlq.plan import Facts
+from operations.errors import OperationError
+from operations.runs import executions
+from operations.runs.records import read_records
+from operations.target import Target
+from shared.callback import SETTLED_CODES
+from shared.records import CANCELLED
+
+FIELDS = ("status", "request_hash", "execution_arn", CANCELLED)
+AT_ONCE = 8
+
+Record = Mapping[str, Any]
+
+
+def gather(target: Target, messages: Sequence[Parked], *, restart: bool = False) -> list[Facts]:
+    """Facts of each message, in order; the records are read together."""
+    ids = {message.pipeline_id for message in messages if message.pipeline_id}
+    records = read_records(target, sorted(ids), fields=FIELDS)
+
+    def one(message: Parked) -> Facts:
+        record = records.get(message.pipeline_id or "", {})
+        try:
+            return _facts(target, message, record, restart=restart)
+        except OperationError as error:
+            return Facts(unknown=str(error))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(one, messages))
+
+
+def _facts(target: Target, message: Parked, record: Record, *, restart: bool) -> Facts:
+    known: dict[str, Any] = {
+        "record_status": record.get("status"),
+        "record_hash": record.get("request_hash"),
+        "cancelled": CANCELLED in record,
+    }
+    if message.token is None:
+        return Facts(**known)
+    if is_alive(target, message.token):
+        return Facts(token="alive", **known)  # noqa: S106
+    known["token"] = "dead"  # noqa: S105
+    succeeded = record.get("status") == "SUCCEEDED"
+    arn = record.get("execution_arn") if succeeded else message.execution_arn
+    if (succeeded and not restart) or not arn:
+        return Facts(**known)
+    execution = executions.describe(target, str(arn))
+    if execution is None or not (execution.failed or restart):
+        return Facts(execution=execution, **known)
+    name, successor = executions.restarts(target, execution)
+    return Facts(execution=execution, successor=successor, restart_name=name, **known)
+
+
+def is_alive(target: Target, token: str) -> bool:
+    """Whether a task still waits for this token's outcome. Raises OperationError where that can't be found out."""
+    with translated("ask whether the task still waits"):
+        try:
+            target.client("stepfunctions").send_task_heartbeat(taskToken=token)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in SETTLED_CODES:
+                return False
+            raise
+    return True

@@ -1,0 +1,65 @@
+"""What is parked, in numbers: by queue, with what it is about and how long it is still there."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from operations.dlq.messages import Kind, Parked
+from operations.dlq.queues import depth, find_queues, held
+from operations.target import Target
+
+
+class ErrorGroup(Struct, frozen=True, kw_only=True):
+    error_type: str
+    error: str
+    count: int
+
+
+class QueueView(Struct, frozen=True, kw_only=True):
+    """`held` are messages that somebody reads at this moment. Times are null for an empty queue."""
+
+    service: str
+    kind: Kind
+    count: int
+    held: int
+    oldest: datetime | None
+    deleted_at: datetime | None
+    errors: tuple[ErrorGroup, ...]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until SQS deletes the oldest message."""
+        return (self.deleted_at - datetime.now(UTC)).total_seconds() if self.deleted_at else None
+
+
+def overview(target: Target, services: Sequence[str] = ()) -> list[QueueView]:
+    """Reads every message and leaves it where it is."""
+    views = []
+    for queue in find_queues(target, services):
+        known = depth(target, queue)
+        with held(target, queue) as items:
+            messages = [item.message for item in items]
+        oldest = min((message.sent_at for message in messages), default=None)
+        views.append(
+            QueueView(
+                service=queue.service,
+                kind=queue.kind,
+                count=len(messages),
+                held=known.held,
+                oldest=oldest,
+                deleted_at=oldest + known.retention if oldest else None,
+                errors=grouped(messages),
+            )
+        )
+    return views
+
+
+def grouped(messages: Sequence[Parked]) -> tuple[ErrorGroup, ...]:
+    """By type and text, the most frequent first."""
+    counts = Counter((message.error_type, message.error) for message in messages)
+    return tuple(
+        ErrorGroup(error_type=error_type, error=error, count=count)
+        for (error_type, error), count in counts.most_common()
+    )

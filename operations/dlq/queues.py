@@ -1,0 +1,137 @@
+"""Reading dead-letter queues without consuming: messages are held for a while, and released unless deleted."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from operations.aws_errors import translated
+from operations.dlq.messages import Kind, Parked, parked
+from operations.target import Target
+
+HOLD_SECONDS = 120
+BATCH = 10
+_COUNT = "ApproximateNumberOfMessages"
+
+
+class Dlq(Struct, frozen=True, kw_only=True):
+    """`work_url` is the queue that its messages belong into."""
+
+    service: str
+    kind: Kind
+    url: str
+    work_url: str
+
+
+class Depth(Struct, frozen=True, kw_only=True):
+    visible: int
+    held: int
+    """By somebody who reads them now, or by a reader that was killed."""
+    retention: timedelta
+
+
+def find_queues(target: Target, services: Sequence[str] = ()) -> list[Dlq]:
+    """Those of the services named, or of all; only what is deployed."""
+    addresses = target.addresses
+    kinds: tuple[Kind, ...] = ("dlq", "rule-dlq")
+    return [
+        Dlq(service=service, kind=kind, url=url, work_url=addresses.queue_url(service))
+        for service in addresses.services
+        if not services or service in services
+        for kind in kinds
+        if (url := addresses.values.get(f"services/{service}/{kind}-url"))
+    ]
+
+
+def depth(target: Target, queue: Dlq) -> Depth:
+    names = [_COUNT, f"{_COUNT}NotVisible", "MessageRetentionPeriod"]
+    with translated("read the queue"):
+        told = target.client("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)[
+            "Attributes"
+        ]
+    return Depth(
+        visible=int(told[_COUNT]),
+        held=int(told[f"{_COUNT}NotVisible"]),
+        retention=timedelta(seconds=int(told["MessageRetentionPeriod"])),
+    )
+
+
+class Held:
+    """A message that nobody else sees for now."""
+
+    def __init__(self, target: Target, queue: Dlq, received: Mapping[str, Any]) -> None:
+        self._target = target
+        self.receipt = str(received["ReceiptHandle"])
+        self.queue = queue
+        self.message = parked(received, queue.service, queue.kind)
+        self.deleted = False
+
+    def delete(self) -> None:
+        with translated("delete the message"):
+            self._target.client("sqs").delete_message(QueueUrl=self.queue.url, ReceiptHandle=self.receipt)
+        self.deleted = True
+
+    def put_back(self, body: str | None = None) -> None:
+        """Sends the message, or a corrected copy, to the queue it belongs into."""
+        with translated("send the message"):
+            self._target.client("sqs").send_message(
+                QueueUrl=self.queue.work_url, MessageBody=self.message.body if body is None else body
+            )
+
+
+@contextmanager
+def held(target: Target, queue: Dlq) -> Iterator[Iterator[Held]]:
+    """Every message that is in the queue now, once each. What was not deleted is visible again afterwards."""
+    seen: dict[str, Held] = {}
+    try:
+        yield _receive(target, queue, seen)
+    finally:
+        _release(target, queue, [item for item in seen.values() if not item.deleted])
+
+
+def _receive(target: Target, queue: Dlq, seen: dict[str, Held]) -> Iterator[Held]:
+    """Until nothing new comes: asked twice, with a second's wait, on AWS, where an answer does not ask every host.
+
+    A message that was held for too long comes again; it is yielded once.
+    """
+    if depth(target, queue).visible == 0:
+        return
+    on_aws = target.endpoint is None
+    fruitless = 0
+    while fruitless < (2 if on_aws else 1):
+        with translated("read the queue"):
+            answer = target.client("sqs").receive_message(
+                QueueUrl=queue.url,
+                MaxNumberOfMessages=BATCH,
+                VisibilityTimeout=HOLD_SECONDS,
+                WaitTimeSeconds=1 if on_aws else 0,
+                MessageAttributeNames=["All"],
+                AttributeNames=["All"],
+            )
+        fresh = []
+        for message in answer.get("Messages", []):
+            known = seen.get(str(message["MessageId"]))
+            item = Held(target, queue, message)
+            seen[item.message.id] = item
+            if known is None:
+                fresh.append(item)
+        fruitless = 0 if fresh else fruitless + 1
+        yield from fresh
+
+
+def _release(target: Target, queue: Dlq, items: Sequence[Held]) -> None:
+    for start in range(0, len(items), BATCH):
+        entries = [
+            {"Id": str(index), "ReceiptHandle": item.receipt, "VisibilityTimeout": 0}
+            for index, item in enumerate(items[start : start + BATCH])
+        ]
+        with translated("release the messages"):
+            target.client("sqs").change_message_visibility_batch(QueueUrl=queue.url, Entries=entries)
+
+
+def read_all(target: Target, queue: Dlq) -> list[Parked]:
+    """What is in the queue, left as it was."""
+    with held(target, queue) as items:
+        return [item.message for item in items]

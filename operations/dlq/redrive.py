@@ -1,0 +1,209 @@
+"""Failed runs without a parked message: going on where they failed, or starting them again."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from operations.aws_errors import translated
+from operations.dlq.journal import Entry, Journal
+from operations.dlq.plan import Action, Decision
+from operations.dlq.queues import find_queues, read_all
+from operations.errors import OperationError
+from operations.runs import executions
+from operations.runs.executions import FAILED, Execution
+from operations.runs.history import read_history
+from operations.runs.records import read_records
+from operations.stop import Stop
+from operations.target import Target
+from shared.clock import iso
+from shared.contracts.executions import pipeline_of
+from shared.records import CANCELLED
+
+PAGE = 1_000
+
+
+class FailedRun(Struct, frozen=True, kw_only=True):
+    """One that ended without an answer, and what is to be done with it. `stage` is null where none was reached."""
+
+    pipeline_id: str
+    execution: Execution
+    stage: str | None
+    decision: Decision
+    restart_name: str | None = None
+
+
+class RunResult(Struct, frozen=True, kw_only=True):
+    pipeline_id: str
+    action: Action
+    reason: str
+    outcome: str
+    problem: str | None = None
+    execution_arn: str | None = None
+
+    @property
+    def label(self) -> str:
+        return self.pipeline_id
+
+    @property
+    def reached(self) -> bool:
+        return self.outcome == "done"
+
+    @property
+    def starts_run(self) -> bool:
+        return self.reached
+
+
+def find(
+    target: Target,
+    *,
+    since: timedelta,
+    stage: str | None = None,
+    statuses: Sequence[str] = FAILED,
+    limit: int | None = None,
+) -> list[FailedRun]:
+    """Those that ended within `since`, oldest first. Runs that were started again, have succeeded since or were
+    cancelled are none of them; one with a parked message is left to `dlq replay`, and says so.
+    """
+    found: list[FailedRun] = []
+    parked = {message.pipeline_id for queue in find_queues(target) for message in read_all(target, queue)} - {
+        None
+    }
+    after = datetime.now(UTC) - since
+    names = [name for status in statuses for name in _ended(target, status, after)]
+    names.sort(key=lambda item: item[1])
+    records = read_records(
+        target,
+        {pipeline_of(name) for name, _ in names},
+        fields=("status", "stage", "execution_arn", CANCELLED),
+    )
+    for name, _ in names:
+        execution = executions.describe(target, target.addresses.execution_arn(name))
+        if execution is None or not execution.failed:
+            continue
+        record = records.get(execution.pipeline_id, {})
+        of_this = record.get("execution_arn") in (None, execution.arn)
+        if record.get("status") == "SUCCEEDED" or CANCELLED in record or not of_this:
+            continue
+        failed_at = record.get("stage") if "stage" in record else _stage(target, execution.arn)
+        if stage is not None and failed_at != stage:
+            continue
+        restart_name, successor = executions.restarts(target, execution)
+        if successor is not None:
+            continue
+        found.append(
+            FailedRun(
+                pipeline_id=execution.pipeline_id,
+                execution=execution,
+                stage=failed_at,
+                decision=_decide(execution, has_message=execution.pipeline_id in parked),
+                restart_name=restart_name,
+            )
+        )
+        if limit and sum(run.decision.action is not Action.LEAVE for run in found) >= limit:
+            break
+    return found
+
+
+def _decide(execution: Execution, *, has_message: bool) -> Decision:
+    if has_message:
+        return Decision(
+            action=Action.LEAVE, reason="It has a parked message: `pipeline dlq replay` runs it again."
+        )
+    if execution.redrivable:
+        return Decision(action=Action.REDRIVE, reason=f"It ended as {execution.status} and can go on there.")
+    return Decision(
+        action=Action.RESTART, reason=f"It ended as {execution.status} and can't be redriven: it starts anew."
+    )
+
+
+def _ended(target: Target, status: str, after: datetime) -> Iterator[tuple[str, datetime]]:
+    """Names and ends, of executions that ended after that moment."""
+    with translated("list the failed runs"):
+        pages = (
+            target.client("stepfunctions")
+            .get_paginator("list_executions")
+            .paginate(
+                stateMachineArn=target.addresses.state_machine_arn,
+                statusFilter=status,
+                PaginationConfig={"PageSize": PAGE},
+            )
+        )
+        for page in pages:
+            for execution in page["executions"]:
+                ended = execution.get("stopDate") or execution["startDate"]
+                if ended >= after:
+                    yield execution["name"], ended
+
+
+def _stage(target: Target, arn: str) -> str | None:
+    with translated("read the execution's history"):
+        pages = (
+            target.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
+        )
+        history = read_history(event for page in pages for event in page["events"])
+    return next(reversed(history.stages), None)
+
+
+def run_again(
+    target: Target,
+    runs: Sequence[FailedRun],
+    *,
+    who: str,
+    rate: float | None = None,
+    stop: Stop | None = None,
+) -> Iterator[RunResult]:
+    """Yields what became of each; stops between two when asked to. Done twice, it starts each once."""
+    stop = stop or Stop()
+    journal = Journal(target, who)
+    after = 0.0
+    for run in runs:
+        if run.decision.action is Action.LEAVE:
+            yield _result(run, run.decision, "left")
+            continue
+        stop.wait(after - time.monotonic())
+        after = time.monotonic() + (1 / rate if rate else 0)
+        if stop.requested:
+            return
+        yield _one(target, journal, run)
+
+
+def _one(target: Target, journal: Journal, run: FailedRun) -> RunResult:
+    decision, arn = run.decision, run.execution.arn
+    try:
+        if decision.action is Action.REDRIVE:
+            try:
+                executions.redrive(
+                    target, run.execution, token=f"{run.execution.arn}#{run.execution.redrives}"
+                )
+            except executions.NotRedrivableError as error:
+                decision = Decision(action=Action.RESTART, reason=f"{error} It starts anew.")
+        if decision.action is Action.RESTART:
+            arn = executions.restart(target, run.execution, str(run.restart_name))
+        journal.note(
+            Entry(
+                pipeline_id=run.pipeline_id,
+                at=iso(datetime.now(UTC)),
+                who=journal.who,
+                what=str(decision.action),
+                why=decision.reason,
+                outcome="done",
+                execution_arn=run.execution.arn,
+                started_arn=arn,
+            )
+        )
+    except OperationError as error:
+        return _result(run, decision, "failed", problem=str(error))
+    return _result(run, decision, "done", execution_arn=arn)
+
+
+def _result(run: FailedRun, decision: Decision, outcome: str, **more: str) -> RunResult:
+    return RunResult(
+        pipeline_id=run.pipeline_id,
+        action=decision.action,
+        reason=decision.reason,
+        outcome=outcome,
+        problem=more.get("problem"),
+        execution_arn=more.get("execution_arn"),
+    )

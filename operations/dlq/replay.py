@@ -1,0 +1,317 @@
+"""Replaying, archiving and exporting what is parked: plan, confirm, then act on each message as it stands.
+
+Acts first and deletes then: an interrupted replay loses nothing and, thanks to named executions and stored answers,
+repeats nothing.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from contracts.violations import KINDS, violations
+from operations.dlq import facts as fact_finding
+from operations.dlq.journal import UNKNOWN, Entry, Journal
+from operations.dlq.messages import Parked, with_data
+from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, together
+from operations.dlq.queues import Dlq, Held, find_queues, held
+from operations.errors import InvalidInputError, OperationError
+from operations.runs import executions
+from operations.stop import Stop
+from operations.target import Target
+from services.logger.core import DETAIL_TYPE as STATUS_CHANGE
+from shared.clock import iso
+from shared.contracts.v2 import PipelineRequested
+
+Outcome = Literal["done", "left", "gone", "failed", "changed"]
+FACTS_AT_ONCE = 200
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """Which parked messages; what is not given does not narrow. `ids` may be beginnings of message ids."""
+
+    services: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    pipelines: tuple[str, ...] = ()
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+    limit: int | None = None
+
+    def takes(self, message: Parked, now: datetime) -> bool:
+        age = now - message.sent_at
+        told = f"{message.error_type}: {message.error}".lower()
+        return (
+            (not self.services or message.service in self.services)
+            and (not self.errors or any(error.lower() in told for error in self.errors))
+            and (not self.ids or any(message.id.startswith(start) for start in self.ids))
+            and (not self.pipelines or message.pipeline_id in self.pipelines)
+            and (self.older_than is None or age >= self.older_than)
+            and (self.newer_than is None or age <= self.newer_than)
+        )
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What became of a planned message. `gone`: somebody else has taken it."""
+
+    message_id: str
+    service: str
+    pipeline_id: str | None
+    action: Action
+    reason: str
+    outcome: Outcome
+    problem: str | None = None
+    execution_arn: str | None = None
+    detail_type: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.message_id[:8]
+
+    @property
+    def reached(self) -> bool:
+        return self.outcome in ("done", "gone")
+
+    @property
+    def starts_run(self) -> bool:
+        """Whether there is a run whose end can be waited for."""
+        tells_of_an_end = self.detail_type == STATUS_CHANGE
+        return bool(
+            self.outcome == "done" and self.action.starts_work and self.pipeline_id and not tells_of_an_end
+        )
+
+
+def select(target: Target, selection: Selection) -> list[Parked]:
+    """What is parked and selected, oldest first. Everything stays where it is."""
+    now = datetime.now(UTC)
+    found: list[Parked] = []
+    for queue in find_queues(target, selection.services):
+        with held(target, queue) as items:
+            found += [item.message for item in items if selection.takes(item.message, now)]
+    found.sort(key=lambda message: message.sent_at)
+    return found[: selection.limit]
+
+
+def plan(
+    target: Target, messages: Sequence[Parked], *, restart: bool = False, edited: bool = False
+) -> list[Planned]:
+    known: list[Facts] = []
+    for start in range(0, len(messages), FACTS_AT_ONCE):
+        known += fact_finding.gather(target, messages[start : start + FACTS_AT_ONCE], restart=restart)
+    return together(
+        Planned(message=message, decision=decide(message, facts, restart=restart, edited=edited))
+        for message, facts in zip(messages, known, strict=True)
+    )
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """`rate` is in messages a second. `restart`: pipelines that have succeeded run again. `data` replaces the
+    data of the one message that is replayed.
+    """
+
+    rate: float | None = None
+    restart: bool = False
+    data: Mapping[str, Any] | None = None
+
+
+class Replay:
+    """Carries a plan out, in the name of `who`."""
+
+    def __init__(self, target: Target, *, who: str, options: Options, stop: Stop | None = None) -> None:
+        self._target = target
+        self._journal = Journal(target, who)
+        self._gap = 1 / options.rate if options.rate else 0.0
+        self._restart = options.restart
+        self._data = options.data
+        self._stop = stop or Stop()
+        self._next = 0.0
+
+    def run(self, planned: Sequence[Planned]) -> Iterator[Result]:
+        """Yields what became of each; stops between two messages when asked to."""
+        wanted = {item.message.id: item for item in planned}
+        for queue in find_queues(self._target):
+            of_queue = {
+                item.message.id
+                for item in planned
+                if (item.message.service, item.message.kind) == (queue.service, queue.kind)
+            }
+            if of_queue:
+                yield from self._queue(queue, of_queue, wanted)
+            if self._stop.requested:
+                return
+        for item in wanted.values():
+            yield _result(item.message, item.decision, "gone")
+
+    def _queue(self, queue: Dlq, left: set[str], wanted: dict[str, Planned]) -> Iterator[Result]:
+        with held(self._target, queue) as items:
+            for item in items:
+                if item.message.id not in left:
+                    continue
+                if item.message.id in wanted:
+                    self._wait()
+                    if self._stop.requested:
+                        return
+                    left.discard(item.message.id)
+                    yield self._one(item, wanted.pop(item.message.id).decision)
+                if not left:
+                    return
+
+    def _wait(self) -> None:
+        now = time.monotonic()
+        self._stop.wait(self._next - now)
+        self._next = max(now, self._next) + self._gap
+
+    def _one(self, item: Held, agreed: Decision) -> Result:
+        message = item.message
+        if agreed.action is Action.LEAVE and self._data is None:
+            return _result(message, agreed, "left")
+        facts = fact_finding.gather(self._target, [message], restart=self._restart)[0]
+        fresh = decide(message, facts, restart=self._restart, edited=self._data is not None)
+        decision = fresh if self._data is not None else confirmed(agreed, fresh)
+        if decision.action is Action.LEAVE:
+            return _result(message, decision, "left")
+        try:
+            arn = self._act(item, decision, facts)
+        except OperationError as error:
+            return _result(message, decision, "failed", problem=str(error))
+        return _result(message, decision, "done", execution_arn=arn)
+
+    def _act(self, item: Held, decision: Decision, facts: Facts) -> str | None:
+        message, arn = item.message, None
+        if decision.action is Action.MOVE:
+            item.put_back(None if self._data is None else corrected(message, self._data))
+        elif decision.action is Action.REDRIVE:
+            decision, arn = self._redrive(message, decision, facts)
+        elif decision.action is Action.RESTART:
+            arn = self._start_again(message, decision, facts)
+        if decision.action is not Action.MOVE or self._data is not None:
+            self._journal.archive(message, decision.reason)
+        self._journal.note(self._entry(message, decision, arn))
+        item.delete()
+        return arn
+
+    def _redrive(self, message: Parked, decision: Decision, facts: Facts) -> tuple[Decision, str]:
+        execution = facts.execution
+        assert execution is not None  # noqa: S101 -- a redrive is decided on an execution
+        try:
+            executions.redrive(self._target, execution, token=message.id)
+        except executions.NotRedrivableError as error:
+            decision = Decision(action=Action.RESTART, reason=f"{error} It starts anew.")
+            return decision, self._start_again(message, decision, facts)
+        return decision, execution.arn
+
+    def _start_again(self, message: Parked, decision: Decision, facts: Facts) -> str:
+        assert facts.execution and facts.restart_name  # noqa: S101, PT018 -- a restart is decided on both
+        state = None if self._data is None else corrected_input(message, self._data, facts.execution.input)
+        return executions.restart(
+            self._target, facts.execution, facts.restart_name, state=state, rerun=decision.rerun
+        )
+
+    def _entry(self, message: Parked, decision: Decision, arn: str | None) -> Entry:
+        return Entry(
+            pipeline_id=message.pipeline_id or UNKNOWN,
+            at=iso(datetime.now(UTC)),
+            who=self._journal.who,
+            what=str(decision.action) + (", edited" if self._data is not None else ""),
+            why=decision.reason,
+            outcome="done",
+            message_id=message.id,
+            service=message.service,
+            execution_arn=message.execution_arn,
+            started_arn=arn,
+        )
+
+
+def archive(
+    target: Target, messages: Sequence[Parked], *, who: str, reason: str, stop: Stop | None = None
+) -> Iterator[Result]:
+    """Takes messages out of their queues, whatever their runs do, and keeps them in the operations table."""
+    stop = stop or Stop()
+    journal = Journal(target, who)
+    decision = Decision(action=Action.ARCHIVE, reason=reason)
+    left = {message.id: message for message in messages}
+    for queue in find_queues(target):
+        if not any((it.service, it.kind) == (queue.service, queue.kind) for it in left.values()):
+            continue
+        with held(target, queue) as items:
+            for item in items:
+                if stop.requested:
+                    return
+                if item.message.id in left:
+                    del left[item.message.id]
+                    yield _archive_one(journal, item, decision)
+    for message in left.values():
+        yield _result(message, decision, "gone")
+
+
+def _archive_one(journal: Journal, item: Held, decision: Decision) -> Result:
+    message = item.message
+    try:
+        journal.archive(message, decision.reason)
+        journal.note(
+            Entry(
+                pipeline_id=message.pipeline_id or UNKNOWN,
+                at=iso(datetime.now(UTC)),
+                who=journal.who,
+                what="archive",
+                why=decision.reason,
+                outcome="done",
+                message_id=message.id,
+                service=message.service,
+                execution_arn=message.execution_arn,
+            )
+        )
+        item.delete()
+    except OperationError as error:
+        return _result(message, decision, "failed", problem=str(error))
+    return _result(message, decision, "done")
+
+
+def _result(message: Parked, decision: Decision, outcome: Outcome, **more: Any) -> Result:
+    return Result(
+        message_id=message.id,
+        service=message.service,
+        pipeline_id=message.pipeline_id,
+        action=decision.action,
+        reason=decision.reason,
+        outcome=outcome,
+        detail_type=message.detail_type,
+        **more,
+    )
+
+
+def corrected(message: Parked, data: Mapping[str, Any]) -> str:
+    """The message with other data. Raises InvalidInputError if that breaks its contract."""
+    body = with_data(message, data)
+    if message.detail_type not in KINDS:
+        raise InvalidInputError(f"A message of type {message.detail_type!r} has no data to correct.")
+    found = violations(message.detail_type, json.loads(body)["detail"])
+    if found:
+        lines = "".join(f"\n  {violation.path}: {violation.reason}" for violation in found)
+        raise InvalidInputError(f"The corrected event breaks its contract; nothing was sent.{lines}")
+    return body
+
+
+def corrected_input(message: Parked, data: Mapping[str, Any], state: str) -> str:
+    """An execution's input with the corrected conversation. Nothing else of a stage's data is in it."""
+    text = data.get("user_message")
+    if not isinstance(text, str):
+        raise InvalidInputError(
+            f"The run of this {message.detail_type} starts anew, from the user's message: only `user_message` and "
+            "`history` can be corrected."
+        )
+    given = json.loads(state)
+    request = given.get("request", {})
+    history = data.get("history", request.get("history", []))
+    turns = [*(history if isinstance(history, list) else [history]), {"role": "user", "text": text}]
+    try:
+        asked = msgspec.convert({"messages": turns}, PipelineRequested)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(f"{error}; nothing was sent.") from error
+    return msgspec.json.encode(
+        {**given, "request": {**request, "user_message": asked.user_message, "history": asked.history}}
+    ).decode()

@@ -1,0 +1,1 @@
+"""Operations that judge and watch a deployment as a whole."""

@@ -1,0 +1,201 @@
+"""Where the doctor's model comes from: the code, a folder of templates, or what is deployed."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from infra.doctor.live import (
+    QUEUE_ATTRIBUTES,
+    live_function,
+    live_machine,
+    live_queue,
+    live_rule,
+    live_source,
+)
+from infra.doctor.model import Machine, Rule, Source, System
+from infra.doctor.reading import alarm, read
+from infra.environments import ENVIRONMENTS, Environment, UnknownEnvironmentError, load
+from infra.names import Names
+from operations.addresses import how_to_deploy
+from operations.aws_errors import translated
+from operations.errors import InvalidInputError, NotDeployedError
+from operations.progress import Progress, silent, step
+from operations.target import Target
+from shared.contracts.stages import SERVICES
+
+REQUIRED = ("platform", *SERVICES, "workflow")
+OPTIONAL = ("monitoring",)
+_ABSENT = (
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+    "ResourceNotFoundException",
+    "StateMachineDoesNotExist",
+)
+Named = TypeVar("Named")
+
+
+def environment(name: str) -> Environment:
+    """Raises InvalidInputError for one that the code does not know."""
+    try:
+        return load(name)
+    except UnknownEnvironmentError as error:
+        raise InvalidInputError(
+            f"There is no environment {name!r}. Give --env with one of: {', '.join(ENVIRONMENTS)}."
+        ) from error
+
+
+def synthesised(name: str, progress: Progress = silent) -> System:
+    """From the code as it stands. Bundles nothing: the functions' code is no part of a template."""
+    chosen = environment(name)
+    with (
+        step(progress, "synth", f"synthesising the templates of {name}"),
+        tempfile.TemporaryDirectory() as made,
+    ):
+        from infra import synthesis  # noqa: PLC0415 -- starts Node
+
+        folder = Path(made) / "cdk.out"
+        synthesis.synthesise(chosen, folder, synthesis.stand_ins(Path(made) / "bundle"))
+        return read(_templates(folder), chosen)
+
+
+def in_folder(name: str, folder: Path) -> System:
+    """From a cloud assembly, e.g. `cdk.out`. Raises InvalidInputError if it is none of this environment."""
+    found = _templates(folder)
+    prefix = Names(name).stack("")
+    if not found:
+        raise InvalidInputError(
+            f"{folder} holds no *.template.json. Give the folder that `cdk synth` has written."
+        )
+    if strange := [stack for stack in found if not stack.startswith(prefix)]:
+        raise InvalidInputError(
+            f"{strange[0]} is not of environment {name!r}. Give --env, or another folder."
+        )
+    return read(found, environment(name))
+
+
+def _templates(folder: Path) -> dict[str, Any]:
+    suffix = ".template.json"
+    try:
+        return {
+            path.name.removesuffix(suffix): json.loads(path.read_text("utf-8"))
+            for path in sorted(folder.glob(f"*{suffix}"))
+        }
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"The templates in {folder} can't be read: {error}") from error
+
+
+# --- what is deployed ----------------------------------------------------------------------------------------
+
+
+def deployed(target: Target, progress: Progress = silent) -> System:
+    """Rights, queue policies and what feeds what from the stacks' templates; queues, functions, mappings, rules,
+    the workflow and alarms as they really are. Raises NotDeployedError if a stack is missing.
+    """
+    names = Names(target.env)
+    chosen = environment(target.env)
+    with step(progress, "stacks", "reading the deployed templates"):
+        written = read(_deployed_templates(target, names), chosen)
+    with step(progress, "resources", "asking what really runs"):
+        return replace(
+            written,
+            queues=_kept(written.queues, lambda queue: live_queue(queue, _attributes(target, queue.name))),
+            functions=_kept(
+                written.functions,
+                lambda function: live_function(
+                    function,
+                    target.client("lambda").get_function_configuration(FunctionName=function.name),
+                ),
+            ),
+            sources=tuple(source for name in written.functions for source in _sources(target, written, name)),
+            rules=_kept(written.rules, lambda rule: _rule(target, rule)),
+            machines=_kept(written.machines, lambda machine: _machine(target, machine)),
+            alarms=None
+            if written.alarms is None
+            else tuple(
+                alarm(one)
+                for page in _pages(target, "cloudwatch", "describe_alarms", AlarmNamePrefix=names.prefix)
+                for one in page["MetricAlarms"]
+            ),
+            written=written,
+        )
+
+
+def _deployed_templates(target: Target, names: Names) -> dict[str, Any]:
+    client, found = target.client("cloudformation"), {}
+    for part in (*REQUIRED, *OPTIONAL):
+        with translated("read the deployed templates"):
+            try:
+                body = client.get_template(StackName=names.stack(part))["TemplateBody"]
+            except ClientError as error:
+                if "does not exist" not in str(error):
+                    raise
+                continue
+        found[names.stack(part)] = json.loads(body) if isinstance(body, str) else body
+    if missing := [names.stack(part) for part in REQUIRED if names.stack(part) not in found]:
+        raise NotDeployedError(
+            f"{', '.join(missing)}: no such stack in environment {target.env!r}. "
+            f"Run `{how_to_deploy(target.env)}`."
+        )
+    return found
+
+
+def _kept(written: Mapping[str, Named], ask: Callable[[Named], Named]) -> dict[str, Named]:
+    """Each as it is; without those that are not there."""
+    found = {}
+    for name, its in written.items():
+        with _unless_absent(), translated("ask what runs"):
+            found[name] = ask(its)
+    return found
+
+
+@contextmanager
+def _unless_absent() -> Iterator[None]:
+    """What is not there is left out: `drift` says so, and so does whatever check needs it."""
+    try:
+        yield
+    except (NotDeployedError, ClientError) as error:
+        cause = error.__cause__ if isinstance(error, NotDeployedError) else error
+        if not isinstance(cause, ClientError) or cause.response["Error"]["Code"] not in _ABSENT:
+            raise
+
+
+def _attributes(target: Target, queue: str) -> Mapping[str, str]:
+    client = target.client("sqs")
+    url = client.get_queue_url(QueueName=queue)["QueueUrl"]
+    answer: Mapping[str, str] = client.get_queue_attributes(QueueUrl=url, AttributeNames=[*QUEUE_ATTRIBUTES])[
+        "Attributes"
+    ]
+    return answer
+
+
+def _sources(target: Target, written: System, function: str) -> Iterator[Source]:
+    stack = written.functions[function].stack
+    with _unless_absent():
+        for page in _pages(target, "lambda", "list_event_source_mappings", FunctionName=function):
+            for one in page["EventSourceMappings"]:
+                if ":sqs:" in one["EventSourceArn"]:
+                    yield live_source(stack, one)
+
+
+def _rule(target: Target, rule: Rule) -> Rule:
+    client = target.client("events")
+    where = {"EventBusName": rule.bus}
+    description = client.describe_rule(Name=rule.name, **where)
+    targets = client.list_targets_by_rule(Rule=rule.name, **where)["Targets"]  # five at most
+    return live_rule(rule, description, targets)
+
+
+def _machine(target: Target, machine: Machine) -> Machine:
+    arn = target.addresses["state-machine/arn"]
+    return live_machine(machine, target.client("stepfunctions").describe_state_machine(stateMachineArn=arn))
+
+
+def _pages(target: Target, service: str, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
+    with translated("ask what runs"):
+        yield from target.client(service).get_paginator(operation).paginate(**arguments)

@@ -1,0 +1,187 @@
+"""Looking at what is in flight, without taking, hiding or ageing it.
+
+A receive with zero visibility hides nothing, but it counts, and the worker gives a stage's message up at its third
+delivery. So a queue is looked at once within the life of the messages in it, with one call, and what was found is
+kept in the operations table, where the next check finds it. In which versions the rest was sent is known by the
+definitions of the open executions, which sent it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from operations.aws_errors import translated
+from operations.dlq.messages import parked
+from operations.dlq.queues import find_queues, read_all
+from operations.errors import NotFoundError
+from operations.inflight.memory import Memory
+from operations.inflight.reading import (
+    STARTER,
+    WORKFLOW,
+    Check,
+    Finding,
+    Look,
+    detail_types,
+    of_definition,
+    of_message,
+    of_rules,
+)
+from operations.target import Target
+from shared.contracts.stages import BY_SERVICE, STAGES
+
+BATCH = 10
+EXECUTIONS = 200
+"""Open executions that are asked for their definition: AWS refills the quota of that call at 20 a second or less."""
+AT_ONCE = 8
+SERVICES = (STARTER, *BY_SERVICE)
+
+OnLook = Callable[[Look], None]
+
+
+def check(target: Target, services: Sequence[str] = (), *, on_look: OnLook = lambda _: None) -> list[Check]:
+    """Raises OperationError where something can't be read. Services that are not deployed have nothing in flight."""
+    names = services or (*SERVICES, WORKFLOW)
+    if unknown := set(names) - {*SERVICES, WORKFLOW}:
+        raise NotFoundError(
+            f"There is no service {min(unknown)!r}. There are: {', '.join((*SERVICES, WORKFLOW))}."
+        )
+    found = []
+    for service in names:
+        looks = []
+        for look in _looks(target, service):
+            looks.append(look)
+            on_look(look)
+        found.append(Check(service=service, looks=tuple(looks)))
+    return found
+
+
+def _looks(target: Target, service: str) -> Any:
+    if service == WORKFLOW:
+        if "bus/name" in target.addresses.values:
+            yield _rules(target)
+        return
+    if service not in target.addresses.services:
+        return
+    yield _queue(target, service)
+    for queue in find_queues(target, [service]):
+        messages = read_all(target, queue)
+        findings = tuple(filter(None, (of_message(message, queue.kind) for message in messages)))
+        yield Look(
+            service=service, place=queue.kind, looked=len(messages), there=len(messages), findings=findings
+        )
+    if service in BY_SERVICE and "state-machine/arn" in target.addresses.values:
+        yield _executions(target, service)
+
+
+# --- the queue -------------------------------------------------------------------------------------------
+
+
+def _queue(target: Target, service: str) -> Look:
+    url = target.addresses.queue_url(service)
+    there = _count(target, url)
+    if there == 0:
+        return Look(service=service, place="queue", looked=0, there=0)
+    memory = Memory(target, service)
+    note = None
+    if memory.begin():
+        with translated("look into the queue"):
+            answer = target.client("sqs").receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=BATCH,
+                VisibilityTimeout=0,
+                WaitTimeSeconds=0,
+                MessageAttributeNames=["All"],
+                AttributeNames=["All"],
+            )
+        received = {str(one["MessageId"]): one for one in answer.get("Messages", [])}
+        messages = [parked(one, service, "dlq") for one in received.values()]
+        memory.keep(messages)
+    else:
+        at, messages = memory.recall()
+        word = "seen" if messages else "broken off"
+        note = f"{word} {max(0, round(time.time() - at))} s ago; a second look would count"
+    findings = tuple(filter(None, (of_message(message, "queue") for message in messages)))
+    return Look(
+        service=service,
+        place="queue",
+        looked=len(messages),
+        there=max(there, len(messages)),
+        findings=findings,
+        note=note,
+    )
+
+
+def _count(target: Target, url: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+    with translated("read the queue"):
+        told = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(told.get(name, 0)) for name in names)
+
+
+# --- open executions -------------------------------------------------------------------------------------
+
+
+def _executions(target: Target, service: str) -> Look:
+    client = target.client("stepfunctions")
+    with translated("list the open executions"):
+        answer = client.list_executions(
+            stateMachineArn=target.addresses.state_machine_arn, statusFilter="RUNNING", maxResults=1_000
+        )
+    names = [str(one["name"]) for one in answer["executions"]]
+    looked = names[:EXECUTIONS]
+
+    def one(name: str) -> Finding | None:
+        arn = target.addresses.execution_arn(name)
+        with translated("read the open executions"):
+            try:
+                definition = client.describe_state_machine_for_execution(executionArn=arn)["definition"]
+                if of_definition(service, definition, name, entered=None) is None:
+                    return None
+                history = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=50)
+            except client.exceptions.ExecutionDoesNotExist:
+                return None
+        return of_definition(service, definition, name, entered=_entered(history["events"]))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        findings = tuple(filter(None, pool.map(one, looked)))
+    more = "more than " if answer.get("nextToken") else ""
+    note = f"there are {more}{len(names):,}" if len(names) > len(looked) or more else None
+    return Look(
+        service=service,
+        place="execution",
+        looked=len(looked),
+        there=len(names),
+        findings=findings,
+        note=note,
+    )
+
+
+def _entered(events: Sequence[Any]) -> str | None:
+    return next(
+        (one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one), None
+    )
+
+
+# --- the deployed consumers ------------------------------------------------------------------------------
+
+
+def _rules(target: Target) -> Look:
+    """What the deployed services are sent from the bus, by the patterns of their rules."""
+    patterns: dict[str, list[str]] = {
+        stage.service: [] for stage in STAGES if stage.service in target.addresses.services
+    }
+    count = 0
+    with translated("read the rules of the bus"):
+        pages = target.client("events").get_paginator("list_rules")
+        for page in pages.paginate(EventBusName=target.addresses.bus_name):
+            for rule in page["Rules"]:
+                if rule.get("State", "ENABLED") != "ENABLED":
+                    continue
+                for stage in STAGES:
+                    if rule["Name"].startswith(f"ai-pipeline-{target.env}-{stage.service}-"):
+                        patterns.setdefault(stage.service, []).extend(
+                            detail_types(rule.get("EventPattern", "{}"))
+                        )
+                        count += 1
+    return Look(service=WORKFLOW, place="rule", looked=count, there=count, findings=tuple(of_rules(patterns)))

@@ -1,0 +1,131 @@
+"""Pure: what a service of this checkout can read, of messages as they are and of definitions that still run."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from operations.dlq.messages import Parked, request_of, violation
+from shared.contracts.stages import BY_SERVICE, BY_STATE, STAGES
+from shared.contracts.upcasting import readable
+from shared.errors import ContractViolation
+
+Place = Literal["queue", "dlq", "rule-dlq", "execution", "rule"]
+WORKFLOW, STARTER = "workflow", "trigger"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing in flight that can't be read. `name` is a message's id, an execution's or a rule's name.
+
+    With `blocks` False it is told and refuses nothing: no version could read it, this deployment changes nothing.
+    """
+
+    place: Place
+    name: str
+    detail_type: str
+    reason: str
+    pipeline_id: str | None = None
+    blocks: bool = True
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What was looked at in one place. `there` is about how many there are; `note` says what could not be seen."""
+
+    service: str
+    place: Place
+    looked: int
+    there: int
+    findings: tuple[Finding, ...] = ()
+    note: str | None = None
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """All looks for one service."""
+
+    service: str
+    looks: tuple[Look, ...]
+
+    @property
+    def blocking(self) -> tuple[Finding, ...]:
+        return tuple(finding for look in self.looks for finding in look.findings if finding.blocks)
+
+
+def reads(service: str) -> tuple[str, ...]:
+    """The detail-types a service of this checkout reads, oldest version first."""
+    return tuple(kind.detail_type() for kind in readable(request_of(service)))
+
+
+def of_message(message: Parked, place: Place) -> Finding | None:
+    """What this checkout has against a message; None if its service can read it."""
+    if not message.body and message.detail_type in reads(message.service):
+        return None  # too large to be kept; its version is known
+    problem = violation(message)
+    if problem is None:
+        return None
+    return Finding(
+        place=place,
+        name=message.id,
+        detail_type=message.detail_type or "(not readable)",
+        reason=f"{problem.reason} (at {problem.path})",
+        pipeline_id=message.pipeline_id,
+        # Refused for its content it stays refused, whatever is deployed; a version can be read again.
+        blocks=place == "queue"
+        or message.error_type != ContractViolation.NAME
+        or problem.path == "$.detail-type",
+    )
+
+
+def sends(definition: str) -> dict[str, str]:
+    """By stage's state, the detail-type that a definition asks it with."""
+    found = {}
+    for name, state in json.loads(definition).get("States", {}).items():
+        parameters = state.get("Parameters") or {}
+        entries = parameters.get("Entries") or [{}]
+        body = parameters.get("MessageBody") or {}
+        detail_type = entries[0].get("DetailType") or body.get("detail-type")
+        if name in BY_STATE and detail_type:
+            found[name] = str(detail_type)
+    return found
+
+
+def of_definition(service: str, definition: str, execution: str, *, entered: str | None) -> Finding | None:
+    """What an open execution is still to ask of the service. `entered` is its present state; None if not known."""
+    stage = BY_SERVICE.get(service)
+    if stage is None:
+        return None
+    order = [one.state for one in STAGES]
+    if entered in order and order.index(entered) > order.index(stage.state):
+        return None
+    detail_type = sends(definition).get(stage.state)
+    if detail_type is None or detail_type in reads(service):
+        return None
+    return Finding(
+        place="execution",
+        name=execution,
+        detail_type=detail_type,
+        reason=f"it will send {detail_type}; {service} reads {' and '.join(reads(service))}",
+    )
+
+
+def of_rules(patterns: Mapping[str, list[str]]) -> Iterator[Finding]:
+    """What this checkout's workflow would send that no deployed rule takes. `patterns`: detail-types by service."""
+    for stage in STAGES:
+        taken = patterns.get(stage.service)
+        sent = stage.request.detail_type()
+        if stage.via == "bus" and taken is not None and sent not in taken:
+            yield Finding(
+                place="rule",
+                name=stage.service,
+                detail_type=sent,
+                reason=f"the deployed {stage.service} is sent {' and '.join(taken)} only: deploy it first",
+            )
+
+
+def detail_types(pattern: str) -> list[str]:
+    """Of a rule's event pattern."""
+    try:
+        given: Any = json.loads(pattern).get("detail-type", [])
+    except (ValueError, AttributeError):
+        return []
+    return [str(one) for one in given if isinstance(one, str)]

@@ -1,0 +1,1 @@
+"""Operations on what runs cost and on the daily budget."""

@@ -1,0 +1,291 @@
+"""What runs cost: one run's ledger, and a report over many, read from their records."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct, field
+
+from operations.aws_errors import translated
+from operations.errors import NotFoundError, RefusedError
+from operations.runs.records import FINAL, Record, read_record, read_records
+from operations.target import Target
+from shared.clock import iso
+from shared.contracts.stages import STAGES
+from shared.costs.facts import facts
+from shared.costs.ledger import ledger
+from shared.costs.lines import Ledger
+from shared.records import expanded, from_item
+
+PAGE = 1_000
+FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "cost", "earlier_nano_usd")
+"""What the report reads of a record that has its cost."""
+CRITICAL = next(stage.key for stage in STAGES if stage.critical)
+NO_MODEL = "(no answer)"
+
+OnPage = Callable[[int, int], None]
+"""Told how many records are read, and of about how many."""
+
+
+class RunLedger(Struct, frozen=True, kw_only=True):
+    """`recorded` is what the record says (None if it says nothing), `earlier` what earlier executions cost."""
+
+    pipeline_id: str
+    status: str
+    ledger: Ledger
+    recorded: int | None
+    earlier: int
+
+
+def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
+    """Raises NotFoundError, and RefusedError for a run that is not over or was never metered."""
+    record = read_record(target, pipeline_id)
+    if record is None:
+        raise NotFoundError(
+            f"There is no pipeline {pipeline_id!r} in environment {target.env!r}. "
+            "`pipeline list` shows those there are."
+        )
+    if record.get("status") not in FINAL:
+        raise RefusedError(f"{pipeline_id} is not over yet. Its cost is known at its end.")
+    run = facts(expanded(dict(record)))
+    if run is None:
+        raise RefusedError(f"{pipeline_id} was recorded before runs were metered. Its cost is not known.")
+    return RunLedger(
+        pipeline_id=pipeline_id,
+        status=str(record["status"]),
+        ledger=ledger(run),
+        recorded=(record.get("cost") or {}).get("nano_usd"),
+        earlier=record.get("earlier_nano_usd") or 0,
+    )
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """One run's, in nano-dollars. `total` is None where no price is known."""
+
+    day: str
+    status: str
+    model: str
+    total: int | None
+    waste: int = 0
+    earlier: int = 0
+    stages: dict[str, int] = {}
+    services: dict[str, int] = {}
+    unknown: tuple[str, ...] = ()
+    unmetered: tuple[str, ...] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    recorded: bool = True
+    """False where the ledger was made just now, the record having none."""
+
+
+def cost_of(record: Record) -> Cost | None:
+    """Pure: what a record of a run that is over says, or what its meters come to. None if there are none."""
+    record = expanded(dict(record))
+    told = record.get("cost")
+    if told is None:
+        run = facts(record)
+        told = ledger(run).summary() if run else None
+    if told is None:
+        return None
+    meter = (record.get("stages") or {}).get(CRITICAL) or {}
+    answered = record["status"] == "SUCCEEDED"
+    return Cost(
+        day=str(record.get("finished_at") or record.get("timestamp"))[:10],
+        status=record["status"],
+        model=str(meter.get("model_id") or NO_MODEL) if answered else NO_MODEL,
+        total=told["nano_usd"],
+        waste=told["waste_nano_usd"],
+        earlier=record.get("earlier_nano_usd") or 0,
+        stages=told["stages"],
+        services=told["services"],
+        unknown=tuple(told["unknown"]),
+        unmetered=tuple(told["unmetered"]),
+        input_tokens=meter.get("input_tokens", 0) if answered else 0,
+        output_tokens=meter.get("output_tokens", 0) if answered else 0,
+        recorded="cost" in record,
+    )
+
+
+class Group(Struct, kw_only=True):
+    """Runs that have something in common: a day, a model, or nothing (all of them). `priced` have a total."""
+
+    name: str
+    runs: int = 0
+    failed: int = 0
+    priced: int = 0
+    nano_usd: int = 0
+    waste_nano_usd: int = 0
+    failed_nano_usd: int = 0
+    """What the runs cost that came to no answer. Part of `nano_usd`, as waste is."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    per_million_usd: float | None = None
+    """What a million such runs cost, the failed ones among them. None where no run has a price."""
+
+    def add(self, cost: Cost) -> None:
+        is_failed = cost.status == "FAILED"
+        self.runs += 1
+        self.failed += is_failed
+        self.input_tokens += cost.input_tokens
+        self.output_tokens += cost.output_tokens
+        if cost.total is not None:
+            self.priced += 1
+            self.nano_usd += cost.total
+            self.waste_nano_usd += cost.waste
+            self.failed_nano_usd += cost.total if is_failed else 0
+            self.per_million_usd = self.nano_usd / self.priced / 1_000
+
+
+class Part(Struct, kw_only=True):
+    """What a stage or a service cost in all runs."""
+
+    name: str
+    nano_usd: int = 0
+    per_million_usd: float = 0.0
+
+
+class Row(Struct, kw_only=True):
+    """One stage in the runs of one day, model and outcome: for a spreadsheet."""
+
+    day: str
+    model: str
+    status: str
+    stage: str
+    runs: int
+    nano_usd: int
+
+
+class Unknown(Struct, kw_only=True):
+    """A price that is missing, and whom it concerns."""
+
+    price: str
+    runs: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Report(Struct, kw_only=True):
+    """`complete` is False where reading stopped at its limit. Runs that are counted nowhere else: `not_over` (still
+    running), `not_metered` (recorded without what they took). `partly_metered` are counted, but too low.
+    """
+
+    since: datetime | None = None
+    read: int = 0
+    complete: bool = True
+    not_over: int = 0
+    not_metered: int = 0
+    partly_metered: int = 0
+    not_recorded: int = 0
+    earlier_nano_usd: int = 0
+    all: Group = field(default_factory=lambda: Group(name="all"))
+    days: list[Group] = []
+    models: list[Group] = []
+    stages: list[Part] = []
+    services: list[Part] = []
+    unknown: list[Unknown] = []
+    rows: list[Row] = []
+
+
+def summarise(costs: Iterable[Cost]) -> Report:
+    """Pure. Groups are in order of their names, parts of their amounts."""
+    report = Report()
+    days: dict[str, Group] = {}
+    models: dict[str, Group] = {}
+    stages: dict[str, Part] = {}
+    services: dict[str, Part] = {}
+    unknown: dict[str, Unknown] = {}
+    rows: dict[tuple[str, str, str, str], Row] = {}
+    for cost in costs:
+        report.partly_metered += bool(cost.unmetered)
+        report.not_recorded += not cost.recorded
+        report.earlier_nano_usd += cost.earlier
+        report.all.add(cost)
+        for groups, name in ((days, cost.day), (models, cost.model)):
+            groups.setdefault(name, Group(name=name)).add(cost)
+        for parts, amounts in ((stages, cost.stages), (services, cost.services)):
+            for name, amount in amounts.items():
+                parts.setdefault(name, Part(name=name)).nano_usd += amount
+        for price in cost.unknown:
+            missing = unknown.setdefault(price, Unknown(price=price))
+            missing.runs += 1
+            missing.input_tokens += cost.input_tokens
+            missing.output_tokens += cost.output_tokens
+        for stage, amount in cost.stages.items():
+            key = (cost.day, cost.model, cost.status, stage)
+            row = rows.setdefault(key, Row(**dict(zip(_KEY, key, strict=True)), runs=0, nano_usd=0))
+            row.runs += 1
+            row.nano_usd += amount
+    report.days, report.models = ([groups[name] for name in sorted(groups)] for groups in (days, models))
+    report.stages, report.services = (_by_amount(parts, report.all.priced) for parts in (stages, services))
+    report.unknown = [unknown[price] for price in sorted(unknown)]
+    report.rows = [rows[key] for key in sorted(rows)]
+    return report
+
+
+_KEY = ("day", "model", "status", "stage")
+
+
+def _by_amount(parts: dict[str, Part], runs: int) -> list[Part]:
+    for part in parts.values():
+        part.per_million_usd = part.nano_usd / runs / 1_000 if runs else 0.0
+    return sorted(parts.values(), key=lambda part: (-part.nano_usd, part.name))
+
+
+def read_report(
+    target: Target,
+    *,
+    since: datetime | None = None,
+    limit: int,
+    on_page: OnPage = lambda _read, _about: None,
+) -> Report:
+    """Reads the table from one end to the other, page by page, `limit` records at most: there is no index by time."""
+    counts = Report(since=since)
+    report = summarise(_costs(target, counts, limit, on_page))
+    for name in ("since", "read", "complete", "not_over", "not_metered"):
+        setattr(report, name, getattr(counts, name))
+    return report
+
+
+def _costs(target: Target, counts: Report, limit: int, on_page: OnPage) -> Iterator[Cost]:
+    """Of the runs that are over; the others are counted."""
+    for page in _pages(target, counts, limit, on_page):
+        over = [record for record in page if record.get("status") in FINAL]
+        counts.not_over += len(page) - len(over)
+        bare = [str(record["pipeline_id"]) for record in over if "cost" not in record]
+        whole = read_records(target, bare, fields=None) if bare else {}
+        for record in over:
+            found = cost_of(whole.get(str(record["pipeline_id"]), record))
+            if found is None:
+                counts.not_metered += 1
+            else:
+                yield found
+
+
+def _pages(target: Target, counts: Report, limit: int, on_page: OnPage) -> Iterator[Sequence[Record]]:
+    table = target.addresses.table_name
+    names = {f"#{name}": name for name in FIELDS}
+    options: dict[str, Any] = {
+        "TableName": table,
+        "ProjectionExpression": ", ".join(names),
+        "ExpressionAttributeNames": names,
+    }
+    if counts.since:
+        options["FilterExpression"] = (
+            "#finished_at >= :since OR (attribute_not_exists(#finished_at) AND #timestamp >= :since)"
+        )
+        options["ExpressionAttributeValues"] = {":since": {"S": iso(counts.since.astimezone(UTC))}}
+    client = target.client("dynamodb")
+    with translated("read the records"):
+        about = int(client.describe_table(TableName=table)["Table"].get("ItemCount") or 0)
+    while True:
+        with translated("read the records"):
+            answer = client.scan(**options, Limit=min(PAGE, limit - counts.read))
+        counts.read += answer["ScannedCount"]
+        on_page(counts.read, max(about, counts.read))
+        yield [{name: from_item(value) for name, value in item.items()} for item in answer["Items"]]
+        if "LastEvaluatedKey" not in answer:
+            return
+        if counts.read >= limit:
+            counts.complete = False
+            return
+        options["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -1,0 +1,123 @@
+"""What it will cost to run failed pipelines again, judged by what the latest runs did cost, stage by stage."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from operations.dlq.messages import STARTS
+from operations.dlq.plan import Action, Planned
+from operations.dlq.redrive import FailedRun
+from operations.runs.records import Record, read_records
+from operations.runs.runs import list_runs
+from operations.target import Target
+from shared.contracts.executions import pipeline_of
+from shared.contracts.stages import BY_SERVICE, STAGES
+from shared.costs.ledger import LOG, START
+from shared.costs.lines import SERVICES
+
+SAMPLE = 100
+"""Runs that are looked at."""
+MODEL = SERVICES["input"]
+KEYS = tuple(stage.key for stage in STAGES)
+CRITICAL = next(stage.key for stage in STAGES if stage.critical)
+
+
+class Rates(Struct, frozen=True, kw_only=True):
+    """What each stage of the latest successful runs cost, in nano-dollars on average; `model` is the part of the
+    critical stage that went to the model. `complete` is False where a price was not known.
+    """
+
+    runs: int = 0
+    stages: Mapping[str, int] = {}
+    model: int = 0
+    complete: bool = True
+
+
+class Estimate(Struct, frozen=True, kw_only=True):
+    """`nano_usd` is None where there is no run to judge by. `answered`: runs whose answer is stored already."""
+
+    nano_usd: int | None
+    runs: int
+    answered: int
+    by_runs: int
+    complete: bool = True
+
+
+def read_rates(target: Target) -> Rates:
+    """Two calls, however many runs there are."""
+    names = {run.pipeline_id for run in list_runs(target, status="SUCCEEDED", limit=SAMPLE)}
+    return rates(read_records(target, map(pipeline_of, names), fields=("status", "cost")).values())
+
+
+def rates(records: Iterable[Record]) -> Rates:
+    """Pure: the averages. What failed tries and lost deliveries cost is left out."""
+    stages: dict[str, int] = {}
+    model, count, complete = 0, 0, True
+    for record in records:
+        cost = record.get("cost") or {}
+        if record.get("status") != "SUCCEEDED" or cost.get("nano_usd") is None:
+            continue
+        count += 1
+        complete = complete and not cost.get("unknown")
+        model += int(cost["services"].get(MODEL, 0))
+        for name, nanos in cost["stages"].items():
+            stages[name] = stages.get(name, 0) + int(nanos)
+    averages = {name: nanos // count for name, nanos in stages.items()}
+    return Rates(runs=count, stages=averages, model=model // count if count else 0, complete=complete)
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """The stages that a replay sets going, and whether the model's answer to it is stored already."""
+
+    stages: tuple[str, ...] = ()
+    answered: bool = False
+
+    @property
+    def saved(self) -> bool:
+        """It runs the critical stage and pays no model for it."""
+        return self.answered and CRITICAL in self.stages
+
+    def cost(self, known: Rates) -> int | None:
+        """Nano-dollars, at most; None if there is no run to judge by."""
+        if not self.stages:
+            return 0
+        if not known.runs:
+            return None
+        return sum(known.stages.get(name, 0) for name in self.stages) - (known.model if self.saved else 0)
+
+
+def work_of_message(planned: Planned) -> Work:
+    message, action = planned.message, planned.decision.action
+    if action is Action.MOVE and message.detail_type in STARTS:
+        return Work(stages=(START, *KEYS))
+    if action is Action.MOVE and message.token is None:
+        return Work(stages=(LOG,))
+    stage = BY_SERVICE.get(message.service)
+    return _rest(stage.key if stage else None, action)
+
+
+def work_of_run(run: FailedRun) -> Work:
+    return _rest(run.stage, run.decision.action)
+
+
+def _rest(stage: str | None, action: Action) -> Work:
+    """Of a run that failed, or waits, at `stage`."""
+    if not action.starts_work:
+        return Work()
+    reached = KEYS.index(stage) if stage in KEYS else 0
+    return Work(
+        stages=(START, *KEYS) if action is Action.RESTART else KEYS[reached:],
+        answered=reached > KEYS.index(CRITICAL),
+    )
+
+
+def estimate(works: Sequence[Work], known: Rates) -> Estimate:
+    at_work = [work for work in works if work.stages]
+    costs = [work.cost(known) for work in at_work]
+    return Estimate(
+        nano_usd=None if None in costs else sum(filter(None, costs)),
+        runs=len(at_work),
+        answered=sum(work.saved for work in at_work),
+        by_runs=known.runs,
+        complete=known.complete,
+    )

@@ -1,0 +1,1 @@
+"""Operations that read runs: records, journeys, histories, logs."""

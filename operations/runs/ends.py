@@ -1,0 +1,55 @@
+"""Waiting for the real outcome of many runs: their records, not the sending."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from operations.runs.records import FINAL, read_records
+from operations.stop import Stop
+from operations.target import Target
+
+PATIENCE_SECONDS = 1_200.0
+
+
+class End(Struct, frozen=True, kw_only=True):
+    """`status` is SUCCEEDED, FAILED, or what it was when patience ended."""
+
+    pipeline_id: str
+    status: str
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def good(self) -> bool:
+        return self.status == "SUCCEEDED"
+
+
+def ends(
+    target: Target,
+    pipeline_ids: Iterable[str],
+    *,
+    stop: Stop | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Iterator[End]:
+    """Each run's end as it comes; after `patience_seconds` without one, or asked to stop, the others as they are."""
+    stop = stop or Stop()
+    left = set(pipeline_ids)
+    changed = time.monotonic()
+    while left:
+        found = read_records(target, sorted(left), fields=("status", "error", "cause"))
+        over = stop.requested or time.monotonic() - changed > patience_seconds
+        for pipeline_id in sorted(left):
+            record = found.get(pipeline_id, {})
+            status = str(record.get("status") or "UNKNOWN")
+            if status in FINAL or over:
+                left.discard(pipeline_id)
+                changed = time.monotonic()
+                yield End(
+                    pipeline_id=pipeline_id,
+                    status=status,
+                    error=record.get("error"),
+                    cause=record.get("cause"),
+                )
+        if left:
+            stop.wait(0.2 if target.endpoint is not None else 2.0)

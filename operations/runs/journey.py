@@ -1,0 +1,280 @@
+"""A pipeline's journey: each stage, what it took, and what came of it.
+
+A finished pipeline is told by its record. While it runs, and where it failed, the execution's history says
+more.
+"""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from msgspec import Struct
+
+from operations.aws_errors import translated
+from operations.errors import DeniedError, NotFoundError
+from operations.runs import history as histories
+from operations.runs.history import History, StageStatus
+from operations.runs.records import FINAL, Record, read_record
+from operations.stop import Stop
+from operations.target import Target
+from shared.contracts import limits
+from shared.contracts.stages import STAGES, Stage
+from shared.records import expanded
+
+GRACE_SECONDS = 10.0
+"""How long the record may lag behind an execution that has ended."""
+
+LAST_STATE_SECONDS = 1.0
+"""How long the execution may lag behind its record, which the last state writes before it ends."""
+
+_PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
+_METER = ("queue_wait_ms", "work_ms", "attempt", "receives", "input_tokens", "output_tokens", "model_id")
+
+
+class StageView(Struct, frozen=True, kw_only=True):
+    """`degraded`: it failed, and the pipeline went on without it. Times are known from the history only."""
+
+    key: str
+    state: str
+    service: str
+    critical: bool
+    status: StageStatus
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    queue_wait_ms: int | None = None
+    work_ms: int | None = None
+    attempt: int | None = None
+    receives: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    model_id: str | None = None
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def is_ending(self) -> bool:
+        """Its work is done, and the execution has not left its state yet."""
+        return self.status == "done" and self.started_at is not None and self.finished_at is None
+
+    @property
+    def took_ms(self) -> int | None:
+        """From entering the state to leaving it; else what its worker measured."""
+        if self.started_at and self.finished_at:
+            return round((self.finished_at - self.started_at).total_seconds() * 1000)
+        if self.queue_wait_ms is None or self.work_ms is None:
+            return None
+        return self.queue_wait_ms + self.work_ms
+
+
+class Journey(Struct, frozen=True, kw_only=True):
+    """`status` as in the record: ACCEPTED, RUNNING, SUCCEEDED, FAILED. `finished`: nothing more will come."""
+
+    pipeline_id: str
+    status: str
+    finished: bool
+    stages: tuple[StageView, ...]
+    user_message: str | None = None
+    final_response: str | None = None
+    execution_time_ms: int | None = None
+    degraded: tuple[str, ...] = ()
+    accepted_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    cause: str | None = None
+    failed_stage: str | None = None
+    instead: Mapping[str, str] = {}
+    """By the key of a degraded stage: what the caller got instead."""
+    analysis: Mapping[str, Any] | None = None
+    chat: Mapping[str, Any] | None = None
+    enhancement: Mapping[str, Any] | None = None
+    execution_arn: str | None = None
+    trace_id: str | None = None
+    cost: Mapping[str, Any] | None = None
+    """As the logger counted it (nano-dollars); `pipeline show --cost` has the ledger."""
+    earlier_nano_usd: int = 0
+    """What earlier executions of the pipeline cost, where it was started again."""
+
+
+def read_journey(target: Target, pipeline_id: str) -> Journey:
+    """Where the pipeline stands now. Raises NotFoundError."""
+    found = _look(target, pipeline_id)
+    if found is None:
+        raise NotFoundError(
+            f"There is no pipeline {pipeline_id!r} in environment {target.env!r}. "
+            "`pipeline list` shows those there are."
+        )
+    return found
+
+
+def follow(
+    target: Target,
+    pipeline_id: str,
+    *,
+    appears_within: float = 0,
+    patience_seconds: float = 1_200,
+    stop: Stop | None = None,
+) -> Iterator[Journey]:
+    """Yields the journey now and after each change, to its end or until asked to stop.
+
+    Raises NotFoundError if there is no such pipeline after `appears_within` seconds: one that was just
+    published is not known at once. Gives up after `patience_seconds` without a change. Asks ten times a second
+    on the engine; on AWS every second, then every five.
+    """
+    stop = stop or Stop()
+    began = changed = time.monotonic()
+    ended: float | None = None
+    last: Journey | None = None
+    while True:
+        found = _look(target, pipeline_id)
+        now = time.monotonic()
+        if found is None:
+            late = now - began >= appears_within
+            found = read_journey(target, pipeline_id) if late else _unknown_yet(pipeline_id)
+        if found.finished and found.status not in FINAL:  # the record lags behind the execution
+            ended = ended or now
+            if now - ended < GRACE_SECONDS:
+                found = _replaced(found, finished=False)
+        elif found.finished and any(stage.is_ending for stage in found.stages):
+            ended = ended or now
+            if now - ended < LAST_STATE_SECONDS:
+                found = _replaced(found, finished=False)
+        if found != last:
+            yield found
+            last, changed = found, now
+        if found.finished or stop.requested or now - changed > patience_seconds:
+            return
+        stop.wait(_interval(target, now - began))
+        if stop.requested:
+            return
+
+
+def _interval(target: Target, elapsed: float) -> float:
+    if target.endpoint is not None:
+        return 0.1 if elapsed < 30 else 0.5
+    return 1.0 if elapsed < 20 else 5.0
+
+
+def _look(target: Target, pipeline_id: str) -> Journey | None:
+    if not _PIPELINE_ID.fullmatch(pipeline_id):
+        return None
+    record = read_record(target, pipeline_id)
+    if record is None or record.get("status") == "ACCEPTED":
+        execution = _read_history(target, target.addresses.execution_arn(pipeline_id))
+        if execution is None:
+            return assemble(pipeline_id, record, None) if record else None
+        return assemble(pipeline_id, record or {}, execution)
+    arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
+    try:
+        execution = _read_history(target, str(arn))
+    except DeniedError:
+        if record.get("status") not in FINAL:
+            raise
+        execution = None  # the record says enough to those who may read nothing else
+    return assemble(pipeline_id, record, execution)
+
+
+def _read_history(target: Target, arn: str) -> History | None:
+    """None where there is no such execution (any more: a history is kept for 90 days)."""
+    with translated("read the execution's history"):
+        client = target.client("stepfunctions")
+        try:
+            pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
+            return histories.read_history(event for page in pages for event in page["events"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
+                return None
+            raise
+
+
+def assemble(pipeline_id: str, record: Record, execution: History | None) -> Journey:
+    """Pure: from the record and, where there is one, the history. The record decides the outcome."""
+    record = expanded(dict(record))
+    status = str(record.get("status") or "ACCEPTED")
+    ended = execution is not None and execution.status != "RUNNING"
+    if status == "ACCEPTED" and execution is not None:
+        status = "RUNNING"
+    failed = status == "FAILED"
+    execution = execution or History()
+    return Journey(
+        pipeline_id=pipeline_id,
+        status=status,
+        finished=status in FINAL or ended,
+        stages=tuple(_stage(stage, status, record, execution) for stage in STAGES),
+        user_message=record.get("user_message"),
+        final_response=record.get("final_response"),
+        execution_time_ms=record.get("execution_time_ms"),
+        degraded=tuple(record.get("degraded") or ()),
+        accepted_at=_time(record.get("accepted_at") or record.get("timestamp")),
+        started_at=_time(record.get("started_at")) or execution.started_at,
+        finished_at=_time(record.get("finished_at")) or (execution.finished_at if ended else None),
+        error=record.get("error") if failed else execution.error,
+        cause=record.get("cause") if failed else execution.cause,
+        failed_stage=record.get("stage") if failed else None,
+        instead=record.get("instead") or {},
+        analysis=record.get("analysis"),
+        chat=record.get("chat"),
+        enhancement=record.get("enhancement"),
+        execution_arn=record.get("execution_arn"),
+        trace_id=record.get("trace_id"),
+        cost=record.get("cost"),
+        earlier_nano_usd=record.get("earlier_nano_usd") or 0,
+    )
+
+
+def _stage(stage: Stage, status: str, record: Record, execution: History) -> StageView:
+    seen = execution.stages.get(stage.key)
+    meters, errors = record.get("stages") or {}, record.get("errors") or {}
+    meter = meters.get(stage.key) or (seen.meter if seen else None) or {}
+    error = errors.get(stage.key) or {}
+    known: dict[str, Any] = {"status": _unseen(stage, status, record, execution)}
+    if seen:
+        known = {
+            # The record is written just before the last state ends.
+            "status": "done" if seen.status == "running" and status == "SUCCEEDED" else seen.status,
+            "started_at": seen.started_at,
+            "finished_at": seen.finished_at,
+            # An execution that was stopped has no error of its own; its record names one.
+            "error": seen.error or (record.get("error") if seen.status == "failed" else None),
+            "cause": seen.cause or (record.get("cause") if seen.status == "failed" else None),
+            "attempt": seen.retries,
+        }
+    return StageView(
+        key=stage.key,
+        state=stage.state,
+        service=stage.service,
+        critical=stage.critical,
+        **{
+            **known,
+            **{name: meter[name] for name in _METER if meter.get(name) is not None},
+            **({"error": error.get("Error"), "cause": error.get("Cause")} if error else {}),
+        },
+    )
+
+
+def _unseen(stage: Stage, status: str, record: Record, execution: History) -> StageStatus:
+    """Of a stage that the history does not name, or where there is no history any more."""
+    if stage.key in (record.get("errors") or {}) or stage.key in (record.get("degraded") or ()):
+        return "degraded"
+    if status == "SUCCEEDED":
+        return "done"
+    if status == "FAILED" and record.get("stage") == stage.key:
+        return "failed"
+    if execution.status not in ("RUNNING", "SUCCEEDED"):
+        return "skipped"
+    return "unknown" if status == "FAILED" else "waiting"
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _unknown_yet(pipeline_id: str) -> Journey:
+    return assemble(pipeline_id, {"status": "ACCEPTED"}, None)
+
+
+def _replaced(journey: Journey, **fields: Any) -> Journey:
+    return Journey(**{**{name: getattr(journey, name) for name in journey.__struct_fields__}, **fields})

@@ -1,0 +1,5 @@
+"""The world's fixtures, for every test in this folder."""
+
+from operations.tests.world import api, aws, nowhere, records, target
+
+__all__ = ["api", "aws", "nowhere", "records", "target"]

@@ -1,0 +1,167 @@
+import pytest
+
+from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
+from operations.errors import UnreachableError
+from operations.stop import Stop
+from operations.tests.world import finish
+
+
+def lines(*texts: str, via="api"):
+    return list(read_lines(texts, via=via))
+
+
+def run(target, texts, *, stop=None, **plan):
+    options = {"name": "batch", **plan}
+    return list(run_batch(target, lines(*texts), Plan(**options), stop=stop, pause=lambda _: None))
+
+
+def test_lines_are_strings_or_objects():
+    """Both forms are read, empty lines passed over, a byte order mark ignored; numbers are the file's."""
+    found = lines('\ufeff"one"', "", '{"user_message": "two", "idempotency_key": "k"}')
+    assert [(line.number, line.request.user_message) for line in found if line.request] == [
+        (1, "one"),
+        (3, "two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nope", "not valid JSON"),
+        ("5", "Expected"),
+        ("{}", "user_message"),
+        ('{"user_massage": "x"}', "no field `user_massage`"),
+        ('""', "blank"),
+        ('{"user_message": "x", "pipeline_id": "a"}', "--via bus"),
+        ('{"user_message": "x", "pipeline_id": "a b"}', "pattern|matching"),
+        ('"\\ud800"', "lone surrogate"),
+    ],
+)
+def test_a_bad_line_says_what_is_wrong(text, says):
+    """Each bad line has its own sentence."""
+    (line,) = lines(text)
+    assert line.request is None
+    assert line.problem
+    assert any(part in line.problem for part in says.split("|")), line.problem
+
+
+def test_every_line_has_one_outcome(target, api):
+    """Good lines are accepted, bad ones are not sent, none is lost."""
+    outcomes = run(target, [f'"m{number}"' for number in range(30)] + ["bad"])
+    assert sorted(outcome.line for outcome in outcomes) == list(range(1, 32))
+    assert sorted(api.messages) == sorted(f"m{number}" for number in range(30))
+    assert [outcome.line for outcome in outcomes if outcome.status == "INVALID"] == [31]
+
+
+def test_never_more_at_a_time_than_allowed(target, api):
+    """Concurrency has the bound that was given."""
+    import threading  # noqa: PLC0415 -- this test's own
+
+    meeting = threading.Barrier(3)
+    inside, most, lock = 0, 0, threading.Lock()
+
+    def hold(*given):
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        meeting.wait(10)  # three at once, or the test fails here
+        with lock:
+            inside -= 1
+        return original(*given)
+
+    original = api.answer
+    api.answer = hold
+    run(target, [f'"m{number}"' for number in range(9)], concurrency=3)
+    assert most == 3
+
+
+def test_followed_lines_end_with_their_answers(target, api, records):
+    """With `follow` every accepted line gets a second outcome: its answer."""
+    api.on_request = lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}")
+    outcomes = run(target, ['"a"', '"b"'], follow=True)
+    finals = [outcome for outcome in outcomes if outcome.finished]
+    assert len(outcomes) == 4
+    assert {outcome.final_response for outcome in finals} == {
+        f"An answer for {outcome.pipeline_id}." for outcome in finals
+    }
+
+
+def test_a_failed_pipeline_says_why(target, api, records):
+    """A failure's error and cause are in its outcome."""
+    api.on_request = lambda request: finish(
+        records, f"p-{request['headers']['Idempotency-Key'][-12:]}", status="FAILED"
+    )
+    final = run(target, ['"a"'], follow=True)[-1]
+    assert (final.status, final.error) == ("FAILED", "Pipeline.Permanent: the model said no")
+
+
+def test_a_repeated_batch_uses_the_same_keys(target, api):
+    """The same batch and line never start a second pipeline."""
+    first = run(target, ['"a"', '"b"'], name="n")
+    second = run(target, ['"a"', '"b"'], name="n")
+    assert {outcome.pipeline_id for outcome in first} == {outcome.pipeline_id for outcome in second}
+
+
+def test_known_pipelines_are_only_followed(target, api, records):
+    """What an earlier run accepted is not sent again."""
+    finish(records, "known")
+    outcomes = run(target, ['"a"'], follow=True, known={1: "known"})
+    assert api.requests == []
+    assert [(outcome.line, outcome.status) for outcome in outcomes] == [(1, "SUCCEEDED")]
+
+
+def test_a_known_pipeline_that_is_lost_is_sent_again(target, api, records):
+    """A pipeline that went with its engine is asked for once more, under the same key."""
+    api.on_request = lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}")
+    outcomes = run(target, ['"a"'], follow=True, known={1: "lost"})
+    assert [outcome.status for outcome in outcomes] == ["ACCEPTED", "SUCCEEDED"]
+    assert api.requests[0]["headers"]["Idempotency-Key"] == "batch-1"
+
+
+def test_asked_to_stop_it_finishes_what_is_under_way(target, api):
+    """A stopped batch reports everything it has sent, and sends nothing more."""
+    stop = Stop()
+    api.on_request = lambda _: setattr(stop, "requested", True)
+    outcomes = run(target, [f'"m{number}"' for number in range(50)], stop=stop, concurrency=2)
+    assert len(outcomes) == len(api.requests) <= 4
+    assert all(outcome.pipeline_id for outcome in outcomes)
+
+
+def test_a_dead_end_halts_the_batch(target, api):
+    """If the caller is not allowed to, the rest is not tried."""
+    api.answers = [(403, {"error": {"code": "c", "message": "No."}})] * 50
+    texts = [f'"m{number}"' for number in range(50)]
+    outcomes = run_batch(target, lines(*texts), Plan(name="n", concurrency=2))
+    told: list[Outcome] = []
+    with pytest.raises(BatchHaltedError, match="No"):
+        told.extend(outcomes)
+    assert {outcome.status for outcome in told} == {"REFUSED"}
+    assert len(told) == len(api.requests) <= 4
+
+
+def test_an_engine_that_goes_away_ends_the_batch_with_its_outcomes(target, api, monkeypatch):
+    """What was accepted until then is told, and then why it ended."""
+
+    def gone(*_args, **_options):
+        raise UnreachableError("gone")
+
+    monkeypatch.setattr("operations.asking.batch.read_records", gone)
+    told: list[Outcome] = []
+    with pytest.raises(BatchHaltedError, match="gone"):
+        told.extend(run_batch(target, lines('"a"'), Plan(name="n", follow=True)))
+    assert [outcome.status for outcome in told] == ["ACCEPTED"]
+
+
+def test_following_gives_up_without_news(target, api):
+    """A pipeline that never answers does not hold the batch for ever."""
+    outcomes = run(target, ['"a"'], follow=True, patience_seconds=0.05)
+    assert [outcome.status for outcome in outcomes] == ["ACCEPTED"]
+
+
+def test_via_the_bus_ten_at_a_time(target, records):
+    """Events go in chunks; each line's id is the one it was published under."""
+    texts = [f'{{"user_message": "m{n}", "pipeline_id": "p{n}"}}' for n in range(23)]
+    plan = Plan(name="n", via="bus", concurrency=2)
+    outcomes = list(run_batch(target, lines(*texts, via="bus"), plan))
+    assert {outcome.line: outcome.pipeline_id for outcome in outcomes} == {n + 1: f"p{n}" for n in range(23)}

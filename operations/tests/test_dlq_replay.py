@@ -1,0 +1,411 @@
+"""Replay on moto's queues and tables, with Step Functions played: whatever breaks off, nothing is lost or doubled."""
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from operations.dlq import journal as journals
+from operations.dlq.overview import overview
+from operations.dlq.plan import Action
+from operations.dlq.redrive import find, run_again
+from operations.dlq.replay import (
+    Options,
+    Replay,
+    Result,
+    Selection,
+    archive,
+    corrected_input,
+    plan,
+    select,
+)
+from operations.errors import InvalidInputError, OperationError
+from operations.runs import executions
+from operations.stop import Stop
+from operations.tests.world import client, finish
+from shared.contracts.stages import SERVICES
+from shared.tests.fakes import client_error, stage_event
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:ai-pipeline-local"
+STARTED = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+class Crash(BaseException):
+    """The laptop is shut in the middle."""
+
+
+class StepFunctions:
+    """Executions by name; `alive` tokens; on AWS failed ones are `redrivable`. `crash_after` names a call."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.alive: set[str] = set()
+        self.redrivable = False
+        self.refuse_redrive = False
+        self.calls: list[str] = []
+        self.tokens: list[str] = []
+        self.heartbeat_error: Exception | None = None
+
+    def fail(self, pipeline_id: str, status: str = "FAILED") -> str:
+        state = {"metadata": {"pipeline_id": pipeline_id}, "request": {"user_message": "Hi"}}
+        self.runs[pipeline_id] = {"status": status, "input": json.dumps(state)}
+        return f"{MACHINE.replace('stateMachine', 'execution')}:{pipeline_id}"
+
+    def send_task_heartbeat(self, *, taskToken: str) -> None:
+        if self.heartbeat_error:
+            raise self.heartbeat_error
+        if taskToken not in self.alive:
+            raise client_error("TaskTimedOut", "SendTaskHeartbeat")
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        name = executionArn.rpartition(":")[2]
+        if name not in self.runs:
+            raise client_error("ExecutionDoesNotExist", "DescribeExecution")
+        run = self.runs[name]
+        more = {"redriveStatus": "REDRIVABLE", "redriveCount": 0} if self.redrivable else {}
+        return {"name": name, "startDate": STARTED, **run, **more}
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:  # noqa: A002
+        if name in self.runs:
+            raise client_error("ExecutionAlreadyExists", "StartExecution")
+        self.calls.append(f"start {name}")
+        self.runs[name] = {"status": "RUNNING", "input": input}
+        return {"executionArn": name, "startDate": STARTED}
+
+    def redrive_execution(self, *, executionArn: str, clientToken: str) -> None:
+        if self.refuse_redrive:
+            raise client_error("ExecutionNotRedrivable", "RedriveExecution")
+        name = executionArn.rpartition(":")[2]
+        self.calls.append(f"redrive {name}")
+        self.tokens.append(clientToken)
+        self.runs[name]["status"] = "RUNNING"
+
+    def list_executions(self, *, statusFilter: str = "", **_: Any) -> dict[str, Any]:
+        return {
+            "executions": [
+                {"name": name, "status": run["status"], "startDate": STARTED}
+                for name, run in self.runs.items()
+                if run["status"] == statusFilter
+            ]
+        }
+
+    def get_paginator(self, name: str) -> Any:
+        runs = self.runs
+
+        class Pages:
+            def paginate(self, *, statusFilter: str = "", **_: Any) -> Iterator[dict[str, Any]]:
+                yield {
+                    "executions": [
+                        {"name": name, "startDate": datetime.now(UTC), "stopDate": datetime.now(UTC)}
+                        for name, run in runs.items()
+                        if run["status"] == statusFilter
+                    ]
+                }
+
+        if name == "get_execution_history":
+            raise client_error("ExecutionDoesNotExist", "GetExecutionHistory")
+        assert name == "list_executions"
+        return Pages()
+
+
+@pytest.fixture
+def machine(target, monkeypatch) -> StepFunctions:
+    played = StepFunctions()
+    real = target.client
+    monkeypatch.setattr(
+        target, "client", lambda service: played if service == "stepfunctions" else real(service)
+    )
+    return played
+
+
+def url(service: str, kind: str = "-dlq") -> str:
+    found: str = client("sqs").get_queue_url(QueueName=f"ai-pipeline-local-{service}{kind}")["QueueUrl"]
+    return found
+
+
+def park(pipeline_id: str, *, token: str = "dead", service: str = "chatbot", **data: Any) -> None:
+    arn = f"{MACHINE.replace('stateMachine', 'execution')}:{pipeline_id}"
+    body = stage_event(
+        "chat.requested.v1",
+        data or {"user_message": "Hi"},
+        token=token,
+        pipeline_id=pipeline_id,
+        execution_arn=arn,
+    )
+    client("sqs").send_message(
+        QueueUrl=url(service),
+        MessageBody=json.dumps(body),
+        MessageAttributes={"error_type": {"DataType": "String", "StringValue": "Pipeline.Transient"}},
+    )
+
+
+def count(queue_url: str) -> int:
+    told = client("sqs").get_queue_attributes(
+        QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(told["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def replay(target: Any, *, stop: Stop | None = None, **options: Any) -> list[Result]:
+    planned = plan(target, select(target, Selection()), restart=options.get("restart", False))
+    return list(Replay(target, who="arn:me", options=Options(**options), stop=stop).run(planned))
+
+
+def test_looking_takes_nothing(target, machine):
+    """List, select and plan leave every message where it is, visible to the next reader."""
+    for number in range(25):
+        park(f"p-{number}")
+    (view,) = [view for view in overview(target) if view.count]
+    assert (view.service, view.count, view.errors[0].count) == ("chatbot", 25, 25)
+    assert view.seconds_left is not None
+    assert len(plan(target, select(target, Selection()))) == 25
+    assert count(url("chatbot")) == 25
+
+
+def test_a_failed_run_is_started_again_once(target, machine, records):
+    """The record is opened, the execution started under its derived name, the message archived and gone."""
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED")
+    park("p-1")
+    park("p-1")
+    results = replay(target)
+    assert [result.action for result in results] == [Action.RESTART, Action.ARCHIVE]
+    assert machine.calls == ["start p-1-restart-1"]
+    assert json.loads(machine.runs["p-1-restart-1"]["input"])["request"]["user_message"] == "Hi"
+    assert records.get("p-1")["status"] == "RUNNING"
+    assert records.get("p-1")["execution_arn"].endswith(":p-1-restart-1")
+    assert count(url("chatbot")) == 0
+    assert len(list(journals.archived(target, "p-1"))) == 2
+    assert [(entry.what, entry.who) for entry in journals.audit(target, "p-1")] == [
+        ("restart", "arn:me"),
+        ("archive", "arn:me"),
+    ]
+
+
+def test_a_cancelled_run_is_not_redriven(target, machine, records):
+    """What its caller has cancelled is no failed run to run again."""
+    machine.fail("p-1", "ABORTED")
+    machine.fail("p-2", "ABORTED")
+    for pipeline_id in ("p-1", "p-2"):
+        finish(records, pipeline_id, status="RUNNING")
+    records.cancel("p-1", at="2026-11-23T00:00:01.000Z")
+    for pipeline_id in ("p-1", "p-2"):
+        finish(records, pipeline_id, status="FAILED", stage="chat")
+    assert [run.pipeline_id for run in find(target, since=timedelta(days=1))] == ["p-2"]
+
+
+def test_a_redrivable_run_is_redriven(target, machine, records):
+    """Where Step Functions can redrive, it does, with a token that makes a repeated call one."""
+    machine.redrivable = True
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED")
+    park("p-1")
+    (result,) = replay(target)
+    assert (result.action, machine.calls) == (Action.REDRIVE, ["redrive p-1"])
+    assert records.get("p-1")["status"] == "RUNNING"
+    assert 1 <= len(machine.tokens[0]) <= 64
+
+
+def test_a_redrive_that_is_refused_becomes_a_restart(target, machine, records):
+    """An execution that can't be redriven after all is started again."""
+    machine.redrivable = machine.refuse_redrive = True
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED")
+    park("p-1")
+    replay(target)
+    assert machine.calls == ["start p-1-restart-1"]
+
+
+def test_a_living_token_is_moved_back_with_its_token(target, machine):
+    """The message goes to its service's queue as it was, and nowhere else."""
+    machine.alive.add("alive")
+    park("p-1", token="alive")
+    (result,) = replay(target)
+    assert (result.action, count(url("chatbot")), count(url("chatbot", ""))) == (Action.MOVE, 0, 1)
+    (moved,) = client("sqs").receive_message(QueueUrl=url("chatbot", ""))["Messages"]
+    assert json.loads(moved["Body"])["detail"]["task_token"] == "alive"
+    assert machine.calls == []
+
+
+def test_a_name_that_is_another_pipelines_is_left_out(target, machine, records):
+    """If a pipeline happens to be called like the restart, the next number is used."""
+    machine.fail("p-1")
+    machine.fail("p-1-restart-1", status="SUCCEEDED")
+    machine.runs["p-1-restart-1"]["input"] = json.dumps({"metadata": {"pipeline_id": "p-1-restart-1"}})
+    park("p-1")
+    replay(target)
+    assert machine.calls == ["start p-1-restart-2"]
+
+
+BREAKS = [
+    (step, when)
+    for step in ("reopen", "start_execution", "archive", "note", "delete")
+    for when in ("before", "after")
+]
+
+
+@pytest.mark.parametrize("at", BREAKS, ids=" ".join)
+def test_an_interrupted_replay_loses_and_doubles_nothing(target, machine, records, monkeypatch, at):
+    """Broken off before or after any step, a second replay completes it: one run, one archived copy, an empty DLQ."""
+    step, when = at
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED")
+    park("p-1")
+    where: dict[str, tuple[Any, str]] = {
+        "reopen": (executions, "_reopen"),
+        "start_execution": (machine, "start_execution"),
+        "archive": (journals.Journal, "archive"),
+        "note": (journals.Journal, "note"),
+        "delete": (client("sqs"), "delete_message"),
+    }
+    owner, name = where[step]
+    real = getattr(owner, name)
+
+    def crashes(*args: Any, **options: Any) -> Any:
+        if when == "after":
+            real(*args, **options)
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, crashes)
+        with pytest.raises(Crash):
+            replay(target)
+    replay(target)
+    assert machine.calls == ["start p-1-restart-1"]
+    assert count(url("chatbot")) == 0
+    assert len(list(journals.archived(target, "p-1"))) == 1
+    assert records.get("p-1")["status"] == "RUNNING"
+
+
+def test_a_failing_call_leaves_the_message(target, machine, records, monkeypatch):
+    """A message that could not be acted on stays, is said to have failed, and the others go on."""
+    for name in ("p-1", "p-2"):
+        machine.fail(name)
+        finish(records, name, status="FAILED")
+        park(name)
+    real = machine.start_execution
+
+    def picky(*, name: str, **options: Any) -> Any:
+        if name.startswith("p-1"):
+            raise client_error("AccessDeniedException", "StartExecution")
+        return real(name=name, **options)
+
+    monkeypatch.setattr(machine, "start_execution", picky)
+    outcomes = {result.pipeline_id: result.outcome for result in replay(target)}
+    assert outcomes == {"p-1": "failed", "p-2": "done"}
+    assert count(url("chatbot")) == 1
+
+
+def test_nobody_guesses(target, machine):
+    """If the heartbeat is denied, nothing is known about the token: the message is left, with that reason."""
+    machine.heartbeat_error = client_error("AccessDeniedException", "SendTaskHeartbeat")
+    park("p-1")
+    (result,) = replay(target)
+    assert (result.outcome, count(url("chatbot"))) == ("left", 1)
+    assert "not allowed" in result.reason
+
+
+def test_stopping_leaves_the_rest(target, machine):
+    """Asked to stop, the message in work is finished and the others stay; the same replay goes on."""
+    for number in range(5):
+        park(f"p-{number}")
+        machine.fail(f"p-{number}", status="SUCCEEDED")
+    stop = Stop()
+    planned = plan(target, select(target, Selection()))
+    results = []
+    for result in Replay(target, who="me", options=Options(), stop=stop).run(planned):
+        results.append(result)
+        stop.requested = len(results) == 2
+    assert (len(results), count(url("chatbot"))) == (2, 3)
+    assert len(replay(target)) == 3
+    assert count(url("chatbot")) == 0
+
+
+def test_only_what_was_planned_is_touched(target, machine):
+    """A message that arrives after the plan stays; one that somebody else took is said to be gone."""
+    park("p-1")
+    machine.fail("p-1", status="SUCCEEDED")
+    planned = plan(target, select(target, Selection()))
+    client("sqs").purge_queue(QueueUrl=url("chatbot"))
+    park("p-2")
+    (result,) = Replay(target, who="me", options=Options()).run(planned)
+    assert (result.outcome, result.reached, count(url("chatbot"))) == ("gone", True, 1)
+
+
+def test_a_large_message_is_archived_whole(target, machine):
+    """A message larger than one item of the table comes back as it was, without its token."""
+    draw = random.Random(1)  # noqa: S311
+    noise = "".join(chr(draw.randrange(0x4E00, 0x9FFF)) for _ in range(150_000))
+    park("p-1", user_message=noise)
+    list(archive(target, select(target, Selection()), who="me", reason="too large"))
+    (kept,) = journals.archived(target)
+    assert json.loads(kept.body)["detail"]["data"]["user_message"] == noise
+    assert (kept.reason, kept.who) == ("too large", "me")
+    assert "task_token" not in kept.body
+
+
+def test_correcting_a_run_needs_its_message_alone(target, machine, records):
+    """A failed run that starts anew takes a corrected conversation and nothing else; it is checked first."""
+    machine.fail("p-1")
+    park("p-1")
+    (message,) = select(target, Selection())
+    state = machine.runs["p-1"]["input"]
+    assert (
+        json.loads(corrected_input(message, {"user_message": "Ho"}, state))["request"]["user_message"] == "Ho"
+    )
+    before = [{"role": "user", "text": "Who?"}, {"role": "assistant", "text": "Me."}]
+    conversation = corrected_input(message, {"user_message": "Ho", "history": before}, state)
+    assert json.loads(conversation)["request"] == {"user_message": "Ho", "history": before}
+    kept = json.loads(corrected_input(message, {"user_message": "Hum"}, conversation))["request"]
+    assert kept == {"user_message": "Hum", "history": before}
+    wrong: list[dict[str, Any]] = [
+        {"user_message": " "},
+        {"analysis": {}},
+        {"user_message": "Ho", "history": before[:1]},
+        {"user_message": "Ho", "history": 5},
+    ]
+    for data in wrong:
+        with pytest.raises(InvalidInputError):
+            corrected_input(message, data, state)
+
+
+def test_failed_runs_without_a_message_run_again(target, machine, records):
+    """Runs that ended are started again, those with a parked message, a success or a restart are left alone."""
+    for name in ("lost", "parked", "done", "again"):
+        machine.fail(name, status="TIMED_OUT")
+        finish(records, name, status="FAILED", stage="chat")
+    finish(records, "done", status="SUCCEEDED")
+    machine.fail("again-restart-1", status="RUNNING")
+    machine.runs["again-restart-1"]["input"] = machine.runs["again"]["input"]
+    park("parked")
+    runs = find(target, since=timedelta(hours=1), stage="chat")
+    assert {run.pipeline_id: run.decision.action for run in runs} == {
+        "lost": Action.RESTART,
+        "parked": Action.LEAVE,
+    }
+    results = {result.pipeline_id: result.outcome for result in run_again(target, runs, who="me")}
+    assert results == {"lost": "done", "parked": "left"}
+    assert machine.calls == ["start lost-restart-1"]
+    assert journals.audit(target, "lost")[0].what == "restart"
+    assert find(target, since=timedelta(hours=1), stage="log") == []
+
+
+def test_a_success_is_not_reopened_behind_its_back(target, machine, records):
+    """A run that succeeded between plan and action is not started again."""
+    machine.fail("p-1")
+    finish(records, "p-1", status="SUCCEEDED")
+    run = executions.describe(target, f"{MACHINE.replace('stateMachine', 'execution')}:p-1")
+    assert run is not None
+    with pytest.raises(OperationError, match="succeeded meanwhile"):
+        executions.restart(target, run, "p-1-restart-1")
+    assert machine.calls == []
+
+
+def test_every_services_queues_are_read(target):
+    """Each service's DLQ and rule DLQ is looked at."""
+    assert {(view.service, view.kind) for view in overview(target)} == {
+        (service, kind) for service in SERVICES for kind in ("dlq", "rule-dlq")
+    }

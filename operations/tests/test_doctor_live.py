@@ -1,0 +1,67 @@
+"""What the doctor asks of a deployment, and what it makes of parts that are not there."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.findings import Fault
+from infra.doctor.live import drift
+from operations.errors import NotDeployedError
+from operations.health.doctor import REQUIRED, deployed
+from operations.tests.world import client
+
+ROOT = Path(__file__).resolve().parents[2]
+QUEUE = {"Type": "AWS::SQS::Queue"}
+
+
+def stack(part: str) -> None:
+    """A stack with one queue of the part's name."""
+    name = f"ai-pipeline-local-{part}"
+    template = {"Resources": {"Queue": {**QUEUE, "Properties": {"QueueName": name, "VisibilityTimeout": 60}}}}
+    client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+
+@pytest.fixture
+def stacks(aws):
+    for part in REQUIRED:
+        stack(part)
+
+
+def url(part: str) -> str:
+    return str(client("sqs").get_queue_url(QueueName=f"ai-pipeline-local-{part}")["QueueUrl"])
+
+
+def test_attributes_are_those_of_the_queue_not_of_the_template(nowhere, stacks):
+    """A visibility set by hand is what the checks see; the template's stays beside it."""
+    client("sqs").set_queue_attributes(QueueUrl=url("logger"), Attributes={"VisibilityTimeout": "5"})
+    system = deployed(nowhere)
+    assert system.queues["ai-pipeline-local-logger"].visibility_seconds == 5
+    assert system.written is not None
+    assert system.written.queues["ai-pipeline-local-logger"].visibility_seconds == 60
+    assert system.queues["ai-pipeline-local-chatbot"].visibility_seconds == 60
+
+
+def test_a_queue_that_somebody_deleted_is_a_finding_not_an_end(nowhere, stacks):
+    """The others are examined all the same."""
+    client("sqs").delete_queue(QueueUrl=url("enhancer"))
+    system = deployed(nowhere)
+    gone = [said.where for said in drift(system) if isinstance(said, Fault) and said.severity == "error"]
+    assert gone == ["queue ai-pipeline-local-enhancer"]
+    assert len(system.queues) == len(REQUIRED) - 1
+
+
+def test_a_missing_stack_is_named_with_what_to_do(nowhere, aws):
+    """A half-made deployment is no deployment to examine."""
+    stack("platform")
+    with pytest.raises(NotDeployedError, match=r"ai-pipeline-local-workflow: no such stack.*pipeline up"):
+        deployed(nowhere)
+
+
+def test_looking_at_a_deployment_starts_no_node():
+    """The CDK, and Node with it, is for templates from the code alone."""
+    code = "import sys, operations.health.doctor, infra.doctor.table; print('aws_cdk' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,163 @@
+"""Histories as AWS writes them, told event by event."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from operations.runs.history import History, read_history
+from operations.runs.journey import Journey, assemble
+
+START = datetime(2026, 11, 22, 10, tzinfo=UTC)
+METER = {"queue_wait_ms": 4, "work_ms": 9, "attempt": 0, "receives": 1}
+
+
+class Story:
+    """Writes history events, each 10 ms after the one before."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.add("ExecutionStarted")
+
+    def add(self, kind: str, **details: Any) -> "Story":
+        at = START + timedelta(milliseconds=10 * len(self.events))
+        self.events.append({"type": kind, "timestamp": at, "id": len(self.events) + 1, **details})
+        return self
+
+    def enter(self, state: str) -> "Story":
+        return self.add("TaskStateEntered", stateEnteredEventDetails={"name": state})
+
+    def ask(self) -> "Story":
+        return self.add("TaskScheduled").add("TaskStarted").add("TaskSubmitted")
+
+    def fail(self, error: str = "Pipeline.Transient", cause: str = "throttled") -> "Story":
+        return self.add("TaskFailed", taskFailedEventDetails={"error": error, "cause": cause})
+
+    def succeed(self, output: Any = None) -> "Story":
+        text = json.dumps(output or {"data": {}, "meter": METER})
+        return self.add("TaskSucceeded", taskSucceededEventDetails={"output": text})
+
+    def leave(self) -> "Story":
+        return self.add("TaskStateExited")
+
+    def done(self, state: str) -> "Story":
+        return self.enter(state).ask().succeed().leave()
+
+    def read(self) -> History:
+        return read_history(self.events)
+
+
+def statuses(journey: Journey) -> dict[str, str]:
+    return {stage.key: stage.status for stage in journey.stages}
+
+
+def test_a_running_execution_shows_where_it_is():
+    """Finished stages have times and meters, the one under way is running, the rest wait."""
+    history = Story().done("AnalyzeInput").enter("CallExistingChatbot").ask().read()
+    journey = assemble("p", {"status": "RUNNING"}, history)
+    assert statuses(journey) == {
+        "analysis": "done",
+        "chat": "running",
+        "enhancement": "waiting",
+        "log": "waiting",
+    }
+    analysis = journey.stages[0]
+    assert (analysis.queue_wait_ms, analysis.work_ms, analysis.took_ms) == (4, 9, 50)
+    assert not journey.finished
+
+
+def test_a_retried_stage_counts_its_tries():
+    """A failure that was retried and then went well is a success with two retries."""
+    story = Story().enter("AnalyzeInput").ask().fail().ask().fail().ask()
+    running = story.read().stages["analysis"]
+    assert (running.status, running.retries, running.error) == ("running", 2, "Pipeline.Transient")
+    done = story.succeed().leave().read().stages["analysis"]
+    assert (done.status, done.error) == ("done", None)
+
+
+def test_a_caught_failure_is_degraded():
+    """A stage left without success went on without its part."""
+    history = Story().enter("AnalyzeInput").ask().fail("Pipeline.Permanent", "denied").leave().read()
+    stage = history.stages["analysis"]
+    assert (stage.status, stage.error, stage.cause) == ("degraded", "Pipeline.Permanent", "denied")
+
+
+def test_a_timed_out_task_says_so():
+    """A timeout without an error of its own has the standard name."""
+    stage = Story().enter("AnalyzeInput").ask().add("TaskTimedOut").leave().read().stages["analysis"]
+    assert (stage.status, stage.error) == ("degraded", "States.Timeout")
+
+
+def test_a_failed_critical_stage_fails_the_pipeline():
+    """The failed stage is named, what comes after it is skipped."""
+    story = Story().done("AnalyzeInput").enter("CallExistingChatbot").ask().fail("Pipeline.Permanent", "no")
+    story.add("ExecutionFailed", executionFailedEventDetails={"error": "Pipeline.Permanent", "cause": "no"})
+    journey = assemble("p", {"status": "FAILED", "error": "Pipeline.Permanent", "cause": "no"}, story.read())
+    assert list(statuses(journey).values()) == ["done", "failed", "skipped", "skipped"]
+    assert journey.finished
+    assert journey.error == "Pipeline.Permanent"
+
+
+def test_a_redriven_execution_runs_again():
+    """After a redrive the failed stage is tried again, and may succeed."""
+    story = Story().enter("CallExistingChatbot").ask().fail()
+    story.add("ExecutionFailed", executionFailedEventDetails={}).add("ExecutionRedriven").ask()
+    assert story.read().status == "RUNNING"
+    assert story.read().stages["chat"].status == "running"
+    assert story.succeed().leave().read().stages["chat"].status == "done"
+
+
+def test_an_aborted_execution_fails_the_stage_it_was_at():
+    """An abort is an end, without an error of the stage."""
+    history = Story().enter("AnalyzeInput").ask().add("ExecutionAborted").read()
+    assert (history.status, history.stages["analysis"].status) == ("ABORTED", "failed")
+
+
+def test_an_output_that_was_cut_has_no_meter():
+    """A history without outputs, or with a part of one, is still read."""
+    story = Story().enter("AnalyzeInput").ask()
+    story.add("TaskSucceeded", taskSucceededEventDetails={"output": '{"data": {"a'})
+    assert story.leave().read().stages["analysis"].meter is None
+
+
+def test_states_of_no_stage_are_passed_over():
+    """The fallback state that stores the answer is not a stage."""
+    story = Story().enter("LogResults").ask().fail().leave()
+    history = story.enter("StoreAnswer").ask().leave().add("ExecutionSucceeded").read()
+    assert list(history.stages) == ["log"]
+    assert (history.status, history.stages["log"].status) == ("SUCCEEDED", "degraded")
+
+
+def test_a_record_alone_tells_a_finished_journey():
+    """After 90 days the history is gone: the record knows the outcome, the meters and the failures."""
+    record = {
+        "status": "SUCCEEDED",
+        "stages": {"chat": {**METER, "input_tokens": 1, "output_tokens": 2}},
+        "errors": {"analysis": {"Error": "Pipeline.Transient", "Cause": "throttled"}},
+        "degraded": ["analysis"],
+        "accepted_at": "2026-11-22T10:00:00.000Z",
+    }
+    journey = assemble("p", record, None)
+    assert list(statuses(journey).values()) == ["degraded", "done", "done", "done"]
+    assert journey.stages[0].error == "Pipeline.Transient"
+    assert (journey.stages[1].took_ms, journey.stages[1].output_tokens) == (13, 2)
+    assert journey.accepted_at == START
+
+
+def test_a_failed_record_without_a_history_leaves_stages_unknown():
+    """Nothing is claimed that nobody knows."""
+    assert set(statuses(assemble("p", {"status": "FAILED"}, None)).values()) == {"unknown"}
+
+
+def test_the_record_the_workflow_stores_itself_is_read():
+    """With a broken logger the results stand in the record as JSON."""
+    record = {
+        "status": "SUCCEEDED",
+        "final_response": "An answer.",
+        "degraded": ["log"],
+        "analysis_json": "null",
+        "meters_json": json.dumps([None, METER, None]),
+        "errors_json": json.dumps({"analysis": {"Error": "E", "Cause": "c"}}),
+    }
+    journey = assemble("p", record, None)
+    assert list(statuses(journey).values()) == ["degraded", "done", "done", "degraded"]
+    assert journey.stages[1].work_ms == 9

@@ -1,0 +1,177 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from operations.errors import NotFoundError
+from operations.runs import journey as journeys
+from operations.runs.history import read_history
+from operations.runs.journey import assemble, follow, read_journey
+from operations.runs.runs import list_runs
+from operations.stop import Stop
+from operations.tests.world import client, finish
+from shared.contracts.stages import STAGES
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def start(target, name: str) -> str:
+    answer = client("stepfunctions").start_execution(
+        stateMachineArn=target.addresses.state_machine_arn, name=name, input="{}"
+    )
+    return str(answer["executionArn"])
+
+
+class Script(Stop):
+    """A Stop that, instead of waiting, lets the next thing happen; asks to stop when nothing is left."""
+
+    def __init__(self, *events) -> None:
+        super().__init__()
+        self.events = list(events)
+
+    def wait(self, seconds: float) -> None:
+        if self.events:
+            self.events.pop(0)()
+        else:
+            self.requested = True
+
+
+def test_an_unknown_pipeline_is_not_found(target):
+    """The error says where to look."""
+    with pytest.raises(NotFoundError, match="pipeline list"):
+        read_journey(target, "nobody")
+
+
+def test_an_accepted_pipeline_waits(target, records):
+    """Before it is started a pipeline has a record and no execution."""
+    records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
+    journey = read_journey(target, "p")
+    assert (journey.status, journey.finished, journey.user_message) == ("ACCEPTED", False, "Hm?")
+    assert {stage.status for stage in journey.stages} == {"waiting"}
+
+
+def test_a_finished_pipeline_has_its_answer(target, records):
+    """The record's answer, analysis, tokens and times are there."""
+    finish(records, "p")
+    journey = read_journey(target, "p")
+    assert (journey.status, journey.finished, journey.execution_time_ms) == ("SUCCEEDED", True, 212)
+    assert journey.final_response == "An answer for p."
+    assert [stage.output_tokens for stage in journey.stages] == [None, 34, None, None]
+
+
+def test_following_tells_each_change_once_and_ends(target, records):
+    """From accepted to answered: a journey for every change, none twice."""
+    records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
+    script = Script(
+        lambda: None,
+        lambda: records.advance("p", "RUNNING", {}),
+        lambda: None,
+        lambda: finish(records, "p"),
+    )
+    told = [journey.status for journey in follow(target, "p", stop=script)]
+    assert told == ["ACCEPTED", "RUNNING", "SUCCEEDED"]
+
+
+def test_a_pipeline_that_was_just_published_may_have_no_record(target, records):
+    """Straight after publishing, nothing is known yet: that is not an error."""
+    told = list(follow(target, "p", appears_within=60, stop=Script(lambda: finish(records, "p"))))
+    assert [journey.status for journey in told] == ["ACCEPTED", "SUCCEEDED"]
+
+
+@pytest.mark.parametrize("pipeline_id", ["", "a b", "../p", "p\n", "p" * 65])
+def test_what_can_be_no_id_is_not_found(target, pipeline_id):
+    """A name no pipeline can have is told like any other unknown one; AWS is not asked."""
+    with pytest.raises(NotFoundError):
+        read_journey(target, pipeline_id)
+
+
+def test_the_last_stage_has_its_time(target, records, monkeypatch):
+    """The record is there a moment before the execution has left its last state: following waits for that."""
+    entered = [
+        {"type": "ExecutionStarted", "timestamp": NOW},
+        {"type": "TaskStateEntered", "timestamp": NOW, "stateEnteredEventDetails": {"name": "LogResults"}},
+    ]
+    left = [
+        {"type": "TaskSucceeded", "timestamp": NOW},
+        {"type": "TaskStateExited", "timestamp": NOW + timedelta(milliseconds=40)},
+    ]
+    events = entered.copy()
+    monkeypatch.setattr(journeys, "_read_history", lambda *_: read_history(events))
+    finish(records, "p")
+    first, last = follow(target, "p", stop=Script(lambda: events.extend(left)))
+    assert (first.finished, first.stages[-1].took_ms) == (False, None)
+    assert (last.finished, last.stages[-1].took_ms) == (True, 40)
+
+
+def test_a_stopped_execution_says_so_at_its_stage(target, records):
+    """An aborted execution names no error; the record does."""
+    execution = read_history(
+        [
+            {"type": "ExecutionStarted", "timestamp": NOW},
+            {
+                "type": "TaskStateEntered",
+                "timestamp": NOW,
+                "stateEnteredEventDetails": {"name": STAGES[1].state},
+            },
+            {"type": "ExecutionAborted", "timestamp": NOW, "executionAbortedEventDetails": {}},
+        ]
+    )
+    journey = assemble("p", {"status": "FAILED", "error": "Execution.Aborted"}, execution)
+    assert (journey.stages[1].status, journey.stages[1].error) == ("failed", "Execution.Aborted")
+
+
+def test_following_an_unknown_pipeline_is_an_error(target):
+    """Nobody waits for a mistyped id."""
+    with pytest.raises(NotFoundError):
+        next(follow(target, "nobody"))
+
+
+def test_following_can_be_stopped(target, records):
+    """Asked to stop, it ends without waiting for the pipeline."""
+    records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
+    (journey,) = follow(target, "p", stop=Script())
+    assert not journey.finished
+
+
+def test_following_gives_up_without_news(target, records):
+    """Patience has an end."""
+    records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
+    (journey,) = follow(target, "p", patience_seconds=-1)
+    assert journey.status == "ACCEPTED"
+
+
+def test_an_execution_that_ended_without_a_record_ends_the_journey(target, records, monkeypatch):
+    """If the record never comes, following ends with what the execution says."""
+    monkeypatch.setattr(journeys, "GRACE_SECONDS", 0)
+    arn = start(target, "p")
+    records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
+    client("stepfunctions").stop_execution(executionArn=arn, error="E", cause="c")
+    last = list(follow(target, "p", stop=Script(lambda: None)))[-1]
+    assert last.finished
+
+
+def test_runs_are_listed_with_status_and_limit(target):
+    """Newest first, by status if wanted, no more than asked for."""
+    for number in range(5):
+        start(target, f"p-{number}")
+    sfn = client("stepfunctions")
+    sfn.stop_execution(executionArn=target.addresses.execution_arn("p-3"))
+    assert len(list_runs(target, limit=2)) == 2
+    everything = list_runs(target, limit=50)
+    assert [run.started_at for run in everything] == sorted(
+        (run.started_at for run in everything), reverse=True
+    )
+    assert {run.pipeline_id for run in everything} == {f"p-{number}" for number in range(5)}
+    (aborted,) = list_runs(target, status="ABORTED")
+    assert aborted.pipeline_id == "p-3"
+    assert aborted.took_ms is not None
+
+
+def test_a_journey_is_json(target, records):
+    """A journey can be handed to a console as it is."""
+    import msgspec  # noqa: PLC0415 -- the encoder under test
+
+    finish(records, "p")
+    value = json.loads(msgspec.json.encode(read_journey(target, "p")))
+    assert value["stages"][1]["model_id"] == "a-model"
+    assert value["finished_at"] == "2026-11-22T10:00:00.312000Z"
