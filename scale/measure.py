@@ -31,6 +31,7 @@ from scale.results import Outcome
 from scale.scenarios import Scenario
 from scale.shape import Shape, Span, Times, shape
 from scale.simulation import simulate
+from shared.contracts.record import FINAL
 from shared.contracts.stages import STAGES
 
 FOLDER = STATE / "scale"
@@ -38,7 +39,6 @@ CALM = 20
 IDLE_SECONDS = 4.0
 PATIENCE_SECONDS = 300.0
 LOOK_SECONDS = 0.5
-FINAL = ("SUCCEEDED", "FAILED")
 BURSTS = (200, 500)
 
 Record = Mapping[str, Any]

@@ -10,7 +10,7 @@ from operations.dlq.plan import Action, Decision, Planned
 from operations.money.estimate import Rates, Work, estimate, rates, work_of_message
 from operations.tests.test_dlq_replay import StepFunctions, machine, park
 from operations.tests.world import client
-from shared.records import to_item
+from shared.dynamodb import to_item
 from shared.tests.fakes import stage_event
 
 __all__ = ["machine"]  # a fixture

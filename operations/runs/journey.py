@@ -17,12 +17,12 @@ from operations.aws_errors import translated
 from operations.errors import DeniedError, NotFoundError
 from operations.runs import history as histories
 from operations.runs.history import History, StageStatus
-from operations.runs.records import FINAL, Record, read_record
+from operations.runs.records import read_record
 from operations.stop import Stop
 from operations.target import Target
 from shared.contracts import limits
+from shared.contracts.record import FINAL, Record, expanded
 from shared.contracts.stages import STAGES, Stage
-from shared.records import expanded
 
 GRACE_SECONDS = 10.0
 """How long the record may lag behind an execution that has ended."""
@@ -190,9 +190,9 @@ def _read_history(target: Target, arn: str) -> History | None:
             raise
 
 
-def assemble(pipeline_id: str, record: Record, execution: History | None) -> Journey:
+def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | None) -> Journey:
     """Pure: from the record and, where there is one, the history. The record decides the outcome."""
-    record = expanded(dict(record))
+    record = expanded(stored)
     status = str(record.get("status") or "ACCEPTED")
     ended = execution is not None and execution.status != "RUNNING"
     if status == "ACCEPTED" and execution is not None:
@@ -249,7 +249,7 @@ def _stage(stage: Stage, status: str, record: Record, execution: History) -> Sta
         critical=stage.critical,
         **{
             **known,
-            **{name: meter[name] for name in _METER if meter.get(name) is not None},
+            **{name: value for name, value in meter.items() if name in _METER and value is not None},
             **({"error": error.get("Error"), "cause": error.get("Cause")} if error else {}),
         },
     )
@@ -269,7 +269,11 @@ def _unseen(stage: Stage, status: str, record: Record, execution: History) -> St
 
 
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    """None for a text that is no moment, too: a damaged record is shown without it."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def _unknown_yet(pipeline_id: str) -> Journey:

@@ -26,11 +26,11 @@ from local.deploy import up
 from local.engine import Engine
 from local.paths import STATE
 from local.testing import own_engine
+from shared.contracts.record import FINAL
 from tests.e2e.model_server import ModelServer, model_server
 
 PATIENCE_SECONDS = 120
 # Longer than a message of a killed worker stays invisible.
-FINAL = ("SUCCEEDED", "FAILED")
 POLL_SECONDS = 1.5
 """Longer than the engine's pause between two looks into a queue."""
 DEPLOYS = pytest.mark.xdist_group("deploys")

@@ -11,7 +11,7 @@ from services.logger import core
 from shared.contracts.envelope import Detail
 from shared.contracts.reading import read
 from shared.contracts.v1 import PipelineFailed
-from shared.records import to_item
+from shared.dynamodb import to_item
 from shared.tests.strategies import JSON, nearly
 
 INPUT = {
