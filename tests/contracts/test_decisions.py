@@ -50,5 +50,6 @@ def test_a_decision_has_a_date_and_a_known_status(path):
     assert status, record.status
     if status[2]:
         successor = DECISIONS / status[3]
-        assert status[3].startswith(status[2]) and status[2] > record.number
+        assert status[3].startswith(status[2])
+        assert status[2] > record.number
         assert f"]({path.name})" in successor.read_text("utf-8")
