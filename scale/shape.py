@@ -9,9 +9,9 @@ from typing import Final, Literal
 
 from infra.clocks import VISIBILITY_FACTOR
 from infra.environments import ENVIRONMENTS, Environment, Sizing
-from shared.contracts.stages import RETRY, STAGES, RetryPolicy
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY, STAGES, RetryPolicy
 
-LOST_AT_RECEIVE: Final = 3
+LOST_AT_RECEIVE: Final = RECEIVES_BEFORE_LOST
 """A stage's message that comes for the third time is not run again. The worker's number, as the next one: a test
 holds them together. Importing the worker would start botocore."""
 STALE_SECONDS: Final = 5.0

@@ -15,7 +15,7 @@ NOT_PIPELINES = (
     "bench/probe.py",
     "bench/functions",
     "local/",
-    "shared/worker.py",
+    "shared/worker/",
     "shared/tests/fakes.py",
     "cli/view/logs",
 )

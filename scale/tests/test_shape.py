@@ -12,8 +12,8 @@ from scale.quotas import US_EAST_1
 from scale.scenarios import RATES, Scenario, prepared
 from scale.shape import Span, shape
 from scale.simulation import simulate
-from shared.contracts.stages import STAGES
-from shared.worker import RECEIVES_BEFORE_LOST, STALE_MS, WORK_MS
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, STAGES
+from shared.worker.policy import STALE_MS, WORK_MS
 
 
 def test_the_clocks_are_the_projects():
