@@ -12,9 +12,8 @@ in ISO 8601, UTC, with milliseconds (`2026-11-23T09:30:00.120Z`); amounts of mon
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, NotRequired, TypedDict, cast, get_args
+from typing import Any, Final, Literal, NotRequired, TypedDict, cast, get_args
 
-from shared.contracts.origin import Via
 from shared.contracts.stages import BY_KEY, STAGES
 from shared.contracts.v1 import Status
 
@@ -26,6 +25,10 @@ FINAL: Final[tuple[Status, ...]] = ("SUCCEEDED", "FAILED")
 
 CANCELLED: Final = "cancel_requested_at"
 """The field with the time of the cancel request. Pending runs are not started and running ones are stopped."""
+
+
+Via = Literal["api", "bus", "restart"]
+"""How a run began."""
 
 
 class StageMeter(TypedDict):

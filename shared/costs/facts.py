@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from shared.contracts.origin import Via
-from shared.contracts.record import FINAL, Metered, Record, StageFailure, StageMeter, expanded
+from shared.contracts.record import FINAL, Metered, Record, StageFailure, StageMeter, Via, expanded
 from shared.contracts.stages import LAST, RECEIVES_BEFORE_LOST, RETRY, STAGES, Stage
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
