@@ -45,9 +45,10 @@ test: setup ## all tests: units and contracts, then end to end on engines of the
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
-check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn-lint, the doctor
+check: setup ## formatting, lint, imports, types, contracts kept, synth with cdk-nag, cfn-lint, the doctor
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/mypy --num-workers 2
 	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check

@@ -21,13 +21,13 @@ from chaos.plan import Plan, plan
 from chaos.publisher import Publisher
 from chaos.replay import parked, replay_everything
 from local.deploy import up
+from local.model_server import ModelServer, model_server
 from local.paths import STATE
 from local.testing import own_engine
 from operations.dlq.messages import Parked
 from operations.progress import Progress, silent
 from services.chatbot.settings import Settings
 from shared.errors import ContractViolation
-from tests.e2e.model_server import ModelServer, model_server
 
 FOLDER = STATE / "chaos"
 LOOK_SECONDS = 1.0

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import click
 
-from cli.main import UNREACHABLE
-from cli.session import Session, TargetCommand, in_columns
+from cli.exit_codes import UNREACHABLE
+from cli.session import Session, TargetCommand
 from cli.view.steps import shown
+from cli.view.text import in_columns
 from local import deploy as deploying
 from local.engine import Engine
 from local.engine_status import EngineStatus, engine_status

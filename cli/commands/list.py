@@ -6,7 +6,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from cli.session import Session, TargetCommand, duration
+from cli.session import Session, TargetCommand
+from cli.view.text import duration
 from operations.money.budget import notice
 from operations.runs.runs import Run, list_runs
 from shared.contracts.executions import EXECUTION_STATUSES

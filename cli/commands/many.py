@@ -12,12 +12,13 @@ import click
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.main import FAILED, INTERRUPTED, USAGE, exit_code
-from cli.session import Session, counted, printable
+from cli.commands.submission import Choices
+from cli.exit_codes import FAILED, INTERRUPTED, USAGE, exit_code
+from cli.session import Session
 from cli.view.interrupt import stoppable
-from cli.view.options import Choices
-from cli.view.results import Results
+from cli.view.text import counted, printable
 from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
+from operations.asking.results_file import Results
 from operations.stop import Stop
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.tests.test_dlq_commands import call
+from cli.tests.support import call
 from operations.money import budget as operations
 from operations.money.budget import described, notice
 from operations.target import Target

@@ -11,10 +11,11 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cli.main import FAILED, INTERRUPTED
-from cli.session import Session, counted, printable
+from cli.exit_codes import FAILED, INTERRUPTED
+from cli.session import Session
 from cli.view.interrupt import stoppable
 from cli.view.money import usd
+from cli.view.text import counted, printable
 from operations.dlq.messages import Parked, data_of
 from operations.dlq.plan import Action, Planned
 from operations.dlq.replay import Options, Replay, Selection, corrected, plan, select

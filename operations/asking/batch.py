@@ -236,7 +236,7 @@ class _Batch:
         """Asks for those that have waited longest since they were last asked for."""
         if not self.follows or time.monotonic() < self.next_poll:
             return
-        self.next_poll = time.monotonic() + (0.25 if self.target.endpoint else 2.0)
+        self.next_poll = time.monotonic() + self.target.pace.poll_seconds
         asked = list(self.waiting)[:POLLED_AT_ONCE]
         try:
             records = read_records(self.target, asked, fields=_FIELDS, pause=self.pause)

@@ -53,4 +53,4 @@ def ends(
                     cause=record.get("cause"),
                 )
         if left:
-            stop.wait(0.2 if target.endpoint is not None else 2.0)
+            stop.wait(target.pace.poll_seconds)

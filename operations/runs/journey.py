@@ -147,15 +147,9 @@ def follow(
             last, changed = found, now
         if found.finished or stop.requested or now - changed > patience_seconds:
             return
-        stop.wait(_interval(target, now - began))
+        stop.wait(target.pace.of_run(now - began))
         if stop.requested:
             return
-
-
-def _interval(target: Target, elapsed: float) -> float:
-    if target.endpoint is not None:
-        return 0.1 if elapsed < 30 else 0.5
-    return 1.0 if elapsed < 20 else 5.0
 
 
 def _look(target: Target, pipeline_id: str) -> Journey | None:

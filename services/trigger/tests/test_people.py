@@ -8,7 +8,7 @@ import pytest
 from services.trigger import api, core, listing
 from services.trigger.api import answer
 from services.trigger.settings import ApiSettings
-from services.trigger.tests.test_api import ALICE, get, make_api, post
+from services.trigger.tests.support import ALICE, get, make_api, post
 from shared.errors import TransientError
 from shared.tests.fakes import client_error
 
