@@ -5,19 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from infra.functions import FUNCTIONS
+from infra.names import Names
 from local import process
 from local.engine import Engine, Running
 from local.targets import local_target
 from operations.target import Target
 from shared.records import expanded, from_item
 
-PREFIX = "ai-pipeline-local"
+PREFIX = Names("local").prefix
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-FUNCTIONS = ("api", "starter", "analyzer", "chatbot", "enhancer", "logger")
+FUNCTION_NAMES = tuple(function.name for function in FUNCTIONS)
 
 
 class Deployment:

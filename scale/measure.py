@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from infra.environments import ENVIRONMENTS
 from local import process
 from local.deploy import up
@@ -173,8 +175,8 @@ class Bench:
         return after[0] - before[0], after[1] - before[1]
 
     def _cpu(self) -> tuple[float, float]:
-        functions = sum(_cpu_seconds(pid) for pid in process.group_members(self._pid))
-        return _cpu_seconds(self._pid), functions
+        functions = sum(process.cpu_seconds(pid) for pid in process.group_members(self._pid))
+        return process.cpu_seconds(self._pid), functions
 
 
 def predicted(size: int, publish_seconds: float, times: Times) -> Scenario:
@@ -184,19 +186,10 @@ def predicted(size: int, publish_seconds: float, times: Times) -> Scenario:
     return Scenario(name=f"burst of {size}", rate=rate, burst=size, via="bus", quotas=UNLIMITED, shape=plan)
 
 
-def _cpu_seconds(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _machine_cpu_seconds() -> float:
     """Of all processes but this one."""
-    user, nice, system, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    mine = os.times()
-    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK") - mine.user - mine.system
+    machine, mine = psutil.cpu_times(), os.times()
+    return float(machine.user + machine.nice + machine.system) - mine.user - mine.system
 
 
 def _ends(record: Record) -> float:
@@ -253,8 +246,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = parser.parse_args(arguments).sizes
     if not all(1 <= size <= 5_000 for size in sizes):
         parser.error("a burst has 1 to 5,000 events")
-    if not Path("/proc/self/stat").exists():
-        parser.error("CPU time is read from /proc, which this system has not")
 
     def step(done: Step) -> None:
         if done.seconds is not None:

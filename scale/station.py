@@ -12,8 +12,8 @@ from typing import Any, Literal
 import simpy
 
 from infra.clocks import MAX_RECEIVES
+from infra.doctor.quotas import Quotas
 from scale import shape
-from scale.quotas import Quotas
 
 Handled = Literal["done", "again"]
 Work = Generator[simpy.Event, Any, Handled]
