@@ -20,7 +20,7 @@ from scale.results import Ended, Outcome, Result, Sample
 from scale.scenarios import Scenario
 from scale.station import Account, Message, Station, Work
 from shared.aws import CLIENT_TRIES
-from shared.worker import RECEIVES_BEFORE_LOST, STALE_MS, WORK_MS
+from shared.worker.policy import RECEIVES_BEFORE_LOST, STALE_MS, WORK_MS
 
 SAMPLE_SECONDS = 10.0
 LONGEST_SECONDS = 4 * 3_600.0
