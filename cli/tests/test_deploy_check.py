@@ -19,6 +19,8 @@ from shared.contracts.stages import SERVICES, STAGES
 from shared.errors import ContractViolation
 from shared.tests.fakes import client_error, stage_event
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["machine"]  # a fixture
 
 QUEUES = {stage.service: "https://queue" for stage in STAGES if stage.via == "queue"}

@@ -29,6 +29,8 @@ from operations.tests.world import client, finish
 from shared.contracts.stages import SERVICES
 from shared.tests.fakes import client_error, stage_event
 
+pytestmark = pytest.mark.slow
+
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:ai-pipeline-local"
 STARTED = datetime(2026, 11, 23, tzinfo=UTC)
 
