@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from rich.console import Console
 
+from cli.view.steps import shown
 from infra.environments import ENVIRONMENTS
 from local import process
 from local.deploy import up
@@ -25,7 +27,7 @@ from local.paths import STATE
 from local.targets import local_target
 from local.testing import own_engine
 from operations.asking.submit import Accepted, Request, sender
-from operations.progress import Progress, Step, silent
+from operations.progress import Progress, silent
 from operations.runs.records import read_records
 from operations.target import Target
 from scale.quotas import UNLIMITED
@@ -247,12 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not all(1 <= size <= 5_000 for size in sizes):
         parser.error("a burst has 1 to 5,000 events")
 
-    def step(done: Step) -> None:
-        if done.seconds is not None:
-            print(f"{done.seconds:6.1f} s  {done.text}", file=sys.stderr)
-
     try:
-        calm, bursts = measure(sizes, tell=lambda text: print(text, file=sys.stderr), progress=step)
+        with shown(Console(stderr=True, highlight=False)) as progress:
+            calm, bursts = measure(sizes, tell=lambda text: print(text, file=sys.stderr), progress=progress)
     except KeyboardInterrupt:
         print("Interrupted; the engine is stopped.", file=sys.stderr)
         return 130
