@@ -106,7 +106,6 @@ class Simulation:
             taken={name: bucket.taken for name, bucket in self._buckets.items()},
             refused={name: bucket.refused for name, bucket in self._buckets.items()},
             throttled=self._throttle.refused,
-            functions_peak=self._account.peak,
             busy_seconds={s.plan.name: s.busy_seconds for s in (self._starter, *self._stages)},
             wasted_calls=self._wasted,
             retries=self._retried,
