@@ -26,7 +26,7 @@ export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check deploy chaos bench scale evaluate schemas lock clean
+.PHONY: help setup run stop unit test check deploy chaos bench scale evaluate schemas lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ run: setup ## start the local engine, deploy, ask a question (MESSAGE="…", POR
 
 stop: ## stop the local engine
 	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "nothing is set up here"; fi
+
+unit: setup ## the fast tests alone: units of shared, services, operations, contracts, cli and infra
+	@$(BIN)/python -m pytest -q -n 2 -m "not engine and not synth and not slow" \
+		shared services operations contracts cli infra
 
 test: setup ## all tests: units and contracts, then end to end on engines of their own
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"

@@ -11,7 +11,7 @@ from typing import Any
 
 from chaos.callbacks import Script, callback_proxies
 from chaos.conductor import Conductor, redeploy
-from chaos.deployment import FUNCTIONS, Deployment
+from chaos.deployment import FUNCTION_NAMES, Deployment
 from chaos.evidence import evidence
 from chaos.faults import Injection, Ledger
 from chaos.invariants import Found, Violation, violations
@@ -61,7 +61,7 @@ class Options:
     @property
     def context(self) -> dict[str, str]:
         """The app's settings."""
-        return {f"timeout_{name}": str(self.timeout_of(name)) for name in FUNCTIONS}
+        return {f"timeout_{name}": str(self.timeout_of(name)) for name in FUNCTION_NAMES}
 
     @property
     def too_slow_seconds(self) -> float:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from infra.functions import FUNCTIONS
+from infra.names import Names
 from local import process
 from local.engine import Engine, Running
 from local.targets import local_target
@@ -12,13 +14,13 @@ from operations.runs.records import record_of
 from operations.target import Target
 from shared.contracts.record import Record
 
-PREFIX = "ai-pipeline-local"
+PREFIX = Names("local").prefix
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-FUNCTIONS = ("api", "starter", "analyzer", "chatbot", "enhancer", "logger")
+FUNCTION_NAMES = tuple(function.name for function in FUNCTIONS)
 
 
 class Deployment:

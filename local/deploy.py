@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from infra.names import Names
 from local import cdk
 from local.bootstrap import bootstrap
 from local.engine import Engine, Running
@@ -18,7 +19,6 @@ from local.paths import ROOT, STATE
 from operations.progress import Progress, Step, silent, step
 from shared.contracts.stages import SERVICES
 
-PREFIX = "ai-pipeline"
 LOCK_SECONDS = 300.0
 
 
@@ -275,11 +275,11 @@ def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, 
 
 
 def stack_name(env: str, part: str) -> str:
-    return f"{PREFIX}-{env}-{part}"
+    return Names(env).stack(part)
 
 
 def _part(env: str, stack: str) -> str:
-    return stack.removeprefix(f"{PREFIX}-{env}-")
+    return stack.removeprefix(stack_name(env, ""))
 
 
 def _by_part(env: str, progress: Progress) -> Progress:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.end_to_end.load import watched
 from chaos.deployment import Deployment
+from shared.bus import CHUNK_ENTRIES
 from shared.contracts.record import Record
 
 MESSAGE = (
@@ -16,7 +17,6 @@ MESSAGE = (
 )
 LOOK_SECONDS = 0.5
 ALONE_SECONDS = 60.0
-PUT_EVENTS_ENTRIES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def publish(deployment: Deployment, entrance: Entrance, number: int) -> list[str
     }
     ids: list[str] = []
     while len(ids) < number:
-        answer = client.put_events(Entries=[entry] * min(PUT_EVENTS_ENTRIES, number - len(ids)))
+        answer = client.put_events(Entries=[entry] * min(CHUNK_ENTRIES, number - len(ids)))
         if answer["FailedEntryCount"]:
             raise SystemExit(f"the bus refused {answer['FailedEntryCount']} events")
         ids += [entry["EventId"] for entry in answer["Entries"]]

@@ -49,7 +49,7 @@ def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_
 def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[str, ...]:
     Engine().running()  # said before anything is looked for
     _gate(session, service, force=force)
-    with shown(session) as progress:
+    with shown(session.err) as progress:
         return deploying.deploy(Engine(), service, progress)
 
 
@@ -75,7 +75,7 @@ def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -
     _gate(session, service, force=force)
     if not sure:
         _ask(session)
-    with shown(session) as progress:
+    with shown(session.err) as progress:
         return deploying.deploy_to_aws(goal, progress)
 
 

@@ -103,9 +103,9 @@ def _system(session: Session, templates: Path | None, *, live: bool) -> "System"
     sources.environment(session.env)  # before anything takes long
     if live:
         target = session.target
-        with shown(session) as progress:
+        with shown(session.err) as progress:
             return sources.deployed(target, progress)
-    with shown(session) as progress:
+    with shown(session.err) as progress:
         return sources.synthesised(session.env, progress)
 
 

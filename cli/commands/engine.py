@@ -49,7 +49,7 @@ def up(
     _local_only(session, "up")
     engine = Engine(settings=_settings(port, model_url, model))
     try:
-        with shown(session) as progress:
+        with shown(session.err) as progress:
             deploying.up(engine, progress)
     except KeyboardInterrupt:
         session.note(f"What is done stays done. Go on: {session.command('up')}. Stop the engine: make stop")
@@ -90,7 +90,7 @@ def down(session: Session) -> None:
     What was deployed and recorded is gone with it.
     """
     _local_only(session, "down")
-    with shown(session) as progress:
+    with shown(session.err) as progress:
         stopped = Engine().stop(progress)
     click.echo("Stopped." if stopped else "No engine was running.")
 

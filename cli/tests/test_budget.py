@@ -14,6 +14,8 @@ from operations.tests.world import client
 from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, Spent, State, day_of, orders_of, written
 from shared.clock import iso
 
+pytestmark = pytest.mark.slow
+
 TABLE = "ai-pipeline-local-budget"
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 SPENT = State(

@@ -19,6 +19,8 @@ from shared.contracts.stages import SERVICES, STAGES
 from shared.errors import ContractViolation
 from shared.tests.fakes import client_error, stage_event
 
+pytestmark = pytest.mark.slow
+
 QUEUES = {stage.service: "https://queue" for stage in STAGES if stage.via == "queue"}
 DEFINITION = json.dumps(definition(bus_name="bus", queue_urls=QUEUES, table_name="table"))
 OLDER = DEFINITION.replace("chat.requested.v1", "chat.requested.v0")

@@ -13,6 +13,8 @@ from services.trigger import core
 from services.trigger.errors import ApiError
 from shared.contracts.schemas import closed
 
+pytestmark = pytest.mark.slow
+
 
 def takes(schema: Any, value: Any) -> bool:
     return bool(jsonschema.Draft4Validator(schema).is_valid(value))

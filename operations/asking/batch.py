@@ -65,10 +65,6 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def finished(self) -> bool:
         return self.status not in ("PENDING", "ACCEPTED", "RUNNING")
 
-    @property
-    def is_good(self) -> bool:
-        return self.status in ("ACCEPTED", "RUNNING", "SUCCEEDED")
-
 
 class BatchHaltedError(OperationError):
     """The rest would fare no better: nothing more is sent or followed."""

@@ -28,6 +28,8 @@ from operations.tests.world import client, finish
 from shared.contracts.stages import SERVICES
 from shared.tests.fakes import client_error
 
+pytestmark = pytest.mark.slow
+
 
 class Crash(BaseException):
     """The laptop is shut in the middle."""

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from shared.contracts.reading import read
 from shared.contracts.v1 import PipelineFailed
 from shared.dynamodb import to_item
 from shared.tests.strategies import JSON, nearly
+
+pytestmark = pytest.mark.slow
 
 INPUT = {
     "metadata": {"pipeline_id": "p-1", "correlation_id": "c", "accepted_at": "2026-11-22T10:00:00Z"},

@@ -12,6 +12,8 @@ from services.trigger.tests.support import ALICE, get, make_api, post
 from shared.errors import TransientError
 from shared.tests.fakes import client_error
 
+pytestmark = pytest.mark.slow
+
 BOB = "arn:aws:iam::000000000000:user/bob"
 ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p"
 
