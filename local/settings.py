@@ -51,8 +51,8 @@ class Model:
             ) from error
         if known and not known & {self.name, f"{self.name}:latest"}:
             raise SettingsError(
-                f"The model server at {self.url} has no model {self.name!r}; it has {', '.join(sorted(known))}. Choose "
-                f"one of these with MODEL=…, or install {self.name!r} (for Ollama: ollama pull {self.name})."
+                f"The model server at {self.url} has no model {self.name!r}; it has {', '.join(sorted(known))}. "
+                f"Choose one of these with MODEL=…, or install {self.name!r} (for Ollama: ollama pull {self.name})."
             )
 
 
