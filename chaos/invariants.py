@@ -109,7 +109,7 @@ def _strangers(state: FinalState) -> Iterator[Violation]:
 
 
 def _started(state: FinalState) -> Iterator[Violation]:
-    """Find pipelines without an execution or with a gap between restarts. Names are unique: duplicates can't occur."""
+    """Find pipelines without an execution or with a gap between restarts. Names are unique, so none is doubled."""
     numbers: dict[str, list[int]] = {}
     for name, _ in state.executions:
         pipeline_id = pipeline_of(name)
