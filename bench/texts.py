@@ -25,11 +25,13 @@ ABOUT: Final = {
         "server are the same. A burst is published at once. Its throughput is the number of runs that succeeded, "
         "divided by the time until all runs have ended."
     ),
-    "cost": "In dollars, computed from the meters of real runs on the engine and the price list in `shared/costs`.",
+    "cost": "In dollars, from the meters of real runs on the engine and the price list in `shared/costs`.",
     "analyzer": (
         "CPU time for the longest messages. A search finds the slowest ones (`bench/analyzer_search.py`)."
     ),
-    "setup": "Measured with the package managers' caches filled, because the time of a download depends on the network.",
+    "setup": (
+        "Measured with the package managers' caches filled, because the time of a download depends on the network."
+    ),
 }
 
 REASONS: Final = {
