@@ -12,8 +12,8 @@ from contracts.references import project_version
 from contracts.refusals import Refusal, Route, refusals
 from infra.contract_schemas import request_schema
 from infra.environments import API_STAGE
-from services.trigger import core, listing
-from services.trigger.api import Api, routes
+from services.trigger.api import core, listing
+from services.trigger.api.routes import Api, routes
 from shared.contracts.traces import TRACEPARENT_PATTERN
 
 _ABOUT = """\

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from contracts.examples import delivered, event_examples
 from infra.contract_schemas import draft4, published, registered, request_model, request_schema
-from services.trigger import core
-from services.trigger.errors import ApiError
+from services.trigger.api.core import read_request, submission
+from services.trigger.api.refusals import ApiError
 from shared.contracts.schemas import closed, event_schema
 
 
@@ -55,7 +55,7 @@ def test_the_model_refuses_what_the_function_refuses(body):
     """Before the function and in it the same bodies pass (but for rules that no schema can say)."""
     event = {"headers": {"content-type": "application/json"}, "body": json.dumps(body)}
     try:
-        core.submission(event)
+        submission(read_request(event))
         good = True
     except ApiError:
         good = False
@@ -67,8 +67,13 @@ def test_the_model_refuses_what_the_function_refuses(body):
 def test_the_model_refuses_no_message_that_the_function_takes(message):
     """API Gateway never stands in the way of a request that is good."""
     try:
-        core.submission(
-            {"headers": {"content-type": "application/json"}, "body": json.dumps({"user_message": message})}
+        submission(
+            read_request(
+                {
+                    "headers": {"content-type": "application/json"},
+                    "body": json.dumps({"user_message": message}),
+                }
+            )
         )
     except ApiError:
         return

@@ -3,10 +3,10 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
-from services.trigger import core
 from services.trigger.cancelling import stop
-from services.trigger.settings import StarterSettings
+from services.trigger.starter import core
 from shared.aws import client, error_code, translated_errors
 from shared.clock import iso
 from shared.contracts.envelope import Metadata
@@ -20,6 +20,13 @@ from shared.records import CANCELLED, Records
 from shared.runtime import Routes, queue_handler
 from shared.settings import load
 from shared.worker import Route
+
+
+class StarterSettings(Struct, frozen=True, kw_only=True):
+    """The environment of the starter's function."""
+
+    table_name: str
+    state_machine_arn: str
 
 
 class Starter:

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.trigger import api, core
-from services.trigger.api import Api, answer
-from services.trigger.listing import Listing
+from services.trigger.api import core
+from services.trigger.api import handler as api
+from services.trigger.api.core import read_request
+from services.trigger.api.handler import answer
+from services.trigger.api.listing import Listing
+from services.trigger.api.routes import Api, status_url
 from shared.bus import Bus
 from shared.contracts.origin import accepted_event_id
 from shared.contracts.traces import traceparent_of
@@ -30,7 +33,7 @@ def call(records, events):
     routes = api.routes(service)
 
     def send(event: dict[str, Any]) -> tuple[int, Any]:
-        status, body = answer(routes, event)
+        status, body = answer(routes, read_request(event))
         return status, json.loads(json.dumps(body))
 
     return send
@@ -72,7 +75,7 @@ def test_status_url_follows_a_configured_address():
     """Where the API is reached at another address than the request's host, the configured one is given."""
     event = post({"user_message": "x"})
     event["requestContext"]["apiId"] = "abc"
-    url = api.status_url(event, "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
+    url = status_url(read_request(event), "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
     assert url == "http://127.0.0.1:4566/restapis/abc/v1/_user_request_/pipeline/p-1"
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from services.trigger import api, core, listing
-from services.trigger.api import answer
-from services.trigger.settings import ApiSettings
-from services.trigger.tests.test_api import ALICE, get, make_api, post
+from services.trigger.api import handler as api
+from services.trigger.api import listing
+from services.trigger.api.core import read_request
+from services.trigger.api.handler import ApiSettings
+from services.trigger.api.routes import Answer, Routes
+from services.trigger.api.tests.test_api import ALICE, get, make_api, post
 from shared.errors import TransientError
 from shared.tests.fakes import client_error
 
@@ -43,6 +45,10 @@ def call(records, events, executions):
         return status, json.loads(json.dumps(body))
 
     return send
+
+
+def answer(routes: Routes, event: dict[str, Any]) -> Answer:
+    return api.answer(routes, read_request(event))
 
 
 def list_(who: str = ALICE, **parameters: str) -> dict[str, Any]:
@@ -132,7 +138,7 @@ def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypat
 )
 def test_a_preference_is_read_or_ignored(header, seconds):
     """RFC 7240: what can't be read is no preference, and nobody waits longer than the longest wait."""
-    assert core.preferred_wait({"headers": {"PREFER": header}}) == seconds
+    assert read_request({"headers": {"PREFER": header}}).wait == seconds
 
 
 # --- GET /pipelines --------------------------------------------------------------------------------------
@@ -281,7 +287,7 @@ def test_nobody_cancels_what_another_asked_for(call, records, executions):
     """403 for another caller's, 404 for what is not there; what was published to the bus has no owner."""
     _, accepted = call(post({"user_message": "Hello"}))
     status, body = call(delete(accepted["pipeline_id"], BOB))
-    assert (status, body["error"]["code"]) == (403, "not_yours")
+    assert (status, body["error"]["code"]) == (403, "not_owner")
     assert "cancel_requested_at" not in records.get(accepted["pipeline_id"])
     for name in ("nowhere", "not an id"):
         assert call(delete(name))[0] == 404
