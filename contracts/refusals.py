@@ -34,7 +34,7 @@ COMMON_REASONS = (Reason.INTERNAL, Reason.UNAVAILABLE)
 GATEWAYS_ROUTE = Reason.UNKNOWN_ROUTE
 """API Gateway knows the routes, and refuses what is none itself."""
 _NOTES: Mapping[str, str] = {
-    Reason.INVALID_REQUEST.code: " API Gateway checks the body first; its refusal has this code and does not say where."
+    Reason.INVALID_REQUEST.code: " API Gateway checks the body first; its refusal has this code, but no place."
 }
 GATEWAY_CODES: Mapping[int, Mapping[str, str]] = {
     403: {
@@ -92,7 +92,11 @@ def refusals(route: Route, schema: Mapping[str, Any]) -> dict[str, Any]:
             headers["Retry-After"] = {"schema": {"type": "string"}}
         responses[str(status)] = {
             "description": "\n".join(
-                [_TITLES[status], "", *(f"- `{code}`: {text}{_NOTES.get(code, '')}" for code, text in codes.items())]
+                [
+                    _TITLES[status],
+                    "",
+                    *(f"- `{code}`: {text}{_NOTES.get(code, '')}" for code, text in codes.items()),
+                ]
             ),
             "headers": headers,
             "content": {

@@ -11,7 +11,7 @@ from services.trigger.api import handler as api
 from services.trigger.api.core import read_request
 from services.trigger.api.handler import answer
 from services.trigger.api.listing import Listing
-from services.trigger.api.routes import Api, status_url
+from services.trigger.api.routes import Api, routes, status_url
 from shared.bus import Bus
 from shared.contracts.origin import accepted_event_id
 from shared.contracts.traces import traceparent_of
@@ -30,10 +30,10 @@ def make_api(records, events, executions=None, **options):
 def call(records, events):
     """A request to the API, answered with status and body."""
     service = make_api(records, events)
-    routes = api.routes(service)
+    known = routes(service)
 
     def send(event: dict[str, Any]) -> tuple[int, Any]:
-        status, body = answer(routes, read_request(event))
+        status, body = answer(known, read_request(event))
         return status, json.loads(json.dumps(body))
 
     return send

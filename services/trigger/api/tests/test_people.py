@@ -7,6 +7,7 @@ import pytest
 
 from services.trigger.api import handler as api
 from services.trigger.api import listing
+from services.trigger.api import routes as api_routes
 from services.trigger.api.core import read_request
 from services.trigger.api.handler import ApiSettings
 from services.trigger.api.routes import Answer, Routes
@@ -38,7 +39,7 @@ def executions() -> Executions:
 
 @pytest.fixture
 def call(records, events, executions):
-    routes = api.routes(make_api(records, events, executions))
+    routes = api_routes.routes(make_api(records, events, executions))
 
     def send(event: dict[str, Any]) -> tuple[int, Any]:
         status, body = answer(routes, event)
@@ -88,7 +89,7 @@ def test_who_waits_gets_the_result(records, events, status):
             (detail,) = events.details("pipeline.requested.v1")
             finish(records, detail["metadata"]["pipeline_id"], status)
 
-    routes = api.routes(make_api(records, events, sleep=sleep))
+    routes = api_routes.routes(make_api(records, events, sleep=sleep))
     code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=20"}))
     assert (code, body["status"], body["final_response"]) == (200, status, "An answer.")
     assert naps == sorted(naps)
@@ -99,7 +100,7 @@ def test_who_waits_gets_the_result(records, events, status):
 
 def test_who_waits_in_vain_is_told_where_to_look(records, events):
     """A run that takes longer than the caller waits is accepted like any other: 202, and where to look."""
-    routes = api.routes(make_api(records, events, longest_wait=0.0))
+    routes = api_routes.routes(make_api(records, events, longest_wait=0.0))
     code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=25"}))
     assert (code, body["status"]) == (202, "ACCEPTED")
     code, body = answer(routes, {**get(body["pipeline_id"]), "headers": {"Prefer": "wait=25"}})
@@ -113,7 +114,7 @@ def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypat
         raise TransientError("no table")
 
     monkeypatch.setattr(records, "get", fail)
-    routes = api.routes(make_api(records, events))
+    routes = api_routes.routes(make_api(records, events))
     code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=5"}))
     assert (code, body["status"]) == (202, "ACCEPTED")
     assert len(events.details("pipeline.requested.v1")) == 1
