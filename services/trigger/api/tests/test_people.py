@@ -10,6 +10,7 @@ from services.trigger.api import listing
 from services.trigger.api import routes as api_routes
 from services.trigger.api.core import read_request
 from services.trigger.api.handler import ApiSettings
+from services.trigger.api.refusals import Reason
 from services.trigger.api.routes import Answer, Routes
 from services.trigger.api.tests.test_api import ALICE, get, make_api, post
 from shared.errors import TransientError
@@ -278,6 +279,7 @@ def test_what_is_over_is_not_cancelled(call, records, executions):
     finish(records, accepted["pipeline_id"], "FAILED", error="Pipeline.Permanent")
     status, body = call(delete(accepted["pipeline_id"]))
     assert (status, body["error"]["code"]) == (409, "already_over")
+    assert body["error"]["message"] == Reason.ALREADY_OVER.sentence.format(status="FAILED")
     finish(records, accepted["pipeline_id"], "FAILED", error="Pipeline.Cancelled")
     status, body = call(delete(accepted["pipeline_id"]))
     assert (status, body["error"]) == (200, "Pipeline.Cancelled")
