@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.contract_schemas import draft4, request_model, request_schema
-from services.trigger import core
-from services.trigger.errors import ApiError
+from services.trigger.api.core import read_request, submission
+from services.trigger.api.refusals import ApiError
 from shared.contracts.schemas import closed
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def test_the_model_refuses_what_the_function_refuses(body):
     """Before the function and in it the same bodies pass (but for rules that no schema can say)."""
     event = {"headers": {"content-type": "application/json"}, "body": json.dumps(body)}
     try:
-        core.submission(event)
+        submission(read_request(event))
         good = True
     except ApiError:
         good = False
@@ -68,8 +68,13 @@ def test_the_model_refuses_what_the_function_refuses(body):
 def test_the_model_refuses_no_message_that_the_function_takes(message):
     """API Gateway never stands in the way of a request that is good."""
     try:
-        core.submission(
-            {"headers": {"content-type": "application/json"}, "body": json.dumps({"user_message": message})}
+        submission(
+            read_request(
+                {
+                    "headers": {"content-type": "application/json"},
+                    "body": json.dumps({"user_message": message}),
+                }
+            )
         )
     except ApiError:
         return
