@@ -71,7 +71,7 @@ def lint(paths: list[Path]) -> list[str]:
 def examined(made: Templates, environment: Environment) -> list[str]:
     """What the doctor finds, warnings included: what is committed has none."""
     return [
-        f"{finding.check}: {finding.where}: {finding.what} {finding.why} {finding.mend}"
+        f"{finding.check}: {finding.where}: {finding.what} {finding.why} {finding.fix}"
         for outcome in examine(read(made, environment))
         for finding in outcome.findings
     ]

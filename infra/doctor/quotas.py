@@ -1,7 +1,7 @@
-"""AWS's quotas by region, in requests per second, as far as the pipeline comes near them.
+"""AWS's default quotas by region, in requests per second, for what the pipeline uses most.
 
-From AWS's documentation of September and October 2026. All are soft: an account may have other ones, and a new
-account has less.
+The numbers are from AWS's documentation of September and October 2026. AWS can raise each of them for an account, and
+a new account may have less.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Quotas:
-    """Sustained rates (the refill of a throttle's bucket), and what may be open at a time."""
+    """Sustained rates (the refill rate of a throttle's bucket), and limits of what may be open at the same time."""
 
     start_execution: int
     send_task: int
@@ -20,17 +20,17 @@ class Quotas:
     invocations: int
     """EventBridge's deliveries to targets."""
     concurrency: int = 1_000
-    """Lambda's, of the whole account."""
+    """Lambda's concurrent executions of the whole account."""
     open_executions: int = 1_000_000
     in_flight: int = 120_000
-    """SQS's, of one standard queue: received, and not deleted yet."""
+    """Messages of one standard SQS queue that are received and not deleted yet."""
 
 
 _LARGE: Final = Quotas(
     start_execution=300, send_task=500, transitions=5_000, put_events=10_000, invocations=18_750
 )
 _OTHERS: Final = Quotas(start_execution=150, send_task=300, transitions=800, put_events=400, invocations=750)
-"""Everywhere else at least that."""
+"""The least that any other region has."""
 _MEDIUM: Final = Quotas(
     start_execution=150, send_task=300, transitions=800, put_events=2_400, invocations=4_500
 )
@@ -45,5 +45,5 @@ BY_REGION: Final = {
 
 
 def quotas(region: str | None) -> Quotas:
-    """Of `region`; those of the smallest regions for one that is not listed, or not known."""
+    """Return the quotas of `region`, or those of the smallest regions if it is not listed or None."""
     return BY_REGION.get(region or "", _OTHERS)
