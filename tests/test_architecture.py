@@ -14,7 +14,7 @@ TOKEN_HOLDERS = {
     "shared/contracts/envelope.py",
     "shared/contracts/schemas.py",
     "shared/callback.py",
-    "shared/worker.py",
+    "shared/worker/inbox.py",
 }
 
 

@@ -1,7 +1,7 @@
 """The functions' log lines about one thing, from their log groups, in the order in which they were written.
 
-A line is JSON with the ids it is about (`shared/worker.py`). CloudWatch Logs finds those that contain an id; which
-of a line's fields is the id is judged here. Each search is bounded in time and in calls.
+A line is JSON with the ids it is about (`shared/worker/outcome.py`). CloudWatch Logs finds those that contain an
+id; which of a line's fields is the id is judged here. Each search is bounded in time and in calls.
 """
 
 import json

@@ -13,7 +13,7 @@ from scale.scenarios import RATES, Scenario, prepared
 from scale.shape import Span, shape
 from scale.simulation import simulate
 from shared.contracts.stages import STAGES
-from shared.worker import RECEIVES_BEFORE_LOST, STALE_MS, WORK_MS
+from shared.worker.policy import RECEIVES_BEFORE_LOST, STALE_MS, WORK_MS
 
 
 def test_the_clocks_are_the_projects():

@@ -14,6 +14,9 @@ from shared.contracts.traces import traceparent_of, well_formed
 from shared.contracts.upcasting import readable, upcast
 from shared.errors import ContractViolation
 
+SOURCE_REFUSED = "Events from this source are not accepted"
+"""The reason for refusing an event that another publisher may send, and its own may not."""
+
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 

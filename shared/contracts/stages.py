@@ -29,6 +29,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     via: Literal["bus", "queue"]
     critical: bool
     timeout_seconds: int
+    pays: bool = False
+    """Whether a run of the stage costs money: none is begun for a task that is over, or nearly over."""
     without: str = ""
     """What the caller gets instead where the stage fails and is not critical."""
 
@@ -68,6 +70,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="bus",
         critical=True,
         timeout_seconds=_TIMEOUT_SECONDS,
+        pays=True,
     ),
     Stage(
         state="EnhanceResponse",
