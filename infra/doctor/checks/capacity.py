@@ -107,7 +107,7 @@ def concurrency(system: System, intent: Intent) -> Result:
                 why="The backlog grows without end, and tasks time out while their messages wait.",
             )
         else:
-            yield Passed(f"{function.service}: {needed:,.0f} of {cap} concurrent executions", function.name)
+            yield Passed(f"{function.service}: {needed:,.0f} of {cap} at a time", function.name)
     limit = quotas(intent.region).concurrency
     if total > limit:
         yield Problem(

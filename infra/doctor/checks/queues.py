@@ -49,7 +49,7 @@ def consumers(system: System) -> Result:
 def partial_batches(system: System) -> Result:
     for source in system.sources:
         if source.partial_batches:
-            yield Passed("ReportBatchItemFailures", source.queue)
+            yield Passed("failed messages of a batch are reported one by one", source.queue)
         else:
             yield Problem(
                 where=f"{source.queue} → {source.function}",
