@@ -67,11 +67,11 @@ def lint(paths: list[Path]) -> list[str]:
     return findings
 
 
-def examined(made: Templates, environment: Environment) -> list[str]:
+def examined(synthesised: Templates, environment: Environment) -> list[str]:
     """Return the doctor's findings, including warnings: committed code must have neither."""
     return [
         f"{finding.check}: {finding.where}: {finding.what} {finding.why} {finding.fix}"
-        for outcome in examine(read(made, environment))
+        for outcome in examine(read(synthesised, environment))
         for finding in outcome.findings
     ]
 
@@ -82,9 +82,9 @@ def check(name: str) -> list[str]:
     # The optional parts are checked too.
     environment = replace(load(name), monitoring=True, budget_usd_per_day=1.0)
     problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
-    made = templates(folder)
-    problems += [f"rule: {finding}" for finding in broken_rules(made, environment)]
-    problems += [f"doctor: {finding}" for finding in examined(made, environment)]
+    synthesised = templates(folder)
+    problems += [f"rule: {finding}" for finding in broken_rules(synthesised, environment)]
+    problems += [f"doctor: {finding}" for finding in examined(synthesised, environment)]
     problems += [f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))]
     return problems
 
