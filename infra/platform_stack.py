@@ -24,8 +24,8 @@ REQUESTS = readable(PipelineRequested)
 """Every version of the request for a run."""
 
 ARCHIVED: tuple[type[Event], ...] = (*REQUESTS, PipelineCompleted, PipelineFailed, ContractRejected)
-"""The events that the bus archives: requests and outcomes. Stage requests are never archived: they contain task tokens,
-which are settled by the time the archive is replayed.
+"""The events that the bus archives: requests and outcomes. Stage requests are never archived: they contain task
+tokens, which are settled by the time the archive is replayed.
 """
 
 
