@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.events import EVENTS
-from shared.contracts.schemas import event_schema
+from shared.contracts.schemas import closed, components, event_schema
 from shared.contracts.stages import STAGES
 from shared.contracts.upcasting import readable
 from shared.contracts.v2 import PipelineRequested
@@ -41,29 +41,13 @@ def published() -> tuple[type[Event], ...]:
 
 def request_schema() -> Schema:
     """Return the schema of a POST body in the contracts' own dialect: the data of one of the events it may become."""
-    definitions: Schema = {}
-    choices = []
-    for kind in posted():
-        schema = event_schema(kind)
-        own = {name: part for name, part in schema["$defs"].items() if not name.endswith("Metadata")}
-        # The versions of an event are types with the same name.
-        names = {
-            name: f"{name}{kind.VERSION}" for name, part in own.items() if definitions.get(name, part) != part
-        }
-        choices.append(_renamed(schema["properties"]["data"], names))
-        definitions |= {names.get(name, name): _renamed(part, names) for name, part in own.items()}
-    return {"$defs": definitions, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
+    references, definitions = components(posted(), version_name, "#/$defs/")
+    choices = list(references.values())
+    return {"$defs": closed(definitions), **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
 
 
-def _renamed(part: Any, names: Mapping[str, str]) -> Any:
-    """Return `part` with its references pointing to the renamed definitions."""
-    if isinstance(part, Mapping):
-        renamed = {keyword: _renamed(inner, names) for keyword, inner in part.items()}
-        if isinstance(reference := part.get("$ref"), str):
-            name = reference.removeprefix("#/$defs/")
-            renamed["$ref"] = f"#/$defs/{names.get(name, name)}"
-        return renamed
-    return [_renamed(inner, names) for inner in part] if isinstance(part, list) else part
+def version_name(kind: type[Event]) -> str:
+    return f"{kind.__name__}{kind.VERSION}"
 
 
 def request_model() -> Schema:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cli.tests.test_dlq_commands import call
+from cli.tests.support import call
 from operations.tests.world import FakeApi
 
 pytestmark = pytest.mark.usefixtures("local_engine")

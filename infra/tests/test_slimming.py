@@ -12,6 +12,8 @@ from infra.environments import host
 from infra.functions import FUNCTIONS
 from infra.slimming import SlimmingError, deferred, lazy_package
 
+pytestmark = pytest.mark.slow
+
 MODULE = '''
 """Says what it is."""
 from __future__ import annotations
@@ -70,7 +72,7 @@ OTHERS = {
 
 
 def test_a_deferred_import_happens_where_it_is_used():
-    """A deferred module is not loaded at import, and every function that uses it has it, also nested ones and methods."""
+    """A deferred module is not loaded at import, and every function and method that uses it has it."""
     edited = deferred(MODULE, ("heavy", "other"))
     assert (
         run(edited, OTHERS, "print([n for n in ('heavy', 'other', 'light') if n in sys.modules])")

@@ -200,7 +200,6 @@ def follow_logs(target: Target, pipeline_id: str, *, reads: bool = False, stop: 
 
     Lines of different functions that come at different moments can't be in order. Raises NotFoundError.
     """
-    on_aws = target.endpoint is None
     told: set[str] = set()
     ended: float | None = None
     while True:
@@ -212,10 +211,10 @@ def follow_logs(target: Target, pipeline_id: str, *, reads: bool = False, stop: 
                 yield line
         if journey.finished:
             ended = ended or time.monotonic()
-            if time.monotonic() - ended >= LATE_SECONDS[on_aws]:
+            if time.monotonic() - ended >= LATE_SECONDS[target.is_aws]:
                 return
         if stop.requested:
             return
-        stop.wait(2.0 if on_aws else 0.3)
+        stop.wait(target.pace.poll_seconds)
         if stop.requested:
             return

@@ -123,7 +123,7 @@ class Api:
                 self._records.withdraw(wanted.pipeline_id)
             raise
 
-    def _awaited(self, event: Mapping[str, Any], pipeline_id: str) -> dict[str, Any] | None:
+    def _awaited(self, event: Mapping[str, Any], pipeline_id: str) -> Mapping[str, Any] | None:
         """The record once the run is over or the caller's patience is; None for a caller with none."""
         patience = core.preferred_wait(event)
         if patience is None:

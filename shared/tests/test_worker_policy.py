@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from shared.contracts.stages import RETRY
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY
 from shared.errors import (
     ContractViolation,
     InProgress,
@@ -15,7 +15,6 @@ from shared.errors import (
 )
 from shared.worker.policy import (
     ENDINGS,
-    RECEIVES_BEFORE_LOST,
     STALE_MS,
     STEPS,
     WORK_MS,

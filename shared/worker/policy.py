@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-from shared.contracts.stages import RETRY
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY
 from shared.errors import ContractViolation, InProgress, PermanentError, TokenSettled, WorkerLost
-
-RECEIVES_BEFORE_LOST = 3
-"""A stage's message that is delivered for the third time has killed its worker twice."""
 
 STALE_MS = 5_000
 """A message that waited for this long may belong to a task that was cancelled or timed out meanwhile."""

@@ -34,7 +34,7 @@ class Load:
 
     name: str
     each: float
-    quota: int
+    quota: float
     unit: str = "/s"
 
 
@@ -50,13 +50,13 @@ def quotas_hold(system: System, intent: Intent) -> Result:
             yield Problem(
                 where=load.name,
                 what=f"At {intent.rate:g} requests/s the pipeline needs {text}. The default quota in "
-                f"{where} is {load.quota:,}{load.unit} (enough for {load.quota / load.each:,.0f} requests/s).",
+                f"{where} is {load.quota:,.0f}{load.unit} (enough for {load.quota / load.each:,.0f} requests/s).",
                 fix="Request a higher quota from AWS before the load reaches this rate, or lower the rate "
                 "(`requests_per_second` in infra/environments.py, or the API's throttle).",
                 severity="warning",
             )
         else:
-            yield Passed(f"{text} ≤ {load.quota:,}{load.unit}")
+            yield Passed(f"{text} ≤ {load.quota:,.0f}{load.unit}")
 
 
 def _loads(system: System, intent: Intent) -> Iterator[Load]:
@@ -64,11 +64,11 @@ def _loads(system: System, intent: Intent) -> Iterator[Load]:
     states = [state for machine in system.machines.values() for state in machine.states.values()]
     waiting = [state for state in states if state.waits]
     on_the_bus = [state for state in waiting if state.bus]
-    yield Load("StartExecution", 1, limit.start_execution)
-    yield Load("SendTask*", len(waiting), limit.send_task)
-    yield Load("state transitions", len(waiting) + 1, limit.transitions)
-    yield Load("PutEvents", len(on_the_bus) + PUBLISHED_BY_FUNCTIONS, limit.put_events)
-    yield Load("EventBridge deliveries", len(on_the_bus) + 1, limit.invocations)
+    yield Load("StartExecution", 1, limit.start_execution.per_second)
+    yield Load("SendTask*", len(waiting), limit.callbacks.per_second)
+    yield Load("state transitions", len(waiting) + 1, limit.state_transitions.per_second)
+    yield Load("PutEvents", len(on_the_bus) + PUBLISHED_BY_FUNCTIONS, limit.put_events.per_second)
+    yield Load("EventBridge deliveries", len(on_the_bus) + 1, limit.deliveries.per_second)
     longest = max((state.timeout_seconds or 0 for state in waiting), default=0)
     yield Load("open executions while a stage is down:", longest, limit.open_executions, "")
     invisible = max(
@@ -108,14 +108,14 @@ def concurrency(system: System, intent: Intent) -> Result:
             )
         else:
             yield Passed(f"{function.service}: {needed:,.0f} of {cap} at a time", function.name)
-    limit = quotas(intent.region).concurrency
+    limit = quotas(intent.region).functions
     if total > limit:
         yield Problem(
             where="all queues",
             what=f"Together they may start {total:,} concurrent executions; the default quota of an account is "
-            f"{limit:,}.",
+            f"{limit:,.0f}.",
             fix="Lower `max_concurrency` in infra/environments.py, or request more concurrency from AWS.",
             severity="warning",
         )
     else:
-        yield Passed(f"all queues together: {total:,} ≤ {limit:,}")
+        yield Passed(f"all queues together: {total:,} ≤ {limit:,.0f}")

@@ -7,20 +7,11 @@ from typing import Any
 import pytest
 
 from services.trigger import api, core
-from services.trigger.api import Api, answer
-from services.trigger.listing import Listing
-from shared.bus import Bus
+from services.trigger.api import answer
+from services.trigger.tests.support import ALICE, get, make_api, post
 from shared.contracts.origin import accepted_event_id
 from shared.contracts.traces import traceparent_of
 from shared.tests.fakes import client_error
-
-JSON = {"Content-Type": "application/json"}
-ALICE = "arn:aws:iam::000000000000:user/alice"
-
-
-def make_api(records, events, executions=None, **options):
-    lists = Listing(records._client, "PipelineLogs")
-    return Api(records, Bus(lambda: events, "bus"), lists, lambda: executions, **options)
 
 
 @pytest.fixture
@@ -34,26 +25,6 @@ def call(records, events):
         return status, json.loads(json.dumps(body))
 
     return send
-
-
-def post(body: Any, headers: dict[str, str] | None = None, who: str = ALICE, **extra: Any) -> dict[str, Any]:
-    return {
-        "httpMethod": "POST",
-        "resource": "/pipeline",
-        "path": "/pipeline",
-        "headers": {**JSON, "Host": "api.example", **(headers or {})},
-        "body": body if isinstance(body, str) else json.dumps(body),
-        "requestContext": {"identity": {"userArn": who}, "path": "/v1/pipeline"},
-        **extra,
-    }
-
-
-def get(pipeline_id: str) -> dict[str, Any]:
-    return {
-        "httpMethod": "GET",
-        "resource": "/pipeline/{pipeline_id}",
-        "pathParameters": {"pipeline_id": pipeline_id},
-    }
 
 
 def test_request_is_recorded_and_published(call, records, events):

@@ -25,6 +25,8 @@ from shared.records import Records
 from shared.tests.fakes import FakeEvents, create_records_table
 from shared.tests.strategies import JSON, SAID, TEXT, nearly, turns
 
+pytestmark = pytest.mark.slow
+
 LISTING = Listing(None, "PipelineLogs")
 CLIENT_ERRORS = (400, 404, 409, 413, 415)
 

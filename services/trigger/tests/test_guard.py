@@ -20,6 +20,8 @@ from shared.errors import PermanentError
 from shared.records import Records
 from shared.tests.fakes import client_error, create_records_table
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 TODAY = "2026-11-23"
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC)

@@ -8,9 +8,11 @@ import pytest
 from services.trigger import api, core, listing
 from services.trigger.api import answer
 from services.trigger.settings import ApiSettings
-from services.trigger.tests.test_api import ALICE, get, make_api, post
+from services.trigger.tests.support import ALICE, get, make_api, post
 from shared.errors import TransientError
 from shared.tests.fakes import client_error
+
+pytestmark = pytest.mark.slow
 
 BOB = "arn:aws:iam::000000000000:user/bob"
 ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p"
