@@ -80,7 +80,7 @@ class PlatformStack(Stack):
             self,
             "Publisher",
             managed_policy_name=f"{names.prefix}-publisher",
-            # Must not change: IAM would need a new policy.
+            # Must not change: CloudFormation would have to replace the policy, and cannot because it has a name.
             description="May ask the pipeline by an event, and may publish nothing else.",
             statements=[publishing(self.bus.event_bus_arn, *REQUESTS)],
         )

@@ -124,7 +124,8 @@ class PipelineApi(Construct):
             self,
             "Caller",
             managed_policy_name=f"{api_name}-caller",
-            description="May call the pipeline's API.",  # must not change: IAM would need a new policy
+            # Must not change: CloudFormation would have to replace the policy, and cannot because it has a name.
+            description="May call the pipeline's API.",
             statements=[
                 iam.PolicyStatement(
                     sid="CallTheApi",

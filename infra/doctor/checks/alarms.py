@@ -1,4 +1,4 @@
-"""Checks that somebody is alarmed when a queue stands still or a message is parked."""
+"""Checks that somebody is notified when a queue stands still or a message is parked."""
 
 from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.doctor.model import System
