@@ -1,6 +1,6 @@
 """Everything that reads what the previous release left, run once in its world.
 
-python -m tests.previous_release.readings FOLDER [PART]...  writes the answers into FOLDER
+python -m tests.previous_release.readings FOLDER  writes the answers into FOLDER
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,13 +140,8 @@ class Readings:
 
     def parked(self) -> None:
         self.command("dlq", "list", "--json", parts=("service", "kind", "count"))
-        seen: set[str] = set()
-        for message in written("queues.json"):
-            if message["kind"] != "queue":
-                parts = ("service", "queue", "error_type", "pipeline_id", "action", "run")
-                first = message["service"] not in seen
-                seen.add(message["service"])
-                self.command("dlq", "show", message["MessageId"], "--json", parts=None if first else parts)
+        for message in _one_of_each(written("queues.json")):
+            self.command("dlq", "show", message["MessageId"], "--json")
         self.command("dlq", "replay", "--dry-run", "--json", parts=("id", "service", "action"))
         self.command("dlq", "replay", "--dry-run", "--restart", "--json", parts=())
         self.command("dlq", "export", "--service", "enhancer")
@@ -349,6 +344,17 @@ def without_own_time(told: Any) -> Any:
     return told
 
 
+def _one_of_each(messages: Sequence[Any]) -> Iterator[Any]:
+    """Of what is parked: by service, queue and what is said of it."""
+    seen = []
+    for message in messages:
+        noted = message.get("MessageAttributes", {})
+        kind = [message["service"], message["kind"], noted.get("error_type", {}).get("StringValue"), *noted]
+        if message["kind"] != "queue" and kind not in seen:
+            seen.append(kind)
+            yield message
+
+
 def _turns(pipeline_id: str) -> Sequence[Any]:
     """What was asked, by the execution's own input."""
     (execution,) = [one for one in written("executions.json") if one["name"] == pipeline_id]
@@ -367,27 +373,27 @@ def _bodies(service: str) -> list[str]:
     return bodies
 
 
-PARTS = ("look", "api", "budget", "work", "act")
-
-
-def read(part: str) -> dict[str, Any]:
-    """By the name of what was asked; each part finds the world as it was left."""
-    with world() as played:
-        readings = Readings(played)
-        getattr(readings, part)()
-    return readings.answers
+PARTS = (("look", "api", "budget"), ("work",), ("act",))
+"""What reads and what changes: each finds the world as it was left."""
 
 
 def main() -> None:
-    """Each part's answers, one a line, in a file of its own."""
-    folder, *parts = sys.argv[1:]
-    for part in parts or PARTS:
-        lines = [
-            f"{json.dumps(name)}:{json.dumps(answer, ensure_ascii=False, separators=(',', ':'))}"
-            for name, answer in read(part).items()
-        ]
-        text = ",\n".join(lines)
-        (Path(folder) / f"{part}.json").write_text(f"{{\n{text}\n}}\n", "utf-8")
+    """Each part's answers in a file of its own, an answer a line."""
+    for parts in PARTS:
+        with world() as played:
+            for part in parts:
+                readings = Readings(played)
+                getattr(readings, part)()
+                write(Path(sys.argv[1]) / f"{part}.json", readings.answers)
+
+
+def write(file: Path, answers: Mapping[str, Any]) -> None:
+    lines = [
+        f"{json.dumps(name)}:{json.dumps(answer, ensure_ascii=False, separators=(',', ':'))}"
+        for name, answer in answers.items()
+    ]
+    text = ",\n".join(lines)
+    file.write_text(f"{{\n{text}\n}}\n", "utf-8")
 
 
 if __name__ == "__main__":

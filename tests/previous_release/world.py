@@ -17,7 +17,7 @@ from unittest import mock
 import botocore.client
 import botocore.session
 from moto import mock_aws
-from moto.sqs import sqs_backends
+from moto.sqs.models import sqs_backends
 
 from local import targets
 from operations.target import Target
@@ -184,7 +184,9 @@ class Played:
 
     @staticmethod
     def _shown(execution: Call) -> Call:
-        dates = {name: _moment(execution[name]) for name in ("startDate", "stopDate") if name in execution}
+        dates: Call = {
+            name: _moment(execution[name]) for name in ("startDate", "stopDate") if name in execution
+        }
         return {**{name: value for name, value in execution.items() if name != "history"}, **dates}
 
 
@@ -221,8 +223,8 @@ def queue_url(service: str, kind: str) -> str:
 
 @contextmanager
 def world() -> Iterator[Played]:
-    """Everything that was left, and `--env local` leads there. To be entered once in a process: functions keep
-    their clients.
+    """Everything that was left, and `--env local` leads there. For a process of its own: functions keep their
+    clients and settings.
     """
     real: Callable[..., Any] = botocore.client.BaseClient._make_api_call
     played = Played()
@@ -231,18 +233,18 @@ def world() -> Iterator[Played]:
         answer = played.answer(self, operation_name, api_params)
         return real(self, operation_name, api_params) if answer is None else answer
 
-    with mock.patch.dict(os.environ, ENVIRONMENT), mock_aws():
-        with mock.patch.object(botocore.client.BaseClient, "_make_api_call", call):
-            _fill_tables()
-            _fill_queues()
-            _note_addresses()
-            played.calls.clear()
-
-            def find_target(*_args: Any, **_options: Any) -> Target:
-                return Target(env="local", session=_Session(), endpoint="http://127.0.0.1:4566")
-
-            with mock.patch.object(targets, "find_target", find_target):
-                yield played
+    target = Target(env="local", session=_Session(), endpoint="http://127.0.0.1:4566")
+    with (
+        mock.patch.dict(os.environ, ENVIRONMENT),
+        mock_aws(),
+        mock.patch.object(botocore.client.BaseClient, "_make_api_call", call),
+        mock.patch.object(targets, "find_target", return_value=target),
+    ):
+        _fill_tables()
+        _fill_queues()
+        _note_addresses()
+        played.calls.clear()
+        yield played
 
 
 def _fill_tables() -> None:
@@ -278,7 +280,7 @@ def _fill_queues() -> None:
         }
         sqs.send_message(QueueUrl=url, MessageBody=message["Body"], MessageAttributes=attributes)
         queue = sqs_backends[ACCOUNT][REGION].queues[url.rpartition("/")[2]]
-        sent = queue._messages[-1]
+        sent: Any = queue._messages[-1]
         sent.id = message["MessageId"]
         sent.sent_timestamp = int(message["Attributes"]["SentTimestamp"])
 

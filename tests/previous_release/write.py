@@ -2,13 +2,14 @@
 
 import base64
 import json
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 from click.testing import CliRunner
 
 from cli.main import cli
@@ -240,7 +241,7 @@ class Scenes:
                 self.post("open_at_chatbot", {"messages": [*turns, {"role": "user", "text": text}]})
             else:
                 self.ask(f"open_at_{service}", text)
-            eventually(lambda service=service: self.waiting(service) >= 1)
+            eventually(partial(self.waiting, service))
 
     def accepted(self) -> None:
         self.post("accepted", {"user_message": "Accepted alone?"})
@@ -426,7 +427,7 @@ def main() -> None:
         own_engine(STATE / "previous", model=model.model) as engine,
     ):
         pipeline = Deployment(connection=up(engine).connection, engine=engine, model=model)
-        run(pipeline, lambda text: print(text, file=sys.stderr))
+        run(pipeline, click.echo)
 
 
 if __name__ == "__main__":
