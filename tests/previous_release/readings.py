@@ -3,16 +3,14 @@
 python -m tests.previous_release.readings FOLDER  writes the answers into FOLDER
 """
 
-import hashlib
 import importlib
 import json
-import re
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,45 +27,25 @@ from services.trigger.settings import GuardSettings
 from shared.records import from_item
 from shared.settings import load
 from shared.tests.fakes import sqs_record, stage_event
+from tests.previous_release.still import (
+    Clock,
+    digest,
+    from_json,
+    opened,
+    parts_of,
+    without_measures,
+    without_own_time,
+    without_words,
+)
 from tests.previous_release.world import MACHINE, TABLES, WRITTEN, Played, client, queue_url, world, written
 
 Parts = Sequence[str] | None
 
 AGES = "36500d"
 CALLER = "arn:aws:iam::000000000000:root"
-BUDGET_DAY = datetime(2026, 11, 29, 7, 40, tzinfo=UTC)
 
 WHOLE = ("told", "stored_by_workflow_degraded", "permanent", "restarted", "cancelled_while_running")
 """Runs of which the whole answer is kept. Of the others it is a few parts and a digest."""
-MEASURED = frozenset(
-    (
-        "queue_wait_ms",
-        "work_ms",
-        "memory_mb",
-        "architecture",
-        "execution_time_ms",
-        "nano_usd",
-        "waste_nano_usd",
-    )
-)
-"""What a function measures of itself, or what follows from that."""
-SENTENCES = frozenset(("reason", "note", "problem", "what", "unmetered", "never_metered", "instead"))
-"""What today's code says in its own words. Those that were written down are compared where they are kept."""
-_INSTANT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
-
-
-class Clock:
-    """Takes the moments out that belong to this run of the readings, and not to what was left."""
-
-    def __init__(self) -> None:
-        self._began = datetime.now(UTC) - timedelta(seconds=1)
-
-    def still(self, text: str) -> str:
-        return re.sub(r"seen \d+ s ago", "seen", _INSTANT.sub(self._moment, text))
-
-    def _moment(self, match: re.Match[str]) -> str:
-        now = self._began <= datetime.fromisoformat(match[0]) <= datetime.now(UTC) + timedelta(seconds=1)
-        return "(now)" if now else match[0]
 
 
 class Readings:
@@ -77,6 +55,7 @@ class Readings:
         self.played = played
         self.runs: dict[str, str] = written("runs.json")
         self.answers: dict[str, Any] = {}
+        (self.looked_at,) = (item["looked_at"]["S"] for item in written("budget.json") if "looked_at" in item)
         self._clock = Clock()
 
     def say(self, name: str, answer: Any, parts: Parts = None, *, words: bool = False) -> None:
@@ -86,17 +65,16 @@ class Readings:
         code, told = json.loads(self._clock.still(json.dumps(answer, default=datetime.isoformat)))
         told = told if words else without_words(told)
         if parts is not None and told is not None:
-            digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-            told = [_parts(told, parts), digest]
+            told = [parts_of(told, parts), digest(told)]
         self.answers[name] = [code, told]
 
     def command(self, *given: str, name: str = "", parts: Parts = None, words: bool = False) -> None:
         result = CliRunner().invoke(cli, list(given))
         assert not isinstance(result.exception, Exception), (given, result.output, result.exception)
         lines = result.stdout.splitlines()
-        told = _json(result.stdout) if lines else None
+        told = from_json(result.stdout) if lines else None
         if told is None and lines:
-            told = [_json(line) or line for line in lines]
+            told = [from_json(line) or line for line in lines]
         answer = [result.exit_code, without_own_time(told)]
         self.say(name or " ".join(given), answer, parts, words=words)
 
@@ -161,7 +139,7 @@ class Readings:
             parts = None if name in WHOLE else ("status", "final_response", "error", "stage", "degraded")
             self.request(f"GET {name}", "GET", pipeline_id, parts=parts)
         self.request("GET /pipelines", "GET")
-        for query in ({"status": "FAILED"}, {"limit": "3"}, {"since": "2026-11-29T07:00:00Z"}):
+        for query in ({"status": "FAILED"}, {"limit": "3"}, {"since": self.looked_at[:10]}):
             self.request(f"GET /pipelines {query}", "GET", query=query, parts=())
         for name in ("told", "cancelled_before", "permanent", "accepted_cancelled"):
             self.request(f"DELETE {name}", "DELETE", self.runs[name])
@@ -209,7 +187,7 @@ class Readings:
             before = len(self.played.calls)
             record = sqs_record(body, receives=receives, sent_ms=round(time.time() * 1000))
             failures = handler({"Records": [record]}, _Context())["batchItemFailures"]
-        self.say(name, [len(failures), without_measures(_opened(self.played.calls[before:]))])
+        self.say(name, [len(failures), without_measures(opened(self.played.calls[before:]))])
 
     def work(self) -> None:
         """Messages in flight, and those in a dead-letter queue, come to today's functions."""
@@ -233,8 +211,9 @@ class Readings:
     def budget(self) -> None:
         """On the day on which it was left, and on the next."""
         functions, target = client("lambda"), targets.find_target("local")
+        looked_at = datetime.fromisoformat(self.looked_at) + timedelta(minutes=10)
         for number in range(2):
-            now = BUDGET_DAY + timedelta(days=number)
+            now = looked_at + timedelta(days=number)
             self.say(f"budget, day {number}", [0, msgspec.to_builtins(read_budget(target, now))])
             state = Guard(client("dynamodb"), functions, load(GuardSettings)).look(now)
             self.say(f"guard, day {number}", [0, msgspec.to_builtins(state)])
@@ -256,7 +235,7 @@ class Readings:
         self.command("redrive", "--since", AGES, "--yes", "--rate", "100", "--json")
         self.command("dlq", "replay", "--yes", "--rate", "500", "--json")
         calls = self.played.calls[before:]
-        self.say("calls of the replay", [len(calls), _opened(calls)])
+        self.say("calls of the replay", [len(calls), opened(calls)])
         for service in ("trigger", *STAGE_FUNCTIONS):
             bodies = _bodies(service)
             self.say(f"{service}'s queue afterwards", [len(bodies), {"bodies": sorted(bodies)}], ())
@@ -280,68 +259,6 @@ class _Context:
 def _environment(service: str) -> Iterator[None]:
     with mock.patch.dict("os.environ", {"DLQ_URL": queue_url(service, "dlq")}):
         yield
-
-
-def _parts(told: Any, parts: Sequence[str]) -> Any:
-    """Of an object, or of each in a list."""
-    if isinstance(told, dict):
-        return {part: told.get(part) for part in parts}
-    return [_parts(one, parts) for one in told] if isinstance(told, list) and parts else None
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _opened(value: Any) -> Any:
-    """With JSON in texts as JSON."""
-    if isinstance(value, dict):
-        return {name: _opened(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_opened(part) for part in value]
-    return _json(value) if isinstance(value, str) and value[:1] == "{" else value
-
-
-def without_measures(value: Any) -> Any:
-    """Names stay, what was measured goes."""
-    if isinstance(value, dict):
-        return {
-            name: "(measured)" if name in MEASURED else without_measures(part) for name, part in value.items()
-        }
-    return [without_measures(part) for part in value] if isinstance(value, list) else value
-
-
-def without_words(value: Any) -> Any:
-    """Names stay, and what stands there in numbers."""
-    if isinstance(value, list):
-        return [without_words(part) for part in value]
-    if not isinstance(value, dict):
-        return value
-    own = SENTENCES | ({"why"} if value.get("at") == "(now)" else set())
-    own |= (
-        {"error"}
-        if value.get("error_type") == "ReceivedTooOften" or isinstance(value.get("parked_at"), dict)
-        else set()
-    )
-    own |= {"text"} if {"usd", "per"} <= value.keys() else set()
-    return {name: _blank(part) if name in own else without_words(part) for name, part in value.items()}
-
-
-def _blank(value: Any) -> Any:
-    """Says that there are words."""
-    if isinstance(value, dict):
-        return {name: _blank(part) for name, part in value.items()}
-    return [_blank(part) for part in value] if isinstance(value, list) else value and "(words)"
-
-
-def without_own_time(told: Any) -> Any:
-    """An open run's timeline grows while one looks at it."""
-    if isinstance(told, dict) and told.get("finished") is False:
-        return {name: value for name, value in told.items() if name not in ("timeline", "longest")}
-    return told
 
 
 def _one_of_each(messages: Sequence[Any]) -> Iterator[Any]:
