@@ -40,7 +40,7 @@ LIMITS: Final = {
         "three for the logger, four for the chatbot. 0.0724 of a CPU are 1.4 ms in each 20, so times come in "
         "steps of 20 ms, with caches gone cold in each pause, and without a pause between messages each pays for "
         "the one before. Twice the memory halves the time. What would help more is an AWS client of one's own "
-        "(docs/decisions.md says why not)."
+        "(docs/decisions says why not)."
     ),
     "soak": "**Memory over time.** It grows: a defect.",
     "sizes": "**Bundles.** Something is bundled that no import reaches: a defect in `infra/bundling.py`.",
@@ -56,7 +56,7 @@ LIMITS: Final = {
         "**Analyzer.** Its patterns read every character a few times. All of it is linear; a message that is made "
         "of what the patterns look for takes some times as long as English does. 32 KB are five thousand words: "
         "an ordinary message takes a hundredth of that. Faster would mean to read only a part of a long message "
-        "(docs/decisions.md)."
+        "(docs/decisions)."
     ),
 }
 """By part, for the goals that are not met."""

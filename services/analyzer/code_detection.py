@@ -1,4 +1,4 @@
-"""Finds the code in a message: what its author marked first, then code lines, then code within sentences."""
+"""Detection of the code in a message: marked code first, then code lines, then code within sentences."""
 
 import re
 from collections import Counter
@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from services.analyzer.code_in_prose import scattered
 from services.analyzer.code_lines import blocks
+from services.analyzer.code_piece import CodePiece
 from services.analyzer.fences import fenced, inline
-from services.analyzer.found import Found
 from services.analyzer.languages import guess_languages
 from shared.contracts import limits
 from shared.contracts.v1 import CodeSpan
@@ -18,7 +18,7 @@ _LIKELIEST_OF_KIND: Final = {"shell": "bash", "markup": "html"}
 
 
 class Code(NamedTuple):
-    """The code of a message, and the message without it: as long as before, so that positions agree."""
+    """The code of a message, and its prose: the message with the code blanked out, of the same length."""
 
     spans: tuple[CodeSpan, ...]
     languages: tuple[str, ...]
@@ -27,32 +27,32 @@ class Code(NamedTuple):
 
 
 def find_code(message: str) -> Code:
-    found: list[Found] = []
+    pieces: list[CodePiece] = []
     prose = message
     if "```" in prose or "~~~" in prose:
         marked = sorted(fenced(prose), key=lambda f: f.outer_start)
-        found += _apart(marked)
-        prose = _without(prose, found, "\n")
-    quoted: list[Found] = []
+        pieces += _apart(marked)
+        prose = _without(prose, pieces, "\n")
+    quoted: list[CodePiece] = []
     if "`" in prose:
         for piece, looks_like_code in inline(prose, 0, len(prose)):
             quoted.append(piece)
             if looks_like_code:
-                found.append(piece)
+                pieces.append(piece)
         prose = _without(prose, quoted, "_")
     masked = _URL.sub(lambda url: "x" * len(url[0]), prose) if "://" in prose else prose
     lines = list(blocks(masked))
-    found += lines
+    pieces += lines
     prose = _without(prose, lines, "\n")
     masked = _without(masked, lines, "\n")
     within = _apart(sorted(scattered(masked, limits.CODE_SPANS), key=lambda f: f.start))
-    found += within
+    pieces += within
     prose = _without(prose, within, "_")
 
-    found.sort(key=lambda f: f.start)
+    pieces.sort(key=lambda f: f.start)
     spans: list[CodeSpan] = []
     weights: Counter[str] = Counter()
-    shown = found[: limits.CODE_SPANS]
+    shown = pieces[: limits.CODE_SPANS]
     said = [piece.language or _LANGUAGE_OF_KIND.get(piece.kind) for piece in shown]
     unsaid = [piece for piece, language in zip(shown, said, strict=True) if not language]
     guesses = iter(guess_languages([message[piece.start : piece.end] for piece in unsaid]) if unsaid else ())
@@ -64,23 +64,24 @@ def find_code(message: str) -> Code:
     return Code(
         spans=tuple(spans),
         languages=tuple(language for language, _ in weights.most_common()),
-        lines=sum(message.count("\n", piece.start, piece.end) + 1 for piece in found),
+        lines=sum(message.count("\n", piece.start, piece.end) + 1 for piece in pieces),
         prose=prose,
     )
 
 
-def _apart(pieces: list[Found]) -> list[Found]:
-    """`pieces`, sorted by position, without those that overlap an earlier one."""
-    apart: list[Found] = []
+def _apart(pieces: list[CodePiece]) -> list[CodePiece]:
+    """Return the pieces that overlap no earlier one; `pieces` are sorted by position."""
+    apart: list[CodePiece] = []
     for piece in pieces:
         if not apart or piece.outer_start >= apart[-1].outer_end:
             apart.append(piece)
     return apart
 
 
-def _without(text: str, pieces: list[Found], filler: str) -> str:
-    """`text` with `filler` in place of the pieces, which are sorted and apart; a line break stands for a
-    blank line of the piece's length.
+def _without(text: str, pieces: list[CodePiece], filler: str) -> str:
+    """Return `text`, of the same length, with each piece replaced by `filler`.
+
+    The pieces are sorted and do not overlap. A line break as filler stands for blank lines.
     """
     if not pieces:
         return text

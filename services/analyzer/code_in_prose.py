@@ -1,14 +1,14 @@
-"""Unfenced code within a sentence: "why does df.groupby('a').sum() fail", "I ran rm -rf build/ and…".
+"""Detection of unfenced code within a sentence: "why does df.groupby('a').sum() fail", "I ran rm -rf build/ and…".
 
-A mere name (`list.sort()`, README.md, numpy, the <div> tag) is no code; an expression with arguments, a
-command with options, a whole SQL statement, an element with a closing tag or an attribute, a JSON object is.
+A mere name (`list.sort()`, README.md, numpy, the <div> tag) is not code. An expression with arguments, a command
+with options, a whole SQL statement, an element with a closing tag or an attribute, and a JSON object are.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from services.analyzer.found import Found, bare
+from services.analyzer.code_piece import CodePiece, bare
 from shared.contracts.v1 import CodeKind
 
 _N: Final = r"[A-Za-z_$][\w$]{0,60}+"
@@ -142,13 +142,13 @@ _MARKS: Final = frozenset(
     for character in needle
     if not character.isalnum() and character != " "
 )
-"""A single character is found to be absent much faster than a text that holds it."""
+"""Special characters of the needles. Proving one character absent is much faster than searching a whole needle."""
 _REACH: Final = 500
-"""No match is longer than this, so none lies further from what it must contain."""
+"""Maximum length of a match in characters, and so its maximum distance from the needle it contains."""
 
 
-def scattered(text: str, at_most: int) -> Iterator[Found]:
-    """Pieces of code within the prose of `text`, grouped by pattern, not in order, `at_most` per pattern."""
+def scattered(text: str, at_most: int) -> Iterator[CodePiece]:
+    """Yield the pieces of code within the prose of `text`, pattern by pattern, at most `at_most` for each."""
     absent = {mark for mark in _MARKS if mark not in text}
     for kind, needles, pattern in _PATTERNS:
         number = 0
@@ -163,7 +163,7 @@ def scattered(text: str, at_most: int) -> Iterator[Found]:
 
 
 def _neighbourhoods(text: str, needles: Sequence[str]) -> list[tuple[int, int]]:
-    """Where a pattern that needs one of `needles` can match: parts of lines, apart and in order."""
+    """Return the parts of lines in which a pattern that needs one of `needles` can match, in order and disjoint."""
     parts: list[tuple[int, int]] = []
     for needle in needles:
         at = text.find(needle)

@@ -1,9 +1,9 @@
-"""Unfenced code on lines of its own: statements, commands, stack traces, SQL, JSON, markup, configuration.
+"""Detection of unfenced lines of code: statements, commands, stack traces, SQL, JSON, markup, configuration.
 
 Every line gets a kind and a weight: 3 = hardly anything but code, 2 = likely code, 1 = code if its
 neighbours are, 0 = prose. A run of weighted lines, blank ones between them included, is code if its weights
-add up to 3 and one line at least is likely code. So a lone `x = 5` or a line that ends with `{` is no code,
-but two of them together are.
+add up to 3 and at least one line is likely code. So a lone `x = 5`, or a lone line that ends with `{`, is not
+code, but two of them together are.
 """
 
 import re
@@ -12,16 +12,15 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from services.analyzer import line_patterns as p
-from services.analyzer.found import Found, bare
+from services.analyzer.code_piece import CodePiece, bare
 from shared.contracts.v1 import CodeKind
 
 EXAMINED_LINES: Final = 2_000
-"""Lines of a message that are looked at: the longest message with lines of 16 characters has as many."""
+"""Maximum number of lines examined: as many as the longest message has if its lines are 16 characters long."""
 WEIGHED_LINES: Final = 600
-"""Different lines that may be code and are weighed. Behind them, a line that may be code goes on with the run
-of code before it."""
+"""Maximum number of different candidate lines that are weighed. Later candidates continue the current run of code."""
 LINE_CHARS: Final = 200
-"""The beginning of a line shows what it is; so a pattern's work is bounded per line."""
+"""Characters examined at the beginning of a line, which bounds the work of a pattern per line."""
 
 Weight = tuple[CodeKind, int]
 _PROSE: Final[Weight] = ("bare", 0)
@@ -34,8 +33,8 @@ class _Line(NamedTuple):
     weight: int
 
 
-def blocks(text: str) -> Iterator[Found]:  # noqa: C901 -- one pass over the lines, which is what it is for
-    """Runs of code lines in `text`, in order."""
+def blocks(text: str) -> Iterator[CodePiece]:  # noqa: C901 -- one pass over the lines, which is what it is for
+    """Yield the runs of code lines in `text`, in order."""
     run: list[_Line] = []
     seen: dict[str, Weight] = {}
     left = WEIGHED_LINES
@@ -74,7 +73,7 @@ def blocks(text: str) -> Iterator[Found]:  # noqa: C901 -- one pass over the lin
         yield from _accepted(run)
 
 
-def _accepted(run: list[_Line]) -> Iterator[Found]:
+def _accepted(run: list[_Line]) -> Iterator[CodePiece]:
     if sum(line.weight for line in run) < 3 or max(line.weight for line in run) < 2:
         return
     while run[-1].weight == 1 and run[-1].kind == "markup":  # a list after the code looks like markup
@@ -88,7 +87,7 @@ def _accepted(run: list[_Line]) -> Iterator[Found]:
 
 
 def _may_be_code(stripped: str) -> bool:
-    """Whether a line is worth weighing: most prose is not."""
+    """Whether a line is worth weighing. Most lines of prose are not."""
     first = stripped.split(None, 1)[0]
     return (
         first.lower() in p.FIRST_WORDS
@@ -143,7 +142,7 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR
 
 
 def _one_with(patterns: tuple[tuple[str, re.Pattern[str]], ...], line: str) -> bool:
-    """Whether `line` holds the text of one of `patterns` and matches it."""
+    """Whether `line` contains the required text of one of `patterns` and matches that pattern."""
     for text, pattern in patterns:  # noqa: SIM110 -- a generator takes twice as long
         if text in line and pattern.match(line):
             return True
@@ -151,7 +150,7 @@ def _one_with(patterns: tuple[tuple[str, re.Pattern[str]], ...], line: str) -> b
 
 
 def command_weight(line: str, first: str) -> int:
-    """3 for a command with what commands have (options, paths, a known subcommand), else 0."""
+    """Return 3 for a command with options, paths or a known subcommand, otherwise 0."""
     prompt = p.PROMPT.match(line)
     if prompt:
         line = line[prompt.end() :].strip()

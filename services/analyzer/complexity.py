@@ -1,6 +1,6 @@
-"""Says how complex a message is, and why: points for what makes an answer longer or harder.
+"""Classification of a message's complexity: points for whatever makes an answer longer or harder.
 
-0 or 1 point: simple; 2 or 3: moderate; 4 or more: complex.
+0 or 1 point means simple, 2 or 3 moderate, 4 or more complex.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ _DEMANDS: Final = tuple(
     " detalhad|passo a passo"
     "| сравни| докажи| подробно| пошагово| спроектируй|比較|比较|詳しく|详细|设计|設計|비교|자세히".split("|")
 )
-"""How words begin that ask for a long or a hard answer."""
+"""Beginnings of words, and phrases, that ask for a long or difficult answer."""
 _WORD_STARTS: Final = tuple(
     demand[1:] for demand in _DEMANDS if demand.startswith(" ") and " " not in demand[1:]
 )
@@ -38,7 +38,7 @@ def classify(  # noqa: PLR0913 (what was measured, by name)
     languages: int,
     questions: int,
 ) -> tuple[Complexity, tuple[str, ...]]:
-    """The complexity and the reasons for it: fixed sentences with numbers, never text of the message."""
+    """Return the complexity and its reasons: fixed sentences with numbers, never text of the message."""
     demands = _demands(prose[:_LOOKED_AT_CHARS])
     scored = (
         (_steps(words, 60, 150, 400), f"It has {_count(words, 'word')}."),
@@ -57,7 +57,7 @@ def classify(  # noqa: PLR0913 (what was measured, by name)
 
 
 def _demands(prose: str) -> int:
-    """How many of the terms `prose` has."""
+    """Return the number of demanding terms in `prose`."""
     lowered = " " + prose.lower().replace("\n", " ")
     words = [word for word in set(lowered.split(" ")) if word[:_KEY_CHARS] in _KEYS]
     return sum(phrase in lowered for phrase in _PHRASES) + sum(

@@ -1,4 +1,4 @@
-"""Analyses a user's message: counts, code, questions, complexity. The same message, the same analysis."""
+"""Analysis of a user's message: counts, code, questions, complexity. Equal messages get equal analyses."""
 
 from services.analyzer import complexity, questions
 from services.analyzer.code_detection import find_code
@@ -7,10 +7,9 @@ from shared.contracts.v1 import Analysis
 
 
 def analyze(user_message: str) -> Analysis:
-    """Never raises, whatever the text; takes time in proportion to its length.
+    """Analyse a message. Never raises, whatever the text; takes time in proportion to the text's length.
 
-    Characters are code points. Words are counted in the whole message, sentences and questions in its prose:
-    code has neither.
+    Characters are code points. Words are counted in the whole message, sentences and questions only in its prose.
     """
     code = find_code(user_message)
     prose = questions.read(user_message, code.prose)

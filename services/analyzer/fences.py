@@ -1,14 +1,14 @@
-"""Code that its author marked: fenced with ``` or ~~~, or between backticks within a line."""
+"""Detection of code that its author marked: fenced with ``` or ~~~, or between backticks within a line."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from services.analyzer.found import Found
+from services.analyzer.code_piece import CodePiece
 from services.analyzer.languages import LANGUAGE_OF_INFO
 
 INLINE_RUNS: Final = 1_024
-"""Backtick runs that are looked at; a message with more is not written by hand."""
+"""Maximum number of backtick runs examined; a message with more is not written by hand."""
 
 _BACKTICKS: Final = re.compile(r"`{3,}")
 _TILDES: Final = re.compile(r"(?m)^~{3,4}(?!~)")
@@ -21,14 +21,14 @@ _LOOKS_LIKE_CODE: Final = re.compile(
     r"|aws|import|return|new|let"
     r"|const|from|export|print|echo)\s\S"
 )
-"""What inline code has and a quoted word has not: an operator, a path, a compound name, a command."""
+"""Marks of inline code that a merely quoted word lacks: an operator, a path, a compound name, a command."""
 
 
-def fenced(text: str) -> Iterator[Found]:
-    """Fenced blocks. A fence that is never closed reaches to the end, as Markdown has it.
+def fenced(text: str) -> Iterator[CodePiece]:
+    """Yield the fenced blocks. A fence that is never closed reaches to the end of the text, as in Markdown.
 
-    People type fences in the middle of a line, so that is a fence too, unless it closes on the same line
-    (`inline` finds that one). Tildes count at the start of a line only: elsewhere they decorate.
+    People also type fences in the middle of a line. Such a fence counts unless it closes on the same line, where
+    `inline` detects it. Tildes count only at the start of a line, because elsewhere they decorate.
     """
     for runs in (_BACKTICKS, _TILDES):
         opening: re.Match[str] | None = None
@@ -36,7 +36,7 @@ def fenced(text: str) -> Iterator[Found]:
         for run in runs.finditer(text):
             if opening is None:
                 line_end = _line_end(text, run.end())
-                # A fence that closes in its own line is inline code.
+                # A fence that closes on its own line is inline code.
                 closed_in_line = run[0][0] == "`" and text.find("```", run.end(), line_end) >= 0
                 opening = None if closed_in_line else run
                 continue
@@ -47,7 +47,9 @@ def fenced(text: str) -> Iterator[Found]:
             yield from _block(text, opening, line_end, len(text), len(text))
 
 
-def _block(text: str, opening: re.Match[str], line_end: int, close: int, outer_end: int) -> Iterator[Found]:
+def _block(
+    text: str, opening: re.Match[str], line_end: int, close: int, outer_end: int
+) -> Iterator[CodePiece]:
     first_line = text[opening.end() : line_end].strip()
     info = _INFO.match(first_line)
     word = info[0].lower() if info else ""
@@ -56,7 +58,7 @@ def _block(text: str, opening: re.Match[str], line_end: int, close: int, outer_e
         start = opening.end()  # the code begins right behind the fence
     end = start + len(text[start:close].rstrip())
     if text[start:end].strip():
-        yield Found("fenced", start, end, opening.start(), outer_end, LANGUAGE_OF_INFO.get(word))
+        yield CodePiece("fenced", start, end, opening.start(), outer_end, LANGUAGE_OF_INFO.get(word))
 
 
 def _is_info(first_line: str) -> bool:
@@ -68,8 +70,8 @@ def _line_end(text: str, position: int) -> int:
     return len(text) if end < 0 else end
 
 
-def inline(text: str, start: int, end: int) -> Iterator[tuple[Found, bool]]:
-    """Spans between backtick runs of one length within one line, each with whether it looks like code."""
+def inline(text: str, start: int, end: int) -> Iterator[tuple[CodePiece, bool]]:
+    """Yield the spans between two equally long backtick runs on one line, each with whether it looks like code."""
     runs: list[tuple[int, int]] = []
     for run in _ANY_BACKTICKS.finditer(text, start, end):
         runs.append(run.span())
@@ -78,13 +80,14 @@ def inline(text: str, start: int, end: int) -> Iterator[tuple[Found, bool]]:
     for opening, close in _pairs(text, runs):
         content = text[opening[1] : close[0]].strip()
         if content:
-            found = Found("inline", opening[1], close[0], opening[0], close[1])
-            yield found, bool(_LOOKS_LIKE_CODE.search(content))
+            piece = CodePiece("inline", opening[1], close[0], opening[0], close[1])
+            yield piece, bool(_LOOKS_LIKE_CODE.search(content))
 
 
 def _pairs(text: str, runs: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Each opening run with the next run of its length, if that stands in the same line. Linear: the next
-    run of every length is looked up, not searched.
+    """Pair each opening run with the next run of its length, if that is on the same line.
+
+    The time is linear, because the next run of every length is looked up, not searched.
     """
     next_of_length: dict[int, int] = {}
     closes = [0] * len(runs)

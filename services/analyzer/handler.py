@@ -1,4 +1,4 @@
-"""analysis.requested -> Analysis -> callback."""
+"""The Lambda handler: `analysis.requested` in, `Analysis` out by callback."""
 
 from services.analyzer.core import analyze
 from shared.contracts.envelope import Metadata

@@ -1,7 +1,7 @@
-"""Which programming language a piece of code is likely written in.
+"""Guesses of the programming language of a piece of code.
 
-Each clue is a piece of text that one language (or a few) would hold, with a weight. Clues are looked up as
-they stand, not as patterns: that is fast and costs no start-up time. To teach a language, add clues.
+A clue is a piece of text that is typical of one language (or a few), with a weight. Clues are plain text, not
+patterns, because plain text is fast to look up and costs no start-up time. To add a language, add clues.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 LOOKED_AT_CHARS: Final = 2_048
-"""The beginning of a piece of code shows its language."""
+"""Characters examined at the beginning of a piece of code."""
 
 _ALIASES: Final = """
 python: py python python3 py3 ipython pycon jupyter
@@ -58,7 +58,7 @@ LANGUAGE_OF_INFO: Final[dict[str, str]] = {
     for language, aliases in (line.split(": ") for line in _ALIASES.strip().splitlines())
     for alias in aliases.split()
 }
-"""What a fence's info string may say, and the language it means."""
+"""The language for each name that a fence's info string may contain."""
 
 # fmt: off
 _CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {  # language: (weight, clues)…
@@ -290,11 +290,11 @@ _EACH_CLUE: Final = tuple(
 _MARKS: Final = frozenset(
     mark for _, _, clue in _EACH_CLUE for mark in clue if not (mark.isalnum() or mark.isspace())
 )
-"""A single character is found to be absent much faster than a clue that holds it."""
+"""Special characters of the clues. Proving one character absent is much faster than searching a whole clue."""
 
 
 def guess_languages(codes: Sequence[str]) -> list[str | None]:
-    """Of each piece the likeliest language, or None where the clues do not say."""
+    """Return the likeliest language of each piece, or None where the clues do not decide."""
     looked_at = [f"{code[:LOOKED_AT_CHARS].strip()}\n" for code in codes]
     together = "".join(looked_at)  # most clues are in none of them
     absent = {mark for mark in _MARKS if mark not in together}

@@ -1,4 +1,4 @@
-"""What lines of code look like: the data of `code_lines`. How to add to it: README.md, "Adding a pattern"."""
+"""Patterns of lines of code: the data of `code_lines`. README.md, "Adding a pattern", says how to add one."""
 
 import re
 from typing import Final
@@ -6,7 +6,8 @@ from typing import Final
 SIGNAL: Final = re.compile(
     r"[{}()\[\];=<>$|\\#@_`\"+:./-](?:(?<=[^:./-])|(?<=:)(?:$|:)|(?<=\w:) |(?<=\w\.)\w|(?<=/)\w|(?<=-) )"
 )
-"""What a line of code has, or a word of FIRST_WORDS, or an option as its second word."""
+"""Characters and texts, one of which every line of code contains, unless it starts with one of FIRST_WORDS or has an
+option as its second word."""
 CODE_CHARACTER: Final = re.compile(
     r"[=\[\]{}(.:$<+&|-](?:(?<=[=\[\]{}])|(?<=\w\()|(?<=\w\.)\w|(?<=:):|(?<=-)>|(?<=\$)\w|(?<=<)\w+>"
     r"|(?<=\+)\+|(?<=&)&|(?<=\|)\|)"
@@ -41,7 +42,7 @@ SHARED_COMMANDS: Final = frozenset(
     " ruby php java deno bun dir set env screen df du ps ln diff expo act code swift"
     " julia perl chroot host mount".split()
 )
-"""Commands that are English words, or names people speak of: they need an option, a path or an operator."""
+"""Commands that are also English words or names: only an option, a path or an operator makes the line code."""
 SUBCOMMANDS: Final = frozenset(
     "install uninstall push pull clone run build commit init start stop restart status up"
     " down get apply describe logs add"
@@ -108,7 +109,7 @@ TRACE_WITH: Final = (
         ),
     ),
 )
-"""More of TRACE: what the line must hold, and what it looks like then."""
+"""More patterns of TRACE, each with a text that the line must contain."""
 _AN_ERROR: Final = re.compile(r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)")
 TRACE_ERROR_WITH: Final = (("Error", _AN_ERROR), ("Exception", _AN_ERROR), ("Warning", _AN_ERROR))
 TRACE_ERROR: Final = re.compile(
@@ -256,7 +257,7 @@ STATEMENT_WITH: Final = (
         ),
     ),
 )
-"""More of STATEMENT, which would take long where they fail: what the line must hold, and what it looks like then."""
+"""More patterns of STATEMENT that fail slowly, each with a text that the line must contain."""
 PYTHON_BLOCK: Final = re.compile(
     r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$"
     r"|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b"
@@ -280,7 +281,7 @@ LIKELY_WITH: Final = (
     ("\\", re.compile(r".*\\[dwsb][+*?{)]")),
     ("(?", re.compile(r".*\(\?[:=!<]")),
 )
-"""More of LIKELY: what the line must hold, and what it looks like then."""
+"""More patterns of LIKELY, each with a text that the line must contain."""
 WEAK: Final = re.compile(
     r"(?:\w++(?:\.\w++){0,9}+) ?[-+*/]?= ?\S|\w[\w.]*+\(.*\);?$|[}\])]++ ?(?:else|catch|finally"
     r"|while|as|=>|from|,|\.)|\.\w|\"\w++\",?$|[+-]\s{2,}+\S|(?:case .*|default):|<\w|/>"

@@ -1,6 +1,7 @@
-"""How questions begin, in the languages users write: data of `questions`.
+"""Beginnings of questions in the languages users write: the data of `questions`.
 
-Words, not patterns: looking up two words costs no start-up time, and a language is added as a line of words.
+The data are words, not patterns: looking up two words costs no start-up time, and a language is added as lines of
+words.
 """
 
 from typing import Final
@@ -234,7 +235,7 @@ OPENERS: Final = _pairs(
     ("làm", "sao thế"),
     ("ano paano bakit saan kailan sino magkano", "*"),
 )
-"""First word → second words that make a question of it; `*` = any; `*de`, `*ru` = any but a subject."""
+"""By first word: the second words that make the pair a question. `*` is any word; `*de`, `*ru` any but a subject."""
 
 SUBJECTS: Final = {
     "*de": frozenset("ich du er sie es wir ihr man auch immer jemand nicht mein meine".split()),
@@ -243,4 +244,4 @@ SUBJECTS: Final = {
         " указано говорится".split()
     ),
 }
-"""After a question word a subject opens a subordinate clause: "wo ich wohne", "когда я запускаю"."""
+"""Subjects by language. One after a question word opens a subordinate clause: "wo ich wohne", "когда я запускаю"."""

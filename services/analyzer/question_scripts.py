@@ -1,7 +1,7 @@
-"""Questions without a question mark in languages whose words are not looked up: what such a sentence holds.
+"""Detection of questions without a question mark in languages whose words are not looked up.
 
-Patterns begin with a literal or a set, so that the text between is skipped fast. What has to stand at the
-end of a sentence is compared with its end; what has to stand before something else is looked for there.
+Each pattern begins with a literal or a set, so that the text before a match is skipped quickly. Endings are compared
+with the end of the sentence only; words that must precede others are searched only there.
 """
 
 import re
@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final
 
 EXAMINED_PLACES: Final = 50
-"""Words in a sentence that ask if a question word stands before them: only so many of each are looked at."""
+"""Maximum number of occurrences examined per word that makes a question only after a question word."""
 
 _SPACE: Final = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -66,11 +66,11 @@ Asks = Callable[[str], bool]
 """Whether a sentence without a question mark asks."""
 
 _pattern: Final = cache(re.compile)
-"""Compiled when first needed: few messages need more than one."""
+"""Compile a pattern on first use; few messages need more than one."""
 
 
 def scripts_in(prose: str) -> list[Asks]:
-    """The rules that can apply to `prose`."""
+    """Return the rules that can apply to `prose`."""
     turkish = prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
     if prose.isascii():
         return [_turkish] if turkish else []
@@ -140,7 +140,7 @@ _RULES: Final[tuple[tuple[str, Asks], ...]] = (
 
 
 def _places(sentence: str, words: tuple[str, ...]) -> Iterator[int]:
-    """Where `words` are in `sentence`, the first `EXAMINED_PLACES` of each."""
+    """Yield the positions of `words` in `sentence`, at most `EXAMINED_PLACES` for each word."""
     for word in words:
         at = sentence.find(word)
         for _ in range(EXAMINED_PLACES):
@@ -151,7 +151,7 @@ def _places(sentence: str, words: tuple[str, ...]) -> Iterator[int]:
 
 
 def _stands_before(sentence: str, at: int, words: tuple[str, ...], reach: int, stops: str) -> bool:
-    """Whether one of `words` stands at most `reach` characters before `at`, and none of `stops` between."""
+    """Whether one of `words` ends at most `reach` characters before `at`, with none of `stops` in between."""
     near = sentence[max(0, at - reach - 3) : at]
     near = near[max(near.rfind(stop) for stop in stops) + 1 :]
-    return any(len(near) - found - len(word) <= reach for word in words if (found := near.rfind(word)) >= 0)
+    return any(len(near) - at - len(word) <= reach for word in words if (at := near.rfind(word)) >= 0)

@@ -1,4 +1,4 @@
-"""What stands before, around and within questions: data of `questions`."""
+"""Words before, around and within questions: the data of `questions`."""
 
 from typing import Final
 
@@ -44,12 +44,13 @@ SUBORDINATORS: Final = frozenset(
 VERBS_AFTER_CLAUSE: Final = frozenset(
     "kann kannst können könnten könntest muss soll gibt ist haben hast darf".split()
 )
-"""German: behind a clause that opens with one of the first, the second begin the main clause, no question."""
+"""German: after a clause that opens with one of the first words, the second words begin the main clause, not a
+question."""
 
 AUXILIARIES: Final = frozenset(
     "is are was were do does did can could should shud would will has have".split()
 )
-"""Where one of AUXILIARIES comes soon after a determiner and its noun, they ask: "which laptop should…"."""
+"""Determiners that ask when one of AUXILIARIES follows soon after their noun: "which laptop should…"."""
 
 CLAUSE_OPENERS: Final = frozenset(
     f"{aux} {subject}"
@@ -82,7 +83,7 @@ CLAUSE_OPENERS: Final = frozenset(
     ";como hago;como puedo;que hago;que puedo;как это;что делать;как мне;можно ли;как"
     " исправить;почему так;в чем;в чём".split(";")
 ) - frozenset({"is the", "are the", "does the"})
-"""Two words that open a question after a comma, a dash or a line break too."""
+"""Pairs of words that open a question even after a comma, a dash or a line break."""
 
 ANYWHERE: Final = frozenset(
     "can you;could you;can someone;could someone;can anyone;does anyone;do you;should i"
@@ -110,7 +111,7 @@ STATEMENT_BEFORE: Final = frozenset(
     " understand explain whatever"
     " everything anything how when why whether".split()
 )
-"""Before two words of ANYWHERE these make a statement of it: "neither can I", "what it is is that"."""
+"""Words that turn a following pair of ANYWHERE into a statement: "neither can I", "what it is is that"."""
 
 _ASK: Final = "if|whether|how|what|why|where|when|who|which"
 _TOLD: Final = "whether|how|what|why|where|when|who|which"
@@ -181,7 +182,7 @@ def _wrappers() -> dict[str, dict[str, frozenset[str]]]:
 
 
 WRAPPERS: Final = _wrappers()
-"""What wraps an indirect question, by its last word: "i wonder" → "if", "whether", "how"…"""
+"""Wrappers of indirect questions, by their last word: "i wonder" with "if", "whether", "how"…"""
 
 ALONE: Final = frozenset(
     "why how what when where who which warum wieso wann wo wer wie was pourquoi comment"

@@ -1,8 +1,8 @@
-"""Finds the questions in prose: with a question mark, without one, and indirect ones.
+"""Detection of questions in prose: with a question mark, without one, and indirect.
 
 A question is a sentence that asks for an answer in words (evaluation/README.md has the exact guidelines):
 one with a question mark; one with the form of a question, whatever its mark; one that wraps a question
-("I wonder whether…", "tell me how…"). An order ("Explain recursion.", "Write a function…") is none.
+("I wonder whether…", "tell me how…"). An order ("Explain recursion.", "Write a function…") is not a question.
 """
 
 import re
@@ -17,18 +17,18 @@ from services.analyzer.sentences import Sentence, sentences
 from shared.contracts import limits
 
 EXAMINED_PLACES: Final = 1_000
-"""Places within sentences where a question may begin (behind a wrapper such as "tell me", behind a comma, at
-a word such as "can" in a run-on text) or not be one (a quotation) that are looked at closely."""
+"""Maximum number of places examined closely: where a question may begin (after a wrapper such as "tell me", after a
+comma, at a word such as "can" in a run-on text), and quotations, which may contain one."""
 EXAMINED_BREAKS: Final = 2_000
-"""Commas, line breaks and the like whose next word is looked at."""
+"""Maximum number of commas, line breaks and the like whose next word is examined."""
 LONG_SENTENCE: Final = 4_000
-"""Characters of a sentence that are looked at for breaks."""
+"""Characters of a sentence that are searched for breaks."""
 
 _Wrapper = tuple[str, frozenset[str]]
 
 _EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/"
 _CLAUSE: Final = r"[,;:–—(…\n\s.](?:(?<=[,;:–—(…\n])\s*+|(?<=\s)-++\s|(?<=\.)\.++\s*+)"
-"""What ends a clause. Begins with one set, so that the text between is skipped fast."""
+"""The end of a clause. The pattern begins with one set, so that the text before a match is skipped quickly."""
 _BREAK: Final = re.compile(_CLAUSE)
 _NEXT_WORD: Final = re.compile(_CLAUSE + r"(?=(\S{0,60}))")
 _TAG: Final = re.compile(
@@ -52,30 +52,30 @@ class Prose(NamedTuple):
 
 
 def read(message: str, prose: str) -> Prose:
-    """Counts the sentences of `prose`, the `message` with its code blanked out, and finds the questions."""
-    found, more, more_asking = sentences(prose)
-    if not found:
+    """Count the sentences of `prose` and collect its questions. `prose` is `message` with its code blanked out."""
+    segments, more, more_asking = sentences(prose)
+    if not segments:
         return Prose(more, Questions(more_asking, ()))
-    find = _Finder(prose, found)
+    find = _Finder(prose, segments)
     count = 0
     first: list[str] = []
-    for number, (start, end, asks) in enumerate(found):
+    for number, (start, end, asks) in enumerate(segments):
         at = find.behind_mark(start, end) if asks else find.without_mark(number, start, end)
         if at is None:
             continue
         count += 1
         if len(first) < limits.QUESTIONS:
             first.append(message[start + at : end].strip()[: limits.QUESTION_CHARS])
-    return Prose(len(found) + more, Questions(count + more_asking, tuple(first)))
+    return Prose(len(segments) + more, Questions(count + more_asking, tuple(first)))
 
 
 class _Finder:
-    """Looks for questions in the sentences of one text; keeps only the rules that can apply to that text."""
+    """A finder of questions in the sentences of one text. It keeps only the rules that can apply to that text."""
 
-    def __init__(self, prose: str, found: list[Sentence]) -> None:
+    def __init__(self, prose: str, segments: list[Sentence]) -> None:
         self._prose = prose
         self._lowered = prose.lower().replace("’", "'")
-        # Lowering these depends on what stands around them, or makes two characters of one.
+        # Lower-casing these depends on their neighbours, or makes two characters of one.
         self._aligned = "İ" not in prose and "Σ" not in prose
         self._inverted = "¿" in prose
         self._commas = "," in prose
@@ -86,17 +86,17 @@ class _Finder:
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
         self._scripts = scripts_in(prose)
-        self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in found])
+        self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in segments])
 
     def behind_mark(self, start: int, end: int) -> int | None:
-        """Where the question is in a sentence that ends with a question mark, or None."""
+        """Return the question's position in a sentence that ends with a question mark, or None if it asks nothing."""
         if self._prose[end - 1] in _CLOSED and self._places:
             self._places -= 1
             return None if _is_quoted_by_statement(self._prose[start:end]) else 0
         return 0
 
     def without_mark(self, number: int, start: int, end: int) -> int | None:
-        """Where in a sentence without a question mark its question begins, or None if it has none."""
+        """Return the question's position in a sentence without a question mark, or None if it has none."""
         sentence = self._prose[start:end]
         if self._inverted and "¿" in sentence:
             return sentence.index("¿")
@@ -116,25 +116,25 @@ class _Finder:
         return at if at is None or len(lowered) == end - start else 0
 
     def _wrappers_by_sentence(self, tokens: set[str], starts: list[int]) -> dict[int, list[_Wrapper]]:
-        """The number of each sentence that may wrap a question → the wrappers to look for in it."""
+        """Return the wrappers to look for, by the number of each sentence that may wrap a question."""
         text = self._lowered
         if not self._aligned:
             text = self._prose.replace("İ", "i").lower().replace("’", "'")
-        found: dict[int, list[_Wrapper]] = {}
+        wrappers_of: dict[int, list[_Wrapper]] = {}
         wrappers = [
             wrapper for last in tokens & words.WRAPPERS.keys() for wrapper in words.WRAPPERS[last].items()
         ]
         for wrapper in wrappers:
             for number in _sentences_with(wrapper[0], text, starts):
-                found.setdefault(number, []).append(wrapper)
+                wrappers_of.setdefault(number, []).append(wrapper)
         if wrappers and any(word in text for word in _POLITE):
-            # "Tell me please how": where one of these words is taken out, any wrapper may be.
+            # "Tell me please how": a sentence from which a polite word is removed may contain any wrapper.
             text = _without_polite_words(text)
             wrappers = [wrapper for wrapper in wrappers if wrapper[0] in text]
             for word in _POLITE:
                 for number in _sentences_with(word, self._lowered, starts):
-                    found[number] = wrappers
-        return found
+                    wrappers_of[number] = wrappers
+        return wrappers_of
 
     def _wraps(self, number: int, lowered: str) -> bool:
         lowered = _without_polite_words(lowered)
@@ -155,7 +155,7 @@ class _Finder:
         return False
 
     def _behind_break(self, lowered: str) -> int | None:
-        """A question that begins after a comma or another break within a sentence."""
+        """Return the position of a question that begins after a comma or another break within a sentence."""
         if not self._breaks:
             return None
         nexts = [word.strip(_EDGES) for word in _NEXT_WORD.findall(lowered, 0, LONG_SENTENCE)]
@@ -181,7 +181,7 @@ class _Finder:
         return None
 
     def _in_run_on_text(self, lowered: str) -> int | None:
-        """A question that begins anywhere: "hi my build is broken can you help"."""
+        """Return the position of a question that begins anywhere: "hi my build is broken can you help"."""
         tokens = lowered.split()
         if _WITHIN.isdisjoint(tokens):
             return None
@@ -204,7 +204,7 @@ _PRONOUNS: Final = tuple([word] for word in ("i", "you", "we", "they", "he", "sh
 _AFTER_WRAPPER: Final = frozenset(" ,:\n\u00a0")
 _UNDOES: Final = ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
 _KEEPS: Final = ("like to", "want to", "need to", "love to", "trying to", "you to")
-"""What undoes a wrapper behind it ("he doesn't explain how"), and what does not ("I'd like to know how")."""
+"""Words before a wrapper that undo it ("he doesn't explain how"), and exceptions ("I'd like to know how")."""
 _POLITE: Final = (" please", " bitte")
 _OPENING: Final = '"“«„'
 _CLOSED: Final = '"”»'
@@ -216,12 +216,12 @@ _MAY_OPEN: Final = words.INTRODUCTIONS | words.ALONE | OPENERS.keys() | {""}
 
 
 def _unpunctuated(lowered: str) -> set[str]:
-    """The words of `lowered` as white space separates them, without a comma or colon behind them."""
+    """Return the words of `lowered`, separated by white space, without a trailing comma or colon."""
     return {token.rstrip(",:") for token in set(lowered.split())}
 
 
 def _sentences_with(word: str, text: str, starts: list[int]) -> Iterator[int]:
-    """The numbers of the sentences that begin at `starts` and have `word`."""
+    """Yield the numbers of the sentences that contain `word`; the sentences begin at `starts`."""
     at = text.find(word, starts[0])
     while at >= 0:
         behind = bisect_right(starts, at)
@@ -236,7 +236,7 @@ def _without_polite_words(lowered: str) -> str:
 
 
 def _without_leading_quotation(sentence: str) -> str:
-    """`"Are we there yet?" they asked.` without what is quoted."""
+    """Remove a leading quotation: `"Are we there yet?" they asked.` becomes ` they asked.`"""
     stripped = sentence.lstrip()
     if stripped[:1] not in _OPENING:
         return sentence
@@ -323,7 +323,7 @@ def _opens(tokens: list[str], index: int) -> bool:  # noqa: PLR0911 (rules, the 
 
 
 def _is_condition(tokens: list[str], index: int) -> bool:
-    """Opens like a question but is none: "Should you need help, …", "Which is why …"."""
+    """Whether a sentence opens like a question but is none: "Should you need help, …", "Which is why …"."""
     three = tokens[index : index + 3]
     return (
         three[:2] in (["should", "you"], ["who", "knew"])
@@ -336,7 +336,7 @@ def _is_condition(tokens: list[str], index: int) -> bool:
 
 
 def _is_quoted_by_statement(sentence: str) -> bool:
-    """`She asked: "Are you coming?"`: the question mark belongs to a quotation within a statement."""
+    """Whether the question mark belongs to a quotation within a statement: `She asked: "Are you coming?"`"""
     stripped = sentence.rstrip()
     if stripped[-1] not in '"”»':
         return False

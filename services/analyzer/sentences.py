@@ -1,11 +1,11 @@
-"""Cuts prose into sentences.
+"""Segmentation of prose into sentences.
 
-A sentence ends with an end mark of any script, before a blank line, before a list item, and before a line
-that opens with a capital letter, and behind a line that is short, unless that line ends with a comma or the
-like. A dot after an abbreviation, an initial or the number of a list item ends nothing.
+A sentence ends with an end mark of any script; before a blank line, a list item or a line that opens with a capital
+letter; and after a short line, unless that line ends with a comma or the like. A dot after an abbreviation, an
+initial or the number of a list item ends nothing.
 
-The pattern is linear: a quantifier is possessive or followed by nothing that can fail, and a run can be
-entered at its first character only.
+The pattern takes linear time: each quantifier is possessive or followed by nothing that can fail, and a run can be
+entered only at its first character.
 """
 
 import re
@@ -13,16 +13,16 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 EXAMINED_MARKS: Final = 1_500
-"""End marks and line breaks that are looked at, one by one. 32 KB of prose have 500 to 1,000."""
+"""Maximum number of end marks and line breaks examined one by one. 32 KB of prose have 500 to 1,000."""
 SHORT_LINE: Final = 40
-"""A line that is not filled was broken on purpose."""
+"""Characters below which a line counts as broken on purpose."""
 
 Sentence = tuple[int, int, bool]
-"""Where a sentence starts and ends, its end mark included, and whether that mark asks."""
+"""Start and end of a sentence, its end mark included, and whether that mark is a question mark."""
 
 
 class Sentences(NamedTuple):
-    found: list[Sentence]
+    segments: list[Sentence]
     more: int
     """Sentences behind the examined marks, counted by nothing but their marks."""
     more_asking: int
@@ -33,13 +33,13 @@ _CLOSING: Final = "\"'»”’“)\\]*_"
 _WESTERN: Final = ".!?…;\u037e‽⁇⁈⁉"
 _OTHER: Final = "。！？｡؟۔।॥።፧။។։"
 _BOUNDARY: Final = re.compile(
-    # Begins with one set, so that the text between is skipped fast; look-behinds tell what it was.
+    # Begins with one set, so that the text before a match is skipped quickly; look-behinds tell the cases apart.
     rf"[{_WESTERN}{_OTHER}\n](?:"
-    # A line break, with what opens the next line if that is a list item.
+    # A line break, with the bullet or number of the next line if that is a list item.
     r"(?<=\n)\s*+(?P<item>(?:[-*•–‣·]|\d{1,3}[.)]|[a-zA-Z][)])[ \t])?"
     # Western marks end a sentence before white space, the end, or an emoji or other symbol.
     rf"|(?<=[{_WESTERN}])(?<![{_WESTERN}][{_WESTERN}])[{_WESTERN}]*+(?P<closing>[{_CLOSING}]*+)(?=[^\w!-~]|\Z)"
-    # These marks need no space behind them.
+    # These marks need no space after them.
     rf"|(?<=[{_OTHER}])[{_OTHER}]*+(?P<other>)[」』”’\"'）)]*+)"
 )
 _LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
@@ -77,12 +77,12 @@ _MAY_END: Final = frozenset(
     "p.m a.m u.s u.k no nos min max sec ex m st str art fr hr co ed ch mar sig г al ext"
     " mt usw nov dec inc ltd".split()
 )
-"""Abbreviations that are words too, or often the last word: they end a sentence before a capital letter."""
+"""Abbreviations that are also words, or often the last word: they end a sentence before a capital letter."""
 
 
 def sentences(prose: str) -> Sentences:  # noqa: C901 -- one pass over the marks
-    """The sentences of `prose` in order, those without any word left out."""
-    found: list[Sentence] = []
+    """Return the sentences of `prose` in order, without those that contain no word."""
+    segments: list[Sentence] = []
     start = 0
     has_word = _LETTER_OR_DIGIT.search
     marks = _BOUNDARY.finditer(prose)
@@ -106,18 +106,19 @@ def sentences(prose: str) -> Sentences:  # noqa: C901 -- one pass over the marks
         else:
             end = at
         if has_word(prose, start, end):
-            found.append((start, end, asks))
+            segments.append((start, end, asks))
         start = mark.end()
     if next(marks, None):
-        return Sentences(found, *_by_marks(prose[start:]))
+        return Sentences(segments, *_by_marks(prose[start:]))
     if has_word(prose, start):
-        found.append((start, len(prose), False))
-    return Sentences(found, 0, 0)
+        segments.append((start, len(prose), False))
+    return Sentences(segments, 0, 0)
 
 
 def _by_marks(prose: str) -> tuple[int, int]:
-    """How many sentences `prose` has if each line and each end mark before white space ends one, and how many
-    of them ask.
+    """Return how many sentences `prose` has if each line, and each end mark before white space, ends one.
+
+    The second number is how many of them are questions.
     """
     if not prose.isascii():
         for mark in _BEYOND_ASCII:
@@ -171,7 +172,7 @@ def _is_abbreviation(prose: str, start: int, at: int, follows: str) -> bool:
 
 
 def _opens_line(prose: str, start: int, at: int) -> bool:
-    """Whether nothing but white space stands between `at` and its line's, or the sentence's, start."""
+    """Whether only white space stands between `at` and the start of its line or sentence."""
     near = prose[max(start, at - 64) : at]
     line = near.rpartition("\n")[2]
     if line.strip() or len(line) < len(near) or at - 64 <= start:

@@ -1,14 +1,14 @@
-"""Counts words by the rules of each script.
+"""Word counts by the rules of each script.
 
-A word, by script (README.md gives the reasons and the sources):
-- scripts that put spaces between words (Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Hangul…): what
-  white space, an ellipsis or an em dash separates, if it holds a letter or a digit. A URL is one word;
+A word, by script:
+- scripts that put spaces between words (Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Hangul…): each part
+  between white space, ellipses and em dashes that contains a letter or a digit. A URL is one word;
 - Han: every ideograph, as word processors count;
 - katakana: every run; hiragana: every started four characters of a run;
 - Thai, Lao, Khmer, Myanmar: every started four code points of a run (an approximation: they write no spaces).
-Emoji, however composed, and lone punctuation are no words.
+Emoji, however composed, and lone punctuation are not words.
 
-All of it is linear.
+Counting takes linear time.
 """
 
 import re
@@ -35,10 +35,10 @@ _MARKS: Final = bytes(ord(char) for char in _ASCII if not char.isspace() and not
 
 @cache
 def _script_rules() -> tuple[re.Pattern[str], ...]:
-    """Any of the scripts without spaces or their punctuation; runs of Han; what counts as one word of
-    hiragana, katakana and the unspaced scripts; that punctuation.
+    """Return the patterns for scripts without spaces: any of their characters; runs of Han; one word of hiragana, of
+    katakana and of the unspaced scripts; their punctuation.
 
-    Compiled when first needed: these are the slowest to compile, and few messages need them.
+    They are compiled on first use, because they are the slowest to compile and few messages need them.
     """
     rules = (
         f"[{_HAN}]+",
@@ -64,13 +64,13 @@ def count_words(text: str) -> int:
         words = len(text) - len(without) + runs
         text = without
         for unit in units:
-            text, found = unit.subn(" ", text)
-            words += found
+            text, count = unit.subn(" ", text)
+            words += count
         text = marks.sub(" ", text)
     return words + _spaced_words(_OTHER_MARK.sub("", _OTHER_SPACE.sub(" ", text)))
 
 
 def _spaced_words(text: str) -> int:
-    """What ASCII white space separates, if it has a letter or digit; all else is a letter beyond ASCII."""
+    """Count the parts between ASCII white space that contain a letter or digit; non-ASCII characters are letters."""
     letters = text.encode().translate(_LETTER_OR_SPACE, _MARKS)
     return letters.count(b" a") + letters.startswith(b"a")

@@ -1,1 +1,1 @@
-"""How well the analyzer does on labelled messages. Never packaged: nothing deployed imports this folder."""
+"""Evaluation of the analyzer on labelled messages. Nothing deployed imports this folder."""

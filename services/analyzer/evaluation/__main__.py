@@ -12,24 +12,24 @@ from services.analyzer.evaluation.scoring import Report, Score, evaluate, load
 EXAMPLES = """examples:
   python -m services.analyzer.evaluation                       every split, then all together
   python -m services.analyzer.evaluation --split dev --errors  one split, with the ids it gets wrong
-  python -m services.analyzer.evaluation --json                for a program
+  python -m services.analyzer.evaluation --json                for scripts
   python -m services.analyzer.evaluation --worst-case          CPU time of the hardest messages
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0, or 2 for a split that does not exist."""
+    """Print the scores. Return the exit code: 0, or 2 for a split that does not exist."""
     parser = argparse.ArgumentParser(
         prog="python -m services.analyzer.evaluation",
         description="Scores of the analyzer on its labelled messages.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--split", help="only this split")
-    parser.add_argument("--errors", action="store_true", help="list the ids of misclassified messages")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--split", help="Score only the messages of this split.")
+    parser.add_argument("--errors", action="store_true", help="List the ids of misclassified messages.")
+    parser.add_argument("--json", action="store_true", help="Print the scores as JSON.")
     parser.add_argument(
-        "--worst-case", action="store_true", help="measure CPU time for the hardest messages instead"
+        "--worst-case", action="store_true", help="Measure the CPU time of the hardest messages instead."
     )
     options = parser.parse_args(arguments)
     if options.worst_case:
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     reports = _reports(options.split)
     if not reports:
-        sys.stderr.write(f"No split is called {options.split!r}.\n")
+        sys.stderr.write(f"There is no split {options.split!r}; leave --split out to see them all.\n")
         return 2
     _print(_json(reports) if options.json else _table(reports, errors=options.errors))
     return 0

@@ -1,4 +1,4 @@
-"""Runs the analyzer over the labelled messages and counts what it gets right."""
+"""Scores of the analyzer on the labelled messages."""
 
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ MESSAGES: Final = Path(__file__).with_name("messages.jsonl")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A message and what a careful reader says about it, by the guidelines in README.md."""
+    """A message and its labels, given by the guidelines in README.md."""
 
     id: str
     split: str
@@ -19,13 +19,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     is_question: bool
     question_count: int | None = None
     languages: tuple[str, ...] = ()
-    """Of its code, the main one first. Empty: no code, or nobody could say."""
+    """Languages of its code, the main one first. Empty if there is no code, or if several languages fit."""
     tags: tuple[str, ...]
     text: str
 
 
 class Score(msgspec.Struct, frozen=True):
-    """A yes-or-no decision, counted."""
+    """Counts of a yes-or-no decision."""
 
     true_positives: int
     false_positives: int
@@ -52,11 +52,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     code: Score
     question: Score
     language_accuracy: float
-    """Messages whose likeliest language is the labelled one, of those with a label."""
+    """Share of the messages with a language label whose likeliest language is the labelled one."""
     question_count_exact: float
-    """Messages with exactly the labelled number of questions, of those with a label."""
+    """Share of the messages with a count label that have exactly the labelled number of questions."""
     errors: dict[str, tuple[str, ...]]
-    """What went wrong → the ids of the messages."""
+    """Ids of the misjudged messages, by kind of error."""
 
 
 def load(path: Path = MESSAGES) -> list[Message]:
@@ -65,7 +65,7 @@ def load(path: Path = MESSAGES) -> list[Message]:
 
 
 def evaluate(messages: list[Message], split: str) -> Report:
-    """The scores on `messages`, which are those of `split`."""
+    """Return the scores on `messages`, all of which belong to `split`."""
     errors: dict[str, list[str]] = {
         kind: []
         for kind in (

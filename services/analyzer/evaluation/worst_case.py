@@ -1,4 +1,4 @@
-"""The longest messages that are hardest on the patterns, and what each costs."""
+"""The CPU time of the longest messages, made of the texts that are hardest for the patterns."""
 
 import time
 from collections.abc import Iterator
@@ -132,11 +132,11 @@ REPEATED: Final = {
     "c lines": "int a = b;\n",
     "prose": "The quick brown fox jumps over the lazy dog, doesn't it. ",
 }
-"""Name → text that is repeated up to the bound."""
+"""Texts by name, each repeated up to the longest permitted message."""
 
 
 def longest(unit: str, characters: int = limits.MESSAGE_CHARS) -> str:
-    """`unit` repeated to the longest message the contract admits."""
+    """Repeat `unit` up to the longest message that the contract permits."""
     by_bytes = limits.MESSAGE_BYTES // max(1, len(unit.encode()))
     return (unit * min(by_bytes, characters // len(unit) + 1))[:characters]
 
@@ -153,7 +153,7 @@ def messages() -> Iterator[tuple[str, str]]:
 
 
 def measure(repeats: int = 5) -> list[tuple[str, int, float]]:
-    """Name, characters and the least CPU milliseconds of `repeats` runs, the slowest first."""
+    """Return name, characters and least CPU milliseconds of `repeats` runs per message, the slowest first."""
     measured = []
     for name, text in messages():
         best = float("inf")

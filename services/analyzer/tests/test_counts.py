@@ -65,13 +65,13 @@ def test_words_follow_their_script(text, words):
 )
 def test_sentences_end_where_they_end(text, parts):
     """An end mark, a blank line, a list item or a short line ends a sentence; an abbreviation does not."""
-    assert [text[start:end].strip() for start, end, _ in sentences(text).found] == parts
+    assert [text[start:end].strip() for start, end, _ in sentences(text).segments] == parts
 
 
 def test_a_line_that_is_filled_goes_on():
     """A text wrapped at its margin is not cut at the margin."""
     text = "this is a long line of running text that was wrapped at its margin\nand goes on here."
-    assert len(sentences(text).found) == 1
+    assert len(sentences(text).segments) == 1
 
 
 def test_characters_are_code_points():
