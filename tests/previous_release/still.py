@@ -9,6 +9,9 @@ from typing import Any
 
 MEASURED = frozenset(
     (
+        "cost",
+        "record_bytes",
+        "spent_on",
         "queue_wait_ms",
         "work_ms",
         "memory_mb",

@@ -17,7 +17,7 @@ from unittest import mock
 import botocore.client
 import botocore.session
 from moto import mock_aws
-from moto.sqs.models import sqs_backends
+from moto.sqs.models import SQSBackend, sqs_backends
 
 from local import targets
 from operations.target import Target
@@ -237,6 +237,7 @@ def world() -> Iterator[Played]:
     with (
         mock.patch.dict(os.environ, ENVIRONMENT),
         mock_aws(),
+        mock.patch.object(SQSBackend, "is_message_valid_based_on_retention_period", return_value=True),
         mock.patch.object(botocore.client.BaseClient, "_make_api_call", call),
         mock.patch.object(targets, "find_target", return_value=target),
     ):
