@@ -26,7 +26,7 @@ export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check deploy chaos bench scale evaluate schemas lock clean
+.PHONY: help setup run stop unit test check deploy chaos bench scale evaluate schemas lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,13 +41,18 @@ run: setup ## start the local engine, deploy, ask a question (MESSAGE="…", POR
 stop: ## stop the local engine
 	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "nothing is set up here"; fi
 
+unit: setup ## the fast tests alone: units of shared, services, operations, contracts, cli and infra
+	@$(BIN)/python -m pytest -q -n 2 -m "not engine and not synth and not slow" \
+		shared services operations contracts cli infra
+
 test: setup ## all tests: units and contracts, then end to end on engines of their own
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
-check: setup ## formatting, lint, types, contracts kept, synth with cdk-nag, cfn-lint, the doctor
+check: setup ## formatting, lint, imports, types, contracts kept, synth with cdk-nag, cfn-lint, the doctor
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/mypy --num-workers 2
 	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check

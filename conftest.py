@@ -40,6 +40,8 @@ settings.register_profile(
 )
 settings.load_profile("project")
 
+pytest_plugins = ["infra.tests.synthesised"]
+
 UNIT_FOLDERS = ("shared", "services")
 
 

@@ -11,8 +11,6 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from re import _constants as codes  # type: ignore[attr-defined]  # a pattern can be read as a tree only here
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple
 
 import services.analyzer
@@ -22,6 +20,10 @@ from services.analyzer.evaluation.worst_case import REPEATED
 from shared.contracts import limits
 
 Recipe = tuple[str, ...]
+
+# A pattern can be read as a tree only by these, which have no types.
+codes: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 
 COUNTER: Final = "§"
 _SURVIVORS: Final = 40

@@ -25,8 +25,9 @@ from bench.end_to_end.burst import burst, one_by_one
 from bench.end_to_end.machine import machine
 from bench.end_to_end.stage import DIRECT, EVENTS, arena, limits
 from services.chatbot.settings import Settings
+from shared.contracts.record import Record
 from shared.contracts.stages import STAGES
-from shared.costs.facts import Record, RunFacts, StageFacts, facts, item_bytes
+from shared.costs.facts import RunFacts, StageFacts, facts, item_bytes
 from shared.costs.ledger import (
     HISTORY_ENDS,
     HISTORY_STATE,

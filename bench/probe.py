@@ -8,6 +8,7 @@ import json
 import resource
 import sys
 import time
+from typing import Any
 
 
 def cpu() -> float:
@@ -15,7 +16,7 @@ def cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def bare(event: dict, _: object) -> None:
+def bare(event: dict[str, Any], _: object) -> None:
     for record in event["Records"]:
         detail = json.loads(record["body"])["detail"]
         CLIENT.send_task_success(taskToken=detail["task_token"], output="{}")

@@ -12,6 +12,7 @@ from rich.table import Table
 from chaos.campaign import FOLDER, Options, Outcome, run
 from chaos.plan import FEWEST
 from chaos.report import NAMED, as_json, facts, rows, verdicts
+from cli.view.steps import shown
 from local.errors import LocalError
 from operations.progress import Step
 
@@ -30,18 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, wants_json = _read(arguments)
     err = Console(stderr=True, highlight=False)
     try:
-        with err.status("starting") as status:
+        with shown(err) as progress:
 
             def tell(text: str) -> None:
-                status.update(text)
+                progress(Step("campaign", "started", text))
                 if not err.is_terminal:
                     err.print(text)
 
-            def step(done: Step) -> None:
-                if done.seconds is not None:
-                    err.print(f"{done.seconds:6.1f} s  {done.text} ({done.name})")
-
-            outcome = run(options, tell=tell, progress=step)
+            outcome = run(options, tell=tell, progress=progress)
     except KeyboardInterrupt:
         err.print("Interrupted; the campaign's engine is stopped.")
         return INTERRUPTED

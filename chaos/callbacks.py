@@ -9,21 +9,21 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
+
 from chaos.deployment import Deployment
 from chaos.faults import Fault, Ledger
+from shared.aws import CLIENT_TRIES
 
 CHOSEN = frozenset({"SendTaskSuccess", "SendTaskFailure", "StartExecution"})
 REFUSALS = ((500, "InternalFailure"), (400, "ThrottlingException"), (503, "ServiceUnavailable"))
-CLIENT_TRIES = 3
 """How often botocore's clients try, as `shared/aws.py` makes them: fewer refusals they get over by themselves."""
 UPSTREAM_SECONDS = 30
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"})
@@ -208,26 +208,10 @@ def callback_proxies(
 
 def owner(port: int, among: Sequence[int]) -> int | None:
     """The process, of those given, that has a TCP connection from this local port."""
-    table = Path("/proc/net/tcp")
-    if not table.exists():
-        chosen = ",".join(map(str, among))
-        found = subprocess.run(
-            ["lsof", "-nP", "-a", "-p", chosen, f"-iTCP:{port}", "-t"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.split()
-        return int(found[0]) if found else None
-    sockets = {
-        f"socket:[{fields[9]}]"
-        for fields in map(str.split, table.read_text().splitlines()[1:])
-        if int(fields[1].rpartition(":")[2], 16) == port
-    }
     for pid in among:
-        with suppress(OSError):
+        with suppress(psutil.Error):
             if any(
-                os.readlink(link) in sockets  # noqa: PTH115 -- a descriptor may vanish while it is looked at
-                for link in Path(f"/proc/{pid}/fd").iterdir()
+                link.laddr.port == port for link in psutil.Process(pid).net_connections("tcp") if link.laddr
             ):
                 return pid
     return None

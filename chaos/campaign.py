@@ -11,7 +11,7 @@ from typing import Any
 
 from chaos.callbacks import Script, callback_proxies
 from chaos.conductor import Conductor, redeploy
-from chaos.deployment import FUNCTIONS, Deployment
+from chaos.deployment import FUNCTION_NAMES, Deployment
 from chaos.evidence import evidence
 from chaos.faults import Injection, Ledger
 from chaos.invariants import Found, Violation, violations
@@ -21,13 +21,13 @@ from chaos.plan import Plan, plan
 from chaos.publisher import Publisher
 from chaos.replay import parked, replay_everything
 from local.deploy import up
+from local.model_server import ModelServer, model_server
 from local.paths import STATE
 from local.testing import own_engine
 from operations.dlq.messages import Parked
 from operations.progress import Progress, silent
 from services.chatbot.settings import Settings
 from shared.errors import ContractViolation
-from tests.e2e.model_server import ModelServer, model_server
 
 FOLDER = STATE / "chaos"
 LOOK_SECONDS = 1.0
@@ -61,7 +61,7 @@ class Options:
     @property
     def context(self) -> dict[str, str]:
         """The app's settings."""
-        return {f"timeout_{name}": str(self.timeout_of(name)) for name in FUNCTIONS}
+        return {f"timeout_{name}": str(self.timeout_of(name)) for name in FUNCTION_NAMES}
 
     @property
     def too_slow_seconds(self) -> float:

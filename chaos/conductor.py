@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from chaos.deployment import PREFIX, Deployment
+from chaos.deployment import FUNCTION_NAMES, PREFIX, Deployment
 from chaos.faults import Fault, Ledger
 from local.deploy import deploy
 from shared.contracts.envelope import SOURCE
@@ -28,7 +28,7 @@ GROWN_SECONDS = 2.0
 """The engine ends all workers of a function if one of them dies while it starts, and then its API hangs for half a
 minute. Lambda does not."""
 
-KILLED_ANYWHERE = ("api", "starter", "analyzer", "enhancer", "logger")
+KILLED_ANYWHERE = tuple(name for name in FUNCTION_NAMES if name != "chatbot")
 """Not the chatbot: a call to the model that dies with its worker is paid for, and nothing can help that."""
 MALFORMED: tuple[dict[str, Any], ...] = (
     {"data": {"user_message": 5}},

@@ -5,19 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from infra.functions import FUNCTIONS
+from infra.names import Names
 from local import process
 from local.engine import Engine, Running
 from local.targets import local_target
+from operations.runs.records import record_of
 from operations.target import Target
-from shared.records import expanded, from_item
+from shared.contracts.record import Record
 
-PREFIX = "ai-pipeline-local"
+PREFIX = Names("local").prefix
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-FUNCTIONS = ("api", "starter", "analyzer", "chatbot", "enhancer", "logger")
+FUNCTION_NAMES = tuple(function.name for function in FUNCTIONS)
 
 
 class Deployment:
@@ -95,14 +98,14 @@ class Deployment:
 
     # --- what became of it ---
 
-    def records(self) -> dict[str, dict[str, Any]]:
+    def records(self) -> dict[str, Record]:
         """All of PipelineLogs, by pipeline id."""
         pages = self.client("dynamodb").get_paginator("scan")
         found = {}
         for page in pages.paginate(TableName=self.target.addresses.table_name, ConsistentRead=True):
             for item in page["Items"]:
-                record = expanded({name: from_item(value) for name, value in item.items()})
-                found[str(record["pipeline_id"])] = record
+                record = record_of(item)
+                found[record["pipeline_id"]] = record
         return found
 
     def executions(self, status: str | None = None) -> list[tuple[str, str]]:

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from chaos.plan import number_in
 from shared.contracts.executions import pipeline_of, restart_number
+from shared.contracts.record import Record
 
 FINAL_RECORD = "every accepted pipeline has one record, and it is SUCCEEDED"
 NO_STRANGERS = "nothing ran that nobody asked for"
@@ -54,7 +54,7 @@ class Found:
 
     accepted: Mapping[int, str]
     delivered: Mapping[int, Sequence[str]]
-    records: Mapping[str, Mapping[str, Any]]
+    records: Mapping[str, Record]
     executions: Sequence[tuple[str, str]]
     queues: Mapping[str, tuple[int, int, int]]
     unasked: Sequence[str] = ()
@@ -139,7 +139,7 @@ def _paid(found: Found) -> Iterator[Violation]:
 
 def _answers(found: Found) -> Iterator[Violation]:
     for number, pipeline_id in found.accepted.items():
-        record = found.records.get(pipeline_id, {})
+        record = found.records.get(pipeline_id, Record())
         if record.get("status") != "SUCCEEDED":
             continue  # said already
         answers, response = found.delivered.get(number, ()), str(record.get("final_response"))

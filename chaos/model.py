@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from chaos.faults import Fault, Ledger
 from chaos.plan import Plan, number_in
-from tests.e2e.model_server import ModelServer, Reply
+from local.model_server import ModelServer, Reply
 
 SLOW_SECONDS = 0.4
 GARBAGE = {

@@ -8,6 +8,7 @@ from typing import Any
 from chaos.campaign import Outcome
 from chaos.faults import Fault
 from chaos.invariants import ALL
+from shared.contracts.record import Record
 
 NAMED = 20
 """How many violations of one invariant are listed for people; the report has all."""
@@ -38,7 +39,7 @@ def rows(outcome: Outcome) -> list[Row]:
 def facts(outcome: Outcome) -> Iterator[str]:
     """The totals, a sentence each."""
     found, times = outcome.found, outcome.times
-    records = [found.records.get(pipeline_id, {}) for pipeline_id in found.accepted.values()]
+    records = [found.records.get(pipeline_id, Record()) for pipeline_id in found.accepted.values()]
     answered = sum(record.get("status") == "SUCCEEDED" for record in records)
     partly = sum(bool(record.get("degraded")) for record in records)
     answers = sum(map(len, found.delivered.values()))

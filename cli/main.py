@@ -3,20 +3,15 @@
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import click
 
-from local.errors import AwsAccessError, EngineNotRunningError, LocalError, SettingsError, UnknownServiceError
-from operations.errors import (
-    InvalidInputError,
-    NotDeployedError,
-    NotFoundError,
-    OperationError,
-    UnreachableError,
-)
+from cli.exit_codes import INTERRUPTED, exit_code
+from local.errors import LocalError
+from operations.errors import OperationError
 
 
 @dataclass(frozen=True)
@@ -63,22 +58,6 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
 COMMANDS: Mapping[str, Entry] = {
     name: entry for section in SECTIONS.values() for name, entry in section.items()
 }
-
-FAILED, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 130
-_CODES: Sequence[tuple[type[Exception], int]] = (
-    (InvalidInputError, USAGE),
-    (UnknownServiceError, USAGE),
-    (SettingsError, USAGE),
-    (NotFoundError, NOT_FOUND),
-    (NotDeployedError, UNREACHABLE),
-    (UnreachableError, UNREACHABLE),
-    (EngineNotRunningError, UNREACHABLE),
-    (AwsAccessError, UNREACHABLE),
-)
-
-
-def exit_code(error: Exception) -> int:
-    return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
 
 
 class Commands(click.Group):

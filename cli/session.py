@@ -6,9 +6,7 @@ stdout carries results, stderr everything else. Colours and live displays only w
 import re
 import shutil
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,43 +123,3 @@ def program() -> str:
     if on_path and Path(on_path).resolve() == called.resolve():
         return "pipeline"
     return str(called) if len(called.parts) > 1 and not called.is_absolute() else "pipeline"
-
-
-_CONTROLS = {
-    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
-}
-
-
-def printable(text: str) -> str:
-    """Without the characters by which a text could command a terminal."""
-    return text.translate(_CONTROLS)
-
-
-def in_columns(rows: Sequence[tuple[str, str]], indent: str = "  ") -> str:
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{indent}{name:<{width}}  {text}" for name, text in rows)
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def ago(moment: datetime) -> str:
-    """E.g. `3 min 5 s ago`."""
-    return f"{duration(max(0.0, (datetime.now(UTC) - moment).total_seconds() * 1_000))} ago"
-
-
-def duration(milliseconds: float | None) -> str:
-    """Short, for people: 12 ms, 3.4 s, 2 min 5 s, 3 h 20 min, 13 days 4 h."""
-    if milliseconds is None:
-        return ""
-    if milliseconds < 1_000:
-        return f"{milliseconds:.0f} ms"
-    seconds = milliseconds / 1_000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3_600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    if seconds < 2 * 86_400:
-        return f"{int(seconds // 3_600)} h {int(seconds % 3_600 // 60)} min"
-    return f"{int(seconds // 86_400)} days {int(seconds % 86_400 // 3_600)} h"

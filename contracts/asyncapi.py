@@ -3,14 +3,11 @@
 import re
 from typing import Any
 
-import msgspec
-
-from contracts.components import Components
 from contracts.examples import delivered, event_examples
 from contracts.parties import OUTSIDE, events, on_the_bus, parties
 from contracts.references import project_version
 from shared.contracts.envelope import SOURCE, Event
-from shared.contracts.schemas import event_schema
+from shared.contracts.schemas import References, closed, components, event_detail, event_schema, metadata_of
 from shared.contracts.stages import STAGES
 
 BUS = "bus"
@@ -23,8 +20,8 @@ _ENV = {"description": "The environment: prod, staging, dev, or local for the en
 
 
 def asyncapi() -> dict[str, Any]:
-    components = Components()
-    messages = {kind.detail_type(): _message(kind, components) for kind in events()}
+    references, schemas = event_components()
+    messages = {kind.detail_type(): _message(kind, references) for kind in events()}
     channels = _channels()
     operations: dict[str, Any] = {}
     for kind in events():
@@ -57,7 +54,7 @@ def asyncapi() -> dict[str, Any]:
         "operations": operations,
         "components": {
             "messages": messages,
-            "schemas": _draft7(components.schemas),
+            "schemas": _draft7(schemas),
             "securitySchemes": {
                 "sigv4": {
                     "type": "http",
@@ -67,6 +64,14 @@ def asyncapi() -> dict[str, Any]:
             },
         },
     }
+
+
+def event_components(*others: Any) -> tuple[References, dict[str, Any]]:
+    """References to all events' types, their metadata and `others`, and all definitions, closed to other fields."""
+    kinds = events()
+    types = dict.fromkeys([*kinds, *map(metadata_of, kinds), *others])
+    references, schemas = components(list(types), lambda kind: f"{kind.__name__}.{kind.detail_type()}")
+    return references, closed(schemas)
 
 
 def _channels() -> dict[str, Any]:
@@ -103,9 +108,7 @@ def _channel(kind: type[Event]) -> str:
     return f"{service}-queue"
 
 
-def _message(kind: type[Event], components: Components) -> dict[str, Any]:
-    schema = event_schema(kind)
-    detail = components.add(msgspec.json.decode(msgspec.json.encode(schema)))
+def _message(kind: type[Event], references: References) -> dict[str, Any]:
     return {
         "name": kind.detail_type(),
         "title": kind.detail_type(),
@@ -124,13 +127,14 @@ def _message(kind: type[Event], components: Components) -> dict[str, Any]:
                     "time": {"type": "string", "format": "date-time"},
                     "region": {"type": "string"},
                     "resources": {"type": "array", "items": {"type": "string"}},
-                    "detail": detail,
+                    "detail": {"title": kind.detail_type(), **event_detail(kind, references)},
                 },
                 "required": ["source", "detail-type", "detail"],
             }
         ),
         "examples": [
-            {"payload": delivered(example, kind.detail_type())} for example in event_examples(schema)
+            {"payload": delivered(example, kind.detail_type())}
+            for example in event_examples(event_schema(kind))
         ],
     }
 

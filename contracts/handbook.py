@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contracts.alternatives import Schema, alternatives
-from contracts.components import Components
+from contracts.asyncapi import event_components
 from contracts.examples import event_examples, value_of
-from contracts.parties import PUBLISHERS, SUBSCRIBERS, events, on_the_bus, parties
+from contracts.parties import PUBLISHERS, SUBSCRIBERS, events, on_the_bus, parties, results
 from contracts.prose import INTRODUCTION, OF_A_STAGE, TYPES, VERSIONS
 from contracts.references import current
 from contracts.words import described, listed
+from shared.contracts import v1
+from shared.contracts.schemas import event_detail, result, result_title
 
 _REF = "#/components/schemas/"
 _WIDTH = 100
@@ -21,9 +23,10 @@ def handbook() -> str:
     """The whole page."""
     schemas = current()
     names = [kind.detail_type() for kind in events()]
-    components = Components()
-    moved = {name: components.add(schemas[name]) for name in [*names, *(set(schemas) - set(names))]}
-    document = {"components": {"schemas": components.schemas}}
+    references, definitions = event_components(*results(), v1.Meter)
+    moved = {kind.detail_type(): event_detail(kind, references) for kind in events()}
+    moved |= {result_title(kind): result(kind, references) for kind in results()}
+    document = {"components": {"schemas": definitions}}
     parts = [INTRODUCTION, _table(), VERSIONS, "## Events"]
     shown = set()
     for name in names:
@@ -33,9 +36,9 @@ def handbook() -> str:
     for name in sorted(set(schemas) - set(names)):
         parts += _result(name, schemas[name], moved[name], document)
     parts += ["## Types", TYPES]
-    for name in sorted(components.schemas):
+    for name in sorted(definitions):
         if f"{_REF}{name}" not in shown:
-            parts += _type(name, components.schemas[name], document)
+            parts += _type(name, definitions[name], document)
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

@@ -6,14 +6,14 @@ from typing import Any, cast
 import msgspec
 
 from contracts.answers import Accepted, Listing, Record
-from contracts.components import Components
 from contracts.examples import value_of
 from contracts.references import project_version
 from contracts.refusals import Refusal, Route, refusals
-from infra.contract_schemas import request_schema
+from infra.contract_schemas import posted, request_schema, version_name
 from infra.environments import API_STAGE
-from services.trigger import core, listing
-from services.trigger.api import Api, routes
+from services.trigger.api import core, listing
+from services.trigger.api.routes import Api, routes
+from shared.contracts.schemas import References, closed, components
 from shared.contracts.traces import TRACEPARENT_PATTERN
 
 _ABOUT = """\
@@ -32,15 +32,15 @@ _SUMMARIES: Mapping[Route, str] = {
 
 def openapi() -> dict[str, Any]:
     """Raises KeyError for a route that is not described here."""
-    components = Components()
-    refused = components.add(_schema(Refusal))
+    references, schemas = _components()
+    refused = references[Refusal]
     paths: dict[str, Any] = {}
     for method, path in known_routes():
         operation_id, describe = _OPERATIONS[method, path]
         described = {
             "operationId": operation_id,
             "summary": _SUMMARIES[method, path],
-            **describe(components),
+            **describe(references),
         }
         described["responses"] |= refusals((method, path), refused)
         paths.setdefault(path, {})[method.lower()] = described
@@ -63,7 +63,7 @@ def openapi() -> dict[str, Any]:
         "security": [{"sigv4": []}],
         "paths": paths,
         "components": {
-            "schemas": components.schemas,
+            "schemas": schemas,
             "securitySchemes": {
                 "sigv4": {
                     "type": "apiKey",
@@ -83,13 +83,17 @@ def known_routes() -> list[Route]:
     return sorted(routes(cast("Api", Api)), reverse=True)
 
 
-def _schema(kind: Any) -> dict[str, Any]:
-    return dict(msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind))))
+def _components() -> tuple[References, dict[str, Any]]:
+    """What is posted is closed to fields that its type does not name; an answer may have more."""
+    answers, opened = components([Refusal, Record, Accepted, Listing], str)
+    requests, posted_schemas = components(posted(), version_name)
+    if both := opened.keys() & posted_schemas.keys():
+        raise ValueError(f"types both posted and answered: {', '.join(sorted(both))}")
+    return {**answers, **requests}, opened | closed(posted_schemas)
 
 
-def _post(components: Components) -> dict[str, Any]:
+def _post(references: References) -> dict[str, Any]:
     request = request_schema()
-    accepted = _schema(Accepted)
     return {
         "description": (
             "Answers at once, unless `Prefer` says otherwise; the pipeline runs on its own. Follow `status_url` "
@@ -116,16 +120,14 @@ def _post(components: Components) -> dict[str, Any]:
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": components.add(request),
+                    "schema": {"anyOf": [references[kind] for kind in posted()]},
                     "example": value_of(request, request, required_only=True),
                 }
             },
         },
         "responses": {
-            "200": _answer(
-                "With `Prefer: wait`: it is over, and this is its record.", _schema(Record), components
-            ),
-            "202": _answer("The request is accepted.", accepted, components),
+            "200": _answer("With `Prefer: wait`: it is over, and this is its record.", Record, references),
+            "202": _answer("The request is accepted.", Accepted, references),
         },
     }
 
@@ -149,14 +151,14 @@ _PIPELINE_ID = {
 }
 
 
-def _get(components: Components) -> dict[str, Any]:
+def _get(references: References) -> dict[str, Any]:
     return {
         "parameters": [_PIPELINE_ID, _PREFER],
-        "responses": {"200": _answer("The pipeline's record.", _schema(Record), components)},
+        "responses": {"200": _answer("The pipeline's record.", Record, references)},
     }
 
 
-def _delete(components: Components) -> dict[str, Any]:
+def _delete(references: References) -> dict[str, Any]:
     return {
         "description": (
             "A stage at work ends its work, no further stage begins; the record then says FAILED with "
@@ -165,13 +167,13 @@ def _delete(components: Components) -> dict[str, Any]:
         ),
         "parameters": [_PIPELINE_ID],
         "responses": {
-            "200": _answer("It was cancelled before, and has ended.", _schema(Record), components),
-            "202": _answer("It will end; follow `status_url`.", _schema(Accepted), components),
+            "200": _answer("It was cancelled before, and has ended.", Record, references),
+            "202": _answer("It will end; follow `status_url`.", Accepted, references),
         },
     }
 
 
-def _list(components: Components) -> dict[str, Any]:
+def _list(references: References) -> dict[str, Any]:
     def parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
         return {"name": name, "in": "query", "description": description, "schema": schema}
 
@@ -194,11 +196,11 @@ def _list(components: Components) -> dict[str, Any]:
             ),
             parameter("next", {"type": "string"}, "As the page before gave it."),
         ],
-        "responses": {"200": _answer("A page of them.", _schema(Listing), components)},
+        "responses": {"200": _answer("A page of them.", Listing, references)},
     }
 
 
-_OPERATIONS: Mapping[Route, tuple[str, Callable[[Components], dict[str, Any]]]] = {
+_OPERATIONS: Mapping[Route, tuple[str, Callable[[References], dict[str, Any]]]] = {
     ("POST", "/pipeline"): ("requestPipeline", _post),
     ("GET", "/pipeline/{pipeline_id}"): ("getPipeline", _get),
     ("DELETE", "/pipeline/{pipeline_id}"): ("cancelPipeline", _delete),
@@ -206,18 +208,19 @@ _OPERATIONS: Mapping[Route, tuple[str, Callable[[Components], dict[str, Any]]]] 
 }
 
 
-def _answer(description: str, schema: dict[str, Any], components: Components) -> dict[str, Any]:
+def _answer(description: str, kind: Any, references: References) -> dict[str, Any]:
     return {
         "description": description,
         "headers": _headers(),
         "content": {
-            "application/json": {"schema": components.add(schema), "example": _example(schema)},
+            "application/json": {"schema": references[kind], "example": _example(kind)},
         },
     }
 
 
-def _example(schema: dict[str, Any]) -> Any:
+def _example(kind: Any) -> Any:
     """Of a run that ended well: what only a failed or degraded one has is left out."""
+    schema = msgspec.json.schema(kind)
     example = value_of(schema, schema)
     if "final_response" in example:
         example |= {"degraded": [], "instead": {}, "errors": {}}

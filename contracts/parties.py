@@ -1,6 +1,6 @@
 """Who publishes and who consumes each event and result: from the stage table, and one for what is not a stage's.
 
-`infra/tests/test_parties.py` holds this against the templates: the rights to publish, and the rules.
+`contracts/tests/test_parties.py` holds this against the templates: the rights to publish, and the rules.
 """
 
 from collections.abc import Mapping

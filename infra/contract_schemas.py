@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.events import EVENTS
-from shared.contracts.schemas import event_schema
+from shared.contracts.schemas import closed, components, event_schema
 from shared.contracts.stages import STAGES
 from shared.contracts.upcasting import readable
 from shared.contracts.v2 import PipelineRequested
@@ -40,29 +40,13 @@ def published() -> tuple[type[Event], ...]:
 
 def request_schema() -> Schema:
     """What a POST takes, in the contracts' own dialect: the data of the events it may become, and no other field."""
-    definitions: Schema = {}
-    choices = []
-    for kind in posted():
-        schema = event_schema(kind)
-        own = {name: one for name, one in schema["$defs"].items() if not name.endswith("Metadata")}
-        # Versions of an event are types of one name.
-        names = {
-            name: f"{name}{kind.VERSION}" for name, one in own.items() if definitions.get(name, one) != one
-        }
-        choices.append(_renamed(schema["properties"]["data"], names))
-        definitions |= {names.get(name, name): _renamed(one, names) for name, one in own.items()}
-    return {"$defs": definitions, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
+    references, definitions = components(posted(), version_name, "#/$defs/")
+    choices = list(references.values())
+    return {"$defs": closed(definitions), **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
 
 
-def _renamed(part: Any, names: Mapping[str, str]) -> Any:
-    """`part` with its references led to definitions of other names."""
-    if isinstance(part, Mapping):
-        moved = {keyword: _renamed(inner, names) for keyword, inner in part.items()}
-        if isinstance(reference := part.get("$ref"), str):
-            name = reference.removeprefix("#/$defs/")
-            moved["$ref"] = f"#/$defs/{names.get(name, name)}"
-        return moved
-    return [_renamed(inner, names) for inner in part] if isinstance(part, list) else part
+def version_name(kind: type[Event]) -> str:
+    return f"{kind.__name__}{kind.VERSION}"
 
 
 def request_model() -> Schema:

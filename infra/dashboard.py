@@ -8,7 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.functions import FUNCTIONS
 from infra.signals import HOUR, Signals
-from shared.contracts.stages import SERVICES, STAGES
+from shared.contracts.stages import CRITICAL, SERVICES
 from shared.metrics import (
     ANSWERS_RECALLED,
     API_FAILURES,
@@ -173,7 +173,7 @@ def _budget(signals: Signals) -> list[cloudwatch.GraphWidget]:
 
 
 def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:
-    chatbot = STAGES[[stage.key for stage in STAGES].index("chat")].service
+    chatbot = CRITICAL.service
     one_run = cloudwatch.MathExpression(
         expression="micros / 1000000",
         using_metrics={"micros": signals.own(COST, "logger", "Average").with_(period=HOUR)},

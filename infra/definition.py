@@ -7,9 +7,11 @@ The critical stage has no Catch: the execution fails at that state, which is wha
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from shared import dynamodb
 from shared.contracts.envelope import SOURCE
+from shared.contracts.record import ANALYSIS_JSON, ERRORS_JSON, METERS_JSON
 from shared.contracts.stages import RETRY, STAGES, Stage
-from shared.errors import NEVER_RETRIED
+from shared.errors import DATA_LIMIT_ERROR, HEARTBEAT_ERROR, NEVER_RETRIED, TASK_ERROR, TIMEOUT_ERROR
 from shared.records import MAY_REPLACE
 
 State = dict[str, Any]
@@ -17,8 +19,9 @@ State = dict[str, Any]
 STORE_ANSWER: Final = "StoreAnswer"
 ALREADY_STORED: Final = "AnswerAlreadyStored"
 STORE_TIMEOUT_SECONDS: Final = 60
-CONDITION_FAILED: Final = "DynamoDB.ConditionalCheckFailedException"
-_TIMEOUTS: Final = ("States.Timeout", "States.HeartbeatTimeout")
+CONDITION_FAILED: Final = f"DynamoDB.{dynamodb.CONDITION_FAILED}"
+CATCH_ALL: Final = "States.ALL"
+_TIMEOUTS: Final = (TIMEOUT_ERROR, HEARTBEAT_ERROR)
 
 
 def definition(
@@ -127,7 +130,7 @@ def _retry(*never: str) -> list[State]:
     return [
         {"ErrorEquals": [*(never or NEVER_RETRIED), *_TIMEOUTS], "MaxAttempts": 0},
         {
-            "ErrorEquals": ["States.TaskFailed"],
+            "ErrorEquals": [TASK_ERROR],
             "IntervalSeconds": RETRY.interval_seconds,
             "BackoffRate": RETRY.backoff_rate,
             "MaxAttempts": RETRY.max_attempts,
@@ -139,15 +142,15 @@ def _catch(stage: Stage, goes_to: str) -> list[State]:
     """`States.ALL` stands alone and does not cover a result that is too large."""
     return [
         {"ErrorEquals": [errors], "ResultPath": f"$.errors.{stage.key}", "Next": goes_to}
-        for errors in ("States.DataLimitExceeded", "States.ALL")
+        for errors in (DATA_LIMIT_ERROR, CATCH_ALL)
     ]
 
 
 def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
     """Stores the answer without the logger. The record lacks what only code can work out, and says so.
 
-    `meters_json` lists the stages' meters in the table's order, null for a stage that failed. The texts of the
-    answers are not in any JSON: within JSON, every quote escaped twice, the longest would break the limit.
+    `expanded` reads it. The texts of the answers are not in any JSON: within JSON, every quote escaped twice, the
+    longest would break the limit.
     """
     *done, last = stages
     meters = ", ".join(f"$.results.{stage.key}.meter" for stage in done)
@@ -159,9 +162,9 @@ def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
         "execution_arn": {"S.$": "$$.Execution.Id"},
         "correlation_id": {"S.$": "$.metadata.correlation_id"},
         "degraded": {"L": [{"S": last.key}]},
-        "analysis_json": {"S.$": "States.JsonToString($.results.analysis.data)"},
-        "meters_json": {"S.$": f"States.JsonToString(States.Array({meters}))"},
-        "errors_json": {"S.$": "States.JsonToString($.errors)"},
+        ANALYSIS_JSON: {"S.$": "States.JsonToString($.results.analysis.data)"},
+        METERS_JSON: {"S.$": f"States.JsonToString(States.Array({meters}))"},
+        ERRORS_JSON: {"S.$": "States.JsonToString($.errors)"},
     }
     first: State = {name: {"S.$": "$.metadata.accepted_at"} for name in ("timestamp", "accepted_at")}
     before = {f":before{index}": {"S": status} for index, status in enumerate(MAY_REPLACE["SUCCEEDED"])}

@@ -35,14 +35,14 @@ _TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}
 API: Final = FunctionSpec(
     name="api",
     service="trigger",
-    module="services.trigger.api",
+    module="services.trigger.api.handler",
     aws=("dynamodb", "events", "stepfunctions"),
     table=("GetItem", "PutItem", "DeleteItem", "UpdateItem"),
 )
 STARTER: Final = FunctionSpec(
     name="starter",
     service="trigger",
-    module="services.trigger.starter",
+    module="services.trigger.starter.handler",
     aws=(*_WORKER, "dynamodb"),
     table=("GetItem", "UpdateItem"),
 )
@@ -59,7 +59,7 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
 FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values())
 """Those of every deployment."""
 GUARD: Final = FunctionSpec(
-    name="guard", service="trigger", module="services.trigger.guard", aws=("dynamodb", "lambda")
+    name="guard", service="trigger", module="services.trigger.guard.handler", aws=("dynamodb", "lambda")
 )
 """Of a deployment with a budget."""
 ALL_FUNCTIONS: Final = (*FUNCTIONS, GUARD)

@@ -15,11 +15,10 @@ from infra.nag import acknowledge_executions
 from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE, Event
+from shared.contracts.executions import FAILED
 from shared.contracts.stages import Stage
 from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
-
-FAILED_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
 
 PUBLISHES: Mapping[str, tuple[type[Event], ...]] = {"logger": (PipelineCompleted, PipelineFailed)}
 """What a service publishes besides rejections."""
@@ -76,7 +75,7 @@ def _logger(stack: StageStack) -> None:
         "failures",
         source="aws.states",
         detail_types=["Step Functions Execution Status Change"],
-        detail={"status": list(FAILED_STATUSES), "stateMachineArn": [machine]},
+        detail={"status": list(FAILED), "stateMachineArn": [machine]},
     )
 
 

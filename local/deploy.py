@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from infra.names import Names
 from local import cdk
 from local.bootstrap import bootstrap
 from local.engine import Engine, Running
 from local.errors import AwsAccessError, DeployError, UnknownServiceError
 from local.fingerprint import fingerprint
-from local.paths import STATE
+from local.paths import ROOT, STATE
 from operations.progress import Progress, Step, silent, step
 from shared.contracts.stages import SERVICES
 
-PREFIX = "ai-pipeline"
 LOCK_SECONDS = 300.0
 
 
@@ -54,42 +54,43 @@ def deploy(
     progress: Progress = silent,
     *,
     context: Mapping[str, str] = NO_CONTEXT,
+    root: Path = ROOT,
 ) -> tuple[str, ...]:
     """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
 
     Nothing is deployed (an empty tuple) if this very engine has these sources, with this `context`, already.
-    `service` is a part's name: a service, or `platform`, `workflow`. Raises EngineNotRunningError,
-    UnknownServiceError, DeployError, BusyError.
+    `service` is a part's name: a service, or `platform`, `workflow`. `root` is the checkout whose sources are
+    deployed. Raises EngineNotRunningError, UnknownServiceError, DeployError, BusyError.
     """
     _require_known(service)
     running = engine.running()
     with engine.state.lock("deploy", progress, patience_seconds=LOCK_SECONDS):
-        return _LocalDeployment(engine, running, progress, context).deploy(service)
+        return _LocalDeployment(engine, running, progress, context, root).deploy(service)
 
 
 def is_current(engine: Engine) -> bool:
     """Whether the running engine has these very sources in all its stacks. Raises EngineNotRunningError."""
-    return _LocalDeployment(engine, engine.running(), silent, NO_CONTEXT).is_current(None)
+    return _LocalDeployment(engine, engine.running(), silent, NO_CONTEXT, ROOT).is_current(None)
 
 
 class _LocalDeployment:
     """The app on one running engine: what it has, in `deployed.json`, and what it should have."""
 
     def __init__(
-        self, engine: Engine, running: Running, progress: Progress, context: Mapping[str, str]
+        self, engine: Engine, running: Running, progress: Progress, context: Mapping[str, str], root: Path
     ) -> None:
         self._engine = engine
         self._running = running
         self._progress = progress
         self._state = engine.state
         self._context = {**context, **context_of(running)}
-        self._wanted = fingerprint(self._context)
+        self._wanted = fingerprint(self._context, root)
         recorded = self._state.read(self._state.deployed)
         self._parts: dict[str, str] = (
             recorded.get("parts", {}) if recorded.get("instance") == running.instance else {}
         )
         self._cdk = cdk.Run(
-            environment=running.connection.environment(os.environ), log=self._state.deploy_log
+            environment=running.connection.environment(os.environ), log=self._state.deploy_log, folder=root
         )
 
     def deploy(self, service: str | None) -> tuple[str, ...]:
@@ -274,11 +275,11 @@ def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, 
 
 
 def stack_name(env: str, part: str) -> str:
-    return f"{PREFIX}-{env}-{part}"
+    return Names(env).stack(part)
 
 
 def _part(env: str, stack: str) -> str:
-    return stack.removeprefix(f"{PREFIX}-{env}-")
+    return stack.removeprefix(stack_name(env, ""))
 
 
 def _by_part(env: str, progress: Progress) -> Progress:

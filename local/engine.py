@@ -1,8 +1,8 @@
 """One local engine: a MiniStack process of this checkout, on one loopback port, with all its files in one folder.
 
 The engine tells who it is: its health answer carries the instance, the checkout and the state folder it was started
-with. So a record on disk is believed only if the process it names started when the record says and the port answers
-with the record's instance.
+with. So a record on disk is believed only if the process it names was started as this folder's engine and the port
+answers with the record's instance.
 """
 
 import contextlib
@@ -45,8 +45,6 @@ class Running:
 
     instance: str
     pid: int
-    started: str
-    """When the process started, in the system's own words."""
     started_at: datetime
     port: int
     checkout: Path
@@ -162,24 +160,29 @@ class Engine:
         if not self.state.record.exists():
             return self._unrecorded()
         found = _from_record(self.state.read(self.state.record))
-        return found if found and process.start_time(found.pid) == found.started else None
+        return found if found and self._is_alive(found) else None
 
     def _unrecorded(self) -> Running | None:
         """An engine of this state folder whose record is lost, e.g. to `git clean -fdx`."""
-        command = re.escape(_marker("PORT", self.state.path)).replace("PORT", r"(?P<port>\d+)")
-        found = process.find(rf"-X {command} -P {re.escape(str(ENGINE_PROCESS))}\s*$")
-        if found is None:
+        words = re.escape(" ".join(_arguments("PORT", self.state.path))).replace("PORT", r"(\d+)")
+        matches = ((pid, re.search(rf"{words}$", command)) for pid, command in process.living())
+        pid, port = next(((pid, int(match[1])) for pid, match in matches if match), (0, 0))
+        if not pid:
             return None
-        pid, match = found
         fallback = {"instance": "", "started_at": datetime.now(UTC).isoformat(), "model": None}
-        identity = {**fallback, **identity_on(int(match["port"]))}
-        where = {"checkout": ROOT, "state": self.state.path, "port": match["port"]}
-        return _from_record({**identity, **where, "pid": pid, "started": process.start_time(pid)})
+        identity = {**fallback, **identity_on(port)}
+        where = {"checkout": ROOT, "state": self.state.path, "port": port}
+        return _from_record({**identity, **where, "pid": pid})
+
+    def _is_alive(self, engine: Running) -> bool:
+        """Whether the process is this folder's engine: its id alone may belong to another program by now."""
+        words = " ".join(_arguments(engine.port, self.state.path))
+        return words in (process.command_line(engine.pid) or "")
 
     def _becomes_healthy(self, found: Running) -> bool:
         """False if it hangs, or its start was cut short."""
         until = time.monotonic() + RECOVERY_SECONDS
-        while time.monotonic() < until and process.start_time(found.pid) == found.started:
+        while time.monotonic() < until and self._is_alive(found):
             if identity_on(found.port).get("instance") == found.instance:
                 self._remember(found)
                 return True
@@ -217,9 +220,7 @@ class Engine:
         }
         with self.state.engine_log.open("wb") as log:
             child = subprocess.Popen(
-                # Python ignores -X options it does not know: this one is there to be found among the processes.
-                # -P: the script's neighbours, such as local/ministack.py, are not to be found by import.
-                [self._python, "-X", _marker(port, self.state.path), "-P", str(ENGINE_PROCESS)],
+                [self._python, *_arguments(port, self.state.path)],
                 cwd=self.state.path,
                 env=environment(port, self.state, identity, model),
                 stdin=subprocess.DEVNULL,
@@ -228,7 +229,7 @@ class Engine:
                 start_new_session=True,
             )
         child.returncode = 0  # it outlives this process on purpose: Popen need not warn
-        running = _from_record({**identity, "pid": child.pid, "started": process.start_time(child.pid) or ""})
+        running = _from_record({**identity, "pid": child.pid})
         assert running is not None  # noqa: S101 -- made of the fields it reads; tells the type checker
         try:
             self._remember(running)
@@ -241,8 +242,7 @@ class Engine:
     def _wait_ready(self, running: Running) -> None:
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
-            process.reap(running.pid)
-            if process.start_time(running.pid) != running.started:
+            if process.command_line(running.pid) is None:
                 raise EngineStartError(
                     f"The local engine ended while it started. Its last words:\n{self._last_words()}\n"
                     f"All of them: {self.state.engine_log}"
@@ -269,10 +269,8 @@ class Engine:
     def _clear_orphans(self) -> None:
         """Ends the function processes of an engine that crashed, which is gone itself."""
         crashed = _from_record(self.state.read(self.state.record))
-        if crashed and process.start_time(crashed.pid) is None:
-            orphans = process.group_members(crashed.pid, str(self.state.tmp))
-            if orphans:
-                process.end_group(crashed.pid)
+        if crashed and process.group_members(crashed.pid, str(self.state.tmp)):
+            process.end_group(crashed.pid)
 
     def _remember(self, running: Running) -> None:
         self.state.write(self.state.record, asdict(running))
@@ -299,8 +297,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _marker(port: int | str, state: Path) -> str:
-    return f"ai-pipeline-engine={port}:{state}"
+def _arguments(port: int | str, state: Path) -> list[str]:
+    """What the engine's Python is started with; also how an engine is recognised among the processes.
+
+    Python ignores -X options it does not know. -P: the script's neighbours, such as local/ministack.py, are not to be
+    found by import.
+    """
+    return ["-X", f"ai-pipeline-engine={port}:{state}", "-P", str(ENGINE_PROCESS)]
 
 
 def _from_record(record: Mapping[str, Any]) -> Running | None:
@@ -308,7 +311,6 @@ def _from_record(record: Mapping[str, Any]) -> Running | None:
         return Running(
             instance=str(record["instance"]),
             pid=int(record["pid"]),
-            started=str(record["started"]),
             started_at=datetime.fromisoformat(record["started_at"]),
             port=int(record["port"]),
             checkout=Path(record["checkout"]),

@@ -11,9 +11,7 @@ tmp/            the engine's temporary files: pid file, unpacked functions
 """
 
 import contextlib
-import fcntl
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,26 +49,24 @@ class StateFolder:
     @contextlib.contextmanager
     def lock(self, name: str, progress: Progress, *, patience_seconds: float) -> Iterator[None]:
         """One command at a time. The system frees it when its holder dies. Raises BusyError."""
+        # Slow to import, and most commands lock nothing.
+        from filelock import FileLock, Timeout  # noqa: PLC0415
+
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / f"{name}.lock").open("w") as file:
-            until = time.monotonic() + patience_seconds
-            said = False
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError as error:
-                    if time.monotonic() >= until:
-                        raise BusyError(
-                            "Another command has been busy with this engine for "
-                            f"{patience_seconds:.0f} s. Wait until it ends, or end it, then try again."
-                        ) from error
-                if not said:
-                    progress(
-                        Step("wait", "started", "waiting for another command that is busy with this engine")
-                    )
-                    said = True
-                time.sleep(0.1)
-            if said:
-                progress(Step("wait", "finished", "the other command is done"))
+        lock = FileLock(self.path / f"{name}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            progress(Step("wait", "started", "waiting for another command that is busy with this engine"))
+            try:
+                lock.acquire(timeout=patience_seconds, poll_interval=0.1)
+            except Timeout as error:
+                raise BusyError(
+                    "Another command has been busy with this engine for "
+                    f"{patience_seconds:.0f} s. Wait until it ends, or end it, then try again."
+                ) from error
+            progress(Step("wait", "finished", "the other command is done"))
+        try:
             yield
+        finally:
+            lock.release()

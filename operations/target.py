@@ -19,6 +19,7 @@ from msgspec import Struct
 from operations.addresses import Addresses, read_addresses
 from operations.aws_errors import translated
 from operations.errors import UnreachableError
+from operations.pace import AWS, ENGINE, Pace
 
 LOCAL = "local"
 
@@ -62,6 +63,16 @@ class Target:
         url = self._endpoint or str(self.client("sts").meta.endpoint_url)
         host = urlsplit(url).hostname or ""
         return None if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")) else url
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether it is AWS itself, and not something that answers in its place."""
+        return self.endpoint is None
+
+    @property
+    def pace(self) -> Pace:
+        """How often it may be asked for news."""
+        return AWS if self.is_aws else ENGINE
 
     @cached_property
     def region(self) -> str:

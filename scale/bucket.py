@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scale.quotas import Rate
+from infra.doctor.quotas import Rate
 
 
 class Bucket:

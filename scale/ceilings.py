@@ -4,19 +4,20 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from scale.quotas import Quotas
+from infra.doctor.quotas import Quotas
 from scale.shape import Shape, Span, Station
 
 MODEL: Final = "model tokens"
 HEADROOM: Final = 1.3
 CAP_HEADROOM: Final = 1.15
 """Less than that of the account: a backlog that takes all functions leaves none for the API."""
-_SPREAD: Final = 1.6449
+P95_SIGMAS: Final = 1.6449
+"""The 95th percentile of a normal distribution, in standard deviations from its mean."""
 
 
 def mean(span: Span) -> float:
     """Of the log-normal."""
-    sigma = math.log(span.p95 / span.median) / _SPREAD if span.median else 0.0
+    sigma = math.log(span.p95 / span.median) / P95_SIGMAS if span.median else 0.0
     return span.median * math.exp(sigma**2 / 2)
 
 

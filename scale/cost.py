@@ -5,15 +5,17 @@ The ledger's gaps are ours: the time of API, starter and logger, callbacks. Each
 
 from infra.environments import ENVIRONMENTS
 from scale.ceilings import mean
+from scale.quotas import REGION
 from scale.results import Outcome, Result
 from scale.scenarios import Scenario
 from scale.shape import Shape
 from shared.contracts.stages import RETRY, STAGES
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.ledger import ledger
+from shared.costs.prices import PRICE_LISTS
 from shared.errors import TransientError
 
-REGION, DAY = "us-east-1", "2026-11-23"
+DAY = PRICE_LISTS[-1].since
 _NANO = 1e-9
 
 

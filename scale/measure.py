@@ -15,6 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+from rich.console import Console
+
+from cli.view.steps import shown
 from infra.environments import ENVIRONMENTS
 from local import process
 from local.deploy import up
@@ -23,7 +27,7 @@ from local.paths import STATE
 from local.targets import local_target
 from local.testing import own_engine
 from operations.asking.submit import Accepted, Request, sender
-from operations.progress import Progress, Step, silent
+from operations.progress import Progress, silent
 from operations.runs.records import read_records
 from operations.target import Target
 from scale.quotas import UNLIMITED
@@ -31,6 +35,7 @@ from scale.results import Outcome
 from scale.scenarios import Scenario
 from scale.shape import Shape, Span, Times, shape
 from scale.simulation import simulate
+from shared.contracts.record import FINAL
 from shared.contracts.stages import STAGES
 
 FOLDER = STATE / "scale"
@@ -38,7 +43,6 @@ CALM = 20
 IDLE_SECONDS = 4.0
 PATIENCE_SECONDS = 300.0
 LOOK_SECONDS = 0.5
-FINAL = ("SUCCEEDED", "FAILED")
 BURSTS = (200, 500)
 
 Record = Mapping[str, Any]
@@ -173,8 +177,8 @@ class Bench:
         return after[0] - before[0], after[1] - before[1]
 
     def _cpu(self) -> tuple[float, float]:
-        functions = sum(_cpu_seconds(pid) for pid in process.group_members(self._pid))
-        return _cpu_seconds(self._pid), functions
+        functions = sum(process.cpu_seconds(pid) for pid in process.group_members(self._pid))
+        return process.cpu_seconds(self._pid), functions
 
 
 def predicted(size: int, publish_seconds: float, times: Times) -> Scenario:
@@ -184,19 +188,10 @@ def predicted(size: int, publish_seconds: float, times: Times) -> Scenario:
     return Scenario(name=f"burst of {size}", rate=rate, burst=size, via="bus", quotas=UNLIMITED, shape=plan)
 
 
-def _cpu_seconds(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _machine_cpu_seconds() -> float:
     """Of all processes but this one."""
-    user, nice, system, *_ = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    mine = os.times()
-    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK") - mine.user - mine.system
+    machine, mine = psutil.cpu_times(), os.times()
+    return float(machine.user + machine.nice + machine.system) - mine.user - mine.system
 
 
 def _ends(record: Record) -> float:
@@ -253,15 +248,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = parser.parse_args(arguments).sizes
     if not all(1 <= size <= 5_000 for size in sizes):
         parser.error("a burst has 1 to 5,000 events")
-    if not Path("/proc/self/stat").exists():
-        parser.error("CPU time is read from /proc, which this system has not")
-
-    def step(done: Step) -> None:
-        if done.seconds is not None:
-            print(f"{done.seconds:6.1f} s  {done.text}", file=sys.stderr)
 
     try:
-        calm, bursts = measure(sizes, tell=lambda text: print(text, file=sys.stderr), progress=step)
+        with shown(Console(stderr=True, highlight=False)) as progress:
+            calm, bursts = measure(sizes, tell=lambda text: print(text, file=sys.stderr), progress=progress)
     except KeyboardInterrupt:
         print("Interrupted; the engine is stopped.", file=sys.stderr)
         return 130

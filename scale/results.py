@@ -48,7 +48,6 @@ class Result:
     taken: Mapping[str, float]
     refused: Mapping[str, int]
     throttled: int
-    functions_peak: int
     busy_seconds: Mapping[str, float]
     wasted_calls: int
     """Questions to the model for runs that were over already."""

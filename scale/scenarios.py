@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from infra.doctor.quotas import Quotas
 from scale.ceilings import raised
-from scale.quotas import US_EAST_1, Quotas
+from scale.quotas import US_EAST_1
 from scale.shape import Shape, shape
 
 RATES: Final = (100, 1_000, 10_000)

@@ -11,16 +11,6 @@ from infra.clocks import VISIBILITY_FACTOR
 from infra.environments import ENVIRONMENTS, Environment, Sizing
 from shared.contracts.stages import RETRY, STAGES, RetryPolicy
 
-LOST_AT_RECEIVE: Final = 3
-"""A stage's message that comes for the third time is not run again. The worker's number, as the next one: a test
-holds them together. Importing the worker would start botocore."""
-STALE_SECONDS: Final = 5.0
-"""A message that waited so long is asked about with a heartbeat before the model is paid for it."""
-WORK_SECONDS: Final = 30.0
-"""With less than this left of its task's time the model is not asked."""
-CLIENT_TRIES: Final = 3
-"""botocore's, before a call to AWS counts as failed."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Span:

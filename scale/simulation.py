@@ -12,17 +12,20 @@ from typing import Any
 
 import simpy
 
+from infra.doctor.quotas import Rate
 from scale import shape
 from scale.bucket import Bucket
-from scale.quotas import Rate
+from scale.ceilings import MODEL, P95_SIGMAS
 from scale.results import Ended, Outcome, Result, Sample
 from scale.scenarios import Scenario
 from scale.station import Account, Message, Station, Work
+from shared.aws import CLIENT_TRIES
+from shared.contracts.stages import RECEIVES_BEFORE_LOST
+from shared.worker.policy import STALE_MS, WORK_MS
 
 SAMPLE_SECONDS = 10.0
 LONGEST_SECONDS = 4 * 3_600.0
 """Nothing can take longer: a run that does is a mistake of the model, and said to be one."""
-_P95 = 1.6449
 _REFUSAL_SECONDS = 0.05
 
 Steps = Generator[simpy.Event, Any, Any]
@@ -47,7 +50,7 @@ class Request:
 def _seconds(span: shape.Span, draw: float) -> float:
     if span.median <= 0:
         return 0.0
-    return span.median * math.exp(draw * math.log(span.p95 / span.median) / _P95)
+    return span.median * math.exp(draw * math.log(span.p95 / span.median) / P95_SIGMAS)
 
 
 class Simulation:
@@ -67,7 +70,7 @@ class Simulation:
             "StartExecution": bucket(quotas.start_execution),
             "state transitions": bucket(quotas.state_transitions),
             "SendTask*": bucket(quotas.callbacks),
-            "model tokens": bucket(quotas.model_tokens),
+            MODEL: bucket(quotas.model_tokens),
         }
         self._cpu = bucket(Rate(per_second=1.0, burst=0.0))
         self._account = Account(quotas.functions)
@@ -104,7 +107,6 @@ class Simulation:
             taken={name: bucket.taken for name, bucket in self._buckets.items()},
             refused={name: bucket.refused for name, bucket in self._buckets.items()},
             throttled=self._throttle.refused,
-            functions_peak=self._account.peak,
             busy_seconds={s.plan.name: s.busy_seconds for s in (self._starter, *self._stages)},
             wasted_calls=self._wasted,
             retries=self._retried,
@@ -248,7 +250,7 @@ class Simulation:
 
     def _call(self, quota: str, request: Request) -> Steps:
         """A call to AWS from a function: botocore tries again, after up to 1 and up to 2 seconds."""
-        for tried in range(shape.CLIENT_TRIES):
+        for tried in range(CLIENT_TRIES):
             if tried:
                 yield self._env.timeout(request.retries.random() * 2.0 ** (tried - 1))
             if self._buckets[quota].try_take():
@@ -286,7 +288,7 @@ class Simulation:
         step, request = self._plan.steps[index], message.request
         if step.asks_model and request.answered:
             return "done"
-        if message.receives >= shape.LOST_AT_RECEIVE:
+        if message.receives >= RECEIVES_BEFORE_LOST:
             return "lost"
         seconds = _seconds(step.station.span, request.draws[index + 1])
         if step.asks_model:
@@ -300,16 +302,16 @@ class Simulation:
     def _is_over(self, message: Message, step: shape.Step) -> Steps:
         """Nobody waits for the answer, or not for long enough: the model is not asked, the task times out."""
         waited = self._env.now - message.sent
-        if waited < shape.STALE_SECONDS:
+        if waited < STALE_MS / 1_000:
             return False
-        if waited >= step.timeout_seconds - shape.WORK_SECONDS:
+        if waited >= step.timeout_seconds - WORK_MS / 1_000:
             return not message.request.answered
         heard = yield from self._call("SendTask*", message.request)
         return heard and not message.waiting
 
     def _ask_model(self, request: Request, seconds: float) -> Steps:
         """Input and the longest answer are reserved, and what the answer did not need is given back."""
-        tokens, bucket = self._plan.tokens, self._buckets["model tokens"]
+        tokens, bucket = self._plan.tokens, self._buckets[MODEL]
         if not bucket.try_take(tokens.input + tokens.most):
             yield self._env.timeout(_REFUSAL_SECONDS)
             return "transient"

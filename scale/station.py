@@ -12,8 +12,8 @@ from typing import Any, Literal
 import simpy
 
 from infra.clocks import MAX_RECEIVES
+from infra.doctor.quotas import Quotas
 from scale import shape
-from scale.quotas import Quotas
 
 Handled = Literal["done", "again"]
 Work = Generator[simpy.Event, Any, Handled]
@@ -43,7 +43,6 @@ class Account:
     def __init__(self, most: float) -> None:
         self.most = most
         self.busy = 0
-        self.peak = 0
         self.refused = 0
         self.stations: list[Station] = []
 
@@ -51,7 +50,6 @@ class Account:
         if self.busy + 1 > self.most:
             return False
         self.busy += 1
-        self.peak = max(self.peak, self.busy)
         return True
 
     def end(self) -> None:
@@ -74,7 +72,6 @@ class Station:
         self.plan = plan
         self.queue: deque[Message] = deque()
         self.parked = 0
-        self.served = 0
         self.busy_seconds = 0.0
         self._env = env
         self._account = account
@@ -120,9 +117,7 @@ class Station:
             handled: Handled = "again"
             if self._env.now - began < self.plan.timeout_seconds:
                 handled = yield from self._work(message)
-            if handled == "done":
-                self.served += 1
-            else:
+            if handled != "done":
                 self._return(message, began)
         self.busy_seconds += self._env.now - began
         self.busy -= 1

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from infra.doctor.quotas import MEDIUM, OTHERS, Quotas, Rate
 from scale import ceilings, cost
-from scale.quotas import US_EAST_1, Quotas, Rate
+from scale.quotas import US_EAST_1
 from scale.results import Outcome, Result
 from scale.scenarios import RATES, Scenario, prepared
 from scale.shape import shape
@@ -111,6 +112,10 @@ def raise_table() -> str:
     return table(["", "now", *(f"for {rate:,}/s" for rate in RATES)], rows)
 
 
+def _rate(rate: Rate) -> str:
+    return f"{rate.per_second:,} and {rate.burst:,}"
+
+
 LABELS = {
     "model_tokens": "model tokens a minute",
     "callbacks": "SendTask* a second",
@@ -120,6 +125,25 @@ LABELS = {
     "put_events": "PutEvents a second",
     "api_requests": "API Gateway, requests a second",
 }
+
+
+NOTES = {
+    "model_tokens": (
+        "tokens per minute of Nova Lite, input and output together; sources differ between 2 and 8 million, and "
+        "a new account may have none: read yours in Service Quotas"
+    ),
+    "callbacks": f"SendTaskSuccess, -Failure and -Heartbeat together; {_rate(OTHERS.callbacks)} elsewhere",
+    "start_execution": f"{_rate(OTHERS.start_execution)} outside the three largest regions",
+    "state_transitions": (
+        f"{OTHERS.state_transitions.per_second:,} outside the three largest regions; throttling delays"
+    ),
+    "put_events": (
+        f"{MEDIUM.put_events.per_second:,} in us-east-2 and eu-central-1, "
+        f"{OTHERS.put_events.per_second:,} in small regions"
+    ),
+    "api_requests": "all APIs of the region together",
+}
+"""Beside the quotas of us-east-1: what other regions have, and how they are counted."""
 
 
 def _value(quotas: Quotas, name: str) -> float:
@@ -178,7 +202,7 @@ def quotas_table() -> str:
                 label,
                 _amount(_value(US_EAST_1, name), name),
                 burst,
-                value.note if isinstance(value, Rate) else "",
+                NOTES.get(name, ""),
             ]
         )
     return table(["quota", "default", "burst", "note"], rows)

@@ -45,13 +45,19 @@ TRANSIENT_CODES = frozenset(
 USER_AGENT = f"Botocore/{botocore.__version__} app/ai-pipeline"
 
 
+CLIENT_TRIES = 3
+"""Of one call, by botocore, before it counts as failed."""
+
+
 @cache
 def session() -> Any:
     return botocore.session.get_session()
 
 
 @cache
-def client(service: str, *, connect_seconds: float = 2, read_seconds: float = 5, tries: int = 3) -> Any:
+def client(
+    service: str, *, connect_seconds: float = 2, read_seconds: float = 5, tries: int = CLIENT_TRIES
+) -> Any:
     """A botocore client that gives up well before the function does; the same one for all who ask alike.
 
     Requests are built by this project from typed values, so botocore's own parameter check is left out. A

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.clock import iso
-from shared.records import from_item, to_item
+from shared.dynamodb import attributes, to_item
 
 INDEX: Final = "by-day"
 DAY, MOMENT = "spent_on", "spent_at"
@@ -115,4 +115,4 @@ def orders_of(item: Mapping[str, Any] | None) -> Orders:
 
 
 def _values(item: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: from_item(value) for name, value in (item or {}).items() if name != KEY}
+    return attributes({name: value for name, value in (item or {}).items() if name != KEY})

@@ -62,4 +62,13 @@ CANCELLED_ERROR = "Pipeline.Cancelled"
 CANCELLED_CAUSE = "Its caller asked to stop it."
 """What an execution is stopped with, and its record says."""
 
+TIMEOUT_ERROR = "States.Timeout"
+HEARTBEAT_ERROR = "States.HeartbeatTimeout"
+TASK_ERROR = "States.TaskFailed"
+DATA_LIMIT_ERROR = "States.DataLimitExceeded"
+"""Step Functions' own errors of a task."""
+ABORTED_ERROR = "Execution.Aborted"
+FAILED_ERROR = "Execution.Failed"
+"""What a record says of an execution that was stopped or failed without an error of its own."""
+
 NEVER_RETRIED = (PermanentError.NAME, ContractViolation.NAME, WorkerLost.NAME)

@@ -11,6 +11,11 @@ from msgspec import Struct
 
 from shared.contracts.stages import BY_KEY, SERVICES, STAGES
 from shared.errors import (
+    ABORTED_ERROR,
+    DATA_LIMIT_ERROR,
+    HEARTBEAT_ERROR,
+    TASK_ERROR,
+    TIMEOUT_ERROR,
     ContractViolation,
     InProgress,
     PermanentError,
@@ -187,14 +192,14 @@ ERROR_TYPES: Final = (
             PipelineError,
         )
     ),
-    "States.Timeout",
-    "States.HeartbeatTimeout",
-    "States.TaskFailed",
+    TIMEOUT_ERROR,
+    HEARTBEAT_ERROR,
+    TASK_ERROR,
     "States.Permissions",
     "States.Runtime",
-    "States.DataLimitExceeded",
+    DATA_LIMIT_ERROR,
     "EventBridge.FailedEntry",
-    "Execution.Aborted",
+    ABORTED_ERROR,
 )
 
 

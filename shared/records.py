@@ -1,10 +1,8 @@
-"""The record of a pipeline in PipelineLogs: its layout, and writes that never undo a later truth.
+"""The table PipelineLogs: writes to a record that never undo a later truth.
 
-Statuses: ACCEPTED (the API, before it publishes), RUNNING (the starter), SUCCEEDED or FAILED (the logger).
 Each write states which earlier statuses it may replace, so that a late or repeated event changes nothing.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,22 +10,20 @@ from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
 from shared.contracts.message import Said, request_hash
-from shared.contracts.stages import BY_KEY, STAGES
+from shared.contracts.record import CANCELLED, STATUSES, Record, expanded
+from shared.contracts.stages import LAST
+from shared.contracts.v1 import Status
+from shared.dynamodb import CONDITION_FAILED, attributes, to_item
 
-MAY_REPLACE: Mapping[str, tuple[str, ...]] = {
+MAY_REPLACE: Mapping[str, tuple[Status, ...]] = {
     "RUNNING": ("ACCEPTED",),
     "SUCCEEDED": ("ACCEPTED", "RUNNING", "FAILED"),
     "FAILED": ("ACCEPTED", "RUNNING", "FAILED"),
 }
 """A FAILED run may be redriven and then succeed; nothing replaces SUCCEEDED, but an operator's `reopen`."""
 
-_STATUS_VALUES = (":accepted", ":running", ":succeeded", ":failed")
-
 OF_A_FAILURE = ("error", "cause", "stage", "execution_status")
 """What a record says of a failure. A later success takes it away."""
-
-CANCELLED = "cancel_requested_at"
-"""When somebody asked for a stop. What is to start is not started then, what runs is stopped."""
 
 OWNER_INDEX = "by-owner"
 """The index of what came through the API, by caller (`owner`) and time (`listed_at`)."""
@@ -51,76 +47,28 @@ OF_AN_END = ("cost", "metered")
 """What a record says of an execution that has ended. A new one starts without it."""
 
 
-def spent(record: Mapping[str, Any], execution_arn: str) -> int:
+def spent(record: Record, execution_arn: str) -> int:
     """Nano-dollars known to be spent before `execution_arn` runs. Where it is redriven, and not a new one, only what
     the failed stage and its record cost: the other stages are counted again, with the end that is to come.
     """
-    cost, earlier = record.get("cost") or {}, int(record.get("earlier_nano_usd") or 0)
+    cost, earlier = record.get("cost"), record.get("earlier_nano_usd") or 0
+    if cost is None:
+        return earlier
     if record.get("execution_arn") != execution_arn:
-        return earlier + int(cost.get("nano_usd") or 0)
-    stages = cost.get("stages") or {}
-    return earlier + sum(int(stages.get(name, 0)) for name in {record.get("stage"), STAGES[-1].key})
+        return earlier + (cost["nano_usd"] or 0)
+    stages = cost.get("stages", {})
+    return earlier + sum(stages.get(name, 0) for name in {record.get("stage") or "", LAST.key})
 
 
-def to_item(value: Any) -> dict[str, Any]:
-    """A value in DynamoDB's typed JSON, numbers whole. (boto3's serialiser would load boto3.)"""
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
-        case str():
-            return {"S": value}
-        case Mapping():
-            return {"M": {str(name): to_item(inner) for name, inner in value.items()}}
-        case list() | tuple():
-            return {"L": [to_item(inner) for inner in value]}
-    raise TypeError(f"a record holds no {type(value).__name__}")
+def _value_of(status: Status) -> str:
+    """The status's placeholder in a condition."""
+    return f":{status.lower()}"
 
 
-def from_item(item: Mapping[str, Any]) -> Any:
-    """The value of DynamoDB's typed JSON; numbers come back as int."""
-    ((kind, value),) = item.items()
-    match kind:
-        case "NULL":
-            return None
-        case "N":
-            return int(value)
-        case "M":
-            return {name: from_item(inner) for name, inner in value.items()}
-        case "L":
-            return [from_item(inner) for inner in value]
-    return value
-
-
-def expanded(record: dict[str, Any]) -> dict[str, Any]:
-    """`record` in the one layout that readers know.
-
-    Where the logger is broken the workflow stores the answer itself, and can only write some parts as JSON text:
-    the analysis, the meters in the stage table's order, and the errors.
-    """
-    if "meters_json" not in record:
-        return record
-    whole = {name: value for name, value in record.items() if not name.endswith("_json")}
-    meters = zip(STAGES, json.loads(record["meters_json"]), strict=False)
-    errors = json.loads(record.get("errors_json", "{}"))
-    degraded = list(dict.fromkeys([*errors, *record.get("degraded", ())]))
-    return {
-        **whole,
-        "degraded": degraded,
-        "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
-        "analysis": json.loads(record.get("analysis_json", "null")),
-        "stages": {stage.key: meter for stage, meter in meters if meter},
-        "errors": errors,
-    }
-
-
-def _status_in(statuses: Sequence[str]) -> str:
+def _status_in(statuses: Sequence[Status]) -> str:
     """A condition: the record has none yet, or one of these."""
     return (
-        f"attribute_not_exists(#status) OR #status IN ({', '.join(f':{name.lower()}' for name in statuses)})"
+        f"attribute_not_exists(#status) OR #status IN ({', '.join(_value_of(status) for status in statuses)})"
     )
 
 
@@ -131,14 +79,14 @@ class Records:
         self._client = client
         self._table = table
 
-    def get(self, pipeline_id: str) -> dict[str, Any] | None:
+    def get(self, pipeline_id: str) -> Record | None:
         """The whole record, read consistently."""
         with translated_errors():
             answer = self._client.get_item(
                 TableName=self._table, Key={"pipeline_id": {"S": pipeline_id}}, ConsistentRead=True
             )
         item = answer.get("Item")
-        return expanded({name: from_item(value) for name, value in item.items()}) if item else None
+        return expanded(attributes(item)) if item else None
 
     def accept(
         self,
@@ -150,19 +98,18 @@ class Records:
         listed: Mapping[str, str] | None = None,
     ) -> bool:
         """Writes a new record as ACCEPTED, with what puts it into the index. False if the id has a record already."""
-        record = {
+        record: Record = {
             "pipeline_id": pipeline_id,
             "timestamp": accepted_at,
             "accepted_at": accepted_at,
             "status": "ACCEPTED",
             "user_message": user_message,
             "request_hash": request_hash(user_message, history),
-            **(listed or {}),
         }
         return self._conditionally(
             self._client.put_item,
             TableName=self._table,
-            Item=to_item(record)["M"],
+            Item=to_item({**record, **(listed or {})})["M"],
             ConditionExpression="attribute_not_exists(pipeline_id)",
         )
 
@@ -177,7 +124,7 @@ class Records:
             ExpressionAttributeValues={":accepted": {"S": "ACCEPTED"}},
         )
 
-    def cancel(self, pipeline_id: str, *, at: str) -> dict[str, Any] | None:
+    def cancel(self, pipeline_id: str, *, at: str) -> Record | None:
         """Notes that a pipeline is to stop. Returns the record as it is then; None if it is over."""
         with translated_errors():
             try:
@@ -195,10 +142,10 @@ class Records:
                     ReturnValues="ALL_NEW",
                 )
             except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
+                if error_code(error) == CONDITION_FAILED:
                     return None
                 raise
-        return {name: from_item(value) for name, value in answer["Attributes"].items()}
+        return expanded(attributes(answer["Attributes"]))
 
     def advance(
         self,
@@ -237,8 +184,8 @@ class Records:
         False for a pipeline that has succeeded, unless it is a `rerun`. Late news of the earlier execution's failure
         change nothing from here on. What the earlier execution cost is kept as `earlier_nano_usd`.
         """
-        before = ("ACCEPTED", "RUNNING", "FAILED", *(("SUCCEEDED",) if rerun else ()))
-        earlier = spent(self.get(pipeline_id) or {}, execution_arn)
+        before = [status for status in STATUSES if rerun or status != "SUCCEEDED"]
+        earlier = spent(self.get(pipeline_id) or Record(), execution_arn)
         return self._update(
             pipeline_id,
             {
@@ -266,7 +213,7 @@ class Records:
         sets = [f"#{name} = :{name}" for name in values]
         sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
         removes = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
-        statuses = {name: name.removeprefix(":").upper() for name in _STATUS_VALUES if name in condition}
+        statuses = {_value_of(status): status for status in STATUSES if _value_of(status) in condition}
         return self._conditionally(
             self._client.update_item,
             TableName=self._table,
@@ -286,7 +233,7 @@ class Records:
             try:
                 operation(**parameters)
             except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
+                if error_code(error) == CONDITION_FAILED:
                     return False
                 raise
         return True

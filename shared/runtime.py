@@ -12,11 +12,11 @@ from shared.callback import Callback
 from shared.contracts.stages import BY_SERVICE
 from shared.parking import ParkingLot
 from shared.settings import load, once
-from shared.worker import Billed, Foreign, Route, Worker, nothing_billed, nothing_stored
+from shared.worker import AnyRoute, Route, Worker
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Run = Callable[..., Struct]
-Routes = Mapping[str, "Route[Any] | Foreign"]
+Routes = Mapping[str, AnyRoute]
 
 
 class QueueSettings(Struct, frozen=True, kw_only=True):
@@ -40,9 +40,8 @@ def worker(service: str, routes: Routes) -> Worker:
 def stage_route(
     service: str,
     run: Run,
-    billed: Callable[[Any], Billed] = nothing_billed,
-    recall: Callable[..., Struct | None] = nothing_stored,
     *,
+    recall: Callable[..., Struct | None] | None = None,
     metered: bool = False,
 ) -> Routes:
     """The route of a stage's own request, from the stage table."""
@@ -50,8 +49,8 @@ def stage_route(
     route = Route(
         request=stage.request,
         run=run,
-        billed=billed,
         recall=recall,
+        pays=stage.pays,
         metered=metered,
         task_ms=stage.timeout_seconds * 1000,
     )

@@ -1,12 +1,13 @@
 """A service's settings: environment variables, read once, as one frozen value. And what is built of them."""
 
-import gc
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TypeVar
 
 import msgspec
+
+from shared.collector import initialising, switch_on
 
 S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
@@ -36,11 +37,10 @@ def once(build: Callable[[], T]) -> Callable[[], T]:
     """`build`, called by the first message, or ahead of it, while Lambda initialises the function: there the CPU is
     not yet throttled to the function's share. Importing a handler anywhere else has no effect.
 
-    From then on the garbage collector leaves alone what is there.
+    It ends the initialisation: from then on garbage is collected (`shared.collector`).
     """
     built = cache(build)
-    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+    if initialising():
         built()
-        gc.freeze()
-        gc.enable()
+        switch_on()
     return built

@@ -9,13 +9,14 @@ from typing import Any
 
 from bench.end_to_end.load import watched
 from chaos.deployment import Deployment
+from shared.bus import CHUNK_ENTRIES
+from shared.contracts.record import Record
 
 MESSAGE = (
     "How does a queue between two services keep a burst from hurting either? ```python\nprint(1)\n``` Why?"
 )
 LOOK_SECONDS = 0.5
 ALONE_SECONDS = 60.0
-PUT_EVENTS_ENTRIES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,9 @@ class Counts:
         return self.once == self.published and not self.left_in_queues
 
 
-def counts(
-    ids: Sequence[str], records: Mapping[str, Mapping[str, Any]], runs: Sequence[Run], left: int
-) -> Counts:
+def counts(ids: Sequence[str], records: Mapping[str, Record], runs: Sequence[Run], left: int) -> Counts:
     """`records` by pipeline id, `runs` of these events alone, `left` messages in queues and DLQs."""
-    succeeded = sum(records.get(name, {}).get("status") == "SUCCEEDED" for name in ids)
+    succeeded = sum(records.get(name, Record()).get("status") == "SUCCEEDED" for name in ids)
     done = sum(run.status == "SUCCEEDED" for run in runs)
     return Counts(
         published=len(ids),
@@ -78,7 +77,7 @@ def publish(deployment: Deployment, entrance: Entrance, number: int) -> list[str
     }
     ids: list[str] = []
     while len(ids) < number:
-        answer = client.put_events(Entries=[entry] * min(PUT_EVENTS_ENTRIES, number - len(ids)))
+        answer = client.put_events(Entries=[entry] * min(CHUNK_ENTRIES, number - len(ids)))
         if answer["FailedEntryCount"]:
             raise SystemExit(f"the bus refused {answer['FailedEntryCount']} events")
         ids += [entry["EventId"] for entry in answer["Entries"]]

@@ -19,7 +19,7 @@ from shared.contracts.envelope import Metadata
 from shared.contracts.stages import BY_SERVICE
 from shared.contracts.v1 import Meter
 from shared.runtime import stage_route
-from shared.worker import Route
+from shared.worker import Billed, Paid, Route
 
 
 class Unannounced:
@@ -56,7 +56,9 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     metadata = msgspec.convert(event["metadata"], Metadata)
     more = {"meter": _meter(began)} if route.metered else {}
     result = route.run(msgspec.convert(event["data"], route.request), metadata, **more)
-    billed = route.billed(result)
+    billed = Billed()
+    if isinstance(result, Paid):
+        billed, result = result.billed, result.result
     meter = _meter(
         began,
         input_tokens=billed.input_tokens,

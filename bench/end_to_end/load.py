@@ -1,16 +1,12 @@
 """What an engine and its functions' processes take of the machine while they work: resident memory, and CPU time."""
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from local import process
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICKS = os.sysconf("SC_CLK_TCK")
 EVERY_SECONDS = 0.5
 
 
@@ -30,23 +26,6 @@ class Load:
         return sum(last - first for pid, (first, last) in self.cpu.items() if pids is None or pid in pids)
 
 
-def resident_mb(pid: int) -> float:
-    """0 for a process that is gone, or where there is no /proc."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
-    except (OSError, IndexError, ValueError):
-        return 0.0
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of the process so far; 0 as above."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-    except (OSError, IndexError, ValueError):
-        return 0.0
-
-
 @contextmanager
 def watched(engine_pid: int) -> Iterator[Load]:
     """The engine leads its process group, so that all of its functions are found by it."""
@@ -55,11 +34,11 @@ def watched(engine_pid: int) -> Iterator[Load]:
     def look() -> None:
         members = process.group_members(engine_pid)
         workers = [pid for pid in members if pid != engine_pid]
-        load.engine_mb = max(load.engine_mb, resident_mb(engine_pid))
-        load.workers_mb = max(load.workers_mb, sum(map(resident_mb, workers)))
+        load.engine_mb = max(load.engine_mb, process.resident_mb(engine_pid))
+        load.workers_mb = max(load.workers_mb, sum(map(process.resident_mb, workers)))
         load.workers = max(load.workers, len(workers))
         for pid in members:
-            now = cpu_seconds(pid)
+            now = process.cpu_seconds(pid)
             load.cpu.setdefault(pid, [now, now])[1] = now
 
     def watch() -> None:

@@ -5,7 +5,8 @@ import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+
+import psutil
 
 from local.paths import ROOT
 
@@ -17,19 +18,12 @@ def machine() -> dict[str, object]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "memory_gb": round(_memory_kb() / 2**20, 1),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "load_before": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES} | {"ministack": _engine_version()},
         "commit": _commit(),
     }
-
-
-def _memory_kb() -> int:
-    try:
-        return int(Path("/proc/meminfo").read_text().split()[1])
-    except (OSError, ValueError):
-        return 0
 
 
 def _engine_version() -> str:

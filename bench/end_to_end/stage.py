@@ -15,12 +15,12 @@ from bench.end_to_end.direct import (
 )
 from chaos.deployment import PREFIX, Deployment
 from local.deploy import up
+from local.model_server import ModelServer, Reply, model_server
 from local.paths import STATE
 from local.testing import own_engine
 from shared.contracts import envelope
 from shared.contracts.stages import STAGES
 from shared.contracts.v1 import PipelineRequested
-from tests.e2e.model_server import ModelServer, Reply, model_server
 
 EVENTS, DIRECT, PATIENT = "events", "direct", "direct, patient"
 RETRIES: Mapping[str, Mapping[str, Any]] = {DIRECT: REFERENCE_RETRY, PATIENT: PATIENT_RETRY}

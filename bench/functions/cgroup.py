@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-MEMORY_MB: Final = 128
-CPUS: Final = 0.0724
-"""What Lambda gives 128 MB: 1,769 MB are one CPU."""
+from infra.environments import Sizing
+
+MEMORY_MB: Final = Sizing().memory_mb
+CPUS: Final = round(MEMORY_MB / 1_769, 4)
+"""What Lambda gives so much memory: 1,769 MB are one CPU."""
 PERIOD_US: Final = 20_000
 """The kernel's default is 100 ms; Lambda's throttling is seen in steps of 20."""
 ROOT: Final = Path("/sys/fs/cgroup")

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from bench.end_to_end.machine import machine
 from bench.functions.subjects import Subject, subjects
+from infra.environments import Sizing
 
 RESULTS = Path(__file__).parents[1] / "results" / "cold.json"
-BATCH = 10
+BATCH = Sizing().batch_size
 
 
 def once(subject: Subject, endpoint: str, warm: int) -> dict[str, float]:

@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, Self
 
+from infra.environments import Sizing
+
 PATIENCE_SECONDS: Final = 60.0
 _START: Final = """
 import sys
@@ -59,7 +61,7 @@ class _Requests(BaseHTTPRequestHandler):
         headers = {
             "Lambda-Runtime-Aws-Request-Id": "request",
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:bench",
-            "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 30_000),
+            "Lambda-Runtime-Deadline-Ms": str(int(1000 * (time.time() + Sizing().timeout_seconds))),
         }
         self._answer(200, event, headers)
 

@@ -11,10 +11,11 @@ from typing import Any
 from bench.end_to_end.machine import machine
 from bench.functions.subjects import Subject, subjects
 from bench.goals import YARDSTICKS
+from infra.environments import Sizing
 from infra.functions import API
 
 RESULTS = Path(__file__).parents[1] / "results" / "soak.json"
-BATCH = 10
+BATCH = Sizing().batch_size
 SAMPLES = 100
 
 

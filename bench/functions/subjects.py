@@ -19,7 +19,7 @@ from bench.functions.runtime import Function
 from bench.goals import EMPTY, YARDSTICKS
 from bench.probing import DATA, AnyAws
 from infra.bundling import bundles
-from infra.environments import host
+from infra.environments import Sizing, host
 from infra.functions import API, FUNCTIONS, STARTER
 from shared.contracts.stages import BY_SERVICE
 from shared.tests.fakes import sqs_record, stage_event
@@ -151,7 +151,7 @@ def _environment(name: str, endpoint: str) -> Mapping[str, str]:
         "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_FUNCTION_NAME": name.replace(" ", "-"),
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(Sizing().memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR",
         "DLQ_URL": f"{endpoint}/dlq",

@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
-from chaos.callbacks import CLIENT_TRIES, Script
+from chaos.callbacks import Script
 from chaos.faults import CALLBACK_FAULTS, Fault
 from chaos.plan import CALLING, FEWEST, TRIES, number_in, plan
+from shared.aws import CLIENT_TRIES
 
 SIZES = (FEWEST, 80, 2000)
 

@@ -2,7 +2,7 @@
 
 import click
 
-from cli.main import FAILED
+from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from operations.asking import cancel as cancelling
 from operations.errors import OperationError

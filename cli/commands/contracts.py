@@ -4,8 +4,9 @@ import textwrap
 
 import click
 
-from cli.main import FAILED
-from cli.session import Session, counted
+from cli.exit_codes import FAILED
+from cli.session import Session
+from cli.view.text import counted
 from contracts import references
 from contracts.comparison import Comparison, compare
 from contracts.words import listed

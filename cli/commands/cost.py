@@ -13,9 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from cli.session import Session, TargetCommand, counted, printable
+from cli.commands.selection import Age
+from cli.session import Session, TargetCommand
 from cli.view.money import usd
-from cli.view.selecting import Age
+from cli.view.text import counted, printable
 from operations.money.costs import Group, OnPage, Part, Report, Row, read_report
 from shared.costs.ledger import NEVER_METERED
 

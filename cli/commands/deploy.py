@@ -1,18 +1,17 @@
 """`pipeline deploy`."""
 
 import os
+from functools import partial
 
 import click
 
 from cli.commands.deploy_check import look, show
-from cli.main import FAILED
+from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.steps import shown
 from local import deploy as deploying
 from local.engine import Engine
-from operations.errors import NotDeployedError, OperationError, RefusedError
-from operations.inflight.looking import SERVICES
-from operations.inflight.reading import WORKFLOW
+from operations.inflight.gate import decide
 
 
 @click.command(
@@ -50,34 +49,22 @@ def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_
 def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[str, ...]:
     Engine().running()  # said before anything is looked for
     _gate(session, service, force=force)
-    with shown(session) as progress:
+    with shown(session.err) as progress:
         return deploying.deploy(Engine(), service, progress)
 
 
 def _gate(session: Session, service: str | None, *, force: bool) -> None:
-    """Refuses what could not read what is in flight. A part without a queue, and a first deployment, pass."""
-    if service not in (None, *SERVICES, WORKFLOW):
-        return
-    if force:
+    """Shows the gate's decision, and goes on only if it lets the deployment pass."""
+    decision = decide(service, partial(look, session), force=force)
+    if decision.verdict == "forced":
         session.note("What is in flight was not looked at (--force): what can't be read will be parked.")
-        return
-    try:
-        # All together go in their order, so nobody's consumers are older than it.
-        checks = look(session, [service] if service else SERVICES)
-    except NotDeployedError:
-        return
-    except OperationError as error:
-        raise RefusedError(
-            f"{error}\nSo what is in flight is not known, and nothing was deployed. --force deploys all the same."
-        ) from error
-    if not any(one.blocking for one in checks):
-        return
-    show(session, [one for one in checks if one.blocking])
-    session.note(
-        "This version could not read what is in flight; nothing was deployed. Keep reading the old version "
-        "(an upcaster), or wait or archive what is there. --force deploys all the same."
-    )
-    raise click.exceptions.Exit(FAILED)
+    if decision.verdict == "refused":
+        show(session, decision.blocking)
+        session.note(
+            "This version could not read what is in flight; nothing was deployed. Keep reading the old version "
+            "(an upcaster), or wait or archive what is there. --force deploys all the same."
+        )
+        raise click.exceptions.Exit(FAILED)
 
 
 def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:
@@ -88,7 +75,7 @@ def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -
     _gate(session, service, force=force)
     if not sure:
         _ask(session)
-    with shown(session) as progress:
+    with shown(session.err) as progress:
         return deploying.deploy_to_aws(goal, progress)
 
 

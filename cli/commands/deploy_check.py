@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import click
 from rich.text import Text
 
-from cli.main import FAILED
-from cli.session import Session, TargetCommand, counted, printable
+from cli.exit_codes import FAILED
+from cli.session import Session, TargetCommand
+from cli.view.text import counted, printable
 from operations.errors import NotDeployedError
 from operations.inflight.looking import check
 from operations.inflight.reading import Check, Look

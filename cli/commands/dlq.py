@@ -9,11 +9,12 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from cli.main import FAILED, INTERRUPTED
-from cli.session import Session, TargetCommand, ago, counted, duration, printable
+from cli.commands.selection import selecting
+from cli.exit_codes import FAILED, INTERRUPTED
+from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, about_message, follow, replay_all
-from cli.view.selecting import selecting
+from cli.view.text import ago, counted, duration, printable
 from operations.dlq import journal as journals
 from operations.dlq.messages import Parked
 from operations.dlq.overview import QueueView, overview

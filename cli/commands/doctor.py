@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.main import FAILED
-from cli.session import Session, TargetCommand, counted, printable
+from cli.exit_codes import FAILED
+from cli.session import Session, TargetCommand
 from cli.view.steps import shown
+from cli.view.text import counted, printable
 
 if TYPE_CHECKING:
     from infra.doctor.findings import Finding, Outcome
@@ -102,9 +103,9 @@ def _system(session: Session, templates: Path | None, *, live: bool) -> "System"
     sources.environment(session.env)  # before anything takes long
     if live:
         target = session.target
-        with shown(session) as progress:
+        with shown(session.err) as progress:
             return sources.deployed(target, progress)
-    with shown(session) as progress:
+    with shown(session.err) as progress:
         return sources.synthesised(session.env, progress)
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import click
 
-from cli.main import UNREACHABLE
-from cli.session import Session, TargetCommand, in_columns
+from cli.exit_codes import UNREACHABLE
+from cli.session import Session, TargetCommand
 from cli.view.steps import shown
+from cli.view.text import in_columns
 from local import deploy as deploying
 from local.engine import Engine
 from local.engine_status import EngineStatus, engine_status
@@ -48,7 +49,7 @@ def up(
     _local_only(session, "up")
     engine = Engine(settings=_settings(port, model_url, model))
     try:
-        with shown(session) as progress:
+        with shown(session.err) as progress:
             deploying.up(engine, progress)
     except KeyboardInterrupt:
         session.note(f"What is done stays done. Go on: {session.command('up')}. Stop the engine: make stop")
@@ -89,7 +90,7 @@ def down(session: Session) -> None:
     What was deployed and recorded is gone with it.
     """
     _local_only(session, "down")
-    with shown(session) as progress:
+    with shown(session.err) as progress:
         stopped = Engine().stop(progress)
     click.echo("Stopped." if stopped else "No engine was running.")
 

@@ -8,11 +8,12 @@ from typing import Any
 import click
 from rich.text import Text
 
-from cli.main import INTERRUPTED
-from cli.session import Session, TargetCommand, ago, counted, duration, printable
+from cli.commands.selection import Age
+from cli.exit_codes import INTERRUPTED
+from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import about_message
-from cli.view.selecting import Age
+from cli.view.text import ago, counted, duration, printable
 from operations.errors import NotFoundError
 from operations.runs.explain import Found
 from operations.runs.explain import explain as find

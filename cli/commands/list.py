@@ -6,9 +6,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from cli.session import Session, TargetCommand, duration
+from cli.session import Session, TargetCommand
+from cli.view.text import duration
 from operations.money.budget import notice
-from operations.runs.runs import STATUSES, Run, list_runs
+from operations.runs.runs import Run, list_runs
+from shared.contracts.executions import EXECUTION_STATUSES
 
 STYLES = {"SUCCEEDED": "green", "RUNNING": "cyan", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow"}
 
@@ -22,7 +24,7 @@ Examples:
   pipeline list --status FAILED --limit 5
   pipeline list --json | jq -r '.[].pipeline_id'""",
 )
-@click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), help="Only these.")
+@click.option("--status", type=click.Choice(EXECUTION_STATUSES, case_sensitive=False), help="Only these.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many."
 )
@@ -34,7 +36,7 @@ def list_(session: Session, status: str | None, limit: int, *, as_json: bool) ->
     One that is accepted but not started yet is not among them; `pipeline show`
     finds it by its id.
     """
-    wanted = next((known for known in STATUSES if known == status), None)
+    wanted = next((known for known in EXECUTION_STATUSES if known == status), None)
     runs = list_runs(session.target, status=wanted, limit=limit)
     if as_json:
         session.json(runs)

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import click
 from rich.text import Text
 
-from cli.main import INTERRUPTED
-from cli.session import Session, TargetCommand, counted, printable
+from cli.exit_codes import INTERRUPTED
+from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
+from cli.view.text import counted, printable
 from operations.runs.logs import Line, Progress, Read, follow_logs, read_logs
 
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}

@@ -4,20 +4,21 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 import msgspec
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.main import FAILED, INTERRUPTED, USAGE, exit_code
-from cli.session import Session, counted, printable
+from cli.commands.submission import Choices
+from cli.exit_codes import FAILED, INTERRUPTED, USAGE, exit_code
+from cli.session import Session
 from cli.view.interrupt import stoppable
-from cli.view.options import Choices
-from cli.view.results import Results
+from cli.view.steps import bar
+from cli.view.text import counted, printable
 from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
+from operations.asking.results_file import Results
 from operations.stop import Stop
 
 
@@ -86,14 +87,15 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
 def _run(
     session: Session, outcomes: Iterator[Outcome], tally: Tally, receive: Callable[[Outcome], None]
 ) -> None:
-    with _bar(session, tally) as moved:
+    word = "answered" if tally.wait else "accepted"
+    with bar(session.err, word, tally.total, tally.over) as moved:
         try:
             for outcome in outcomes:
                 tally.add(outcome)
                 receive(outcome)
                 if outcome.status in ("INVALID", "REFUSED"):
                     session.err.print(f"line {outcome.line}: {printable(outcome.error or '')}")
-                moved()
+                moved(tally.over, f"{tally.bad:,} not" if tally.bad else "")
         except BatchHaltedError as error:
             tally.halted = error
 
@@ -116,30 +118,6 @@ def _receiver(choices: Choices, results: Results | None) -> Callable[[Outcome], 
 def _answer(outcome: Outcome) -> str:
     text = outcome.final_response or outcome.error
     return f"\t{printable(' '.join(text.split()))}" if text else ""
-
-
-@contextmanager
-def _bar(session: Session, tally: Tally) -> Iterator[Callable[[], None]]:
-    """A progress bar on stderr, where a person looks."""
-    if not session.err.is_terminal:
-        yield lambda: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[bad]}"),
-    )
-    word = "answered" if tally.wait else "accepted"
-    with Progress(*columns, console=session.err, transient=True) as progress:
-        task = progress.add_task(word, total=tally.total, completed=tally.over, bad="")
-
-        def moved() -> None:
-            bad = f"{tally.bad:,} not" if tally.bad else ""
-            progress.update(task, completed=tally.over, bad=bad)
-
-        yield moved
 
 
 def _conclude(session: Session, tally: Tally, choices: Choices) -> None:

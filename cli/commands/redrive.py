@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
+from cli.commands.selection import Age
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, Course, Line, announce
-from cli.view.selecting import Age
 from operations.dlq import redrive as redriving
 from operations.money.estimate import work_of_run
-from operations.runs.executions import FAILED
+from shared.contracts.executions import FAILED
 from shared.contracts.stages import STAGES
 
 

@@ -6,11 +6,12 @@ import click
 import msgspec
 from rich.text import Text
 
-from cli.main import FAILED, INTERRUPTED
-from cli.session import Session, TargetCommand, printable
+from cli.exit_codes import FAILED, INTERRUPTED
+from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.journeys import print_journey, watch
 from cli.view.ledgers import show_ledger
+from cli.view.text import printable
 from cli.view.timeline import bars, longest
 from operations.dlq.journal import Entry, audit
 from operations.errors import DeniedError, NotDeployedError

@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from cli.commands.many import submit_many
-from cli.main import FAILED, INTERRUPTED
-from cli.session import Session, TargetCommand, printable
+from cli.commands.submission import Choices
+from cli.exit_codes import FAILED, INTERRUPTED
+from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.journeys import headline, watch
-from cli.view.options import Choices
+from cli.view.text import printable
 from operations.asking.submit import Accepted, Request, Via, check
 from operations.asking.submit import submit as send
 from operations.errors import InvalidInputError

@@ -9,9 +9,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.main import INTERRUPTED
-from cli.session import Session, TargetCommand, ago, printable
+from cli.exit_codes import INTERRUPTED
+from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
+from cli.view.text import ago, printable
 from operations.errors import OperationError
 from operations.health.watch import Failure, Rates, Snapshot, look
 from operations.health.watch import watch as looks

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from cli.tests.test_dlq_commands import call
+from cli.tests.support import call
 from operations.money import budget as operations
 from operations.money.budget import described, notice
 from operations.target import Target
 from operations.tests.world import client
 from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, Spent, State, day_of, orders_of, written
 from shared.clock import iso
+
+pytestmark = pytest.mark.slow
 
 TABLE = "ai-pipeline-local-budget"
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)

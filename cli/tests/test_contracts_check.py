@@ -16,6 +16,8 @@ from contracts.comparison import compare
 from contracts.references import current, record, reference, release
 from operations.errors import InvalidInputError, RefusedError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CHAT, REQUESTED, COMPLETED = "chat.requested.v1", "pipeline.requested.v1", "pipeline.completed.v1"
 

@@ -18,7 +18,7 @@ from operations.money.costs import cost_of, read_ledger, read_report, summarise
 from operations.tests.world import TABLE, client, finish
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
-from shared.costs.tests.test_ledger import CHAT, METER, TRANSIENT, failed, record
+from shared.costs.tests.support import CHAT, METER, TRANSIENT, failed, record
 
 
 def call(*arguments: str) -> Result:

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from cli.tests.test_dlq_commands import call
+from cli.tests.support import call
 from infra.definition import definition
 from local import deploy as local_deploy
 from local.engine import Engine
 from operations.errors import OperationError
 from operations.inflight import looking, memory, reading
 from operations.inflight.reading import of_definition, of_rules, sends
-from operations.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.tests.world import BUS, OPERATIONS, client
 from shared.contracts.stages import SERVICES, STAGES
 from shared.errors import ContractViolation
 from shared.tests.fakes import client_error, stage_event
 
-__all__ = ["machine"]  # a fixture
+pytestmark = pytest.mark.slow
 
 QUEUES = {stage.service: "https://queue" for stage in STAGES if stage.via == "queue"}
 DEFINITION = json.dumps(definition(bus_name="bus", queue_urls=QUEUES, table_name="table"))

@@ -6,20 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
+from cli.tests.support import call
 from operations.stop import Stop
-from operations.tests.test_dlq_replay import StepFunctions, count, machine, park, url
+from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.tests.world import client, finish
 from shared.records import Records
 
-__all__ = ["machine"]  # a fixture
 pytestmark = pytest.mark.usefixtures("local_engine")
-
-
-def call(*words: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(cli, list(words), input=text)
 
 
 def test_an_empty_dlq_is_no_error():

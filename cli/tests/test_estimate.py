@@ -4,16 +4,14 @@ import json
 
 import pytest
 
-from cli.tests.test_dlq_commands import call
+from cli.tests.support import call
 from operations.dlq.messages import parked
 from operations.dlq.plan import Action, Decision, Planned
 from operations.money.estimate import Rates, Work, estimate, rates, work_of_message
-from operations.tests.test_dlq_replay import StepFunctions, machine, park
+from operations.tests.dead_letters import StepFunctions, park
 from operations.tests.world import client
-from shared.records import to_item
+from shared.dynamodb import to_item
 from shared.tests.fakes import stage_event
-
-__all__ = ["machine"]  # a fixture
 
 STAGES = {"start": 10, "analysis": 20, "chat": 1_000, "enhancement": 30, "log": 40}
 KNOWN = Rates(runs=2, stages=STAGES, model=900)

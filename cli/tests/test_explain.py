@@ -9,17 +9,16 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from cli.tests.test_dlq_commands import call
-from cli.tests.test_logs import NOW, line, write, written
+from cli.tests.support import call
 from operations.errors import InvalidInputError
 from operations.runs.explain import UnknownIdError, explain, guesses
-from operations.tests.test_dlq_replay import MACHINE, count, machine, park, url
+from operations.tests.dead_letters import MACHINE, count, park, url
+from operations.tests.log_lines import NOW, line, write, written
 from operations.tests.world import client, finish
 from shared.contracts.stages import STAGES
 from shared.contracts.traces import traceparent_of
 from shared.tests.fakes import stage_event
 
-__all__ = ["machine"]  # a fixture
 pytestmark = pytest.mark.usefixtures("local_engine")
 DAY = timedelta(days=1)
 UUID = uuid.UUID("5f3c1de2-8a57-4d0c-9b1e-0c6a4f7d2e11")

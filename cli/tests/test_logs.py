@@ -1,8 +1,7 @@
 """`pipeline logs`: one run's lines of all functions, in order, and nobody else's. On moto's CloudWatch Logs."""
 
 import json
-import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,56 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.commands import logs as command
-from cli.tests.test_dlq_commands import call
+from cli.tests.support import call
 from infra.functions import FUNCTIONS
 from operations.errors import InvalidInputError
 from operations.runs import logs
-from operations.runs.logs import Line, follow_logs, log_group, parsed, read_logs, search
+from operations.runs.logs import Line, follow_logs, parsed, read_logs, search
 from operations.stop import Stop
-from operations.tests.world import client, finish
+from operations.tests.log_lines import ACCEPTED, NOW, line, write
+from operations.tests.world import finish
 from shared.contracts.traces import trace_id
-
-NOW = datetime.now(UTC).replace(microsecond=0)
-ACCEPTED = NOW - timedelta(minutes=10)
 
 
 def stamp(at: datetime) -> str:
     """As records have it."""
     return f"{at:%Y-%m-%dT%H:%M:%S.000Z}"
-
-
-def written(at: datetime) -> str:
-    """As Powertools writes the time."""
-    return f"{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1_000:03d}+0000"
-
-
-def write(function: str, *lines: Any, at: datetime = ACCEPTED) -> None:
-    """One invocation's lines, which all have the same time for CloudWatch, as on the engine."""
-    group, stream = log_group("local", function), uuid.uuid4().hex
-    api = client("logs")
-    if not api.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
-        api.create_log_group(logGroupName=group)
-    api.create_log_stream(logGroupName=group, logStreamName=stream)
-    events = [
-        {
-            "timestamp": int(at.timestamp() * 1_000),
-            "message": one if isinstance(one, str) else json.dumps(one),
-        }
-        for one in lines
-    ]
-    api.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
-
-
-def line(pipeline_id: str, seconds: float = 0, **fields: Any) -> dict[str, Any]:
-    return {
-        "level": "INFO",
-        "message": "done",
-        "timestamp": written(ACCEPTED + timedelta(seconds=seconds)),
-        "pipeline_id": pipeline_id,
-        "trace_id": trace_id(None, pipeline_id),
-        "outcome": "Succeeded",
-        **fields,
-    }
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from cli.main import cli
 from operations.tests.world import finish
 
+pytestmark = pytest.mark.slow
+
 
 def call(*arguments: str, given: str | None = None) -> Result:
     return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=given)

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from cli.commands import watch as command
-from cli.tests.test_dlq_commands import call
+from cli.tests.support import call
 from operations.errors import RefusedError
 from operations.health import watch as watching
 from operations.health.watch import Pages, Rates, Snapshot, latest_failures, look, rates, watch
 from operations.stop import Stop
-from operations.tests.test_dlq_replay import park, url
+from operations.tests.dead_letters import park, url
 from operations.tests.world import client, finish
 from shared.contracts.stages import SERVICES
 from shared.errors import PipelineError

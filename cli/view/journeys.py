@@ -9,8 +9,9 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from cli.session import Session, counted, duration, in_columns, printable
+from cli.session import Session
 from cli.view.money import cost_line, usd
+from cli.view.text import counted, duration, in_columns, printable
 from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView

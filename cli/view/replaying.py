@@ -3,18 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TextIO, TypeVar
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cli.main import FAILED, INTERRUPTED
-from cli.session import Session, counted, printable
+from cli.exit_codes import FAILED, INTERRUPTED
+from cli.session import Session
 from cli.view.interrupt import stoppable
 from cli.view.money import usd
+from cli.view.steps import bar
+from cli.view.text import counted, printable
 from operations.dlq.messages import Parked, data_of
 from operations.dlq.plan import Action, Planned
 from operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
@@ -244,9 +244,9 @@ class Course:
     def _await(self, results: Sequence[Outcome]) -> None:
         """Notes the runs that did not succeed."""
         ids = {result.pipeline_id for result in results if result.starts_run and result.pipeline_id}
-        with _bar(self._session, "runs that ended", len(ids)) as moved:
-            for end in ends(self._session.target, ids, stop=self._stop):
-                moved()
+        with bar(self._session.err, "runs that ended", len(ids)) as moved:
+            for count, end in enumerate(ends(self._session.target, ids, stop=self._stop), 1):
+                moved(count, "")
                 if not end.good:
                     self._bad.append(end)
                     why = ": ".join(filter(None, (end.error, end.cause))) or "no end yet"
@@ -272,10 +272,10 @@ class Course:
 def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -> list[O]:
     """Shows each outcome as it comes."""
     found = []
-    with _bar(session, "done", total) as moved:
+    with bar(session.err, "done", total) as moved:
         for result in results:
             found.append(result)
-            moved()
+            moved(len(found), "")
             mark, style = MARKS.get(result.outcome, ("·", ""))
             text = Text.assemble(
                 (f"{mark} ", style),
@@ -284,20 +284,3 @@ def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -
             )
             (session.err if quiet else session.out).print(text)
     return found
-
-
-@contextmanager
-def _bar(session: Session, text: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar on stderr, where a person looks."""
-    if not session.err.is_terminal or not total:
-        yield lambda: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=session.err, transient=True) as progress:
-        task = progress.add_task(text, total=total)
-        yield lambda: progress.advance(task)

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 from rich.text import Text
 
-from cli.session import duration
+from cli.view.text import duration
 from operations.runs.journey import Journey, StageView
 
 NAME, WIDTH = 12, 54

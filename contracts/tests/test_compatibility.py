@@ -14,6 +14,8 @@ from contracts.compatibility import obstacles
 from contracts.references import current
 from shared.contracts.schemas import closed
 
+pytestmark = pytest.mark.slow
+
 STRING = {"type": "string"}
 INTEGER = {"type": "integer"}
 NULL = {"type": "null"}

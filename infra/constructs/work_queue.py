@@ -87,10 +87,6 @@ class WorkQueue(Construct):
             ],
         )
 
-    @property
-    def all_queues(self) -> Sequence[sqs.Queue]:
-        return [queue for queue in (self.queue, self.dlq, self.rule_dlq) if queue]
-
     def _address(self, path: str, queue: sqs.Queue) -> None:
         ssm.StringParameter(
             self,

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from services.enhancer.core import enhance
-from services.trigger.core import execution_input
+from services.trigger.starter.core import execution_input
 from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import check_conversation

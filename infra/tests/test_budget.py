@@ -11,7 +11,7 @@ from infra.doctor.reading import read
 from infra.doctor.table import examine
 from infra.environments import ContextError, load
 from infra.rules import broken_rules, resources, statements
-from infra.tests.test_monitoring import ALARM, anchors
+from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS
 from shared.budget import INDEX
 

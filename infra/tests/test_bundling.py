@@ -13,7 +13,7 @@ from infra.bundling import BundlingError, bundles, site_directory
 from infra.environments import AWS_ARM, Target, host
 from infra.functions import FUNCTIONS, FunctionSpec
 
-pytestmark = pytest.mark.xdist_group("bundles")
+pytestmark = [pytest.mark.xdist_group("bundles"), pytest.mark.slow]
 
 UNPACKED_MB = 5
 WITH_BOTO3 = {"chatbot"}

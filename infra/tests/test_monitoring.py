@@ -10,13 +10,13 @@ import pytest
 from infra.bundling import ROOT
 from infra.environments import ENVIRONMENTS, ContextError, load
 from infra.rules import resources
+from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS, OF_A_BUDGET, Thresholds
 from shared.contracts.stages import SERVICES
 from shared.metrics import METRICS, NAMESPACE
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
-ALARM = "AWS::CloudWatch::Alarm"
 ON_AWS = [name for name, environment in ENVIRONMENTS.items() if environment.engine is None]
 
 
@@ -153,12 +153,6 @@ def test_metrics_nobody_looks_at_are_few(monitoring):
         "BudgetPaused",
         "BudgetLooks",
     }
-
-
-def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_alarm_leads_to_its_section(monitoring):

@@ -11,6 +11,8 @@ from infra.environments import host
 from infra.functions import FUNCTIONS
 from infra.reachable import LEFT_OUT, reachable
 
+pytestmark = pytest.mark.slow
+
 HANDLER = """
 import late_user
 from . import near

@@ -12,6 +12,8 @@ from infra.environments import host
 from infra.functions import FUNCTIONS
 from infra.slimming import SlimmingError, deferred, lazy_package
 
+pytestmark = pytest.mark.slow
+
 MODULE = '''
 """Says what it is."""
 from __future__ import annotations

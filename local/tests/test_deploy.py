@@ -67,7 +67,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     script.write_text(_CLI.format(parts=PARTS, home=str(tmp_path)))
     monkeypatch.setattr(cdk, "command", lambda: [sys.executable, str(script)])
     monkeypatch.setattr(deploying, "bootstrap", lambda _: None)
-    monkeypatch.setattr(deploying, "fingerprint", lambda context: f"sources {sorted(context.items())}")
+    monkeypatch.setattr(deploying, "fingerprint", lambda context, _root: f"sources {sorted(context.items())}")
     return Cli(tmp_path)
 
 
@@ -127,7 +127,7 @@ def test_changed_sources(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPat
     """Changed sources are synthesised and deployed; for one service alone, only its stack is."""
     engine.start()
     deploy(engine)
-    monkeypatch.setattr(deploying, "fingerprint", lambda _: "changed")
+    monkeypatch.setattr(deploying, "fingerprint", lambda *_: "changed")
     assert deploy(engine, "analyzer") == ("analyzer",)
     assert cli.calls[-1][1:3] == ["ai-pipeline-local-analyzer", "--exclusively"]
     assert deploy(engine, "analyzer") == ()
@@ -154,7 +154,7 @@ def test_optional_part_is_deployed_by_name_alone(
     (cli.home / "cdk.py").write_text(_CLI.format(parts=[*PARTS, "monitoring"], home=str(cli.home)))
     assert deploy(engine, "monitoring") == ("monitoring",)
     assert "only=monitoring" in cli.calls[-2]
-    monkeypatch.setattr(deploying, "fingerprint", lambda context: f"new {sorted(context.items())}")
+    monkeypatch.setattr(deploying, "fingerprint", lambda context, _root: f"new {sorted(context.items())}")
     (cli.home / "cdk.py").write_text(_CLI.format(parts=PARTS, home=str(cli.home)))
     assert deploy(engine) == tuple(PARTS)
     assert is_current(engine)

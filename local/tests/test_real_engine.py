@@ -74,8 +74,8 @@ def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert seen["HOME"] == str(tmp_path)
     finally:
         assert engine.stop() is True
-    assert not process.group_alive(running.pid)
-    assert [pid for pid in functions if process.start_time(pid)] == []
+    assert process.group_members(running.pid) == []
+    assert [pid for pid in functions if process.command_line(pid) is not None] == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", running.port)) != 0
 

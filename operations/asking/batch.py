@@ -25,9 +25,10 @@ from operations.errors import (
     OperationError,
     UnreachableError,
 )
-from operations.runs.records import FINAL, Record, read_records
+from operations.runs.records import read_records
 from operations.stop import SLICE_SECONDS, Stop
 from operations.target import Target
+from shared.contracts.record import FINAL, Record
 
 Status = Literal["PENDING", "ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED", "INVALID", "REFUSED"]
 POLLED_AT_ONCE = 200
@@ -63,10 +64,6 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def finished(self) -> bool:
         return self.status not in ("PENDING", "ACCEPTED", "RUNNING")
-
-    @property
-    def is_good(self) -> bool:
-        return self.status in ("ACCEPTED", "RUNNING", "SUCCEEDED")
 
 
 class BatchHaltedError(OperationError):
@@ -235,7 +232,7 @@ class _Batch:
         """Asks for those that have waited longest since they were last asked for."""
         if not self.follows or time.monotonic() < self.next_poll:
             return
-        self.next_poll = time.monotonic() + (0.25 if self.target.endpoint else 2.0)
+        self.next_poll = time.monotonic() + self.target.pace.poll_seconds
         asked = list(self.waiting)[:POLLED_AT_ONCE]
         try:
             records = read_records(self.target, asked, fields=_FIELDS, pause=self.pause)
@@ -244,7 +241,7 @@ class _Batch:
             return
         for pipeline_id in asked:
             lines = self.waiting.pop(pipeline_id)
-            record = records.get(pipeline_id, {})
+            record = records.get(pipeline_id, Record())
             if not record and {line.number for line in lines} <= self.earlier:  # lost, e.g. with its engine
                 self.earlier -= {line.number for line in lines}
                 self.todo.extend(lines)
@@ -256,7 +253,7 @@ class _Batch:
                 self.waiting[pipeline_id] = lines  # to the end of the queue
 
     def answered(self, line: Line, pipeline_id: str, record: Record) -> Outcome:
-        error = ": ".join(str(record[name]) for name in ("error", "cause") if record.get(name))
+        error = ": ".join(text for text in (record.get("error"), record.get("cause")) if text)
         return self.outcome(
             line,
             record["status"],

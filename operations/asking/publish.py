@@ -5,10 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from contracts.violations import KINDS, Violation, violations
 from operations.aws_errors import translated
 from operations.errors import InvalidInputError, RefusedError
 from operations.target import Target
+from operations.violations import KINDS, Violation, violations
 from shared.contracts.envelope import SOURCE
 
 _ENTRY_FIELDS = {

@@ -1,6 +1,6 @@
 """What is known about the runs of parked messages: is the token alive, what says the record, how stands the run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,12 +14,10 @@ from operations.runs import executions
 from operations.runs.records import read_records
 from operations.target import Target
 from shared.callback import SETTLED_CODES
-from shared.records import CANCELLED
+from shared.contracts.record import CANCELLED, Record
 
 FIELDS = ("status", "request_hash", "execution_arn", CANCELLED)
 AT_ONCE = 8
-
-Record = Mapping[str, Any]
 
 
 def gather(target: Target, messages: Sequence[Parked], *, restart: bool = False) -> list[Facts]:
@@ -28,7 +26,7 @@ def gather(target: Target, messages: Sequence[Parked], *, restart: bool = False)
     records = read_records(target, sorted(ids), fields=FIELDS)
 
     def one(message: Parked) -> Facts:
-        record = records.get(message.pipeline_id or "", {})
+        record = records.get(message.pipeline_id or "", Record())
         try:
             return _facts(target, message, record, restart=restart)
         except OperationError as error:

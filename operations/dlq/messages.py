@@ -13,7 +13,7 @@ from services.logger import core as logger
 from shared.contracts.envelope import SOURCE, Delivery, Detail, Event
 from shared.contracts.executions import pipeline_of
 from shared.contracts.message import request_hash
-from shared.contracts.reading import read, read_metadata, read_upcast, sent_as
+from shared.contracts.reading import SOURCE_REFUSED, read, read_metadata, read_upcast, sent_as
 from shared.contracts.stages import BY_SERVICE
 from shared.contracts.upcasting import readable
 from shared.contracts.v2 import PipelineRequested
@@ -137,7 +137,7 @@ def violation(message: Parked) -> ContractViolation | None:
             return None
         newest = request_of(message.service)
         if delivery.source != SOURCE:
-            return ContractViolation("$.source", f"{message.service} takes no such event from this source")
+            return ContractViolation("$.source", SOURCE_REFUSED)
         kind = sent_as(delivery.detail_type, newest)
         detail = read(delivery.detail, Detail, at="$.detail")
         read_metadata(delivery, detail, kind)

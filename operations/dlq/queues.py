@@ -98,15 +98,14 @@ def _receive(target: Target, queue: Dlq, seen: dict[str, Held]) -> Iterator[Held
     """
     if depth(target, queue).visible == 0:
         return
-    on_aws = target.endpoint is None
     fruitless = 0
-    while fruitless < (2 if on_aws else 1):
+    while fruitless < (2 if target.is_aws else 1):
         with translated("read the queue"):
             answer = target.client("sqs").receive_message(
                 QueueUrl=queue.url,
                 MaxNumberOfMessages=BATCH,
                 VisibilityTimeout=HOLD_SECONDS,
-                WaitTimeSeconds=1 if on_aws else 0,
+                WaitTimeSeconds=1 if target.is_aws else 0,
                 MessageAttributeNames=["All"],
                 AttributeNames=["All"],
             )

@@ -12,14 +12,14 @@ from operations.dlq.plan import Action, Decision
 from operations.dlq.queues import find_queues, read_all
 from operations.errors import OperationError
 from operations.runs import executions
-from operations.runs.executions import FAILED, Execution
+from operations.runs.executions import Execution
 from operations.runs.history import read_history
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
 from shared.clock import iso
-from shared.contracts.executions import pipeline_of
-from shared.records import CANCELLED
+from shared.contracts.executions import FAILED, pipeline_of
+from shared.contracts.record import CANCELLED, Record
 
 PAGE = 1_000
 
@@ -82,7 +82,7 @@ def find(
         execution = executions.describe(target, target.addresses.execution_arn(name))
         if execution is None or not execution.failed:
             continue
-        record = records.get(execution.pipeline_id, {})
+        record = records.get(execution.pipeline_id, Record())
         of_this = record.get("execution_arn") in (None, execution.arn)
         if record.get("status") == "SUCCEEDED" or CANCELLED in record or not of_this:
             continue

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from contracts.violations import KINDS, violations
 from operations.dlq import facts as fact_finding
 from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.dlq.messages import Parked, with_data
@@ -23,6 +22,7 @@ from operations.errors import InvalidInputError, OperationError
 from operations.runs import executions
 from operations.stop import Stop
 from operations.target import Target
+from operations.violations import KINDS, violations
 from services.logger.core import DETAIL_TYPE as STATUS_CHANGE
 from shared.clock import iso
 from shared.contracts.v2 import PipelineRequested

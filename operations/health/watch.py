@@ -15,10 +15,11 @@ from operations.aws_errors import translated
 from operations.dlq.queues import find_queues
 from operations.errors import OperationError
 from operations.money.budget import notice
-from operations.runs.records import Record, read_records
+from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
-from shared.contracts.executions import pipeline_of
+from shared.contracts.executions import BROKEN, STOPPED, pipeline_of
+from shared.contracts.record import Record
 from shared.contracts.stages import BY_SERVICE, SERVICES, STAGES
 
 PAGE = 1_000
@@ -33,9 +34,6 @@ AT_ONCE = 8
 START = "start"
 
 _COUNT = "ApproximateNumberOfMessages"
-_FAILED = ("FAILED", "TIMED_OUT")
-_STOPPED = "ABORTED"
-
 
 Page = Mapping[str, Any]
 """As ListExecutions answers: the newest by their start."""
@@ -147,7 +145,9 @@ def look(target: Target) -> Snapshot:
         running=len(pages.running["executions"]),
         more_running=bool(pages.running.get("nextToken")),
         per_minute=rates(pages, now),
-        failures=tuple(_with_record(failure, records.get(failure.pipeline_id, {})) for failure in failures),
+        failures=tuple(
+            _with_record(failure, records.get(failure.pipeline_id, Record())) for failure in failures
+        ),
         paused=notice(target),
     )
 
@@ -186,8 +186,8 @@ def rates(pages: Pages, now: datetime) -> Rates:
     return Rates(
         started=sum(one["startDate"] > after for one in known),
         finished=len(ended),
-        failed=sum(one["status"] in _FAILED for one in ended),
-        stopped=sum(one["status"] == _STOPPED for one in ended),
+        failed=sum(one["status"] in BROKEN for one in ended),
+        stopped=sum(one["status"] == STOPPED for one in ended),
         at_least=tuple(name for name, is_cut in cut.items() if is_cut),
     )
 
@@ -199,7 +199,7 @@ def _is_cut(page: Page, after: datetime) -> bool:
 
 def latest_failures(pages: Pages) -> list[Failure]:
     """The newest first, of those that were not stopped."""
-    failed = [one for one in pages.known if one["status"] in _FAILED and one.get("stopDate")]
+    failed = [one for one in pages.known if one["status"] in BROKEN and one.get("stopDate")]
     failed.sort(key=lambda one: one["stopDate"], reverse=True)
     return [
         Failure(pipeline_id=pipeline_of(one["name"]), status=one["status"], ended_at=one["stopDate"])

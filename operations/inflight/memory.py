@@ -11,6 +11,7 @@ from operations.aws_errors import translated
 from operations.dlq.messages import Parked
 from operations.target import Target
 from shared.contracts.stages import BY_SERVICE
+from shared.dynamodb import CONDITION_FAILED
 
 HELD_SECONDS = 3_600
 """How long a look at a queue without a stage's timeout holds."""
@@ -47,7 +48,7 @@ class Memory:
                     ExpressionAttributeValues={":now": {"N": str(now)}},
                 )
             except ClientError as error:
-                if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                if error.response["Error"]["Code"] == CONDITION_FAILED:
                     return False
                 raise
         return True

@@ -25,6 +25,7 @@ from shared.budget import (
     written,
 )
 from shared.clock import iso
+from shared.dynamodb import CONDITION_FAILED
 
 TABLE, GUARD, LIMIT = "budget/table", "budget/guard", "budget/usd-per-day"
 SILENT_AFTER = timedelta(minutes=5)
@@ -168,7 +169,7 @@ def _order(target: Target, change: Any) -> Budget:
                 ExpressionAttributeValues={":before": {"S": before.at}},
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if error.response["Error"]["Code"] != CONDITION_FAILED:
                 raise
             raise RefusedError("Somebody else gave an order just now. Look: pipeline budget") from error
     look_now(target)

@@ -1,6 +1,6 @@
 """What runs cost: one run's ledger, and a report over many, read from their records."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,19 +8,18 @@ from msgspec import Struct, field
 
 from operations.aws_errors import translated
 from operations.errors import NotFoundError, RefusedError
-from operations.runs.records import FINAL, Record, read_record, read_records
+from operations.runs.records import read_record, read_records, record_of
 from operations.target import Target
 from shared.clock import iso
-from shared.contracts.stages import STAGES
+from shared.contracts.record import FINAL, Record, expanded
+from shared.contracts.stages import CRITICAL
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger
-from shared.records import expanded, from_item
 
 PAGE = 1_000
 FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "cost", "earlier_nano_usd")
 """What the report reads of a record that has its cost."""
-CRITICAL = next(stage.key for stage in STAGES if stage.critical)
 NO_MODEL = "(no answer)"
 
 OnPage = Callable[[int, int], None]
@@ -47,14 +46,15 @@ def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
         )
     if record.get("status") not in FINAL:
         raise RefusedError(f"{pipeline_id} is not over yet. Its cost is known at its end.")
-    run = facts(expanded(dict(record)))
+    run = facts(record)
     if run is None:
         raise RefusedError(f"{pipeline_id} was recorded before runs were metered. Its cost is not known.")
+    recorded = record.get("cost")
     return RunLedger(
         pipeline_id=pipeline_id,
         status=str(record["status"]),
         ledger=ledger(run),
-        recorded=(record.get("cost") or {}).get("nano_usd"),
+        recorded=recorded["nano_usd"] if recorded else None,
         earlier=record.get("earlier_nano_usd") or 0,
     )
 
@@ -78,30 +78,30 @@ class Cost(Struct, frozen=True, kw_only=True):
     """False where the ledger was made just now, the record having none."""
 
 
-def cost_of(record: Record) -> Cost | None:
+def cost_of(stored: Mapping[str, Any]) -> Cost | None:
     """Pure: what a record of a run that is over says, or what its meters come to. None if there are none."""
-    record = expanded(dict(record))
+    record = expanded(stored)
     told = record.get("cost")
     if told is None:
         run = facts(record)
         told = ledger(run).summary() if run else None
     if told is None:
         return None
-    meter = (record.get("stages") or {}).get(CRITICAL) or {}
     answered = record["status"] == "SUCCEEDED"
+    meter = record.get("stages", {}).get(CRITICAL.key) if answered else None
     return Cost(
         day=str(record.get("finished_at") or record.get("timestamp"))[:10],
         status=record["status"],
-        model=str(meter.get("model_id") or NO_MODEL) if answered else NO_MODEL,
+        model=str((meter and meter.get("model_id")) or NO_MODEL),
         total=told["nano_usd"],
-        waste=told["waste_nano_usd"],
+        waste=told.get("waste_nano_usd", 0),
         earlier=record.get("earlier_nano_usd") or 0,
-        stages=told["stages"],
-        services=told["services"],
-        unknown=tuple(told["unknown"]),
-        unmetered=tuple(told["unmetered"]),
-        input_tokens=meter.get("input_tokens", 0) if answered else 0,
-        output_tokens=meter.get("output_tokens", 0) if answered else 0,
+        stages=told.get("stages", {}),
+        services=told.get("services", {}),
+        unknown=tuple(told.get("unknown", ())),
+        unmetered=tuple(told.get("unmetered", ())),
+        input_tokens=meter.get("input_tokens", 0) if meter else 0,
+        output_tokens=meter.get("output_tokens", 0) if meter else 0,
         recorded="cost" in record,
     )
 
@@ -282,7 +282,7 @@ def _pages(target: Target, counts: Report, limit: int, on_page: OnPage) -> Itera
             answer = client.scan(**options, Limit=min(PAGE, limit - counts.read))
         counts.read += answer["ScannedCount"]
         on_page(counts.read, max(about, counts.read))
-        yield [{name: from_item(value) for name, value in item.items()} for item in answer["Items"]]
+        yield [record_of(item) for item in answer["Items"]]
         if "LastEvaluatedKey" not in answer:
             return
         if counts.read >= limit:

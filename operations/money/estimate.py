@@ -1,17 +1,19 @@
 """What it will cost to run failed pipelines again, judged by what the latest runs did cost, stage by stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct
 
 from operations.dlq.messages import STARTS
 from operations.dlq.plan import Action, Planned
 from operations.dlq.redrive import FailedRun
-from operations.runs.records import Record, read_records
+from operations.runs.records import read_records
 from operations.runs.runs import list_runs
 from operations.target import Target
 from shared.contracts.executions import pipeline_of
-from shared.contracts.stages import BY_SERVICE, STAGES
+from shared.contracts.record import expanded
+from shared.contracts.stages import BY_SERVICE, CRITICAL, STAGES
 from shared.costs.ledger import LOG, START
 from shared.costs.lines import SERVICES
 
@@ -19,7 +21,6 @@ SAMPLE = 100
 """Runs that are looked at."""
 MODEL = SERVICES["input"]
 KEYS = tuple(stage.key for stage in STAGES)
-CRITICAL = next(stage.key for stage in STAGES if stage.critical)
 
 
 class Rates(Struct, frozen=True, kw_only=True):
@@ -49,18 +50,18 @@ def read_rates(target: Target) -> Rates:
     return rates(read_records(target, map(pipeline_of, names), fields=("status", "cost")).values())
 
 
-def rates(records: Iterable[Record]) -> Rates:
+def rates(records: Iterable[Mapping[str, Any]]) -> Rates:
     """Pure: the averages. What failed tries and lost deliveries cost is left out."""
     stages: dict[str, int] = {}
     model, count, complete = 0, 0, True
-    for record in records:
-        cost = record.get("cost") or {}
-        if record.get("status") != "SUCCEEDED" or cost.get("nano_usd") is None:
+    for record in map(expanded, records):
+        cost = record.get("cost")
+        if record.get("status") != "SUCCEEDED" or cost is None or cost["nano_usd"] is None:
             continue
         count += 1
         complete = complete and not cost.get("unknown")
-        model += int(cost["services"].get(MODEL, 0))
-        for name, nanos in cost["stages"].items():
+        model += int(cost.get("services", {}).get(MODEL, 0))
+        for name, nanos in cost.get("stages", {}).items():
             stages[name] = stages.get(name, 0) + int(nanos)
     averages = {name: nanos // count for name, nanos in stages.items()}
     return Rates(runs=count, stages=averages, model=model // count if count else 0, complete=complete)
@@ -75,7 +76,7 @@ class Work(Struct, frozen=True, kw_only=True):
     @property
     def saved(self) -> bool:
         """It runs the critical stage and pays no model for it."""
-        return self.answered and CRITICAL in self.stages
+        return self.answered and CRITICAL.key in self.stages
 
     def cost(self, known: Rates) -> int | None:
         """Nano-dollars, at most; None if there is no run to judge by."""
@@ -107,7 +108,7 @@ def _rest(stage: str | None, action: Action) -> Work:
     reached = KEYS.index(stage) if stage in KEYS else 0
     return Work(
         stages=(START, *KEYS) if action is Action.RESTART else KEYS[reached:],
-        answered=reached > KEYS.index(CRITICAL),
+        answered=reached > KEYS.index(CRITICAL.key),
     )
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from operations.runs.records import FINAL, read_records
+from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
+from shared.contracts.record import FINAL, Record
 
 PATIENCE_SECONDS = 1_200.0
 
@@ -40,7 +41,7 @@ def ends(
         found = read_records(target, sorted(left), fields=("status", "error", "cause"))
         over = stop.requested or time.monotonic() - changed > patience_seconds
         for pipeline_id in sorted(left):
-            record = found.get(pipeline_id, {})
+            record = found.get(pipeline_id, Record())
             status = str(record.get("status") or "UNKNOWN")
             if status in FINAL or over:
                 left.discard(pipeline_id)
@@ -52,4 +53,4 @@ def ends(
                     cause=record.get("cause"),
                 )
         if left:
-            stop.wait(0.2 if target.endpoint is not None else 2.0)
+            stop.wait(target.pace.poll_seconds)

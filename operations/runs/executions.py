@@ -13,10 +13,9 @@ from operations.aws_errors import translated
 from operations.errors import OperationError, RefusedError
 from operations.target import Target
 from shared.clock import iso
-from shared.contracts.executions import pipeline_of, restart_name, restart_number
+from shared.contracts.executions import FAILED, pipeline_of, restart_name, restart_number
 from shared.records import Records
 
-FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 _MOST_RESTARTS = 1_000
 
 

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from shared.contracts.executions import STOPPED
 from shared.contracts.stages import BY_STATE
+from shared.errors import TASK_ERROR, TIMEOUT_ERROR
 
 StageStatus = Literal["waiting", "running", "done", "degraded", "failed", "skipped", "unknown"]
 
@@ -23,7 +25,7 @@ FAILURES = {
 ENDS = {
     "ExecutionFailed": ("FAILED", "executionFailedEventDetails"),
     "ExecutionTimedOut": ("TIMED_OUT", "executionTimedOutEventDetails"),
-    "ExecutionAborted": ("ABORTED", "executionAbortedEventDetails"),
+    "ExecutionAborted": (STOPPED, "executionAbortedEventDetails"),
     "ExecutionSucceeded": ("SUCCEEDED", ""),
 }
 
@@ -89,7 +91,7 @@ def _step(stage: Progress, event: Mapping[str, Any]) -> None:
         stage.meter = _meter(event.get("taskSucceededEventDetails", {}).get("output"))
     elif kind in FAILURES:
         details = event.get(FAILURES[kind], {})
-        default = "States.Timeout" if kind == "TaskTimedOut" else "States.TaskFailed"
+        default = TIMEOUT_ERROR if kind == "TaskTimedOut" else TASK_ERROR
         stage.error, stage.cause = details.get("error") or default, details.get("cause")
     elif kind == "TaskStateExited":
         stage.finished_at = event["timestamp"]

@@ -17,12 +17,12 @@ from operations.aws_errors import translated
 from operations.errors import DeniedError, NotFoundError
 from operations.runs import history as histories
 from operations.runs.history import History, StageStatus
-from operations.runs.records import FINAL, Record, read_record
+from operations.runs.records import read_record
 from operations.stop import Stop
 from operations.target import Target
 from shared.contracts import limits
+from shared.contracts.record import FINAL, Record, expanded
 from shared.contracts.stages import STAGES, Stage
-from shared.records import expanded
 
 GRACE_SECONDS = 10.0
 """How long the record may lag behind an execution that has ended."""
@@ -147,15 +147,9 @@ def follow(
             last, changed = found, now
         if found.finished or stop.requested or now - changed > patience_seconds:
             return
-        stop.wait(_interval(target, now - began))
+        stop.wait(target.pace.of_run(now - began))
         if stop.requested:
             return
-
-
-def _interval(target: Target, elapsed: float) -> float:
-    if target.endpoint is not None:
-        return 0.1 if elapsed < 30 else 0.5
-    return 1.0 if elapsed < 20 else 5.0
 
 
 def _look(target: Target, pipeline_id: str) -> Journey | None:
@@ -190,9 +184,9 @@ def _read_history(target: Target, arn: str) -> History | None:
             raise
 
 
-def assemble(pipeline_id: str, record: Record, execution: History | None) -> Journey:
+def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | None) -> Journey:
     """Pure: from the record and, where there is one, the history. The record decides the outcome."""
-    record = expanded(dict(record))
+    record = expanded(stored)
     status = str(record.get("status") or "ACCEPTED")
     ended = execution is not None and execution.status != "RUNNING"
     if status == "ACCEPTED" and execution is not None:
@@ -249,7 +243,7 @@ def _stage(stage: Stage, status: str, record: Record, execution: History) -> Sta
         critical=stage.critical,
         **{
             **known,
-            **{name: meter[name] for name in _METER if meter.get(name) is not None},
+            **{name: value for name, value in meter.items() if name in _METER and value is not None},
             **({"error": error.get("Error"), "cause": error.get("Cause")} if error else {}),
         },
     )
@@ -269,7 +263,11 @@ def _unseen(stage: Stage, status: str, record: Record, execution: History) -> St
 
 
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    """None for a text that is no moment, too: a damaged record is shown without it."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def _unknown_yet(pipeline_id: str) -> Journey:

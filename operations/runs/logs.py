@@ -1,7 +1,7 @@
 """The functions' log lines about one thing, from their log groups, in the order in which they were written.
 
-A line is JSON with the ids it is about (`shared/worker.py`). CloudWatch Logs finds those that contain an id; which
-of a line's fields is the id is judged here. Each search is bounded in time and in calls.
+A line is JSON with the ids it is about (`shared/worker/outcome.py`). CloudWatch Logs finds those that contain an
+id; which of a line's fields is the id is judged here. Each search is bounded in time and in calls.
 """
 
 import json
@@ -200,7 +200,6 @@ def follow_logs(target: Target, pipeline_id: str, *, reads: bool = False, stop: 
 
     Lines of different functions that come at different moments can't be in order. Raises NotFoundError.
     """
-    on_aws = target.endpoint is None
     told: set[str] = set()
     ended: float | None = None
     while True:
@@ -212,10 +211,10 @@ def follow_logs(target: Target, pipeline_id: str, *, reads: bool = False, stop: 
                 yield line
         if journey.finished:
             ended = ended or time.monotonic()
-            if time.monotonic() - ended >= LATE_SECONDS[on_aws]:
+            if time.monotonic() - ended >= LATE_SECONDS[target.is_aws]:
                 return
         if stop.requested:
             return
-        stop.wait(2.0 if on_aws else 0.3)
+        stop.wait(target.pace.poll_seconds)
         if stop.requested:
             return

@@ -1,18 +1,19 @@
-"""Reading PipelineLogs."""
+"""Reading PipelineLogs: records of any age, none of which stops the reading of the others."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
+
+import msgspec
 
 from operations.asking.http import Pause, backoff
 from operations.aws_errors import translated
 from operations.target import Target
-from shared.records import from_item
-
-Record = Mapping[str, Any]
+from shared.contracts.record import Record, expanded
+from shared.dynamodb import attributes
 
 BATCH_KEYS = 100
-FINAL = ("SUCCEEDED", "FAILED")
 
 
 def read_record(target: Target, pipeline_id: str) -> Record | None:
@@ -22,38 +23,59 @@ def read_record(target: Target, pipeline_id: str) -> Record | None:
             Key={"pipeline_id": {"S": pipeline_id}},
             ConsistentRead=True,
         )
-    return _plain(answer["Item"]) if "Item" in answer else None
+    return record_of(answer["Item"]) if "Item" in answer else None
 
 
 def read_records(
     target: Target, pipeline_ids: Iterable[str], *, fields: Sequence[str] | None, pause: Pause = time.sleep
 ) -> dict[str, Record]:
-    """Those that exist, by id, with `fields` only, or whole."""
+    """The records that exist, by id, with `fields` only, or whole."""
     wanted = list(dict.fromkeys(pipeline_ids))
-    found: dict[str, Record] = {}
+    records: dict[str, Record] = {}
     for start in range(0, len(wanted), BATCH_KEYS):
         keys = [{"pipeline_id": {"S": pipeline_id}} for pipeline_id in wanted[start : start + BATCH_KEYS]]
         for record in _batch(target, keys, ["pipeline_id", *fields] if fields is not None else [], pause):
-            found[record["pipeline_id"]] = record
-    return found
+            records[record["pipeline_id"]] = record
+    return records
 
 
 def _batch(target: Target, keys: list[dict[str, Any]], fields: list[str], pause: Pause) -> list[Record]:
     table = target.addresses.table_name
     names = {f"#{index}": name for index, name in enumerate(fields)}
     only = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
-    found: list[Record] = []
+    records: list[Record] = []
     tries = 0
     while keys:
         with translated("read the records"):
             answer = target.client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys, **only}})
-        found += [_plain(item) for item in answer["Responses"].get(table, [])]
+        records += [record_of(item) for item in answer["Responses"].get(table, [])]
         keys = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
         if keys:
             tries += 1
             pause(backoff(tries))
-    return found
+    return records
 
 
-def _plain(item: Mapping[str, Any]) -> Record:
-    return {name: from_item(value) for name, value in item.items()}
+def record_of(item: Mapping[str, Any]) -> Record:
+    """A record from DynamoDB's item. A known field with a value of the wrong type is left out; unknown ones stay."""
+    record = expanded(attributes(item))
+    for name in [name for name, value in record.items() if not _fits(name, value)]:
+        del record[name]  # type: ignore[misc]  # the names come from the record itself
+    return record
+
+
+def _fits(name: str, value: object) -> bool:
+    kind = _types().get(name)
+    if kind is None:
+        return True
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+@cache
+def _types() -> Mapping[str, Any]:
+    """The type of each field. A status that a newer release may write is a text like any other."""
+    return {**get_type_hints(Record), "status": str}

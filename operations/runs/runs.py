@@ -4,23 +4,13 @@ A pipeline that is accepted but not started yet has no execution and is not amon
 """
 
 from datetime import datetime
-from typing import Literal
 
 from msgspec import Struct
 
 from operations.aws_errors import translated
 from operations.target import Target
-from shared.contracts.executions import pipeline_of, restart_number
+from shared.contracts.executions import ExecutionStatus, pipeline_of, restart_number
 
-RunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
-STATUSES: tuple[RunStatus, ...] = (
-    "RUNNING",
-    "SUCCEEDED",
-    "FAILED",
-    "TIMED_OUT",
-    "ABORTED",
-    "PENDING_REDRIVE",
-)
 PAGE = 1_000
 
 
@@ -29,7 +19,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     pipeline_id: str
     restart: int = 0
-    status: RunStatus
+    status: ExecutionStatus
     started_at: datetime
     finished_at: datetime | None = None
     redrives: int = 0
@@ -41,7 +31,7 @@ class Run(Struct, frozen=True, kw_only=True):
         return round((self.finished_at - self.started_at).total_seconds() * 1000)
 
 
-def list_runs(target: Target, *, status: RunStatus | None = None, limit: int = 20) -> list[Run]:
+def list_runs(target: Target, *, status: ExecutionStatus | None = None, limit: int = 20) -> list[Run]:
     """At most `limit` runs, of one status if given."""
     options = {"stateMachineArn": target.addresses.state_machine_arn, "maxResults": min(limit, PAGE)}
     if status:

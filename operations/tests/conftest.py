@@ -1,5 +1,6 @@
 """The world's fixtures, for every test in this folder."""
 
+from operations.tests.dead_letters import machine
 from operations.tests.world import api, aws, nowhere, records, target
 
-__all__ = ["api", "aws", "nowhere", "records", "target"]
+__all__ = ["api", "aws", "machine", "nowhere", "records", "target"]

@@ -5,6 +5,8 @@ from operations.errors import UnreachableError
 from operations.stop import Stop
 from operations.tests.world import finish
 
+pytestmark = pytest.mark.slow
+
 
 def lines(*texts: str, via="api"):
     return list(read_lines(texts, via=via))

@@ -8,7 +8,7 @@ import pytest
 
 from operations.dlq.plan import Action
 from operations.dlq.redrive import find, run_again
-from operations.tests.test_dlq_replay import StepFunctions, machine, replay, url
+from operations.tests.dead_letters import StepFunctions, replay, url
 from operations.tests.world import client, finish
 from shared.contracts.envelope import Delivery, Detail
 from shared.contracts.reading import read, read_metadata
@@ -16,7 +16,6 @@ from shared.contracts.traces import traceparent_of
 from shared.contracts.v1 import ChatRequested, PipelineRequested
 from shared.tests.fakes import stage_event
 
-__all__ = ["machine"]  # a fixture
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

@@ -6,20 +6,12 @@ from dataclasses import replace
 import pytest
 
 from infra.environments import ENVIRONMENTS
-from scale import shape as model
 from scale.ceilings import MODEL, binding, ceilings, mean, per_request, raised
 from scale.quotas import US_EAST_1
 from scale.scenarios import RATES, Scenario, prepared
 from scale.shape import Span, shape
 from scale.simulation import simulate
 from shared.contracts.stages import STAGES
-from shared.worker import RECEIVES_BEFORE_LOST, STALE_MS, WORK_MS
-
-
-def test_the_clocks_are_the_projects():
-    """The lost delivery, what counts as stale and what as too late are the worker's."""
-    assert model.LOST_AT_RECEIVE == RECEIVES_BEFORE_LOST
-    assert (model.STALE_SECONDS, model.WORK_SECONDS) == (STALE_MS / 1000, WORK_MS / 1000)
 
 
 def test_the_stages_are_the_table():

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from scale.quotas import US_EAST_1, Rate
+from infra.doctor.quotas import Rate
+from scale.quotas import US_EAST_1
 from scale.results import Outcome, Result
 from scale.scenarios import Scenario
 from scale.shape import Tokens, shape

@@ -30,6 +30,7 @@ from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import InProgress, PipelineError, TransientError
 from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_RECALLED
 from shared.observability import emit, logger
+from shared.worker import Billed, Paid
 
 STAGE = "chat"
 KEPT_SECONDS = 30 * 24 * 3_600
@@ -66,24 +67,23 @@ class StoredAnswers:
             lambda_context=_Call(timeout_seconds * 1_000),  # type: ignore[arg-type]  # the one method that is used
         )
         self._store.configure(self._config, key_prefix=STAGE)
-        self.recalled = False
-        """Whether the answer given last had been stored by an earlier delivery, try or run."""
 
-    def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
-        """Raises InProgress while another delivery is with the model, else what the backend raises.
+    def ask(self, request: ChatRequested, metadata: Metadata) -> Paid[ChatAnswer]:
+        """The answer, bought now or by an earlier delivery, try or run; `billed` says which.
 
-        An answer that was paid for is returned even if it can't be stored.
+        One that was bought is returned even if it can't be stored. Raises InProgress while another delivery is with
+        the model, else what the backend raises.
         """
-        paid: list[ChatAnswer] = []
+        bought: list[ChatAnswer] = []
         failed: list[PipelineError] = []
 
         def pay(*, key: dict[str, str]) -> ChatAnswer:  # noqa: ARG001 -- Powertools reads it
             try:
-                paid.append(self._backend.ask(request, metadata))
+                bought.append(self._backend.ask(request, metadata))
             except PipelineError as error:
                 failed.append(error)
                 raise
-            return paid[0]
+            return bought[0]
 
         once = idempotent_function(
             pay,
@@ -99,18 +99,16 @@ class StoredAnswers:
             raise InProgress("another delivery of this request is with the model") from error
         except IdempotencyPersistenceLayerError as error:
             self._note(error)
-            if paid:
-                return paid[0]
+            if bought:
+                return paid(bought[0])
             if failed:
                 raise failed[0] from error
             raise TransientError("the store of answers can't be reached") from error
-        finally:
-            self.recalled = not paid
-        if self.recalled:
-            emit(ANSWERS_RECALLED)
-        return answer
+        if bought:
+            return paid(answer)
+        return _recalled(answer)
 
-    def recall(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer | None:
+    def recall(self, request: ChatRequested, metadata: Metadata) -> Paid[ChatAnswer] | None:
         """The stored answer, without asking for one. Raises InProgress while another delivery is with the model."""
         with translated_errors():
             try:
@@ -118,9 +116,7 @@ class StoredAnswers:
             except IdempotencyItemNotFoundError:
                 return None
         if record is not None and record.status == "COMPLETED":
-            self.recalled = True
-            emit(ANSWERS_RECALLED)
-            return _Serializer().from_dict(record.response_json_as_dict() or {})
+            return _recalled(_Serializer().from_dict(record.response_json_as_dict() or {}))
         if record is not None and (record.in_progress_expiry_timestamp or 0) > time.time() * 1_000:
             raise InProgress("another delivery of this request is with the model")
         return None
@@ -131,6 +127,23 @@ class StoredAnswers:
         logger().error(
             "the store of answers failed", extra={"error": type(error.__cause__ or error).__name__}
         )
+
+
+def paid(answer: ChatAnswer, *, recalled: bool = False) -> Paid[ChatAnswer]:
+    """An answer with what it is billed for. `recalled`: it had been stored by an earlier delivery, try or run."""
+    usage = answer.usage
+    billed = Billed(
+        input_tokens=usage.input_tokens if usage else 0,
+        output_tokens=usage.output_tokens if usage else 0,
+        model_id=answer.model_id,
+        recalled=recalled,
+    )
+    return Paid(result=answer, billed=billed)
+
+
+def _recalled(answer: ChatAnswer) -> Paid[ChatAnswer]:
+    emit(ANSWERS_RECALLED)
+    return paid(answer, recalled=True)
 
 
 def _key(request: ChatRequested, metadata: Metadata) -> dict[str, str]:

@@ -10,14 +10,15 @@ from msgspec import Meta, Struct
 
 from shared.clock import iso
 from shared.contracts.envelope import Metadata, Outgoing
-from shared.contracts.executions import pipeline_of, restart_number
+from shared.contracts.executions import STOPPED, pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, PIPELINE_ID_PATTERN
-from shared.contracts.origin import Via, via
-from shared.contracts.stages import BY_KEY, BY_STATE, STAGES
-from shared.contracts.v1 import LogRequested, Meter, PipelineCompleted, PipelineFailed
+from shared.contracts.origin import via
+from shared.contracts.record import Metered, Record, Via
+from shared.contracts.stages import BY_KEY, BY_STATE, CRITICAL, LAST
+from shared.contracts.v1 import LogRequested, Meter, PipelineCompleted, PipelineFailed, Status
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
-from shared.errors import PipelineError
+from shared.errors import ABORTED_ERROR, FAILED_ERROR, TIMEOUT_ERROR, PipelineError
 
 REST_OF_RECORD_BYTES = 768
 """What a record holds beside the fields that are set with its end: ids, times, the cost."""
@@ -26,8 +27,8 @@ REST_OF_RECORD_BYTES = 768
 class Completed(Struct, frozen=True, kw_only=True):
     """What is recorded of a finished run. `degraded` lists the stages whose part the answer lacks."""
 
-    fields: Mapping[str, Any]
-    first: Mapping[str, Any]
+    fields: Record
+    first: Record
     execution_time_ms: int
     finished_at: datetime
     degraded: tuple[str, ...]
@@ -51,34 +52,38 @@ def completed(
     degraded = tuple(request.errors)
     took = milliseconds(request.started_at, now)
     outcomes = {name: getattr(results, name) for name in results.__struct_fields__}
-    fields = msgspec.to_builtins(
-        {
-            "user_message": request.user_message,
-            "analysis": results.analysis.data,
-            "chat": _without(chat, "text"),
-            "enhancement": _without(enhancement, "final_response"),
-            "final_response": answer,
-            "stages": {name: outcome.meter for name, outcome in outcomes.items() if outcome.meter},
-            "errors": {
-                name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
-                for name, error in request.errors.items()
-            },
-            "degraded": degraded,
-            "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
-            "execution_time_ms": took,
-            "execution_arn": metadata.execution_arn,
-            "correlation_id": metadata.correlation_id,
-            "started_at": iso(request.started_at),
-            "finished_at": iso(now),
-        }
-    )
-    metered = {
+    meters = {name: outcome.meter for name, outcome in outcomes.items() if outcome.meter}
+    fields: Record = {
+        "user_message": request.user_message,
+        "analysis": msgspec.to_builtins(results.analysis.data),
+        "chat": _without(chat, "text"),
+        "enhancement": _without(enhancement, "final_response"),
+        "final_response": answer,
+        "stages": msgspec.to_builtins(meters),
+        "errors": {
+            name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
+            for name, error in request.errors.items()
+        },
+        "degraded": list(degraded),
+        "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
+        "execution_time_ms": took,
+        "execution_arn": metadata.execution_arn,
+        "correlation_id": metadata.correlation_id,
+        "started_at": iso(request.started_at),
+        "finished_at": iso(now),
+    }
+    metered: Metered = {
         "via": _via(metadata.pipeline_id, metadata.causation_id, metadata.execution_arn),
         "answer_bytes": len(chat.text.encode()) if chat else 0,
-        "log": {name: getattr(meter, name) for name in ("attempt", "receives", "batch", "message_bytes")},
+        "log": {
+            "attempt": meter.attempt,
+            "receives": meter.receives,
+            "batch": meter.batch,
+            "message_bytes": meter.message_bytes,
+        },
     }
     return Completed(
-        fields=fields | _cost("SUCCEEDED", fields, metered, by_day=by_day),
+        fields={**fields, **_cost("SUCCEEDED", fields, metered, by_day=by_day)},
         first={
             "timestamp": iso(request.accepted_at),
             "accepted_at": iso(request.accepted_at),
@@ -94,14 +99,15 @@ def _via(pipeline_id: str, causation_id: str | None, execution_arn: str | None) 
     return via(pipeline_id, causation_id, restarts=restart_number(name, pipeline_id))
 
 
-def _cost(
-    status: str, fields: Mapping[str, Any], metered: Mapping[str, Any], *, by_day: bool
-) -> dict[str, Any]:
+def _cost(status: Status, fields: Record, metered: Metered, *, by_day: bool) -> Record:
     """The record's `metered` and `cost`; what the ledger needs and the other fields don't tell is in `metered`."""
     metered = {**metered, "record_bytes": item_bytes(fields) + REST_OF_RECORD_BYTES}
-    metered |= {"by_day": True} if by_day else {}
-    run = facts({**fields, "status": status, "metered": metered})
-    return {"metered": metered, **({"cost": ledger(run).summary()} if run else {})}
+    if by_day:
+        metered["by_day"] = True
+    told: Record = {"metered": metered}
+    if run := facts({**fields, **told, "status": status}):
+        told["cost"] = ledger(run).summary()
+    return told
 
 
 def _without(value: Struct | None, name: str) -> dict[str, Any] | None:
@@ -164,7 +170,7 @@ class _StatusChange(Struct, rename="camel"):
 DETAIL_TYPE = "Step Functions Execution Status Change"
 SOURCE = "aws.states"
 
-_DEFAULT_ERRORS = {"TIMED_OUT": "States.Timeout", "ABORTED": "Execution.Aborted"}
+_DEFAULT_ERRORS: Mapping[str, str] = {"TIMED_OUT": TIMEOUT_ERROR, STOPPED: ABORTED_ERROR}
 
 
 def failure(detail: bytes) -> Failure:
@@ -187,7 +193,7 @@ def failure(detail: bytes) -> Failure:
         traceparent=_text(given.metadata, "traceparent"),
         execution_arn=change.execution_arn,
         status=change.status,
-        error=change.error or _DEFAULT_ERRORS.get(change.status, "Execution.Failed"),
+        error=change.error or _DEFAULT_ERRORS.get(change.status, FAILED_ERROR),
         cause=(change.cause or "")[:CAUSE_CHARS],
         started_at=started,
         stopped_at=datetime.fromtimestamp(change.stop_date / 1000, UTC) if change.stop_date else started,
@@ -211,7 +217,7 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
         event["executionAbortedEventDetails"] for event in events if "executionAbortedEventDetails" in event
     )
     stopped: Mapping[str, Any] = next(ends, {})
-    if run.status != "ABORTED" or run.error != _DEFAULT_ERRORS["ABORTED"] or not stopped.get("error"):
+    if run.status != STOPPED or run.error != ABORTED_ERROR or not stopped.get("error"):
         return run
     cause = str(stopped.get("cause") or run.cause)[:CAUSE_CHARS]
     return msgspec.structs.replace(run, error=str(stopped["error"]), cause=cause)
@@ -221,24 +227,21 @@ def failed_stage(run: Failure) -> str | None:
     """The stage's key where the error itself tells: only workers report `Pipeline` errors, and only a critical
     stage's failure ends the run.
     """
-    critical = [stage.key for stage in STAGES if stage.critical]
     told = run.status == "FAILED" and run.error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
-    return critical[0] if told and len(critical) == 1 else None
+    return CRITICAL.key if told else None
 
 
 def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
     """The key of the stage that was entered last, of an execution's history with the newest event first."""
     for event in events:
         if name := event.get("stateEnteredEventDetails", {}).get("name"):
-            return BY_STATE[name].key if name in BY_STATE else STAGES[-1].key
+            return BY_STATE[name].key if name in BY_STATE else LAST.key
     return None
 
 
-def failed_fields(
-    run: Failure, stage: str | None, *, by_day: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def failed_fields(run: Failure, stage: str | None, *, by_day: bool = False) -> tuple[Record, Record]:
     """Fields to set, and fields to set only where the record lacks them. `stage` is null if none was reached."""
-    fields = {
+    fields: Record = {
         "error": run.error,
         "cause": run.cause,
         "stage": stage,
@@ -249,10 +252,11 @@ def failed_fields(
         "finished_at": iso(run.stopped_at),
     }
     accepted_at = run.accepted_at or iso(run.started_at)
-    first = {"timestamp": accepted_at, "accepted_at": accepted_at, "user_message": run.user_message}
-    first = {name: value for name, value in first.items() if value is not None}
-    metered = {"via": _via(run.pipeline_id, run.causation_id, run.execution_arn)}
-    return fields | _cost("FAILED", {**first, **fields}, metered, by_day=by_day), first
+    first: Record = {"timestamp": accepted_at, "accepted_at": accepted_at}
+    if run.user_message is not None:
+        first["user_message"] = run.user_message
+    metered: Metered = {"via": _via(run.pipeline_id, run.causation_id, run.execution_arn)}
+    return {**fields, **_cost("FAILED", {**first, **fields}, metered, by_day=by_day)}, first
 
 
 def failed_event(run: Failure, stage: str | None) -> Outgoing:

@@ -13,7 +13,7 @@ from shared.aws import client, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata
 from shared.contracts.traces import trace_id
-from shared.contracts.v1 import LogReceipt, LogRequested, Meter
+from shared.contracts.v1 import LogReceipt, LogRequested, Meter, Status
 from shared.errors import CANCELLED_ERROR, ContractViolation, PipelineError
 from shared.metrics import (
     COST,
@@ -80,7 +80,7 @@ class Logger:
             self._bus.publish([core.failed_event(run, stage)])
 
     def _end(
-        self, pipeline_id: str, status: str, fields: Mapping[str, Any], first: Mapping[str, Any]
+        self, pipeline_id: str, status: Status, fields: Mapping[str, Any], first: Mapping[str, Any]
     ) -> bool:
         """What a run counts for a budget is written with its end, so that neither is there without the other. It
         counts for the day of this write, not of its end: that may be over when a late end is recorded.

@@ -1,6 +1,20 @@
-"""Names of executions: a pipeline's id, or that of a restart. Deterministic, so that no run is restarted twice."""
+"""Executions of a pipeline: the statuses they have in Step Functions, and their names.
+
+A name is the pipeline's id, or that of a restart: deterministic, so that no run is restarted twice.
+"""
 
 import re
+from typing import Final, Literal, get_args
+
+ExecutionStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
+EXECUTION_STATUSES: Final[tuple[ExecutionStatus, ...]] = get_args(ExecutionStatus)
+
+BROKEN: Final[tuple[ExecutionStatus, ...]] = ("FAILED", "TIMED_OUT")
+"""Statuses of an execution that ended without an answer on its own account."""
+STOPPED: Final[ExecutionStatus] = "ABORTED"
+"""The status of an execution that somebody stopped."""
+FAILED: Final[tuple[ExecutionStatus, ...]] = (*BROKEN, STOPPED)
+"""Statuses of an execution that ended without an answer."""
 
 _RESTART = re.compile(r"^(?P<pipeline_id>.+)-restart-(?P<number>[1-9][0-9]{0,5})$")
 

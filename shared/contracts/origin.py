@@ -1,8 +1,6 @@
 """How a pipeline began, told by the event that asked for it."""
 
-from typing import Literal
-
-Via = Literal["api", "bus", "restart"]
+from shared.contracts.record import Via
 
 
 def accepted_event_id(pipeline_id: str) -> str:

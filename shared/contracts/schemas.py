@@ -6,6 +6,7 @@ current.
 """
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,42 +33,87 @@ def closed(schema: Any) -> Any:
     return walked
 
 
-def _schema(title: str, root: dict[str, Any], types: list[Any]) -> dict[str, Any]:
-    refs, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
-    properties = dict(zip(root["properties"], refs, strict=False))
+References = Mapping[Any, dict[str, Any]]
+"""By type, the schema that refers to its definition."""
+
+
+def components(
+    types: Sequence[Any],
+    name_of_version: Callable[[type[Event]], str],
+    place: str = "#/components/schemas/",
+) -> tuple[References, dict[str, dict[str, Any]]]:
+    """References to `types`, and all definitions: what belongs at `place` in a document.
+
+    msgspec tells types of one name, such as an event's versions, apart by their modules. Here the first has the plain
+    name, and a later version of an event that of `name_of_version`.
+    """
+    references, schemas = msgspec.json.schema_components(types, ref_template=f"{place}{{name}}")
+    text = msgspec.json.encode([references, schemas])
+    versions = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in types}
+    named: set[str] = set()
+    for qualified in schemas:
+        if "." in qualified:
+            name = qualified.rpartition(".")[2]
+            if name in named:
+                name = name_of_version(versions[qualified]) if qualified in versions else qualified
+            named.add(name)
+            text = text.replace(f'{qualified}"'.encode(), f'{name}"'.encode())
+    references, schemas = msgspec.json.decode(text)
+    return dict(zip(types, references, strict=True)), schemas
+
+
+def _document(title: str, kinds: Sequence[Any], root: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    references, definitions = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     return {
         "$schema": DIALECT,
         "title": title,
-        **closed({**root, "properties": {**root["properties"], **properties}}),
+        **root(kinds[0], dict(zip(kinds, references, strict=True))),
         "$defs": closed(dict(definitions)),
+    }
+
+
+def metadata_of(kind: type[Event]) -> type[Metadata | PartialMetadata]:
+    """The type of an event's metadata: only who publishes from outside may leave some of it out."""
+    return PartialMetadata if kind.NAME == OPEN_DOOR else Metadata
+
+
+def event_detail(kind: type[Event], references: References) -> dict[str, Any]:
+    """An event's `detail`, with the references to its data and its metadata."""
+    properties: dict[str, Any] = {"data": references[kind], "metadata": references[metadata_of(kind)]}
+    if any(stage.request.NAME == kind.NAME for stage in STAGES):
+        properties["task_token"] = {"type": "string", "minLength": 1, "maxLength": 2048}
+    return {
+        "type": "object",
+        "description": kind.__doc__ or "",
+        "properties": properties,
+        "required": ["data"] if kind.NAME == OPEN_DOOR else list(properties),
+        "additionalProperties": False,
     }
 
 
 def event_schema(kind: type[Event]) -> dict[str, Any]:
     """The schema of one event's `detail`."""
-    is_request = any(stage.request.NAME == kind.NAME for stage in STAGES)
-    is_open_door = kind.NAME == OPEN_DOOR
-    properties: dict[str, Any] = {"data": {}, "metadata": {}}
-    if is_request:
-        properties["task_token"] = {"type": "string", "minLength": 1, "maxLength": 2048}
-    root = {
+    return _document(kind.detail_type(), [kind, metadata_of(kind)], event_detail)
+
+
+def result(kind: type[msgspec.Struct], references: References) -> dict[str, Any]:
+    """What a stage hands back, with the references to its result and its meter."""
+    return {
         "type": "object",
         "description": kind.__doc__ or "",
-        "properties": properties,
-        "required": ["data"] if is_open_door else list(properties),
+        "properties": {"data": references[kind], "meter": references[v1.Meter]},
+        "required": ["data", "meter"],
+        "additionalProperties": False,
     }
-    return _schema(kind.detail_type(), root, [kind, PartialMetadata if is_open_door else Metadata])
+
+
+def result_title(kind: type[msgspec.Struct]) -> str:
+    return f"{kind.__name__}.v1"
 
 
 def result_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """The schema of what a stage hands back: its result and its meter."""
-    root = {
-        "type": "object",
-        "description": kind.__doc__ or "",
-        "properties": {"data": {}, "meter": {}},
-        "required": ["data", "meter"],
-    }
-    return _schema(f"{kind.__name__}.v1", root, [kind, v1.Meter])
+    return _document(result_title(kind), [kind, v1.Meter], result)
 
 
 def files() -> dict[Path, str]:

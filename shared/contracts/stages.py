@@ -29,6 +29,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     via: Literal["bus", "queue"]
     critical: bool
     timeout_seconds: int
+    pays: bool = False
+    """Whether a run of the stage costs money: none is begun for a task that is over, or nearly over."""
     without: str = ""
     """What the caller gets instead where the stage fails and is not critical."""
 
@@ -68,6 +70,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="bus",
         critical=True,
         timeout_seconds=_TIMEOUT_SECONDS,
+        pays=True,
     ),
     Stage(
         state="EnhanceResponse",
@@ -105,6 +108,11 @@ BY_STATE: Final[Mapping[str, Stage]] = {stage.state: stage for stage in STAGES}
 BY_KEY: Final[Mapping[str, Stage]] = {stage.key: stage for stage in STAGES}
 BY_SERVICE: Final[Mapping[str, Stage]] = {stage.service: stage for stage in STAGES}
 
+CRITICAL: Final = next(stage for stage in STAGES if stage.critical)
+"""The one stage whose failure ends the run: there is no answer without it."""
+LAST: Final = STAGES[-1]
+"""The stage that writes the record."""
+
 SERVICES: Final[tuple[str, ...]] = ("trigger", *(stage.service for stage in STAGES))
 
 
@@ -117,3 +125,6 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
 
 RETRY: Final = RetryPolicy(interval_seconds=2, backoff_rate=2.0, max_attempts=3)
+
+RECEIVES_BEFORE_LOST: Final = 3
+"""A stage's message that is delivered this often has killed its worker twice, and is not run again."""

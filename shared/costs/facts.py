@@ -9,17 +9,12 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from shared.contracts.origin import Via
-from shared.contracts.stages import RETRY, STAGES, Stage
-from shared.errors import NEVER_RETRIED, PermanentError, TransientError, WorkerLost
+from shared.contracts.record import FINAL, Metered, Record, StageFailure, StageMeter, Via, expanded
+from shared.contracts.stages import LAST, RECEIVES_BEFORE_LOST, RETRY, STAGES, Stage
+from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
-Record = Mapping[str, Any]
-
-FINAL = ("SUCCEEDED", "FAILED")
 REPORTED = (*NEVER_RETRIED, TransientError.NAME)
 """Errors that a worker reports, after it has parked the message for good."""
-LOST_AFTER = 3
-"""Deliveries of a message that has killed its worker twice."""
 
 
 class StageFacts(Struct, frozen=True, kw_only=True):
@@ -63,16 +58,17 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     """The record is in the index of days, for a budget."""
 
 
-def facts(record: Record) -> RunFacts | None:
+def facts(stored: Mapping[str, Any]) -> RunFacts | None:
     """None for a run that is not over, or that was recorded before anything was metered."""
+    record = expanded(stored)
     if record.get("status") not in FINAL or not record.get("execution_arn"):
         return None
     failed = record["status"] == "FAILED"
     if not failed and not record.get("stages"):
         return None
-    metered: Record = record.get("metered") or {}
+    metered: Metered = record.get("metered") or {}
     message, answer = record.get("user_message"), record.get("final_response")
-    by_workflow = not failed and STAGES[-1].key in (record.get("errors") or {})
+    by_workflow = not failed and LAST.key in (record.get("errors") or {})
     chat = record.get("chat")
     return RunFacts(
         region=_region(str(record["execution_arn"])),
@@ -93,25 +89,28 @@ def _region(arn: str) -> str:
     return (arn.split(":") + [""] * 4)[3]
 
 
-def _finished_run(record: Record, metered: Record) -> list[StageFacts]:
+def _finished_run(record: Record, metered: Metered) -> list[StageFacts]:
     """Every stage was entered; each has a meter, or the error it was left with. The last stage's meter stands apart:
     its own work is not over when it is written.
     """
-    meters = {**record["stages"], **({STAGES[-1].key: metered["log"]} if "log" in metered else {})}
+    meters = {**record["stages"], **({LAST.key: metered["log"]} if "log" in metered else {})}
     errors = record.get("errors") or {}
     return [_stage(stage, meters.get(stage.key), errors.get(stage.key)) for stage in STAGES]
 
 
-def _stage(stage: Stage, meter: Record | None, error: Record | None) -> StageFacts:
+def _stage(stage: Stage, meter: StageMeter | None, error: StageFailure | None) -> StageFacts:
     if error is not None:
-        return _given_up(stage.key, str(error.get("Error") or "States.TaskFailed"))
+        return _given_up(stage.key, str(error.get("Error") or TASK_ERROR))
     if meter is None:
         return StageFacts(key=stage.key, tries=None, outcome="unknown")
+    rest: dict[str, Any] = {
+        name: value for name, value in meter.items() if name in _OPTIONAL and value is not None
+    }
     return StageFacts(
         key=stage.key,
         tries=meter["attempt"] + 1,
         receives=meter["receives"],
-        **{name: meter[name] for name in _OPTIONAL if meter.get(name) is not None},
+        **rest,
     )
 
 
@@ -133,7 +132,7 @@ def _given_up(key: str, error: str) -> StageFacts:
     return StageFacts(
         key=key,
         tries=1 + RETRY.max_attempts if error == TransientError.NAME else None,
-        receives=LOST_AFTER if error == WorkerLost.NAME else 1,
+        receives=RECEIVES_BEFORE_LOST if error == WorkerLost.NAME else 1,
         error=error,
         outcome="failed",
     )
@@ -149,7 +148,7 @@ def _failed_run(record: Record) -> list[StageFacts]:
     return [*before, _given_up(str(reached), str(record.get("error") or PermanentError.NAME))]
 
 
-def item_bytes(record: Record) -> int:
+def item_bytes(record: Mapping[str, Any]) -> int:
     """What DynamoDB counts as the item's size: names and values as UTF-8, three bytes for each list or map."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in record.items())
 

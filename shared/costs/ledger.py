@@ -12,12 +12,12 @@ What is counted how:
 
 from math import ceil
 
-from shared.contracts.stages import BY_KEY, STAGES
+from shared.contracts.stages import BY_KEY, LAST
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.lines import Book, Ledger
 from shared.costs.prices import PRICE_LISTS, PriceList, price_list
 
-START, LOG = "start", STAGES[-1].key
+START, LOG = "start", LAST.key
 CHUNK = 65_536
 """EventBridge and SQS charge for each 64 KB that is begun."""
 KB = 1_024

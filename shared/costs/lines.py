@@ -1,10 +1,10 @@
 """The lines of a ledger, and what they add up to."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from msgspec import Struct
 
+from shared.contracts.record import Cost
 from shared.costs.prices import Price, PriceList, model_name
 
 SERVICES: Mapping[str, str] = {
@@ -83,7 +83,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 sums[key] = sums.get(key, 0) + line.nanos
         return sums
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Cost:
         """For the record: whole numbers, and what they leave out by name."""
         return {
             "nano_usd": self.total,

@@ -22,6 +22,8 @@ from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, sqs_recor
 from shared.tests.strategies import JSON, SAID, TEXT, nearly, turns, values
 from shared.worker import Foreign, Route, Worker
 
+pytestmark = pytest.mark.slow
+
 TYPES = (*EVENTS, *v1.RESULTS, v1.Meter, Metadata, PartialMetadata)
 
 

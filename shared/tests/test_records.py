@@ -4,8 +4,10 @@ import itertools
 
 import pytest
 
+from shared.contracts.record import expanded
 from shared.contracts.stages import BY_KEY
-from shared.records import Records, expanded, from_item, to_item
+from shared.dynamodb import from_item, to_item
+from shared.records import Records
 
 
 def accept(records: Records, text: str = "hi") -> bool:

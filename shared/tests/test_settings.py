@@ -3,7 +3,6 @@
 import pytest
 from msgspec import Struct
 
-from services.chatbot.settings import Settings
 from shared.settings import SettingsError, load
 
 
@@ -23,9 +22,3 @@ def test_wrong_environment_is_named(environ):
     """The error says which setting is missing or of the wrong kind."""
     with pytest.raises(SettingsError, match=r"queue_url|tries"):
         load(Example, environ)
-
-
-def test_chatbot_bounds_are_checked():
-    """A temperature outside 0 to 1 is refused at start, not by the model."""
-    with pytest.raises(SettingsError, match="temperature"):
-        load(Settings, {"TEMPERATURE": "1.5"})

@@ -160,7 +160,7 @@ class Bench:
 
 @pytest.fixture
 def bench(known, monkeypatch) -> Bench:
-    monkeypatch.setattr("shared.worker.readable", lambda newest: readable(newest, known))
+    monkeypatch.setattr("shared.worker.inbox.readable", lambda newest: readable(newest, known))
     monkeypatch.setattr(reading, "readable", lambda newest: readable(newest, known))
     monkeypatch.setattr(reading, "upcast", lambda event, newest: upcast(event, newest, known))
     return Bench()

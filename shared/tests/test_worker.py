@@ -26,7 +26,7 @@ from shared.tests.fakes import (
     sqs_record,
     stage_event,
 )
-from shared.worker import Billed, Foreign, Route, Worker, nothing_stored
+from shared.worker import Billed, Foreign, Paid, Route, Worker
 
 ANSWER = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="model", stop_reason="end_turn")
 LAST_ATTEMPT = RETRY.max_attempts
@@ -40,10 +40,9 @@ class Bench:
         self,
         others: Mapping[str, Route[Any] | Foreign] | None = None,
         *,
-        pays: bool = False,
         stored: v1.ChatAnswer | None = None,
     ) -> None:
-        """`others`: routes instead of the bench's own. `pays`: the stage can recall answers, and has `stored`."""
+        """`others`: routes instead of the bench's own. `stored`: the answer that the stage can recall."""
         self.step_functions = FakeStepFunctions()
         self.dlq = FakeSqs()
         self.events = FakeEvents()
@@ -52,12 +51,7 @@ class Bench:
         self.started: list[str] = []
         self.foreign: list[Delivery] = []
         routes: dict[str, Route[Any] | Foreign] = {
-            **stage_route(
-                "chatbot",
-                self.run,
-                lambda _: Billed(input_tokens=3, output_tokens=5, model_id="model"),
-                (lambda *_: stored) if pays else nothing_stored,
-            ),
+            **stage_route("chatbot", self.run, recall=lambda *_: stored),
             "pipeline.requested.v1": Route(request=v1.PipelineRequested, run=self.start),
             "Something Happened": Foreign(run=self.foreign.append, source="aws.states"),
         }
@@ -69,12 +63,13 @@ class Bench:
             bus=Bus(lambda: self.events, "bus"),
         )
 
-    def run(self, request: v1.ChatRequested, metadata: Metadata) -> v1.ChatAnswer:
+    def run(self, request: v1.ChatRequested, metadata: Metadata) -> Paid[v1.ChatAnswer]:
         self.asked.append(request)
         if isinstance(self.outcome, Exception):
             raise self.outcome
         assert isinstance(self.outcome, v1.ChatAnswer)
-        return self.outcome
+        billed = Billed(input_tokens=3, output_tokens=5, model_id="model")
+        return Paid(result=self.outcome, billed=billed)
 
     def start(self, request: v1.PipelineRequested, metadata: Metadata) -> None:
         if isinstance(self.outcome, Exception):
@@ -119,7 +114,7 @@ def test_success_is_called_back_with_result_and_meter(bench):
 def test_meter_says_what_a_message_is_billed_by(bench, monkeypatch):
     """Memory and architecture of the function, the size of the message, and how many shared the invocation."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-    monkeypatch.setattr("shared.worker.platform.machine", lambda: "aarch64")
+    monkeypatch.setattr("shared.worker.outcome.platform.machine", lambda: "aarch64")
     record = bench.chat(token="a")
     bench.handle(record, bench.chat(token="b"))
     meter = bench.step_functions.successes["a"]["meter"]
@@ -269,11 +264,11 @@ BROKEN = {
     "not JSON": ("{", "not valid JSON", "$"),
     "wrong shape": ({"hello": 1}, "missing required field", "$"),
     "array": ([1], "Expected `object`", "$"),
-    "unknown type": (stage_event("other.requested.v1", {}), "reads chat.requested.v1, ", "$.detail-type"),
-    "newer version": (stage_event("chat.requested.v2", {}), "reads chat.requested.v1, ", "$.detail-type"),
+    "unknown type": (stage_event("other.requested.v1", {}), "accepts: chat.requested.v1, ", "$.detail-type"),
+    "newer version": (stage_event("chat.requested.v2", {}), "accepts: chat.requested.v1, ", "$.detail-type"),
     "other source": (
         {**stage_event("chat.requested.v1", {}), "source": "evil"},
-        "takes no such",
+        "Events from this source are not accepted",
         "$.source",
     ),
     "other version inside": (
@@ -440,7 +435,7 @@ def test_metrics_are_one_blob_per_batch(bench, capsys):
 
 def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
     """A message that waited for long pays for nothing once its task is over; a fresh one is not asked about."""
-    bench = Bench(pays=True)
+    bench = Bench()
     for token, waited_ms, runs in (("over", 60_000, 0), ("over", 10, 1), ("waits", 60_000, 1)):
         bench.step_functions.failures = {"over": ("States.Timeout", "")}
         bench.asked.clear()
@@ -457,7 +452,7 @@ def test_a_paying_stage_does_not_begin_what_its_task_will_not_wait_for(
     left_ms: int, stored: v1.ChatAnswer | None, asked: int, answered: int
 ):
     """Shortly before its task times out a message pays for nothing; an answer that is stored is sent all the same."""
-    bench = Bench(pays=True, stored=stored)
+    bench = Bench(stored=stored)
     waited_ms = BY_SERVICE["chatbot"].timeout_seconds * 1000 - left_ms
     event = stage_event("chat.requested.v1", {"user_message": "Hi"})
     assert bench.handle(sqs_record(event, sent_ms=int(time.time() * 1000) - waited_ms)) == []

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from contracts.asyncapi import asyncapi
-from contracts.components import Components
 from contracts.parties import OUTSIDE, events, parties
 from shared.contracts.envelope import Delivery, Detail
 from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
+from shared.contracts.schemas import components
 from shared.contracts.stages import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,21 +118,16 @@ def test_a_schema_refuses_what_is_not_the_event(document):
 
 
 def test_two_definitions_of_one_name_keep_apart():
-    """A later version's type of the same name does not take the earlier one's place; equal ones are one."""
-    components = Components()
-    for title, kind in (("a.v1", "string"), ("b.v1", "string"), ("a.v2", "integer")):
-        moved = components.add(
-            {
-                "title": title,
-                "$ref": "#/$defs/Outer",
-                "$defs": {
-                    "Outer": {"properties": {"inner": {"$ref": "#/$defs/Inner"}}},
-                    "Inner": {"type": kind},
-                },
-            }
-        )
-        outer = found({"components": {"schemas": components.schemas}}, moved["$ref"])
-        inner = found({"components": {"schemas": components.schemas}}, outer["properties"]["inner"]["$ref"])
-        assert inner["type"] == kind
-    assert set(components.schemas) == {"Outer", "Inner", "Outer.a.v2", "Inner.a.v2"}
-    assert msgspec.json.encode(components.schemas)
+    """A later version's type of the same name does not take the earlier one's place; a type used twice is one."""
+    versions = []
+    for module, kind in (("first", str), ("second", int)):
+        inner = msgspec.defstruct("Inner", [("value", kind)], module=module)
+        versions += [
+            (msgspec.defstruct(name, [("inner", inner)], module=module), kind) for name in ("Outer", "Other")
+        ]
+    moved, schemas = components([outer for outer, _ in versions], lambda outer: f"{outer.__name__}.newer")
+    document = {"components": {"schemas": schemas}}
+    for outer, kind in versions:
+        inner = found(document, found(document, moved[outer]["$ref"])["properties"]["inner"]["$ref"])
+        assert inner["properties"]["value"]["type"] == {str: "string", int: "integer"}[kind]
+    assert set(schemas) == {"Outer", "Other", "Inner", "Outer.newer", "Other.newer", "second.Inner"}

@@ -3,7 +3,6 @@
 With `pytest -n`, a file's tests stay in one process, one after the other, and so do all files that deploy.
 """
 
-import fcntl
 import json
 import time
 import uuid
@@ -24,17 +23,17 @@ from botocore.credentials import Credentials
 from local.connection import Connection
 from local.deploy import up
 from local.engine import Engine
+from local.model_server import ModelServer, model_server
 from local.paths import STATE
 from local.testing import own_engine
-from tests.e2e.model_server import ModelServer, model_server
+from shared.contracts.record import FINAL
 
 PATIENCE_SECONDS = 120
 # Longer than a message of a killed worker stays invisible.
-FINAL = ("SUCCEEDED", "FAILED")
 POLL_SECONDS = 1.5
 """Longer than the engine's pause between two looks into a queue."""
 DEPLOYS = pytest.mark.xdist_group("deploys")
-"""Tests that deploy what the checkout holds: one of them changes it."""
+"""Tests that deploy: in one process, one after the other."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,14 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     items.sort(key=lambda item: DEPLOYS.mark not in item.iter_markers("xdist_group"))
-
-
-@contextmanager
-def sources(*, change: bool = False) -> Iterator[None]:
-    """The checkout's sources stay as they are meanwhile, for every process; or this one alone may change them."""
-    with (STATE / "sources.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX if change else fcntl.LOCK_SH)
-        yield
 
 
 def eventually(probe: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -221,8 +212,7 @@ class Deployment:
 @pytest.fixture(scope="session")
 def pipeline(worker_id: str) -> Iterator[Deployment]:
     with model_server() as model, own_engine(STATE / f"test-{worker_id}", model=model.model) as engine:
-        with sources():
-            running = up(engine)
+        running = up(engine)
         yield Deployment(connection=running.connection, engine=engine, model=model)
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from local import cdk
 from local.deploy import context_of, stack_name
 from local.engine import Engine
-from local.paths import ROOT, STATE
-
-SOURCES = ("infra", "shared", "services", "cdk.json", "requirements.txt")
+from local.paths import ROOT
+from tests.e2e.checkout import copy_checkout
 
 NEW_VERSION = '''
 
@@ -79,15 +78,7 @@ def releases(engine: Engine) -> Iterator[Releases]:
 
 
 def _write(copy: Path) -> None:
-    for name in SOURCES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
-        else:
-            shutil.copy(source, copy / name)
-    (copy / ".venv").symlink_to(ROOT / ".venv")
-    (copy / ".pipeline").mkdir()
-    (copy / ".pipeline" / "site").symlink_to(STATE / "site")  # the packages are the same
+    copy_checkout(copy)
     events = copy / "shared/contracts/v2.py"
     events.write_text(events.read_text() + NEW_VERSION)
     for name, old, new in CHANGES:

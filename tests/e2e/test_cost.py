@@ -13,10 +13,9 @@ from local import targets
 from local.targets import local_target
 from operations.money.costs import read_ledger
 from operations.target import Target
-from shared.records import from_item
+from shared.dynamodb import from_item
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.test_failures import deliver_twice, history
-from tests.e2e.test_pipeline import complete
+from tests.e2e.support import complete, deliver_twice, history
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import DEPLOYS, Deployment, eventually
-from tests.e2e.test_pipeline import complete
-from tests.e2e.test_replay import Shell, shell
+from tests.e2e.support import Shell, complete, shell
 
 __all__ = ["shell"]  # a fixture
+
 pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(300)]
 
 UNREADABLE = "pipeline.requested.v9"

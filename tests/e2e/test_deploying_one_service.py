@@ -1,28 +1,26 @@
 """One service is deployed alone, under load: nothing else changes and nothing in flight is lost."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.deploy import deploy
-from tests.e2e.conftest import DEPLOYS, Deployment, sources
-from tests.e2e.test_pipeline import complete
+from tests.e2e.checkout import copy_checkout
+from tests.e2e.conftest import DEPLOYS, Deployment
+from tests.e2e.support import complete
 
 pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(240)]
 
-SETTINGS = Path(__file__).resolve().parents[2] / "services" / "analyzer" / "__init__.py"
-
 
 @pytest.fixture
-def changed_analyzer() -> Iterator[None]:
-    """The analyzer's sources with one more comment, put back afterwards."""
-    with sources(change=True):
-        before = SETTINGS.read_bytes()
-        SETTINGS.write_bytes(before + b"# changed\n")
-        yield
-        SETTINGS.write_bytes(before)
+def changed_checkout(tmp_path: Path) -> Path:
+    """A copy of the checkout in which the analyzer has one more comment."""
+    copy = tmp_path / "checkout"
+    copy_checkout(copy)
+    with (copy / "services" / "analyzer" / "__init__.py").open("a") as file:
+        file.write("# changed\n")
+    return copy
 
 
 def stacks(pipeline: Deployment) -> dict[str, tuple[str, str]]:
@@ -38,8 +36,7 @@ def stacks(pipeline: Deployment) -> dict[str, tuple[str, str]]:
     }
 
 
-@pytest.mark.usefixtures("changed_analyzer")
-def test_one_service_is_deployed_under_load(pipeline: Deployment):
+def test_one_service_is_deployed_under_load(pipeline: Deployment, changed_checkout: Path):
     """While pipelines run, the analyzer is replaced: its stack alone changes and every run completes."""
     before = stacks(pipeline)
     ids: list[str] = []
@@ -56,7 +53,7 @@ def test_one_service_is_deployed_under_load(pipeline: Deployment):
     publisher = threading.Thread(target=load)
     publisher.start()
     try:
-        assert deploy(pipeline.engine, "analyzer") == ("analyzer",)
+        assert deploy(pipeline.engine, "analyzer", root=changed_checkout) == ("analyzer",)
     finally:
         done.set()
         publisher.join()

@@ -5,35 +5,18 @@ hand, see test_replay.py), a late callback is always answered with TaskDoesNotEx
 where AWS takes seconds.
 """
 
-import uuid
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.test_pipeline import complete
+from tests.e2e.support import complete, deliver_twice, history, question
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 
-def question() -> str:
-    return f"Question {uuid.uuid4().hex}?"
-
-
 def note_of(message: dict[str, Any]) -> dict[str, str]:
     return {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
-
-
-def deliver_twice(pipeline: Deployment, queue_url: str) -> None:
-    """Takes the one message of a queue twice, as two workers would that die with it."""
-    for _ in range(2):
-        eventually(
-            lambda: (
-                pipeline.client("sqs")
-                .receive_message(QueueUrl=queue_url, VisibilityTimeout=0, WaitTimeSeconds=1)
-                .get("Messages")
-            )
-        )
 
 
 def test_transient_failure_is_retried_by_step_functions(pipeline: Deployment):
@@ -48,15 +31,6 @@ def test_transient_failure_is_retried_by_step_functions(pipeline: Deployment):
     assert record["stages"]["chat"]["attempt"] >= 1
     assert pipeline.asked(text) == 1
     assert pipeline.parked("chatbot") == []
-
-
-def history(pipeline: Deployment, arn: str) -> list[str]:
-    step_functions = pipeline.client("stepfunctions")
-    try:
-        found = step_functions.get_execution_history(executionArn=arn, maxResults=1_000)
-    except step_functions.exceptions.ExecutionDoesNotExist:
-        return []
-    return [event["type"] for event in found["events"]]
 
 
 def test_last_attempt_is_parked(pipeline: Deployment):

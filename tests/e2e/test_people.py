@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import checks
 
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.test_pipeline import complete
+from tests.e2e.support import complete
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 

@@ -7,23 +7,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Deployment, eventually
+from tests.e2e.support import BAD_REQUESTS, complete
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 CODE_QUESTION = "Why does this fail?\n```python\nprint(1/0)\n```"
-STAGES = {"analysis", "chat", "enhancement"}
-
-
-def complete(record: dict[str, Any]) -> bool:
-    """Whether a record is what a successful run promises."""
-    promised = {"pipeline_id", "timestamp", "user_message", "analysis", "final_response", "execution_time_ms"}
-    return (
-        record["status"] == "SUCCEEDED"
-        and promised <= set(record)
-        and bool(record["final_response"])
-        and set(record["stages"]) == STAGES
-        and record["degraded"] == []
-    )
 
 
 def test_signed_post_ends_in_a_complete_record(pipeline: Deployment):
@@ -104,18 +92,6 @@ def test_idempotency_key_names_one_pipeline(pipeline: Deployment):
     assert (first.status, again.status, other.status) == (202, 202, 409)
     assert first.body["pipeline_id"] == again.body["pipeline_id"]
     assert complete(pipeline.finished(first.body["pipeline_id"]))
-
-
-BAD_REQUESTS = {
-    "not JSON": ("{", {}, 400),
-    "wrong type": ({"user_message": 5}, {}, 400),
-    "missing": ({}, {}, 400),
-    "blank": ({"user_message": " \n"}, {}, 400),
-    "too long": ({"user_message": "x" * 32_769}, {}, 400),
-    "unknown field": ({"user_message": "x", "y": 1}, {}, 400),
-    "content type": ("x", {"Content-Type": "text/plain"}, 415),
-    "too large": ({"user_message": "x" * 300_000}, {}, 413),
-}
 
 
 @pytest.mark.parametrize(("body", "headers", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)

@@ -20,7 +20,7 @@ from contracts.parties import PUBLISHERS, events, parties
 from infra.toolchain import bundled_node
 from shared.contracts.schemas import event_schema
 from tests.e2e.conftest import Deployment
-from tests.e2e.test_pipeline import complete
+from tests.e2e.support import complete
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 

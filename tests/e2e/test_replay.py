@@ -2,51 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
-from local import targets
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.test_pipeline import complete
+from tests.e2e.support import DENIED, Shell, complete, failed_runs, parked, question, shell
+
+__all__ = ["shell"]  # a fixture
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
-
-DENIED = "bedrock:*"
-
-
-class Shell:
-    """Runs `pipeline …` against the engine of the tests."""
-
-    def __call__(self, *words: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli, list(words))
-        assert result.exit_code == code, result.output
-        return result
-
-    def json(self, *words: str, code: int = 0) -> Any:
-        return json.loads(self(*words, "--json", code=code).stdout)
-
-
-@pytest.fixture
-def shell(pipeline: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    """Nothing is parked before and after."""
-    target = targets.local_target(pipeline.connection)
-    monkeypatch.setattr(targets, "find_target", lambda *_args, **_options: target)
-    run = Shell()
-    run("dlq", "archive", "--reason", "left by another test", "--yes")
-    yield run
-    assert parked(run) == 0
-
-
-def parked(shell: Shell) -> int:
-    return sum(view["count"] for view in shell.json("dlq", "list"))
-
-
-def question() -> str:
-    return f"Question {uuid.uuid4().hex}?"
 
 
 def executions(pipeline: Deployment, pipeline_id: str) -> dict[str, str]:
@@ -59,15 +24,6 @@ def executions(pipeline: Deployment, pipeline_id: str) -> dict[str, str]:
         for run in page["executions"]
         if run["name"].startswith(pipeline_id)
     }
-
-
-def failed_runs(pipeline: Deployment, count: int) -> dict[str, str]:
-    """Runs that failed because the model was denied, with their questions; each has a parked message."""
-    texts = [question() for _ in range(count)]
-    with pipeline.denied("chatbot", DENIED):
-        ids = pipeline.publish(*({"data": {"user_message": text}} for text in texts))
-        assert {pipeline.finished(event_id)["status"] for event_id in ids} == {"FAILED"}
-    return dict(zip(ids, texts, strict=True))
 
 
 def test_a_queue_of_dead_tokens_is_emptied_by_one_replay(pipeline: Deployment, shell: Shell):

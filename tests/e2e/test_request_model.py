@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.test_pipeline import BAD_REQUESTS, complete
+from tests.e2e.support import BAD_REQUESTS, complete
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 

@@ -10,10 +10,10 @@ from local.targets import local_target
 from shared.contracts.stages import SERVICES, STAGES
 from shared.contracts.traces import trace_id, traceparent_of
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.test_pipeline import complete
-from tests.e2e.test_replay import Shell, failed_runs, question, shell
+from tests.e2e.support import Shell, complete, failed_runs, question, shell
 
 __all__ = ["shell"]  # a fixture
+
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 FUNCTIONS = ["starter", *(stage.service for stage in STAGES)]

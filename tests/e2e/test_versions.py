@@ -12,13 +12,13 @@ from click.testing import CliRunner
 
 from cli.main import cli
 from local import targets
-from services.trigger.core import execution_input
+from services.trigger.starter.core import execution_input
 from shared.contracts.envelope import Metadata
 from shared.contracts.upcasting import as_conversation
 from shared.contracts.v1 import PipelineRequested
 from tests.e2e.conftest import DEPLOYS, Deployment, eventually
 from tests.e2e.next_release import releases
-from tests.e2e.test_pipeline import complete
+from tests.e2e.support import complete
 
 pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(400)]
 

@@ -47,7 +47,7 @@ class Record(SqsRecordModel):
 processor = BatchProcessor(event_type=EventType.SQS, model=Record)
 
 
-@idempotent_function(data_keyword_argument="detail", config=config, persistence_store=store)
+@idempotent_function(data_keyword_argument="detail", config=config, persistence_store=store)  # type: ignore[untyped-decorator]  # Powertools gives it no types
 def work(detail: dict[str, Any]) -> dict[str, Any]:
     return {"words": len(str(detail["data"].get("user_message", "")).split())}
 

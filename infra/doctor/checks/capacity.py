@@ -29,7 +29,7 @@ class Load:
 
     name: str
     each: float
-    quota: int
+    quota: float
     unit: str = "/s"
 
 
@@ -45,13 +45,13 @@ def quotas_hold(system: System, intent: Intent) -> Result:
             yield Fault(
                 where=load.name,
                 what=f"At {intent.rate:g} requests/s the pipeline needs {text}; the default quota in "
-                f"{where} is {load.quota:,}{load.unit} (enough for {load.quota / load.each:,.0f} requests/s).",
+                f"{where} is {load.quota:,.0f}{load.unit} (enough for {load.quota / load.each:,.0f} requests/s).",
                 mend="Ask AWS for a higher quota before this rate is reached, or lower the rate "
                 "(`requests_per_second` in infra/environments.py, or the API's throttle).",
                 severity="warning",
             )
         else:
-            yield Held(f"{text} ≤ {load.quota:,}{load.unit}")
+            yield Held(f"{text} ≤ {load.quota:,.0f}{load.unit}")
 
 
 def _loads(system: System, intent: Intent) -> Iterator[Load]:
@@ -59,11 +59,11 @@ def _loads(system: System, intent: Intent) -> Iterator[Load]:
     states = [state for machine in system.machines.values() for state in machine.states.values()]
     waiting = [state for state in states if state.waits]
     on_the_bus = [state for state in waiting if state.bus]
-    yield Load("StartExecution", 1, limit.start_execution)
-    yield Load("SendTask*", len(waiting), limit.send_task)
-    yield Load("state transitions", len(waiting) + 1, limit.transitions)
-    yield Load("PutEvents", len(on_the_bus) + PUBLISHED_BY_FUNCTIONS, limit.put_events)
-    yield Load("EventBridge deliveries", len(on_the_bus) + 1, limit.invocations)
+    yield Load("StartExecution", 1, limit.start_execution.per_second)
+    yield Load("SendTask*", len(waiting), limit.callbacks.per_second)
+    yield Load("state transitions", len(waiting) + 1, limit.state_transitions.per_second)
+    yield Load("PutEvents", len(on_the_bus) + PUBLISHED_BY_FUNCTIONS, limit.put_events.per_second)
+    yield Load("EventBridge deliveries", len(on_the_bus) + 1, limit.deliveries.per_second)
     longest = max((state.timeout_seconds or 0 for state in waiting), default=0)
     yield Load("open executions while a stage is down:", longest, limit.open_executions, "")
     worst = max(
@@ -103,13 +103,13 @@ def concurrency(system: System, intent: Intent) -> Result:
             )
         else:
             yield Held(f"{function.service}: {needed:,.0f} of {cap} at a time", function.name)
-    limit = quotas(intent.region).concurrency
+    limit = quotas(intent.region).functions
     if total > limit:
         yield Fault(
             where="all queues",
-            what=f"Together they may start {total:,} functions; an account has {limit:,} by default.",
+            what=f"Together they may start {total:,} functions; an account has {limit:,.0f} by default.",
             mend="Lower `max_concurrency`, or ask AWS for more concurrency.",
             severity="warning",
         )
     else:
-        yield Held(f"all queues together {total:,} ≤ {limit:,}")
+        yield Held(f"all queues together {total:,} ≤ {limit:,.0f}")

@@ -1,14 +1,15 @@
 """The workflow: what must stay redrivable, what must degrade, what must fit the state, who hears of a failure."""
 
+from infra.definition import CATCH_ALL
 from infra.doctor.findings import Fault, Held, Result, Skipped
 from infra.doctor.largest_run import largest_run_bytes
 from infra.doctor.model import System
 from infra.doctor.references import last
+from shared.contracts.executions import FAILED
 from shared.contracts.limits import STATE_BYTES
 from shared.contracts.stages import BY_STATE
+from shared.errors import DATA_LIMIT_ERROR
 
-FAILED_STATUSES = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
-CATCH_ALL = "States.ALL"
 STATE_ROOM = 0.9
 """The share of Step Functions' limit that the largest run may take."""
 
@@ -48,14 +49,12 @@ def degrades(system: System) -> Result:
             state = machine.states.get(stage.state)
             if stage.critical or state is None:
                 continue
-            missing = [
-                error for error in (CATCH_ALL, "States.DataLimitExceeded") if error not in state.catches
-            ]
+            missing = [error for error in (CATCH_ALL, DATA_LIMIT_ERROR) if error not in state.catches]
             if missing:
                 yield Fault(
                     where=f"{machine.name}, state {state.name}",
                     what=f"This stage is not critical, and {', '.join(missing)} is not caught.",
-                    mend="Add a Catch for States.DataLimitExceeded and one for States.ALL, which does not "
+                    mend=f"Add a Catch for {DATA_LIMIT_ERROR} and one for {CATCH_ALL}, which does not "
                     "cover it.",
                 )
             else:
@@ -85,11 +84,11 @@ def failures_heard(system: System) -> Result:
             machines = {last(str(arn)) for arn in rule.detail.get("stateMachineArn", ())}
             if rule.bus == "default" and "aws.states" in rule.sources and machine.name in machines:
                 heard |= set(rule.detail.get("status", ())) if rule.enabled else set()
-        if missing := sorted(FAILED_STATUSES - heard):
+        if missing := sorted(set(FAILED) - heard):
             yield Fault(
                 where=machine.name,
                 what=f"No rule on the default bus hears of its runs that are {', '.join(missing)}.",
                 mend="The logger's rule needs each of these statuses and this state machine's ARN.",
             )
         else:
-            yield Held(f"{', '.join(sorted(FAILED_STATUSES))} of {machine.name} are heard")
+            yield Held(f"{', '.join(sorted(FAILED))} of {machine.name} are heard")

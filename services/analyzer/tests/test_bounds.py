@@ -15,6 +15,8 @@ from services.analyzer.core import analyze
 from services.analyzer.evaluation.worst_case import REPEATED, longest
 from shared.contracts.v1 import Analysis
 
+pytestmark = pytest.mark.slow
+
 # A pattern can be read as a tree only here; no public names exist.
 codes: Any = importlib.import_module("re._constants")
 parser: Any = importlib.import_module("re._parser")

@@ -9,6 +9,8 @@ import pytest
 from services.analyzer.evaluation.__main__ import main
 from services.analyzer.evaluation.scoring import evaluate, load
 
+pytestmark = pytest.mark.slow
+
 FLOOR = 0.98
 """F1 of code and of question on the messages the patterns were tuned on never falls below this again."""
 UNSEEN = "independent"

@@ -29,7 +29,7 @@ from shared.tests.fakes import (
     sqs_record,
     stage_event,
 )
-from shared.worker import Worker
+from shared.worker import Billed, Worker
 
 TABLE = "answers"
 REQUEST = ChatRequested(user_message="Hi")
@@ -95,19 +95,20 @@ def analysis(**changes: Any) -> Analysis:
 
 def test_an_answer_is_paid_for_once(answers, model):
     """Asked again for the same pipeline and message, the stored answer comes back whole."""
-    assert [answers.ask(REQUEST, METADATA) for _ in range(3)] == [ANSWER] * 3
+    assert [answers.ask(REQUEST, METADATA).result for _ in range(3)] == [ANSWER] * 3
     assert model.paid == 1
 
 
 def test_an_answer_says_whether_it_was_bought(answers):
     """The meter can tell an answer that was bought from one that was stored before."""
     assert answers.recall(REQUEST, METADATA) is None
-    bought = [(answers.ask(REQUEST, METADATA), answers.recalled)[1] for _ in range(2)]
-    assert bought == [False, True]
-    answers.ask(ChatRequested(user_message="Another"), METADATA)
-    assert answers.recalled is False
-    answers.recall(REQUEST, METADATA)
-    assert answers.recalled is True
+    recalled = [answers.ask(REQUEST, METADATA).billed.recalled for _ in range(2)]
+    assert recalled == [False, True]
+    another = answers.ask(ChatRequested(user_message="Another"), METADATA)
+    assert another.billed == Billed(input_tokens=3, output_tokens=5, model_id="m")
+    stored = answers.recall(REQUEST, METADATA)
+    assert stored is not None
+    assert stored.billed == Billed(input_tokens=3, output_tokens=5, model_id="m", recalled=True)
 
 
 def test_another_worker_finds_the_answer(answers, model, table):
@@ -115,7 +116,9 @@ def test_another_worker_finds_the_answer(answers, model, table):
     answers.ask(REQUEST, METADATA)
     other = StoredAnswers(Model(), table, table=TABLE, timeout_seconds=30)
     again = msgspec.structs.replace(METADATA, execution_arn="arn:restarted", attempt=2, event_id="other")
-    assert other.ask(ChatRequested(user_message="Hi", analysis=analysis(has_code=True)), again) == ANSWER
+    assert (
+        other.ask(ChatRequested(user_message="Hi", analysis=analysis(has_code=True)), again).result == ANSWER
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_a_failed_call_is_not_stored(answers, model, error):
     with pytest.raises(type(error)):
         answers.ask(REQUEST, METADATA)
     model.outcome = ANSWER
-    assert answers.ask(REQUEST, METADATA) == ANSWER
+    assert answers.ask(REQUEST, METADATA).result == ANSWER
 
 
 def test_two_deliveries_at_once_pay_once(answers, model):
@@ -164,7 +167,7 @@ def test_two_deliveries_at_once_pay_once(answers, model):
     finally:
         answered.set()
         first.join()
-    assert answers.ask(REQUEST, METADATA) == ANSWER
+    assert answers.ask(REQUEST, METADATA).result == ANSWER
     assert model.paid == 1
 
 
@@ -182,7 +185,7 @@ def test_a_dead_workers_claim_expires(table, model):
     past = {"in_progress_expiration": {"Value": {"N": "1"}}}
     table.update_item(TableName=TABLE, Key={"id": item["id"]}, AttributeUpdates=past)
     assert answers.recall(REQUEST, METADATA) is None
-    assert answers.ask(REQUEST, METADATA) == ANSWER
+    assert answers.ask(REQUEST, METADATA).result == ANSWER
 
 
 def test_a_paid_answer_is_given_though_it_cannot_be_stored(answers, model, table, monkeypatch):
@@ -192,7 +195,7 @@ def test_a_paid_answer_is_given_though_it_cannot_be_stored(answers, model, table
         raise client_error("InternalServerError", "UpdateItem", 500)
 
     monkeypatch.setattr(table, "update_item", broken)
-    assert answers.ask(REQUEST, METADATA) == ANSWER
+    assert answers.ask(REQUEST, METADATA).result == ANSWER
     assert model.paid == 1
 
 
@@ -224,7 +227,7 @@ def test_recall_never_asks(answers, model):
     """What was never answered is not there, and looking for it costs nothing."""
     assert answers.recall(REQUEST, METADATA) is None
     answers.ask(REQUEST, METADATA)
-    assert answers.recall(REQUEST, METADATA) == ANSWER
+    assert answers.recall(REQUEST, METADATA) == answers_module.paid(ANSWER, recalled=True)
     assert model.paid == 1
 
 

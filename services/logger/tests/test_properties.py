@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,8 +12,10 @@ from services.logger import core
 from shared.contracts.envelope import Detail
 from shared.contracts.reading import read
 from shared.contracts.v1 import PipelineFailed
-from shared.records import to_item
+from shared.dynamodb import to_item
 from shared.tests.strategies import JSON, nearly
+
+pytestmark = pytest.mark.slow
 
 INPUT = {
     "metadata": {"pipeline_id": "p-1", "correlation_id": "c", "accepted_at": "2026-11-22T10:00:00Z"},

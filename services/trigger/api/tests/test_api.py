@@ -6,54 +6,28 @@ from typing import Any
 
 import pytest
 
-from services.trigger import api, core
-from services.trigger.api import Api, answer
-from services.trigger.listing import Listing
-from shared.bus import Bus
+from services.trigger.api import core
+from services.trigger.api import handler as api
+from services.trigger.api.core import read_request
+from services.trigger.api.handler import answer
+from services.trigger.api.routes import routes, status_url
+from services.trigger.api.tests.support import ALICE, get, make_api, post
 from shared.contracts.origin import accepted_event_id
 from shared.contracts.traces import traceparent_of
 from shared.tests.fakes import client_error
-
-JSON = {"Content-Type": "application/json"}
-ALICE = "arn:aws:iam::000000000000:user/alice"
-
-
-def make_api(records, events, executions=None, **options):
-    lists = Listing(records._client, "PipelineLogs")
-    return Api(records, Bus(lambda: events, "bus"), lists, lambda: executions, **options)
 
 
 @pytest.fixture
 def call(records, events):
     """A request to the API, answered with status and body."""
     service = make_api(records, events)
-    routes = api.routes(service)
+    known = routes(service)
 
     def send(event: dict[str, Any]) -> tuple[int, Any]:
-        status, body = answer(routes, event)
+        status, body = answer(known, read_request(event))
         return status, json.loads(json.dumps(body))
 
     return send
-
-
-def post(body: Any, headers: dict[str, str] | None = None, who: str = ALICE, **extra: Any) -> dict[str, Any]:
-    return {
-        "httpMethod": "POST",
-        "resource": "/pipeline",
-        "path": "/pipeline",
-        "headers": {**JSON, "Host": "api.example", **(headers or {})},
-        "body": body if isinstance(body, str) else json.dumps(body),
-        "requestContext": {"identity": {"userArn": who}, "path": "/v1/pipeline"},
-        **extra,
-    }
-
-
-def get(pipeline_id: str) -> dict[str, Any]:
-    return {
-        "httpMethod": "GET",
-        "resource": "/pipeline/{pipeline_id}",
-        "pathParameters": {"pipeline_id": pipeline_id},
-    }
 
 
 def test_request_is_recorded_and_published(call, records, events):
@@ -72,7 +46,7 @@ def test_status_url_follows_a_configured_address():
     """Where the API is reached at another address than the request's host, the configured one is given."""
     event = post({"user_message": "x"})
     event["requestContext"]["apiId"] = "abc"
-    url = api.status_url(event, "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
+    url = status_url(read_request(event), "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
     assert url == "http://127.0.0.1:4566/restapis/abc/v1/_user_request_/pipeline/p-1"
 
 

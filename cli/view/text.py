@@ -1,0 +1,43 @@
+"""How words, numbers and times are written for people."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+_CONTROLS = {
+    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
+}
+
+
+def printable(text: str) -> str:
+    """Without the characters by which a text could command a terminal."""
+    return text.translate(_CONTROLS)
+
+
+def in_columns(rows: Sequence[tuple[str, str]], indent: str = "  ") -> str:
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{indent}{name:<{width}}  {text}" for name, text in rows)
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def ago(moment: datetime) -> str:
+    """E.g. `3 min 5 s ago`."""
+    return f"{duration(max(0.0, (datetime.now(UTC) - moment).total_seconds() * 1_000))} ago"
+
+
+def duration(milliseconds: float | None) -> str:
+    """Short, for people: 12 ms, 3.4 s, 2 min 5 s, 3 h 20 min, 13 days 4 h."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1_000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3_600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    if seconds < 2 * 86_400:
+        return f"{int(seconds // 3_600)} h {int(seconds % 3_600 // 60)} min"
+    return f"{int(seconds // 86_400)} days {int(seconds % 86_400 // 3_600)} h"

@@ -1,0 +1,150 @@
+"""The inbox turns a queue's message into a job, or finds out why it can't be one. It is pure."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from shared.contracts.envelope import SOURCE, Delivery, Detail, Event, Metadata
+from shared.contracts.reading import SOURCE_REFUSED, read, read_metadata, read_upcast
+from shared.contracts.upcasting import readable
+from shared.errors import ContractViolation
+
+E = TypeVar("E", bound=Event)
+
+
+class Route(Struct, Generic[E], frozen=True, kw_only=True):
+    """How one kind of message is handled.
+
+    `request` is the newest version that is read; older ones are upcast to it. `run` gets its data and metadata and
+    returns the stage's result, as `Paid` if it is billed for it. It raises TransientError, PermanentError or
+    InProgress; anything else it raises counts as transient. With `metered`, `run` also gets what is metered so far,
+    as `meter`. `recall` gives the result of an earlier run, or None if none is stored. `pays`: a run costs money, so
+    none is begun for a task that is over, or nearly over. `source` is the publisher that may send the message.
+    `task_ms` is how long Step Functions waits for the outcome.
+    """
+
+    request: type[E]
+    run: Callable[..., Struct | None]
+    recall: Callable[[E, Metadata], Struct | None] | None = None
+    pays: bool = False
+    source: str = SOURCE
+    metered: bool = False
+    task_ms: int | None = None
+
+
+class Foreign(Struct, frozen=True, kw_only=True):
+    """A route for an event of another publisher (AWS itself), whose detail has its own shape."""
+
+    run: Callable[[Delivery], None]
+    source: str
+
+
+AnyRoute = Route[Any] | Foreign
+
+
+class Message(Struct, kw_only=True):
+    """A queue's message, and as much of it as could be read. `batch` counts the messages it came with."""
+
+    body: str
+    message_id: str
+    receives: int
+    queue_wait_ms: int
+    batch: int = 1
+    delivery: Delivery | None = None
+    metadata: Metadata | None = None
+    token: str | None = None
+
+    @property
+    def detail_type(self) -> str:
+        return self.delivery.detail_type if self.delivery else ""
+
+    @property
+    def attempt(self) -> int:
+        return self.metadata.attempt if self.metadata else 0
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A message that could be read: its route, and the arguments for the route's `run`."""
+
+    message: Message
+    route: AnyRoute
+    arguments: tuple[Any, ...]
+
+
+def received(record: Mapping[str, Any], batch: int) -> Message:
+    """The message in one of the records that Lambda gets from SQS."""
+    attributes = record["attributes"]
+    return Message(
+        body=record["body"],
+        message_id=record["messageId"],
+        receives=int(attributes["ApproximateReceiveCount"]),
+        queue_wait_ms=max(0, int(time.time() * 1000) - int(attributes["SentTimestamp"])),
+        batch=batch,
+    )
+
+
+class Inbox:
+    """Reads the messages of one service by its routes, which are by detail-type."""
+
+    def __init__(self, service: str, routes: Mapping[str, AnyRoute]) -> None:
+        self._service = service
+        self._routes = dict(_by_version(routes))
+
+    def read(self, message: Message) -> Job | ContractViolation:
+        """The job in `message`, or what is wrong with it. What could be read stands in `message` afterwards.
+
+        A token is looked for in a message that is wrong, too: its state is then failed at once instead of timing out.
+        """
+        try:
+            return self._job(message)
+        except ContractViolation as violation:
+            message.token = message.token or _token_in(message.delivery)
+            return violation
+
+    def _job(self, message: Message) -> Job:
+        delivery = message.delivery = read(message.body, Delivery)
+        route, version = self._route(delivery)
+        if isinstance(route, Foreign):
+            return Job(message=message, route=route, arguments=(delivery,))
+        detail = read(delivery.detail, Detail, at="$.detail")
+        message.token = detail.task_token
+        metadata = message.metadata = read_metadata(delivery, detail, version)
+        data = read_upcast(detail, version, route.request)
+        return Job(message=message, route=route, arguments=(data, metadata))
+
+    def _route(self, delivery: Delivery) -> tuple[AnyRoute, type[Event]]:
+        """The route, and the version in which the event was sent."""
+        known = self._routes.get(delivery.detail_type)
+        if known is None:
+            accepted = ", ".join(self._routes)
+            reason = f"Unsupported detail-type; {self._service} accepts: {accepted}"
+            raise ContractViolation("$.detail-type", reason)
+        if known[0].source != delivery.source:
+            raise ContractViolation("$.source", SOURCE_REFUSED)
+        return known
+
+
+def _by_version(routes: Mapping[str, AnyRoute]) -> Iterator[tuple[str, tuple[AnyRoute, type[Event]]]]:
+    """Each detail-type that is read: an older version by the route of the newest."""
+    for detail_type, route in routes.items():
+        if isinstance(route, Foreign):
+            yield detail_type, (route, Event)
+        else:
+            yield from ((kind.detail_type(), (route, kind)) for kind in readable(route.request))
+
+
+class _Token(Struct):
+    task_token: str | None = None
+
+
+def _token_in(delivery: Delivery | None) -> str | None:
+    """The token of a stage request that can't be read as one."""
+    if delivery is None or delivery.source != SOURCE:
+        return None
+    try:
+        return msgspec.json.decode(delivery.detail, type=_Token).task_token
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None

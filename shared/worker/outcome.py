@@ -1,0 +1,187 @@
+"""An outcome is told to all who must know of it: Step Functions, the DLQ, the publisher, the log and the metrics."""
+
+import os
+import platform
+import time
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from shared.bus import Bus
+from shared.callback import Callback
+from shared.contracts import v1
+from shared.contracts.envelope import Outgoing
+from shared.contracts.limits import CAUSE_CHARS
+from shared.errors import ContractViolation, PipelineError
+from shared.metrics import (
+    ATTEMPTS,
+    ERRORS,
+    FAILED,
+    INPUT_TOKENS,
+    LATE_CALLBACKS,
+    OUTPUT_TOKENS,
+    PARKED,
+    QUEUE_WAIT,
+    REDELIVERIES,
+    REJECTIONS_NOT_PUBLISHED,
+    SUCCEEDED,
+    WORK_TIME,
+    Metric,
+)
+from shared.observability import emit, logger
+from shared.parking import ParkingLot
+from shared.worker.inbox import Message
+
+R_co = TypeVar("R_co", bound=Struct, covariant=True)
+
+_ARCHITECTURES = {"aarch64": "arm64", "AMD64": "x86_64"}
+
+
+class Billed(Struct, frozen=True, kw_only=True):
+    """What one stage run is billed for. `recalled`: the answer was paid for by an earlier run."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model_id: str | None = None
+    recalled: bool = False
+
+
+class Paid(Struct, Generic[R_co], frozen=True, kw_only=True):
+    """What the run of a stage that pays returns: its result, and what it is billed for."""
+
+    result: R_co
+    billed: Billed
+
+
+def meter(message: Message, began: float, billed: Billed | None = None) -> v1.Meter:
+    """What a stage's run took since `began`, a reading of time.perf_counter, and what it is billed for."""
+    machine, billed = platform.machine(), billed or Billed()
+    return v1.Meter(
+        queue_wait_ms=message.queue_wait_ms,
+        work_ms=round((time.perf_counter() - began) * 1000),
+        attempt=message.attempt,
+        receives=message.receives,
+        input_tokens=billed.input_tokens,
+        output_tokens=billed.output_tokens,
+        model_id=billed.model_id,
+        recalled=billed.recalled,
+        batch=message.batch,
+        message_bytes=len(message.body.encode()),
+        memory_mb=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")) or None,
+        architecture=_ARCHITECTURES.get(machine, machine),
+    )
+
+
+class Outcomes:
+    """Reports what became of a service's messages.
+
+    Each method raises TransientError or PermanentError if a call to AWS fails: the message is then delivered again.
+    """
+
+    def __init__(self, service: str, callback: Callback, parking: ParkingLot, bus: Bus) -> None:
+        self._service = service
+        self._callback = callback
+        self._parking = parking
+        self._bus = bus
+
+    def succeed(self, message: Message, result: Struct | None, began: float) -> None:
+        """The stage is done: its result goes back with its meter, if a task waits for it."""
+        if message.token is None:
+            return self._note(SUCCEEDED, message, "done")
+        billed = None
+        if isinstance(result, Paid):
+            billed, result = result.billed, result.result
+        metered = meter(message, began, billed)
+        self._callback.succeed(
+            message.token, msgspec.json.encode({"data": result, "meter": metered}).decode()
+        )
+        emit(QUEUE_WAIT, message.queue_wait_ms)
+        emit(WORK_TIME, metered.work_ms)
+        emit(ATTEMPTS, metered.attempt + 1)
+        _emit_tokens(metered)
+        return self._note(SUCCEEDED, message, "done", work_ms=metered.work_ms)
+
+    def reject(self, message: Message, violation: ContractViolation) -> None:
+        """The message breaks its contract: it is parked, its publisher is told why, and its state fails."""
+        self._park(message, violation)
+        try:
+            self._bus.publish([self._rejection(message, violation)])
+        except PipelineError as failure:
+            self._note(REJECTIONS_NOT_PUBLISHED, message, failure.cause)
+        self.report(message, violation)
+
+    def give_up(self, message: Message, error: PipelineError) -> None:
+        """Nobody retries: the message is parked before its state fails."""
+        self._park(message, error)
+        if message.token is not None and message.metadata:
+            emit(ATTEMPTS, message.attempt + 1)
+        self.report(message, error)
+
+    def report(self, message: Message, error: PipelineError) -> None:
+        """The attempt failed: Step Functions is told, if a task waits, and decides about the next one."""
+        if message.token is not None:
+            self._callback.fail(message.token, error.NAME, error.cause[:CAUSE_CHARS])
+        emit(ERRORS, error_type=error.NAME)
+        self._note(FAILED, message, error.cause, error=error.NAME)
+
+    def drop(self, message: Message, error: PipelineError) -> None:
+        """The task was over: there is nobody to tell."""
+        emit(ERRORS, error_type=error.NAME)
+        self._note(LATE_CALLBACKS, message, "the task was over before its outcome arrived")
+
+    def redeliver(self, message: Message, error: PipelineError) -> None:
+        """The message stays in its queue."""
+        emit(ERRORS, error_type=error.NAME)
+        self._note(REDELIVERIES, message, f"left for redelivery: {error.cause}", error=error.NAME)
+
+    def _park(self, message: Message, error: PipelineError) -> None:
+        self._parking.park(message.body, error, detail_type=message.detail_type, metadata=message.metadata)
+        self._note(PARKED, message, error.cause, error=error.NAME)
+
+    def _rejection(self, message: Message, violation: ContractViolation) -> Outgoing:
+        rejected_id = message.delivery.id if message.delivery else None
+        metadata = message.metadata
+        pipeline_id = metadata.pipeline_id if metadata else (rejected_id or "unknown")
+        return Outgoing(
+            data=v1.ContractRejected(
+                service=self._service,
+                rejected_event_id=rejected_id,
+                rejected_detail_type=message.detail_type,
+                path=violation.path,
+                reason=violation.reason,
+            ),
+            pipeline_id=pipeline_id,
+            event_id=f"{rejected_id or pipeline_id}-rejected",
+            correlation_id=metadata.correlation_id if metadata else pipeline_id,
+            causation_id=rejected_id,
+            traceparent=metadata.traceparent if metadata else None,
+        )
+
+    @staticmethod
+    def _note(outcome: Metric, message: Message, text: str, **fields: Any) -> None:
+        """One log line and one count for what became of a message, with every id it is known by."""
+        emit(outcome)
+        metadata = message.metadata
+        level = logger().info if outcome is SUCCEEDED else logger().warning
+        level(
+            text,
+            extra={
+                "outcome": outcome.name,
+                "detail_type": message.detail_type,
+                "message_id": message.message_id,
+                "delivery_id": message.delivery.id if message.delivery else None,
+                "event_id": metadata.event_id if metadata else None,
+                "attempt": metadata.attempt if metadata else None,
+                "receives": message.receives,
+                "queue_wait_ms": message.queue_wait_ms,
+                **fields,
+            },
+        )
+
+
+def _emit_tokens(metered: v1.Meter) -> None:
+    """Counts what was bought, by model: an answer that was stored before is not bought again."""
+    if metered.model_id and not metered.recalled:
+        emit(INPUT_TOKENS, metered.input_tokens, model=metered.model_id)
+        emit(OUTPUT_TOKENS, metered.output_tokens, model=metered.model_id)

@@ -1,0 +1,103 @@
+"""What several end-to-end tests ask, send and expect."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import cli
+from local import targets
+from tests.e2e.conftest import Deployment, eventually
+
+STAGES = {"analysis", "chat", "enhancement"}
+
+
+def complete(record: dict[str, Any]) -> bool:
+    """Whether a record is what a successful run promises."""
+    promised = {"pipeline_id", "timestamp", "user_message", "analysis", "final_response", "execution_time_ms"}
+    return (
+        record["status"] == "SUCCEEDED"
+        and promised <= set(record)
+        and bool(record["final_response"])
+        and set(record["stages"]) == STAGES
+        and record["degraded"] == []
+    )
+
+
+BAD_REQUESTS = {
+    "not JSON": ("{", {}, 400),
+    "wrong type": ({"user_message": 5}, {}, 400),
+    "missing": ({}, {}, 400),
+    "blank": ({"user_message": " \n"}, {}, 400),
+    "too long": ({"user_message": "x" * 32_769}, {}, 400),
+    "unknown field": ({"user_message": "x", "y": 1}, {}, 400),
+    "content type": ("x", {"Content-Type": "text/plain"}, 415),
+    "too large": ({"user_message": "x" * 300_000}, {}, 413),
+}
+
+
+DENIED = "bedrock:*"
+
+
+class Shell:
+    """Runs `pipeline …` against the engine of the tests."""
+
+    def __call__(self, *words: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(cli, list(words))
+        assert result.exit_code == code, result.output
+        return result
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self(*words, "--json", code=code).stdout)
+
+
+@pytest.fixture
+def shell(pipeline: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """Nothing is parked before and after."""
+    target = targets.local_target(pipeline.connection)
+    monkeypatch.setattr(targets, "find_target", lambda *_args, **_options: target)
+    run = Shell()
+    run("dlq", "archive", "--reason", "left by another test", "--yes")
+    yield run
+    assert parked(run) == 0
+
+
+def parked(shell: Shell) -> int:
+    return sum(view["count"] for view in shell.json("dlq", "list"))
+
+
+def question() -> str:
+    return f"Question {uuid.uuid4().hex}?"
+
+
+def failed_runs(pipeline: Deployment, count: int) -> dict[str, str]:
+    """Runs that failed because the model was denied, with their questions; each has a parked message."""
+    texts = [question() for _ in range(count)]
+    with pipeline.denied("chatbot", DENIED):
+        ids = pipeline.publish(*({"data": {"user_message": text}} for text in texts))
+        assert {pipeline.finished(event_id)["status"] for event_id in ids} == {"FAILED"}
+    return dict(zip(ids, texts, strict=True))
+
+
+def deliver_twice(pipeline: Deployment, queue_url: str) -> None:
+    """Takes the one message of a queue twice, as two workers would that die with it."""
+    for _ in range(2):
+        eventually(
+            lambda: (
+                pipeline.client("sqs")
+                .receive_message(QueueUrl=queue_url, VisibilityTimeout=0, WaitTimeSeconds=1)
+                .get("Messages")
+            )
+        )
+
+
+def history(pipeline: Deployment, arn: str) -> list[str]:
+    step_functions = pipeline.client("stepfunctions")
+    try:
+        found = step_functions.get_execution_history(executionArn=arn, maxResults=1_000)
+    except step_functions.exceptions.ExecutionDoesNotExist:
+        return []
+    return [event["type"] for event in found["events"]]

@@ -1,0 +1,77 @@
+"""Field names of records in the code: those that mypy does not check are checked here."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shared.contracts import v1
+from shared.contracts.record import STORED_AS_JSON, Record, StageMeter
+
+ROOT = Path(__file__).parents[1]
+NOT_PIPELINES = (
+    "bench/probe.py",
+    "bench/functions",
+    "local/",
+    "shared/worker/",
+    "shared/tests/fakes.py",
+    "cli/view/logs",
+)
+"""Where `record` is a message of SQS, a line of a log or an engine's note."""
+OWN = {"published"}
+"""What a measurement adds to its copy of a record."""
+
+
+def names_in(tree: ast.AST) -> Iterator[str]:
+    """The literals in `record["…"]`, `record.get("…")` and `"…" in record`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(value=ast.Name(id="record"), slice=ast.Constant(value=str(name))):
+                yield name
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="record"), attr="get"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield name
+            case ast.Compare(left=ast.Constant(value=str(name)), comparators=[ast.Name(id="record")]):
+                yield name
+
+
+FOLDERS = ("shared", "services", "operations", "cli", "chaos", "scale", "bench", "infra")
+FILES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in FOLDERS
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "tests" not in path.parts and "cdk.out" not in path.parts
+]
+
+
+def test_every_field_that_is_read_is_one_of_a_record():
+    """No module asks a record for a field that no record has."""
+    known = Record.__annotations__.keys() | OWN
+    asked = {
+        (path, name)
+        for path in FILES
+        if not path.startswith(NOT_PIPELINES)
+        for name in names_in(ast.parse((ROOT / path).read_text()))
+    }
+    assert len(asked) > 40
+    assert {(path, name) for path, name in asked if name not in known} == set()
+
+
+@pytest.mark.parametrize("line", ['record.get("statsu")', 'record["statsu"]', '"statsu" in record'])
+def test_each_way_to_ask_is_seen(line):
+    """A mistyped field is seen however it is asked for."""
+    assert list(names_in(ast.parse(line))) == ["statsu"]
+
+
+def test_meters_have_the_fields_of_the_contract():
+    """A record's meter has the fields of the meter that workers write, no more and no fewer."""
+    assert StageMeter.__annotations__.keys() == {field.name for field in msgspec.structs.fields(v1.Meter)}
+
+
+def test_no_field_has_the_name_of_a_stored_text():
+    """What the workflow stores as JSON text does not hide a field."""
+    assert not Record.__annotations__.keys() & set(STORED_AS_JSON)
