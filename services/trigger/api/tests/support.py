@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from services.trigger.api import Api
-from services.trigger.listing import Listing
+from services.trigger.api.listing import Listing
+from services.trigger.api.routes import Api
 from shared.bus import Bus
 
 JSON = {"Content-Type": "application/json"}

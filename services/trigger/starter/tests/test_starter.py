@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.trigger.starter import Starter
+from services.trigger.starter.handler import Starter
 from shared.contracts import v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.traces import trace_id

@@ -12,9 +12,8 @@ import msgspec
 import pytest
 from moto import mock_aws
 
-from services.trigger.budget import AT_ONCE, SETTLED_AFTER
-from services.trigger.guard import Guard, OvertakenError
-from services.trigger.settings import GuardSettings
+from services.trigger.guard.core import AT_ONCE, SETTLED_AFTER
+from services.trigger.guard.handler import Guard, GuardSettings, OvertakenError
 from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, State, counted, state_of, written
 from shared.errors import PermanentError
 from shared.records import Records

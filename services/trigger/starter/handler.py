@@ -3,23 +3,31 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
-from services.trigger import core
 from services.trigger.cancelling import stop
-from services.trigger.settings import StarterSettings
+from services.trigger.starter import core
 from shared.aws import client, error_code, translated_errors
 from shared.clock import iso
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
+from shared.contracts.record import CANCELLED
 from shared.contracts.traces import trace_id
 from shared.contracts.v2 import PipelineRequested
 from shared.errors import ContractViolation
 from shared.metrics import RUNS_STARTED
 from shared.observability import emit
-from shared.records import CANCELLED, Records
+from shared.records import Records
 from shared.runtime import Routes, queue_handler
 from shared.settings import load
 from shared.worker import Route
+
+
+class StarterSettings(Struct, frozen=True, kw_only=True):
+    """The environment of the starter's function."""
+
+    table_name: str
+    state_machine_arn: str
 
 
 class Starter:

@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from services.trigger import api, core, listing
-from services.trigger.api import answer
-from services.trigger.settings import ApiSettings
-from services.trigger.tests.support import ALICE, get, make_api, post
+from services.trigger.api import handler as api
+from services.trigger.api import listing
+from services.trigger.api import routes as api_routes
+from services.trigger.api.core import read_request
+from services.trigger.api.handler import ApiSettings
+from services.trigger.api.refusals import Reason
+from services.trigger.api.routes import Answer, Routes
+from services.trigger.api.tests.support import ALICE, get, make_api, post
 from shared.errors import TransientError
 from shared.tests.fakes import client_error
 
@@ -38,13 +42,17 @@ def executions() -> Executions:
 
 @pytest.fixture
 def call(records, events, executions):
-    routes = api.routes(make_api(records, events, executions))
+    routes = api_routes.routes(make_api(records, events, executions))
 
     def send(event: dict[str, Any]) -> tuple[int, Any]:
         status, body = answer(routes, event)
         return status, json.loads(json.dumps(body))
 
     return send
+
+
+def answer(routes: Routes, event: dict[str, Any]) -> Answer:
+    return api.answer(routes, read_request(event))
 
 
 def list_(who: str = ALICE, **parameters: str) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def test_who_waits_gets_the_result(records, events, status):
             (detail,) = events.details("pipeline.requested.v1")
             finish(records, detail["metadata"]["pipeline_id"], status)
 
-    routes = api.routes(make_api(records, events, sleep=sleep))
+    routes = api_routes.routes(make_api(records, events, sleep=sleep))
     code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=20"}))
     assert (code, body["status"], body["final_response"]) == (200, status, "An answer.")
     assert naps == sorted(naps)
@@ -95,7 +103,7 @@ def test_who_waits_gets_the_result(records, events, status):
 
 def test_who_waits_in_vain_is_told_where_to_look(records, events):
     """A run that takes longer than the caller waits is accepted like any other: 202, and where to look."""
-    routes = api.routes(make_api(records, events, longest_wait=0.0))
+    routes = api_routes.routes(make_api(records, events, longest_wait=0.0))
     code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=25"}))
     assert (code, body["status"]) == (202, "ACCEPTED")
     code, body = answer(routes, {**get(body["pipeline_id"]), "headers": {"Prefer": "wait=25"}})
@@ -109,7 +117,7 @@ def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypat
         raise TransientError("no table")
 
     monkeypatch.setattr(records, "get", fail)
-    routes = api.routes(make_api(records, events))
+    routes = api_routes.routes(make_api(records, events))
     code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=5"}))
     assert (code, body["status"]) == (202, "ACCEPTED")
     assert len(events.details("pipeline.requested.v1")) == 1
@@ -134,7 +142,7 @@ def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypat
 )
 def test_a_preference_is_read_or_ignored(header, seconds):
     """RFC 7240: what can't be read is no preference, and nobody waits longer than the longest wait."""
-    assert core.preferred_wait({"headers": {"PREFER": header}}) == seconds
+    assert read_request({"headers": {"PREFER": header}}).wait == seconds
 
 
 # --- GET /pipelines --------------------------------------------------------------------------------------
@@ -273,6 +281,7 @@ def test_what_is_over_is_not_cancelled(call, records, executions):
     finish(records, accepted["pipeline_id"], "FAILED", error="Pipeline.Permanent")
     status, body = call(delete(accepted["pipeline_id"]))
     assert (status, body["error"]["code"]) == (409, "already_over")
+    assert body["error"]["message"] == Reason.ALREADY_OVER.sentence.format(status="FAILED")
     finish(records, accepted["pipeline_id"], "FAILED", error="Pipeline.Cancelled")
     status, body = call(delete(accepted["pipeline_id"]))
     assert (status, body["error"]) == (200, "Pipeline.Cancelled")
@@ -283,7 +292,7 @@ def test_nobody_cancels_what_another_asked_for(call, records, executions):
     """403 for another caller's, 404 for what is not there; what was published to the bus has no owner."""
     _, accepted = call(post({"user_message": "Hello"}))
     status, body = call(delete(accepted["pipeline_id"], BOB))
-    assert (status, body["error"]["code"]) == (403, "not_yours")
+    assert (status, body["error"]["code"]) == (403, "not_owner")
     assert "cancel_requested_at" not in records.get(accepted["pipeline_id"])
     for name in ("nowhere", "not an id"):
         assert call(delete(name))[0] == 404

@@ -13,11 +13,12 @@ from typing import Any, get_args
 
 from msgspec import Struct
 
-from services.trigger.errors import ApiError
+from services.trigger.api.refusals import ApiError, Reason
 from shared.aws import translated_errors
 from shared.clock import iso
 from shared.contracts.v1 import Status
-from shared.records import LISTED, OWNER_INDEX, from_item
+from shared.dynamodb import attributes
+from shared.records import LISTED, OWNER_INDEX
 
 SHARDS = 8
 PAGE = 100
@@ -26,6 +27,8 @@ PAGES = 3
 MOST, FEW = 100, 20
 EXCERPT_CHARS = 80
 STATUSES = get_args(Status)
+FIELDS = tuple(name for name in LISTED if name not in ("owner", "listed_at"))
+"""What the list shows of a record."""
 _AFTER_ALL = "~"
 
 
@@ -68,21 +71,30 @@ def belongs_to(record: Mapping[str, Any], who: str) -> bool:
 # --- what is asked ---------------------------------------------------------------------------------------
 
 
-def query(parameters: Mapping[str, str] | None) -> Query:
+def query(parameters: Mapping[str, str]) -> Query:
     """Reads the query string. Raises ApiError (400)."""
-    given = dict(parameters or {})
-    found: dict[str, Any] = {}
-    for name, read in (("status", _status), ("since", _since), ("limit", _limit), ("next", _cursor)):
-        if (text := given.pop(name, None)) is not None:
-            found["before" if name == "next" else name] = read(text)
-    if given:
-        raise ApiError(400, "unknown_parameter", f"There is no parameter `{min(given)[:64]}`.")
-    return Query(**found)
+    unread = dict(parameters)
+    fields: dict[str, Any] = {}
+    for name, field, parse in (
+        ("status", "status", _status),
+        ("since", "since", _since),
+        ("limit", "limit", _limit),
+        ("next", "before", _cursor),
+    ):
+        if (text := unread.pop(name, None)) is not None:
+            fields[field] = parse(text)
+    if unread:
+        raise ApiError(Reason.UNKNOWN_PARAMETER, name=min(unread)[:64])
+    return Query(**fields)
+
+
+def _invalid(name: str, rule: str) -> ApiError:
+    return ApiError(Reason.INVALID_PARAMETER, name=name, rule=rule)
 
 
 def _status(text: str) -> str:
     if text not in STATUSES:
-        raise ApiError(400, "invalid_parameter", f"`status` must be one of {', '.join(STATUSES)}.")
+        raise _invalid("status", f"one of {', '.join(STATUSES)}")
     return text
 
 
@@ -91,14 +103,12 @@ def _since(text: str) -> str:
         moment = datetime.fromisoformat(text)
         return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError) as error:
-        raise ApiError(
-            400, "invalid_parameter", "`since` must be a date or a time, e.g. 2026-11-23T09:30:00Z."
-        ) from error
+        raise _invalid("since", "a date or a time, e.g. 2026-11-23T09:30:00Z") from error
 
 
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST):
-        raise ApiError(400, "invalid_parameter", f"`limit` must be 1 to {MOST}.")
+        raise _invalid("limit", f"a number from 1 to {MOST}")
     return int(text)
 
 
@@ -106,9 +116,9 @@ def _cursor(text: str) -> str:
     try:
         before = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True).decode("ascii")
     except ValueError as error:
-        raise ApiError(400, "invalid_parameter", "`next` must be as an earlier answer gave it.") from error
+        raise _invalid("next", "the `next` of an earlier answer") from error
     if not (before.isprintable() and 1 <= len(before) <= 128):
-        raise ApiError(400, "invalid_parameter", "`next` must be as an earlier answer gave it.")
+        raise _invalid("next", "the `next` of an earlier answer")
     return before
 
 
@@ -163,7 +173,7 @@ class Listing:
         for _ in range(PAGES):
             with translated_errors():
                 answer = self._client.query(**options)
-            records = [{name: from_item(value) for name, value in item.items()} for item in answer["Items"]]
+            records = [attributes(item) for item in answer["Items"]]
             found += [record for record in records if record["listed_at"] != asked.before]
             last = answer.get("LastEvaluatedKey")
             if last is None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
-from services.trigger import budget
-from services.trigger.settings import GuardSettings
+from services.trigger.guard import core
 from shared.aws import client, error_code, translated_errors
 from shared.budget import (
     AMOUNT,
@@ -31,16 +31,27 @@ from shared.budget import (
     state_of,
     written,
 )
+from shared.dynamodb import CONDITION_FAILED, attributes
 from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, BUDGET_SPENT
 from shared.observability import emit, flush, logger
-from shared.records import from_item
 from shared.settings import load, once
 
 TRIES = 3
 
 
+class GuardSettings(Struct, frozen=True, kw_only=True):
+    """The environment of the guard's function. `mapping_id` is the UUID of the event source mapping that feeds the
+    starter.
+    """
+
+    table_name: str
+    budget_table: str
+    mapping_id: str
+    usd_per_day: float
+
+
 class OvertakenError(Exception):
-    """Another look has stored its own state meanwhile: what this one knows is old."""
+    """A concurrent run stored a newer state; this one's is stale."""
 
 
 BUSY = ("ResourceInUseException", "ResourceConflictException")
@@ -66,9 +77,9 @@ class Guard:
 
     def _look(self, now: datetime) -> State:
         orders = orders_of(self._item(ORDERS))
-        state = self._summed(budget.today(state_of(self._item(STATE)), now), now)
+        state = self._summed(core.today(state_of(self._item(STATE)), now), now)
         state = msgspec.structs.replace(state, starter=self._starter())
-        after, act = budget.judge(state, orders, self._limit, now)
+        after, act = core.judge(state, orders, self._limit, now)
         if act == "pause":  # noted first: what was disabled and not noted would not be enabled again
             after = self._stored(msgspec.structs.replace(after, starter="Disabling"))
             return msgspec.structs.replace(after, starter=self._switch(on=False) or after.starter)
@@ -79,10 +90,10 @@ class Guard:
         return self._stored(after)
 
     def _summed(self, state: State, now: datetime) -> State:
-        *parts, last = budget.ends(state, now)
+        *parts, last = core.ends(state, now)
         for end in parts:
-            state = self._stored(budget.fold(state, self._entries(state, end), end, now))
-        return budget.fold(state, self._entries(state, last), last, now)
+            state = self._stored(core.fold(state, self._entries(state, end), end, now))
+        return core.fold(state, self._entries(state, last), last, now)
 
     def _entries(self, state: State, end: str) -> Iterator[dict[str, Any]]:
         for partition in partitions(state.day):
@@ -108,7 +119,7 @@ class Guard:
                         **more,
                     )
                 for item in page["Items"]:
-                    yield {name: from_item(value) for name, value in item.items()}
+                    yield attributes(item)
                 if "LastEvaluatedKey" not in page:
                     break
                 more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -133,7 +144,7 @@ class Guard:
                     ExpressionAttributeValues={":version": {"N": str(state.version)}},
                 )
             except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
+                if error_code(error) == CONDITION_FAILED:
                     raise OvertakenError from error
                 raise
         return following

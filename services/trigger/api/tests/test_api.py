@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.trigger import api, core
-from services.trigger.api import answer
-from services.trigger.tests.support import ALICE, get, make_api, post
+from services.trigger.api import core
+from services.trigger.api import handler as api
+from services.trigger.api.core import read_request
+from services.trigger.api.handler import answer
+from services.trigger.api.routes import routes, status_url
+from services.trigger.api.tests.support import ALICE, get, make_api, post
 from shared.contracts.origin import accepted_event_id
 from shared.contracts.traces import traceparent_of
 from shared.tests.fakes import client_error
@@ -18,10 +21,10 @@ from shared.tests.fakes import client_error
 def call(records, events):
     """A request to the API, answered with status and body."""
     service = make_api(records, events)
-    routes = api.routes(service)
+    known = routes(service)
 
     def send(event: dict[str, Any]) -> tuple[int, Any]:
-        status, body = answer(routes, event)
+        status, body = answer(known, read_request(event))
         return status, json.loads(json.dumps(body))
 
     return send
@@ -43,7 +46,7 @@ def test_status_url_follows_a_configured_address():
     """Where the API is reached at another address than the request's host, the configured one is given."""
     event = post({"user_message": "x"})
     event["requestContext"]["apiId"] = "abc"
-    url = api.status_url(event, "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
+    url = status_url(read_request(event), "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
     assert url == "http://127.0.0.1:4566/restapis/abc/v1/_user_request_/pipeline/p-1"
 
 

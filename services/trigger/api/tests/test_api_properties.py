@@ -12,10 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from services.trigger import api
-from services.trigger.api import Api, answer, respond
-from services.trigger.core import execution_input
-from services.trigger.listing import Listing
+from services.trigger.api.core import read_request
+from services.trigger.api.handler import answer, respond
+from services.trigger.api.listing import Listing
+from services.trigger.api.routes import Api, routes
+from services.trigger.starter.core import execution_input
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Detail
 from shared.contracts.limits import STATE_BYTES
@@ -54,7 +55,8 @@ def posted(body: str, **changes: Any) -> dict[str, Any]:
 def answered(table: Records, event: Mapping[str, Any]) -> int:
     """The status of the answer. It is in the API's shape, and no bug's; what is accepted can be started."""
     events = FakeEvents()
-    status, body = answer(api.routes(Api(table, Bus(lambda: events, "bus"), LISTING, lambda: None)), event)
+    api = Api(table, Bus(lambda: events, "bus"), LISTING, lambda: None)
+    status, body = answer(routes(api), read_request(event))
     said = json.loads(respond(status, body, "*")["body"])
     if status == 202:
         (entry,) = events.entries

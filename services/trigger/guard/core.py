@@ -12,7 +12,7 @@ from shared.clock import iso
 SETTLED_AFTER: Final = timedelta(minutes=3)
 """A record is in the index by then: its write takes half a minute at most, the index a moment."""
 AT_ONCE: Final = timedelta(minutes=15)
-"""So much of a day is read and then kept: a guard that has much to catch up with goes on where it ended."""
+"""Size of one catch-up window. Progress is stored after each, so a late guard resumes where it stopped."""
 
 Act = Literal["pause", "resume"]
 AWAKE, ASLEEP = "Enabled", "Disabled"
