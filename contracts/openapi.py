@@ -11,8 +11,8 @@ from contracts.references import project_version
 from contracts.refusals import Refusal, Route, refusals
 from infra.contract_schemas import posted, request_schema, version_name
 from infra.environments import API_STAGE
-from services.trigger import core, listing
-from services.trigger.api import Api, routes
+from services.trigger.api import core, listing
+from services.trigger.api.routes import Api, routes
 from shared.contracts.schemas import References, closed, components
 from shared.contracts.traces import TRACEPARENT_PATTERN
 

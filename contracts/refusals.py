@@ -5,43 +5,36 @@ from typing import Any
 
 from msgspec import Struct
 
-from shared.contracts import limits
+from services.trigger.api.refusals import Reason
 
 Route = tuple[str, str]
 """Method and path."""
 
-CODES: Mapping[Route, Mapping[int, Mapping[str, str]]] = {
-    ("POST", "/pipeline"): {
-        400: {
-            "empty_body": "There is no body.",
-            "invalid_idempotency_key": "The key is not 1 to 255 visible ASCII characters.",
-            "invalid_json": "The body is not JSON.",
-            "invalid_request": "The body breaks its schema. API Gateway checks first, and says so of any bad body.",
-            "unknown_field": "The body has a field that the schema does not name.",
-        },
-        409: {"idempotency_conflict": "The `Idempotency-Key` was used before, with another body."},
-        413: {"body_too_large": f"The body has more than {limits.REQUEST_BODY_BYTES:,} bytes."},
-        415: {"unsupported_media_type": "The content type is not `application/json`."},
-    },
-    ("GET", "/pipeline/{pipeline_id}"): {
-        404: {"not_found": "There is no pipeline with this id."},
-    },
-    ("DELETE", "/pipeline/{pipeline_id}"): {
-        403: {"not_yours": "Another caller asked for this pipeline."},
-        404: {"not_found": "There is no pipeline with this id."},
-        409: {"already_over": "It has succeeded or failed already."},
-    },
-    ("GET", "/pipelines"): {
-        400: {
-            "invalid_parameter": "A parameter is not as described.",
-            "unknown_parameter": "There is no such parameter.",
-        },
-    },
+REASONS: Mapping[Route, tuple[Reason, ...]] = {
+    ("POST", "/pipeline"): (
+        Reason.EMPTY_BODY,
+        Reason.INVALID_IDEMPOTENCY_KEY,
+        Reason.INVALID_JSON,
+        Reason.INVALID_REQUEST,
+        Reason.UNKNOWN_FIELD,
+        Reason.IDEMPOTENCY_CONFLICT,
+        Reason.BODY_TOO_LARGE,
+        Reason.UNSUPPORTED_MEDIA_TYPE,
+    ),
+    ("GET", "/pipeline/{pipeline_id}"): (Reason.UNKNOWN_PIPELINE,),
+    ("DELETE", "/pipeline/{pipeline_id}"): (
+        Reason.NOT_OWNER,
+        Reason.UNKNOWN_PIPELINE,
+        Reason.ALREADY_OVER,
+    ),
+    ("GET", "/pipelines"): (Reason.INVALID_PARAMETER, Reason.UNKNOWN_PARAMETER),
 }
-"""What a route refuses with, by status. `tests/contracts/test_openapi.py` holds this against the code."""
-COMMON_CODES: Mapping[int, Mapping[str, str]] = {
-    500: {"internal": "A bug on our side; nothing was accepted."},
-    503: {"unavailable": "AWS refused or did not answer. Try again after `Retry-After` seconds."},
+"""The reasons for which each route refuses, beside those that are common to all."""
+COMMON_REASONS = (Reason.INTERNAL, Reason.UNAVAILABLE)
+GATEWAYS_ROUTE = Reason.UNKNOWN_ROUTE
+"""API Gateway knows the routes, and refuses what is none itself."""
+_NOTES: Mapping[str, str] = {
+    Reason.INVALID_REQUEST.code: " API Gateway checks the body first; its refusal has this code, but no place."
 }
 GATEWAY_CODES: Mapping[int, Mapping[str, str]] = {
     403: {
@@ -87,16 +80,23 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 def refusals(route: Route, schema: Mapping[str, Any]) -> dict[str, Any]:
     """OpenAPI's responses for what a route refuses with. `schema` is that of a Refusal."""
-    own = {**CODES[route], **COMMON_CODES}
-    found = {}
-    for status in sorted({*own, *GATEWAY_CODES}):
-        codes = {**own.get(status, {}), **GATEWAY_CODES.get(status, {})}
+    own = (*REASONS[route], *COMMON_REASONS)
+    responses = {}
+    for status in sorted({*(reason.status for reason in own), *GATEWAY_CODES}):
+        codes = {
+            **{reason.code: reason.example for reason in own if reason.status == status},
+            **GATEWAY_CODES.get(status, {}),
+        }
         headers = {"Access-Control-Allow-Origin": {"schema": {"type": "string"}}}
         if status == 503:
             headers["Retry-After"] = {"schema": {"type": "string"}}
-        found[str(status)] = {
+        responses[str(status)] = {
             "description": "\n".join(
-                [_TITLES[status], "", *(f"- `{code}`: {text}" for code, text in codes.items())]
+                [
+                    _TITLES[status],
+                    "",
+                    *(f"- `{code}`: {text}{_NOTES.get(code, '')}" for code, text in codes.items()),
+                ]
             ),
             "headers": headers,
             "content": {
@@ -109,4 +109,4 @@ def refusals(route: Route, schema: Mapping[str, Any]) -> dict[str, Any]:
                 }
             },
         }
-    return found
+    return responses

@@ -1,10 +1,10 @@
-"""The CDK app: one environment's stacks. `cdk.json` runs it.
+"""The CDK app with the stacks of one environment. `cdk.json` runs it.
 
 cdk synth -c env=prod
 cdk deploy -c env=dev --all
 cdk deploy -c env=dev -c only=analyzer
 
-`only` makes one service's stack alone, whatever state the others' code is in; `-c nag=off` leaves out cdk-nag.
+`only` makes the stack of one part, even if the code of other parts is broken; `-c nag=off` skips cdk-nag.
 """
 
 import json
@@ -32,7 +32,7 @@ PLATFORM, TRIGGER, WORKFLOW, MONITORING = "platform", "trigger", "workflow", "mo
 
 
 def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Callable[[App], Stack]]:
-    """How each stack is made, by its part's name, in the order of a first deployment."""
+    """Return a function that makes each stack, by the name of its part. `packed` holds each function's bundle."""
     stages: dict[str, Callable[[App], Stack]] = {
         stage.service: lambda app, stage=stage: StageStack(  # type: ignore[misc]  # bound per stage
             app, stage=stage, environment=environment, bundle=packed[stage.service]
@@ -49,35 +49,35 @@ def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Cal
 
 
 def _monitoring(app: App, environment: Environment) -> Stack:
-    # Imported where it is made: its library takes a second to load.
+    # Imported late: its library takes a second to load.
     from infra.monitoring_stack import MonitoringStack  # noqa: PLC0415
 
     return MonitoringStack(app, environment=environment)
 
 
 def build(app: App, environment: Environment, packed: Mapping[str, Path], only: str | None = None) -> None:
-    """All stacks of an environment, or `only` one. `packed` holds each function's bundle. Monitoring is
-    among all of them where the environment says so.
+    """Add all stacks of an environment to `app`, or `only` one. `packed` holds each function's bundle.
 
-    No stack reads another: they meet by name. Deployed together they go against the stream: who reads an event is
-    there before who sends it, in a first deployment (a rule needs its bus) and when an event gets a new version.
+    Monitoring is among them if the environment has it. No stack reads another one: they refer to each other by name.
+    When they are deployed together, the consumers of an event come before its publishers. In a first deployment a
+    rule needs its bus, and a new version of an event must be read before it is sent.
     Raises ContextError if there is no such part.
     """
     makers = parts(environment, packed)
     if only is not None and only not in makers:
-        raise ContextError(f"There is no part {only!r}. Choose with `-c only=PART`, of: {', '.join(makers)}.")
-    wanted = {only} if only else {part for part in makers if part != MONITORING or environment.monitoring}
-    stacks = {part: make(app) for part, make in makers.items() if part in wanted}
+        raise ContextError(f"Unknown part {only!r}. Set `-c only=PART` to one of: {', '.join(makers)}.")
+    chosen = {only} if only else {part for part in makers if part != MONITORING or environment.monitoring}
+    stacks = {part: make(app) for part, make in makers.items() if part in chosen}
     for part, stack in stacks.items():
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)
-        for earlier in _before(part):
+        for earlier in _deployed_before(part):
             if earlier in stacks:
                 stack.add_stack_dependency(stacks[earlier])
 
 
-def _before(part: str) -> tuple[str, ...]:
-    """The parts that are deployed before this one, where they are deployed together."""
+def _deployed_before(part: str) -> tuple[str, ...]:
+    """Return the parts that come before `part` when they are deployed together."""
     stages = tuple(stage.service for stage in STAGES)
     return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW), MONITORING: ()}.get(
         part, (PLATFORM,)
@@ -85,7 +85,7 @@ def _before(part: str) -> tuple[str, ...]:
 
 
 def feature_flags() -> dict[str, object]:
-    """The context of `cdk.json`, which the CDK CLI passes by itself."""
+    """Return the context of `cdk.json`, which only the CDK CLI passes to the app by itself."""
     return dict(json.loads((ROOT / "cdk.json").read_text())["context"])
 
 

@@ -1,9 +1,9 @@
-"""Function bundles without Docker: plain directories, made before the synth, that hold only what is imported.
+"""Makes the functions' bundles without Docker: directories that hold only what a function imports.
 
-A bundle is what the handler's import statements reach: of the shared code, of one service and of the third-party
-packages (`reachable.py`), with botocore's data cut down to the services the function calls. Third-party packages come
-from a site directory that uv fills once per platform from the pinned, hashed requirements. Output depends on content
-alone: same sources, same bundle, same asset hash.
+A bundle holds what the handler's import statements reach in the shared code, in one service and in the third-party
+packages (`reachable.py`), and botocore's data for the services that the function calls. Third-party packages come
+from a site directory that uv fills once per platform from the pinned, hashed requirements. The result depends on the
+content alone: the same sources give the same bundle and the same asset hash.
 """
 
 import hashlib
@@ -39,22 +39,25 @@ _BOTOCORE_READ: Final = ("endpoint-rule-set-1.json", "service-2.json")
 
 
 class BundlingError(Exception):
-    """A bundle could not be made; the text says what to do."""
+    """A bundle could not be made. The text says what to do."""
 
 
 def bundles(target: Target, functions: Iterable[FunctionSpec] = FUNCTIONS) -> dict[str, Path]:
-    """The directory of each function's bundle, by its name; made anew where its sources changed."""
+    """Return the directory of each function's bundle, by the function's name. Changed bundles are made again."""
     site, chosen = site_directory(target), list(functions)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each new one is traced by a process that imports it
-        made = pool.map(lambda function: bundle(function, target, site), chosen)
-        return {function.name: folder for function, folder in zip(chosen, made, strict=True)}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        folders = pool.map(lambda function: bundle(function, target, site), chosen)
+        return {function.name: folder for function, folder in zip(chosen, folders, strict=True)}
 
 
 # --- third-party packages --------------------------------------------------------------------------------
 
 
 def site_directory(target: Target) -> Path:
-    """Every pinned package, built for `target`. Needs the network once per platform and requirements file."""
+    """Return a directory with every pinned package, built for `target`.
+
+    The network is needed once per platform and requirements file. Raises BundlingError.
+    """
     key = hashlib.sha256(REQUIREMENTS.read_bytes() + target.name.encode()).hexdigest()[:16]
     site = WORK / "site" / f"{target.name}-{key}"
     if site.exists():
@@ -69,13 +72,13 @@ def site_directory(target: Target) -> Path:
         "--target", str(partial), "--requirements", str(REQUIREMENTS),
     ]  # fmt: skip
     partial.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)
         raise BundlingError(
-            f"The functions' packages for {target.name} are not here yet and could not be fetched. This "
-            "needs the package index once; afterwards bundling works offline. uv said:\n"
-            f"{done.stderr.strip()}"
+            f"The functions' packages for {target.name} could not be downloaded. Bundling needs the package index "
+            "once and works offline afterwards: check the network and try again. uv reported:\n"
+            f"{process.stderr.strip()}"
         )
     _move(partial, site)
     return site
@@ -85,20 +88,25 @@ def site_directory(target: Target) -> Path:
 
 
 def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
-    """Makes the bundle, in a folder named by its sources, unless it is there. Safe to run twice at once."""
+    """Make the bundle of `function` and return its folder, which is named by a hash of its sources.
+
+    An existing bundle is kept. Two processes may call this at the same time. Raises BundlingError.
+    """
     folder = WORK / "bundles" / target.name / f"{function.name}-{_key(function, site)}"
     if folder.exists():
         return folder
     if not (ROOT / f"{function.module.replace('.', '/')}.py").exists():
-        raise BundlingError(f"{function.module} is not there")
+        raise BundlingError(
+            f"The handler's module {function.module} does not exist. Correct the function table (infra/functions.py)."
+        )
     try:
-        found = reachable.reachable(function.module, (ROOT, site))
+        code = reachable.reachable(function.module, (ROOT, site))
     except slimming.SlimmingError as error:
         raise BundlingError(str(error)) from error
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for file in (*found, *_data(found, site, function)):
+    for file in (*code, *_data(code, site, function)):
         root = site if site in file.parents else ROOT
         _copy(file, partial / file.relative_to(root))
     _trim_endpoints(partial, function)
@@ -111,7 +119,7 @@ def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
 
 
 def _move(partial: Path, folder: Path) -> None:
-    """Into place at once, unless another process was faster."""
+    """Rename `partial` to `folder`, unless another process has made `folder` meanwhile."""
     try:
         partial.rename(folder)
     except OSError:
@@ -130,16 +138,16 @@ def _key(function: FunctionSpec, site: Path) -> str:
 
 
 def _sources(function: FunctionSpec) -> list[Path]:
-    """The project's files that a bundle can hold: Python of `shared` and of one service, without its tests."""
+    """Return the project's files that a bundle can hold: Python of `shared` and of one service, without tests."""
     service = ROOT / "services" / function.service
-    found = [ROOT / "services" / "__init__.py"]
+    sources = [ROOT / "services" / "__init__.py"]
     for folder in (ROOT / "shared", service):
-        found += [path for path in _walk(folder, _SKIPPED_IN_PROJECT) if path.suffix == ".py"]
-    return sorted(found)
+        sources += [path for path in _walk(folder, _SKIPPED_IN_PROJECT) if path.suffix == ".py"]
+    return sorted(sources)
 
 
 def _data(code: set[Path], site: Path, function: FunctionSpec) -> Iterator[Path]:
-    """The files beside `code` in its packages that are none: certificates, botocore's service descriptions."""
+    """Yield the data files in the packages of `code`, e.g. certificates and botocore's service descriptions."""
     packages = {file.parent for file in code if file.name == "__init__.py" and site in file.parents}
     described = site / "botocore" / "data"
     for package in sorted(packages):
@@ -153,8 +161,10 @@ def _data(code: set[Path], site: Path, function: FunctionSpec) -> Iterator[Path]
 
 
 def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
-    """Whether botocore reads this file: for all services, or for one that the function calls, of which it takes the
-    latest version's operations and endpoints.
+    """Return whether botocore reads this file.
+
+    It reads some files for all services, and the latest version's operations and endpoints of each service that the
+    function calls.
     """
     if file.parent == described:
         return file.name in _BOTOCORE_COMMON
@@ -164,7 +174,7 @@ def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
 
 
 def _trim_endpoints(folder: Path, function: FunctionSpec) -> None:
-    """The first client reads botocore's 1.2 MB map of all endpoints: only the called services stay in it."""
+    """Keep only the called services in botocore's 1.2 MB map of endpoints, which the first client reads."""
     file = folder / "botocore" / "data" / "endpoints.json"
     if not file.exists():
         return

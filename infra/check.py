@@ -1,10 +1,9 @@
-"""Checks every environment's templates, side by side: cdk-nag, cfn-lint, the rules of this project, and
-whether the parts fit together (the doctor, `pipeline doctor`).
+"""Checks the templates of all environments in parallel, with cdk-nag, cfn-lint, this project's rules and the doctor.
 
-    python -m infra.check            all environments
-    python -m infra.check dev prod   some
+    python -m infra.check            checks all environments
+    python -m infra.check dev prod   checks these environments
 
-Exits with 1 and a readable report if anything is found.
+It prints a report, and exits with 1 if there are problems.
 """
 
 import contextlib
@@ -30,14 +29,14 @@ from infra.synthesis import templates
 
 LINTED_REGIONS = ["us-east-1", "eu-west-1"]
 IGNORED_LINT = [
-    "I",  # hints
-    "W3005",  # a DependsOn that says again what a reference says: CDK writes it
-    "W3037",  # no real IAM knows `bedrock:Converse`, which the engine's expects (IamDialect)
+    "I",  # informational hints
+    "W3005",  # a DependsOn that a reference already implies: CDK writes it
+    "W3037",  # `bedrock:Converse` is no action on AWS, but the engine's IAM expects it (IamDialect)
 ]
 
 
 def synthesise(environment: Environment, folder: Path) -> list[str]:
-    """Writes the environment's cloud assembly into `folder`; returns what cdk-nag says, empty if it passes."""
+    """Write the environment's cloud assembly into `folder` and return cdk-nag's findings."""
     try:
         synthesis.synthesise(environment, folder, bundles(environment.target, ALL_FUNCTIONS), nag=True)
     except RuntimeError as error:
@@ -56,36 +55,36 @@ def _nag_findings(report: Path) -> Iterator[str]:
 
 
 def lint(paths: list[Path]) -> list[str]:
-    """What cfn-lint says of the templates."""
+    """Return cfn-lint's findings on the templates."""
     # Imported late: loading takes seconds. cfn-lint ships no types.
     from cfnlint.api import lint_file  # type: ignore[import-untyped]  # noqa: PLC0415
     from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    found: list[str] = []
+    findings: list[str] = []
     for path in paths:
         options = ManualArgs(regions=LINTED_REGIONS, ignore_checks=IGNORED_LINT)
-        found += [f"{path.name}: {match}" for match in lint_file(path, config=options)]
-    return found
+        findings += [f"{path.name}: {match}" for match in lint_file(path, config=options)]
+    return findings
 
 
-def examined(made: Templates, environment: Environment) -> list[str]:
-    """What the doctor finds, warnings included: what is committed has none."""
+def examined(synthesised: Templates, environment: Environment) -> list[str]:
+    """Return the doctor's findings, including warnings: committed code must have neither."""
     return [
-        f"{finding.check}: {finding.where}: {finding.what} {finding.why} {finding.mend}"
-        for outcome in examine(read(made, environment))
+        f"{finding.check}: {finding.where}: {finding.what} {finding.why} {finding.fix}"
+        for outcome in examine(read(synthesised, environment))
         for finding in outcome.findings
     ]
 
 
 def check(name: str) -> list[str]:
-    """All findings of one environment."""
+    """Return all findings on the environment `name`."""
     folder = WORK / "check" / name
-    # What is optional is in order, too.
+    # The optional parts are checked too.
     environment = replace(load(name), monitoring=True, budget_usd_per_day=1.0)
     problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
-    made = templates(folder)
-    problems += [f"rule: {finding}" for finding in broken_rules(made, environment)]
-    problems += [f"doctor: {finding}" for finding in examined(made, environment)]
+    synthesised = templates(folder)
+    problems += [f"rule: {finding}" for finding in broken_rules(synthesised, environment)]
+    problems += [f"doctor: {finding}" for finding in examined(synthesised, environment)]
     problems += [f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))]
     return problems
 
@@ -98,17 +97,17 @@ def _timed_check(name: str) -> tuple[list[str], float]:
 
 
 def main(names: list[str]) -> int:
-    found = 0
+    total = 0
     chosen = names or list(ENVIRONMENTS)
     # Spawned, not forked: each process needs a Node of its own for jsii.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(len(chosen), os.cpu_count() or 1), mp_context=spawn) as pool:
         for name, (problems, took) in zip(chosen, pool.map(_timed_check, chosen), strict=True):
-            verdict = f"{len(problems)} problems" if problems else "in order"
+            verdict = f"{len(problems)} problem{'s' * (len(problems) != 1)}" if problems else "no problems"
             sys.stdout.write(f"{name}: {verdict} ({took:.1f} s)\n")
             sys.stdout.writelines(f"  {problem}\n" for problem in problems)
-            found += len(problems)
-    return 1 if found else 0
+            total += len(problems)
+    return 1 if total else 0
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
-"""The numbers by which queues, functions and tasks fit together (AWS's rules and this project's)."""
+"""Times and counts on which queues, functions and tasks must agree."""
 
 from typing import Final
 
 MAX_RECEIVES: Final = 5
-"""After so many receives SQS moves a message to the DLQ. AWS: at least five for a queue that feeds a function."""
+"""How often a message is received before SQS moves it to the DLQ. AWS recommends at least 5 with Lambda."""
 
 DLQ_RETENTION_DAYS: Final = 14
-"""SQS's longest. A message keeps its first timestamp when it is moved."""
+"""How long a DLQ keeps messages: SQS's maximum. Moving a message to the DLQ does not restart the time."""
 
 WAIT_DAYS: Final = 4
-"""SQS's default: how long a message waits in a queue for its function, and is deleted then."""
+"""How long a queue keeps a message that no function handles: SQS's default."""
 
 PAUSE_DAYS: Final = 14
-"""SQS's longest, for the queue of a starter that a budget may pause: day after day, if more comes in than it pays."""
+"""How long the starter's queue keeps messages if a daily budget may pause the starter, even for many days in a row:
+SQS's maximum.
+"""
 
 VISIBILITY_FACTOR: Final = 6
-"""AWS's rule: a message is invisible for six times the function's timeout, and the time a batch is collected."""
+"""A queue's visibility timeout is this many times its function's timeout, plus the batching window (AWS's rule)."""

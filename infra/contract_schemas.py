@@ -1,6 +1,7 @@
-"""The contracts in the dialect that AWS takes: JSON Schema draft 4, without references.
+"""The contracts in the dialect that AWS accepts: JSON Schema draft 4 without references.
 
-API Gateway's models and EventBridge's schema registry know draft 4 only, and a model can't refer within itself.
+API Gateway's models and EventBridge's schema registry support draft 4 only, and a model cannot contain references to
+itself.
 """
 
 from collections.abc import Mapping
@@ -24,22 +25,22 @@ _KEPT: Final = frozenset(
     }
 )  # fmt: skip
 _ANNOTATIONS: Final = frozenset({"$defs", "$schema", "default", "discriminator", "examples", "title"})
-"""Refuse nothing, and mean nothing to AWS."""
+"""Keywords that are left out: they refuse no value, and AWS ignores them."""
 
 
 def posted() -> tuple[type[Event], ...]:
-    """The events whose data a POST to the API may be: what its function reads."""
+    """Return the events whose data may be posted to the API."""
     return readable(PipelineRequested)
 
 
 def published() -> tuple[type[Event], ...]:
-    """Every version of every event that travels on the bus."""
+    """Return every version of every event that is published on the bus."""
     commands = {stage.request.NAME for stage in STAGES if stage.via == "queue"}
     return tuple(kind for kind in EVENTS if kind.NAME not in commands)
 
 
 def request_schema() -> Schema:
-    """What a POST takes, in the contracts' own dialect: the data of the events it may become, and no other field."""
+    """Return the schema of a POST body in the contracts' own dialect: the data of one of the events it may become."""
     references, definitions = components(posted(), version_name, "#/$defs/")
     choices = list(references.values())
     return {"$defs": closed(definitions), **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
@@ -50,12 +51,12 @@ def version_name(kind: type[Event]) -> str:
 
 
 def request_model() -> Schema:
-    """`request_schema` as a model of API Gateway."""
+    """Return `request_schema` as a model for API Gateway."""
     return {"$schema": DRAFT_4, "title": "PipelineRequest", **draft4(request_schema())}
 
 
 def registered(kind: type[Event]) -> Schema:
-    """One event as EventBridge delivers it, for the schema registry."""
+    """Return the schema of an event as EventBridge delivers it, for the schema registry."""
     return {
         "$schema": DRAFT_4,
         "title": kind.detail_type(),
@@ -76,9 +77,9 @@ def registered(kind: type[Event]) -> Schema:
 
 
 def draft4(schema: Mapping[str, Any]) -> Schema:
-    """`schema` in draft 4, every definition in the place where it is used.
+    """Return `schema` in draft 4, with every reference replaced by its definition.
 
-    Raises ValueError for a type that contains itself, or a keyword that draft 4 does not have.
+    Raises ValueError for a type that contains itself, and for a keyword that draft 4 does not have.
     """
     converted: Schema = _converted(schema, schema.get("$defs", {}), ())
     return converted
@@ -91,40 +92,44 @@ def _converted(part: Any, definitions: Mapping[str, Any], within: tuple[str, ...
     if (reference := own.pop("$ref", None)) is not None:
         name = reference.removeprefix("#/$defs/")
         if name in within:
-            raise ValueError(f"{name} contains itself: draft 4 without references can't say that")
+            raise ValueError(
+                f"The type {name} contains itself, which draft 4 without references cannot express."
+            )
         return _converted({**definitions[name], **own}, definitions, (*within, name))
-    found: Schema = {}
+    converted: Schema = {}
     for keyword, value in _in_draft4(own).items():
         if keyword not in (*_KEPT, "exclusiveMinimum", "exclusiveMaximum"):
-            raise ValueError(f"draft 4 has no `{keyword}`")
-        found[keyword] = _inner(keyword, value, definitions, within)
-    return found
+            raise ValueError(
+                f"JSON Schema draft 4 has no keyword `{keyword}`; change the contract or infra/contract_schemas.py."
+            )
+        converted[keyword] = _inner(keyword, value, definitions, within)
+    return converted
 
 
 def _in_draft4(schema: Schema) -> Schema:
-    """The keywords that draft 4 spells otherwise."""
-    spelt = {
+    """Return `schema` with the keywords that draft 4 writes differently in draft 4's form."""
+    draft = {
         keyword: value
         for keyword, value in schema.items()
         if keyword not in ("const", "exclusiveMaximum", "exclusiveMinimum", "prefixItems")
     }
-    if spelt.get("required") == []:  # there it names at least one
-        del spelt["required"]
+    if draft.get("required") == []:  # in draft 4 it must name at least one property
+        del draft["required"]
     if "const" in schema:
-        spelt["enum"] = [schema["const"]]
+        draft["enum"] = [schema["const"]]
     for exclusive, inclusive, narrower in (
         ("exclusiveMinimum", "minimum", max),
         ("exclusiveMaximum", "maximum", min),
     ):
         if exclusive in schema:
             end = schema[exclusive]
-            spelt[inclusive] = narrower(end, schema.get(inclusive, end))
-            if spelt[inclusive] == end:
-                spelt[exclusive] = True
+            draft[inclusive] = narrower(end, schema.get(inclusive, end))
+            if draft[inclusive] == end:
+                draft[exclusive] = True
     if "prefixItems" in schema:
-        spelt["additionalItems"] = schema.get("items", True)
-        spelt["items"] = list(schema["prefixItems"])
-    return spelt
+        draft["additionalItems"] = schema.get("items", True)
+        draft["items"] = list(schema["prefixItems"])
+    return draft
 
 
 def _inner(keyword: str, value: Any, definitions: Mapping[str, Any], within: tuple[str, ...]) -> Any:

@@ -1,7 +1,7 @@
-"""The workflow in Amazon States Language, built from the stage table. Pure: names in, a dictionary out.
+"""Builds the workflow's definition in Amazon States Language from the stage table. It is pure: names in, a dict out.
 
-Only what two independent interpreters and AWS run alike is used, so that the tests run what is deployed.
-The critical stage has no Catch: the execution fails at that state, which is what RedriveExecution needs.
+It uses only features that AWS and two independent interpreters run in the same way, so that tests run the deployed
+definition. The critical stage has no Catch: the execution fails at its state, from which RedriveExecution continues.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ def definition(
     table_name: str,
     stages: Sequence[Stage] = STAGES,
 ) -> dict[str, Any]:
-    """`queue_urls` holds, by service, the queue of each stage that is reached `via` its queue."""
+    """Return the definition. `queue_urls` holds, by service, the queue of each stage whose `via` is "queue"."""
     states: dict[str, State] = {}
     following = [stage.state for stage in stages[1:]]
     for stage, after in zip(stages, [*following, None], strict=True):
@@ -39,7 +39,7 @@ def definition(
     states[STORE_ANSWER] = _store_answer(table_name, stages)
     states[ALREADY_STORED] = {"Type": "Succeed"}
     return {
-        "Comment": "Each stage is asked by an event or a message and answers with its task token.",
+        "Comment": "Each stage gets a request with a task token and reports its outcome with that token.",
         "StartAt": stages[0].state,
         "TimeoutSeconds": longest_seconds(stages),
         "States": states,
@@ -47,11 +47,11 @@ def definition(
 
 
 def longest_seconds(stages: Sequence[Stage] = STAGES) -> int:
-    """The longest an execution can take: every stage uses all its tries, each just short of its timeout."""
+    """Return how long an execution can take if every stage makes all attempts, each almost until its timeout."""
     waits = sum(RETRY.interval_seconds * RETRY.backoff_rate**retry for retry in range(RETRY.max_attempts))
-    tries = 1 + RETRY.max_attempts
-    stored = STORE_TIMEOUT_SECONDS * tries + waits
-    return int(sum(stage.timeout_seconds * tries + waits for stage in stages) + stored)
+    attempts = 1 + RETRY.max_attempts
+    stored = STORE_TIMEOUT_SECONDS * attempts + waits
+    return int(sum(stage.timeout_seconds * attempts + waits for stage in stages) + stored)
 
 
 def _task(stage: Stage, after: str | None, *, bus_name: str, queue_urls: Mapping[str, str]) -> State:
@@ -87,7 +87,7 @@ def _publish(stage: Stage, bus_name: str) -> State:
 
 
 def _send(stage: Stage, queue_url: str) -> State:
-    """The message has the shape EventBridge delivers, so that the worker knows no difference."""
+    """Send a message in the form in which EventBridge delivers an event, so that the worker reads both alike."""
     return {
         "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
         "Parameters": {
@@ -102,7 +102,7 @@ def _send(stage: Stage, queue_url: str) -> State:
 
 
 def _detail(stage: Stage) -> State:
-    """The envelope of a stage request. The event's id tells executions and attempts apart."""
+    """Return the envelope of a stage request. Each attempt of each execution has its own event id."""
     return {
         "metadata": {
             "event_id.$": f"States.Format('{{}}-{stage.state}-{{}}', $$.Execution.Name, $$.State.RetryCount)",
@@ -122,10 +122,10 @@ def _detail(stage: Stage) -> State:
 
 
 def _retry(*never: str) -> list[State]:
-    """The first retrier that matches decides, so what must not be retried stands first.
+    """Return a state's retriers. The first one that matches an error decides, so the one without retries comes first.
 
-    A timeout is not retried: it would turn a backlog into a storm. `States.TaskFailed` is everything else,
-    `EventBridge.FailedEntry` and the services' own errors included.
+    A timeout is not retried, because retries would make a backlog longer. `States.TaskFailed` covers all other
+    errors, including `EventBridge.FailedEntry` and the services' own errors.
     """
     return [
         {"ErrorEquals": [*(never or NEVER_RETRIED), *_TIMEOUTS], "MaxAttempts": 0},
@@ -139,7 +139,7 @@ def _retry(*never: str) -> list[State]:
 
 
 def _catch(stage: Stage, goes_to: str) -> list[State]:
-    """`States.ALL` stands alone and does not cover a result that is too large."""
+    """Return a stage's catchers. `States.ALL` must stand alone, and does not cover a result that is too large."""
     return [
         {"ErrorEquals": [errors], "ResultPath": f"$.errors.{stage.key}", "Next": goes_to}
         for errors in (DATA_LIMIT_ERROR, CATCH_ALL)
@@ -147,10 +147,11 @@ def _catch(stage: Stage, goes_to: str) -> list[State]:
 
 
 def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
-    """Stores the answer without the logger. The record lacks what only code can work out, and says so.
+    """Return the state that stores the answer without the logger.
 
-    `expanded` reads it. The texts of the answers are not in any JSON: within JSON, every quote escaped twice, the
-    longest would break the limit.
+    Its record lacks what only code can compute, and names the logger's stage as degraded; `expanded` reads it. The
+    answer's text is in no JSON attribute: there every quote would be escaped twice, and the longest answer would
+    exceed the limit of the state.
     """
     *done, last = stages
     meters = ", ".join(f"$.results.{stage.key}.meter" for stage in done)
@@ -172,7 +173,7 @@ def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
     sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
     return {
         "Type": "Task",
-        "Comment": "The logger failed: the answer is stored all the same, unless a later truth stands.",
+        "Comment": "The logger failed. The answer is stored here, unless the record already has one.",
         "Resource": "arn:aws:states:::dynamodb:updateItem",
         "Parameters": {
             "TableName": table_name,

@@ -1,6 +1,6 @@
-"""Environments as data: what differs between dev, staging, prod and the local engine, and nothing else.
+"""The environments as data: everything in which dev, staging, prod and the local engine differ.
 
-Constructs read these values; none of them asks for an environment's name.
+Constructs read these values; no construct depends on an environment's name.
 """
 
 import math
@@ -19,29 +19,29 @@ from services.chatbot.settings import Settings as ChatbotSettings
 
 API_STAGE = "v1"
 DERIVED_SETTINGS = ("answers_table", "timeout_seconds")
-"""The chatbot's settings that follow from its deployment: nobody chooses them."""
+"""The chatbot's settings that its deployment determines; they are not options."""
 LEAST_BUDGET = 1e-6
-"""Dollars: amounts are counted in billionths of one."""
+"""The smallest daily budget, in dollars."""
 RUNTIME = "python3.14"
-"""Lambda's newest Python that every bundled wheel has a build for; see `requirements.txt`."""
+"""The newest Python of Lambda for which every bundled package has a wheel; see `requirements.txt`."""
 
 
 class UnknownEnvironmentError(Exception):
-    """The name given is none of the known environments; the text lists them."""
+    """There is no environment of this name. The text lists the known ones."""
 
 
 class ContextError(Exception):
-    """A `-c name=value` that can't be used; the text says why."""
+    """An option `-c name=value` has an invalid value. The text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a bundle is built for: wheels for this interpreter on this platform."""
+    """The interpreter and platform that a bundle's wheels are built for."""
 
     architecture: Literal["arm64", "x86_64"]
     python_version: str
     platform: str | None
-    """uv's name of the platform; None for the host's own."""
+    """uv's name of the platform; None for the platform of this machine."""
 
     @property
     def name(self) -> str:
@@ -53,7 +53,7 @@ AWS_ARM = Target(architecture="arm64", python_version="3.14", platform="aarch64-
 
 
 def host() -> Target:
-    """The local engine runs functions on an interpreter like ours, on this machine."""
+    """Return the target of the local engine, which runs functions on this machine with this Python version."""
     return Target(
         architecture="arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64",
         python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -63,7 +63,10 @@ def host() -> Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizing:
-    """One function and its queue. `max_concurrency` caps what the queue may start (AWS: at least 2)."""
+    """The sizes of one function and its queue.
+
+    `max_concurrency` limits how many executions of the function the queue may start at a time (AWS: at least 2).
+    """
 
     memory_mb: int = 128
     timeout_seconds: int = 30
@@ -74,7 +77,7 @@ class Sizing:
 
 @dataclass(frozen=True, kw_only=True)
 class Throttle:
-    """API Gateway's limit for the whole stage, in requests per second."""
+    """API Gateway's limit for the whole API: `rate` in requests per second, and the `burst` above it in requests."""
 
     rate: int
     burst: int
@@ -82,12 +85,12 @@ class Throttle:
 
 @dataclass(frozen=True, kw_only=True)
 class IamDialect:
-    """How the environment's IAM reads a policy: AWS's way, and where the engine's differs.
+    """The ways in which the local engine's IAM differs from AWS's. The defaults are AWS's.
 
-    `callbacks_by_machine`: SendTask* rights name the state machine; the engine checks them on `*` alone.
-    `converse_action` is what a Converse call needs; the engine expects the operation's own name.
-    `read_mapping_action` is what reading one event source mapping needs; the engine takes it for reading all.
-    `models_by_arn`: model rights name the model; the engine reads an id with a prefix or a slash as another.
+    `callbacks_by_machine`: SendTask* rights name the state machine. The engine checks them on `*` only.
+    `converse_action`: the right that a Converse call needs. The engine expects the operation's own name.
+    `read_mapping_action`: the right to read one event source mapping. The engine expects the right to list all.
+    `models_by_arn`: model rights name the model. The engine misreads model ids with a prefix or a slash.
     """
 
     callbacks_by_machine: bool = True
@@ -100,61 +103,64 @@ class IamDialect:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
+    """One environment's settings. The defaults are for AWS."""
+
     name: str
     target: Target = AWS_ARM
     sizing: Mapping[str, Sizing] = field(default_factory=dict)
-    """By function (`api`, `starter`, and each stage's service); what is not named has the defaults."""
+    """Sizes by function (`api`, `starter`, and each stage's service); other functions have `default_sizing`."""
     default_sizing: Sizing = Sizing()
     chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
     allowed_origin: str = "*"
     throttle: Throttle = Throttle(rate=500, burst=1_000)
     requests_per_second: float = 10
-    """What the environment is meant to bear for hours. The doctor holds quotas against it; the throttle lets more
-    through, which then waits in queues."""
+    """The load that the environment should handle for hours; the doctor compares it with quotas. The throttle admits
+    more, which then waits in queues.
+    """
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
     keep_data: bool = False
-    """Refuse to delete the table and its stack, and keep the table if the stack goes all the same."""
+    """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
-    """How long the bus archives start and outcome events; None for no archive."""
+    """Days for which the bus archives start and outcome events; None for no archive."""
     schema_registry: bool = True
-    """Register the events' schemas with EventBridge. The engine has no registry."""
+    """Whether the events' schemas are registered with EventBridge. The engine has no registry."""
     bootstrap_roles: bool = True
-    """Deploy with the roles `cdk bootstrap` made; without them, with the CLI's own credentials."""
+    """Whether to deploy with the roles that `cdk bootstrap` made; otherwise with the CLI's own credentials."""
     api_account_role: bool = True
-    """Give API Gateway the account-wide role it writes logs with."""
+    """Whether to create the account-wide role with which API Gateway writes logs."""
     engine: str | None = None
     """The local engine's address; None on AWS."""
     iam: IamDialect = IamDialect()
     xray: bool = True
-    """Functions, workflow and API record segments with X-Ray (active tracing). The engine has none."""
+    """Whether functions, workflow and API are traced by X-Ray (active tracing). The engine has no X-Ray."""
     tls_only: bool = True
-    """Queues refuse calls without TLS. The engine speaks plain HTTP, on the loopback address."""
+    """Whether queues refuse calls without TLS. The engine speaks plain HTTP, on the loopback address."""
 
     monitoring: bool = True
-    """Deploy dashboard and alarms with the rest; they can always be deployed alone."""
+    """Whether dashboard and alarms are deployed with the other stacks; they can always be deployed alone."""
     thresholds: Thresholds = field(default_factory=Thresholds)
     metric_math: bool = True
-    """Deploy alarms on an expression of metrics. The engine takes alarms on one metric alone."""
+    """Whether to deploy alarms on expressions of metrics. The engine accepts alarms on a single metric only."""
     alarm_email: str | None = None
-    """Told of alarms, besides who subscribes to their topic."""
+    """An e-mail address to notify of alarms, in addition to other subscribers of their topic."""
 
     budget_usd_per_day: float | None = None
-    """What runs may cost in a day (UTC) before no more are started. None for no budget, and no part of one."""
+    """The daily budget: what the runs of a day (UTC) may cost before the starter is paused. None for no budget."""
 
     def api_url(self, api_id: str) -> str:
-        """The API's address on the engine, which serves all APIs under its own."""
+        """Return the API's address on the engine, which serves all APIs under its own address."""
         return f"{self.engine}/restapis/{api_id}/{API_STAGE}/_user_request_"
 
     def sizing_of(self, function: str) -> Sizing:
         return self.sizing.get(function, self.default_sizing)
 
 
-# One message per invocation: an answer takes seconds, and a batch of ten would outlast the function.
+# One message per invocation: an answer takes seconds, so a batch of ten would exceed the function's timeout.
 _ONE_AT_A_TIME = replace(Sizing(), batch_size=1)
 _AWS_SIZING = {"chatbot": replace(_ONE_AT_A_TIME, max_concurrency=250)}
-# Every concurrent invocation is a process on the laptop. A deployment there kills the workers it replaces (Lambda
-# lets them finish), so messages are made visible again sooner: after 6 x 10 s.
+# On the engine every concurrent execution is a process on this machine. A deployment kills the workers it replaces
+# (on AWS they finish), so a short timeout makes their messages visible again soon: after 6 x 10 s.
 _LOCAL = Sizing(max_concurrency=2, timeout_seconds=10)
 
 ENVIRONMENTS: Mapping[str, Environment] = {
@@ -210,7 +216,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             ),
             xray=False,
             tls_only=False,
-            # No metric comes from the engine's functions, and a synth would take two seconds more.
+            # The engine's functions emit no metrics, and a synth with monitoring takes two seconds longer.
             monitoring=False,
             metric_math=False,
         ),
@@ -223,47 +229,53 @@ CHATBOT_CONTEXT = tuple(
 
 
 def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
-    """The environment `name`, overridden by `-c`: `allowed_origin`, `engine`, `monitoring` (true or false),
-    `alarm_email`, `budget_usd_per_day` (dollars, or off), each chatbot setting by its name, a function's megabytes as
-    `memory_<function>` and seconds as `timeout_<function>`, e.g. `-c memory_chatbot=512`.
+    """Return the environment `name`, changed by the `-c` options in `context`.
+
+    The options are `allowed_origin`, `engine`, `monitoring` (true or false), `alarm_email`, `budget_usd_per_day`
+    (dollars, or off), each chatbot setting by its name, a function's memory in megabytes as `memory_<function>`, and
+    its timeout in seconds as `timeout_<function>`, e.g. `-c memory_chatbot=512`.
 
     Raises UnknownEnvironmentError or ContextError.
     """
     if name not in ENVIRONMENTS:
         raise UnknownEnvironmentError(
-            f"There is no environment {name!r}. Choose with `-c env=NAME`, of: {', '.join(ENVIRONMENTS)}."
+            f"Unknown environment {name!r}. Set `-c env=NAME` to one of: {', '.join(ENVIRONMENTS)}."
         )
     environment = ENVIRONMENTS[name]
-    given = {key: value for key, value in (context or {}).items() if value not in (None, "")}
-    chatbot = {option.name: given[option.name] for option in CHATBOT_CONTEXT if option.name in given}
+    options = {key: value for key, value in (context or {}).items() if value not in (None, "")}
+    chatbot = {setting.name: options[setting.name] for setting in CHATBOT_CONTEXT if setting.name in options}
     try:
         settings = msgspec.convert(
             {**msgspec.structs.asdict(environment.chatbot), **chatbot}, ChatbotSettings, strict=False
         )
     except msgspec.ValidationError as error:
-        raise ContextError(f"The chatbot's settings: {error}. Check the `-c` options.") from error
+        raise ContextError(
+            f"The chatbot's settings are invalid: {error}. Correct the `-c` options."
+        ) from error
     environment = replace(environment, chatbot=settings)
-    environment = replace(environment, sizing=_sizing(environment, given))
-    if "allowed_origin" in given:
-        environment = replace(environment, allowed_origin=str(given["allowed_origin"]))
-    if "alarm_email" in given:
-        environment = replace(environment, alarm_email=_email(str(given["alarm_email"])))
-    if "budget_usd_per_day" in given:
-        environment = replace(environment, budget_usd_per_day=_budget(str(given["budget_usd_per_day"])))
-    if "monitoring" in given:
-        environment = replace(environment, monitoring=_yes_or_no("monitoring", given["monitoring"]))
-    if "engine" in given:
+    environment = replace(environment, sizing=_sizing(environment, options))
+    if "allowed_origin" in options:
+        environment = replace(environment, allowed_origin=str(options["allowed_origin"]))
+    if "alarm_email" in options:
+        environment = replace(environment, alarm_email=_email(str(options["alarm_email"])))
+    if "budget_usd_per_day" in options:
+        environment = replace(environment, budget_usd_per_day=_budget(str(options["budget_usd_per_day"])))
+    if "monitoring" in options:
+        environment = replace(environment, monitoring=_yes_or_no("monitoring", options["monitoring"]))
+    if "engine" in options:
         if environment.engine is None:
-            raise ContextError(f"`-c engine` is for the local engine; {name} is deployed to AWS.")
-        environment = replace(environment, engine=str(given["engine"]).rstrip("/"))
+            raise ContextError(
+                f"`-c engine` only applies to the local engine, but {name} is deployed to AWS. Leave it out."
+            )
+        environment = replace(environment, engine=str(options["engine"]).rstrip("/"))
     return environment
 
 
 def _yes_or_no(option: str, value: object) -> bool:
-    said = {"true": True, "false": False}.get(str(value).lower())
-    if said is None:
+    answer = {"true": True, "false": False}.get(str(value).lower())
+    if answer is None:
         raise ContextError(f"`-c {option}` must be true or false, not {value}.")
-    return said
+    return answer
 
 
 def _budget(dollars: str) -> float | None:
@@ -275,7 +287,7 @@ def _budget(dollars: str) -> float | None:
         value = math.nan
     if not LEAST_BUDGET <= value < math.inf:
         raise ContextError(
-            f"`-c budget_usd_per_day` must be dollars, {LEAST_BUDGET:f} or more, or off, not {dollars}."
+            f"`-c budget_usd_per_day` must be dollars, at least {LEAST_BUDGET:f}, or off, not {dollars}."
         )
     return value
 
@@ -290,23 +302,24 @@ _BOUNDS = {
     "memory_mb": ("memory", 128, 10_240, "megabytes"),
     "timeout_seconds": ("timeout", 5, 31, "seconds"),
 }
-"""Options of each function. A longer timeout would not fit the stages' own: a message may wait six times as long for
-each of its five receives, all within one task."""
+"""Options of each function: field, option's prefix, minimum, maximum and unit. With a longer timeout a task would end
+too early: its message may be invisible for six timeouts at each of its five receives.
+"""
 
 
-def _sizing(environment: Environment, given: Mapping[str, object]) -> dict[str, Sizing]:
-    """The environment's sizing with the memory and the timeouts that `given` asks for."""
+def _sizing(environment: Environment, options: Mapping[str, object]) -> dict[str, Sizing]:
+    """Return the environment's sizing, changed by the options for memory and timeouts."""
     sizing = dict(environment.sizing)
     for function in FUNCTIONS:
-        asked: dict[str, int] = {}
+        changes: dict[str, int] = {}
         for field_name, (option, least, most, unit) in _BOUNDS.items():
-            if (value := given.get(f"{option}_{function.name}")) is None:
+            if (value := options.get(f"{option}_{function.name}")) is None:
                 continue
             if not str(value).isdecimal() or not least <= int(str(value)) <= most:
                 raise ContextError(
                     f"`-c {option}_{function.name}` must be {least} to {most} {unit}, not {value}."
                 )
-            asked[field_name] = int(str(value))
-        if asked:
-            sizing[function.name] = replace(environment.sizing_of(function.name), **asked)
+            changes[field_name] = int(str(value))
+        if changes:
+            sizing[function.name] = replace(environment.sizing_of(function.name), **changes)
     return sizing

@@ -1,4 +1,4 @@
-"""The function table: each deployed function once, with its handler and the AWS services it calls."""
+"""The function table: every deployed function with its handler and the AWS services that it calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from shared.contracts.stages import STAGES
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSpec:
-    """`aws` are the services it calls, in botocore's names: only their data is bundled.
+    """A Lambda function.
 
-    `table` are the DynamoDB actions it needs on the table.
+    `aws` names the services that it calls, as botocore does; only their data is bundled. `table` names the DynamoDB
+    actions that it needs on the table of records.
     """
 
     name: str
@@ -35,14 +36,14 @@ _TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}
 API: Final = FunctionSpec(
     name="api",
     service="trigger",
-    module="services.trigger.api",
+    module="services.trigger.api.handler",
     aws=("dynamodb", "events", "stepfunctions"),
     table=("GetItem", "PutItem", "DeleteItem", "UpdateItem"),
 )
 STARTER: Final = FunctionSpec(
     name="starter",
     service="trigger",
-    module="services.trigger.starter",
+    module="services.trigger.starter.handler",
     aws=(*_WORKER, "dynamodb"),
     table=("GetItem", "UpdateItem"),
 )
@@ -57,9 +58,9 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
     for stage in STAGES
 }
 FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values())
-"""Those of every deployment."""
+"""The functions of every deployment."""
 GUARD: Final = FunctionSpec(
-    name="guard", service="trigger", module="services.trigger.guard", aws=("dynamodb", "lambda")
+    name="guard", service="trigger", module="services.trigger.guard.handler", aws=("dynamodb", "lambda")
 )
-"""Of a deployment with a budget."""
+"""The daily budget's guard, which only deployments with a budget have."""
 ALL_FUNCTIONS: Final = (*FUNCTIONS, GUARD)

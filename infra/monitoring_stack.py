@@ -1,4 +1,4 @@
-"""Alarms, where they are sent, and one dashboard. It knows the other stacks by their names alone."""
+"""The stack with the alarms, their topic and the dashboard. It refers to the other stacks by name only."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,19 +32,19 @@ UNSEEN: Final[Mapping[str, Any]] = {
     "add_to_summary_dashboard": False,
     "add_to_alarm_dashboard": False,
 }
-"""The library's own widgets are left out: it draws a screen for each function; the dashboard here is one page."""
+"""Options that leave out the library's own widgets, so that the dashboard stays one page."""
 DAY_SECONDS: Final = 86_400
 TRIGGER: Final = SERVICES[0]
 
 
 @jsii.implements(monitoring.IMetricAdjuster)
 class _Unlabelled:
-    """An alarm on one metric is then written as such: with a label, CDK writes an expression of one metric."""
+    """Removes a metric's label, because CDK writes an alarm on a labelled metric as an expression of metrics."""
 
     def adjust_metric(
         self,
         metric: cloudwatch.Metric | cloudwatch.MathExpression,
-        alarm_scope: Construct,  # noqa: ARG002 -- the interface's
+        alarm_scope: Construct,  # noqa: ARG002 -- part of the interface
         props: monitoring.AddAlarmProps,
     ) -> cloudwatch.Metric | cloudwatch.MathExpression:
         if not isinstance(metric, cloudwatch.Metric):
@@ -59,7 +59,10 @@ class _Unlabelled:
 
 
 class MonitoringStack(Stack):
-    """`alarms` is the topic. Deployed on its own and optional: nothing else refers to it."""
+    """Alarms and a dashboard; `alarms` is the topic that is notified.
+
+    The stack is optional and can be deployed alone: no other stack refers to it.
+    """
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         self._names = names = Names(environment.name)
@@ -122,7 +125,7 @@ class MonitoringStack(Stack):
         self._watch(thresholds.COST, cost, ABOVE, limits.usd_per_hour * MICROS, period=HOUR)
 
     def _budget(self) -> None:
-        """No look at all is what rings of the guard: one that fails says nothing."""
+        """Add the alarms of a daily budget. The guard's own alarm rings if no check finishes."""
         signals = self._signals
         paused = signals.own(BUDGET_PAUSED, TRIGGER, "Maximum")
         self._watch(thresholds.BUDGET, paused, ABOVE, 0)
@@ -146,8 +149,8 @@ class MonitoringStack(Stack):
         periods: int = 1,
         **options: Any,
     ) -> None:
-        """An alarm on one of the project's own metrics; it rings when `periods` in a row are over the threshold."""
-        rings = monitoring.CustomThreshold(
+        """Add an alarm on a metric; it rings when `periods` in a row cross the threshold."""
+        condition = monitoring.CustomThreshold(
             threshold=threshold,
             comparison_operator=comparison,
             evaluation_periods=periods,
@@ -161,7 +164,7 @@ class MonitoringStack(Stack):
                     title=alarm.name,
                     metrics=[
                         monitoring.CustomMetricWithAlarm(
-                            metric=metric, alarm_friendly_name=alarm.name, add_alarm={"Warning": rings}
+                            metric=metric, alarm_friendly_name=alarm.name, add_alarm={"Warning": condition}
                         )
                     ],
                 )
@@ -210,14 +213,14 @@ class MonitoringStack(Stack):
         )
 
     def _expires(self, service: str) -> dict[str, monitoring.MaxMessageAgeThreshold]:
-        """Only the starter's messages may wait for days, and only for a budget."""
+        """Return the alarm on messages that SQS will soon delete: with a budget, the starter's may wait for days."""
         if service != TRIGGER or not self._budgeted:
             return {}
         oldest = (PAUSE_DAYS - self._limits.waiting_days_left) * DAY_SECONDS
-        rings = monitoring.MaxMessageAgeThreshold(
+        condition = monitoring.MaxMessageAgeThreshold(
             max_age_in_seconds=oldest, **self._named(thresholds.WAITING_EXPIRES, service)
         )
-        return {"Critical": rings}
+        return {"Critical": condition}
 
     def _throttles(self) -> None:
         for function in FUNCTIONS:
@@ -243,7 +246,7 @@ class MonitoringStack(Stack):
         return monitoring.ErrorCountThreshold(max_error_count=0, **self._named(alarm, part))
 
     def _named(self, alarm: Alarm, part: str = "") -> dict[str, Any]:
-        """Name and description, and: missing data is never by itself a reason to ring."""
+        """Return the options that all alarms share: name, description, period, and no ringing on missing data."""
         name = f"{part}-{alarm.name}" if part else alarm.name
         return {
             "alarm_name_override": self._names.alarm(name),

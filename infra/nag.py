@@ -1,4 +1,4 @@
-"""cdk-nag: acknowledging a finding always takes its reason, next to the construct it is about."""
+"""Acknowledges findings of cdk-nag, always with a reason and next to the construct that they concern."""
 
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
@@ -7,15 +7,15 @@ from infra.names import Names
 
 
 def acknowledge(construct: IConstruct, finding: str, reason: str) -> None:
-    """Accepts one finding, named in full, on `construct` and what is below it."""
+    """Acknowledge one finding, by its full id, on `construct` and the constructs in it."""
     Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
 
 
 def acknowledge_executions(construct: IConstruct, names: Names) -> None:
-    """For a right on the executions of the state machine."""
+    """Acknowledge a right on all executions of the state machine."""
     acknowledge(
         construct,
         "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
         f"{names.state_machine}:*]",
-        "Executions of this state machine alone; each has a name of its own.",
+        "Only executions of this state machine, whose names are not known beforehand.",
     )

@@ -1,18 +1,18 @@
-"""Every physical name, ARN and SSM path of a deployment, from the environment's name: stacks meet here."""
+"""Every physical name, ARN and SSM path of a deployment. Stacks refer to each other only by these names."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # importing it starts Node, and a name needs none
+if TYPE_CHECKING:  # importing aws_cdk starts Node, which names do not need
     from aws_cdk import Stack
 
 UNSUFFIXED_TABLES = ("prod", "local")
-"""Environments whose table is called `PipelineLogs`, as the reference architecture has it."""
+"""Environments whose table is called `PipelineLogs`, as in the reference architecture."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """`env` is the environment's name, e.g. `dev`."""
+    """The names of one environment. `env` is its name, e.g. `dev`."""
 
     env: str
 
@@ -33,17 +33,17 @@ class Names:
 
     @property
     def operations_table(self) -> str:
-        """Archived messages and what operators did."""
+        """The table of archived messages and audit lines."""
         return f"{self.prefix}-operations"
 
     @property
     def answers_table(self) -> str:
-        """The chatbot's answers, so that none is paid for twice."""
+        """The table of the chatbot's answers, from which they are recalled instead of paid for again."""
         return f"{self.prefix}-answers"
 
     @property
     def budget_table(self) -> str:
-        """What the budget's guard found, and what operators told it."""
+        """The table with the state of the daily budget's guard and operators' instructions to it."""
         return f"{self.prefix}-budget"
 
     @property
@@ -67,7 +67,7 @@ class Names:
         return f"{self.prefix}-{service}-{purpose}"
 
     def rule_dlq(self, service: str) -> str:
-        """Where a rule leaves the events it could not put into the service's queue."""
+        """Return the name of the queue for events that EventBridge could not deliver to the service's queue."""
         return f"{self.prefix}-{service}-rule-dlq"
 
     def alarm(self, name: str) -> str:
@@ -84,7 +84,7 @@ class Names:
     def parameter(self, path: str) -> str:
         return f"/ai-pipeline/{self.env}/{path}"
 
-    # --- what other stacks own, addressed from `stack` by convention ---
+    # --- addresses of other stacks' resources, for `stack` ---
 
     def bus_arn(self, stack: "Stack") -> str:
         return stack.format_arn(service="events", resource="event-bus", resource_name=self.bus)
@@ -93,7 +93,7 @@ class Names:
         return stack.format_arn(service="dynamodb", resource="table", resource_name=self.table)
 
     def state_machine_arn(self, stack: "Stack") -> str:
-        from aws_cdk import ArnFormat  # noqa: PLC0415 -- see above
+        from aws_cdk import ArnFormat  # noqa: PLC0415 -- starts Node
 
         return stack.format_arn(
             service="states",
@@ -103,7 +103,7 @@ class Names:
         )
 
     def executions_arn(self, stack: "Stack") -> str:
-        from aws_cdk import ArnFormat  # noqa: PLC0415 -- see above
+        from aws_cdk import ArnFormat  # noqa: PLC0415 -- starts Node
 
         return stack.format_arn(
             service="states",

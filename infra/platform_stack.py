@@ -1,4 +1,4 @@
-"""What every service stands on: the bus, the table of records, and the table of what operators do."""
+"""The stack that every service needs: the bus, the table of records, and the operations table."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -21,15 +21,19 @@ from shared.contracts.v2 import PipelineRequested
 from shared.records import LISTED, OWNER_INDEX
 
 REQUESTS = readable(PipelineRequested)
-"""Every version in which the pipeline may be asked."""
+"""Every version of the request for a run."""
 
 ARCHIVED: tuple[type[Event], ...] = (*REQUESTS, PipelineCompleted, PipelineFailed, ContractRejected)
-"""Starts and outcomes. Never a stage request: it carries a task token, and a replay would send dead ones."""
+"""The events that the bus archives: requests and outcomes. Stage requests are never archived: they contain task
+tokens, which are settled by the time the archive is replayed.
+"""
 
 
 class PlatformStack(Stack):
-    """`bus`, `table` and `operations`, their names as SSM parameters, and the `publisher` policy for whoever asks by
-    event. `operations` keeps archived messages and the audit of replays; no function has a right to it.
+    """The tables `table` and `operations`, the `bus`, their names as SSM parameters, and a policy for publishers.
+
+    `operations` holds archived messages and audit lines; no function has a right on it. `publisher` is a managed
+    policy for principals that request runs by event.
     """
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
@@ -76,6 +80,7 @@ class PlatformStack(Stack):
             self,
             "Publisher",
             managed_policy_name=f"{names.prefix}-publisher",
+            # Must not change: CloudFormation would have to replace the policy, and cannot because it has a name.
             description="May ask the pipeline by an event, and may publish nothing else.",
             statements=[publishing(self.bus.event_bus_arn, *REQUESTS)],
         )
@@ -88,7 +93,10 @@ class PlatformStack(Stack):
 
 
 def _by_owner() -> dynamodb.GlobalSecondaryIndexPropsV2:
-    """What came through the API, by caller and time: without messages, so that a change of status is one unit."""
+    """Return the index of the API's runs by caller and time.
+
+    It contains no messages, so that a change of status costs one write unit.
+    """
     key, sort_key = "owner", "listed_at"
     return dynamodb.GlobalSecondaryIndexPropsV2(
         index_name=OWNER_INDEX,
@@ -100,7 +108,7 @@ def _by_owner() -> dynamodb.GlobalSecondaryIndexPropsV2:
 
 
 def _by_day() -> dynamodb.GlobalSecondaryIndexPropsV2:
-    """Runs that are over, by the day they count for, with what they cost."""
+    """Return the index of ended runs by the day on which their cost counts."""
     return dynamodb.GlobalSecondaryIndexPropsV2(
         index_name=budget.INDEX,
         partition_key=dynamodb.Attribute(name=budget.DAY, type=dynamodb.AttributeType.STRING),

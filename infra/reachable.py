@@ -1,8 +1,8 @@
-"""Which files a function can ever import: read from its import statements and those of everything they name.
+"""Finds the files that a function can import, by following import statements from its handler.
 
-Nothing is run, so that a bundle for another Python and another processor is made the same way. Imports within
-functions count, those for type checkers don't. What imports by a name it computes can't be seen here: of the
-functions' packages only botocore's plugins and dateutil's conveniences do, and neither is used.
+No code is run, so bundles for another Python or processor are made in the same way. Imports within functions count,
+imports for type checkers do not. Imports by a computed name are not seen: among the functions' packages only
+botocore's plugins and dateutil's lazy modules use them, and the functions use neither.
 """
 
 import ast
@@ -16,35 +16,36 @@ from infra.syntax import parse
 
 LEFT_OUT: Final = {
     "aws_lambda_powertools.event_handler": "Powertools' resolvers: the API's routes are a dictionary",
-    "aws_lambda_powertools.utilities.parser": "models for pydantic, which is not among the packages",
-    "boto3.compat": "older Pythons, and S3 transfers",
-    "boto3.data": "resources",
-    "boto3.docs": "the manual of resources",
-    "boto3.resources": "resources",
-    "boto3.session": "the chatbot's store of answers is given a client",
-    "botocore.crt.auth": "for awscrt, which is not among the packages",
-    "botocore.docs.bcdoc": "the manual that botocore writes of itself",
-    "botocore.docs.method": "the same",
-    "botocore.docs.paginator": "the same",
-    "botocore.docs.service": "the same",
-    "botocore.docs.waiter": "the same",
-    "dateutil.easter": "recurring days: nobody reads calendars here",
-    "dateutil.rrule": "the same",
-    "dateutil.tz.win": "Windows",
-    "dateutil.zoneinfo": "time zones by name: botocore asks for UTC and the machine's own",
+    "aws_lambda_powertools.utilities.parser": "for pydantic, which is not installed",
+    "boto3.compat": "for older Pythons and S3 transfers",
+    "boto3.data": "boto3's resources, which the functions do not use",
+    "boto3.docs": "generates documentation of resources",
+    "boto3.resources": "boto3's resources, which the functions do not use",
+    "boto3.session": "the chatbot passes a client to its store of answers",
+    "botocore.crt.auth": "for awscrt, which is not installed",
+    "botocore.docs.bcdoc": "generates botocore's documentation",
+    "botocore.docs.method": "generates botocore's documentation",
+    "botocore.docs.paginator": "generates botocore's documentation",
+    "botocore.docs.service": "generates botocore's documentation",
+    "botocore.docs.waiter": "generates botocore's documentation",
+    "dateutil.easter": "computes recurring days, which the functions do not use",
+    "dateutil.rrule": "computes recurring days, which the functions do not use",
+    "dateutil.tz.win": "for Windows",
+    "dateutil.zoneinfo": "time zones by name: botocore uses UTC and the local time zone only",
     "s3transfer": "boto3's transfers to S3",
-    "urllib3.contrib.emscripten": "browsers",
-    "urllib3.contrib.pyopenssl": "for PyOpenSSL, which is not among the packages",
-    "urllib3.http2.connection": "for h2, which is not among the packages",
+    "urllib3.contrib.emscripten": "for browsers",
+    "urllib3.contrib.pyopenssl": "for PyOpenSSL, which is not installed",
+    "urllib3.http2.connection": "for h2, which is not installed",
 }
-"""Modules that only code imports which never runs in a function."""
+"""Modules that are imported only by code that never runs in a function, with the reason."""
 
 
 def reachable(module: str, roots: Sequence[Path]) -> set[Path]:
-    """The source and extension files under `roots` (folders as on `sys.path`) that importing `module` may load, now
-    or later; `module` itself among them.
+    """Return the source and extension files that importing and running `module` may load, including its own.
+
+    `roots` are folders as on `sys.path`; files elsewhere are not followed.
     """
-    found: set[Path] = set()
+    files: set[Path] = set()
     names, seen = [module], set[str]()
     while names:
         name = names.pop()
@@ -55,14 +56,14 @@ def reachable(module: str, roots: Sequence[Path]) -> set[Path]:
         names += [parent] if parent else []
         for root in roots:
             for file in _files(root, name):
-                found.add(file)
+                files.add(file)
                 names += _imports(root, file, name) if file.suffix == ".py" else ()
-            names += _behind(root, parent, leaf)
-    return found
+            names += _origin(root, parent, leaf)
+    return files
 
 
 def is_left_out(name: str) -> bool:
-    return any(name == out or name.startswith(f"{out}.") for out in LEFT_OUT)
+    return any(name == module or name.startswith(f"{module}.") for module in LEFT_OUT)
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:
@@ -75,18 +76,18 @@ def _files(root: Path, name: str) -> Iterator[Path]:
         yield from (file for file in path.parent.glob(f"{path.name}.*") if file.suffix in {".so", ".pyd"})
 
 
-def _behind(root: Path, package: str, name: str) -> Iterator[str]:
-    """The module that a lazy package takes a name from."""
+def _origin(root: Path, package: str, name: str) -> Iterator[str]:
+    """Yield the module from which a lazy package imports a name."""
     file = f"{package.replace('.', '/')}/__init__.py"
     if slimming.EDITS.get(file) is slimming.lazy_package and (root / file).exists():
-        module, _ = slimming.handed_on((root / file).read_text("utf-8")).get(name, ("", ""))
+        module, _ = slimming.re_exported((root / file).read_text("utf-8")).get(name, ("", ""))
         if module:
             yield f"{package}{module}" if module.startswith(".") else module
 
 
 @cache
 def _imports(root: Path, file: Path, name: str) -> tuple[str, ...]:
-    """Absolute names, also those that may be attributes of a module instead of modules."""
+    """Return the absolute names that a file imports; some may be attributes of a module instead of modules."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     source = slimming.edited(file.relative_to(root).as_posix(), file.read_text("utf-8"))
     return tuple(_named(parse(source), package))
@@ -102,8 +103,8 @@ def _named(node: ast.AST, package: str) -> Iterator[str]:
             yield whole
             yield from (f"{whole}.{alias.name}" for alias in names)
         case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"), orelse=orelse):
-            for otherwise in orelse:
-                yield from _named(otherwise, package)
+            for statement in orelse:
+                yield from _named(statement, package)
         case _:
             for child in ast.iter_child_nodes(node):
                 yield from _named(child, package)

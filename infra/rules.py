@@ -1,7 +1,7 @@
-"""The project's rules for its templates, as code: each yields sentences that say what breaks it.
+"""The project's rules for its templates. Each rule is a function that yields one sentence per violation.
 
-They read templates as CloudFormation gets them, so that no construct can go around them. Whether the parts fit
-together is the doctor's question (`infra/doctor`).
+Rules read the finished templates, so that no construct can bypass them. The doctor (`infra/doctor`) checks whether
+the parts fit together.
 """
 
 import json
@@ -20,17 +20,17 @@ def broken_rules(templates: Templates, environment: Environment) -> list[str]:
 
 
 def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
-    """The properties of a template's resources of one CloudFormation type, by logical id."""
-    found: dict[str, dict[str, Any]] = {
+    """Return the properties of a template's resources of one CloudFormation type, by logical id."""
+    properties: dict[str, dict[str, Any]] = {
         name: resource.get("Properties", {})
         for name, resource in template.get("Resources", {}).items()
         if resource["Type"] == kind
     }
-    return found
+    return properties
 
 
 def statements(template: Template) -> Iterator[dict[str, Any]]:
-    """The Allow statements of every policy, actions and resources always as lists."""
+    """Yield the Allow statements of every policy, with actions and resources always as lists."""
     documents = [
         policy["PolicyDocument"]
         for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
@@ -53,7 +53,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _target(reference: Any) -> str:
-    """The logical id a Ref or Fn::GetAtt points to."""
+    """Return the logical id to which a Ref or Fn::GetAtt refers."""
     if isinstance(reference, dict):
         return str(reference.get("Ref") or reference.get("Fn::GetAtt", [""])[0])
     return str(reference)
@@ -63,10 +63,10 @@ def stacks_meet_by_name(templates: Templates, _: Environment) -> Iterator[str]:
     for stack, template in templates.items():
         text = json.dumps(template)
         if any("Export" in output for output in template.get("Outputs", {}).values()):
-            yield f"{stack} exports an output"
-        for tie in ("Fn::ImportValue", "Fn::GetStackOutput"):
-            if tie in text:
-                yield f"{stack} reads another stack with {tie}"
+            yield f"{stack} exports an output; publish an SSM parameter instead"
+        for function in ("Fn::ImportValue", "Fn::GetStackOutput"):
+            if function in text:
+                yield f"{stack} reads another stack with {function}; refer to it by name (infra/names.py) instead"
 
 
 def queues_are_safe(templates: Templates, environment: Environment) -> Iterator[str]:
@@ -80,21 +80,24 @@ def queues_are_safe(templates: Templates, environment: Environment) -> Iterator[
         }
         for name, queue in resources(template, "AWS::SQS::Queue").items():
             if not queue.get("SqsManagedSseEnabled"):
-                yield f"{stack}/{name} is not encrypted"
+                yield f"The queue {stack}/{name} is not encrypted; use WorkQueue"
             if environment.tls_only and name not in tls_only:
-                yield f"{stack}/{name} takes calls without TLS"
+                yield f"The queue {stack}/{name} accepts calls without TLS; use WorkQueue"
 
 
-def methods_ask_who_calls(templates: Templates, _: Environment) -> Iterator[str]:
+def methods_authorise_callers(templates: Templates, _: Environment) -> Iterator[str]:
     for stack, template in templates.items():
         for method in resources(template, "AWS::ApiGateway::Method").values():
-            wanted = "NONE" if method["HttpMethod"] == "OPTIONS" else "AWS_IAM"
-            if method["AuthorizationType"] != wanted:
-                yield f"{stack}: {method['HttpMethod']} is authorised by {method['AuthorizationType']}"
+            required = "NONE" if method["HttpMethod"] == "OPTIONS" else "AWS_IAM"
+            if method["AuthorizationType"] != required:
+                yield (
+                    f"{stack}: the API method {method['HttpMethod']} is authorised by "
+                    f"{method['AuthorizationType']}; it must be {required}"
+                )
 
 
 RULES: Final[tuple[Rule, ...]] = (
     stacks_meet_by_name,
     queues_are_safe,
-    methods_ask_who_calls,
+    methods_authorise_callers,
 )

@@ -1,4 +1,4 @@
-"""CloudWatch metrics of an environment: its own from the metrics table, AWS's by the names of what it owns."""
+"""The CloudWatch metrics of an environment: the project's own from the metrics table, and AWS's for its resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,19 @@ MICROS = 1_000_000
 
 @dataclass(frozen=True)
 class Signals:
+    """The metrics of one environment, for alarms and dashboard."""
+
     names: Names
 
     def own(
         self, metric: Metric, service: str, statistic: str = "Sum", label: str | None = None
     ) -> cloudwatch.Metric:
-        """One of the project's metrics that has no dimension of its own. Raises ValueError for any other."""
+        """Return the series of one of the project's metrics that `service` emits.
+
+        Raises ValueError for a metric that has further dimensions or that `service` does not emit.
+        """
         if metric.also or service not in metric.by:
-            raise ValueError(f"{metric.name} is not one series of {service}")
+            raise ValueError(f"{metric.name} is not a single series of {service}; see shared/metrics.py.")
         return cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=metric.name,
@@ -34,7 +39,10 @@ class Signals:
         )
 
     def by_value(self, metric: Metric, label: str) -> cloudwatch.MathExpression:
-        """All series of a metric, one for each value of its own dimension. A dashboard finds them; an alarm can't."""
+        """Return all series of a metric, one for each value of its own dimension, for a dashboard.
+
+        It is a search, which an alarm cannot use.
+        """
         schema = ",".join((NAMESPACE, *metric.dimensions))
         search = f'{{{schema}}} MetricName="{metric.name}" environment="{self.names.env}"'
         return cloudwatch.MathExpression(
@@ -42,7 +50,7 @@ class Signals:
         )
 
     def success_percent(self, of_runs: int = 0) -> cloudwatch.MathExpression:
-        """Of the runs that ended. With less than `of_runs` of them it is 100: one of two is not half of them."""
+        """Return the share of ended runs that succeeded. With fewer than `of_runs` ended runs it is 100."""
         ended = "(FILL(succeeded, 0) + FILL(failed, 0))"
         rate = f"100 * FILL(succeeded, 0) / {ended}"
         return cloudwatch.MathExpression(
@@ -58,8 +66,8 @@ class Signals:
     def usd_per_hour(
         self, metric: Metric = COST, label: str = "Cost per hour ($)"
     ) -> cloudwatch.MathExpression:
-        """What the runs that ended in each hour cost."""
-        key = f"micros{metric.name}"  # graphs hold several, each by its own key
+        """Return a metric of money, in dollars, for the runs that ended within each hour."""
+        key = f"micros{metric.name}"  # the expressions in one graph need different keys
         return cloudwatch.MathExpression(
             expression=f"{key} / {MICROS}",
             using_metrics={key: self.own(metric, "logger").with_(period=HOUR)},
@@ -70,7 +78,7 @@ class Signals:
     def aws(
         self, service: str, name: str, dimensions: Mapping[str, str], statistic: str, label: str
     ) -> cloudwatch.Metric:
-        """A metric of AWS's own, e.g. of the service `SQS`."""
+        """Return a metric that AWS emits, e.g. for the service `SQS`."""
         return cloudwatch.Metric(
             namespace=f"AWS/{service}",
             metric_name=name,

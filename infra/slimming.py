@@ -1,8 +1,8 @@
-"""What a bundle's third-party modules import only when it is needed, instead of at every cold start.
+"""Makes a bundle's third-party modules import some other modules when they use them, instead of at every cold start.
 
-Packages import for all their users: botocore the generator of its manual, Powertools asyncio and the data classes
-of every event source, boto3 its S3 transfers. In a bundle (never in an environment) such imports are moved into the
-functions that use them. Nothing is taken away: whoever uses it, imports it then.
+Packages import for all their users: botocore the generator of its documentation, Powertools asyncio and the data
+classes of every event source, boto3 its S3 transfers. In a bundle (never in the installed packages) such imports are
+moved into the functions that use them. Nothing is removed: code that uses a module imports it at that time.
 """
 
 import ast
@@ -18,13 +18,13 @@ _FOOTER: Final = "# Imports of this file are deferred: it is part of a bundle (i
 
 
 class SlimmingError(Exception):
-    """A module is not what its edit expects: the package has changed. The text names it."""
+    """A module does not fit its edit, because its package has changed. The text names the module."""
 
 
 def deferred(source: str, modules: Collection[str]) -> str:
-    """`source` with its top-level imports of `modules` moved into the functions that use them.
+    """Return `source` with its top-level imports of `modules` moved into the functions that use them.
 
-    Raises SlimmingError where a module is not imported, or is used while the source itself is imported.
+    Raises SlimmingError if a module is not imported, or is used while the source itself is imported.
     """
     tree = parse(source)
     moved: dict[str, ast.stmt] = {}
@@ -54,7 +54,7 @@ def _names(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def _blanked(source: str, statements: Iterable[ast.stmt]) -> list[str]:
-    """The lines of `source`, those of `statements` empty: what stands behind them keeps its number."""
+    """Return the lines of `source` with those of `statements` empty, so that other lines keep their numbers."""
     lines = [f"{line}\n" for line in source.splitlines()]
     for statement in statements:
         for number in range(statement.lineno - 1, statement.end_lineno or statement.lineno):
@@ -65,8 +65,9 @@ def _blanked(source: str, statements: Iterable[ast.stmt]) -> list[str]:
 def _insert(
     lines: list[str], function: ast.FunctionDef | ast.AsyncFunctionDef, imports: Sequence[str]
 ) -> None:
-    """`imports` before the first statement of `function` behind its docstring. Raises SlimmingError if it shares a
-    line with something else.
+    """Insert `imports` before the first statement of `function` after its docstring.
+
+    Raises SlimmingError if that statement is not on a line of its own.
     """
     if not imports:
         return
@@ -81,7 +82,7 @@ def _insert(
 
 
 def _bound(statement: ast.stmt, modules: Collection[str]) -> list[str]:
-    """The names that an import of one of `modules` binds; none for other statements."""
+    """Return the names that `statement` binds if it imports one of `modules`, otherwise none."""
     if _module(statement) not in modules or not isinstance(statement, ast.Import | ast.ImportFrom):
         return []
     return [alias.asname or alias.name for alias in statement.names]
@@ -97,7 +98,7 @@ def _module(statement: ast.stmt) -> str:
 
 
 def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """The outermost ones, methods among them."""
+    """Yield the outermost functions, including methods."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
@@ -117,10 +118,10 @@ def _annotations(tree: ast.AST) -> Iterator[ast.expr]:
                 yield returns
 
 
-def handed_on(source: str) -> dict[str, tuple[str, str]]:
-    """Where a package's `__init__` that only hands on names has each from: `{name: (module, attribute)}`.
+def re_exported(source: str) -> dict[str, tuple[str, str]]:
+    """Return where a package's `__init__` imports the names that it re-exports: `{name: (module, attribute)}`.
 
-    Raises SlimmingError for one that does more.
+    Raises SlimmingError if the `__init__` does anything else.
     """
     names: dict[str, tuple[str, str]] = {}
     for statement in parse(source).body:
@@ -130,13 +131,13 @@ def handed_on(source: str) -> dict[str, tuple[str, str]]:
             case ast.Expr(value=ast.Constant(value=str())) | ast.Assign(targets=[ast.Name(id="__all__")]):
                 pass
             case _:
-                raise SlimmingError(f"does more than hand on names, in line {statement.lineno}")
+                raise SlimmingError(f"does more than re-export names, in line {statement.lineno}")
     return names
 
 
 def lazy_package(source: str) -> str:
-    """A package's `__init__` with each name it hands on imported when it is first asked for."""
-    names = handed_on(source)
+    """Return a package's `__init__` that imports each re-exported name when it is first accessed."""
+    names = re_exported(source)
     imports = [statement for statement in parse(source).body if isinstance(statement, ast.ImportFrom)]
     lookup = f"""
 def __getattr__(name):
@@ -170,21 +171,26 @@ EDITS: Final[Mapping[str, Callable[[str], str]]] = {
     "boto3/__init__.py": _without("boto3.compat", "boto3.session"),
     "boto3/dynamodb/types.py": _without("boto3.compat"),
 }
-"""By file of a bundle; measured, each is worth 2 to 12 % of a cold start that has it."""
+"""The edits by file of a bundle. Each was measured to save 2 to 12 % of the cold starts that it affects."""
 
 
 def edited(name: str, source: str) -> str:
-    """The module `name` (a path in its site directory) as it is bundled. Raises SlimmingError if it has changed."""
+    """Return the source of the module `name` (a path in the site directory) as it is bundled.
+
+    Raises SlimmingError if the module does not fit its edit.
+    """
     if name not in EDITS:
         return source
     try:
         return EDITS[name](source)
     except SlimmingError as error:
-        raise SlimmingError(f"{name} {error}: adapt its edit in infra/slimming.py") from None
+        raise SlimmingError(
+            f"{name} {error}: its package has changed, so adapt its edit in infra/slimming.py"
+        ) from None
 
 
 def slim(folder: Path) -> None:
-    """Edits the modules of a bundle. Raises SlimmingError, with the file's name, where one has changed."""
+    """Edit the modules of a bundle. Raises SlimmingError, with the file's name, if a module does not fit its edit."""
     for name in EDITS:
         file = folder / name
         if file.exists():

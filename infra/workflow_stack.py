@@ -1,4 +1,4 @@
-"""The state machine, from the same definition that the tests run."""
+"""The stack of the state machine, with the same definition that the tests run."""
 
 import json
 
@@ -20,20 +20,20 @@ from shared.contracts.upcasting import readable
 
 
 class WorkflowStack(Stack):
-    """`state_machine`: may send each stage its request, and store an answer when the logger can't."""
+    """The state machine, which may send each stage its request, and store an answer if the logger fails."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         names = Names(environment.name)
         super().__init__(scope, names.stack("workflow"), synthesizer=synthesizer(environment))
         queued = [stage.service for stage in STAGES if stage.via == "queue"]
-        # Executions go on with the definition they began with, and a role's rights change for all of them at once.
+        # A running execution keeps its old definition but gets the role's new rights, so older versions stay allowed.
         published = [kind for stage in STAGES if stage.via == "bus" for kind in readable(stage.request)]
         asl = definition(
             bus_name=names.bus,
             queue_urls={service: names.queue_url(self, service) for service in queued},
             table_name=names.table,
         )
-        # Vended logs under this prefix share one policy of the account instead of adding to its size.
+        # All log groups with this prefix share one resource policy of the account, whose size is limited.
         group = log_group(self, "Logs", f"/aws/vendedlogs/states/{names.state_machine}", environment)
         self.state_machine = sfn.StateMachine(
             self,
@@ -60,10 +60,10 @@ class WorkflowStack(Stack):
         acknowledge(
             self.state_machine.role,
             "AwsSolutions-IAM5[Resource::*]",
-            "Delivering vended logs and X-Ray traces knows no resource to narrow it to.",
+            "IAM cannot limit the delivery of vended logs and X-Ray traces to a resource.",
         )
         if not environment.xray:
-            acknowledge(self.state_machine, "AwsSolutions-SF2", "There is no X-Ray in this environment.")
+            acknowledge(self.state_machine, "AwsSolutions-SF2", "This environment has no X-Ray.")
         ssm.StringParameter(
             self,
             "Arn",

@@ -13,9 +13,7 @@ from shared.contracts.message import Said, request_hash
 from shared.contracts.record import CANCELLED, STATUSES, Record, expanded
 from shared.contracts.stages import LAST
 from shared.contracts.v1 import Status
-from shared.dynamodb import CONDITION_FAILED, attributes, from_item, to_item
-
-__all__ = ["CANCELLED", "LISTED", "MAY_REPLACE", "OWNER_INDEX", "Records", "from_item"]
+from shared.dynamodb import CONDITION_FAILED, attributes, to_item
 
 MAY_REPLACE: Mapping[str, tuple[Status, ...]] = {
     "RUNNING": ("ACCEPTED",),

@@ -110,13 +110,21 @@ def _system(session: Session, templates: Path | None, *, live: bool) -> "System"
 
 
 def _fields(outcome: "Outcome") -> dict[str, Any]:
-    import msgspec  # noqa: PLC0415
-
     return {
         "check": outcome.check,
         "held": outcome.comparisons,
         "skipped": outcome.skipped,
-        "findings": [msgspec.to_builtins(finding) for finding in outcome.findings],
+        "findings": [
+            {
+                "check": finding.check,
+                "severity": finding.severity,
+                "where": finding.where,
+                "what": finding.what,
+                "why": finding.why,
+                "mend": finding.fix,
+            }
+            for finding in outcome.findings
+        ],
     }
 
 
@@ -141,7 +149,7 @@ def _say_one(finding: "Finding") -> None:
     click.secho(_filled(f"{finding.severity}: {finding.where}"), fg=_COLOURS[finding.severity])
     click.echo(_filled(finding.what))
     click.echo(_filled(f"Why it matters: {finding.why}"))
-    click.echo(_filled(f"What to do: {finding.mend}"))
+    click.echo(_filled(f"What to do: {finding.fix}"))
     click.echo()
 
 

@@ -28,7 +28,7 @@ def test_what_runs_will_be_stopped(api: FakeApi):
 
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [(refused(409, "already_over"), 1), (refused(403, "not_yours"), 1), (refused(404, "not_found"), 3)],
+    [(refused(409, "already_over"), 1), (refused(403, "not_owner"), 1), (refused(404, "not_found"), 3)],
 )
 def test_a_refusal_is_told_in_the_apis_words(api: FakeApi, answer, code):
     """What can't be cancelled fails the command with the API's sentence."""

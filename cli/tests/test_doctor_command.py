@@ -1,4 +1,4 @@
-"""`pipeline doctor`: what it says, and its exit codes, on templates in a folder and from the code."""
+"""`pipeline doctor`: its output and exit codes, for templates in a folder and templates made from the code."""
 
 import json
 
@@ -17,14 +17,14 @@ def call(*arguments):
 
 @pytest.fixture
 def assembly(synthesised, tmp_path):
-    """A folder with the project's templates."""
+    """A folder with the project's templates for the environment ENV."""
     for name, template in synthesised(ENV).items():
         (tmp_path / f"{name}.template.json").write_text(json.dumps(template))
     return tmp_path
 
 
 def plant(assembly, part, old, new):
-    """Changes a template's text."""
+    """Replace a text in a template."""
     path = assembly / f"ai-pipeline-{ENV}-{part}.template.json"
     text = path.read_text()
     assert old in text
@@ -32,7 +32,7 @@ def plant(assembly, part, old, new):
 
 
 def test_each_check_that_holds_says_in_a_line_what_it_compared(assembly):
-    """In order: exit code 0, the clocks with their numbers, nothing wider than a terminal."""
+    """Without findings the exit code is 0, and lines of at most 80 columns show the compared numbers."""
     result = call("--env", ENV, "--templates", assembly)
     assert result.exit_code == 0, result.output
     assert "visibility 180 s ≥ 6 x 30 s + 0 s (5x)" in result.stdout
@@ -41,7 +41,7 @@ def test_each_check_that_holds_says_in_a_line_what_it_compared(assembly):
 
 
 def test_a_finding_says_what_why_and_what_to_do(assembly):
-    """An error: exit code 1, a paragraph of at most 80 columns that names place, reason and remedy."""
+    """An error gives exit code 1 and a paragraph of at most 80 columns with place, reason and fix."""
     plant(
         assembly,
         "chatbot",
@@ -58,7 +58,7 @@ def test_a_finding_says_what_why_and_what_to_do(assembly):
 
 
 def test_warnings_fail_only_where_asked_to(assembly):
-    """An alarm that tells nobody is a warning: 0, and 1 with --strict."""
+    """A warning, e.g. a mute alarm, gives exit code 0, and 1 with --strict."""
     plant(assembly, "monitoring", '"ActionsEnabled": true', '"ActionsEnabled": false')
     assert call("--env", ENV, "--templates", assembly).exit_code == 0
     result = call("--env", ENV, "--templates", assembly, "--strict")
@@ -67,7 +67,7 @@ def test_warnings_fail_only_where_asked_to(assembly):
 
 
 def test_json_has_every_check_with_what_it_compared(assembly):
-    """For programs: each check once, findings with all their sentences, the rate and the verdict."""
+    """With --json each check appears once, with its comparisons or complete findings, the rate and the verdict."""
     plant(assembly, "analyzer", '"VisibilityTimeout": 180', '"VisibilityTimeout": 60')
     result = call("--env", ENV, "--templates", assembly, "--json", "--rate", 20, "--region", "eu-west-1")
     assert result.exit_code == 1
@@ -82,7 +82,7 @@ def test_json_has_every_check_with_what_it_compared(assembly):
 
 
 def test_a_rate_beyond_the_quotas_is_said(assembly):
-    """--rate is held against quotas: the one that binds is named with what it would carry."""
+    """--rate is compared with quotas and the queues' concurrency, and the first to be exceeded is named."""
     result = call("--env", ENV, "--templates", assembly, "--rate", 62, "--region", "us-east-1")
     assert result.exit_code == 0
     assert "SendTask* 248/s ≤ 500/s" in result.stdout
@@ -104,14 +104,14 @@ def test_a_rate_beyond_the_quotas_is_said(assembly):
     ],
 )
 def test_wrong_usage_is_told_apart(arguments, says):
-    """Exit code 2, before anything is looked at."""
+    """Wrong usage gives exit code 2 and an explanation, before any check runs."""
     result = call(*arguments)
     assert result.exit_code == 2
     assert says in " ".join(result.stderr.split())
 
 
 def test_a_folder_without_templates_or_of_another_environment_is_refused(assembly, tmp_path_factory):
-    """Nothing is in order because nothing is there."""
+    """A folder that is empty, of another environment or unreadable gives exit code 2."""
     empty = call("--env", ENV, "--templates", tmp_path_factory.mktemp("empty"))
     assert (empty.exit_code, "holds no *.template.json" in empty.stderr) == (2, True)
     other = call("--env", "prod", "--templates", assembly)
@@ -122,7 +122,7 @@ def test_a_folder_without_templates_or_of_another_environment_is_refused(assembl
 
 
 def test_without_options_the_code_is_examined():
-    """The templates are made from the code as it stands, without bundles, network or account."""
+    """Without options the doctor checks templates made from the code, without bundles, network or account."""
     result = call("--env", "local")
     assert result.exit_code == 0, result.output
     assert "not checked: The local engine has no quotas." in " ".join(result.stdout.split())

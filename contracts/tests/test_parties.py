@@ -1,4 +1,4 @@
-"""Who is said to publish and consume an event is who may, and who is reached: held against the templates."""
+"""The documented publishers and consumers of each event are those of the templates."""
 
 import pytest
 
@@ -14,23 +14,23 @@ ENV = "dev"
 
 @pytest.fixture(scope="module")
 def stacks(synthesised):
-    found = synthesised(ENV)
-    return {part: found[f"ai-pipeline-{ENV}-{part}"] for part in (*SERVICES, WORKFLOW, "platform")}
+    templates = synthesised(ENV)
+    return {part: templates[f"ai-pipeline-{ENV}-{part}"] for part in (*SERVICES, WORKFLOW, "platform")}
 
 
 def publishable(template):
-    """The detail-types that the roles and policies of a stack may publish."""
-    found = set()
+    """Return the detail-types that the roles and policies of a stack may publish."""
+    names = set()
     for statement in statements(template):
         if "events:PutEvents" in statement["Action"]:
             (test,) = statement["Condition"].values()
             types = test["events:detail-type"]
-            found |= {types} if isinstance(types, str) else set(types)
-    return found
+            names |= {types} if isinstance(types, str) else set(types)
+    return names
 
 
 def heard(template):
-    """The detail-types that the rules of a stack deliver."""
+    """Return the detail-types that the rules of a stack deliver."""
     rules = resources(template, "AWS::Events::Rule").values()
     return {name for rule in rules for name in rule["EventPattern"]["detail-type"]}
 
@@ -39,17 +39,19 @@ def heard(template):
     "kind", [kind for kind in events() if on_the_bus(kind)], ids=lambda k: k.detail_type()
 )
 def test_publishers_and_consumers_are_those_of_the_templates(stacks, kind):
-    """Each service that is said to publish an event may, each that is said to consume it hears it, and no other."""
+    """Exactly the documented publishers may publish an event, and exactly the documented consumers receive it."""
     name = kind.detail_type()
-    who = parties(name)
-    may = {part for part in (*SERVICES, WORKFLOW) if name in publishable(stacks[part])}
-    assert may == set(who.publishers) - set(OUTSIDE)
-    assert {part for part in SERVICES if name in heard(stacks[part])} == set(who.consumers) - set(OUTSIDE)
-    assert (name in publishable(stacks["platform"])) is (PUBLISHERS in who.publishers)
+    documented = parties(name)
+    allowed = {part for part in (*SERVICES, WORKFLOW) if name in publishable(stacks[part])}
+    assert allowed == set(documented.publishers) - set(OUTSIDE)
+    assert {part for part in SERVICES if name in heard(stacks[part])} == set(documented.consumers) - set(
+        OUTSIDE
+    )
+    assert (name in publishable(stacks["platform"])) is (PUBLISHERS in documented.publishers)
 
 
 def test_what_bypasses_the_bus_is_on_no_rule(stacks):
-    """A command for one service alone is neither published on the bus nor delivered by it."""
+    """A stage request that is sent to a queue is neither published on the bus nor delivered by it."""
     for kind in events():
         if not on_the_bus(kind):
             for template in stacks.values():
@@ -57,7 +59,7 @@ def test_what_bypasses_the_bus_is_on_no_rule(stacks):
 
 
 def test_channels_have_the_names_of_the_deployment():
-    """The addresses in the AsyncAPI document are those of the bus and of the queues."""
+    """The addresses in the AsyncAPI document are the names of the bus and the queue."""
     names = Names(ENV)
     addresses = {channel["address"].replace("{env}", ENV) for channel in asyncapi()["channels"].values()}
     assert addresses == {names.bus, names.queue("logger")}

@@ -1,1 +1,1 @@
-"""The parts stacks are composed of: narrow keyword arguments in, resources as attributes out."""
+"""The constructs that stacks are composed of. Each takes keyword arguments and has its resources as attributes."""

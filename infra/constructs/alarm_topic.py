@@ -1,4 +1,4 @@
-"""Where alarms are sent: a topic that is encrypted with a key of its own and takes calls over TLS only."""
+"""The topic that alarms are sent to, encrypted with its own key and open to calls over TLS only."""
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -13,15 +13,15 @@ from infra.names import Names
 
 
 class AlarmTopic(Construct):
-    """`topic`: CloudWatch's alarms of this account may publish to it, and read nothing."""
+    """An SNS topic, `topic`, to which this environment's CloudWatch alarms may publish."""
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "AlarmTopic")
-        # SNS's own key lets no CloudWatch alarm through, and its policy can't be changed.
+        # CloudWatch may not use SNS's own key, whose policy cannot be changed.
         key = kms.Key(
             self,
             "Key",
-            description=f"Alarms of {Names(environment.name).prefix}",
+            description=f"Encrypts the alarm topic of {Names(environment.name).prefix}",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -34,7 +34,9 @@ class AlarmTopic(Construct):
         )
         if not environment.tls_only:
             acknowledge(
-                self.topic, "AwsSolutions-SNS3", "The local engine speaks plain HTTP, on loopback only."
+                self.topic,
+                "AwsSolutions-SNS3",
+                "The local engine speaks plain HTTP and listens on the loopback address only.",
             )
         alarms = Stack.of(self).format_arn(
             service="cloudwatch", resource=f"alarm:{Names(environment.name).prefix}-*"
@@ -50,7 +52,7 @@ class AlarmTopic(Construct):
 
     @staticmethod
     def _for_alarms(sid: str, actions: list[str], resource: str, alarms: str) -> iam.PolicyStatement:
-        """In a key's policy, `*` is that key."""
+        """Allow `actions` to this environment's alarms. In a key's policy, the resource `*` means that key."""
         return iam.PolicyStatement(
             sid=sid,
             principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],

@@ -1,4 +1,4 @@
-"""A budget per day: a guard that looks once a minute, and may stop and start what feeds the starter."""
+"""The daily budget: a guard that runs once a minute and may pause and resume the starter."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +18,14 @@ from infra.names import Names
 from shared.budget import INDEX, KEY
 
 EVERY = Duration.minutes(1)
-"""EventBridge's shortest."""
+"""How often the guard runs: EventBridge's shortest interval."""
 
 
 class Budget(Construct):
-    """In the stack of the mapping it switches: so the guard has a right to this one alone."""
+    """The guard, its table and its schedule.
+
+    They must be in the stack of `mapping`, which feeds the starter, so that the guard's right can name only that one.
+    """
 
     def __init__(
         self,
@@ -35,7 +38,7 @@ class Budget(Construct):
     ) -> None:
         super().__init__(scope, "Budget")
         names = Names(environment.name)
-        # Nothing in it is lost for good: the day's sum is read again from the records.
+        # The table need not outlive its stack: the guard computes the day's cost again from the records.
         table = data_table(
             self,
             "Table",
@@ -67,7 +70,7 @@ class Budget(Construct):
             "EveryMinute",
             rule_name=names.rule("trigger", "budget"),
             schedule=events.Schedule.rate(EVERY),
-            # A look that is late is worth nothing: the next one makes it good.
+            # A late invocation is not needed: the next one catches up.
             targets=[targets.LambdaFunction(guard.function, max_event_age=EVERY, retry_attempts=0)],
         )
         for path, value in (

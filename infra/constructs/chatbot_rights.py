@@ -1,4 +1,4 @@
-"""The chatbot's settings as environment variables, and the rights that follow from them."""
+"""The chatbot's settings as environment variables, and the rights that they require."""
 
 import re
 
@@ -16,7 +16,7 @@ _PROFILE = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|sa|global)\.(?P<model>.+)$"
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """As `Settings` reads them back; unset ones are left out."""
+    """Return the environment variables from which `Settings` is read; unset settings are left out."""
     return {
         name.upper(): str(value)
         for name, value in msgspec.structs.asdict(settings).items()
@@ -25,11 +25,11 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 def model_arns(stack: Stack, model_id: str) -> list[str]:
-    """What `bedrock:InvokeModel` must be allowed on for a model id.
+    """Return the ARNs on which `bedrock:InvokeModel` must be allowed for a model id.
 
-    A plain id is a foundation model of this region. One with a geographic prefix is an inference profile of
-    this account, which routes to the foundation model in whichever region of its geography has room. An ARN
-    stands for itself.
+    A plain id is a foundation model of this region. An id with a geographic prefix is an inference profile of this
+    account, which routes each call to the foundation model in some region of its geography. An ARN is returned as it
+    is.
     """
     if model_id.startswith("arn:"):
         return [model_id]
@@ -46,8 +46,9 @@ def _foundation_model(stack: Stack, model_id: str, *, region: str) -> str:
 
 
 def allow_chatbot(service: ServiceFunction, environment: Environment) -> None:
-    """Its settings, its store of answers, and the right to ask what the settings name: models, or the existing
-    function and no model.
+    """Give the chatbot its settings, its table of answers, and the right to call what the settings name.
+
+    That is either the models or an existing chatbot function.
     """
     answers = data_table(
         service,
@@ -79,10 +80,10 @@ def _allow_models(service: ServiceFunction, environment: Environment) -> None:
     stack, settings = Stack.of(service), environment.chatbot
     models = [model for model in (settings.model_id, settings.model_id_complex) if model]
     arns = [_foundation_model(stack, "*", region="*")]
-    reason = "The local engine can't tell the ids of models apart; no model there costs anything."
+    reason = "The local engine cannot distinguish the ids of models; its models cost nothing."
     if environment.iam.models_by_arn:
         arns = list(dict.fromkeys(arn for model in models for arn in model_arns(stack, model)))
-        reason = "The inference profile picks the region of its geography; the model is named."
+        reason = "The inference profile chooses the region within its geography; the model is named."
     service.allow("AskTheModel", [environment.iam.converse_action], arns)
     for arn in arns:
         if ":bedrock:*:" in arn:

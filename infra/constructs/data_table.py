@@ -1,4 +1,4 @@
-"""A table with the project's defaults: paid per request, encrypted, kept where the environment keeps its data."""
+"""A DynamoDB table with the project's defaults: paid per request, encrypted, kept if the environment keeps data."""
 
 from typing import Any
 
@@ -20,7 +20,10 @@ def data_table(
     expires: str | None = None,
     **options: Any,
 ) -> dynamodb.TableV2:
-    """`key` and `sort_key` are strings; `expires` is the attribute (epoch seconds) by which items are deleted."""
+    """Return a table whose `key` and `sort_key` are strings.
+
+    `expires` names the attribute with the time, in epoch seconds, after which DynamoDB deletes an item.
+    """
     return dynamodb.TableV2(
         scope,
         construct_id,

@@ -1,4 +1,4 @@
-"""The REST API: four methods for signed callers, a preflight for browsers, errors in the API's own shape."""
+"""The REST API: four methods for signed callers, CORS for browsers, and errors in the API's own format."""
 
 import json
 from typing import Any, cast
@@ -27,16 +27,16 @@ ALLOWED_HEADERS = (
     "X-Amz-Security-Token",
     "traceparent",
 )
-# API Gateway writes the message as JSON text, quotes included, only under this name.
+# Only this variable holds the message as a JSON string with its quotes.
 _ERROR_BODY = '{"error": {"code": "$context.error.responseType", "message": $context.error.messageString}}'
-# What the schema says in particular can't be told: in this template API Gateway does not escape its quotes.
+# API Gateway's own error, which names the place, cannot be used here: its quotes would not be escaped.
 _BAD_BODY = json.dumps(
     {
         "error": {
             "code": "invalid_request",
             "message": (
-                'The body breaks its schema. Send {"user_message": "…"}: 1 to '
-                f"{limits.MESSAGE_CHARS:,} characters, not blank, and no other field."
+                'The request body does not match its schema. Send {"user_message": "…"} with 1 to '
+                f'{limits.MESSAGE_CHARS:,} characters, not blank, or {{"messages": […]}}, and no other field.'
             ),
         }
     }
@@ -57,9 +57,9 @@ _ACCESS_LOG = {
 
 
 class PipelineApi(Construct):
-    """`url` is the address of the stage, without a slash at its end: `<url>/pipeline` is where to POST.
+    """The HTTP API. `url` is its address without a final slash: requests are posted to `<url>/pipeline`.
 
-    `caller` is the policy of who may.
+    `caller` is a managed policy for principals that may call the API.
     """
 
     def __init__(self, scope: Construct, *, handler: lambda_.IFunction, environment: Environment) -> None:
@@ -90,8 +90,8 @@ class PipelineApi(Construct):
         integration = apigateway.LambdaIntegration(handler, proxy=True, allow_test_invoke=False)
         collection = self.rest_api.root.add_resource("pipeline")
         item = collection.add_resource("{pipeline_id}")
-        mine = self.rest_api.root.add_resource("pipelines")
-        for resource, methods in ((collection, ("POST",)), (item, ("GET", "DELETE")), (mine, ("GET",))):
+        listing = self.rest_api.root.add_resource("pipelines")
+        for resource, methods in ((collection, ("POST",)), (item, ("GET", "DELETE")), (listing, ("GET",))):
             for method in methods:
                 resource.add_method(method, integration, **(self._checks() if method == "POST" else {}))
             preflight = resource.add_cors_preflight(
@@ -106,7 +106,7 @@ class PipelineApi(Construct):
                 preflight, "AwsSolutions-COG4", "A browser's preflight request carries no credentials."
             )
         self.caller = self._caller_policy(name)
-        self._answer_errors_in_shape(environment.allowed_origin)
+        self._format_errors(environment.allowed_origin)
         self._acknowledge()
         stack = Stack.of(self)
         self.url = (
@@ -116,7 +116,7 @@ class PipelineApi(Construct):
         )
 
     def _caller_policy(self, api_name: str) -> iam.ManagedPolicy:
-        """May use the API, and nothing else: for the people and programs that use the pipeline."""
+        """Return a policy that allows calling the API and nothing else, for people and programs that use it."""
         read, cancel = (
             self.rest_api.arn_for_execute_api(method, "/pipeline/*", STAGE) for method in ("GET", "DELETE")
         )
@@ -124,6 +124,7 @@ class PipelineApi(Construct):
             self,
             "Caller",
             managed_policy_name=f"{api_name}-caller",
+            # Must not change: CloudFormation would have to replace the policy, and cannot because it has a name.
             description="May call the pipeline's API.",
             statements=[
                 iam.PolicyStatement(
@@ -145,15 +146,15 @@ class PipelineApi(Construct):
             acknowledge(
                 policy,
                 f"AwsSolutions-IAM5[Resource::{shown}/{STAGE}/{method}/pipeline/*]",
-                "The last part of the path is a pipeline's id, which nobody knows before.",
+                "The last part of the path is a pipeline's id, which is not known beforehand.",
             )
         return policy
 
     def _checks(self) -> dict[str, Any]:
-        """A body that breaks its schema does not get as far as the function.
+        """Return the method options with which API Gateway refuses a body that does not match its schema.
 
-        The function checks all the same, and more: what a schema can't say, and other content types, which have no
-        model and so are not checked here.
+        The function checks again, and more: rules that a schema cannot express, and other content types, which have
+        no model and are not checked here.
         """
         schema = request_model()
         model = apigateway.CfnModel(
@@ -165,17 +166,17 @@ class PipelineApi(Construct):
             schema=schema,
         )
         deployment = self.rest_api.latest_deployment
-        if deployment is not None:  # a changed model is served after a new deployment only
+        if deployment is not None:  # API Gateway serves a changed model only after a new deployment
             deployment.node.add_dependency(model)
             deployment.add_to_logical_id(schema)
-        named = apigateway.Model.from_model_name(self, "PipelineRequest", model.ref)
+        reference = apigateway.Model.from_model_name(self, "PipelineRequest", model.ref)
         validator = self.rest_api.add_request_validator(
             "Request", validate_request_body=True, validate_request_parameters=True
         )
-        return {"request_models": {"application/json": named}, "request_validator": validator}
+        return {"request_models": {"application/json": reference}, "request_validator": validator}
 
-    def _answer_errors_in_shape(self, allowed_origin: str) -> None:
-        """What API Gateway refuses by itself (unsigned, throttled) reads like the API's own errors."""
+    def _format_errors(self, allowed_origin: str) -> None:
+        """Give API Gateway's own errors (e.g. unsigned or throttled requests) the format of the API's errors."""
         for name, kind, body in (
             ("BadBody", apigateway.ResponseType.BAD_REQUEST_BODY, _BAD_BODY),
             ("Default4xx", apigateway.ResponseType.DEFAULT_4_XX, _ERROR_BODY),
@@ -193,11 +194,11 @@ class PipelineApi(Construct):
             ("AwsSolutions-COG4", "Callers are IAM principals (SigV4), not users of a Cognito pool."),
             (
                 "AwsSolutions-APIG3",
-                "Every caller is an authenticated IAM principal; a team adds WAF where it wants it.",
+                "Every caller is an authenticated IAM principal; who wants AWS WAF can add it.",
             ),
             (
                 f"AwsSolutions-IAM4[Policy::{_LOG_POLICY}]",
-                "API Gateway's account-wide role for logs; AWS maintains the policy for this one purpose.",
+                "API Gateway writes logs with one role per account; AWS maintains its policy for this purpose.",
             ),
         ):
             acknowledge(self.rest_api, finding, reason)

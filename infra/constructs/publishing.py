@@ -1,4 +1,4 @@
-"""The one right to publish: named events, from the pipeline's source, on its bus."""
+"""The IAM statement that allows publishing named events on the pipeline's bus."""
 
 from aws_cdk import aws_iam as iam
 
@@ -6,7 +6,7 @@ from shared.contracts.envelope import SOURCE, Event
 
 
 def publishing(bus_arn: str, *event_types: type[Event]) -> iam.PolicyStatement:
-    """Allows these events alone, so that nobody can forge another's, least of all a stage request."""
+    """Return a statement that allows only these events, so that no publisher can forge others (stage requests)."""
     return iam.PolicyStatement(
         sid="PublishEvents",
         actions=["events:PutEvents"],

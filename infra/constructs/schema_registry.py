@@ -1,4 +1,4 @@
-"""The events of the bus in an EventBridge schema registry: for the console, and for code bindings."""
+"""An EventBridge schema registry with the bus's events, for AWS's console and for code bindings."""
 
 import json
 
@@ -12,7 +12,7 @@ _DESCRIPTION_CHARS = 256
 
 
 class SchemaRegistry(Construct):
-    """One schema for each version of each event; a change of it becomes a new version in the registry."""
+    """A registry with one schema for each version of each event. A changed schema gets a new version there."""
 
     def __init__(self, scope: Construct, *, name: str) -> None:
         super().__init__(scope, "Schemas")
@@ -20,7 +20,7 @@ class SchemaRegistry(Construct):
             self,
             "Registry",
             registry_name=name,
-            description="Events of the AI pipeline, made from their types.",
+            description="The events of the AI pipeline. The schemas are generated from the code.",
         )
         for kind in published():
             eventschemas.CfnSchema(

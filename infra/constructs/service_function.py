@@ -1,4 +1,4 @@
-"""One Lambda function: its bundle, role, log group and settings. It may do only what is granted here."""
+"""A Lambda function with its bundle, role, log group and settings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,7 +39,7 @@ def log_group(scope: Construct, construct_id: str, name: str, environment: Envir
 
 
 class ServiceFunction(Construct):
-    """`function` with `spec`'s handler; rights beyond its own logs and traces are added by the methods."""
+    """A Lambda function, `function`, with `spec`'s handler. The methods add rights beyond its own logs and traces."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class ServiceFunction(Construct):
             acknowledge(
                 self.role,
                 "AwsSolutions-IAM5[Resource::*]",
-                "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource to narrow them to.",
+                "IAM cannot limit X-Ray's PutTraceSegments and PutTelemetryRecords to a resource.",
             )
         if spec.table:
             self.allow(
@@ -125,11 +125,11 @@ class ServiceFunction(Construct):
             acknowledge(
                 self.role,
                 "AwsSolutions-IAM5[Resource::*]",
-                "This environment's IAM checks callbacks on no narrower resource.",
+                "This environment's IAM checks callbacks on every resource only.",
             )
 
     def consume(self, work: WorkQueue) -> sources.SqsEventSource:
-        """Feeds the function from the queue, and lets it park messages in the queue's DLQ."""
+        """Let the queue feed the function, and let the function park messages in the queue's DLQ."""
         source = sources.SqsEventSource(
             work.queue,
             batch_size=self._sizing.batch_size,

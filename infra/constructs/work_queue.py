@@ -1,4 +1,4 @@
-"""A service's queue with its dead-letter queues, and the rules that fill it."""
+"""A service's queue with its dead-letter queues, and the rules that put events into it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,12 +17,15 @@ from infra.names import Names
 
 
 def visibility_seconds(sizing: Sizing) -> int:
-    """AWS's rule: six times the function's timeout, and the time a batch is collected."""
+    """Return the visibility timeout of a queue: six times the function's timeout, plus the batching window."""
     return VISIBILITY_FACTOR * sizing.timeout_seconds + sizing.batching_window_seconds
 
 
 class WorkQueue(Construct):
-    """`queue` feeds one function; `dlq` takes what it can't handle, `rule_dlq` what a rule can't deliver."""
+    """A queue that feeds one function.
+
+    `dlq` holds messages that the function cannot handle, `rule_dlq` events that EventBridge cannot deliver.
+    """
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class WorkQueue(Construct):
         sizing: Sizing,
         keeps: Duration | None = None,
     ) -> None:
-        """`keeps`: how long a message may wait, where that is not SQS's default."""
+        """`keeps` is how long the queue keeps a message; SQS's default if None."""
         super().__init__(scope, "WorkQueue")
         self._names = names = Names(environment.name)
         self._service = service
@@ -60,9 +63,10 @@ class WorkQueue(Construct):
         bus: events.IEventBus | None = None,
         worthless_after: Duration | None = None,
     ) -> events.Rule:
-        """Puts matching events of `bus` (the account's default bus if None) into the queue.
+        """Add a rule that puts matching events of `bus` (the account's default bus if None) into the queue.
 
-        What could not be delivered goes to `rule_dlq` when it is worthless, at the latest after 24 hours.
+        An event that cannot be delivered is moved to `rule_dlq` after `worthless_after`; after 24 hours if that is
+        None.
         """
         if self.rule_dlq is None:
             self.rule_dlq = self._queue(
@@ -74,7 +78,7 @@ class WorkQueue(Construct):
             acknowledge(
                 self.rule_dlq,
                 "AwsSolutions-SQS3",
-                "It is a dead-letter queue itself: EventBridge's, for events that could not be delivered.",
+                "This queue is a dead-letter queue itself, for events that EventBridge could not deliver.",
             )
         return events.Rule(
             self,
@@ -105,10 +109,14 @@ class WorkQueue(Construct):
             **options,
         )
         if not self._tls_only:
-            acknowledge(queue, "AwsSolutions-SQS4", "The local engine speaks plain HTTP, on loopback only.")
+            acknowledge(
+                queue,
+                "AwsSolutions-SQS4",
+                "The local engine speaks plain HTTP and listens on the loopback address only.",
+            )
         return queue
 
 
 def bus_of(scope: Construct, names: Names) -> events.IEventBus:
-    """The environment's bus, by its conventional name."""
+    """Return the environment's bus by its name."""
     return events.EventBus.from_event_bus_arn(scope, "Bus", names.bus_arn(Stack.of(scope)))

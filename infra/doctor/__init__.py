@@ -1,4 +1,4 @@
-"""Proves that the parts of a deployment fit together: a typed model of its templates, and one table of checks.
+"""The doctor checks that a deployment's parts fit together: a typed model of its templates, and a table of checks.
 
-Pure: templates or answers of AWS in, findings out. `pipeline doctor` and `infra.check` run it.
+It is pure: templates or answers of AWS go in, findings come out. `pipeline doctor` and `infra.check` run it.
 """

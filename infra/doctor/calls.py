@@ -1,6 +1,7 @@
-"""Which AWS operations a function's code can call, from its source: what imports reach, and what that calls.
+"""The AWS operations that a function's code can call, read from the source of every module that it imports.
 
-It errs on the safe side: a name that is called on anything counts. What is never called for is certainly unused.
+This errs on the safe side: an attribute of any object counts as a call. A right whose operation appears nowhere is
+certainly unused.
 """
 
 import ast
@@ -17,31 +18,31 @@ _LIBRARIES: Final = {
         {"get_item", "put_item", "update_item", "delete_item"}
     ),
 }
-"""Operations that libraries call for us, by what is imported."""
+"""Operations that a library calls for this project, by the library's module."""
 _OPERATIONS: Final = {
     "bedrock:InvokeModel": "converse",
     "bedrock:Converse": "converse",
     "bedrock:ApplyGuardrail": "converse",
     "lambda:InvokeFunction": "invoke",
-    "lambda:ListEventSourceMappings": "get_event_source_mapping",  # as the engine's IAM has it
+    "lambda:ListEventSourceMappings": "get_event_source_mapping",  # the right that the engine's IAM expects
 }
-"""Where the right is not named like the operation it allows."""
+"""Rights that are not named like the operation they allow."""
 
 
 def operation(action: str) -> str:
-    """The client's method that needs the right `action`, e.g. `send_task_success`."""
+    """Return the client method that needs the right `action`, e.g. `send_task_success`."""
     name = action.partition(":")[2]
     return _OPERATIONS.get(action) or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 @cache
 def called(module: str) -> frozenset[str]:
-    """Every attribute that the module, and what of this project it imports, mentions."""
+    """Return every attribute name in the source of `module` and of all modules of this project that it imports."""
     names: set[str] = set()
     seen: set[str] = set()
-    waiting = [module]
-    while waiting:
-        current = waiting.pop()
+    pending = [module]
+    while pending:
+        current = pending.pop()
         path = _path(current)
         if current in seen or path is None:
             continue
@@ -50,15 +51,15 @@ def called(module: str) -> frozenset[str]:
             if isinstance(node, ast.Attribute):
                 names.add(node.attr)
             elif isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
+                pending += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
-                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                pending += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
                 names |= _LIBRARIES.get(node.module, frozenset())
     return frozenset(names)
 
 
 def _path(module: str) -> Path | None:
-    """The source of a module of this project."""
+    """Return the source file of a module of this project, or None for any other module."""
     if module.partition(".")[0] not in OURS:
         return None
     base = ROOT.joinpath(*module.split("."))

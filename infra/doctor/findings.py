@@ -1,4 +1,4 @@
-"""What a check says: what it compared and found in order, and what is wrong."""
+"""The results of a check: comparisons that passed, problems, or the reason why the check was skipped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is wrong, where, why it matters and how to mend it, each as a sentence or two."""
+    """A problem as it is reported. `where`, `what`, `why` and `fix` are each a sentence or two."""
 
     check: str
     severity: Severity
     where: str
     what: str
     why: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)
-class Held:
-    """One comparison that is in order, e.g. `180 s ≥ 6 x 30 s + 0 s` for the queue `subject`."""
+class Passed:
+    """One comparison that passed, e.g. `180 s ≥ 6 x 30 s + 0 s` for the queue `subject`."""
 
     text: str
     subject: str = ""
@@ -29,38 +29,40 @@ class Held:
 
 @dataclass(frozen=True)
 class Skipped:
-    """The check does not apply; the text says why."""
+    """The check does not apply; `text` says why."""
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
-    """A finding before the table adds its check's name. `why` replaces the check's own reason."""
+class Problem:
+    """What a check found wrong. The table turns it into a Finding; `why` replaces the check's own reason."""
 
     where: str
     what: str
-    mend: str
+    fix: str
     why: str = ""
     severity: Severity = "error"
 
 
-Result = Iterator[Held | Fault | Skipped]
+Result = Iterator[Passed | Problem | Skipped]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """All that one check has to say."""
+    """All results of one check."""
 
     check: str
-    held: tuple[Held, ...]
+    passed: tuple[Passed, ...]
     findings: tuple[Finding, ...]
     skipped: str | None = None
 
     @property
     def comparisons(self) -> tuple[str, ...]:
-        """What was compared; equal sentences once, with the number of subjects they hold for."""
+        """The comparisons that passed. Equal texts are listed once, with the number of their subjects."""
         subjects: dict[str, list[str]] = {}
-        for one in self.held:
-            subjects.setdefault(one.text, []).append(one.subject)
-        return tuple(f"{text} ({len(of)}x)" if len(of) > 1 else text for text, of in subjects.items())
+        for comparison in self.passed:
+            subjects.setdefault(comparison.text, []).append(comparison.subject)
+        return tuple(
+            f"{text} ({len(names)}x)" if len(names) > 1 else text for text, names in subjects.items()
+        )

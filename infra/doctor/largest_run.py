@@ -1,4 +1,4 @@
-"""The largest run the contracts allow, as Step Functions would hold it."""
+"""The state of the largest run that the contracts allow, as Step Functions would hold it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from services.enhancer.core import enhance
-from services.trigger.core import execution_input
+from services.trigger.starter.core import execution_input
 from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import check_conversation
@@ -39,7 +39,7 @@ def _one_turn(text: str) -> tuple[v1.Turn, ...]:
 
 
 def _many_turns(text: str) -> tuple[v1.Turn, ...]:
-    """`text` cut into as many turns as a conversation may have."""
+    """Cut `text` into as many turns as a conversation may have."""
     size = -(-len(text) // limits.TURNS)
     parts = [text[start : start + size] for start in range(0, len(text), size)]
     return tuple(
@@ -52,7 +52,7 @@ CONVERSATIONS: Final[Mapping[str, tuple[v1.Turn, ...]]] = {
     for shape in (_one_turn, _many_turns)
     for name, text in HEAVIEST_MESSAGES.items()
 }
-"""The heaviest conversations that are still valid, each heavy in another way."""
+"""The largest valid conversations, each large for a different reason."""
 
 
 def heaviest_analysis() -> v1.Analysis:
@@ -73,7 +73,7 @@ def heaviest_analysis() -> v1.Analysis:
 
 
 def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
-    """The whole state of a run of `messages`, with the longest answer, results and errors, as one request holds it.
+    """Return a stage request with the whole state of a run of `messages`: the longest answer, results and errors.
 
     Raises ValueError for a conversation that no contract allows.
     """

@@ -1,11 +1,11 @@
-"""The model as AWS answers it: what runs may have drifted from what the stacks' templates say."""
+"""The model of the deployed resources, from AWS's answers, and their drift from the stacks' templates."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from infra.doctor.findings import Fault, Held, Result
+from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Machine, Queue, Rule, Source, System
 from infra.doctor.reading import listed, states, target
 from infra.doctor.references import last
@@ -13,14 +13,14 @@ from infra.doctor.references import last
 Answer = Mapping[str, Any]
 
 AWAKE: Final = frozenset({"Enabled", "Enabling", "Creating", "Updating"})
-"""States of an event source mapping that is at work, or soon is."""
+"""States of an event source mapping that works, or soon will."""
 QUEUE_ATTRIBUTES: Final = ("VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy")
 NOT_COMPARED: Final = frozenset({"stack", "role", "variables", "detail"})
-"""Fields whose text names region and account, which a template does not know; their checks read what runs."""
+"""Fields that `drift` does not compare: their text names region and account, which a template does not know."""
 
 
 def live_queue(written: Queue, attributes: Answer) -> Queue:
-    """By SQS's GetQueueAttributes."""
+    """Return `written` with the values of SQS's GetQueueAttributes."""
     redrive = json.loads(attributes.get("RedrivePolicy", "{}"))
     return replace(
         written,
@@ -32,7 +32,7 @@ def live_queue(written: Queue, attributes: Answer) -> Queue:
 
 
 def live_function(written: Function, configuration: Answer) -> Function:
-    """By Lambda's GetFunctionConfiguration."""
+    """Return `written` with the values of Lambda's GetFunctionConfiguration."""
     return replace(
         written,
         handler=configuration["Handler"],
@@ -42,7 +42,7 @@ def live_function(written: Function, configuration: Answer) -> Function:
 
 
 def live_source(stack: str, answer: Answer) -> Source:
-    """By Lambda's ListEventSourceMappings."""
+    """Return one mapping of Lambda's ListEventSourceMappings."""
     return Source(
         queue=last(answer["EventSourceArn"]),
         function=answer["FunctionArn"].partition(":function:")[2].partition(":")[0],
@@ -56,7 +56,7 @@ def live_source(stack: str, answer: Answer) -> Source:
 
 
 def live_rule(written: Rule, description: Answer, targets: list[Answer]) -> Rule:
-    """By EventBridge's DescribeRule and ListTargetsByRule."""
+    """Return `written` with the values of EventBridge's DescribeRule and ListTargetsByRule."""
     pattern = json.loads(description.get("EventPattern") or "{}")
     return replace(
         written,
@@ -64,12 +64,12 @@ def live_rule(written: Rule, description: Answer, targets: list[Answer]) -> Rule
         detail_types=listed(pattern.get("detail-type")),
         detail=pattern.get("detail", {}),
         enabled=description.get("State") != "DISABLED",
-        targets=tuple(target(one) for one in targets),
+        targets=tuple(target(properties) for properties in targets),
     )
 
 
 def live_machine(written: Machine, description: Answer) -> Machine:
-    """By Step Functions' DescribeStateMachine."""
+    """Return `written` with the values of Step Functions' DescribeStateMachine."""
     return replace(
         written,
         kind=description.get("type", "STANDARD"),
@@ -81,52 +81,52 @@ def live_machine(written: Machine, description: Answer) -> Machine:
 
 
 def drift(system: System) -> Result:
-    """What runs is what the stacks' templates say. Whether it also fits is the other checks' question."""
+    """Compare the deployed resources with the stacks' templates; the other checks say whether the resources fit."""
     if system.written is None:
         return
     before, after = _parts(system.written), _parts(system)
     for name, written in before.items():
         if name not in after:
-            yield Fault(
+            yield Problem(
                 where=name,
-                what="Its stack's template has it, and it is not there.",
-                mend="Deploy the stack again; CloudFormation's drift detection shows what else is gone.",
+                what="It is in its stack's template, but it does not exist.",
+                fix="Deploy the stack again. CloudFormation's drift detection shows what else is missing.",
             )
             continue
         changed = list(_differences(written, after[name]))
         if changed:
-            yield Fault(
+            yield Problem(
                 where=name,
-                what=f"Changed since it was deployed: {'; '.join(changed)}.",
-                mend="Put it back, or into the template: the next deployment undoes it, or leaves it unseen.",
+                what=f"It was changed after its deployment: {'; '.join(changed)}.",
+                fix="Undo the change, or make it in the template as well: the next deployment may overwrite it.",
                 severity="warning",
             )
         else:
-            yield Held("as its template says", name)
+            yield Passed("same as in its template", name)
     for name in sorted(after.keys() - before.keys()):
-        yield Fault(
+        yield Problem(
             where=name,
-            what="It is there, and no template has it.",
-            mend="Remove it, or put it into a template.",
+            what="It exists, but no template contains it.",
+            fix="Remove it, or add it to a template.",
             severity="warning",
         )
 
 
 def _parts(system: System) -> dict[str, Any]:
     parts: dict[str, Any] = {}
-    for found in (system.queues, system.functions, system.rules):
-        parts |= {f"{type(its).__name__.lower()} {name}": its for name, its in found.items()}
-    parts |= {f"mapping {one.queue} → {one.function}": one for one in system.sources}
+    for group in (system.queues, system.functions, system.rules):
+        parts |= {f"{type(part).__name__.lower()} {name}": part for name, part in group.items()}
+    parts |= {f"mapping {source.queue} → {source.function}": source for source in system.sources}
     for machine in system.machines.values():
         parts |= {f"state {machine.name}/{name}": state for name, state in machine.states.items()}
     return parts
 
 
 def _differences(written: Any, actual: Any) -> Iterator[str]:
-    for one in fields(written):
-        before, after = getattr(written, one.name), getattr(actual, one.name)
-        if one.name not in NOT_COMPARED and before != after:
-            yield f"{one.name.replace('_', ' ')} is {_shown(after)}, the template says {_shown(before)}"
+    for field in fields(written):
+        before, after = getattr(written, field.name), getattr(actual, field.name)
+        if field.name not in NOT_COMPARED and before != after:
+            yield f"{field.name.replace('_', ' ')} is {_shown(after)}, the template says {_shown(before)}"
 
 
 def _shown(value: Any) -> str:

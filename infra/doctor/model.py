@@ -1,4 +1,4 @@
-"""What a deployment is made of, typed, as far as the checks look at it. Everything is known by its physical name."""
+"""A typed model of a deployment, with what the checks read. Resources refer to each other by physical name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from infra.environments import Environment
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """Times in seconds; a queue without `dlq` deletes nothing on its own before `retention_seconds`."""
+    """An SQS queue. `receives` is how often a message is received before SQS moves it to `dlq`."""
 
     name: str
     stack: str
@@ -21,7 +21,7 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """`role` is the stack and logical id of its role; `variables` its environment."""
+    """A Lambda function. `role` is its role as stack and logical id, `variables` its environment variables."""
 
     name: str
     stack: str
@@ -36,7 +36,7 @@ class Function:
 
     @property
     def service(self) -> str:
-        """The service's folder."""
+        """The service's folder in `services/`."""
         return self.handler.split(".")[1] if self.handler.count(".") else self.handler
 
 
@@ -63,7 +63,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """`bus` is `default` for the account's own."""
+    """An EventBridge rule with an event pattern. `bus` is `default` for the account's default bus."""
 
     name: str
     stack: str
@@ -77,7 +77,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """A state of the workflow. What it sends: `detail_type` from `source`, over `bus` or straight into `queue`."""
+    """A state of the workflow. A stage's state sends `detail_type` from `source` to `bus`, or directly to `queue`."""
 
     name: str
     kind: str
@@ -91,7 +91,7 @@ class State:
 
     @property
     def waits(self) -> bool:
-        """For a callback with its task token."""
+        """Whether the state waits for a callback with its task token."""
         return self.resource.endswith(".waitForTaskToken")
 
 
@@ -106,7 +106,7 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """One Allow statement. `holder` is the role's stack and logical id, or the managed policy's."""
+    """One Allow statement. `holder` is the stack and logical id of the role or managed policy that has it."""
 
     holder: str
     stack: str
@@ -117,12 +117,12 @@ class Grant:
     """The `StringEquals` conditions."""
 
     def allows(self, action: str, resource: str) -> bool:
-        return action in self.actions and any(one in ("*", resource) for one in self.resources)
+        return action in self.actions and any(pattern in ("*", resource) for pattern in self.resources)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A queue's policy lets a rule put events in. `anybody`: it lets in whoever asks."""
+    """A statement of a queue's policy that lets `rule` send events to it; with `anybody`, it lets everybody send."""
 
     queue: str
     stack: str
@@ -134,14 +134,14 @@ class Delivery:
 class Alarm:
     name: str
     watches: frozenset[tuple[str, str]]
-    """Metrics of queues, as (queue, metric)."""
+    """The metrics of queues that it watches, as (queue, metric)."""
     enabled: bool
     actions: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One environment's deployment. `alarms` is None where it has no monitoring stack."""
+    """One environment's deployment. `alarms` is None if it has no monitoring stack."""
 
     environment: Environment
     queues: Mapping[str, Queue]
@@ -153,11 +153,11 @@ class System:
     deliveries: tuple[Delivery, ...]
     alarms: tuple[Alarm, ...] | None = None
     written: "System | None" = None
-    """What the templates of the deployed stacks say, where this is what really runs."""
+    """The model of the deployed stacks' templates, if this is the model of the deployed resources."""
 
     @property
     def fed(self) -> Mapping[str, Source]:
-        """The queues that feed a function, by name."""
+        """The event source mapping of each queue that feeds a function, by the queue's name."""
         return {source.queue: source for source in self.sources}
 
     @property

@@ -1,7 +1,7 @@
-"""AWS's quotas by region, as far as the pipeline comes near them: one table for the doctor and for the simulation.
+"""AWS's default quotas by region, for what the pipeline uses most: one table for the doctor and the simulation.
 
-From AWS's documentation of September and October 2026. All are soft: an account may have other ones, and a new
-account has less. A newer list replaces this one, with its date.
+The numbers are from AWS's documentation of September and October 2026. AWS can raise each of them for an account, and
+a new account may have less. A newer list replaces this one, with its date.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -20,49 +20,50 @@ class Rate:
 
 
 def _even(per_second: float) -> Rate:
-    """A bucket of one second's size."""
+    """Return a bucket that holds what one second refills."""
     return Rate(per_second=per_second, burst=per_second)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quotas:
-    """What an account may do in one region: rates, and numbers of what may be open at a time."""
+    """The quotas of an account in one region: rates, and limits of what may be open at the same time."""
 
     since: str = "2026-10-01"
     start_execution: Rate
     callbacks: Rate
     """SendTaskSuccess, SendTaskFailure and SendTaskHeartbeat together."""
     state_transitions: Rate
-    """Of Standard workflows. Throttling delays a transition, it does not fail it."""
+    """Transitions of Standard workflows. A throttled transition is delayed and does not fail."""
     put_events: Rate
     deliveries: Rate
-    """EventBridge's, to targets."""
+    """EventBridge's deliveries to targets."""
     api_requests: Rate = Rate(per_second=10_000, burst=5_000)
-    """API Gateway's, of all APIs of the region together."""
+    """Requests to all APIs of API Gateway in the region together."""
     model_tokens: Rate = Rate(per_second=4_000_000 / 60, burst=4_000_000)
-    """Nova Lite's, input and output together; AWS counts them by the minute. Sources differ between 2 and 8 million,
-    and a new account may have none. Requests per minute are no quota of bedrock-runtime any more (since May 2026)."""
+    """Input and output tokens of Nova Lite together, which AWS counts per minute. Sources name 2 to 8 million, and a
+    new account may have none. Since May 2026 bedrock-runtime has no quota of requests per minute."""
     functions: float = 1_000
-    """Lambda's concurrency, of the whole account."""
+    """Lambda's concurrent executions of the whole account."""
     open_executions: float = 1_000_000
     in_flight: float = 120_000
-    """SQS's, of one standard queue: received, and not deleted yet."""
+    """Messages of one standard SQS queue that are received and not deleted yet."""
     poller_start: float = 5
-    """Concurrent invocations an SQS event source mapping begins with."""
+    """Concurrent invocations with which an SQS event source mapping begins."""
     poller_growth: float = 5
-    """How many more it may start each second while messages wait."""
+    """Concurrent invocations that the mapping may add per second while messages wait."""
     poller_most: float = 1_250
+    """Maximum concurrent invocations of one mapping."""
 
     def raised(self, **to: float) -> "Quotas":
-        """Some quotas at another rate; a bucket's size grows with it."""
+        """Return these quotas with some rates or limits changed. A bucket's size grows with its rate."""
         changed: dict[str, Any] = {}
         for name, value in to.items():
-            now = getattr(self, name)
-            changed[name] = now.times(value / now.per_second) if isinstance(now, Rate) else value
+            default = getattr(self, name)
+            changed[name] = default.times(value / default.per_second) if isinstance(default, Rate) else value
         return replace(self, **changed)
 
     def thinned(self, stands_for: int) -> "Quotas":
-        """The quotas of a system that is `stands_for` times smaller."""
+        """Return the quotas of a system that is `stands_for` times smaller."""
         smaller: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -80,7 +81,7 @@ LARGE: Final = Quotas(
     put_events=_even(10_000),
     deliveries=_even(18_750),
 )
-"""Of the three largest regions."""
+"""Quotas of the three largest regions."""
 OTHERS: Final = Quotas(
     start_execution=Rate(per_second=150, burst=800),
     callbacks=Rate(per_second=300, burst=1_500),
@@ -88,7 +89,7 @@ OTHERS: Final = Quotas(
     put_events=_even(400),
     deliveries=_even(750),
 )
-"""Everywhere else at least that."""
+"""The least that any other region has."""
 MEDIUM: Final = replace(OTHERS, put_events=_even(2_400), deliveries=_even(4_500))
 
 BY_REGION: Final = {
@@ -101,5 +102,5 @@ BY_REGION: Final = {
 
 
 def quotas(region: str | None) -> Quotas:
-    """Of `region`; those of the smallest regions for one that is not listed, or not known."""
+    """Return the quotas of `region`, or those of the smallest regions if it is not listed or None."""
     return BY_REGION.get(region or "", OTHERS)

@@ -1,4 +1,4 @@
-"""Templates, as CloudFormation gets them, as the model. References are followed within a template."""
+"""Reads CloudFormation templates into the model. References within a template are resolved."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,38 +23,49 @@ from infra.rules import Templates
 
 
 def read(templates: Templates, environment: Environment) -> System:
-    """`templates` by stack name."""
-    found = {stack: list(resolved(stack, template)) for stack, template in templates.items()}
+    """Return the model of `templates`, which are given by stack name."""
+    by_stack = {stack: list(resolved(stack, template)) for stack, template in templates.items()}
 
     def every(*kinds: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        for stack, resources in found.items():
-            yield from ((stack, name, its) for name, kind, its in resources if kind in kinds)
+        for stack, resources in by_stack.items():
+            yield from ((stack, name, properties) for name, kind, properties in resources if kind in kinds)
 
-    queues = [_queue(stack, name, its) for stack, name, its in every("AWS::SQS::Queue")]
-    functions = [_function(stack, name, its) for stack, name, its in every("AWS::Lambda::Function")]
-    rules = [
-        _rule(stack, name, its)
-        for stack, name, its in every("AWS::Events::Rule")
-        if "EventPattern"
-        in its  # a schedule's events are made by the clock: the next one makes up for a lost one
+    queues = [_queue(stack, name, properties) for stack, name, properties in every("AWS::SQS::Queue")]
+    functions = [
+        _function(stack, name, properties) for stack, name, properties in every("AWS::Lambda::Function")
     ]
-    machines = [_machine(stack, name, its) for stack, name, its in every("AWS::StepFunctions::StateMachine")]
+    rules = [
+        _rule(stack, name, properties)
+        for stack, name, properties in every("AWS::Events::Rule")
+        # A scheduled rule has no pattern; a lost event is made up for by the next one.
+        if "EventPattern" in properties
+    ]
+    machines = [
+        _machine(stack, name, properties)
+        for stack, name, properties in every("AWS::StepFunctions::StateMachine")
+    ]
     monitored = any(stack.endswith("-monitoring") for stack in templates)
-    alarms = tuple(alarm(its, name) for _, name, its in every("AWS::CloudWatch::Alarm"))
+    alarms = tuple(alarm(properties, name) for _, name, properties in every("AWS::CloudWatch::Alarm"))
     return System(
         environment=environment,
         queues={queue.name: queue for queue in queues},
         functions={function.name: function for function in functions},
-        sources=tuple(_source(stack, its) for stack, _, its in every("AWS::Lambda::EventSourceMapping")),
+        sources=tuple(
+            _source(stack, properties) for stack, _, properties in every("AWS::Lambda::EventSourceMapping")
+        ),
         rules={rule.name: rule for rule in rules},
-        machines={one.name: one for one in machines},
+        machines={machine.name: machine for machine in machines},
         grants=tuple(
             grant
-            for stack, name, its in every("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role")
-            for grant in _grants(stack, name, its)
+            for stack, name, properties in every(
+                "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role"
+            )
+            for grant in _grants(stack, name, properties)
         ),
         deliveries=tuple(
-            one for stack, _, its in every("AWS::SQS::QueuePolicy") for one in _deliveries(stack, its)
+            delivery
+            for stack, _, properties in every("AWS::SQS::QueuePolicy")
+            for delivery in _deliveries(stack, properties)
         ),
         alarms=alarms if monitored or alarms else None,
     )
@@ -69,92 +80,96 @@ def listed(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
-def _queue(stack: str, logical: str, its: Mapping[str, Any]) -> Queue:
-    redrive = its.get("RedrivePolicy") or {}
+def _queue(stack: str, logical: str, properties: Mapping[str, Any]) -> Queue:
+    redrive = properties.get("RedrivePolicy") or {}
     return Queue(
-        name=its.get("QueueName", f"{stack}/{logical}"),
+        name=properties.get("QueueName", f"{stack}/{logical}"),
         stack=stack,
-        visibility_seconds=int(its.get("VisibilityTimeout", 30)),
-        retention_seconds=int(its.get("MessageRetentionPeriod", 4 * 86_400)),
+        visibility_seconds=int(properties.get("VisibilityTimeout", 30)),
+        retention_seconds=int(properties.get("MessageRetentionPeriod", 4 * 86_400)),
         dlq=last(redrive["deadLetterTargetArn"]) if redrive else None,
         receives=int(redrive["maxReceiveCount"]) if redrive else None,
     )
 
 
-def _function(stack: str, logical: str, its: Mapping[str, Any]) -> Function:
+def _function(stack: str, logical: str, properties: Mapping[str, Any]) -> Function:
     return Function(
-        name=its.get("FunctionName", f"{stack}/{logical}"),
+        name=properties.get("FunctionName", f"{stack}/{logical}"),
         stack=stack,
-        handler=its.get("Handler", ""),
-        timeout_seconds=int(its.get("Timeout", 3)),
-        role=str(its.get("Role", "")),
-        variables={key: str(value) for key, value in its.get("Environment", {}).get("Variables", {}).items()},
+        handler=properties.get("Handler", ""),
+        timeout_seconds=int(properties.get("Timeout", 3)),
+        role=str(properties.get("Role", "")),
+        variables={
+            key: str(value) for key, value in properties.get("Environment", {}).get("Variables", {}).items()
+        },
     )
 
 
-def _source(stack: str, its: Mapping[str, Any]) -> Source:
+def _source(stack: str, properties: Mapping[str, Any]) -> Source:
     return Source(
-        queue=last(its["EventSourceArn"]),
-        function=last(its["FunctionName"]),
+        queue=last(properties["EventSourceArn"]),
+        function=last(properties["FunctionName"]),
         stack=stack,
-        batch_size=int(its.get("BatchSize", 10)),
-        window_seconds=int(its.get("MaximumBatchingWindowInSeconds", 0)),
-        partial_batches="ReportBatchItemFailures" in listed(its.get("FunctionResponseTypes")),
-        enabled=bool(its.get("Enabled", True)),
-        max_concurrency=(its.get("ScalingConfig") or {}).get("MaximumConcurrency"),
+        batch_size=int(properties.get("BatchSize", 10)),
+        window_seconds=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        partial_batches="ReportBatchItemFailures" in listed(properties.get("FunctionResponseTypes")),
+        enabled=bool(properties.get("Enabled", True)),
+        max_concurrency=(properties.get("ScalingConfig") or {}).get("MaximumConcurrency"),
     )
 
 
-def _rule(stack: str, logical: str, its: Mapping[str, Any]) -> Rule:
-    pattern = its.get("EventPattern") or {}
+def _rule(stack: str, logical: str, properties: Mapping[str, Any]) -> Rule:
+    pattern = properties.get("EventPattern") or {}
     return Rule(
-        name=its.get("Name", f"{stack}/{logical}"),
+        name=properties.get("Name", f"{stack}/{logical}"),
         stack=stack,
-        bus=last(its.get("EventBusName", "default")),
+        bus=last(properties.get("EventBusName", "default")),
         sources=listed(pattern.get("source")),
         detail_types=listed(pattern.get("detail-type")),
         detail=pattern.get("detail", {}),
-        enabled=its.get("State", "ENABLED") != "DISABLED",
-        targets=tuple(target(one) for one in its.get("Targets", ())),
+        enabled=properties.get("State", "ENABLED") != "DISABLED",
+        targets=tuple(target(each) for each in properties.get("Targets", ())),
     )
 
 
-def target(its: Mapping[str, Any]) -> Target:
-    """Of a rule, as CloudFormation and EventBridge write it."""
-    dlq = (its.get("DeadLetterConfig") or {}).get("Arn")
+def target(properties: Mapping[str, Any]) -> Target:
+    """Return one target of a rule; CloudFormation and EventBridge write it in the same form."""
+    dlq = (properties.get("DeadLetterConfig") or {}).get("Arn")
     return Target(
-        queue=last(its["Arn"]),
+        queue=last(properties["Arn"]),
         dlq=last(dlq) if dlq else None,
-        max_age_seconds=int((its.get("RetryPolicy") or {}).get("MaximumEventAgeInSeconds", 86_400)),
+        max_age_seconds=int((properties.get("RetryPolicy") or {}).get("MaximumEventAgeInSeconds", 86_400)),
     )
 
 
-def _machine(stack: str, logical: str, its: Mapping[str, Any]) -> Machine:
-    written = its.get("DefinitionString") or json.dumps(its.get("Definition", {"States": {}}))
+def _machine(stack: str, logical: str, properties: Mapping[str, Any]) -> Machine:
+    definition = properties.get("DefinitionString") or json.dumps(
+        properties.get("Definition", {"States": {}})
+    )
     return Machine(
-        name=its.get("StateMachineName", f"{stack}/{logical}"),
+        name=properties.get("StateMachineName", f"{stack}/{logical}"),
         stack=stack,
-        kind=its.get("StateMachineType", "STANDARD"),
-        role=str(its.get("RoleArn", "")),
-        states=states(json.loads(written)),
+        kind=properties.get("StateMachineType", "STANDARD"),
+        role=str(properties.get("RoleArn", "")),
+        states=states(json.loads(definition)),
     )
 
 
 def states(definition: Mapping[str, Any]) -> dict[str, State]:
-    """The states of a workflow in Amazon States Language."""
-    return {name: _state(name, its) for name, its in definition["States"].items()}
+    """Return the states of a workflow in Amazon States Language, by name."""
+    return {name: _state(name, state) for name, state in definition["States"].items()}
 
 
-def _state(name: str, its: Mapping[str, Any]) -> State:
-    parameters = its.get("Parameters") or {}
+def _state(name: str, state: Mapping[str, Any]) -> State:
+    parameters = state.get("Parameters") or {}
     entry = (parameters.get("Entries") or [{}])[0]
     body = parameters.get("MessageBody") or {}
     return State(
         name=name,
-        kind=its["Type"],
-        resource=its.get("Resource", ""),
-        timeout_seconds=its.get("TimeoutSeconds"),
-        catches=tuple(error for catch in its.get("Catch", ()) for error in catch["ErrorEquals"]),
+        kind=state["Type"],
+        resource=state.get("Resource", ""),
+        timeout_seconds=state.get("TimeoutSeconds"),
+        catches=tuple(error for catch in state.get("Catch", ()) for error in catch["ErrorEquals"]),
         detail_type=entry.get("DetailType") or body.get("detail-type"),
         source=entry.get("Source") or body.get("source"),
         bus=last(entry["EventBusName"]) if "EventBusName" in entry else None,
@@ -165,10 +180,12 @@ def _state(name: str, its: Mapping[str, Any]) -> State:
 # --- rights --------------------------------------------------------------------------------------------------
 
 
-def _grants(stack: str, logical: str, its: Mapping[str, Any]) -> Iterator[Grant]:
-    inline = [(f"{stack}/{logical}", one["PolicyDocument"]) for one in its.get("Policies", ())]
-    holders = listed(its.get("Roles")) or (f"{stack}/{logical}",)
-    own = [(str(holder), its["PolicyDocument"]) for holder in holders if "PolicyDocument" in its]
+def _grants(stack: str, logical: str, properties: Mapping[str, Any]) -> Iterator[Grant]:
+    inline = [(f"{stack}/{logical}", policy["PolicyDocument"]) for policy in properties.get("Policies", ())]
+    holders = listed(properties.get("Roles")) or (f"{stack}/{logical}",)
+    own = [
+        (str(holder), properties["PolicyDocument"]) for holder in holders if "PolicyDocument" in properties
+    ]
     for holder, document in (*inline, *own):
         for statement in listed(document["Statement"]):
             if statement["Effect"] == "Allow":
@@ -185,8 +202,8 @@ def _grants(stack: str, logical: str, its: Mapping[str, Any]) -> Iterator[Grant]
                 )
 
 
-def _deliveries(stack: str, its: Mapping[str, Any]) -> Iterator[Delivery]:
-    for statement in listed(its["PolicyDocument"]["Statement"]):
+def _deliveries(stack: str, properties: Mapping[str, Any]) -> Iterator[Delivery]:
+    for statement in listed(properties["PolicyDocument"]["Statement"]):
         if statement["Effect"] != "Allow" or "sqs:SendMessage" not in listed(statement["Action"]):
             continue
         principal, condition = statement.get("Principal"), statement.get("Condition", {})
@@ -197,19 +214,21 @@ def _deliveries(stack: str, its: Mapping[str, Any]) -> Iterator[Delivery]:
             if key == "aws:SourceArn"
             for arn in listed(value)
         ]
-        for url in its["Queues"]:
+        for url in properties["Queues"]:
             queue = last(url)
             if not rules:
                 yield Delivery(queue=queue, stack=stack, anybody=principal in ("*", {"AWS": "*"}))
             yield from (Delivery(queue=queue, stack=stack, rule=rule) for rule in rules)
 
 
-def alarm(its: Mapping[str, Any], logical: str = "") -> Alarm:
-    """As CloudFormation and CloudWatch write it."""
-    direct = [its] if "MetricName" in its else []
-    metrics = direct + [one["MetricStat"]["Metric"] for one in its.get("Metrics", ()) if "MetricStat" in one]
+def alarm(properties: Mapping[str, Any], logical: str = "") -> Alarm:
+    """Return an alarm; CloudFormation and CloudWatch write it in the same form."""
+    direct = [properties] if "MetricName" in properties else []
+    metrics = direct + [
+        query["MetricStat"]["Metric"] for query in properties.get("Metrics", ()) if "MetricStat" in query
+    ]
     return Alarm(
-        name=str(its.get("AlarmName", logical)),
+        name=str(properties.get("AlarmName", logical)),
         watches=frozenset(
             (last(str(dimension["Value"])), metric["MetricName"])
             for metric in metrics
@@ -217,6 +236,6 @@ def alarm(its: Mapping[str, Any], logical: str = "") -> Alarm:
             for dimension in metric.get("Dimensions", ())
             if dimension["Name"] == "QueueName"
         ),
-        enabled=its.get("ActionsEnabled", True) is not False,
-        actions=len(its.get("AlarmActions", ())),
+        enabled=properties.get("ActionsEnabled", True) is not False,
+        actions=len(properties.get("AlarmActions", ())),
     )

@@ -1,4 +1,4 @@
-"""References within a template, followed: every value becomes what it will be, but for region and account."""
+"""Resolves references within a template to names and ARNs; region and account are placeholders."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -33,11 +33,11 @@ _ARNS: Final = {
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
 
 Resource = tuple[str, str, dict[str, Any]]
-"""Logical id, type, and properties without references."""
+"""A resource's logical id, type, and properties with references resolved."""
 
 
 def last(address: str) -> str:
-    """The name at the end of an ARN or a queue's URL."""
+    """Return the name at the end of an ARN or a queue's URL."""
     return re.split(r"[:/]", address)[-1]
 
 
@@ -50,7 +50,7 @@ def bus_arn(name: str) -> str:
 
 
 def resolved(stack: str, template: Template) -> Iterator[Resource]:
-    """The resources of a template."""
+    """Yield the resources of a template."""
     references = _References(stack, template.get("Resources", {}))
     for logical, resource in references.resources.items():
         yield logical, resource["Type"], references.plain(resource.get("Properties", {}))
@@ -63,14 +63,14 @@ class _References:
 
     def plain(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self.plain(one) for one in value]
+            return [self.plain(item) for item in value]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
-            ((function, given),) = value.items()
-            if follow := _FUNCTIONS.get(function):
-                return follow(self, given)
-        return {key: self.plain(its) for key, its in value.items()}
+            ((function, argument),) = value.items()
+            if resolve := _FUNCTIONS.get(function):
+                return resolve(self, argument)
+        return {key: self.plain(inner) for key, inner in value.items()}
 
     def ref(self, logical: str) -> str:
         if logical in _PSEUDO:
@@ -80,30 +80,32 @@ class _References:
             return f"https://sqs.region.amazonaws.com/account/{self._name(logical)}"
         return self._arn(logical) if kind == "AWS::StepFunctions::StateMachine" else self._name(logical)
 
-    def attribute(self, given: Any) -> str:
-        logical, _, its = (given if isinstance(given, str) else ".".join(given)).partition(".")
-        return self._arn(logical) if its == "Arn" else self._name(logical)
+    def attribute(self, argument: Any) -> str:
+        path = argument if isinstance(argument, str) else ".".join(argument)
+        logical, _, attribute = path.partition(".")
+        return self._arn(logical) if attribute == "Arn" else self._name(logical)
 
-    def join(self, given: Any) -> str:
-        return str(given[0]).join(str(self.plain(part)) for part in given[1])
+    def join(self, argument: Any) -> str:
+        separator, parts = argument
+        return str(separator).join(str(self.plain(part)) for part in parts)
 
-    def substitute(self, given: Any) -> str:
-        text, own = given if isinstance(given, list) else (given, {})
-        known = {key: str(self.plain(its)) for key, its in own.items()}
+    def substitute(self, argument: Any) -> str:
+        text, variables = argument if isinstance(argument, list) else (argument, {})
+        known = {key: str(self.plain(variable)) for key, variable in variables.items()}
 
         def value(name: str) -> str:
             return known.get(name) or (self.attribute(name) if "." in name else self.ref(name))
 
-        return _PLACEHOLDER.sub(lambda at: value(at[1]), text)
+        return _PLACEHOLDER.sub(lambda match: value(match[1]), text)
 
     def _kind(self, logical: str) -> str:
         return str(self.resources.get(logical, {}).get("Type", ""))
 
     def _name(self, logical: str) -> str:
-        """The physical name; one that CloudFormation makes up is told by its logical id."""
+        """Return the physical name, or stack and logical id if CloudFormation generates the name."""
         properties = self.resources.get(logical, {}).get("Properties", {})
-        given = properties.get(_NAMES.get(self._kind(logical), ""))
-        return f"{self.stack}/{logical}" if given is None else str(self.plain(given))
+        name = properties.get(_NAMES.get(self._kind(logical), ""))
+        return f"{self.stack}/{logical}" if name is None else str(self.plain(name))
 
     def _arn(self, logical: str) -> str:
         pattern = _ARNS.get(self._kind(logical))

@@ -1,4 +1,4 @@
-"""The table of checks, and the examination of a deployment by all of them."""
+"""The table of checks, and the function that runs all of them on a deployment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Final
 from infra.doctor import live
 from infra.doctor.checks import alarms, capacity, clocks, events, queues, rights, workflow
 from infra.doctor.checks.capacity import Intent
-from infra.doctor.findings import Fault, Finding, Held, Outcome, Result, Skipped
+from infra.doctor.findings import Finding, Outcome, Passed, Problem, Result, Skipped
 from infra.doctor.model import System
 
 
 @dataclass(frozen=True)
 class Check:
-    """`why` says what goes wrong where it does not hold."""
+    """One question of the doctor. `why` says what goes wrong where the check fails."""
 
     name: str
     run: Callable[[System], Result] | Callable[[System, Intent], Result]
@@ -25,61 +25,73 @@ CHECKS: Final = (
     Check(
         "visibility",
         clocks.visibility,
-        "A message becomes visible again while its first worker still has it: work is done, and paid for, twice.",
+        "A message becomes visible again while a worker still handles it: the work is done, and paid for, twice.",
     ),
     Check(
         "task-timeout",
         clocks.task_timeouts,
-        "The task ends while its message can still be handled: a backlog becomes a storm of failed runs.",
+        "The task ends while its message can still be handled; in a backlog, many runs then fail at once.",
     ),
     Check(
         "event-age",
         clocks.event_ages,
-        "A stage works on a request whose task is over, and nobody takes its answer.",
+        "A stage works on a request whose task is already settled, and its answer is refused.",
     ),
-    Check("consumers", queues.consumers, "Messages wait until their tasks time out, or SQS deletes them."),
+    Check("consumers", queues.consumers, "Messages wait until their tasks time out or SQS deletes them."),
     Check(
         "partial-batch",
         queues.partial_batches,
-        "One bad message fails its whole batch: good messages are handled again, and parked in the end.",
+        "One bad message fails its whole batch; good messages are handled again and may be parked in the end.",
     ),
-    Check("dead-letters", queues.redrive, "A message that kills its worker comes back for ever, or is lost."),
-    Check("dlq-retention", queues.retention, "Parked messages are deleted before somebody replays them."),
-    Check("rule-dlq", queues.rule_dlqs, "An event that can't be delivered is lost without a word."),
     Check(
-        "deliveries", queues.deliveries, "EventBridge is refused by the queue: its events are not delivered."
+        "dead-letters", queues.redrive, "A message that kills its worker is redelivered forever or is lost."
     ),
-    Check("parking", queues.parking, "What a worker parks is not where `pipeline dlq` looks."),
+    Check("dlq-retention", queues.retention, "SQS may delete parked messages before anybody replays them."),
+    Check("rule-dlq", queues.rule_dlqs, "An event that cannot be delivered is lost, and nobody is told."),
+    Check(
+        "deliveries", queues.deliveries, "The queue refuses events from EventBridge, so they never arrive."
+    ),
+    Check("parking", queues.parking, "`pipeline dlq` does not look where this worker parks messages."),
     Check(
         "redrivable",
         workflow.redrivable,
-        "RedriveExecution starts again at the state that failed; a run that ends elsewhere would end there again.",
+        "RedriveExecution continues at the state that failed; a run that ended elsewhere would end there again.",
     ),
     Check(
-        "degrades", workflow.degrades, "A failed extra fails the whole run, and the caller gets no answer."
+        "degrades",
+        workflow.degrades,
+        "A failure of a stage that is not critical fails the whole run, and the caller gets no answer.",
     ),
     Check(
         "failures-heard",
         workflow.failures_heard,
-        "Failed runs stay RUNNING in the record, and the caller waits for ever.",
+        "The records of failed runs keep the status RUNNING, and their callers wait forever.",
     ),
-    Check("requests-sent", events.requests_sent, "The state waits for an answer until its timeout."),
-    Check("requests-published", events.requests_published, "EventBridge drops what no rule matches."),
-    Check("subscriptions", events.subscriptions, "Deliveries fail as contract violations, or never come."),
+    Check("requests-sent", events.requests_sent, "The state waits for an answer until it times out."),
+    Check("requests-published", events.requests_published, "EventBridge drops events that no rule matches."),
+    Check(
+        "subscriptions",
+        events.subscriptions,
+        "The service rejects the events it receives, or waits for events that never come.",
+    ),
     Check(
         "state-size", workflow.state_size, "Step Functions fails a run whose state grows beyond its limit."
     ),
-    Check("rights-needed", rights.needed, "AWS denies it at run time, and only then."),
-    Check("rights-narrow", rights.narrow, "A stolen or faulty function can do more harm than its own."),
-    Check("rights-used", rights.used, "What is never used can only be misused."),
+    Check("rights-needed", rights.needed, "AWS denies the call, which shows only at run time."),
+    Check(
+        "rights-narrow",
+        rights.narrow,
+        "A faulty or compromised function can harm more than its own resources.",
+    ),
+    Check("rights-used", rights.used, "A right that is never used can only be misused."),
     Check(
         "concurrency",
         capacity.concurrency,
-        "Queues or other functions of the account starve.",
+        "Other queues or functions of the account get no concurrency.",
         with_intent=True,
     ),
-    Check("quotas", capacity.quotas_hold, "AWS throttles, and the backlog grows.", with_intent=True),
-    Check("alarms", alarms.queues_watched, "Nobody notices until a caller complains."),
+    Check("quotas", capacity.quotas_hold, "AWS throttles calls, and a backlog grows.", with_intent=True),
+    Check("alarms", alarms.queues_watched, "Nobody notices a standstill until a caller complains."),
 )
 
 LIVE: Final = (
@@ -87,17 +99,20 @@ LIVE: Final = (
     Check(
         "drift",
         live.drift,
-        "What was changed by hand is in no review, no test, and not in the next environment.",
+        "A change by hand was neither reviewed nor tested, and the next environment will lack it.",
     ),
 )
-"""For a deployment as it runs."""
+"""The checks for the deployed resources."""
 
 
 def examine(system: System, intent: Intent | None = None) -> list[Outcome]:
-    """By all checks, with drift where it is one that runs; at the environment's own rate if no other is intended."""
-    meant = intent or Intent(rate=system.environment.requests_per_second)
+    """Run all checks on `system`, and `drift` if it is a model of deployed resources.
+
+    Without an `intent`, capacity is checked for the environment's own rate.
+    """
+    intent = intent or Intent(rate=system.environment.requests_per_second)
     return [
-        _outcome(check, list(_run(check, system, meant))) for check in (LIVE if system.written else CHECKS)
+        _outcome(check, list(_run(check, system, intent))) for check in (LIVE if system.written else CHECKS)
     ]
 
 
@@ -105,31 +120,31 @@ def _run(check: Check, system: System, intent: Intent) -> Result:
     return check.run(system, intent) if check.with_intent else check.run(system)  # type: ignore[call-arg]
 
 
-NOTHING: Final = Fault(
+NOTHING: Final = Problem(
     where="the whole deployment",
-    what="There is nothing that this check could look at.",
-    mend="Look whether a stack is missing, or whether its resources are of a type that infra/doctor/reading.py "
+    what="This check found nothing to compare.",
+    fix="Find out whether a stack is missing, or whether its resources have a type that infra/doctor/reading.py "
     "does not read.",
-    why="A check that compares nothing proves nothing.",
+    why="A check without comparisons proves nothing.",
 )
 
 
-def _outcome(check: Check, said: list[Held | Fault | Skipped]) -> Outcome:
-    said = said or [NOTHING]
+def _outcome(check: Check, results: list[Passed | Problem | Skipped]) -> Outcome:
+    results = results or [NOTHING]
     return Outcome(
         check=check.name,
-        held=tuple(one for one in said if isinstance(one, Held)),
+        passed=tuple(result for result in results if isinstance(result, Passed)),
         findings=tuple(
             Finding(
                 check=check.name,
-                severity=one.severity,
-                where=one.where,
-                what=one.what,
-                why=one.why or check.why,
-                mend=one.mend,
+                severity=problem.severity,
+                where=problem.where,
+                what=problem.what,
+                why=problem.why or check.why,
+                fix=problem.fix,
             )
-            for one in said
-            if isinstance(one, Fault)
+            for problem in results
+            if isinstance(problem, Problem)
         ),
-        skipped=next((one.text for one in said if isinstance(one, Skipped)), None),
+        skipped=next((result.text for result in results if isinstance(result, Skipped)), None),
     )

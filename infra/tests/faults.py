@@ -1,4 +1,4 @@
-"""Faults to plant in a copy of the templates, one at a time, and the checks that are meant to find each."""
+"""Faults to plant in a copy of the templates, one at a time, and the checks that must find each of them."""
 
 import json
 
@@ -12,13 +12,13 @@ def stack(templates, part):
 
 
 def only(templates, part, kind, **having):
-    """The one resource of this type in a stack that has these properties."""
-    (found,) = [
-        its
-        for its in resources(stack(templates, part), kind).values()
-        if all(its.get(key) == value for key, value in having.items())
+    """Return the only resource of this type in a stack that has these properties."""
+    (resource,) = [
+        properties
+        for properties in resources(stack(templates, part), kind).values()
+        if all(properties.get(key) == value for key, value in having.items())
     ]
-    return found
+    return resource
 
 
 def queue(templates, part, suffix=""):
@@ -38,13 +38,13 @@ def function(templates, part, name=None):
 
 
 def statement(templates, part, sid):
-    (found,) = [
-        one
+    (allowed,) = [
+        allowed
         for policy in resources(stack(templates, part), "AWS::IAM::Policy").values()
-        for one in policy["PolicyDocument"]["Statement"]
-        if one.get("Sid") == sid
+        for allowed in policy["PolicyDocument"]["Statement"]
+        if allowed.get("Sid") == sid
     ]
-    return found
+    return allowed
 
 
 def grant(templates, part, **more):
@@ -53,7 +53,7 @@ def grant(templates, part, **more):
 
 
 def rewrite(templates, old, new):
-    """Changes the text of the state machine's definition, which CDK joins from pieces."""
+    """Replace a text in the state machine's definition, which the template joins from pieces."""
     machine = only(templates, "workflow", "AWS::StepFunctions::StateMachine")
     before = json.dumps(machine["DefinitionString"])
     after = before.replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1], 1)
@@ -105,10 +105,10 @@ def asleep(templates):
 
 
 def shared_queue(templates):
-    found = mapping(templates, "enhancer")
+    first = mapping(templates, "enhancer")
     stack(templates, "enhancer")["Resources"]["Second"] = {
         "Type": "AWS::Lambda::EventSourceMapping",
-        "Properties": {**found},
+        "Properties": {**first},
     }
 
 
@@ -140,7 +140,7 @@ def closed_queue(templates):
         if "GetQueueAttributes" in json.dumps(policy)
     ]
     statements = template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"]
-    statements[:] = [one for one in statements if one["Effect"] == "Deny"]
+    statements[:] = [each for each in statements if each["Effect"] == "Deny"]
 
 
 def open_queue(templates):
@@ -207,9 +207,9 @@ def wrong_queue(templates):
 def missing_state_machine(templates):
     template = stack(templates, "workflow")
     template["Resources"] = {
-        name: its
-        for name, its in template["Resources"].items()
-        if its["Type"] != "AWS::StepFunctions::StateMachine"
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource["Type"] != "AWS::StepFunctions::StateMachine"
     }
 
 
@@ -255,14 +255,14 @@ def greedy(templates):
 
 
 def alarm_on(templates, queue_name):
-    """The logical id of the one alarm on a queue's own metric."""
-    (found,) = [
+    """Return the logical id of the only alarm on a queue's length."""
+    (logical_id,) = [
         name
-        for name, its in resources(stack(templates, "monitoring"), "AWS::CloudWatch::Alarm").items()
-        if {"Name": "QueueName", "Value": queue_name} in its.get("Dimensions", ())
-        and "OldestMessage" not in its["MetricName"]
+        for name, alarm in resources(stack(templates, "monitoring"), "AWS::CloudWatch::Alarm").items()
+        if {"Name": "QueueName", "Value": queue_name} in alarm.get("Dimensions", ())
+        and "OldestMessage" not in alarm["MetricName"]
     ]
-    return found
+    return logical_id
 
 
 def unwatched_dlq(templates):
@@ -317,7 +317,7 @@ PLANTED = [
     (unwatched_dlq, {"alarms": f"ai-pipeline-{ENV}-chatbot-dlq"}),
     (mute_alarm, {"alarms": f"ai-pipeline-{ENV}-logger-dlq"}),
     (no_monitoring, {"alarms": "monitoring"}),
-    # Seen from both of their ends:
+    # Found by the checks of both ends:
     (sent_to_nobody, {"requests-sent": "AnalyzeInput", "subscriptions": "analyzer"}),
     (heard_twice, {"requests-sent": "AnalyzeInput", "subscriptions": "enhancer"}),
     (wrong_queue, {"requests-sent": "LogResults", "rights-needed": "LogResults"}),

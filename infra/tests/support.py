@@ -1,4 +1,4 @@
-"""What the tests of alarms read."""
+"""Helpers that several tests of alarms share."""
 
 import re
 
@@ -6,6 +6,6 @@ ALARM = "AWS::CloudWatch::Alarm"
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub forms them."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

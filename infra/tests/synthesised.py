@@ -1,4 +1,4 @@
-"""One synth of each environment for the whole session: it takes seconds."""
+"""Synthesises each environment once per test session, because a synth takes seconds."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -11,7 +11,10 @@ Templates = Mapping[str, Mapping[str, Any]]
 
 @pytest.fixture(scope="session")
 def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templates]:
-    """Templates by stack name of an environment, with `-c` options as keywords. No cdk-nag, empty bundles."""
+    """A function that returns an environment's templates by stack name; keywords are `-c` options.
+
+    It runs without cdk-nag and with empty bundles.
+    """
     from infra import synthesis  # noqa: PLC0415 -- starts Node
     from infra.environments import load  # noqa: PLC0415
 

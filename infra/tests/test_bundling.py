@@ -1,4 +1,4 @@
-"""A bundle holds what its function needs, nothing else, and is the same wherever it is made."""
+"""A bundle holds only what its function needs, and is the same wherever it is made."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.xdist_group("bundles"), pytest.mark.slow]
 
 UNPACKED_MB = 5
 WITH_BOTO3 = {"chatbot"}
-"""Powertools' idempotency imports it."""
+"""Functions whose bundle contains boto3, because Powertools' idempotency imports it."""
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 
 
@@ -32,7 +32,7 @@ def files(folder: Path) -> list[Path]:
 
 @each_function
 def test_a_handler_imports_from_its_bundle_alone(packed, function):
-    """Nothing but the bundle and the standard library is needed to import the handler and make its clients."""
+    """A handler can be imported, and its clients made, with only the bundle and the standard library."""
     program = (
         f"import sys; sys.path.insert(0, {str(packed[function.name])!r})\n"
         f"import {function.module} as module, shared.aws as aws\n"
@@ -53,7 +53,7 @@ def test_a_handler_imports_from_its_bundle_alone(packed, function):
 
 @each_function
 def test_an_initialised_function_collects_its_messages_garbage_only(packed, function):
-    """After Lambda's init clients are made, what they are made of is left alone, and garbage is collected."""
+    """After Lambda's init, clients exist, the objects made so far are frozen, and garbage collection is on."""
     program = (
         f"import sys; sys.path.insert(0, {str(packed[function.name])!r})\n"
         f"import gc, {function.module}, shared.aws as aws\n"
@@ -78,7 +78,7 @@ def test_an_initialised_function_collects_its_messages_garbage_only(packed, func
             "POWERTOOLS_SERVICE_NAME": "test",
             "PATH": os.environ["PATH"],
             "USD_PER_DAY": "1",
-            **dict.fromkeys(names, "given"),
+            **dict.fromkeys(names, "value"),
         },
         check=False,
     )
@@ -88,7 +88,7 @@ def test_an_initialised_function_collects_its_messages_garbage_only(packed, func
 
 @each_function
 def test_a_bundle_holds_no_ballast(packed, function):
-    """No tests, evaluations, texts or caches, no other service, no data of services that are not called."""
+    """A bundle has no tests, evaluations, texts, caches, other services, or data of AWS services it never calls."""
     names = files(packed[function.name])
     project = [path for path in names if path.parts[0] in {"shared", "services"}]
     assert {path.suffix for path in project} == {".py"}
@@ -104,14 +104,14 @@ def test_a_bundle_holds_no_ballast(packed, function):
 
 @each_function
 def test_a_bundle_is_small(packed, function):
-    """A cold start loads it: unpacked it stays below its budget."""
+    """An unpacked bundle, which each cold start loads, is smaller than its budget."""
     folder = packed[function.name]
     size = sum((folder / path).stat().st_size for path in files(folder))
     assert size < UNPACKED_MB * 1_000_000
 
 
 def test_a_bundle_depends_on_its_sources_alone(packed, tmp_path, monkeypatch):
-    """Made again elsewhere it is the same to the byte, so that nothing unchanged is deployed again."""
+    """A bundle made again elsewhere is identical, so that an unchanged function is not deployed again."""
     site = site_directory(host())
     monkeypatch.setattr(bundling, "WORK", tmp_path)
     function = FUNCTIONS[0]
@@ -127,22 +127,22 @@ def test_a_bundle_depends_on_its_sources_alone(packed, tmp_path, monkeypatch):
 
 
 def test_an_unchanged_bundle_is_not_made_again(packed, monkeypatch):
-    """A second synth costs nothing: no import is even looked for."""
-    monkeypatch.setattr("infra.reachable.reachable", lambda *_: pytest.fail("looked for again"))
+    """A second synth uses the existing bundles without following any import."""
+    monkeypatch.setattr("infra.reachable.reachable", lambda *_: pytest.fail("imports were followed again"))
     assert bundles(host()) == packed
 
 
 def test_aws_gets_wheels_for_its_own_machines():
-    """The compiled package in an AWS bundle is built for Lambda's Python on arm64 Linux."""
+    """The compiled package in a bundle for AWS is built for Lambda's Python on arm64 Linux."""
     site = bundling.WORK / "site"
     if not any(site.glob(f"{AWS_ARM.name}-*")):
-        pytest.skip("the packages for AWS were not fetched yet (`make check` does)")
+        pytest.skip("the packages for AWS are not downloaded yet; `make check` does that")
     names = [path.name for path in bundles(AWS_ARM)["analyzer"].glob("msgspec/*.so")]
     assert names == ["_core.cpython-314-aarch64-linux-gnu.so"]
 
 
 def test_a_missing_network_is_explained(monkeypatch, tmp_path):
-    """The first bundling without a network says what it needs, and leaves nothing half-made."""
+    """Bundling for the first time without a network explains what it needs, and leaves no partial files."""
     monkeypatch.setattr(bundling, "WORK", tmp_path)
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
@@ -153,10 +153,10 @@ def test_a_missing_network_is_explained(monkeypatch, tmp_path):
 
 
 def test_a_missing_handler_is_named(monkeypatch, tmp_path):
-    """A function whose handler is not there stops the synth with its name, and leaves nothing half-made."""
+    """A missing handler stops the synth with its name, and leaves no partial files."""
     broken = FunctionSpec(name="x", service="trigger", module="services.trigger.nothing", aws=())
     site = site_directory(host())
     monkeypatch.setattr(bundling, "WORK", tmp_path)
-    with pytest.raises(BundlingError, match=r"services\.trigger\.nothing is not there"):
+    with pytest.raises(BundlingError, match=r"services\.trigger\.nothing does not exist"):
         bundling.bundle(broken, host(), site)
     assert not (tmp_path / "bundles").exists()

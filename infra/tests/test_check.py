@@ -1,4 +1,4 @@
-"""The check reports what cdk-nag finds, in words."""
+"""`infra.check` reports the findings of cdk-nag and the doctor."""
 
 import pytest
 
@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
 
 def test_an_unacknowledged_finding_is_reported(monkeypatch, tmp_path):
-    """A finding without its reason fails the check and names rule and construct."""
+    """A finding without an acknowledgement fails the check, which names the rule and the construct."""
     use_bundled_node()
     from infra import check  # noqa: PLC0415 -- starts Node
     from infra.environments import load  # noqa: PLC0415
@@ -28,7 +28,7 @@ def test_an_unacknowledged_finding_is_reported(monkeypatch, tmp_path):
 
 
 def test_what_the_doctor_finds_fails_the_check(synthesised):
-    """Parts that do not fit, warnings included, are problems like cdk-nag's; the project as it is has none."""
+    """The doctor's errors and warnings fail the check; the project as it is has none."""
     use_bundled_node()
     from infra import check  # noqa: PLC0415 -- starts Node
     from infra.environments import load  # noqa: PLC0415

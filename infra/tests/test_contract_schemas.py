@@ -1,4 +1,4 @@
-"""The contracts in draft 4: they take and refuse what the contracts do."""
+"""The contracts in draft 4 accept and refuse the same values as the contracts."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.contract_schemas import draft4, request_model, request_schema
-from services.trigger import core
-from services.trigger.errors import ApiError
+from services.trigger.api.core import read_request, submission
+from services.trigger.api.refusals import ApiError
 from shared.contracts.schemas import closed
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ def takes(schema: Any, value: Any) -> bool:
 
 
 def test_the_model_is_draft_4_without_references():
-    """API Gateway takes it: valid draft 4, nothing refers to anything."""
+    """The request model is valid draft 4 without references, as API Gateway requires."""
     model = request_model()
     jsonschema.Draft4Validator.check_schema(model)
     assert "$ref" not in json.dumps(model)
@@ -53,23 +53,28 @@ BODIES: list[Any] = [
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: json.dumps(body)[:40])
 def test_the_model_refuses_what_the_function_refuses(body):
-    """Before the function and in it the same bodies pass (but for rules that no schema can say)."""
+    """API Gateway's model and the function accept the same bodies, except for rules that no schema can express."""
     event = {"headers": {"content-type": "application/json"}, "body": json.dumps(body)}
     try:
-        core.submission(event)
-        good = True
+        submission(read_request(event))
+        accepted = True
     except ApiError:
-        good = False
-    assert takes(request_model(), body) is good
+        accepted = False
+    assert takes(request_model(), body) is accepted
 
 
 @settings(max_examples=300)
 @given(st.text(max_size=20) | st.text(alphabet=" \t\r\n\x0b\x0c\u3000\u2003x", max_size=5))
 def test_the_model_refuses_no_message_that_the_function_takes(message):
-    """API Gateway never stands in the way of a request that is good."""
+    """API Gateway's model accepts every message that the function accepts."""
     try:
-        core.submission(
-            {"headers": {"content-type": "application/json"}, "body": json.dumps({"user_message": message})}
+        submission(
+            read_request(
+                {
+                    "headers": {"content-type": "application/json"},
+                    "body": json.dumps({"user_message": message}),
+                }
+            )
         )
     except ApiError:
         return
@@ -77,7 +82,7 @@ def test_the_model_refuses_no_message_that_the_function_takes(message):
 
 
 def test_what_draft_4_can_not_say_is_an_error():
-    """A type that contains itself, and a keyword that is newer, are refused while the templates are made."""
+    """A type that contains itself, and a keyword newer than draft 4, are refused at synth."""
     tree = {
         "$ref": "#/$defs/T",
         "$defs": {"T": {"type": "object", "properties": {"t": {"$ref": "#/$defs/T"}}}},
@@ -123,13 +128,13 @@ VALUES = st.recursive(
 @settings(max_examples=400)
 @given(PARTS, VALUES)
 def test_the_conversion_changes_no_verdict(part, value):
-    """Whatever the schema: draft 4 takes and refuses the same values."""
+    """Every schema accepts and refuses the same values after its conversion to draft 4."""
     schema = closed({**part, "$defs": {"Shared": SHARED}})
     assert takes(draft4(schema), value) == jsonschema.Draft202012Validator(schema).is_valid(value)
 
 
 def test_the_schema_of_a_request_names_its_event():
-    """What a POST takes is the data of one of the events that it becomes, each version under a name of its own."""
+    """The schema of a POST body is the data of one of its events, with each version under its own name."""
     schema = request_schema()
     assert schema["anyOf"] == [{"$ref": "#/$defs/PipelineRequested"}, {"$ref": "#/$defs/PipelineRequested2"}]
     first, second = (schema["$defs"][name] for name in ("PipelineRequested", "PipelineRequested2"))

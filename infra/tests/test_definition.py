@@ -1,4 +1,4 @@
-"""The workflow's definition keeps what the stage table promises."""
+"""The workflow's definition is as the stage table says."""
 
 import json
 
@@ -22,7 +22,7 @@ def detail(stage):
 
 
 def test_the_happy_path_is_the_table():
-    """A run enters one state per stage, in the table's order, and nothing else: transitions are what it costs."""
+    """A run enters one state per stage, in the table's order, and no other, because each transition costs money."""
     path, name = [], ASL["StartAt"]
     while name:
         path.append(name)
@@ -33,7 +33,7 @@ def test_the_happy_path_is_the_table():
 
 @each_stage
 def test_a_stage_is_reached_as_its_row_says(stage):
-    """`bus` is an event on the bus, `queue` a message of the same shape in the service's own queue."""
+    """A stage is requested by an event on the bus, or by a message of the same form in the service's queue."""
     state = STATES[stage.state]
     if stage.via == "bus":
         (entry,) = state["Parameters"]["Entries"]
@@ -49,7 +49,7 @@ def test_a_stage_is_reached_as_its_row_says(stage):
 
 @each_stage
 def test_a_request_holds_what_its_type_asks_for(stage):
-    """The data's fields are the request's, the envelope's are Metadata's, and the token stands beside them."""
+    """A request has exactly the fields of its type as data, and the task token only outside data and metadata."""
     sent = {name.removesuffix(".$") for name in detail(stage)["data"]}
     assert sent == {field.encode_name for field in msgspec.structs.fields(stage.request)}
     assert detail(stage)["task_token.$"] == "$$.Task.Token"
@@ -58,13 +58,13 @@ def test_a_request_holds_what_its_type_asks_for(stage):
 
 @each_stage
 def test_every_state_ends(stage):
-    """A lost message ends in a timeout, never in an execution that waits for a year."""
+    """Each state has its stage's timeout, so that a lost message does not keep an execution waiting."""
     assert STATES[stage.state]["TimeoutSeconds"] == stage.timeout_seconds
 
 
 @each_stage
 def test_what_is_retried(stage):
-    """2 s, doubling, three times; but not what no retry can mend, and no timeout."""
+    """Transient errors are retried three times, after 2 s and doubling; permanent errors and timeouts never."""
     never, transient = STATES[stage.state]["Retry"]
     assert never["MaxAttempts"] == 0
     assert {*NEVER_RETRIED, "States.Timeout"} <= set(never["ErrorEquals"])
@@ -74,7 +74,7 @@ def test_what_is_retried(stage):
 
 @each_stage
 def test_only_what_is_critical_stops_the_run(stage):
-    """A stage that is not critical leaves its error under its key; a critical one has no Catch."""
+    """A critical stage has no Catch; any other stage stores its error under its key and the run goes on."""
     state = STATES[stage.state]
     if stage.critical:
         assert "Catch" not in state
@@ -88,14 +88,14 @@ def test_only_what_is_critical_stops_the_run(stage):
 
 
 def test_the_machine_outlives_its_slowest_run():
-    """The execution's own timeout comes after every try of every stage."""
+    """The execution's own timeout is longer than all attempts of all stages together."""
     assert ASL["TimeoutSeconds"] == longest_seconds()
     assert longest_seconds() > sum(stage.timeout_seconds * (1 + RETRY.max_attempts) for stage in STAGES)
 
 
 @pytest.mark.parametrize("message", HEAVIEST_MESSAGES.values(), ids=HEAVIEST_MESSAGES)
 def test_the_stored_answer_fits_the_state(message):
-    """The call that stores the answer without the logger stays below 256 KiB, whatever the message and answer."""
+    """The call that stores the largest answer without the logger is smaller than 256 KiB."""
     analysis = msgspec.json.encode({"data": heaviest_analysis(), "meter": {"model_id": "m" * 512}}).decode()
     errors = json.dumps({stage.key: {"Error": "e" * 256, "Cause": '"' * 1024} for stage in STAGES})
     call = STATES[STORE_ANSWER]["Parameters"] | {

@@ -1,4 +1,4 @@
-"""The doctor on what runs: what was changed by hand is named, and judged by the checks it concerns."""
+"""The doctor on deployed resources: a change by hand is reported by `drift` and by the checks it concerns."""
 
 import json
 from dataclasses import replace
@@ -16,26 +16,26 @@ pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
 @pytest.fixture
 def running(synthesised):
-    """A deployment that runs as its templates say."""
+    """A model of deployed resources that are as their templates say."""
     written = read(synthesised(ENV), load(ENV))
     return replace(written, written=written)
 
 
 def drift(system):
-    """What the check `drift` finds, and by which checks anything is found."""
-    outcomes = {one.check: one.findings for one in examine(system) if one.findings}
-    return outcomes.get("drift", ()), outcomes.keys()
+    """Return the findings of the check `drift`, and the names of all checks with findings."""
+    findings = {outcome.check: outcome.findings for outcome in examine(system) if outcome.findings}
+    return findings.get("drift", ()), findings.keys()
 
 
 def test_a_deployment_as_written_is_in_order(running):
-    """Nothing has drifted; the check has compared every part."""
+    """A deployment that is as its templates say has no drift, and every part was compared."""
     last = examine(running)[-1]
     assert (last.check, last.findings) == ("drift", ())
-    assert len(last.held) > 30
+    assert len(last.passed) > 30
 
 
 def test_what_was_changed_by_hand_is_named_with_both_values(running):
-    """A queue's visibility, set on the console: the clock no longer fits, and the template says otherwise."""
+    """A visibility timeout changed by hand is reported with both values, and by the check `visibility`."""
     name = f"ai-pipeline-{ENV}-logger"
     attributes = {
         "VisibilityTimeout": "20",
@@ -52,15 +52,15 @@ def test_what_was_changed_by_hand_is_named_with_both_values(running):
 
 
 def test_what_is_gone_is_an_error(running):
-    """A rule that somebody has deleted: the request it delivered reaches nobody."""
-    rules = {key: its for key, its in running.rules.items() if "chatbot" not in key}
+    """A rule deleted by hand is an error of `drift`, and its request reaches nobody."""
+    rules = {name: rule for name, rule in running.rules.items() if "chatbot" not in name}
     (finding,), checks = drift(replace(running, rules=rules))
     assert (finding.where, finding.severity) == (f"rule ai-pipeline-{ENV}-chatbot-requests", "error")
     assert checks == {"requests-sent", "drift"}
 
 
 def test_a_mapping_that_no_template_has_is_found(running):
-    """A second consumer, added by hand, takes part of the messages."""
+    """A second consumer of a queue, added by hand, is reported."""
     answer = {
         "EventSourceArn": f"arn:aws:sqs:eu-west-1:1:ai-pipeline-{ENV}-logger",
         "FunctionArn": "arn:aws:lambda:eu-west-1:1:function:somebody-elses",
@@ -75,7 +75,7 @@ def test_a_mapping_that_no_template_has_is_found(running):
 
 
 def test_a_disabled_mapping_is_asleep(running):
-    """Lambda's own states are read: only a mapping that works, or soon will, counts."""
+    """Only a mapping whose state says that it works, or soon will, counts as enabled."""
     arns = {"EventSourceArn": "arn:aws:sqs:r:1:q", "FunctionArn": "arn:aws:lambda:r:1:function:f:live"}
     assert [
         live_source("s", {**arns, "State": state}).enabled

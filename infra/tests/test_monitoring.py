@@ -1,4 +1,4 @@
-"""Alarms and dashboard: what they look at exists, and what they say leads somewhere."""
+"""Alarms and dashboard: their metrics and resources exist, and alarms link to sections of the runbook."""
 
 import json
 import re
@@ -21,7 +21,7 @@ ON_AWS = [name for name, environment in ENVIRONMENTS.items() if environment.engi
 
 
 class Series(NamedTuple):
-    """A metric that an alarm or a widget asks for; with a search, only the names of its dimensions are known."""
+    """A metric that an alarm or a widget reads. For a search only the names of its dimensions are known."""
 
     namespace: str
     name: str
@@ -38,8 +38,8 @@ def monitoring(dev):
     return dev["ai-pipeline-dev-monitoring"]
 
 
-def filled(value: Any) -> Any:  # noqa: PLR0911 -- a kind of value each
-    """A template's value with the functions in it worked out, for a made-up account."""
+def filled(value: Any) -> Any:  # noqa: PLR0911 -- one return for each kind of value
+    """Return a template's value with its functions evaluated, for an invented account."""
     match value:
         case {"Ref": name}:
             return {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "1"}.get(
@@ -83,9 +83,9 @@ def of_widgets(template: Any) -> Iterator[Series]:
                 namespace, name, *pairs = (part for part in row if isinstance(part, str))
                 yield Series(namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True)))
             elif "SEARCH" in row[0]["expression"]:
-                found = SEARCH.search(row[0]["expression"])
-                assert found is not None
-                schema, name, environment = found.groups()
+                match = SEARCH.search(row[0]["expression"])
+                assert match is not None
+                schema, name, environment = match.groups()
                 namespace, *names = schema.split(",")
                 yield Series(namespace, name, {**dict.fromkeys(names), "environment": environment})
 
@@ -95,7 +95,7 @@ def asked_for(template: Any) -> list[Series]:
 
 
 def test_own_metrics_that_are_looked_at_are_in_the_table(monitoring):
-    """Each alarm and widget on the project's namespace names a metric, dimensions and a service that emits it."""
+    """Alarms and widgets on the project's metrics use names, dimensions and services of the metrics table."""
     own = [series for series in asked_for(monitoring) if series.namespace == NAMESPACE]
     for series in own:
         metric = METRICS[series.name]
@@ -108,12 +108,12 @@ def test_own_metrics_that_are_looked_at_are_in_the_table(monitoring):
 
 
 def existing(templates: Any) -> dict[str, set[str]]:
-    """The names of what the other stacks own, by the dimension that CloudWatch knows them by."""
+    """Return the names of the other stacks' resources, by the dimension that identifies them in CloudWatch."""
     named = {
         "QueueName": ("AWS::SQS::Queue", "QueueName"),
         "FunctionName": ("AWS::Lambda::Function", "FunctionName"),
     }
-    found = {
+    names = {
         dimension: {
             properties[name]
             for template in templates.values()
@@ -123,23 +123,23 @@ def existing(templates: Any) -> dict[str, set[str]]:
     }
     (machine,) = resources(templates["ai-pipeline-dev-workflow"], "AWS::StepFunctions::StateMachine").values()
     arn = f"arn:aws:states:us-east-1:1:stateMachine:{machine['StateMachineName']}"
-    return {**found, "StateMachineArn": {arn}}
+    return {**names, "StateMachineArn": {arn}}
 
 
 def test_what_is_looked_at_on_aws_is_deployed(dev, monitoring):
-    """Each queue, function and state machine that an alarm or a widget names is in a stack, and each is looked at."""
-    there = existing(dev)
-    seen: dict[str, set[str]] = {dimension: set() for dimension in there}
+    """Alarms and widgets name exactly the queues, functions and state machine that the stacks contain."""
+    deployed = existing(dev)
+    watched: dict[str, set[str]] = {dimension: set() for dimension in deployed}
     for series in asked_for(monitoring):
         if series.namespace != NAMESPACE:
             ((dimension, value),) = series.dimensions.items()
-            assert value in there[dimension]
-            seen[dimension].add(str(value))
-    assert seen == there
+            assert value in deployed[dimension]
+            watched[dimension].add(str(value))
+    assert watched == deployed
 
 
 def test_metrics_nobody_looks_at_are_few(monitoring):
-    """A new metric is shown or alarmed on; the ones that are only counted are named here."""
+    """Every metric is used by an alarm or a widget, except those that this test lists."""
     shown = {series.name for series in asked_for(monitoring)}
     assert set(METRICS) - shown == {
         "Succeeded",
@@ -149,26 +149,26 @@ def test_metrics_nobody_looks_at_are_few(monitoring):
         "ApiCancels",
         "RejectionsNotPublished",
         "AnswerStoreFailures",
-        "BudgetSpentPercent",  # these with a budget alone: test_budget.py
+        "BudgetSpentPercent",  # this and the next two only with a budget: test_budget.py
         "BudgetPaused",
         "BudgetLooks",
     }
 
 
 def test_every_alarm_leads_to_its_section(monitoring):
-    """The link in an alarm's description is a heading of the runbook that there is."""
-    there = anchors((ROOT / "docs" / "operations.md").read_text())
+    """The link in an alarm's description points to an existing heading of the runbook."""
+    headings = anchors((ROOT / "docs" / "operations.md").read_text())
     linked = set()
     for alarm in resources(monitoring, ALARM).values():
         (link,) = re.findall(r"docs/operations\.md#([\w-]+)$", alarm["AlarmDescription"])
-        assert link in there
+        assert link in headings
         linked.add(link)
     assert linked == {alarm.anchor for alarm in ALARMS if alarm not in OF_A_BUDGET}
 
 
 @pytest.mark.parametrize("name", ON_AWS)
 def test_alarms_ring_for_what_is_there_alone(synthesised, name):
-    """Every alarm is sent to the topic; none rings because nothing was measured, or before anything can be."""
+    """Every alarm notifies the topic, and none rings because of missing data."""
     template = synthesised(name)[f"ai-pipeline-{name}-monitoring"]
     (topic,) = resources(template, "AWS::SNS::Topic")
     for alarm in resources(template, ALARM).values():
@@ -179,47 +179,47 @@ def test_alarms_ring_for_what_is_there_alone(synthesised, name):
 
 @pytest.mark.parametrize("name", ON_AWS)
 def test_thresholds_are_the_environments_own(synthesised, name):
-    """Each limit of the environment is that of its alarm, in the alarm's unit."""
+    """Each alarm has the threshold of its environment, in the alarm's unit."""
     limits: Thresholds = ENVIRONMENTS[name].thresholds
     template = synthesised(name)[f"ai-pipeline-{name}-monitoring"]
-    set_to = {
+    thresholds = {
         alarm["AlarmName"].removeprefix(f"ai-pipeline-{name}-"): alarm["Threshold"]
         for alarm in resources(template, ALARM).values()
     }
-    assert set_to["success-rate"] == limits.success_percent
-    assert set_to["run-time"] == limits.run_p95_seconds * 1_000
-    assert set_to["run-open"] == limits.run_open_seconds * 1_000
-    assert set_to["cost"] == limits.usd_per_hour * 1_000_000
+    assert thresholds["success-rate"] == limits.success_percent
+    assert thresholds["run-time"] == limits.run_p95_seconds * 1_000
+    assert thresholds["run-open"] == limits.run_open_seconds * 1_000
+    assert thresholds["cost"] == limits.usd_per_hour * 1_000_000
     for service in SERVICES:
-        assert set_to[f"{service}-queue-age"] == limits.queue_age_seconds
-        assert set_to[f"{service}-parked"] == set_to[f"{service}-rule-delivery"] == 0
-        assert set_to[f"{service}-parked-expires"] == (14 - limits.parked_days_left) * 86_400
+        assert thresholds[f"{service}-queue-age"] == limits.queue_age_seconds
+        assert thresholds[f"{service}-parked"] == thresholds[f"{service}-rule-delivery"] == 0
+        assert thresholds[f"{service}-parked-expires"] == (14 - limits.parked_days_left) * 86_400
 
 
 def test_the_dashboard_asks_three_questions_in_order(monitoring):
-    """Health, trouble and cost stand in this order, alarms first, and every row fits the page."""
+    """The dashboard shows health, failures and cost in this order, alarms first, and every row fits the page."""
     widgets = sorted(body(monitoring)["widgets"], key=lambda widget: (widget["y"], widget["x"]))
     headers = [widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text"]
-    assert headers == ["# Is it healthy?", "# Where does it hurt?", "# What does it cost?"]
+    assert headers == ["# Is it healthy?", "# Where does it fail or wait?", "# What does it cost?"]
     assert widgets[1]["type"] == "alarm"
     assert len(widgets[1]["properties"]["alarms"]) == len(resources(monitoring, ALARM))
     assert all(widget["x"] + widget["width"] <= 24 for widget in widgets)
 
 
 def test_the_topic_is_encrypted_and_takes_calls_over_tls_only(monitoring):
-    """Alarms get through to a topic with a key of its own, and only this environment's alarms do."""
+    """The topic has its own key, refuses calls without TLS, and accepts only this environment's alarms."""
     (topic,) = resources(monitoring, "AWS::SNS::Topic").values()
     (key,) = resources(monitoring, "AWS::KMS::Key")
     assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
     (policy,) = resources(monitoring, "AWS::SNS::TopicPolicy").values()
-    said = {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
-    assert said["AllowPublishThroughSSLOnly"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    source = filled(said["SendAlarms"]["Condition"]["ArnLike"]["aws:SourceArn"])
+    by_sid = {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
+    assert by_sid["AllowPublishThroughSSLOnly"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    source = filled(by_sid["SendAlarms"]["Condition"]["ArnLike"]["aws:SourceArn"])
     assert source == "arn:aws:cloudwatch:us-east-1:1:alarm:ai-pipeline-dev-*"
 
 
 def test_monitoring_is_optional_and_deployed_alone(dev, monitoring, synthesised):
-    """It can be left out, the engine's deployment leaves it out, and alone it is the same stack."""
+    """Monitoring can be left out, is left out on the engine, and is the same stack if deployed alone."""
     assert synthesised("dev", only="monitoring") == {"ai-pipeline-dev-monitoring": monitoring}
     without = synthesised("dev", monitoring="false")
     assert without == {name: template for name, template in dev.items() if not name.endswith("-monitoring")}
@@ -228,7 +228,7 @@ def test_monitoring_is_optional_and_deployed_alone(dev, monitoring, synthesised)
 
 
 def test_an_address_is_told_of_alarms(synthesised):
-    """`-c alarm_email` subscribes that address; without it nobody is."""
+    """The option `alarm_email` subscribes that address to the topic."""
     template = synthesised("dev", only="monitoring", alarm_email="on-call@example.com")
     (subscription,) = resources(template["ai-pipeline-dev-monitoring"], "AWS::SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "on-call@example.com")
@@ -236,6 +236,6 @@ def test_an_address_is_told_of_alarms(synthesised):
 
 @pytest.mark.parametrize("option", [{"monitoring": "maybe"}, {"alarm_email": "on-call"}])
 def test_a_wrong_option_is_refused_by_name(option):
-    """What is neither yes nor no, and no address, is refused before anything is deployed."""
+    """An invalid value of `monitoring` or `alarm_email` is refused at synth with the option's name."""
     with pytest.raises(ContextError, match=next(iter(option))):
         load("dev", option)

@@ -1,4 +1,4 @@
-"""What a bundle holds: what the handler's imports reach, and nothing else."""
+"""A bundle holds exactly the files that the handler's imports reach."""
 
 import subprocess
 import sys
@@ -49,13 +49,13 @@ SOURCES = {
 
 
 def test_all_that_an_import_can_lead_to_and_nothing_else(tmp_path):
-    """Parents, relative imports, imports in functions and `try`, extensions; not what a type checker reads."""
+    """Parents, relative imports, imports in functions and `try`, and extensions count; imports for types do not."""
     for name, text in SOURCES.items():
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    found = {path.relative_to(tmp_path).as_posix() for path in reachable("app.handler", (tmp_path,))}
-    assert set(SOURCES) - found == {
+    reached = {path.relative_to(tmp_path).as_posix() for path in reachable("app.handler", (tmp_path,))}
+    assert set(SOURCES) - reached == {
         "app/far.py",
         "app/deeper/unused.py",
         "late/other.py",
@@ -65,7 +65,7 @@ def test_all_that_an_import_can_lead_to_and_nothing_else(tmp_path):
 
 
 def test_a_name_behind_a_lazy_package_is_reached(monkeypatch, tmp_path):
-    """Who takes a name from a lazy package gets the module it comes from, and no other."""
+    """Importing a name from a lazy package reaches the module that defines it, and no other."""
     monkeypatch.setitem(slimming.EDITS, "lazy/__init__.py", slimming.lazy_package)
     (tmp_path / "lazy").mkdir()
     (tmp_path / "lazy" / "__init__.py").write_text("from .one import One\nfrom lazy.two import Two")
@@ -73,12 +73,12 @@ def test_a_name_behind_a_lazy_package_is_reached(monkeypatch, tmp_path):
         (tmp_path / "lazy" / f"{name}.py").write_text(f"{name.title()} = 1")
     for name, module in (("One", "one"), ("Two", "two")):
         (tmp_path / f"uses_{module}.py").write_text(f"from lazy import {name}")
-        found = reachable(f"uses_{module}", (tmp_path,))
-        assert {path.stem for path in found} == {f"uses_{module}", "__init__", module}
+        reached = reachable(f"uses_{module}", (tmp_path,))
+        assert {path.stem for path in reached} == {f"uses_{module}", "__init__", module}
 
 
 def test_what_is_left_out_is_there_to_be_left_out():
-    """A package that no longer has a module named in LEFT_OUT is noticed."""
+    """Every module named in LEFT_OUT exists in the installed packages."""
     site = site_directory(host())
     for name in LEFT_OUT:
         path = site.joinpath(*name.split("."))
@@ -87,7 +87,7 @@ def test_what_is_left_out_is_there_to_be_left_out():
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 def test_every_module_of_a_bundle_can_be_imported_from_it(function):
-    """What a module imports at its own import is in the bundle as well: no path ends in a ModuleNotFoundError."""
+    """Every module of a bundle can be imported from it: what it imports is in the bundle too."""
     folder = bundles(host())[function.name]
     names = sorted(
         ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")

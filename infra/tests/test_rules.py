@@ -1,4 +1,4 @@
-"""The rules find what they are for, and the project's templates break none of them."""
+"""Each rule finds the mistake it is for, and the project's templates break no rule."""
 
 import copy
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
 @pytest.mark.parametrize("name", ["dev", "prod", "local"])
 def test_no_template_breaks_a_rule(synthesised, name):
-    """Encryption, TLS, authorisation and ties between stacks are as the design says, in what CloudFormation gets."""
+    """The project's templates break no rule about encryption, TLS, authorisation or references between stacks."""
     assert broken_rules(synthesised(name), ENVIRONMENTS[name]) == []
 
 
@@ -39,11 +39,11 @@ def accept_plain_http(templates):
     [
         (export, "exports an output"),
         (open_the_api, "POST is authorised by NONE"),
-        (accept_plain_http, "takes calls without TLS"),
+        (accept_plain_http, "accepts calls without TLS"),
     ],
 )
 def test_a_broken_rule_is_found(synthesised, break_it, finding):
-    """Each rule notices the mistake it is there for."""
+    """A mistake in a template is found by its rule."""
     templates = copy.deepcopy(dict(synthesised("dev")))
     break_it(templates)
     assert any(finding in problem for problem in broken_rules(templates, ENVIRONMENTS["dev"]))

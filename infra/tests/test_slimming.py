@@ -1,4 +1,4 @@
-"""What a bundle's packages import later than they would."""
+"""Imports in a bundle's packages are deferred without changing what the packages do."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ class Uses:
 
 
 def run(source: str, modules: dict[str, str], ask: str) -> str:
-    """What `ask` prints where `source` is the module `made`, and `modules` are there to be imported."""
+    """Return what the program `ask` prints if `source` is the module `made` and `modules` can be imported."""
     program = dedent(
         f"""
         import importlib.abc, importlib.util, sys
@@ -58,10 +58,10 @@ def run(source: str, modules: dict[str, str], ask: str) -> str:
         import made
         """
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"{program}\n{ask}"], capture_output=True, text=True, check=False
     )
-    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+    return process.stdout.strip() or process.stderr.strip().splitlines()[-1]
 
 
 OTHERS = {
@@ -72,7 +72,7 @@ OTHERS = {
 
 
 def test_a_deferred_import_happens_where_it_is_used():
-    """The module is imported without it; each function that uses a name has it, nested ones and methods too."""
+    """A deferred module is not loaded at import, and every function and method that uses it has it."""
     edited = deferred(MODULE, ("heavy", "other"))
     assert (
         run(edited, OTHERS, "print([n for n in ('heavy', 'other', 'light') if n in sys.modules])")
@@ -83,7 +83,7 @@ def test_a_deferred_import_happens_where_it_is_used():
 
 
 def test_the_rest_of_a_module_stays_as_it_is():
-    """Comments and quotes are kept, whatever Python makes the bundle; lines keep their numbers up to the import."""
+    """An edit keeps comments and quotes, and the line numbers up to the moved import."""
     before = [
         "import heavy",
         "",
@@ -112,13 +112,13 @@ def test_the_rest_of_a_module_stays_as_it_is():
     ],
 )
 def test_what_can_not_be_deferred_is_refused(source, reason):
-    """A name that is needed while the module is imported, or an import that is not there, is an error."""
+    """Deferring a missing import, or a name that is used while the module is imported, is an error."""
     with pytest.raises(SlimmingError, match=reason):
         deferred(source, ("heavy",))
 
 
 def test_a_lazy_package_imports_what_is_asked_for():
-    """Its names are there as before, each imported alone; what it never had is an AttributeError."""
+    """A lazy package has its names as before, imports each on its own, and raises AttributeError for others."""
     package = lazy_package(
         "'''Two.'''\nfrom .one import One\nfrom made.two import Two as Second\n__all__ = ['One', 'Second']"
     )
@@ -135,24 +135,24 @@ def test_a_lazy_package_imports_what_is_asked_for():
 
 
 def test_a_package_that_does_more_is_refused():
-    """An `__init__` with code, or with names nobody can list, is not made lazy."""
+    """An `__init__` with other code, or with names that are not listed, cannot be made lazy."""
     for source in ("from .one import *\n", "import os\n", "from .one import One\nOne.register()\n"):
         with pytest.raises(SlimmingError, match="does more"):
             lazy_package(source)
 
 
 def test_every_edit_is_made():
-    """No edit is left over from a package that has changed: each is in at least one function's bundle."""
+    """Every edit is applied in at least one function's bundle."""
     folders = bundles(host()).values()
     for name in slimming.EDITS:
-        found = [folder / name for folder in folders if (folder / name).exists()]
-        assert found, name
-        assert all(file.read_text("utf-8").endswith(slimming._FOOTER) for file in found)
+        files = [folder / name for folder in folders if (folder / name).exists()]
+        assert files, name
+        assert all(file.read_text("utf-8").endswith(slimming._FOOTER) for file in files)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 def test_a_cold_start_leaves_out_what_it_does_not_use(function):
-    """The generators of manuals, asyncio, S3 transfers and package metadata are not loaded by a handler's import."""
+    """Importing a handler loads no documentation generator, asyncio, S3 transfers or package metadata."""
     folder = bundles(host())[function.name]
     program = (
         f"import sys; sys.path.insert(0, {str(folder)!r}); import {function.module}; print(*sys.modules)"
@@ -173,9 +173,12 @@ def test_a_cold_start_leaves_out_what_it_does_not_use(function):
 
 
 def test_a_changed_package_is_named(tmp_path):
-    """Where an edit does not fit any more the error says which file, and where to look."""
+    """An edit that no longer fits is an error that names the file and where to adapt the edit."""
     file = tmp_path / "boto3" / "__init__.py"
     file.parent.mkdir()
     file.write_text("from boto3.session import Session\n")
-    with pytest.raises(SlimmingError, match=r"boto3/__init__\.py does not import boto3\.compat: adapt"):
+    with pytest.raises(
+        SlimmingError,
+        match=r"boto3/__init__\.py does not import boto3\.compat: its package has changed, so adapt",
+    ):
         slimming.slim(tmp_path)

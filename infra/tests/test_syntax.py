@@ -1,4 +1,4 @@
-"""Parsing for bundles that are made side by side."""
+"""Parsing for bundles that are made in parallel."""
 
 import gc
 import time
@@ -16,7 +16,7 @@ SOURCE = Path(bundling.__file__).read_text("utf-8")
 
 @pytest.fixture
 def interrupting_collector() -> Iterator[None]:
-    """A collector that runs all the time, and lets other threads go on meanwhile."""
+    """A garbage collector that runs very often and lets other threads continue meanwhile."""
 
     def pause(_phase: str, _info: dict[str, int]) -> None:
         time.sleep(0)
@@ -33,7 +33,7 @@ def interrupting_collector() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interrupting_collector")
 def test_sources_are_parsed_side_by_side() -> None:
-    """Threads that parse at once all get their tree, whenever garbage is collected."""
+    """Threads that parse at the same time all get their tree, even while garbage is collected."""
     with ThreadPoolExecutor(4) as pool:
         trees = list(pool.map(parse, [SOURCE] * 24))
     assert {len(tree.body) for tree in trees} == {len(trees[0].body)}

@@ -1,4 +1,4 @@
-"""What the stacks promise beyond the rules that hold for all of them."""
+"""Properties of single stacks, beyond the rules that hold for all of them."""
 
 import json
 from pathlib import Path
@@ -28,9 +28,9 @@ def dev(synthesised):
 
 
 def allowed(template, action):
-    """The one statement of a template that allows an action."""
-    (found,) = [statement for statement in statements(template) if action in statement["Action"]]
-    return found
+    """Return the only statement of a template that allows an action."""
+    (allowing,) = [statement for statement in statements(template) if action in statement["Action"]]
+    return allowing
 
 
 def detail_types(statement):
@@ -53,7 +53,7 @@ def variables(template, function):
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.service)
 def test_a_stage_hears_its_own_requests_alone(dev, stage):
-    """A stage reached via the bus has one rule for its request, in every version it reads; others have none."""
+    """A stage that is requested via the bus has one rule for all versions of its request; others have none."""
     versions = [kind.detail_type() for kind in readable(stage.request)]
     own = {"source": ["ai.pipeline"], "detail-type": versions}
     on_the_bus = [rule for rule in patterns(dev[f"ai-pipeline-dev-{stage.service}"]) if "detail" not in rule]
@@ -61,29 +61,29 @@ def test_a_stage_hears_its_own_requests_alone(dev, stage):
 
 
 def test_the_trigger_hears_every_version_of_a_request(dev):
-    """Old and new publishers are heard side by side."""
+    """The trigger's rule matches every version of the request for a run."""
     (rule,) = patterns(dev["ai-pipeline-dev-trigger"])
     assert set(rule["detail-type"]) == REQUESTS == {"pipeline.requested.v1", "pipeline.requested.v2"}
 
 
 def test_a_new_version_is_read_before_it_is_delivered_and_delivered_before_it_is_published(dev):
-    """An update of the trigger goes against the stream: starter, then rule, then API."""
-    made = dev["ai-pipeline-dev-trigger"]["Resources"]
+    """CloudFormation updates the trigger's starter first, then its rule, then the API."""
+    deployed = dev["ai-pipeline-dev-trigger"]["Resources"]
 
     def named(kind, prefix):
-        (name,) = (name for name in made if made[name]["Type"] == kind and name.startswith(prefix))
+        (name,) = (name for name in deployed if deployed[name]["Type"] == kind and name.startswith(prefix))
         return name
 
     starter = named("AWS::Lambda::Function", "Starter")
     api = named("AWS::Lambda::Function", "Api")
     rule = named("AWS::Events::Rule", "WorkQueue")
-    assert starter in made[rule]["DependsOn"]
-    assert rule in made[api]["DependsOn"]
+    assert starter in deployed[rule]["DependsOn"]
+    assert rule in deployed[api]["DependsOn"]
 
 
 @pytest.mark.parametrize("stage", ON_THE_BUS, ids=lambda stage: stage.service)
 def test_a_request_is_not_delivered_after_its_task_is_over(dev, stage):
-    """EventBridge gives up on a stage's request when its task has timed out: its token is dead then."""
+    """EventBridge gives up on a stage's request when its task times out, because its token is settled then."""
     (rule,) = resources(dev[f"ai-pipeline-dev-{stage.service}"], "AWS::Events::Rule").values()
     (target,) = rule["Targets"]
     assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == stage.timeout_seconds
@@ -91,13 +91,13 @@ def test_a_request_is_not_delivered_after_its_task_is_over(dev, stage):
 
 @pytest.mark.parametrize("part", ["trigger", "workflow", *(stage.service for stage in STAGES)])
 def test_one_service_is_deployed_on_its_own(dev, synthesised, part):
-    """A stack made alone is the very stack that is made with all the others."""
+    """A stack that is made alone equals the stack that is made with all others."""
     name = f"ai-pipeline-dev-{part}"
     assert synthesised("dev", only=part) == {name: dev[name]}
 
 
 def test_stacks_deployed_together_go_against_the_stream(tmp_path):
-    """Who reads an event is deployed before who sends it: stages before the workflow, the workflow before the API."""
+    """Consumers are deployed before publishers: stages before the workflow, the workflow before the trigger."""
     from aws_cdk import App, Stack  # noqa: PLC0415 -- starts Node
 
     from infra.app import build, feature_flags  # noqa: PLC0415
@@ -122,7 +122,7 @@ def test_stacks_deployed_together_go_against_the_stream(tmp_path):
 
 
 def test_the_logger_hears_of_failed_executions(dev):
-    """Failed, timed out and aborted executions of this state machine, and of no other, reach the logger's queue."""
+    """The logger receives failed, timed-out and aborted executions of this state machine only."""
     (rule,) = patterns(dev["ai-pipeline-dev-logger"])
     assert rule["source"] == ["aws.states"]
     assert rule["detail-type"] == ["Step Functions Execution Status Change"]
@@ -141,22 +141,22 @@ def test_the_logger_hears_of_failed_executions(dev):
     ],
 )
 def test_nobody_publishes_what_is_not_theirs(dev, stack, published):
-    """A role may publish its own events alone: no service can forge a stage request."""
+    """Each role may publish only its own events, so that no service can forge a stage request."""
     assert detail_types(allowed(dev[f"ai-pipeline-dev-{stack}"], "events:PutEvents")) == published
 
 
 def test_the_trigger_publishes_requests_and_rejections_apart(dev):
-    """The API may publish requests, the starter rejections, and neither what the other may."""
-    found = [
+    """The API may publish only requests, and the starter only rejections."""
+    published_by_statement = [
         detail_types(statement)
         for statement in statements(dev["ai-pipeline-dev-trigger"])
         if "events:PutEvents" in statement["Action"]
     ]
-    assert sorted(found, key=str) == [{"contract.rejected.v1"}, REQUESTS]
+    assert sorted(published_by_statement, key=str) == [{"contract.rejected.v1"}, REQUESTS]
 
 
 def test_a_publisher_may_ask_and_forge_nothing(dev):
-    """The policy for whoever asks by an event allows that event alone, in every version."""
+    """The policy for publishers allows publishing requests for runs, in every version, and no other event."""
     template = dev["ai-pipeline-dev-platform"]
     (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
     assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
@@ -164,7 +164,7 @@ def test_a_publisher_may_ask_and_forge_nothing(dev):
 
 
 def test_a_body_is_checked_before_the_function_runs(dev):
-    """POST takes JSON by the model of the contract; another content type is the function's to refuse."""
+    """API Gateway checks a POST's JSON body with the contract's model; other content types reach the function."""
     template = dev["ai-pipeline-dev-trigger"]
     (validator,) = resources(template, "AWS::ApiGateway::RequestValidator").values()
     ((model_id, model),) = resources(template, "AWS::ApiGateway::Model").items()
@@ -177,13 +177,15 @@ def test_a_body_is_checked_before_the_function_runs(dev):
     assert "RequestValidatorId" in methods["POST"]
     assert "RequestValidatorId" not in methods["GET"]
     (deployment,) = [
-        one for one in template["Resources"].values() if one["Type"] == "AWS::ApiGateway::Deployment"
+        resource
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::ApiGateway::Deployment"
     ]
     assert model_id in deployment["DependsOn"]
 
 
 def test_a_changed_model_is_deployed(synthesised, dev, monkeypatch):
-    """API Gateway serves a model as it was at the last deployment: another one makes another deployment."""
+    """A changed model makes a new deployment of the API, without which API Gateway would use the old model."""
 
     def deployments(templates):
         return set(resources(templates["ai-pipeline-dev-trigger"], "AWS::ApiGateway::Deployment"))
@@ -195,20 +197,20 @@ def test_a_changed_model_is_deployed(synthesised, dev, monkeypatch):
 
 
 def test_the_events_of_the_bus_are_registered(dev, synthesised):
-    """On AWS each version of each event on the bus has its schema in the registry; the engine has none."""
+    """On AWS each version of each event on the bus has a schema in the registry; the engine has no registry."""
     template = dev["ai-pipeline-dev-platform"]
     (registry,) = resources(template, "AWS::EventSchemas::Registry").values()
     schemas = resources(template, "AWS::EventSchemas::Schema").values()
     assert registry["RegistryName"] == "ai-pipeline-dev"
-    found = {schema["SchemaName"]: json.loads(schema["Content"]) for schema in schemas}
-    assert found == {f"ai.pipeline@{kind.detail_type()}": registered(kind) for kind in published()}
+    contents = {schema["SchemaName"]: json.loads(schema["Content"]) for schema in schemas}
+    assert contents == {f"ai.pipeline@{kind.detail_type()}": registered(kind) for kind in published()}
     assert {schema["Type"] for schema in schemas} == {"JSONSchemaDraft4"}
     assert max(len(schema["Content"]) for schema in schemas) < 100_000
     assert "EventSchemas" not in json.dumps(synthesised("local")["ai-pipeline-local-platform"])
 
 
 def test_a_caller_may_use_the_api_and_nothing_else(dev):
-    """The policy for whoever calls the API allows its methods, on its stage alone."""
+    """The policy for callers allows the API's methods on its stage, and nothing else."""
     (policy,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::IAM::ManagedPolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     paths = [arn["Fn::Join"][1][-1] for arn in statement["Resource"]]
@@ -220,13 +222,13 @@ def test_a_caller_may_use_the_api_and_nothing_else(dev):
 
 
 def test_the_chatbot_may_ask_its_model_alone(dev):
-    """`bedrock:InvokeModel` names the configured model."""
+    """The chatbot's right to invoke a model names the configured model."""
     (arn,) = allowed(dev["ai-pipeline-dev-chatbot"], "bedrock:InvokeModel")["Resource"]
     assert json.dumps(arn).endswith('::foundation-model/amazon.nova-lite-v1:0"]]}')
 
 
 def test_an_inference_profile_needs_two_rights(synthesised):
-    """A model id with a geographic prefix: the profile here, and its model in any region of the geography."""
+    """A model id with a geographic prefix needs a right on the profile, and on its model in any region."""
     template = synthesised("dev", model_id="us.amazon.nova-2-lite-v1:0")["ai-pipeline-dev-chatbot"]
     arns = json.dumps(allowed(template, "bedrock:InvokeModel")["Resource"])
     assert ":inference-profile/us.amazon.nova-2-lite-v1:0" in arns
@@ -234,7 +236,7 @@ def test_an_inference_profile_needs_two_rights(synthesised):
 
 
 def test_an_existing_chatbot_is_asked_instead(synthesised):
-    """With its ARN the chatbot may invoke that function, and no model."""
+    """With the ARN of an existing chatbot function, the chatbot may invoke that function and no model."""
     arn = "arn:aws:lambda:us-east-1:111122223333:function:chat"
     template = synthesised("dev", chatbot_function_arn=arn)["ai-pipeline-dev-chatbot"]
     assert allowed(template, "lambda:InvokeFunction")["Resource"] == [arn]
@@ -244,8 +246,8 @@ def test_an_existing_chatbot_is_asked_instead(synthesised):
 
 @pytest.mark.parametrize("name", ["dev", "local"])
 def test_the_public_addresses_are_parameters(synthesised, name):
-    """Every address of DESIGN stands in SSM under the environment's path."""
-    found = {
+    """Every public address is an SSM parameter under the environment's path."""
+    parameters = {
         parameter["Name"]
         for template in synthesised(name).values()
         for parameter in resources(template, "AWS::SSM::Parameter").values()
@@ -253,11 +255,11 @@ def test_the_public_addresses_are_parameters(synthesised, name):
     services = ["trigger", *(stage.service for stage in STAGES)]
     paths = ["api/url", "bus/name", "table/name", "state-machine/arn"]
     paths += [f"services/{service}/{end}" for service in services for end in ("queue-url", "dlq-url")]
-    assert found >= {f"/ai-pipeline/{name}/{path}" for path in paths}
+    assert parameters >= {f"/ai-pipeline/{name}/{path}" for path in paths}
 
 
 def test_the_address_of_the_api_is_ready_to_use(synthesised):
-    """On AWS the execute-api address of the stage, on the engine one on loopback; `/pipeline` follows."""
+    """The API's address is that of its stage on AWS, and a loopback address on the engine."""
     for name, options, start, end in (
         ("dev", {}, "https://", "/v1"),
         (
@@ -278,7 +280,7 @@ def test_the_address_of_the_api_is_ready_to_use(synthesised):
 
 
 def test_no_archive_holds_a_task_token(dev):
-    """The archive keeps starts and outcomes; a stage request, which carries a token, never gets in."""
+    """The archive keeps requests and outcomes of runs, and no stage request, because that has a task token."""
     (archive,) = resources(dev["ai-pipeline-dev-platform"], "AWS::Events::Archive").values()
     requests = {stage.request.detail_type() for stage in STAGES}
     assert archive["EventPattern"]["source"] == ["ai.pipeline"]
@@ -287,8 +289,8 @@ def test_no_archive_holds_a_task_token(dev):
 
 
 def test_production_keeps_its_data(synthesised):
-    """Prod's records, answers and archive survive their stacks, refuse deletion, are encrypted and can be restored to
-    any second.
+    """Prod's tables are kept when their stacks are deleted, protected from deletion, encrypted, and restorable to any
+    second.
     """
     templates = synthesised("prod")
     tables = {
@@ -308,10 +310,10 @@ def test_production_keeps_its_data(synthesised):
 
 
 def test_answers_are_the_chatbots_alone(synthesised):
-    """No other function reads or writes the stored answers; they and the archive expire by themselves."""
+    """Only the chatbot may use the stored answers; answers and archived messages expire by themselves."""
     templates = synthesised("prod")
-    ours = allowed(templates["ai-pipeline-prod-chatbot"], "dynamodb:PutItem")
-    assert set(ours["Action"]) == {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update", "Delete")}
+    statement = allowed(templates["ai-pipeline-prod-chatbot"], "dynamodb:PutItem")
+    assert set(statement["Action"]) == {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update", "Delete")}
     assert [
         name for name, template in templates.items() if "ai-pipeline-prod-answers" in json.dumps(template)
     ] == ["ai-pipeline-prod-chatbot"]
@@ -326,17 +328,17 @@ def test_answers_are_the_chatbots_alone(synthesised):
 
 @pytest.mark.parametrize(("name", "traced"), [("dev", True), ("local", False)])
 def test_xray_follows_where_there_is_one(synthesised, name, traced):
-    """On AWS functions, workflow and API are traced, each function's role may say so, and nothing is bundled for it.
-    The engine has no X-Ray: nothing there asks for it.
+    """On AWS functions, workflow and API are traced, with the rights for it and without a bundled library; on the
+    engine, which has no X-Ray, nothing is traced.
     """
     templates = synthesised(name)
     for template in templates.values():
         functions = resources(template, "AWS::Lambda::Function").values()
         modes = {function.get("TracingConfig", {}).get("Mode") for function in functions}
         assert modes <= ({"Active"} if traced else {None, "PassThrough"})
-        allowed_to = [one for one in statements(template) if "xray:PutTraceSegments" in one["Action"]]
+        rights = [allowed for allowed in statements(template) if "xray:PutTraceSegments" in allowed["Action"]]
         machines = resources(template, "AWS::StepFunctions::StateMachine").values()
-        assert len(allowed_to) == traced * (len(functions) + len(machines))
+        assert len(rights) == traced * (len(functions) + len(machines))
         for machine in machines:
             assert machine.get("TracingConfiguration", {}).get("Enabled", False) is traced
         for stage in resources(template, "AWS::ApiGateway::Stage").values():
@@ -345,7 +347,7 @@ def test_xray_follows_where_there_is_one(synthesised, name, traced):
 
 
 def test_logs_hold_no_message(dev):
-    """The state machine's and the API's logs tell what happened, without inputs, outputs and bodies."""
+    """The logs of the state machine and the API contain no inputs, outputs or bodies."""
     (machine,) = resources(dev["ai-pipeline-dev-workflow"], "AWS::StepFunctions::StateMachine").values()
     (stage,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::ApiGateway::Stage").values()
     assert machine["LoggingConfiguration"]["Level"] == "ALL"
@@ -354,20 +356,20 @@ def test_logs_hold_no_message(dev):
 
 
 def test_errors_of_the_gateway_read_like_the_apis_own(dev):
-    """A refused call gets the API's error shape, readable for a browser of the allowed origin."""
+    """API Gateway's own errors have the API's format, and browsers of the allowed origin can read them."""
     for response in resources(dev["ai-pipeline-dev-trigger"], "AWS::ApiGateway::GatewayResponse").values():
         template = response["ResponseTemplates"]["application/json"]
         filled = template.replace("$context.error.messageString", '"Forbidden"')
         error = json.loads(filled)["error"]
-        of_the_body = response["ResponseType"] == "BAD_REQUEST_BODY"
-        assert error["code"] == ("invalid_request" if of_the_body else "$context.error.responseType")
+        bad_body = response["ResponseType"] == "BAD_REQUEST_BODY"
+        assert error["code"] == ("invalid_request" if bad_body else "$context.error.responseType")
         assert error["message"]
         assert response["ResponseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
 
 
 @pytest.mark.parametrize("name", ["dev", "local"])
 def test_functions_are_sized_by_their_environment(synthesised, name):
-    """Memory, timeout, architecture and concurrency are the environment's data."""
+    """Memory, timeout, architecture, concurrency and batch size are those of the environment."""
     environment, names = ENVIRONMENTS[name], Names(name)
     for stage in STAGES:
         template = synthesised(name)[names.stack(stage.service)]
@@ -381,7 +383,7 @@ def test_functions_are_sized_by_their_environment(synthesised, name):
 
 
 def test_settings_a_function_reads_are_there(dev):
-    """Every variable a service's settings require is set by its stack."""
+    """Every variable that a service's settings require is set by its stack."""
     trigger = dev["ai-pipeline-dev-trigger"]
     assert {"TABLE_NAME", "BUS_NAME", "ALLOWED_ORIGIN"} <= variables(trigger, "ai-pipeline-dev-api").keys()
     starter = variables(trigger, "ai-pipeline-dev-starter")

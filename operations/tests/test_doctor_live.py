@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.findings import Fault
+from infra.doctor.findings import Problem
 from infra.doctor.live import drift
 from operations.errors import NotDeployedError
 from operations.health.doctor import REQUIRED, deployed
@@ -48,7 +48,7 @@ def test_a_queue_that_somebody_deleted_is_a_finding_not_an_end(nowhere, stacks):
     """The others are examined all the same."""
     client("sqs").delete_queue(QueueUrl=url("enhancer"))
     system = deployed(nowhere)
-    gone = [said.where for said in drift(system) if isinstance(said, Fault) and said.severity == "error"]
+    gone = [said.where for said in drift(system) if isinstance(said, Problem) and said.severity == "error"]
     assert gone == ["queue ai-pipeline-local-enhancer"]
     assert len(system.queues) == len(REQUIRED) - 1
 

@@ -30,12 +30,24 @@ def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        found = _PATH.match(str(error))
-        path = (found and found["path"]) or "$"
-        reason = _QUOTING.sub(r"\1", (found and found["reason"]) or "invalid")
-        raise ContractViolation(at + path.removeprefix("$"), reason) from error
+        raise _violation(error, at) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ContractViolation(at, "not valid JSON") from error
+
+
+def typed(parsed: Any, kind: type[T], *, at: str = "$") -> T:
+    """JSON that is parsed already, as `kind`: like `read`."""
+    try:
+        return msgspec.convert(parsed, kind)
+    except msgspec.ValidationError as error:
+        raise _violation(error, at) from error
+
+
+def _violation(error: msgspec.ValidationError, at: str) -> ContractViolation:
+    match = _PATH.match(str(error))
+    path = (match and match["path"]) or "$"
+    reason = _QUOTING.sub(r"\1", (match and match["reason"]) or "invalid")
+    return ContractViolation(at + path.removeprefix("$"), reason)
 
 
 def unknown_fields(raw: bytes | str, value: Any, *, at: str = "$") -> str | None:
@@ -44,7 +56,12 @@ def unknown_fields(raw: bytes | str, value: Any, *, at: str = "$") -> str | None
     Producing is closed: what this project publishes, and what is checked before it is published, has exactly
     the schema's fields.
     """
-    return _first_unknown(msgspec.json.decode(raw), msgspec.to_builtins(value), at)
+    return unknown_in(msgspec.json.decode(raw), value, at=at)
+
+
+def unknown_in(parsed: Any, value: Any, *, at: str = "$") -> str | None:
+    """The same of JSON that is parsed already."""
+    return _first_unknown(parsed, msgspec.to_builtins(value), at)
 
 
 def _first_unknown(given: Any, known: Any, at: str) -> str | None:

@@ -262,9 +262,9 @@ def emitted(text: str) -> list[dict[str, Any]]:
 
 def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """All EMF that all functions write in all scenarios."""
-    ask(stand("trigger", "services.trigger.api"))
-    start(stand("trigger", "services.trigger.starter"))
-    stand("trigger", "services.trigger.guard").call({}, None)
+    ask(stand("trigger", "services.trigger.api.handler"))
+    start(stand("trigger", "services.trigger.starter.handler"))
+    stand("trigger", "services.trigger.guard.handler").call({}, None)
     for stage in STAGES:
         worker = stand(stage.service, f"services.{stage.service}.handler")
         work(worker, stage.service)

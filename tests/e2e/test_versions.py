@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from cli.main import cli
 from local import targets
-from services.trigger.core import execution_input
+from services.trigger.starter.core import execution_input
 from shared.contracts.envelope import Metadata
 from shared.contracts.upcasting import as_conversation
 from shared.contracts.v1 import PipelineRequested

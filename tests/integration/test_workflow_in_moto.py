@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from infra.definition import definition
-from services.trigger.core import execution_input
+from services.trigger.starter.core import execution_input
 from shared.contracts import v1, v2
 from shared.contracts.envelope import SOURCE, Metadata
 from shared.contracts.stages import RETRY, STAGES

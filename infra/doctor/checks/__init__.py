@@ -1,1 +1,1 @@
-"""The checks, by subject. Each is a function of the model; `infra.doctor.table` lists them all."""
+"""The doctor's checks, by subject. Each is a function of the model; `infra.doctor.table` lists all of them."""

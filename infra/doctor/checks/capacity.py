@@ -1,23 +1,24 @@
-"""The intended rate against quotas: what one request costs in calls of each kind, times the rate."""
+"""Checks that quotas and queues suffice for the intended rate: calls per request times requests per second."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from infra.doctor.findings import Fault, Held, Result, Skipped
+from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.doctor.model import System
 from infra.doctor.quotas import quotas
 
 TYPICAL_SECONDS: Final = {"chatbot": 4.0}
-"""How long a worker takes for a message, where it is not moments: an assumption, the model's answer decides it."""
+"""Seconds that a worker takes for a message, by service: an assumption, since the model's speed decides it."""
 MOMENTS: Final = 0.2
+"""Seconds that the worker of any other service takes for a message."""
 PUBLISHED_BY_FUNCTIONS: Final = 2
-"""Of a run: `pipeline.requested` by the API, `pipeline.completed` by the logger."""
+"""Events that functions publish per run: the API `pipeline.requested`, the logger `pipeline.completed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """Requests per second, sustained, in which region; None for one that is not known."""
+    """The intended load: `rate` in requests per second, sustained, and the region, None if it is not known."""
 
     rate: float
     region: str | None = None
@@ -25,7 +26,11 @@ class Intent:
 
 @dataclass(frozen=True)
 class Load:
-    """`each` per request; `quota` is per second, or at a time where `each` is in seconds."""
+    """What a request needs of one quota.
+
+    `each` is calls per request, and `quota` calls per second; or `each` is seconds that a request stays open, and
+    `quota` how many may be open at the same time.
+    """
 
     name: str
     each: float
@@ -42,16 +47,16 @@ def quotas_hold(system: System, intent: Intent) -> Result:
         needed = load.each * intent.rate
         text = f"{load.name} {needed:,.0f}{load.unit}"
         if needed > load.quota:
-            yield Fault(
+            yield Problem(
                 where=load.name,
-                what=f"At {intent.rate:g} requests/s the pipeline needs {text}; the default quota in "
+                what=f"At {intent.rate:g} requests/s the pipeline needs {text}. The default quota in "
                 f"{where} is {load.quota:,.0f}{load.unit} (enough for {load.quota / load.each:,.0f} requests/s).",
-                mend="Ask AWS for a higher quota before this rate is reached, or lower the rate "
+                fix="Request a higher quota from AWS before the load reaches this rate, or lower the rate "
                 "(`requests_per_second` in infra/environments.py, or the API's throttle).",
                 severity="warning",
             )
         else:
-            yield Held(f"{text} ≤ {load.quota:,.0f}{load.unit}")
+            yield Passed(f"{text} ≤ {load.quota:,.0f}{load.unit}")
 
 
 def _loads(system: System, intent: Intent) -> Iterator[Load]:
@@ -66,16 +71,16 @@ def _loads(system: System, intent: Intent) -> Iterator[Load]:
     yield Load("EventBridge deliveries", len(on_the_bus) + 1, limit.deliveries.per_second)
     longest = max((state.timeout_seconds or 0 for state in waiting), default=0)
     yield Load("open executions while a stage is down:", longest, limit.open_executions, "")
-    worst = max(
+    invisible = max(
         (system.queues[name].visibility_seconds for name in system.fed if name in system.queues), default=0
     )
-    yield Load("in flight in a queue whose workers die:", worst, limit.in_flight, "")
+    yield Load("messages in flight while a queue's workers die:", invisible, limit.in_flight, "")
 
 
 def concurrency(system: System, intent: Intent) -> Result:
-    """What each queue may start suffices for the rate, and all together fit the account."""
+    """Check that each queue's concurrency suffices for the rate, and that all of them fit the account's quota."""
     if system.environment.engine is not None:
-        yield Skipped("The local engine starts as many as this machine bears.")
+        yield Skipped("The local engine has no quota of concurrent functions.")
         return
     total = 0
     for source in system.sources:
@@ -87,29 +92,30 @@ def concurrency(system: System, intent: Intent) -> Result:
         cap = source.max_concurrency
         total += cap or 0
         if cap is None:
-            yield Fault(
+            yield Problem(
                 where=function.name,
-                what="Its queue may start any number of it.",
-                mend="Give the event source a MaximumConcurrency (`max_concurrency` in infra/environments.py).",
-                why="One queue can take the whole account's concurrency, and with it every other function's.",
+                what="Its queue may start an unlimited number of executions.",
+                fix="Give the event source a MaximumConcurrency (`max_concurrency` in infra/environments.py).",
+                why="One queue can take the concurrency of the whole account and leave none to other functions.",
             )
         elif needed > cap:
-            yield Fault(
+            yield Problem(
                 where=function.name,
-                what=f"{intent.rate:g} requests/s x {seconds:g} s need {needed:,.0f} at a time; its queue may "
-                f"start {cap}.",
-                mend="Raise `max_concurrency` in infra/environments.py, or lower the rate.",
-                why="The backlog grows without end, and tasks time out in the queue.",
+                what=f"{intent.rate:g} requests/s x {seconds:g} s need {needed:,.0f} concurrent executions; its "
+                f"queue may start {cap}.",
+                fix="Raise `max_concurrency` in infra/environments.py, or lower the rate.",
+                why="The backlog grows without end, and tasks time out while their messages wait.",
             )
         else:
-            yield Held(f"{function.service}: {needed:,.0f} of {cap} at a time", function.name)
+            yield Passed(f"{function.service}: {needed:,.0f} of {cap} at a time", function.name)
     limit = quotas(intent.region).functions
     if total > limit:
-        yield Fault(
+        yield Problem(
             where="all queues",
-            what=f"Together they may start {total:,} functions; an account has {limit:,.0f} by default.",
-            mend="Lower `max_concurrency`, or ask AWS for more concurrency.",
+            what=f"Together they may start {total:,} concurrent executions; the default quota of an account is "
+            f"{limit:,.0f}.",
+            fix="Lower `max_concurrency` in infra/environments.py, or request more concurrency from AWS.",
             severity="warning",
         )
     else:
-        yield Held(f"all queues together {total:,} ≤ {limit:,.0f}")
+        yield Passed(f"all queues together: {total:,} ≤ {limit:,.0f}")

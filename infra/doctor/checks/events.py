@@ -1,8 +1,8 @@
-"""Who sends what to whom: every request that is sent has exactly one consumer, and the other way round."""
+"""Checks that every request that is sent has exactly one consumer, and that every consumer's events are sent."""
 
 from collections.abc import Iterator, Mapping
 
-from infra.doctor.findings import Fault, Held, Result
+from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Grant, Machine, Rule, State, System
 from infra.doctor.references import last
 from shared.contracts.envelope import SOURCE
@@ -17,13 +17,13 @@ DETAIL_TYPE_CONDITION = "events:detail-type"
 
 
 def readers() -> Mapping[str, str]:
-    """The service that reads a request, by detail-type, every version it reads included."""
+    """Return the service that reads a request, by detail-type, for every version that it reads."""
     stages = {kind.detail_type(): stage.service for stage in STAGES for kind in readable(stage.request)}
     return stages | {kind.detail_type(): STARTER for kind in readable(PipelineRequested)}
 
 
 def requests_sent(system: System) -> Result:
-    """What the workflow asks for reaches the one service that reads it."""
+    """Check that each request of the workflow reaches the one service that reads it."""
     for machine in system.machines.values():
         for state in machine.states.values():
             if state.detail_type is not None:
@@ -31,91 +31,98 @@ def requests_sent(system: System) -> Result:
     known = {name for machine in system.machines.values() for name in machine.states}
     for stage in STAGES:
         if stage.state not in known:
-            yield Fault(
+            yield Problem(
                 where="the state machine",
-                what=f"It has no state {stage.state}, which the stage table names.",
-                mend="Build the definition from the table (infra/definition.py).",
-                why=f"No run ever asks the {stage.service}.",
+                what=f"It has no state {stage.state}, which is in the stage table.",
+                fix="Build the definition from the stage table (infra/definition.py).",
+                why=f"No run ever sends a request to the {stage.service}.",
             )
 
 
 def requests_published(system: System) -> Result:
-    """What functions and outsiders may publish is delivered, if it is a request; announcements are for anybody."""
+    """Check that each request that functions or outside publishers may publish reaches the service that reads it.
+
+    Other events are announcements: anybody may subscribe to them.
+    """
     reads, known = readers(), {kind.detail_type() for kind in EVENTS}
-    for name in sorted(_publishable(system) - _asked(system)):
+    for name in sorted(_publishable(system) - _requested(system)):
         where = ", ".join(sorted({grant.stack for grant in _publishers(system, name)}))
         if name not in known:
-            yield Fault(
-                where=where, what=f"It may publish {name}, which no contract has.", mend="Remove the right."
+            yield Problem(
+                where=where,
+                what=f"It may publish {name}, for which there is no contract.",
+                fix="Remove the right, or correct the detail-type.",
             )
         elif name not in reads:
-            yield Held("announcements, for subscribers outside", name)
+            yield Passed("announcements need no consumer", name)
         else:
             buses = {last(bus) for grant in _publishers(system, name) for bus in grant.resources}
-            services = _listeners(system, name, SOURCE, buses)
+            services = _receivers(system, name, SOURCE, buses)
             if services == [reads[name]]:
-                yield Held("published requests have one consumer", name)
+                yield Passed("published requests have one consumer", name)
             else:
-                yield Fault(
+                yield Problem(
                     where=where,
-                    what=f"{name} is published and reaches {_listed(services)}, not {reads[name]} alone.",
-                    mend=f"One rule on the bus puts it into the queue of {reads[name]} (`WorkQueue.subscribe`).",
+                    what=f"It may publish {name}, which reaches {_listed(services)} instead of {reads[name]} alone.",
+                    fix=f"Have exactly one rule put {name} into the queue of {reads[name]} (`WorkQueue.subscribe`).",
                 )
 
 
 def subscriptions(system: System) -> Result:
-    """What a rule listens for is sent by somebody, and read by the service behind it."""
+    """Check that each event that a rule matches is sent by somebody and read by the service that receives it."""
     reads = readers()
-    sent = _publishable(system) | _asked(system)
+    sent = _publishable(system) | _requested(system)
     for rule in system.rules.values():
         if rule.bus == "default":
-            continue  # AWS's own events; `failures-heard`
+            continue  # AWS's own events: see the check `failures-heard`
         if not rule.detail_types or not rule.sources:
-            yield Fault(
+            yield Problem(
                 where=rule.name,
-                what="Its pattern names no source or no detail-type: it matches other people's events.",
-                mend="Name both in the pattern.",
+                what="Its pattern names no source or no detail-type, so it also matches events of others.",
+                fix="Name source and detail-type in the pattern.",
             )
         for name in rule.detail_types:
             services = _services(system, rule)
             if name not in sent:
-                yield Fault(
+                yield Problem(
                     where=rule.name,
-                    what=f"It listens for {name}, which nobody sends.",
-                    mend="Correct the detail-type, or remove it from the pattern.",
+                    what=f"It matches {name}, which nobody sends.",
+                    fix="Correct the detail-type, or remove it from the pattern.",
                 )
             elif any(reads.get(name) != service for service in services):
-                yield Fault(
+                yield Problem(
                     where=rule.name,
-                    what=f"It delivers {name} to {_listed(services)}; {reads.get(name, 'no service')} reads it.",
-                    mend="Point the rule to the queue of the service that reads the event.",
+                    what=f"It delivers {name} to {_listed(services)}, but {reads.get(name, 'no service')} reads it.",
+                    fix="Point the rule to the queue of the service that reads the event.",
                 )
             else:
-                yield Held("what a rule listens for is sent, and read behind it", f"{rule.name}/{name}")
+                yield Passed("each rule's events are sent, and read by its service", f"{rule.name}/{name}")
 
 
-def _reaches(system: System, machine: Machine, state: State, name: str) -> Held | Fault:
+def _reaches(system: System, machine: Machine, state: State, name: str) -> Passed | Problem:
     where, reader = f"{machine.name}, state {state.name}", readers().get(name)
     if reader is None:
-        return Fault(
-            where=where, what=f"It sends {name}, which no service reads.", mend="Send a contract's event."
+        return Problem(
+            where=where,
+            what=f"It sends {name}, which no service reads.",
+            fix="Send the request of a stage in the stage table.",
         )
     services = (
-        _behind(system, state.queue)
+        _fed_by(system, state.queue)
         if state.queue
-        else _listeners(system, name, state.source or "", {state.bus or "default"})
+        else _receivers(system, name, state.source or "", {state.bus or "default"})
     )
     if services == [reader]:
-        return Held("each stage's request reaches the one service that reads it", state.name)
-    return Fault(
+        return Passed("each stage's request reaches the one service that reads it", state.name)
+    return Problem(
         where=where,
-        what=f"{name} reaches {_listed(services)}, not {reader} alone.",
-        mend=f"One enabled rule on the bus (or the state's queue) leads to the queue of {reader}.",
+        what=f"{name} reaches {_listed(services)} instead of {reader} alone.",
+        fix=f"Have one enabled rule on the bus (or the state itself) send it to the queue of {reader}.",
     )
 
 
-def _asked(system: System) -> frozenset[str]:
-    """The requests that the workflow itself puts on the bus."""
+def _requested(system: System) -> frozenset[str]:
+    """Return the detail-types of the requests that the workflow puts on the bus."""
     return frozenset(
         state.detail_type
         for machine in system.machines.values()
@@ -124,8 +131,8 @@ def _asked(system: System) -> frozenset[str]:
     )
 
 
-def _listeners(system: System, name: str, source: str, buses: set[str]) -> list[str]:
-    """The services that an event is delivered to."""
+def _receivers(system: System, name: str, source: str, buses: set[str]) -> list[str]:
+    """Return the services that an event is delivered to."""
     return [
         service
         for rule in system.rules.values()
@@ -135,11 +142,11 @@ def _listeners(system: System, name: str, source: str, buses: set[str]) -> list[
 
 
 def _services(system: System, rule: Rule) -> list[str]:
-    return [service for target in rule.targets for service in _behind(system, target.queue)]
+    return [service for target in rule.targets for service in _fed_by(system, target.queue)]
 
 
-def _behind(system: System, queue: str) -> list[str]:
-    """The services that work on a queue. Whether they are awake is `consumers`' question."""
+def _fed_by(system: System, queue: str) -> list[str]:
+    """Return the services that a queue feeds. Whether its mapping is enabled is checked by `consumers`."""
     return sorted(
         {
             system.functions[source.function].service

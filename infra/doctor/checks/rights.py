@@ -1,11 +1,11 @@
-"""Rights: none wider than needed, none that is never used, none missing for what a part does."""
+"""Checks of IAM rights: none is wider than needed, none is never used, and none that a part needs is missing."""
 
 import re
 from typing import Final
 
 from infra.doctor.calls import called, operation
 from infra.doctor.checks.events import DETAIL_TYPE_CONDITION, PUT_EVENTS, SEND_MESSAGE
-from infra.doctor.findings import Fault, Held, Result
+from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Grant, State, System
 from infra.doctor.references import bus_arn, queue_arn
 from infra.environments import Environment
@@ -27,22 +27,22 @@ UNBOUNDED: Final = frozenset(
         "xray:PutTraceSegments",
     }
 )
-"""Actions that IAM knows no resource for: only they may be allowed on `*`."""
+"""Actions that IAM cannot limit to a resource; only these may be allowed on `*`."""
 CALLBACKS: Final = frozenset({"states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"})
 POLLING: Final = frozenset({"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"})
-"""What Lambda does in the function's name to feed it from a queue."""
-_NOT_THE_CODES: Final = (
+"""What Lambda calls with the function's role to feed it from a queue."""
+_NOT_CALLED_BY_CODE: Final = (
     frozenset({"sqs:ChangeMessageVisibility", "sqs:GetQueueUrl", "logs:CreateLogStream", "logs:PutLogEvents"})
     | POLLING
     | UNBOUNDED
 )
-"""Rights that Lambda, its log delivery or its tracing use, not the function's code."""
+"""Rights that Lambda, its log delivery or its tracing use, and the function's code does not."""
 
 ACKNOWLEDGED: Final = (
     (
         "states:",
         r"arn:aws:states:region:account:execution:[\w-]+:\*",
-        "executions of this state machine alone, each with a name of its own",
+        "only executions of this state machine, whose names are not known beforehand",
     ),
     (
         "bedrock:",
@@ -55,46 +55,55 @@ ACKNOWLEDGED: Final = (
         "every pipeline id; stage, method and path are named",
     ),
 )
-"""Wildcards within an ARN that have a reason: actions, the ARN, the reason."""
+"""Wildcards within an ARN that have a reason: prefix of the actions, pattern of the ARN, reason."""
 ENGINES: Final = (
     (
         "bedrock:",
         r"arn:aws:bedrock:\*::foundation-model/\*",
-        "the local engine can't tell the ids of models apart",
+        "the local engine cannot distinguish the ids of models",
     ),
 )
+"""More of them, for the local engine only."""
+_RIGHTS_SUFFICE: Final = "each part may consume, park, report and send what it must"
 
 
 def narrow(system: System) -> Result:
     unbounded = UNBOUNDED if system.environment.iam.callbacks_by_machine else UNBOUNDED | CALLBACKS
     for grant in system.grants:
-        faults = [*_wide(grant, unbounded, system.environment)]
-        yield from faults
-        if not faults:
-            yield Held("statements name what they allow", grant.holder)
+        problems = [*_wide(grant, unbounded, system.environment)]
+        yield from problems
+        if not problems:
+            yield Passed("each statement names actions and resources", grant.holder)
 
 
 def _wide(grant: Grant, unbounded: frozenset[str], environment: Environment) -> Result:
     where = f"{grant.stack}, {grant.sid or 'a statement without Sid'} of {grant.holder.rpartition('/')[2]}"
-    if wild := [action for action in grant.actions if "*" in action]:
-        yield Fault(where=where, what=f"It allows {', '.join(wild)}.", mend="Name the actions.")
-    if "*" in grant.resources and (wide := sorted(set(grant.actions) - unbounded)):
-        yield Fault(
-            where=where, what=f"It allows {', '.join(wide)} on everything.", mend="Name the resource's ARN."
+    if wildcards := [action for action in grant.actions if "*" in action]:
+        yield Problem(
+            where=where,
+            what=f"It allows the wildcard {', '.join(wildcards)}.",
+            fix="Name the actions that are needed.",
+        )
+    if "*" in grant.resources and (unlimited := sorted(set(grant.actions) - unbounded)):
+        yield Problem(
+            where=where,
+            what=f"It allows {', '.join(unlimited)} on every resource.",
+            fix="Name the resource's ARN.",
         )
     for resource in grant.resources:
         if resource != "*" and "*" in resource and not _acknowledged(grant, resource, environment):
-            yield Fault(
+            yield Problem(
                 where=where,
-                what=f"It allows {', '.join(grant.actions)} on {resource}, a pattern without a known reason.",
-                mend="Name the resource, or give the reason in ACKNOWLEDGED (infra/doctor/checks/rights.py).",
+                what=f"It allows {', '.join(grant.actions)} on {resource}, a wildcard without a known reason.",
+                fix="Name the resource, or add the wildcard with its reason to ACKNOWLEDGED in "
+                "infra/doctor/checks/rights.py.",
             )
     if PUT_EVENTS in grant.actions and not {"events:source", DETAIL_TYPE_CONDITION} <= grant.equals.keys():
-        yield Fault(
+        yield Problem(
             where=where,
-            what="It may publish any event.",
-            mend="Use `publishing`, which names source and detail-types.",
-            why="Who may publish any event can forge a stage's request.",
+            what="It allows any event to be published.",
+            fix="Use `publishing` (infra/constructs/publishing.py), which names source and detail-types.",
+            why="Whoever may publish any event can forge a stage request.",
         )
 
 
@@ -107,11 +116,11 @@ def _acknowledged(grant: Grant, resource: str, environment: Environment) -> bool
 
 
 def used(system: System) -> Result:
-    """Each right of a function's role is one that its code can come to call."""
+    """Check that the code of each function can call each operation that its role allows."""
     for function in system.functions.values():
         known = called(function.module)
         if not known:
-            continue  # not this project's code
+            continue  # the code is not this project's
         rights = {action for grant in system.grants_of(function.role) for action in grant.actions}
         fed = any(source.function == function.name for source in system.sources)
         idle = sorted(
@@ -119,70 +128,69 @@ def used(system: System) -> Result:
             for action in rights
             if "*" not in action
             and operation(action) not in known
-            and not (action in _NOT_THE_CODES and (fed or not action.startswith("sqs:")))
+            and not (action in _NOT_CALLED_BY_CODE and (fed or not action.startswith("sqs:")))
         )
         if idle:
-            yield Fault(
+            yield Problem(
                 where=function.name,
                 what=f"Its role has rights that its code never uses: {', '.join(idle)}.",
-                mend="Take them out: the function table (infra/functions.py) or its stack grants them.",
+                fix="Remove them from the function table (infra/functions.py) or from its stack.",
                 severity="warning",
             )
         else:
-            yield Held("every right of the role is called for in the code", function.name)
+            yield Passed("the code can use every right of its role", function.name)
 
 
 def needed(system: System) -> Result:
-    """Who consumes, parks, answers or sends has the right to."""
+    """Check that each function may consume, park and report outcomes, and that the workflow may send requests."""
     for source in system.sources:
         function, queue = system.functions.get(source.function), system.queues.get(source.queue)
         if function is None or queue is None:
             continue
-        wanted = [(action, queue_arn(queue.name)) for action in sorted(POLLING)]
+        required = [(action, queue_arn(queue.name)) for action in sorted(POLLING)]
         if queue.dlq:
-            wanted.append((SEND_MESSAGE, queue_arn(queue.dlq)))
-        yield _has(system, function.name, function.role, wanted, _answers(system, function))
+            required.append((SEND_MESSAGE, queue_arn(queue.dlq)))
+        yield _consumes(system, function, required)
     for machine in system.machines.values():
         for state in machine.states.values():
             if state.detail_type:
                 yield _sends(system, f"{machine.name}, state {state.name}", machine.role, state)
 
 
-def _answers(system: System, function: Function) -> list[str]:
-    """The callbacks a stage's function may not make."""
+def _missing_callbacks(system: System, function: Function) -> list[str]:
+    """Return the callbacks that a stage's function needs and may not make."""
     if function.service not in BY_SERVICE:
         return []
     rights = {action for grant in system.grants_of(function.role) for action in grant.actions}
     return sorted({"states:SendTaskSuccess", "states:SendTaskFailure"} - rights)
 
 
-def _has(
-    system: System, where: str, role: str, wanted: list[tuple[str, str]], lacking: list[str]
-) -> Held | Fault:
-    grants = system.grants_of(role)
-    lacks = [
+def _consumes(system: System, function: Function, required: list[tuple[str, str]]) -> Passed | Problem:
+    grants = system.grants_of(function.role)
+    missing = _missing_callbacks(system, function)
+    missing += [
         f"{action} on {arn.rpartition(':')[2]}"
-        for action, arn in wanted
+        for action, arn in required
         if not any(grant.allows(action, arn) for grant in grants)
     ]
-    if missing := [*lacking, *lacks]:
-        return Fault(
-            where=where,
-            what=f"Its role lacks {', '.join(missing)}.",
-            mend="Grant it: `ServiceFunction.consume` and `allow_callbacks`.",
+    if missing:
+        return Problem(
+            where=function.name,
+            what=f"Its role lacks the right {', '.join(missing)}.",
+            fix="Grant it with `ServiceFunction.consume` or `allow_callbacks`.",
         )
-    return Held("may consume, park, answer and send what it must", where)
+    return Passed(_RIGHTS_SUFFICE, function.name)
 
 
-def _sends(system: System, where: str, role: str, state: State) -> Held | Fault:
+def _sends(system: System, where: str, role: str, state: State) -> Passed | Problem:
     action = SEND_MESSAGE if state.queue else PUT_EVENTS
     arn = queue_arn(state.queue) if state.queue else bus_arn(state.bus or "default")
     for grant in system.grants_of(role):
         types = grant.equals.get(DETAIL_TYPE_CONDITION)
         if grant.allows(action, arn) and (types is None or state.detail_type in types):
-            return Held("may consume, park, answer and send what it must", where)
-    return Fault(
+            return Passed(_RIGHTS_SUFFICE, where)
+    return Problem(
         where=where,
-        what=f"The workflow's role may not send {state.detail_type} ({action}).",
-        mend="Grant it in infra/workflow_stack.py.",
+        what=f"The workflow's role lacks the right to send {state.detail_type} ({action}).",
+        fix="Grant it in infra/workflow_stack.py.",
     )

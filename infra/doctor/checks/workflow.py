@@ -1,7 +1,7 @@
-"""The workflow: what must stay redrivable, what must degrade, what must fit the state, who hears of a failure."""
+"""Checks of the workflow: failed runs can be redriven or are degraded, the state fits, and failures are recorded."""
 
 from infra.definition import CATCH_ALL
-from infra.doctor.findings import Fault, Held, Result, Skipped
+from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.doctor.largest_run import largest_run_bytes
 from infra.doctor.model import System
 from infra.doctor.references import last
@@ -17,30 +17,30 @@ STATE_ROOM = 0.9
 def redrivable(system: System) -> Result:
     for machine in system.machines.values():
         if machine.kind != "STANDARD":
-            yield Fault(
+            yield Problem(
                 where=machine.name,
-                what=f"It is {machine.kind}.",
-                mend="Make it STANDARD.",
+                what=f"This state machine has the type {machine.kind}.",
+                fix="Make it a STANDARD state machine.",
                 why="Only standard workflows wait for callbacks and can be redriven.",
             )
         for state in machine.states.values():
             if state.kind == "Fail":
-                yield Fault(
+                yield Problem(
                     where=f"{machine.name}, state {state.name}",
-                    what="A Fail state ends the run.",
-                    mend="Remove it: let the task itself fail.",
+                    what="This Fail state ends the run.",
+                    fix="Remove it, so that the task itself fails.",
                 )
             stage = BY_STATE.get(state.name)
             if stage is None or not stage.critical:
                 continue
             if state.catches:
-                yield Fault(
+                yield Problem(
                     where=f"{machine.name}, state {state.name}",
-                    what=f"This critical state has a Catch ({', '.join(state.catches)}).",
-                    mend="Remove the Catch: the run then fails at this state, and can be redriven from it.",
+                    what=f"This critical stage has a Catch ({', '.join(state.catches)}).",
+                    fix="Remove the Catch. The run then fails at this state and can be redriven from it.",
                 )
             else:
-                yield Held(f"{state.name} has no Catch: a failed run stops there", state.name)
+                yield Passed(f"{state.name} has no Catch, so a failed run stops there", state.name)
 
 
 def degrades(system: System) -> Result:
@@ -51,33 +51,33 @@ def degrades(system: System) -> Result:
                 continue
             missing = [error for error in (CATCH_ALL, DATA_LIMIT_ERROR) if error not in state.catches]
             if missing:
-                yield Fault(
+                yield Problem(
                     where=f"{machine.name}, state {state.name}",
-                    what=f"This stage is not critical, and {', '.join(missing)} is not caught.",
-                    mend=f"Add a Catch for {DATA_LIMIT_ERROR} and one for {CATCH_ALL}, which does not "
-                    "cover it.",
+                    what=f"This stage is not critical, but it does not catch {', '.join(missing)}.",
+                    fix=f"Add a Catch for {CATCH_ALL} and one for {DATA_LIMIT_ERROR}, which {CATCH_ALL} does "
+                    "not cover.",
                 )
             else:
-                yield Held("a failed stage that is not critical is caught", state.name)
+                yield Passed("failures of a stage that is not critical are caught", state.name)
 
 
 def state_size(_: System) -> Result:
     largest = largest_run_bytes()
     if largest > STATE_BYTES * STATE_ROOM:
-        yield Fault(
+        yield Problem(
             where="shared/contracts/limits.py",
             what=f"The largest run takes {largest:,} bytes of state, more than {STATE_ROOM:.0%} of "
             f"{STATE_BYTES:,}.",
-            mend="Lower the bounds of the message, the answer or the causes.",
+            fix="Lower the limit of the message, the answer or the error causes in this file.",
         )
     else:
-        yield Held(f"largest run {largest:,} bytes < {STATE_ROOM:.0%} of {STATE_BYTES:,}")
+        yield Passed(f"largest run {largest:,} bytes < {STATE_ROOM:.0%} of {STATE_BYTES:,}")
 
 
 def failures_heard(system: System) -> Result:
-    """Step Functions announces failed runs on the account's default bus; the logger records them."""
+    """Check that a rule matches every failed run, which Step Functions announces on the account's default bus."""
     if not system.machines:
-        yield Skipped("There is no state machine in these templates.")
+        yield Skipped("These templates contain no state machine.")
     for machine in system.machines.values():
         heard: set[str] = set()
         for rule in system.rules.values():
@@ -85,10 +85,10 @@ def failures_heard(system: System) -> Result:
             if rule.bus == "default" and "aws.states" in rule.sources and machine.name in machines:
                 heard |= set(rule.detail.get("status", ())) if rule.enabled else set()
         if missing := sorted(set(FAILED) - heard):
-            yield Fault(
+            yield Problem(
                 where=machine.name,
-                what=f"No rule on the default bus hears of its runs that are {', '.join(missing)}.",
-                mend="The logger's rule needs each of these statuses and this state machine's ARN.",
+                what=f"No rule on the default bus matches its executions with status {', '.join(missing)}.",
+                fix="Give the logger's rule each of these statuses and this state machine's ARN.",
             )
         else:
-            yield Held(f"{', '.join(sorted(FAILED))} of {machine.name} are heard")
+            yield Passed(f"a rule matches {', '.join(sorted(FAILED))} of {machine.name}")

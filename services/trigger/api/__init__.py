@@ -1,0 +1,1 @@
+"""The HTTP API: accepts requests, shows, lists and cancels pipelines."""

@@ -1,0 +1,182 @@
+"""Pure: what a request to the API says, and how a record is shown."""
+
+import base64
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from services.trigger.api.refusals import ApiError, Reason
+from shared.contracts import limits, v1, v2
+from shared.contracts.reading import read, typed, unknown_in
+from shared.contracts.record import CANCELLED
+from shared.contracts.traces import traceparent_of, well_formed
+from shared.contracts.upcasting import upcast
+from shared.errors import ContractViolation
+
+IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
+PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
+
+PUBLIC_FIELDS = (
+    "pipeline_id",
+    "status",
+    "timestamp",
+    "user_message",
+    "analysis",
+    "final_response",
+    "execution_time_ms",
+    "accepted_at",
+    "started_at",
+    "finished_at",
+    "chat",
+    "enhancement",
+    "stages",
+    "degraded",
+    "instead",
+    "errors",
+    "error",
+    "cause",
+    "stage",
+    "execution_arn",
+    CANCELLED,
+)
+LONGEST_WAIT_SECONDS = 25
+"""API Gateway gives a function 29 s."""
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """An HTTP request, with the headers and the parts of API Gateway's event that the routes use.
+
+    `wait` is in seconds. `address` is where the request came to: a URL, or a bare path where the host is not known.
+    """
+
+    method: str
+    resource: str
+    pipeline_id: str
+    parameters: Mapping[str, str]
+    caller: str
+    api_id: str
+    address: str
+    content_type: str
+    idempotency_key: str | None
+    traceparent: str | None
+    wait: int | None
+    body: str
+    encoded: bool
+
+
+def read_request(event: Mapping[str, Any]) -> Request:
+    """The request in an event of API Gateway. Header names are case-insensitive. Checks nothing, raises nothing."""
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    context = event.get("requestContext") or {}
+    host = headers.get("host") or context.get("domainName")
+    path = context.get("path") or event.get("path") or "/pipeline"
+    return Request(
+        method=str(event.get("httpMethod") or ""),
+        resource=str(event.get("resource") or ""),
+        pipeline_id=str((event.get("pathParameters") or {}).get("pipeline_id") or ""),
+        parameters=event.get("queryStringParameters") or {},
+        caller=_caller(context.get("identity") or {}),
+        api_id=str(context.get("apiId")),
+        address=f"https://{host}{path}" if host else path,
+        content_type=(headers.get("content-type") or "").partition(";")[0].strip().lower(),
+        idempotency_key=headers.get("idempotency-key"),
+        traceparent=headers.get("traceparent"),
+        wait=_preferred_wait(headers.get("prefer") or ""),
+        body=event.get("body") or "",
+        encoded=bool(event.get("isBase64Encoded")),
+    )
+
+
+def _caller(identity: Mapping[str, Any]) -> str:
+    """Who signed the request. A role's sessions are one caller: a retry after a new login is a repeat."""
+    arn = identity.get("userArn") or identity.get("caller") or identity.get("accessKey") or ""
+    if ":assumed-role/" in arn:
+        arn = "/".join(arn.split("/")[:2])
+    return str(arn)
+
+
+def _preferred_wait(preferences: str) -> int | None:
+    """Seconds that the caller would wait for the result (`Prefer: wait=N`, RFC 7240), bounded by the longest wait.
+
+    None without such a preference; one that can't be read is ignored.
+    """
+    wait = _WAIT.search(preferences)
+    return min(int(wait["seconds"]), LONGEST_WAIT_SECONDS) if wait else None
+
+
+Requested = v1.PipelineRequested | v2.PipelineRequested
+
+
+class Submission(Struct, frozen=True, kw_only=True):
+    """A valid POST. `request` is published in the version in which the caller asked, `asked` is it in the newest."""
+
+    pipeline_id: str
+    request: Requested
+    asked: v2.PipelineRequested
+    repeatable: bool
+    traceparent: str
+
+
+def submission(request: Request) -> Submission:
+    """The pipeline that a POST asks for. Raises ApiError (400, 413, 415)."""
+    if request.content_type != "application/json":
+        raise ApiError(Reason.UNSUPPORTED_MEDIA_TYPE)
+    requested = _requested(_body(request))
+    key = request.idempotency_key
+    if key is not None and not IDEMPOTENCY_KEY.match(key):
+        raise ApiError(Reason.INVALID_IDEMPOTENCY_KEY)
+    pipeline_id = keyed_id(request.caller, key) if key else uuid.uuid4().hex
+    return Submission(
+        pipeline_id=pipeline_id,
+        request=requested,
+        asked=upcast(requested, v2.PipelineRequested),
+        repeatable=key is not None,
+        traceparent=well_formed(request.traceparent) or traceparent_of(pipeline_id),
+    )
+
+
+def _body(request: Request) -> bytes:
+    try:
+        body = base64.b64decode(request.body, validate=True) if request.encoded else request.body.encode()
+    except (ValueError, UnicodeEncodeError) as error:
+        raise ApiError(Reason.INVALID_JSON) from error
+    if len(body) > limits.REQUEST_BODY_BYTES:
+        raise ApiError(Reason.BODY_TOO_LARGE)
+    if not body.strip():
+        raise ApiError(Reason.EMPTY_BODY)
+    return body
+
+
+def _requested(body: bytes) -> Requested:
+    """The body, parsed once; the one field that each version requires says which version it is."""
+    try:
+        fields = read(body, dict)
+        if "user_message" in fields and "messages" in fields:
+            raise ApiError(
+                Reason.INVALID_REQUEST, problem="it must have `user_message` or `messages`, not both"
+            )
+        kind: type[Requested] = v2.PipelineRequested if "messages" in fields else v1.PipelineRequested
+        requested = typed(fields, kind)
+    except ContractViolation as error:
+        if error.reason == "not valid JSON":
+            raise ApiError(Reason.INVALID_JSON) from error
+        where = "" if error.path == "$" else f" (at {error.path})"
+        raise ApiError(Reason.INVALID_REQUEST, problem=f"{error.reason}{where}") from error
+    if path := unknown_in(fields, requested):
+        raise ApiError(Reason.UNKNOWN_FIELD, field=path.removeprefix("$.")[:64])
+    return requested
+
+
+def keyed_id(who: str, key: str) -> str:
+    """The id of the pipeline a caller names by an Idempotency-Key: nobody else's key gives the same."""
+    return hashlib.sha256(f"{who}\n{key}".encode()).hexdigest()[:40]
+
+
+def public(record: Mapping[str, Any], fields: Sequence[str] = PUBLIC_FIELDS) -> dict[str, Any]:
+    """A record as the API shows it: known fields in a fixed order."""
+    return {name: record[name] for name in fields if name in record}

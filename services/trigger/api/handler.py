@@ -1,0 +1,111 @@
+"""API Gateway -> one of the API's routes -> an HTTP answer.
+
+Four routes are a dictionary; Powertools' resolver would cost this function a third of its cold start.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from services.trigger.api.core import Request, read_request
+from services.trigger.api.listing import Listing
+from services.trigger.api.refusals import ApiError, Reason
+from services.trigger.api.routes import Answer, Api, Routes, routes
+from shared.aws import client
+from shared.bus import Bus
+from shared.errors import PipelineError
+from shared.metrics import API_CANCELS, API_FAILURES, API_READS, API_REFUSALS, RUNS_ACCEPTED, Metric
+from shared.observability import about_no_run, emit, flush, logger, where
+from shared.records import Records
+from shared.settings import load, once
+
+SPARE_SECONDS = 4
+"""What a function keeps of its timeout for everything but waiting."""
+
+
+class ApiSettings(Struct, frozen=True, kw_only=True):
+    """The environment of the API's function. `allowed_origin` answers CORS.
+
+    `api_url` is the API's address where it is not the host a request came to, with `{api_id}` for the API's id.
+    `timeout_seconds` is the function's own.
+    """
+
+    table_name: str
+    bus_name: str
+    allowed_origin: str = "*"
+    api_url: str | None = None
+    timeout_seconds: int = 30
+
+
+def answer(known: Routes, request: Request) -> Answer:
+    """The answer of the request's route. The one place where errors become HTTP answers."""
+    try:
+        return known.get((request.method, request.resource), unknown_route)(request)
+    except ApiError as error:
+        return refusal(error)
+    except PipelineError as error:
+        logger().error("not accepted", extra={"error": error.NAME, "cause": error.cause})
+        return refusal(ApiError(Reason.UNAVAILABLE))
+    except Exception as error:  # noqa: BLE001 -- the caller gets an answer in the API's shape, the log the place
+        logger().error("unexpected", extra={"error": where(error)})
+        return refusal(ApiError(Reason.INTERNAL))
+
+
+def unknown_route(_: Request) -> Answer:
+    raise ApiError(Reason.UNKNOWN_ROUTE)
+
+
+def refusal(error: ApiError) -> Answer:
+    return error.reason.status, {"error": {"code": error.reason.code, "message": str(error)}}
+
+
+def respond(status: int, body: Mapping[str, Any], allowed_origin: str) -> dict[str, Any]:
+    headers = {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        "Access-Control-Allow-Origin": allowed_origin,
+        "Access-Control-Expose-Headers": "Preference-Applied, Retry-After",
+    }
+    if status == 503:
+        headers["Retry-After"] = "2"
+    return {"statusCode": status, "headers": headers, "body": msgspec.json.encode(body).decode()}
+
+
+def _counted(status: int, method: str) -> Metric:
+    if status >= 400:
+        return API_REFUSALS if status < 500 else API_FAILURES
+    return {"POST": RUNS_ACCEPTED, "DELETE": API_CANCELS}.get(method, API_READS)
+
+
+def _api() -> tuple[ApiSettings, Api]:
+    settings = load(ApiSettings)
+    table, events = client("dynamodb"), client("events")
+    api = Api(
+        Records(table, settings.table_name),
+        Bus(lambda: events, settings.bus_name),
+        Listing(table, settings.table_name),
+        partial(client, "stepfunctions"),
+        api_url=settings.api_url,
+        longest_wait=max(0, settings.timeout_seconds - SPARE_SECONDS),
+    )
+    return settings, api
+
+
+ready = once(_api)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 -- Lambda's signature
+    about_no_run()
+    settings, api = ready()
+    request = read_request(event)
+    status, body = answer(routes(api), request)
+    emit(_counted(status, request.method))
+    flush()
+    logger().info("answered", extra={"http_method": request.method, "http_status": status})
+    response = respond(status, body, settings.allowed_origin)
+    if status in (200, 202) and request.wait is not None:
+        response["headers"]["Preference-Applied"] = f"wait={request.wait}"
+    return response

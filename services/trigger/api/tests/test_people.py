@@ -1,0 +1,324 @@
+"""The API for people: waiting for the result, one's own pipelines, and changing one's mind."""
+
+import json
+from typing import Any
+
+import pytest
+
+from services.trigger.api import handler as api
+from services.trigger.api import listing
+from services.trigger.api import routes as api_routes
+from services.trigger.api.core import read_request
+from services.trigger.api.handler import ApiSettings
+from services.trigger.api.refusals import Reason
+from services.trigger.api.routes import Answer, Routes
+from services.trigger.api.tests.support import ALICE, get, make_api, post
+from shared.errors import TransientError
+from shared.tests.fakes import client_error
+
+pytestmark = pytest.mark.slow
+
+BOB = "arn:aws:iam::000000000000:user/bob"
+ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p"
+
+
+class Executions:
+    def __init__(self) -> None:
+        self.stopped: list[str] = []
+        self.refusal: Exception | None = None
+
+    def stop_execution(self, *, executionArn: str, error: str, cause: str) -> None:
+        if self.refusal:
+            raise self.refusal
+        assert error == "Pipeline.Cancelled"
+        assert cause
+        self.stopped.append(executionArn)
+
+
+@pytest.fixture
+def executions() -> Executions:
+    return Executions()
+
+
+@pytest.fixture
+def call(records, events, executions):
+    routes = api_routes.routes(make_api(records, events, executions))
+
+    def send(event: dict[str, Any]) -> tuple[int, Any]:
+        status, body = answer(routes, event)
+        return status, json.loads(json.dumps(body))
+
+    return send
+
+
+def answer(routes: Routes, event: dict[str, Any]) -> Answer:
+    return api.answer(routes, read_request(event))
+
+
+def list_(who: str = ALICE, **parameters: str) -> dict[str, Any]:
+    return {
+        "httpMethod": "GET",
+        "resource": "/pipelines",
+        "queryStringParameters": parameters or None,
+        "requestContext": {"identity": {"userArn": who}},
+    }
+
+
+def delete(pipeline_id: str, who: str = ALICE) -> dict[str, Any]:
+    return {
+        **get(pipeline_id),
+        "httpMethod": "DELETE",
+        "path": f"/pipeline/{pipeline_id}",
+        "headers": {"Host": "api.example"},
+        "requestContext": {"identity": {"userArn": who}, "path": f"/v1/pipeline/{pipeline_id}"},
+    }
+
+
+def finish(records, pipeline_id: str, status: str = "SUCCEEDED", **fields: Any) -> None:
+    assert records.advance(pipeline_id, status, {"final_response": "An answer.", **fields})
+
+
+# --- Prefer: wait ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_who_waits_gets_the_result(records, events, status):
+    """With `Prefer: wait`, POST and GET answer 200 with the record as soon as the run is over."""
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            (detail,) = events.details("pipeline.requested.v1")
+            finish(records, detail["metadata"]["pipeline_id"], status)
+
+    routes = api_routes.routes(make_api(records, events, sleep=sleep))
+    code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=20"}))
+    assert (code, body["status"], body["final_response"]) == (200, status, "An answer.")
+    assert naps == sorted(naps)
+    shown = {**get(body["pipeline_id"]), "headers": {"prefer": "wait=20"}}
+    assert answer(routes, shown) == (code, body)
+    assert len(naps) == 3
+
+
+def test_who_waits_in_vain_is_told_where_to_look(records, events):
+    """A run that takes longer than the caller waits is accepted like any other: 202, and where to look."""
+    routes = api_routes.routes(make_api(records, events, longest_wait=0.0))
+    code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=25"}))
+    assert (code, body["status"]) == (202, "ACCEPTED")
+    code, body = answer(routes, {**get(body["pipeline_id"]), "headers": {"Prefer": "wait=25"}})
+    assert (code, body["status"]) == (200, "ACCEPTED")
+
+
+def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypatch):
+    """A table that fails while the caller waits makes a request that was published no error."""
+
+    def fail(*_: object) -> None:
+        raise TransientError("no table")
+
+    monkeypatch.setattr(records, "get", fail)
+    routes = api_routes.routes(make_api(records, events))
+    code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=5"}))
+    assert (code, body["status"]) == (202, "ACCEPTED")
+    assert len(events.details("pipeline.requested.v1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("wait=10", 10),
+        ("wait=0", 0),
+        ("wait = 7", 7),
+        ('respond-async, wait="3"', 3),
+        ("WAIT=99999; x=1", 25),
+        ("wait=-1", None),
+        ("wait=1.5", None),
+        ("wait", None),
+        ("await=5", None),
+        ("wait=12345678901234567890", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_preference_is_read_or_ignored(header, seconds):
+    """RFC 7240: what can't be read is no preference, and nobody waits longer than the longest wait."""
+    assert read_request({"headers": {"PREFER": header}}).wait == seconds
+
+
+# --- GET /pipelines --------------------------------------------------------------------------------------
+
+
+def test_a_caller_sees_its_own_newest_first(call, records):
+    """The list has the caller's pipelines and nobody else's, without ids of callers or messages in full."""
+    ids = [
+        call(post({"user_message": f"Question {number}\n" + "x" * 200}))[1]["pipeline_id"]
+        for number in range(5)
+    ]
+    call(post({"user_message": "Not yours"}, who=BOB))
+    finish(records, ids[0], finished_at="2026-11-23T10:00:00.000Z")
+    status, body = call(list_())
+    assert status == 200
+    shown = [one["pipeline_id"] for one in body["pipelines"]]
+    assert sorted(shown) == sorted(ids)
+    assert [one["accepted_at"] for one in body["pipelines"]] == sorted(
+        (one["accepted_at"] for one in body["pipelines"]), reverse=True
+    )
+    first = body["pipelines"][shown.index(ids[0])]
+    assert (first["status"], first["finished_at"]) == ("SUCCEEDED", "2026-11-23T10:00:00.000Z")
+    assert first["excerpt"].startswith("Question 0 xxx")
+    assert len(first["excerpt"]) == 80
+    assert {"owner", "listed_at", "user_message"}.isdisjoint(first)
+    assert len(call(list_(BOB))[1]["pipelines"]) == 1
+    assert call(list_("arn:aws:iam::000000000000:user/carol")) == (200, {"pipelines": []})
+
+
+def fill(records, count: int) -> list[str]:
+    """So many pipelines, a second apart, every third of them succeeded; their ids, newest first."""
+    ids = []
+    for number in range(count):
+        pipeline_id, at = f"p-{number:03}", f"2026-11-23T09:{number // 60:02}:{number % 60:02}.000Z"
+        listed = listing.listed(ALICE, pipeline_id, accepted_at=at, user_message="Hi")
+        assert records.accept(pipeline_id, user_message="Hi", accepted_at=at, listed=listed)
+        if number % 3 == 0:
+            finish(records, pipeline_id)
+        ids.append(pipeline_id)
+    return ids[::-1]
+
+
+def pages(call, **parameters: str) -> list[str]:
+    found: list[str] = []
+    cursor = None
+    for _ in range(200):
+        given = {**parameters, **({"next": cursor} if cursor else {})}
+        status, body = call(list_(**given))
+        assert status == 200, body
+        found += [one["pipeline_id"] for one in body["pipelines"]]
+        cursor = body.get("next")
+        if cursor is None:
+            return found
+    raise AssertionError("the list has no end")
+
+
+@pytest.mark.parametrize("limit", [1, 7, 20, 60, 100])
+def test_paging_shows_each_once_and_in_order(call, records, limit):
+    """Whatever the page's size: every pipeline once, newest first."""
+    ids = fill(records, 60)
+    assert pages(call, limit=str(limit)) == ids
+
+
+@pytest.mark.parametrize("limit", [3, 100])
+def test_filters_hold_on_every_page(call, records, limit, monkeypatch):
+    """Status and time narrow the list, also where a page of the index holds none that match."""
+    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(listing, "PAGES", 1)
+    ids = fill(records, 60)
+    done = [one for one in ids if int(one[2:]) % 3 == 0]
+    assert pages(call, status="SUCCEEDED", limit=str(limit)) == done
+    assert pages(call, status="SUCCEEDED", since="2026-11-23T10:00:30+01:00", limit=str(limit)) == [
+        one for one in done if int(one[2:]) >= 30
+    ]
+    assert pages(call, since="2026-11-24") == []
+    assert pages(call, status="FAILED") == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"status": "DONE"}, "invalid_parameter"),
+        ({"since": "yesterday"}, "invalid_parameter"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "invalid_parameter"),
+        ({"limit": "0"}, "invalid_parameter"),
+        ({"limit": "101"}, "invalid_parameter"),
+        ({"limit": "\u0663"}, "invalid_parameter"),
+        ({"next": "???"}, "invalid_parameter"),
+        ({"next": "AAAA"}, "invalid_parameter"),
+        ({"next": ""}, "invalid_parameter"),
+        ({"page": "2"}, "unknown_parameter"),
+    ],
+)
+def test_a_wrong_parameter_is_named(call, parameters, code):
+    """400 with a code, and a sentence that names the parameter."""
+    status, body = call(list_(**parameters))
+    assert (status, body["error"]["code"]) == (400, code)
+    assert f"`{next(iter(parameters))}`" in body["error"]["message"]
+
+
+# --- DELETE /pipeline/{pipeline_id} ----------------------------------------------------------------------
+
+
+def test_a_running_pipeline_is_stopped(call, records, executions):
+    """202: its execution is stopped, once for each time it is asked; the record says since when."""
+    _, accepted = call(post({"user_message": "Hello"}))
+    pipeline_id = accepted["pipeline_id"]
+    records.advance(pipeline_id, "RUNNING", {"execution_arn": ARN})
+    status, body = call(delete(pipeline_id))
+    assert (status, body) == (202, {**accepted, "status": "RUNNING"})
+    assert executions.stopped == [ARN]
+    first = call(get(pipeline_id))[1]["cancel_requested_at"]
+    assert call(delete(pipeline_id))[0] == 202
+    assert call(get(pipeline_id))[1]["cancel_requested_at"] == first
+
+
+def test_a_waiting_pipeline_is_marked(call, records, executions):
+    """What has not begun has nothing to stop: it is marked, and the starter stops it. It does not become RUNNING."""
+    _, accepted = call(post({"user_message": "Hello"}))
+    assert call(delete(accepted["pipeline_id"]))[0] == 202
+    assert executions.stopped == []
+    assert not records.advance(accepted["pipeline_id"], "RUNNING", {"execution_arn": ARN})
+
+
+def test_a_cancelled_pipeline_that_runs_again_is_not_cancelled(call, records):
+    """A restart takes the mark away."""
+    _, accepted = call(post({"user_message": "Hello"}))
+    call(delete(accepted["pipeline_id"]))
+    assert records.reopen(accepted["pipeline_id"], execution_arn=ARN, started_at="2026-11-23T10:00:00.000Z")
+    assert "cancel_requested_at" not in records.get(accepted["pipeline_id"])
+
+
+def test_what_is_over_is_not_cancelled(call, records, executions):
+    """409 for a run that is over; 200 with the record for one that was cancelled before."""
+    _, accepted = call(post({"user_message": "Hello"}))
+    finish(records, accepted["pipeline_id"], "FAILED", error="Pipeline.Permanent")
+    status, body = call(delete(accepted["pipeline_id"]))
+    assert (status, body["error"]["code"]) == (409, "already_over")
+    assert body["error"]["message"] == Reason.ALREADY_OVER.sentence.format(status="FAILED")
+    finish(records, accepted["pipeline_id"], "FAILED", error="Pipeline.Cancelled")
+    status, body = call(delete(accepted["pipeline_id"]))
+    assert (status, body["error"]) == (200, "Pipeline.Cancelled")
+    assert executions.stopped == []
+
+
+def test_nobody_cancels_what_another_asked_for(call, records, executions):
+    """403 for another caller's, 404 for what is not there; what was published to the bus has no owner."""
+    _, accepted = call(post({"user_message": "Hello"}))
+    status, body = call(delete(accepted["pipeline_id"], BOB))
+    assert (status, body["error"]["code"]) == (403, "not_owner")
+    assert "cancel_requested_at" not in records.get(accepted["pipeline_id"])
+    for name in ("nowhere", "not an id"):
+        assert call(delete(name))[0] == 404
+    records.advance("published", "RUNNING", {"execution_arn": ARN})
+    assert call(delete("published", BOB))[0] == 202
+    assert executions.stopped == [ARN]
+
+
+def test_an_execution_that_is_gone_is_no_error_and_a_throttled_stop_is(call, records, executions):
+    """An execution that is forgotten or just over needs no stop; a refused call is 503, and can be repeated."""
+    records.advance("p", "RUNNING", {"execution_arn": ARN})
+    for gone in ("ExecutionDoesNotExist", "ValidationException"):
+        executions.refusal = client_error(gone, "StopExecution")
+        assert call(delete("p"))[0] == 202
+    executions.refusal = client_error("ThrottlingException", "StopExecution")
+    assert call(delete("p"))[0] == 503
+    executions.refusal = None
+    assert call(delete("p"))[0] == 202
+
+
+def test_the_answer_says_that_it_waited(monkeypatch, records, events):
+    """`Preference-Applied` stands on an answer that honoured the preference, and browsers may read it."""
+    settings = ApiSettings(table_name="PipelineLogs", bus_name="bus")
+    made = make_api(records, events, longest_wait=0.0)
+    monkeypatch.setattr(api, "ready", lambda: (settings, made))
+    answered = api.handler(post({"user_message": "Hello"}, {"Prefer": "wait=99"}), None)
+    assert answered["headers"]["Preference-Applied"] == "wait=25"
+    assert "Preference-Applied" in answered["headers"]["Access-Control-Expose-Headers"]
+    assert "Preference-Applied" not in api.handler(post({"user_message": "Hello"}), None)["headers"]

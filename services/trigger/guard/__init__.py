@@ -1,0 +1,1 @@
+"""The guard of the day's budget: pauses and resumes the starter."""

@@ -1,0 +1,1 @@
+"""The starter: exactly one execution per pipeline id."""

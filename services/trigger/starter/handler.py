@@ -1,0 +1,119 @@
+"""pipeline.requested -> exactly one execution per pipeline id."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+from msgspec import Struct
+
+from services.trigger.cancelling import stop
+from services.trigger.starter import core
+from shared.aws import client, error_code, translated_errors
+from shared.clock import iso
+from shared.contracts.envelope import Metadata
+from shared.contracts.message import request_hash
+from shared.contracts.record import CANCELLED
+from shared.contracts.traces import trace_id
+from shared.contracts.v2 import PipelineRequested
+from shared.errors import ContractViolation
+from shared.metrics import RUNS_STARTED
+from shared.observability import emit
+from shared.records import Records
+from shared.runtime import Routes, queue_handler
+from shared.settings import load
+from shared.worker import Route
+
+
+class StarterSettings(Struct, frozen=True, kw_only=True):
+    """The environment of the starter's function."""
+
+    table_name: str
+    state_machine_arn: str
+
+
+class Starter:
+    """The pipeline's id is the execution's name: Step Functions itself refuses a second start."""
+
+    def __init__(self, connection: Any, records: Records, state_machine_arn: str) -> None:
+        self._client = connection
+        self._records = records
+        self._state_machine_arn = state_machine_arn
+
+    def start(self, request: PipelineRequested, metadata: Metadata) -> None:
+        """Raises ContractViolation if the id was used before for another message."""
+        asked = request_hash(request.user_message, request.history)
+        name = metadata.pipeline_id
+        started = self._start_execution(name, core.execution_input(request, metadata))
+        if started:
+            emit(RUNS_STARTED)
+        else:
+            record = self._records.get(name) or {}
+            known = record.get("request_hash")
+            if known is None or "execution_arn" not in record:
+                # Its starter died before it wrote, or never heard that it had started it.
+                started, known = self._describe_execution(name)
+            if known != asked:
+                raise ContractViolation(
+                    "$.detail.metadata.pipeline_id", "was used before for another message"
+                )
+        if not self._mark_running(request.user_message, asked, metadata, started):
+            self._stop_if_cancelled(name)
+
+    def _start_execution(self, name: str, state: str) -> dict[str, str]:
+        """The record's fields of the new execution; none if there was one under this name."""
+        with translated_errors():
+            try:
+                answer = self._client.start_execution(
+                    stateMachineArn=self._state_machine_arn, name=name, input=state
+                )
+            except ClientError as error:
+                if error_code(error) == "ExecutionAlreadyExists":
+                    return {}
+                raise
+        return {"execution_arn": str(answer["executionArn"]), "started_at": iso(answer["startDate"])}
+
+    def _describe_execution(self, name: str) -> tuple[dict[str, str], str]:
+        """The record's fields of an execution that exists, and the hash of what it was asked."""
+        arn = self._arn(name)
+        with translated_errors():
+            found = self._client.describe_execution(executionArn=arn)
+        asked = core.asked_hash(str(found.get("input") or ""))
+        return {"execution_arn": arn, "started_at": iso(found["startDate"])}, asked
+
+    def _stop_if_cancelled(self, name: str) -> None:
+        """What was cancelled before it began ends as soon as it has begun, and is recorded like any other."""
+        record = self._records.get(name) or {}
+        if CANCELLED in record and record["status"] == "ACCEPTED":
+            stop(self._client, self._arn(name))
+
+    def _arn(self, name: str) -> str:
+        return f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def _mark_running(self, text: str, asked: str, metadata: Metadata, started: dict[str, str]) -> bool:
+        accepted_at = iso(metadata.occurred_at)
+        return self._records.advance(
+            metadata.pipeline_id,
+            "RUNNING",
+            started,
+            first={
+                "timestamp": accepted_at,
+                "accepted_at": accepted_at,
+                "user_message": text,
+                "request_hash": asked,
+                "trace_id": trace_id(metadata.traceparent, metadata.pipeline_id),
+            },
+        )
+
+
+def routes() -> Routes:
+    settings = load(StarterSettings)
+    starter = Starter(
+        client("stepfunctions"),
+        Records(client("dynamodb"), settings.table_name),
+        settings.state_machine_arn,
+    )
+    return {
+        PipelineRequested.detail_type(): Route(request=PipelineRequested, run=starter.start),
+    }
+
+
+handler = queue_handler("trigger", routes)

@@ -1,0 +1,224 @@
+"""The starter: exactly one execution per pipeline id."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.trigger.starter.handler import Starter
+from shared.contracts import v2
+from shared.contracts.envelope import Metadata
+from shared.contracts.traces import trace_id
+from shared.contracts.upcasting import as_conversation
+from shared.contracts.v1 import LogRequested, PipelineRequested, Results, Turn
+from shared.errors import ContractViolation, PermanentError, TransientError
+from shared.tests.fakes import client_error
+
+EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:machine:{}"
+STARTED = datetime(2026, 11, 22, 10, 0, 1, tzinfo=UTC)
+MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
+
+
+class FakeExecutions:
+    """StartExecution by name: the same name and input returns the same execution while it runs."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, str] = {}
+        self.closed: set[str] = set()
+        self.error = None
+        self.stopped: dict[str, str] = {}
+
+    def stop_execution(self, *, executionArn: str, error: str, cause: str) -> None:
+        assert cause
+        self.stopped[executionArn] = error
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:  # noqa: A002
+        if self.error:
+            raise self.error
+        if name in self.closed or self.running.get(name, input) != input:
+            raise client_error("ExecutionAlreadyExists", "StartExecution")
+        self.running[name] = input
+        return {"executionArn": EXECUTION.format(name), "startDate": STARTED}
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        return {"input": self.running[executionArn.rpartition(":")[2]], "startDate": STARTED}
+
+
+@pytest.fixture
+def executions():
+    return FakeExecutions()
+
+
+@pytest.fixture
+def start(executions, records):
+    starter = Starter(executions, records, MACHINE)
+
+    def run(text: str = "hi", pipeline_id: str = "p1", before: tuple[Turn, ...] = ()) -> None:
+        request = as_conversation(PipelineRequested(user_message=text))
+        if before:
+            request = v2.PipelineRequested(messages=(*before, *request.messages))
+        starter.start(request, metadata(pipeline_id))
+
+    return run
+
+
+def metadata(pipeline_id: str) -> Metadata:
+    return Metadata(
+        event_id="evt-1",
+        pipeline_id=pipeline_id,
+        schema="pipeline.requested",
+        schema_version=1,
+        occurred_at=datetime(2026, 11, 22, 10, tzinfo=UTC),
+        correlation_id="corr-1",
+    )
+
+
+def test_execution_is_named_by_the_pipeline(start, executions, records):
+    """The pipeline's id is the execution's name, and the record says RUNNING and which execution."""
+    start()
+    assert list(executions.running) == ["p1"]
+    record = records.get("p1")
+    assert (record["status"], record["execution_arn"]) == ("RUNNING", EXECUTION.format("p1"))
+    assert record["user_message"] == "hi"
+    assert record["trace_id"] == trace_id(None, "p1")
+
+
+def test_input_holds_every_default(start, executions):
+    """An execution starts with all results and errors in place, so that no state has to make them."""
+    start()
+    state = json.loads(executions.running["p1"])
+    assert state["results"] == msgspec.to_builtins(Results())
+    assert state["errors"] == {}
+    assert state["metadata"] == {
+        "pipeline_id": "p1",
+        "correlation_id": "corr-1",
+        "causation_id": "evt-1",
+        "accepted_at": "2026-11-22T10:00:00Z",
+        "traceparent": None,
+    }
+    log = {**state["request"], "started_at": "2026-11-22T10:00:00Z", **state, **state["metadata"]}
+    assert msgspec.convert(log, LogRequested).user_message == "hi"
+
+
+def test_repeated_event_starts_nothing_new(start, executions, records):
+    """The same event again, while the run goes on or after it, starts nothing and is no error."""
+    start()
+    start()
+    executions.closed.add("p1")
+    records.advance("p1", "SUCCEEDED", {})
+    start()
+    assert len(executions.running) == 1
+    assert records.get("p1")["status"] == "SUCCEEDED"
+
+
+def test_reused_id_for_another_message_is_refused(start):
+    """Another message under a used id is a contract violation: it would otherwise vanish without a word."""
+    start("first")
+    with pytest.raises(ContractViolation, match="used before"):
+        start("second")
+
+
+def test_start_that_died_before_its_record_is_completed(start, executions, records):
+    """If the first try started the execution and died, the next one writes the record."""
+    table = records._table
+    records._table = "gone"
+    with pytest.raises((PermanentError, TransientError)):
+        start()
+    records._table = table
+    start()
+    assert records.get("p1")["status"] == "RUNNING"
+
+
+def test_a_lost_start_is_found_again(start, executions, records):
+    """A starter that died before it wrote leaves an execution without a record: the next one finds it and writes."""
+    executions.running["p1"] = json.dumps({"request": {"user_message": "hi"}})
+    executions.closed.add("p1")
+    start()
+    record = records.get("p1")
+    assert (record["status"], record["execution_arn"]) == ("RUNNING", EXECUTION.format("p1"))
+    assert record["started_at"] == "2026-11-22T10:00:01.000Z"
+
+
+@pytest.mark.parametrize(
+    "state", [json.dumps({"request": {"user_message": "another"}}), "another input", "5"]
+)
+def test_another_message_is_refused_before_there_is_a_record(start, executions, records, state):
+    """Another message under an id that has no record yet is told from the first by the execution's input."""
+    executions.running["p1"] = state
+    with pytest.raises(ContractViolation, match="used before"):
+        start()
+    assert records.get("p1") is None
+
+
+def test_execution_that_cannot_be_seen_yet_is_left_for_redelivery(start, executions, monkeypatch):
+    """If nobody can say what runs under the name, the message is not judged, but delivered again."""
+    executions.running["p1"] = "another input"
+
+    def throttled(**_: Any) -> None:
+        raise client_error("ThrottlingException", "DescribeExecution")
+
+    monkeypatch.setattr(executions, "describe_execution", throttled)
+    with pytest.raises(TransientError):
+        start()
+
+
+def test_throttled_start_is_transient(start, executions):
+    """A throttle leaves the event in its queue."""
+    executions.error = client_error("ThrottlingException", "StartExecution")
+    with pytest.raises(TransientError):
+        start()
+
+
+def test_record_says_when_and_as_what_it_runs(start, records):
+    """A started pipeline's record names its execution and the moment Step Functions started it."""
+    start()
+    assert records.get("p1")["execution_arn"] == EXECUTION.format("p1")
+    assert records.get("p1")["started_at"] == "2026-11-22T10:00:01.000Z"
+
+
+BEFORE = (Turn(role="user", text="Who?"), Turn(role="assistant", text="Me."))
+
+
+def test_a_conversation_is_kept_apart_from_what_is_asked(start, executions, records):
+    """The last message is what is asked and recorded; the earlier ones are the execution's history."""
+    start("Since when?", before=BEFORE)
+    asked = json.loads(executions.running["p1"])["request"]
+    assert asked == {"user_message": "Since when?", "history": list(msgspec.to_builtins(BEFORE))}
+    assert records.get("p1")["user_message"] == "Since when?"
+
+
+def test_a_message_has_an_empty_history(start, executions):
+    """An execution that was asked with one message says so in the same place."""
+    start()
+    assert json.loads(executions.running["p1"])["request"] == {"user_message": "hi", "history": []}
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_the_same_question_after_another_conversation_is_another_request(
+    start, executions, records, recorded
+):
+    """What was said before is part of what an id was used for, also where only the execution can tell it."""
+    start("Since when?", before=BEFORE)
+    if not recorded:
+        records._client.delete_item(TableName="PipelineLogs", Key={"pipeline_id": {"S": "p1"}})
+    start("Since when?", before=BEFORE)
+    executions.closed.add("p1")
+    start("Since when?", before=BEFORE)
+    with pytest.raises(ContractViolation, match="used before"):
+        start("Since when?")
+
+
+def test_what_was_cancelled_before_it_began_is_stopped_when_it_begins(start, executions, records):
+    """A pipeline that is cancelled while it waits is started, so that it ends like any other, and stopped at once;
+    a second delivery stops it again, and nothing is stopped that was not cancelled.
+    """
+    records.accept("p1", user_message="hi", accepted_at="2026-11-22T10:00:00.000Z")
+    assert records.cancel("p1", at="2026-11-22T10:00:00.500Z")["status"] == "ACCEPTED"
+    start("hi", "p1")
+    start("hi", "p1")
+    start("hi", "p2")
+    start("hi", "p2")
+    assert executions.stopped == {EXECUTION.format("p1"): "Pipeline.Cancelled"}
+    assert records.get("p1")["status"] == "ACCEPTED"
