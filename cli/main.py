@@ -50,7 +50,9 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Deploy": {
         "deploy": Entry("deploy", "deploy", "Deploy all stacks, or one service alone."),
-        "deploy-check": Entry("deploy_check", "deploy_check", "Check that this checkout can read what is in flight."),
+        "deploy-check": Entry(
+            "deploy_check", "deploy_check", "Check that this checkout can read what is in flight."
+        ),
         "contracts": Entry("contracts", "contracts", "Compare, export and release the contracts of events."),
         "doctor": Entry("doctor", "doctor", "Check that the parts of a deployment fit together."),
     },
@@ -143,7 +145,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found,
 @click.option("--region", metavar="REGION", help="The AWS region; by default the profile's.")
 @click.option("--profile", metavar="NAME", help="The AWS profile, as for the AWS CLI.")
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version and exit."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version and exit.",
 )
 @click.pass_context
 def cli(ctx: click.Context, env: str, region: str | None, profile: str | None) -> None:

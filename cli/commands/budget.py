@@ -16,7 +16,9 @@ class _TargetGroup(TargetCommand, click.Group):
     """A command group that accepts --env, --region and --profile before and after a subcommand's name."""
 
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the budget as JSON, in nano-dollars.")
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the budget as JSON, in nano-dollars."
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
@@ -55,7 +57,12 @@ Examples:
   pipeline budget resume --for-today""",
 )
 @click.option("--for-today", is_flag=True, help="Remove the limit until 00:00 UTC today.")
-@click.option("--add", metavar="USD", type=click.FloatRange(0, min_open=True), help="Raise today's limit by this amount (USD).")
+@click.option(
+    "--add",
+    metavar="USD",
+    type=click.FloatRange(0, min_open=True),
+    help="Raise today's limit by this amount (USD).",
+)
 @yes_option
 @as_json_option
 @click.pass_obj

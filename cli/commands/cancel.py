@@ -40,7 +40,11 @@ def cancel(session: Session, pipeline_ids: tuple[str, ...], *, as_json: bool) ->
         else:
             results.append({"pipeline_id": pipeline_id, "cancelled": True, "status": cancelled.status})
             if not as_json:
-                text = "was already cancelled." if cancelled.before else f"is {cancelled.status} and will be stopped."
+                text = (
+                    "was already cancelled."
+                    if cancelled.before
+                    else f"is {cancelled.status} and will be stopped."
+                )
                 session.out.print(f"{pipeline_id} {text}", highlight=False)
             continue
         if not as_json:

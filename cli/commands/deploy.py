@@ -43,7 +43,9 @@ def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_
     if as_json:
         session.json({"env": session.env, "deployed": parts})
     else:
-        click.echo(f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed, so nothing was deployed.")
+        click.echo(
+            f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed, so nothing was deployed."
+        )
 
 
 def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[str, ...]:
@@ -57,7 +59,9 @@ def _gate(session: Session, service: str | None, *, force: bool) -> None:
     """Ask the gate about what is in flight; exit with its reasons if it refuses the deployment."""
     decision = decide(service, partial(look, session), force=force)
     if decision.verdict == "forced":
-        session.note("Messages in flight were not checked (--force); those that this version cannot read will be parked.")
+        session.note(
+            "Messages in flight were not checked (--force); those that this version cannot read will be parked."
+        )
     if decision.verdict == "refused":
         show(session, decision.blocking)
         session.note(
@@ -69,7 +73,9 @@ def _gate(session: Session, service: str | None, *, force: bool) -> None:
 
 
 def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:
-    region = session.region or os.environ.get("AWS_REGION")  # boto3, unlike the AWS CLI, does not read this variable
+    region = session.region or os.environ.get(
+        "AWS_REGION"
+    )  # boto3, unlike the AWS CLI, does not read this variable
     goal = deploying.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
     session.note("\n".join(f"  {stack}" for stack in goal.stacks))

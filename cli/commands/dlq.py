@@ -45,7 +45,7 @@ def dlq() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the queues as JSON.")
 @click.pass_obj
 def list_(session: Session, *, as_json: bool) -> None:
-    """List how many messages are parked in each queue, since when, and why.
+    """List the parked messages per queue, with age and errors.
 
     Read-only: no message is consumed.
     """
@@ -95,7 +95,7 @@ def _queues(views: list[QueueView]) -> Table:
 @click.option("--json", "as_json", is_flag=True, help="Print the message as JSON.")
 @click.pass_obj
 def show(session: Session, message_id: str, *, as_json: bool) -> None:
-    """Show one parked message: its event, error and run, and what a replay would do.
+    """Show one parked message, its run, and what a replay would do.
 
     ID is the message's id or the beginning of it. The event is shown without its
     task token.
@@ -153,8 +153,20 @@ def _select_one(session: Session, selection: Selection) -> Parked:
 @selecting
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--rate", type=click.FloatRange(0.1, 500), default=10, show_default=True, metavar="N", help="Maximum messages per second.")
-@click.option("--canary", type=click.IntRange(1), metavar="N", help="Replay N messages first; continue only if their runs succeed.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 500),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Maximum messages per second.",
+)
+@click.option(
+    "--canary",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Replay N messages first; continue only if their runs succeed.",
+)
 @click.option("--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1.")
 @click.option("--restart", is_flag=True, help="Also restart runs that have succeeded, e.g. degraded ones.")
 @click.option("--edit", is_flag=True, help="Correct the data of the selected message in your editor first.")
@@ -184,7 +196,9 @@ def replay(session: Session, /, selection: Selection, **options: Any) -> None:
 
 @dlq.command("archive", cls=TargetCommand)
 @selecting
-@click.option("--reason", required=True, metavar="TEXT", help="The reason, which is stored with the messages.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="The reason, which is stored with the messages."
+)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.pass_obj
@@ -233,7 +247,9 @@ def _conclude(
 @dlq.command(cls=TargetCommand)
 @selecting
 @click.option("--archived", is_flag=True, help="Export archived messages instead of parked ones.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
+)
 @click.pass_obj
 def export(session: Session, selection: Selection, *, archived: bool, out: Path | None) -> None:
     """Export messages as JSON lines, without their task tokens.

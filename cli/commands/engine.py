@@ -18,9 +18,7 @@ from operations.errors import UnreachableError
 
 def _local_only(session: Session, name: str) -> None:
     if not session.is_local:
-        raise click.UsageError(
-            f"`{name}` only controls the local engine; remove --env {session.env}."
-        )
+        raise click.UsageError(f"`{name}` only controls the local engine; remove --env {session.env}.")
 
 
 @click.command(
@@ -35,7 +33,9 @@ The variables PIPELINE_PORT, PIPELINE_MODEL_URL and PIPELINE_MODEL can be used
 instead of the options.""",
 )
 @click.option("--port", metavar="PORT", help="The engine's port on 127.0.0.1; 4566 by default.")
-@click.option("--model-url", metavar="URL", help="The address of Ollama or any OpenAI-compatible model server.")
+@click.option(
+    "--model-url", metavar="URL", help="The address of Ollama or any OpenAI-compatible model server."
+)
 @click.option("--model", metavar="NAME", help="The name of the model on that server.")
 @click.option("--json", "as_json", is_flag=True, help="Print the engine's status as JSON.")
 @click.pass_obj
@@ -53,7 +53,9 @@ def up(
         with shown(session.err) as progress:
             deploying.up(local_engine, progress)
     except KeyboardInterrupt:
-        session.note(f"Completed steps are kept. Run `{session.command('up')}` to continue, or `make stop` to stop the engine.")
+        session.note(
+            f"Completed steps are kept. Run `{session.command('up')}` to continue, or `make stop` to stop the engine."
+        )
         raise
     engine = engine_status()
     if engine is None:
@@ -96,7 +98,9 @@ def down(session: Session) -> None:
     click.echo("Stopped." if stopped else "No engine was running.")
 
 
-@click.command(cls=TargetCommand, epilog="\b\nExit codes: 0 running and deployed, 4 not running or not deployed.")
+@click.command(
+    cls=TargetCommand, epilog="\b\nExit codes: 0 running and deployed, 4 not running or not deployed."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 @click.pass_obj
 def status(session: Session, *, as_json: bool) -> None:

@@ -36,7 +36,9 @@ def env(session: Session, *, shell: str, as_json: bool) -> None:
     only. If no engine is running, nothing is printed and the exit code is 4.
     """
     if not session.is_local:
-        raise click.UsageError("`env` only describes the local engine; remove --env. On AWS, use your own credentials.")
+        raise click.UsageError(
+            "`env` only describes the local engine; remove --env. On AWS, use your own credentials."
+        )
     connection = Engine().running().connection
     variables = {
         "AWS_ENDPOINT_URL": connection.endpoint_url,

@@ -24,9 +24,18 @@ Examples:
   pipeline list --status FAILED --limit 5
   pipeline list --json | jq -r '.[].pipeline_id'""",
 )
-@click.option("--status", type=click.Choice(EXECUTION_STATUSES, case_sensitive=False), help="Only runs with this status.")
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, metavar="N", help="Maximum number of runs."
+    "--status",
+    type=click.Choice(EXECUTION_STATUSES, case_sensitive=False),
+    help="Only runs with this status.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of runs.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 @click.pass_obj

@@ -52,10 +52,10 @@ def logs(session: Session, pipeline_id: str, *, following: bool, reads: bool, as
                 _print(session, line, as_json=as_json)
         else:
             with reading(session) as progress:
-                reading_result = read_logs(session.target, pipeline_id, reads=reads, stop=stop, progress=progress)
-            for line in reading_result.lines:
+                search = read_logs(session.target, pipeline_id, reads=reads, stop=stop, progress=progress)
+            for line in search.lines:
                 _print(session, line, as_json=as_json)
-            _tell(session, pipeline_id, reading_result)
+            _notes(session, pipeline_id, search)
         if stop.requested:
             raise click.exceptions.Exit(INTERRUPTED)
 
@@ -67,38 +67,39 @@ def reading(session: Session) -> Iterator[Progress]:
     text = "reading the logs"
     if console.is_terminal:
         with console.status(text, spinner_style="dim") as status:
-            yield lambda reading_result: status.update(f"{text}: {_so_far(reading_result)}")
+            yield lambda search: status.update(f"{text}: {_progress(search)}")
         return
     last = time.monotonic()
 
-    def tell(reading_result: Read) -> None:
+    def report(search: Read) -> None:
         nonlocal last
         if time.monotonic() - last >= 2:
             last = time.monotonic()
-            session.note(f"{text}: {_so_far(reading_result)}")
+            session.note(f"{text}: {_progress(search)}")
 
-    yield tell
-
-
-def _so_far(reading_result: Read) -> str:
-    return f"{counted(reading_result.searched, 'function')} read, {counted(len(reading_result.lines), 'line')} found"
+    yield report
 
 
-def _tell(session: Session, pipeline_id: str, reading_result: Read) -> None:
-    if not reading_result.lines:
+def _progress(search: Read) -> str:
+    return f"{counted(search.searched, 'function')} read, {counted(len(search.lines), 'line')} found"
+
+
+def _notes(session: Session, pipeline_id: str, search: Read) -> None:
+    if not search.lines:
         session.note(
-            "There are no log lines of this run: none yet, or they are older than the log groups keep them. "
-            f"See it: {session.command('show', pipeline_id)}"
+            "There are no log lines of this run: they have not arrived yet, or the log groups have deleted them. "
+            f"See the run: {session.command('show', pipeline_id)}"
         )
-    if reading_result.reads:
+    if search.reads:
         session.note(
-            f"{counted(reading_result.reads, 'read')} of its state through the API left out; --reads has them."
+            f"{counted(search.reads, 'log line')} of API status reads left out; add --reads to include them."
         )
-    if reading_result.cut:
-        session.note(f"Not read to the end: the logs of {', '.join(sorted(reading_result.cut))}.")
-    if reading_result.missing:
+    if search.cut:
+        session.note(f"These logs were not read to the end: {', '.join(sorted(search.cut))}.")
+    if search.missing:
         session.note(
-            f"No log group yet, so never called or not deployed: {', '.join(sorted(reading_result.missing))}."
+            f"These functions have no log group; they were never called or are not deployed: "
+            f"{', '.join(sorted(search.missing))}."
         )
 
 
@@ -107,11 +108,11 @@ def _print(session: Session, line: Line, *, as_json: bool) -> None:
         click.echo(line.as_json())
         return
     style = STYLES.get(line.level, "")
-    said = printable(line.text).replace("\n", " ")
-    more = " ".join(f"{name}={_value(value)}" for name, value in _more(line))
+    text = printable(line.text).replace("\n", " ")
+    fields = " ".join(f"{name}={_value(value)}" for name, value in _extra_fields(line))
     head = f"{line.at.astimezone():%H:%M:%S.%f}"[:-3] + f"  {line.function:<10} "
     mark = MARKS.get(line.level, " ")
-    for number, row in enumerate(_rows(session, f"{said}  {more}".strip())):
+    for number, row in enumerate(_rows(session, f"{text}  {fields}".strip())):
         session.out.print(
             Text.assemble((head if not number else " " * (INDENT - 2), "dim"), (f"{mark} ", style), row)
         )
@@ -119,13 +120,13 @@ def _print(session: Session, line: Line, *, as_json: bool) -> None:
 
 
 def _rows(session: Session, text: str) -> list[str]:
-    """Wrapped beside time and function on a terminal; in one piece elsewhere."""
+    """Wrap a text to fit beside time and function on a terminal; leave it in one piece elsewhere."""
     if not session.out.is_terminal:
         return [text]
     return textwrap.wrap(text, max(20, session.out.width - INDENT), break_on_hyphens=False) or [""]
 
 
-def _more(line: Line) -> Iterator[tuple[str, object]]:
+def _extra_fields(line: Line) -> Iterator[tuple[str, object]]:
     for name, value in line.fields.items():
         if name not in SHOWN_ELSEWHERE and value not in (None, "") and ORDINARY.get(name) != value:
             yield name, value

@@ -25,7 +25,9 @@ conversation.json, which holds only the detail:
                          {"role": "user", "text": "And in Python?"}]}}""",
 )
 @click.argument("event", type=click.File("rb"), metavar="EVENT.json")
-@click.option("--detail-type", metavar="NAME", help="The event's detail-type, for a file that holds only the detail.")
+@click.option(
+    "--detail-type", metavar="NAME", help="The event's detail-type, for a file that holds only the detail."
+)
 @click.option("--check", is_flag=True, help="Check the event against its contract and publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj

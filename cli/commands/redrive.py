@@ -8,7 +8,7 @@ import click
 from cli.commands.selection import Age
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
-from cli.view.replaying import Choices, PlanExecutor, Line, announce
+from cli.view.replaying import Choices, Line, PlanExecutor, announce
 from operations.dlq import redrive as redriving
 from operations.money.estimate import work_of_run
 from shared.contracts.executions import FAILED
@@ -22,14 +22,40 @@ Examples:
   pipeline redrive --since 2h --dry-run
   pipeline redrive --since 1d --stage chat --canary 3 --yes""",
 )
-@click.option("--since", type=Age(), required=True, metavar="AGE", help="Only runs that ended at most this long ago, e.g. 2h.")
-@click.option("--stage", type=click.Choice([stage.key for stage in STAGES]), help="Only runs that failed at this stage.")
-@click.option("--status", "statuses", multiple=True, type=click.Choice(FAILED), help="Only runs whose execution ended with this status; repeatable.")
+@click.option(
+    "--since",
+    type=Age(),
+    required=True,
+    metavar="AGE",
+    help="Only runs that ended at most this long ago, e.g. 2h.",
+)
+@click.option(
+    "--stage", type=click.Choice([stage.key for stage in STAGES]), help="Only runs that failed at this stage."
+)
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(FAILED),
+    help="Only runs whose execution ended with this status; repeatable.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Maximum number of runs, oldest first.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--rate", type=click.FloatRange(0.1, 100), default=10, show_default=True, metavar="N", help="Maximum runs per second.")
-@click.option("--canary", type=click.IntRange(1), metavar="N", help="Redrive N runs first; continue only if they succeed.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 100),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Maximum runs per second.",
+)
+@click.option(
+    "--canary",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Redrive N runs first; continue only if they succeed.",
+)
 @click.option("--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or the results as JSON.")
 @click.pass_obj
@@ -72,7 +98,7 @@ def redrive(
         )
         for run in runs
     ]
-    if not announce(session, lines, choices, "run", nothing="No failed run matches.", question="Redrive these runs?"):
+    if not announce(session, lines, choices, "run", nothing="No failed run matches."):
         return
     with stoppable() as stop:
         who = session.target.describe().caller

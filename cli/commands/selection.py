@@ -33,14 +33,42 @@ class Age(click.ParamType):
 
 _OPTIONS = (
     click.option(
-        "--service", "services", multiple=True, type=click.Choice(SERVICES), help="Only messages parked by this service."
+        "--service",
+        "services",
+        multiple=True,
+        type=click.Choice(SERVICES),
+        help="Only messages parked by this service.",
     ),
-    click.option("--error", "errors", multiple=True, metavar="TEXT", help="Only messages whose error type or text contains TEXT."),
-    click.option("--id", "ids", multiple=True, metavar="ID", help="Only the message with this id, or an id that begins so."),
-    click.option("--pipeline", "pipelines", multiple=True, metavar="ID", help="Only messages of the run with this pipeline id."),
-    click.option("--older-than", type=Age(), metavar="AGE", help="Only messages parked longer ago than AGE, e.g. 2h."),
-    click.option("--newer-than", type=Age(), metavar="AGE", help="Only messages parked within the last AGE, e.g. 30m."),
-    click.option("--limit", type=click.IntRange(1), metavar="N", help="Maximum number of messages, oldest first."),
+    click.option(
+        "--error",
+        "errors",
+        multiple=True,
+        metavar="TEXT",
+        help="Only messages whose error type or text contains TEXT.",
+    ),
+    click.option(
+        "--id",
+        "ids",
+        multiple=True,
+        metavar="ID",
+        help="Only the message whose id is or begins with ID.",
+    ),
+    click.option(
+        "--pipeline",
+        "pipelines",
+        multiple=True,
+        metavar="ID",
+        help="Only messages of the run with this pipeline id.",
+    ),
+    click.option(
+        "--older-than", type=Age(), metavar="AGE", help="Only messages parked longer ago than AGE, e.g. 2h."
+    ),
+    click.option(
+        "--newer-than", type=Age(), metavar="AGE", help="Only messages parked within the last AGE, e.g. 30m."
+    ),
+    click.option(
+        "--limit", type=click.IntRange(1), metavar="N", help="Maximum number of messages, oldest first."
+    ),
 )
 
 

@@ -35,7 +35,9 @@ Examples:
 Exit codes: 0 shown, 1 failed run (with --follow), 3 not found.""",
 )
 @click.argument("pipeline_id", metavar="ID")
-@click.option("--follow", "following", is_flag=True, help="Wait until the run ends, printing each finished stage.")
+@click.option(
+    "--follow", "following", is_flag=True, help="Wait until the run ends, printing each finished stage."
+)
 @click.option("--cost", "costs", is_flag=True, help="Show what the run cost, line by line, with each price.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 @click.pass_obj
@@ -53,9 +55,7 @@ def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as
         journeys = follow(session.target, pipeline_id, appears_within=APPEARS_SECONDS, stop=stop)
         journey = watch(session, journeys)
     if journey is None or not journey.finished:
-        session.note(
-            f"Stopped watching; the run continues. See it: {session.command('show', pipeline_id)}"
-        )
+        session.note(f"Stopped watching; the run continues. See it: {session.command('show', pipeline_id)}")
         raise click.exceptions.Exit(INTERRUPTED if stop.requested else FAILED)
     _print(session, journey, as_json=as_json)
     if journey.status != "SUCCEEDED":
@@ -81,7 +81,9 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
     for entry in entries:
         at = datetime.fromisoformat(entry.at).astimezone()
         operator = entry.who.rpartition("/")[2]
-        session.out.print(Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {operator}. {printable(entry.why)}", "dim"))
+        session.out.print(
+            Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {operator}. {printable(entry.why)}", "dim")
+        )
     if journey.status == "ACCEPTED" and (paused := notice(session.target)):
         session.note(paused)
     if journey.status == "FAILED":

@@ -43,7 +43,7 @@ Exit codes: 0 with --once, 130 after Ctrl-C.""",
 @click.option("--json", "as_json", is_flag=True, help="Print each snapshot as a JSON object.")
 @click.pass_obj
 def watch(session: Session, *, interval: float, once: bool, as_json: bool) -> None:
-    """Show a live view of the whole system: runs, rates, failures, parked messages.
+    """Show a live view: runs, rates, failures and parked messages.
 
     `waiting` counts the messages in a stage's queue, `working` those with its
     workers; both are SQS's estimates. Accepted runs that have not started wait in
@@ -96,13 +96,16 @@ def _as_json(snapshot: Snapshot) -> str:
 def line(snapshot: Snapshot) -> str:
     """Return a snapshot in one line, for a log."""
     stages = " ".join(f"{stage.stage}={stage.waiting}+{stage.working}" for stage in snapshot.stages)
+    rates = " ".join(_rates(snapshot.per_minute, "="))
     return (
-        f"{snapshot.at.astimezone():%H:%M:%S} running={_running(snapshot)} {' '.join(_rates(snapshot.per_minute, '='))} "
+        f"{snapshot.at.astimezone():%H:%M:%S} running={_running(snapshot)} {rates} "
         f"parked={snapshot.parked} {stages}"
     )
 
 
-def screen(env: str, snapshot: Snapshot, before: Snapshot | None = None, *, every: str = "") -> RenderableType:
+def screen(
+    env: str, snapshot: Snapshot, before: Snapshot | None = None, *, every: str = ""
+) -> RenderableType:
     """Return a snapshot as a screen of at most 79 columns and 20 lines.
 
     With the snapshot `before`, the change of each stage's queue is shown as well.

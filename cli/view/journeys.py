@@ -136,7 +136,9 @@ def print_journey(session: Session, journey: Journey) -> None:
         out.print(Text(f"{'':<{NAME}}{LEGEND}", style="dim"))
         if most := longest(timeline):
             took = f"{duration(most.ms)} of {duration(most.of_ms)}"
-            out.print(Text(f"{'':<{NAME}}longest: {most.name}, {took} {_ACTIVITIES.get(most.what, most.what)}"))
+            out.print(
+                Text(f"{'':<{NAME}}longest: {most.name}, {took} {_ACTIVITIES.get(most.what, most.what)}")
+            )
     problems = [(stage.key, _problem(stage)) for stage in journey.stages if stage.error]
     if journey.error and not any(stage.error for stage in journey.stages):
         problems.append(("run", printable(": ".join(filter(None, (journey.error, journey.cause))))))
@@ -189,7 +191,9 @@ def _analysis(journey: Journey) -> list[tuple[str, str]]:
         return []
     facts = [str(analysis.get("complexity") or ""), counted(analysis.get("word_count", 0), "word")]
     facts += ["question"] if analysis.get("is_question") else []
-    facts += ["code: " + (", ".join(analysis.get("languages") or ()) or "yes")] if analysis.get("has_code") else []
+    facts += (
+        ["code: " + (", ".join(analysis.get("languages") or ()) or "yes")] if analysis.get("has_code") else []
+    )
     return [("message", ", ".join(filter(None, facts)))]
 
 

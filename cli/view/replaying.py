@@ -24,6 +24,7 @@ from operations.runs.ends import End, ends
 from operations.stop import Stop
 
 PLAN_LINES = 40
+QUESTIONS = {"message": "Replay these messages?", "run": "Redrive these runs?"}
 STYLES = {
     Action.MOVE: "green",
     Action.REDRIVE: "green",
@@ -112,12 +113,21 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
         )
         for item in planned
     ]
-    if not announce(session, lines, choices, "message", nothing="No parked message matches.", question="Replay these messages?"):
+    if not announce(
+        session,
+        lines,
+        choices,
+        "message",
+        nothing="No parked message matches.",
+        question="Replay these messages?",
+    ):
         return
     options = Options(rate=choices.rate, restart=choices.restart, data=data)
     with stoppable() as stop:
         replay = Replay(session.target, who=session.target.describe().caller, options=options, stop=stop)
-        PlanExecutor(session, choices, stop).run(replay.run, planned, lambda item: item.decision.action.starts_work)
+        PlanExecutor(session, choices, stop).run(
+            replay.run, planned, lambda item: item.decision.action.starts_work
+        )
 
 
 def about_message(message: Parked) -> dict[str, Any]:
@@ -163,7 +173,7 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
 # --- any plan --------------------------------------------------------------------------------------------
 
 
-def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: str, *, nothing: str, question: str) -> bool:
+def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: str, *, nothing: str) -> bool:
     """Show the plan and ask for confirmation. Returns False if nothing is to be carried out."""
     rates = read_rates(session.target) if any(line.work.stages for line in lines) else Rates()
     if choices.as_json and choices.dry_run:
@@ -191,7 +201,7 @@ def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: st
     if choices.dry_run:
         session.note("Dry run: nothing was changed.")
         return False
-    session.confirm(question, yes=choices.yes)
+    session.confirm(QUESTIONS[noun], yes=choices.yes)
     return True
 
 
@@ -202,7 +212,9 @@ def _cost_line(expected: Estimate) -> str:
     if expected.nano_usd is None:
         return "The cost cannot be estimated: no run has succeeded yet."
     unpriced = "" if expected.complete else ", plus what has no known price"
-    recalled = f"; {counted(expected.answered, 'stored answer')} not paid for again" if expected.answered else ""
+    recalled = (
+        f"; {counted(expected.answered, 'stored answer')} not paid for again" if expected.answered else ""
+    )
     return (
         f"It will cost about {usd(expected.nano_usd)}{unpriced}, "
         f"estimated from {counted(expected.by_runs, 'finished run')}{recalled}."
@@ -232,7 +244,9 @@ class PlanExecutor:
             first, items = ordered[:canaries], ordered[canaries:]
             self._session.note(f"Canary: {len(first):,} of {total:,} first.")
             self._act(act(first), len(first), wait=True)
-            if not self._stop.requested and (self._unsuccessful or not all(result.reached for result in self._results)):
+            if not self._stop.requested and (
+                self._unsuccessful or not all(result.reached for result in self._results)
+            ):
                 self._session.note(f"The canary failed; the other {len(items):,} were left unchanged.")
                 self._finish(total)
         if not self._stop.requested:
