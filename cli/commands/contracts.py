@@ -162,9 +162,10 @@ Examples:
 def export(session: Session, *, only_check: bool) -> None:
     """Write the documents of the contracts.
 
-    They are made from the types and the API's routes: JSON Schemas (shared/contracts/schemas), an AsyncAPI document of the
-    bus (docs/asyncapi.json), an OpenAPI document of the API (docs/openapi.json)
-    and a description of every event (docs/contracts.md).
+    They are made from the types and the API's routes: JSON Schemas
+    (shared/contracts/schemas), an AsyncAPI document of the bus (docs/asyncapi.json),
+    an OpenAPI document of the API (docs/openapi.json) and a description of every
+    event (docs/contracts.md).
     """
     from contracts import documents  # noqa: PLC0415
 

@@ -88,11 +88,11 @@ def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -
 
 def _ask(session: Session) -> None:
     """Ask for confirmation; exit unless the answer is yes."""
-    said_yes = False
+    confirmed = False
     try:
-        said_yes = click.confirm("Deploy to this account?", err=True)
+        confirmed = click.confirm("Deploy to this account?", err=True)
     finally:
-        if not said_yes:
+        if not confirmed:
             session.note("Nothing was deployed. Add --yes to deploy without being asked.")
-    if not said_yes:
+    if not confirmed:
         raise click.exceptions.Exit(FAILED)

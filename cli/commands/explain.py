@@ -122,10 +122,10 @@ def state(journey: Journey, now: datetime) -> str:
         current = next((stage for stage in journey.stages if stage.status == "running"), None)
         if current is None:
             return "is running, between two stages."
-        attempt = f", attempt {current.attempt + 1}" if current.attempt else ""
+        retry = f", retry {current.attempt}" if current.attempt else ""
         since = f" for {_since(current.started_at, now)}" if current.started_at else ""
         error = f", after {current.error}" if current.error else ""
-        return f"is running: at stage {current.key}{since}{attempt}{error}."
+        return f"is running: at stage {current.key}{since}{retry}{error}."
     took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
     if journey.status == "SUCCEEDED":
         without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""

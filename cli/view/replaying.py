@@ -119,7 +119,6 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
         choices,
         "message",
         nothing="No parked message matches.",
-        question="Replay these messages?",
     ):
         return
     options = Options(rate=choices.rate, restart=choices.restart, data=data)
