@@ -42,7 +42,7 @@ def budget(ctx: click.Context, *, as_json: bool) -> None:
 
     When today's finished runs have cost as much as the daily budget, the starter
     is paused until 00:00 UTC: no new run is started. Messages are still accepted
-    and wait in the queue; running ones continue to their end.
+    and wait in the queue; runs that have started continue to their end.
     """
     if ctx.invoked_subcommand is None:
         session: Session = ctx.obj
@@ -69,12 +69,12 @@ Examples:
 def resume(session: Session, *, for_today: bool, add: float | None, yes: bool, as_json: bool) -> None:
     """Resume the starter after a pause.
 
-    If the budget is spent, add --add or --for-today. Both are valid for today
+    If the budget is spent, give --add or --for-today. Both are valid for today
     only: at 00:00 UTC the usual limit applies again.
     """
     if for_today and add:
         raise click.UsageError("Give either --for-today or --add, not both.")
-    _ask(session, "Resume the starter, which starts the waiting messages?", yes=yes)
+    _ask(session, "Resume the starter, so that waiting messages start their runs?", yes=yes)
     amount = round((add or 0) * NANOS)
     _show(
         session,
@@ -123,7 +123,7 @@ def _show(session: Session, report: Budget, *, as_json: bool) -> None:
 
 
 def _rows(report: Budget) -> list[tuple[str, str]]:
-    least = "at least " if report.at_least else ""
+    lower_bound = "at least " if report.at_least else ""
     limit = usd(report.limit_nano_usd) if report.limit_nano_usd is not None else "no limit today"
     if report.limit_nano_usd not in (None, report.per_day_nano_usd):
         limit += f" today, usually {usd(report.per_day_nano_usd)}"
@@ -131,11 +131,14 @@ def _rows(report: Budget) -> list[tuple[str, str]]:
     rows = [
         ("day (UTC)", report.day),
         ("starter", _starter(report)),
-        ("spent", f"{least}{usd(report.spent_nano_usd)}{share}, by {counted(report.runs, 'finished run')}"),
+        (
+            "spent",
+            f"{lower_bound}{usd(report.spent_nano_usd)}{share}, by {counted(report.runs, 'finished run')}",
+        ),
         ("limit", limit),
     ]
     if report.projected_nano_usd is not None:
-        rows.append(("at this pace", f"{least}{usd(report.projected_nano_usd)} by the end of the day"))
+        rows.append(("at this pace", f"{lower_bound}{usd(report.projected_nano_usd)} by the end of the day"))
     if report.looked_at:
         rows.append(("last check", ago(_moment(report.looked_at))))
     return rows

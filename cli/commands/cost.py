@@ -80,8 +80,8 @@ def cost(session: Session, since: datetime | None, limit: int, *, as_json: bool,
     """
     if as_json and as_csv:
         raise click.UsageError("Give either --json or --csv, not both.")
-    with _bar(session) as moved:
-        report = read_report(session.target, since=since, limit=limit, on_page=moved)
+    with _bar(session) as advance:
+        report = read_report(session.target, since=since, limit=limit, on_page=advance)
     if as_json:
         session.json({**msgspec.structs.asdict(report), "never_metered": NEVER_METERED})
     elif as_csv:

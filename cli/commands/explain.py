@@ -92,7 +92,7 @@ def sentences(found: Found, now: datetime) -> Iterator[str]:
         reason = f"{message.error_type}, {message.error.rstrip('.')}"
         yield f"{subject} was parked {ago(message.sent_at)}, in the {message.kind} of {message.service}: {reason}."
         if not found.journeys:
-            yield "There is no run: the message has not started one, or its record has expired."
+            yield "There is no run: the message has not started one, or the record no longer exists."
     if len(found.journeys) > 1:
         more = f" ({found.others} more are not shown)" if found.others else ""
         yield f"{counted(len(found.journeys), 'run')} belong to this trace{more}:"

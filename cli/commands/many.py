@@ -91,14 +91,14 @@ def _run(
     session: Session, outcomes: Iterator[Outcome], tally: Tally, receive: Callable[[Outcome], None]
 ) -> None:
     description = "answered" if tally.wait else "accepted"
-    with bar(session.err, description, tally.total, tally.finished) as moved:
+    with bar(session.err, description, tally.total, tally.finished) as advance:
         try:
             for outcome in outcomes:
                 tally.add(outcome)
                 receive(outcome)
                 if outcome.status in ("INVALID", "REFUSED"):
                     session.err.print(f"line {outcome.line}: {printable(outcome.error or '')}")
-                moved(tally.finished, f"{tally.bad:,} failed" if tally.bad else "")
+                advance(tally.finished, f"{tally.bad:,} unsuccessful" if tally.bad else "")
         except BatchHaltedError as error:
             tally.halted = error
 

@@ -115,7 +115,7 @@ def test_a_correction_takes_one_valid_message(machine: StepFunctions, tmp_path):
     file = tmp_path / "data.json"
     file.write_text('{"user_message": "fine"}')
     assert (
-        "2 messages selected, but only one can be corrected."
+        "2 messages selected, but a correction needs exactly one."
         in call("dlq", "replay", "--data", str(file), "--yes").output
     )
     chosen = ("dlq", "replay", "--id", first["id"], "--data", str(file), "--yes")

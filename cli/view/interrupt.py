@@ -18,9 +18,8 @@ def stoppable() -> Iterator[Stop]:
         if stop.requested:
             raise KeyboardInterrupt
         stop.requested = True
-        os.write(
-            2, b"\nStopping after the current step; press Ctrl-C again to end at once.\n"
-        )  # a handler must not use sys.stderr's buffer
+        # a signal handler must not use sys.stderr's buffer
+        os.write(2, b"\nStopping after the current step; press Ctrl-C again to end at once.\n")
 
     before = signal.signal(signal.SIGINT, ask)
     try:

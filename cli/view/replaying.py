@@ -113,13 +113,7 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
         )
         for item in planned
     ]
-    if not announce(
-        session,
-        lines,
-        choices,
-        "message",
-        nothing="No parked message matches.",
-    ):
+    if not announce(session, lines, choices, "message", nothing="No parked message matches."):
         return
     options = Options(rate=choices.rate, restart=choices.restart, data=data)
     with stoppable() as stop:
@@ -149,7 +143,7 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
         return None
     if len(planned) != 1:
         raise InvalidInputError(
-            f"{counted(len(planned), 'message')} selected, but only one can be corrected. Select it with --id."
+            f"{counted(len(planned), 'message')} selected, but a correction needs exactly one. Select it with --id."
         )
     (item,) = planned
     if choices.data is not None:
@@ -261,9 +255,9 @@ class PlanExecutor:
     def _await(self, results: Sequence[Outcome]) -> None:
         """Wait until the started runs have ended, and report those that did not succeed."""
         ids = {result.pipeline_id for result in results if result.starts_run and result.pipeline_id}
-        with bar(self._session.err, "finished runs", len(ids)) as moved:
+        with bar(self._session.err, "finished runs", len(ids)) as advance:
             for count, end in enumerate(ends(self._session.target, ids, stop=self._stop), 1):
-                moved(count, "")
+                advance(count, "")
                 if not end.good:
                     self._unsuccessful.append(end)
                     why = ": ".join(filter(None, (end.error, end.cause))) or "not finished yet"
@@ -289,10 +283,10 @@ class PlanExecutor:
 def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -> list[O]:
     """Print each outcome as it arrives; return all of them."""
     outcomes = []
-    with bar(session.err, "done", total) as moved:
+    with bar(session.err, "done", total) as advance:
         for result in results:
             outcomes.append(result)
-            moved(len(outcomes), "")
+            advance(len(outcomes), "")
             mark, style = MARKS.get(result.outcome, ("·", ""))
             text = Text.assemble(
                 (f"{mark} ", style),
