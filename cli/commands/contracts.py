@@ -198,8 +198,8 @@ def release(retire: tuple[str, ...]) -> None:
     """Record the contracts as released.
 
     Writes shared/contracts/released.json, with which `pipeline contracts check`
-    and CI compare later changes. Commit that file with the release. Breaking changes are
-    refused.
+    and CI compare later changes. Commit that file with the release. Breaking
+    changes are refused.
     """
     record, comparisons = references.release(retire)
     for comparison in comparisons:

@@ -127,7 +127,9 @@ def _print(session: Session, report: Report) -> None:
             out.print(_parts(title, parts, runs.nano_usd))
         out.print()
     else:
-        session.note("There is no finished run with meters. See the runs that were started: pipeline list")
+        session.note(
+            f"There is no finished run with meters. See the runs that were started: {session.command('list')}"
+        )
     for line in _left_out(report):
         session.note(line)
     session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")

@@ -73,9 +73,8 @@ def _gate(session: Session, service: str | None, *, force: bool) -> None:
 
 
 def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:
-    region = session.region or os.environ.get(
-        "AWS_REGION"
-    )  # boto3, unlike the AWS CLI, does not read this variable
+    # boto3, unlike the AWS CLI, does not read this variable
+    region = session.region or os.environ.get("AWS_REGION")
     goal = deploying.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
     session.note("\n".join(f"  {stack}" for stack in goal.stacks))

@@ -98,7 +98,7 @@ def _notes(session: Session, pipeline_id: str, search: Read) -> None:
         session.note(f"These logs were not read to the end: {', '.join(sorted(search.cut))}.")
     if search.missing:
         session.note(
-            f"These functions have no log group; they were never called or are not deployed: "
+            "These functions have no log group; they were never called or are not deployed: "
             f"{', '.join(sorted(search.missing))}."
         )
 
