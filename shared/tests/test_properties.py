@@ -20,7 +20,7 @@ from shared.parking import ParkingLot
 from shared.runtime import stage_route
 from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, sqs_record, stage_event
 from shared.tests.strategies import JSON, SAID, TEXT, nearly, turns, values
-from shared.worker import Foreign, Route, Worker
+from shared.worker import ExternalRoute, Route, Worker
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ class Bench:
             routes={
                 **stage_route("chatbot", self.run),
                 "pipeline.requested.v2": Route(request=v2.PipelineRequested, run=self.run),
-                "Something Happened": Foreign(run=self.hear, source="aws.states"),
+                "Something Happened": ExternalRoute(run=self.hear, source="aws.states"),
             },
             callback=Callback(self.step_functions),
             parking=ParkingLot(lambda: self.dlq, dlq_url="https://queue/dlq", service="chatbot"),

@@ -115,7 +115,7 @@ BROKEN: dict[str, tuple[tuple[type[Event], ...], tuple[Upcaster[Any, Any], ...],
     "unknown version": (
         (One,),
         (Upcaster(One, Two, two),),
-        "thing.requested: the upcaster from v1 to v2 is about a type of v2 that is not in the table of events",
+        "thing.requested: the upcaster from v1 to v2 has a type of v2 that is not in the table of events",
     ),
 }
 
@@ -200,7 +200,9 @@ def test_an_upcaster_that_fails_is_a_contract_violation(bench, monkeypatch):
         stage_event("thing.requested.v1", {"text": "old"}, token="t-1"),
         stage_event("thing.requested.v2", {"texts": ["new"]}, token="t-2"),
     )
-    assert bench.dlq.attributes()["error"].startswith("can't be read as thing.requested.v2 (KeyError)")
+    assert bench.dlq.attributes()["error"].startswith(
+        "The event can't be read as thing.requested.v2 (KeyError)"
+    )
     assert set(bench.step_functions.successes) == {"t-2"}
 
 

@@ -26,7 +26,7 @@ from shared.tests.fakes import (
     sqs_record,
     stage_event,
 )
-from shared.worker import Billed, Foreign, Paid, Route, Worker
+from shared.worker import Billed, ExternalRoute, Paid, Route, Worker
 
 ANSWER = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="model", stop_reason="end_turn")
 LAST_ATTEMPT = RETRY.max_attempts
@@ -38,7 +38,7 @@ class Bench:
 
     def __init__(
         self,
-        others: Mapping[str, Route[Any] | Foreign] | None = None,
+        others: Mapping[str, Route[Any] | ExternalRoute] | None = None,
         *,
         stored: v1.ChatAnswer | None = None,
     ) -> None:
@@ -50,10 +50,10 @@ class Bench:
         self.outcome: Any = ANSWER
         self.started: list[str] = []
         self.foreign: list[Delivery] = []
-        routes: dict[str, Route[Any] | Foreign] = {
+        routes: dict[str, Route[Any] | ExternalRoute] = {
             **stage_route("chatbot", self.run, recall=lambda *_: stored),
             "pipeline.requested.v1": Route(request=v1.PipelineRequested, run=self.start),
-            "Something Happened": Foreign(run=self.foreign.append, source="aws.states"),
+            "Something Happened": ExternalRoute(run=self.foreign.append, source="aws.states"),
         }
         self.worker = Worker(
             service="chatbot",
@@ -261,7 +261,7 @@ def test_second_delivery_still_runs(bench):
 
 
 BROKEN = {
-    "not JSON": ("{", "not valid JSON", "$"),
+    "not JSON": ("{", "The text is not valid JSON", "$"),
     "wrong shape": ({"hello": 1}, "missing required field", "$"),
     "array": ([1], "Expected `object`", "$"),
     "unknown type": (stage_event("other.requested.v1", {}), "accepts: chat.requested.v1, ", "$.detail-type"),

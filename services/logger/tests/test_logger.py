@@ -8,7 +8,7 @@ import pytest
 
 from services.logger import core
 from services.logger.handler import Logger
-from shared.budget import counted
+from shared.budget import budget_fields
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
@@ -141,7 +141,7 @@ def test_degraded_run_says_what_is_missing(logger, records, events):
     assert record["final_response"] == "Hello"
     assert record["degraded"] == ["enhancement"]
     assert record["errors"] == errors
-    assert record["instead"] == {"enhancement": "The answer is the chatbot's own text."}
+    assert record["instead"] == {"enhancement": "The answer was not formatted: it is the chatbot's own text."}
     assert events.details("pipeline.completed.v1")[0]["data"]["degraded"] == ["enhancement"]
 
 
@@ -254,7 +254,7 @@ def test_a_stopped_run_says_why(logger, records, history, events, after):
     reported at that very moment.
     """
     history.after_end = after
-    details = {"error": "Pipeline.Cancelled", "cause": "Its caller asked to stop it."}
+    details = {"error": "Pipeline.Cancelled", "cause": "The caller cancelled this pipeline."}
     history.end = {"type": "ExecutionAborted", "executionAbortedEventDetails": details}
     logger.failed(status_change(status="ABORTED", error=None, cause=None))
     record = records.get("p-1")
@@ -371,7 +371,7 @@ def test_door_of_a_run_is_known(logger, records, arn, causation_id, via):
 @pytest.fixture
 def counting(records, events, history):
     """The logger of a deployment with a budget."""
-    return Logger(records, Bus(lambda: events, "bus"), lambda: history, counted)
+    return Logger(records, Bus(lambda: events, "bus"), lambda: history, budget_fields)
 
 
 def test_a_run_counts_for_the_day_of_its_record(counting, records):

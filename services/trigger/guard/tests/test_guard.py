@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from services.trigger.guard.core import AT_ONCE, SETTLED_AFTER
 from services.trigger.guard.handler import Guard, GuardSettings, OvertakenError
-from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, State, counted, state_of, written
+from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, State, budget_fields, state_of, written
 from shared.errors import PermanentError
 from shared.records import Records
 from shared.tests.fakes import client_error, create_records_table
@@ -56,7 +56,7 @@ class World:
 
     def ended(self, name: str, usd: float | None, at: datetime, status: str = "SUCCEEDED") -> bool:
         cost = {"nano_usd": None if usd is None else round(usd * NANOS), "unknown": [] if usd else ["x"]}
-        return self.records.advance(name, status, {"cost": cost, **counted(name, cost, at)})
+        return self.records.advance(name, status, {"cost": cost, **budget_fields(name, cost, at)})
 
     def orders(self, **said: Any) -> None:
         self.table.put_item(TableName=TABLE, Item=written(ORDERS, Orders(**said)))
