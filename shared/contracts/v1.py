@@ -45,7 +45,7 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class PipelineRequested(Event, frozen=True, kw_only=True):
-    """Requests an answer to a message. Published by the API, or by anyone who may publish to the bus."""
+    """Requests an answer to a message. Published by the API or by whoever may use the bus."""
 
     NAME: ClassVar[str] = OPEN_DOOR
     VERSION: ClassVar[int] = 1

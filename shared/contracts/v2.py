@@ -11,9 +11,7 @@ from shared.contracts.v1 import Turn
 
 
 class PipelineRequested(Event, frozen=True, kw_only=True):
-    """Requests an answer to the last message of a conversation. Published by the API, or by anyone who may publish
-    to the bus.
-    """
+    """Requests an answer to a conversation's last message. Published by the API or by whoever may use the bus."""
 
     NAME: ClassVar[str] = OPEN_DOOR
     VERSION: ClassVar[int] = 2
