@@ -1,4 +1,4 @@
-"""log.requested -> record -> pipeline.completed -> callback; a failed execution's status -> record."""
+"""The Lambda handler of the logger: writes the records of finished and failed executions and announces them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime

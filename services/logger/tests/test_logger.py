@@ -396,8 +396,8 @@ def test_without_a_budget_a_record_has_nothing_of_it(logger, records):
 
 
 def test_a_late_end_counts_for_the_day_in_which_it_is_recorded(counting, records):
-    """A failure that is reported years later is not added to a day whose sum is settled. Its price is not
-    known any more, and that is counted, too.
+    """A failure that is reported years later is not added to a day whose sum is settled. Its price is
+    unknown, which is counted, too.
     """
     counting.failed(status_change(startDate=1_000_000_000_000, stopDate=1_000_000_005_000))
     record = records.get("p-1")

@@ -59,8 +59,8 @@ def test_logs_are_estimated_and_say_so():
 
 
 def test_the_api_costs_its_request_function_and_write():
-    """The same run through the API costs one REST request, one invocation, one write, three of the index of
-    callers and their logs more.
+    """A run through the API costs more by one REST request, one invocation, one write, three writes of the index of
+    callers, and their logs.
     """
     bus = of(record())
     api = of(record(metered={**record()["metered"], "via": "api"}))

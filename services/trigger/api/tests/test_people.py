@@ -289,7 +289,7 @@ def test_what_is_over_is_not_cancelled(call, records, executions):
 
 
 def test_nobody_cancels_what_another_asked_for(call, records, executions):
-    """Cancelling answers 403 for another caller's pipeline, 404 for an unknown one; those of the bus have no owner."""
+    """Another caller's pipeline can't be cancelled (403), nor an unknown one (404); any caller may cancel the bus's."""
     _, accepted = call(post({"user_message": "Hello"}))
     status, body = call(delete(accepted["pipeline_id"], BOB))
     assert (status, body["error"]["code"]) == (403, "not_owner")

@@ -157,8 +157,8 @@ def test_a_run_without_a_known_price_is_told(world):
 
 @pytest.mark.parametrize("step", [timedelta(seconds=50), timedelta(minutes=3), timedelta(minutes=25)])
 def test_every_end_counts_once_however_often_the_guard_looks(world, step):
-    """From the first look to the last the sum is what has been recorded: nothing twice, nothing missed, in whatever
-    order it became visible.
+    """After every run of the guard, the sum is that of all recorded runs, each once, in whatever order they became
+    visible.
     """
     start = NOW - timedelta(minutes=50)
     for number in range(40):
