@@ -191,7 +191,12 @@ def _list(references: References) -> dict[str, Any]:
             ),
             parameter(
                 "limit",
-                {"type": "integer", "minimum": 1, "maximum": listing.MOST, "default": listing.FEW},
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": listing.MAX_LIMIT,
+                    "default": listing.DEFAULT_LIMIT,
+                },
                 "At most so many.",
             ),
             parameter("next", {"type": "string"}, "As the page before gave it."),
