@@ -12,7 +12,7 @@ from operations.money.budget import described, notice
 from operations.target import Target
 from operations.tests.world import client
 from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, Spent, State, day_of, orders_of, written
-from shared.clock import iso
+from shared.contracts.record import iso
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,8 @@ from operations.runs.explain import UnknownIdError, explain, guesses
 from operations.tests.dead_letters import MACHINE, count, park, url
 from operations.tests.log_lines import NOW, line, write, written
 from operations.tests.world import client, finish
+from shared.contracts.envelope import traceparent_of
 from shared.contracts.stages import STAGES
-from shared.contracts.traces import traceparent_of
 from shared.tests.fakes import stage_event
 
 pytestmark = pytest.mark.usefixtures("local_engine")

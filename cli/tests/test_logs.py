@@ -17,7 +17,7 @@ from operations.runs.logs import Line, follow_logs, parsed, read_logs, search
 from operations.stop import Stop
 from operations.tests.log_lines import ACCEPTED, NOW, line, write
 from operations.tests.world import finish
-from shared.contracts.traces import trace_id
+from shared.contracts.envelope import trace_id
 
 
 def stamp(at: datetime) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from local.targets import local_target
+from shared.contracts.envelope import trace_id, traceparent_of
 from shared.contracts.stages import SERVICES, STAGES
-from shared.contracts.traces import trace_id, traceparent_of
 from tests.e2e.conftest import Deployment, eventually
 from tests.e2e.support import Shell, complete, failed_runs, question, shell
 
