@@ -204,7 +204,7 @@ def _cost(journey: Journey) -> list[tuple[str, str]]:
     text = cost_line(
         cost["nano_usd"], cost["waste_nano_usd"], lacking=bool(cost["unknown"] or cost["unmetered"])
     )
-    rows = [("cost", f"{text}; --cost shows each line")]
+    rows = [("cost", f"{text}; see --cost")]
     if journey.earlier_nano_usd:
         rows.append(("", f"plus {usd(journey.earlier_nano_usd)} for earlier executions"))
     return rows
