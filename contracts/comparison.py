@@ -106,7 +106,7 @@ def _breaks(name: str, who: Parties, *, forwards: bool, backwards: bool) -> tupl
             breakages.append(
                 Breakage(
                     service,
-                    f"once its new version is deployed, on old events of {sources}, those in queues and DLQs included",
+                    """Return the services that break: on new events until their next deployment, or on old events after it.""",
                 )
             )
     return tuple(breakages)
