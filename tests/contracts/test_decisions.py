@@ -30,20 +30,20 @@ def decision(path: Path) -> Decision:
 
 
 def test_the_index_lists_every_decision():
-    """Each file is in the index, in order, with the same title, date and status."""
+    """The index lists each file in order, with its title, date and status."""
     rows = [Decision(*row) for row in ROW.findall((DECISIONS / "README.md").read_text("utf-8"))]
     assert rows == [decision(path) for path in FILES]
 
 
 def test_numbers_have_no_gaps():
-    """Decisions are numbered from 0001 on, and a file's name begins with its decision's number."""
+    """Decisions are numbered from 0001 without a gap, and each file's name begins with its decision's number."""
     assert [path.name[:4] for path in FILES] == [f"{n:04}" for n in range(1, len(FILES) + 1)]
     assert all(decision(path).number == path.name[:4] for path in FILES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name[:4])
 def test_a_decision_has_a_date_and_a_known_status(path):
-    """A date is a day, and an outdated decision links to a later one that exists and links back."""
+    """Every decision has a date and a known status; an outdated one links to a later one, which links back."""
     record = decision(path)
     assert date.fromisoformat(record.date)
     status = STATUS.fullmatch(record.status)

@@ -1,4 +1,4 @@
-"""The released version: stated in pyproject.toml, and described in the change log."""
+"""The released version: pyproject.toml states it, and CHANGELOG.md describes it."""
 
 import re
 import tomllib
@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_version_has_a_dated_section_in_the_change_log():
-    """A version can't be raised without saying in CHANGELOG.md what it brings, and when."""
+    """The version in pyproject.toml is that of the newest section of CHANGELOG.md, which has a date."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     log = (ROOT / "CHANGELOG.md").read_text("utf-8")
     sections = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\S+)$", log, re.MULTILINE)

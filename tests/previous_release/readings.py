@@ -22,9 +22,8 @@ from cli.main import cli
 from infra.functions import API, STAGE_FUNCTIONS, STARTER
 from local import targets
 from operations.money.budget import read_budget
-from services.trigger.guard import Guard
-from services.trigger.settings import GuardSettings
-from shared.records import from_item
+from services.trigger.guard.handler import Guard, GuardSettings
+from shared.dynamodb import from_item
 from shared.settings import load
 from shared.tests.fakes import sqs_record, stage_event
 from tests.previous_release.still import (

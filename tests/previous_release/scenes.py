@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from cli.main import cli
 from local import targets
 from local.deploy import deploy
+from local.model_server import Reply, echo
 from operations.money.budget import look_now
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.model_server import Reply, echo
-from tests.e2e.test_failures import deliver_twice
+from tests.e2e.support import deliver_twice
 
 V2 = "pipeline.requested.v2"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

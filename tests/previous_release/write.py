@@ -13,11 +13,11 @@ import click
 from infra.functions import FUNCTIONS
 from local import targets
 from local.deploy import up
+from local.model_server import model_server
 from local.paths import STATE
 from local.testing import own_engine
 from shared.contracts.stages import SERVICES
 from tests.e2e.conftest import Deployment
-from tests.e2e.model_server import model_server
 from tests.previous_release.scenes import Scenes, behaviour, shell
 
 HERE = Path(__file__).resolve().parent

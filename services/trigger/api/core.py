@@ -12,6 +12,7 @@ from msgspec import Struct
 from services.trigger.api.refusals import ApiError, Reason
 from shared.contracts import limits, v1, v2
 from shared.contracts.reading import read, typed, unknown_in
+from shared.contracts.record import CANCELLED
 from shared.contracts.traces import traceparent_of, well_formed
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
@@ -41,7 +42,7 @@ PUBLIC_FIELDS = (
     "cause",
     "stage",
     "execution_arn",
-    "cancel_requested_at",
+    CANCELLED,
 )
 LONGEST_WAIT_SECONDS = 25
 """API Gateway gives a function 29 s."""
