@@ -57,7 +57,7 @@ def compare(old: Schemas, new: Schemas, *, retired: Collection[str] = ()) -> lis
 
 
 def _removed(name: str, who: Parties, *, on_purpose: bool) -> Comparison:
-    when = "because it can't read events of this version any more, those in queues and DLQs included"
+    when = "because it can't read events of this version any more, including those in queues and DLQs"
     return Comparison(
         name=name,
         state="retired" if on_purpose else "removed",
@@ -106,7 +106,8 @@ def _breaks(name: str, who: Parties, *, forwards: bool, backwards: bool) -> tupl
             breakages.append(
                 Breakage(
                     service,
-                    """Return the services that break: on new events until their next deployment, or on old events after it.""",
+                    f"once its new version is deployed, on old events of {sources}, including those in queues "
+                    "and DLQs",
                 )
             )
     return tuple(breakages)

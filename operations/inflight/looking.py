@@ -102,8 +102,8 @@ def _queue(target: Target, service: str) -> Look:
         memory.keep(messages)
     else:
         at, messages = memory.recall()
-        event = "read" if messages else "a reading was interrupted"
-        note = f"{event} {max(0, round(time.time() - at))} s ago; another reading would count as a delivery"
+        event = "read" if messages else "interrupted"
+        note = f"{event} {max(0, round(time.time() - at))} s ago; each reading is a delivery"
     findings = tuple(filter(None, (of_message(message, "queue") for message in messages)))
     return Look(
         service=service,
