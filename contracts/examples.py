@@ -47,7 +47,7 @@ SAMPLES: Mapping[str, Any] = {
     ],
     "idempotency_key": "order-4711",
     "input_tokens": 214,
-    "instead": {"enhancement": "The answer is the chatbot's own text."},
+    "instead": {"enhancement": "The answer was not formatted: it is the chatbot's own text."},
     "is_question": True,
     "languages": [],
     "messages": [

@@ -207,7 +207,12 @@ def _list(references: References) -> dict[str, Any]:
             ),
             parameter(
                 "limit",
-                {"type": "integer", "minimum": 1, "maximum": listing.MOST, "default": listing.FEW},
+                {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": listing.MAX_LIMIT,
+                    "default": listing.DEFAULT_LIMIT,
+                },
                 "The maximum number of pipelines on the page.",
             ),
             parameter("next", {"type": "string"}, "The value of `next` from the previous page."),

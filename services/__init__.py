@@ -1,4 +1,4 @@
-"""The microservices. No service imports another; what they agree on stands in `shared`."""
+"""The microservices. No service imports another; the code and contracts that they share are in `shared`."""
 
 from shared.collector import switch_off
 

@@ -1,1 +1,1 @@
-"""What the services agree on: contracts, the one stage worker, the bus client, errors, observability."""
+"""The code that all services share: contracts, the stage worker, AWS clients, errors, logs and metrics."""

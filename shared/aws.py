@@ -1,6 +1,6 @@
-"""The border to AWS: clients on one botocore session, and botocore's errors in the project's words.
+"""AWS clients on one botocore session, and the translation of botocore's errors into the project's.
 
-Functions use botocore, the core of boto3, directly: importing boto3 itself adds a third to a cold start and
+Functions use botocore, the core of boto3, directly: importing boto3 itself lengthens a cold start by a third and
 brings resources and S3 transfers that no function needs.
 """
 
@@ -46,7 +46,7 @@ USER_AGENT = f"Botocore/{botocore.__version__} app/ai-pipeline"
 
 
 CLIENT_TRIES = 3
-"""Of one call, by botocore, before it counts as failed."""
+"""Requests that botocore makes for one call before the call counts as failed."""
 
 
 @cache
@@ -58,10 +58,10 @@ def session() -> Any:
 def client(
     service: str, *, connect_seconds: float = 2, read_seconds: float = 5, tries: int = CLIENT_TRIES
 ) -> Any:
-    """A botocore client that gives up well before the function does; the same one for all who ask alike.
+    """Return a botocore client whose timeouts end well before the function's; equal arguments share one client.
 
-    Requests are built by this project from typed values, so botocore's own parameter check is left out. A
-    fixed user agent saves a tenth of each call's CPU: botocore composes its own anew for every request.
+    botocore's own parameter check is switched off, as requests are built from typed values. A fixed user agent
+    saves a tenth of each call's CPU: botocore would compose a new one for every request.
     """
     return session().create_client(
         service,
@@ -81,9 +81,9 @@ def error_code(error: ClientError) -> str:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raises TransientError or PermanentError for what botocore raises.
+    """Turn botocore's errors into TransientError or PermanentError.
 
-    Only operation, code and HTTP status are kept: a service's own text may quote the request.
+    The new error has only the operation, code and HTTP status: the AWS service's own text may quote the request.
     """
     try:
         yield

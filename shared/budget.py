@@ -1,7 +1,7 @@
-"""The budget of a day: how the records that count for it are found, and what the guard and operators keep.
+"""The daily budget: the index of records by day, and the items that the guard and operators store.
 
-The end of a run and what it counts for are one write: two attributes put the record into an index of days, from which
-a day's sum can be read anew at any time. There is no counter that could miss a run or count one twice.
+The write that ends a run also stores its cost and the two keys of the index of days. A day's sum can therefore be
+read again at any time; there is no counter that could miss a run or count one twice.
 """
 
 import zlib
@@ -17,14 +17,14 @@ from shared.dynamodb import attributes, to_item
 
 INDEX: Final = "by-day"
 DAY, MOMENT = "spent_on", "spent_at"
-"""The index's keys: the day (UTC) with the number of a partition, and when the end was recorded."""
+"""The index's keys: the day (UTC) with the number of a partition, and the time when the run's end was recorded."""
 AMOUNT, UNKNOWN = "spent_nano_usd", "spent_unknown"
-"""What the index holds beside them: nano-dollars as far as they are known, and whether there is more."""
+"""The index's other attributes: the known cost in nano-dollars, and whether part of the cost is unknown."""
 PARTITIONS: Final = 8
 NANOS: Final = 1_000_000_000
 
 STATE, ORDERS = "state", "orders"
-"""The two items of the budget's table: the guard alone writes the first, operators alone the second."""
+"""The two items of the budget's table: only the guard writes the first, only operators write the second."""
 KEY: Final = "item"
 
 
@@ -32,15 +32,15 @@ def day_of(moment: datetime) -> str:
     return moment.astimezone(UTC).date().isoformat()
 
 
-def counted(pipeline_id: str, cost: Mapping[str, Any] | None, at: datetime) -> dict[str, Any]:
-    """The record's attributes by which it counts for the day of `at`. `cost` is the record's own."""
-    known = (cost or {}).get("nano_usd")
-    lacking = known is None or bool((cost or {}).get("unknown"))
+def budget_fields(pipeline_id: str, cost: Mapping[str, Any] | None, at: datetime) -> dict[str, Any]:
+    """Return the attributes that put a record into the index under the day of `at`. `cost` is the record's field."""
+    nano_usd = (cost or {}).get("nano_usd")
+    incomplete = nano_usd is None or bool((cost or {}).get("unknown"))
     return {
         DAY: f"{day_of(at)}#{zlib.crc32(pipeline_id.encode()) % PARTITIONS}",
         MOMENT: iso(at),
-        AMOUNT: known or 0,
-        UNKNOWN: lacking,
+        AMOUNT: nano_usd or 0,
+        UNKNOWN: incomplete,
     }
 
 
@@ -49,7 +49,7 @@ def partitions(day: str) -> tuple[str, ...]:
 
 
 class Spent(Struct, frozen=True, kw_only=True):
-    """`unknown` of the runs have a price that is not known: they cost more than `nano_usd` says."""
+    """The cost of some runs. `unknown` counts those with a missing price: they cost more than `nano_usd` includes."""
 
     nano_usd: int = 0
     runs: int = 0
@@ -64,11 +64,12 @@ class Spent(Struct, frozen=True, kw_only=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """What the guard found at its last look. Moments as in records, money in nano-dollars.
+    """The state of the guard after its last run. Times as in records, money in nano-dollars.
 
-    `settled` is what was recorded on `day` before `upto`: it is not read again. `paused` says that the guard has
-    disabled the starter's mapping, and so may enable it; `why` is `budget` or `operator`. `starter` is the mapping's
-    state in Lambda's words. `limit_nano_usd` is today's, with what operators added; None: none today.
+    `settled` sums the runs recorded on `day` before `upto`, which are not read again. `paused` is true while the
+    starter's mapping is disabled by the guard, which may therefore enable it; `why` is `budget` or `operator`.
+    `starter` is the mapping's state in Lambda. `limit_nano_usd` is today's limit with what operators added; None
+    means no limit today.
     """
 
     version: int = 0
@@ -85,7 +86,7 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 class Orders(Struct, frozen=True, kw_only=True):
-    """What an operator said. `hold` lasts until it is taken back; `added_nano_usd`, `unlimited` for `day` alone."""
+    """An operator's orders. `hold` lasts until revoked; `added_nano_usd` and `unlimited` apply to `day` only."""
 
     hold: bool = False
     day: str = ""
@@ -95,14 +96,14 @@ class Orders(Struct, frozen=True, kw_only=True):
     at: str = ""
 
     def limit(self, limit_nano_usd: int, day: str) -> int | None:
-        """Of that day; None for no limit."""
+        """Return the limit of `day`, given the configured one; None means no limit."""
         if self.day != day:
             return limit_nano_usd
         return None if self.unlimited else limit_nano_usd + self.added_nano_usd
 
 
 def written(name: str, value: Struct) -> dict[str, Any]:
-    """An item of the budget's table."""
+    """Return `value` as the item `name` of the budget's table."""
     return {KEY: {"S": name}, **to_item(msgspec.to_builtins(value))["M"]}
 
 

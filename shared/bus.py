@@ -1,4 +1,4 @@
-"""The bus client: events out, in chunks PutEvents takes, with every refusal noticed."""
+"""The bus client: publishes events in chunks that PutEvents accepts, and raises if any of them is refused."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
@@ -12,7 +12,7 @@ from shared.errors import TransientError
 
 CHUNK_ENTRIES = 10
 CHUNK_BYTES = 1_000_000
-"""PutEvents takes less than 1 MiB a request; the difference is for the fields beside the detail."""
+"""PutEvents accepts less than 1 MiB per request; the difference leaves room for the fields beside the detail."""
 
 Entry = dict[str, Any]
 
@@ -28,7 +28,7 @@ def entry(event: Outgoing, bus_name: str) -> Entry:
 
 
 def chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """Groups of at most 10 entries and 1 MB, in order."""
+    """Yield groups of at most 10 entries and 1 MB, in order."""
     chunk: list[Entry] = []
     size = 0
     for item in entries:
@@ -43,14 +43,14 @@ def chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 
 class Bus:
-    """`connect` makes the EventBridge client, at the first event: most workers never publish one."""
+    """The event bus. `connect` makes the EventBridge client at the first event: most workers publish none."""
 
     def __init__(self, connect: Callable[[], Any], name: str) -> None:
         self._client = cache(connect)
         self._name = name
 
     def publish(self, events: Sequence[Outgoing]) -> None:
-        """Raises TransientError if EventBridge refused an entry; the others are published all the same."""
+        """Publish `events`. Raises TransientError if EventBridge refuses any; the others are published anyway."""
         refused: list[str] = []
         for chunk in chunks(entry(event, self._name) for event in events):
             with translated_errors():

@@ -1,4 +1,4 @@
-"""The callback client: a stage's outcome goes back to Step Functions with the task's token.
+"""The callback client: reports a task's outcome to Step Functions with the task's token.
 
 Only this module and the worker ever hold a token.
 """
@@ -11,12 +11,12 @@ from shared.aws import error_code, translated_errors
 from shared.contracts.limits import CAUSE_CHARS, ERROR_CHARS
 from shared.errors import PipelineError, TokenSettled
 
-# moto says InvalidToken for a settled token, the local engine always TaskDoesNotExist, AWS any of the three.
+# For a settled token, moto answers InvalidToken, the local engine always TaskDoesNotExist, AWS any of the three.
 SETTLED_CODES = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 
 class Callback:
-    """Raises TokenSettled if the task is over, TransientError or PermanentError if the call itself failed."""
+    """Reports outcomes. Raises TokenSettled if the task is over, else what `translated_errors` raises."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class Callback:
         )
 
     def is_settled(self, token: str) -> bool:
-        """Whether the task is known to be over. False also where Step Functions could not be asked."""
+        """Whether the task is known to be over. Returns False if Step Functions can't be reached."""
         try:
             self._call(self._client.send_task_heartbeat, taskToken=token)
         except TokenSettled:

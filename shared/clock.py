@@ -1,8 +1,8 @@
-"""How a moment is written in records and answers."""
+"""The text format of times in records and API answers."""
 
 from datetime import UTC, datetime
 
 
 def iso(moment: datetime) -> str:
-    """UTC with milliseconds, e.g. `2026-11-22T10:00:00.000Z`: as text, later is greater."""
+    """Return `moment` in UTC with milliseconds, e.g. `2026-11-22T10:00:00.000Z`; such texts sort by time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""The garbage collector is off while Lambda initialises a function, and leaves alone afterwards what was made there.
+"""Python's garbage collector is switched off while Lambda initialises a function, and later skips what was made then.
 
-What an import makes stays: looking for garbage among it is a twentieth of a cold start, and a long pause in a warm
-message. Everywhere else neither function has an effect.
+Imported objects live as long as the process: searching them for garbage takes a twentieth of a cold start, and later
+causes a long pause while a message is handled. Outside Lambda, the functions of this module do nothing.
 """
 
 import gc
@@ -9,18 +9,18 @@ import os
 
 
 def initialising() -> bool:
-    """Whether this process is a Lambda function's."""
+    """Whether this process is a Lambda function, whose initialisation this module shortens."""
     return "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ
 
 
 def switch_off() -> None:
-    """Begins the initialisation: `services` calls it before anything else is imported."""
+    """Switch the collector off. The package `services` calls this before anything else is imported."""
     if initialising():
         gc.disable()
 
 
 def switch_on() -> None:
-    """Ends the initialisation: what is there by now is never looked at again."""
+    """Switch the collector on at the end of the initialisation; it never searches the objects that exist by now."""
     if initialising():
         gc.freeze()
         gc.enable()

@@ -1,4 +1,4 @@
-"""Values as DynamoDB's typed JSON and back. (boto3's own serialiser would load boto3.)"""
+"""Converts values to DynamoDB's typed JSON and back. (boto3's own serialiser would load boto3.)"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
 
 def to_item(value: Any) -> dict[str, Any]:
-    """A value in DynamoDB's typed JSON; numbers must be whole. Raises TypeError for a value of another kind."""
+    """Return a value as DynamoDB's typed JSON; numbers must be whole. Raises TypeError for any other type."""
     match value:
         case None:
             return {"NULL": True}
@@ -22,12 +22,13 @@ def to_item(value: Any) -> dict[str, Any]:
             return {"M": {str(name): to_item(inner) for name, inner in value.items()}}
         case list() | tuple():
             return {"L": [to_item(inner) for inner in value]}
-    raise TypeError(f"a record holds no {type(value).__name__}")
+    raise TypeError(f"A record can't hold a value of type {type(value).__name__}.")
 
 
 def from_item(item: Mapping[str, Any]) -> Any:
-    """The value of DynamoDB's typed JSON. Whole numbers come back as int, others, which nothing here writes, as
-    float; sets and bytes come back as the client gave them.
+    """Return the value of DynamoDB's typed JSON.
+
+    Whole numbers become int, others, which this project never writes, float; sets and bytes stay as they are.
     """
     ((kind, value),) = item.items()
     match kind:
@@ -43,5 +44,5 @@ def from_item(item: Mapping[str, Any]) -> Any:
 
 
 def attributes(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a whole item, by attribute."""
+    """Return the values of an item by attribute name."""
     return {name: from_item(value) for name, value in item.items()}

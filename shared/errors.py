@@ -1,20 +1,21 @@
 """The errors that decide what happens to a message.
 
 PipelineError
-├── ContractViolation   the event can't be read: parked, never retried
-├── TransientError      may work next time: Step Functions retries (SQS, where there is no token)
-├── PermanentError      will never work: parked, the stage fails
-├── InProgress          another delivery of the message is at work: left for redelivery
-└── TokenSettled        the task was finished, timed out or never was: nothing left to do
+├── ContractViolation   the event breaks its contract: parked, never retried
+├── TransientError      a retry may succeed: Step Functions retries (SQS, if there is no task token)
+├── PermanentError      no retry can succeed: the message is parked and the stage fails
+├── WorkerLost          the message was delivered three times without an outcome: parked, the stage fails
+├── InProgress          another delivery of the message is being handled: left for redelivery
+└── TokenSettled        the task is over or never existed: the message is acknowledged
 
-Their texts end up in records, queues and logs: they never quote a message or a token.
+The errors' texts are stored in records, queues and logs: they never quote a message or a token.
 """
 
 from shared.contracts.limits import CAUSE_CHARS
 
 
 class PipelineError(Exception):
-    """Base of all errors that are raised on purpose. `NAME` is the error Step Functions sees."""
+    """Base of all errors that are raised on purpose. `NAME` is the error's name in Step Functions."""
 
     NAME = "Pipeline.Error"
 
@@ -24,7 +25,7 @@ class PipelineError(Exception):
 
 
 class ContractViolation(PipelineError):  # noqa: N818 -- the field's word for it
-    """`path` is a JSON path into the event, `reason` a sentence."""
+    """The event breaks its contract: `path` is the JSON path of the violation, `reason` a sentence."""
 
     NAME = "Pipeline.ContractViolation"
 
@@ -43,13 +44,16 @@ class PermanentError(PipelineError):
 
 
 class WorkerLost(PipelineError):  # noqa: N818
-    """A message came back so often that it must have killed its workers."""
+    """A message was delivered so often without an outcome that it must have killed its workers."""
 
     NAME = "Pipeline.WorkerLost"
 
 
 class InProgress(PipelineError):  # noqa: N818
-    """Neither an outcome nor a try of the stage: the message comes again, and finds what the other one left."""
+    """Another delivery of the message is being handled: SQS delivers this one again, and it then finds the result.
+
+    It counts neither as an outcome nor as an attempt of the stage.
+    """
 
     NAME = "Pipeline.InProgress"
 
@@ -59,16 +63,16 @@ class TokenSettled(PipelineError):  # noqa: N818
 
 
 CANCELLED_ERROR = "Pipeline.Cancelled"
-CANCELLED_CAUSE = "Its caller asked to stop it."
-"""What an execution is stopped with, and its record says."""
+CANCELLED_CAUSE = "The caller cancelled this pipeline."
+"""The cause with which a cancelled execution is stopped; its record holds it."""
 
 TIMEOUT_ERROR = "States.Timeout"
 HEARTBEAT_ERROR = "States.HeartbeatTimeout"
 TASK_ERROR = "States.TaskFailed"
 DATA_LIMIT_ERROR = "States.DataLimitExceeded"
-"""Step Functions' own errors of a task."""
+"""Step Functions' own names for errors of a task."""
 ABORTED_ERROR = "Execution.Aborted"
 FAILED_ERROR = "Execution.Failed"
-"""What a record says of an execution that was stopped or failed without an error of its own."""
+"""The error in the record of an execution that was stopped, or failed, without an error name."""
 
 NEVER_RETRIED = (PermanentError.NAME, ContractViolation.NAME, WorkerLost.NAME)

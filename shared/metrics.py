@@ -1,7 +1,7 @@
-"""The metrics table: every metric once. Functions emit from it, dashboard and alarms read from it.
+"""The metrics table: it defines every metric once, for the functions that emit it and for dashboard and alarms.
 
 A metric has the dimensions `environment` and `service`, and at most one more of its own, whose values are few and
-known beforehand. Ids of runs and messages are never among them: each combination is a metric that is paid for.
+known beforehand. Ids of runs and messages are never dimensions: CloudWatch charges for each combination of values.
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ EVERYWHERE: Final = ("environment", "service")
 """The dimensions of every metric."""
 
 Unit = Literal["Count", "Milliseconds", "None"]
-"""CloudWatch's names of units; money has none there."""
+"""CloudWatch's names of units; there is none for money."""
 
 STAGE_SERVICES: Final = tuple(stage.service for stage in STAGES)
 
 
 class Metric(Struct, frozen=True, kw_only=True):
-    """`by` are the services that emit it; `also` is a dimension beyond those of every metric."""
+    """One metric. `by` lists the services that emit it; `also` the dimension it has beyond those of every metric."""
 
     name: str
     meaning: str
@@ -52,80 +52,94 @@ class Metric(Struct, frozen=True, kw_only=True):
 # --- runs ------------------------------------------------------------------------------------------------
 
 RUNS_ACCEPTED: Final = Metric(
-    name="RunsAccepted", by=("trigger",), meaning="requests the API accepted; a repeated one counts again"
+    name="RunsAccepted",
+    by=("trigger",),
+    meaning="requests that the API accepted; repeated requests count again",
 )
 RUNS_STARTED: Final = Metric(
     name="RunsStarted",
     by=("trigger",),
-    meaning="executions begun, whether asked by the API or on the bus; no restart is among them",
+    meaning="executions that the starter began, for requests from the API and from the bus; without restarts",
 )
 RUNS_SUCCEEDED: Final = Metric(
-    name="RunsSucceeded", by=("logger",), meaning="runs recorded with an answer, degraded ones among them"
+    name="RunsSucceeded", by=("logger",), meaning="runs recorded with an answer, degraded runs included"
 )
 RUNS_DEGRADED: Final = Metric(
-    name="RunsDegraded", by=("logger",), meaning="runs whose answer lacks the part of a stage that failed"
+    name="RunsDegraded", by=("logger",), meaning="runs that succeeded although a stage failed"
 )
 RUNS_FAILED: Final = Metric(name="RunsFailed", by=("logger",), meaning="runs recorded without an answer")
 RUNS_CANCELLED: Final = Metric(
-    name="RunsCancelled", by=("logger",), meaning="runs that a caller stopped: neither succeeded nor failed"
+    name="RunsCancelled",
+    by=("logger",),
+    meaning="runs that their caller cancelled; RunsSucceeded and RunsFailed exclude them",
 )
 RUN_TIME: Final = Metric(
     name="RunTime",
     unit="Milliseconds",
     by=("logger",),
-    meaning="from accepted to recorded, of a run that succeeded",
+    meaning="time from the acceptance of a run to its record, for runs that succeeded",
 )
 STAGE_FAILURES: Final = Metric(
     name="StageFailures",
     by=("logger",),
     also=("failure",),
-    meaning="stages that failed for good, by stage and error: each a degraded or a failed run",
+    meaning="stages that failed after all retries, by stage and error; each degraded its run or failed it",
 )
 
 # --- messages --------------------------------------------------------------------------------------------
 
-SUCCEEDED: Final = Metric(name="Succeeded", by=SERVICES, meaning="messages done with")
+SUCCEEDED: Final = Metric(name="Succeeded", by=SERVICES, meaning="messages handled successfully")
 FAILED: Final = Metric(
-    name="Failed", by=SERVICES, meaning="failures reported to Step Functions, which may try again"
+    name="Failed", by=SERVICES, meaning="failures reported to Step Functions, which may retry the stage"
 )
 ERRORS: Final = Metric(
     name="Errors",
     by=SERVICES,
     also=("error_type",),
-    meaning="what went wrong with a message, by its error's type: failures, redeliveries and late callbacks",
+    meaning="failures, redeliveries and late callbacks of messages, by type of error",
 )
 PARKED: Final = Metric(
-    name="Parked", by=SERVICES, meaning="messages a service put into its DLQ, with the reason"
+    name="Parked", by=SERVICES, meaning="messages that a service put into its DLQ, with the reason"
 )
 LATE_CALLBACKS: Final = Metric(
-    name="LateCallbacks", by=STAGE_SERVICES, meaning="outcomes of a task that was over already"
+    name="LateCallbacks", by=STAGE_SERVICES, meaning="outcomes reported for a task that was already over"
 )
 REDELIVERIES: Final = Metric(
-    name="Redeliveries", by=SERVICES, meaning="messages left in their queue, to come again"
+    name="Redeliveries", by=SERVICES, meaning="messages left in their queue for another delivery"
 )
 REJECTIONS_NOT_PUBLISHED: Final = Metric(
-    name="RejectionsNotPublished", by=SERVICES, meaning="refused events whose publisher could not be told"
+    name="RejectionsNotPublished",
+    by=SERVICES,
+    meaning="rejected events for which contract.rejected could not be published",
 )
-BATCHES: Final = Metric(name="Batches", by=SERVICES, meaning="invocations by a queue")
+BATCHES: Final = Metric(name="Batches", by=SERVICES, meaning="invocations of a function by its queue")
 QUEUE_WAIT: Final = Metric(
     name="QueueWait",
     unit="Milliseconds",
     by=STAGE_SERVICES,
-    meaning="from sent to received, of a message that succeeded",
+    meaning="time from sending to receiving a message, for messages that succeeded",
 )
 WORK_TIME: Final = Metric(
-    name="WorkTime", unit="Milliseconds", by=STAGE_SERVICES, meaning="a stage's own work on a message"
+    name="WorkTime", unit="Milliseconds", by=STAGE_SERVICES, meaning="time that a stage worked on a message"
 )
 ATTEMPTS: Final = Metric(
-    name="Attempts", by=STAGE_SERVICES, meaning="tries of a stage until it succeeded or was given up"
+    name="Attempts", by=STAGE_SERVICES, meaning="attempts of a stage until it succeeded or failed for good"
 )
 
 # --- the API ---------------------------------------------------------------------------------------------
 
-API_READS: Final = Metric(name="ApiReads", by=("trigger",), meaning="records and lists shown")
-API_CANCELS: Final = Metric(name="ApiCancels", by=("trigger",), meaning="requests to cancel that were taken")
-API_REFUSALS: Final = Metric(name="ApiRefusals", by=("trigger",), meaning="requests the API refused (4xx)")
-API_FAILURES: Final = Metric(name="ApiFailures", by=("trigger",), meaning="requests the API failed (5xx)")
+API_READS: Final = Metric(
+    name="ApiReads", by=("trigger",), meaning="requests answered with a record or a list"
+)
+API_CANCELS: Final = Metric(
+    name="ApiCancels", by=("trigger",), meaning="cancel requests that the API accepted"
+)
+API_REFUSALS: Final = Metric(
+    name="ApiRefusals", by=("trigger",), meaning="requests that the API refused (4xx)"
+)
+API_FAILURES: Final = Metric(
+    name="ApiFailures", by=("trigger",), meaning="requests that the API could not handle (5xx)"
+)
 
 # --- money -----------------------------------------------------------------------------------------------
 
@@ -133,48 +147,55 @@ INPUT_TOKENS: Final = Metric(
     name="InputTokens", by=("chatbot",), also=("model",), meaning="tokens sent to a model"
 )
 OUTPUT_TOKENS: Final = Metric(
-    name="OutputTokens", by=("chatbot",), also=("model",), meaning="tokens a model wrote"
+    name="OutputTokens", by=("chatbot",), also=("model",), meaning="tokens received from a model"
 )
 ANSWERS_RECALLED: Final = Metric(
-    name="AnswersRecalled", by=("chatbot",), meaning="answers that were stored, and not bought again"
+    name="AnswersRecalled",
+    by=("chatbot",),
+    meaning="stored answers that were sent without asking the model again",
 )
 ANSWER_STORE_FAILURES: Final = Metric(
-    name="AnswerStoreFailures", by=("chatbot",), meaning="calls in which the store of answers did not answer"
+    name="AnswerStoreFailures", by=("chatbot",), meaning="failed calls to the table of stored answers"
 )
 COST: Final = Metric(
-    name="CostMicroDollars", unit="None", by=("logger",), meaning="what a run cost, as far as it was metered"
+    name="CostMicroDollars",
+    unit="None",
+    by=("logger",),
+    meaning="metered cost of a run, in millionths of a dollar",
 )
 WASTE: Final = Metric(
     name="WasteMicroDollars",
     unit="None",
     by=("logger",),
-    meaning="the part of it for failed tries and lost deliveries",
+    meaning="part of a run's cost that failed attempts and lost deliveries caused",
 )
 UNKNOWN_PRICES: Final = Metric(
-    name="UnknownPrices", by=("logger",), meaning="runs with a price that is not listed: their cost is more"
+    name="UnknownPrices",
+    by=("logger",),
+    meaning="runs with a price that is not in the price list; they cost more than recorded",
 )
 BUDGET_SPENT: Final = Metric(
     name="BudgetSpentPercent",
     unit="None",
     by=("trigger",),
-    meaning="of the day's budget, at each look of its guard: what runs that ended cost",
+    meaning="share of today's budget spent by finished runs, sampled once per guard run",
 )
 BUDGET_PAUSED: Final = Metric(
     name="BudgetPaused",
     by=("trigger",),
-    meaning="1 while the budget, or an operator, keeps the starter from starting, else 0",
+    meaning="1 while the starter is paused by the budget or an operator, else 0",
 )
 BUDGET_LOOKS: Final = Metric(
-    name="BudgetLooks", by=("trigger",), meaning="looks of the budget's guard that came to their end"
+    name="BudgetLooks", by=("trigger",), meaning="completed runs of the budget's guard"
 )
 
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric for metric in list(globals().values()) if isinstance(metric, Metric)
 }
-"""The table."""
+"""All metrics by name."""
 
 OUTCOMES: Final = (SUCCEEDED, FAILED, PARKED, LATE_CALLBACKS, REDELIVERIES, REJECTIONS_NOT_PUBLISHED)
-"""What may become of a message."""
+"""The metrics that count the outcomes of messages."""
 
 # --- values of dimensions --------------------------------------------------------------------------------
 
@@ -204,10 +225,10 @@ ERROR_TYPES: Final = (
 
 
 def error_type(name: str) -> str:
-    """`name` if it is one that is counted apart: anybody who starts executions can make up others."""
+    """Return `name` if it is a known error, else `Other`: whoever starts executions can invent error names."""
     return name if name in ERROR_TYPES else OTHER
 
 
 def failure(stage: str | None, error: str) -> str:
-    """A value of `failure`: `chat: Pipeline.Transient`, and `no stage: …` for a run that reached none."""
+    """Return a value of the dimension `failure`: `chat: Pipeline.Transient`, or `no stage: …` if none was reached."""
     return f"{stage if stage in BY_KEY else 'no stage'}: {error_type(error)}"

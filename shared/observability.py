@@ -1,6 +1,6 @@
 """Logs and metrics through Powertools, without message texts and without task tokens.
 
-Tracing is Lambda's and Step Functions' own (active tracing); no X-Ray SDK in the functions.
+Traces come from Lambda and Step Functions themselves (active tracing); the functions hold no X-Ray SDK.
 """
 
 import os
@@ -14,30 +14,30 @@ from shared.metrics import Metric
 
 __all__ = ["about_no_run", "about_run", "emit", "flush", "logger", "metrics", "where"]
 
-_OF_A_RUN = ("pipeline_id", "trace_id")
+_RUN_KEYS = ("pipeline_id", "trace_id")
 
 
 @cache
 def logger() -> Logger:
-    """Service name and level come from POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL."""
+    """Return the process's logger; POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL set its service and level."""
     return Logger(utc=True)
 
 
 def about_run(pipeline_id: str, trace_id: str | None = None) -> None:
-    """Every log line from here on names this run and, where it is known, its trace."""
+    """Add the run's id and, if it is known, the id of its trace to all log lines that follow."""
     about_no_run()
     logger().append_keys(pipeline_id=pipeline_id, **({"trace_id": trace_id} if trace_id else {}))
 
 
 def about_no_run() -> None:
-    """A function that is called again still has the keys of the call before."""
-    logger().remove_keys(_OF_A_RUN)
+    """Remove the keys of a run from the log lines that follow: a warm function still has those of its last call."""
+    logger().remove_keys(_RUN_KEYS)
 
 
 @cache
 def metrics() -> Metrics:
-    """Namespace and service come from POWERTOOLS_METRICS_NAMESPACE and POWERTOOLS_SERVICE_NAME, the environment from
-    PIPELINE_ENV.
+    """Return the process's metrics. POWERTOOLS_METRICS_NAMESPACE, POWERTOOLS_SERVICE_NAME and PIPELINE_ENV set their
+    namespace and dimensions.
     """
     collected = Metrics()
     collected.set_default_dimensions(environment=_environment())
@@ -45,13 +45,16 @@ def metrics() -> Metrics:
 
 
 def emit(metric: Metric, value: float = 1, /, **dimensions: str) -> None:
-    """Adds a value of `metric`, with the dimensions it has beyond those of all.
+    """Add a value of `metric`; `dimensions` are those that the metric has beyond the common ones.
 
-    One without such dimensions leaves with `flush`, in one line; one with them in a line of its own, at once.
-    Raises ValueError where the table says otherwise about the dimensions.
+    A metric without further dimensions is written by `flush`, with others in one line; a metric with them is written
+    at once, in a line of its own. Raises ValueError if `dimensions` differ from those in the metrics table.
     """
     if dimensions.keys() != set(metric.also):
-        raise ValueError(f"{metric.name} takes {metric.also or 'no dimensions'}, not {tuple(dimensions)}")
+        expected = ", ".join(metric.also) or "none"
+        raise ValueError(
+            f"Metric {metric.name} has the dimensions: {expected}; called with: {', '.join(dimensions) or 'none'}."
+        )
     if not dimensions:
         metrics().add_metric(name=metric.name, unit=metric.unit, value=value)
         return
@@ -61,7 +64,7 @@ def emit(metric: Metric, value: float = 1, /, **dimensions: str) -> None:
 
 
 def flush() -> None:
-    """Writes what was added since, as one line."""
+    """Write the values added since the last flush as one line."""
     metrics().flush_metrics()
 
 
@@ -70,7 +73,7 @@ def _environment() -> str:
 
 
 def where(error: BaseException) -> str:
-    """The type of an error and the line that raised it. Its text is left out: it may quote a message."""
+    """Return an error's type and the line that raised it, without the error's text, which may quote a message."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return type(error).__name__

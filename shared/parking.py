@@ -1,4 +1,4 @@
-"""Parking: a message that can't be handled goes to its service's DLQ with what is known about it.
+"""Parking: a message that can't be handled goes to its service's DLQ, with the reason and the ids of its run.
 
 A message is parked before its failure is reported, so that a crash in between loses nothing.
 """
@@ -16,7 +16,7 @@ from shared.errors import PipelineError
 
 
 class Parked(Struct, frozen=True, kw_only=True):
-    """What a parked message says about itself, as SQS message attributes (strings, ten at most)."""
+    """The facts about a parked message that are stored as its SQS message attributes (strings, ten at most)."""
 
     service: str
     error_type: str
@@ -32,7 +32,7 @@ ERROR_ATTRIBUTE_CHARS = 512
 
 
 def attributes(note: Parked) -> dict[str, dict[str, str]]:
-    """SQS refuses empty values and most control characters."""
+    """Return SQS message attributes without empty values and control characters, which SQS refuses."""
     values = {name: getattr(note, name) for name in note.__struct_fields__}
     return {
         name: {"DataType": "String", "StringValue": "".join(c if c.isprintable() else " " for c in value)}
@@ -42,9 +42,9 @@ def attributes(note: Parked) -> dict[str, dict[str, str]]:
 
 
 class ParkingLot:
-    """Raises TransientError or PermanentError when the DLQ can't be reached: the message then stays put.
+    """A service's DLQ. Raises TransientError or PermanentError if the DLQ can't be reached: SQS then redelivers.
 
-    `connect` makes the SQS client, at the first message parked.
+    `connect` makes the SQS client when the first message is parked.
     """
 
     def __init__(self, connect: Callable[[], Any], *, dlq_url: str, service: str) -> None:
@@ -60,7 +60,7 @@ class ParkingLot:
         detail_type: str = "",
         metadata: Metadata | None = None,
     ) -> None:
-        """`metadata` is null where the event could not be read that far."""
+        """Send `body` to the DLQ. `metadata` is None if the event's metadata could not be read."""
         note = Parked(
             service=self._service,
             error_type=error.NAME,

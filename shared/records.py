@@ -1,6 +1,6 @@
-"""The table PipelineLogs: writes to a record that never undo a later truth.
+"""The table PipelineLogs: conditional writes, so that a late or repeated event never overwrites a newer status.
 
-Each write states which earlier statuses it may replace, so that a late or repeated event changes nothing.
+Each write states which earlier statuses it may replace.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
-from shared.contracts.message import Said, request_hash
+from shared.contracts.message import ConversationTurn, request_hash
 from shared.contracts.record import CANCELLED, STATUSES, Record, expanded
 from shared.contracts.stages import LAST
 from shared.contracts.v1 import Status
@@ -20,13 +20,13 @@ MAY_REPLACE: Mapping[str, tuple[Status, ...]] = {
     "SUCCEEDED": ("ACCEPTED", "RUNNING", "FAILED"),
     "FAILED": ("ACCEPTED", "RUNNING", "FAILED"),
 }
-"""A FAILED run may be redriven and then succeed; nothing replaces SUCCEEDED, but an operator's `reopen`."""
+"""A FAILED run may be redriven and then succeed; only an operator's `reopen` replaces SUCCEEDED."""
 
-OF_A_FAILURE = ("error", "cause", "stage", "execution_status")
-"""What a record says of a failure. A later success takes it away."""
+FAILURE_FIELDS = ("error", "cause", "stage", "execution_status")
+"""The fields that describe a failure. A later success removes them."""
 
 OWNER_INDEX = "by-owner"
-"""The index of what came through the API, by caller (`owner`) and time (`listed_at`)."""
+"""The index of the pipelines that came through the API, by caller (`owner`) and time (`listed_at`)."""
 LISTED = (
     "pipeline_id",
     "owner",
@@ -40,16 +40,18 @@ LISTED = (
     "excerpt",
     CANCELLED,
 )
-"""What the index holds of a record: its keys first, and no message."""
+"""The fields of a record that the index holds: the keys first; the message is not among them."""
 
 
-OF_AN_END = ("cost", "metered")
-"""What a record says of an execution that has ended. A new one starts without it."""
+END_FIELDS = ("cost", "metered")
+"""The fields that an execution's end adds. They are removed when another execution starts."""
 
 
 def spent(record: Record, execution_arn: str) -> int:
-    """Nano-dollars known to be spent before `execution_arn` runs. Where it is redriven, and not a new one, only what
-    the failed stage and its record cost: the other stages are counted again, with the end that is to come.
+    """Return the nano-dollars known to be spent before `execution_arn` runs.
+
+    If it is redriven, and not a new execution, only the failed stage and the record count: the other stages are
+    counted again at the execution's next end.
     """
     cost, earlier = record.get("cost"), record.get("earlier_nano_usd") or 0
     if cost is None:
@@ -61,26 +63,26 @@ def spent(record: Record, execution_arn: str) -> int:
 
 
 def _value_of(status: Status) -> str:
-    """The status's placeholder in a condition."""
+    """Return the placeholder of a status in a condition."""
     return f":{status.lower()}"
 
 
 def _status_in(statuses: Sequence[Status]) -> str:
-    """A condition: the record has none yet, or one of these."""
+    """Return the condition that the record has no status yet, or one of `statuses`."""
     return (
         f"attribute_not_exists(#status) OR #status IN ({', '.join(_value_of(status) for status in statuses)})"
     )
 
 
 class Records:
-    """The table. Raises TransientError or PermanentError where DynamoDB does."""
+    """The table of records. Raises TransientError or PermanentError if DynamoDB refuses or fails a call."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def get(self, pipeline_id: str) -> Record | None:
-        """The whole record, read consistently."""
+        """Return the whole record, read consistently, or None if there is none."""
         with translated_errors():
             answer = self._client.get_item(
                 TableName=self._table, Key={"pipeline_id": {"S": pipeline_id}}, ConsistentRead=True
@@ -94,10 +96,13 @@ class Records:
         *,
         user_message: str,
         accepted_at: str,
-        history: Sequence[Said] = (),
+        history: Sequence[ConversationTurn] = (),
         listed: Mapping[str, str] | None = None,
     ) -> bool:
-        """Writes a new record as ACCEPTED, with what puts it into the index. False if the id has a record already."""
+        """Write a new record as ACCEPTED; `listed` are its fields for the index of callers.
+
+        Returns False if the id already has a record.
+        """
         record: Record = {
             "pipeline_id": pipeline_id,
             "timestamp": accepted_at,
@@ -114,7 +119,7 @@ class Records:
         )
 
     def withdraw(self, pipeline_id: str) -> bool:
-        """Removes a record that never got further than ACCEPTED."""
+        """Remove a record if its status is still ACCEPTED; return whether it was removed."""
         return self._conditionally(
             self._client.delete_item,
             TableName=self._table,
@@ -125,7 +130,7 @@ class Records:
         )
 
     def cancel(self, pipeline_id: str, *, at: str) -> Record | None:
-        """Notes that a pipeline is to stop. Returns the record as it is then; None if it is over."""
+        """Store the time of a cancel request. Returns the updated record, or None if the pipeline has ended."""
         with translated_errors():
             try:
                 answer = self._client.update_item(
@@ -155,11 +160,11 @@ class Records:
         *,
         first: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Sets the status and `fields`, and of `first` what the record lacks. Creates the record if need be.
+        """Set the status and `fields`, and those of `first` that the record lacks. Creates the record if necessary.
 
-        False if the record already holds a truth that `status` may not replace. A failure with `execution_arn` and
-        `started_at` among its fields does not replace what a later execution of the pipeline says. What is cancelled
-        does not become RUNNING.
+        Returns False, and changes nothing, if the record has a status that `status` may not replace. A failure with
+        `execution_arn` and `started_at` in its fields does not replace the result of an execution that started later.
+        A cancelled pipeline does not become RUNNING.
         """
         condition = _status_in(MAY_REPLACE[status])
         if status == "RUNNING":
@@ -173,16 +178,17 @@ class Records:
             pipeline_id,
             {"status": status, **fields},
             first=first or {},
-            remove=OF_A_FAILURE if status == "SUCCEEDED" else (),
+            remove=FAILURE_FIELDS if status == "SUCCEEDED" else (),
             condition=condition,
         )
 
     def reopen(self, pipeline_id: str, *, execution_arn: str, started_at: str, rerun: bool = False) -> bool:
-        """Says that the pipeline runs again, in this execution. To be called before the execution is started or
-        redriven: an execution that ends at once finds its record open.
+        """Set a pipeline to RUNNING again, in this execution.
 
-        False for a pipeline that has succeeded, unless it is a `rerun`. Late news of the earlier execution's failure
-        change nothing from here on. What the earlier execution cost is kept as `earlier_nano_usd`.
+        Call it before the execution is started or redriven, so that an execution that ends at once finds its record
+        RUNNING. Returns False for a pipeline that has succeeded, unless `rerun` is true. From then on, a late event
+        about the earlier execution's failure changes nothing. The earlier execution's cost is kept as
+        `earlier_nano_usd`.
         """
         before = [status for status in STATUSES if rerun or status != "SUCCEEDED"]
         earlier = spent(self.get(pipeline_id) or Record(), execution_arn)
@@ -195,7 +201,7 @@ class Records:
                 **({"earlier_nano_usd": earlier} if earlier else {}),
             },
             first={},
-            remove=(*OF_A_FAILURE, *OF_AN_END, CANCELLED),
+            remove=(*FAILURE_FIELDS, *END_FIELDS, CANCELLED),
             condition=_status_in(before),
         )
 
@@ -208,11 +214,11 @@ class Records:
         remove: Sequence[str],
         condition: str,
     ) -> bool:
-        """A conditional UpdateItem; in `condition`, `#name` and `:name` stand for an attribute and its new value."""
-        gone = [name for name in remove if name not in values]
+        """Make a conditional UpdateItem; in `condition`, `#name` is an attribute and `:name` its new value."""
+        removed = [name for name in remove if name not in values]
         sets = [f"#{name} = :{name}" for name in values]
         sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
-        removes = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
+        removes = f" REMOVE {', '.join(f'#{name}' for name in removed)}" if removed else ""
         statuses = {_value_of(status): status for status in STATUSES if _value_of(status) in condition}
         return self._conditionally(
             self._client.update_item,
@@ -220,7 +226,7 @@ class Records:
             Key={"pipeline_id": {"S": pipeline_id}},
             UpdateExpression=f"SET {', '.join(sets)}{removes}",
             ConditionExpression=condition,
-            ExpressionAttributeNames={f"#{name}": name for name in (*values, *first, *gone)},
+            ExpressionAttributeNames={f"#{name}": name for name in (*values, *first, *removed)},
             ExpressionAttributeValues={
                 **{f":{name}": to_item(value) for name, value in {**values, **first}.items()},
                 **{name: {"S": status} for name, status in statuses.items()},
@@ -229,6 +235,7 @@ class Records:
 
     @staticmethod
     def _conditionally(operation: Any, **parameters: Any) -> bool:
+        """Call `operation`; return whether its condition held."""
         with translated_errors():
             try:
                 operation(**parameters)

@@ -1,4 +1,4 @@
-"""The composition root of every queue-fed function: real clients by default, replaceable by keyword."""
+"""Builds the worker and the Lambda handler of every function that reads a queue."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,7 +20,7 @@ Routes = Mapping[str, AnyRoute]
 
 
 class QueueSettings(Struct, frozen=True, kw_only=True):
-    """What every queue-fed function is told."""
+    """The environment variables that every function with a queue has."""
 
     dlq_url: str
     bus_name: str
@@ -44,7 +44,7 @@ def stage_route(
     recall: Callable[..., Struct | None] | None = None,
     metered: bool = False,
 ) -> Routes:
-    """The route of a stage's own request, from the stage table."""
+    """Return the route of the request to the service's stage, as the stage table defines it."""
     stage = BY_SERVICE[service]
     route = Route(
         request=stage.request,
@@ -58,7 +58,7 @@ def stage_route(
 
 
 def queue_handler(service: str, routes: Callable[[], Routes]) -> Handler:
-    """A Lambda handler for a service's queue."""
+    """Return the Lambda handler for a service's queue."""
     ready = once(lambda: worker(service, routes()))
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A service's settings: environment variables, read once, as one frozen value. And what is built of them."""
+"""Reads a service's settings from environment variables, and builds once what depends on them."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,30 +14,31 @@ T = TypeVar("T")
 
 
 class SettingsError(Exception):
-    """The environment lacks a variable or holds one of the wrong kind; the text names it."""
+    """An environment variable is missing or has a value of the wrong type; the text names it."""
 
 
 def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
-    """`kind` from the variables named like its fields, in capitals. An empty variable counts as absent."""
+    """Return a `kind` made of the variables named like its fields, in capitals. Empty variables count as absent."""
     environ = os.environ if environ is None else environ
-    given = {
+    values = {
         field.name: environ[field.name.upper()]
         for field in msgspec.structs.fields(kind)
         if environ.get(field.name.upper())
     }
     try:
-        return msgspec.convert(given, kind, strict=False)
+        return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
-            f"environment for {kind.__module__}: {error} (variables are in capitals)"
+            f"The environment variables for {kind.__module__} are not valid: {error}. "
+            "Set the variable of this name, in capitals."
         ) from error
 
 
 def once(build: Callable[[], T]) -> Callable[[], T]:
-    """`build`, called by the first message, or ahead of it, while Lambda initialises the function: there the CPU is
-    not yet throttled to the function's share. Importing a handler anywhere else has no effect.
+    """Return a function that calls `build` once, at the first message, and then returns the same value.
 
-    It ends the initialisation: from then on garbage is collected (`shared.collector`).
+    In Lambda `build` is called at once, during the initialisation, where the CPU is not yet throttled to the
+    function's share; garbage is collected from then on (`shared.collector`). Elsewhere an import builds nothing.
     """
     built = cache(build)
     if initialising():

@@ -1,8 +1,8 @@
-"""An answer is paid for once: it is stored before the callback, and found by whoever asks again.
+"""Stores each answer before the callback, so that it is paid for once and recalled when it is requested again.
 
-The key is the pipeline's id, the stage and what was asked, with the conversation before it: redelivery, retry,
-redrive and restart find it. The analysis is no part of it: it only tunes how the model is asked, and may differ after
-a restart.
+The key is the pipeline's id, the stage, the message and its history, so that redelivery, retry, redrive and restart
+find the answer. The analysis is not part of the key: it only selects the model's settings, and may differ after a
+restart.
 """
 
 import time
@@ -34,7 +34,8 @@ from shared.worker import Billed, Paid
 
 STAGE = "chat"
 KEPT_SECONDS = 30 * 24 * 3_600
-"""Longer than a parked message and a failed execution can be replayed (14 days each)."""
+"""Longer than a parked message or a failed execution can be replayed (14 days each)."""
+IN_PROGRESS = "Another delivery of this request is waiting for the model."
 
 
 class _Serializer(BaseIdempotencySerializer):
@@ -46,7 +47,7 @@ class _Serializer(BaseIdempotencySerializer):
 
 
 class _Call:
-    """Stands for Lambda's context: how long one call can last. A claim older than that is a dead worker's."""
+    """Replaces Lambda's context: the longest time a call can take. An older claim on an answer is a dead worker's."""
 
     def __init__(self, milliseconds: int) -> None:
         self._milliseconds = milliseconds
@@ -56,7 +57,7 @@ class _Call:
 
 
 class StoredAnswers:
-    """A backend that asks `backend` once for each pipeline and message; `timeout_seconds` is the function's own."""
+    """Asks `backend` once for each pipeline and message; `timeout_seconds` is the chatbot function's own timeout."""
 
     def __init__(self, backend: Backend, connection: Any, *, table: str, timeout_seconds: int) -> None:
         self._backend = backend
@@ -69,10 +70,10 @@ class StoredAnswers:
         self._store.configure(self._config, key_prefix=STAGE)
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> Paid[ChatAnswer]:
-        """The answer, bought now or by an earlier delivery, try or run; `billed` says which.
+        """Return the answer, paid for now or recalled; `billed` says which.
 
-        One that was bought is returned even if it can't be stored. Raises InProgress while another delivery is with
-        the model, else what the backend raises.
+        An answer that was paid for is returned even if it can't be stored. Raises InProgress while another delivery
+        is waiting for the model, otherwise the backend's errors.
         """
         bought: list[ChatAnswer] = []
         failed: list[PipelineError] = []
@@ -96,20 +97,23 @@ class StoredAnswers:
         try:
             answer: ChatAnswer = once(key=_key(request, metadata))
         except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError) as error:
-            raise InProgress("another delivery of this request is with the model") from error
+            raise InProgress(IN_PROGRESS) from error
         except IdempotencyPersistenceLayerError as error:
             self._note(error)
             if bought:
                 return paid(bought[0])
             if failed:
                 raise failed[0] from error
-            raise TransientError("the store of answers can't be reached") from error
+            raise TransientError("The table of stored answers can't be reached.") from error
         if bought:
             return paid(answer)
         return _recalled(answer)
 
     def recall(self, request: ChatRequested, metadata: Metadata) -> Paid[ChatAnswer] | None:
-        """The stored answer, without asking for one. Raises InProgress while another delivery is with the model."""
+        """Return the stored answer, or None; never asks the model.
+
+        Raises InProgress while another delivery is waiting for the model.
+        """
         with translated_errors():
             try:
                 record = self._store.get_record(_key(request, metadata))
@@ -118,19 +122,19 @@ class StoredAnswers:
         if record is not None and record.status == "COMPLETED":
             return _recalled(_Serializer().from_dict(record.response_json_as_dict() or {}))
         if record is not None and (record.in_progress_expiry_timestamp or 0) > time.time() * 1_000:
-            raise InProgress("another delivery of this request is with the model")
+            raise InProgress(IN_PROGRESS)
         return None
 
     @staticmethod
     def _note(error: Exception) -> None:
         emit(ANSWER_STORE_FAILURES)
         logger().error(
-            "the store of answers failed", extra={"error": type(error.__cause__ or error).__name__}
+            "the table of stored answers failed", extra={"error": type(error.__cause__ or error).__name__}
         )
 
 
 def paid(answer: ChatAnswer, *, recalled: bool = False) -> Paid[ChatAnswer]:
-    """An answer with what it is billed for. `recalled`: it had been stored by an earlier delivery, try or run."""
+    """Return an answer with its billed usage. `recalled`: an earlier delivery, attempt or execution paid for it."""
     usage = answer.usage
     billed = Billed(
         input_tokens=usage.input_tokens if usage else 0,

@@ -1,6 +1,6 @@
-"""Where an answer comes from: Bedrock's Converse, or a chatbot function that exists already.
+"""The two backends: Bedrock's Converse, and the team's existing chatbot function.
 
-Each asks once. A second try is Step Functions' business: a client that retries by itself pays again unseen.
+Each backend makes one call. Retries belong to Step Functions: a client that retried by itself would pay again unseen.
 """
 
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from shared.errors import TransientError
 
 class Backend(Protocol):
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
-        """Raises TransientError or PermanentError."""
+        """Return the answer to a request. Raises TransientError or PermanentError."""
 
 
 class Bedrock:
@@ -33,9 +33,9 @@ class Bedrock:
 
 
 class ExistingFunction:
-    """Gets `{"user_message", "analysis", "pipeline_id"}`, of a conversation also `history`.
+    """The team's chatbot function, which gets `{"user_message", "analysis", "pipeline_id"}`, and `history` if any.
 
-    `function_answer` says what it may return.
+    `function_answer` lists the answers that it may return.
     """
 
     def __init__(self, settings: Settings, connection: Any = None) -> None:
@@ -48,13 +48,13 @@ class ExistingFunction:
             "analysis": request.analysis,
             "pipeline_id": metadata.pipeline_id,
         }
-        if request.history:  # a function that knows no conversations is called as ever
+        if request.history:  # a function that supports no conversations gets the same fields as before
             payload["history"] = request.history
         with translated_errors():
             response = self._client.invoke(FunctionName=self._arn, Payload=msgspec.json.encode(payload))
             answer = response["Payload"].read()
         if response.get("FunctionError"):
-            raise TransientError(f"the chatbot function failed ({response['FunctionError']})")
+            raise TransientError(f"The chatbot function failed ({response['FunctionError']}).")
         return function_answer(answer, self._arn.split(":function:")[-1])
 
 

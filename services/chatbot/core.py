@@ -1,4 +1,4 @@
-"""Pure: from a message and its analysis to a model request, and from a model's response to an answer."""
+"""Turns a message and its analysis into a model request, and a model's response into an answer. Pure."""
 
 import re
 from typing import Any
@@ -12,14 +12,14 @@ from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Usage
 from shared.errors import PermanentError, TransientError
 
 SIMPLE_SHARE = 0.5
-"""A simple message gets half of the tokens: a bound on its cost, rarely on its answer."""
+"""A simple message gets half of the tokens, which limits its cost and rarely shortens its answer."""
 CODE_TEMPERATURE = 0.2
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Inference(Struct, frozen=True, kw_only=True):
-    """The choices made for one message."""
+    """The model and settings chosen for one message."""
 
     model_id: str
     max_tokens: int
@@ -27,9 +27,9 @@ class Inference(Struct, frozen=True, kw_only=True):
 
 
 def choose(settings: Settings, analysis: Analysis | None) -> Inference:
-    """Complex messages may have a model of their own, simple ones fewer tokens, code a cooler temperature.
+    """Choose the model (complex messages may have their own), fewer tokens if simple, a lower temperature for code.
 
-    Without an analysis (the analyzer failed) the plain settings hold.
+    Without an analysis (the analyzer failed), the default settings apply.
     """
     complexity = analysis.complexity if analysis else "moderate"
     model_id = settings.model_id
@@ -45,14 +45,14 @@ def choose(settings: Settings, analysis: Analysis | None) -> Inference:
 
 
 def converse_request(settings: Settings, request: ChatRequested) -> dict[str, Any]:
-    """The parameters of Bedrock's Converse: the conversation so far, and the user's message as its last turn."""
-    chosen = choose(settings, request.analysis)
+    """Return the parameters of Bedrock's Converse: the conversation, with the user's message as its last turn."""
+    inference = choose(settings, request.analysis)
     turns = [*((turn.role, turn.text) for turn in request.history), ("user", request.user_message)]
     parameters: dict[str, Any] = {
-        "modelId": chosen.model_id,
+        "modelId": inference.model_id,
         "messages": [{"role": role, "content": [{"text": text}]} for role, text in turns],
         "system": [{"text": settings.system_prompt}],
-        "inferenceConfig": {"maxTokens": chosen.max_tokens, "temperature": chosen.temperature},
+        "inferenceConfig": {"maxTokens": inference.max_tokens, "temperature": inference.temperature},
     }
     if settings.guardrail_id:
         parameters["guardrailConfig"] = {
@@ -63,7 +63,7 @@ def converse_request(settings: Settings, request: ChatRequested) -> dict[str, An
 
 
 def bounded(text: str) -> tuple[str, bool]:
-    """`text` without control characters, within the contract's bounds, and whether it was cut."""
+    """Return `text` without control characters and within the contract's bounds, and whether it was cut."""
     text = _CONTROL.sub("", text.replace("\r\n", "\n")).strip()
     cut = (
         text[: limits.ANSWER_CHARS].encode("utf-8", "ignore")[: limits.ANSWER_BYTES].decode("utf-8", "ignore")
@@ -74,10 +74,10 @@ def bounded(text: str) -> tuple[str, bool]:
 def answer(
     text: str, *, backend: Any, model_id: str, stop_reason: str, usage: Usage | None = None
 ) -> ChatAnswer:
-    """Raises TransientError for an answer without text."""
+    """Return a ChatAnswer with bounded text. Raises TransientError if there is no text."""
     kept, cut = bounded(text)
     if not kept:
-        raise TransientError(f"the {backend} answered without text (stop reason {stop_reason[:64]})")
+        raise TransientError(f"The {backend} answered without text (stop reason {stop_reason[:64]}).")
     return ChatAnswer(
         text=kept,
         backend=backend,
@@ -112,19 +112,19 @@ class _Converse(Struct, rename="camel"):
 
 
 def converse_answer(response: dict[str, Any], model_id: str) -> ChatAnswer:
-    """The answer in a Converse response; several text blocks become paragraphs."""
+    """Return the answer in a Converse response; several text blocks become paragraphs."""
     try:
-        read = msgspec.convert(response, _Converse)
+        converse = msgspec.convert(response, _Converse)
     except msgspec.ValidationError as error:
-        raise TransientError("Bedrock's response has another shape than Converse's") from error
-    tokens = read.usage or _Tokens()
+        raise TransientError("Bedrock's response is not a valid Converse response.") from error
+    tokens = converse.usage or _Tokens()
     usage = Usage(input_tokens=max(0, tokens.input_tokens), output_tokens=max(0, tokens.output_tokens))
     return answer(
-        "\n\n".join(block.text for block in read.output.message.content if block.text),
+        "\n\n".join(block.text for block in converse.output.message.content if block.text),
         backend="bedrock",
         model_id=model_id,
-        stop_reason=read.stop_reason,
-        usage=usage if read.usage else None,
+        stop_reason=converse.stop_reason,
+        usage=usage if converse.usage else None,
     )
 
 
@@ -132,10 +132,10 @@ ANSWER_FIELDS = ("response", "answer", "text", "message", "output", "completion"
 
 
 def function_answer(payload: bytes, function_name: str) -> ChatAnswer:
-    """The answer of an existing chatbot function.
+    """Return the answer of an existing chatbot function.
 
-    It may return a string, an object with the text under one of ANSWER_FIELDS, or an API Gateway proxy
-    response around either. A status code of 4xx is permanent, 5xx transient.
+    The function may return a string, an object with the text under one of ANSWER_FIELDS, or an API Gateway proxy
+    response around either. Raises PermanentError for a status code of 4xx, TransientError for 429 and 5xx.
     """
     try:
         value = msgspec.json.decode(payload or b"null")
@@ -143,13 +143,15 @@ def function_answer(payload: bytes, function_name: str) -> ChatAnswer:
             status = int(value["statusCode"])
             if status >= 400:
                 kind = TransientError if status >= 500 or status == 429 else PermanentError
-                raise kind(f"the chatbot function answered HTTP {status}")
+                raise kind(f"The chatbot function answered HTTP {status}.")
             body = value.get("body")
             value = msgspec.json.decode(body) if isinstance(body, str) and body[:1] in '{["' else body
     except (msgspec.DecodeError, ValueError) as error:
-        raise TransientError("the chatbot function's answer is not JSON") from error
+        raise TransientError("The chatbot function's answer is not JSON.") from error
     if isinstance(value, dict):
         value = next((value[name] for name in ANSWER_FIELDS if isinstance(value.get(name), str)), None)
     if not isinstance(value, str):
-        raise PermanentError(f"the chatbot function's answer has none of: {', '.join(ANSWER_FIELDS)}")
+        raise PermanentError(
+            f"The chatbot function's answer has no text: it has none of the fields {', '.join(ANSWER_FIELDS)}."
+        )
     return answer(value, backend="function", model_id=function_name, stop_reason="end_turn")

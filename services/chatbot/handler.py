@@ -1,4 +1,4 @@
-"""chat.requested -> the model's answer -> callback."""
+"""The Lambda handler of the chatbot: answers each chat.requested event with the model's answer."""
 
 from services.chatbot.answers import StoredAnswers, paid
 from services.chatbot.backends import backend

@@ -1,4 +1,4 @@
-"""What the chatbot is configured with."""
+"""The chatbot's settings."""
 
 from typing import Annotated
 
@@ -11,9 +11,10 @@ SYSTEM_PROMPT = (
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Read from the environment. With `chatbot_function_arn` the existing function is asked, not Bedrock.
+    """The environment of the chatbot's function.
 
-    `timeout_seconds` is the function's own. `answers_table` stores the answers; without one none is stored.
+    With `chatbot_function_arn`, the existing function is asked instead of Bedrock. `timeout_seconds` is the timeout
+    of the chatbot's own function. Without `answers_table`, answers are not stored.
     """
 
     model_id: str = "amazon.nova-lite-v1:0"
@@ -29,5 +30,5 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def read_seconds(self) -> int:
-        """How long a model may take. Less than the function: a slow one is reported, not killed with its worker."""
+        """The longest time for a model call: less than the function's timeout, so that a slow model is reported."""
         return max(self.timeout_seconds - 5, self.timeout_seconds // 2)

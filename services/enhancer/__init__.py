@@ -1,1 +1,1 @@
-"""Enhancer: formats the chatbot's answer by the message's complexity and says where it comes from."""
+"""Enhancer: formats the chatbot's answer by the message's complexity and adds its origin."""

@@ -1,6 +1,6 @@
-"""Pure: from an answer and the message's analysis to the enhanced answer.
+"""Turns an answer and the message's analysis into the enhanced answer. Pure.
 
-Formats: `plain` (simple messages, or no analysis) is the answer itself, tidied. `sectioned` (moderate) adds a
+The format `plain` (simple messages, or no analysis) is the tidied answer itself. `sectioned` (moderate) adds a
 closing note on what the answer responds to. `detailed` (complex) also opens with the answer's first sentence.
 """
 
@@ -22,19 +22,19 @@ SPELLED = {
     "latex": "LaTeX",
     **{name: name.upper() for name in ("css", "html", "ini", "json", "php", "sql", "toml", "xml", "yaml")},
 }
-"""Languages whose names are not just capitalised. The analyzer names them in small letters."""
+"""The spelling of languages, named in small letters by the analyzer, for which a capital letter is not enough."""
 
 WORDS_PER_MINUTE = 220
 SUMMARY_CHARS = 240
 SUMMARY_FROM_CHARS = 600
-"""A shorter answer needs no summary of itself."""
+"""A shorter answer needs no summary."""
 
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
 _SENTENCE_END = re.compile(r"[.!?]\s|[。！？]")
 
 
 def tidy(text: str) -> str:
-    """Runs of empty lines are reduced to one outside of code, and an open code fence is closed."""
+    """Reduce repeated empty lines outside of code to one, and close an open code fence."""
     lines: list[str] = []
     fence = ""
     for line in text.strip().split("\n"):
@@ -50,7 +50,7 @@ def tidy(text: str) -> str:
 
 
 def summary(text: str) -> str | None:
-    """The first sentence of a long answer that begins with prose."""
+    """Return the first sentence of a long answer that begins with prose, else None."""
     if len(text) < SUMMARY_FROM_CHARS or text.startswith(("#", "`", "~", "|", "-", "*", ">", "<")):
         return None
     line = text.partition("\n")[0]
@@ -60,14 +60,14 @@ def summary(text: str) -> str | None:
 
 
 def note(answer: ChatAnswer, analysis: Analysis | None, kind: Format) -> str | None:
-    """One line on what the answer responds to and whether it is whole."""
+    """Return a line on what the answer responds to and whether it was cut, or None."""
     facts = []
     if analysis and kind != "plain":
         if analysis.question_count > 1:
             facts.append(f"answers {analysis.question_count} questions")
         if analysis.has_code:
-            named = ", ".join(SPELLED.get(name, name.capitalize()) for name in analysis.languages[:3])
-            facts.append(f"refers to {named or 'your'} code")
+            names = ", ".join(SPELLED.get(name, name.capitalize()) for name in analysis.languages[:3])
+            facts.append(f"refers to {names or 'your'} code")
     if answer.truncated:
         facts.append("cut at the length limit")
     return f"_This reply {' and '.join(facts)}._" if facts else None

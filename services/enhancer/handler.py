@@ -1,4 +1,4 @@
-"""enhancement.requested -> Enhancement -> callback."""
+"""The Lambda handler of the enhancer: answers each enhancement.requested event with an Enhancement."""
 
 from datetime import UTC, datetime
 

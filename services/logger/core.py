@@ -1,4 +1,4 @@
-"""Pure: from the state of an execution to the fields of its record and the event that announces it."""
+"""Turns the state of an execution into the fields of its record and the event that announces it. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,11 +21,11 @@ from shared.costs.ledger import ledger
 from shared.errors import ABORTED_ERROR, FAILED_ERROR, TIMEOUT_ERROR, PipelineError
 
 REST_OF_RECORD_BYTES = 768
-"""What a record holds beside the fields that are set with its end: ids, times, the cost."""
+"""Size of a record's other fields, beside those that are set at its end: ids, times, the cost."""
 
 
 class Completed(Struct, frozen=True, kw_only=True):
-    """What is recorded of a finished run. `degraded` lists the stages whose part the answer lacks."""
+    """The record's fields of a run that succeeded. `first` is set only where the record lacks it."""
 
     fields: Record
     first: Record
@@ -41,10 +41,10 @@ def milliseconds(start: datetime, end: datetime) -> int:
 def completed(
     request: LogRequested, metadata: Metadata, now: datetime, meter: Meter, *, by_day: bool = False
 ) -> Completed:
-    """The answer is the enhanced one or, where the enhancer failed, the chatbot's own.
+    """Return the record's fields of a run that succeeded; its answer is the enhanced one or else the chatbot's own.
 
-    A run without any answer never gets here: the chatbot is critical. `meter` is the logger's own, so far.
-    `by_day`: the record is in the index of days, which costs as well.
+    A run without an answer can't succeed, as the chatbot is critical. `meter` is the logger's own meter so far.
+    `by_day`: the record is in the index of days, whose write has a cost.
     """
     results = request.results
     enhancement, chat = results.enhancement.data, results.chat.data
@@ -100,14 +100,14 @@ def _via(pipeline_id: str, causation_id: str | None, execution_arn: str | None) 
 
 
 def _cost(status: Status, fields: Record, metered: Metered, *, by_day: bool) -> Record:
-    """The record's `metered` and `cost`; what the ledger needs and the other fields don't tell is in `metered`."""
+    """Return the fields `metered`, which holds the ledger's further facts, and `cost`, the ledger's summary."""
     metered = {**metered, "record_bytes": item_bytes(fields) + REST_OF_RECORD_BYTES}
     if by_day:
         metered["by_day"] = True
-    told: Record = {"metered": metered}
-    if run := facts({**fields, **told, "status": status}):
-        told["cost"] = ledger(run).summary()
-    return told
+    cost_fields: Record = {"metered": metered}
+    if run := facts({**fields, **cost_fields, "status": status}):
+        cost_fields["cost"] = ledger(run).summary()
+    return cost_fields
 
 
 def _without(value: Struct | None, name: str) -> dict[str, Any] | None:
@@ -117,7 +117,7 @@ def _without(value: Struct | None, name: str) -> dict[str, Any] | None:
 
 
 def completed_event(metadata: Metadata, run: Completed) -> Outgoing:
-    """Its id depends on the run alone, so that a repeated announcement can be told as one."""
+    """Return the event that announces a run's success; a repeated announcement has the same event id."""
     return Outgoing(
         data=PipelineCompleted(execution_time_ms=run.execution_time_ms, degraded=run.degraded),
         pipeline_id=metadata.pipeline_id,
@@ -130,7 +130,7 @@ def completed_event(metadata: Metadata, run: Completed) -> Outgoing:
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """What Step Functions says of an execution that ended without an answer."""
+    """Step Functions' report of an execution that ended without an answer."""
 
     pipeline_id: str
     correlation_id: str
@@ -153,7 +153,7 @@ class _Input(Struct):
 
 _PIPELINE_ID = re.compile(PIPELINE_ID_PATTERN)
 
-Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="milliseconds since 1970")]
+Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="Milliseconds since 1970.")]
 
 
 class _StatusChange(Struct, rename="camel"):
@@ -174,44 +174,45 @@ _DEFAULT_ERRORS: Mapping[str, str] = {"TIMED_OUT": TIMEOUT_ERROR, STOPPED: ABORT
 
 
 def failure(detail: bytes) -> Failure:
-    """From the detail of an Execution Status Change event. Raises msgspec.ValidationError for another shape.
+    """Return the failure in the detail of an Execution Status Change event.
 
-    The input is left out of the event where it is too large; name and times are always there.
+    Raises msgspec.ValidationError for a detail of another shape. Step Functions leaves out an input that is too
+    large; name and times are always included.
     """
     change = msgspec.json.decode(detail, type=_StatusChange)
     try:
-        given = msgspec.json.decode(change.input or "{}", type=_Input)
+        state = msgspec.json.decode(change.input or "{}", type=_Input)
     except msgspec.MsgspecError:
-        given = _Input()
-    own_id = _text(given.metadata, "pipeline_id") or ""
+        state = _Input()
+    own_id = _text(state.metadata, "pipeline_id") or ""
     pipeline_id = own_id if _PIPELINE_ID.match(own_id) else pipeline_of(change.name)
     started = datetime.fromtimestamp(change.start_date / 1000, UTC)
     return Failure(
         pipeline_id=pipeline_id,
-        correlation_id=_text(given.metadata, "correlation_id") or pipeline_id,
-        causation_id=_text(given.metadata, "causation_id"),
-        traceparent=_text(given.metadata, "traceparent"),
+        correlation_id=_text(state.metadata, "correlation_id") or pipeline_id,
+        causation_id=_text(state.metadata, "causation_id"),
+        traceparent=_text(state.metadata, "traceparent"),
         execution_arn=change.execution_arn,
         status=change.status,
         error=change.error or _DEFAULT_ERRORS.get(change.status, FAILED_ERROR),
         cause=(change.cause or "")[:CAUSE_CHARS],
         started_at=started,
         stopped_at=datetime.fromtimestamp(change.stop_date / 1000, UTC) if change.stop_date else started,
-        accepted_at=_text(given.metadata, "accepted_at"),
-        user_message=_text(given.request, "user_message"),
+        accepted_at=_text(state.metadata, "accepted_at"),
+        user_message=_text(state.request, "user_message"),
     )
 
 
-def _text(given: Mapping[str, Any], name: str) -> str | None:
-    """Anyone who may start executions by hand may have given them any input."""
-    value = given.get(name)
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    """Return a text field of an execution's input, which has any shape if the execution was started by hand."""
+    value = fields.get(name)
     return value if isinstance(value, str) and value else None
 
 
 def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
-    """Why an execution was stopped, from its history with the newest event first. The news of its end may not say.
+    """Return `run` with the reason why it was stopped, which its status event may lack, from its history.
 
-    The end need not be the newest event: what a stage reported meanwhile may come after it.
+    `events` are newest first. The end need not be the first of them: a stage's report may have come after it.
     """
     ends = (
         event["executionAbortedEventDetails"] for event in events if "executionAbortedEventDetails" in event
@@ -224,15 +225,16 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
 
 
 def failed_stage(run: Failure) -> str | None:
-    """The stage's key where the error itself tells: only workers report `Pipeline` errors, and only a critical
-    stage's failure ends the run.
+    """Return the failed stage's key if the error identifies it, else None.
+
+    Only workers report `Pipeline` errors, and only the critical stage's failure ends the run.
     """
-    told = run.status == "FAILED" and run.error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
-    return CRITICAL.key if told else None
+    by_worker = run.status == "FAILED" and run.error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
+    return CRITICAL.key if by_worker else None
 
 
 def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
-    """The key of the stage that was entered last, of an execution's history with the newest event first."""
+    """Return the key of the stage that was entered last; `events` are an execution's history, newest first."""
     for event in events:
         if name := event.get("stateEnteredEventDetails", {}).get("name"):
             return BY_STATE[name].key if name in BY_STATE else LAST.key
@@ -240,7 +242,7 @@ def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def failed_fields(run: Failure, stage: str | None, *, by_day: bool = False) -> tuple[Record, Record]:
-    """Fields to set, and fields to set only where the record lacks them. `stage` is null if none was reached."""
+    """Return the fields to set, and those to set only if the record lacks them. `stage` is None if none ran."""
     fields: Record = {
         "error": run.error,
         "cause": run.cause,

@@ -1,4 +1,4 @@
-"""log.requested -> record -> pipeline.completed -> callback; a failed execution's status -> record."""
+"""The Lambda handler of the logger: writes the records of finished and failed executions and announces them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -31,35 +31,37 @@ from shared.observability import about_run, emit, logger
 from shared.records import Records
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
-from shared.worker import Foreign
+from shared.worker import ExternalRoute
 
-Counted = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, Any]]
+BudgetFields = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, Any]]
 
 
 class Logger:
-    """Writes first and announces then: who hears of a run can read its record."""
+    """Writes each record before its event is published, so that every subscriber can read the record."""
 
     def __init__(
         self,
         records: Records,
         bus: Bus,
         executions: Callable[[], Any],
-        counted: Counted | None = None,
+        budget_fields: BudgetFields | None = None,
     ) -> None:
-        """`executions` makes the Step Functions client: it is needed for some failed runs only. `counted` are the
-        attributes by which a record counts for a day's budget, where there is one.
+        """`executions` makes the Step Functions client, which only some failed runs need. `budget_fields` returns the
+        attributes that put a record into the index of the daily budget; None without a budget.
         """
         self._records = records
         self._bus = bus
         self._executions = cache(executions)
-        self._counted = counted
+        self._budget_fields = budget_fields
 
     def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
-        run = core.completed(request, metadata, datetime.now(UTC), meter, by_day=self._counted is not None)
+        run = core.completed(
+            request, metadata, datetime.now(UTC), meter, by_day=self._budget_fields is not None
+        )
         if self._end(metadata.pipeline_id, "SUCCEEDED", run.fields, run.first):
             _count_success(request, run)
             _count_cost(run.fields)
-        # Else this run's record stands already. Announced again, in case the first try died in between.
+        # Otherwise the record was already written. Its event may be missing, if that delivery died: publish it again.
         self._bus.publish([core.completed_event(metadata, run)])
         return LogReceipt(status="SUCCEEDED", execution_time_ms=run.execution_time_ms)
 
@@ -67,13 +69,13 @@ class Logger:
         try:
             run = core.failure(bytes(delivery.detail))
         except msgspec.MsgspecError as error:
-            raise ContractViolation("$.detail", "not an execution's status change") from error
+            raise ContractViolation("$.detail", "The detail is not an execution's status change") from error
         about_run(run.pipeline_id, trace_id(run.traceparent, run.pipeline_id))
         stage = core.failed_stage(run)
         if stage is None:
             events = self._history(run.execution_arn)
             stage, run = core.last_stage(events), core.with_reason(run, events)
-        fields, first = core.failed_fields(run, stage, by_day=self._counted is not None)
+        fields, first = core.failed_fields(run, stage, by_day=self._budget_fields is not None)
         if self._end(run.pipeline_id, "FAILED", fields, first):
             _count_failure(run.error, stage)
             _count_cost(fields)
@@ -82,15 +84,19 @@ class Logger:
     def _end(
         self, pipeline_id: str, status: Status, fields: Mapping[str, Any], first: Mapping[str, Any]
     ) -> bool:
-        """What a run counts for a budget is written with its end, so that neither is there without the other. It
-        counts for the day of this write, not of its end: that may be over when a late end is recorded.
+        """Write a run's end together with its fields for the daily budget, so that neither exists without the other.
+
+        The run counts for the day of this write, not of its end: a late end may fall on a day that is already summed.
         """
-        by_day = self._counted(pipeline_id, fields.get("cost"), datetime.now(UTC)) if self._counted else {}
+        by_day: Mapping[str, Any] = {}
+        if self._budget_fields:
+            by_day = self._budget_fields(pipeline_id, fields.get("cost"), datetime.now(UTC))
         return self._records.advance(pipeline_id, status, {**fields, **by_day}, first=first)
 
     def _history(self, execution_arn: str) -> Sequence[Mapping[str, Any]]:
-        """The execution's latest events, newest first. A record without the stage is better than none: AWS refills
-        the quota of this call at 20 a second only.
+        """Return the execution's latest events, newest first; none if the call fails.
+
+        AWS allows only 20 such calls per second, and a record without the stage is better than no record.
         """
         try:
             with translated_errors():
@@ -124,7 +130,7 @@ def _count_failure(error: str, stage: str | None) -> None:
 
 
 def _count_cost(fields: Mapping[str, Any]) -> None:
-    """What the run cost, in millionths of a dollar; a run with a price that is not known is counted as such."""
+    """Emit the run's cost, in millionths of a dollar, and whether one of its prices is unknown."""
     cost = fields.get("cost") or {}
     for metric, part in ((COST, "nano_usd"), (WASTE, "waste_nano_usd")):
         if cost.get(part) is not None:
@@ -139,18 +145,18 @@ def routes() -> Routes:
         Records(client("dynamodb"), settings.table_name),
         Bus(lambda: events, settings.bus_name),
         partial(client, "stepfunctions"),
-        _counted() if settings.counts_days else None,
+        _budget_fields() if settings.counts_days else None,
     )
     return {
         **stage_route("logger", writer.completed, metered=True),
-        core.DETAIL_TYPE: Foreign(run=writer.failed, source=core.SOURCE),
+        core.DETAIL_TYPE: ExternalRoute(run=writer.failed, source=core.SOURCE),
     }
 
 
-def _counted() -> Counted:
-    from shared.budget import counted  # noqa: PLC0415 -- without a budget a cold start has nothing of it
+def _budget_fields() -> BudgetFields:
+    from shared.budget import budget_fields  # noqa: PLC0415 -- without a budget a cold start does not need it
 
-    return counted
+    return budget_fields
 
 
 handler = queue_handler("logger", routes)

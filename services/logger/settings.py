@@ -1,10 +1,10 @@
-"""What the logger is configured with."""
+"""The logger's settings."""
 
 from msgspec import Struct
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Read from the environment. `counts_days`: a budget looks at what runs cost per day."""
+    """The environment of the logger's function. `counts_days` is true if there is a daily budget."""
 
     table_name: str
     bus_name: str

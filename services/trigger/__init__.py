@@ -1,1 +1,1 @@
-"""Trigger: accepts requests at the API, and starts exactly one execution per pipeline id."""
+"""Trigger: accepts requests through the HTTP API, and starts exactly one execution per pipeline id."""

@@ -1,4 +1,4 @@
-"""Stopping an execution that nobody waits for any more."""
+"""Stops the execution of a cancelled pipeline."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from shared.aws import error_code, translated_errors
 from shared.errors import CANCELLED_CAUSE, CANCELLED_ERROR
 
 GONE = ("ExecutionDoesNotExist", "ValidationException")
-"""The latter is the local engine's for an execution that is over; AWS lets it be stopped once more."""
+"""The errors for an execution that is over. ValidationException is the local engine's; AWS accepts a second stop."""
 
 
 def stop(executions: Any, arn: str) -> None:
-    """Its end is an event, which the logger records. An execution that is over stays as it is."""
+    """Stop an execution; an event then reports its end to the logger. Does nothing if the execution is over."""
     with translated_errors():
         try:
             executions.stop_execution(executionArn=arn, error=CANCELLED_ERROR, cause=CANCELLED_CAUSE)

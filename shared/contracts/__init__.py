@@ -1,1 +1,1 @@
-"""Versioned events, their types, and the stage table. Everything two services agree on is a name in here."""
+"""The contracts between services: versioned event types, the record's type, the stage table, bounds and names."""

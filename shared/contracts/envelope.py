@@ -1,6 +1,6 @@
-"""The envelope every event travels in: `detail` = metadata, data and, for stage requests, a task token.
+"""The envelope of every event: `detail` holds metadata, data and, in a stage request, a task token.
 
-The token stands beside the metadata, not in it: metadata is logged, copied and recorded, the token never is.
+The token is beside the metadata, not in it: metadata is logged, copied and recorded, the token never is.
 """
 
 from datetime import UTC, datetime
@@ -13,16 +13,19 @@ from shared.contracts.limits import PIPELINE_ID_PATTERN
 SOURCE = "ai.pipeline"
 
 OPEN_DOOR = "pipeline.requested"
-"""The one event that may be published from outside; its metadata may be left out."""
+"""The only event that outside publishers may send; its metadata may be left out."""
 
 PipelineId = Annotated[
     str,
-    Meta(pattern=PIPELINE_ID_PATTERN, description="Also the name of the pipeline's execution."),
+    Meta(
+        pattern=PIPELINE_ID_PATTERN,
+        description="The pipeline's id, which is also the name of its first execution.",
+    ),
 ]
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """Base of all event data. `NAME` and `VERSION` make the detail-type, e.g. `analysis.requested.v1`."""
+    """Base of all event data. `NAME` and `VERSION` form the detail-type, e.g. `analysis.requested.v1`."""
 
     NAME: ClassVar[str]
     VERSION: ClassVar[int]
@@ -33,22 +36,25 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
-    """Who, when and why of an event. Safe to log."""
+    """An event's ids, schema, time and cause. Holds no message text and no token, so it may be logged."""
 
     event_id: str
     pipeline_id: PipelineId
     schema: str
     schema_version: int
-    occurred_at: Annotated[datetime, Meta(tz=True, description="UTC")]
+    occurred_at: Annotated[datetime, Meta(tz=True, description="The time of the event, in UTC.")]
     correlation_id: str
     causation_id: str | None = None
     execution_arn: str | None = None
-    attempt: Annotated[int, Meta(ge=0, description="0 for the first try, Step Functions' RetryCount")] = 0
-    traceparent: Annotated[str, Meta(description="W3C trace context")] | None = None
+    attempt: Annotated[
+        int,
+        Meta(ge=0, description="The number of retries before this attempt (Step Functions' RetryCount)."),
+    ] = 0
+    traceparent: Annotated[str, Meta(description="The event's W3C trace context.")] | None = None
 
 
 class PartialMetadata(Struct, frozen=True, kw_only=True):
-    """What an outside publisher may state about its event; everything is optional."""
+    """The metadata that an outside publisher may give with its event; every field is optional."""
 
     event_id: str | None = None
     pipeline_id: PipelineId | None = None
@@ -63,7 +69,7 @@ class PartialMetadata(Struct, frozen=True, kw_only=True):
 
 
 class Detail(Struct, frozen=True, kw_only=True):
-    """`detail` before its data is read as a type."""
+    """An event's `detail` before its data and metadata are decoded."""
 
     data: Raw
     metadata: Raw = Raw(b"null")
@@ -71,7 +77,7 @@ class Detail(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True, rename={"detail_type": "detail-type"}):
-    """An SQS body: what EventBridge delivers, and what the state machine sends straight to a queue."""
+    """The body of an SQS message, from EventBridge or sent by the state machine straight to a queue."""
 
     source: str
     detail_type: str

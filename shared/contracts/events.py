@@ -1,4 +1,4 @@
-"""Every version of every event, in one table. Versions live side by side: a new one is added, none is replaced."""
+"""The table of every version of every event. Versions exist side by side: a new one is added, none is replaced."""
 
 from typing import Final
 

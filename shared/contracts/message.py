@@ -1,4 +1,4 @@
-"""The rules for a message and for a conversation that a type cannot state, and what tells two of them apart."""
+"""The rules for messages and conversations that a type can't state, and the hash that identifies a request."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import msgspec
 from shared.contracts import limits
 
 
-class Said(Protocol):
-    """A turn of a conversation."""
+class ConversationTurn(Protocol):
+    """One message of a conversation: its role and its text."""
 
     @property
     def role(self) -> str: ...
@@ -20,21 +20,21 @@ class Said(Protocol):
 
 
 def check_message(text: str) -> None:
-    """Raises ValueError with a sentence that says which rule the message breaks."""
+    """Check a single message. Raises ValueError with a sentence that says which rule the message breaks."""
     _check_not_blank("user_message", text)
     _check_size("`user_message`", (text,))
 
 
-def check_conversation(turns: Sequence[Said]) -> None:
-    """The user begins, the assistant answers, the user has the last word; all of it within one message's bounds.
+def check_conversation(turns: Sequence[ConversationTurn]) -> None:
+    """Check that user and assistant alternate, the user first and last, within the bounds of one message together.
 
-    Bedrock takes no other order. Raises ValueError with a sentence that says which rule is broken.
+    Bedrock accepts no other order. Raises ValueError with a sentence that says which rule is broken.
     """
     for index, turn in enumerate(turns):
-        whose = "assistant" if index % 2 else "user"
-        if turn.role != whose:
+        role = "assistant" if index % 2 else "user"
+        if turn.role != role:
             raise ValueError(
-                f"`messages` must alternate, the user first: `messages[{index}]` must be the {whose}'s"
+                f"`messages` must alternate, the user first: `messages[{index}]` must be the {role}'s"
             )
         _check_not_blank(f"messages[{index}].text", turn.text)
     if len(turns) % 2 == 0:
@@ -49,25 +49,26 @@ def _check_not_blank(name: str, text: str) -> None:
         raise ValueError(f"`{name}` must not be blank")
 
 
-def _check_size(what: str, texts: Sequence[str]) -> None:
+def _check_size(name: str, texts: Sequence[str]) -> None:
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     if size > limits.MESSAGE_BYTES:
-        raise ValueError(f"{what} must be at most {limits.MESSAGE_BYTES:,} bytes of UTF-8, got {size:,}")
+        raise ValueError(f"{name} must be at most {limits.MESSAGE_BYTES:,} bytes of UTF-8, got {size:,}")
     if sum(len(msgspec.json.encode(text)) for text in texts) > limits.MESSAGE_JSON_BYTES:
-        raise ValueError(f"{what} holds too many control characters")
+        raise ValueError(f"{name} holds too many control characters")
 
 
-def request_hash(user_message: str, history: Sequence[Said] = ()) -> str:
-    """Tells whether two requests ask the same, without comparing texts.
+def request_hash(user_message: str, history: Sequence[ConversationTurn] = ()) -> str:
+    """Return a hash that is equal for two requests only if message and history are the same.
 
-    With a history it begins with a byte that no message has, so that no message can pass for a conversation.
+    With a history, the hashed bytes begin with one that no UTF-8 text contains, so no message has the hash of a
+    conversation.
     """
     if not history:
         return hashlib.sha256(_bytes(user_message)).hexdigest()
-    found = hashlib.sha256(b"\xff")
+    digest = hashlib.sha256(b"\xff")
     for role, text in (*((turn.role, _bytes(turn.text)) for turn in history), ("user", _bytes(user_message))):
-        found.update(b"%s %d " % (role.encode(), len(text)) + text)
-    return found.hexdigest()
+        digest.update(b"%s %d " % (role.encode(), len(text)) + text)
+    return digest.hexdigest()
 
 
 def _bytes(text: str) -> bytes:

@@ -1,13 +1,12 @@
-"""The record of a pipeline: the fields of one item of PipelineLogs, in every layout that was ever written.
+"""The record of a pipeline: the fields of one item of PipelineLogs, in every layout that any release has written.
 
-A `Record` is a plain dictionary with a type (a TypedDict), not a msgspec Struct: what DynamoDB holds is a dictionary,
-and what the API shows and the logger writes is one too, where an absent field and a null differ. A type that exists
-for the type checker alone adds one small module to a cold start and nothing to a message; it keeps fields that a
-newer release writes. mypy finds a mistyped key in `record["…"]`, and a test one in `record.get("…")`, which mypy lets
-pass.
+A `Record` is a typed dictionary (TypedDict), not a msgspec Struct: DynamoDB holds, the API shows and the logger
+writes dictionaries, in which an absent field differs from a null. The type exists for the type checker only: it adds
+one small module to a cold start and no time to a message, and keeps fields that a newer release wrote. mypy finds a
+misspelt key in `record["…"]`, and a test finds one in `record.get("…")`, which mypy does not check.
 
-No field is required: a record grows while its run proceeds, and older releases wrote fewer fields. Moments are texts
-in ISO 8601, UTC, with milliseconds (`2026-11-23T09:30:00.120Z`); amounts of money are whole nano-dollars.
+No field is required: a record grows while its run proceeds, and older releases wrote fewer fields. Times are texts in
+ISO 8601, UTC, with milliseconds (`2026-11-23T09:30:00.120Z`); amounts of money are whole nano-dollars.
 """
 
 import json
@@ -18,28 +17,28 @@ from shared.contracts.stages import BY_KEY, STAGES
 from shared.contracts.v1 import Status
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
-"""ACCEPTED (the API, before it publishes), RUNNING (the starter), SUCCEEDED or FAILED (the logger)."""
+"""ACCEPTED (set by the API before it publishes), RUNNING (by the starter), SUCCEEDED or FAILED (by the logger)."""
 
 FINAL: Final[tuple[Status, ...]] = ("SUCCEEDED", "FAILED")
-"""Statuses of a pipeline that has ended. A FAILED one may be started again."""
+"""Statuses of a pipeline that has ended. A FAILED pipeline may be redriven or restarted."""
 
 CANCELLED: Final = "cancel_requested_at"
 """The field with the time of the cancel request. Pending runs are not started and running ones are stopped."""
 
 
 Via = Literal["api", "bus", "restart"]
-"""How a run began."""
+"""How a run began: through the API, by an event on the bus, or as a restart."""
 
 
 class StageMeter(TypedDict):
-    """What one stage's run took: the fields of `v1.Meter`, of which older releases wrote fewer."""
+    """The meter of one stage: the fields of `v1.Meter`, of which older releases wrote fewer."""
 
     queue_wait_ms: NotRequired[int]
     """Milliseconds."""
     work_ms: NotRequired[int]
     """Milliseconds."""
     attempt: int
-    """Retries by Step Functions before this try; 0 is the first."""
+    """Retries by Step Functions before this attempt; 0 is the first attempt."""
     receives: int
     """Deliveries by SQS, this one included."""
     input_tokens: NotRequired[int]
@@ -55,66 +54,66 @@ class StageMeter(TypedDict):
 
 
 class StageFailure(TypedDict, total=False):
-    """Why a stage failed whose part the answer lacks, in Step Functions' spelling."""
+    """The error of a stage that degraded its run, with keys as Step Functions spells them."""
 
     Error: str | None
     Cause: str | None
 
 
 class Metered(TypedDict, total=False):
-    """What the ledger needs to know and no other field tells."""
+    """The facts that the ledger needs and that no other field holds."""
 
     via: Via | None
     answer_bytes: int
-    """Bytes of the chatbot's own answer, as UTF-8."""
+    """UTF-8 bytes of the chatbot's answer before its enhancement."""
     record_bytes: int
     """Bytes of the whole record, as DynamoDB counts them."""
     log: StageMeter
     """The logger's own meter, as far as it is known when the record is written."""
     by_day: bool
-    """The record is in the index of days, for a budget."""
+    """Whether the record is in the index of days, which the daily budget reads."""
 
 
 class Cost(TypedDict):
     """The summary of a run's ledger (`Ledger.summary`)."""
 
     nano_usd: int | None
-    """The total; null where no price is known."""
+    """The total; null if no price is known."""
     waste_nano_usd: NotRequired[int]
-    """The part of the total that failed tries and repeated deliveries cost."""
+    """The part of the total that failed attempts and repeated deliveries cost."""
     stages: NotRequired[dict[str, int]]
-    """Nano-dollars by the stage's key, and of what comes before the first."""
+    """Nano-dollars by the stage's key; `start` is what precedes the first stage."""
     services: NotRequired[dict[str, int]]
     """Nano-dollars by AWS service."""
     unknown: NotRequired[list[str]]
-    """Prices that are missing in the total."""
+    """Prices that are not listed and therefore missing from the total."""
     unmetered: NotRequired[list[str]]
-    """What was not measured and is missing in the total."""
+    """Usage that was not measured and is therefore missing from the total."""
     prices: NotRequired[str | None]
     """Region and date of the price list."""
 
 
 class Record(TypedDict, total=False):
-    """All that may be stored of one pipeline. Fields of other names may be there, too, and are left alone."""
+    """All fields that a pipeline's record may have. Fields of other names are kept unchanged."""
 
     pipeline_id: str
     """The table's key."""
     status: Status
     timestamp: str
-    """As `accepted_at`; the name in the records of the first release."""
+    """The same time as `accepted_at`, under the name that the first release used."""
     accepted_at: str
     user_message: str
     request_hash: str
-    """A digest of message and history, which tells a repeated request from another one under the same id."""
+    """A hash of message and history, which distinguishes a repeated request from a different one with the same id."""
     trace_id: str
     correlation_id: str
 
     owner: str
-    """A digest of the caller, `#` and a partition of the index `by-owner`; absent from what came by the bus."""
+    """A hash of the caller, `#` and a partition of the index `by-owner`; absent if the request came from the bus."""
     listed_at: str
     """`accepted_at`, `#`, `pipeline_id`: the order within the index."""
     excerpt: str
-    """How the message begins."""
+    """The beginning of the message."""
     cancel_requested_at: str
 
     execution_arn: str | None
@@ -124,42 +123,42 @@ class Record(TypedDict, total=False):
     execution_time_ms: int
     """Milliseconds."""
     earlier_nano_usd: int
-    """What the pipeline's earlier executions cost."""
+    """The cost of the pipeline's earlier executions."""
 
     final_response: str | None
     analysis: dict[str, Any] | None
     """The fields of `v1.Analysis`."""
     chat: dict[str, Any] | None
-    """The fields of `v1.ChatAnswer` but its text."""
+    """The fields of `v1.ChatAnswer` except the text."""
     enhancement: dict[str, Any] | None
-    """The fields of `v1.Enhancement` but the response."""
+    """The fields of `v1.Enhancement` except the response."""
     stages: dict[str, StageMeter]
-    """By the key of each stage that succeeded; the logger's own is in `metered`."""
+    """The meter of each stage that succeeded, by the stage's key; the logger's own is in `metered`."""
     errors: dict[str, StageFailure]
-    """By the key of each stage that failed and was not critical."""
+    """The error of each stage that failed and was not critical, by the stage's key."""
     degraded: list[str]
-    """The keys of the stages whose part the answer lacks."""
+    """The keys of the stages that failed without failing the run."""
     instead: dict[str, str]
-    """By the same keys: what the caller got in their place."""
+    """For each of the degraded stages, by its key: how the answer differs without it."""
 
     error: str
-    """Of a FAILED run: the error's name."""
+    """The error's name, in the record of a FAILED run."""
     cause: str
     stage: str | None
-    """The key of the stage it failed at; null if it reached none."""
+    """The key of the stage at which the run failed; null if it reached none."""
     execution_status: str
-    """How Step Functions says that the execution ended."""
+    """The final status of the execution in Step Functions."""
 
     metered: Metered
     cost: Cost | None
 
     spent_on: str
-    """The day (UTC) for whose budget the run counts, and the number of a partition of the index `by-day`."""
+    """The day (UTC) whose budget the run counts for, and the number of a partition of the index `by-day`."""
     spent_at: str
-    """When the end was recorded."""
+    """The time when the run's end was recorded."""
     spent_nano_usd: int
     spent_unknown: bool
-    """The run cost more than `spent_nano_usd`: a price is not known."""
+    """Whether a price is unknown, so that the run cost more than `spent_nano_usd`."""
 
 
 # --- what the workflow itself writes -----------------------------------------------------------------------
@@ -168,24 +167,24 @@ ANALYSIS_JSON: Final = "analysis_json"
 METERS_JSON: Final = "meters_json"
 ERRORS_JSON: Final = "errors_json"
 STORED_AS_JSON: Final = (ANALYSIS_JSON, METERS_JSON, ERRORS_JSON)
-"""Attributes that the state StoreAnswer writes in place of `analysis`, `stages` and `errors`, when the logger
-fails: a workflow can write a structure only as JSON text. The meters are a list in the stage table's order, null for
-a stage that failed."""
+"""The attributes that the state StoreAnswer writes instead of `analysis`, `stages` and `errors` if the logger fails:
+a workflow can write a structure only as JSON text. The meters are a list in the stage table's order, with null for a
+stage that failed."""
 
 
 def expanded(stored: Mapping[str, Any]) -> Record:
-    """The stored attributes in the one layout that readers know: `stored` itself, unless the workflow wrote it.
+    """Return a stored record in the layout that the logger writes, whether the logger or the workflow wrote it.
 
-    JSON text that can't be read counts as absent.
+    JSON text that can't be decoded counts as absent.
     """
     if METERS_JSON not in stored:
         return cast("Record", stored)
     whole = {name: value for name, value in stored.items() if name not in STORED_AS_JSON}
     meters = zip(STAGES, _decoded(stored[METERS_JSON], list), strict=False)
     errors = _decoded(stored.get(ERRORS_JSON), dict)
-    lacking = stored.get("degraded")
-    named = [name for name in lacking if isinstance(name, str)] if isinstance(lacking, list) else []
-    degraded = list(dict.fromkeys([*errors, *named]))
+    listed = stored.get("degraded")
+    keys = [key for key in listed if isinstance(key, str)] if isinstance(listed, list) else []
+    degraded = list(dict.fromkeys([*errors, *keys]))
     return cast(
         "Record",
         {

@@ -1,6 +1,6 @@
-"""The stage table: every stage once, in order. Rules, state machine, workers and CLI derive from it.
+"""The stage table: every stage once, in order. Rules, state machine, workers and CLI are derived from it.
 
-Adding a stage is a folder in `services/` and a row here.
+To add a stage, add a folder in `services/` and a row here.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from shared.contracts.envelope import Event
 
 
 class Stage(Struct, frozen=True, kw_only=True):
-    """One Task state of the workflow and the service that answers it.
+    """One stage: a Task state of the workflow and the service that does its work.
 
-    `inputs` maps each field of the request's data to a JSONPath of the execution's state. `via` says how
-    Step Functions reaches the service: `bus` (an event others may subscribe to) or `queue` (a command for
-    it alone).
+    `inputs` maps each field of the request's data to a JSONPath into the execution's state. `via` says how Step
+    Functions reaches the service: `bus` (an event that others may subscribe to) or `queue` (a command for this
+    service only).
     """
 
     state: str
@@ -30,18 +30,18 @@ class Stage(Struct, frozen=True, kw_only=True):
     critical: bool
     timeout_seconds: int
     pays: bool = False
-    """Whether a run of the stage costs money: none is begun for a task that is over, or nearly over."""
+    """Whether each run of the stage costs money: none is begun for a task that is over, or nearly over."""
     without: str = ""
-    """What the caller gets instead where the stage fails and is not critical."""
+    """How the answer differs if this stage fails, in a sentence for the caller; empty for the critical stage."""
 
 
-# Longer than a message can wait: visibility (6 x 30 s) x 5 receives, with some slack. A shorter one would
-# turn a backlog into a storm of retries: the task's clock also runs while its message waits in the queue.
+# Longer than a message can wait: visibility (6 x 30 s) x 5 receives, with some slack. A shorter timeout would turn
+# a backlog into a storm of retries: the task's time also passes while its message waits in the queue.
 _TIMEOUT_SECONDS: Final = 960
 
 HISTORY: Final = "$.*.history[*]"
-"""`$.request.history`, and an empty list where there is none: executions that an older starter begins lack it, and
-restarts of old ones. A path through `*` may find nothing; a plain one would fail the execution."""
+"""`$.request.history`, or an empty list if it is missing, as in executions that an older starter began and their
+restarts. A path with `*` may match nothing; a plain path would then fail the execution."""
 
 STAGES: Final[tuple[Stage, ...]] = (
     Stage(
@@ -54,7 +54,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="bus",
         critical=False,
         timeout_seconds=_TIMEOUT_SECONDS,
-        without="The chatbot was asked with its plain settings, and the answer is not formatted by complexity.",
+        without="The message was not analysed: default model settings and a plain format were used.",
     ),
     Stage(
         state="CallExistingChatbot",
@@ -82,7 +82,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="bus",
         critical=False,
         timeout_seconds=_TIMEOUT_SECONDS,
-        without="The answer is the chatbot's own text.",
+        without="The answer was not formatted: it is the chatbot's own text.",
     ),
     Stage(
         state="LogResults",
@@ -100,7 +100,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="queue",
         critical=False,
         timeout_seconds=_TIMEOUT_SECONDS,
-        without="The workflow stored the chatbot's own text itself; nothing was announced on the bus.",
+        without="The workflow stored the chatbot's own text itself; no pipeline.completed event was published.",
     ),
 )
 
@@ -109,7 +109,7 @@ BY_KEY: Final[Mapping[str, Stage]] = {stage.key: stage for stage in STAGES}
 BY_SERVICE: Final[Mapping[str, Stage]] = {stage.service: stage for stage in STAGES}
 
 CRITICAL: Final = next(stage for stage in STAGES if stage.critical)
-"""The one stage whose failure ends the run: there is no answer without it."""
+"""The only stage whose failure fails the run, as there is no answer without it."""
 LAST: Final = STAGES[-1]
 """The stage that writes the record."""
 
@@ -117,7 +117,7 @@ SERVICES: Final[tuple[str, ...]] = ("trigger", *(stage.service for stage in STAG
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """Step Functions' Retry. `max_attempts` counts the retries after the first try, as in ASL."""
+    """Step Functions' Retry. `max_attempts` counts the retries after the first attempt, as in ASL."""
 
     interval_seconds: int
     backoff_rate: float
@@ -127,4 +127,4 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 RETRY: Final = RetryPolicy(interval_seconds=2, backoff_rate=2.0, max_attempts=3)
 
 RECEIVES_BEFORE_LOST: Final = 3
-"""A stage's message that is delivered this often has killed its worker twice, and is not run again."""
+"""At this delivery, a stage's message has killed its worker twice and is not run again."""

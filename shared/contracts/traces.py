@@ -1,8 +1,8 @@
-"""W3C trace context: one trace for a run, in the metadata of all its events and in every line of its logs.
+"""W3C trace context: each run has one trace, in the metadata of all its events and in each of its log lines.
 
-A run whose publisher gives none has one that follows from its id alone, so that a repeated request, a moved-back
-message, a redrive and a restart are in the same trace. No span is recorded anywhere; what a publisher gives is
-handed on unchanged.
+If the publisher gives no trace context, it is derived from the run's id alone, so that a repeated request, a message
+moved back, a redrive and a restart have the same trace. A publisher's own trace context is passed on unchanged. No
+spans are recorded.
 """
 
 import hashlib
@@ -13,17 +13,17 @@ TRACEPARENT_PATTERN = r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 _TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}")
 _UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SAMPLED = "01"
-"""A run's log lines are always there."""
+"""The flag that marks a trace as sampled: every run's log lines are written."""
 
 
-def well_formed(given: object) -> str | None:
-    """`given` if it is a valid traceparent; None for anything else, which is never an error."""
-    found = _TRACEPARENT.fullmatch(given) if isinstance(given, str) else None
-    return found[0] if found and found["trace"].strip("0") and found["span"].strip("0") else None
+def well_formed(value: object) -> str | None:
+    """Return `value` if it is a valid traceparent, else None; never raises."""
+    match = _TRACEPARENT.fullmatch(value) if isinstance(value, str) else None
+    return match[0] if match and match["trace"].strip("0") and match["span"].strip("0") else None
 
 
 def traceparent_of(pipeline_id: str) -> str:
-    """The trace of a run whose publisher gave none."""
+    """Return the trace context of a run whose publisher gave none."""
     digest = hashlib.sha256(b"traceparent\n" + pipeline_id.encode()).hexdigest()
     is_uuid = _UUID.fullmatch(pipeline_id) and pipeline_id.strip("0-")
     trace_id = pipeline_id.replace("-", "") if is_uuid else digest[:32]
@@ -31,11 +31,11 @@ def traceparent_of(pipeline_id: str) -> str:
 
 
 def trace_id(traceparent: str | None, pipeline_id: str) -> str:
-    """The id of a run's trace; also for events from before every run had one."""
+    """Return the id of a run's trace; works for events without a traceparent, as older releases published them."""
     return (well_formed(traceparent) or traceparent_of(pipeline_id))[3:35]
 
 
 def named_alike(trace_id: str) -> tuple[str, ...]:
-    """Ids of the pipelines whose own trace has this id: most pipelines' ids are UUIDs, with or without hyphens."""
+    """Return the pipeline ids from which this trace id may be derived: a UUID without and with hyphens."""
     parts = (trace_id[:8], trace_id[8:12], trace_id[12:16], trace_id[16:20], trace_id[20:])
     return trace_id, "-".join(parts)

@@ -1,7 +1,7 @@
-"""Older versions of an event, read as the newest that a service knows: step by step, v1 -> v2 -> v3.
+"""Turns an event of an older version into the newest that a service reads, step by step: v1 -> v2 -> v3.
 
-A step is a plain function from one version's type to the next one's. Each event's chain is checked when this module
-is imported: a version that can't be read as the next one never gets as far as a queue.
+A step is a plain function from one version's type to the next. Each event's chain of versions is checked when this
+module is imported, so a release with a missing step can't start.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,11 +20,11 @@ E = TypeVar("E", bound=Event)
 
 
 class ChainError(Exception):
-    """The versions of an event do not form one chain. Names the event and the versions."""
+    """The versions of an event do not form one chain; the text names the event and the versions."""
 
 
 class Upcaster(Struct, Generic[Old, New], frozen=True):
-    """One step. `upcast` gets an event that keeps the old contract and returns one that keeps the new."""
+    """One step. `upcast` gets a valid event of the old version and returns a valid event of the new one."""
 
     old: type[Old]
     new: type[New]
@@ -39,7 +39,7 @@ class Chain(Struct, frozen=True):
 
 
 def chains(events: Iterable[type[Event]], upcasters: Iterable[Upcaster[Any, Any]]) -> dict[str, Chain]:
-    """By the event's name. Raises ChainError for a gap, a cycle, a duplicate or a step that skips a version."""
+    """Return each event's chain by name. Raises ChainError for a gap, cycle, duplicate or skipped version."""
     versions: dict[str, dict[int, type[Event]]] = {}
     for event in events:
         if event.VERSION in versions.setdefault(event.NAME, {}):
@@ -58,14 +58,14 @@ def chains(events: Iterable[type[Event]], upcasters: Iterable[Upcaster[Any, Any]
 
 
 def _check_step(step: Upcaster[Any, Any], versions: Mapping[str, Mapping[int, type[Event]]]) -> None:
-    """Whether a step leads from a known version to the very next one."""
+    """Raise ChainError unless a step leads from a known version to the next one."""
     old, new = step.old, step.new
     if old.NAME != new.NAME:
         raise ChainError(f"{old.NAME}: the upcaster from v{old.VERSION} leads to {new.detail_type()}")
     for side in (old, new):
         if versions.get(side.NAME, {}).get(side.VERSION) is not side:
             raise ChainError(
-                f"{old.NAME}: the upcaster from v{old.VERSION} to v{new.VERSION} is about a type of "
+                f"{old.NAME}: the upcaster from v{old.VERSION} to v{new.VERSION} has a type of "
                 f"v{side.VERSION} that is not in the table of events"
             )
     if new.VERSION <= old.VERSION:
@@ -86,11 +86,11 @@ def _chain(name: str, known: Mapping[int, type[Event]], steps: Mapping[int, Upca
     return Chain(tuple(known[version] for version in ordered), tuple(steps[old] for old in ordered[:-1]))
 
 
-# --- what this project knows -------------------------------------------------------------------------------
+# --- the project's own versions ----------------------------------------------------------------------------
 
 
 def as_conversation(old: v1.PipelineRequested) -> v2.PipelineRequested:
-    """A message is a conversation of one turn."""
+    """Return the request as a conversation of one turn."""
     return v2.PipelineRequested(messages=(v1.Turn(role="user", text=old.user_message),))
 
 
@@ -102,12 +102,12 @@ CHAINS: Final[Mapping[str, Chain]] = chains(EVENTS, UPCASTERS)
 
 
 def readable(newest: type[Event], known: Mapping[str, Chain] = CHAINS) -> tuple[type[Event], ...]:
-    """The versions that a consumer of `newest` reads, oldest first."""
+    """Return the versions that a consumer of `newest` reads, oldest first."""
     return tuple(kind for kind in known[newest.NAME].versions if kind.VERSION <= newest.VERSION)
 
 
 def upcast(event: Event, newest: type[E], known: Mapping[str, Chain] = CHAINS) -> E:
-    """`event` as `newest`, which is the same event in the same or a later version."""
+    """Return `event` as `newest`, the type of the same event in the same or a later version."""
     for step in known[newest.NAME].steps:
         if event.VERSION == step.old.VERSION < newest.VERSION:
             event = step.upcast(event)

@@ -1,7 +1,7 @@
 """Version 1 of every event and of every stage's result.
 
-Frozen types that producer, rule, consumer and tests import by the same name. The JSON Schemas beside this
-file are made from them (`make schemas`) and pinned by a test.
+These are frozen types, which publishers, rules, consumers and tests import by the same name. The JSON Schemas beside
+this file are generated from them (`make schemas`); a test compares the two.
 """
 
 from datetime import datetime
@@ -26,15 +26,15 @@ UserMessage = Annotated[
     Meta(
         min_length=1,
         max_length=limits.MESSAGE_CHARS,
-        description=f"Not blank, at most {limits.MESSAGE_BYTES:,} bytes of UTF-8.",
+        description=f"A text that is not blank and has at most {limits.MESSAGE_BYTES:,} bytes of UTF-8.",
         extra_json_schema={"pattern": r"\S"},
     ),
 ]
 Count = Annotated[int, Meta(ge=0)]
-Milliseconds = Annotated[int, Meta(ge=0, description="milliseconds")]
+Milliseconds = Annotated[int, Meta(ge=0, description="A duration in milliseconds.")]
 
 
-# --- what a user asks ------------------------------------------------------------------------------------
+# --- the user's request ----------------------------------------------------------------------------------
 
 
 class Turn(Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class PipelineRequested(Event, frozen=True, kw_only=True):
-    """Someone wants an answer. Published by the API, or by anyone who may publish to the bus."""
+    """Requests an answer to a message. Published by the API or by whoever may use the bus."""
 
     NAME: ClassVar[str] = OPEN_DOOR
     VERSION: ClassVar[int] = 1
@@ -60,7 +60,7 @@ class PipelineRequested(Event, frozen=True, kw_only=True):
 
 
 class CodeSpan(Struct, frozen=True, kw_only=True):
-    """A stretch of code in the message. `start` and `end` count characters (code points)."""
+    """A passage of code in the message. `start` and `end` count characters (code points)."""
 
     kind: CodeKind
     start: Count
@@ -69,7 +69,7 @@ class CodeSpan(Struct, frozen=True, kw_only=True):
 
 
 class Analysis(Struct, frozen=True, kw_only=True):
-    """What the analyzer found in a message. Word and sentence counts follow each script's own rules."""
+    """The analyzer's findings on a message. Words and sentences are counted by the rules of each script."""
 
     character_count: Count
     word_count: Count
@@ -78,29 +78,33 @@ class Analysis(Struct, frozen=True, kw_only=True):
     code: Annotated[tuple[CodeSpan, ...], Meta(max_length=limits.CODE_SPANS)]
     languages: Annotated[
         tuple[str, ...],
-        Meta(max_length=limits.CODE_SPANS, description="programming languages, the likeliest first"),
+        Meta(
+            max_length=limits.CODE_SPANS,
+            description="Programming languages of the code, the likeliest first.",
+        ),
     ]
     is_question: bool
     question_count: Count
     questions: Annotated[
         tuple[Annotated[str, Meta(max_length=limits.QUESTION_CHARS)], ...],
-        Meta(max_length=limits.QUESTIONS, description="the first questions, each cut to its bound"),
+        Meta(max_length=limits.QUESTIONS, description="The first questions, each cut at its length limit."),
     ]
     complexity: Complexity
     reasons: Annotated[
-        tuple[str, ...], Meta(max_length=limits.REASONS, description="why this complexity; no message text")
+        tuple[str, ...],
+        Meta(max_length=limits.REASONS, description="The reasons for the complexity, without message text."),
     ]
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens one model call was billed for."""
+    """The tokens that one model call was billed for."""
 
     input_tokens: Count
     output_tokens: Count
 
 
 class ChatAnswer(Struct, frozen=True, kw_only=True):
-    """The chatbot's answer. `usage` is null where the backend does not report it."""
+    """The chatbot's answer. `usage` is null if the backend does not report it."""
 
     text: Annotated[str, Meta(min_length=1, max_length=limits.ANSWER_CHARS)]
     backend: Literal["bedrock", "function"]
@@ -111,7 +115,7 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
 
 
 class Tracking(Struct, frozen=True, kw_only=True):
-    """Where an enhanced answer comes from."""
+    """The origin of an enhanced answer: its run, execution and model."""
 
     pipeline_id: PipelineId
     correlation_id: str
@@ -120,7 +124,7 @@ class Tracking(Struct, frozen=True, kw_only=True):
 
 
 class Enhancement(Struct, frozen=True, kw_only=True):
-    """The answer as the caller gets it, with what is worth knowing about it."""
+    """The answer as the caller gets it, with its format, counts and origin."""
 
     final_response: Annotated[str, Meta(min_length=1)]
     format: Format
@@ -133,45 +137,47 @@ class Enhancement(Struct, frozen=True, kw_only=True):
 
 
 class LogReceipt(Struct, frozen=True, kw_only=True):
-    """The logger's word that the record is written."""
+    """Confirms that the logger has written the record."""
 
     status: Status
     execution_time_ms: Milliseconds
 
 
 class Meter(Struct, frozen=True, kw_only=True):
-    """What one stage run took. Filled in by the worker."""
+    """The time, tokens, deliveries and memory that one stage run used, measured by the worker."""
 
     queue_wait_ms: Milliseconds
     work_ms: Milliseconds
     attempt: Count
-    receives: Annotated[int, Meta(ge=1, description="how often SQS delivered this message")]
+    receives: Annotated[int, Meta(ge=1, description="The number of times SQS has delivered this message.")]
     input_tokens: Count = 0
     output_tokens: Count = 0
     model_id: str | None = None
-    recalled: Annotated[bool, Meta(description="the answer was bought by an earlier try or run")] = False
-    batch: Annotated[int, Meta(ge=1, description="messages in the same invocation")] = 1
+    recalled: Annotated[
+        bool, Meta(description="Whether the answer was paid for by an earlier attempt or execution.")
+    ] = False
+    batch: Annotated[int, Meta(ge=1, description="The number of messages in the same invocation.")] = 1
     message_bytes: Count | None = None
     memory_mb: Count | None = None
     architecture: str | None = None
 
 
 class Outcome(Struct, Generic[T], frozen=True, kw_only=True):
-    """What a stage leaves in the execution's state; both null where it has not run or has failed."""
+    """A stage's result and meter in the execution's state; both are null if the stage has not run or has failed."""
 
     data: T | None = None
     meter: Meter | None = None
 
 
 class StageError(Struct, frozen=True, kw_only=True, rename={"error": "Error", "cause": "Cause"}):
-    """What a Catch leaves in the execution's state, in Step Functions' spelling."""
+    """A stage's error in the execution's state, as Step Functions' Catch writes it."""
 
     error: str
     cause: str | None = None
 
 
 class Results(Struct, frozen=True, kw_only=True):
-    """One field per stage that answers, named by the stage's key."""
+    """The results of the stages, one field for each, named by the stage's key."""
 
     analysis: Outcome[Analysis] = Outcome()
     chat: Outcome[ChatAnswer] = Outcome()
@@ -182,7 +188,7 @@ class Results(Struct, frozen=True, kw_only=True):
 
 
 class AnalysisRequested(Event, frozen=True, kw_only=True):
-    """Asks the analyzer to look at a message."""
+    """Asks the analyzer to analyse a message."""
 
     NAME: ClassVar[str] = "analysis.requested"
     VERSION: ClassVar[int] = 1
@@ -191,7 +197,7 @@ class AnalysisRequested(Event, frozen=True, kw_only=True):
 
 
 class ChatRequested(Event, frozen=True, kw_only=True):
-    """Asks the chatbot for an answer, after what was said before; `analysis` is null where the analyzer failed."""
+    """Asks the chatbot for an answer to a message; `analysis` is null if the analyzer failed."""
 
     NAME: ClassVar[str] = "chat.requested"
     VERSION: ClassVar[int] = 1
@@ -200,7 +206,10 @@ class ChatRequested(Event, frozen=True, kw_only=True):
     analysis: Analysis | None = None
     history: Annotated[
         tuple[Turn, ...],
-        Meta(max_length=limits.TURNS - 1, description="Alternating, the user's first, the assistant's last."),
+        Meta(
+            max_length=limits.TURNS - 1,
+            description="The earlier messages of the conversation: user and assistant alternate, the user first.",
+        ),
     ] = ()
 
     def __post_init__(self) -> None:
@@ -209,7 +218,7 @@ class ChatRequested(Event, frozen=True, kw_only=True):
 
 
 class EnhancementRequested(Event, frozen=True, kw_only=True):
-    """Asks the enhancer to format an answer; `analysis` is null where the analyzer failed."""
+    """Asks the enhancer to format an answer; `analysis` is null if the analyzer failed."""
 
     NAME: ClassVar[str] = "enhancement.requested"
     VERSION: ClassVar[int] = 1
@@ -231,21 +240,23 @@ class LogRequested(Event, frozen=True, kw_only=True):
     errors: dict[str, StageError]
 
 
-# --- what happened ---------------------------------------------------------------------------------------
+# --- facts -----------------------------------------------------------------------------------------------
 
 
 class PipelineCompleted(Event, frozen=True, kw_only=True):
-    """The record is written and the answer can be read."""
+    """A pipeline has succeeded: its record is written and its answer can be read."""
 
     NAME: ClassVar[str] = "pipeline.completed"
     VERSION: ClassVar[int] = 1
 
     execution_time_ms: Milliseconds
-    degraded: Annotated[tuple[str, ...], Meta(description="stages whose part the answer lacks")] = ()
+    degraded: Annotated[
+        tuple[str, ...], Meta(description="The stages that failed without failing the pipeline.")
+    ] = ()
 
 
 class PipelineFailed(Event, frozen=True, kw_only=True):
-    """The record of a failed run is written."""
+    """A pipeline has failed and its record is written."""
 
     NAME: ClassVar[str] = "pipeline.failed"
     VERSION: ClassVar[int] = 1
@@ -256,7 +267,7 @@ class PipelineFailed(Event, frozen=True, kw_only=True):
 
 
 class ContractRejected(Event, frozen=True, kw_only=True):
-    """An event broke its contract and is parked. Tells a publisher what was wrong, without the text."""
+    """An event broke its contract and was parked. Tells the publisher the violation without quoting the event."""
 
     NAME: ClassVar[str] = "contract.rejected"
     VERSION: ClassVar[int] = 1
@@ -264,7 +275,7 @@ class ContractRejected(Event, frozen=True, kw_only=True):
     service: str
     rejected_event_id: str | None
     rejected_detail_type: str
-    path: Annotated[str, Meta(description="where, as a JSON path")]
+    path: Annotated[str, Meta(description="The JSON path of the violation in the event.")]
     reason: str
 
 

@@ -1,4 +1,4 @@
-"""Version 2 of the events that have one. Version 1 stays published and consumed; `upcasting` reads it as this."""
+"""Version 2 of the events that have one. Version 1 is still published and consumed; `upcasting` converts it."""
 
 from typing import Annotated, ClassVar
 
@@ -11,9 +11,7 @@ from shared.contracts.v1 import Turn
 
 
 class PipelineRequested(Event, frozen=True, kw_only=True):
-    """Someone wants an answer to the last message of a conversation. Published by the API, or by anyone who may
-    publish to the bus.
-    """
+    """Requests an answer to a conversation's last message. Published by the API or by whoever may use the bus."""
 
     NAME: ClassVar[str] = OPEN_DOOR
     VERSION: ClassVar[int] = 2
@@ -23,7 +21,8 @@ class PipelineRequested(Event, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             max_length=limits.TURNS,
-            description="Alternating, the user's first and last; together within the bounds of one message.",
+            description="The conversation: user and assistant alternate, the user first and last. Together the "
+            "messages are within the bounds of one message.",
         ),
     ]
 
@@ -32,12 +31,12 @@ class PipelineRequested(Event, frozen=True, kw_only=True):
 
     @property
     def user_message(self) -> str:
-        """What is asked now."""
+        """The last message, which is to be answered."""
         return self.messages[-1].text
 
     @property
     def history(self) -> tuple[Turn, ...]:
-        """What was said before."""
+        """The messages before the last."""
         return self.messages[:-1]
 
 

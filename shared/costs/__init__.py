@@ -1,1 +1,4 @@
-"""What one run costs: dated prices as data, and a ledger over every hop. Pure: no AWS, no clock, no environment."""
+"""The cost of one run: dated prices, and a ledger with a line for everything charged.
+
+The package is pure: it uses neither AWS, nor the clock, nor environment variables.
+"""

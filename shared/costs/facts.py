@@ -1,7 +1,6 @@
-"""What is known of one run, read from its record: the only thing a ledger is made of.
+"""The facts about one run, taken from its record, from which its ledger is made.
 
-The logger makes the facts from the fields it is about to write, a reader from the fields it finds: the same facts,
-the same ledger.
+The logger takes them from the fields it is about to write, a reader from the stored fields: both get the same ledger.
 """
 
 from collections.abc import Mapping
@@ -14,11 +13,11 @@ from shared.contracts.stages import LAST, RECEIVES_BEFORE_LOST, RETRY, STAGES, S
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
 REPORTED = (*NEVER_RETRIED, TransientError.NAME)
-"""Errors that a worker reports, after it has parked the message for good."""
+"""The errors that a worker reports as final, after it has parked the message."""
 
 
 class StageFacts(Struct, frozen=True, kw_only=True):
-    """One stage that was entered. None is: not metered. `tries` counts the first as well."""
+    """One stage that was entered. None means not metered. `tries` counts the attempts, the first included."""
 
     key: str
     tries: int | None = 1
@@ -33,7 +32,7 @@ class StageFacts(Struct, frozen=True, kw_only=True):
     model_id: str | None = None
     recalled: bool = False
     error: str | None = None
-    """Set where the stage failed for good."""
+    """The error's name if the stage failed after all retries."""
     outcome: Literal["done", "failed", "unknown"] = "done"
 
     @property
@@ -42,7 +41,7 @@ class StageFacts(Struct, frozen=True, kw_only=True):
 
 
 class RunFacts(Struct, frozen=True, kw_only=True):
-    """One execution. Sizes are in bytes; None is: not known."""
+    """One execution. Sizes are in bytes; None means not known."""
 
     region: str
     day: str
@@ -55,11 +54,11 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     tokens_reported: bool = True
     stored_by_workflow: bool = False
     by_day: bool = False
-    """The record is in the index of days, for a budget."""
+    """Whether the record is in the index of days, which the daily budget reads."""
 
 
 def facts(stored: Mapping[str, Any]) -> RunFacts | None:
-    """None for a run that is not over, or that was recorded before anything was metered."""
+    """Return the facts in a stored record; None if the run has not ended or its record has no meters."""
     record = expanded(stored)
     if record.get("status") not in FINAL or not record.get("execution_arn"):
         return None
@@ -90,8 +89,9 @@ def _region(arn: str) -> str:
 
 
 def _finished_run(record: Record, metered: Metered) -> list[StageFacts]:
-    """Every stage was entered; each has a meter, or the error it was left with. The last stage's meter stands apart:
-    its own work is not over when it is written.
+    """Return the stages of a run that succeeded: each was entered and has a meter or an error.
+
+    The last stage's meter is in `metered`, as its work is not over when the record is written.
     """
     meters = {**record["stages"], **({LAST.key: metered["log"]} if "log" in metered else {})}
     errors = record.get("errors") or {}
@@ -128,7 +128,7 @@ _OPTIONAL = (
 
 
 def _given_up(key: str, error: str) -> StageFacts:
-    """A transient error is final after all tries only. Which try of a permanent one it was, nobody wrote down."""
+    """Return a failed stage: with a transient error after all attempts, with any other after an unknown number."""
     return StageFacts(
         key=key,
         tries=1 + RETRY.max_attempts if error == TransientError.NAME else None,
@@ -139,7 +139,7 @@ def _given_up(key: str, error: str) -> StageFacts:
 
 
 def _failed_run(record: Record) -> list[StageFacts]:
-    """The stages up to the failed one. Of those before it the record knows only that they were entered."""
+    """Return a run's stages up to the failed one; of earlier stages, a record shows only that they were entered."""
     keys = [stage.key for stage in STAGES]
     reached = record.get("stage")
     if reached not in keys:
@@ -149,7 +149,7 @@ def _failed_run(record: Record) -> list[StageFacts]:
 
 
 def item_bytes(record: Mapping[str, Any]) -> int:
-    """What DynamoDB counts as the item's size: names and values as UTF-8, three bytes for each list or map."""
+    """Return the item's size as DynamoDB counts it: names and values as UTF-8, three bytes for each list or map."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in record.items())
 
 
@@ -165,4 +165,4 @@ def _value_bytes(value: Any) -> int:
             return 3 + item_bytes(value) + len(value)
         case list() | tuple():
             return 3 + sum(_value_bytes(inner) + 1 for inner in value)
-    raise TypeError(f"a record holds no {type(value).__name__}")
+    raise TypeError(f"A record can't hold a value of type {type(value).__name__}.")

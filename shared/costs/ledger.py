@@ -1,13 +1,13 @@
 """The ledger of one run: a line for everything it was charged for. A line's amount is quantity x price, and the total
 is the sum of the lines.
 
-What is counted how:
-- A message's share of a batch of n: an n-th of the invocation, of the request that received it and of the one that
+Rules for counting:
+- A message in a batch of n pays an n-th of the invocation, of the request that received it and of the one that
   deleted it.
-- Where the batch is not known (failed tries, lost deliveries, the starter) the message counts as if it came alone:
-  the most it can have cost.
-- Failed tries and further deliveries are waste. Their time and tokens are not metered, and said to be so.
-- Logs are estimates, from what a message and an invocation log.
+- If the batch is not known (failed attempts, lost deliveries, the starter), the message counts as if it came alone,
+  which is the most it can have cost.
+- Failed attempts and repeated deliveries are waste. Their time and tokens are listed as unmetered.
+- Logs are estimates, from the usual size of the log of a message and of an invocation.
 """
 
 from math import ceil
@@ -19,25 +19,25 @@ from shared.costs.prices import PRICE_LISTS, PriceList, price_list
 
 START, LOG = "start", LAST.key
 CHUNK = 65_536
-"""EventBridge and SQS charge for each 64 KB that is begun."""
+"""Bytes of one billing unit of EventBridge and SQS: each begun 64 KB is charged."""
 KB = 1_024
 EVENT_BYTES = 1_024
-"""What an event adds to the message in it, at most: envelope and metadata."""
+"""Largest size of the envelope and metadata that an event adds to its message."""
 ACCEPTED_BYTES, RUNNING_BYTES = 256, 512
-"""What a record holds beside the message when it is accepted, and when its run has started."""
+"""Size of a record without its message, when it is accepted and when its run has started."""
 CLAIM_BYTES = 512
-"""What the store of answers adds to an answer."""
+"""Size of a stored answer's item without the answer."""
 
 LOG_BYTES_MESSAGE, LOG_BYTES_INVOCATION = 550, 1_000
-"""A line for each message; the metrics of an invocation, and what Lambda itself logs of it."""
+"""The log line of a message; the metrics of an invocation with Lambda's own log lines."""
 LOG_BYTES_REQUEST = 500
 LOG_BYTES_HISTORY = 400
-"""For each event of an execution's history, without data."""
+"""The log line of one event of an execution's history, without data."""
 HISTORY_ENDS, HISTORY_STATE, HISTORY_RETRY = 2, 6, 4
-"""Events of an execution's start and end, of a state with a task, of one more try."""
+"""Numbers of history events: an execution's start and end, a state with a task, one retry."""
 
 NEVER_METERED = "time of the functions of API, starter and logger; callbacks; cold starts; reads of the API"
-"""What no record can tell: these are not over, or have not begun, when it is written."""
+"""Usage that no record can contain: it is not over, or has not begun, when the record is written."""
 
 
 def ledger(run: RunFacts, lists: tuple[PriceList, ...] = PRICE_LISTS) -> Ledger:
@@ -56,7 +56,7 @@ def ledger(run: RunFacts, lists: tuple[PriceList, ...] = PRICE_LISTS) -> Ledger:
 
 
 def _start(book: Book, run: RunFacts) -> None:
-    """What happens before the first state: the API, the event, the starter; for a restart only its start."""
+    """Add what happens before the first state: API, event and starter; for a restart, only its start."""
     message = run.message_bytes
     if message is None:
         book.unmetered.append("start: the message's size")
@@ -83,7 +83,7 @@ def _start(book: Book, run: RunFacts) -> None:
 
 
 def _end(book: Book, run: RunFacts) -> None:
-    """The record, and the news of it. The logger takes a failed run's end from its queue, too."""
+    """Add the record and its announcement; of a failed run also the message with its end in the logger's queue."""
     if run.outcome == "FAILED":
         book.add(LOG, "queue", "queue: send, receive, delete the run's end", 3)
         _invocation(book, LOG, "logger", 1)
@@ -100,7 +100,7 @@ def _end(book: Book, run: RunFacts) -> None:
 
 
 def _stage(book: Book, stage: StageFacts, run: RunFacts) -> None:
-    """The try that counted; then the tries and the deliveries that did not. All of a failed stage is waste."""
+    """Add the last attempt, then earlier attempts and lost deliveries as waste. All of a failed stage is waste."""
     failed = stage.outcome == "failed"
     key, row = stage.key, BY_KEY[stage.key]
     chunks = _chunks(stage.message_bytes or 0)
@@ -128,7 +128,7 @@ def _stage(book: Book, stage: StageFacts, run: RunFacts) -> None:
         _answer(book, stage, run)
 
 
-def _invocation(  # noqa: PLR0913 -- two of them where they matter
+def _invocation(  # noqa: PLR0913 -- the last two have defaults
     book: Book, stage: str, function: str, count: int, *, batch: int = 1, waste: bool = False
 ) -> None:
     if not count:
@@ -158,7 +158,7 @@ def _unmetered(book: Book, stage: StageFacts) -> None:
 
 
 def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
-    """The model, and the store that keeps its answer from being bought twice."""
+    """Add the model's tokens and the writes to the table of stored answers."""
     retries = (stage.tries or 1) - 1
     book.add(stage.key, "write", "write: claims of failed tries, twice", 2 * retries, waste=True)
     if stage.outcome != "done":
@@ -176,12 +176,12 @@ def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
 
 
 def _paid_by_earlier_run(stage: StageFacts, run: RunFacts) -> bool:
-    """A restart that found a stored answer at its first try did not buy it."""
+    """Whether an earlier run paid for the answer: a restart recalled it at its first attempt."""
     return run.via == "restart" and stage.recalled and stage.tries == 1 and stage.receives == 1
 
 
 def _received(stage: StageFacts) -> int:
-    """Requests that received the whole batch, as if its messages were all as large as this one."""
+    """Return the requests that received the whole batch, if its messages were all as large as this one."""
     return max(_chunks(stage.batch * (stage.message_bytes or 0)), ceil(stage.batch / 10))
 
 

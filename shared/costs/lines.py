@@ -1,4 +1,4 @@
-"""The lines of a ledger, and what they add up to."""
+"""The lines of a ledger and their sums."""
 
 from collections.abc import Mapping
 
@@ -22,9 +22,10 @@ SERVICES: Mapping[str, str] = {
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """A `shared_by`-th part of `quantity`, in the price's base units. Without a price there is no amount.
+    """One line: a `shared_by`-th part of `quantity`, in the price's base units.
 
-    `nanos` are nano-dollars: a thousand of them for each run are a dollar for a million runs.
+    `nanos` is the amount in nano-dollars, None if there is no price. 1,000 nano-dollars per run are one dollar per
+    million runs.
     """
 
     stage: str
@@ -43,12 +44,12 @@ class Line(Struct, frozen=True, kw_only=True):
 
     @property
     def priced_as(self) -> str:
-        """What a missing price is the price of."""
+        """The name of the line's price, to be listed if the price is missing."""
         return f"tokens of {self.what.partition(' of ')[2]}" if self.service == "Model" else self.kind
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
-    """`prices` is None where none are known for the region and day. `unmetered`: happened, but not measured."""
+    """All lines of one run. `prices` is None if none are known for region and day; `unmetered` was not measured."""
 
     region: str
     day: str
@@ -58,9 +59,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int | None:
-        """Of the lines with a price; None where not one has."""
-        known = [line.nanos for line in self.lines if line.nanos is not None]
-        return sum(known) if known else None
+        """The sum of the lines that have a price, in nano-dollars; None if none has."""
+        amounts = [line.nanos for line in self.lines if line.nanos is not None]
+        return sum(amounts) if amounts else None
 
     @property
     def waste(self) -> int:
@@ -68,14 +69,14 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The prices that are missing, each once."""
+        """The names of the missing prices, each once."""
         if self.prices is None:
             return (f"prices in {self.region} on {self.day[:10]}",)
         missing = [f"{line.priced_as} in {self.region}" for line in self.lines if line.price is None]
         return tuple(dict.fromkeys(missing))
 
     def by(self, name: str) -> dict[str, int]:
-        """Known amounts by `stage` or `service`."""
+        """Return the sums of the known amounts by `stage` or `service`."""
         sums: dict[str, int] = {}
         for line in self.lines:
             if line.nanos is not None:
@@ -84,7 +85,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         return sums
 
     def summary(self) -> Cost:
-        """For the record: whole numbers, and what they leave out by name."""
+        """Return the ledger's summary for the record: amounts, and the names of what they leave out."""
         return {
             "nano_usd": self.total,
             "waste_nano_usd": self.waste,
@@ -97,7 +98,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
 
 class Book:
-    """Collects lines."""
+    """Collects a ledger's lines and prices them."""
 
     def __init__(self, prices: PriceList | None) -> None:
         self.prices = prices
@@ -115,7 +116,7 @@ class Book:
         waste: bool = False,
         price: str | None = None,
     ) -> None:
-        """`price` is the price's name where it is not the kind's."""
+        """Add a line. `price` is the name of its price, by default `kind`."""
         if quantity or kind == "time":  # less than a millisecond is still a line
             listed = self.prices.prices.get(price or kind) if self.prices else None
             self._line(stage, kind, what, quantity, shared_by=shared_by, waste=waste, price=listed)

@@ -1,6 +1,7 @@
-"""Prices as dated data, region by region. What is not listed is unknown: never guessed, never zero.
+"""Price lists by region and date. A price that is not listed is unknown; it is neither guessed nor zero.
 
-A new price is a new list with a later `since`: what an older run cost does not change. Prices are before free tiers.
+When a price changes, add a list with a later `since`; the cost of older runs then stays the same. Free tiers are not
+deducted.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ def _picos(usd: str) -> int:
 
 
 class Price(Struct, frozen=True):
-    """`usd` for `per` units, as the price list has it. `base`: how many of what the ledger counts make one unit."""
+    """One price: `usd` for `per` units, as AWS lists it. `base` is how many of the ledger's units make one `unit`."""
 
     usd: str
     per: int
@@ -29,7 +30,7 @@ class Price(Struct, frozen=True):
     note: str = ""
 
     def nanos(self, quantity: int, shared_by: int = 1) -> int:
-        """Nano-dollars of a `shared_by`-th part of `quantity`, rounded half up. Exact: no floating point."""
+        """Return the nano-dollars for a `shared_by`-th part of `quantity`, in exact integers, rounded half up."""
         divisor = self.per * self.base * shared_by * 1_000
         return (2 * quantity * _picos(self.usd) + divisor) // (2 * divisor)
 
@@ -43,14 +44,14 @@ class Price(Struct, frozen=True):
 
 
 class ModelPrice(Struct, frozen=True):
-    """Per million tokens."""
+    """A model's prices per million tokens."""
 
     input: Price
     output: Price
 
 
 class PriceList(Struct, frozen=True, kw_only=True):
-    """`since` is the day (ISO 8601) from which these prices are taken to hold, until a later list's."""
+    """The prices of one region, valid from the day `since` (ISO 8601) until that of a later list."""
 
     region: str
     since: str
@@ -99,11 +100,11 @@ PRICE_LISTS: Final = (US_EAST_1,)
 
 
 def price_list(region: str, day: str, lists: tuple[PriceList, ...] = PRICE_LISTS) -> PriceList | None:
-    """The newest list of `region` that holds on `day` (ISO 8601, a time may follow); None where there is none."""
-    holding = [prices for prices in lists if prices.region == region and prices.since <= day[:10]]
-    return max(holding, key=lambda prices: prices.since, default=None)
+    """Return the newest list of `region` that is valid on `day` (ISO 8601, a time may follow), or None."""
+    valid = [prices for prices in lists if prices.region == region and prices.since <= day[:10]]
+    return max(valid, key=lambda prices: prices.since, default=None)
 
 
 def model_name(model_id: str) -> str:
-    """A model is listed by its id; an ARN ends in it."""
+    """Return the id under which a model is listed; an ARN ends in this id."""
     return model_id.rpartition("/")[2] if model_id.startswith("arn:") else model_id

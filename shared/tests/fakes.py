@@ -1,4 +1,4 @@
-"""Doubles of the AWS clients a worker uses: the real methods, with what they were given kept in lists."""
+"""Doubles of the AWS clients that a worker uses: they have the real methods and keep their arguments in lists."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ def client_error(code: str, operation: str = "Call", status: int = 400) -> Clien
 
 
 def create_records_table(client: Any, name: str = "PipelineLogs", *, by_day: bool = False) -> None:
-    """PipelineLogs as it is deployed, on moto's DynamoDB; with the index of days as it is with a budget."""
+    """Create PipelineLogs on moto's DynamoDB as it is deployed with a budget, with the index of days."""
     keys = ("pipeline_id", *LISTED[1:3], *((budget.DAY, budget.MOMENT) if by_day else ()))
     days = {
         "IndexName": budget.INDEX,
@@ -60,7 +60,7 @@ def create_records_table(client: Any, name: str = "PipelineLogs", *, by_day: boo
 
 
 class FakeStepFunctions:
-    """Keeps outcomes by token; `error` is raised instead while it is set."""
+    """Step Functions' client: keeps outcomes by token; raises `error` while it is set."""
 
     def __init__(self) -> None:
         self.successes: dict[str, dict[str, Any]] = {}
@@ -100,7 +100,7 @@ class FakeSqs:
 
 
 class FakeEvents:
-    """`refuse` names detail-types that PutEvents refuses within its answer; `error` is raised."""
+    """EventBridge's client: PutEvents refuses the detail-types in `refuse` within its answer, and raises `error`."""
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
@@ -131,7 +131,7 @@ _ids = itertools.count(1)
 def sqs_record(
     body: str | dict[str, Any], *, receives: int = 1, sent_ms: int | None = None
 ) -> dict[str, Any]:
-    """A record as Lambda hands it over from SQS."""
+    """Return a record as Lambda receives it from SQS."""
     number = next(_ids)
     sent = round(time.time() * 1000) if sent_ms is None else sent_ms
     return {
@@ -160,7 +160,7 @@ def stage_event(
     attempt: int = 0,
     **metadata: Any,
 ) -> dict[str, Any]:
-    """A stage request as the state machine sends it."""
+    """Return a stage request as the state machine sends it."""
     name, _, version = detail_type.rpartition(".v")
     detail: dict[str, Any] = {
         "metadata": {

@@ -1,4 +1,4 @@
-"""Values of every contract type, and JSON that nearly is one, for property-based tests (Hypothesis)."""
+"""Values of every contract type, and JSON that almost keeps a contract, for property-based tests (Hypothesis)."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC
@@ -15,7 +15,7 @@ from shared.contracts.v1 import Turn
 S = TypeVar("S", bound=Struct)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-"""Any text that JSON can carry: lone surrogates can't be written as UTF-8."""
+"""Any text that JSON can carry; lone surrogates are left out, as UTF-8 has no bytes for them."""
 SAID = TEXT.filter(lambda text: bool(text) and not text.isspace())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
@@ -26,7 +26,7 @@ JSON = st.recursive(
 
 @st.composite
 def turns(draw: st.DrawFn, *, exchanges: int = 3, question: bool = True) -> tuple[Turn, ...]:
-    """A conversation that keeps its contract; without its `question`, what was said before it."""
+    """A valid conversation, or without `question` the history before its last message."""
     count = 2 * draw(st.integers(0, exchanges)) + question
     texts = draw(st.lists(SAID, min_size=count, max_size=count))
     return tuple(
@@ -39,7 +39,7 @@ RULES: dict[str, st.SearchStrategy[Any]] = {
     "history": turns(question=False),
     "user_message": SAID,
 }
-"""Fields with rules that their type does not state."""
+"""The fields with rules that their types do not state."""
 
 
 def values(kind: type[S]) -> st.SearchStrategy[S]:
@@ -84,7 +84,7 @@ _KINDS: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
 
 @st.composite
 def nearly(draw: st.DrawFn, valid: Any) -> Any:
-    """`valid` JSON with one to three places in it replaced, removed or added to."""
+    """`valid` JSON in which one to three places are replaced, removed or extended."""
     value = msgspec.json.decode(msgspec.json.encode(valid))
     for _ in range(draw(st.integers(1, 3))):
         value = _mutated(draw, value)
@@ -92,7 +92,7 @@ def nearly(draw: st.DrawFn, valid: Any) -> Any:
 
 
 def _mutated(draw: st.DrawFn, value: Any) -> Any:
-    """Goes down one branch and changes something at its end, or on the way."""
+    """Follow one branch of the JSON and change something at its end, or on the way."""
     if not value or not isinstance(value, (dict, list)) or draw(st.integers(0, 5)) == 0:
         return draw(JSON)
     at = draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))

@@ -1,4 +1,4 @@
-"""The bus client: chunks, and every refusal noticed."""
+"""The bus client sends events in chunks and notices every refusal."""
 
 import json
 
@@ -34,7 +34,7 @@ def test_events_go_out_in_tens(events):
 
 
 def test_no_events_no_call():
-    """Publishing nothing does not even make a client."""
+    """Publishing no events makes no client."""
 
     def connect():
         raise AssertionError("connected")

@@ -1,4 +1,4 @@
-"""The garbage collector of a Lambda function: off while it initialises, and on again afterwards."""
+"""The garbage collector of a Lambda function is off during its initialisation, and on again afterwards."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ print(gc.isenabled(), gc.get_freeze_count() > 0)
 
 
 def printed(**environment: str) -> str:
-    """What PROGRAM prints in a fresh process."""
+    """Return what PROGRAM prints in a new process."""
     return subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment
     ).stdout
@@ -29,5 +29,5 @@ def test_no_garbage_is_collected_while_a_function_initialises():
 
 
 def test_elsewhere_the_collector_is_left_alone():
-    """Outside Lambda an import changes nothing, and nothing is built ahead."""
+    """Outside Lambda, an import changes nothing, and nothing is built before the first message."""
     assert printed().splitlines() == ["True False", "True False"]

@@ -1,4 +1,4 @@
-"""Contracts: what is read, what is refused and how it is said, and that files and types agree."""
+"""Contracts: which events are read, which are rejected and with what reason, and that files and types agree."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def request(detail: Any, **delivery: Any) -> tuple[Delivery, Detail]:
 
 
 def test_committed_schemas_match_the_types():
-    """The JSON Schemas in the repository are the ones the types make."""
+    """The JSON Schemas in the repository are those generated from the types."""
     assert schemas.outdated() == []
 
 
@@ -42,7 +42,7 @@ def test_schemas_are_valid_and_closed(kind):
 
 
 def test_published_event_satisfies_its_schema():
-    """What the bus client sends is exactly what the schema describes."""
+    """The bus client sends exactly the fields that the schema describes."""
     event = Outgoing(
         data=v1.PipelineRequested(user_message="Hello"),
         pipeline_id="p-1",
@@ -107,7 +107,7 @@ def test_reading_is_open():
 
 
 def test_unknown_fields_are_found_by_path():
-    """The closed check names the first field that has no place, however deep."""
+    """The check before publishing names the first unknown field, however deep."""
     value = v1.PipelineRequested(user_message="Hi")
     assert unknown_fields('{"user_message": "Hi"}', value) is None
     assert unknown_fields('{"user_message": "Hi", "x": 1}', value) == "$.x"
@@ -141,7 +141,7 @@ SECRET = "somebody's text - at `$.x`"
 
 
 class Keyed(msgspec.Struct):
-    """Fields whose values msgspec quotes."""
+    """A type with fields whose invalid values msgspec quotes."""
 
     shape: Literal["a", "b"] = "a"
     keyed: dict[Literal["a"], int] = {}
@@ -153,7 +153,7 @@ class Keyed(msgspec.Struct):
     ids=["value", "key"],
 )
 def test_a_reason_never_quotes_what_was_sent(given, path):
-    """Where msgspec tells the value itself, e.g. of an enum, only the place and the rule are told."""
+    """If msgspec's error quotes the value, e.g. of an enum, the violation names only the path and the rule."""
     with pytest.raises(ContractViolation) as caught:
         read(json.dumps(given), Keyed)
     assert (caught.value.path, caught.value.reason) == (path, "Invalid enum value")
@@ -163,14 +163,14 @@ def test_a_reason_never_quotes_what_was_sent(given, path):
     "message", ["x" * limits.MESSAGE_CHARS, "é" * limits.MESSAGE_CHARS, "\N{GRINNING FACE}" * 16_384]
 )
 def test_messages_at_the_bound_are_accepted(message):
-    """The bounds are inclusive."""
+    """A message exactly at its bounds is accepted."""
     raw = json.dumps({"user_message": message}, ensure_ascii=False)
     assert read(raw, v1.PipelineRequested).user_message == message
 
 
 @pytest.mark.parametrize("raw", ["", "{", "\ud800", '{"a": "\\ud800"}', "[" * 5_000, "NaN"])
 def test_broken_json_is_a_contract_violation(raw):
-    """Whatever is not JSON is refused in one way, deep nesting and lone surrogates included."""
+    """Every text that is not JSON is rejected with the same reason, deep nesting and lone surrogates included."""
     with pytest.raises(ContractViolation):
         read(raw.encode("utf-8", "surrogatepass"), v1.PipelineRequested)
 
@@ -185,7 +185,7 @@ def test_metadata_of_another_schema_is_refused():
 
 @pytest.mark.parametrize("bad", ["with space", "a" * 65, "", "ümlaut", "a/b"])
 def test_pipeline_ids_fit_an_execution_name(bad):
-    """An id that Step Functions would refuse as a name is refused at the door."""
+    """A pipeline id that Step Functions would refuse as a name is a contract violation."""
     delivery, detail = request({"metadata": {"pipeline_id": bad}, "data": {"user_message": "x"}}, id="e")
     with pytest.raises(ContractViolation) as caught:
         read_metadata(delivery, detail, v1.PipelineRequested)
@@ -208,21 +208,21 @@ def turns(*texts: str) -> list[dict[str, str]]:
     ids=["bytes", "controls", "characters", "blank", "end"],
 )
 def test_a_conversation_shares_the_bounds_of_a_message(texts, says):
-    """All turns together keep the bounds that one message has: the state is no larger for them."""
+    """The bounds of one message apply to all turns of a conversation together, so the state is no larger."""
     with pytest.raises(ContractViolation) as caught:
         read(json.dumps({"messages": turns(*texts)}), v2.PipelineRequested)
     assert says in caught.value.reason
 
 
 def test_a_conversation_at_the_bounds_is_accepted():
-    """The most turns, of the most characters, are one request."""
+    """A conversation with the maximum of turns and characters is accepted."""
     texts = ["x" * (limits.MESSAGE_CHARS - limits.TURNS + 1), *["y"] * (limits.TURNS - 1)]
     got = read(json.dumps({"messages": turns(*texts)}), v2.PipelineRequested)
     assert (got.user_message, len(got.history)) == ("y", 20)
 
 
 def test_a_history_must_lead_up_to_the_message():
-    """A chat request whose history could not be put before its message breaks its contract, not Bedrock's."""
+    """A chat request whose history does not fit its message is a contract violation before Bedrock is asked."""
     for history in (turns("x"), turns("x", "y", "z"), list(reversed(turns("x", "y")))):
         with pytest.raises(ContractViolation):
             read(json.dumps({"user_message": "Hi", "history": history}), v1.ChatRequested)
@@ -231,7 +231,7 @@ def test_a_history_must_lead_up_to_the_message():
 
 
 def test_requests_are_told_apart_by_all_that_was_said():
-    """One message hashes as ever; another history, or the same words cut otherwise, is another request."""
+    """A message's hash is that of earlier releases; with another history, or words split otherwise, it differs."""
 
     def said(*texts: str) -> str:
         *before, last = [v1.Turn(role="user", text=text) for text in texts]

@@ -1,4 +1,4 @@
-"""Names of executions: restarts are numbered, and lead back to their pipeline."""
+"""Names of executions: restarts are numbered, and their names contain the pipeline's id."""
 
 import re
 

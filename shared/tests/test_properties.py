@@ -1,4 +1,4 @@
-"""Properties of the contracts and of the worker, for whatever anybody may send."""
+"""Properties of the contracts and of the worker that hold for any input."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ from shared.parking import ParkingLot
 from shared.runtime import stage_route
 from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, sqs_record, stage_event
 from shared.tests.strategies import JSON, SAID, TEXT, nearly, turns, values
-from shared.worker import Foreign, Route, Worker
+from shared.worker import ExternalRoute, Route, Worker
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ TYPES = (*EVENTS, *v1.RESULTS, v1.Meter, Metadata, PartialMetadata)
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
 @given(data=st.data())
 def test_every_value_survives_the_journey(kind, data):
-    """Any value of any contract type is the same after it was written and read, and has no field too many."""
+    """Any value of any contract type is the same after encoding and decoding, and has no unknown field."""
     value = data.draw(values(kind))
     raw = msgspec.json.encode(value)
     assert read(raw, kind) == value
@@ -40,7 +40,7 @@ def test_every_value_survives_the_journey(kind, data):
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.detail_type())
 @given(data=st.data())
 def test_every_event_that_is_published_keeps_its_schema(kind, data):
-    """What the types let through is what the committed JSON Schema describes."""
+    """Every value that a type accepts is valid by the committed JSON Schema."""
     event = Outgoing(data=data.draw(values(kind)), pipeline_id="p", event_id="e", correlation_id="c")
     detail = msgspec.json.decode(msgspec.json.encode(event.detail()))
     if any(stage in kind.NAME for stage in ("analysis.", "chat.", "enhancement.", "log.")):
@@ -54,7 +54,7 @@ SCHEMAS = {kind.detail_type(): schemas.event_schema(kind) for kind in EVENTS}
 @pytest.mark.parametrize("step", UPCASTERS, ids=lambda step: f"{step.old.detail_type()}-v{step.new.VERSION}")
 @given(data=st.data())
 def test_every_old_event_can_be_read_as_the_next_version(step, data):
-    """No event that keeps its old contract breaks the new one when it is upcast."""
+    """Every valid event of an old version is valid in the new one after upcasting."""
     new = step.upcast(data.draw(values(step.old)))
     assert isinstance(new, step.new)
     assert read(msgspec.json.encode(new), step.new) == new
@@ -71,7 +71,7 @@ class Bench:
             routes={
                 **stage_route("chatbot", self.run),
                 "pipeline.requested.v2": Route(request=v2.PipelineRequested, run=self.run),
-                "Something Happened": Foreign(run=self.hear, source="aws.states"),
+                "Something Happened": ExternalRoute(run=self.hear, source="aws.states"),
             },
             callback=Callback(self.step_functions),
             parking=ParkingLot(lambda: self.dlq, dlq_url="https://queue/dlq", service="chatbot"),
@@ -88,7 +88,7 @@ class Bench:
         self.ran += 1
 
     def settles(self, body: str) -> None:
-        """`body` between two good messages: these run, and it is either done or parked, never lost or left."""
+        """Handle `body` between two valid messages: these run, and `body` is run or parked, never lost or left."""
         records = [sqs_record(chat(f"good-{n}")) for n in range(2)]
         records.insert(1, sqs_record(body))
         assert self.worker.handle({"Records": records}, None) == {"batchItemFailures": []}
@@ -129,25 +129,25 @@ NEARLY = st.one_of(
 @example('{"a": 1e999}')
 @example("\ud800")
 def test_the_worker_settles_any_text(body):
-    """Whatever a queue holds, JSON or not, is parked; nothing is raised, lost or taken from its siblings."""
+    """Any invalid body, JSON or not, is parked; nothing is raised or lost, and the batch's other messages run."""
     Bench().settles(body)
 
 
 @given(event=NEARLY)
 def test_the_worker_settles_what_is_nearly_an_event(event):
-    """An event that is wrong somewhere, or only odd, is run or parked, with its siblings untouched."""
+    """An event with random changes is run or parked, and the batch's other messages run."""
     Bench().settles(json.dumps(event, ensure_ascii=False))
 
 
 @given(event=NEARLY, cut=st.integers(0, 400))
 def test_the_worker_settles_what_was_cut_off(event, cut):
-    """A message that ends in the middle is parked like any other that can't be read."""
+    """A truncated message is parked."""
     Bench().settles(json.dumps(event, ensure_ascii=False)[:cut])
 
 
 @given(text=SAID, version=st.integers(-1, 5))
 def test_the_worker_reads_the_versions_it_names_and_no_others(text, version):
-    """Only a version that the worker knows is run, whatever is in it."""
+    """Only a version that the worker reads is run, whatever the event contains."""
     data = {"user_message": text, "messages": [{"role": "user", "text": text}]}
     bench = Bench()
     bench.settles(json.dumps(start(data, version), ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""Records: a later truth is never overwritten by a late event (on moto's DynamoDB)."""
+"""Records: a late event never overwrites a newer status (on moto's DynamoDB)."""
 
 import itertools
 
@@ -15,13 +15,13 @@ def accept(records: Records, text: str = "hi") -> bool:
 
 
 def test_values_survive_the_table():
-    """Nested maps, lists, nulls, numbers and texts come back as they were."""
+    """Nested maps, lists, nulls, numbers and texts are the same after writing and reading."""
     value = {"a": [1, "x", None, True], "b": {"c": ""}, "d": "\N{GRINNING FACE}"}
     assert from_item(to_item(value)) == value
 
 
 def test_values_without_a_place_are_refused():
-    """A float or a set in a record is a bug, said at once."""
+    """A float or a set in a record raises TypeError at once."""
     with pytest.raises(TypeError, match="float"):
         to_item({"a": 1.5})
 
@@ -34,7 +34,7 @@ def test_first_acceptance_wins(records):
 
 
 def test_unknown_id_has_no_record(records):
-    """Asking for a record that never was gives None."""
+    """Reading a record that does not exist returns None."""
     assert records.get("nobody") is None
 
 
@@ -52,14 +52,14 @@ def test_success_stands_in_any_order_of_events(records, order):
 
 
 def test_running_does_not_hide_a_failure(records):
-    """A late RUNNING leaves FAILED alone."""
+    """A late RUNNING does not replace FAILED."""
     records.advance("p", "FAILED", {"error": "x"})
     assert records.advance("p", "RUNNING", {}) is False
     assert records.get("p")["status"] == "FAILED"
 
 
 def test_first_values_are_kept(records):
-    """Fields given as `first` fill gaps only."""
+    """Fields given as `first` are set only if the record lacks them."""
     accept(records)
     assert records.advance("p", "RUNNING", {"execution_arn": "arn"}, first={"user_message": "no", "extra": 1})
     record = records.get("p")
@@ -67,7 +67,7 @@ def test_first_values_are_kept(records):
 
 
 def test_only_accepted_records_are_withdrawn(records):
-    """A record that runs is not withdrawn."""
+    """The record of a running pipeline is not withdrawn."""
     accept(records)
     records.advance("p", "RUNNING", {})
     assert records.withdraw("p") is False
@@ -113,7 +113,7 @@ def test_success_takes_the_failure_away(records):
 
 
 def test_reopened_run_is_running(records):
-    """After `reopen` the record speaks of the new execution, and its failure or success is recorded."""
+    """After `reopen` the record names the new execution, whose failure or success is then recorded."""
     records.advance("p", "FAILED", failed("arn:1", "1"))
     assert records.reopen("p", execution_arn="arn:2", started_at="2") is True
     assert records.get("p") == {
@@ -124,7 +124,7 @@ def test_reopened_run_is_running(records):
 
 @pytest.mark.parametrize(("arn", "spent"), [("arn:2", 120), ("arn:1", 70)], ids=["restarted", "redriven"])
 def test_reopened_run_keeps_what_was_spent(records, arn, spent):
-    """A restart keeps all that the earlier execution cost, a redrive what will not be counted again; both once."""
+    """A restart keeps the whole cost of the earlier execution, a redrive the part not counted again; each once."""
     cost = {"nano_usd": 120, "stages": {"start": 30, "analysis": 20, "chat": 60, "log": 10}}
     records.advance("p", "FAILED", {**failed("arn:1", "1"), "stage": "chat", "cost": cost})
     for _ in range(2):  # an operator's command that is interrupted is repeated
@@ -144,7 +144,7 @@ def test_late_failure_of_an_earlier_execution_is_ignored(records):
 
 
 def test_a_failure_is_recorded_though_nobody_reopened(records):
-    """An execution that started later than what the record knows is believed: the note of its start was lost."""
+    """The failure of an execution that started later than the recorded one is recorded: its start was not."""
     records.advance("p", "FAILED", failed("arn:1", "1"))
     assert records.advance("p", "FAILED", failed("arn:2", "2")) is True
     assert records.get("p")["execution_arn"] == "arn:2"
@@ -152,7 +152,7 @@ def test_a_failure_is_recorded_though_nobody_reopened(records):
 
 @pytest.mark.parametrize("rerun", [False, True])
 def test_only_a_rerun_reopens_a_success(records, rerun):
-    """A pipeline that succeeded runs again only where that is asked for."""
+    """A pipeline that succeeded is reopened only with `rerun`."""
     records.advance("p", "SUCCEEDED", {"final_response": "x"})
     assert records.reopen("p", execution_arn="arn:2", started_at="2", rerun=rerun) is rerun
     assert records.get("p")["status"] == ("RUNNING" if rerun else "SUCCEEDED")

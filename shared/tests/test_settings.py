@@ -1,4 +1,4 @@
-"""Settings: read once, typed, with errors that name the variable."""
+"""Settings are typed, and their errors name the variable."""
 
 import pytest
 from msgspec import Struct

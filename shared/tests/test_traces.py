@@ -1,4 +1,4 @@
-"""Trace context: one trace for a run, whatever a publisher gives or leaves out."""
+"""Trace context: each run has one trace, with or without a publisher's trace context."""
 
 import json
 import uuid
@@ -43,21 +43,21 @@ def started_by(metadata: Any, event_id: str = "e-1") -> Metadata:
 
 
 def test_a_publishers_trace_is_kept_as_it_is():
-    """A valid traceparent is handed on unchanged: no span of ours would be found anywhere."""
+    """A publisher's valid traceparent is passed on unchanged."""
     assert started_by({"traceparent": GIVEN}).traceparent == GIVEN
     assert trace_id(GIVEN, "p-1") == TRACE
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
 def test_garbage_is_ignored(garbage):
-    """Whatever a publisher puts there that is no traceparent: the event is taken, with a trace of its own."""
+    """An event with an invalid traceparent is accepted, with a trace derived from its id."""
     assert well_formed(garbage) is None
     assert started_by({"traceparent": garbage}).traceparent == traceparent_of("e-1")
 
 
 @given(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True))
 def test_every_run_has_one_trace(pipeline_id):
-    """The trace that is made is valid and the same each time: what is repeated or replayed is in the same one."""
+    """A derived trace is valid and the same each time, so repeated and replayed requests share it."""
     assert well_formed(traceparent_of(pipeline_id)) == traceparent_of(pipeline_id)
     assert trace_id(None, pipeline_id) == traceparent_of(pipeline_id)[3:35]
     assert started_by(None, pipeline_id).traceparent == traceparent_of(pipeline_id)
@@ -65,13 +65,13 @@ def test_every_run_has_one_trace(pipeline_id):
 
 @given(st.uuids(version=4))
 def test_a_made_trace_leads_back_to_its_run(given_id: uuid.UUID):
-    """Ids made by the API or by EventBridge can be told from the trace id, without looking anywhere."""
+    """Pipeline ids made by the API or by EventBridge can be derived from their trace id."""
     for pipeline_id in (given_id.hex, str(given_id)):
         assert pipeline_id in named_alike(trace_id(None, pipeline_id))
 
 
 @pytest.mark.parametrize("pipeline_id", ["0" * 32, str(uuid.UUID(int=0)), "p", "A" * 32])
 def test_other_ids_have_a_valid_trace_as_well(pipeline_id):
-    """An id that is no UUID, or one of zeros, gives a trace that no other id gives."""
+    """A pipeline id that is no UUID, or the UUID of zeros, has a trace id of its own."""
     assert well_formed(traceparent_of(pipeline_id))
     assert pipeline_id not in named_alike(trace_id(None, pipeline_id))

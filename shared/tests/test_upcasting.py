@@ -1,4 +1,4 @@
-"""Versions of an event: chains that are whole, and every way in which one can be broken."""
+"""Versions of an event: complete chains, and every way in which a chain can be broken."""
 
 import json
 from typing import Any, ClassVar
@@ -64,18 +64,18 @@ def known() -> dict[str, Chain]:
 
 @pytest.mark.parametrize("event", [One(text="a"), Two(texts=("a",)), Three(texts=("a",), count=1)])
 def test_every_version_is_read_as_the_newest(known, event):
-    """An event of any version goes up step by step; the newest stays what it is."""
+    """An event of any older version is upcast step by step; one of the newest stays the same."""
     assert upcast(event, Three, known) == Three(texts=("a",), count=1)
 
 
 def test_a_consumer_of_the_middle_version_gets_that(known):
-    """A service that has not heard of v3 yet reads v1 and v2, both as v2."""
+    """A service whose newest version is v2 reads v1 and v2, both as v2."""
     assert readable(Two, known) == (One, Two)
     assert upcast(One(text="a"), Two, known) == Two(texts=("a",))
 
 
 def test_a_retired_version_is_no_gap():
-    """The oldest versions may go once nobody sends them; the chain then begins later."""
+    """The oldest versions may be removed; the chain then begins with a later one."""
     assert chains((Two, Three), WHOLE[1:])["thing.requested"].versions == (Two, Three)
 
 
@@ -115,27 +115,27 @@ BROKEN: dict[str, tuple[tuple[type[Event], ...], tuple[Upcaster[Any, Any], ...],
     "unknown version": (
         (One,),
         (Upcaster(One, Two, two),),
-        "thing.requested: the upcaster from v1 to v2 is about a type of v2 that is not in the table of events",
+        "thing.requested: the upcaster from v1 to v2 has a type of v2 that is not in the table of events",
     ),
 }
 
 
 @pytest.mark.parametrize(("kinds", "steps", "says"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_chain_is_told(kinds, steps, says):
-    """Each way in which versions do not fit together has a sentence that names the event and the versions."""
+    """Each break in a chain has its own error, which names the event and the versions."""
     with pytest.raises(ChainError) as caught:
         chains(kinds, steps)
     assert str(caught.value) == says
 
 
 def test_the_projects_own_chains_are_checked_at_import():
-    """Importing the module checks what this project knows: every version of every event is in one chain."""
+    """The import checks the project's own events: every version of every event is in one chain."""
     assert {kind for chain in CHAINS.values() for kind in chain.versions} == set(EVENTS)
     assert chains(EVENTS, upcasting.UPCASTERS) == CHAINS
 
 
 class Bench:
-    """A worker that reads `Two`, on fakes."""
+    """Make a worker on doubles whose newest version is `Two`."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[Any, Metadata]] = []
@@ -167,7 +167,7 @@ def bench(known, monkeypatch) -> Bench:
 
 
 def test_a_worker_reads_every_version_up_to_its_own(bench):
-    """v1 and v2 in one batch both reach the stage as v2; the metadata says in which version each was sent."""
+    """v1 and v2 in one batch both reach the stage as v2; the metadata keep the version that was sent."""
     bench.handle(
         stage_event("thing.requested.v1", {"text": "old"}, token="t-1"),
         stage_event("thing.requested.v2", {"texts": ["new"]}, token="t-2"),
@@ -178,7 +178,7 @@ def test_a_worker_reads_every_version_up_to_its_own(bench):
 
 
 def test_a_worker_refuses_a_newer_version_and_says_what_it_reads(bench):
-    """A version the worker has not heard of is parked, its publisher told what is read, its state told at once."""
+    """An unknown version is parked, contract.rejected names the known versions, and its task fails at once."""
     bench.handle(stage_event("thing.requested.v3", {"texts": [], "count": 0}))
     assert bench.seen == []
     (rejected,) = bench.events.details("contract.rejected.v1")
@@ -188,7 +188,7 @@ def test_a_worker_refuses_a_newer_version_and_says_what_it_reads(bench):
 
 
 def test_an_upcaster_that_fails_is_a_contract_violation(bench, monkeypatch):
-    """An old event that can't be read as the new version is parked with that reason, and its sibling runs."""
+    """An old event that can't be upcast is parked with that reason, and the other message runs."""
 
     def fails(event: Event, newest: type[Event]) -> Event:
         if isinstance(event, One):
@@ -200,12 +200,14 @@ def test_an_upcaster_that_fails_is_a_contract_violation(bench, monkeypatch):
         stage_event("thing.requested.v1", {"text": "old"}, token="t-1"),
         stage_event("thing.requested.v2", {"texts": ["new"]}, token="t-2"),
     )
-    assert bench.dlq.attributes()["error"].startswith("can't be read as thing.requested.v2 (KeyError)")
+    assert bench.dlq.attributes()["error"].startswith(
+        "The event can't be read as thing.requested.v2 (KeyError)"
+    )
     assert set(bench.step_functions.successes) == {"t-2"}
 
 
 def test_the_version_that_was_sent_is_told_by_the_detail_type(known, monkeypatch):
-    """Who reads v2 knows v1 and v2 by their detail-types; anything else is a contract violation naming both."""
+    """A consumer of v2 reads v1 and v2; any other detail-type is a contract violation that names both."""
     monkeypatch.setattr(reading, "readable", lambda newest: readable(newest, known))
     assert reading.sent_as("thing.requested.v1", Two) is One
     with pytest.raises(ContractViolation, match=r"thing\.requested v1 and v2"):
@@ -214,7 +216,7 @@ def test_the_version_that_was_sent_is_told_by_the_detail_type(known, monkeypatch
 
 @pytest.mark.parametrize("wrong", [{"schema": "other.requested"}, {"schema_version": 1}])
 def test_metadata_must_agree_with_the_detail_type(wrong):
-    """An event that says one version outside and another inside is refused: nobody could tell which holds."""
+    """An event whose metadata and detail-type name different versions is a contract violation."""
     event = stage_event("thing.requested.v2", {"texts": []}, **wrong)
     delivery = Delivery(source=SOURCE, detail_type="thing.requested.v2", detail=_raw(event["detail"]))
     with pytest.raises(ContractViolation, match="another schema"):

@@ -1,4 +1,4 @@
-"""The worker: what becomes of a message in every way a stage can end."""
+"""The worker: the outcome of a message for every way in which a stage can end."""
 
 import json
 import time
@@ -26,7 +26,7 @@ from shared.tests.fakes import (
     sqs_record,
     stage_event,
 )
-from shared.worker import Billed, Foreign, Paid, Route, Worker
+from shared.worker import Billed, ExternalRoute, Paid, Route, Worker
 
 ANSWER = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="model", stop_reason="end_turn")
 LAST_ATTEMPT = RETRY.max_attempts
@@ -34,15 +34,15 @@ SECRET = "the user's private words"
 
 
 class Bench:
-    """A worker of the chatbot stage on fakes, with a stage function one can change."""
+    """A worker of the chatbot stage on doubles, with a replaceable stage function."""
 
     def __init__(
         self,
-        others: Mapping[str, Route[Any] | Foreign] | None = None,
+        others: Mapping[str, Route[Any] | ExternalRoute] | None = None,
         *,
         stored: v1.ChatAnswer | None = None,
     ) -> None:
-        """`others`: routes instead of the bench's own. `stored`: the answer that the stage can recall."""
+        """`others` are routes that replace the bench's own; `stored` is the answer that the stage can recall."""
         self.step_functions = FakeStepFunctions()
         self.dlq = FakeSqs()
         self.events = FakeEvents()
@@ -50,10 +50,10 @@ class Bench:
         self.outcome: Any = ANSWER
         self.started: list[str] = []
         self.foreign: list[Delivery] = []
-        routes: dict[str, Route[Any] | Foreign] = {
+        routes: dict[str, Route[Any] | ExternalRoute] = {
             **stage_route("chatbot", self.run, recall=lambda *_: stored),
             "pipeline.requested.v1": Route(request=v1.PipelineRequested, run=self.start),
-            "Something Happened": Foreign(run=self.foreign.append, source="aws.states"),
+            "Something Happened": ExternalRoute(run=self.foreign.append, source="aws.states"),
         }
         self.worker = Worker(
             service="chatbot",
@@ -96,7 +96,7 @@ def bench(monkeypatch):
 
 
 def test_success_is_called_back_with_result_and_meter(bench):
-    """A stage's result goes back with its token, with what the run took and what it was billed for."""
+    """A stage's result is sent with its token and meter: time, deliveries, tokens and model."""
     assert bench.handle(bench.chat(attempt=1, sent_ms=int(time.time() * 1000) - 2_000)) == []
     output = bench.step_functions.successes["token-1"]
     assert output["data"]["text"] == "Hello"
@@ -112,7 +112,7 @@ def test_success_is_called_back_with_result_and_meter(bench):
 
 
 def test_meter_says_what_a_message_is_billed_by(bench, monkeypatch):
-    """Memory and architecture of the function, the size of the message, and how many shared the invocation."""
+    """The meter holds the function's memory and architecture, the message's size and the size of its batch."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
     monkeypatch.setattr("shared.worker.outcome.platform.machine", lambda: "aarch64")
     record = bench.chat(token="a")
@@ -125,7 +125,7 @@ def test_meter_says_what_a_message_is_billed_by(bench, monkeypatch):
 
 
 def test_a_stage_may_see_its_own_meter():
-    """A route that asks for it gets what is metered before its result is known."""
+    """A route with `metered` gets the meter as it is before its result is known."""
     seen: list[v1.Meter] = []
 
     def run(request: v1.ChatRequested, metadata: Metadata, *, meter: v1.Meter) -> v1.ChatAnswer:
@@ -138,7 +138,7 @@ def test_a_stage_may_see_its_own_meter():
 
 
 def test_output_is_not_ascii_escaped(bench):
-    """Text goes into the state as UTF-8: an escaped emoji would take three times the room."""
+    """Text is put into the state as UTF-8: an escaped emoji would take three times the space."""
     bench.outcome = v1.ChatAnswer(text="\N{GRINNING FACE}", backend="bedrock", model_id="m", stop_reason="s")
     sent: list[str] = []
     bench.step_functions.send_task_success = lambda *, taskToken, output: sent.append(output)
@@ -193,14 +193,14 @@ def test_unexpected_exception_is_transient_and_quotes_nothing(bench, capsys):
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
 def test_settled_token_is_acknowledged(bench, code):
-    """An outcome that comes too late is dropped: never redelivered, never parked."""
+    """An outcome for a task that is over is dropped: neither redelivered nor parked."""
     bench.step_functions.error = client_error(code, "SendTaskSuccess")
     assert bench.handle(bench.chat()) == []
     assert bench.dlq.sent == []
 
 
 def test_settled_token_at_a_failure_is_acknowledged(bench):
-    """A failure that nobody waits for any more is dropped too; what was parked stays parked."""
+    """A failure for a task that is over is dropped, too; a message parked for it stays parked."""
     bench.outcome = PermanentError("denied")
     bench.step_functions.error = client_error("TaskTimedOut", "SendTaskFailure")
     assert bench.handle(bench.chat()) == []
@@ -209,7 +209,7 @@ def test_settled_token_at_a_failure_is_acknowledged(bench):
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalServerError"])
 def test_failing_callback_leaves_the_message(bench, code):
-    """When the callback itself fails, the message stays in its queue and its siblings go on."""
+    """If the callback fails, the message stays in its queue and the other messages are handled."""
     bad, good = bench.chat(token="bad"), bench.chat(token="good")
 
     def succeed(*, taskToken: str, output: str) -> None:
@@ -223,7 +223,7 @@ def test_failing_callback_leaves_the_message(bench, code):
 
 
 def test_failing_park_leaves_the_message_unreported(bench):
-    """What can't be parked is not reported either: the message stays in its queue."""
+    """If a message can't be parked, its failure is not reported and the message stays in its queue."""
     bench.outcome = PermanentError("denied")
     bench.dlq.error = client_error("AccessDenied", "SendMessage", 403)
     record = bench.chat()
@@ -240,14 +240,14 @@ def test_third_delivery_is_a_lost_worker(bench):
 
 
 def test_third_delivery_after_the_end_is_no_loss(bench):
-    """A message that comes for the third time after its task is over is acknowledged: the DLQ gets no dead token."""
+    """A third delivery whose task is over is acknowledged, not parked."""
     bench.step_functions.failures["token-1"] = ("States.Timeout", "")
     assert bench.handle(bench.chat(receives=3)) == []
     assert (bench.asked, bench.dlq.sent) == ([], [])
 
 
 def test_third_delivery_is_given_up_though_nobody_answers(bench):
-    """If Step Functions can't say whether the task is over, the message is parked: none is lost."""
+    """If Step Functions can't be asked whether the task is over, the third delivery is parked, not lost."""
     bench.step_functions.error = client_error("ServiceUnavailable", "SendTaskHeartbeat", 503)
     record = bench.chat(receives=3)
     assert bench.handle(record) == [record["messageId"]]
@@ -255,13 +255,13 @@ def test_third_delivery_is_given_up_though_nobody_answers(bench):
 
 
 def test_second_delivery_still_runs(bench):
-    """One redelivery is ordinary and is worked on."""
+    """A message's second delivery is handled like the first."""
     bench.handle(bench.chat(receives=2))
     assert "token-1" in bench.step_functions.successes
 
 
 BROKEN = {
-    "not JSON": ("{", "not valid JSON", "$"),
+    "not JSON": ("{", "The text is not valid JSON", "$"),
     "wrong shape": ({"hello": 1}, "missing required field", "$"),
     "array": ([1], "Expected `object`", "$"),
     "unknown type": (stage_event("other.requested.v1", {}), "accepts: chat.requested.v1, ", "$.detail-type"),
@@ -296,7 +296,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(("body", "reason", "path"), BROKEN.values(), ids=BROKEN)
 def test_broken_event_is_parked_and_rejected(bench, body, reason, path):
-    """An event that breaks its contract is parked with the reason, its publisher is told, siblings go on."""
+    """An event that breaks its contract is parked with the reason and published as rejected; the others run."""
     raw = body if isinstance(body, str) else json.dumps(body)
     good = bench.chat(token="good")
     assert bench.handle(sqs_record(raw), good) == []
@@ -309,7 +309,7 @@ def test_broken_event_is_parked_and_rejected(bench, body, reason, path):
 
 
 def test_rejection_says_which_event_where_and_why_and_not_what(bench):
-    """A publisher finds its event by the id EventBridge gave it, with path and reason; its text is nowhere."""
+    """contract.rejected has the id that EventBridge gave the event, path and reason, and no text of the message."""
     text = "somebody's secret"
     event = stage_event("chat.requested.v1", {"user_message": {"text": text}})
     bench.handle(sqs_record({**event, "id": "event-of-eventbridge"}))
@@ -340,20 +340,20 @@ def test_rejection_says_which_event_where_and_why_and_not_what(bench):
     ids=["data", "version", "envelope"],
 )
 def test_contract_violation_with_a_readable_token_fails_its_state(bench, event):
-    """Where the token can be read, the waiting state is told at once instead of timing out."""
+    """If an invalid event's token can be read, its task fails at once instead of timing out."""
     bench.handle(sqs_record(event))
     assert bench.step_functions.failures["token-1"][0] == "Pipeline.ContractViolation"
 
 
 def test_rejection_that_cannot_be_published_still_parks(bench):
-    """A bus that is down loses the notice, not the message."""
+    """If the bus is down, contract.rejected is lost, but the message is parked."""
     bench.events.error = client_error("InternalException", "PutEvents", 500)
     assert bench.handle(sqs_record("{")) == []
     assert len(bench.dlq.sent) == 1
 
 
 def test_message_without_token_is_retried_by_sqs(bench):
-    """Nobody else retries a start event: a transient failure leaves it in its queue."""
+    """A start event stays in its queue after a transient failure, as only SQS can retry it."""
     event = {
         "source": "ai.pipeline",
         "detail-type": "pipeline.requested.v1",
@@ -369,7 +369,7 @@ def test_message_without_token_is_retried_by_sqs(bench):
 
 
 def test_foreign_event_gets_its_own_route(bench):
-    """An event of AWS itself is handed over as it is, only from its own source."""
+    """An event of an AWS service is passed on unchanged, and only if its own source sent it."""
     event = {"source": "aws.states", "detail-type": "Something Happened", "id": "1", "detail": {"a": 1}}
     assert bench.handle(sqs_record(event), sqs_record({**event, "source": "ai.pipeline"})) == []
     assert [json.loads(bytes(delivery.detail)) for delivery in bench.foreign] == [{"a": 1}]
@@ -400,7 +400,7 @@ def notes(logged: str) -> list[dict[str, Any]]:
 
 
 def test_log_lines_name_the_run_its_trace_and_the_message(bench, capsys):
-    """Every line about a message has the run, its trace and all ids the message is known by; the next has its own."""
+    """Every log line about a message has its run, trace and ids, and none of the message before."""
     first = bench.chat(token="a", traceparent=TRACEPARENT)
     start = stage_event("pipeline.requested.v1", {"user_message": "Hi"}, token=None, pipeline_id="p-2")
     bench.handle(first, sqs_record(start), sqs_record("garbage"))
@@ -434,7 +434,7 @@ def test_metrics_are_one_blob_per_batch(bench, capsys):
 
 
 def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
-    """A message that waited for long pays for nothing once its task is over; a fresh one is not asked about."""
+    """After a long wait, a paid stage runs only if its task is not over; a fresh message is not checked."""
     bench = Bench()
     for token, waited_ms, runs in (("over", 60_000, 0), ("over", 10, 1), ("waits", 60_000, 1)):
         bench.step_functions.failures = {"over": ("States.Timeout", "")}
@@ -451,7 +451,7 @@ def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
 def test_a_paying_stage_does_not_begin_what_its_task_will_not_wait_for(
     left_ms: int, stored: v1.ChatAnswer | None, asked: int, answered: int
 ):
-    """Shortly before its task times out a message pays for nothing; an answer that is stored is sent all the same."""
+    """Shortly before its task times out, a message buys no answer, but a stored answer is sent."""
     bench = Bench(stored=stored)
     waited_ms = BY_SERVICE["chatbot"].timeout_seconds * 1000 - left_ms
     event = stage_event("chat.requested.v1", {"user_message": "Hi"})

@@ -1,4 +1,4 @@
-"""The worker's policy, as the tables it is."""
+"""The worker's policy, tested as tables."""
 
 from itertools import product
 
@@ -35,7 +35,7 @@ LAST = {Step.RUN, Step.SKIP, Step.GIVE_UP}
 
 @pytest.mark.parametrize(("receives", "waited", "left"), CASES)
 def test_a_stage_that_pays_buys_only_what_its_task_still_waits_for(receives, waited, left):
-    """A paying stage runs only before the third delivery and with time left, and asks first after a long wait."""
+    """A paid stage runs only before the third delivery and with time left; after a long wait its task is checked."""
     expected: tuple[Step, ...]
     late = left is not None and left <= 30_000
     if late:
@@ -51,7 +51,7 @@ def test_a_stage_that_pays_buys_only_what_its_task_still_waits_for(receives, wai
 
 @pytest.mark.parametrize(("receives", "waited", "left"), CASES)
 def test_a_stage_that_pays_for_nothing_runs_whatever_it_waited(receives, waited, left):
-    """A stage that pays for nothing runs until its message has killed two workers, and recalls nothing."""
+    """An unpaid stage runs until its message has killed two workers, and recalls nothing."""
     expected: tuple[Step, ...] = (Step.RUN,) if receives < 3 else (Step.SKIP_IF_OVER, Step.GIVE_UP)
     assert steps(receives=receives, waited_ms=waited, left_ms=left, pays=False) == expected
 
@@ -67,7 +67,7 @@ def test_the_table_of_steps_has_a_row_for_everything_and_each_row_ends():
 
 
 def test_a_wait_is_late_before_it_is_stale():
-    """What is left of the task counts more than how long the message has waited."""
+    """The task's remaining time takes precedence over the message's time in the queue."""
     assert wait_of(STALE_MS, WORK_MS) is Wait.LATE
     assert wait_of(STALE_MS, WORK_MS + 1) is Wait.STALE
     assert wait_of(STALE_MS - 1, WORK_MS + 1) is Wait.FRESH
@@ -97,7 +97,7 @@ def test_each_error_has_one_ending(error, expected, attempt):
 
 
 def test_no_row_of_the_endings_hides_another():
-    """The rows are read from the top: none stands below one that holds for all its errors, too."""
+    """The rows are read from the top: no row follows one that covers all its errors."""
     kinds = list(ENDINGS)
     assert kinds[-1] is Exception
     assert not [
@@ -109,5 +109,5 @@ def test_no_row_of_the_endings_hides_another():
 
 
 def test_the_third_delivery_is_the_one_that_is_given_up():
-    """Other tools count with the same number of deliveries."""
+    """A message is given up at its third delivery."""
     assert RECEIVES_BEFORE_LOST == 3

@@ -1,7 +1,7 @@
-"""The one stage worker: SQS batch -> contract -> stage function -> callback.
+"""The worker: takes a batch from a service's queue and settles each message.
 
-`inbox` reads a message, `policy` decides what becomes of it, `outcome` tells everybody who must know; the worker
-joins the three.
+`inbox` reads a message, `policy` decides what to do with it, `outcome` reports the result; the worker connects the
+three.
 """
 
 import time
@@ -18,17 +18,17 @@ from shared.errors import ContractViolation, PipelineError, TokenSettled, Transi
 from shared.metrics import BATCHES
 from shared.observability import about_no_run, about_run, emit, flush, where
 from shared.parking import ParkingLot
-from shared.worker.inbox import AnyRoute, Foreign, Inbox, Job, Message, Route, received
+from shared.worker.inbox import AnyRoute, ExternalRoute, Inbox, Job, Message, Route, received
 from shared.worker.outcome import Billed, Outcomes, Paid, meter
 from shared.worker.policy import Ending, Step, ending, steps
 
-__all__ = ["AnyRoute", "Billed", "Foreign", "Paid", "Route", "Worker"]
+__all__ = ["AnyRoute", "Billed", "ExternalRoute", "Paid", "Route", "Worker"]
 
 
 class Worker:
-    """Handles a queue's messages; `handle` is a Lambda function's whole work.
+    """Handles a queue's messages; `handle` does all the work of a Lambda function.
 
-    `routes` are by detail-type, an event's by that of the newest version which is read.
+    `routes` are keyed by detail-type, for an event that of the newest version which the service reads.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Worker:
         self._processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """One batch. Returns SQS's partial batch response: the messages to deliver again."""
+        """Handle one batch. Returns SQS's partial batch response, which names the messages to deliver again."""
         batch = max(1, len(event["Records"]))
         try:
             return dict(
@@ -62,7 +62,7 @@ class Worker:
             flush()
 
     def process(self, record: Mapping[str, Any], batch: int = 1) -> None:
-        """One message of `batch`. Returns if it is done with, raises if it must be delivered again."""
+        """Handle one message; `batch` counts the messages it came with. Raises if it must be delivered again."""
         about_no_run()
         message = received(record, batch)
         try:
@@ -88,11 +88,12 @@ class Worker:
         return self._outcomes.succeed(message, result, began)
 
     def _result(self, job: Job, began: float) -> Struct | None:
-        """What the job's run returns, or what an earlier one has stored. Raises TokenSettled or WorkerLost if the
-        policy forbids a run.
+        """Return the result of the job's run, or the one that an earlier run stored.
+
+        Raises TokenSettled or WorkerLost if the policy forbids a run.
         """
         route, message = job.route, job.message
-        if isinstance(route, Foreign) or message.token is None:
+        if isinstance(route, ExternalRoute) or message.token is None:
             route.run(*job.arguments)
             return None
         for step in steps(
@@ -112,15 +113,15 @@ class Worker:
             elif step is Step.SKIP or (
                 step is Step.SKIP_IF_OVER and self._callback.is_settled(message.token)
             ):
-                raise TokenSettled("the task is over, or ends before the work would")
-        raise WorkerLost(f"delivered {message.receives} times without an outcome")
+                raise TokenSettled("The task is over, or would end before the work.")
+        raise WorkerLost(f"The message was delivered {message.receives} times without an outcome.")
 
     def _fail(self, message: Message, error: Exception) -> None:
         verdict = ending(error, awaited=message.token is not None, attempt=message.attempt)
         if verdict is Ending.REJECT and isinstance(error, ContractViolation):
             return self._outcomes.reject(message, error)
         if not isinstance(error, PipelineError) or isinstance(error, ContractViolation):
-            error = TransientError(f"unexpected {where(error)}")
+            error = TransientError(f"Unexpected error: {where(error)}")
         if verdict is Ending.GIVE_UP:
             return self._outcomes.give_up(message, error)
         if verdict is Ending.REPORT:

@@ -1,4 +1,4 @@
-"""The inbox turns a queue's message into a job, or finds out why it can't be one. It is pure."""
+"""The inbox turns a queue's message into a job, or names the violation that prevents it. It calls no AWS service."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,14 +16,14 @@ E = TypeVar("E", bound=Event)
 
 
 class Route(Struct, Generic[E], frozen=True, kw_only=True):
-    """How one kind of message is handled.
+    """How one type of message is handled.
 
-    `request` is the newest version that is read; older ones are upcast to it. `run` gets its data and metadata and
-    returns the stage's result, as `Paid` if it is billed for it. It raises TransientError, PermanentError or
-    InProgress; anything else it raises counts as transient. With `metered`, `run` also gets what is metered so far,
-    as `meter`. `recall` gives the result of an earlier run, or None if none is stored. `pays`: a run costs money, so
-    none is begun for a task that is over, or nearly over. `source` is the publisher that may send the message.
-    `task_ms` is how long Step Functions waits for the outcome.
+    `request` is the newest version that the service reads; older ones are upcast to it. `run` gets its data and
+    metadata and returns the stage's result, wrapped in `Paid` if the run is billed by usage. It raises
+    TransientError, PermanentError or InProgress; any other exception counts as transient. With `metered`, `run` also
+    gets the meter so far, as `meter`. `recall` returns the result that an earlier run stored, or None. `pays`: a run
+    costs money, so none is begun for a task that is over, or nearly over. `source` is the only publisher that may
+    send the message. `task_ms` is the time that Step Functions waits for the outcome.
     """
 
     request: type[E]
@@ -35,18 +35,18 @@ class Route(Struct, Generic[E], frozen=True, kw_only=True):
     task_ms: int | None = None
 
 
-class Foreign(Struct, frozen=True, kw_only=True):
-    """A route for an event of another publisher (AWS itself), whose detail has its own shape."""
+class ExternalRoute(Struct, frozen=True, kw_only=True):
+    """A route for an event of an AWS service, whose detail is not in this project's envelope."""
 
     run: Callable[[Delivery], None]
     source: str
 
 
-AnyRoute = Route[Any] | Foreign
+AnyRoute = Route[Any] | ExternalRoute
 
 
 class Message(Struct, kw_only=True):
-    """A queue's message, and as much of it as could be read. `batch` counts the messages it came with."""
+    """A queue's message, with the parts of it that could be read. `batch` counts the messages it came with."""
 
     body: str
     message_id: str
@@ -67,7 +67,7 @@ class Message(Struct, kw_only=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """A message that could be read: its route, and the arguments for the route's `run`."""
+    """A message that keeps its contract: its route, and the arguments for the route's `run`."""
 
     message: Message
     route: AnyRoute
@@ -75,7 +75,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 def received(record: Mapping[str, Any], batch: int) -> Message:
-    """The message in one of the records that Lambda gets from SQS."""
+    """Return the message in one of the records that Lambda gets from SQS."""
     attributes = record["attributes"]
     return Message(
         body=record["body"],
@@ -87,16 +87,16 @@ def received(record: Mapping[str, Any], batch: int) -> Message:
 
 
 class Inbox:
-    """Reads the messages of one service by its routes, which are by detail-type."""
+    """Reads the messages of one service; its routes are keyed by detail-type."""
 
     def __init__(self, service: str, routes: Mapping[str, AnyRoute]) -> None:
         self._service = service
         self._routes = dict(_by_version(routes))
 
     def read(self, message: Message) -> Job | ContractViolation:
-        """The job in `message`, or what is wrong with it. What could be read stands in `message` afterwards.
+        """Return the job in `message`, or its violation. Stores in `message` the parts that could be read.
 
-        A token is looked for in a message that is wrong, too: its state is then failed at once instead of timing out.
+        The token is read from an invalid message, too: its task can then be failed at once instead of timing out.
         """
         try:
             return self._job(message)
@@ -107,7 +107,7 @@ class Inbox:
     def _job(self, message: Message) -> Job:
         delivery = message.delivery = read(message.body, Delivery)
         route, version = self._route(delivery)
-        if isinstance(route, Foreign):
+        if isinstance(route, ExternalRoute):
             return Job(message=message, route=route, arguments=(delivery,))
         detail = read(delivery.detail, Detail, at="$.detail")
         message.token = detail.task_token
@@ -116,7 +116,7 @@ class Inbox:
         return Job(message=message, route=route, arguments=(data, metadata))
 
     def _route(self, delivery: Delivery) -> tuple[AnyRoute, type[Event]]:
-        """The route, and the version in which the event was sent."""
+        """Return the route, and the version in which the event was sent."""
         known = self._routes.get(delivery.detail_type)
         if known is None:
             accepted = ", ".join(self._routes)
@@ -128,9 +128,9 @@ class Inbox:
 
 
 def _by_version(routes: Mapping[str, AnyRoute]) -> Iterator[tuple[str, tuple[AnyRoute, type[Event]]]]:
-    """Each detail-type that is read: an older version by the route of the newest."""
+    """Yield each detail-type that the service reads; all versions of an event have the route of the newest."""
     for detail_type, route in routes.items():
-        if isinstance(route, Foreign):
+        if isinstance(route, ExternalRoute):
             yield detail_type, (route, Event)
         else:
             yield from ((kind.detail_type(), (route, kind)) for kind in readable(route.request))
@@ -141,7 +141,7 @@ class _Token(Struct):
 
 
 def _token_in(delivery: Delivery | None) -> str | None:
-    """The token of a stage request that can't be read as one."""
+    """Return the task token of a stage request that breaks its contract, if there is one."""
     if delivery is None or delivery.source != SOURCE:
         return None
     try:

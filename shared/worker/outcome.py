@@ -1,4 +1,4 @@
-"""An outcome is told to all who must know of it: Step Functions, the DLQ, the publisher, the log and the metrics."""
+"""Reports a message's outcome: to Step Functions, the DLQ, the publisher, the log and the metrics."""
 
 import os
 import platform
@@ -48,14 +48,14 @@ class Billed(Struct, frozen=True, kw_only=True):
 
 
 class Paid(Struct, Generic[R_co], frozen=True, kw_only=True):
-    """What the run of a stage that pays returns: its result, and what it is billed for."""
+    """The return value of a paid stage's run: its result, and the usage it is billed for."""
 
     result: R_co
     billed: Billed
 
 
 def meter(message: Message, began: float, billed: Billed | None = None) -> v1.Meter:
-    """What a stage's run took since `began`, a reading of time.perf_counter, and what it is billed for."""
+    """Return the meter of a stage run that started at `began`, a reading of time.perf_counter."""
     machine, billed = platform.machine(), billed or Billed()
     return v1.Meter(
         queue_wait_ms=message.queue_wait_ms,
@@ -74,7 +74,7 @@ def meter(message: Message, began: float, billed: Billed | None = None) -> v1.Me
 
 
 class Outcomes:
-    """Reports what became of a service's messages.
+    """Reports the outcomes of a service's messages.
 
     Each method raises TransientError or PermanentError if a call to AWS fails: the message is then delivered again.
     """
@@ -86,7 +86,7 @@ class Outcomes:
         self._bus = bus
 
     def succeed(self, message: Message, result: Struct | None, began: float) -> None:
-        """The stage is done: its result goes back with its meter, if a task waits for it."""
+        """Send the stage's result and meter to Step Functions, if a task waits for them."""
         if message.token is None:
             return self._note(SUCCEEDED, message, "done")
         billed = None
@@ -103,7 +103,7 @@ class Outcomes:
         return self._note(SUCCEEDED, message, "done", work_ms=metered.work_ms)
 
     def reject(self, message: Message, violation: ContractViolation) -> None:
-        """The message breaks its contract: it is parked, its publisher is told why, and its state fails."""
+        """Park a message that breaks its contract, publish contract.rejected, and fail its task."""
         self._park(message, violation)
         try:
             self._bus.publish([self._rejection(message, violation)])
@@ -112,26 +112,26 @@ class Outcomes:
         self.report(message, violation)
 
     def give_up(self, message: Message, error: PipelineError) -> None:
-        """Nobody retries: the message is parked before its state fails."""
+        """Park a message that nobody retries, then fail its task."""
         self._park(message, error)
         if message.token is not None and message.metadata:
             emit(ATTEMPTS, message.attempt + 1)
         self.report(message, error)
 
     def report(self, message: Message, error: PipelineError) -> None:
-        """The attempt failed: Step Functions is told, if a task waits, and decides about the next one."""
+        """Report a failed attempt to Step Functions, if a task waits; Step Functions decides about a retry."""
         if message.token is not None:
             self._callback.fail(message.token, error.NAME, error.cause[:CAUSE_CHARS])
         emit(ERRORS, error_type=error.NAME)
         self._note(FAILED, message, error.cause, error=error.NAME)
 
     def drop(self, message: Message, error: PipelineError) -> None:
-        """The task was over: there is nobody to tell."""
+        """Log and count an outcome whose task is over; nobody waits for it."""
         emit(ERRORS, error_type=error.NAME)
         self._note(LATE_CALLBACKS, message, "the task was over before its outcome arrived")
 
     def redeliver(self, message: Message, error: PipelineError) -> None:
-        """The message stays in its queue."""
+        """Log and count a message that stays in its queue, to be delivered again."""
         emit(ERRORS, error_type=error.NAME)
         self._note(REDELIVERIES, message, f"left for redelivery: {error.cause}", error=error.NAME)
 
@@ -160,7 +160,7 @@ class Outcomes:
 
     @staticmethod
     def _note(outcome: Metric, message: Message, text: str, **fields: Any) -> None:
-        """One log line and one count for what became of a message, with every id it is known by."""
+        """Log a message's outcome with all its ids, and count it."""
         emit(outcome)
         metadata = message.metadata
         level = logger().info if outcome is SUCCEEDED else logger().warning
@@ -181,7 +181,7 @@ class Outcomes:
 
 
 def _emit_tokens(metered: v1.Meter) -> None:
-    """Counts what was bought, by model: an answer that was stored before is not bought again."""
+    """Count the tokens that were paid for, by model; a recalled answer used none."""
     if metered.model_id and not metered.recalled:
         emit(INPUT_TOKENS, metered.input_tokens, model=metered.model_id)
         emit(OUTPUT_TOKENS, metered.output_tokens, model=metered.model_id)

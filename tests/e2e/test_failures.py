@@ -82,7 +82,7 @@ def test_broken_enhancer_costs_the_decoration_alone(pipeline: Deployment):
     assert record["final_response"] == f"You asked: {text}"
     assert record["degraded"] == ["enhancement"]
     assert record["errors"]["enhancement"]["Error"] == "Pipeline.WorkerLost"
-    assert record["instead"] == {"enhancement": "The answer is the chatbot's own text."}
+    assert record["instead"] == {"enhancement": "The answer was not formatted: it is the chatbot's own text."}
     assert note_of(eventually(lambda: pipeline.parked("enhancer"))[0])["pipeline_id"] == event_id
 
 

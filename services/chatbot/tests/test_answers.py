@@ -1,4 +1,4 @@
-"""Stored answers: whatever is delivered, killed, retried or restarted, the model is asked once (moto's DynamoDB)."""
+"""Stored answers: after redelivery, crash, retry or restart, the model is asked only once (on moto's DynamoDB)."""
 
 import hashlib
 import json
@@ -44,11 +44,11 @@ ANSWER = ChatAnswer(
 
 
 class Killed(BaseException):
-    """What SIGKILL looks like from inside: nothing after it runs."""
+    """Simulates SIGKILL: no code of the worker runs after it."""
 
 
 class Model:
-    """Counts what it is paid for; `outcome` is returned or raised, `during` runs while it is asked."""
+    """A backend that counts its calls; `outcome` is returned or raised, `during` is called meanwhile."""
 
     def __init__(self) -> None:
         self.paid = 0
@@ -94,13 +94,13 @@ def analysis(**changes: Any) -> Analysis:
 
 
 def test_an_answer_is_paid_for_once(answers, model):
-    """Asked again for the same pipeline and message, the stored answer comes back whole."""
+    """A second request for the same pipeline and message gets the whole stored answer."""
     assert [answers.ask(REQUEST, METADATA).result for _ in range(3)] == [ANSWER] * 3
     assert model.paid == 1
 
 
 def test_an_answer_says_whether_it_was_bought(answers):
-    """The meter can tell an answer that was bought from one that was stored before."""
+    """The meter distinguishes an answer that was paid for from a recalled one."""
     assert answers.recall(REQUEST, METADATA) is None
     recalled = [answers.ask(REQUEST, METADATA).billed.recalled for _ in range(2)]
     assert recalled == [False, True]
@@ -112,7 +112,7 @@ def test_an_answer_says_whether_it_was_bought(answers):
 
 
 def test_another_worker_finds_the_answer(answers, model, table):
-    """The store is the table, not the worker's memory: a restarted execution's worker finds it."""
+    """Answers are stored in the table, not in memory: the worker of a restarted execution finds them."""
     answers.ask(REQUEST, METADATA)
     other = StoredAnswers(Model(), table, table=TABLE, timeout_seconds=30)
     again = msgspec.structs.replace(METADATA, execution_arn="arn:restarted", attempt=2, event_id="other")
@@ -139,7 +139,7 @@ def test_another_question_is_another_answer(answers, model, request_, metadata):
 
 @pytest.mark.parametrize("error", [TransientError("throttled"), PermanentError("denied")])
 def test_a_failed_call_is_not_stored(answers, model, error):
-    """A failure leaves nothing behind: the next try asks the model."""
+    """A failure is not stored: the next attempt asks the model."""
     model.outcome = error
     with pytest.raises(type(error)):
         answers.ask(REQUEST, METADATA)
@@ -148,7 +148,7 @@ def test_a_failed_call_is_not_stored(answers, model, error):
 
 
 def test_two_deliveries_at_once_pay_once(answers, model):
-    """While one delivery is with the model, another is told so: it neither asks the model nor fails."""
+    """While one delivery waits for the model, another raises InProgress: it neither asks the model nor fails."""
     asked, answered = threading.Event(), threading.Event()
 
     def slow() -> None:
@@ -172,7 +172,7 @@ def test_two_deliveries_at_once_pay_once(answers, model):
 
 
 def test_a_dead_workers_claim_expires(table, model):
-    """A worker killed while the model worked blocks its successor no longer than a function can run."""
+    """A worker killed during the model call blocks its successor no longer than a function can run."""
     answers = StoredAnswers(model, table, table=TABLE, timeout_seconds=30)
     model.outcome = Killed()
     with pytest.raises(Killed):
@@ -189,7 +189,7 @@ def test_a_dead_workers_claim_expires(table, model):
 
 
 def test_a_paid_answer_is_given_though_it_cannot_be_stored(answers, model, table, monkeypatch):
-    """When the table fails after the model was paid, the answer goes to the caller, not to waste."""
+    """If the table fails after the model was paid, the answer is still returned."""
 
     def broken(**_: Any) -> None:
         raise client_error("InternalServerError", "UpdateItem", 500)
@@ -200,7 +200,7 @@ def test_a_paid_answer_is_given_though_it_cannot_be_stored(answers, model, table
 
 
 def test_without_the_store_the_model_is_not_asked(answers, model, table, monkeypatch):
-    """When the table can't be reached, the stage fails as transient before anything is paid."""
+    """If the table can't be reached, the stage fails as transient before the model is paid."""
 
     def broken(**_: Any) -> None:
         raise client_error("ProvisionedThroughputExceededException", "PutItem")
@@ -212,7 +212,7 @@ def test_without_the_store_the_model_is_not_asked(answers, model, table, monkeyp
 
 
 def test_a_models_refusal_survives_a_broken_store(answers, model, table, monkeypatch):
-    """A permanent failure stays permanent though the claim could not be taken back."""
+    """A permanent failure stays permanent even if the claim on the answer can't be removed."""
 
     def broken(**_: Any) -> None:
         raise client_error("InternalServerError", "DeleteItem", 500)
@@ -224,7 +224,7 @@ def test_a_models_refusal_survives_a_broken_store(answers, model, table, monkeyp
 
 
 def test_recall_never_asks(answers, model):
-    """What was never answered is not there, and looking for it costs nothing."""
+    """Recalling an answer that was never stored returns None and does not ask the model."""
     assert answers.recall(REQUEST, METADATA) is None
     answers.ask(REQUEST, METADATA)
     assert answers.recall(REQUEST, METADATA) == answers_module.paid(ANSWER, recalled=True)
@@ -232,7 +232,7 @@ def test_recall_never_asks(answers, model):
 
 
 def test_no_message_is_stored_beside_its_answer(answers, table):
-    """The table holds a hash of the question, never its text, and an item that expires."""
+    """The table holds a hash of the message, never its text, and its items expire."""
     answers.ask(ChatRequested(user_message="a secret question"), METADATA)
     (item,) = table.scan(TableName=TABLE)["Items"]
     assert "secret" not in json.dumps(item)
@@ -241,7 +241,7 @@ def test_no_message_is_stored_beside_its_answer(answers, table):
 
 
 class Stage:
-    """The chatbot's worker on doubles, with its store on moto."""
+    """The chatbot's worker on doubles, with its table of answers on moto."""
 
     def __init__(self, answers: StoredAnswers) -> None:
         self.step_functions = FakeStepFunctions()
@@ -255,7 +255,7 @@ class Stage:
         )
 
     def deliver(self, receives: int = 1, **changes: Any) -> bool:
-        """Whether the message is done with."""
+        """Whether the message is settled and not left for redelivery."""
         event = stage_event("chat.requested.v1", {"user_message": "Hi"}, **changes)
         answer = self.worker.handle({"Records": [sqs_record(event, receives=receives)]}, None)
         return not answer["batchItemFailures"]
@@ -267,7 +267,7 @@ def stage(answers) -> Stage:
 
 
 def test_killed_between_model_and_callback(stage, model):
-    """A worker that dies after the model answered is followed by one that sends the stored answer."""
+    """If a worker dies after the model answered, the next one sends the stored answer."""
     callback = stage.step_functions.send_task_success
 
     def dies(**_: Any) -> None:
@@ -283,7 +283,7 @@ def test_killed_between_model_and_callback(stage, model):
 
 
 def test_failed_callback_sends_the_stored_answer_again(stage, model):
-    """If SendTaskSuccess fails, the message comes again and its answer is sent, not bought, to the last receive."""
+    """If SendTaskSuccess fails, every redelivery sends the stored answer and none asks the model again."""
     stage.step_functions.error = client_error("ServiceUnavailable", "SendTaskSuccess", 503)
     assert [stage.deliver(receives=number) for number in (1, 2, 3)] == [False, False, False]
     stage.step_functions.error = None
@@ -293,7 +293,7 @@ def test_failed_callback_sends_the_stored_answer_again(stage, model):
 
 
 def test_second_delivery_waits_for_the_first(stage, answers, model):
-    """The second of two simultaneous deliveries is left for later: no failure, no callback, nothing parked."""
+    """The second of two simultaneous deliveries is left for redelivery: no failure, no callback, nothing parked."""
     other = Stage(answers)
     inner: list[bool] = []
 
@@ -308,6 +308,6 @@ def test_second_delivery_waits_for_the_first(stage, answers, model):
 
 
 def test_answers_stored_before_conversations_are_still_found():
-    """The key of a message without a history is what it was: no answer that was paid for is lost by an update."""
+    """The key of a message without a history is that of earlier releases, so an update loses no stored answer."""
     key = answers_module._key(REQUEST, METADATA)
     assert key == {"pipeline_id": "p-1", "stage": "chat", "input": hashlib.sha256(b"Hi").hexdigest()}

@@ -1,4 +1,4 @@
-"""The chatbot's choices, and what it makes of a backend's answer."""
+"""The chatbot's choice of settings, and how it reads a backend's answer."""
 
 import io
 import json
@@ -45,7 +45,7 @@ SETTINGS = Settings(model_id="small", model_id_complex="large", max_tokens=1_000
     ],
 )
 def test_inference_follows_the_analysis(found, expected):
-    """Complex messages get their own model, simple ones fewer tokens, code a cooler temperature."""
+    """Complex messages get their own model, simple ones fewer tokens, code a lower temperature."""
     chosen = core.choose(SETTINGS, found)
     assert (chosen.model_id, chosen.max_tokens, chosen.temperature) == expected
 
@@ -92,7 +92,7 @@ def test_answer_cut_by_the_model_says_so():
     "response", [{}, {"output": 1}, converse(), converse("  \n"), {"output": {"message": None}}]
 )
 def test_garbage_from_the_model_is_transient(response):
-    """An answer without text or of another shape is tried again, not passed on."""
+    """An answer without text or of another shape is a transient error."""
     with pytest.raises(TransientError):
         core.converse_answer(response, "m")
 
@@ -101,7 +101,7 @@ def test_garbage_from_the_model_is_transient(response):
     "text", ["x" * 50_000, "é" * 50_000, "\N{GRINNING FACE}" * 20_000], ids=["ascii", "latin", "emoji"]
 )
 def test_long_answers_are_cut_to_the_contract(text):
-    """An answer of any script fits the contract's characters and bytes, whole characters only."""
+    """An answer in any script is cut to the contract's characters and bytes, between characters."""
     kept, cut = core.bounded(text)
     assert cut is True
     assert len(kept) <= limits.ANSWER_CHARS
@@ -110,7 +110,7 @@ def test_long_answers_are_cut_to_the_contract(text):
 
 
 def test_control_characters_do_not_pass():
-    """Tabs and newlines stay; other control characters, and carriage returns, go."""
+    """Tabs and newlines are kept; other control characters, carriage returns included, are removed."""
     assert core.bounded("a\x00b\x1b[31m\tc\r\nd") == ("ab[31m\tc\nd", False)
 
 
@@ -126,7 +126,7 @@ def test_control_characters_do_not_pass():
     ],
 )
 def test_existing_functions_answer_in_many_forms(payload):
-    """A string, an object or a proxy response around either: the text is found."""
+    """The text is read from a string, an object or a proxy response around either."""
     answer = core.function_answer(payload.encode(), "bot")
     assert (answer.text, answer.backend, answer.model_id, answer.usage) == ("Hello", "function", "bot", None)
 
@@ -146,7 +146,7 @@ def test_existing_functions_answer_in_many_forms(payload):
     ],
 )
 def test_bad_function_answers_are_sorted(payload, expected):
-    """What may work next time is transient, a function that answers otherwise than agreed is permanent."""
+    """Errors that may pass are transient; a response of an unsupported shape is permanent."""
     with pytest.raises(expected):
         core.function_answer(payload.encode(), "bot")
 
@@ -168,7 +168,7 @@ class FakeModel:
 
 
 def test_bedrock_is_asked_once():
-    """One message is one model call: retries are the workflow's."""
+    """One message makes one model call; only the workflow retries."""
     model = FakeModel(converse("Hello"))
     got = Bedrock(SETTINGS, model).ask(
         ChatRequested(user_message="Hi", analysis=analysis("complex")), METADATA
@@ -190,14 +190,14 @@ def test_bedrock_is_asked_once():
     ],
 )
 def test_bedrock_errors_are_sorted(code, status, expected):
-    """Throttles and outages may pass; a denied or invalid request never will."""
+    """Throttles and outages are transient; a denied or invalid request is permanent."""
     model = FakeModel(client_error(code, "Converse", status))
     with pytest.raises(expected, match=code):
         Bedrock(SETTINGS, model).ask(ChatRequested(user_message="Hi"), METADATA)
 
 
 def test_existing_function_gets_message_analysis_and_id():
-    """The team's function is invoked by its ARN with what it needs and nothing of the token."""
+    """The team's function is invoked by its ARN with the documented fields and without the token."""
     model = FakeModel({"Payload": io.BytesIO(b'{"answer": "Hello"}')})
     arn = "arn:aws:lambda:us-east-1:000000000000:function:bot"
     got = ExistingFunction(Settings(chatbot_function_arn=arn), model).ask(
@@ -213,7 +213,7 @@ def test_existing_function_gets_message_analysis_and_id():
 
 
 def test_failing_function_is_transient():
-    """A function that raised may work next time."""
+    """An exception in the team's function is a transient error."""
     model = FakeModel({"Payload": io.BytesIO(b'{"errorMessage": "x"}'), "FunctionError": "Unhandled"})
     with pytest.raises(TransientError, match="Unhandled"):
         ExistingFunction(Settings(chatbot_function_arn="arn:x:function:bot"), model).ask(
@@ -231,7 +231,7 @@ HISTORY = (Turn(role="user", text="Who are you?"), Turn(role="assistant", text="
 
 
 def test_the_conversation_comes_before_the_message():
-    """Converse gets alternating messages, the user's first and last, as it demands."""
+    """Converse gets alternating messages, the user's first and last, as it requires."""
     request = ChatRequested(user_message="Since when?", history=HISTORY)
     messages = core.converse_request(Settings(), request)["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant", "user"]
@@ -243,7 +243,7 @@ def test_the_conversation_comes_before_the_message():
 
 
 def test_existing_function_gets_the_history_where_there_is_one():
-    """A function that was asked for messages alone is called as ever; a conversation comes as `history`."""
+    """For a single message, the function gets the same fields as before; for a conversation, also `history`."""
     model = FakeModel({"Payload": io.BytesIO(b'{"answer": "Hello"}')})
     ExistingFunction(Settings(chatbot_function_arn="arn:x:function:bot"), model).ask(
         ChatRequested(user_message="Since when?", history=HISTORY), METADATA

@@ -1,4 +1,4 @@
-"""The chatbot's settings: what could not work is refused at start."""
+"""The chatbot's settings: invalid values are refused at start."""
 
 import pytest
 

@@ -33,13 +33,13 @@ def analysis(complexity, questions=1, languages=()):
 
 
 def test_simple_answer_is_left_as_it_is():
-    """A simple message's answer comes without decoration."""
+    """A simple message's answer gets no additions."""
     got = enhance(chat("Four."), analysis("simple"), METADATA, NOW)
     assert (got.final_response, got.format, got.complexity) == ("Four.", "plain", "simple")
 
 
 def test_moderate_answer_says_what_it_responds_to():
-    """A moderate message's answer closes with what it answers."""
+    """A moderate message's answer closes with a line on what it responds to."""
     got = enhance(
         chat("Here."), analysis("moderate", 2, ("python", "javascript", "c++", "sql")), METADATA, NOW
     )
@@ -51,7 +51,7 @@ def test_moderate_answer_says_what_it_responds_to():
 
 
 def test_complex_answer_opens_with_its_first_sentence():
-    """A complex message's long answer begins with the short of it."""
+    """A complex message's long answer begins with its first sentence as a summary."""
     got = enhance(chat(LONG), analysis("complex", 3), METADATA, NOW)
     assert got.format == "detailed"
     assert got.final_response.startswith(
@@ -61,7 +61,7 @@ def test_complex_answer_opens_with_its_first_sentence():
 
 
 def test_answer_without_analysis_is_plain():
-    """Where the analyzer failed, the answer is passed on undecorated."""
+    """If the analyzer failed, the answer gets no additions."""
     got = enhance(chat(LONG), None, METADATA, NOW)
     assert (got.format, got.complexity) == ("plain", None)
     assert got.final_response == LONG.strip()
@@ -69,13 +69,13 @@ def test_answer_without_analysis_is_plain():
 
 @pytest.mark.parametrize("level", ["simple", "moderate", "complex"])
 def test_cut_answer_says_so(level):
-    """Whatever the format, a truncated answer is marked."""
+    """A truncated answer is marked in every format."""
     got = enhance(chat("Half", truncated=True), analysis(level), METADATA, NOW)
     assert "cut at the length limit" in got.final_response
 
 
 def test_tracking_says_where_it_comes_from():
-    """Run, correlation, execution, model and time stand beside the answer."""
+    """The enhancement holds run, correlation, execution, model and time."""
     got = enhance(chat("x y z"), analysis("simple"), METADATA, NOW)
     assert (got.tracking.pipeline_id, got.tracking.correlation_id, got.tracking.model_id) == ("p-1", "c", "m")
     assert got.enhanced_at == NOW
@@ -94,13 +94,13 @@ def test_tracking_says_where_it_comes_from():
     ],
 )
 def test_tidying_respects_code(text, expected):
-    """Empty lines are reduced outside of code only, and an open fence is closed."""
+    """Repeated empty lines are reduced only outside of code, and an open fence is closed."""
     assert tidy(text) == expected
 
 
 @pytest.mark.parametrize("text", ["Short.", "# Title\n" + LONG, "x" * 700, "```\n" + LONG, "- " + LONG])
 def test_no_summary_where_none_helps(text):
-    """A short answer, a heading, a list, code or an endless first sentence are not repeated."""
+    """A short answer, a heading, a list, code or a very long first sentence gets no summary."""
     assert summary(text) is None
 
 

@@ -1,4 +1,4 @@
-"""The logger: the record of a finished, a degraded and a failed run, and what is said on the bus."""
+"""The logger: the records and events of a finished, a degraded and a failed run."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from services.logger import core
 from services.logger.handler import Logger
-from shared.budget import counted
+from shared.budget import budget_fields
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
@@ -55,7 +55,7 @@ EMPTY = {"data": None, "meter": None}
 
 
 class FakeHistory:
-    """An execution's history, newest event first; `error` is raised instead while it is set."""
+    """An execution's history, newest event first; raises `error` while it is set."""
 
     def __init__(self) -> None:
         self.states: list[str] = []
@@ -106,7 +106,7 @@ def request(**changes: Any) -> LogRequested:
 
 
 def test_record_has_the_promised_attributes(logger, records):
-    """Every attribute the table promises is there, with the meter of each stage."""
+    """The record has every documented attribute, with the meter of each stage."""
     receipt = logger.completed(request(), METADATA, meter=OWN)
     record = records.get("p-1")
     assert receipt.status == record["status"] == "SUCCEEDED"
@@ -121,7 +121,7 @@ def test_record_has_the_promised_attributes(logger, records):
 
 
 def test_completion_is_announced_after_the_record(logger, records, events):
-    """Whoever hears pipeline.completed can read the record."""
+    """The record is written before pipeline.completed is published."""
     seen = []
 
     def put_events(*, Entries):
@@ -141,12 +141,12 @@ def test_degraded_run_says_what_is_missing(logger, records, events):
     assert record["final_response"] == "Hello"
     assert record["degraded"] == ["enhancement"]
     assert record["errors"] == errors
-    assert record["instead"] == {"enhancement": "The answer is the chatbot's own text."}
+    assert record["instead"] == {"enhancement": "The answer was not formatted: it is the chatbot's own text."}
     assert events.details("pipeline.completed.v1")[0]["data"]["degraded"] == ["enhancement"]
 
 
 def test_repeated_request_is_harmless(logger, records, events):
-    """A second delivery leaves the first record and announces with the same event id."""
+    """A second delivery keeps the first record and publishes the event with the same id."""
     logger.completed(request(), METADATA, meter=OWN)
     before = records.get("p-1")
     logger.completed(request(), METADATA, meter=OWN)
@@ -156,7 +156,7 @@ def test_repeated_request_is_harmless(logger, records, events):
 
 
 def test_failed_announcement_fails_the_stage(logger, events):
-    """If the bus is down the stage is tried again: an unannounced completion would be lost."""
+    """If the bus is down, the stage fails and is retried, so that the completion is announced."""
     events.error = client_error("InternalException", "PutEvents", 500)
     with pytest.raises(TransientError):
         logger.completed(request(), METADATA, meter=OWN)
@@ -184,7 +184,7 @@ def status_change(**changes: Any) -> Delivery:
 
 
 def test_failed_run_is_recorded_and_announced(logger, records, events):
-    """A failed execution leaves its error, cause and times, and pipeline.failed on the bus."""
+    """A failed execution's error, cause and times are recorded, and pipeline.failed is published."""
     logger.failed(status_change())
     record = records.get("p-1")
     assert (record["status"], record["error"], record["cause"]) == ("FAILED", "Pipeline.Permanent", "denied")
@@ -209,7 +209,7 @@ def test_missing_input_falls_back_to_the_name(logger, records):
 
 
 def test_late_failure_does_not_undo_success(logger, records, events):
-    """A status change that comes after a success changes and announces nothing."""
+    """A status change that arrives after a success changes nothing and publishes nothing."""
     logger.completed(request(), METADATA, meter=OWN)
     logger.failed(status_change())
     assert records.get("p-1")["status"] == "SUCCEEDED"
@@ -217,13 +217,13 @@ def test_late_failure_does_not_undo_success(logger, records, events):
 
 
 def test_status_change_of_another_shape_is_a_contract_violation(logger):
-    """What can't be read as a status change is parked, not retried."""
+    """An event that is not a status change is parked, not retried."""
     with pytest.raises(ContractViolation):
         logger.failed(status_change(startDate="yesterday"))
 
 
 def test_failed_chatbot_is_named_without_asking(logger, records, events, history):
-    """An error that only a worker reports ended the run at the critical stage: no call is needed to know it."""
+    """An error that only workers report is recorded for the critical stage, without a call to Step Functions."""
     logger.failed(status_change())
     assert records.get("p-1")["stage"] == "chat"
     assert events.details("pipeline.failed.v1")[0]["data"]["stage"] == "chat"
@@ -241,7 +241,7 @@ def test_failed_chatbot_is_named_without_asking(logger, records, events, history
     ids=["before any stage", "first", "later", "storing the answer"],
 )
 def test_stage_of_an_aborted_run_is_looked_up(logger, records, history, states, stage):
-    """A run that was aborted or timed out is recorded with the stage it was in, also if it was in none."""
+    """A run that was aborted or timed out is recorded with the stage it had reached, or none."""
     history.states = states
     logger.failed(status_change(status="ABORTED", error=None, cause=None))
     assert records.get("p-1")["status"] == "FAILED"
@@ -250,11 +250,11 @@ def test_stage_of_an_aborted_run_is_looked_up(logger, records, history, states, 
 
 @pytest.mark.parametrize("after", [[], [{"type": "TaskStateExited"}, {"type": "TaskSucceeded"}]])
 def test_a_stopped_run_says_why(logger, records, history, events, after):
-    """A cancelled run is recorded and announced with that reason, also where the news of its end lack it and a stage
+    """A cancelled run is recorded and announced with that reason, even if its status event lacks it and a stage
     reported at that very moment.
     """
     history.after_end = after
-    details = {"error": "Pipeline.Cancelled", "cause": "Its caller asked to stop it."}
+    details = {"error": "Pipeline.Cancelled", "cause": "The caller cancelled this pipeline."}
     history.end = {"type": "ExecutionAborted", "executionAbortedEventDetails": details}
     logger.failed(status_change(status="ABORTED", error=None, cause=None))
     record = records.get("p-1")
@@ -263,14 +263,14 @@ def test_a_stopped_run_says_why(logger, records, history, events, after):
 
 
 def test_failure_is_recorded_without_its_stage_rather_than_not(logger, records, history):
-    """Where the history can't be read (its quota is small), the run is recorded all the same."""
+    """If the history can't be read (its quota is small), the run is recorded without the stage."""
     history.error = client_error("ThrottlingException", "GetExecutionHistory")
     logger.failed(status_change(status="TIMED_OUT", error=None, cause=None))
     assert (records.get("p-1")["status"], records.get("p-1")["stage"]) == ("FAILED", None)
 
 
 def test_failure_of_a_restart_belongs_to_its_pipeline(logger, records):
-    """A restarted execution has a name of its own; without its input the pipeline is known by that name."""
+    """The pipeline of a restarted execution is read from the execution's name if the event lacks its input."""
     logger.failed(status_change(name="p-1-restart-2", input=None))
     assert records.get("p-1")["status"] == "FAILED"
 
@@ -311,7 +311,7 @@ def emitted(capsys):
 
 
 def test_record_holds_the_cost(logger, records, emitted):
-    """The record says in whole numbers what the run cost, and a reader's ledger of it comes to the same."""
+    """The record holds the run's cost in whole nano-dollars, equal to a ledger made from the record."""
     logger.completed(metered_request(), RUN, meter=OWN)
     record = records.get("p-1")
     cost = record["cost"]
@@ -327,7 +327,7 @@ def test_record_holds_the_cost(logger, records, emitted):
 
 
 def test_record_is_about_as_large_as_it_is_charged_for(logger, records):
-    """The size a write is counted with is the record's, within a kilobyte."""
+    """The size with which a write is priced is the record's, within a kilobyte."""
     logger.completed(metered_request(), RUN, meter=OWN)
     record = records.get("p-1")
     assert abs(item_bytes(record) - record["metered"]["record_bytes"]) < 1_024
@@ -341,7 +341,7 @@ def test_cost_of_a_repeated_request_is_measured_once(logger, emitted):
 
 
 def test_unknown_price_is_measured_as_such(logger, records, emitted):
-    """A run of an unlisted model has the rest of its cost, the missing price by name, and counts as unknown."""
+    """A run of an unlisted model has its other costs and the name of the missing price, and counts as unknown."""
     chat = {"data": CHAT, "meter": {**BOUGHT, "model_id": "a-new-model"}}
     logger.completed(metered_request(results={"chat": chat}), RUN, meter=OWN)
     assert records.get("p-1")["cost"]["unknown"] == ["tokens of a-new-model in us-east-1"]
@@ -349,7 +349,7 @@ def test_unknown_price_is_measured_as_such(logger, records, emitted):
 
 
 def test_failed_run_has_its_cost(logger, records, emitted):
-    """A failed run is recorded with what it is known to have cost, and what nobody metered by name."""
+    """A failed run is recorded with its known cost and the names of what was not metered."""
     logger.failed(status_change())
     cost = records.get("p-1")["cost"]
     assert cost["services"]["Step Functions"] == 3 * 25_000
@@ -362,7 +362,7 @@ def test_failed_run_has_its_cost(logger, records, emitted):
     [(ARN, "p-1-accepted", "api"), (ARN, "an-event", "bus"), (f"{ARN}-restart-1", "p-1-accepted", "restart")],
 )
 def test_door_of_a_run_is_known(logger, records, arn, causation_id, via):
-    """API, bus and restart are told apart by the event that caused the run and the execution's name."""
+    """API, bus and restart are distinguished by the event that caused the run and by the execution's name."""
     metadata = msgspec.structs.replace(METADATA, execution_arn=arn, causation_id=causation_id)
     logger.completed(metered_request(), metadata, meter=OWN)
     assert records.get("p-1")["metered"]["via"] == via
@@ -371,11 +371,11 @@ def test_door_of_a_run_is_known(logger, records, arn, causation_id, via):
 @pytest.fixture
 def counting(records, events, history):
     """The logger of a deployment with a budget."""
-    return Logger(records, Bus(lambda: events, "bus"), lambda: history, counted)
+    return Logger(records, Bus(lambda: events, "bus"), lambda: history, budget_fields)
 
 
 def test_a_run_counts_for_the_day_of_its_record(counting, records):
-    """What it cost stands where the budget reads it, in the write that ends it; the index is in the cost itself."""
+    """With a budget, the write that ends a run also stores its cost for the index of days, and counts that write."""
     arn = "arn:aws:states:us-east-1:000000000000:execution:machine:p-1"
     counting.completed(request(), msgspec.structs.replace(METADATA, execution_arn=arn), meter=OWN)
     record = records.get("p-1")
@@ -388,7 +388,7 @@ def test_a_run_counts_for_the_day_of_its_record(counting, records):
 
 
 def test_without_a_budget_a_record_has_nothing_of_it(logger, records):
-    """Neither an attribute nor a line of the ledger."""
+    """Without a budget, neither the record nor the ledger mentions the index of days."""
     logger.completed(request(), METADATA, meter=OWN)
     record = records.get("p-1")
     assert not [name for name in record if name.startswith("spent")]
@@ -396,8 +396,8 @@ def test_without_a_budget_a_record_has_nothing_of_it(logger, records):
 
 
 def test_a_late_end_counts_for_the_day_in_which_it_is_recorded(counting, records):
-    """News of a failure that come years later are not written into a day whose sum is settled. Its price is not
-    known any more, and that is counted, too.
+    """A failure that is reported years later is not added to a day whose sum is settled. Its price is
+    unknown, which is counted, too.
     """
     counting.failed(status_change(startDate=1_000_000_000_000, stopDate=1_000_000_005_000))
     record = records.get("p-1")

@@ -1,4 +1,4 @@
-"""Properties of the logger: whatever an execution was started with by hand, its failure can be recorded and told."""
+"""Properties of the logger: the failure of an execution with any input can be recorded and announced."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ CHANGES = st.one_of(
 
 @given(change=CHANGES)
 def test_a_failure_is_recorded_whatever_the_input_was(change):
-    """A status change is refused as such, or gives a record the table takes and an event that keeps its contract."""
+    """A status change is either rejected, or gives a record that DynamoDB accepts and a valid event."""
     try:
         run = core.failure(json.dumps(change).encode())
     except msgspec.MsgspecError:

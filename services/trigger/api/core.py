@@ -1,4 +1,4 @@
-"""Pure: what a request to the API says, and how a record is shown."""
+"""Reads requests to the API, and selects the fields of a record that the API shows. Pure."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from services.trigger.api.refusals import ApiError, Reason
 from shared.contracts import limits, v1, v2
-from shared.contracts.reading import read, typed, unknown_in
+from shared.contracts.reading import NOT_JSON, read, typed, unknown_in
 from shared.contracts.record import CANCELLED
 from shared.contracts.traces import traceparent_of, well_formed
 from shared.contracts.upcasting import upcast
@@ -45,13 +45,13 @@ PUBLIC_FIELDS = (
     CANCELLED,
 )
 LONGEST_WAIT_SECONDS = 25
-"""API Gateway gives a function 29 s."""
+"""API Gateway waits at most 29 s for a function."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """An HTTP request, with the headers and the parts of API Gateway's event that the routes use.
+    """An HTTP request: the headers and parts of API Gateway's event that the routes use.
 
-    `wait` is in seconds. `address` is where the request came to: a URL, or a bare path where the host is not known.
+    `wait` is in seconds. `address` is the request's URL, or only its path if the host is not known.
     """
 
     method: str
@@ -70,7 +70,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def read_request(event: Mapping[str, Any]) -> Request:
-    """The request in an event of API Gateway. Header names are case-insensitive. Checks nothing, raises nothing."""
+    """Return the request in an event of API Gateway, unchecked. Header names are case-insensitive."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     context = event.get("requestContext") or {}
     host = headers.get("host") or context.get("domainName")
@@ -93,7 +93,7 @@ def read_request(event: Mapping[str, Any]) -> Request:
 
 
 def _caller(identity: Mapping[str, Any]) -> str:
-    """Who signed the request. A role's sessions are one caller: a retry after a new login is a repeat."""
+    """Return who signed the request. All sessions of a role are one caller: a retry may follow a new login."""
     arn = identity.get("userArn") or identity.get("caller") or identity.get("accessKey") or ""
     if ":assumed-role/" in arn:
         arn = "/".join(arn.split("/")[:2])
@@ -101,40 +101,40 @@ def _caller(identity: Mapping[str, Any]) -> str:
 
 
 def _preferred_wait(preferences: str) -> int | None:
-    """Seconds that the caller would wait for the result (`Prefer: wait=N`, RFC 7240), bounded by the longest wait.
+    """Return the seconds that the caller will wait for the result (`Prefer: wait=N`, RFC 7240), at most the longest.
 
-    None without such a preference; one that can't be read is ignored.
+    Returns None without a valid preference.
     """
     wait = _WAIT.search(preferences)
     return min(int(wait["seconds"]), LONGEST_WAIT_SECONDS) if wait else None
 
 
-Requested = v1.PipelineRequested | v2.PipelineRequested
+AnyRequest = v1.PipelineRequested | v2.PipelineRequested
 
 
 class Submission(Struct, frozen=True, kw_only=True):
-    """A valid POST. `request` is published in the version in which the caller asked, `asked` is it in the newest."""
+    """A valid POST. `request` has the version that the caller sent, and is published; `newest` is upcast from it."""
 
     pipeline_id: str
-    request: Requested
-    asked: v2.PipelineRequested
+    request: AnyRequest
+    newest: v2.PipelineRequested
     repeatable: bool
     traceparent: str
 
 
 def submission(request: Request) -> Submission:
-    """The pipeline that a POST asks for. Raises ApiError (400, 413, 415)."""
+    """Return the submission in a POST request. Raises ApiError (400, 413, 415)."""
     if request.content_type != "application/json":
         raise ApiError(Reason.UNSUPPORTED_MEDIA_TYPE)
-    requested = _requested(_body(request))
+    sent = _sent(_body(request))
     key = request.idempotency_key
     if key is not None and not IDEMPOTENCY_KEY.match(key):
         raise ApiError(Reason.INVALID_IDEMPOTENCY_KEY)
     pipeline_id = keyed_id(request.caller, key) if key else uuid.uuid4().hex
     return Submission(
         pipeline_id=pipeline_id,
-        request=requested,
-        asked=upcast(requested, v2.PipelineRequested),
+        request=sent,
+        newest=upcast(sent, v2.PipelineRequested),
         repeatable=key is not None,
         traceparent=well_formed(request.traceparent) or traceparent_of(pipeline_id),
     )
@@ -152,31 +152,31 @@ def _body(request: Request) -> bytes:
     return body
 
 
-def _requested(body: bytes) -> Requested:
-    """The body, parsed once; the one field that each version requires says which version it is."""
+def _sent(body: bytes) -> AnyRequest:
+    """Return the body as the version whose required field it has. The body is parsed once."""
     try:
         fields = read(body, dict)
         if "user_message" in fields and "messages" in fields:
             raise ApiError(
-                Reason.INVALID_REQUEST, problem="it must have `user_message` or `messages`, not both"
+                Reason.INVALID_REQUEST, problem="it must have either `user_message` or `messages`, not both"
             )
-        kind: type[Requested] = v2.PipelineRequested if "messages" in fields else v1.PipelineRequested
-        requested = typed(fields, kind)
+        kind: type[AnyRequest] = v2.PipelineRequested if "messages" in fields else v1.PipelineRequested
+        sent = typed(fields, kind)
     except ContractViolation as error:
-        if error.reason == "not valid JSON":
+        if error.reason == NOT_JSON:
             raise ApiError(Reason.INVALID_JSON) from error
         where = "" if error.path == "$" else f" (at {error.path})"
         raise ApiError(Reason.INVALID_REQUEST, problem=f"{error.reason}{where}") from error
-    if path := unknown_in(fields, requested):
+    if path := unknown_in(fields, sent):
         raise ApiError(Reason.UNKNOWN_FIELD, field=path.removeprefix("$.")[:64])
-    return requested
+    return sent
 
 
-def keyed_id(who: str, key: str) -> str:
-    """The id of the pipeline a caller names by an Idempotency-Key: nobody else's key gives the same."""
-    return hashlib.sha256(f"{who}\n{key}".encode()).hexdigest()[:40]
+def keyed_id(caller: str, key: str) -> str:
+    """Return the pipeline id for a caller's Idempotency-Key; another caller's equal key gives another id."""
+    return hashlib.sha256(f"{caller}\n{key}".encode()).hexdigest()[:40]
 
 
 def public(record: Mapping[str, Any], fields: Sequence[str] = PUBLIC_FIELDS) -> dict[str, Any]:
-    """A record as the API shows it: known fields in a fixed order."""
+    """Return a record as the API shows it: the public fields in a fixed order."""
     return {name: record[name] for name in fields if name in record}

@@ -1,6 +1,6 @@
-"""API Gateway -> one of the API's routes -> an HTTP answer.
+"""The Lambda handler of the API: passes a request from API Gateway to its route, and returns the HTTP answer.
 
-Four routes are a dictionary; Powertools' resolver would cost this function a third of its cold start.
+The four routes are a dictionary: Powertools' resolver would add a third to this function's cold start.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ from shared.records import Records
 from shared.settings import load, once
 
 SPARE_SECONDS = 4
-"""What a function keeps of its timeout for everything but waiting."""
+"""The part of the function's timeout that is reserved for everything except waiting."""
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
-    """The environment of the API's function. `allowed_origin` answers CORS.
+    """The environment of the API's function. `allowed_origin` is the origin that CORS allows.
 
-    `api_url` is the API's address where it is not the host a request came to, with `{api_id}` for the API's id.
-    `timeout_seconds` is the function's own.
+    `api_url` is the API's URL if it differs from the request's host, with `{api_id}` in place of the API's id.
+    `timeout_seconds` is the function's own timeout.
     """
 
     table_name: str
@@ -40,14 +40,14 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     timeout_seconds: int = 30
 
 
-def answer(known: Routes, request: Request) -> Answer:
-    """The answer of the request's route. The one place where errors become HTTP answers."""
+def answer(routes_by_method: Routes, request: Request) -> Answer:
+    """Return the answer of the request's route. Only this function turns errors into HTTP answers."""
     try:
-        return known.get((request.method, request.resource), unknown_route)(request)
+        return routes_by_method.get((request.method, request.resource), unknown_route)(request)
     except ApiError as error:
         return refusal(error)
     except PipelineError as error:
-        logger().error("not accepted", extra={"error": error.NAME, "cause": error.cause})
+        logger().error("an AWS service failed", extra={"error": error.NAME, "cause": error.cause})
         return refusal(ApiError(Reason.UNAVAILABLE))
     except Exception as error:  # noqa: BLE001 -- the caller gets an answer in the API's shape, the log the place
         logger().error("unexpected", extra={"error": where(error)})

@@ -1,7 +1,7 @@
-"""A caller's own pipelines, newest first: an index of the table that holds what came through the API, and no scan.
+"""Lists a caller's own pipelines, newest first, from the index of pipelines that came through the API.
 
 A caller's pipelines are spread over `SHARDS` partitions of the index, so that a busy caller does not slow down the
-table's own writes: each is asked, and the answers are merged.
+table's writes. Each partition is queried, and the results are merged.
 """
 
 import base64
@@ -23,56 +23,57 @@ from shared.records import LISTED, OWNER_INDEX
 SHARDS = 8
 PAGE = 100
 PAGES = 3
-"""Read at most of each partition for one answer; a caller goes on from there."""
-MOST, FEW = 100, 20
+"""Pages read from each partition for one answer at most; the caller continues with `next`."""
+MAX_LIMIT, DEFAULT_LIMIT = 100, 20
 EXCERPT_CHARS = 80
 STATUSES = get_args(Status)
 FIELDS = tuple(name for name in LISTED if name not in ("owner", "listed_at"))
-"""What the list shows of a record."""
+"""The fields of a record that the list shows."""
+NEXT_RULE = "the value of `next` in an earlier answer"
 _AFTER_ALL = "~"
 
 
 class Query(Struct, frozen=True, kw_only=True):
-    """`since` and `before` are in the index's order."""
+    """A request for a page. `since` and `before` are values of the index's sort key, `listed_at`."""
 
     status: str | None = None
     since: str = ""
     before: str = _AFTER_ALL
-    limit: int = FEW
+    limit: int = DEFAULT_LIMIT
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """`before` is where the next page begins; None where there is no more."""
+    """One page of the list. The next page has records before `before`; None if there are no more."""
 
     records: Sequence[Mapping[str, Any]]
     before: str | None
 
 
-def owner(who: str) -> str:
-    """A caller, as the index knows it: no ARN stands in the table."""
-    return hashlib.sha256(who.encode()).hexdigest()[:32]
+def owner(caller: str) -> str:
+    """Return the hash that stands for a caller in the index; the table holds no ARN of a caller."""
+    return hashlib.sha256(caller.encode()).hexdigest()[:32]
 
 
-def listed(who: str, pipeline_id: str, *, accepted_at: str, user_message: str) -> dict[str, str]:
-    """What a record needs to stand in its caller's list."""
+def listed(caller: str, pipeline_id: str, *, accepted_at: str, user_message: str) -> dict[str, str]:
+    """Return the fields that put a record into its caller's list."""
     shard = zlib.crc32(pipeline_id.encode()) % SHARDS
     return {
-        "owner": f"{owner(who)}#{shard}",
+        "owner": f"{owner(caller)}#{shard}",
         "listed_at": f"{accepted_at}#{pipeline_id}",
         "excerpt": " ".join(user_message[: 4 * EXCERPT_CHARS].split())[:EXCERPT_CHARS],
     }
 
 
-def belongs_to(record: Mapping[str, Any], who: str) -> bool:
-    """Whether a caller may act on it. What was published to the bus is nobody's own."""
-    return "owner" not in record or str(record["owner"]).partition("#")[0] == owner(who)
+def belongs_to(record: Mapping[str, Any], caller: str) -> bool:
+    """Whether a caller may act on a pipeline. One that was published to the bus has no owner: every caller may."""
+    return "owner" not in record or str(record["owner"]).partition("#")[0] == owner(caller)
 
 
-# --- what is asked ---------------------------------------------------------------------------------------
+# --- the query string ------------------------------------------------------------------------------------
 
 
 def query(parameters: Mapping[str, str]) -> Query:
-    """Reads the query string. Raises ApiError (400)."""
+    """Return the query in a query string's parameters. Raises ApiError (400)."""
     unread = dict(parameters)
     fields: dict[str, Any] = {}
     for name, field, parse in (
@@ -107,8 +108,8 @@ def _since(text: str) -> str:
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST):
-        raise _invalid("limit", f"a number from 1 to {MOST}")
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT):
+        raise _invalid("limit", f"a number from 1 to {MAX_LIMIT}")
     return int(text)
 
 
@@ -116,9 +117,9 @@ def _cursor(text: str) -> str:
     try:
         before = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True).decode("ascii")
     except ValueError as error:
-        raise _invalid("next", "the `next` of an earlier answer") from error
+        raise _invalid("next", NEXT_RULE) from error
     if not (before.isprintable() and 1 <= len(before) <= 128):
-        raise _invalid("next", "the `next` of an earlier answer")
+        raise _invalid("next", NEXT_RULE)
     return before
 
 
@@ -130,33 +131,36 @@ def cursor(before: str) -> str:
 
 
 class Listing:
-    """Raises TransientError or PermanentError where DynamoDB does."""
+    """The index of callers. Raises TransientError or PermanentError if DynamoDB refuses or fails a call."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
-    def page(self, who: str, asked: Query) -> Page:
-        """Fewer than `asked.limit` records may come with more to follow: then a long way was read."""
-        if asked.since > asked.before:
+    def page(self, caller: str, query: Query) -> Page:
+        """Return a page. With a filter, it may have fewer than `query.limit` records although more follow."""
+        if query.since > query.before:
             return Page(records=(), before=None)
-        found: list[dict[str, Any]] = []
+        records: list[dict[str, Any]] = []
         floor = ""
         for shard in range(SHARDS):
-            records, horizon = self._shard(f"{owner(who)}#{shard}", asked)
-            found += records
+            shard_records, horizon = self._shard(f"{owner(caller)}#{shard}", query)
+            records += shard_records
             floor = max(floor, horizon)
-        found.sort(key=lambda record: str(record["listed_at"]), reverse=True)
-        sure = [record for record in found if record["listed_at"] >= floor]
-        shown = sure[: asked.limit]
-        before = str(shown[-1]["listed_at"]) if len(sure) > len(shown) else floor or None
+        records.sort(key=lambda record: str(record["listed_at"]), reverse=True)
+        complete = [record for record in records if record["listed_at"] >= floor]
+        shown = complete[: query.limit]
+        before = str(shown[-1]["listed_at"]) if len(complete) > len(shown) else floor or None
         return Page(records=shown, before=before)
 
-    def _shard(self, partition: str, asked: Query) -> tuple[list[dict[str, Any]], str]:
-        """What was found, newest first, and how far back that is all there is; empty for: to the beginning."""
-        found: list[dict[str, Any]] = []
+    def _shard(self, partition: str, query: Query) -> tuple[list[dict[str, Any]], str]:
+        """Return a partition's records, newest first, and the sort key down to which they are complete.
+
+        An empty sort key means that the whole partition was read.
+        """
+        matching: list[dict[str, Any]] = []
         names = {f"#{name}": name for name in LISTED}
-        values = {":owner": partition, ":since": asked.since or " ", ":before": asked.before}
+        values = {":owner": partition, ":since": query.since or " ", ":before": query.before}
         options: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": OWNER_INDEX,
@@ -164,21 +168,21 @@ class Listing:
             "ProjectionExpression": ", ".join(name for name in names if name != "#owner"),
             "ExpressionAttributeNames": names,
             "ScanIndexForward": False,
-            "Limit": PAGE if asked.status else asked.limit + 1,
+            "Limit": PAGE if query.status else query.limit + 1,
         }
-        if asked.status:
+        if query.status:
             options["FilterExpression"] = "#status = :status"
-            values[":status"] = asked.status
+            values[":status"] = query.status
         options["ExpressionAttributeValues"] = {name: {"S": value} for name, value in values.items()}
         for _ in range(PAGES):
             with translated_errors():
                 answer = self._client.query(**options)
             records = [attributes(item) for item in answer["Items"]]
-            found += [record for record in records if record["listed_at"] != asked.before]
+            matching += [record for record in records if record["listed_at"] != query.before]
             last = answer.get("LastEvaluatedKey")
             if last is None:
-                return found, ""
-            if len(found) > asked.limit:
-                return found, str(found[-1]["listed_at"])
+                return matching, ""
+            if len(matching) > query.limit:
+                return matching, str(matching[-1]["listed_at"])
             options["ExclusiveStartKey"] = last
-        return found, str(last["listed_at"]["S"])
+        return matching, str(last["listed_at"]["S"])

@@ -1,4 +1,4 @@
-"""Every refusal of the API, once: the function, the OpenAPI document and the tests read this table."""
+"""The table of the API's refusals, which the function, the OpenAPI document and the tests read."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -7,9 +7,9 @@ from shared.contracts import limits
 
 
 class Reason(Enum):
-    """Why the API refuses: an HTTP status, a code for machines, a sentence for people.
+    """Why the API refuses a request: an HTTP status, a code for programs, a sentence for people.
 
-    A sentence names the details of a request in braces; `example` has a value for each of them.
+    Names in braces in a sentence stand for details of the request; `example` fills them with sample values.
     """
 
     EMPTY_BODY = (
@@ -37,7 +37,7 @@ class Reason(Enum):
     INVALID_IDEMPOTENCY_KEY = (
         400,
         "invalid_idempotency_key",
-        "The header `Idempotency-Key` must be 1 to 255 visible ASCII characters.",
+        "The header `Idempotency-Key` is not valid. Send 1 to 255 visible ASCII characters.",
     )
     INVALID_PARAMETER = (
         400,
@@ -51,7 +51,11 @@ class Reason(Enum):
         "There is no query parameter `{name}`. Remove it from the request.",
         {"name": "page"},
     )
-    NOT_OWNER = (403, "not_owner", "This pipeline was submitted by a different caller.")
+    NOT_OWNER = (
+        403,
+        "not_owner",
+        "This pipeline was submitted by a different caller. Only that caller can cancel it.",
+    )
     UNKNOWN_PIPELINE = (
         404,
         "not_found",
@@ -70,7 +74,7 @@ class Reason(Enum):
     ALREADY_OVER = (
         409,
         "already_over",
-        "The pipeline has already finished ({status}).",
+        "The pipeline has already finished ({status}). It can no longer be cancelled.",
         {"status": "FAILED"},
     )
     BODY_TOO_LARGE = (
@@ -81,17 +85,17 @@ class Reason(Enum):
     UNSUPPORTED_MEDIA_TYPE = (
         415,
         "unsupported_media_type",
-        "The content type is not supported. Send JSON, with `Content-Type: application/json`.",
+        "The content type is not supported. Send JSON with the header `Content-Type: application/json`.",
     )
     INTERNAL = (
         500,
         "internal",
-        "The API failed unexpectedly. Repeat the request, with its `Idempotency-Key` if it had one.",
+        "The API failed unexpectedly. Repeat the request with the same `Idempotency-Key`, if it had one.",
     )
     UNAVAILABLE = (
         503,
         "unavailable",
-        "The API could not reach an AWS service it needs. Try again after `Retry-After` seconds.",
+        "The API could not reach an AWS service. Repeat the request after `Retry-After` seconds.",
     )
 
     def __init__(
@@ -104,12 +108,12 @@ class Reason(Enum):
 
     @property
     def example(self) -> str:
-        """The sentence as one request may get it."""
+        """The sentence with sample values for its details."""
         return self.sentence.format(**self._example)
 
 
 class ApiError(Exception):
-    """An answer other than success. `details` fill the sentence of its reason."""
+    """Refuses a request. `details` replace the names in braces in the reason's sentence."""
 
     def __init__(self, reason: Reason, **details: object) -> None:
         super().__init__(reason.sentence.format(**details))

@@ -1,4 +1,4 @@
-"""What each route of the API does: accept and publish, show, list, cancel."""
+"""The routes of the API: accept a pipeline, show it, list a caller's pipelines, cancel one."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,13 +24,13 @@ from shared.records import Records
 Answer = tuple[int, Mapping[str, Any]]
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
-"""Between two looks at a record that somebody waits for."""
+"""The pauses between two reads of a record whose caller waits for the result."""
 
 
 class Api:
-    """`executions` gives a Step Functions client; `longest_wait` in seconds is what the function's timeout leaves."""
+    """The routes' functions. `executions` makes the Step Functions client; `longest_wait` is in seconds."""
 
-    def __init__(  # noqa: PLR0913 -- what it stands on
+    def __init__(  # noqa: PLR0913 -- its collaborators
         self,
         records: Records,
         bus: Bus,
@@ -50,9 +50,9 @@ class Api:
         self._sleep = sleep
 
     def accept(self, request: Request) -> Answer:
-        """Records, then publishes: a pipeline that can be asked for is never unknown.
+        """Write the record, then publish the event, so that an answered pipeline id can always be read.
 
-        Answers with the record if the caller would wait and the run is over in time.
+        The answer is the record if the caller waits and the run ends in time.
         """
         submission = core.submission(request)
         pipeline_id = submission.pipeline_id
@@ -61,22 +61,22 @@ class Api:
         status = "ACCEPTED"
         if not self._records.accept(
             pipeline_id,
-            user_message=submission.asked.user_message,
-            history=submission.asked.history,
+            user_message=submission.newest.user_message,
+            history=submission.newest.history,
             accepted_at=accepted_at,
             listed=listing.listed(
                 request.caller,
                 pipeline_id,
                 accepted_at=accepted_at,
-                user_message=submission.asked.user_message,
+                user_message=submission.newest.user_message,
             ),
         ):
             status, accepted_at = self._repeated(submission)
-        if status == "ACCEPTED":  # also when repeated: the first try may have died before it published
+        if status == "ACCEPTED":  # also for a repeated request: the first may have failed before it published
             self._publish(submission, accepted_at)
         try:
             record = self._awaited(request, pipeline_id)
-        except PipelineError:  # it is accepted all the same
+        except PipelineError:  # the pipeline is accepted nevertheless
             record = None
         if record is not None and record["status"] in FINAL:
             return 200, core.public(record)
@@ -85,7 +85,7 @@ class Api:
     def _repeated(self, submission: Submission) -> tuple[str, str]:
         record = self._records.get(submission.pipeline_id) or {}
         if record.get("request_hash") != request_hash(
-            submission.asked.user_message, submission.asked.history
+            submission.newest.user_message, submission.newest.history
         ):
             raise ApiError(Reason.IDEMPOTENCY_CONFLICT)
         return str(record["status"]), str(record["accepted_at"])
@@ -102,7 +102,7 @@ class Api:
         try:
             self._bus.publish([event])
         except PipelineError:
-            if not submission.repeatable:  # nobody knows this id: leave no record that never runs
+            if not submission.repeatable:  # no caller has this id: remove the record, which would never run
                 self._records.withdraw(submission.pipeline_id)
             raise
 
@@ -111,17 +111,17 @@ class Api:
         return 202, {"pipeline_id": pipeline_id, "status": status, "status_url": url}
 
     def _awaited(self, request: Request, pipeline_id: str) -> Record | None:
-        """The record once the run is over or the caller's patience is; None for a caller with none."""
+        """Return the record when the run ends or the wait is over; None if the caller does not wait."""
         if request.wait is None:
             return None
-        until = time.monotonic() + min(request.wait, self._longest_wait)
+        deadline = time.monotonic() + min(request.wait, self._longest_wait)
         pause = FIRST_PAUSE_SECONDS
         while True:
             record = self._records.get(pipeline_id)
-            left = until - time.monotonic()
-            if record is None or record["status"] in FINAL or left <= 0:
+            remaining = deadline - time.monotonic()
+            if record is None or record["status"] in FINAL or remaining <= 0:
                 return record
-            self._sleep(min(pause, left))
+            self._sleep(min(pause, remaining))
             pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
     def show(self, request: Request) -> Answer:
@@ -132,14 +132,14 @@ class Api:
         about_run(pipeline_id, record.get("trace_id"))
         return 200, core.public(record)
 
-    def mine(self, request: Request) -> Answer:
-        """The caller's own, newest first."""
+    def list_own(self, request: Request) -> Answer:
+        """Return a page of the caller's own pipelines, newest first."""
         page = self._lists.page(request.caller, listing.query(request.parameters))
         shown = [core.public(record, listing.FIELDS) for record in page.records]
         return 200, {"pipelines": shown, **({"next": listing.cursor(page.before)} if page.before else {})}
 
     def cancel(self, request: Request) -> Answer:
-        """What runs is stopped now, what waits as soon as it starts. The logger records the end, as ever."""
+        """Stop a running execution now, a waiting one as soon as it starts. The logger records the end."""
         pipeline_id = _pipeline_id(request)
         record = self._records.get(pipeline_id)
         if record is None:
@@ -147,19 +147,19 @@ class Api:
         about_run(pipeline_id, record.get("trace_id"))
         if not listing.belongs_to(record, request.caller):
             raise ApiError(Reason.NOT_OWNER)
-        noted = self._records.cancel(pipeline_id, at=iso(datetime.now(UTC)))
-        if noted is None:
+        cancelled = self._records.cancel(pipeline_id, at=iso(datetime.now(UTC)))
+        if cancelled is None:
             record = self._records.get(pipeline_id) or record
             if record.get("error") == CANCELLED_ERROR:
                 return 200, core.public(record)
             raise ApiError(Reason.ALREADY_OVER, status=record["status"])
-        if arn := noted.get("execution_arn"):
+        if arn := cancelled.get("execution_arn"):
             stop(self._executions(), str(arn))
-        return self._accepted(request, pipeline_id, str(noted["status"]))
+        return self._accepted(request, pipeline_id, str(cancelled["status"]))
 
 
 def _pipeline_id(request: Request) -> str:
-    """The id in the path. Raises ApiError (404) for what can't be an id."""
+    """Return the pipeline id in the path. Raises ApiError (404) if it has not the form of an id."""
     if not core.PIPELINE_ID.match(request.pipeline_id):
         raise ApiError(Reason.UNKNOWN_PIPELINE)
     about_run(request.pipeline_id)
@@ -167,14 +167,14 @@ def _pipeline_id(request: Request) -> str:
 
 
 def status_url(request: Request, pipeline_id: str, api_url: str | None = None) -> str:
-    """The pipeline's own address: under `api_url`, else where the request came to."""
+    """Return the pipeline's URL, under `api_url` or else under the request's address."""
     if api_url:
         return f"{api_url.replace('{api_id}', request.api_id)}/pipeline/{pipeline_id}"
     return f"{request.address.removesuffix(f'/{pipeline_id}').rstrip('/')}/{pipeline_id}"
 
 
 Routes = Mapping[tuple[str, str], Callable[[Request], Answer]]
-"""By method and resource."""
+"""The routes by HTTP method and resource."""
 
 
 def routes(api: Api) -> Routes:
@@ -182,5 +182,5 @@ def routes(api: Api) -> Routes:
         ("POST", "/pipeline"): api.accept,
         ("GET", "/pipeline/{pipeline_id}"): api.show,
         ("DELETE", "/pipeline/{pipeline_id}"): api.cancel,
-        ("GET", "/pipelines"): api.mine,
+        ("GET", "/pipelines"): api.list_own,
     }

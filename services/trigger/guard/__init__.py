@@ -1,1 +1,1 @@
-"""The guard of the day's budget: pauses and resumes the starter."""
+"""The guard of the daily budget: pauses and resumes the starter."""

@@ -1,4 +1,4 @@
-"""Pure: from what a day's runs cost to whether the starter is to pause."""
+"""Sums the cost of a day's runs, and decides whether the starter is to pause. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,17 +10,17 @@ from shared.budget import AMOUNT, MOMENT, UNKNOWN, Orders, Spent, State, day_of
 from shared.clock import iso
 
 SETTLED_AFTER: Final = timedelta(minutes=3)
-"""A record is in the index by then: its write takes half a minute at most, the index a moment."""
+"""The age at which an index entry is final: a write takes half a minute at most, the index a moment more."""
 AT_ONCE: Final = timedelta(minutes=15)
 """Size of one catch-up window. Progress is stored after each, so a late guard resumes where it stopped."""
 
-Act = Literal["pause", "resume"]
+Action = Literal["pause", "resume"]
 AWAKE, ASLEEP = "Enabled", "Disabled"
-"""States of the mapping in which it can be changed. In all others it is on its way to one of them."""
+"""The states in which the starter's mapping can be changed. In every other state, it is changing to one of them."""
 
 
 def today(state: State, now: datetime) -> State:
-    """The state to go on from: on a new day nothing is spent."""
+    """Return the state to continue from; on a new day, one with nothing spent."""
     day = day_of(now)
     if state.day == day:
         return state
@@ -28,33 +28,36 @@ def today(state: State, now: datetime) -> State:
 
 
 def ends(state: State, now: datetime) -> list[str]:
-    """The moments up to which to read, one after the other; the last is the end of the day."""
+    """Return the ends of the windows to read, in order; the last is the end of the day."""
     moment = datetime.fromisoformat(state.upto) + AT_ONCE
-    found = []
+    moments = []
     while moment < now - SETTLED_AFTER:
-        found.append(iso(moment))
+        moments.append(iso(moment))
         moment += AT_ONCE
-    return [*found, iso(_midnight(now) + timedelta(days=1))]
+    return [*moments, iso(_midnight(now) + timedelta(days=1))]
 
 
 def fold(state: State, entries: Iterable[Mapping[str, Any]], end: str, now: datetime) -> State:
-    """`entries` are all of the index from `state.upto` to `end`. What is certainly complete is settled."""
+    """Return the state with `entries` added, which are those of the index from `state.upto` to `end`.
+
+    Entries that are certainly complete are added to `settled`, and not read again.
+    """
     until = max(state.upto, min(end, iso(now - SETTLED_AFTER)))
     settled, fresh = state.settled, Spent()
     for entry in entries:
-        one = Spent(nano_usd=entry[AMOUNT], runs=1, unknown=int(entry[UNKNOWN]))
+        run = Spent(nano_usd=entry[AMOUNT], runs=1, unknown=int(entry[UNKNOWN]))
         if entry[MOMENT] < until:
-            settled += one
+            settled += run
         else:
-            fresh += one
+            fresh += run
     return replace(state, upto=until, settled=settled, spent=settled + fresh)
 
 
-def judge(state: State, orders: Orders, limit_nano_usd: int, now: datetime) -> tuple[State, Act | None]:
-    """What to do with the mapping, which is in `state.starter`, and the state after it.
+def decide(state: State, orders: Orders, limit_nano_usd: int, now: datetime) -> tuple[State, Action | None]:
+    """Return the new state, and what to do with the starter's mapping, whose state is `state.starter`.
 
-    What the guard did not disable it does not enable. What it has disabled stays so while there is reason to, whoever
-    enables it meanwhile: to go on is an operator's order, not a click.
+    The guard enables the mapping only if it disabled it itself. While there is a reason to pause, it disables the
+    mapping again whenever somebody enables it by hand: only an operator's order resumes the starter.
     """
     limit = orders.limit(limit_nano_usd, state.day)
     over = limit is not None and state.spent.nano_usd >= limit

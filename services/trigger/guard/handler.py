@@ -1,7 +1,7 @@
-"""Once a minute: what the day's runs have cost, and whether the starter takes messages from its queue.
+"""The Lambda handler of the guard: once a minute, sums the day's cost and pauses or resumes the starter.
 
-It reconciles: each look compares what is with what should be, and so makes good whatever a lost or failed look, a
-midnight that was slept through, or a deployment has left behind.
+Each run compares the actual state with the intended one. It thereby corrects whatever an earlier failed run, a
+midnight without a run, or a deployment has left behind.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,11 +55,11 @@ class OvertakenError(Exception):
 
 
 BUSY = ("ResourceInUseException", "ResourceConflictException")
-"""Lambda is still at the last change of the mapping."""
+"""The errors while Lambda is still making an earlier change to the mapping."""
 
 
 class Guard:
-    """Raises TransientError or PermanentError where AWS does; the next look is in a minute."""
+    """The guard. Raises TransientError or PermanentError if a call to AWS fails; it runs again after a minute."""
 
     def __init__(self, table: Any, functions: Any, settings: GuardSettings) -> None:
         """`table` and `functions` are the clients of DynamoDB and Lambda."""
@@ -69,7 +69,7 @@ class Guard:
         self._limit = round(settings.usd_per_day * NANOS)
 
     def look(self, now: datetime) -> State:
-        """The state after it, which is stored. Of two looks at once one goes on, and the other begins anew."""
+        """Run the guard once; return the new state, which is stored. Of two concurrent runs, one starts again."""
         for _ in range(TRIES - 1):
             with suppress(OvertakenError):
                 return self._look(now)
@@ -79,11 +79,13 @@ class Guard:
         orders = orders_of(self._item(ORDERS))
         state = self._summed(core.today(state_of(self._item(STATE)), now), now)
         state = msgspec.structs.replace(state, starter=self._starter())
-        after, act = core.judge(state, orders, self._limit, now)
-        if act == "pause":  # noted first: what was disabled and not noted would not be enabled again
+        after, action = core.decide(state, orders, self._limit, now)
+        if (
+            action == "pause"
+        ):  # stored before the change: the guard enables only what its state says it disabled
             after = self._stored(msgspec.structs.replace(after, starter="Disabling"))
             return msgspec.structs.replace(after, starter=self._switch(on=False) or after.starter)
-        if act == "resume":  # noted last, for the same reason
+        if action == "resume":  # stored after the change, for the same reason
             switched = self._switch(on=True)
             after = after if switched else msgspec.structs.replace(state, looked_at=after.looked_at)
             after = msgspec.structs.replace(after, starter=switched or state.starter)
@@ -132,7 +134,7 @@ class Guard:
         return answer.get("Item")
 
     def _stored(self, state: State) -> State:
-        """Raises OvertakenError."""
+        """Store `state` as the next version, and return it. Raises OvertakenError."""
         following = msgspec.structs.replace(state, version=state.version + 1)
         with translated_errors():
             try:
@@ -155,7 +157,7 @@ class Guard:
         return str(answer["State"])
 
     def _switch(self, *, on: bool) -> str | None:
-        """The mapping's state then; None if it can't be changed just now."""
+        """Enable or disable the mapping; return its new state, or None if it can't be changed at the moment."""
         with translated_errors():
             try:
                 answer = self._functions.update_event_source_mapping(
@@ -178,14 +180,14 @@ def report(state: State) -> None:
 
 
 def guard_handler(build: Callable[[], Guard]) -> Callable[[Any, Any], dict[str, Any]]:
-    """A Lambda handler; its answer is the state, for an operator who asked for a look."""
+    """Return the Lambda handler. It answers with the state, for an operator who invoked the guard."""
     built = once(build)
 
     def handler(_event: Any, _context: Any) -> dict[str, Any]:
         state = built().look(datetime.now(UTC))
         report(state)
-        told: dict[str, Any] = msgspec.to_builtins(state)
-        return told
+        answer: dict[str, Any] = msgspec.to_builtins(state)
+        return answer
 
     return handler
 

@@ -1,1 +1,1 @@
-"""The starter: exactly one execution per pipeline id."""
+"""The starter: starts exactly one execution per pipeline id."""

@@ -1,4 +1,4 @@
-"""Pure: the input an execution starts with, and what an execution was asked."""
+"""Makes the input of an execution, and reads the request in an execution's input. Pure."""
 
 from datetime import UTC
 
@@ -10,32 +10,32 @@ from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 
 
-class _Asked(Struct):
+class _Request(Struct):
     user_message: str
     history: tuple[v1.Turn, ...] = ()
 
 
 class _State(Struct):
-    request: _Asked
+    request: _Request
 
 
 def asked_hash(state: str) -> str:
-    """The `request_hash` of what an execution was asked, by its input; empty for an input of another shape."""
+    """Return the `request_hash` of the request in an execution's input; empty for an input of another shape."""
     try:
-        asked = msgspec.json.decode(state, type=_State).request
+        request = msgspec.json.decode(state, type=_State).request
     except msgspec.MsgspecError:
         return ""
-    return request_hash(asked.user_message, asked.history)
+    return request_hash(request.user_message, request.history)
 
 
 _NO_RESULTS = msgspec.to_builtins(v1.Results())
 
 
 def execution_input(request: v2.PipelineRequested, metadata: Metadata) -> str:
-    """The state an execution starts with, as JSON that is not ASCII-escaped.
+    """Return the input of an execution, as JSON that is not ASCII-escaped.
 
-    It already holds every default (`results`, `errors`), so that the workflow needs no state to make them. It
-    depends on the event alone: the same event gives the same input, which StartExecution recognises.
+    The input already holds all defaults (`results`, `errors`), so that no state of the workflow has to add them. It
+    depends on the event alone: StartExecution recognises the input of a repeated event as the same.
     """
     return msgspec.json.encode(
         {

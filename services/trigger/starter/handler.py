@@ -1,4 +1,4 @@
-"""pipeline.requested -> exactly one execution per pipeline id."""
+"""The Lambda handler of the starter: starts one execution for each pipeline id in a pipeline.requested event."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class StarterSettings(Struct, frozen=True, kw_only=True):
 
 
 class Starter:
-    """The pipeline's id is the execution's name: Step Functions itself refuses a second start."""
+    """Starts executions. The pipeline's id is the execution's name, so Step Functions refuses a second start."""
 
     def __init__(self, connection: Any, records: Records, state_machine_arn: str) -> None:
         self._client = connection
@@ -39,27 +39,31 @@ class Starter:
         self._state_machine_arn = state_machine_arn
 
     def start(self, request: PipelineRequested, metadata: Metadata) -> None:
-        """Raises ContractViolation if the id was used before for another message."""
-        asked = request_hash(request.user_message, request.history)
+        """Start an execution, or do nothing if the request is a repeated one.
+
+        Raises ContractViolation if the pipeline id was used before for another message or history.
+        """
+        requested = request_hash(request.user_message, request.history)
         name = metadata.pipeline_id
         started = self._start_execution(name, core.execution_input(request, metadata))
         if started:
             emit(RUNS_STARTED)
         else:
             record = self._records.get(name) or {}
-            known = record.get("request_hash")
-            if known is None or "execution_arn" not in record:
-                # Its starter died before it wrote, or never heard that it had started it.
-                started, known = self._describe_execution(name)
-            if known != asked:
+            recorded = record.get("request_hash")
+            if recorded is None or "execution_arn" not in record:
+                # The starter died after StartExecution and before it wrote, or it got no answer from StartExecution.
+                started, recorded = self._describe_execution(name)
+            if recorded != requested:
                 raise ContractViolation(
-                    "$.detail.metadata.pipeline_id", "was used before for another message"
+                    "$.detail.metadata.pipeline_id",
+                    "The pipeline id was used before for another message",
                 )
-        if not self._mark_running(request.user_message, asked, metadata, started):
+        if not self._mark_running(request.user_message, requested, metadata, started):
             self._stop_if_cancelled(name)
 
     def _start_execution(self, name: str, state: str) -> dict[str, str]:
-        """The record's fields of the new execution; none if there was one under this name."""
+        """Return the record's fields for the new execution; none if an execution of this name exists."""
         with translated_errors():
             try:
                 answer = self._client.start_execution(
@@ -72,15 +76,15 @@ class Starter:
         return {"execution_arn": str(answer["executionArn"]), "started_at": iso(answer["startDate"])}
 
     def _describe_execution(self, name: str) -> tuple[dict[str, str], str]:
-        """The record's fields of an execution that exists, and the hash of what it was asked."""
+        """Return the record's fields for an existing execution, and the hash of its request."""
         arn = self._arn(name)
         with translated_errors():
-            found = self._client.describe_execution(executionArn=arn)
-        asked = core.asked_hash(str(found.get("input") or ""))
-        return {"execution_arn": arn, "started_at": iso(found["startDate"])}, asked
+            execution = self._client.describe_execution(executionArn=arn)
+        requested = core.asked_hash(str(execution.get("input") or ""))
+        return {"execution_arn": arn, "started_at": iso(execution["startDate"])}, requested
 
     def _stop_if_cancelled(self, name: str) -> None:
-        """What was cancelled before it began ends as soon as it has begun, and is recorded like any other."""
+        """Stop the execution of a pipeline that was cancelled before it started; its end is recorded as usual."""
         record = self._records.get(name) or {}
         if CANCELLED in record and record["status"] == "ACCEPTED":
             stop(self._client, self._arn(name))
@@ -88,7 +92,7 @@ class Starter:
     def _arn(self, name: str) -> str:
         return f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
-    def _mark_running(self, text: str, asked: str, metadata: Metadata, started: dict[str, str]) -> bool:
+    def _mark_running(self, text: str, digest: str, metadata: Metadata, started: dict[str, str]) -> bool:
         accepted_at = iso(metadata.occurred_at)
         return self._records.advance(
             metadata.pipeline_id,
@@ -98,7 +102,7 @@ class Starter:
                 "timestamp": accepted_at,
                 "accepted_at": accepted_at,
                 "user_message": text,
-                "request_hash": asked,
+                "request_hash": digest,
                 "trace_id": trace_id(metadata.traceparent, metadata.pipeline_id),
             },
         )

@@ -1,4 +1,4 @@
-"""Records of runs with round numbers, to count by hand."""
+"""Records of runs with round numbers, whose costs can be calculated by hand."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ TRANSIENT = {"Error": "Pipeline.Transient", "Cause": "slow"}
 
 
 def record(**changes: Any) -> dict[str, Any]:
-    """A record as the logger writes it; a stage given as None was degraded."""
+    """Return a record as the logger writes it; a stage given as None failed and degraded the run."""
     stages = {"analysis": METER, "chat": CHAT, "enhancement": METER, **changes.pop("stages", {})}
     return {
         "pipeline_id": "p",

@@ -1,4 +1,4 @@
-"""The ledger, followed by hand; and the property that its lines are its total, whatever the run."""
+"""The ledger: amounts calculated by hand, and the property that its lines add up to its total for any run."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def amount(book: Ledger, kind: str, stage: str | None = None, *, waste: bool = F
 
 
 def test_a_run_from_the_bus_by_hand():
-    """Every amount of a plain run is quantity x price: here they are multiplied, in nano-dollars."""
+    """Every amount of a plain run is quantity x price, in nano-dollars."""
     book = of(record())
     transition, event, request, invocation, write = 25_000, 1_000, 400, 200, 625
     assert amount(book, "transition") == (1 + 4) * transition  # the start, and four states entered
@@ -49,7 +49,7 @@ def test_a_run_from_the_bus_by_hand():
 
 
 def test_logs_are_estimated_and_say_so():
-    """Bytes for each message, invocation and history event x $0.50 per GB; no other line is an estimate."""
+    """Logs are estimated by bytes per message, invocation and history event at $0.50 per GB; no other line is."""
     book = of(record())
     functions, states = 5 * (1_000 + 550), 4 * 6 * 400 + 2 * 400
     assert sum(line.quantity for line in lines(book, "logs")) == functions + states
@@ -59,8 +59,8 @@ def test_logs_are_estimated_and_say_so():
 
 
 def test_the_api_costs_its_request_function_and_write():
-    """The same run through the API costs one REST request, one invocation, one write, three of the index of
-    callers and their logs more.
+    """A run through the API costs more by one REST request, one invocation, one write, three writes of the index of
+    callers, and their logs.
     """
     bus = of(record())
     api = of(record(metered={**record()["metered"], "via": "api"}))
@@ -70,13 +70,13 @@ def test_the_api_costs_its_request_function_and_write():
 
 
 def test_a_restart_goes_through_neither_api_nor_starter():
-    """A restarted run costs its start and its stages: it was asked for only once."""
+    """A restarted run pays for its start and its stages, but not for another API request."""
     book = of(record(metered={**record()["metered"], "via": "restart"}))
     assert {line.kind for line in book.lines if line.stage == "start"} == {"write", "transition", "logs"}
 
 
 def test_a_message_pays_its_share_of_a_batch():
-    """One of four messages in an invocation pays a fourth of it, and of the requests to receive and delete them."""
+    """One of four messages in a batch pays a fourth of the invocation and of the requests to receive and delete."""
     book = of(record(stages={"analysis": {**METER, "batch": 4}}))
     assert amount(book, "invocation", "analysis") == 200 // 4
     assert amount(book, "queue", "analysis") == 400 + 2 * 400 // 4
@@ -85,7 +85,7 @@ def test_a_message_pays_its_share_of_a_batch():
 
 
 def test_shares_of_a_batch_add_up_to_the_batch():
-    """Ten messages of one invocation together pay for one invocation, one receive and one delete."""
+    """Ten messages of one batch together pay for one invocation, one receive and one delete."""
     book = of(record(stages={"analysis": {**METER, "batch": 10}}))
     assert 10 * amount(book, "invocation", "analysis") == 200
     assert 10 * (amount(book, "queue", "analysis") - 400) == 2 * 400
@@ -99,7 +99,7 @@ def test_large_messages_cost_by_the_chunk():
 
 
 def test_failed_tries_are_waste():
-    """Two failed tries of the chatbot cost two transitions, events, invocations and so on, all of them waste."""
+    """Two failed attempts of the chatbot cost two transitions, events, invocations and so on, all of them waste."""
     plain, book = of(record()), of(record(stages={"chat": {**CHAT, "attempt": 2}}))
     assert amount(book, "transition", "chat", waste=True) == 2 * 25_000
     assert amount(book, "event", "chat", waste=True) == 2 * 1_000
@@ -111,7 +111,7 @@ def test_failed_tries_are_waste():
 
 
 def test_lost_deliveries_are_waste():
-    """A message that was delivered three times was received twice for nothing, and deleted once."""
+    """A message that was delivered three times pays for two receives as waste, and for one delete."""
     book = of(record(stages={"enhancement": {**METER, "receives": 3}}))
     assert amount(book, "queue", "enhancement", waste=True) == 2 * 400
     assert amount(book, "invocation", "enhancement", waste=True) == 2 * 200
@@ -120,7 +120,7 @@ def test_lost_deliveries_are_waste():
 
 
 def test_a_degraded_stage_is_all_waste():
-    """A stage that failed all four tries paid four transitions for nothing, and its message was parked."""
+    """A stage that failed all four attempts has four transitions as waste, and its message was parked."""
     book = of(record(stages={"enhancement": None}, errors={"enhancement": TRANSIENT}))
     wasted = [line for line in book.lines if line.stage == "enhancement"]
     assert wasted
@@ -131,14 +131,14 @@ def test_a_degraded_stage_is_all_waste():
 
 
 def test_a_timeout_is_not_parked():
-    """A stage that nobody answered has no message in a DLQ, and nobody knows its tries."""
+    """A stage that timed out has no message in a DLQ, and its number of attempts is unmetered."""
     book = of(record(stages={"analysis": None}, errors={"analysis": {"Error": "States.Timeout"}}))
     assert "queue: park" not in {line.what for line in book.lines}
     assert book.unmetered == ("analysis: time of its tries, and how many",)
 
 
 def test_the_workflow_stores_the_answer_at_the_price_of_a_state():
-    """Without the logger the run enters one state more, and announces nothing."""
+    """If the logger failed, the run enters one more state and publishes no event."""
     given = record(errors={"log": {"Error": "Pipeline.Permanent", "Cause": "denied"}})
     del given["metered"]
     book = of(given)
@@ -149,7 +149,7 @@ def test_the_workflow_stores_the_answer_at_the_price_of_a_state():
 
 
 def test_a_failed_run_counts_what_is_known_and_names_the_rest():
-    """A run that failed at the chatbot entered two states; what its tries took, nobody knows."""
+    """A run that failed at the chatbot entered two states; the time of its attempts is unmetered."""
     book = of(failed())
     assert amount(book, "transition") + amount(book, "transition", waste=True) == (1 + 2) * 25_000
     assert book.unmetered == (
@@ -160,13 +160,13 @@ def test_a_failed_run_counts_what_is_known_and_names_the_rest():
 
 
 def test_the_last_try_of_a_transient_failure_was_the_fourth():
-    """A transient error ends a run after all its tries: each is counted."""
+    """A transient error fails a run after all its attempts, and each of them is counted."""
     book = of(failed(error="Pipeline.Transient"))
     assert amount(book, "transition", "chat", waste=True) == 4 * 25_000
 
 
 def test_an_unknown_model_is_named_and_not_free():
-    """Tokens without a price have no amount, the total leaves them out, and says which price is missing."""
+    """Tokens without a price have no amount; the total excludes them, and the ledger names the missing price."""
     chat = {**CHAT, "model_id": "a-new-model"}
     book = of(record(stages={"chat": chat}))
     assert [line.nanos for line in (*lines(book, "input"), *lines(book, "output"))] == [None, None]
@@ -175,7 +175,7 @@ def test_an_unknown_model_is_named_and_not_free():
 
 
 def test_an_unknown_region_has_no_total():
-    """Nothing is guessed from another region: every line stands without an amount."""
+    """In a region without a price list, no line has an amount."""
     arn = "arn:aws:states:eu-west-9:000000000000:execution:machine:p"
     book = of(record(execution_arn=arn))
     assert book.total is None
@@ -185,7 +185,7 @@ def test_an_unknown_region_has_no_total():
 
 
 def test_prices_hold_from_their_day():
-    """A run is priced with the newest list of its day; before the first list nothing is known."""
+    """A run is priced with the newest list that is valid on its day; before the first list, no price is known."""
     later = PriceList(region="us-east-1", since="2026-12-01", prices={}, models={})
     lists = (US_EAST_1, later)
     assert price_list("us-east-1", "2026-11-30T23:59:59Z", lists) is US_EAST_1
@@ -194,14 +194,14 @@ def test_prices_hold_from_their_day():
 
 
 def test_a_backend_that_reports_no_tokens_is_not_free():
-    """Where the model's tokens are not reported, they are unmetered, not zero."""
+    """If the model's tokens are not reported, they are unmetered, not zero."""
     book = of(record(stages={"chat": {**METER, "model_id": "a-function"}}, chat={"usage": None}))
     assert lines(book, "input") == []
     assert book.unmetered == ("chat: tokens of a-function",)
 
 
 def test_a_restart_does_not_pay_for_a_stored_answer():
-    """A restart that finds the answer stored at once has not bought it; a retry within a run has, once."""
+    """A restart that recalls the answer at its first attempt does not pay for it; a retry within a run pays once."""
     recalled = {**CHAT, "recalled": True}
     metered = {**record()["metered"], "via": "restart"}
     assert lines(of(record(stages={"chat": recalled}, metered=metered)), "input") == []
@@ -210,7 +210,7 @@ def test_a_restart_does_not_pay_for_a_stored_answer():
 
 
 def test_a_model_is_known_by_the_end_of_its_arn():
-    """A model named by its ARN has the price of the id in it; an application's own profile has none."""
+    """A model named by an ARN has the price of the id in it; an application inference profile has none."""
     arn = f"arn:aws:bedrock:us-east-1::foundation-model/{MODEL}"
     assert amount(of(record(stages={"chat": {**CHAT, "model_id": arn}})), "input") == 120_000
     own = "arn:aws:bedrock:us-east-1:000000000000:application-inference-profile/abc"
@@ -223,12 +223,12 @@ def test_a_model_is_known_by_the_end_of_its_arn():
     ids=["running", "accepted", "recorded before metering"],
 )
 def test_what_is_not_over_has_no_ledger(given):
-    """A run without an end, or without meters, has no facts to count."""
+    """A run that has not ended, or has no meters, has no facts."""
     assert facts(given) is None
 
 
 def test_meters_of_an_older_worker_are_read():
-    """A meter without memory, architecture and batch counts alone, and its time is said to be unmetered."""
+    """A meter without memory, architecture and batch counts as a batch of one, and its time as unmetered."""
     old = {name: METER[name] for name in ("queue_wait_ms", "work_ms", "attempt", "receives")}
     book = of(record(stages={"analysis": old}))
     assert lines(book, "time", "analysis") == []
@@ -237,14 +237,14 @@ def test_meters_of_an_older_worker_are_read():
 
 
 def test_rounding_is_half_up_and_exact():
-    """A third of a request is rounded once, to whole nano-dollars, without floating point."""
+    """The price of a third of a request is rounded once, to whole nano-dollars, without floating point."""
     request = Price("0.40", 1_000_000, "requests", "sqs")
     assert [request.nanos(1, parts) for parts in (1, 3, 16, 32)] == [400, 133, 25, 13]
     assert Price("0.0000133334", 1, "GB-s", "lambda", base=1_024_000).nanos(1_024_000) == 13_333
 
 
 def varied() -> list[RunFacts]:
-    """Runs of many shapes: each stage done, retried, delivered again, shared, failed; through each door."""
+    """Runs begun in each way, with each stage done, retried, redelivered, in a batch, or failed."""
     shapes = [
         StageFacts(key="", message_bytes=size, tries=tries, receives=receives, batch=batch, **more)
         for size, tries, receives, batch in [(100, 1, 1, 1), (70_000, 3, 2, 7), (250_000, None, 1, 10)]
@@ -281,7 +281,7 @@ def varied() -> list[RunFacts]:
 
 @pytest.mark.parametrize("run", varied(), ids=lambda run: f"{run.via}-{run.outcome}-{run.message_bytes}")
 def test_the_lines_are_the_total(run):
-    """Whatever the run: the lines with a price add up to the total, by stage and by service; none is negative."""
+    """For any run, the lines with a price add up to the total, by stage and by service, and none is negative."""
     book = ledger(run)
     known = [line.nanos for line in book.lines if line.nanos is not None]
     assert (
@@ -296,7 +296,7 @@ def test_the_lines_are_the_total(run):
 
 
 def test_the_size_of_an_item_counts_names_and_values():
-    """As DynamoDB counts: bytes of names and of text, two digits a byte and one more for a number."""
+    """An item's size is what DynamoDB counts: bytes of names and texts; a byte per two digits, and one more."""
     assert item_bytes({"name": "é" * 10}) == 4 + 20
     assert item_bytes({"n": 1_234}) == 1 + 4
     assert item_bytes({"m": {"a": None}, "l": ["x"]}) == (1 + 3 + 1 + 1 + 1) + (1 + 3 + 1 + 1)

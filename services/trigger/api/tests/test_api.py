@@ -1,4 +1,4 @@
-"""The API: what is accepted, what is refused and how, and what an Idempotency-Key promises."""
+"""The API: which requests are accepted, how others are refused, and what an Idempotency-Key promises."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from shared.tests.fakes import client_error
 
 @pytest.fixture
 def call(records, events):
-    """A request to the API, answered with status and body."""
+    """Send a request to the API; return status and body."""
     service = make_api(records, events)
     known = routes(service)
 
@@ -31,7 +31,7 @@ def call(records, events):
 
 
 def test_request_is_recorded_and_published(call, records, events):
-    """A valid POST answers 202 with where to look, leaves an ACCEPTED record and one event."""
+    """A valid POST answers 202 with a status URL, writes an ACCEPTED record and publishes one event."""
     status, body = call(post({"user_message": "Hello"}))
     assert (status, body["status"]) == (202, "ACCEPTED")
     assert body["status_url"] == f"https://api.example/v1/pipeline/{body['pipeline_id']}"
@@ -43,7 +43,7 @@ def test_request_is_recorded_and_published(call, records, events):
 
 
 def test_status_url_follows_a_configured_address():
-    """Where the API is reached at another address than the request's host, the configured one is given."""
+    """If an API URL is configured, the status URL uses it instead of the request's host."""
     event = post({"user_message": "x"})
     event["requestContext"]["apiId"] = "abc"
     url = status_url(read_request(event), "p-1", "http://127.0.0.1:4566/restapis/{api_id}/v1/_user_request_")
@@ -59,13 +59,13 @@ def test_accepted_pipeline_can_be_read_at_once(call):
 
 
 def test_two_posts_are_two_pipelines(call):
-    """Without a key, the same message twice is asked twice."""
+    """Without a key, the same message sent twice starts two pipelines."""
     first, second = call(post({"user_message": "x"}))[1], call(post({"user_message": "x"}))[1]
     assert first["pipeline_id"] != second["pipeline_id"]
 
 
 def test_same_key_and_body_is_the_same_pipeline(call, records, events):
-    """A repeated POST with its key gives the same id and its present status, and starts nothing new."""
+    """A repeated POST with the same key answers with the same id and its current status, and starts nothing new."""
     key = {"Idempotency-Key": "order-1"}
     _, first = call(post({"user_message": "x"}, key))
     records.advance(first["pipeline_id"], "RUNNING", {})
@@ -83,7 +83,7 @@ def test_same_key_other_body_is_a_conflict(call):
 
 
 def test_key_belongs_to_its_caller(call):
-    """Another caller's equal key is another pipeline."""
+    """The same key of another caller names another pipeline."""
     key = {"Idempotency-Key": "order-1"}
     _, mine = call(post({"user_message": "x"}, key))
     status, other = call(post({"user_message": "y"}, key, who="arn:aws:iam::000000000000:user/bob"))
@@ -92,7 +92,7 @@ def test_key_belongs_to_its_caller(call):
 
 
 def test_sessions_of_a_role_are_one_caller(call):
-    """A retry after a new login of the same role is still a repeat."""
+    """A retry after a new login of the same role is a repeated request."""
     role = "arn:aws:sts::000000000000:assumed-role/team"
     key = {"Idempotency-Key": "k"}
     first = call(post({"user_message": "x"}, key, who=f"{role}/monday"))[1]
@@ -112,7 +112,7 @@ def test_lost_publication_is_made_up_for(call, events):
 
 
 def test_unpublished_request_without_key_leaves_no_record(call, records, events):
-    """A caller who got 503 and no id leaves no pipeline behind that never runs."""
+    """If publishing fails without a key, the record is removed, as the caller got no id for it."""
     events.error = client_error("InternalException", "PutEvents", 500)
     assert call(post({"user_message": "x"}))[0] == 503
     assert records._client.scan(TableName="PipelineLogs")["Count"] == 0
@@ -145,7 +145,7 @@ BAD = {
 
 @pytest.mark.parametrize(("event", "status", "code"), BAD.values(), ids=BAD)
 def test_bad_requests_get_a_status_a_code_and_a_sentence(call, events, event, status, code):
-    """Every kind of bad input has its status, a code for machines and a sentence; nothing is published."""
+    """Every kind of bad input has its status, code and sentence; nothing is published."""
     got, body = call(event)
     assert (got, body["error"]["code"]) == (status, code)
     assert body["error"]["message"].endswith((".", "}."))
@@ -153,7 +153,7 @@ def test_bad_requests_get_a_status_a_code_and_a_sentence(call, events, event, st
 
 
 def test_encoded_body_is_read(call):
-    """A body that API Gateway hands over in base64 is the same request."""
+    """A body that API Gateway encodes in base64 is the same request."""
     encoded = base64.b64encode('{"user_message": "héllo"}'.encode()).decode()
     assert call(post(encoded, isBase64Encoded=True))[0] == 202
 
@@ -166,7 +166,7 @@ def test_content_type_may_have_parameters(call):
 
 
 def test_unexpected_error_is_500_without_details(call, records, monkeypatch):
-    """A bug answers 500 in the API's own shape and tells nothing of its inside."""
+    """A bug answers 500 in the API's own shape and reveals no internals."""
     monkeypatch.setattr(records, "get", lambda _: 1 / 0)
     status, body = call(get("p"))
     assert (status, body["error"]["code"]) == (500, "internal")
@@ -183,7 +183,7 @@ def test_response_carries_cors_and_is_not_cached():
 
 
 def test_every_event_has_a_trace_the_callers_if_there_is_one(call, events):
-    """A W3C trace context of the caller travels with the event; instead of garbage, or of none, the run's own."""
+    """The event has the caller's W3C trace context, or the run's own if the caller's is missing or invalid."""
     good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     call(post({"user_message": "x"}, {"traceparent": good}))
     call(post({"user_message": "x"}, {"traceparent": "junk\n"}))
@@ -194,7 +194,7 @@ def test_every_event_has_a_trace_the_callers_if_there_is_one(call, events):
 
 
 def test_a_repeated_request_is_in_the_same_trace(call, events):
-    """A retry with the same key, before the run has started, is published with the same trace."""
+    """A repeated request with the same key, before the run has started, is published with the same trace."""
     for _ in range(2):
         call(post({"user_message": "x"}, {"Idempotency-Key": "order-1"}))
     first, again = (detail["metadata"]["traceparent"] for detail in events.details("pipeline.requested.v1"))
@@ -202,7 +202,7 @@ def test_a_repeated_request_is_in_the_same_trace(call, events):
 
 
 def test_ids_can_name_an_execution():
-    """Keyed ids are within what a pipeline id may be."""
+    """Ids derived from a key are valid pipeline ids."""
     assert core.PIPELINE_ID.match(core.keyed_id(ALICE, "k" * 255))
 
 
@@ -214,7 +214,7 @@ TURNS = [
 
 
 def test_a_conversation_is_published_as_the_second_version(call, records, events):
-    """A POST with `messages` asks the last of them; the record shows what is asked, the event all of it."""
+    """A POST with `messages` records the last of them, and publishes them all."""
     status, body = call(post({"messages": TURNS}))
     assert status == 202
     (detail,) = events.details("pipeline.requested.v2")
@@ -224,13 +224,13 @@ def test_a_conversation_is_published_as_the_second_version(call, records, events
 
 
 def test_a_message_is_published_as_the_first_version(call, events):
-    """Who asks as ever is published as ever."""
+    """A request with `user_message` is published as version 1."""
     call(post({"user_message": "Hello"}))
     assert [entry["DetailType"] for entry in events.entries] == ["pipeline.requested.v1"]
 
 
 def test_a_key_names_the_whole_conversation(call):
-    """The same question after another conversation is another request: its key is refused."""
+    """The same message after another history is another request: its key is refused."""
     key = {"Idempotency-Key": "k"}
     first = call(post({"messages": TURNS}, key))
     assert call(post({"messages": TURNS}, key))[1]["pipeline_id"] == first[1]["pipeline_id"]
@@ -239,7 +239,7 @@ def test_a_key_names_the_whole_conversation(call):
 
 
 def test_a_message_and_a_conversation_of_it_are_one_request(call):
-    """A caller who moves to `messages` between two tries repeats the request and starts nothing new."""
+    """The same message sent as `messages` with the same key is a repeated request, and starts nothing new."""
     key = {"Idempotency-Key": "k"}
     first = call(post({"user_message": "Hello"}, key))
     again = call(post({"messages": [{"role": "user", "text": "Hello"}]}, key))

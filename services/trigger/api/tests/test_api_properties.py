@@ -1,4 +1,4 @@
-"""Properties of the API: whatever is sent, there is an answer in its shape, and what is accepted can be started."""
+"""Properties of the API: every request gets a well-formed answer, and every accepted one can be started."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ CLIENT_ERRORS = (400, 404, 409, 413, 415)
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[Records]:
-    """One table for all examples: each pipeline has an id of its own."""
+    """One table for all examples, as each pipeline has its own id."""
     with mock_aws():
         client = boto3.client("dynamodb")
         create_records_table(client)
@@ -53,7 +53,7 @@ def posted(body: str, **changes: Any) -> dict[str, Any]:
 
 
 def answered(table: Records, event: Mapping[str, Any]) -> int:
-    """The status of the answer. It is in the API's shape, and no bug's; what is accepted can be started."""
+    """Return the answer's status, after checking that it is no 500 and that an accepted request can be started."""
     events = FakeEvents()
     api = Api(table, Bus(lambda: events, "bus"), LISTING, lambda: None)
     status, body = answer(routes(api), read_request(event))
@@ -70,7 +70,7 @@ def answered(table: Records, event: Mapping[str, Any]) -> int:
 
 
 def started(entry: dict[str, Any]) -> dict[str, Any]:
-    """The execution's input that the starter makes of a published event; smaller than a state may be."""
+    """Return the execution's input that the starter makes from a published event, within the limit of a state."""
     delivery = Delivery(
         source=entry["Source"], detail_type=entry["DetailType"], detail=msgspec.Raw(entry["Detail"].encode())
     )
@@ -100,20 +100,20 @@ HEADERS = st.dictionaries(
 @example("[" * 100_000)
 @example('{"messages": [], "user_message": null}')
 def test_any_body_is_answered(table, body):
-    """Every body is accepted or told what is wrong with it; none is answered with 500."""
+    """Every body is accepted or refused with a reason; none is answered with 500."""
     answered(table, posted(body))
 
 
 @given(said=turns())
 def test_every_conversation_that_keeps_its_contract_is_accepted(table, said):
-    """What the contract allows, the API takes, and the starter can start."""
+    """The API accepts every request that the contract allows, and the starter can start it."""
     turns_ = [{"role": turn.role, "text": turn.text} for turn in said]
     assert answered(table, posted(json.dumps({"messages": turns_}))) == 202
 
 
 @given(text=SAID, escaped=st.booleans(), encoded=st.booleans())
 def test_every_message_that_keeps_its_contract_is_accepted(table, text, escaped, encoded):
-    """However its JSON is spelt and carried, a message is taken."""
+    """A message is accepted however its JSON is escaped and encoded."""
     body = json.dumps({"user_message": text}, ensure_ascii=escaped)
     if encoded:
         body = base64.b64encode(body.encode()).decode()
@@ -122,7 +122,7 @@ def test_every_message_that_keeps_its_contract_is_accepted(table, text, escaped,
 
 @given(body=BODIES, headers=st.none() | HEADERS, encoded=st.booleans(), context=st.none() | JSON)
 def test_any_request_is_answered(table, body, headers, encoded, context):
-    """Whatever the headers say, and whatever API Gateway knows of the caller, there is an answer."""
+    """Any headers and any caller identity get a well-formed answer."""
     event = posted(body, headers=headers, isBase64Encoded=encoded)
     if not isinstance(context, dict):
         event["requestContext"] = None
@@ -135,7 +135,7 @@ def test_any_request_is_answered(table, body, headers, encoded, context):
     id_=TEXT,
 )
 def test_any_address_is_answered(table, method, parameters, id_):
-    """Any method and any id: an answer, and nothing is found that is not there."""
+    """Any method and any id get a well-formed answer, and no unknown pipeline is found."""
     resource = "/pipeline/{pipeline_id}"
     event = {"httpMethod": method, "resource": resource, "pathParameters": parameters}
     assert answered(table, event) == 404

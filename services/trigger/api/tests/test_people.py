@@ -1,4 +1,4 @@
-"""The API for people: waiting for the result, one's own pipelines, and changing one's mind."""
+"""The API for people: waiting for the result, listing one's own pipelines, cancelling."""
 
 import json
 from typing import Any
@@ -102,7 +102,7 @@ def test_who_waits_gets_the_result(records, events, status):
 
 
 def test_who_waits_in_vain_is_told_where_to_look(records, events):
-    """A run that takes longer than the caller waits is accepted like any other: 202, and where to look."""
+    """If a run takes longer than the caller waits, the answer is 202 with the status URL."""
     routes = api_routes.routes(make_api(records, events, longest_wait=0.0))
     code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=25"}))
     assert (code, body["status"]) == (202, "ACCEPTED")
@@ -111,7 +111,7 @@ def test_who_waits_in_vain_is_told_where_to_look(records, events):
 
 
 def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypatch):
-    """A table that fails while the caller waits makes a request that was published no error."""
+    """A table that fails while the caller waits does not turn a published request into an error."""
 
     def fail(*_: object) -> None:
         raise TransientError("no table")
@@ -141,7 +141,7 @@ def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypat
     ],
 )
 def test_a_preference_is_read_or_ignored(header, seconds):
-    """RFC 7240: what can't be read is no preference, and nobody waits longer than the longest wait."""
+    """An invalid preference is ignored (RFC 7240), and no wait exceeds the longest wait."""
     assert read_request({"headers": {"PREFER": header}}).wait == seconds
 
 
@@ -149,7 +149,7 @@ def test_a_preference_is_read_or_ignored(header, seconds):
 
 
 def test_a_caller_sees_its_own_newest_first(call, records):
-    """The list has the caller's pipelines and nobody else's, without ids of callers or messages in full."""
+    """The list has only the caller's own pipelines, without ids of callers and without full messages."""
     ids = [
         call(post({"user_message": f"Question {number}\n" + "x" * 200}))[1]["pipeline_id"]
         for number in range(5)
@@ -173,7 +173,7 @@ def test_a_caller_sees_its_own_newest_first(call, records):
 
 
 def fill(records, count: int) -> list[str]:
-    """So many pipelines, a second apart, every third of them succeeded; their ids, newest first."""
+    """Store `count` pipelines, a second apart, every third of them SUCCEEDED; return their ids, newest first."""
     ids = []
     for number in range(count):
         pipeline_id, at = f"p-{number:03}", f"2026-11-23T09:{number // 60:02}:{number % 60:02}.000Z"
@@ -201,14 +201,14 @@ def pages(call, **parameters: str) -> list[str]:
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 60, 100])
 def test_paging_shows_each_once_and_in_order(call, records, limit):
-    """Whatever the page's size: every pipeline once, newest first."""
+    """With any page size, every pipeline is listed once, newest first."""
     ids = fill(records, 60)
     assert pages(call, limit=str(limit)) == ids
 
 
 @pytest.mark.parametrize("limit", [3, 100])
 def test_filters_hold_on_every_page(call, records, limit, monkeypatch):
-    """Status and time narrow the list, also where a page of the index holds none that match."""
+    """Status and time filter the list, even if a page of the index has no match."""
     monkeypatch.setattr(listing, "PAGE", 2)
     monkeypatch.setattr(listing, "PAGES", 1)
     ids = fill(records, 60)
@@ -237,7 +237,7 @@ def test_filters_hold_on_every_page(call, records, limit, monkeypatch):
     ],
 )
 def test_a_wrong_parameter_is_named(call, parameters, code):
-    """400 with a code, and a sentence that names the parameter."""
+    """An invalid parameter is refused with 400, a code, and a sentence that names the parameter."""
     status, body = call(list_(**parameters))
     assert (status, body["error"]["code"]) == (400, code)
     assert f"`{next(iter(parameters))}`" in body["error"]["message"]
@@ -247,7 +247,7 @@ def test_a_wrong_parameter_is_named(call, parameters, code):
 
 
 def test_a_running_pipeline_is_stopped(call, records, executions):
-    """202: its execution is stopped, once for each time it is asked; the record says since when."""
+    """Cancelling a running pipeline answers 202, stops its execution on each request, and records the first time."""
     _, accepted = call(post({"user_message": "Hello"}))
     pipeline_id = accepted["pipeline_id"]
     records.advance(pipeline_id, "RUNNING", {"execution_arn": ARN})
@@ -260,7 +260,7 @@ def test_a_running_pipeline_is_stopped(call, records, executions):
 
 
 def test_a_waiting_pipeline_is_marked(call, records, executions):
-    """What has not begun has nothing to stop: it is marked, and the starter stops it. It does not become RUNNING."""
+    """A pipeline that is cancelled before it starts does not become RUNNING, and the starter stops it."""
     _, accepted = call(post({"user_message": "Hello"}))
     assert call(delete(accepted["pipeline_id"]))[0] == 202
     assert executions.stopped == []
@@ -268,7 +268,7 @@ def test_a_waiting_pipeline_is_marked(call, records, executions):
 
 
 def test_a_cancelled_pipeline_that_runs_again_is_not_cancelled(call, records):
-    """A restart takes the mark away."""
+    """A restart removes the mark of a cancelled pipeline."""
     _, accepted = call(post({"user_message": "Hello"}))
     call(delete(accepted["pipeline_id"]))
     assert records.reopen(accepted["pipeline_id"], execution_arn=ARN, started_at="2026-11-23T10:00:00.000Z")
@@ -276,7 +276,7 @@ def test_a_cancelled_pipeline_that_runs_again_is_not_cancelled(call, records):
 
 
 def test_what_is_over_is_not_cancelled(call, records, executions):
-    """409 for a run that is over; 200 with the record for one that was cancelled before."""
+    """Cancelling answers 409 for a run that is over, and 200 with the record for one cancelled before."""
     _, accepted = call(post({"user_message": "Hello"}))
     finish(records, accepted["pipeline_id"], "FAILED", error="Pipeline.Permanent")
     status, body = call(delete(accepted["pipeline_id"]))
@@ -289,7 +289,7 @@ def test_what_is_over_is_not_cancelled(call, records, executions):
 
 
 def test_nobody_cancels_what_another_asked_for(call, records, executions):
-    """403 for another caller's, 404 for what is not there; what was published to the bus has no owner."""
+    """Another caller's pipeline can't be cancelled (403), nor an unknown one (404); any caller may cancel the bus's."""
     _, accepted = call(post({"user_message": "Hello"}))
     status, body = call(delete(accepted["pipeline_id"], BOB))
     assert (status, body["error"]["code"]) == (403, "not_owner")
@@ -302,7 +302,7 @@ def test_nobody_cancels_what_another_asked_for(call, records, executions):
 
 
 def test_an_execution_that_is_gone_is_no_error_and_a_throttled_stop_is(call, records, executions):
-    """An execution that is forgotten or just over needs no stop; a refused call is 503, and can be repeated."""
+    """An execution that no longer exists or just ended needs no stop; a refused call is 503 and can be repeated."""
     records.advance("p", "RUNNING", {"execution_arn": ARN})
     for gone in ("ExecutionDoesNotExist", "ValidationException"):
         executions.refusal = client_error(gone, "StopExecution")
@@ -314,7 +314,7 @@ def test_an_execution_that_is_gone_is_no_error_and_a_throttled_stop_is(call, rec
 
 
 def test_the_answer_says_that_it_waited(monkeypatch, records, events):
-    """`Preference-Applied` stands on an answer that honoured the preference, and browsers may read it."""
+    """An answer that honoured `Prefer` has the header `Preference-Applied`, which browsers may read."""
     settings = ApiSettings(table_name="PipelineLogs", bus_name="bus")
     made = make_api(records, events, longest_wait=0.0)
     monkeypatch.setattr(api, "ready", lambda: (settings, made))

@@ -1,4 +1,4 @@
-"""The budget's guard: what it counts, when it pauses and resumes the starter, and what it leaves alone."""
+"""The budget's guard: which costs it sums, and when it pauses, resumes or does not touch the starter."""
 
 import io
 import zipfile
@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from services.trigger.guard.core import AT_ONCE, SETTLED_AFTER
 from services.trigger.guard.handler import Guard, GuardSettings, OvertakenError
-from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, State, counted, state_of, written
+from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, State, budget_fields, state_of, written
 from shared.errors import PermanentError
 from shared.records import Records
 from shared.tests.fakes import client_error, create_records_table
@@ -38,7 +38,7 @@ def _code() -> bytes:
 
 @dataclass
 class World:
-    """AWS in moto: the records, the budget's table and the starter's mapping. `usd` for each run that ended."""
+    """Records, the budget's table and the starter's mapping on moto; each run that ended cost `usd`."""
 
     table: Any
     functions: Any
@@ -56,7 +56,7 @@ class World:
 
     def ended(self, name: str, usd: float | None, at: datetime, status: str = "SUCCEEDED") -> bool:
         cost = {"nano_usd": None if usd is None else round(usd * NANOS), "unknown": [] if usd else ["x"]}
-        return self.records.advance(name, status, {"cost": cost, **counted(name, cost, at)})
+        return self.records.advance(name, status, {"cost": cost, **budget_fields(name, cost, at)})
 
     def orders(self, **said: Any) -> None:
         self.table.put_item(TableName=TABLE, Item=written(ORDERS, Orders(**said)))
@@ -103,7 +103,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 class Failing:
-    """Lambda's client, of which one operation fails."""
+    """Lambda's client with one operation that fails."""
 
     def __init__(self, functions: Any, operation: str, code: str) -> None:
         self._functions, self._operation, self._code = functions, operation, code
@@ -116,7 +116,7 @@ class Failing:
 
 
 def test_the_starter_runs_while_there_is_money(world):
-    """Below the limit nothing is touched."""
+    """Below the limit, the starter's mapping is not changed."""
     world.ended("p-1", 0.99, NOW)
     state = world.guard.look(NOW)
     assert (state.spent.nano_usd, state.spent.runs, state.paused) == (99 * CENT, 1, False)
@@ -124,7 +124,7 @@ def test_the_starter_runs_while_there_is_money(world):
 
 
 def test_the_run_that_reaches_the_limit_pauses_the_starter_once(world):
-    """Two runs cross the limit at once: paused, noted since when, and the next looks change nothing."""
+    """Two runs that exceed the limit pause the starter, with the time; the guard's next runs change nothing."""
     world.ended("p-1", 0.6, NOW)
     world.ended("p-2", 0.6, NOW)
     assert world.guard.look(NOW).paused
@@ -135,7 +135,7 @@ def test_the_run_that_reaches_the_limit_pauses_the_starter_once(world):
 
 
 def test_failed_and_cancelled_runs_cost_too(world):
-    """A failure counts; the answer of a redrive counts besides, as the model was asked again."""
+    """A failed run counts, and its redrive counts in addition, as the model was asked again."""
     world.ended("p-1", 0.3, NOW - timedelta(minutes=30), "FAILED")
     world.guard.look(NOW - timedelta(minutes=20))
     world.ended("p-1", 0.4, NOW)
@@ -143,22 +143,22 @@ def test_failed_and_cancelled_runs_cost_too(world):
 
 
 def test_a_redelivered_end_counts_once(world):
-    """The record's second write is refused, and with it what the run counts."""
+    """A repeated end is refused by the record, so the run is not counted twice."""
     assert world.ended("p-1", 0.4, NOW)
     assert not world.ended("p-1", 0.4, NOW + timedelta(seconds=30))
     assert world.guard.look(NOW + timedelta(minutes=1)).spent.runs == 1
 
 
 def test_a_run_without_a_known_price_is_told(world):
-    """What is not known is never a silent zero."""
+    """A run with an unknown price is counted as unknown, not as zero."""
     world.ended("p-1", None, NOW)
     assert world.guard.look(NOW).spent == msgspec.convert({"runs": 1, "unknown": 1}, type(State().spent))
 
 
 @pytest.mark.parametrize("step", [timedelta(seconds=50), timedelta(minutes=3), timedelta(minutes=25)])
 def test_every_end_counts_once_however_often_the_guard_looks(world, step):
-    """From the first look to the last the sum is what has been recorded: nothing twice, nothing missed, in whatever
-    order it became visible.
+    """After every run of the guard, the sum is that of all recorded runs, each once, in whatever order they became
+    visible.
     """
     start = NOW - timedelta(minutes=50)
     for number in range(40):
@@ -176,7 +176,7 @@ def test_every_end_counts_once_however_often_the_guard_looks(world, step):
 
 
 def test_a_guard_that_dies_while_it_catches_up_goes_on(world):
-    """What was summed before is kept: a long day is read in parts, each once."""
+    """Earlier sums are kept: a long day is read in windows, each only once."""
     for number in range(10):
         world.ended(f"p-{number}", 0.01, NOW - number * timedelta(minutes=12))
     world.functions = Failing(world.functions, "get_event_source_mapping", "AccessDeniedException")
@@ -187,7 +187,7 @@ def test_a_guard_that_dies_while_it_catches_up_goes_on(world):
 
 
 def test_midnight_resumes_whoever_slept_through_it(world):
-    """The first look of a new day enables the starter, also hours later; yesterday's runs cost yesterday."""
+    """The guard's first run on a new day resumes the starter, even hours late; yesterday's runs do not count."""
     world.ended("p-1", 2.0, NOW)
     world.guard.look(NOW)
     world.ended("p-2", 0.5, MIDNIGHT - timedelta(milliseconds=1))
@@ -199,14 +199,14 @@ def test_midnight_resumes_whoever_slept_through_it(world):
 
 
 def test_a_late_end_of_yesterday_counts_today(world):
-    """It counts for the day in which it is recorded: yesterday's sum is not read again."""
+    """A run counts for the day on which its end is recorded; yesterday's sum is not read again."""
     world.guard.look(NOW)
     world.ended("p-1", 0.5, MIDNIGHT + timedelta(seconds=1))
     assert world.guard.look(MIDNIGHT + timedelta(minutes=1)).spent.nano_usd == 50 * CENT
 
 
 def test_what_somebody_disabled_is_not_enabled(world):
-    """Neither below the limit nor at midnight: the guard enables what it has disabled itself."""
+    """The guard never enables a mapping that it did not disable itself, neither below the limit nor at midnight."""
     world.by_hand(on=False)
     world.guard.look(NOW)
     assert world.starter == "Disabled"
@@ -217,7 +217,7 @@ def test_what_somebody_disabled_is_not_enabled(world):
 
 
 def test_what_somebody_enabled_is_paused_again(world):
-    """To go on is an operator's order: a click, or a deployment, lasts for a minute."""
+    """A mapping enabled by hand or by a deployment is disabled again at the guard's next run."""
     world.ended("p-1", 2.0, NOW)
     world.guard.look(NOW)
     world.by_hand(on=True)
@@ -226,7 +226,7 @@ def test_what_somebody_enabled_is_paused_again(world):
 
 
 def test_an_operator_goes_on_today(world):
-    """More money, or no limit, lasts through the following looks and ends at midnight."""
+    """An operator's higher limit, or none, holds until midnight."""
     world.ended("p-1", 1.5, NOW)
     world.guard.look(NOW)
     world.orders(day=TODAY, added_nano_usd=NANOS)
@@ -242,7 +242,7 @@ def test_an_operator_goes_on_today(world):
 
 
 def test_an_operators_pause_outlives_midnight(world):
-    """It ends when it is taken back."""
+    """An operator's hold pauses the starter until it is revoked."""
     world.orders(hold=True)
     assert world.guard.look(NOW).why == "operator"
     assert world.guard.look(MIDNIGHT).paused
@@ -252,7 +252,7 @@ def test_an_operators_pause_outlives_midnight(world):
 
 
 def test_without_the_right_the_guard_fails_and_tries_again(world):
-    """A denied pause is noted and raised, which the alarm hears; with the right back the next look pauses."""
+    """A denied pause is stored and raises an error for the alarm; once it is permitted, the next run pauses."""
     world.ended("p-1", 2.0, NOW)
     denied = Failing(world.functions, "update_event_source_mapping", "AccessDeniedException")
     with pytest.raises(PermanentError):
@@ -265,7 +265,7 @@ def test_without_the_right_the_guard_fails_and_tries_again(world):
 
 
 def test_a_denied_resume_is_tried_again(world):
-    """What could not be enabled stays noted as the guard's own."""
+    """If enabling the mapping fails, the state still says that the guard disabled it."""
     world.ended("p-1", 2.0, NOW)
     world.guard.look(NOW)
     denied = Failing(world.functions, "update_event_source_mapping", "AccessDeniedException")
@@ -277,7 +277,7 @@ def test_a_denied_resume_is_tried_again(world):
 
 @pytest.mark.parametrize("moment", [NOW, MIDNIGHT], ids=["pause", "resume"])
 def test_a_mapping_that_is_busy_is_left_to_the_next_look(world, moment):
-    """Lambda refuses a change while it is at another: no failure, and the next look makes it."""
+    """A change that Lambda refuses because another is in progress is no error; the next run makes it."""
     world.ended("p-1", 2.0, NOW)
     if moment == MIDNIGHT:
         world.guard.look(NOW)
@@ -291,7 +291,7 @@ def test_a_mapping_that_is_busy_is_left_to_the_next_look(world, moment):
 
 
 class Between:
-    """Lambda's client; before the mapping is read, somebody else does something, once."""
+    """Lambda's client that once, before it reads the mapping, runs a concurrent action."""
 
     def __init__(self, functions: Any, deed: Any) -> None:
         self._functions, self._deed = functions, deed
@@ -307,7 +307,7 @@ class Between:
 
 
 def test_of_two_looks_at_once_the_slower_begins_anew(world):
-    """What the faster one stored is not undone by what the slower one knew."""
+    """Of two concurrent runs, the slower one does not overwrite the state of the faster one."""
     world.ended("p-1", 0.5, NOW)
 
     def other() -> None:
@@ -320,7 +320,7 @@ def test_of_two_looks_at_once_the_slower_begins_anew(world):
 
 
 def test_who_is_always_overtaken_gives_up(world):
-    """A look that never gets through is an error, and no endless loop."""
+    """A run that is overtaken every time raises an error instead of looping forever."""
 
     class Always(Between):
         def get_event_source_mapping(self, **given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The starter: exactly one execution per pipeline id."""
+"""The starter starts exactly one execution per pipeline id."""
 
 import json
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
 
 
 class FakeExecutions:
-    """StartExecution by name: the same name and input returns the same execution while it runs."""
+    """A double of StartExecution: the same name and input return the same execution while it runs."""
 
     def __init__(self) -> None:
         self.running: dict[str, str] = {}
@@ -76,7 +76,7 @@ def metadata(pipeline_id: str) -> Metadata:
 
 
 def test_execution_is_named_by_the_pipeline(start, executions, records):
-    """The pipeline's id is the execution's name, and the record says RUNNING and which execution."""
+    """The pipeline's id is the execution's name, and the record is RUNNING with the execution's ARN."""
     start()
     assert list(executions.running) == ["p1"]
     record = records.get("p1")
@@ -114,14 +114,14 @@ def test_repeated_event_starts_nothing_new(start, executions, records):
 
 
 def test_reused_id_for_another_message_is_refused(start):
-    """Another message under a used id is a contract violation: it would otherwise vanish without a word."""
+    """Another message with a used id is a contract violation."""
     start("first")
     with pytest.raises(ContractViolation, match="used before"):
         start("second")
 
 
 def test_start_that_died_before_its_record_is_completed(start, executions, records):
-    """If the first try started the execution and died, the next one writes the record."""
+    """If a delivery started the execution and died, the next one writes the record."""
     table = records._table
     records._table = "gone"
     with pytest.raises((PermanentError, TransientError)):
@@ -145,7 +145,7 @@ def test_a_lost_start_is_found_again(start, executions, records):
     "state", [json.dumps({"request": {"user_message": "another"}}), "another input", "5"]
 )
 def test_another_message_is_refused_before_there_is_a_record(start, executions, records, state):
-    """Another message under an id that has no record yet is told from the first by the execution's input."""
+    """Another message with an id that has no record yet is detected by the execution's input."""
     executions.running["p1"] = state
     with pytest.raises(ContractViolation, match="used before"):
         start()
@@ -153,7 +153,7 @@ def test_another_message_is_refused_before_there_is_a_record(start, executions, 
 
 
 def test_execution_that_cannot_be_seen_yet_is_left_for_redelivery(start, executions, monkeypatch):
-    """If nobody can say what runs under the name, the message is not judged, but delivered again."""
+    """If the existing execution can't be described, the message is delivered again."""
     executions.running["p1"] = "another input"
 
     def throttled(**_: Any) -> None:
@@ -172,7 +172,7 @@ def test_throttled_start_is_transient(start, executions):
 
 
 def test_record_says_when_and_as_what_it_runs(start, records):
-    """A started pipeline's record names its execution and the moment Step Functions started it."""
+    """A started pipeline's record has its execution's ARN and start time."""
     start()
     assert records.get("p1")["execution_arn"] == EXECUTION.format("p1")
     assert records.get("p1")["started_at"] == "2026-11-22T10:00:01.000Z"
@@ -182,7 +182,7 @@ BEFORE = (Turn(role="user", text="Who?"), Turn(role="assistant", text="Me."))
 
 
 def test_a_conversation_is_kept_apart_from_what_is_asked(start, executions, records):
-    """The last message is what is asked and recorded; the earlier ones are the execution's history."""
+    """The last message is recorded; the earlier ones are the execution's history."""
     start("Since when?", before=BEFORE)
     asked = json.loads(executions.running["p1"])["request"]
     assert asked == {"user_message": "Since when?", "history": list(msgspec.to_builtins(BEFORE))}
@@ -190,7 +190,7 @@ def test_a_conversation_is_kept_apart_from_what_is_asked(start, executions, reco
 
 
 def test_a_message_has_an_empty_history(start, executions):
-    """An execution that was asked with one message says so in the same place."""
+    """An execution for a single message has it in the same field, with an empty history."""
     start()
     assert json.loads(executions.running["p1"])["request"] == {"user_message": "hi", "history": []}
 
@@ -199,7 +199,7 @@ def test_a_message_has_an_empty_history(start, executions):
 def test_the_same_question_after_another_conversation_is_another_request(
     start, executions, records, recorded
 ):
-    """What was said before is part of what an id was used for, also where only the execution can tell it."""
+    """The history is part of the request that an id was used for, even if only the execution holds it."""
     start("Since when?", before=BEFORE)
     if not recorded:
         records._client.delete_item(TableName="PipelineLogs", Key={"pipeline_id": {"S": "p1"}})
