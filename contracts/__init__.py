@@ -1,1 +1,1 @@
-"""What contracts promise: compared with what was released, and written down for people and tools."""
+"""Comparison of the contracts with those released earlier, and their documents for people and programs."""

@@ -1,4 +1,4 @@
-"""A JSON Schema as what a value may be: references followed, unions flattened, annotations dropped."""
+"""JSON Schemas as lists of the shapes a value may have, without references, unions and annotations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 Schema = Mapping[str, Any]
 Part = Schema | bool
-"""A schema within a document; `true` takes everything, `false` nothing."""
+"""A schema within a document; `true` accepts every value, `false` none."""
 
 ANNOTATIONS = frozenset(
     {
@@ -15,31 +15,34 @@ ANNOTATIONS = frozenset(
         "title",
     }
 )  # fmt: skip
-"""Keywords that refuse no value. (`discriminator` names the field by which a union's members are told apart.)"""
+"""Keywords that refuse no value. (`discriminator` names the field that distinguishes the members of a union.)"""
 
 
 class Alternative(Struct, frozen=True):
-    """One of the shapes a value may have: at most one `type`, no union. `ref` is the definition it comes from."""
+    """One of the shapes a value may have: a schema with at most one `type` and no union.
+
+    `ref` names the definition that the schema comes from.
+    """
 
     schema: Schema
     ref: str | None = None
 
     @property
     def type(self) -> str | None:
-        found = self.schema.get("type")
-        return None if found is None else str(found)
+        name = self.schema.get("type")
+        return None if name is None else str(name)
 
     @property
     def values(self) -> list[Any] | None:
-        """All it may be, where that is a list."""
+        """All values of this shape if the schema lists them, else None."""
         if "const" in self.schema:
             return [self.schema["const"]]
-        found = self.schema.get("enum")
-        return None if found is None else list(found)
+        values = self.schema.get("enum")
+        return None if values is None else list(values)
 
 
 def alternatives(schema: Part, root: Schema) -> list[Alternative]:
-    """Every shape `schema`, a part of the document `root`, allows; none if nothing satisfies it."""
+    """Return every shape that `schema`, a part of the document `root`, allows; none if no value satisfies it."""
     return list(_flattened(schema, root, None, frozenset()))
 
 
@@ -52,14 +55,14 @@ def _flattened(
         return
     own = {keyword: value for keyword, value in schema.items() if keyword not in ANNOTATIONS}
     if (target := own.pop("$ref", None)) is not None:
-        if target not in followed:  # else a type that is only itself: no value satisfies it
+        if target not in followed:  # a type that refers only to itself is satisfied by no value
             yield from _flattened({**definition(target, root), **own}, root, target, followed | {target})
         return
     for union in ("anyOf", "oneOf"):
         if (choices := own.pop(union, None)) is not None:
             for choice in choices:
-                beside = choice if isinstance(choice, bool) else {**own, **choice}
-                yield from _flattened(beside, root, None, followed)
+                merged = choice if isinstance(choice, bool) else {**own, **choice}
+                yield from _flattened(merged, root, None, followed)
             return
     if isinstance(own.get("type"), list):
         for name in own["type"]:
@@ -69,15 +72,15 @@ def _flattened(
 
 
 def definition(ref: str, root: Schema) -> Schema:
-    """What a `$ref` within the document points to. Raises KeyError."""
-    found: Any = root
+    """Return the schema that a `$ref` within the document refers to. Raises KeyError."""
+    node: Any = root
     for part in ref.removeprefix("#/").split("/"):
-        found = found[part]
-    return dict(found)
+        node = node[part]
+    return dict(node)
 
 
 def opened(schema: Any) -> Any:
-    """`schema` as a consumer reads: fields it does not name are ignored, not refused."""
+    """Return `schema` as a consumer applies it: fields that it does not name are ignored, not refused."""
     if isinstance(schema, list):
         return [opened(inner) for inner in schema]
     if not isinstance(schema, dict):

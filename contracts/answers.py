@@ -1,4 +1,4 @@
-"""What the API answers, as types: what it accepts with, how it shows a record, how it refuses."""
+"""The types of the API's successful answers: an accepted request, a record, and a page of the list."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,11 +15,13 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 def _without(kind: type[Struct], left_out: str) -> type[Struct]:
-    """`kind` without a field that stands elsewhere in the record."""
+    """Return a type like `kind` without the field `left_out`, which the record has at its top level."""
     fields: list[Any] = [
-        (one.name, one.type) if one.required else (one.name, one.type, msgspec.field(default=one.default))
-        for one in msgspec.structs.fields(kind)
-        if one.name != left_out
+        (item.name, item.type)
+        if item.required
+        else (item.name, item.type, msgspec.field(default=item.default))
+        for item in msgspec.structs.fields(kind)
+        if item.name != left_out
     ]
     return msgspec.defstruct(f"{kind.__name__}InRecord", fields, frozen=True, kw_only=True)
 
@@ -29,20 +31,22 @@ EnhancementInRecord = _without(v1.Enhancement, "final_response")
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """The request is recorded and published."""
+    """The answer to a request that is recorded but whose pipeline has not finished."""
 
     pipeline_id: PipelineId
-    status: Annotated[v1.Status, Meta(description="ACCEPTED, or how far a repeated request has come")]
-    status_url: Annotated[str, Meta(description="GET it for the status and the answer")]
+    status: Annotated[
+        v1.Status, Meta(description="ACCEPTED, or the present status if the request was repeated")
+    ]
+    status_url: Annotated[str, Meta(description="the URL to GET for the status and the answer")]
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """One of a caller's pipelines."""
+    """One pipeline in the list of a caller's pipelines."""
 
     pipeline_id: PipelineId
     status: v1.Status
     accepted_at: Moment
-    excerpt: Annotated[str, Meta(description="how its message begins")] | Absent = ABSENT
+    excerpt: Annotated[str, Meta(description="the beginning of the message")] | Absent = ABSENT
     started_at: Moment | Absent = ABSENT
     finished_at: Moment | Absent = ABSENT
     execution_time_ms: v1.Milliseconds | Absent = ABSENT
@@ -51,29 +55,28 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 
 class Listing(Struct, frozen=True, kw_only=True):
-    """A page of them, newest first. It may hold fewer than asked for, even none, and have a next one all the same."""
+    """One page of a caller's pipelines, newest first. A page may be short or empty although another page follows."""
 
     pipelines: list[Listed]
     next: (
-        Annotated[str, Meta(description="give it as `next` for the next page; absent on the last")] | Absent
+        Annotated[str, Meta(description="the parameter `next` of the next page; absent on the last page")]
+        | Absent
     ) = ABSENT
 
 
 class StageFailure(Struct, frozen=True, kw_only=True, rename="pascal"):
-    """Why a stage that is not critical failed, in Step Functions' spelling."""
+    """Why a stage that is not critical failed, with the field names of Step Functions."""
 
     error: str
     cause: str | None = None
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What is known of a pipeline. Fields appear as the run gets there; with SUCCEEDED, `final_response` is the
-    answer. More fields may come.
-    """
+    """The record of one pipeline. Fields are added as it runs; `final_response` is the answer once it succeeded."""
 
     pipeline_id: PipelineId
     status: v1.Status
-    timestamp: Annotated[datetime, Meta(tz=True, description="when it was accepted")]
+    timestamp: Annotated[datetime, Meta(tz=True, description="when the pipeline was accepted")]
     accepted_at: Moment
     user_message: str | Absent = ABSENT
     started_at: Moment | Absent = ABSENT
@@ -82,13 +85,22 @@ class Record(Struct, frozen=True, kw_only=True):
     execution_arn: str | Absent | None = ABSENT
     final_response: str | Absent | None = ABSENT
     analysis: v1.Analysis | Absent | None = ABSENT
-    chat: ChatInRecord | Absent | None = ABSENT  # type: ignore[valid-type]  # a type made just now
+    chat: ChatInRecord | Absent | None = ABSENT  # type: ignore[valid-type]  # a type made at run time
     enhancement: EnhancementInRecord | Absent | None = ABSENT  # type: ignore[valid-type]  # likewise
-    stages: Annotated[dict[str, v1.Meter], Meta(description="what each stage's run took")] | Absent = ABSENT
-    degraded: Annotated[list[str], Meta(description="stages whose part the answer lacks")] | Absent = ABSENT
-    instead: Annotated[dict[str, str], Meta(description="what is there in their place")] | Absent = ABSENT
-    errors: Annotated[dict[str, StageFailure], Meta(description="why they failed")] | Absent = ABSENT
+    stages: (
+        Annotated[dict[str, v1.Meter], Meta(description="the meter of each stage, by stage key")] | Absent
+    ) = ABSENT
+    degraded: (
+        Annotated[list[str], Meta(description="the stages that failed without failing the run")] | Absent
+    ) = ABSENT
+    instead: (
+        Annotated[dict[str, str], Meta(description="what the answer has in place of each degraded stage")]
+        | Absent
+    ) = ABSENT
+    errors: (
+        Annotated[dict[str, StageFailure], Meta(description="why each degraded stage failed")] | Absent
+    ) = ABSENT
     error: Annotated[str, Meta(description="why the run failed")] | Absent = ABSENT
     cause: str | Absent = ABSENT
-    stage: Annotated[str | None, Meta(description="the stage it failed at")] | Absent = ABSENT
+    stage: Annotated[str | None, Meta(description="the stage at which the run failed")] | Absent = ABSENT
     cancel_requested_at: Moment | Absent = ABSENT

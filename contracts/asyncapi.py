@@ -1,4 +1,4 @@
-"""An AsyncAPI 3.0 document of the bus: channels, messages with examples, who sends and receives them."""
+"""The generator of docs/asyncapi.json, an AsyncAPI 3.0 document of the bus: channels, messages, operations."""
 
 import re
 from typing import Any
@@ -13,13 +13,17 @@ from shared.contracts.stages import STAGES
 BUS = "bus"
 _ABOUT = """\
 Events of the AI pipeline on Amazon EventBridge. Publish `pipeline.requested` to ask for an answer; subscribe to
-`pipeline.completed`, `pipeline.failed` and `contract.rejected` to hear what became of it. The other events are the
-pipeline's own. Producing is closed: a field that is not named here is refused. Consuming is open: ignore fields that
-you do not know. Every event in words, and how to publish: docs/contracts.md."""
-_ENV = {"description": "The environment: prod, staging, dev, or local for the engine on a laptop."}
+`pipeline.completed`, `pipeline.failed` and `contract.rejected` to learn its outcome. All other events are internal.
+A publisher may send only the fields that are described here; an event with any other field is rejected. A consumer
+must ignore fields that it does not know. The page docs/contracts.md describes every event in words and explains how
+to publish."""
+_ENV = {
+    "description": "The name of the environment: prod, staging, dev, or local for the local engine on a laptop."
+}
 
 
 def asyncapi() -> dict[str, Any]:
+    """Return the document."""
     references, schemas = event_components()
     messages = {kind.detail_type(): _message(kind, references) for kind in events()}
     channels = _channels()
@@ -38,14 +42,14 @@ def asyncapi() -> dict[str, Any]:
             "eventbridge": {
                 "host": "events.{region}.amazonaws.com",
                 "protocol": "https",
-                "description": "Amazon EventBridge; PutEvents to publish, a rule to subscribe.",
+                "description": "Amazon EventBridge. Publish with PutEvents; subscribe with a rule.",
                 "variables": {"region": {"description": "The AWS region of the deployment."}},
                 "security": [{"$ref": "#/components/securitySchemes/sigv4"}],
             },
             "sqs": {
                 "host": "sqs.{region}.amazonaws.com",
                 "protocol": "https",
-                "description": "Amazon SQS, for the commands that go straight to a service's queue.",
+                "description": "Amazon SQS, for requests that are sent directly to a service's queue.",
                 "variables": {"region": {"description": "The AWS region of the deployment."}},
                 "security": [{"$ref": "#/components/securitySchemes/sigv4"}],
             },
@@ -59,7 +63,7 @@ def asyncapi() -> dict[str, Any]:
                 "sigv4": {
                     "type": "http",
                     "scheme": "AWS4-HMAC-SHA256",
-                    "description": "AWS Signature Version 4 of an IAM principal.",
+                    "description": "Requests are signed by an IAM principal with AWS Signature Version 4.",
                 }
             },
         },
@@ -67,7 +71,10 @@ def asyncapi() -> dict[str, Any]:
 
 
 def event_components(*others: Any) -> tuple[References, dict[str, Any]]:
-    """References to all events' types, their metadata and `others`, and all definitions, closed to other fields."""
+    """Return references to the types of all events, of their metadata and to `others`, and all their definitions.
+
+    The definitions refuse fields that their type does not have.
+    """
     kinds = events()
     types = dict.fromkeys([*kinds, *map(metadata_of, kinds), *others])
     references, schemas = components(list(types), lambda kind: f"{kind.__name__}.{kind.detail_type()}")
@@ -75,11 +82,11 @@ def event_components(*others: Any) -> tuple[References, dict[str, Any]]:
 
 
 def _channels() -> dict[str, Any]:
-    """The bus, and a queue for each stage that is reached by its queue alone."""
+    """Return the bus and the queue of each stage that is asked through its queue."""
     bus: dict[str, Any] = {
         "address": "ai-pipeline-{env}-bus",
         "title": "The bus",
-        "description": f"An EventBridge event bus; every event has the source `{SOURCE}`.",
+        "description": f"The pipeline's EventBridge event bus. Every event has the source `{SOURCE}`.",
         "servers": [{"$ref": "#/servers/eventbridge"}],
         "parameters": {"env": _ENV},
         "messages": {},
@@ -90,7 +97,10 @@ def _channels() -> dict[str, Any]:
             channels[f"{stage.service}-queue"] = {
                 "address": f"ai-pipeline-{{env}}-{stage.service}",
                 "title": f"The {stage.service}'s queue",
-                "description": f"Commands for the {stage.service} alone, in the shape EventBridge delivers.",
+                "description": (
+                    f"The SQS queue of the {stage.service}. Its messages have the shape in which EventBridge "
+                    "delivers events."
+                ),
                 "servers": [{"$ref": "#/servers/sqs"}],
                 "parameters": {"env": _ENV},
                 "messages": {},
@@ -117,10 +127,15 @@ def _message(kind: type[Event], references: References) -> dict[str, Any]:
         "payload": _draft7(
             {
                 "type": "object",
-                "description": "As EventBridge delivers it. A publisher gives source, detail-type and detail.",
+                "description": (
+                    "The event as EventBridge delivers it. A publisher sets `source`, `detail-type` and `detail`."
+                ),
                 "properties": {
                     "version": {"type": "string"},
-                    "id": {"type": "string", "description": "PutEvents returns it to the publisher."},
+                    "id": {
+                        "type": "string",
+                        "description": "The event's id, which PutEvents returns to its publisher.",
+                    },
                     "detail-type": {"const": kind.detail_type()},
                     "source": {"const": SOURCE},
                     "account": {"type": "string"},
@@ -140,27 +155,27 @@ def _message(kind: type[Event], references: References) -> dict[str, Any]:
 
 
 def _operations(kind: type[Event]) -> dict[str, Any]:
-    """One for each service that sends or receives the event. Who is outside is at the other end of one of these."""
+    """Return an operation for each service that sends or receives the event; outside parties have none."""
     name, channel = kind.detail_type(), _channel(kind)
     who = parties(name)
-    found = {}
+    operations = {}
     for action, verb, services in (("send", "sends", who.publishers), ("receive", "receives", who.consumers)):
         for service in services:
             if service in OUTSIDE:
                 continue
             operation = re.sub(r"[^A-Za-z0-9]+", "_", f"{service} {verb} {name}")
-            found[operation] = {
+            operations[operation] = {
                 "action": action,
                 "channel": {"$ref": f"#/channels/{channel}"},
                 "summary": f"The {service} {verb} {name}.",
                 "tags": [{"name": service}],
                 "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"}],
             }
-    return found
+    return operations
 
 
 def _draft7(part: Any) -> Any:
-    """AsyncAPI's schemas are those of JSON Schema draft 7, where a tuple's items are said otherwise."""
+    """Convert a schema to JSON Schema draft 7, which AsyncAPI uses and which writes a tuple's items differently."""
     if isinstance(part, list):
         return [_draft7(inner) for inner in part]
     if not isinstance(part, dict):

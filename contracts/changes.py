@@ -1,4 +1,4 @@
-"""What differs between two versions of a schema, in words. Order, names of types and descriptions do not count."""
+"""Differences between two versions of a schema, in words; order, type names and descriptions are not compared."""
 
 import re
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from contracts.words import described, shapes, value
 
 
 class Change(Struct, frozen=True):
-    """`text` goes on where the path ends: "`$.data.tone` is new, optional: string"."""
+    """One difference. The path and `text` form a sentence: "`$.data.tone` is new, optional: string"."""
 
     path: str
     text: str
 
 
 def changes(old: Schema, new: Schema, *, at: str = "$") -> list[Change]:
-    """Field by field, from the outside in."""
+    """Return the differences field by field, outer fields first. `at` is the path of the two schemas."""
     return list(dict.fromkeys(_Walk(old, new).node(old, new, at)))
 
 
@@ -36,9 +36,9 @@ class _Walk:
         if _nameless(shapes(old, self.old)) != _nameless(shapes(new, self.new)):
             yield Change(path, f"was {described(old, self.old)}; is {described(new, self.new)}")
         yield from self._default(old, new, path)
-        for one, other in _pairs(alternatives(old, self.old), alternatives(new, self.new)):
-            yield from self._object(one.schema, other.schema, path)
-            yield from self._array(one.schema, other.schema, path)
+        for before, after in _pairs(alternatives(old, self.old), alternatives(new, self.new)):
+            yield from self._object(before.schema, after.schema, path)
+            yield from self._array(before.schema, after.schema, path)
         self._under_way.remove(pair)
 
     def _default(self, old: Any, new: Any, path: str) -> Iterator[Change]:
@@ -48,7 +48,7 @@ class _Walk:
             or "default" not in old
             or "default" not in new
         ):
-            return  # where only one has a default, the field was or is required: that is told
+            return  # if only one has a default, the field was or is required, which is reported elsewhere
         if old["default"] != new["default"]:
             yield Change(
                 path, f"means {value(new['default'])} where it is missing; it meant {value(old['default'])}"
@@ -68,47 +68,47 @@ class _Walk:
                 if (name in needed) != (name in needs):
                     yield Change(at, "is required now" if name in needs else "is optional now")
                 yield from self.node(had[name], has[name], at)
-        one, other = old.get("additionalProperties"), new.get("additionalProperties")
-        if isinstance(one, dict) and isinstance(other, dict):
-            yield from self.node(one, other, f"{path}.*")
+        before, after = old.get("additionalProperties"), new.get("additionalProperties")
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from self.node(before, after, f"{path}.*")
 
     def _array(self, old: Schema, new: Schema, path: str) -> Iterator[Change]:
         if "items" in old and "items" in new:
             yield from self.node(old["items"], new["items"], f"{path}[*]")
-        for index, (one, other) in enumerate(
+        for index, (before, after) in enumerate(
             zip(old.get("prefixItems", ()), new.get("prefixItems", ()), strict=False)
         ):
-            yield from self.node(one, other, f"{path}[{index}]")
+            yield from self.node(before, after, f"{path}[{index}]")
 
 
 def _pairs(old: list[Alternative], new: list[Alternative]) -> Iterator[tuple[Alternative, Alternative]]:
-    """The shapes that hold others, each with the one it has become: that of its name, its equal, or the next."""
+    """Yield each old object or array shape with its new counterpart: of the same name, equal, or simply the next."""
     for kind in ("object", "array"):
-        ones = [one for one in old if one.type == kind]
-        others = [other for other in new if other.type == kind]
-        if len(ones) == len(others) == 1:
-            yield ones[0], others[0]
+        before = [shape for shape in old if shape.type == kind]
+        after = [shape for shape in new if shape.type == kind]
+        if len(before) == len(after) == 1:
+            yield before[0], after[0]
             continue
-        for alike in (_same_name, _equal, _nameless_both):
-            for one in list(ones):
-                other = next((other for other in others if alike(one, other)), None)
-                if other is not None:
-                    ones.remove(one)
-                    others.remove(other)
-                    yield one, other
+        for corresponds in (_same_name, _equal, _both_nameless):
+            for shape in list(before):
+                counterpart = next((candidate for candidate in after if corresponds(shape, candidate)), None)
+                if counterpart is not None:
+                    before.remove(shape)
+                    after.remove(counterpart)
+                    yield shape, counterpart
 
 
-def _same_name(one: Alternative, other: Alternative) -> bool:
-    return bool(one.ref) and one.ref == other.ref
+def _same_name(old: Alternative, new: Alternative) -> bool:
+    return bool(old.ref) and old.ref == new.ref
 
 
-def _equal(one: Alternative, other: Alternative) -> bool:
-    return not (one.ref or other.ref) and one.schema == other.schema
+def _equal(old: Alternative, new: Alternative) -> bool:
+    return not (old.ref or new.ref) and old.schema == new.schema
 
 
-def _nameless_both(one: Alternative, other: Alternative) -> bool:
-    return not (one.ref or other.ref)
+def _both_nameless(old: Alternative, new: Alternative) -> bool:
+    return not (old.ref or new.ref)
 
 
-def _nameless(words: list[str]) -> list[str]:
-    return sorted(re.sub(r"object `[^`]*`", "object", one) for one in words)
+def _nameless(descriptions: list[str]) -> list[str]:
+    return sorted(re.sub(r"object `[^`]*`", "object", description) for description in descriptions)

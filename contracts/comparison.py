@@ -1,4 +1,4 @@
-"""Two sets of schemas compared: what changed, who can read what, and which service breaks."""
+"""Comparison of two sets of schemas: what changed, who can still read what, and which services break."""
 
 from collections.abc import Collection, Mapping
 from typing import Literal
@@ -12,18 +12,18 @@ from contracts.parties import Parties, parties, results_in
 from contracts.words import listed
 
 Schemas = Mapping[str, Schema]
-"""By title: an event's detail-type, or a result's type and version."""
+"""Schemas by title: an event's detail-type, or a result's type and version."""
 
 
 class Breakage(Struct, frozen=True):
-    """A service that breaks, and when."""
+    """A service that a change breaks. `when` completes the sentence "`service` breaks …"."""
 
     service: str
     when: str
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
-    """One event or result that is not what it was."""
+    """One event or result whose schema is not what it was."""
 
     name: str
     state: Literal["added", "changed", "removed", "retired"]
@@ -41,23 +41,23 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 def compare(old: Schemas, new: Schemas, *, retired: Collection[str] = ()) -> list[Comparison]:
-    """What is not the same, by name. `retired` versions were given up on purpose."""
-    found = []
+    """Return the schemas that differ, by name. `retired` versions were given up on purpose."""
+    comparisons = []
     for name in sorted({*old, *new}):
         who = parties(name)
         if name not in new:
-            found.append(_removed(name, who, on_purpose=name in retired))
+            comparisons.append(_removed(name, who, on_purpose=name in retired))
         elif name not in old:
-            found.append(
+            comparisons.append(
                 Comparison(name=name, state="added", publishers=who.publishers, consumers=who.consumers)
             )
-        elif (one := _changed(name, who, old[name], new[name])) is not None:
-            found.append(one)
-    return found
+        elif (comparison := _changed(name, who, old[name], new[name])) is not None:
+            comparisons.append(comparison)
+    return comparisons
 
 
 def _removed(name: str, who: Parties, *, on_purpose: bool) -> Comparison:
-    when = "events of this version, and those that wait in queues and DLQs, can't be read any more"
+    when = "because it can't read events of this version any more, including those in queues and DLQs"
     return Comparison(
         name=name,
         state="retired" if on_purpose else "removed",
@@ -79,8 +79,8 @@ def _changed(name: str, who: Parties, old: Schema, new: Schema) -> Comparison | 
         publishers=who.publishers,
         consumers=who.consumers,
         changes=tuple(different),
-        old_reads_new=tuple(_sentence(one, "new", "old") for one in forwards),
-        new_reads_old=tuple(_sentence(one, "old", "new") for one in backwards),
+        old_reads_new=tuple(_sentence(obstacle, "new", "old") for obstacle in forwards),
+        new_reads_old=tuple(_sentence(obstacle, "old", "new") for obstacle in backwards),
         breaks=_breaks(name, who, forwards=bool(forwards), backwards=bool(backwards)),
     )
 
@@ -94,17 +94,20 @@ def _sentence(obstacle: Obstacle, event: str, consumer: str) -> str:
 
 
 def _breaks(name: str, who: Parties, *, forwards: bool, backwards: bool) -> tuple[Breakage, ...]:
-    """A consumer that is deployed later breaks on new events, one that is deployed earlier on old ones."""
+    """Return what breaks: new events until a consumer's new version is deployed, old events after that."""
     sources = listed(dict.fromkeys([*who.publishers, *results_in(name)])) or "earlier deployments"
-    found = []
+    breakages = []
     for service in who.consumers:
         if forwards:
-            found.append(Breakage(service, f"while it is the old one, on new events of {sources}"))
+            breakages.append(
+                Breakage(service, f"until its new version is deployed, on new events of {sources}")
+            )
         if backwards:
-            found.append(
+            breakages.append(
                 Breakage(
                     service,
-                    f"once it is the new one, on old events of {sources}, those in queues and DLQs included",
+                    f"once its new version is deployed, on old events of {sources}, including those in queues "
+                    "and DLQs",
                 )
             )
-    return tuple(found)
+    return tuple(breakages)

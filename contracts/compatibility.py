@@ -1,8 +1,8 @@
-"""Whether whatever one schema lets a producer write can be read by a consumer of another.
+"""The check whether a consumer of one schema can read everything that a producer of another schema may write.
 
-Producing is closed: exactly the fields of the schema. Consuming is open: other fields are ignored. What can't be
-decided (two different patterns, an unknown keyword) counts as unreadable: the answer errs on the safe side, and never
-the other way.
+A producer writes exactly the fields of its schema; a consumer ignores fields that its schema does not name. Where the
+answer can't be decided (two different patterns, an unknown keyword), the check reports an obstacle, so it never
+overlooks one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,9 @@ from shared.contracts.schemas import closed
 
 
 class Obstacle(Struct, frozen=True):
-    """Why some events can't be read: what stands at `path` `may` be so, and the reader `takes` it otherwise.
+    """A reason why some events can't be read: what the value at `path` may be, and what the reader accepts.
 
-    The two make a sentence: "In a new event `path` {may}; an old consumer {takes}."
+    `may` and `takes` form a sentence: "In a new event `path` {may}; an old consumer {takes}."
     """
 
     path: str
@@ -27,7 +27,7 @@ class Obstacle(Struct, frozen=True):
 
 
 def obstacles(written: Schema, read: Schema, *, at: str = "$") -> list[Obstacle]:
-    """All that may keep a consumer of `read` from reading what a producer of `written` writes; empty if nothing."""
+    """Return all reasons why a consumer of `read` may fail on what a producer of `written` writes."""
     judge = _Judge(closed(written), opened(read))
     return list(dict.fromkeys(judge.node(judge.written, judge.read, at)))
 
@@ -49,7 +49,7 @@ _JUDGED = frozenset(
 
 
 class _Judge:
-    """Two whole documents, so that references can be followed."""
+    """The comparison of two whole documents, in which references can be followed."""
 
     def __init__(self, written: Schema, read: Schema) -> None:
         self.written = written
@@ -57,7 +57,7 @@ class _Judge:
         self._under_way: set[tuple[int, int]] = set()
 
     def node(self, written: Any, read: Any, path: str) -> Iterator[Obstacle]:
-        pair = (id(written), id(read))  # parts of the two documents, which live as long as this does
+        pair = (id(written), id(read))  # parts of the two documents, which live as long as this object does
         if pair in self._under_way:  # a type that contains itself
             return
         self._under_way.add(pair)
@@ -67,34 +67,36 @@ class _Judge:
         self._under_way.remove(pair)
 
     def _alternative(self, written: Alternative, takes: list[Alternative], path: str) -> Iterator[Obstacle]:
-        """One shape must be readable as one of the reader's; the one that comes nearest tells what is wrong."""
+        """Yield the obstacles of one written shape, from the shape of the reader that fits it best."""
         values = _FINITE.get(written.type) if written.values is None else written.values
         if values is not None:
-            refused = [one for one in values if not any(self._accepts(one, other) for other in takes)]
+            refused = [item for item in values if not any(self._accepts(item, other) for other in takes)]
             if refused:
                 may = shape(written, self.written) if refused == values else listed(map(value, refused), "or")
                 yield Obstacle(path, f"may be {may}", self._takes(takes))
             return
-        tried = [
-            list(self._within(written.schema, other.schema, path))
-            for other in takes
-            if other.values is None and _fits(written.type, other.type)
+        attempts = [
+            list(self._within(written.schema, candidate.schema, path))
+            for candidate in takes
+            if candidate.values is None and _fits(written.type, candidate.type)
         ]
-        if all(tried):
-            other = Obstacle(path, f"may be {shape(written, self.written)}", self._takes(takes))
-            yield from min(tried, key=len, default=[other])
+        if all(attempts):
+            no_candidate = Obstacle(path, f"may be {shape(written, self.written)}", self._takes(takes))
+            yield from min(attempts, key=len, default=[no_candidate])
 
     def _takes(self, takes: list[Alternative]) -> str:
-        return f"takes {listed((shape(one, self.read) for one in takes), 'or') or 'nothing there'}"
+        return (
+            f"takes {listed((shape(candidate, self.read) for candidate in takes), 'or') or 'nothing there'}"
+        )
 
-    def _accepts(self, one: Any, read: Alternative) -> bool:
+    def _accepts(self, instance: Any, read: Alternative) -> bool:
         from jsonschema import Draft202012Validator  # noqa: PLC0415 -- slow to import, and rarely needed
 
         document = {**read.schema, "$defs": self.read.get("$defs", {})}
-        return bool(Draft202012Validator(document).is_valid(one))
+        return bool(Draft202012Validator(document).is_valid(instance))
 
     def _within(self, written: Schema, read: Schema, path: str) -> Iterator[Obstacle]:
-        """Both have one type, and it fits."""
+        """Yield the obstacles between two schemas, each of one type, whose types fit."""
         kind = written.get("type")
         if kind is None and set(read) - ANNOTATIONS:
             yield Obstacle(path, "may be anything", f"takes {shape(Alternative(read), self.read)}")
@@ -183,7 +185,10 @@ def _numbers(written: Schema, read: Schema, path: str) -> Iterator[Obstacle]:
 
 
 def _end(schema: Schema, keyword: str, side: int) -> tuple[float, bool] | None:
-    """A range's end on one side, and whether it is itself within; of two, the narrower. An integer's always is."""
+    """Return the limit of a range on one side, and whether the limit itself is allowed; of two limits, the narrower.
+
+    For integers, an exclusive limit is expressed as the next allowed one.
+    """
     ends: list[tuple[float, bool]] = []
     if (inclusive := schema.get(f"m{keyword}")) is not None:
         ends.append((inclusive, True))

@@ -1,4 +1,4 @@
-"""What `pipeline contracts export` writes: schemas, and documents for people and for machines."""
+"""The files that `pipeline contracts export` writes: schemas, and documents for people and programs."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from shared.contracts import schemas
 
 
 def documents() -> dict[Path, str]:
-    """Every file and what belongs in it."""
+    """Return every file with the text that it should have."""
     from contracts.asyncapi import asyncapi  # noqa: PLC0415 -- jsonschema and Powertools are
     from contracts.handbook import handbook  # noqa: PLC0415 -- slow to import, and only this
     from contracts.openapi import openapi  # noqa: PLC0415 -- needs them
@@ -29,14 +29,14 @@ def _json(value: Any) -> str:
 
 
 def outdated() -> list[Path]:
-    """Files that are missing, differ, or describe what is no more."""
+    """Return the files that are missing, differ from the types, or describe an event that no longer exists."""
     wanted = documents()
     wrong = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
     return wrong + _orphans(wanted)
 
 
 def write() -> list[Path]:
-    """Brings every file up to date; returns those that were not."""
+    """Bring every file up to date, and return those that were outdated."""
     wanted, wrong = documents(), outdated()
     for path in wrong:
         if path in wanted:

@@ -1,7 +1,7 @@
-"""An example of every event and result, made from its schema: what stands in the documents always validates.
+"""The generator of an example for every event and result, made from its schema, so that it always validates.
 
-Values come from `SAMPLES` by the field's name where they fit the field's schema, else from the schema alone. A new
-version of an event has an example as soon as it has a type.
+A value comes from `SAMPLES`, by the field's name, if it fits the field's schema; otherwise the schema alone gives it.
+A new version of an event therefore has an example as soon as it has a type.
 """
 
 from collections.abc import Iterator, Mapping
@@ -86,18 +86,18 @@ SAMPLES: Mapping[str, Any] = {
     "word_count": 4,
     "work_ms": 7,
 }
-"""By a field's name, wherever it stands. What does not fit a field's schema is not used there."""
+"""Sample values by the name of a field. A value that does not fit the schema of a field is not used for it."""
 
 _STRINGS = ("example", "example-1", "1", "2026-11-23", MOMENT, "e", "")
 _BY_TYPE: Mapping[str | None, Any] = {"null": None, "boolean": True, None: "anything"}
 
 
 class NoExampleError(Exception):
-    """A field's schema is such that no value could be made up; the text names the field."""
+    """No value could be made for a field's schema; the text names the field."""
 
 
 def event_examples(schema: Schema) -> list[dict[str, Any]]:
-    """Details of one event. Where metadata may be left out the first is the shortest that will do."""
+    """Return examples of an event's detail. If metadata is optional, the first example is the shortest valid one."""
     name, _, version = schema["title"].rpartition(".v")
     if "metadata" not in schema["required"]:
         shortest = value_of(schema, schema, required_only=True)
@@ -115,7 +115,7 @@ def event_examples(schema: Schema) -> list[dict[str, Any]]:
 
 
 def delivered(detail: Mapping[str, Any], detail_type: str) -> dict[str, Any]:
-    """The event as EventBridge delivers it, with `detail` in it."""
+    """Return an event with this detail as EventBridge delivers it."""
     return {
         "version": "0",
         "id": PIPELINE_ID,
@@ -130,19 +130,19 @@ def delivered(detail: Mapping[str, Any], detail_type: str) -> dict[str, Any]:
 
 
 def value_of(schema: Any, root: Schema, *, name: str = "", at: str = "$", required_only: bool = False) -> Any:
-    """A value that satisfies `schema`, a part of the document `root`. Raises NoExampleError."""
+    """Return a value that satisfies `schema`, a part of the document `root`. Raises NoExampleError."""
     candidates = _candidates(schema, root, name, at, required_only=required_only)
     for candidate in candidates:
         if _validator(_Key(root), _Key(schema)).is_valid(candidate):
             return candidate
-    raise NoExampleError(f"No example for {at}: add one to SAMPLES in {__name__.replace('.', '/')}.py.")
+    raise NoExampleError(f"No example fits {at}. Add one to SAMPLES in {__name__.replace('.', '/')}.py.")
 
 
 def _candidates(schema: Any, root: Schema, name: str, at: str, *, required_only: bool) -> Iterator[Any]:
     if name in SAMPLES:
         yield SAMPLES[name]
     shapes = alternatives(schema, root)
-    for shape in sorted(shapes, key=lambda one: one.type == "null"):  # null only where nothing else will do
+    for shape in sorted(shapes, key=lambda shape: shape.type == "null"):  # null is the last choice
         own = shape.schema
         if shape.values is not None:
             yield from shape.values
@@ -178,7 +178,7 @@ _ENDS = {"minimum": 0, "maximum": 0, "exclusiveMinimum": 1, "exclusiveMaximum": 
 
 
 class _Key:
-    """A part of a document as a cache's key: by identity."""
+    """A part of a document as a key of a cache, compared by identity."""
 
     def __init__(self, value: Any) -> None:
         self.value = value

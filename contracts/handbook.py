@@ -1,7 +1,8 @@
-"""docs/contracts.md: every event in words, for the people who publish and subscribe."""
+"""The generator of docs/contracts.md, which describes every event for people who publish and subscribe."""
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,10 +18,12 @@ from shared.contracts.schemas import event_detail, result, result_title
 
 _REF = "#/components/schemas/"
 _WIDTH = 100
+"""The longest line of JSON that is not broken."""
+_PROSE_WIDTH = 120
 
 
 def handbook() -> str:
-    """The whole page."""
+    """Return the whole page."""
     schemas = current()
     names = [kind.detail_type() for kind in events()]
     references, definitions = event_components(*results(), v1.Meter)
@@ -43,17 +46,17 @@ def handbook() -> str:
 
 
 def _table() -> str:
-    rows = ["| event | published by | consumed by | |", "| --- | --- | --- | --- |"]
+    rows = ["| event | published by | consumed by | note |", "| --- | --- | --- | --- |"]
     for kind in events():
         who = parties(kind.detail_type())
-        via = "" if on_the_bus(kind) else "straight to the queue, not on the bus"
+        via = "" if on_the_bus(kind) else "sent directly to the consumer's queue, not over the bus"
         rows.append(
             f"| {_link(kind.detail_type())} | {_named(who.publishers)} | {_named(who.consumers)} | {via} |"
         )
     return "\n".join(["## Who publishes, who consumes", "", *rows])
 
 
-_OUTSIDE = {PUBLISHERS: "whoever may", SUBSCRIBERS: "whoever subscribes"}
+_OUTSIDE = {PUBLISHERS: "any permitted publisher", SUBSCRIBERS: "any subscriber"}
 
 
 def _named(services: tuple[str, ...]) -> str:
@@ -63,8 +66,8 @@ def _named(services: tuple[str, ...]) -> str:
 def _event(name: str, schema: Schema, moved: Schema, document: Schema) -> Iterator[str]:
     who = parties(name)
     yield f"### {name}"
-    yield f"{_plain(schema.get('description', ''))}"
-    yield f"Published by {_named(who.publishers)}; consumed by {_named(who.consumers)}."
+    yield _wrapped(schema.get("description", ""))
+    yield _wrapped(f"Published by {_named(who.publishers)}; consumed by {_named(who.consumers)}.")
     if "task_token" in moved["properties"]:
         yield OF_A_STAGE
     (data,) = alternatives(moved["properties"]["data"], document)
@@ -78,9 +81,9 @@ def _event(name: str, schema: Schema, moved: Schema, document: Schema) -> Iterat
 def _result(name: str, schema: Schema, moved: Schema, document: Schema) -> Iterator[str]:
     who = parties(name)
     yield f"### {name}"
-    yield (
-        f"{_plain(schema.get('description', ''))} From the {listed(who.publishers)}, for the "
-        f"{listed(who.consumers)}: the output of the stage's task."
+    yield _wrapped(
+        f"{schema.get('description', '')} The {listed(who.publishers)} returns this result as the output of its "
+        f"task; it is read by the {listed(who.consumers)}."
     )
     yield _fields(moved, document)
     yield _code(value_of(schema, schema))
@@ -88,13 +91,13 @@ def _result(name: str, schema: Schema, moved: Schema, document: Schema) -> Itera
 
 def _type(name: str, schema: Schema, document: Schema) -> Iterator[str]:
     yield f"### {name}"
-    if said := _plain(schema.get("description", "")):
-        yield said
+    if description := _wrapped(schema.get("description", "")):
+        yield description
     yield _fields(schema, document)
 
 
 def _fields(schema: Schema, document: Schema) -> str:
-    """A table of an object's fields."""
+    """Return a Markdown table of an object's fields."""
     return "\n".join([*_HEAD, *_rows(schema, document)])
 
 
@@ -104,30 +107,30 @@ _HEAD = ("| field | type | required | meaning |", "| --- | --- | --- | --- |")
 def _rows(schema: Schema, document: Schema, within: str = "") -> Iterator[str]:
     for field, inner in schema["properties"].items():
         required = "yes" if field in schema.get("required", ()) else _default(inner)
-        about = _plain(_description(inner))
-        yield f"| `{within}{field}` | {_type_of(inner, document)} | {required} | {about} |"
+        meaning = _plain(_description(inner))
+        yield f"| `{within}{field}` | {_type_of(inner, document)} | {required} | {meaning} |"
 
 
 def _default(inner: Mapping[str, Any]) -> str:
     if inner.get("default") in (None, [], {}):
         return "no"
-    return f"no; `{json.dumps(inner['default'])}`"
+    return f"no; default `{json.dumps(inner['default'])}`"
 
 
 def _description(inner: Mapping[str, Any]) -> str:
-    """Its own, or that of the one choice that has one."""
-    said = [one["description"] for one in inner.get("anyOf", ()) if "description" in one]
-    return str(inner.get("description") or (said[0] if len(said) == 1 else ""))
+    """Return the field's own description, or that of the only member of its union that has one."""
+    descriptions = [member["description"] for member in inner.get("anyOf", ()) if "description" in member]
+    return str(inner.get("description") or (descriptions[0] if len(descriptions) == 1 else ""))
 
 
 def _type_of(inner: Any, document: Schema) -> str:
     words = described(inner, document)
-    linked = re.sub(r"object `([^`]+)`", lambda found: _link(found[1]), words)
+    linked = re.sub(r"object `([^`]+)`", lambda match: _link(match[1]), words)
     return linked.replace("|", "\\|")
 
 
 def _link(heading: str) -> str:
-    """To a heading of this page, as GitHub names it."""
+    """Return a link to a heading of this page, with the anchor that GitHub gives it."""
     anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
     return f"[{heading}](#{anchor})"
 
@@ -136,12 +139,16 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def _wrapped(text: str) -> str:
+    return textwrap.fill(_plain(text), _PROSE_WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
 def _code(value: Any) -> str:
     return f"```json\n{_printed(value)}\n```"
 
 
 def _printed(value: Any, indent: str = "") -> str:
-    """JSON in which whatever fits a line stands in one."""
+    """Return JSON in which every value that fits on one line is on one line."""
     line = json.dumps(value, ensure_ascii=False)
     if len(indent) + len(line) <= _WIDTH or not isinstance(value, dict | list) or not value:
         return line

@@ -1,4 +1,4 @@
-"""An OpenAPI 3.1 document of the API, from its routes, its types and the codes it refuses with."""
+"""The generator of docs/openapi.json, an OpenAPI 3.1 document of the API, from its routes, types and refusals."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -17,21 +17,22 @@ from shared.contracts.envelope import TRACEPARENT_PATTERN
 from shared.contracts.schemas import References, closed, components
 
 _ABOUT = """\
-Ask the AI pipeline, and read what became of a question. Every call is signed with AWS Signature Version 4 (service
-`execute-api`) by an IAM principal that may `execute-api:Invoke` it; the managed policy
-`ai-pipeline-<env>-api-caller` allows just that. The address of a deployment is the SSM parameter
-`/ai-pipeline/<env>/api/url`. Errors of the API and of API Gateway have one shape."""
+Send messages to the AI pipeline and read its answers. A pipeline, in this API, is the run of one message through all
+stages. Every call must be signed with AWS Signature Version 4 (service `execute-api`) by an IAM principal that has
+the permission `execute-api:Invoke`; the managed policy `ai-pipeline-<env>-api-caller` grants exactly that. The SSM
+parameter `/ai-pipeline/<env>/api/url` holds the address of a deployment. Errors of the API and of API Gateway have
+the same shape."""
 
 _SUMMARIES: Mapping[Route, str] = {
-    ("POST", "/pipeline"): "Ask for an answer",
-    ("GET", "/pipeline/{pipeline_id}"): "The status of a pipeline, and its answer",
+    ("POST", "/pipeline"): "Submit a message and start a pipeline",
+    ("GET", "/pipeline/{pipeline_id}"): "Read the status of a pipeline and its answer",
     ("DELETE", "/pipeline/{pipeline_id}"): "Cancel a pipeline",
-    ("GET", "/pipelines"): "The caller's own pipelines, newest first",
+    ("GET", "/pipelines"): "List the caller's own pipelines, newest first",
 }
 
 
 def openapi() -> dict[str, Any]:
-    """Raises KeyError for a route that is not described here."""
+    """Return the document. Raises KeyError for a route that is not described here."""
     references, schemas = _components()
     refused = references[Refusal]
     paths: dict[str, Any] = {}
@@ -69,7 +70,7 @@ def openapi() -> dict[str, Any]:
                     "type": "apiKey",
                     "name": "Authorization",
                     "in": "header",
-                    "description": "AWS Signature Version 4, service `execute-api`.",
+                    "description": "Requests are signed with AWS Signature Version 4 for the service `execute-api`.",
                     "x-amazon-apigateway-authtype": "awsSigv4",
                 }
             },
@@ -78,13 +79,13 @@ def openapi() -> dict[str, Any]:
 
 
 def known_routes() -> list[Route]:
-    """Method and path of each, as the API's function has them."""
+    """Return the method and path of every route that the API's function serves."""
     # The table names methods of an API without calling any: the class has them as well.
     return sorted(routes(cast("Api", Api)), reverse=True)
 
 
 def _components() -> tuple[References, dict[str, Any]]:
-    """What is posted is closed to fields that its type does not name; an answer may have more."""
+    """Return references and schemas. A request may have only the fields of its type; an answer may have more."""
     answers, opened = components([Refusal, Record, Accepted, Listing], str)
     requests, posted_schemas = components(posted(), version_name)
     if both := opened.keys() & posted_schemas.keys():
@@ -96,23 +97,25 @@ def _post(references: References) -> dict[str, Any]:
     request = request_schema()
     return {
         "description": (
-            "Answers at once, unless `Prefer` says otherwise; the pipeline runs on its own. Follow `status_url` "
-            "until the status is SUCCEEDED or FAILED. With an `Idempotency-Key` a repeated request is the same "
-            "pipeline, and starts nothing new."
+            "Accepts a message and answers at once, while the pipeline runs in the background; the header `Prefer` "
+            "asks the API to wait. Call `status_url` until the status is SUCCEEDED or FAILED. A request repeated "
+            "with the same `Idempotency-Key` refers to the same pipeline and starts nothing new."
         ),
         "parameters": [
             _PREFER,
             {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "description": "Names this request among the caller's own, so that it can be repeated safely.",
+                "description": (
+                    "A key that the caller chooses for this request, so that the request can be repeated safely."
+                ),
                 "schema": {"type": "string", "pattern": core.IDEMPOTENCY_KEY.pattern},
                 "example": "order-4711",
             },
             {
                 "name": "traceparent",
                 "in": "header",
-                "description": "W3C trace context. One that is not well-formed is ignored.",
+                "description": "The caller's W3C trace context. A value that is not well-formed is ignored.",
                 "schema": {"type": "string", "pattern": TRACEPARENT_PATTERN},
             },
         ],
@@ -126,8 +129,12 @@ def _post(references: References) -> dict[str, Any]:
             },
         },
         "responses": {
-            "200": _answer("With `Prefer: wait`: it is over, and this is its record.", Record, references),
-            "202": _answer("The request is accepted.", Accepted, references),
+            "200": _answer(
+                "The pipeline finished within the time given in `Prefer: wait`. The body is its record.",
+                Record,
+                references,
+            ),
+            "202": _answer("The request is accepted; the pipeline has not finished.", Accepted, references),
         },
     }
 
@@ -136,8 +143,8 @@ _PREFER = {
     "name": "Prefer",
     "in": "header",
     "description": (
-        f"`wait=N`: answer as soon as the run is over, after N seconds at the latest ({core.LONGEST_WAIT_SECONDS} "
-        "at most). Another preference is ignored."
+        "With `wait=N` the API answers as soon as the pipeline has finished, or after N seconds "
+        f"(at most {core.LONGEST_WAIT_SECONDS}). Other preferences are ignored."
     ),
     "schema": {"type": "string"},
     "example": "wait=10",
@@ -146,7 +153,7 @@ _PIPELINE_ID = {
     "name": "pipeline_id",
     "in": "path",
     "required": True,
-    "description": "As POST answered it; or the id of a published event.",
+    "description": "The pipeline's id, as returned by POST, or the id of an event published to the bus.",
     "schema": {"type": "string", "pattern": core.PIPELINE_ID.pattern},
 }
 
@@ -161,14 +168,22 @@ def _get(references: References) -> dict[str, Any]:
 def _delete(references: References) -> dict[str, Any]:
     return {
         "description": (
-            "A stage at work ends its work, no further stage begins; the record then says FAILED with "
-            "`Pipeline.Cancelled`. Repeating it changes nothing. What came through the API is cancelled by its "
-            "caller alone."
+            "Cancels a pipeline. A stage that is at work finishes, and no further stage begins; the record then has "
+            "the status FAILED and the error `Pipeline.Cancelled`. Repeating the request changes nothing. A pipeline "
+            "that was submitted through the API can be cancelled only by the caller who submitted it."
         ),
         "parameters": [_PIPELINE_ID],
         "responses": {
-            "200": _answer("It was cancelled before, and has ended.", Record, references),
-            "202": _answer("It will end; follow `status_url`.", Accepted, references),
+            "200": _answer(
+                "The pipeline was cancelled earlier and has finished. The body is its record.",
+                Record,
+                references,
+            ),
+            "202": _answer(
+                "The cancellation is accepted. Call `status_url` until the pipeline has finished.",
+                Accepted,
+                references,
+            ),
         },
     }
 
@@ -179,15 +194,16 @@ def _list(references: References) -> dict[str, Any]:
 
     return {
         "description": (
-            "Those that the same principal (a role's sessions are one) asked for through the API. What is published "
-            "to the bus is in nobody's list. The list may be a moment behind."
+            "Lists the pipelines that the calling IAM principal submitted through the API; all sessions of a role "
+            "count as one principal. Pipelines that were requested on the bus are in no list. A pipeline may appear "
+            "in the list a moment after it was accepted."
         ),
         "parameters": [
-            parameter("status", {"enum": list(listing.STATUSES)}, "Only those that stand so."),
+            parameter("status", {"enum": list(listing.STATUSES)}, "Return only pipelines with this status."),
             parameter(
                 "since",
                 {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]},
-                "Accepted since; UTC where no offset is given.",
+                "Return only pipelines accepted at or after this time, which is UTC if it has no offset.",
             ),
             parameter(
                 "limit",
@@ -197,11 +213,11 @@ def _list(references: References) -> dict[str, Any]:
                     "maximum": listing.MAX_LIMIT,
                     "default": listing.DEFAULT_LIMIT,
                 },
-                "At most so many.",
+                "The maximum number of pipelines on the page.",
             ),
-            parameter("next", {"type": "string"}, "As the page before gave it."),
+            parameter("next", {"type": "string"}, "The value of `next` from the previous page."),
         ],
-        "responses": {"200": _answer("A page of them.", Listing, references)},
+        "responses": {"200": _answer("One page of the caller's pipelines.", Listing, references)},
     }
 
 
@@ -224,7 +240,7 @@ def _answer(description: str, kind: Any, references: References) -> dict[str, An
 
 
 def _example(kind: Any) -> Any:
-    """Of a run that ended well: what only a failed or degraded one has is left out."""
+    """Return an example of a run that succeeded, without the fields that only a failed or degraded run has."""
     schema = msgspec.json.schema(kind)
     example = value_of(schema, schema)
     if "final_response" in example:
@@ -240,5 +256,8 @@ def _headers() -> dict[str, Any]:
     return {
         "Access-Control-Allow-Origin": {"schema": {"type": "string"}},
         "Cache-Control": {"schema": {"const": "no-store"}},
-        "Preference-Applied": {"description": "Where a wait was asked for.", "schema": {"type": "string"}},
+        "Preference-Applied": {
+            "description": "The wait that was applied; present only if the request asked for one.",
+            "schema": {"type": "string"},
+        },
     }

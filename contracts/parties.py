@@ -1,6 +1,6 @@
-"""Who publishes and who consumes each event and result: from the stage table, and one for what is not a stage's.
+"""The publishers and consumers of each event and result, from the stage table and a table of the other events.
 
-`contracts/tests/test_parties.py` holds this against the templates: the rights to publish, and the rules.
+`contracts/tests/test_parties.py` compares them with the templates: the permissions to publish, and the rules.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from shared.contracts.stages import BY_KEY, SERVICES, STAGES, Stage
 from shared.contracts.upcasting import EVENTS
 
 API = "trigger"
-"""The service behind the API, which also starts what is requested."""
+"""The service behind the API, which also starts requested runs."""
 WORKFLOW = "workflow"
 PUBLISHERS = "publishers outside"
 SUBSCRIBERS = "subscribers outside"
@@ -23,7 +23,7 @@ OUTSIDE = (PUBLISHERS, SUBSCRIBERS)
 
 
 class Parties(Struct, frozen=True, kw_only=True):
-    """Services by name, and who is outside this repository."""
+    """The names of the publishers and consumers: services, and parties outside this repository."""
 
     publishers: tuple[str, ...]
     consumers: tuple[str, ...]
@@ -35,12 +35,12 @@ _BESIDE_STAGES: Mapping[str, Parties] = {
     v1.PipelineFailed.NAME: Parties(publishers=("logger",), consumers=(SUBSCRIBERS,)),
     v1.ContractRejected.NAME: Parties(publishers=SERVICES, consumers=(SUBSCRIBERS,)),
 }
-"""By the event's name, for every version of it; or by a detail-type, for one version that has others."""
+"""The parties by an event's name, for all its versions, or by a detail-type, for a version with other parties."""
 NOBODY = Parties(publishers=(), consumers=())
 
 
 def events() -> tuple[type[Event], ...]:
-    """Every version of every event. The one place that knows the table they stand in."""
+    """Return every version of every event."""
     return EVENTS
 
 
@@ -49,7 +49,7 @@ def results() -> tuple[type[Struct], ...]:
 
 
 def parties(name: str) -> Parties:
-    """Of a detail-type, or of a result by its schema's title; nobody, for one that is not known (any more)."""
+    """Return the parties of a detail-type, or of a result by its schema's title; none if the name is unknown."""
     return _by_result().get(name) or _by_event(name)
 
 
@@ -57,7 +57,9 @@ def _by_event(detail_type: str) -> Parties:
     name = detail_type.rpartition(".v")[0]
     for stage in STAGES:
         if name == stage.request.NAME:
-            newest = stage.request.detail_type() == detail_type  # older ones are read, and sent no more
+            newest = (
+                stage.request.detail_type() == detail_type
+            )  # older versions are read, but not sent any more
             return Parties(publishers=(WORKFLOW,) if newest else (), consumers=(stage.service,))
     return _BESIDE_STAGES.get(detail_type) or _BESIDE_STAGES.get(name, NOBODY)
 
@@ -73,12 +75,12 @@ def _by_result() -> Mapping[str, Parties]:
 
 
 def _readers(key: str) -> tuple[str, ...]:
-    """The services whose requests carry the result of the stage `key`."""
+    """Return the services whose requests carry the result of the stage `key`."""
     return tuple(stage.service for stage in STAGES if key in _carried(stage))
 
 
 def _carried(stage: Stage) -> tuple[str, ...]:
-    """The keys of the earlier stages whose results are part of a stage's request."""
+    """Return the keys of the earlier stages whose results are part of a stage's request."""
     earlier = [other.key for other in STAGES[: STAGES.index(stage)]]
     return tuple(
         key
@@ -91,12 +93,12 @@ def _carried(stage: Stage) -> tuple[str, ...]:
 
 
 def on_the_bus(kind: type[Event]) -> bool:
-    """False for a stage's request that goes straight to the stage's queue."""
+    """Return False for a stage's request that is sent directly to the stage's queue."""
     return all(stage.via == "bus" for stage in STAGES if stage.request.NAME == kind.NAME)
 
 
 def results_in(detail_type: str) -> tuple[str, ...]:
-    """The services whose results are part of an event's data."""
+    """Return the services whose results are part of an event's data."""
     name = detail_type.rpartition(".v")[0]
     return tuple(
         BY_KEY[key].service for stage in STAGES if name == stage.request.NAME for key in _carried(stage)

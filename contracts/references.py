@@ -1,7 +1,8 @@
-"""What the contracts are compared with: the record of the last release, or any revision that git knows.
+"""The contracts to compare the present ones with: those of the last release, or of any revision that git knows.
 
-The record, `shared/contracts/released.json`, is committed: it is there in a shallow clone, without tags, without a
-remote and without git. `release` is the only way to write it, and refuses what would break those who rely on it.
+The contracts of the last release are committed in `shared/contracts/released.json`, so they are available in a
+shallow clone and without tags, remotes or git. Only `release` writes that file, and it refuses contracts that would
+break the parties that rely on the last release.
 """
 
 import json
@@ -25,7 +26,7 @@ _FOLDER = FOLDER.relative_to(ROOT).as_posix()
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What was released last. `retired`: versions given up on purpose since there was a record."""
+    """The contracts of the last release. `retired` lists the versions that were ever given up on purpose."""
 
     release: str
     retired: list[str]
@@ -33,7 +34,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
 
 class Reference(Struct, frozen=True, kw_only=True):
-    """Something to compare with; `said` is how it is called in a sentence."""
+    """Contracts to compare with; `said` is their name in a sentence."""
 
     said: str
     revision: str | None
@@ -42,25 +43,27 @@ class Reference(Struct, frozen=True, kw_only=True):
 
 
 def current() -> Schemas:
-    """The schemas that the types make now."""
-    made = [event_schema(kind) for kind in events()] + [result_schema(kind) for kind in results()]
-    return {schema["title"]: json.loads(msgspec.json.encode(schema)) for schema in made}
+    """Return the schemas of the present types, by title."""
+    schemas = [event_schema(kind) for kind in events()] + [result_schema(kind) for kind in results()]
+    return {schema["title"]: json.loads(msgspec.json.encode(schema)) for schema in schemas}
 
 
 def record(path: Path = RECORD) -> Record | None:
-    """None where nothing was released yet. Raises InvalidInputError for a file that is no record."""
+    """Return the contracts of the last release, None if there was none. Raises InvalidInputError if damaged."""
     if not path.exists():
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=Record)
     except msgspec.MsgspecError as error:
-        raise InvalidInputError(f"{path} is not a record of released contracts: {error}") from error
+        raise InvalidInputError(
+            f"{path} is not a record of released contracts ({error}). Restore it from git."
+        ) from error
 
 
 def reference(against: str | None, *, root: Path = ROOT, recorded: Record | None = None) -> Reference | None:
-    """What `against` names; without it the record, else origin/main, else main, else nothing (None).
+    """Return the contracts of the revision `against`, or by default of the last release, of origin/main or of main.
 
-    Raises InvalidInputError where git is missing, or does not know the revision.
+    Returns None if none of these exists. Raises InvalidInputError if git is missing or does not know the revision.
     """
     if against is not None:
         return _revision(against, root)
@@ -80,17 +83,17 @@ def reference(against: str | None, *, root: Path = ROOT, recorded: Record | None
 
 
 def _revision(name: str, root: Path) -> Reference:
-    found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    if found.returncode:
-        problem = found.stderr.strip()
+    parsed = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if parsed.returncode:
+        problem = parsed.stderr.strip()
         if "not a git repository" in problem:
             raise InvalidInputError(f"{root} is not a git repository: there is no revision to compare with.")
-        if problem:  # an unknown revision is told by the exit code alone
-            raise InvalidInputError(f"git can't say what {name!r} is: {problem.splitlines()[0]}")
+        if problem:  # for an unknown revision git prints nothing; only its exit code says so
+            raise InvalidInputError(f"git can't resolve {name!r}: {problem.splitlines()[0]}")
         shallow = _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
         hint = " The clone is shallow; `git fetch --unshallow --tags` gets the rest." if shallow else ""
         raise InvalidInputError(f"git knows no revision {name!r} here.{hint}")
-    commit = found.stdout.strip()
+    commit = parsed.stdout.strip()
     listing = _git(root, "ls-tree", "--name-only", commit, "--", f"{_FOLDER}/")
     paths = [path for path in listing.stdout.splitlines() if path.endswith(".json")]
     schemas = {}
@@ -113,57 +116,58 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         )  # fmt: skip
     except OSError as error:
         raise InvalidInputError(
-            "git is needed to compare with a revision, and is not installed. "
-            "Without --against, the contracts are compared with the last release."
+            "Comparing with a revision needs git, which is not installed. Install git, or leave out --against to "
+            "compare with the last release."
         ) from error
 
 
 def unrecorded_tag(recorded: Record | None, *, root: Path = ROOT) -> str | None:
-    """The newest release tag, if the record is of another release; None where there is no git, or no tag."""
+    """Return the newest release tag if the record is of another release; None without git or without a tag."""
     if recorded is None:
         return None
     try:
-        found = _git(root, "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
+        described = _git(root, "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
     except InvalidInputError:
         return None
-    tag = found.stdout.strip()
+    tag = described.stdout.strip()
     return tag if tag and tag.removeprefix("v") != recorded.release else None
 
 
 def release(
     retire: tuple[str, ...] = (), *, path: Path = RECORD, version: str | None = None
 ) -> tuple[Record, list[Comparison]]:
-    """Records the present contracts as released, and says what is not as it was in the record before.
+    """Record the present contracts as released, and return them with the differences from the previous release.
 
-    Raises RefusedError for a change that breaks, InvalidInputError for a version to retire that still exists.
+    Raises RefusedError for a breaking change, and InvalidInputError for a version to retire that still exists or was
+    never released.
     """
     before, now = record(path), current()
     for name in retire:
         if name in now:
             raise InvalidInputError(
-                f"{name} is still there. Take it out of the events first, then retire it."
+                f"{name} still exists. Remove it from the events (shared/contracts) first, then retire it."
             )
         if before is None or name not in before.schemas:
-            raise InvalidInputError(f"No {name!r} was released: there is nothing to retire.")
+            raise InvalidInputError(f"{name!r} was never released, so it cannot be retired. Check the name.")
     retired = sorted({*(before.retired if before else ()), *retire} - now.keys())
-    found = compare(before.schemas, now, retired=retired) if before else []
-    if broken := [one.name for one in found if not one.compatible]:
+    comparisons = compare(before.schemas, now, retired=retired) if before else []
+    if broken := [comparison.name for comparison in comparisons if not comparison.compatible]:
         raise RefusedError(
-            f"Not recorded: {', '.join(broken)} would break those who rely on the last release. "
-            "`pipeline contracts check` says whom, and why."
+            f"Nothing was recorded: the changes to {', '.join(broken)} would break consumers or publishers of the "
+            "last release. `pipeline contracts check` says which, and why."
         )
-    made = Record(
+    released = Record(
         release=version or project_version(),
         retired=retired,
         schemas={name: _bare(now[name]) for name in sorted(now)},
     )
-    text = msgspec.json.format(msgspec.json.encode(made), indent=1).decode()
+    text = msgspec.json.format(msgspec.json.encode(released), indent=1).decode()
     path.write_text(text + "\n", "utf-8")
-    return made, found
+    return released, comparisons
 
 
 def _bare(schema: Any) -> Any:
-    """Without descriptions: a better wording is no change of a contract."""
+    """Return the schema without descriptions: a better wording does not change a contract."""
     if isinstance(schema, list):
         return [_bare(inner) for inner in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""How the API refuses: a status, a code for machines, a sentence for people; API Gateway likewise."""
+"""The refusals of each route and of API Gateway: a status, a code for programs and a sentence for people."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,62 +29,68 @@ REASONS: Mapping[Route, tuple[Reason, ...]] = {
     ),
     ("GET", "/pipelines"): (Reason.INVALID_PARAMETER, Reason.UNKNOWN_PARAMETER),
 }
-"""The reasons for which each route refuses, beside those that are common to all."""
+"""The reasons for which each route refuses a request, in addition to those that all routes share."""
 COMMON_REASONS = (Reason.INTERNAL, Reason.UNAVAILABLE)
 GATEWAYS_ROUTE = Reason.UNKNOWN_ROUTE
-"""API Gateway knows the routes, and refuses what is none itself."""
+"""The reason for which API Gateway itself refuses a request: it has no such route."""
 _NOTES: Mapping[str, str] = {
-    Reason.INVALID_REQUEST.code: " API Gateway checks the body first; its refusal has this code, but no place."
+    Reason.INVALID_REQUEST.code: (
+        " API Gateway checks the body first; its own refusal has this code but does not name the place."
+    )
 }
 GATEWAY_CODES: Mapping[int, Mapping[str, str]] = {
     403: {
-        "ACCESS_DENIED": "The signer may not call this.",
-        "EXPIRED_TOKEN": "The signer's session is over.",
+        "ACCESS_DENIED": "The IAM principal that signed the request is not allowed to call this route.",
+        "EXPIRED_TOKEN": "The session of the IAM principal that signed the request has expired. Log in again.",
         "INVALID_SIGNATURE": "The signature is not valid.",
         "MISSING_AUTHENTICATION_TOKEN": "The request is not signed, or there is no such route.",
     },
     429: {
-        "QUOTA_EXCEEDED": "A usage plan's quota is used up.",
-        "THROTTLED": "Too many requests per second. Try again a little later.",
+        "QUOTA_EXCEEDED": "The quota of a usage plan is used up.",
+        "THROTTLED": "There are too many requests per second. Try again a little later.",
     },
-    500: {"DEFAULT_5XX": "API Gateway could not ask the API."},
-    504: {"INTEGRATION_TIMEOUT": "The API did not answer in time. Repeat with the same `Idempotency-Key`."},
+    500: {"DEFAULT_5XX": "API Gateway could not reach the API. Try again a little later."},
+    504: {
+        "INTEGRATION_TIMEOUT": (
+            "The API did not answer in time. Repeat the request, with its `Idempotency-Key` if it had one."
+        )
+    },
 }
-"""What API Gateway itself refuses with, on every route; there may be more of its response types."""
+"""The refusals of API Gateway itself, which concern every route. It may use other response types as well."""
 _TITLES: Mapping[int, str] = {
-    400: "The request is wrong.",
-    403: "The caller is not known, or may not do this.",
-    404: "It is not there.",
-    409: "It contradicts an earlier request.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    429: "Too many requests.",
-    500: "Something went wrong on our side.",
-    503: "It can't be taken now.",
-    504: "It took too long.",
+    400: "The request is not valid.",
+    403: "The caller is unknown or is not allowed to do this.",
+    404: "There is no such pipeline.",
+    409: "The request conflicts with an earlier request or with the status of the pipeline.",
+    413: "The request body is too large.",
+    415: "The request body is not JSON.",
+    429: "The caller sent too many requests.",
+    500: "The API failed unexpectedly.",
+    503: "The API is temporarily unavailable.",
+    504: "The API did not answer in time.",
 }
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """What was wrong."""
+    """The reason for a refusal."""
 
     code: str
     message: str
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """Every answer other than success: a code for machines, a sentence for people."""
+    """The body of every refusal: a code for programs and a sentence for people."""
 
     error: Problem
 
 
 def refusals(route: Route, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenAPI's responses for what a route refuses with. `schema` is that of a Refusal."""
-    own = (*REASONS[route], *COMMON_REASONS)
+    """Return the OpenAPI responses with which a route refuses requests. `schema` is that of a Refusal."""
+    reasons = (*REASONS[route], *COMMON_REASONS)
     responses = {}
-    for status in sorted({*(reason.status for reason in own), *GATEWAY_CODES}):
+    for status in sorted({*(reason.status for reason in reasons), *GATEWAY_CODES}):
         codes = {
-            **{reason.code: reason.example for reason in own if reason.status == status},
+            **{reason.code: reason.example for reason in reasons if reason.status == status},
             **GATEWAY_CODES.get(status, {}),
         }
         headers = {"Access-Control-Allow-Origin": {"schema": {"type": "string"}}}

@@ -1,4 +1,4 @@
-"""Types and bounds of a JSON Schema in words."""
+"""Descriptions in words of the types and bounds in a JSON Schema."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,45 +10,45 @@ _FORMATS: Mapping[str, str] = {"date-time": "date and time (RFC 3339)"}
 
 
 def listed(parts: Iterable[str], last: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Join the parts: `a`, `a and b`, `a, b and c`."""
     *others, end = list(dict.fromkeys(parts)) or [""]
     return f"{', '.join(others)} {last} {end}" if others else end
 
 
-def value(one: Any) -> str:
-    """A JSON value as code; null is a word of its own."""
-    return "null" if one is None else f"`{json.dumps(one, ensure_ascii=False)}`"
+def value(json_value: Any) -> str:
+    """Return a JSON value as code; null is written without quotes."""
+    return "null" if json_value is None else f"`{json.dumps(json_value, ensure_ascii=False)}`"
 
 
 def described(schema: Part, root: Schema) -> str:
-    """The type of a part of the document `root`, with its bounds: `integer, 0 or more`, `string or null`."""
+    """Return the type and bounds of a part of the document `root`: `integer, 0 or more`, `string or null`."""
     return listed(shapes(schema, root), "or") or "nothing"
 
 
 def shapes(schema: Part, root: Schema) -> list[str]:
-    return [shape(one, root) for one in alternatives(schema, root)]
+    return [shape(alternative, root) for alternative in alternatives(schema, root)]
 
 
-def shape(one: Alternative, root: Schema) -> str:
-    """One shape: its type, its bounds, and what it holds."""
-    if one.values is not None:
-        return ("one of " if len(one.values) > 1 else "") + ", ".join(sorted(map(value, one.values)))
-    schema = one.schema
-    if one.type is None:
+def shape(alternative: Alternative, root: Schema) -> str:
+    """Return the type of one shape, its bounds, and what it contains."""
+    values, schema = alternative.values, alternative.schema
+    if values is not None:
+        return ("one of " if len(values) > 1 else "") + ", ".join(sorted(map(value, values)))
+    if alternative.type is None:
         return "anything"
-    bounds = [bound for bound in (_count(schema, one.type), _range(schema), _rest(schema)) if bound]
-    return ", ".join([_named(one, root), *bounds])
+    bounds = [bound for bound in (_count(schema, alternative.type), _range(schema), _rest(schema)) if bound]
+    return ", ".join([_named(alternative, root), *bounds])
 
 
-def _named(one: Alternative, root: Schema) -> str:
-    kind, schema = str(one.type), one.schema
+def _named(alternative: Alternative, root: Schema) -> str:
+    kind, schema = str(alternative.type), alternative.schema
     if kind == "string":
         return _FORMATS.get(schema.get("format", ""), "string")
     if kind == "array":
         return f"array of {_items(schema, root)}"
     if kind == "object":
-        if one.ref:
-            return f"object `{one.ref.rpartition('/')[2]}`"
+        if alternative.ref:
+            return f"object `{alternative.ref.rpartition('/')[2]}`"
         if isinstance(others := schema.get("additionalProperties"), dict):
             return f"object whose values are each {described(others, root)}"
     return kind
@@ -88,8 +88,8 @@ def _counted(number: int, unit: str) -> str:
 
 def _range(schema: Schema) -> str:
     parts = [
-        say.format(f"{schema[keyword]:,}")
-        for keyword, say in (
+        template.format(f"{schema[keyword]:,}")
+        for keyword, template in (
             ("minimum", "{} or more"),
             ("exclusiveMinimum", "more than {}"),
             ("maximum", "{} or less"),
@@ -101,7 +101,7 @@ def _range(schema: Schema) -> str:
     return ", ".join(parts)
 
 
-_TOLD = frozenset(
+_DESCRIBED_KEYWORDS = frozenset(
     {
         "type", "properties", "required", "additionalProperties", "items", "prefixItems", "pattern", "uniqueItems",
         "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf",
@@ -118,6 +118,8 @@ def _rest(schema: Schema) -> str:
     parts = [_pattern(schema["pattern"])] if "pattern" in schema else []
     if schema.get("uniqueItems"):
         parts.append("each once")
-    others = sorted(schema.keys() - _TOLD - ({"format"} if schema.get("format") in _FORMATS else set()))
+    others = sorted(
+        schema.keys() - _DESCRIBED_KEYWORDS - ({"format"} if schema.get("format") in _FORMATS else set())
+    )
     parts += [f"{keyword} {value(schema[keyword])}" for keyword in others]
     return ", ".join(parts)

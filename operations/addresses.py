@@ -1,4 +1,4 @@
-"""What is deployed and where: the SSM parameters under `/ai-pipeline/<env>/`, read once."""
+"""The addresses of a deployment: the SSM parameters under `/ai-pipeline/<env>/`, read once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ def how_to_deploy(env: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """Each address raises NotDeployedError where its part of the deployment is missing.
+    """The addresses of one environment. Reading one raises NotDeployedError if its part is not deployed.
 
     `values` is keyed by the path below the environment, e.g. `bus/name`.
     """
@@ -46,7 +46,7 @@ class Addresses:
 
     @property
     def api_url(self) -> str:
-        """Without a slash at its end: `<api_url>/pipeline` is where to POST."""
+        """The API's URL without a trailing slash; requests are posted to `<api_url>/pipeline`."""
         return self["api/url"]
 
     @property
@@ -63,7 +63,7 @@ class Addresses:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """Names of the services that are deployed."""
+        """The names of the deployed services."""
         return tuple(path.split("/")[1] for path in sorted(self.values) if path.endswith("/queue-url"))
 
     def queue_url(self, service: str) -> str:
@@ -77,15 +77,15 @@ class Addresses:
 
 
 def read_addresses(ssm: Any, env: str) -> Addresses:
-    """Raises NotDeployedError if there is nothing of this environment."""
-    found: dict[str, str] = {}
+    """Read all addresses. Raises NotDeployedError if nothing of this environment is deployed."""
+    values: dict[str, str] = {}
     changed: list[datetime] = []
-    with translated(f"read what is deployed in {env!r}"):
+    with translated(f"read the addresses of environment {env!r}"):
         pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=root(env), Recursive=True)
         for page in pages:
             for parameter in page["Parameters"]:
-                found[parameter["Name"].removeprefix(root(env))] = parameter["Value"]
+                values[parameter["Name"].removeprefix(root(env))] = parameter["Value"]
                 changed.append(parameter["LastModifiedDate"])
-    if not found:
+    if not values:
         raise NotDeployedError(f"Nothing is deployed in environment {env!r}. Run `{how_to_deploy(env)}`.")
-    return Addresses(env=env, values=found, deployed_at=max(changed))
+    return Addresses(env=env, values=values, deployed_at=max(changed))

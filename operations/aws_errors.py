@@ -1,4 +1,4 @@
-"""The border to botocore: its errors in this library's words."""
+"""The translation of botocore's errors to those of this library."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,39 +26,41 @@ _GONE = ("ResourceNotFound", "StateMachineDoesNotExist", "QueueDoesNotExist", "N
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Raises an OperationError for what botocore raises. `doing` completes "Could not …"."""
+def translated(action: str) -> Iterator[None]:
+    """Raise an OperationError for each error of botocore. `action` completes the sentence "Could not …"."""
     try:
         yield
     except aws.ClientError as error:
-        raise _of_answer(error, doing) from error
+        raise _of_answer(error, action) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError) as error:
         raise UnreachableError(
-            f"Could not {doing}: no AWS credentials. "
-            "Log in (`aws sso login`, `aws configure`) or give --profile."
+            f"Could not {action}: no AWS credentials. "
+            "Log in (`aws sso login`, `aws configure`) or name a profile with --profile."
         ) from error
     except (aws.TokenRetrievalError, aws.SSOError) as error:
-        raise UnreachableError(f"Could not {doing}: the login has expired. Run `aws sso login`.") from error
+        raise UnreachableError(f"Could not {action}: the login has expired. Run `aws sso login`.") from error
     except aws.ProfileNotFound as error:
-        raise InvalidInputError(f"{error}. `aws configure list-profiles` names those there are.") from error
+        raise InvalidInputError(f"{error}. `aws configure list-profiles` lists the profiles.") from error
     except aws.NoRegionError as error:
-        raise InvalidInputError("Which region? Give --region, or set one in the profile.") from error
+        raise InvalidInputError("No region is set. Give --region, or set a region in the profile.") from error
     except (aws.HTTPClientError, aws.ConnectionError) as error:
         where = error.kwargs.get("endpoint_url") or "AWS"
-        raise UnreachableError(f"Could not {doing}: no answer from {where}.") from error
+        raise UnreachableError(
+            f"Could not {action}: no answer from {where}. Check the network and the address."
+        ) from error
     except aws.BotoCoreError as error:
-        raise RefusedError(f"Could not {doing}: {error}") from error
+        raise RefusedError(f"Could not {action}: {error}") from error
 
 
-def _of_answer(error: aws.ClientError, doing: str) -> OperationError:
+def _of_answer(error: aws.ClientError, action: str) -> OperationError:
     code = str(error.response.get("Error", {}).get("Code", "Unknown"))
     text = str(error.response.get("Error", {}).get("Message", "")).strip() or code
     if any(name in code for name in _EXPIRED):
         return UnreachableError(
-            f"Could not {doing}: AWS does not accept these credentials ({code}). Log in again."
+            f"Could not {action}: AWS does not accept these credentials ({code}). Log in again."
         )
     if any(name in code for name in _DENIED):
-        return DeniedError(f"Could not {doing}: not allowed ({error.operation_name}). {text}")
+        return DeniedError(f"Could not {action}: the credentials do not allow {error.operation_name}. {text}")
     if any(name in code for name in _GONE):
-        return NotDeployedError(f"Could not {doing}: {text} Deploy again (`pipeline deploy`).")
-    return RefusedError(f"Could not {doing}: {error.operation_name} answered {code}: {text}")
+        return NotDeployedError(f"Could not {action}: {text} Deploy again (`pipeline deploy`).")
+    return RefusedError(f"Could not {action}: {error.operation_name} answered {code}: {text}")

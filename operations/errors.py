@@ -1,12 +1,12 @@
-"""What an operation can't do, each as a sentence that says what to do next.
+"""The errors of operations. The text of each says what happened and what to do next.
 
 OperationError
-├── InvalidInputError      what was given breaks a rule; nothing was sent
-├── NotFoundError          there is no such pipeline
-├── NotDeployedError       the environment, or the part asked for, is not there
-├── UnreachableError       no engine, no network, no credentials
-├── DeniedError            AWS refuses the caller
-└── RefusedError           the service answered, and did not do it
+├── InvalidInputError      the input breaks a rule; nothing was sent
+├── NotFoundError          there is no such run
+├── NotDeployedError       the environment, or the part that is needed, is not deployed
+├── UnreachableError       there is no engine, no network or no credentials
+├── DeniedError            AWS does not allow the caller to do this
+└── RefusedError           the service answered and did not do what was asked
 """
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class OperationError(Exception):
-    """The base of all; `str(error)` is meant for the user."""
+    """The base of all errors of operations; `str(error)` is meant for the user."""
 
 
 class InvalidInputError(OperationError):

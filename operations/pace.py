@@ -1,19 +1,19 @@
-"""How often a deployment is asked for news: the local engine answers at once, AWS counts and bills each call."""
+"""Pauses between two calls to a deployment: the local engine answers at once, AWS counts and bills each call."""
 
 from msgspec import Struct
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """Seconds between two calls. A run that somebody watches is asked for more often, until it has taken long."""
+    """Seconds between two calls. A run that is followed is read more often while it is young."""
 
     poll_seconds: float
-    """Between two reads of records or logs."""
+    """Seconds between two reads of records or logs."""
     young_run_seconds: float
     old_run_seconds: float
     old_after_seconds: float
 
     def of_run(self, elapsed: float) -> float:
-        """Seconds until the next look at a run that has been watched for `elapsed` seconds."""
+        """Return the seconds until the next read of a run that has been followed for `elapsed` seconds."""
         return self.young_run_seconds if elapsed < self.old_after_seconds else self.old_run_seconds
 
 

@@ -1,4 +1,4 @@
-"""How long work tells what it does: one callback that gets `Step`s. The command shows them, tests collect them."""
+"""Progress of long work, reported as `Step`s to one callback. The command prints them; tests collect them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +11,9 @@ State = Literal["started", "finished", "unchanged", "failed"]
 
 @dataclass(frozen=True)
 class Step:
-    """`name` identifies the step across its states: `engine`, `synth`, `bootstrap`, `wait`, or a part such as
-    `analyzer`.
+    """One state of a step. `name` identifies the step across its states, e.g. `engine`, `synth` or `analyzer`.
 
-    `text` is a short line for people; `seconds` is how long it took, once it is over.
+    `text` is a short line for people; `seconds` is the duration of a step that has ended.
     """
 
     name: str
@@ -27,12 +26,12 @@ Progress = Callable[[Step], None]
 
 
 def silent(_step: Step) -> None:
-    """Reports nothing."""
+    """Report nothing."""
 
 
 @contextmanager
 def step(progress: Progress, name: str, text: str) -> Iterator[None]:
-    """Reports the start of the block, and its end or failure with the seconds it took."""
+    """Report the start of the block, and its end or failure with the seconds it took."""
     began = time.monotonic()
     progress(Step(name, "started", text))
     try:

@@ -1,7 +1,7 @@
-"""Where an operation goes: an environment on the local engine, or in an AWS account.
+"""The target of an operation: an environment on the local engine or in an AWS account.
 
-A local target carries its endpoint and credentials that are worth nothing elsewhere, whatever the shell's
-environment says: it can't reach a real account by accident.
+A local target has its own endpoint and credentials that are valid nowhere else, whatever the shell's environment
+says, so that it can't reach a real account by accident.
 """
 
 import os
@@ -26,11 +26,11 @@ LOCAL = "local"
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
 CONNECTIONS = 64
-"""The most operations at a time that one target is good for."""
+"""The largest number of simultaneous calls on one target."""
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Whom the target acts for. `endpoint` is null on AWS itself."""
+    """The account, region and caller of a target. `endpoint` is null on AWS itself."""
 
     env: str
     account: str
@@ -44,7 +44,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 class Target:
-    """Clients are made when first asked for, once each, and may be used from several threads."""
+    """An environment and its AWS clients, each made once, when first used. Several threads may share a target."""
 
     def __init__(self, *, env: str, session: Any, endpoint: str | None = None) -> None:
         self.env = env
@@ -59,29 +59,29 @@ class Target:
 
     @cached_property
     def endpoint(self) -> str | None:
-        """Null on AWS itself; else the engine, or what `AWS_ENDPOINT_URL` or the profile names."""
+        """The endpoint's URL if it is not AWS itself: the engine's, or that of `AWS_ENDPOINT_URL` or the profile."""
         url = self._endpoint or str(self.client("sts").meta.endpoint_url)
         host = urlsplit(url).hostname or ""
         return None if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")) else url
 
     @property
     def is_aws(self) -> bool:
-        """Whether it is AWS itself, and not something that answers in its place."""
+        """Whether the target is AWS itself, and not an emulation of it."""
         return self.endpoint is None
 
     @property
     def pace(self) -> Pace:
-        """How often it may be asked for news."""
+        """The pauses between two calls to this target."""
         return AWS if self.is_aws else ENGINE
 
     @cached_property
     def region(self) -> str:
-        """Raises InvalidInputError if there is none."""
-        return str(self.client("ssm").meta.region_name)  # STS would do without one
+        """The AWS region. Raises InvalidInputError if none is set."""
+        return str(self.client("ssm").meta.region_name)  # a client of STS would not need a region
 
     @cached_property
     def addresses(self) -> Addresses:
-        """What is deployed, read once. Raises NotDeployedError."""
+        """The addresses of what is deployed, read once. Raises NotDeployedError."""
         return read_addresses(self.client("ssm"), self.env)
 
     def client(self, service: str) -> Any:
@@ -94,20 +94,20 @@ class Target:
             return self._clients[service]
 
     def credentials(self) -> Any:
-        """For signing. Raises UnreachableError if there are none."""
+        """Return the credentials for signing. Raises UnreachableError if there are none."""
         with translated("sign the request"):
-            found = self._session.get_credentials()
-            frozen = found.get_frozen_credentials() if found else None
+            credentials = self._session.get_credentials()
+            frozen = credentials.get_frozen_credentials() if credentials else None
         if frozen is None:
-            raise UnreachableError("There are no AWS credentials. Log in, or give --profile.")
+            raise UnreachableError("There are no AWS credentials. Log in, or name a profile with --profile.")
         return frozen
 
     def proxies(self, url: str) -> Mapping[str, str]:
-        """None for loopback: a company's proxy knows nothing of this machine."""
+        """Return the proxies for a URL; none for loopback, which a company's proxy can't reach."""
         return {} if urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"} else get_environ_proxies(url)
 
     def describe(self) -> Identity:
-        """Asks the account who the caller is."""
+        """Ask AWS for the account and the caller's identity."""
         region = self.region
         with translated("find out the account"):
             answer = self.client("sts").get_caller_identity()
@@ -130,7 +130,7 @@ class Target:
 
 
 def aws_target(env: str, *, region: str | None = None, profile: str | None = None) -> Target:
-    """The user's own credentials, region and profile, as the AWS CLI finds them."""
+    """Return a target in AWS with the user's own credentials, region and profile, as the AWS CLI finds them."""
     session = botocore.session.Session(profile=profile)
     if region := region or os.environ.get(
         "AWS_REGION"

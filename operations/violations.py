@@ -1,4 +1,4 @@
-"""In what an event differs from its contract: everything, each as a path and a sentence."""
+"""The violations of an event: every place at which it breaks its contract, with a path and a reason."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,11 +15,11 @@ from shared.contracts.upcasting import EVENTS
 
 KINDS: Mapping[str, type[Event]] = {kind.detail_type(): kind for kind in EVENTS}
 ENTRY_BYTES = 1_000_000
-"""What EventBridge takes as one entry, with a little kept back for the fields beside the detail."""
+"""The largest entry that EventBridge accepts, less a reserve for the fields beside the detail."""
 
 
 class Violation(Struct, frozen=True):
-    """`path` is a JSON path into the event."""
+    """A place at which an event breaks its contract, as a JSON path into the event, and the reason."""
 
     path: str
     reason: str
@@ -33,7 +33,7 @@ def _validator(detail_type: str) -> Any:
 
 
 def violations(detail_type: str, detail: Any) -> list[Violation]:
-    """Everything in which `detail` differs from its schema, and from the rules that a schema cannot state."""
+    """Return all violations of `detail`: of its schema, and of the rules that a schema cannot express."""
     errors = sorted(_validator(detail_type).iter_errors(detail), key=lambda error: list(map(str, error.path)))
     found = [Violation(_path("$.detail", error.path), _in_words(error)) for error in errors]
     if isinstance(detail, dict):
@@ -49,7 +49,7 @@ def violations(detail_type: str, detail: Any) -> list[Violation]:
 
 
 def _beyond_schema(value: Any, kind: type[Struct], *, at: str) -> list[Violation]:
-    """The type's own checks, in msgspec's words, which never quote the text."""
+    """Return what the type's own checks refuse, in msgspec's words, which never quote the message."""
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -59,16 +59,16 @@ def _beyond_schema(value: Any, kind: type[Struct], *, at: str) -> list[Violation
 
 
 def _of_another_schema(metadata: Any, kind: type[Event]) -> Iterator[Violation]:
-    """What the metadata says of the event's schema is what the detail-type says."""
+    """Yield violations where the metadata names another schema or version than the detail-type."""
     if isinstance(metadata, dict):
-        for name, wanted in (("schema", kind.NAME), ("schema_version", kind.VERSION)):
-            said = metadata.get(name)
-            if isinstance(said, type(wanted)) and said != wanted:
-                yield Violation(f"$.detail.metadata.{name}", f"must be `{wanted}`, as the detail-type says")
+        for name, expected in (("schema", kind.NAME), ("schema_version", kind.VERSION)):
+            value = metadata.get(name)
+            if isinstance(value, type(expected)) and value != expected:
+                yield Violation(f"$.detail.metadata.{name}", f"must be `{expected}`, as the detail-type says")
 
 
 def size(detail: Any) -> int:
-    """Bytes of the detail as it is sent."""
+    """Return the size in bytes of the detail as it is sent."""
     return len(json.dumps(detail, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
@@ -77,13 +77,13 @@ def _path(start: str, parts: Any) -> str:
 
 
 def _in_words(error: Any) -> str:
-    """One sentence, without the text of a message in it."""
-    if error.validator == "anyOf":  # a type or null: what is wrong with the value as that type
+    """Return the reason in words, without text of the message."""
+    if error.validator == "anyOf":  # a type or null: describe what is wrong with the value as that type
         deeper = [inner for inner in error.context if inner.validator != "type"]
         if deeper:
             return _in_words(deeper[0])
-    say = _WORDS.get(error.validator)
-    return say(error) if say else f"breaks `{error.validator}: {error.validator_value}`"
+    describe = _WORDS.get(error.validator)
+    return describe(error) if describe else f"breaks `{error.validator}: {error.validator_value}`"
 
 
 def _missing(error: Any) -> str:

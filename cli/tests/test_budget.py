@@ -164,7 +164,7 @@ def test_of_two_operators_the_slower_is_told(monkeypatch):
     monkeypatch.setattr(operations, "read_budget", meanwhile)
     result = call("budget", "resume", "--for-today")
     assert result.exit_code == 1
-    assert "Somebody else" in result.stderr
+    assert "Another operator" in result.stderr
     assert stored_orders().hold
 
 

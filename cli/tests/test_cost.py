@@ -238,7 +238,7 @@ def test_ledger_of_a_run_that_is_not_over(local_engine, some_runs):
     """An unfinished run has no ledger (exit code 1); --cost with --follow is wrong usage."""
     result = call("show", "--cost", "waiting")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "is not over yet" in result.stderr
+    assert "has not finished" in result.stderr
     assert call("show", "--cost", "--follow", "waiting").exit_code == 2
     assert call("show", "--cost", "nowhere").exit_code == 3
 

@@ -135,7 +135,7 @@ def test_a_look_takes_nothing_hides_nothing_and_counts_once():
     for _ in range(3):
         (finding,) = blocked("chatbot")
         assert (finding["place"], finding["detail_type"]) == ("queue", "chat.requested.v0")
-    assert "a second look would count" in call("deploy-check", "chatbot").stdout
+    assert "each reading is a delivery" in call("deploy-check", "chatbot").stdout
     assert count(url("chatbot", "")) == 1
     assert received("chatbot") == [2]  # the look, and this one
 
@@ -151,7 +151,7 @@ def test_a_look_that_was_broken_off_may_have_counted(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(looking, "parked", die)
         assert call("deploy-check", "chatbot").exit_code != 0
-    assert "broken off" in call("deploy-check", "chatbot").stdout
+    assert "interrupted" in call("deploy-check", "chatbot").stdout
     assert received("chatbot") == [2]
 
 

@@ -113,9 +113,9 @@ def test_wrong_usage_is_told_apart(arguments, says):
 def test_a_folder_without_templates_or_of_another_environment_is_refused(assembly, tmp_path_factory):
     """A folder that is empty, of another environment or unreadable gives exit code 2."""
     empty = call("--env", ENV, "--templates", tmp_path_factory.mktemp("empty"))
-    assert (empty.exit_code, "holds no *.template.json" in empty.stderr) == (2, True)
+    assert (empty.exit_code, "contains no *.template.json" in empty.stderr) == (2, True)
     other = call("--env", "prod", "--templates", assembly)
-    assert (other.exit_code, "is not of environment 'prod'" in other.stderr) == (2, True)
+    assert (other.exit_code, "does not belong to environment 'prod'" in other.stderr) == (2, True)
     (assembly / f"ai-pipeline-{ENV}-logger.template.json").write_text("{")
     broken = call("--env", ENV, "--templates", assembly)
     assert (broken.exit_code, "can't be read" in broken.stderr) == (2, True)

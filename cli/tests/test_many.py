@@ -161,7 +161,7 @@ def test_resuming_with_another_input_is_refused(local_engine, api, records, mess
     messages.write_text('"another"\n' + messages.read_text())
     result = call("submit", "--file", str(messages), "--wait", "--out", str(out), "--resume")
     assert result.exit_code == 2
-    assert "Line 1 is not what it was" in result.stderr
+    assert "Line 1 of the input has changed" in result.stderr
 
 
 def test_a_refused_batch_stops_and_says_why(local_engine, api, messages, tmp_path):
@@ -169,7 +169,7 @@ def test_a_refused_batch_stops_and_says_why(local_engine, api, messages, tmp_pat
     api.answers = [(403, {"error": {"code": "c", "message": "No."}})] * 50
     result = call("submit", "--file", str(messages), "--concurrency", "2")
     assert result.exit_code == 1
-    assert "Stopped. The API refused the caller" in result.stderr
+    assert "The batch was stopped. The API refused the caller" in result.stderr
     assert len(api.requests) <= 4
 
 

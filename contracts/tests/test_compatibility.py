@@ -1,4 +1,4 @@
-"""Who can read what after a change: every kind of change, in both directions."""
+"""For every kind of change to a schema, the check says whether old and new consumers can read new and old events."""
 
 import re
 from typing import Any
@@ -44,7 +44,7 @@ def union(*names: str) -> dict[str, Any]:
 
 
 def tree(**leaf: Any) -> dict[str, Any]:
-    """A type that contains itself."""
+    """Return the schema of a type that contains itself."""
     node = record(
         ("value",),
         value={"type": "integer", **leaf},
@@ -189,20 +189,20 @@ CHANGES: dict[str, tuple[Any, Any, bool, bool]] = {
 
 @pytest.mark.parametrize(("old", "new", "forwards", "backwards"), CHANGES.values(), ids=CHANGES)
 def test_each_kind_of_change_has_its_verdict(old, new, forwards, backwards):
-    """For each change: whether an old consumer reads the new event, and a new consumer the old one."""
+    """The check finds for each change whether an old consumer reads the new event, and a new consumer the old one."""
     assert (obstacles(new, old) == []) is forwards
     assert (obstacles(old, new) == []) is backwards
 
 
 @pytest.mark.parametrize(("old", "new", "forwards", "backwards"), CHANGES.values(), ids=CHANGES)
 def test_whatever_breaks_is_told_as_a_change(old, new, forwards, backwards):
-    """Nothing breaks that is not listed among the changes."""
+    """Every change that breaks a consumer is listed among the changes."""
     if not (forwards and backwards):
         assert changes(old, new)
 
 
 def test_an_obstacle_says_where_and_why():
-    """The path leads to the place, both sides are named in words."""
+    """An obstacle has the path of the field and describes the written and the accepted value in words."""
     old = record(("m",), m=record(("t",), t=array({**STRING, "maxLength": 5}), c={"enum": ["a"]}))
     new = record(("m",), m=record((), t=array({**STRING, "maxLength": 7}), c={"enum": ["a", "b"]}))
     found = {one.path: (one.may, one.takes) for one in obstacles(new, old, at="$.detail")}
@@ -214,7 +214,7 @@ def test_an_obstacle_says_where_and_why():
 
 
 def test_changes_are_told_in_words():
-    """Added, removed, required, optional, narrowed and defaulted fields each have their sentence."""
+    """Each added, removed, required, optional, narrowed or defaulted field is described in a sentence."""
     old = record(
         ("gone", "kept", "free"),
         gone=STRING, kept={**STRING, "maxLength": 5}, free=STRING, tied=INTEGER, meant={**INTEGER, "default": 0},
@@ -237,7 +237,7 @@ def test_changes_are_told_in_words():
 
 @pytest.mark.parametrize("schema", current().values(), ids=current())
 def test_every_contract_reads_itself(schema):
-    """Unchanged contracts are unchanged, whatever keywords they use."""
+    """A contract compared with itself has neither changes nor obstacles, whatever keywords it uses."""
     assert obstacles(schema, schema) == []
     assert changes(schema, schema) == []
 
@@ -292,7 +292,7 @@ VALUES = st.recursive(
 
 @st.composite
 def fitting(draw: st.DrawFn, schema: dict[str, Any]) -> Any:
-    """A value that is likely, not certain, to satisfy `schema`."""
+    """Return a strategy for values that are likely, but not certain, to satisfy `schema`."""
     if "anyOf" in schema:
         return draw(fitting(draw(st.sampled_from(schema["anyOf"]))))
     if "enum" in schema:
@@ -315,7 +315,7 @@ def fitting(draw: st.DrawFn, schema: dict[str, Any]) -> Any:
 @settings(max_examples=400)
 @given(st.data())
 def test_what_is_said_to_be_readable_is(data):
-    """If no obstacle is found, a consumer of one schema really takes whatever a producer of the other writes."""
+    """If no obstacle is found, a consumer of one schema accepts everything that a producer of the other writes."""
     written = data.draw(SCHEMAS)
     read = data.draw(
         st.one_of(SCHEMAS, st.just(written), st.builds(lambda one: either(written, one), SCHEMAS))
@@ -329,7 +329,7 @@ def test_what_is_said_to_be_readable_is(data):
 @settings(max_examples=200)
 @given(SCHEMAS)
 def test_any_schema_reads_itself(schema):
-    """Comparing a schema with itself finds neither change nor obstacle."""
+    """Any schema compared with itself has neither changes nor obstacles."""
     assert obstacles(schema, schema) == []
     assert changes(schema, schema) == []
 
@@ -346,7 +346,7 @@ def _two_lists(second: str) -> dict[str, Any]:
 @given(SCHEMAS, SCHEMAS)
 @example(_two_lists("integer"), _two_lists("string"))
 def test_no_obstacle_without_a_change(old, new):
-    """Whatever differs enough to break is told in words."""
+    """Two schemas with an obstacle between them have at least one change in words."""
     if obstacles(old, new) or obstacles(new, old):
         told = changes(old, new)
         assert told

@@ -1,1 +1,1 @@
-"""Operations that start or stop runs: submit, publish, cancel, and files of many."""
+"""Operations that start or stop runs: submit a message or a file of messages, publish an event, cancel."""

@@ -1,7 +1,7 @@
-"""Many requests at once: sent with bounded concurrency and, if wanted, followed to their answers.
+"""Batches of requests, sent with bounded concurrency and, if wanted, followed to their answers.
 
-Whoever keeps the outcomes can go on after an interruption: `run_batch` takes what is known already, and the
-keys it derives from the batch's name make a request that was sent twice start once.
+A caller that keeps the outcomes can resume a batch: `run_batch` takes the ids of the runs that were started earlier,
+and derives each request's key from the batch's name and line number, so that a request sent twice starts one run.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _HALTING = (UnreachableError, DeniedError, NotDeployedError)
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One line of the input. `digest` tells whether it is still the same line later."""
+    """One line of the input. `digest` shows later whether the line has changed; `problem` says why it is invalid."""
 
     number: int
     digest: str
@@ -46,9 +46,9 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of a line. INVALID: not a request, never sent. REFUSED: sent, and not accepted.
+    """The outcome of one line. INVALID: not a request, never sent. REFUSED: sent, and not accepted.
 
-    PENDING (nothing is known yet), ACCEPTED and RUNNING are not the end of it.
+    PENDING (nothing is known yet), ACCEPTED and RUNNING are not final.
     """
 
     line: int
@@ -67,15 +67,15 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BatchHaltedError(OperationError):
-    """The rest would fare no better: nothing more is sent or followed."""
+    """An error that would meet all remaining lines, so that nothing more is sent or followed."""
 
     def __init__(self, reason: OperationError) -> None:
-        super().__init__(f"Stopped. {reason}")
+        super().__init__(f"The batch was stopped. {reason}")
         self.reason = reason
 
 
 def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
-    """One request per line, a JSON string or an object; empty lines are passed over, bad ones say why."""
+    """Read one request per line, a JSON string or object. Empty lines are skipped; invalid ones have a `problem`."""
     for number, raw in enumerate(lines, start=1):
         data = (raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw).strip()
         if number == 1:
@@ -97,7 +97,7 @@ def _request(data: bytes) -> Request:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(
-            'not valid JSON: a line is a string in quotes, or {"user_message": "…"}'
+            'not valid JSON; write a string in double quotes, or {"user_message": "…"}'
         ) from error
     if isinstance(value, str):
         return Request(user_message=value)
@@ -112,10 +112,10 @@ def _request(data: bytes) -> Request:
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """How to run a batch. The same `name` and line never start a second pipeline.
+    """How to run a batch. The same `name` and line number never start a second run.
 
-    `known` holds, by line number, pipelines that were accepted earlier: these are followed, and sent again only
-    if nobody knows them any more. Following is given up after `patience_seconds` without news.
+    `known` holds, by line number, the ids of runs that were accepted earlier: they are followed, and sent again only
+    if they have no record any more. Following ends after `patience_seconds` without progress.
     """
 
     name: str
@@ -129,10 +129,10 @@ class Plan(Struct, frozen=True, kw_only=True):
 def run_batch(
     target: Target, lines: Iterable[Line], plan: Plan, *, stop: Stop | None = None, pause: Pause = time.sleep
 ) -> Iterator[Outcome]:
-    """Yields an outcome whenever a line gets further; if followed, a second one when it is answered.
+    """Yield an outcome when a line is sent and, if lines are followed, a second one when its run has finished.
 
-    When asked to stop, what is under way is still finished and yielded. Raises BatchHaltedError, after that,
-    once nothing more can be sent or read.
+    When asked to stop, it still finishes and yields the requests under way. Raises BatchHaltedError, after the same,
+    if nothing more can be sent or read.
     """
     batch = _Batch(target, plan, stop or Stop(), pause)
     yield from batch.queue(lines)
@@ -146,7 +146,7 @@ def run_batch(
 
 
 class _Batch:
-    """The state of one `run_batch`. `under_way` is being sent, `waiting` is accepted and not yet answered."""
+    """The state of one `run_batch`. `under_way` lines are being sent; the runs of `waiting` lines go on."""
 
     def __init__(self, target: Target, plan: Plan, stop: Stop, pause: Pause) -> None:
         self.target = target
@@ -190,7 +190,7 @@ class _Batch:
             self.under_way[pool.submit(self.send, group)] = group
 
     def collect(self) -> Iterator[Outcome]:
-        """Waits a moment for something that was sent to come back."""
+        """Wait a moment for answers to requests, and yield the outcomes of those that have arrived."""
         if not self.under_way:
             self.pause(SLICE_SECONDS)
             return
@@ -205,14 +205,14 @@ class _Batch:
         )
 
     def keyed(self, line: Line) -> Request:
-        """The line's request under a key that is the same if the batch is run again."""
+        """Return the line's request with a key that is the same if the batch is run again."""
         assert line.request is not None  # noqa: S101 -- lines without one are never queued
         if line.request.idempotency_key or line.request.pipeline_id:
             return line.request
         return msgspec.structs.replace(line.request, idempotency_key=f"{self.plan.name}-{line.number}")
 
     def send(self, lines: Sequence[Line]) -> list[Sent]:
-        """In a worker thread."""
+        """Send lines, in a worker thread."""
         try:
             return self.sender.send([self.keyed(line) for line in lines])
         except OperationError as error:
@@ -229,7 +229,7 @@ class _Batch:
                 yield self.outcome(line, "ACCEPTED", pipeline_id=answer.pipeline_id)
 
     def poll(self) -> Iterator[Outcome]:
-        """Asks for those that have waited longest since they were last asked for."""
+        """Read the records of the lines whose last read is longest ago."""
         if not self.follows or time.monotonic() < self.next_poll:
             return
         self.next_poll = time.monotonic() + self.target.pace.poll_seconds

@@ -1,4 +1,4 @@
-"""Cancelling a pipeline through the API, in the name of whoever is signed in."""
+"""Cancelling a run through the API as the caller who is signed in."""
 
 import time
 
@@ -13,7 +13,7 @@ from shared.errors import CANCELLED_ERROR
 
 
 class Cancelled(Struct, frozen=True, kw_only=True):
-    """`status` is that of the record: FAILED if it was cancelled before, else what is to end."""
+    """The API's answer. `status` is the record's: FAILED if the run was cancelled before, else its present status."""
 
     pipeline_id: PipelineId
     status: str
@@ -21,18 +21,21 @@ class Cancelled(Struct, frozen=True, kw_only=True):
 
     @property
     def before(self) -> bool:
+        """Whether the run had been cancelled before."""
         return self.error == CANCELLED_ERROR
 
 
 def cancel(target: Target, pipeline_id: str, *, pause: Pause = time.sleep) -> Cancelled:
-    """Raises NotFoundError, DeniedError (another caller's), RefusedError (it is over)."""
+    """Cancel a run. Raises NotFoundError, DeniedError (of another caller), RefusedError (it has finished)."""
     try:
         name = msgspec.convert(pipeline_id, PipelineId)
     except msgspec.ValidationError as error:
-        raise InvalidInputError(f"{pipeline_id!r} can't be a pipeline's id.") from error
+        raise InvalidInputError(
+            f"{pipeline_id!r} is not a pipeline id. `pipeline list` shows the ids of the runs."
+        ) from error
     try:
         return msgspec.convert(ApiClient(target, pause=pause).delete(f"/pipeline/{name}"), Cancelled)
     except msgspec.ValidationError as error:
         raise RefusedError(
-            "The API's answer has an unknown shape. Is something else at its address?"
+            "The API's answer has an unknown shape. Check that the API is what answers at its address."
         ) from error

@@ -1,4 +1,4 @@
-"""Signed calls to the pipeline's API. Repeats what may be repeated: every POST carries an Idempotency-Key."""
+"""Signed calls to the pipeline's API. They are repeated on errors, since every POST carries an Idempotency-Key."""
 
 import json
 import random
@@ -37,7 +37,7 @@ class Answer:
 
 
 class ApiClient:
-    """One per target; may be used from several threads."""
+    """A client of one target's API, which several threads may use."""
 
     def __init__(self, target: Target, *, pause: Pause = time.sleep) -> None:
         self._target = target
@@ -48,12 +48,12 @@ class ApiClient:
         )
 
     def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
-        """The answer's body. Raises OperationError with the API's own words."""
+        """Return the answer's body. Raises OperationError with the text of the API's refusal."""
         data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
         return self._send("POST", path, data, {"Content-Type": "application/json", **headers})
 
     def delete(self, path: str) -> Any:
-        """The answer's body. Repeating it changes nothing. Raises OperationError with the API's own words."""
+        """Return the answer's body. Raises OperationError with the text of the API's refusal."""
         return self._send("DELETE", path, b"", {})
 
     def _send(self, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> Any:
@@ -62,7 +62,10 @@ class ApiClient:
                 answer = self._once(method, path, data, headers)
             except (aws.HTTPClientError, aws.ConnectionError) as error:
                 if not left:
-                    raise UnreachableError(f"No answer from {self._url}: {type(error).__name__}.") from error
+                    raise UnreachableError(
+                        f"The API at {self._url} did not answer ({type(error).__name__}). Check the network and "
+                        "whether the environment is up."
+                    ) from error
                 self._pause(backoff(TRIES - left))
                 continue
             if answer.status < 300:
@@ -84,7 +87,7 @@ class ApiClient:
 
 
 def backoff(tries: int) -> float:
-    """Seconds to wait after so many tries: doubled each time, and spread."""
+    """Return the seconds to wait after this many tries: doubled with each, and randomised."""
     return min(LONGEST_PAUSE_SECONDS, 0.2 * 2.0 ** (tries - 1)) * random.uniform(0.5, 1)  # noqa: S311 -- no secret
 
 
@@ -94,8 +97,8 @@ def _after(header: str | None) -> float | None:
 
 def _error(answer: Answer) -> OperationError:
     body = answer.body if isinstance(answer.body, dict) else {}
-    told = body.get("error")
-    text = told.get("message") if isinstance(told, dict) else body.get("message")
+    problem = body.get("error")
+    text = problem.get("message") if isinstance(problem, dict) else body.get("message")
     text = str(text or f"the API answered HTTP {answer.status}").strip()
     match answer.status:
         case 401 | 403:

@@ -1,4 +1,4 @@
-"""Publishing one event by hand: checked against its contract first, so that nothing wrong ever leaves."""
+"""Publishing one event by hand, after it was checked against its contract."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ _ENTRY_FIELDS = {
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """An event that keeps its contract."""
+    """An event that was checked and keeps its contract."""
 
     detail_type: str
     detail: dict[str, Any]
@@ -34,7 +34,7 @@ class Draft(Struct, frozen=True, kw_only=True):
 
 
 class Published(Struct, frozen=True, kw_only=True):
-    """`pipeline_id` is the event's own id where the publisher gave none."""
+    """A published event. `pipeline_id` is the event's own id if the publisher gave none."""
 
     event_id: str
     pipeline_id: str
@@ -43,7 +43,7 @@ class Published(Struct, frozen=True, kw_only=True):
 
 
 class ContractBrokenError(InvalidInputError):
-    """All that is wrong with an event."""
+    """The event breaks its contract; `violations` lists every place."""
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
         lines = "".join(f"\n  {violation.path}: {violation.reason}" for violation in violations)
@@ -52,7 +52,7 @@ class ContractBrokenError(InvalidInputError):
 
 
 def draft(text: str | bytes, *, detail_type: str | None = None) -> Draft:
-    """Reads an event: {"source", "detail-type", "detail"}, PutEvents' spelling, or a bare detail.
+    """Read an event: {"source", "detail-type", "detail"}, the same in the spelling of PutEvents, or a bare detail.
 
     `detail_type` is needed for a bare detail. Raises InvalidInputError, ContractBrokenError.
     """
@@ -76,7 +76,7 @@ def _entry(given: dict[str, Any], detail_type: str | None) -> tuple[dict[str, An
     if "detail" not in given and "Detail" not in given:
         if detail_type is None:
             raise InvalidInputError(
-                'Which event? Give {"source": …, "detail-type": …, "detail": {…}}, '
+                'The event has no detail. Give {"source": …, "detail-type": …, "detail": {…}}, '
                 "or a bare detail with --detail-type."
             )
         return {"detail-type": detail_type, "detail": given}, []
@@ -93,7 +93,9 @@ def _entry(given: dict[str, Any], detail_type: str | None) -> tuple[dict[str, An
     if name is None:
         raise InvalidInputError("The event has no detail-type. Give it in the event, or with --detail-type.")
     if detail_type not in (None, name):
-        raise InvalidInputError(f"The event says detail-type {name!r}, --detail-type says {detail_type!r}.")
+        raise InvalidInputError(
+            f"The event says detail-type {name!r}, but --detail-type says {detail_type!r}. Leave one out."
+        )
     if isinstance(fields["detail"], str):  # PutEvents takes the detail as a string
         try:
             fields["detail"] = json.loads(fields["detail"])
@@ -103,7 +105,7 @@ def _entry(given: dict[str, Any], detail_type: str | None) -> tuple[dict[str, An
 
 
 def publish(target: Target, event: Draft) -> Published:
-    """Raises RefusedError if EventBridge does not take it."""
+    """Publish the event. Raises RefusedError if EventBridge does not accept it."""
     bus = target.addresses.bus_name
     with translated("publish the event"):
         answer = target.client("events").put_events(

@@ -1,4 +1,4 @@
-"""The results file of a batch: one line per input, written as results arrive, and enough to go on from."""
+"""The results file of a batch: one line per input line, written as results arrive, from which it can be resumed."""
 
 import errno
 import uuid
@@ -16,18 +16,18 @@ from operations.errors import InvalidInputError, OperationError
 
 @contextmanager
 def _reported(path: Path) -> Iterator[None]:
-    """Raises InvalidInputError for a file that can't be used, OperationError where the disk is full."""
+    """Raise InvalidInputError for a file that can't be used, OperationError if the disk is full."""
     try:
         yield
     except OSError as error:
         kind = OperationError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InvalidInputError
-        raise kind(f"Can't use {path} for results: {error.strerror}.") from error
+        raise kind(f"Can't use {path} for results: {error.strerror}. Name another file.") from error
 
 
 class Results:
-    """Keeps what has ended in the file; what is only accepted is kept back until `close`.
+    """The outcomes of a batch: final ones are written to the file at once, others when the file is closed.
 
-    `known` is what an earlier run accepted and did not see the end of, by line number.
+    `known` holds, by line number, the ids of runs that an earlier batch started and did not see finish.
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:
@@ -39,7 +39,9 @@ class Results:
         self.batch = next((outcome.batch for outcome in earlier), uuid.uuid4().hex[:12])
         for outcome in earlier:
             self._keep(outcome)
-        self.ended = {line: it for line, it in self.ended.items() if it.status != "REFUSED"}  # to try again
+        self.ended = {  # refused lines are tried again
+            line: outcome for line, outcome in self.ended.items() if outcome.status != "REFUSED"
+        }
         with _reported(path):
             self._rewrite()
             self._file = path.open("ab")
@@ -49,39 +51,39 @@ class Results:
             return []
         if not resume:
             raise InvalidInputError(
-                f"{self._path} exists. Add --resume to go on where it stopped, or name another file."
+                f"{self._path} exists. Add --resume to continue its batch, or name another file."
             )
         lines = self._path.read_bytes().splitlines()
-        found = []
+        outcomes = []
         for number, line in enumerate(lines, start=1):
             try:
-                found.append(msgspec.json.decode(line, type=Outcome))
+                outcomes.append(msgspec.json.decode(line, type=Outcome))
             except msgspec.MsgspecError as error:
                 if number == len(lines):  # cut off when the earlier run was killed
                     break
                 raise InvalidInputError(
-                    f"{self._path}, line {number}: not a result of `pipeline submit`. Name another file."
+                    f"Line {number} of {self._path} is not a result of `pipeline submit`. Name another file."
                 ) from error
-        return found
+        return outcomes
 
     @property
     def known(self) -> Mapping[int, str]:
         return {line: outcome.pipeline_id for line, outcome in self._open.items() if outcome.pipeline_id}
 
     def left(self, lines: list[Line]) -> list[Line]:
-        """Those without a result. Raises InvalidInputError if the input is not the one of the earlier run."""
+        """Return the lines without a result. Raises InvalidInputError if a line has changed since the earlier run."""
         for line in lines:
             before = self.ended.get(line.number) or self._open.get(line.number)
             if before and before.input != line.digest:
                 raise InvalidInputError(
-                    f"Line {line.number} is not what it was when {self._path} was written. Name another file."
+                    f"Line {line.number} of the input has changed since {self._path} was written. Name another file."
                 )
         return [line for line in lines if line.number not in self.ended]
 
     def begin(self, lines: list[Line], batch: str) -> None:
-        """Notes the batch's name before anything is sent: the keys are made of it.
+        """Write the batch's name, from which the keys are made, before anything is sent.
 
-        A run that is killed before its first result can then be resumed, too, without starting anything twice.
+        A batch that is killed before its first result can then be resumed, too, without starting any run twice.
         """
         if lines and not self.ended and not self._open:
             first = lines[0]
@@ -106,7 +108,7 @@ class Results:
             self._file.flush()
 
     def _rewrite(self) -> None:
-        """One line per input, whole or not at all."""
+        """Write one line per input line; the file is replaced at once, so that it is never incomplete."""
         draft = self._path.with_name(self._path.name + ".part")
         outcomes = [*self.ended.values(), *self._open.values()]
         draft.write_bytes(b"".join(msgspec.json.encode(outcome) + b"\n" for outcome in outcomes))
@@ -118,7 +120,7 @@ class Results:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """One line per input. What is accepted without an end is among them: a later run goes on from it."""
+        """Write one line per input line, also for runs that have not finished, so that the batch can be resumed."""
         self._file.close()
         with _reported(self._path):
             self._rewrite()

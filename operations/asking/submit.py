@@ -1,7 +1,7 @@
-"""Asking for answers: one request or many, through the API or straight onto the bus.
+"""Submitting one request or many, through the API or directly to the bus.
 
-Whatever is sent twice is answered once: each request carries an Idempotency-Key (API) or names its pipeline
-(bus), so that a repeat after a lost answer starts nothing new.
+A request that is sent twice starts one run: each carries an Idempotency-Key (API) or the id of its run (bus), so that
+a repetition after a lost answer starts nothing new.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ Via = Literal["api", "bus"]
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """One message. A repeat is told by `idempotency_key` or, via the bus, by `pipeline_id`."""
+    """One message to submit. A repetition is recognised by `idempotency_key` or, via the bus, by `pipeline_id`."""
 
     user_message: str
     idempotency_key: str | None = None
@@ -35,7 +35,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """`status` is ACCEPTED, or how far the pipeline is when the request was a repeat."""
+    """An accepted request. `status` is ACCEPTED, or the run's present status if the request was repeated."""
 
     pipeline_id: str
     status: str = "ACCEPTED"
@@ -43,42 +43,42 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
 
 Sent = Accepted | OperationError
-"""What became of one request."""
+"""The outcome of sending one request."""
 
 
 class Sender(Protocol):
-    """`size` is how many requests one `send` takes at most. Safe to use from several threads."""
+    """A way to send requests, at most `size` in one `send`. Several threads may use it."""
 
     size: int
 
     def send(self, requests: Sequence[Request]) -> list[Sent]:
-        """In the order of `requests`. An error that concerns them all is raised."""
+        """Return the outcomes in the order of `requests`. An error that concerns all of them is raised."""
         ...
 
 
 def check(request: Request, via: Via) -> None:
-    """Raises InvalidInputError for what would be refused anyway."""
+    """Raise InvalidInputError for a request that the API or the trigger would refuse."""
     length = len(request.user_message)
     if length > limits.MESSAGE_CHARS:
         raise InvalidInputError(
-            f"`user_message` must be at most {limits.MESSAGE_CHARS:,} characters, has {length:,}"
+            f"`user_message` must be at most {limits.MESSAGE_CHARS:,} characters, but has {length:,}"
         )
     try:
         check_message(request.user_message)
     except UnicodeError as error:
-        raise InvalidInputError("`user_message` holds half a character (a lone surrogate)") from error
+        raise InvalidInputError("`user_message` contains half a character (a lone surrogate)") from error
     except ValueError as error:
         raise InvalidInputError(str(error)) from error
     if request.pipeline_id and request.idempotency_key:
         raise InvalidInputError("Give `pipeline_id` or `idempotency_key`, not both.")
     if request.pipeline_id and via == "api":
         raise InvalidInputError(
-            "The API gives the id itself: use `idempotency_key`, or submit via the bus (--via bus)."
+            "The API chooses the pipeline id. Use `idempotency_key`, or submit via the bus (--via bus)."
         )
 
 
 def keyed_id(key: str) -> str:
-    """The id of the pipeline that a key names on the bus. (The API derives its own, from caller and key.)"""
+    """Return the pipeline id for a key on the bus. (The API derives another id, from caller and key.)"""
     return hashlib.sha256(f"bus\n{key}".encode()).hexdigest()[:40]
 
 
@@ -100,13 +100,15 @@ class ApiSender:
             )
             return msgspec.convert(body, Accepted)
         except msgspec.ValidationError:
-            return RefusedError("The API's answer has an unknown shape. Is something else at its address?")
+            return RefusedError(
+                "The API's answer has an unknown shape. Check that the API is what answers at its address."
+            )
         except OperationError as error:
             return error
 
 
 class BusSender:
-    """Ten at a time; what PutEvents refuses of them is sent again."""
+    """A sender that publishes ten events at a time and sends those again that PutEvents refuses."""
 
     size = 10
 
@@ -116,41 +118,44 @@ class BusSender:
         self._pause = pause
 
     def send(self, requests: Sequence[Request]) -> list[Sent]:
-        found: list[Sent | None] = [None] * len(requests)
+        outcomes: list[Sent | None] = [None] * len(requests)
         events: list[Outgoing] = []
         places: dict[str, list[int]] = {}
         for place, request in enumerate(requests):
             try:
                 check(request, "bus")
             except InvalidInputError as error:
-                found[place] = error
+                outcomes[place] = error
                 continue
             event = _event(request)
             events.append(event)
             places.setdefault(event.pipeline_id, []).append(place)
-            found[place] = Accepted(pipeline_id=event.pipeline_id)
+            outcomes[place] = Accepted(pipeline_id=event.pipeline_id)
         for chunk in chunks(entry(event, self._bus) for event in events):
             for refused, problem in self._put(chunk):
                 pipeline_id = msgspec.json.decode(refused["Detail"])["metadata"]["pipeline_id"]
                 for place in places[pipeline_id]:
-                    found[place] = problem
-        return [sent for sent in found if sent is not None]
+                    outcomes[place] = problem
+        return [outcome for outcome in outcomes if outcome is not None]
 
     def _put(self, entries: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], OperationError]]:
-        """Yields the entries that were refused every time."""
+        """Yield the entries that were refused at every try."""
         for left in reversed(range(TRIES)):
             with translated("publish to the bus"):
                 answer = self._target.client("events").put_events(Entries=entries)
             pairs = list(zip(entries, answer["Entries"], strict=True))
-            refused = [(sent, said) for sent, said in pairs if not said.get("EventId")]
+            refused = [(sent, result) for sent, result in pairs if not result.get("EventId")]
             if not refused:
                 return
             entries = [sent for sent, _ in refused]
             if left:
                 self._pause(backoff(TRIES - left))
-        for sent, said in refused:
-            reason = f"{said.get('ErrorCode')}: {said.get('ErrorMessage') or 'no reason given'}"
-            yield sent, RefusedError(f"EventBridge refused the event {TRIES} times ({reason})")
+        for sent, result in refused:
+            reason = f"{result.get('ErrorCode')}: {result.get('ErrorMessage') or 'no reason given'}"
+            yield (
+                sent,
+                RefusedError(f"EventBridge refused the event {TRIES} times ({reason}). Submit it again."),
+            )
 
 
 def _event(request: Request) -> Outgoing:
@@ -169,7 +174,7 @@ def sender(target: Target, via: Via, *, pause: Pause = time.sleep) -> Sender:
 
 
 def submit(target: Target, request: Request, *, via: Via = "api", pause: Pause = time.sleep) -> Accepted:
-    """Sends one request. Raises OperationError."""
+    """Send one request. Raises OperationError."""
     check(request, via)
     (sent,) = sender(target, via, pause=pause).send([request])
     if isinstance(sent, OperationError):

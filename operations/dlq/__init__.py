@@ -1,1 +1,1 @@
-"""The dead-letter queues: what is parked, why, and a replay that knows about task tokens."""
+"""Operations on dead-letter queues: list parked messages with their reasons, and replay or archive them."""

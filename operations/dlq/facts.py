@@ -1,4 +1,4 @@
-"""What is known about the runs of parked messages: is the token alive, what says the record, how stands the run."""
+"""Facts about the runs of parked messages: whether the token is alive, the record's status, the execution."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +21,11 @@ AT_ONCE = 8
 
 
 def gather(target: Target, messages: Sequence[Parked], *, restart: bool = False) -> list[Facts]:
-    """Facts of each message, in order; the records are read together."""
+    """Return the facts of each message, in order. The records are read together."""
     ids = {message.pipeline_id for message in messages if message.pipeline_id}
     records = read_records(target, sorted(ids), fields=FIELDS)
 
-    def one(message: Parked) -> Facts:
+    def facts_of(message: Parked) -> Facts:
         record = records.get(message.pipeline_id or "", Record())
         try:
             return _facts(target, message, record, restart=restart)
@@ -33,7 +33,7 @@ def gather(target: Target, messages: Sequence[Parked], *, restart: bool = False)
             return Facts(unknown=str(error))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(one, messages))
+        return list(pool.map(facts_of, messages))
 
 
 def _facts(target: Target, message: Parked, record: Record, *, restart: bool) -> Facts:
@@ -59,7 +59,7 @@ def _facts(target: Target, message: Parked, record: Record, *, restart: bool) ->
 
 
 def is_alive(target: Target, token: str) -> bool:
-    """Whether a task still waits for this token's outcome. Raises OperationError where that can't be found out."""
+    """Return whether a task still waits for this token's outcome. Raises OperationError if AWS does not tell."""
     with translated("ask whether the task still waits"):
         try:
             target.client("stepfunctions").send_task_heartbeat(taskToken=token)

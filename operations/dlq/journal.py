@@ -1,4 +1,4 @@
-"""The operations table: archived messages, and a line for each thing an operator did. Kept by pipeline."""
+"""The operations table: archived messages and audit lines, by pipeline id."""
 
 import json
 import time
@@ -16,14 +16,14 @@ from operations.target import Target
 from shared.contracts.record import iso
 
 UNKNOWN = "-"
-"""The pipeline of a message that names none."""
+"""The pipeline id of a message that names none."""
 KEPT_SECONDS = 400 * 24 * 3_600
 PART_BYTES = 300_000
-"""DynamoDB's items end at 400 KB."""
+"""The largest part of an archived message: DynamoDB's items hold 400 KB at most."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One line of the audit."""
+    """An audit line: one operator action on one message or run."""
 
     pipeline_id: str
     at: str
@@ -38,7 +38,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Archived(Struct, frozen=True, kw_only=True):
-    """A message as it was, without its token."""
+    """A parked message as it was when archived, without its task token."""
 
     message_id: str
     pipeline_id: str
@@ -55,7 +55,7 @@ class Archived(Struct, frozen=True, kw_only=True):
     body: str
 
     def as_parked(self) -> Parked:
-        """For selecting it as if it were parked still."""
+        """Return the message as if it were still parked, so that it can be selected like one."""
         return Parked(
             id=self.message_id,
             service=self.service,
@@ -71,7 +71,7 @@ class Archived(Struct, frozen=True, kw_only=True):
 
 
 class Journal:
-    """`who` is the caller's ARN."""
+    """The operations table as one operator writes to it. `who` is the operator's ARN."""
 
     def __init__(self, target: Target, who: str) -> None:
         self._target = target
@@ -79,7 +79,7 @@ class Journal:
         self.who = who
 
     def archive(self, message: Parked, reason: str) -> None:
-        """Keeps the message. Doing it twice keeps it once."""
+        """Store the message. Archiving it twice stores it once."""
         archived = Archived(
             message_id=message.id,
             pipeline_id=message.pipeline_id or UNKNOWN,
@@ -126,17 +126,17 @@ class Journal:
 
 
 def audit(target: Target, pipeline_id: str) -> list[Entry]:
-    """What was done about a pipeline, oldest first."""
-    found = []
+    """Return the audit lines of a pipeline, oldest first."""
+    entries = []
     for item in _items(target, pipeline_id):
         if not item["entry"]["S"].startswith("archived#"):
             values = {name: value["S"] for name, value in item.items() if "S" in value and name != "entry"}
-            found.append(msgspec.convert(values, Entry))
-    return found
+            entries.append(msgspec.convert(values, Entry))
+    return entries
 
 
 def archived(target: Target, pipeline_id: str | None = None) -> Iterator[Archived]:
-    """Archived messages, of one pipeline or of all."""
+    """Yield the archived messages of one pipeline, or of all."""
     parts: list[bytes] = []
     for item in _items(target, pipeline_id):
         if not item["entry"]["S"].startswith("archived#"):
@@ -148,7 +148,7 @@ def archived(target: Target, pipeline_id: str | None = None) -> Iterator[Archive
 
 
 def _items(target: Target, pipeline_id: str | None) -> Iterator[Mapping[str, Any]]:
-    """Ordered by `entry` within each pipeline."""
+    """Yield items of the table, ordered by `entry` within each pipeline."""
     with translated("read the operations table"):
         client = target.client("dynamodb")
         if pipeline_id is None:
@@ -164,7 +164,7 @@ def _items(target: Target, pipeline_id: str | None) -> Iterator[Mapping[str, Any
 
 
 def as_json_lines(message: Archived | Parked) -> str:
-    """One line; the body as an object where it is one, never with a token."""
+    """Return the message as one line of JSON, without its task token; a body that is JSON becomes `event`."""
     if isinstance(message, Parked):
         values = msgspec.to_builtins(message)
         values.pop("token")

@@ -1,4 +1,4 @@
-"""Pure: a parked message as SQS hands it over, read without trusting a single field of it."""
+"""Parked messages as SQS delivers them (pure): no field is trusted to be there or to have the right type."""
 
 import json
 import re
@@ -22,10 +22,10 @@ from shared.errors import ContractViolation
 Kind = Literal["dlq", "rule-dlq"]
 
 NEVER_STARTED = "ReceivedTooOften"
-"""The error type of a message that SQS moved by itself: its function could not even start."""
+"""The error type of a message that SQS itself moved to the DLQ, because no worker settled it."""
 
 STARTS = tuple(kind.detail_type() for kind in readable(PipelineRequested))
-"""The detail-types that start a pipeline."""
+"""The detail-types that start a run."""
 
 _TOKEN = re.compile(r'("task_token"\s*:\s*)"[^"]*"?')
 
@@ -56,16 +56,18 @@ class Parked(Struct, frozen=True, kw_only=True):
 
 
 def parked(message: Mapping[str, Any], service: str, kind: Kind) -> Parked:
-    """From ReceiveMessage's answer, with all attributes asked for."""
-    noted = {
+    """Read a message from ReceiveMessage's answer, which must include all attributes."""
+    attributes = {
         name: str(value.get("StringValue", ""))
         for name, value in (message.get("MessageAttributes") or {}).items()
     }
     body = str(message["Body"])
-    seen = _look(body)
+    fields = _fields_of(body)
     sent = int(message["Attributes"]["SentTimestamp"]) / 1_000
-    error_type = noted.get("error_type") or noted.get("ERROR_CODE") or NEVER_STARTED
-    error = noted.get("error") or noted.get("ERROR_MESSAGE") or "received five times without an outcome"
+    error_type = attributes.get("error_type") or attributes.get("ERROR_CODE") or NEVER_STARTED
+    error = (
+        attributes.get("error") or attributes.get("ERROR_MESSAGE") or "received five times without an outcome"
+    )
     return Parked(
         id=str(message["MessageId"]),
         service=service,
@@ -74,35 +76,35 @@ def parked(message: Mapping[str, Any], service: str, kind: Kind) -> Parked:
         error_type=error_type,
         error=error,
         body=body,
-        detail_type=seen.get("detail_type") or noted.get("detail_type", ""),
-        event_id=seen.get("event_id"),
-        pipeline_id=seen.get("pipeline_id") or noted.get("pipeline_id") or None,
-        execution_arn=seen.get("execution_arn") or noted.get("execution_arn") or None,
-        token=seen.get("token"),
+        detail_type=fields.get("detail_type") or attributes.get("detail_type", ""),
+        event_id=fields.get("event_id"),
+        pipeline_id=fields.get("pipeline_id") or attributes.get("pipeline_id") or None,
+        execution_arn=fields.get("execution_arn") or attributes.get("execution_arn") or None,
+        token=fields.get("token"),
     )
 
 
-def _look(body: str) -> dict[str, str]:
-    """What the body says of itself; only texts, and only where they are."""
+def _fields_of(body: str) -> dict[str, str]:
+    """Return the ids and types that the body contains, if they are non-empty texts."""
     event = _object(body)
     detail = _object(event.get("detail"))
     metadata = _object(detail.get("metadata"))
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "detail_type": event.get("detail-type"),
         "event_id": event.get("id"),
         "token": detail.get("task_token"),
         "pipeline_id": metadata.get("pipeline_id"),
         "execution_arn": metadata.get("execution_arn"),
     }
-    if found["detail_type"] == logger.DETAIL_TYPE:
-        started_with = _object(_object(detail.get("input")).get("metadata"))
+    if fields["detail_type"] == logger.DETAIL_TYPE:
+        input_metadata = _object(_object(detail.get("input")).get("metadata"))
         name = detail.get("name")
-        named = pipeline_of(name) if isinstance(name, str) else None
-        found["pipeline_id"] = started_with.get("pipeline_id") or named
-        found["execution_arn"] = detail.get("executionArn")
-    elif found["detail_type"] in STARTS:
-        found["pipeline_id"] = found["pipeline_id"] or event.get("id")
-    return {name: value for name, value in found.items() if _text(value)}
+        id_in_name = pipeline_of(name) if isinstance(name, str) else None
+        fields["pipeline_id"] = input_metadata.get("pipeline_id") or id_in_name
+        fields["execution_arn"] = detail.get("executionArn")
+    elif fields["detail_type"] in STARTS:
+        fields["pipeline_id"] = fields["pipeline_id"] or event.get("id")
+    return {name: value for name, value in fields.items() if _text(value)}
 
 
 def _text(value: Any) -> bool:
@@ -119,7 +121,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def without_token(body: str) -> str:
-    """The body with its task token taken out, also of a body that is not valid JSON."""
+    """Return the body without its task token, also if the body is not valid JSON."""
     event = _object(body)
     detail = event.get("detail")
     if isinstance(detail, Mapping) and "task_token" in detail:
@@ -129,7 +131,7 @@ def without_token(body: str) -> str:
 
 
 def violation(message: Parked) -> ContractViolation | None:
-    """What today's contract has against the message; None if its service can read it."""
+    """Return how the message breaks the present contract; None if its service can read it."""
     try:
         delivery = read(message.body, Delivery)
         if message.service == "logger" and delivery.source == logger.SOURCE:
@@ -150,19 +152,19 @@ def violation(message: Parked) -> ContractViolation | None:
 
 
 def request_of(service: str) -> type[Event]:
-    """The event a service's queue is for, in the newest version that the service reads."""
+    """Return the event that a service's queue is for, in the newest version that the service reads."""
     return BY_SERVICE[service].request if service in BY_SERVICE else PipelineRequested
 
 
-def asked_hash(message: Parked) -> str | None:
-    """The `request_hash` of a message that starts a pipeline; None for one that can't be read."""
+def hash_of_request(message: Parked) -> str | None:
+    """Return the `request_hash` of a message that starts a run; None if it can't be read."""
     try:
         delivery = read(message.body, Delivery)
         kind = sent_as(delivery.detail_type, PipelineRequested)
-        asked = read_upcast(read(delivery.detail, Detail), kind, PipelineRequested)
+        request = read_upcast(read(delivery.detail, Detail), kind, PipelineRequested)
     except ContractViolation:
         return None
-    return request_hash(asked.user_message, asked.history)
+    return request_hash(request.user_message, request.history)
 
 
 def metadata_of(message: Parked) -> Mapping[str, Any]:
@@ -174,7 +176,7 @@ def data_of(message: Parked) -> Mapping[str, Any]:
 
 
 def with_data(message: Parked, data: Mapping[str, Any]) -> str:
-    """The body with other data."""
+    """Return the message's body with this data in place of its own."""
     event = dict(_object(message.body))
     detail = dict(_object(event.get("detail")))
     return json.dumps({**event, "detail": {**detail, "data": data}}, ensure_ascii=False)

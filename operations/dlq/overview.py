@@ -1,4 +1,4 @@
-"""What is parked, in numbers: by queue, with what it is about and how long it is still there."""
+"""Numbers of parked messages by queue, with their errors and the time until SQS deletes the oldest."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class ErrorGroup(Struct, frozen=True, kw_only=True):
 
 
 class QueueView(Struct, frozen=True, kw_only=True):
-    """`held` are messages that somebody reads at this moment. Times are null for an empty queue."""
+    """One dead-letter queue. `held` messages are being read by somebody. Times are null for an empty queue."""
 
     service: str
     kind: Kind
@@ -30,12 +30,12 @@ class QueueView(Struct, frozen=True, kw_only=True):
 
     @property
     def seconds_left(self) -> float | None:
-        """Until SQS deletes the oldest message."""
+        """The seconds until SQS deletes the oldest message."""
         return (self.deleted_at - datetime.now(UTC)).total_seconds() if self.deleted_at else None
 
 
 def overview(target: Target, services: Sequence[str] = ()) -> list[QueueView]:
-    """Reads every message and leaves it where it is."""
+    """Read every message of the queues, and leave all of them there."""
     views = []
     for queue in find_queues(target, services):
         known = depth(target, queue)
@@ -57,7 +57,7 @@ def overview(target: Target, services: Sequence[str] = ()) -> list[QueueView]:
 
 
 def grouped(messages: Sequence[Parked]) -> tuple[ErrorGroup, ...]:
-    """By type and text, the most frequent first."""
+    """Group messages by error type and text, the most frequent group first."""
     counts = Counter((message.error_type, message.error) for message in messages)
     return tuple(
         ErrorGroup(error_type=error_type, error=error, count=count)

@@ -1,4 +1,4 @@
-"""Pure: what is to be done with a parked message, and why."""
+"""The decision what a replay does with a parked message, and why (pure)."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from operations.dlq.messages import STARTS, Parked, asked_hash, violation
+from operations.dlq.messages import STARTS, Parked, hash_of_request, violation
 from operations.runs.executions import Execution
 
 Token = Literal["none", "alive", "dead"]
@@ -25,10 +25,10 @@ class Action(StrEnum):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What is known about a message's run.
+    """Facts about a message's run.
 
-    `unknown` says why something could not be found out. `cancelled`: its caller asked to stop it. `execution` is the
-    one the message belongs to, `successor` what runs under the name of its restart, `restart_name` that name.
+    `unknown` says why the facts could not be read. `cancelled`: the caller asked to cancel the run. `execution` is
+    the one the message belongs to, `restart_name` the name of its restart, `successor` the execution of that name.
     """
 
     token: Token = "none"  # noqa: S105 -- a word, no token
@@ -42,7 +42,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """`reason` is a sentence for people. `rerun`: the pipeline has succeeded and is to run again."""
+    """An action and its reason, a sentence for people. `rerun`: the run has succeeded and is to run again."""
 
     action: Action
     reason: str
@@ -52,7 +52,7 @@ class Decision(Struct, frozen=True, kw_only=True):
 def decide(  # noqa: PLR0911 -- the table of docs/operations.md, a row each
     message: Parked, facts: Facts, *, restart: bool = False, edited: bool = False
 ) -> Decision:
-    """`restart`: run pipelines again that have succeeded. `edited`: the data was corrected, and is valid."""
+    """Decide on one message. `restart`: succeeded runs run again. `edited`: its data was corrected, and is valid."""
     if facts.unknown:
         return _leave(facts.unknown)
     if facts.token != "dead":  # noqa: S105
@@ -60,46 +60,56 @@ def decide(  # noqa: PLR0911 -- the table of docs/operations.md, a row each
     execution = facts.execution
     if facts.record_status == "SUCCEEDED" or (execution and execution.status == "SUCCEEDED"):
         if restart and execution:
-            return _again(facts, "The pipeline has succeeded; it runs again as asked.", rerun=True)
-        return _archive("Its run has succeeded; there is nothing left to do.")
+            return _again(
+                facts, "The run has succeeded; it is restarted because --restart was given.", rerun=True
+            )
+        return _archive("The run has succeeded; there is nothing left to do.")
     if execution is None:
-        return _leave("Step Functions does not know its run (any more), and the record is not a success.")
+        return _leave(
+            "Step Functions does not know the execution (any more), and the record does not say SUCCEEDED."
+        )
     if execution.failed and facts.cancelled and not (restart or edited):
-        return _archive("Its caller cancelled it.")
+        return _archive("The caller cancelled the run.")
     if not execution.failed:
-        return _archive("Its run goes on with a newer attempt.")
+        return _archive("The run continues with a newer attempt.")
     if facts.successor is not None:
-        return _archive(f"Its run was started again as {facts.successor.name}.")
+        return _archive(f"The run was already restarted as {facts.successor.name}.")
     if execution.redrivable and not edited:
         return Decision(
             action=Action.REDRIVE,
-            reason=f"Its run ended as {execution.status} and can go on where it failed.",
+            reason=f"The run ended as {execution.status} and can continue at the stage that failed.",
         )
-    why = "its data was corrected" if execution.redrivable else "it can't be redriven"
-    return _again(facts, f"Its run ended as {execution.status} and {why}: it starts anew.")
+    cause = "its data was corrected" if execution.redrivable else "can't be redriven"
+    return _again(
+        facts, f"The run ended as {execution.status} and {cause}, so it is restarted from the beginning."
+    )
 
 
 def _move(message: Parked, facts: Facts, *, edited: bool) -> Decision:
     problem = None if edited else violation(message)
     if problem:
-        return _leave(f"It breaks its contract: {problem.reason} (at {problem.path}).")
+        return _leave(f"The message breaks its contract: {problem.reason} (at {problem.path}).")
     if facts.token == "alive":  # noqa: S105
-        return Decision(action=Action.MOVE, reason="Its task still waits for the outcome.")
+        return Decision(action=Action.MOVE, reason="The task still waits for this message's outcome.")
     if message.detail_type in STARTS:
-        asked = asked_hash(message)
+        asked = hash_of_request(message)
         if facts.record_hash and asked is not None and facts.record_hash != asked and not edited:
-            return _leave("Its pipeline id was used before for another message: it would be parked again.")
+            return _leave(
+                "The message's pipeline id belongs to a run of another text, so it would be parked again."
+            )
         return Decision(
-            action=Action.MOVE, reason="It starts a pipeline; one that runs is not started twice."
+            action=Action.MOVE, reason="The message starts a run; a run that exists is not started twice."
         )
     if message.execution_arn and message.token is None and message.service == "logger":
-        return Decision(action=Action.MOVE, reason="It tells of a run's end, which is to be recorded.")
-    return Decision(action=Action.MOVE, reason="It waits for no task.")
+        return Decision(
+            action=Action.MOVE, reason="The message reports the end of a run, which must be recorded."
+        )
+    return Decision(action=Action.MOVE, reason="No task waits for this message's outcome.")
 
 
 def _again(facts: Facts, reason: str, *, rerun: bool = False) -> Decision:
     if facts.restart_name is None:
-        return _leave("The name of its restart could not be found.")
+        return _leave("The name for a restart of the run could not be determined.")
     return Decision(action=Action.RESTART, reason=reason, rerun=rerun)
 
 
@@ -112,14 +122,14 @@ def _leave(reason: str) -> Decision:
 
 
 class Planned(Struct, frozen=True, kw_only=True):
-    """A message and what is to be done with it."""
+    """A parked message and the decision on it."""
 
     message: Parked
     decision: Decision
 
 
 def together(planned: Iterable[Planned]) -> list[Planned]:
-    """Of several messages of one ended run, the first starts it again and the others are archived."""
+    """Let only the first of several messages of one ended run continue or restart it; the others are archived."""
     starts: dict[str, str] = {}
     result = []
     for item in planned:
@@ -127,7 +137,7 @@ def together(planned: Iterable[Planned]) -> list[Planned]:
         decision = item.decision
         if arn and decision.action in (Action.REDRIVE, Action.RESTART):
             if arn in starts:
-                decision = _archive(f"The same run is started again by message {starts[arn][:8]}.")
+                decision = _archive(f"Message {starts[arn][:8]} continues or restarts the same run.")
             else:
                 starts[arn] = item.message.id
         result.append(Planned(message=item.message, decision=decision))
@@ -135,9 +145,11 @@ def together(planned: Iterable[Planned]) -> list[Planned]:
 
 
 def confirmed(planned: Decision, fresh: Decision) -> Decision:
-    """What may be done now, of what was agreed to: less than the plan is done without asking, more never is."""
+    """Return the decision to carry out: the fresh one if it does no more than the confirmed plan, else none."""
     if fresh.action in (planned.action, Action.ARCHIVE, Action.LEAVE):
         return fresh
     if planned.action is Action.ARCHIVE and fresh.rerun:
         return planned
-    return _leave(f"Things have changed since the plan ({planned.action}, now {fresh.action}). Plan again.")
+    return _leave(
+        f"The run has changed since the plan was made (planned: {planned.action}, now: {fresh.action}). Plan again."
+    )

@@ -1,4 +1,4 @@
-"""Reading dead-letter queues without consuming: messages are held for a while, and released unless deleted."""
+"""Reading dead-letter queues without consuming them: messages are held for a while and released unless deleted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ _COUNT = "ApproximateNumberOfMessages"
 
 
 class Dlq(Struct, frozen=True, kw_only=True):
-    """`work_url` is the queue that its messages belong into."""
+    """A dead-letter queue. `work_url` is the queue into which its messages are moved back."""
 
     service: str
     kind: Kind
@@ -28,12 +28,12 @@ class Dlq(Struct, frozen=True, kw_only=True):
 class Depth(Struct, frozen=True, kw_only=True):
     visible: int
     held: int
-    """By somebody who reads them now, or by a reader that was killed."""
+    """Messages held by somebody who reads them now, or by a reader that was killed."""
     retention: timedelta
 
 
 def find_queues(target: Target, services: Sequence[str] = ()) -> list[Dlq]:
-    """Those of the services named, or of all; only what is deployed."""
+    """Return the deployed dead-letter queues of these services, or of all."""
     addresses = target.addresses
     kinds: tuple[Kind, ...] = ("dlq", "rule-dlq")
     return [
@@ -48,18 +48,18 @@ def find_queues(target: Target, services: Sequence[str] = ()) -> list[Dlq]:
 def depth(target: Target, queue: Dlq) -> Depth:
     names = [_COUNT, f"{_COUNT}NotVisible", "MessageRetentionPeriod"]
     with translated("read the queue"):
-        told = target.client("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)[
+        attributes = target.client("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)[
             "Attributes"
         ]
     return Depth(
-        visible=int(told[_COUNT]),
-        held=int(told[f"{_COUNT}NotVisible"]),
-        retention=timedelta(seconds=int(told["MessageRetentionPeriod"])),
+        visible=int(attributes[_COUNT]),
+        held=int(attributes[f"{_COUNT}NotVisible"]),
+        retention=timedelta(seconds=int(attributes["MessageRetentionPeriod"])),
     )
 
 
 class Held:
-    """A message that nobody else sees for now."""
+    """A received message that nobody else sees until it is released."""
 
     def __init__(self, target: Target, queue: Dlq, received: Mapping[str, Any]) -> None:
         self._target = target
@@ -74,7 +74,7 @@ class Held:
         self.deleted = True
 
     def put_back(self, body: str | None = None) -> None:
-        """Sends the message, or a corrected copy, to the queue it belongs into."""
+        """Send the message, or a corrected copy, to the queue it came from."""
         with translated("send the message"):
             self._target.client("sqs").send_message(
                 QueueUrl=self.queue.work_url, MessageBody=self.message.body if body is None else body
@@ -83,7 +83,7 @@ class Held:
 
 @contextmanager
 def held(target: Target, queue: Dlq) -> Iterator[Iterator[Held]]:
-    """Every message that is in the queue now, once each. What was not deleted is visible again afterwards."""
+    """Hold every message that is in the queue now, once each. Those not deleted become visible again afterwards."""
     seen: dict[str, Held] = {}
     try:
         yield _receive(target, queue, seen)
@@ -92,9 +92,9 @@ def held(target: Target, queue: Dlq) -> Iterator[Iterator[Held]]:
 
 
 def _receive(target: Target, queue: Dlq, seen: dict[str, Held]) -> Iterator[Held]:
-    """Until nothing new comes: asked twice, with a second's wait, on AWS, where an answer does not ask every host.
+    """Receive until no new message comes; on AWS until two answers bring none, since each covers only some hosts.
 
-    A message that was held for too long comes again; it is yielded once.
+    A message that was held for too long is received again, but yielded once.
     """
     if depth(target, queue).visible == 0:
         return
@@ -131,6 +131,6 @@ def _release(target: Target, queue: Dlq, items: Sequence[Held]) -> None:
 
 
 def read_all(target: Target, queue: Dlq) -> list[Parked]:
-    """What is in the queue, left as it was."""
+    """Return the messages in the queue, and leave them there."""
     with held(target, queue) as items:
         return [item.message for item in items]

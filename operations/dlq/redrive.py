@@ -1,4 +1,4 @@
-"""Failed runs without a parked message: going on where they failed, or starting them again."""
+"""Redrive of failed runs without a parked message: they continue where they failed, or are restarted."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ PAGE = 1_000
 
 
 class FailedRun(Struct, frozen=True, kw_only=True):
-    """One that ended without an answer, and what is to be done with it. `stage` is null where none was reached."""
+    """A run that ended without an answer, and the decision on it. `stage` is null if no stage was reached."""
 
     pipeline_id: str
     execution: Execution
@@ -62,8 +62,10 @@ def find(
     statuses: Sequence[str] = FAILED,
     limit: int | None = None,
 ) -> list[FailedRun]:
-    """Those that ended within `since`, oldest first. Runs that were started again, have succeeded since or were
-    cancelled are none of them; one with a parked message is left to `dlq replay`, and says so.
+    """Return the failed runs that ended within `since`, oldest first.
+
+    Runs that were restarted, have succeeded since or were cancelled are left out. A run with a parked message is
+    included with the decision to leave it to `dlq replay`.
     """
     found: list[FailedRun] = []
     parked = {message.pipeline_id for queue in find_queues(target) for message in read_all(target, queue)} - {
@@ -108,17 +110,20 @@ def find(
 def _decide(execution: Execution, *, has_message: bool) -> Decision:
     if has_message:
         return Decision(
-            action=Action.LEAVE, reason="It has a parked message: `pipeline dlq replay` runs it again."
+            action=Action.LEAVE, reason="The run has a parked message; `pipeline dlq replay` runs it again."
         )
     if execution.redrivable:
-        return Decision(action=Action.REDRIVE, reason=f"It ended as {execution.status} and can go on there.")
+        return Decision(
+            action=Action.REDRIVE, reason=f"The run ended as {execution.status} and can continue there."
+        )
     return Decision(
-        action=Action.RESTART, reason=f"It ended as {execution.status} and can't be redriven: it starts anew."
+        action=Action.RESTART,
+        reason=f"The run ended as {execution.status} and can't be redriven, so it is restarted from the beginning.",
     )
 
 
 def _ended(target: Target, status: str, after: datetime) -> Iterator[tuple[str, datetime]]:
-    """Names and ends, of executions that ended after that moment."""
+    """Yield the names and end times of executions that ended after that moment."""
     with translated("list the failed runs"):
         pages = (
             target.client("stepfunctions")
@@ -153,7 +158,10 @@ def run_again(
     rate: float | None = None,
     stop: Stop | None = None,
 ) -> Iterator[RunResult]:
-    """Yields what became of each; stops between two when asked to. Done twice, it starts each once."""
+    """Carry out the decisions and yield the results; stop between two runs when asked to.
+
+    Doing this twice starts each run once.
+    """
     stop = stop or Stop()
     journal = Journal(target, who)
     after = 0.0
@@ -177,7 +185,9 @@ def _one(target: Target, journal: Journal, run: FailedRun) -> RunResult:
                     target, run.execution, token=f"{run.execution.arn}#{run.execution.redrives}"
                 )
             except executions.NotRedrivableError as error:
-                decision = Decision(action=Action.RESTART, reason=f"{error} It starts anew.")
+                decision = Decision(
+                    action=Action.RESTART, reason=f"{error} It is restarted from the beginning."
+                )
         if decision.action is Action.RESTART:
             arn = executions.restart(target, run.execution, str(run.restart_name))
         journal.note(

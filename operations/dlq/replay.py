@@ -1,7 +1,7 @@
-"""Replaying, archiving and exporting what is parked: plan, confirm, then act on each message as it stands.
+"""Replaying and archiving parked messages: plan, confirm, then decide again and act on each message.
 
-Acts first and deletes then: an interrupted replay loses nothing and, thanks to named executions and stored answers,
-repeats nothing.
+A message is deleted only after the action on it. An interrupted replay therefore loses nothing and, since executions
+have names and answers are stored, repeats nothing.
 """
 
 import json
@@ -32,7 +32,7 @@ FACTS_AT_ONCE = 200
 
 
 class Selection(Struct, frozen=True, kw_only=True):
-    """Which parked messages; what is not given does not narrow. `ids` may be beginnings of message ids."""
+    """A selection of parked messages; empty fields select all. `ids` may be the beginnings of message ids."""
 
     services: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
@@ -44,10 +44,10 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     def takes(self, message: Parked, now: datetime) -> bool:
         age = now - message.sent_at
-        told = f"{message.error_type}: {message.error}".lower()
+        text = f"{message.error_type}: {message.error}".lower()
         return (
             (not self.services or message.service in self.services)
-            and (not self.errors or any(error.lower() in told for error in self.errors))
+            and (not self.errors or any(error.lower() in text for error in self.errors))
             and (not self.ids or any(message.id.startswith(start) for start in self.ids))
             and (not self.pipelines or message.pipeline_id in self.pipelines)
             and (self.older_than is None or age >= self.older_than)
@@ -56,7 +56,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """What became of a planned message. `gone`: somebody else has taken it."""
+    """The result of the action on one message. `gone`: the message was no longer in its queue."""
 
     message_id: str
     service: str
@@ -79,21 +79,21 @@ class Result(Struct, frozen=True, kw_only=True):
     @property
     def starts_run(self) -> bool:
         """Whether there is a run whose end can be waited for."""
-        tells_of_an_end = self.detail_type == STATUS_CHANGE
+        reports_an_end = self.detail_type == STATUS_CHANGE
         return bool(
-            self.outcome == "done" and self.action.starts_work and self.pipeline_id and not tells_of_an_end
+            self.outcome == "done" and self.action.starts_work and self.pipeline_id and not reports_an_end
         )
 
 
 def select(target: Target, selection: Selection) -> list[Parked]:
-    """What is parked and selected, oldest first. Everything stays where it is."""
+    """Return the selected parked messages, oldest first, and leave them in their queues."""
     now = datetime.now(UTC)
-    found: list[Parked] = []
+    messages: list[Parked] = []
     for queue in find_queues(target, selection.services):
         with held(target, queue) as items:
-            found += [item.message for item in items if selection.takes(item.message, now)]
-    found.sort(key=lambda message: message.sent_at)
-    return found[: selection.limit]
+            messages += [item.message for item in items if selection.takes(item.message, now)]
+    messages.sort(key=lambda message: message.sent_at)
+    return messages[: selection.limit]
 
 
 def plan(
@@ -109,8 +109,8 @@ def plan(
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """`rate` is in messages a second. `restart`: pipelines that have succeeded run again. `data` replaces the
-    data of the one message that is replayed.
+    """Options of a replay. `rate` is the maximum number of messages per second. `restart`: runs that have succeeded
+    run again. `data` replaces the data of the only message that is replayed.
     """
 
     rate: float | None = None
@@ -119,7 +119,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Replay:
-    """Carries a plan out, in the name of `who`."""
+    """The execution of a plan, which audit lines attribute to `who`."""
 
     def __init__(self, target: Target, *, who: str, options: Options, stop: Stop | None = None) -> None:
         self._target = target
@@ -131,7 +131,7 @@ class Replay:
         self._next = 0.0
 
     def run(self, planned: Sequence[Planned]) -> Iterator[Result]:
-        """Yields what became of each; stops between two messages when asked to."""
+        """Act on the planned messages and yield the results; stop between two messages when asked to."""
         wanted = {item.message.id: item for item in planned}
         for queue in find_queues(self._target):
             of_queue = {
@@ -200,7 +200,7 @@ class Replay:
         try:
             executions.redrive(self._target, execution, token=message.id)
         except executions.NotRedrivableError as error:
-            decision = Decision(action=Action.RESTART, reason=f"{error} It starts anew.")
+            decision = Decision(action=Action.RESTART, reason=f"{error} It is restarted from the beginning.")
             return decision, self._start_again(message, decision, facts)
         return decision, execution.arn
 
@@ -229,13 +229,15 @@ class Replay:
 def archive(
     target: Target, messages: Sequence[Parked], *, who: str, reason: str, stop: Stop | None = None
 ) -> Iterator[Result]:
-    """Takes messages out of their queues, whatever their runs do, and keeps them in the operations table."""
+    """Move messages from their queues to the operations table, whatever the state of their runs."""
     stop = stop or Stop()
     journal = Journal(target, who)
     decision = Decision(action=Action.ARCHIVE, reason=reason)
     left = {message.id: message for message in messages}
     for queue in find_queues(target):
-        if not any((it.service, it.kind) == (queue.service, queue.kind) for it in left.values()):
+        if not any(
+            (message.service, message.kind) == (queue.service, queue.kind) for message in left.values()
+        ):
             continue
         with held(target, queue) as items:
             for item in items:
@@ -285,33 +287,35 @@ def _result(message: Parked, decision: Decision, outcome: Outcome, **more: Any) 
 
 
 def corrected(message: Parked, data: Mapping[str, Any]) -> str:
-    """The message with other data. Raises InvalidInputError if that breaks its contract."""
+    """Return the message's body with this data. Raises InvalidInputError if that breaks its contract."""
     body = with_data(message, data)
     if message.detail_type not in KINDS:
-        raise InvalidInputError(f"A message of type {message.detail_type!r} has no data to correct.")
-    found = violations(message.detail_type, json.loads(body)["detail"])
-    if found:
-        lines = "".join(f"\n  {violation.path}: {violation.reason}" for violation in found)
+        raise InvalidInputError(
+            f"A message of type {message.detail_type!r} has no data to correct. Replay it without new data."
+        )
+    problems = violations(message.detail_type, json.loads(body)["detail"])
+    if problems:
+        lines = "".join(f"\n  {violation.path}: {violation.reason}" for violation in problems)
         raise InvalidInputError(f"The corrected event breaks its contract; nothing was sent.{lines}")
     return body
 
 
 def corrected_input(message: Parked, data: Mapping[str, Any], state: str) -> str:
-    """An execution's input with the corrected conversation. Nothing else of a stage's data is in it."""
+    """Return an execution's input with the corrected conversation; it contains no other data of a stage."""
     text = data.get("user_message")
     if not isinstance(text, str):
         raise InvalidInputError(
-            f"The run of this {message.detail_type} starts anew, from the user's message: only `user_message` and "
+            f"The run of this {message.detail_type} is restarted from the user's message, so only `user_message` and "
             "`history` can be corrected."
         )
-    given = json.loads(state)
-    request = given.get("request", {})
+    original = json.loads(state)
+    request = original.get("request", {})
     history = data.get("history", request.get("history", []))
     turns = [*(history if isinstance(history, list) else [history]), {"role": "user", "text": text}]
     try:
         asked = msgspec.convert({"messages": turns}, PipelineRequested)
     except msgspec.ValidationError as error:
-        raise InvalidInputError(f"{error}; nothing was sent.") from error
+        raise InvalidInputError(f"The corrected message is not valid: {error}. Nothing was sent.") from error
     return msgspec.json.encode(
-        {**given, "request": {**request, "user_message": asked.user_message, "history": asked.history}}
+        {**original, "request": {**request, "user_message": asked.user_message, "history": asked.history}}
     ).decode()

@@ -1,4 +1,4 @@
-"""Where the doctor's model comes from: the code, a folder of templates, or what is deployed."""
+"""The sources of the doctor's model of a system: the code, a folder of templates, or what is deployed."""
 
 import json
 import tempfile
@@ -41,7 +41,7 @@ Named = TypeVar("Named")
 
 
 def environment(name: str) -> Environment:
-    """Raises InvalidInputError for one that the code does not know."""
+    """Return an environment's settings. Raises InvalidInputError if the code does not know it."""
     try:
         return load(name)
     except UnknownEnvironmentError as error:
@@ -51,7 +51,7 @@ def environment(name: str) -> Environment:
 
 
 def synthesised(name: str, progress: Progress = silent) -> System:
-    """From the code as it stands. Bundles nothing: the functions' code is no part of a template."""
+    """Return the system that the present code describes. Nothing is bundled, since templates contain no code."""
     chosen = environment(name)
     with (
         step(progress, "synth", f"synthesising the templates of {name}"),
@@ -65,18 +65,18 @@ def synthesised(name: str, progress: Progress = silent) -> System:
 
 
 def in_folder(name: str, folder: Path) -> System:
-    """From a cloud assembly, e.g. `cdk.out`. Raises InvalidInputError if it is none of this environment."""
-    found = _templates(folder)
+    """Return the system of a cloud assembly, e.g. `cdk.out`. Raises InvalidInputError if it has no templates."""
+    templates = _templates(folder)
     prefix = Names(name).stack("")
-    if not found:
+    if not templates:
         raise InvalidInputError(
-            f"{folder} holds no *.template.json. Give the folder that `cdk synth` has written."
+            f"{folder} contains no *.template.json. Give the folder that `cdk synth` has written."
         )
-    if strange := [stack for stack in found if not stack.startswith(prefix)]:
+    if foreign := [stack for stack in templates if not stack.startswith(prefix)]:
         raise InvalidInputError(
-            f"{strange[0]} is not of environment {name!r}. Give --env, or another folder."
+            f"The stack {foreign[0]} does not belong to environment {name!r}. Give its --env, or another folder."
         )
-    return read(found, environment(name))
+    return read(templates, environment(name))
 
 
 def _templates(folder: Path) -> dict[str, Any]:
@@ -87,21 +87,24 @@ def _templates(folder: Path) -> dict[str, Any]:
             for path in sorted(folder.glob(f"*{suffix}"))
         }
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"The templates in {folder} can't be read: {error}") from error
+        raise InvalidInputError(
+            f"The templates in {folder} can't be read ({error}). Write them again with `cdk synth`."
+        ) from error
 
 
 # --- what is deployed ----------------------------------------------------------------------------------------
 
 
 def deployed(target: Target, progress: Progress = silent) -> System:
-    """Rights, queue policies and what feeds what from the stacks' templates; queues, functions, mappings, rules,
-    the workflow and alarms as they really are. Raises NotDeployedError if a stack is missing.
+    """Return the deployed system: permissions, queue policies and connections from the stacks' templates; queues,
+    functions, mappings, rules, the workflow and alarms as they are in AWS. Raises NotDeployedError if a stack is
+    missing.
     """
     names = Names(target.env)
     chosen = environment(target.env)
     with step(progress, "stacks", "reading the deployed templates"):
         written = read(_deployed_templates(target, names), chosen)
-    with step(progress, "resources", "asking what really runs"):
+    with step(progress, "resources", "reading the deployed resources"):
         return replace(
             written,
             queues=_kept(written.queues, lambda queue: live_queue(queue, _attributes(target, queue.name))),
@@ -118,16 +121,16 @@ def deployed(target: Target, progress: Progress = silent) -> System:
             alarms=None
             if written.alarms is None
             else tuple(
-                alarm(one)
+                alarm(description)
                 for page in _pages(target, "cloudwatch", "describe_alarms", AlarmNamePrefix=names.prefix)
-                for one in page["MetricAlarms"]
+                for description in page["MetricAlarms"]
             ),
             written=written,
         )
 
 
 def _deployed_templates(target: Target, names: Names) -> dict[str, Any]:
-    client, found = target.client("cloudformation"), {}
+    client, templates = target.client("cloudformation"), {}
     for part in (*REQUIRED, *OPTIONAL):
         with translated("read the deployed templates"):
             try:
@@ -136,27 +139,27 @@ def _deployed_templates(target: Target, names: Names) -> dict[str, Any]:
                 if "does not exist" not in str(error):
                     raise
                 continue
-        found[names.stack(part)] = json.loads(body) if isinstance(body, str) else body
-    if missing := [names.stack(part) for part in REQUIRED if names.stack(part) not in found]:
+        templates[names.stack(part)] = json.loads(body) if isinstance(body, str) else body
+    if missing := [names.stack(part) for part in REQUIRED if names.stack(part) not in templates]:
         raise NotDeployedError(
-            f"{', '.join(missing)}: no such stack in environment {target.env!r}. "
+            f"Environment {target.env!r} has no such stack: {', '.join(missing)}. "
             f"Run `{how_to_deploy(target.env)}`."
         )
-    return found
+    return templates
 
 
 def _kept(written: Mapping[str, Named], ask: Callable[[Named], Named]) -> dict[str, Named]:
-    """Each as it is; without those that are not there."""
-    found = {}
-    for name, its in written.items():
-        with _unless_absent(), translated("ask what runs"):
-            found[name] = ask(its)
-    return found
+    """Return each resource as it is deployed, without those that do not exist."""
+    deployed_resources = {}
+    for name, resource in written.items():
+        with _unless_absent(), translated("read the deployed resources"):
+            deployed_resources[name] = ask(resource)
+    return deployed_resources
 
 
 @contextmanager
 def _unless_absent() -> Iterator[None]:
-    """What is not there is left out: `drift` says so, and so does whatever check needs it."""
+    """Leave out a resource that does not exist: the check `drift` reports it, as does each check that needs it."""
     try:
         yield
     except (NotDeployedError, ClientError) as error:
@@ -178,9 +181,9 @@ def _sources(target: Target, written: System, function: str) -> Iterator[Source]
     stack = written.functions[function].stack
     with _unless_absent():
         for page in _pages(target, "lambda", "list_event_source_mappings", FunctionName=function):
-            for one in page["EventSourceMappings"]:
-                if ":sqs:" in one["EventSourceArn"]:
-                    yield live_source(stack, one)
+            for mapping in page["EventSourceMappings"]:
+                if ":sqs:" in mapping["EventSourceArn"]:
+                    yield live_source(stack, mapping)
 
 
 def _rule(target: Target, rule: Rule) -> Rule:
@@ -197,5 +200,5 @@ def _machine(target: Target, machine: Machine) -> Machine:
 
 
 def _pages(target: Target, service: str, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
-    with translated("ask what runs"):
+    with translated("read the deployed resources"):
         yield from target.client(service).get_paginator(operation).paginate(**arguments)

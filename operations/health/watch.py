@@ -1,7 +1,7 @@
-"""How the system stands at one moment: what waits and works in each stage, what starts, ends and fails.
+"""Snapshots of a deployment: messages that wait and are worked on in each stage, and runs that start, end and fail.
 
-One look is a fixed number of calls, whatever runs: three for each service's queues, three lists of executions, one
-read of the latest failures' records and, where there is a budget, one of how it stands.
+A snapshot takes a fixed number of calls, however much runs: three for each service's queues, three lists of
+executions, one read of the latest failures' records and, if there is a daily budget, one of its state.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,24 +23,24 @@ from shared.contracts.record import Record
 from shared.contracts.stages import BY_SERVICE, SERVICES, STAGES
 
 PAGE = 1_000
-"""Executions in one answer: the most there can be."""
+"""Executions in one answer, at most."""
 WINDOW = timedelta(minutes=1)
 OPEN_FOR = timedelta(seconds=max(stage.timeout_seconds for stage in STAGES))
-"""A run that is open for longer waits for more than one try."""
+"""A run that is open for longer needed more than one attempt."""
 FAILURES = 5
 TROUBLES = 5
-"""Looks in a row that may fail before watching ends."""
+"""The number of consecutive failed snapshots after which watching ends."""
 AT_ONCE = 8
 START = "start"
 
 _COUNT = "ApproximateNumberOfMessages"
 
 Page = Mapping[str, Any]
-"""As ListExecutions answers: the newest by their start."""
+"""An answer of ListExecutions: the executions that started last."""
 
 
 class Pages(Struct, frozen=True, kw_only=True):
-    """Of all executions, of the open and of the failed ones."""
+    """Three lists of executions: of all, of the open and of the failed ones."""
 
     latest: Page
     running: Page
@@ -48,13 +48,18 @@ class Pages(Struct, frozen=True, kw_only=True):
 
     @property
     def known(self) -> list[Mapping[str, Any]]:
-        """Each once, as the last of these answers has it."""
+        """Every listed execution once, as the last of these answers describes it."""
         pages = (self.running, self.latest, self.failed)
-        return list({one["name"]: one for page in pages for one in page["executions"]}.values())
+        return list(
+            {execution["name"]: execution for page in pages for execution in page["executions"]}.values()
+        )
 
 
 class StageNow(Struct, frozen=True, kw_only=True):
-    """Messages of one service: in its queue, with a worker, in its two DLQs. `stage` is a stage's key, or `start`."""
+    """Numbers of messages of one service: in its queue, with a worker, in its two DLQs.
+
+    `stage` is a stage's key, or `start`.
+    """
 
     stage: str
     service: str
@@ -64,7 +69,7 @@ class StageNow(Struct, frozen=True, kw_only=True):
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """The record may not be written yet: then it says nothing more."""
+    """A failed run. Its stage, error and cause are null until its record is written."""
 
     pipeline_id: str
     status: str
@@ -75,8 +80,9 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Rates(Struct, frozen=True, kw_only=True):
-    """Executions in the last minute. `stopped`: by their callers, or by hand. `at_least`: of which of these there may
-    be more than one answer can hold.
+    """Numbers of executions in the last minute. `stopped`: by their callers, or by hand.
+
+    `at_least` names the numbers that may be too low, because one answer could not list all executions.
     """
 
     started: int
@@ -87,7 +93,7 @@ class Rates(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """`more_running`: there are more open executions than could be counted."""
+    """The state of a deployment at one moment. `more_running`: more executions are open than could be counted."""
 
     at: datetime
     stages: tuple[StageNow, ...]
@@ -96,7 +102,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     per_minute: Rates
     failures: tuple[Failure, ...] = ()
     paused: str | None = None
-    """A sentence, where a budget keeps the starter from starting."""
+    """A sentence that says why no new runs start, if the starter is paused."""
 
     @property
     def waiting(self) -> int:
@@ -112,7 +118,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 def look(target: Target) -> Snapshot:
-    """Raises OperationError."""
+    """Take a snapshot. Raises OperationError."""
     addresses = target.addresses
     for name in ("sqs", "stepfunctions"):
         target.client(name)  # made here: the threads share them
@@ -155,12 +161,12 @@ def look(target: Target) -> Snapshot:
 def _counts(target: Target, url: str) -> tuple[int, int]:
     names = [_COUNT, f"{_COUNT}NotVisible", f"{_COUNT}Delayed"]
     with translated("read the queues"):
-        told = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return int(told[_COUNT]) + int(told.get(f"{_COUNT}Delayed", 0)), int(told[f"{_COUNT}NotVisible"])
+        counts = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return int(counts[_COUNT]) + int(counts.get(f"{_COUNT}Delayed", 0)), int(counts[f"{_COUNT}NotVisible"])
 
 
 def _executions(target: Target, status: str | None = None) -> Page:
-    """One page, the newest first."""
+    """List one page of executions, the newest first."""
     with translated("list the runs"):
         page: Page = target.client("stepfunctions").list_executions(
             stateMachineArn=target.addresses.state_machine_arn,
@@ -176,7 +182,7 @@ def _executions(target: Target, status: str | None = None) -> Page:
 def rates(pages: Pages, now: datetime) -> Rates:
     after = now - WINDOW
     known = pages.known
-    ended = [one for one in known if (one.get("stopDate") or after) > after]
+    ended = [execution for execution in known if (execution.get("stopDate") or after) > after]
     cut = {
         "started": _is_cut(pages.latest, after),
         "finished": _is_cut(pages.latest, after - OPEN_FOR),
@@ -184,31 +190,39 @@ def rates(pages: Pages, now: datetime) -> Rates:
         "stopped": _is_cut(pages.latest, after - OPEN_FOR),
     }
     return Rates(
-        started=sum(one["startDate"] > after for one in known),
+        started=sum(execution["startDate"] > after for execution in known),
         finished=len(ended),
-        failed=sum(one["status"] in BROKEN for one in ended),
-        stopped=sum(one["status"] == STOPPED for one in ended),
+        failed=sum(execution["status"] in BROKEN for execution in ended),
+        stopped=sum(execution["status"] == STOPPED for execution in ended),
         at_least=tuple(name for name, is_cut in cut.items() if is_cut),
     )
 
 
 def _is_cut(page: Page, after: datetime) -> bool:
-    """Whether executions that began after that moment may be missing."""
-    return bool(page.get("nextToken")) and all(one["startDate"] > after for one in page["executions"])
+    """Return whether executions that started after that moment may be missing from the page."""
+    return bool(page.get("nextToken")) and all(
+        execution["startDate"] > after for execution in page["executions"]
+    )
 
 
 def latest_failures(pages: Pages) -> list[Failure]:
-    """The newest first, of those that were not stopped."""
-    failed = [one for one in pages.known if one["status"] in BROKEN and one.get("stopDate")]
-    failed.sort(key=lambda one: one["stopDate"], reverse=True)
+    """Return the latest failed executions, the newest first, without those that were stopped."""
+    failed = [
+        execution for execution in pages.known if execution["status"] in BROKEN and execution.get("stopDate")
+    ]
+    failed.sort(key=lambda execution: execution["stopDate"], reverse=True)
     return [
-        Failure(pipeline_id=pipeline_of(one["name"]), status=one["status"], ended_at=one["stopDate"])
-        for one in failed[:FAILURES]
+        Failure(
+            pipeline_id=pipeline_of(execution["name"]),
+            status=execution["status"],
+            ended_at=execution["stopDate"],
+        )
+        for execution in failed[:FAILURES]
     ]
 
 
 def _with_record(failure: Failure, record: Record) -> Failure:
-    """A record that tells of a later success says nothing of this failure."""
+    """Add the record's stage, error and cause, unless the record is of a later success."""
     if record.get("status") != "FAILED":
         return failure
     return Failure(
@@ -222,9 +236,9 @@ def _with_record(failure: Failure, record: Record) -> Failure:
 
 
 def watch(target: Target, *, interval: float, stop: Stop) -> Iterator[Snapshot | OperationError]:
-    """A look every `interval` seconds until asked to stop; an error in place of a look that failed.
+    """Yield a snapshot every `interval` seconds until asked to stop, or the error of a snapshot that failed.
 
-    Raises the error of the first look, and the last of five in a row.
+    Raises the error of the first snapshot, and the last of five consecutive errors.
     """
     troubles = TROUBLES - 1
     while not stop.requested:

@@ -1,1 +1,1 @@
-"""Whether the version of a service that is about to be deployed can read what is in flight."""
+"""The check whether a version of a service that is about to be deployed can read what is in flight."""

@@ -1,9 +1,9 @@
-"""Looking at what is in flight, without taking, hiding or ageing it.
+"""Reading what is in flight without consuming or hiding it, and with as few deliveries as possible.
 
-A receive with zero visibility hides nothing, but it counts, and the worker gives a stage's message up at its third
-delivery. So a queue is looked at once within the life of the messages in it, with one call, and what was found is
-kept in the operations table, where the next check finds it. In which versions the rest was sent is known by the
-definitions of the open executions, which sent it.
+A receive with zero visibility hides no message, but it counts as a delivery, and a worker does not run a stage's
+message at its third delivery. Therefore a queue is read once within the life of its messages, with one call, and the
+messages are kept in the operations table for the next check. The versions of all other messages are known from the
+definitions of the open executions that sent them.
 """
 
 import time
@@ -32,7 +32,7 @@ from shared.contracts.stages import BY_SERVICE, STAGES
 
 BATCH = 10
 EXECUTIONS = 200
-"""Open executions that are asked for their definition: AWS refills the quota of that call at 20 a second or less."""
+"""The number of open executions whose definition is read; the quota of that call refills at 20 a second or less."""
 AT_ONCE = 8
 SERVICES = (STARTER, *BY_SERVICE)
 
@@ -40,20 +40,23 @@ OnLook = Callable[[Look], None]
 
 
 def check(target: Target, services: Sequence[str] = (), *, on_look: OnLook = lambda _: None) -> list[Check]:
-    """Raises OperationError where something can't be read. Services that are not deployed have nothing in flight."""
+    """Check the named services, or all and the workflow. Services that are not deployed have nothing in flight.
+
+    Raises OperationError if something can't be read.
+    """
     names = services or (*SERVICES, WORKFLOW)
     if unknown := set(names) - {*SERVICES, WORKFLOW}:
         raise NotFoundError(
-            f"There is no service {min(unknown)!r}. There are: {', '.join((*SERVICES, WORKFLOW))}."
+            f"There is no service {min(unknown)!r}. Name one of: {', '.join((*SERVICES, WORKFLOW))}."
         )
-    found = []
+    checks = []
     for service in names:
         looks = []
         for look in _looks(target, service):
             looks.append(look)
             on_look(look)
-        found.append(Check(service=service, looks=tuple(looks)))
-    return found
+        checks.append(Check(service=service, looks=tuple(looks)))
+    return checks
 
 
 def _looks(target: Target, service: str) -> Any:
@@ -85,7 +88,7 @@ def _queue(target: Target, service: str) -> Look:
     memory = Memory(target, service)
     note = None
     if memory.begin():
-        with translated("look into the queue"):
+        with translated("read the queue's messages"):
             answer = target.client("sqs").receive_message(
                 QueueUrl=url,
                 MaxNumberOfMessages=BATCH,
@@ -94,13 +97,13 @@ def _queue(target: Target, service: str) -> Look:
                 MessageAttributeNames=["All"],
                 AttributeNames=["All"],
             )
-        received = {str(one["MessageId"]): one for one in answer.get("Messages", [])}
-        messages = [parked(one, service, "dlq") for one in received.values()]
+        received = {str(message["MessageId"]): message for message in answer.get("Messages", [])}
+        messages = [parked(message, service, "dlq") for message in received.values()]
         memory.keep(messages)
     else:
         at, messages = memory.recall()
-        word = "seen" if messages else "broken off"
-        note = f"{word} {max(0, round(time.time() - at))} s ago; a second look would count"
+        event = "read" if messages else "interrupted"
+        note = f"{event} {max(0, round(time.time() - at))} s ago; each reading is a delivery"
     findings = tuple(filter(None, (of_message(message, "queue") for message in messages)))
     return Look(
         service=service,
@@ -115,8 +118,8 @@ def _queue(target: Target, service: str) -> Look:
 def _count(target: Target, url: str) -> int:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
     with translated("read the queue"):
-        told = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(told.get(name, 0)) for name in names)
+        counts = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(counts.get(name, 0)) for name in names)
 
 
 # --- open executions -------------------------------------------------------------------------------------
@@ -128,10 +131,10 @@ def _executions(target: Target, service: str) -> Look:
         answer = client.list_executions(
             stateMachineArn=target.addresses.state_machine_arn, statusFilter="RUNNING", maxResults=1_000
         )
-    names = [str(one["name"]) for one in answer["executions"]]
+    names = [str(execution["name"]) for execution in answer["executions"]]
     looked = names[:EXECUTIONS]
 
-    def one(name: str) -> Finding | None:
+    def finding_of(name: str) -> Finding | None:
         arn = target.addresses.execution_arn(name)
         with translated("read the open executions"):
             try:
@@ -144,7 +147,7 @@ def _executions(target: Target, service: str) -> Look:
         return of_definition(service, definition, name, entered=_entered(history["events"]))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        findings = tuple(filter(None, pool.map(one, looked)))
+        findings = tuple(filter(None, pool.map(finding_of, looked)))
     more = "more than " if answer.get("nextToken") else ""
     note = f"there are {more}{len(names):,}" if len(names) > len(looked) or more else None
     return Look(
@@ -159,7 +162,12 @@ def _executions(target: Target, service: str) -> Look:
 
 def _entered(events: Sequence[Any]) -> str | None:
     return next(
-        (one["stateEnteredEventDetails"]["name"] for one in events if "stateEnteredEventDetails" in one), None
+        (
+            event["stateEnteredEventDetails"]["name"]
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ),
+        None,
     )
 
 
@@ -167,7 +175,7 @@ def _entered(events: Sequence[Any]) -> str | None:
 
 
 def _rules(target: Target) -> Look:
-    """What the deployed services are sent from the bus, by the patterns of their rules."""
+    """Compare the events that this checkout's workflow sends with the patterns of the deployed rules."""
     patterns: dict[str, list[str]] = {
         stage.service: [] for stage in STAGES if stage.service in target.addresses.services
     }

@@ -1,4 +1,4 @@
-"""The look into a queue that was made last: what was seen is kept, and judged again by whoever asks next."""
+"""The last reading of a queue, whose messages are kept so that the next check can judge them again."""
 
 import time
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ from shared.contracts.stages import BY_SERVICE
 from shared.dynamodb import CONDITION_FAILED
 
 HELD_SECONDS = 3_600
-"""How long a look at a queue without a stage's timeout holds."""
+"""How long a reading of the queue of a service without a stage is kept."""
 KEPT_BYTES = 300_000
-"""DynamoDB's items end at 400 KB. A message that does not fit is kept without its data."""
+"""The size of all kept bodies: DynamoDB's items hold 400 KB at most. A message beyond it is kept without its body."""
 
 
 class Memory:
-    """One service's, in the operations table, for as long as a message that was seen can be waiting: a stage's is
-    worthless after its task's timeout.
+    """The last reading of one service's queue, in the operations table.
+
+    It is kept for as long as its messages can be waiting: a stage's message is worthless after its task's timeout.
     """
 
     def __init__(self, target: Target, service: str) -> None:
@@ -32,9 +33,9 @@ class Memory:
         self._seconds = stage.timeout_seconds if stage else HELD_SECONDS
 
     def begin(self) -> bool:
-        """Whether this look may be made. It is noted before it is: who is interrupted has looked, perhaps."""
+        """Return whether the queue may be read now. This is stored first, since an interrupted reading may count."""
         now = int(time.time())
-        with translated("note the look"):
+        with translated("store that the queue is being read"):
             try:
                 self._client.put_item(
                     TableName=self._table,
@@ -54,7 +55,7 @@ class Memory:
         return True
 
     def keep(self, messages: Sequence[Parked]) -> None:
-        """Without task tokens."""
+        """Store the messages, without task tokens."""
         kept, left = [], KEPT_BYTES
         for message in messages:
             slim = msgspec.structs.replace(message, body=message.public_body, token=None)
@@ -62,7 +63,7 @@ class Memory:
                 slim = msgspec.structs.replace(slim, body="")
             left -= len(slim.body.encode())
             kept.append(slim)
-        with translated("keep the look"):
+        with translated("store the messages of the queue"):
             self._client.update_item(
                 TableName=self._table,
                 Key=self._key,
@@ -71,10 +72,10 @@ class Memory:
             )
 
     def recall(self) -> tuple[float, list[Parked]]:
-        """When it was, and what was seen; nothing of a look that was broken off."""
-        with translated("read the last look"):
+        """Return the time of the last reading and its messages; none if it was interrupted."""
+        with translated("load the last reading of the queue"):
             item: dict[str, Any] = self._client.get_item(
                 TableName=self._table, Key=self._key, ConsistentRead=True
             ).get("Item", {})
-        found = msgspec.json.decode(item.get("messages", {}).get("S", "[]"), type=list[Parked])
-        return float(item.get("at", {}).get("N", 0)), found
+        messages = msgspec.json.decode(item.get("messages", {}).get("S", "[]"), type=list[Parked])
+        return float(item.get("at", {}).get("N", 0)), messages

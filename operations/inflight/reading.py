@@ -1,4 +1,4 @@
-"""Pure: what a service of this checkout can read, of messages as they are and of definitions that still run."""
+"""The judgement whether this checkout's services can read messages and the events of open executions (pure)."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,9 @@ WORKFLOW, STARTER = "workflow", "trigger"
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One thing in flight that can't be read. `name` is a message's id, an execution's or a rule's name.
+    """A message, execution or rule that is in flight and can't be read. `name` is the message's id or its name.
 
-    With `blocks` False it is told and refuses nothing: no version could read it, this deployment changes nothing.
+    With `blocks` False it is reported but does not refuse the deployment, since no version could read it.
     """
 
     place: Place
@@ -30,7 +30,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What was looked at in one place. `there` is about how many there are; `note` says what could not be seen."""
+    """The items read in one place. `there` is about how many there are; `note` says what could not be read."""
 
     service: str
     place: Place
@@ -41,7 +41,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """All looks for one service."""
+    """Everything that was read for one service."""
 
     service: str
     looks: tuple[Look, ...]
@@ -52,12 +52,12 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 def reads(service: str) -> tuple[str, ...]:
-    """The detail-types a service of this checkout reads, oldest version first."""
+    """Return the detail-types that a service of this checkout reads, oldest version first."""
     return tuple(kind.detail_type() for kind in readable(request_of(service)))
 
 
 def of_message(message: Parked, place: Place) -> Finding | None:
-    """What this checkout has against a message; None if its service can read it."""
+    """Return why the message can't be read by this checkout; None if its service can read it."""
     if not message.body and message.detail_type in reads(message.service):
         return None  # too large to be kept; its version is known
     problem = violation(message)
@@ -69,7 +69,7 @@ def of_message(message: Parked, place: Place) -> Finding | None:
         detail_type=message.detail_type or "(not readable)",
         reason=f"{problem.reason} (at {problem.path})",
         pipeline_id=message.pipeline_id,
-        # Refused for its content it stays refused, whatever is deployed; a version can be read again.
+        # A message rejected for its content is unreadable for every version; one rejected for its version is not.
         blocks=place == "queue"
         or message.error_type != ContractViolation.NAME
         or problem.path == "$.detail-type",
@@ -77,24 +77,27 @@ def of_message(message: Parked, place: Place) -> Finding | None:
 
 
 def sends(definition: str) -> dict[str, str]:
-    """By stage's state, the detail-type that a definition asks it with."""
-    found = {}
+    """Return the detail-type with which a definition asks each stage, by the stage's state."""
+    sent = {}
     for name, state in json.loads(definition).get("States", {}).items():
         parameters = state.get("Parameters") or {}
         entries = parameters.get("Entries") or [{}]
         body = parameters.get("MessageBody") or {}
         detail_type = entries[0].get("DetailType") or body.get("detail-type")
         if name in BY_STATE and detail_type:
-            found[name] = str(detail_type)
-    return found
+            sent[name] = str(detail_type)
+    return sent
 
 
 def of_definition(service: str, definition: str, execution: str, *, entered: str | None) -> Finding | None:
-    """What an open execution is still to ask of the service. `entered` is its present state; None if not known."""
+    """Return the unreadable event that an open execution will send to the service, if any.
+
+    `entered` is the execution's present state; None if it is not known.
+    """
     stage = BY_SERVICE.get(service)
     if stage is None:
         return None
-    order = [one.state for one in STAGES]
+    order = [other.state for other in STAGES]
     if entered in order and order.index(entered) > order.index(stage.state):
         return None
     detail_type = sends(definition).get(stage.state)
@@ -104,12 +107,12 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
         place="execution",
         name=execution,
         detail_type=detail_type,
-        reason=f"it will send {detail_type}; {service} reads {' and '.join(reads(service))}",
+        reason=f"it will send {detail_type}; this {service} reads {' and '.join(reads(service))}",
     )
 
 
 def of_rules(patterns: Mapping[str, list[str]]) -> Iterator[Finding]:
-    """What this checkout's workflow would send that no deployed rule takes. `patterns`: detail-types by service."""
+    """Yield the events of this checkout's workflow that no rule accepts. `patterns`: detail-types by service."""
     for stage in STAGES:
         taken = patterns.get(stage.service)
         sent = stage.request.detail_type()
@@ -118,14 +121,14 @@ def of_rules(patterns: Mapping[str, list[str]]) -> Iterator[Finding]:
                 place="rule",
                 name=stage.service,
                 detail_type=sent,
-                reason=f"the deployed {stage.service} is sent {' and '.join(taken)} only: deploy it first",
+                reason=f"the deployed {stage.service} receives {' and '.join(taken)} only; deploy it first",
             )
 
 
 def detail_types(pattern: str) -> list[str]:
-    """Of a rule's event pattern."""
+    """Return the detail-types in a rule's event pattern."""
     try:
-        given: Any = json.loads(pattern).get("detail-type", [])
+        accepted: Any = json.loads(pattern).get("detail-type", [])
     except (ValueError, AttributeError):
         return []
-    return [str(one) for one in given if isinstance(one, str)]
+    return [str(detail_type) for detail_type in accepted if isinstance(detail_type, str)]

@@ -1,4 +1,4 @@
-"""The day's budget: how it stands, and what an operator orders."""
+"""The daily budget: its state, and an operator's orders to its guard."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -29,19 +29,19 @@ from shared.dynamodb import CONDITION_FAILED
 
 TABLE, GUARD, LIMIT = "budget/table", "budget/guard", "budget/usd-per-day"
 SILENT_AFTER = timedelta(minutes=5)
-"""The guard looks once a minute."""
+"""The guard counts as silent after this time; it runs once a minute."""
 EARLY = timedelta(minutes=15)
-"""A projection from less of a day says nothing."""
+"""The part of a day from which no projection is made."""
 
 Standing = Literal["running", "paused by the budget", "paused by an operator", "disabled by hand"]
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """How today's budget stands, money in nano-dollars.
+    """The state of today's budget; amounts are in nano-dollars.
 
-    `limit_nano_usd` is today's, with what was added; None: none today. `at_least`: some runs cost more than is known.
-    `projected_nano_usd` is the day's end at today's pace; None where it is too early to tell. `resumes_at` is None
-    where no time is set. `silent`: the guard has not looked for minutes, so that all this may be old.
+    `limit_nano_usd` is today's limit with additions; None: no limit today. `at_least`: some runs cost more than is
+    known. `projected_nano_usd` is today's total at the present pace; None while it is too early to tell. `resumes_at`
+    is None if no time is set. `silent`: the guard has not run for minutes, so the state may be outdated.
     """
 
     day: str
@@ -63,7 +63,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 
 
 def read_budget(target: Target, now: datetime | None = None) -> Budget:
-    """Raises NotDeployedError where there is no budget."""
+    """Read the state of the budget. Raises NotDeployedError if the environment has none."""
     table, limit = _address(target, TABLE), _address(target, LIMIT)
     state = state_of(_item(target, table, STATE))
     orders = orders_of(_item(target, table, ORDERS))
@@ -71,7 +71,7 @@ def read_budget(target: Target, now: datetime | None = None) -> Budget:
 
 
 def described(state: State, orders: Orders, per_day_nano_usd: int, now: datetime) -> Budget:
-    """Pure. What was found on an earlier day says nothing of today's money."""
+    """Return today's budget from the guard's state and the orders (pure); an earlier day's state counts as zero."""
     day = day_of(now)
     spent = state.spent if state.day == day else Spent()
     limit = orders.limit(per_day_nano_usd, day)
@@ -106,7 +106,7 @@ def standing_of(state: State) -> Standing:
 
 
 def notice(target: Target) -> str | None:
-    """A sentence where the starter is paused, for commands that are about something else: they work without it."""
+    """Return a sentence if the starter is paused, else None, also if that can't be read."""
     if TABLE not in target.addresses.values:
         return None
     try:
@@ -119,23 +119,23 @@ def notice(target: Target) -> str | None:
     }
     if standing == "running":
         return None
-    return f"Nothing new is started: {standing}{ends.get(standing, '')}. Messages wait in the queue."
+    return f"No new runs are started: {standing}{ends.get(standing, '')}. Messages wait in the queue."
 
 
 def hold(target: Target) -> Budget:
-    """Pauses the starter until `resume`."""
+    """Pause the starter until `resume`."""
     return _order(target, lambda orders: msgspec.structs.replace(orders, hold=True))
 
 
 def resume(target: Target, *, for_today: bool = False, add_nano_usd: int = 0) -> Budget:
-    """Takes back a hold; `for_today` there is no limit until midnight (UTC), or today's is higher by an amount.
+    """Resume the starter; `for_today` removes the limit until midnight (UTC), `add_nano_usd` raises it.
 
-    Raises RefusedError where neither is said and the day's budget is spent.
+    Raises RefusedError if neither is given and the daily budget is spent.
     """
     before = read_budget(target)
     if not for_today and not add_nano_usd and before.share is not None and before.share >= 1:
         raise RefusedError(
-            "The day's budget is spent. Say how much more: --add USD, or --for-today for no limit until 00:00 UTC."
+            "The daily budget is spent. Give --add USD to raise it, or --for-today to lift the limit until 00:00 UTC."
         )
 
     def ordered(orders: Orders) -> Orders:
@@ -155,7 +155,7 @@ def resume(target: Target, *, for_today: bool = False, add_nano_usd: int = 0) ->
 
 
 def _order(target: Target, change: Any) -> Budget:
-    """Writes what the operator said, and lets the guard look at once. Without the right to that it takes a minute."""
+    """Write the operator's order and run the guard at once; otherwise the guard runs within a minute."""
     table = _address(target, TABLE)
     before = orders_of(_item(target, table, ORDERS))
     now = msgspec.structs.replace(change(before), by=target.describe().caller, at=iso(datetime.now(UTC)))
@@ -171,31 +171,33 @@ def _order(target: Target, change: Any) -> Budget:
         except ClientError as error:
             if error.response["Error"]["Code"] != CONDITION_FAILED:
                 raise
-            raise RefusedError("Somebody else gave an order just now. Look: pipeline budget") from error
+            raise RefusedError(
+                "Another operator gave an order just now. See it with `pipeline budget`."
+            ) from error
     look_now(target)
     return read_budget(target)
 
 
 def look_now(target: Target) -> State:
-    """The guard's state after a look. Raises RefusedError if it could not do what it should."""
-    with translated("ask the guard to look at once; it looks within a minute"):
+    """Run the guard and return its state. Raises RefusedError if the guard failed."""
+    with translated("run the budget's guard at once (it runs by itself within a minute)"):
         answer = target.client("lambda").invoke(FunctionName=_address(target, GUARD))
-        told = json.loads(answer["Payload"].read())
+        payload = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):
         raise RefusedError(
-            f"The order is written, but the guard failed: {told.get('errorMessage')}. It looks again in a minute."
+            f"The order is written, but the guard failed: {payload.get('errorMessage')}. It runs again in a minute."
         )
-    return msgspec.convert(told, State)
+    return msgspec.convert(payload, State)
 
 
 def _address(target: Target, path: str) -> str:
-    found = target.addresses.values.get(path)
-    if found is None:
+    address = target.addresses.values.get(path)
+    if address is None:
         raise NotDeployedError(
-            f"Environment {target.env!r} has no budget. Deploy one: `budget_usd_per_day` in infra/environments.py, "
-            "or in cdk.json's context."
+            f"Environment {target.env!r} has no budget. Set `budget_usd_per_day` in infra/environments.py or in "
+            "cdk.json's context, and deploy."
         )
-    return found
+    return address
 
 
 def _item(target: Target, table: str, name: str) -> Any:

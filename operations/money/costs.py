@@ -1,4 +1,4 @@
-"""What runs cost: one run's ledger, and a report over many, read from their records."""
+"""The costs of runs, read from their records: one run's ledger, and a report over many runs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,15 +18,15 @@ from shared.costs.lines import Ledger
 
 PAGE = 1_000
 FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "cost", "earlier_nano_usd")
-"""What the report reads of a record that has its cost."""
+"""The fields that the report reads of a record with a cost."""
 NO_MODEL = "(no answer)"
 
 OnPage = Callable[[int, int], None]
-"""Told how many records are read, and of about how many."""
+"""A callback that receives the number of records read so far and the approximate number of all."""
 
 
 class RunLedger(Struct, frozen=True, kw_only=True):
-    """`recorded` is what the record says (None if it says nothing), `earlier` what earlier executions cost."""
+    """One run's ledger. `recorded` is the cost in its record, if any; `earlier` is the cost of earlier executions."""
 
     pipeline_id: str
     status: str
@@ -36,18 +36,19 @@ class RunLedger(Struct, frozen=True, kw_only=True):
 
 
 def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
-    """Raises NotFoundError, and RefusedError for a run that is not over or was never metered."""
+    """Read one run's ledger. Raises NotFoundError, and RefusedError for a run that goes on or was never metered."""
     record = read_record(target, pipeline_id)
     if record is None:
         raise NotFoundError(
-            f"There is no pipeline {pipeline_id!r} in environment {target.env!r}. "
-            "`pipeline list` shows those there are."
+            f"There is no run {pipeline_id!r} in environment {target.env!r}. `pipeline list` shows the runs."
         )
     if record.get("status") not in FINAL:
-        raise RefusedError(f"{pipeline_id} is not over yet. Its cost is known at its end.")
+        raise RefusedError(f"The run {pipeline_id} has not finished. Its cost is known when it has.")
     run = facts(record)
     if run is None:
-        raise RefusedError(f"{pipeline_id} was recorded before runs were metered. Its cost is not known.")
+        raise RefusedError(
+            f"The run {pipeline_id} was recorded before runs were metered, so its cost is not known."
+        )
     recorded = record.get("cost")
     return RunLedger(
         pipeline_id=pipeline_id,
@@ -59,7 +60,7 @@ def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """One run's, in nano-dollars. `total` is None where no price is known."""
+    """One run's cost in nano-dollars. `total` is None if no price is known."""
 
     day: str
     status: str
@@ -74,17 +75,17 @@ class Cost(Struct, frozen=True, kw_only=True):
     input_tokens: int = 0
     output_tokens: int = 0
     recorded: bool = True
-    """False where the ledger was made just now, the record having none."""
+    """False if the record has no cost, so that it was computed from the meters."""
 
 
 def cost_of(stored: Mapping[str, Any]) -> Cost | None:
-    """Pure: what a record of a run that is over says, or what its meters come to. None if there are none."""
+    """Return the cost in a finished run's record, or computed from its meters; None if it has none (pure)."""
     record = expanded(stored)
-    told = record.get("cost")
-    if told is None:
+    summary = record.get("cost")
+    if summary is None:
         run = facts(record)
-        told = ledger(run).summary() if run else None
-    if told is None:
+        summary = ledger(run).summary() if run else None
+    if summary is None:
         return None
     answered = record["status"] == "SUCCEEDED"
     meter = record.get("stages", {}).get(CRITICAL.key) if answered else None
@@ -92,13 +93,13 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         day=str(record.get("finished_at") or record.get("timestamp"))[:10],
         status=record["status"],
         model=str((meter and meter.get("model_id")) or NO_MODEL),
-        total=told["nano_usd"],
-        waste=told.get("waste_nano_usd", 0),
+        total=summary["nano_usd"],
+        waste=summary.get("waste_nano_usd", 0),
         earlier=record.get("earlier_nano_usd") or 0,
-        stages=told.get("stages", {}),
-        services=told.get("services", {}),
-        unknown=tuple(told.get("unknown", ())),
-        unmetered=tuple(told.get("unmetered", ())),
+        stages=summary.get("stages", {}),
+        services=summary.get("services", {}),
+        unknown=tuple(summary.get("unknown", ())),
+        unmetered=tuple(summary.get("unmetered", ())),
         input_tokens=meter.get("input_tokens", 0) if meter else 0,
         output_tokens=meter.get("output_tokens", 0) if meter else 0,
         recorded="cost" in record,
@@ -106,7 +107,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
 
 
 class Group(Struct, kw_only=True):
-    """Runs that have something in common: a day, a model, or nothing (all of them). `priced` have a total."""
+    """Sums over the runs of one day, of one model, or over all runs. `priced` runs have a known total."""
 
     name: str
     runs: int = 0
@@ -115,11 +116,11 @@ class Group(Struct, kw_only=True):
     nano_usd: int = 0
     waste_nano_usd: int = 0
     failed_nano_usd: int = 0
-    """What the runs cost that came to no answer. Part of `nano_usd`, as waste is."""
+    """The cost of failed runs. It is part of `nano_usd`, as waste is."""
     input_tokens: int = 0
     output_tokens: int = 0
     per_million_usd: float | None = None
-    """What a million such runs cost, the failed ones among them. None where no run has a price."""
+    """The cost of a million such runs, failed ones included. None if no run has a known total."""
 
     def add(self, cost: Cost) -> None:
         is_failed = cost.status == "FAILED"
@@ -136,7 +137,7 @@ class Group(Struct, kw_only=True):
 
 
 class Part(Struct, kw_only=True):
-    """What a stage or a service cost in all runs."""
+    """The cost of one stage or service over all runs."""
 
     name: str
     nano_usd: int = 0
@@ -144,7 +145,7 @@ class Part(Struct, kw_only=True):
 
 
 class Row(Struct, kw_only=True):
-    """One stage in the runs of one day, model and outcome: for a spreadsheet."""
+    """The cost of one stage in the runs of one day, model and status, as a row of a spreadsheet."""
 
     day: str
     model: str
@@ -155,7 +156,7 @@ class Row(Struct, kw_only=True):
 
 
 class Unknown(Struct, kw_only=True):
-    """A price that is missing, and whom it concerns."""
+    """A price that is not known, with the runs and tokens that it concerns."""
 
     price: str
     runs: int = 0
@@ -164,8 +165,10 @@ class Unknown(Struct, kw_only=True):
 
 
 class Report(Struct, kw_only=True):
-    """`complete` is False where reading stopped at its limit. Runs that are counted nowhere else: `not_over` (still
-    running), `not_metered` (recorded without what they took). `partly_metered` are counted, but too low.
+    """The costs of many runs. `complete` is False if reading stopped at its limit.
+
+    Runs that are `not_over` (unfinished) or `not_metered` (recorded without meters) are counted nowhere else. The
+    costs of `partly_metered` runs are counted, but too low.
     """
 
     since: datetime | None = None
@@ -186,7 +189,7 @@ class Report(Struct, kw_only=True):
 
 
 def summarise(costs: Iterable[Cost]) -> Report:
-    """Pure. Groups are in order of their names, parts of their amounts."""
+    """Sum up costs (pure). Groups are sorted by name, parts by amount."""
     report = Report()
     days: dict[str, Group] = {}
     models: dict[str, Group] = {}
@@ -237,7 +240,7 @@ def read_report(
     limit: int,
     on_page: OnPage = lambda _read, _about: None,
 ) -> Report:
-    """Reads the table from one end to the other, page by page, `limit` records at most: there is no index by time."""
+    """Scan the whole table, at most `limit` records, since it has no index by time, and return the report."""
     counts = Report(since=since)
     report = summarise(_costs(target, counts, limit, on_page))
     for name in ("since", "read", "complete", "not_over", "not_metered"):
@@ -246,18 +249,18 @@ def read_report(
 
 
 def _costs(target: Target, counts: Report, limit: int, on_page: OnPage) -> Iterator[Cost]:
-    """Of the runs that are over; the others are counted."""
+    """Yield the costs of finished runs, and count the others."""
     for page in _pages(target, counts, limit, on_page):
         over = [record for record in page if record.get("status") in FINAL]
         counts.not_over += len(page) - len(over)
         bare = [str(record["pipeline_id"]) for record in over if "cost" not in record]
         whole = read_records(target, bare, fields=None) if bare else {}
         for record in over:
-            found = cost_of(whole.get(str(record["pipeline_id"]), record))
-            if found is None:
+            cost = cost_of(whole.get(str(record["pipeline_id"]), record))
+            if cost is None:
                 counts.not_metered += 1
             else:
-                yield found
+                yield cost
 
 
 def _pages(target: Target, counts: Report, limit: int, on_page: OnPage) -> Iterator[Sequence[Record]]:

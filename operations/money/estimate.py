@@ -1,4 +1,4 @@
-"""What it will cost to run failed pipelines again, judged by what the latest runs did cost, stage by stage."""
+"""Estimates of what a replay or redrive will cost, from the costs of the latest runs, stage by stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,14 +18,15 @@ from shared.costs.ledger import LOG, START
 from shared.costs.lines import SERVICES
 
 SAMPLE = 100
-"""Runs that are looked at."""
+"""The number of latest runs from which the averages are made."""
 MODEL = SERVICES["input"]
 KEYS = tuple(stage.key for stage in STAGES)
 
 
 class Rates(Struct, frozen=True, kw_only=True):
-    """What each stage of the latest successful runs cost, in nano-dollars on average; `model` is the part of the
-    critical stage that went to the model. `complete` is False where a price was not known.
+    """The average cost of each stage in the latest successful runs, in nano-dollars.
+
+    `model` is the model's part of the critical stage's cost. `complete` is False if a price was not known.
     """
 
     runs: int = 0
@@ -35,7 +36,7 @@ class Rates(Struct, frozen=True, kw_only=True):
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
-    """`nano_usd` is None where there is no run to judge by. `answered`: runs whose answer is stored already."""
+    """An estimated cost. `nano_usd` is None if there are no earlier runs. `answered` runs have a stored answer."""
 
     nano_usd: int | None
     runs: int
@@ -45,13 +46,13 @@ class Estimate(Struct, frozen=True, kw_only=True):
 
 
 def read_rates(target: Target) -> Rates:
-    """Two calls, however many runs there are."""
+    """Read the average costs, with two calls however many runs there are."""
     names = {run.pipeline_id for run in list_runs(target, status="SUCCEEDED", limit=SAMPLE)}
     return rates(read_records(target, map(pipeline_of, names), fields=("status", "cost")).values())
 
 
 def rates(records: Iterable[Mapping[str, Any]]) -> Rates:
-    """Pure: the averages. What failed tries and lost deliveries cost is left out."""
+    """Return the averages, without the costs of failed attempts and lost deliveries (pure)."""
     stages: dict[str, int] = {}
     model, count, complete = 0, 0, True
     for record in map(expanded, records):
@@ -68,18 +69,18 @@ def rates(records: Iterable[Mapping[str, Any]]) -> Rates:
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """The stages that a replay sets going, and whether the model's answer to it is stored already."""
+    """The stages that a replay runs, and whether the model's answer is stored already."""
 
     stages: tuple[str, ...] = ()
     answered: bool = False
 
     @property
     def saved(self) -> bool:
-        """It runs the critical stage and pays no model for it."""
+        """Whether it runs the critical stage without paying for the model."""
         return self.answered and CRITICAL.key in self.stages
 
     def cost(self, known: Rates) -> int | None:
-        """Nano-dollars, at most; None if there is no run to judge by."""
+        """Return the cost in nano-dollars, at most; None if there are no earlier runs."""
         if not self.stages:
             return 0
         if not known.runs:
@@ -102,7 +103,7 @@ def work_of_run(run: FailedRun) -> Work:
 
 
 def _rest(stage: str | None, action: Action) -> Work:
-    """Of a run that failed, or waits, at `stage`."""
+    """Return the remaining work of a run that failed, or waits, at `stage`."""
     if not action.starts_work:
         return Work()
     reached = KEYS.index(stage) if stage in KEYS else 0

@@ -1,4 +1,4 @@
-"""Waiting for the real outcome of many runs: their records, not the sending."""
+"""Waiting for the ends of many runs, as their records show them."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 1_200.0
 
 
 class End(Struct, frozen=True, kw_only=True):
-    """`status` is SUCCEEDED, FAILED, or what it was when patience ended."""
+    """The end of a run. `status` is SUCCEEDED, FAILED, or the last status seen if waiting was given up."""
 
     pipeline_id: str
     status: str
@@ -33,15 +33,15 @@ def ends(
     stop: Stop | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> Iterator[End]:
-    """Each run's end as it comes; after `patience_seconds` without one, or asked to stop, the others as they are."""
+    """Yield each run when it ends; without an end for `patience_seconds`, or when stopped, the others as they are."""
     stop = stop or Stop()
     left = set(pipeline_ids)
     changed = time.monotonic()
     while left:
-        found = read_records(target, sorted(left), fields=("status", "error", "cause"))
+        records = read_records(target, sorted(left), fields=("status", "error", "cause"))
         over = stop.requested or time.monotonic() - changed > patience_seconds
         for pipeline_id in sorted(left):
-            record = found.get(pipeline_id, Record())
+            record = records.get(pipeline_id, Record())
             status = str(record.get("status") or "UNKNOWN")
             if status in FINAL or over:
                 left.discard(pipeline_id)

@@ -1,4 +1,4 @@
-"""Executions of a pipeline: looking at one, redriving it, starting it again."""
+"""The executions of a run: describe one, redrive it, or restart the run."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _MOST_RESTARTS = 1_000
 
 
 class Execution(Struct, frozen=True, kw_only=True):
-    """`redrivable` as Step Functions says; the local engine says nothing and can't."""
+    """One execution. `redrivable` is what Step Functions says; on the local engine it is always False."""
 
     arn: str
     name: str
@@ -52,38 +52,38 @@ def _metadata(state: str) -> Mapping[str, Any]:
 
 
 def describe(target: Target, arn: str) -> Execution | None:
-    """None where Step Functions knows it no more (90 days), or never did."""
-    with translated("look at the execution"):
+    """Describe an execution; None if Step Functions does not know it, or not any more (after 90 days)."""
+    with translated("describe the execution"):
         try:
-            told = target.client("stepfunctions").describe_execution(executionArn=arn)
+            description = target.client("stepfunctions").describe_execution(executionArn=arn)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
                 return None
             raise
     return Execution(
         arn=arn,
-        name=str(told["name"]),
-        status=str(told["status"]),
-        input=str(told.get("input") or "{}"),
-        redrivable=told.get("redriveStatus") == "REDRIVABLE",
-        started_at=told["startDate"],
-        redrives=int(told.get("redriveCount") or 0),
+        name=str(description["name"]),
+        status=str(description["status"]),
+        input=str(description.get("input") or "{}"),
+        redrivable=description.get("redriveStatus") == "REDRIVABLE",
+        started_at=description["startDate"],
+        redrives=int(description.get("redriveCount") or 0),
     )
 
 
 def restarts(target: Target, execution: Execution) -> tuple[str, Execution | None]:
-    """The name under which this execution is started again, and what runs under it, if anything does.
+    """Return the name of the restart of this execution, and the execution that already has that name, if any.
 
-    A name that another pipeline's id happens to be is left out.
+    A name that happens to be another run's pipeline id is skipped.
     """
     pipeline_id = execution.pipeline_id
     first = restart_number(execution.name, pipeline_id) + 1
     for number in range(first, first + _MOST_RESTARTS):
         name = restart_name(pipeline_id, number)
-        found = describe(target, target.addresses.execution_arn(name))
-        if found is None or found.pipeline_id == pipeline_id:
-            return name, found
-    raise RefusedError(f"{pipeline_id} was restarted too often.")
+        successor = describe(target, target.addresses.execution_arn(name))
+        if successor is None or successor.pipeline_id == pipeline_id:
+            return name, successor
+    raise RefusedError(f"The run {pipeline_id} was restarted too often. Submit its message as a new run.")
 
 
 def records(target: Target) -> Records:
@@ -93,13 +93,13 @@ def records(target: Target) -> Records:
 def restart(
     target: Target, execution: Execution, name: str, *, state: str | None = None, rerun: bool = False
 ) -> str:
-    """Starts the pipeline again under `name`, with the original input or `state`. Returns the execution's ARN.
+    """Restart the run under `name`, with the original input or `state`, and return the new execution's ARN.
 
-    Done twice, it starts once. The record is opened first: an execution that ends at once finds it open.
+    Doing this twice starts it once. The record is reopened first, so an execution that ends at once can write it.
     """
     arn = target.addresses.execution_arn(name)
     _reopen(target, execution, arn, rerun=rerun)
-    with translated("start the pipeline again"):
+    with translated("restart the run"):
         try:
             target.client("stepfunctions").start_execution(
                 stateMachineArn=target.addresses.state_machine_arn,
@@ -113,7 +113,10 @@ def restart(
 
 
 def redrive(target: Target, execution: Execution, *, token: str) -> None:
-    """Goes on at the state that failed. `token` makes repeated calls one. Raises NotRedrivableError."""
+    """Continue the execution at the state that failed. Calls with the same `token` count once.
+
+    Raises NotRedrivableError.
+    """
     _reopen(target, execution, execution.arn)
     with translated("redrive the execution"):
         try:
@@ -122,7 +125,7 @@ def redrive(target: Target, execution: Execution, *, token: str) -> None:
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == "ExecutionNotRedrivable":
-                raise NotRedrivableError(f"{execution.name} can't be redriven.") from error
+                raise NotRedrivableError(f"The execution {execution.name} can't be redriven.") from error
             raise
 
 
@@ -132,6 +135,8 @@ def _reopen(target: Target, execution: Execution, arn: str, *, rerun: bool = Fal
             execution.pipeline_id, execution_arn=arn, started_at=iso(datetime.now(UTC)), rerun=rerun
         )
     except Exception as error:
-        raise OperationError(f"Could not open the record of {execution.pipeline_id}: {error}") from error
+        raise OperationError(
+            f"Could not reopen the record of {execution.pipeline_id}: {error}. Try again."
+        ) from error
     if not opened:
-        raise RefusedError(f"{execution.pipeline_id} has succeeded meanwhile.")
+        raise RefusedError(f"The run {execution.pipeline_id} has succeeded meanwhile; nothing was started.")

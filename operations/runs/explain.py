@@ -1,7 +1,7 @@
-"""From any id to the run it belongs to: what kind of id it is, how the run stands.
+"""The search for the run that any id belongs to, which also tells the kind of the id.
 
-Looked at in this order, each with a bounded number of calls, until something is found: the records and executions
-that the id's form names, the dead-letter queues, the functions' logs. The table is never scanned.
+These places are searched in order, each with a bounded number of calls, until the id is found: the records and
+executions that the id's form names, the dead-letter queues, the functions' logs. The table is never scanned.
 """
 
 import re
@@ -31,7 +31,7 @@ Kind = Literal[
 ]
 
 RUNS = 20
-"""Of one trace: as many are told."""
+"""The largest number of runs of one trace that are returned."""
 LOG_PAGES = 100
 
 _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
@@ -44,7 +44,7 @@ _ID = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
 
 
 class Guess(Struct, frozen=True, kw_only=True):
-    """What an id may be, judged by its form. `trace_id`: only if the run is in this trace."""
+    """A possible meaning of an id, judged by its form. With `trace_id`, it holds only if the run is in this trace."""
 
     kind: Kind
     pipeline_id: str
@@ -52,7 +52,7 @@ class Guess(Struct, frozen=True, kw_only=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """`message` is the parked one that the id names; a message that can't be read belongs to no run."""
+    """The runs of an id. `message` is the parked message that the id names; an unreadable one belongs to no run."""
 
     given: str
     kind: Kind
@@ -60,22 +60,22 @@ class Found(Struct, frozen=True, kw_only=True):
     journeys: tuple[Journey, ...] = ()
     message: Parked | None = None
     parked: tuple[Parked, ...] = ()
-    """What is parked of these runs."""
+    """The parked messages of these runs."""
     execution: Execution | None = None
-    """The one that the id names. It may be gone, where the run is still known."""
+    """The execution that the id names; null if Step Functions does not know it any more."""
     others: int = 0
     """Runs of the same trace that are left out."""
 
 
 class UnknownIdError(NotFoundError):
-    """Nothing is known by this id; the text says what was looked at."""
+    """No run has this id; the text says which places were searched."""
 
 
 Telling = Callable[[str], None]
 
 
 def guesses(given: str) -> list[Guess]:
-    """Pure. The likeliest first: an id is what it says, whatever else it looks like."""
+    """Return the possible meanings of an id, the likeliest first (pure)."""
     return list(_guesses(given))
 
 
@@ -110,14 +110,14 @@ def explain(
     stop: Stop | None = None,
     telling: Telling = lambda _: None,
 ) -> Found:
-    """`since`: how far back logs are searched. `telling` hears what is looked at.
+    """Find the runs of an id. `since`: how far back logs are searched. `telling` receives the place being searched.
 
-    Raises InvalidInputError for what can be no id, UnknownIdError.
+    Raises InvalidInputError for a text that can't be an id, and UnknownIdError.
     """
     given = given.strip()
     if not _ID.fullmatch(given):
         raise InvalidInputError(
-            f"{given[:80]!r} can't be an id: letters, digits, hyphens, dots, colons, underscores."
+            f"{given[:80]!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
         )
     _require_this_deployment(target, given)
     telling("the records")
@@ -134,7 +134,7 @@ def explain(
         searched.append(read)
         return in_logs
 
-    # A trace may hold several runs, of which one is parked.
+    # A trace may have several runs, only one of which is parked, so logs are searched first.
     for place in (logged, parked) if _TRACE_ID.fullmatch(_trace_id(given)) else (parked, logged):
         if found is None and not (stop and stop.requested):
             found = place()
@@ -148,8 +148,8 @@ def _require_this_deployment(target: Target, given: str) -> None:
     here = target.addresses.execution_arn("").rstrip(":")
     if given.startswith("arn:") and (arn is None or arn["machine"] != here):
         raise UnknownIdError(
-            f"This is no execution of environment {target.env!r}, whose executions begin with {here}. "
-            "Give another --env, or --region."
+            f"The ARN is of no execution of environment {target.env!r}, whose executions begin with {here}. "
+            "Give another --env or --region."
         )
 
 
@@ -188,7 +188,7 @@ def _with_execution(target: Target, found: Found) -> Found:
 
 
 def _found(target: Target, given: str, kind: Kind, where: str, pipeline_ids: Sequence[str]) -> Found | None:
-    """None where none of these runs is known any more."""
+    """Return the runs with these ids; None if none of them is known any more."""
     journeys = []
     for pipeline_id in pipeline_ids[:RUNS]:
         try:
@@ -202,7 +202,7 @@ def _found(target: Target, given: str, kind: Kind, where: str, pipeline_ids: Seq
 
 
 def _trace_id(given: str) -> str:
-    """Of a whole traceparent; `given` itself may be one."""
+    """Return the trace id of a traceparent, else the text itself."""
     whole = envelope.well_formed(given)
     return envelope.trace_id(whole, "") if whole else given
 
@@ -211,7 +211,7 @@ def _trace_id(given: str) -> str:
 
 
 def _parked(target: Target, given: str) -> Found | None:
-    """The parked message that has this id or names it. What is looked at is released again."""
+    """Find the parked message that has this id or contains it. All messages are released again."""
     trace_id = _trace_id(given)
     for queue in find_queues(target):
         with held(target, queue) as items:
@@ -247,7 +247,7 @@ def _kind_in(message: Parked, given: str, trace_id: str) -> Kind | None:
 
 
 def _with_parked(target: Target, found: Found) -> Found:
-    """With what is parked of failed runs: it decides what to do next."""
+    """Add the parked messages of failed runs, which decide what to do next."""
     failed = {
         journey.pipeline_id: journey.failed_stage for journey in found.journeys if journey.status == "FAILED"
     }
@@ -286,9 +286,10 @@ def _nothing(target: Target, given: str, since: timedelta, searched: Sequence[Re
     if cut := sorted(name for read in searched for name in read.cut):
         logs += f" (not to the end: {', '.join(cut)})"
     return (
-        f"Nothing is known by {given!r} in environment {target.env!r}. Looked at: the records, the executions, "
-        f"the dead-letter queues, {logs}. Not looked at: messages that wait in a queue, and archived ones "
-        "(`pipeline dlq export --archived`). Older? Give --since 7d. Another place? Give --env."
+        f"No run with the id {given!r} was found in environment {target.env!r}. Searched: the records, the "
+        f"executions, the dead-letter queues, {logs}. Not searched: messages that wait in a queue, and archived ones "
+        "(`pipeline dlq export --archived`). To search older logs, give e.g. --since 7d; to search another "
+        "environment, give --env."
     )
 
 

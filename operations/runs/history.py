@@ -1,4 +1,4 @@
-"""Pure: what an execution's history says of each stage.
+"""The progress of each stage according to an execution's history (pure).
 
 The four states run one after the other, so an event without a state's name belongs to the state entered last.
 """
@@ -31,7 +31,7 @@ ENDS = {
 
 
 class Progress(Struct, kw_only=True):
-    """One stage in a history. `retries` counts the tries after the first."""
+    """The progress of one stage. `retries` counts the attempts after the first."""
 
     status: StageStatus
     started_at: datetime
@@ -43,7 +43,7 @@ class Progress(Struct, kw_only=True):
 
 
 class History(Struct, kw_only=True):
-    """`stages` by key, those that were entered. `status` is RUNNING, or how the execution ended."""
+    """An execution's history: the entered `stages`, by key, and its `status`, RUNNING or the final one."""
 
     stages: dict[str, Progress] = {}
     status: str = "RUNNING"
@@ -54,7 +54,7 @@ class History(Struct, kw_only=True):
 
 
 def read_history(events: Iterable[Mapping[str, Any]]) -> History:
-    """`events` as GetExecutionHistory gives them, oldest first."""
+    """Read the events of GetExecutionHistory, oldest first."""
     history = History()
     current: Progress | None = None
     scheduled = 0
@@ -114,7 +114,7 @@ def _end(history: History, stage: Progress | None, event: Mapping[str, Any]) -> 
 
 
 def _meter(output: str | None) -> Mapping[str, Any] | None:
-    """None where the history holds no output, or one that was cut."""
+    """Return the meter in a task's output; None if the history has no output, or a truncated one."""
     try:
         value = json.loads(output or "null")
     except ValueError:

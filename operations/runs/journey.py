@@ -1,7 +1,6 @@
-"""A pipeline's journey: each stage, what it took, and what came of it.
+"""The journey of a run: its status, and each stage with its times, meter and error.
 
-A finished pipeline is told by its record. While it runs, and where it failed, the execution's history says
-more.
+For a finished run the record suffices. While a run goes on, and where it failed, the execution's history says more.
 """
 
 import re
@@ -35,7 +34,10 @@ _METER = ("queue_wait_ms", "work_ms", "attempt", "receives", "input_tokens", "ou
 
 
 class StageView(Struct, frozen=True, kw_only=True):
-    """`degraded`: it failed, and the pipeline went on without it. Times are known from the history only."""
+    """One stage of a journey. `degraded`: it failed, and the run continued without it.
+
+    Times are known from the history only.
+    """
 
     key: str
     state: str
@@ -56,12 +58,12 @@ class StageView(Struct, frozen=True, kw_only=True):
 
     @property
     def is_ending(self) -> bool:
-        """Its work is done, and the execution has not left its state yet."""
+        """Whether the stage's work is done and the execution has not left its state yet."""
         return self.status == "done" and self.started_at is not None and self.finished_at is None
 
     @property
     def took_ms(self) -> int | None:
-        """From entering the state to leaving it; else what its worker measured."""
+        """The milliseconds from entering the state to leaving it; if unknown, those that the worker measured."""
         if self.started_at and self.finished_at:
             return round((self.finished_at - self.started_at).total_seconds() * 1000)
         if self.queue_wait_ms is None or self.work_ms is None:
@@ -70,7 +72,7 @@ class StageView(Struct, frozen=True, kw_only=True):
 
 
 class Journey(Struct, frozen=True, kw_only=True):
-    """`status` as in the record: ACCEPTED, RUNNING, SUCCEEDED, FAILED. `finished`: nothing more will come."""
+    """A run as a reader sees it. `status` is that of the record; with `finished`, nothing will change any more."""
 
     pipeline_id: str
     status: str
@@ -87,27 +89,26 @@ class Journey(Struct, frozen=True, kw_only=True):
     cause: str | None = None
     failed_stage: str | None = None
     instead: Mapping[str, str] = {}
-    """By the key of a degraded stage: what the caller got instead."""
+    """What the caller got instead of each degraded stage, by stage key."""
     analysis: Mapping[str, Any] | None = None
     chat: Mapping[str, Any] | None = None
     enhancement: Mapping[str, Any] | None = None
     execution_arn: str | None = None
     trace_id: str | None = None
     cost: Mapping[str, Any] | None = None
-    """As the logger counted it (nano-dollars); `pipeline show --cost` has the ledger."""
+    """The cost that the logger recorded, in nano-dollars; `pipeline show --cost` prints the ledger."""
     earlier_nano_usd: int = 0
-    """What earlier executions of the pipeline cost, where it was started again."""
+    """The cost of earlier executions of a restarted run."""
 
 
 def read_journey(target: Target, pipeline_id: str) -> Journey:
-    """Where the pipeline stands now. Raises NotFoundError."""
-    found = _look(target, pipeline_id)
-    if found is None:
+    """Return the run's journey so far. Raises NotFoundError."""
+    journey = _look(target, pipeline_id)
+    if journey is None:
         raise NotFoundError(
-            f"There is no pipeline {pipeline_id!r} in environment {target.env!r}. "
-            "`pipeline list` shows those there are."
+            f"There is no run {pipeline_id!r} in environment {target.env!r}. `pipeline list` shows the runs."
         )
-    return found
+    return journey
 
 
 def follow(
@@ -118,11 +119,10 @@ def follow(
     patience_seconds: float = 1_200,
     stop: Stop | None = None,
 ) -> Iterator[Journey]:
-    """Yields the journey now and after each change, to its end or until asked to stop.
+    """Yield the journey now and after each change, until the run ends or a stop is requested.
 
-    Raises NotFoundError if there is no such pipeline after `appears_within` seconds: one that was just
-    published is not known at once. Gives up after `patience_seconds` without a change. Asks ten times a second
-    on the engine; on AWS every second, then every five.
+    Raises NotFoundError if there is no such run after `appears_within` seconds: a run that was just published is not
+    known at once. Gives up after `patience_seconds` without a change. Reads as often as `Target.pace` says.
     """
     stop = stop or Stop()
     began = changed = time.monotonic()
@@ -172,7 +172,7 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
 
 
 def _read_history(target: Target, arn: str) -> History | None:
-    """None where there is no such execution (any more: a history is kept for 90 days)."""
+    """Read an execution's history; None if there is none, or not any more (it is kept for 90 days)."""
     with translated("read the execution's history"):
         client = target.client("stepfunctions")
         try:
@@ -185,7 +185,7 @@ def _read_history(target: Target, arn: str) -> History | None:
 
 
 def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | None) -> Journey:
-    """Pure: from the record and, where there is one, the history. The record decides the outcome."""
+    """Make a journey of the record and, if there is one, the history; the record decides the status (pure)."""
     record = expanded(stored)
     status = str(record.get("status") or "ACCEPTED")
     ended = execution is not None and execution.status != "RUNNING"
@@ -250,7 +250,7 @@ def _stage(stage: Stage, status: str, record: Record, execution: History) -> Sta
 
 
 def _unseen(stage: Stage, status: str, record: Record, execution: History) -> StageStatus:
-    """Of a stage that the history does not name, or where there is no history any more."""
+    """Return the status of a stage that the history does not contain, also if there is no history any more."""
     if stage.key in (record.get("errors") or {}) or stage.key in (record.get("degraded") or ()):
         return "degraded"
     if status == "SUCCEEDED":
@@ -263,7 +263,7 @@ def _unseen(stage: Stage, status: str, record: Record, execution: History) -> St
 
 
 def _time(text: str | None) -> datetime | None:
-    """None for a text that is no moment, too: a damaged record is shown without it."""
+    """Return the time in a text; None if it has none, so that a damaged record is shown without it."""
     try:
         return datetime.fromisoformat(text) if text else None
     except ValueError:

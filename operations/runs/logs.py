@@ -1,7 +1,7 @@
-"""The functions' log lines about one thing, from their log groups, in the order in which they were written.
+"""The functions' log lines that contain one id, from their log groups, in the order in which they were written.
 
-A line is JSON with the ids it is about (`shared/worker/outcome.py`). CloudWatch Logs finds those that contain an
-id; which of a line's fields is the id is judged here. Each search is bounded in time and in calls.
+A line is JSON with the ids it is about (`shared/worker/outcome.py`). CloudWatch Logs finds the lines that contain an
+id; this module checks which of a line's fields has it. Each search is bounded in time and in calls.
 """
 
 import json
@@ -24,11 +24,11 @@ from operations.target import Target
 from shared.contracts.record import iso
 
 PAGES = 200
-"""Calls for one log group at most. AWS answers with a part of the group at a time, also with an empty one."""
+"""The largest number of calls for one log group; each answer covers a part of it, and may be empty."""
 AT_ONCE = 4
-"""Log groups: AWS takes five calls a second in its smallest regions."""
+"""Log groups that are searched at a time: AWS allows five calls per second in its smallest regions."""
 BEFORE, AFTER = timedelta(seconds=5), timedelta(minutes=2)
-"""Around a run: clocks differ, and the last worker writes, or the engine passes on, after the run's end."""
+"""Margins around a run: clocks differ, and lines may be written or delivered after the run's end."""
 LATE_SECONDS = {True: 8.0, False: 2.0}
 """How long after a run's end its last lines may take to be found, on AWS and on the engine."""
 IDS = ("pipeline_id", "trace_id", "event_id", "delivery_id", "message_id")
@@ -39,7 +39,7 @@ Progress = Callable[["Read"], None]
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """`fields` is all that the line says, its text and time included."""
+    """One log line. `fields` contains everything in the line, also its text and time."""
 
     at: datetime
     function: str
@@ -55,26 +55,26 @@ class Line(Struct, frozen=True, kw_only=True):
 
     @property
     def is_read(self) -> bool:
-        """Somebody asked the API how the run stands: no part of its story, and there may be thousands."""
+        """Whether the line is about an API status read, of which one run may have thousands."""
         return self.function == "api" and self.fields.get("http_method") == "GET" and self.level == "INFO"
 
-    def ids_of(self, given: str) -> tuple[str, ...]:
-        """Which of its fields are this id."""
-        return tuple(name for name in IDS if self.fields.get(name) == given)
+    def ids_of(self, term: str) -> tuple[str, ...]:
+        """Return the names of the fields that have this id."""
+        return tuple(name for name in IDS if self.fields.get(name) == term)
 
     def as_json(self) -> str:
         return json.dumps({"function": self.function, "at": iso(self.at), **self.fields}, ensure_ascii=False)
 
 
 class Read(Struct, kw_only=True):
-    """What was found so far. `missing`: functions without a log group. `cut`: not searched to the end."""
+    """The lines found so far. `missing`: functions without a log group. `cut`: functions not searched to the end."""
 
     lines: list[Line] = []
     searched: int = 0
     missing: list[str] = []
     cut: list[str] = []
     reads: int = 0
-    """Lines about reads of the record that were left out."""
+    """The number of lines about API status reads that were left out."""
 
 
 def log_group(env: str, function: str) -> str:
@@ -82,7 +82,7 @@ def log_group(env: str, function: str) -> str:
 
 
 def parsed(function: str, event: Mapping[str, Any]) -> Line | None:
-    """None for a line that is not one of the project's own."""
+    """Parse a log event; None if its line is not JSON of the project's functions."""
     try:
         fields = json.loads(str(event.get("message")))
     except ValueError:
@@ -93,7 +93,7 @@ def parsed(function: str, event: Mapping[str, Any]) -> Line | None:
 
 
 def _time(written: object, event: Mapping[str, Any]) -> datetime:
-    """When the line was written; the engine's events only say when their invocation ended."""
+    """Return when the line was written; the engine's log events only have the end of their invocation."""
     try:
         return datetime.strptime(str(written), "%Y-%m-%d %H:%M:%S,%f%z")
     except ValueError:
@@ -102,7 +102,7 @@ def _time(written: object, event: Mapping[str, Any]) -> datetime:
 
 def search(  # noqa: PLR0913 -- a search has bounds
     target: Target,
-    given: str,
+    term: str,
     *,
     since: datetime,
     until: datetime | None = None,
@@ -111,24 +111,26 @@ def search(  # noqa: PLR0913 -- a search has bounds
     stop: Stop | None = None,
     progress: Progress = lambda _: None,
 ) -> Read:
-    """Every line with this id in one of its fields, oldest first; of all functions, or of those named.
+    """Find every line with this id in one of its fields, oldest first, of all functions or of those named.
 
-    Raises InvalidInputError for what can't be an id.
+    Raises InvalidInputError for a text that can't be an id.
     """
-    if not _TERM.fullmatch(given):
-        raise InvalidInputError(f"{given!r} can't be an id.")
+    if not _TERM.fullmatch(term):
+        raise InvalidInputError(
+            f"{term!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
+        )
     names = tuple(functions) or tuple(function.name for function in FUNCTIONS)
     found = Read()
     window = {"startTime": _milliseconds(since), **({"endTime": _milliseconds(until)} if until else {})}
     target.client("logs")  # made here: the threads share it
 
     def one(name: str) -> None:
-        for number, page in enumerate(_pages(target, log_group(target.env, name), given, window), 1):
+        for number, page in enumerate(_pages(target, log_group(target.env, name), term, window), 1):
             if page is None:
                 found.missing.append(name)
                 break
             lines = (parsed(name, event) for event in page["events"])
-            found.lines.extend(line for line in lines if line and line.ids_of(given))
+            found.lines.extend(line for line in lines if line and line.ids_of(term))
             progress(found)
             if page.get("nextToken") and (number >= pages or (stop and stop.requested)):
                 found.cut.append(name)
@@ -143,15 +145,15 @@ def search(  # noqa: PLR0913 -- a search has bounds
 
 
 def _pages(
-    target: Target, group: str, given: str, window: Mapping[str, int]
+    target: Target, group: str, term: str, window: Mapping[str, int]
 ) -> Iterator[Mapping[str, Any] | None]:
-    """None where there is no such log group."""
+    """Yield the pages of a search in one log group; None if there is no such log group."""
     token: dict[str, str] = {}
     while True:
         with translated("read the logs"):
             try:
                 page = target.client("logs").filter_log_events(
-                    logGroupName=group, filterPattern=f'"{given}"', **window, **token
+                    logGroupName=group, filterPattern=f'"{term}"', **window, **token
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] == "ResourceNotFoundException":
@@ -172,7 +174,7 @@ def _milliseconds(moment: datetime) -> int:
 
 
 def window(journey: Journey) -> tuple[datetime, datetime | None]:
-    """Where a run's lines can be; without an end while it is open."""
+    """Return the time range of a run's lines, without an end while the run goes on."""
     began = journey.accepted_at or journey.started_at
     ended = journey.finished_at if journey.finished else None
     return (began or datetime.now(UTC)) - BEFORE, ended + AFTER if ended else None
@@ -186,7 +188,7 @@ def read_logs(
     stop: Stop | None = None,
     progress: Progress = lambda _: None,
 ) -> Read:
-    """The lines of one run so far, with those about reads of its record if wanted. Raises NotFoundError."""
+    """Read the lines of one run so far; with `reads`, also those about API status reads. Raises NotFoundError."""
     since, until = window(read_journey(target, pipeline_id))
     found = search(target, pipeline_id, since=since, until=until, stop=stop, progress=progress)
     if not reads:
@@ -196,18 +198,18 @@ def read_logs(
 
 
 def follow_logs(target: Target, pipeline_id: str, *, reads: bool = False, stop: Stop) -> Iterator[Line]:
-    """The lines of one run as they come, to its end or until asked to stop; each once.
+    """Yield each line of one run as it arrives, until the run ends or a stop is requested.
 
-    Lines of different functions that come at different moments can't be in order. Raises NotFoundError.
+    Lines of different functions that arrive at different times may be out of order. Raises NotFoundError.
     """
-    told: set[str] = set()
+    yielded: set[str] = set()
     ended: float | None = None
     while True:
         journey = read_journey(target, pipeline_id)
         since, _ = window(journey)
         for line in search(target, pipeline_id, since=since, stop=stop).lines:
-            if (key := line.as_json()) not in told and (reads or not line.is_read):
-                told.add(key)
+            if (key := line.as_json()) not in yielded and (reads or not line.is_read):
+                yielded.add(key)
                 yield line
         if journey.finished:
             ended = ended or time.monotonic()

@@ -1,4 +1,4 @@
-"""Reading PipelineLogs: records of any age, none of which stops the reading of the others."""
+"""Reading records from PipelineLogs, of any age and even damaged ones."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ def read_record(target: Target, pipeline_id: str) -> Record | None:
 def read_records(
     target: Target, pipeline_ids: Iterable[str], *, fields: Sequence[str] | None, pause: Pause = time.sleep
 ) -> dict[str, Record]:
-    """The records that exist, by id, with `fields` only, or whole."""
+    """Return the records that exist, by pipeline id, with these fields only, or whole for None."""
     wanted = list(dict.fromkeys(pipeline_ids))
     records: dict[str, Record] = {}
     for start in range(0, len(wanted), BATCH_KEYS):
@@ -57,7 +57,7 @@ def _batch(target: Target, keys: list[dict[str, Any]], fields: list[str], pause:
 
 
 def record_of(item: Mapping[str, Any]) -> Record:
-    """A record from DynamoDB's item. A known field with a value of the wrong type is left out; unknown ones stay."""
+    """Return the record in an item. Known fields with a value of the wrong type are left out; unknown ones stay."""
     record = expanded(attributes(item))
     for name in [name for name, value in record.items() if not _fits(name, value)]:
         del record[name]  # type: ignore[misc]  # the names come from the record itself
@@ -77,5 +77,5 @@ def _fits(name: str, value: object) -> bool:
 
 @cache
 def _types() -> Mapping[str, Any]:
-    """The type of each field. A status that a newer release may write is a text like any other."""
+    """Return the type of each field; any text is a status, since a newer release may write a new one."""
     return {**get_type_hints(Record), "status": str}

@@ -1,6 +1,6 @@
-"""The runs of an environment, newest first, as Step Functions lists them.
+"""The list of an environment's runs, newest first, from Step Functions.
 
-A pipeline that is accepted but not started yet has no execution and is not among them.
+A run that is accepted but not started yet has no execution and is not in the list.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ PAGE = 1_000
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """One execution. `restart` counts from 1; 0 is the pipeline's first."""
+    """One execution of a run. `restart` is 0 for the first one, and counts restarts from 1."""
 
     pipeline_id: str
     restart: int = 0
@@ -32,16 +32,16 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 def list_runs(target: Target, *, status: ExecutionStatus | None = None, limit: int = 20) -> list[Run]:
-    """At most `limit` runs, of one status if given."""
+    """Return at most `limit` runs, only those with `status` if given."""
     options = {"stateMachineArn": target.addresses.state_machine_arn, "maxResults": min(limit, PAGE)}
     if status:
         options["statusFilter"] = status
-    found: list[Run] = []
+    runs: list[Run] = []
     with translated("list the runs"):
         client = target.client("stepfunctions")
-        while len(found) < limit:
+        while len(runs) < limit:
             answer = client.list_executions(**options)
-            found += [
+            runs += [
                 Run(
                     pipeline_id=pipeline_of(execution["name"]),
                     restart=restart_number(execution["name"], pipeline_of(execution["name"])),
@@ -55,5 +55,5 @@ def list_runs(target: Target, *, status: ExecutionStatus | None = None, limit: i
             if not answer.get("nextToken"):
                 break
             options["nextToken"] = answer["nextToken"]
-    found.sort(key=lambda run: run.started_at, reverse=True)
-    return found[:limit]
+    runs.sort(key=lambda run: run.started_at, reverse=True)
+    return runs[:limit]

@@ -186,7 +186,7 @@ def test_nobody_guesses(target, machine):
     park("p-1")
     (result,) = replay(target)
     assert (result.outcome, count(url("chatbot"))) == ("left", 1)
-    assert "not allowed" in result.reason
+    assert "do not allow" in result.reason
 
 
 def test_stopping_leaves_the_rest(target, machine):

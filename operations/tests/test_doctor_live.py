@@ -56,7 +56,9 @@ def test_a_queue_that_somebody_deleted_is_a_finding_not_an_end(nowhere, stacks):
 def test_a_missing_stack_is_named_with_what_to_do(nowhere, aws):
     """A half-made deployment is no deployment to examine."""
     stack("platform")
-    with pytest.raises(NotDeployedError, match=r"ai-pipeline-local-workflow: no such stack.*pipeline up"):
+    with pytest.raises(
+        NotDeployedError, match=r"no such stack: .*ai-pipeline-local-workflow\. Run `pipeline up"
+    ):
         deployed(nowhere)
 
 

@@ -82,7 +82,7 @@ def test_a_stage_request_needs_what_only_the_workflow_has():
     [
         ("{", "not valid JSON"),
         ("[]", "JSON object"),
-        ("{}", "Which event"),
+        ("{}", "The event has no detail"),
         ('{"detail": {}}', "no detail-type"),
         ('{"detail-type": "pipeline.requested.v9", "detail": {}}', "There is no event"),
         ('{"detail-type": "pipeline.requested.v1", "Detail": "{"}', "not valid JSON"),

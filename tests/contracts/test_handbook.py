@@ -84,9 +84,9 @@ def test_every_type_that_is_named_is_explained():
 
 def test_the_page_tells_publishers_how_a_refusal_is_told():
     """What contract.rejected holds, and what it never holds, is in the page."""
-    start = PAGE.index("## When an event is refused")
+    start = PAGE.index("## When an event is rejected")
     text = PAGE[start : PAGE.index("## Who publishes")]
-    for word in ("rejected_event_id", "path", "reason", "never holds text", "MalformedDetail"):
+    for word in ("rejected_event_id", "path", "reason", "never contains text", "MalformedDetail"):
         assert word in text
     (pattern,) = blocks(text)
     assert json.loads(pattern)["detail-type"] == ["contract.rejected.v1"]
