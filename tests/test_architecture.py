@@ -15,7 +15,7 @@ TOKEN_HOLDERS = {
 
 
 def sources(*folders: str) -> Iterator[Path]:
-    """Python files that are deployed: no tests."""
+    """Yield the deployed Python files of these folders, without tests."""
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*.py")):
             if not {"tests", "evaluation"} & set(path.relative_to(ROOT).parts):
@@ -23,7 +23,7 @@ def sources(*folders: str) -> Iterator[Path]:
 
 
 def imports(path: Path) -> set[str]:
-    """The dotted names a file imports, wherever in it."""
+    """Return the dotted names that a file imports anywhere."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -34,7 +34,7 @@ def imports(path: Path) -> set[str]:
 
 
 def test_every_service_has_a_core():
-    """The rule that a core is pure, which names cores by their path, leaves no service out."""
+    """Every service has a core under one of the two paths by which the rule for pure cores finds it."""
     cores = {path for name in ("core.py", "core/__init__.py") for path in (ROOT / "services").rglob(name)}
     assert [
         service.name for service in SERVICES if not any(core.is_relative_to(service) for core in cores)
@@ -42,7 +42,7 @@ def test_every_service_has_a_core():
 
 
 def test_no_test_module_is_imported():
-    """What tests share stands in support modules: one test file changes without another."""
+    """No module imports a test module; tests share code in support modules."""
     known = (
         path.relative_to(ROOT) for path in ROOT.glob("*/**/*.py") if path.relative_to(ROOT).parts[0][0] != "."
     )
@@ -56,7 +56,7 @@ def test_no_test_module_is_imported():
 
 
 def test_boto3_stays_out_of_the_functions():
-    """Functions use botocore directly: importing boto3 costs a third of a cold start."""
+    """Deployed code never imports boto3, which would take a third of a cold start."""
     assert [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in sources("shared", "services")
@@ -66,7 +66,7 @@ def test_boto3_stays_out_of_the_functions():
 
 
 def test_only_the_worker_handles_task_tokens():
-    """No service's code can log, store or lose a token, because none ever sees one."""
+    """Only the worker's modules and the envelope mention task tokens, so that no service can log or lose one."""
     mentions = {
         str(path.relative_to(ROOT))
         for path in sources("shared", "services")

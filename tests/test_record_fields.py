@@ -1,4 +1,4 @@
-"""Field names of records in the code: those that mypy does not check are checked here."""
+"""A check of the record fields that code accesses by name, where mypy does not check them."""
 
 import ast
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ OWN = {"published"}
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:
-    """The literals in `record["…"]`, `record.get("…")` and `"…" in record`."""
+    """Yield the literals in `record["…"]`, `record.get("…")` and `"…" in record`."""
     for node in ast.walk(tree):
         match node:
             case ast.Subscript(value=ast.Name(id="record"), slice=ast.Constant(value=str(name))):
@@ -49,7 +49,7 @@ FILES = [
 
 
 def test_every_field_that_is_read_is_one_of_a_record():
-    """No module asks a record for a field that no record has."""
+    """No module accesses a record field that does not exist."""
     known = Record.__annotations__.keys() | OWN
     asked = {
         (path, name)
@@ -63,15 +63,15 @@ def test_every_field_that_is_read_is_one_of_a_record():
 
 @pytest.mark.parametrize("line", ['record.get("statsu")', 'record["statsu"]', '"statsu" in record'])
 def test_each_way_to_ask_is_seen(line):
-    """A mistyped field is seen however it is asked for."""
+    """A mistyped field name is found in each of the three forms of access."""
     assert list(names_in(ast.parse(line))) == ["statsu"]
 
 
 def test_meters_have_the_fields_of_the_contract():
-    """A record's meter has the fields of the meter that workers write, no more and no fewer."""
+    """A record's meter has exactly the fields of the meter that workers write."""
     assert StageMeter.__annotations__.keys() == {field.name for field in msgspec.structs.fields(v1.Meter)}
 
 
 def test_no_field_has_the_name_of_a_stored_text():
-    """What the workflow stores as JSON text does not hide a field."""
+    """No field has the same name as a JSON text that the workflow stores."""
     assert not Record.__annotations__.keys() & set(STORED_AS_JSON)

@@ -1,4 +1,4 @@
-"""The world's fixtures, for every test in this folder."""
+"""Makes the fixtures of `operations.tests.world` available to every test in this folder."""
 
 from operations.tests.dead_letters import machine
 from operations.tests.world import api, aws, nowhere, records, target

@@ -1,4 +1,4 @@
-"""A double of Step Functions, and messages parked on moto's queues."""
+"""A double of Step Functions, and helpers that park messages in moto's queues."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ STARTED = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class StepFunctions:
-    """Executions by name; `alive` tokens; on AWS failed ones are `redrivable`. `crash_after` names a call."""
+    """A double with executions by name, tokens that are `alive`, and failed runs that are `redrivable` if set."""
 
     def __init__(self) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
@@ -103,8 +103,8 @@ def machine(target, monkeypatch) -> StepFunctions:
 
 
 def url(service: str, kind: str = "-dlq") -> str:
-    found: str = client("sqs").get_queue_url(QueueName=f"ai-pipeline-local-{service}{kind}")["QueueUrl"]
-    return found
+    queue_url: str = client("sqs").get_queue_url(QueueName=f"ai-pipeline-local-{service}{kind}")["QueueUrl"]
+    return queue_url
 
 
 def park(pipeline_id: str, *, token: str = "dead", service: str = "chatbot", **data: Any) -> None:
@@ -124,10 +124,10 @@ def park(pipeline_id: str, *, token: str = "dead", service: str = "chatbot", **d
 
 
 def count(queue_url: str) -> int:
-    told = client("sqs").get_queue_attributes(
+    answer = client("sqs").get_queue_attributes(
         QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )
-    return int(told["Attributes"]["ApproximateNumberOfMessages"])
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
 
 def replay(target: Any, *, stop: Stop | None = None, **options: Any) -> list[Result]:

@@ -1,4 +1,4 @@
-"""Log lines of a run, written into moto's log groups."""
+"""Helpers that write a run's log lines into moto's log groups."""
 
 import json
 import uuid
@@ -16,12 +16,12 @@ ACCEPTED = NOW - timedelta(minutes=10)
 
 
 def written(at: datetime) -> str:
-    """As Powertools writes the time."""
+    """Return the time in the format of Powertools."""
     return f"{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1_000:03d}+0000"
 
 
 def write(function: str, *lines: Any, at: datetime = ACCEPTED) -> None:
-    """One invocation's lines, which all have the same time for CloudWatch, as on the engine."""
+    """Write one invocation's lines, all with the same CloudWatch timestamp, as the engine does."""
     group, stream = log_group("local", function), uuid.uuid4().hex
     api = client("logs")
     if not api.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
@@ -30,9 +30,9 @@ def write(function: str, *lines: Any, at: datetime = ACCEPTED) -> None:
     events = [
         {
             "timestamp": int(at.timestamp() * 1_000),
-            "message": one if isinstance(one, str) else json.dumps(one),
+            "message": text if isinstance(text, str) else json.dumps(text),
         }
-        for one in lines
+        for text in lines
     ]
     api.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 

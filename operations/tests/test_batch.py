@@ -18,7 +18,9 @@ def run(target, texts, *, stop=None, **plan):
 
 
 def test_lines_are_strings_or_objects():
-    """Both forms are read, empty lines passed over, a byte order mark ignored; numbers are the file's."""
+    """A line may be a string or an object; empty lines and a byte order mark are ignored, and line numbers are the
+    file's.
+    """
     found = lines('\ufeff"one"', "", '{"user_message": "two", "idempotency_key": "k"}')
     assert [(line.number, line.request.user_message) for line in found if line.request] == [
         (1, "one"),
@@ -40,7 +42,7 @@ def test_lines_are_strings_or_objects():
     ],
 )
 def test_a_bad_line_says_what_is_wrong(text, says):
-    """Each bad line has its own sentence."""
+    """Each kind of bad line gets its own error text."""
     (line,) = lines(text)
     assert line.request is None
     assert line.problem
@@ -48,7 +50,7 @@ def test_a_bad_line_says_what_is_wrong(text, says):
 
 
 def test_every_line_has_one_outcome(target, api):
-    """Good lines are accepted, bad ones are not sent, none is lost."""
+    """Every line has exactly one outcome: valid lines are accepted, and invalid ones are not sent."""
     outcomes = run(target, [f'"m{number}"' for number in range(30)] + ["bad"])
     assert sorted(outcome.line for outcome in outcomes) == list(range(1, 32))
     assert sorted(api.messages) == sorted(f"m{number}" for number in range(30))
@@ -56,7 +58,7 @@ def test_every_line_has_one_outcome(target, api):
 
 
 def test_never_more_at_a_time_than_allowed(target, api):
-    """Concurrency has the bound that was given."""
+    """No more requests run at the same time than `concurrency` allows."""
     import threading  # noqa: PLC0415 -- this test's own
 
     meeting = threading.Barrier(3)
@@ -79,7 +81,7 @@ def test_never_more_at_a_time_than_allowed(target, api):
 
 
 def test_followed_lines_end_with_their_answers(target, api, records):
-    """With `follow` every accepted line gets a second outcome: its answer."""
+    """With `follow`, every accepted line gets a second outcome, which holds its answer."""
     api.on_request = lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}")
     outcomes = run(target, ['"a"', '"b"'], follow=True)
     finals = [outcome for outcome in outcomes if outcome.finished]
@@ -90,7 +92,7 @@ def test_followed_lines_end_with_their_answers(target, api, records):
 
 
 def test_a_failed_pipeline_says_why(target, api, records):
-    """A failure's error and cause are in its outcome."""
+    """The outcome of a failed run has the run's error and cause."""
     api.on_request = lambda request: finish(
         records, f"p-{request['headers']['Idempotency-Key'][-12:]}", status="FAILED"
     )
@@ -99,14 +101,14 @@ def test_a_failed_pipeline_says_why(target, api, records):
 
 
 def test_a_repeated_batch_uses_the_same_keys(target, api):
-    """The same batch and line never start a second pipeline."""
+    """Submitting the same line of the same batch again never starts a second run."""
     first = run(target, ['"a"', '"b"'], name="n")
     second = run(target, ['"a"', '"b"'], name="n")
     assert {outcome.pipeline_id for outcome in first} == {outcome.pipeline_id for outcome in second}
 
 
 def test_known_pipelines_are_only_followed(target, api, records):
-    """What an earlier run accepted is not sent again."""
+    """A line that an earlier submission got accepted is followed and not sent again."""
     finish(records, "known")
     outcomes = run(target, ['"a"'], follow=True, known={1: "known"})
     assert api.requests == []
@@ -114,7 +116,7 @@ def test_known_pipelines_are_only_followed(target, api, records):
 
 
 def test_a_known_pipeline_that_is_lost_is_sent_again(target, api, records):
-    """A pipeline that went with its engine is asked for once more, under the same key."""
+    """A known run without a record, because its engine was removed, is submitted again under the same key."""
     api.on_request = lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}")
     outcomes = run(target, ['"a"'], follow=True, known={1: "lost"})
     assert [outcome.status for outcome in outcomes] == ["ACCEPTED", "SUCCEEDED"]
@@ -122,7 +124,7 @@ def test_a_known_pipeline_that_is_lost_is_sent_again(target, api, records):
 
 
 def test_asked_to_stop_it_finishes_what_is_under_way(target, api):
-    """A stopped batch reports everything it has sent, and sends nothing more."""
+    """A stopped batch reports every line that it has sent, and sends no more."""
     stop = Stop()
     api.on_request = lambda _: setattr(stop, "requested", True)
     outcomes = run(target, [f'"m{number}"' for number in range(50)], stop=stop, concurrency=2)
@@ -131,7 +133,7 @@ def test_asked_to_stop_it_finishes_what_is_under_way(target, api):
 
 
 def test_a_dead_end_halts_the_batch(target, api):
-    """If the caller is not allowed to, the rest is not tried."""
+    """When the caller is denied access, the batch halts and the remaining lines are not sent."""
     api.answers = [(403, {"error": {"code": "c", "message": "No."}})] * 50
     texts = [f'"m{number}"' for number in range(50)]
     outcomes = run_batch(target, lines(*texts), Plan(name="n", concurrency=2))
@@ -143,7 +145,9 @@ def test_a_dead_end_halts_the_batch(target, api):
 
 
 def test_an_engine_that_goes_away_ends_the_batch_with_its_outcomes(target, api, monkeypatch):
-    """What was accepted until then is told, and then why it ended."""
+    """When the engine becomes unreachable, the batch reports the lines accepted until then and the reason for its
+    end.
+    """
 
     def gone(*_args, **_options):
         raise UnreachableError("gone")
@@ -156,13 +160,13 @@ def test_an_engine_that_goes_away_ends_the_batch_with_its_outcomes(target, api, 
 
 
 def test_following_gives_up_without_news(target, api):
-    """A pipeline that never answers does not hold the batch for ever."""
+    """A batch stops following a run that never ends."""
     outcomes = run(target, ['"a"'], follow=True, patience_seconds=0.05)
     assert [outcome.status for outcome in outcomes] == ["ACCEPTED"]
 
 
 def test_via_the_bus_ten_at_a_time(target, records):
-    """Events go in chunks; each line's id is the one it was published under."""
+    """On the bus, lines are published in chunks, and each outcome has the id that its line was published under."""
     texts = [f'{{"user_message": "m{n}", "pipeline_id": "p{n}"}}' for n in range(23)]
     plan = Plan(name="n", via="bus", concurrency=2)
     outcomes = list(run_batch(target, lines(*texts, via="bus"), plan))

@@ -1,4 +1,4 @@
-"""The planner: every kind of parked message, every state of its run, what is done and why. Pure."""
+"""The replay's planner: which action each kind of parked message gets in each state of its run, and why."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
 def message(body: Any = None, *, service: str = "chatbot", **attributes: str) -> Parked:
-    """As SQS hands it over."""
+    """Return a parked message as it is read from SQS."""
     event = stage_event("chat.requested.v1", {"user_message": "Hi"}) if body is None else body
     return parked(
         {
@@ -127,14 +127,14 @@ TABLE = {
 
 @pytest.mark.parametrize(("parked_message", "facts", "action"), TABLE.values(), ids=TABLE)
 def test_each_message_gets_its_action(parked_message, facts, action):
-    """The table of the runbook, every row, each with a reason."""
+    """Each row of the runbook's table leads to its action, with a reason."""
     decision = decide(parked_message, facts)
     assert decision.action is action
     assert decision.reason.endswith(".") or facts.unknown
 
 
 def test_what_was_cancelled_is_not_run_again_unless_asked():
-    """A parked message of a cancelled run is archived; `restart` and a correction still run it again."""
+    """A parked message of a cancelled run is archived unless `restart` or corrected data is given."""
     facts = Facts(
         token="dead",
         record_status="FAILED",
@@ -148,7 +148,9 @@ def test_what_was_cancelled_is_not_run_again_unless_asked():
 
 
 def test_a_success_runs_again_only_if_asked():
-    """With `restart` a succeeded pipeline is started again, as a rerun; one whose execution is gone is archived."""
+    """With `restart`, a succeeded run is restarted as a rerun; if its execution no longer exists, the message is
+    archived.
+    """
     again = decide(message(), dead("SUCCEEDED", record_status="SUCCEEDED"), restart=True)
     assert (again.action, again.rerun) == (Action.RESTART, True)
     gone = decide(message(), dead(record_status="SUCCEEDED"), restart=True)
@@ -156,7 +158,7 @@ def test_a_success_runs_again_only_if_asked():
 
 
 def test_corrected_data_is_started_anew_never_redriven():
-    """A redrive uses the original input: with corrected data the run is started again."""
+    """Corrected data causes a restart and never a redrive, because a redrive uses the original input."""
     assert decide(message(), dead("FAILED", redrivable=True), edited=True).action is Action.RESTART
     unreadable = message(start(5), service="trigger")
     assert decide(unreadable, Facts(), edited=True).action is Action.MOVE
@@ -179,7 +181,7 @@ def planned(identity: str, action: Action, *, rerun: bool = False) -> Planned:
 
 @pytest.mark.parametrize("action", [Action.REDRIVE, Action.RESTART])
 def test_one_message_starts_a_run_the_others_are_archived(action):
-    """Several messages of one failed run start it once; the archived ones name the message that does."""
+    """Of several messages of one failed run, one starts it, and the others are archived with that message's id."""
     result = together([planned("first-message", action), planned("b", action), planned("c", Action.MOVE)])
     assert [item.decision.action for item in result] == [action, Action.ARCHIVE, Action.MOVE]
     assert "first-me" in result[1].decision.reason
@@ -196,18 +198,20 @@ def test_one_message_starts_a_run_the_others_are_archived(action):
     ],
 )
 def test_never_more_than_was_agreed_to(agreed, fresh, done):
-    """What has changed since the plan makes it do less, or leave the message; it never starts more."""
+    """If facts change after the plan, the replay does less or leaves the message, and never does more than was agreed
+    to.
+    """
     assert confirmed(planned("a", agreed).decision, planned("a", fresh).decision).action is done
 
 
 def test_second_message_of_a_rerun_is_archived():
-    """A rerun starts a succeeded pipeline once, whatever the second message would say by itself."""
+    """A second message of a rerun is archived, even if its own facts would restart the run once more."""
     agreed, fresh = planned("a", Action.ARCHIVE), planned("a", Action.RESTART, rerun=True)
     assert confirmed(agreed.decision, fresh.decision).action is Action.ARCHIVE
 
 
 def test_a_message_is_read_without_trust():
-    """Pipeline, execution and token come from the body, the rest from the attributes, and nothing is required."""
+    """A message's ids and token are read from its body, its error from its attributes; any part may be missing."""
     read = message(error_type="Pipeline.Transient", error="slow", pipeline_id="other")
     assert (read.pipeline_id, read.execution_name, read.token) == ("pipeline-1", "pipeline-1", "token-1")
     assert (read.error_type, read.error) == ("Pipeline.Transient", "slow")
@@ -230,12 +234,12 @@ def test_a_message_is_read_without_trust():
     ids=["event", "cut", "cut within the token"],
 )
 def test_no_token_is_shown(body):
-    """What is shown, archived or exported holds no task token, however broken the message is."""
+    """A body that is shown, archived or exported contains no task token, even if the body is cut off."""
     assert "SECRET" not in without_token(body)
 
 
 def test_selection_narrows():
-    """Each criterion takes part of the messages; without any, all are taken."""
+    """Each criterion of a selection excludes messages; a selection without criteria takes all."""
     one = message(error_type="Pipeline.Transient", error="slow model")
     later = NOW + timedelta(hours=3)
     taken = [

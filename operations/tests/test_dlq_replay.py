@@ -1,4 +1,4 @@
-"""Replay on moto's queues and tables, with Step Functions played: whatever breaks off, nothing is lost or doubled."""
+"""Replay on moto's queues and tables with a double of Step Functions: interruptions lose and double nothing."""
 
 import json
 import random
@@ -32,11 +32,11 @@ pytestmark = pytest.mark.slow
 
 
 class Crash(BaseException):
-    """The laptop is shut in the middle."""
+    """The simulated end of the process in the middle of a replay."""
 
 
 def test_looking_takes_nothing(target, machine):
-    """List, select and plan leave every message where it is, visible to the next reader."""
+    """List, select and plan leave every message in its queue, visible to the next reader."""
     for number in range(25):
         park(f"p-{number}")
     (view,) = [view for view in overview(target) if view.count]
@@ -47,7 +47,7 @@ def test_looking_takes_nothing(target, machine):
 
 
 def test_a_failed_run_is_started_again_once(target, machine, records):
-    """The record is opened, the execution started under its derived name, the message archived and gone."""
+    """A failed run is restarted once under its derived name, its record is reopened, and its message is archived."""
     machine.fail("p-1")
     finish(records, "p-1", status="FAILED")
     park("p-1")
@@ -67,7 +67,7 @@ def test_a_failed_run_is_started_again_once(target, machine, records):
 
 
 def test_a_cancelled_run_is_not_redriven(target, machine, records):
-    """What its caller has cancelled is no failed run to run again."""
+    """A run that its caller cancelled is neither redriven nor restarted."""
     machine.fail("p-1", "ABORTED")
     machine.fail("p-2", "ABORTED")
     for pipeline_id in ("p-1", "p-2"):
@@ -79,7 +79,9 @@ def test_a_cancelled_run_is_not_redriven(target, machine, records):
 
 
 def test_a_redrivable_run_is_redriven(target, machine, records):
-    """Where Step Functions can redrive, it does, with a token that makes a repeated call one."""
+    """A failed run that Step Functions can redrive is redriven, with a client token that makes a repeated call
+    harmless.
+    """
     machine.redrivable = True
     machine.fail("p-1")
     finish(records, "p-1", status="FAILED")
@@ -91,7 +93,7 @@ def test_a_redrivable_run_is_redriven(target, machine, records):
 
 
 def test_a_redrive_that_is_refused_becomes_a_restart(target, machine, records):
-    """An execution that can't be redriven after all is started again."""
+    """When Step Functions refuses a redrive, the run is restarted."""
     machine.redrivable = machine.refuse_redrive = True
     machine.fail("p-1")
     finish(records, "p-1", status="FAILED")
@@ -101,7 +103,7 @@ def test_a_redrive_that_is_refused_becomes_a_restart(target, machine, records):
 
 
 def test_a_living_token_is_moved_back_with_its_token(target, machine):
-    """The message goes to its service's queue as it was, and nowhere else."""
+    """A message whose task still waits is moved back unchanged to its own service's queue."""
     machine.alive.add("alive")
     park("p-1", token="alive")
     (result,) = replay(target)
@@ -112,7 +114,7 @@ def test_a_living_token_is_moved_back_with_its_token(target, machine):
 
 
 def test_a_name_that_is_another_pipelines_is_left_out(target, machine, records):
-    """If a pipeline happens to be called like the restart, the next number is used."""
+    """If another run already has the name of the restart, the restart uses the next number."""
     machine.fail("p-1")
     machine.fail("p-1-restart-1", status="SUCCEEDED")
     machine.runs["p-1-restart-1"]["input"] = json.dumps({"metadata": {"pipeline_id": "p-1-restart-1"}})
@@ -130,7 +132,7 @@ BREAKS = [
 
 @pytest.mark.parametrize("at", BREAKS, ids=" ".join)
 def test_an_interrupted_replay_loses_and_doubles_nothing(target, machine, records, monkeypatch, at):
-    """Broken off before or after any step, a second replay completes it: one run, one archived copy, an empty DLQ."""
+    """After an interruption at any step, a second replay leaves one restart, one archived copy and an empty DLQ."""
     step, when = at
     machine.fail("p-1")
     finish(records, "p-1", status="FAILED")
@@ -162,7 +164,7 @@ def test_an_interrupted_replay_loses_and_doubles_nothing(target, machine, record
 
 
 def test_a_failing_call_leaves_the_message(target, machine, records, monkeypatch):
-    """A message that could not be acted on stays, is said to have failed, and the others go on."""
+    """When an action on a message fails, the message stays and is reported as failed, and the replay continues."""
     for name in ("p-1", "p-2"):
         machine.fail(name)
         finish(records, name, status="FAILED")
@@ -181,16 +183,16 @@ def test_a_failing_call_leaves_the_message(target, machine, records, monkeypatch
 
 
 def test_nobody_guesses(target, machine):
-    """If the heartbeat is denied, nothing is known about the token: the message is left, with that reason."""
+    """If the heartbeat is denied, the token's state is unknown, so the message is left with that reason."""
     machine.heartbeat_error = client_error("AccessDeniedException", "SendTaskHeartbeat")
     park("p-1")
     (result,) = replay(target)
     assert (result.outcome, count(url("chatbot"))) == ("left", 1)
-    assert "do not allow" in result.reason
+    assert "the credentials do not allow SendTaskHeartbeat" in result.reason
 
 
 def test_stopping_leaves_the_rest(target, machine):
-    """Asked to stop, the message in work is finished and the others stay; the same replay goes on."""
+    """A stopped replay finishes the current message and leaves the others, which a later replay handles."""
     for number in range(5):
         park(f"p-{number}")
         machine.fail(f"p-{number}", status="SUCCEEDED")
@@ -206,7 +208,9 @@ def test_stopping_leaves_the_rest(target, machine):
 
 
 def test_only_what_was_planned_is_touched(target, machine):
-    """A message that arrives after the plan stays; one that somebody else took is said to be gone."""
+    """A message that arrives after the plan is not touched, and a planned message that has disappeared is reported as
+    gone.
+    """
     park("p-1")
     machine.fail("p-1", status="SUCCEEDED")
     planned = plan(target, select(target, Selection()))
@@ -217,7 +221,7 @@ def test_only_what_was_planned_is_touched(target, machine):
 
 
 def test_a_large_message_is_archived_whole(target, machine):
-    """A message larger than one item of the table comes back as it was, without its token."""
+    """A message larger than one table item is archived in full, without its token."""
     draw = random.Random(1)  # noqa: S311
     noise = "".join(chr(draw.randrange(0x4E00, 0x9FFF)) for _ in range(150_000))
     park("p-1", user_message=noise)
@@ -229,7 +233,7 @@ def test_a_large_message_is_archived_whole(target, machine):
 
 
 def test_correcting_a_run_needs_its_message_alone(target, machine, records):
-    """A failed run that starts anew takes a corrected conversation and nothing else; it is checked first."""
+    """Corrected data for a failed run is a user message with an optional valid history; any other data is refused."""
     machine.fail("p-1")
     park("p-1")
     (message,) = select(target, Selection())
@@ -254,7 +258,7 @@ def test_correcting_a_run_needs_its_message_alone(target, machine, records):
 
 
 def test_failed_runs_without_a_message_run_again(target, machine, records):
-    """Runs that ended are started again, those with a parked message, a success or a restart are left alone."""
+    """`redrive` restarts a failed run, and leaves runs that have a parked message, a success or a restart."""
     for name in ("lost", "parked", "done", "again"):
         machine.fail(name, status="TIMED_OUT")
         finish(records, name, status="FAILED", stage="chat")
@@ -275,7 +279,7 @@ def test_failed_runs_without_a_message_run_again(target, machine, records):
 
 
 def test_a_success_is_not_reopened_behind_its_back(target, machine, records):
-    """A run that succeeded between plan and action is not started again."""
+    """A run that succeeded between plan and action is not restarted."""
     machine.fail("p-1")
     finish(records, "p-1", status="SUCCEEDED")
     run = executions.describe(target, f"{MACHINE.replace('stateMachine', 'execution')}:p-1")
@@ -286,7 +290,7 @@ def test_a_success_is_not_reopened_behind_its_back(target, machine, records):
 
 
 def test_every_services_queues_are_read(target):
-    """Each service's DLQ and rule DLQ is looked at."""
+    """The overview contains the DLQ and the rule DLQ of every service."""
     assert {(view.service, view.kind) for view in overview(target)} == {
         (service, kind) for service in SERVICES for kind in ("dlq", "rule-dlq")
     }

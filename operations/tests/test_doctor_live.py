@@ -1,4 +1,4 @@
-"""What the doctor asks of a deployment, and what it makes of parts that are not there."""
+"""What the doctor reads from a deployment, and how it reports missing parts."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ QUEUE = {"Type": "AWS::SQS::Queue"}
 
 
 def stack(part: str) -> None:
-    """A stack with one queue of the part's name."""
+    """Create a stack with one queue, both named after the part."""
     name = f"ai-pipeline-local-{part}"
     template = {"Resources": {"Queue": {**QUEUE, "Properties": {"QueueName": name, "VisibilityTimeout": 60}}}}
     client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
@@ -35,7 +35,7 @@ def url(part: str) -> str:
 
 
 def test_attributes_are_those_of_the_queue_not_of_the_template(nowhere, stacks):
-    """A visibility set by hand is what the checks see; the template's stays beside it."""
+    """The checks see a queue's deployed visibility timeout, and the template's value separately."""
     client("sqs").set_queue_attributes(QueueUrl=url("logger"), Attributes={"VisibilityTimeout": "5"})
     system = deployed(nowhere)
     assert system.queues["ai-pipeline-local-logger"].visibility_seconds == 5
@@ -45,7 +45,7 @@ def test_attributes_are_those_of_the_queue_not_of_the_template(nowhere, stacks):
 
 
 def test_a_queue_that_somebody_deleted_is_a_finding_not_an_end(nowhere, stacks):
-    """The others are examined all the same."""
+    """A deleted queue is reported as a finding, and the other queues are still checked."""
     client("sqs").delete_queue(QueueUrl=url("enhancer"))
     system = deployed(nowhere)
     gone = [said.where for said in drift(system) if isinstance(said, Problem) and said.severity == "error"]
@@ -54,7 +54,7 @@ def test_a_queue_that_somebody_deleted_is_a_finding_not_an_end(nowhere, stacks):
 
 
 def test_a_missing_stack_is_named_with_what_to_do(nowhere, aws):
-    """A half-made deployment is no deployment to examine."""
+    """If a required stack is missing, the error names it and the command that deploys it."""
     stack("platform")
     with pytest.raises(
         NotDeployedError, match=r"no such stack: .*ai-pipeline-local-workflow\. Run `pipeline up"
@@ -63,7 +63,7 @@ def test_a_missing_stack_is_named_with_what_to_do(nowhere, aws):
 
 
 def test_looking_at_a_deployment_starts_no_node():
-    """The CDK, and Node with it, is for templates from the code alone."""
+    """The doctor's modules do not import the CDK, so that checking a deployment starts no Node process."""
     code = "import sys, operations.health.doctor, infra.doctor.table; print('aws_cdk' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""Histories as AWS writes them, told event by event."""
+"""Reading execution histories that are built event by event in AWS's format."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ METER = {"queue_wait_ms": 4, "work_ms": 9, "attempt": 0, "receives": 1}
 
 
 class Story:
-    """Writes history events, each 10 ms after the one before."""
+    """Builds a history; each event is 10 ms after the one before."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -51,7 +51,9 @@ def statuses(journey: Journey) -> dict[str, str]:
 
 
 def test_a_running_execution_shows_where_it_is():
-    """Finished stages have times and meters, the one under way is running, the rest wait."""
+    """In a running execution, finished stages have times and meters, the current stage is running, and later ones
+    wait.
+    """
     history = Story().done("AnalyzeInput").enter("CallExistingChatbot").ask().read()
     journey = assemble("p", {"status": "RUNNING"}, history)
     assert statuses(journey) == {
@@ -66,7 +68,7 @@ def test_a_running_execution_shows_where_it_is():
 
 
 def test_a_retried_stage_counts_its_tries():
-    """A failure that was retried and then went well is a success with two retries."""
+    """A stage that succeeded after two failed attempts is a success with two retries."""
     story = Story().enter("AnalyzeInput").ask().fail().ask().fail().ask()
     running = story.read().stages["analysis"]
     assert (running.status, running.retries, running.error) == ("running", 2, "Pipeline.Transient")
@@ -75,20 +77,20 @@ def test_a_retried_stage_counts_its_tries():
 
 
 def test_a_caught_failure_is_degraded():
-    """A stage left without success went on without its part."""
+    """A stage whose failure the workflow caught is marked as degraded."""
     history = Story().enter("AnalyzeInput").ask().fail("Pipeline.Permanent", "denied").leave().read()
     stage = history.stages["analysis"]
     assert (stage.status, stage.error, stage.cause) == ("degraded", "Pipeline.Permanent", "denied")
 
 
 def test_a_timed_out_task_says_so():
-    """A timeout without an error of its own has the standard name."""
+    """A timeout that names no error gets the standard error name."""
     stage = Story().enter("AnalyzeInput").ask().add("TaskTimedOut").leave().read().stages["analysis"]
     assert (stage.status, stage.error) == ("degraded", "States.Timeout")
 
 
 def test_a_failed_critical_stage_fails_the_pipeline():
-    """The failed stage is named, what comes after it is skipped."""
+    """When a critical stage fails, the execution names that stage, and the later stages are skipped."""
     story = Story().done("AnalyzeInput").enter("CallExistingChatbot").ask().fail("Pipeline.Permanent", "no")
     story.add("ExecutionFailed", executionFailedEventDetails={"error": "Pipeline.Permanent", "cause": "no"})
     journey = assemble("p", {"status": "FAILED", "error": "Pipeline.Permanent", "cause": "no"}, story.read())
@@ -98,7 +100,7 @@ def test_a_failed_critical_stage_fails_the_pipeline():
 
 
 def test_a_redriven_execution_runs_again():
-    """After a redrive the failed stage is tried again, and may succeed."""
+    """After a redrive, the failed stage is shown as running again, and may succeed."""
     story = Story().enter("CallExistingChatbot").ask().fail()
     story.add("ExecutionFailed", executionFailedEventDetails={}).add("ExecutionRedriven").ask()
     assert story.read().status == "RUNNING"
@@ -107,20 +109,20 @@ def test_a_redriven_execution_runs_again():
 
 
 def test_an_aborted_execution_fails_the_stage_it_was_at():
-    """An abort is an end, without an error of the stage."""
+    """An abort ends the current stage without an error of that stage."""
     history = Story().enter("AnalyzeInput").ask().add("ExecutionAborted").read()
     assert (history.status, history.stages["analysis"].status) == ("ABORTED", "failed")
 
 
 def test_an_output_that_was_cut_has_no_meter():
-    """A history without outputs, or with a part of one, is still read."""
+    """A history whose outputs are missing or cut is read, without meters."""
     story = Story().enter("AnalyzeInput").ask()
     story.add("TaskSucceeded", taskSucceededEventDetails={"output": '{"data": {"a'})
     assert story.leave().read().stages["analysis"].meter is None
 
 
 def test_states_of_no_stage_are_passed_over():
-    """The fallback state that stores the answer is not a stage."""
+    """The fallback state that stores the answer does not appear as a stage."""
     story = Story().enter("LogResults").ask().fail().leave()
     history = story.enter("StoreAnswer").ask().leave().add("ExecutionSucceeded").read()
     assert list(history.stages) == ["log"]
@@ -128,7 +130,7 @@ def test_states_of_no_stage_are_passed_over():
 
 
 def test_a_record_alone_tells_a_finished_journey():
-    """After 90 days the history is gone: the record knows the outcome, the meters and the failures."""
+    """Without a history (AWS keeps it for 90 days), the record gives outcome, meters and failures."""
     record = {
         "status": "SUCCEEDED",
         "stages": {"chat": {**METER, "input_tokens": 1, "output_tokens": 2}},
@@ -144,12 +146,12 @@ def test_a_record_alone_tells_a_finished_journey():
 
 
 def test_a_failed_record_without_a_history_leaves_stages_unknown():
-    """Nothing is claimed that nobody knows."""
+    """Without a history, stages that the record of a failed run does not mention are unknown."""
     assert set(statuses(assemble("p", {"status": "FAILED"}, None)).values()) == {"unknown"}
 
 
 def test_the_record_the_workflow_stores_itself_is_read():
-    """With a broken logger the results stand in the record as JSON."""
+    """A record that the workflow stored itself, with the results as JSON text, is read."""
     record = {
         "status": "SUCCEEDED",
         "final_response": "An answer.",

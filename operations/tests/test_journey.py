@@ -23,7 +23,7 @@ def start(target, name: str) -> str:
 
 
 class Script(Stop):
-    """A Stop that, instead of waiting, lets the next thing happen; asks to stop when nothing is left."""
+    """A Stop whose every wait performs the next action; it requests a stop when no action is left."""
 
     def __init__(self, *events) -> None:
         super().__init__()
@@ -37,13 +37,13 @@ class Script(Stop):
 
 
 def test_an_unknown_pipeline_is_not_found(target):
-    """The error says where to look."""
+    """The error for an unknown run names the command that lists runs."""
     with pytest.raises(NotFoundError, match="pipeline list"):
         read_journey(target, "nobody")
 
 
 def test_an_accepted_pipeline_waits(target, records):
-    """Before it is started a pipeline has a record and no execution."""
+    """An accepted run that has not started has a record and no execution."""
     records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
     journey = read_journey(target, "p")
     assert (journey.status, journey.finished, journey.user_message) == ("ACCEPTED", False, "Hm?")
@@ -51,7 +51,7 @@ def test_an_accepted_pipeline_waits(target, records):
 
 
 def test_a_finished_pipeline_has_its_answer(target, records):
-    """The record's answer, analysis, tokens and times are there."""
+    """The journey of a finished run has the record's answer, analysis, tokens and times."""
     finish(records, "p")
     journey = read_journey(target, "p")
     assert (journey.status, journey.finished, journey.execution_time_ms) == ("SUCCEEDED", True, 212)
@@ -60,7 +60,7 @@ def test_a_finished_pipeline_has_its_answer(target, records):
 
 
 def test_following_tells_each_change_once_and_ends(target, records):
-    """From accepted to answered: a journey for every change, none twice."""
+    """Following a run yields each change once, and ends with the answer."""
     records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
     script = Script(
         lambda: None,
@@ -73,20 +73,20 @@ def test_following_tells_each_change_once_and_ends(target, records):
 
 
 def test_a_pipeline_that_was_just_published_may_have_no_record(target, records):
-    """Straight after publishing, nothing is known yet: that is not an error."""
+    """A run that was just published may be unknown for a while without an error."""
     told = list(follow(target, "p", appears_within=60, stop=Script(lambda: finish(records, "p"))))
     assert [journey.status for journey in told] == ["ACCEPTED", "SUCCEEDED"]
 
 
 @pytest.mark.parametrize("pipeline_id", ["", "a b", "../p", "p\n", "p" * 65])
 def test_what_can_be_no_id_is_not_found(target, pipeline_id):
-    """A name no pipeline can have is told like any other unknown one; AWS is not asked."""
+    """A text that can't be a pipeline id is reported as an unknown run, without a call to AWS."""
     with pytest.raises(NotFoundError):
         read_journey(target, pipeline_id)
 
 
 def test_the_last_stage_has_its_time(target, records, monkeypatch):
-    """The record is there a moment before the execution has left its last state: following waits for that."""
+    """Following waits until the execution has left its last state, because the record is final a moment earlier."""
     entered = [
         {"type": "ExecutionStarted", "timestamp": NOW},
         {"type": "TaskStateEntered", "timestamp": NOW, "stateEnteredEventDetails": {"name": "LogResults"}},
@@ -104,7 +104,7 @@ def test_the_last_stage_has_its_time(target, records, monkeypatch):
 
 
 def test_a_stopped_execution_says_so_at_its_stage(target, records):
-    """An aborted execution names no error; the record does."""
+    """The stage of an aborted execution has the error from the record, because the execution names none."""
     execution = read_history(
         [
             {"type": "ExecutionStarted", "timestamp": NOW},
@@ -121,27 +121,27 @@ def test_a_stopped_execution_says_so_at_its_stage(target, records):
 
 
 def test_following_an_unknown_pipeline_is_an_error(target):
-    """Nobody waits for a mistyped id."""
+    """Following an unknown id ends with an error instead of waiting."""
     with pytest.raises(NotFoundError):
         next(follow(target, "nobody"))
 
 
 def test_following_can_be_stopped(target, records):
-    """Asked to stop, it ends without waiting for the pipeline."""
+    """When a stop is requested, following ends although the run continues."""
     records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
     (journey,) = follow(target, "p", stop=Script())
     assert not journey.finished
 
 
 def test_following_gives_up_without_news(target, records):
-    """Patience has an end."""
+    """Following ends when the run has not changed for `patience_seconds`."""
     records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
     (journey,) = follow(target, "p", patience_seconds=-1)
     assert journey.status == "ACCEPTED"
 
 
 def test_an_execution_that_ended_without_a_record_ends_the_journey(target, records, monkeypatch):
-    """If the record never comes, following ends with what the execution says."""
+    """If the record never becomes final, following ends with the execution's status."""
     monkeypatch.setattr(journeys, "GRACE_SECONDS", 0)
     arn = start(target, "p")
     records.accept("p", user_message="Hm?", accepted_at="2026-11-22T10:00:00Z")
@@ -151,7 +151,7 @@ def test_an_execution_that_ended_without_a_record_ends_the_journey(target, recor
 
 
 def test_runs_are_listed_with_status_and_limit(target):
-    """Newest first, by status if wanted, no more than asked for."""
+    """Runs are listed newest first, with an optional status and up to the limit."""
     for number in range(5):
         start(target, f"p-{number}")
     sfn = client("stepfunctions")
@@ -168,7 +168,7 @@ def test_runs_are_listed_with_status_and_limit(target):
 
 
 def test_a_journey_is_json(target, records):
-    """A journey can be handed to a console as it is."""
+    """A journey can be encoded as JSON."""
     import msgspec  # noqa: PLC0415 -- the encoder under test
 
     finish(records, "p")

@@ -1,4 +1,4 @@
-"""Records as older and newer releases wrote them, and damaged ones, are read."""
+"""Records of older and newer releases, and damaged records, are read."""
 
 import json
 
@@ -42,7 +42,7 @@ def stored(record):
 
 
 def test_a_record_of_the_first_release_is_read():
-    """Fields that came later are absent, and the journey tells what there is."""
+    """A record of the first release is read without the fields that were added later."""
     record = record_of(stored(FIRST_RELEASE))
     assert record == FIRST_RELEASE
     journey = assemble("p", record, None)
@@ -53,7 +53,7 @@ def test_a_record_of_the_first_release_is_read():
 
 
 def test_a_record_of_the_workflow_is_read():
-    """JSON texts become the fields that the logger writes; the ledger is made of them."""
+    """The JSON texts in a record that the workflow stored become the fields that the logger writes."""
     record = record_of(stored(BY_THE_WORKFLOW))
     assert record["analysis"] == {"complexity": "simple"}
     assert record["stages"] == {"analysis": METER, "chat": METER}
@@ -65,7 +65,7 @@ def test_a_record_of_the_workflow_is_read():
 
 
 def test_unknown_attributes_are_kept():
-    """What a newer release wrote beside the known fields is there, a status of another name too."""
+    """Attributes and statuses of a newer release are kept when a record is read."""
     newer = {**FIRST_RELEASE, "status": "PAUSED", "mood": {"calm": True}}
     assert record_of(stored(newer)) == newer
 
@@ -86,7 +86,7 @@ ODD = {
 
 
 def test_odd_types_are_left_out():
-    """Of a damaged record what can be read is read; the damaged attributes count as absent."""
+    """Attributes of the wrong type count as absent, and the rest of the record is read."""
     record = record_of(ODD)
     assert record == {"pipeline_id": "p", "status": "FAILED", "error": "Pipeline.Permanent", "mood": ["calm"]}
     assert assemble("p", record, None).error == "Pipeline.Permanent"
@@ -95,7 +95,7 @@ def test_odd_types_are_left_out():
 
 @pytest.mark.parametrize("name", sorted(Record.__annotations__))
 def test_no_odd_attribute_stops_a_reader(name):
-    """Whichever field has a value of another kind, the journey and the cost of the record can be told."""
+    """A wrong type in any one field does not prevent reading the run's journey and cost."""
     for value in (
         {"BOOL": True},
         {"N": "7"},
@@ -112,7 +112,7 @@ def test_no_odd_attribute_stops_a_reader(name):
 
 @pytest.mark.parametrize("text", ["", "{", "7", "[1, {}]", '"x"'])
 def test_damaged_json_texts_count_as_absent(text):
-    """A text that is no JSON, or JSON of another kind, stops nobody."""
+    """A stored text that is not the expected JSON counts as absent."""
     damaged = {**BY_THE_WORKFLOW, "analysis_json": text, "meters_json": text, "errors_json": text}
     record = record_of(stored(damaged))
     assert record["final_response"] == "Hello."
@@ -120,7 +120,7 @@ def test_damaged_json_texts_count_as_absent(text):
 
 
 def test_records_written_with_newer_attributes_are_moved_on(records: Records):
-    """A write to a record leaves attributes of other names alone."""
+    """A write to a record keeps the attributes that this release does not know."""
     records.advance("p", "RUNNING", {"mood": "calm"})
     records.advance("p", "SUCCEEDED", {"final_response": "x"})
     assert records.get("p") == {
@@ -132,11 +132,11 @@ def test_records_written_with_newer_attributes_are_moved_on(records: Records):
 
 
 def test_numbers_that_are_not_whole_are_read():
-    """Nothing here writes one, and one that is there is no error."""
+    """Numbers that are not whole are read, although this release writes none."""
     assert [from_item({"N": text}) for text in ("-3", "1.5", "1E+2")] == [-3, 1.5, 100.0]
 
 
 def test_what_is_expanded_stays_as_it_is():
-    """Reading twice reads the same."""
+    """Expanding an expanded record changes nothing."""
     once = expanded(BY_THE_WORKFLOW)
     assert expanded(once) == once

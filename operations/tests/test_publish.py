@@ -20,7 +20,7 @@ DETAIL = {"data": {"user_message": "Hi"}}
     ],
 )
 def test_every_accepted_form_is_read(text, option):
-    """An entry in either spelling, or a bare detail, is the same event."""
+    """A whole event in either spelling and a bare detail are read as the same event."""
     event = draft(json.dumps(text), detail_type=option)
     assert (event.detail_type, event.detail, event.pipeline_id) == (TYPE, DETAIL, None)
 
@@ -32,7 +32,7 @@ def broken(detail: object, detail_type: str = TYPE) -> dict[str, str]:
 
 
 def test_all_violations_are_told_with_their_paths():
-    """Whoever repairs an event sees everything at once."""
+    """The error for an event lists all its violations with their paths."""
     found = broken(
         {"data": {"user_message": 5, "mesage": "x"}, "metadata": {"pipeline_id": "a b"}, "extra": 1}
     )
@@ -59,14 +59,14 @@ def test_all_violations_are_told_with_their_paths():
     ],
 )
 def test_each_kind_of_violation_reads_well(detail, path, reason):
-    """A violation is a sentence, in which the message itself does not appear."""
+    """Each kind of violation is reported once, at its path, with a readable reason."""
     found = broken(detail)
     assert reason in found[path]
     assert len(found) == 1
 
 
 def test_a_forged_source_is_refused():
-    """Only `ai.pipeline` is a source the rules listen to."""
+    """An event whose source is not `ai.pipeline` is refused."""
     with pytest.raises(ContractBrokenError, match=r"\$\.source: must be 'ai.pipeline', got 'evil'"):
         draft(json.dumps({"source": "evil", "detail-type": TYPE, "detail": DETAIL}))
 
@@ -89,19 +89,19 @@ def test_a_stage_request_needs_what_only_the_workflow_has():
     ],
 )
 def test_what_is_no_event_says_why(text, says):
-    """A file of another kind is told as such."""
+    """A text that is not an event is refused with the reason."""
     with pytest.raises(InvalidInputError, match=says):
         draft(text)
 
 
 def test_contradicting_detail_types_are_refused():
-    """File and option must say the same."""
+    """A detail-type in the file that differs from the option's is refused."""
     with pytest.raises(InvalidInputError, match="--detail-type says"):
         draft(json.dumps({"detail-type": TYPE, "detail": DETAIL}), detail_type="pipeline.failed.v1")
 
 
 def test_the_events_id_is_the_pipelines(target):
-    """Without a pipeline_id PutEvents' EventId names the pipeline; with one, that does."""
+    """The pipeline id is the one in the metadata, else the EventId that PutEvents returned."""
     published = publish(target, draft(json.dumps(DETAIL), detail_type=TYPE))
     assert published.event_id == published.pipeline_id
     named = draft(json.dumps(DETAIL | {"metadata": {"pipeline_id": "mine"}}), detail_type=TYPE)
@@ -109,7 +109,7 @@ def test_the_events_id_is_the_pipelines(target):
 
 
 def test_a_refused_event_is_an_error(target):
-    """FailedEntryCount is read."""
+    """An entry that PutEvents refuses is reported as an error."""
     events = FakeEvents()
     events.refuse = {TYPE}
     target._clients["events"] = events
@@ -125,7 +125,7 @@ TURNS = [
 
 
 def test_each_version_is_checked_against_its_own_contract():
-    """A conversation is published as v2; what a version has no place for is told."""
+    """An event is checked against the contract of the version that its detail-type names."""
     event = draft(json.dumps({"data": {"messages": TURNS}}), detail_type="pipeline.requested.v2")
     assert event.detail == {"data": {"messages": TURNS}}
     assert "$.detail.data" in broken({"data": {"user_message": "Hi"}}, "pipeline.requested.v2")
@@ -135,7 +135,7 @@ def test_each_version_is_checked_against_its_own_contract():
 
 
 def test_a_version_that_contradicts_itself_is_refused():
-    """What the metadata says of the schema must be what the detail-type says: the trigger would refuse it."""
+    """Metadata that contradicts the detail-type's name or version is refused, as the trigger would do."""
     found = broken({"data": {"user_message": "Hi"}, "metadata": {"schema": "x", "schema_version": 2}})
     assert found == {
         "$.detail.metadata.schema": "must be `pipeline.requested`, as the detail-type says",

@@ -1,4 +1,4 @@
-"""Whatever is run again stays in its trace: a message moved back, a restart, a redrive."""
+"""A replayed run keeps its trace, whether its message is moved back or it is restarted or redriven."""
 
 import json
 from datetime import timedelta
@@ -23,7 +23,7 @@ def park(body: dict[str, Any], service: str) -> None:
 
 
 def trace_in_queue(service: str, kind: type[Any]) -> str | None:
-    """The trace that a worker reads from the one message in a service's queue."""
+    """Return the trace id that a worker reads from the only message in a service's queue."""
     (message,) = client("sqs").receive_message(QueueUrl=url(service, ""))["Messages"]
     delivery = read(message["Body"], Delivery)
     return read_metadata(delivery, read(delivery.detail, Detail), kind).traceparent
@@ -31,7 +31,7 @@ def trace_in_queue(service: str, kind: type[Any]) -> str | None:
 
 @pytest.mark.parametrize("given", [{"traceparent": GIVEN}, None], ids=["the publisher's", "its own"])
 def test_a_start_event_moved_back_starts_the_same_trace(target, machine, given):
-    """With the publisher's trace or with none: what is read the second time has the trace of the first."""
+    """A start event that is moved back has the same trace as before, with or without the publisher's traceparent."""
     event = stage_event("pipeline.requested.v1", {"user_message": "Hi"}, token=None)
     event["detail"]["metadata"] = given
     park(event, "trigger")
@@ -40,7 +40,7 @@ def test_a_start_event_moved_back_starts_the_same_trace(target, machine, given):
 
 
 def test_a_stages_message_moved_back_keeps_its_trace(target, machine):
-    """A message whose task still waits goes back as it was."""
+    """A message whose task still waits is moved back with its trace."""
     machine.alive = {"alive"}
     park(
         stage_event("chat.requested.v1", {"user_message": "Hi"}, token="alive", traceparent=GIVEN), "chatbot"
@@ -58,7 +58,7 @@ def failed(machine: StepFunctions, pipeline_id: str) -> str:
 
 
 def test_a_restart_goes_on_in_the_trace(target, machine, records):
-    """From the DLQ, corrected or not: the new execution has the traceparent of the first."""
+    """A restart from the DLQ, corrected or not, has the traceparent of the first execution."""
     for number, data in enumerate((None, {"user_message": "Corrected"})):
         name = f"p-{number}"
         arn = failed(machine, name)
@@ -76,7 +76,7 @@ def test_a_restart_goes_on_in_the_trace(target, machine, records):
 
 @pytest.mark.parametrize("redrivable", [True, False])
 def test_redrive_goes_on_in_the_trace(target, machine, records, redrivable):
-    """`pipeline redrive`: the same execution goes on, or a new one has its input."""
+    """`pipeline redrive` keeps the trace, whether it redrives the execution or starts a new one."""
     machine.redrivable = redrivable
     failed(machine, "p-1")
     finish(records, "p-1", status="FAILED", stage="chat")

@@ -12,7 +12,7 @@ HELLO = Request(user_message="Hello 日本")
 
 
 class FlakyEvents(FakeEvents):
-    """Refuses the event of every pipeline with an odd number, a number of times."""
+    """A bus that refuses the event of every pipeline with an odd number a given number of times."""
 
     def __init__(self, refusals: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class FlakyEvents(FakeEvents):
 
 @pytest.fixture
 def bus(target, monkeypatch):
-    """Puts the given events client in the target's place for it."""
+    """Use this events client as the target's."""
 
     def use(fake: FakeEvents) -> FakeEvents:
         target._clients["events"] = fake
@@ -45,7 +45,7 @@ def bus(target, monkeypatch):
 
 
 def test_a_message_goes_signed_to_the_api(target, api):
-    """A POST carries the message as it is, a SigV4 signature, and a key against repeats."""
+    """A message is posted unchanged, with a SigV4 signature and an idempotency key."""
     accepted = submit(target, HELLO)
     (request,) = api.requests
     assert accepted.status == "ACCEPTED"
@@ -57,7 +57,7 @@ def test_a_message_goes_signed_to_the_api(target, api):
 
 
 def test_a_busy_api_is_asked_again_with_the_same_key(target, api):
-    """429 and 5xx are repeated, as long as Retry-After says, under one key."""
+    """A request answered with 429 or 5xx is repeated after Retry-After under the same key."""
     api.answers = [(503, {}, {"Retry-After": "2"}), (429, {}, {"Retry-After": "900"}), (502, b"<html>")]
     pauses: list[float] = []
     accepted = submit(target, Request(user_message="x", idempotency_key="k-1"), pause=pauses.append)
@@ -68,7 +68,7 @@ def test_a_busy_api_is_asked_again_with_the_same_key(target, api):
 
 
 def test_an_api_that_stays_busy_is_given_up(target, api):
-    """After a bounded number of tries the API's own words are told."""
+    """After a bounded number of tries, the error quotes the API's own message."""
     api.answers = [(503, {"error": {"code": "unavailable", "message": "Try again."}})] * TRIES
     with pytest.raises(RefusedError, match=r"Try again\. \(HTTP 503\)"):
         submit(target, HELLO, pause=lambda _: None)
@@ -80,7 +80,7 @@ def test_an_api_that_stays_busy_is_given_up(target, api):
     [(400, InvalidInputError), (403, DeniedError), (409, RefusedError), (413, InvalidInputError)],
 )
 def test_what_the_api_refuses_is_not_repeated(target, api, status, kind):
-    """The caller's own mistakes are told at once."""
+    """A request that the API refuses as invalid is reported and not repeated."""
     api.answers = [(status, {"error": {"code": "c", "message": "Because."}})]
     with pytest.raises(kind, match="Because"):
         submit(target, HELLO, pause=lambda _: None)
@@ -88,14 +88,14 @@ def test_what_the_api_refuses_is_not_repeated(target, api, status, kind):
 
 
 def test_an_unsigned_style_refusal_is_understood(target, api):
-    """API Gateway's own refusals have another shape."""
+    """A refusal in the error shape of API Gateway itself is understood."""
     api.answers = [(403, {"message": "Missing Authentication Token"})]
     with pytest.raises(DeniedError, match="Missing Authentication Token"):
         submit(target, HELLO)
 
 
 def test_an_api_that_is_not_there_is_unreachable(target, api):
-    """A dead address is told as such, after a few tries."""
+    """An address without a server is reported as unreachable after a few tries."""
     target.addresses.values["api/url"] = "http://127.0.0.1:1/v1"
     pauses: list[float] = []
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
@@ -104,7 +104,7 @@ def test_an_api_that_is_not_there_is_unreachable(target, api):
 
 
 def test_another_server_at_the_address_is_noticed(target, api):
-    """An answer of another shape is an error, not an id."""
+    """An answer in an unknown shape is an error and not taken for an id."""
     api.answers = [(200, {"hello": "world"})]
     with pytest.raises(RefusedError, match="unknown shape"):
         submit(target, HELLO)
@@ -113,7 +113,7 @@ def test_another_server_at_the_address_is_noticed(target, api):
 @pytest.mark.parametrize("message", ["", "  \n", "x" * 32_769, "日" * 22_000])
 @pytest.mark.parametrize("via", ["api", "bus"])
 def test_a_message_that_breaks_a_rule_is_never_sent(target, api, bus, message, via):
-    """The contract's bounds are checked here already."""
+    """A message that exceeds the contract's bounds is refused before it is sent."""
     events = bus(FakeEvents())
     with pytest.raises(InvalidInputError, match="user_message"):
         submit(target, Request(user_message=message), via=via)
@@ -122,13 +122,13 @@ def test_a_message_that_breaks_a_rule_is_never_sent(target, api, bus, message, v
 
 
 def test_the_api_gives_ids_itself(target, api):
-    """A pipeline_id can be chosen on the bus only."""
+    """A pipeline_id is refused for the API, because only publishers on the bus choose ids."""
     with pytest.raises(InvalidInputError, match="--via bus"):
         submit(target, Request(user_message="x", pipeline_id="mine"))
 
 
 def test_an_event_names_its_pipeline(target, bus):
-    """On the bus the publisher chooses the id; a key gives the same id each time."""
+    """On the bus, the publisher chooses the pipeline id, and the same key gives the same id."""
     events = bus(FakeEvents())
     assert submit(target, Request(user_message="x", pipeline_id="mine"), via="bus").pipeline_id == "mine"
     first, second = (
@@ -143,7 +143,7 @@ def test_an_event_names_its_pipeline(target, bus):
 
 
 def test_refused_entries_alone_are_sent_again(target, bus):
-    """Of ten events PutEvents refuses some: only these are repeated, and all end up accepted."""
+    """When PutEvents refuses some entries, only these are sent again, until all are accepted."""
     events = bus(FlakyEvents(refusals=2))
     requests = [Request(user_message=f"m{number}", pipeline_id=f"p{number}") for number in range(25)]
     sent = BusSender(target, pause=lambda _: None).send(requests)
@@ -153,7 +153,7 @@ def test_refused_entries_alone_are_sent_again(target, bus):
 
 
 def test_an_entry_refused_every_time_is_an_error_of_its_own(target, bus):
-    """The others are accepted all the same."""
+    """An entry that is always refused is reported as an error, and the other entries are accepted."""
     bus(FlakyEvents(refusals=99))
     requests = [Request(user_message=f"m{number}", pipeline_id=f"p{number}") for number in range(4)]
     sent = BusSender(target, pause=lambda _: None).send(requests)
@@ -163,7 +163,7 @@ def test_an_entry_refused_every_time_is_an_error_of_its_own(target, bus):
 
 
 def test_invalid_requests_do_not_stop_the_others(target, api):
-    """Each request has its own outcome, in order."""
+    """Each request has its own outcome, in the given order, also if some are invalid."""
     good, bad, fine = ApiSender(target).send([HELLO, Request(user_message=""), HELLO])
     assert isinstance(bad, InvalidInputError)
     assert not isinstance(good, Exception)

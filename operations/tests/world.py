@@ -1,4 +1,4 @@
-"""A pipeline's world without an engine: moto's AWS, an API on a loopback port, and a fake local engine."""
+"""An environment without an engine: moto's AWS and an API on a loopback port."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ Answer = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 
 @dataclass
 class FakeApi:
-    """The API's wire: keeps every request, answers with `answers` in turn, then with 202 and ids in order."""
+    """A server with the API's protocol: keeps each request, answers with `answers`, then with 202 and new ids."""
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -82,14 +82,14 @@ def api() -> Iterator[FakeApi]:
 
 @pytest.fixture
 def aws() -> Iterator[None]:
-    """AWS in moto. The API's signed calls don't go through botocore's clients, and really reach the fake API."""
+    """Yield moto's AWS. The API's signed calls bypass botocore's clients and reach the fake API."""
     with mock_aws():
         yield
 
 
 @pytest.fixture
 def nowhere(aws: None) -> Target:
-    """A local target on which nothing is deployed."""
+    """Return a local target on which nothing is deployed."""
     return Target(env="local", session=shared_session(), endpoint="http://127.0.0.1:4566")
 
 
@@ -120,13 +120,13 @@ def client(service: str) -> Any:
 
 @pytest.fixture
 def target(nowhere: Target, api: FakeApi) -> Target:
-    """A local target on which everything is deployed, with the fake API."""
+    """Return a local target on which everything is deployed, with the fake API."""
     deploy("local", api.url)
     return nowhere
 
 
 def deploy(env: str, api_url: str) -> None:
-    """What a deployment leaves behind: the parameters, the bus, the table, the state machine, the queues."""
+    """Create what a deployment creates: parameters, bus, tables, state machine and queues."""
     client("dynamodb").create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
@@ -174,7 +174,7 @@ def records(target: Target) -> Records:
 
 
 def finish(records: Records, pipeline_id: str, *, status: str = "SUCCEEDED", **fields: Any) -> None:
-    """A record as the logger leaves it."""
+    """Write a record as the logger does."""
     meter = {"queue_wait_ms": 5, "work_ms": 7, "attempt": 0, "receives": 1}
     tokens = {"input_tokens": 12, "output_tokens": 34, "model_id": "a-model"}
     done: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""docs/asyncapi.json: what the bus really carries, valid by AsyncAPI's own schema."""
+"""docs/asyncapi.json describes what the bus carries, and is valid by AsyncAPI's own schema."""
 
 import copy
 import json
@@ -44,7 +44,7 @@ def references(part: Any) -> Iterator[str]:
 
 
 def found(document: Any, reference: str) -> Any:
-    """What a reference within the document leads to. Raises KeyError."""
+    """Return the part of the document that a reference names. Raises KeyError."""
     part = document
     for name in reference.removeprefix("#/").split("/"):
         part = part[name]
@@ -52,12 +52,12 @@ def found(document: Any, reference: str) -> Any:
 
 
 def test_document_is_the_one_the_types_make(document):
-    """The committed document is current."""
+    """The committed document is the one that the generator writes."""
     assert document == asyncapi()
 
 
 def test_document_is_valid_by_the_official_schema(document, official):
-    """AsyncAPI's own JSON Schema of version 3.0.0 accepts it, and refuses it once something is wrong."""
+    """AsyncAPI's official JSON Schema of version 3.0.0 accepts the document, and refuses a broken copy."""
     assert [error.message for error in official.iter_errors(document)] == []
     broken = copy.deepcopy(document)
     next(iter(broken["operations"].values()))["action"] = "shout"
@@ -67,13 +67,13 @@ def test_document_is_valid_by_the_official_schema(document, official):
 
 
 def test_every_reference_leads_somewhere(document):
-    """No reference is dangling."""
+    """Every reference in the document names an existing part."""
     for reference in references(document):
         assert found(document, reference)
 
 
 def test_every_event_is_there_with_its_parties(document):
-    """Each version of each event is a message of one channel, sent and received by the services that do so."""
+    """Each version of each event is a message of exactly one channel, with its publishers and consumers."""
     for kind in events():
         name = kind.detail_type()
         carriers = [key for key, channel in document["channels"].items() if name in channel["messages"]]
@@ -106,7 +106,7 @@ def test_examples_are_events_a_service_reads(document, kind):
 
 
 def test_a_schema_refuses_what_is_not_the_event(document):
-    """The schemas in the document are not hollow: a wrong type, a stray field and a missing one are refused."""
+    """An event's schema refuses a wrong type, an unknown field, a missing field and another source."""
     message = document["components"]["messages"]["pipeline.requested.v1"]
     validator = jsonschema.Draft7Validator({**message["payload"], "components": document["components"]})
     event = message["examples"][0]["payload"]
@@ -118,7 +118,7 @@ def test_a_schema_refuses_what_is_not_the_event(document):
 
 
 def test_two_definitions_of_one_name_keep_apart():
-    """A later version's type of the same name does not take the earlier one's place; a type used twice is one."""
+    """Two types of the same name get separate schemas, and a type that is used twice gets one."""
     versions = []
     for module, kind in (("first", str), ("second", int)):
         inner = msgspec.defstruct("Inner", [("value", kind)], module=module)

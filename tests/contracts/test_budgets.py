@@ -1,4 +1,4 @@
-"""What every cold start and every run is made of does not grow unnoticed."""
+"""The committed budgets for what a cold start loads and what a run calls."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_nothing_is_over_its_budget():
 
 
 def test_growth_and_stray_budgets_are_told():
-    """One call more, a new kind of call and a budget for nothing are each named; a trifle of bytes is none."""
+    """Each excess and each unused budget is named; a growth of a few kilobytes is tolerated."""
     budget = {"api": {"modules": 10, "unpacked_kb": 1_000, "calls Gone": 1}}
     counted = {"api": {"modules": 11, "unpacked_kb": 1_015, "calls New": 1}}
     assert budgets.overruns(counted, budget) == [

@@ -1,4 +1,4 @@
-"""docs/contracts.md and the files beside it: every event, every field, and examples that are true."""
+"""docs/contracts.md and the generated files beside it cover every event and field, with valid examples."""
 
 import json
 import re
@@ -30,12 +30,12 @@ def blocks(text: str) -> list[str]:
 
 
 def test_every_document_is_current():
-    """Schemas, AsyncAPI, OpenAPI and the page are the ones the types and the routes make."""
+    """The committed documents are the ones that the generators write."""
     assert documents.outdated() == []
 
 
 def test_a_missing_and_a_stale_document_are_told_and_written(tmp_path: Path, monkeypatch):
-    """`export --check` names what is not current; `export` writes just that, and removes what has no type."""
+    """The check names outdated documents; the export rewrites them and removes schemas without a type."""
     folder = tmp_path / "schemas"
     monkeypatch.setattr(documents, "ROOT", tmp_path)
     monkeypatch.setattr(schemas, "FOLDER", folder)
@@ -52,7 +52,7 @@ def test_a_missing_and_a_stale_document_are_told_and_written(tmp_path: Path, mon
 
 @pytest.mark.parametrize("kind", events(), ids=lambda kind: kind.detail_type())
 def test_each_event_is_described(kind):
-    """Each version of each event has its fields, its parties and examples that satisfy its schema."""
+    """Each version of each event is described with its fields, its parties and examples that satisfy its schema."""
     name, schema = kind.detail_type(), event_schema(kind)
     text = section(name)
     (data,) = alternatives(schema["properties"]["data"], schema)
@@ -66,7 +66,7 @@ def test_each_event_is_described(kind):
 
 
 def test_every_link_within_the_page_leads_to_a_heading():
-    """GitHub's anchors of the headings are those the links name; files that are linked exist."""
+    """Every link in the page names an existing heading or an existing file."""
     headings = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
@@ -77,13 +77,13 @@ def test_every_link_within_the_page_leads_to_a_heading():
 
 
 def test_every_type_that_is_named_is_explained():
-    """Whatever a field's type links to has a table of its own."""
+    """Every type that the page links to has a table of its fields."""
     for name in re.findall(r"\[(\w+)\]\(#", PAGE):
         assert "| field | type |" in section(name)
 
 
 def test_the_page_tells_publishers_how_a_refusal_is_told():
-    """What contract.rejected holds, and what it never holds, is in the page."""
+    """The page states what contract.rejected contains and never contains, with a pattern for a rule."""
     start = PAGE.index("## When an event is rejected")
     text = PAGE[start : PAGE.index("## Who publishes")]
     for word in ("rejected_event_id", "path", "reason", "never contains text", "MalformedDetail"):
@@ -93,7 +93,7 @@ def test_the_page_tells_publishers_how_a_refusal_is_told():
 
 
 def test_a_new_field_has_an_example_by_itself():
-    """A version nobody wrote examples for gets them from its schema; where none can be made, that is an error."""
+    """An example is derived from a schema alone; if that is impossible, the error names the field's path."""
     turn = {"type": "object", "properties": {"role": {"enum": ["user"]}, "n": {"type": "integer", "minimum": 3}},
             "required": ["role"]}  # fmt: skip
     schema = {
@@ -116,7 +116,7 @@ def test_a_new_field_has_an_example_by_itself():
 
 
 def test_results_are_described_as_well():
-    """What a stage hands back has its section."""
+    """Each stage's result has a section with a valid example."""
     for name in set(current()) - {kind.detail_type() for kind in events()}:
         (block,) = blocks(section(name))
         jsonschema.validate(json.loads(block), current()[name], cls=jsonschema.Draft202012Validator)

@@ -1,4 +1,4 @@
-"""What the functions really write to stdout, held against the metrics table."""
+"""The metrics that the real handlers write to stdout, compared with the metrics table."""
 
 import importlib.util
 import json
@@ -89,7 +89,7 @@ class _Functions:
 
 
 class Stand:
-    """The function of one module on doubles, as Lambda would load it: `call` hands it an event."""
+    """One function with doubles of its clients, loaded as Lambda loads it; `call` invokes its handler."""
 
     def __init__(self, module: str) -> None:
         self.step_functions, self.dlq, self.bus = _StepFunctions(), FakeSqs(), FakeEvents()
@@ -124,7 +124,7 @@ class Stand:
 
 
 def forget() -> None:
-    """What is kept for a whole process: Powertools' values, the environment they are of, and clients."""
+    """Clear what a process keeps: cached clients, and Powertools' metrics and dimensions."""
     kept = observability.metrics()
     kept.clear_default_dimensions()
     kept.clear_metrics()
@@ -134,7 +134,7 @@ def forget() -> None:
 
 @pytest.fixture
 def stand(monkeypatch):
-    """Makes the stand of a service's function."""
+    """Return a function that makes a service's Stand, with its environment and tables."""
 
     def make(service: str, module: str) -> Stand:
         for name, value in {
@@ -170,7 +170,7 @@ def stand(monkeypatch):
 
 
 def ask(stand: Stand) -> None:
-    """What the API may answer: accepted, shown, cancelled, refused, failed."""
+    """Cause each kind of API answer: accepted, shown, cancelled, refused and failed."""
 
     def call(method: str, resource: str, **more: Any) -> None:
         context = {"identity": {"userArn": "arn:aws:iam::000000000000:user/alice"}, "path": "/v1/pipeline"}
@@ -197,7 +197,7 @@ def ask(stand: Stand) -> None:
 
 
 def start(stand: Stand) -> None:
-    """A start; one that can't be read while the bus is down; one that Step Functions throttles, then refuses."""
+    """Start a run, then send an unreadable event while the bus fails, and one while Step Functions fails."""
 
     def request(name: str) -> dict[str, Any]:
         data = {"data": {"user_message": "Hi"}}
@@ -213,7 +213,7 @@ def start(stand: Stand) -> None:
 
 
 def work(stand: Stand, service: str) -> None:
-    """Every way in which a stage's message can end."""
+    """Cause every way in which a stage's message can end."""
 
     def request(**changes: Any) -> dict[str, Any]:
         receives = changes.pop("receives", 1)
@@ -231,14 +231,14 @@ def work(stand: Stand, service: str) -> None:
 
 
 def chat(stand: Stand) -> None:
-    """What the chatbot alone can meet: its store of answers is down."""
+    """Let the chatbot fail because its table of answers is missing."""
     boto3.client("dynamodb").delete_table(TableName="answers")
     event = stage_event("chat.requested.v1", DATA["chatbot"], attempt=RETRY.max_attempts, pipeline_id="p-9")
     stand.messages(sqs_record(event))
 
 
 def end(stand: Stand) -> None:
-    """A run that failed, and one that a caller stopped."""
+    """Report the end of a failed run and of a cancelled one."""
     failed = {
         "executionArn": f"{MACHINE.replace('stateMachine', 'execution')}:p-7",
         "name": "p-7",
@@ -255,13 +255,13 @@ def end(stand: Stand) -> None:
 
 
 def emitted(text: str) -> list[dict[str, Any]]:
-    """The EMF lines in what was written."""
+    """Return the EMF lines of a function's output."""
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     return [line for line in lines if "_aws" in line]
 
 
 def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """All EMF that all functions write in all scenarios."""
+    """Return all EMF lines of all functions in all scenarios."""
     ask(stand("trigger", "services.trigger.api.handler"))
     start(stand("trigger", "services.trigger.starter.handler"))
     stand("trigger", "services.trigger.guard.handler").call({}, None)
@@ -276,7 +276,7 @@ def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str,
 
 
 def test_what_is_emitted_is_the_table(stand, capsys):
-    """Names, units, dimensions and emitters of all EMF lines of the real handlers are the table, all of it."""
+    """The real handlers emit exactly the table's metrics, with its units, dimensions and services."""
     found = set()
     for line in everything(stand, capsys):
         (directive,) = line["_aws"]["CloudWatchMetrics"]
@@ -295,7 +295,7 @@ def test_what_is_emitted_is_the_table(stand, capsys):
 
 
 def test_dimensions_have_few_values(stand, capsys):
-    """Beyond environment and service, a dimension's value is one of a closed list, or a model."""
+    """Apart from environment and service, a dimension's values come from a closed list."""
     stages = (*(stage.key for stage in STAGES), "no stage")
     closed = {
         "error_type": {*ERROR_TYPES, OTHER},
@@ -308,7 +308,7 @@ def test_dimensions_have_few_values(stand, capsys):
 
 
 def test_values_are_those_of_the_run(stand, capsys):
-    """A degraded run counts as succeeded and as degraded, and names stage and error; times and costs are positive."""
+    """A degraded run counts as succeeded and as degraded, with stage and error, and positive times and costs."""
     worker = stand("logger", "services.logger.handler")
     worker.messages(sqs_record(stage_event("log.requested.v1", DATA["logger"])))
     lines = emitted(capsys.readouterr().out)
@@ -321,14 +321,14 @@ def test_values_are_those_of_the_run(stand, capsys):
 
 
 def test_made_up_errors_are_counted_together():
-    """An error name of anybody's making adds no metric that has to be paid for."""
+    """Unknown error names share one value, so that they create no further paid metrics."""
     assert error_type("Pipeline.Transient") == "Pipeline.Transient"
     assert error_type("x" * 300) == OTHER
     assert failure("made up", "x") == "no stage: Other"
 
 
 def test_dimensions_are_held_to_the_table():
-    """A metric with other dimensions than the table's is refused where it is emitted."""
+    """Emitting a metric with dimensions other than the table's raises an error."""
     with pytest.raises(ValueError, match="StageFailures"):
         observability.emit(STAGE_FAILURES)
     with pytest.raises(ValueError, match="RunsFailed"):
@@ -336,7 +336,7 @@ def test_dimensions_are_held_to_the_table():
 
 
 def test_emitters_are_services():
-    """Each metric says what it means, and is emitted by services there are."""
+    """Each metric has a meaning, and only existing services emit it."""
     for metric in METRICS.values():
         assert metric.meaning
         assert set(metric.by) <= set(SERVICES)

@@ -1,4 +1,4 @@
-"""docs/openapi.json: what the API really takes and answers, valid by an independent validator."""
+"""docs/openapi.json describes what the API accepts and answers, and is valid by an independent validator."""
 
 import copy
 import itertools
@@ -46,12 +46,12 @@ def answered(document: Any, method: str, path: str, status: int) -> jsonschema.D
 
 
 def test_document_is_the_one_the_api_makes(document):
-    """The committed document is current."""
+    """The committed document is the one that the generator writes."""
     assert document == openapi()
 
 
 def test_document_is_valid_by_an_independent_validator(document):
-    """openapi-spec-validator accepts it, and refuses it once something is wrong."""
+    """openapi-spec-validator accepts the document, and refuses a broken copy."""
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
     for path, wrong in (
         (("paths", "/pipeline", "post", "responses"), {"202": {}}),
@@ -67,7 +67,7 @@ def test_document_is_valid_by_an_independent_validator(document):
 
 
 def test_routes_are_those_of_the_function(document):
-    """Every route of the API's function is described, and no other."""
+    """The document describes every route of the API's function, and no other."""
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert described == set(known_routes()) == set(REASONS)
     assert described == {
@@ -79,7 +79,7 @@ def test_routes_are_those_of_the_function(document):
 
 
 def test_every_refusal_of_the_api_is_described(document):
-    """Each reason of the API stands in the document, as it is told, under a route that refuses for it."""
+    """Each error code of the API is described with its text, under a route that can answer with it."""
     for route in known_routes():
         responses = operation(document, *route)["responses"]
         for reason in (*REASONS[route], *COMMON_REASONS):
@@ -92,7 +92,7 @@ def test_every_refusal_of_the_api_is_described(document):
 
 
 def test_every_answer_has_a_known_status_and_the_one_shape(document):
-    """Each refusal is a known HTTP status with examples of the error shape, a sentence among them."""
+    """Each refusal has a known HTTP status, and its examples have the error shape with a sentence."""
     for method, path in known_routes():
         for status, response in operation(document, method, path)["responses"].items():
             HTTPStatus(int(status))
@@ -105,7 +105,7 @@ def test_every_answer_has_a_known_status_and_the_one_shape(document):
 
 
 def test_the_gateways_own_errors_have_the_one_shape(document):
-    """What API Gateway makes of its template is the error shape as well."""
+    """Errors that API Gateway renders from its template have the error shape, too."""
     use_bundled_node()
     from infra.constructs import pipeline_api  # noqa: PLC0415 -- starts Node
 
@@ -131,7 +131,7 @@ BODIES = {
 
 @pytest.mark.parametrize(("body", "good"), BODIES.values(), ids=BODIES)
 def test_the_request_schema_takes_what_the_api_takes(document, body, good):
-    """The document's request schema and the API's function agree on each body."""
+    """The document's request schema accepts a body exactly if the API's function does."""
     content = operation(document, "POST", "/pipeline")["requestBody"]["content"]
     assert list(content) == ["application/json"]
     assert validator(document, content["application/json"]["schema"]).is_valid(body) is good
@@ -144,7 +144,7 @@ def test_the_request_schema_takes_what_the_api_takes(document, body, good):
 
 
 def test_headers_are_those_the_api_reads(document):
-    """The patterns of the headers are the function's, and the example of a key is one it takes."""
+    """The headers' patterns are the function's, and the example key is a valid one."""
     _, key, trace = operation(document, "POST", "/pipeline")["parameters"]
     assert (key["name"], key["schema"]["pattern"]) == ("Idempotency-Key", core.IDEMPOTENCY_KEY.pattern)
     assert re.match(key["schema"]["pattern"], key["example"])
@@ -152,12 +152,12 @@ def test_headers_are_those_the_api_reads(document):
 
 
 def test_every_public_field_of_a_record_is_described(document):
-    """The record's schema names the fields the API shows, and no other."""
+    """The record's schema has exactly the fields that the API shows."""
     assert set(document["components"]["schemas"]["Record"]["properties"]) == set(core.PUBLIC_FIELDS)
 
 
 def test_records_are_as_described(document):
-    """What the logger writes of a whole, a degraded and a failed run is shown in the described shape."""
+    """Complete, degraded and failed records of the logger satisfy the record's schema."""
     for fields in (whole(), whole(degraded=True), failed()):
         shown = json.loads(json.dumps(core.public({"pipeline_id": "p-1", "request_hash": "x", **fields})))
         answered(document, "GET", "/pipeline/{pipeline_id}", 200).validate(shown)
@@ -173,7 +173,7 @@ def test_records_are_as_described(document):
 
 
 def test_a_record_of_another_shape_is_refused(document):
-    """The schema of the record is not hollow."""
+    """The record's schema refuses a record of another shape."""
     good = json.loads(json.dumps(core.public({"pipeline_id": "p-1", **whole()})))
     check = answered(document, "GET", "/pipeline/{pipeline_id}", 200)
     assert check.is_valid(good)
@@ -201,7 +201,7 @@ ENHANCEMENT = v1.Enhancement(
 
 
 def whole(*, degraded: bool = False) -> dict[str, Any]:
-    """A record as the logger writes it, of a run with or without its analysis."""
+    """Return the logger's record of a successful run, with or without its analysis."""
     missing = v1.StageError(error="Pipeline.Transient")
     request = v1.LogRequested(
         user_message="Hi",
@@ -223,7 +223,7 @@ def whole(*, degraded: bool = False) -> dict[str, Any]:
 
 
 def failed() -> dict[str, Any]:
-    """A record as the logger writes it of a run that failed."""
+    """Return the logger's record of a failed run."""
     began = int(NOW.timestamp() * 1000)
     change = {
         "executionArn": "arn:aws:states:us-east-1:1:execution:x:p-1", "name": "p-1", "status": "FAILED",

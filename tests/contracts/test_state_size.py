@@ -1,4 +1,4 @@
-"""State stays below Step Functions' 256 KiB by construction."""
+"""The state of an execution stays below Step Functions' limit of 256 KiB."""
 
 import pytest
 
@@ -8,10 +8,12 @@ from shared.contracts import limits
 
 @pytest.mark.parametrize("messages", CONVERSATIONS.values(), ids=CONVERSATIONS)
 def test_the_largest_run_fits_the_state(messages):
-    """The longest conversation with the longest answer, analysis, errors and token stays below 256 KiB."""
+    """The state with the longest allowed conversation, answer, analysis, errors and token stays below 90 % of the
+    limit.
+    """
     assert len(heaviest_request(messages)) < limits.STATE_BYTES * 0.9
 
 
 def test_some_conversation_has_as_many_turns_as_one_may():
-    """What is added up has every turn that the contract allows."""
+    """The measured conversations include one with the maximum number of turns."""
     assert max(map(len, CONVERSATIONS.values())) == limits.TURNS

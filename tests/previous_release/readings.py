@@ -1,4 +1,4 @@
-"""Everything that reads what the previous release left, run once in its world.
+"""Runs today's commands, API and functions once on what the previous release wrote, and keeps their answers.
 
 python -m tests.previous_release.readings FOLDER  writes the answers into FOLDER
 """
@@ -48,7 +48,7 @@ WHOLE = ("told", "stored_by_workflow_degraded", "permanent", "restarted", "cance
 
 
 class Readings:
-    """`answers` by the name of what was asked: exit code and output, or status and body."""
+    """The answers of today's code by the name of the question: exit code and output, or status and body."""
 
     def __init__(self, played: Played) -> None:
         self.played = played
@@ -58,8 +58,8 @@ class Readings:
         self._clock = Clock()
 
     def say(self, name: str, answer: Any, parts: Parts = None, *, words: bool = False) -> None:
-        """`answer` is a code and what was told; with `parts` only these of it are kept, and a digest. `words`: what
-        it says was written before.
+        """Keep an answer, which is a code and a value. With `parts`, only these parts of the value and a digest are
+        kept. `words`: the value's sentences were written by the previous release, so they are compared, too.
         """
         code, told = json.loads(self._clock.still(json.dumps(answer, default=datetime.isoformat)))
         told = told if words else without_words(told)
@@ -133,7 +133,7 @@ class Readings:
     # --- functions ---------------------------------------------------------------------------------------
 
     def api(self) -> None:
-        """What callers of the API see of old runs."""
+        """Send the requests that callers make about old runs."""
         for name, pipeline_id in self.runs.items():
             parts = None if name in WHOLE else ("status", "final_response", "error", "stage", "degraded")
             self.request(f"GET {name}", "GET", pipeline_id, parts=parts)
@@ -179,7 +179,7 @@ class Readings:
         self.say(name, [answer["statusCode"], told], parts)
 
     def deliver(self, name: str, service: str, body: str, receives: int = 1) -> None:
-        """To the deployed function. What it tells AWS is its answer."""
+        """Deliver a message to the deployed function, and keep the calls that the function made as the answer."""
         function = STARTER if service == "trigger" else STAGE_FUNCTIONS[service]
         with _environment(service):
             handler = importlib.import_module(function.module).handler
@@ -189,7 +189,7 @@ class Readings:
         self.say(name, [len(failures), without_measures(opened(self.played.calls[before:]))])
 
     def work(self) -> None:
-        """Messages in flight, and those in a dead-letter queue, come to today's functions."""
+        """Deliver messages that were in flight or parked to today's functions."""
         before = self.records()
         for number, message in enumerate(written("queues.json")):
             name = f"{message['service']} gets message {number} of its {message['kind']}"
@@ -208,7 +208,7 @@ class Readings:
         return {item["pipeline_id"]["S"]: from_item({"M": item}) for item in items}
 
     def budget(self) -> None:
-        """On the day on which it was left, and on the next."""
+        """Read the budget and run its guard on the day of the items, and on the next day."""
         functions, target = client("lambda"), targets.find_target("local")
         looked_at = datetime.fromisoformat(self.looked_at) + timedelta(minutes=10)
         for number in range(2):
@@ -261,7 +261,7 @@ def _environment(service: str) -> Iterator[None]:
 
 
 def _one_of_each(messages: Sequence[Any]) -> Iterator[Any]:
-    """Of what is parked: by service, queue and what is said of it."""
+    """Yield one parked message of each combination of service, queue and reason."""
     seen = []
     for message in messages:
         noted = message.get("MessageAttributes", {})
@@ -272,7 +272,7 @@ def _one_of_each(messages: Sequence[Any]) -> Iterator[Any]:
 
 
 def _turns(pipeline_id: str) -> Sequence[Any]:
-    """What was asked, by the execution's own input."""
+    """Return the conversation of a run, from its execution's input."""
     (execution,) = [one for one in written("executions.json") if one["name"] == pipeline_id]
     request = json.loads(execution["input"])["request"]
     return [*request.get("history", []), {"role": "user", "text": request["user_message"]}]
@@ -294,7 +294,7 @@ PARTS = (("look", "api", "budget"), ("work",), ("act",))
 
 
 def main() -> None:
-    """Each part's answers in a file of its own, an answer a line."""
+    """Write one file for each part, with one answer per line."""
     for parts in PARTS:
         with world() as played:
             for part in parts:

@@ -1,4 +1,4 @@
-"""What happens on the engine before its things are written down: runs of every outcome, and operators at work."""
+"""The scenes on the engine whose results become the fixtures: runs of every outcome, and operators' actions."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ CODE = "Why does this fail?\n```python\nfor i in range(3)\n    print(i)\n```\nAn
 
 
 def behaviour(question: str) -> Reply:
-    """The model refuses what asks for it."""
+    """Refuse a question that contains REFUSED, and echo any other."""
     return Reply(status=400, body='{"error": "no"}') if "REFUSED" in question else echo(question)
 
 
@@ -34,14 +34,14 @@ def shell(*words: str, codes: Sequence[int] = (0,)) -> str:
 
 
 class Scenes:
-    """Each method leaves runs behind, by a name under which the tests know them."""
+    """Each method creates runs, and notes them under the names that the tests use."""
 
     def __init__(self, pipeline: Deployment) -> None:
         self.pipeline = pipeline
         self.runs: dict[str, str] = {}
 
     def ask(self, name: str, text: str, **options: Any) -> str:
-        """By the bus, in version 1."""
+        """Publish a message on the bus, in version 1."""
         (self.runs[name],) = self.pipeline.publish({"data": {"user_message": text}}, **options)
         return self.runs[name]
 
@@ -56,7 +56,7 @@ class Scenes:
         assert record["status"] == status, record
 
     def parked(self, name: str) -> dict[str, Any]:
-        """The parked message of a run, once it is there."""
+        """Return the parked message of a run, as soon as there is one."""
 
         def probe() -> Any:
             lines = shell("dlq", "export", "--pipeline", self.runs[name]).splitlines()
@@ -81,7 +81,7 @@ class Scenes:
             self.over(name, "SUCCEEDED")
 
     def batch(self, folder: Path) -> dict[str, str]:
-        """A file of messages and the file of its results."""
+        """Submit a batch, and return the texts of its messages file and its results file."""
         messages, results = folder / "messages.jsonl", folder / "results.jsonl"
         lines = ['"One?"', '{"user_message": 2}', '{"user_message": "Three, REFUSED?"}']
         messages.write_text("\n".join(lines) + "\n")
@@ -95,7 +95,7 @@ class Scenes:
 
     @contextmanager
     def killed(self, service: str) -> Iterator[None]:
-        """The one message that comes for a service kills its worker twice."""
+        """Let the next message of a service kill its worker twice."""
         with self.pipeline.stopped(service) as queue:
             yield
             deliver_twice(self.pipeline, queue)
@@ -157,8 +157,8 @@ class Scenes:
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def parked_starts_and_ends(self) -> None:
-        """What breaks its contract at the start, conflicts, can't be read at all, was not delivered; and a failed
-        run's end that could not be recorded.
+        """Park start events that break their contract, conflict, can't be parsed or were not delivered, and the end
+        of a failed run that could not be recorded.
         """
         self.ask("contract", 5)  # type: ignore[arg-type]
         self.ask("contract_corrected", 6)  # type: ignore[arg-type]
@@ -208,7 +208,7 @@ class Scenes:
     # --- what is open ------------------------------------------------------------------------------------
 
     def never_started(self) -> None:
-        """A message whose function could not start: SQS has moved it, its task still waits."""
+        """Leave a message whose function could not start: SQS has moved it to the DLQ, and its task still waits."""
         functions, name = self.pipeline.client("lambda"), "ai-pipeline-local-analyzer"
         handler = functions.get_function_configuration(FunctionName=name)["Handler"]
         functions.update_function_configuration(
@@ -222,7 +222,7 @@ class Scenes:
             functions.update_function_configuration(FunctionName=name, Handler=handler)
 
     def open(self, stack: ExitStack) -> None:
-        """A run at each stage, its message in the stage's queue, and some that wait for the starter."""
+        """Leave a run open at each stage, with its message in the stage's queue."""
         for service in ("logger", "enhancer", "chatbot", "analyzer"):
             stack.enter_context(self.pipeline.stopped(service))
             text = f"Waits for the {service}?"
@@ -243,7 +243,7 @@ class Scenes:
         eventually(lambda: self.waiting("trigger") >= 3)
 
     def budget(self) -> None:
-        """A deployment with a budget, a run that counts for it, and an operator who pauses it."""
+        """Deploy with a budget, leave a run that counts towards it, and let an operator resume the starter."""
         deploy(self.pipeline.engine, context={"budget_usd_per_day": "0.01"})
         self.pipeline.__dict__.pop("addresses")  # there are new ones
         self.ask("counted", "What counts?")

@@ -1,4 +1,4 @@
-"""What is compared of an answer: no moment, measure or sentence that belongs to the reading itself."""
+"""Removes from an answer what is not compared: times and measures of the reading itself, and sentences."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ _INSTANT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00
 
 
 class Clock:
-    """Takes the moments out that belong to this run of the readings, and not to what was left."""
+    """Replaces the times that belong to this reading; times in the fixtures stay."""
 
     def __init__(self) -> None:
         self._began = datetime.now(UTC) - timedelta(seconds=1)
@@ -42,7 +42,7 @@ class Clock:
 
 
 def parts_of(told: Any, parts: Sequence[str]) -> Any:
-    """Of an object, or of each in a list."""
+    """Return these parts of an object, or of each object in a list."""
     if isinstance(told, dict):
         return {part: told.get(part) for part in parts}
     return [parts_of(one, parts) for one in told] if isinstance(told, list) and parts else None
@@ -56,7 +56,7 @@ def from_json(text: str) -> Any:
 
 
 def opened(value: Any) -> Any:
-    """With JSON in texts as JSON."""
+    """Return the value with JSON texts replaced by what they contain."""
     if isinstance(value, dict):
         return {name: opened(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -65,7 +65,7 @@ def opened(value: Any) -> Any:
 
 
 def without_measures(value: Any) -> Any:
-    """Names stay, what was measured goes."""
+    """Replace every measured value, and keep its name."""
     if isinstance(value, dict):
         return {
             name: "(measured)" if name in MEASURED else without_measures(part) for name, part in value.items()
@@ -74,7 +74,7 @@ def without_measures(value: Any) -> Any:
 
 
 def without_words(value: Any) -> Any:
-    """Names stay; what today's code says in a sentence goes."""
+    """Replace every sentence that today's code writes, and keep its name."""
     if isinstance(value, list):
         return [without_words(part) for part in value]
     if not isinstance(value, dict):
@@ -88,14 +88,14 @@ def without_words(value: Any) -> Any:
 
 
 def _blank(value: Any) -> Any:
-    """Says that there are words."""
+    """Replace each text by a placeholder."""
     if isinstance(value, dict):
         return {name: _blank(part) for name, part in value.items()}
     return [_blank(part) for part in value] if isinstance(value, list) else value and "(words)"
 
 
 def without_own_time(told: Any) -> Any:
-    """An open run's timeline grows while one looks at it."""
+    """Remove the timeline of an open run, which grows with time."""
     if isinstance(told, dict) and told.get("finished") is False:
         return {name: value for name, value in told.items() if name not in ("timeline", "longest")}
     return told

@@ -1,4 +1,4 @@
-"""What the release before wrote is read as that release read it."""
+"""Everything that the previous release wrote is read as that release read it."""
 
 import json
 import subprocess
@@ -13,10 +13,9 @@ ANSWERS = WRITTEN.parent / "answers"
 
 
 def test_everything_is_read_as_before(tmp_path: Path):
-    """Commands, API and functions make of old records, messages (parked, archived, in flight), audit lines, stored
-    answers, budgets and results files what the release made of them that wrote them.
+    """Commands, API and functions give the same answers about the previous release's data as that release did.
 
-    They read in a process of their own: a function keeps its clients and its settings.
+    The readings run in a process of their own, because a function keeps its clients and settings.
     """
     command = [sys.executable, "-m", "tests.previous_release.readings", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -27,7 +26,7 @@ def test_everything_is_read_as_before(tmp_path: Path):
 
 
 def answers(folder: Path) -> dict[str, Any]:
-    """By part and name of what was asked."""
+    """Return the answers by part and name."""
     return {
         f"{file.stem}: {name}": answer
         for file in sorted(folder.glob("*.json"))
@@ -36,8 +35,8 @@ def answers(folder: Path) -> dict[str, Any]:
 
 
 def test_every_kind_of_thing_is_among_what_was_written():
-    """The fixtures hold a record in each status, the layout that the workflow writes by itself, messages parked for
-    each reason and in each place, archived ones, and a line for each thing an operator did.
+    """The fixtures hold every status, parked messages of each reason and place, archived messages, audit lines and
+    records that the workflow stored.
     """
     records, messages = written("records.json"), written("queues.json")
     assert {record["status"]["S"] for record in records} == {"ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED"}

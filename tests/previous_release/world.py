@@ -1,6 +1,6 @@
-"""The world that the previous release left: its items in moto's tables and queues, its executions played.
+"""The previous release's environment: its items and messages in moto, and a double of its executions.
 
-What is played answers at botocore's own border, so that every client of commands and of functions meets it.
+The doubles answer in botocore's `_make_api_call`, so that they reach every client of commands and functions.
 """
 
 import base64
@@ -66,7 +66,7 @@ def _bytes(value: dict[str, Any]) -> Any:
 
 
 class Played:
-    """Step Functions, EventBridge, Bedrock, the logs: as the previous release left them. `calls` are what changes."""
+    """A double of Step Functions, EventBridge, Bedrock and the logs. `calls`: those that change something."""
 
     def __init__(self) -> None:
         self.executions = {execution["name"]: execution for execution in written("executions.json")}
@@ -75,7 +75,7 @@ class Played:
         self.settled: set[str] = set()
 
     def answer(self, client: Any, operation: str, asked: Call) -> Any:
-        """None for a call that goes to moto."""
+        """Return the double's answer, or None for a call that goes to moto."""
         play = getattr(self, f"_{client.meta.service_model.service_name.replace('-', '_')}", None)
         return play(client, operation, asked) if play else None
 
@@ -142,7 +142,7 @@ class Played:
         return self._execution(client, operation, asked)
 
     def _execution(self, client: Any, operation: str, asked: Call) -> Any:
-        """Of one execution."""
+        """Answer a call about one execution."""
         execution = self.executions.get(asked["executionArn"].rpartition(":")[2])
         gone = operation == "GetExecutionHistory" and execution and "history" not in execution
         if execution is None or gone:
@@ -159,7 +159,7 @@ class Played:
         return {"events": events[::-1] if asked.get("reverseOrder") else events}
 
     def _outcome(self, client: Any, operation: str, asked: Call) -> Any:
-        """A token's task waits while its execution runs."""
+        """Answer a callback. A token's task waits while its execution runs and the token is not settled."""
         token = asked["taskToken"]
         if token in self.settled or token not in self.alive:
             raise _error(client, operation, "TaskTimedOut")
@@ -201,7 +201,7 @@ def _error(client: Any, operation: str, code: str) -> Exception:
 
 
 class _Session:
-    """Clients for AWS's own addresses: moto answers there alone, and not at a local engine's."""
+    """Makes clients with AWS's own addresses, because moto does not answer at a local engine's."""
 
     @staticmethod
     def create_client(service: str, **_options: Any) -> Any:
@@ -223,8 +223,8 @@ def queue_url(service: str, kind: str) -> str:
 
 @contextmanager
 def world() -> Iterator[Played]:
-    """Everything that was left, and `--env local` leads there. For a process of its own: functions keep their
-    clients and settings.
+    """Provide the previous release's environment, to which `--env local` leads. It needs a process of its own,
+    because functions keep their clients and settings.
     """
     real: Callable[..., Any] = botocore.client.BaseClient._make_api_call
     played = Played()
@@ -275,7 +275,9 @@ def _fill_tables() -> None:
 
 
 def _fill_queues() -> None:
-    """Each message keeps its id. moto holds it for new: it drops what is older than days, and AWS would, too."""
+    """Send the messages with their original ids. Their age is that of today, because moto drops messages older than
+    the queue's retention, as SQS does.
+    """
     sqs = client("sqs")
     for service in SERVICES:
         for suffix in SUFFIXES.values():

@@ -1,4 +1,4 @@
-"""Writes the fixtures anew: runs of every outcome on an engine of its own, and all that they leave behind, raw."""
+"""Writes the fixtures anew: makes runs of every outcome on its own engine, and saves everything they leave."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ def items(client: Any, table: str) -> list[Any]:
 
 
 def messages(client: Any, url: str) -> list[Any]:
-    """All of a queue, held for a minute."""
+    """Return all messages of a queue, which stay hidden for a minute."""
     seen: dict[str, Any] = {}
     for _ in range(10):
         answer = client.receive_message(
@@ -66,7 +66,7 @@ def executions(pipeline: Deployment, runs: dict[str, str]) -> list[Any]:
 
 
 def slim(event: dict[str, Any]) -> dict[str, Any]:
-    """Without the data that no reader looks at."""
+    """Return the event without the data that no reader needs."""
     kept = {name: event[name] for name in ("id", "type", "timestamp")}
     for name, details in event.items():
         if isinstance(details, dict):
@@ -100,7 +100,7 @@ def plain(value: Any) -> Any:
 
 
 def save(name: str, value: Any) -> None:
-    """A line for each element of a list or an object."""
+    """Write a list or an object, with one line for each element."""
     if isinstance(value, list):
         text = "[\n" + ",\n".join(map(compact, value)) + "\n]\n"
     else:
