@@ -44,7 +44,7 @@ AGES = "36500d"
 CALLER = "arn:aws:iam::000000000000:root"
 
 WHOLE = ("told", "stored_by_workflow_degraded", "permanent", "restarted", "cancelled_while_running")
-"""Runs of which the whole answer is kept. Of the others it is a few parts and a digest."""
+"""Runs whose answers are kept whole. Of the others, a few parts and a digest are kept."""
 
 
 class Readings:
@@ -61,21 +61,21 @@ class Readings:
         """Keep an answer, which is a code and a value. With `parts`, only these parts of the value and a digest are
         kept. `words`: the value's sentences were written by the previous release, so they are compared, too.
         """
-        code, told = json.loads(self._clock.still(json.dumps(answer, default=datetime.isoformat)))
-        told = told if words else without_words(told)
-        if parts is not None and told is not None:
-            told = [parts_of(told, parts), digest(told)]
-        self.answers[name] = [code, told]
+        code, value = json.loads(self._clock.still(json.dumps(answer, default=datetime.isoformat)))
+        value = value if words else without_words(value)
+        if parts is not None and value is not None:
+            value = [parts_of(value, parts), digest(value)]
+        self.answers[name] = [code, value]
 
-    def command(self, *given: str, name: str = "", parts: Parts = None, words: bool = False) -> None:
-        result = CliRunner().invoke(cli, list(given))
-        assert not isinstance(result.exception, Exception), (given, result.output, result.exception)
+    def command(self, *arguments: str, name: str = "", parts: Parts = None, words: bool = False) -> None:
+        result = CliRunner().invoke(cli, list(arguments))
+        assert not isinstance(result.exception, Exception), (arguments, result.output, result.exception)
         lines = result.stdout.splitlines()
-        told = from_json(result.stdout) if lines else None
-        if told is None and lines:
-            told = [from_json(line) or line for line in lines]
-        answer = [result.exit_code, without_own_time(told)]
-        self.say(name or " ".join(given), answer, parts, words=words)
+        output = from_json(result.stdout) if lines else None
+        if output is None and lines:
+            output = [from_json(line) or line for line in lines]
+        answer = [result.exit_code, without_own_time(output)]
+        self.say(name or " ".join(arguments), answer, parts, words=words)
 
     # --- commands that only read -------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Readings:
 
     def explain(self) -> None:
         arn = MACHINE.replace("stateMachine", "execution")
-        told = {
+        identifiers = {
             "a pipeline": self.runs["stored_by_workflow"],
             "an execution": f"{self.runs['restarted']}-restart-1",
             "an execution's ARN": f"{arn}:{self.runs['transient']}",
@@ -109,8 +109,8 @@ class Readings:
             "an event that started nothing": self.runs["contract"],
             "nothing": "nobody",
         }
-        for what, given in told.items():
-            self.command("explain", given, "--json", name=f"explain {what}")
+        for label, identifier in identifiers.items():
+            self.command("explain", identifier, "--json", name=f"explain {label}")
         for message in written("queues.json"):
             if message["kind"] == "dlq" and message["service"] in ("enhancer", "logger"):
                 self.command("explain", message["MessageId"], "--json", parts=("kind", "found_in", "runs"))
@@ -124,8 +124,10 @@ class Readings:
         self.command("dlq", "export", "--service", "enhancer")
         self.command("dlq", "export", parts=())
         self.command("dlq", "export", "--archived", parts=("service", "reason"), words=True)
-        one = self.runs["archived"]
-        self.command("dlq", "export", "--archived", "--pipeline", one, name="dlq export, one", words=True)
+        archived = self.runs["archived"]
+        self.command(
+            "dlq", "export", "--archived", "--pipeline", archived, name="dlq export, one", words=True
+        )
         self.command(
             "redrive", "--since", AGES, "--dry-run", "--json", parts=("pipeline_id", "stage", "action")
         )
@@ -160,12 +162,12 @@ class Readings:
         who: str = CALLER,
         parts: Parts = None,
     ) -> None:
-        one = method != "POST" and pipeline_id is not None
+        single = method != "POST" and pipeline_id is not None
         answer = importlib.import_module(API.module).handler(
             {
                 "httpMethod": method,
-                "resource": "/pipeline/{pipeline_id}" if one else "/pipeline" if body else "/pipelines",
-                "pathParameters": {"pipeline_id": pipeline_id} if one else None,
+                "resource": "/pipeline/{pipeline_id}" if single else "/pipeline" if body else "/pipelines",
+                "pathParameters": {"pipeline_id": pipeline_id} if single else None,
                 "queryStringParameters": query,
                 "headers": {"Content-Type": "application/json", "Idempotency-Key": "a-key"},
                 "body": json.dumps(body) if body else None,
@@ -173,10 +175,10 @@ class Readings:
             },
             None,
         )
-        told = (
+        body_shown = (
             json.loads(answer["body"]) if answer["statusCode"] < 400 else None
         )  # a refusal's words may change
-        self.say(name, [answer["statusCode"], told], parts)
+        self.say(name, [answer["statusCode"], body_shown], parts)
 
     def deliver(self, name: str, service: str, body: str, receives: int = 1) -> None:
         """Deliver a message to the deployed function, and keep the calls that the function made as the answer."""
@@ -195,8 +197,8 @@ class Readings:
             name = f"{message['service']} gets message {number} of its {message['kind']}"
             self.deliver(name, message["service"], message["Body"])
         for name in ("without_enhancement", "by_bus_v2"):
-            *history, said = _turns(self.runs[name])
-            data = {"user_message": said["text"], **({"history": history} if history else {})}
+            *history, question = _turns(self.runs[name])
+            data = {"user_message": question["text"], **({"history": history} if history else {})}
             event = stage_event("chat.requested.v1", data, token="a-new-token", pipeline_id=self.runs[name])
             self.played.settled.discard("a-new-token")
             self.deliver(f"chatbot is asked again for {name}", "chatbot", json.dumps(event))
@@ -273,7 +275,7 @@ def _one_of_each(messages: Sequence[Any]) -> Iterator[Any]:
 
 def _turns(pipeline_id: str) -> Sequence[Any]:
     """Return the conversation of a run, from its execution's input."""
-    (execution,) = [one for one in written("executions.json") if one["name"] == pipeline_id]
+    (execution,) = [item for item in written("executions.json") if item["name"] == pipeline_id]
     request = json.loads(execution["input"])["request"]
     return [*request.get("history", []), {"role": "user", "text": request["user_message"]}]
 
@@ -290,7 +292,7 @@ def _bodies(service: str) -> list[str]:
 
 
 PARTS = (("look", "api", "budget"), ("work",), ("act",))
-"""What reads and what changes: each finds the world as it was left."""
+"""Groups of readings. Each group gets a fresh copy of the environment, because some readings change it."""
 
 
 def main() -> None:

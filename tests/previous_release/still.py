@@ -21,9 +21,9 @@ MEASURED = frozenset(
         "waste_nano_usd",
     )
 )
-"""What a function measures of itself, or what follows from that."""
+"""Fields that hold measurements of a function, or values derived from them."""
 SENTENCES = frozenset(("reason", "note", "problem", "what", "unmetered", "never_metered", "instead"))
-"""What today's code says in its own words. Those that were written down are compared where they are kept."""
+"""Fields whose sentences today's code writes. Stored sentences are compared where they are read back."""
 _INSTANT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 
 
@@ -41,11 +41,11 @@ class Clock:
         return "(now)" if now else match[0]
 
 
-def parts_of(told: Any, parts: Sequence[str]) -> Any:
+def parts_of(value: Any, parts: Sequence[str]) -> Any:
     """Return these parts of an object, or of each object in a list."""
-    if isinstance(told, dict):
-        return {part: told.get(part) for part in parts}
-    return [parts_of(one, parts) for one in told] if isinstance(told, list) and parts else None
+    if isinstance(value, dict):
+        return {part: value.get(part) for part in parts}
+    return [parts_of(item, parts) for item in value] if isinstance(value, list) and parts else None
 
 
 def from_json(text: str) -> Any:
@@ -81,9 +81,9 @@ def without_words(value: Any) -> Any:
         return value
     own = SENTENCES | ({"why"} if value.get("at") == "(now)" else set())
     if value.get("error_type") == "ReceivedTooOften" or isinstance(value.get("parked_at"), dict):
-        own |= {"error"}  # of a message that nobody, or that today's worker parked
+        own |= {"error"}  # SQS or today's worker parked the message, so today's code wrote the error
     if {"usd", "per"} <= value.keys():
-        own |= {"text"}  # of a price
+        own |= {"text"}  # the description of a price
     return {name: _blank(part) if name in own else without_words(part) for name, part in value.items()}
 
 
@@ -94,12 +94,12 @@ def _blank(value: Any) -> Any:
     return [_blank(part) for part in value] if isinstance(value, list) else value and "(words)"
 
 
-def without_own_time(told: Any) -> Any:
+def without_own_time(value: Any) -> Any:
     """Remove the timeline of an open run, which grows with time."""
-    if isinstance(told, dict) and told.get("finished") is False:
-        return {name: value for name, value in told.items() if name not in ("timeline", "longest")}
-    return told
+    if isinstance(value, dict) and value.get("finished") is False:
+        return {name: part for name, part in value.items() if name not in ("timeline", "longest")}
+    return value
 
 
-def digest(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+def digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

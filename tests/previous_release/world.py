@@ -31,7 +31,7 @@ TABLES = {"records": "PipelineLogs", "operations": "operations", "budget": "budg
 KEYS = {"operations": ("pipeline_id", "entry"), "budget": ("item",), "answers": ("id",)}
 SUFFIXES = {"queue": "", "dlq": "-dlq", "rule-dlq": "-rule-dlq"}
 LATER = 4_102_444_800
-"""The year 2100: what is kept for days is read as if it were kept still."""
+"""The year 2100, set as the expiry of items, so that those kept for days can still be read."""
 EXPIRES = {"operations": "expires_at", "answers": "expiration"}
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -74,76 +74,76 @@ class Played:
         self.calls: list[list[Any]] = []
         self.settled: set[str] = set()
 
-    def answer(self, client: Any, operation: str, asked: Call) -> Any:
+    def answer(self, client: Any, operation: str, request: Call) -> Any:
         """Return the double's answer, or None for a call that goes to moto."""
         play = getattr(self, f"_{client.meta.service_model.service_name.replace('-', '_')}", None)
-        return play(client, operation, asked) if play else None
+        return play(client, operation, request) if play else None
 
-    def _events(self, _client: Any, operation: str, asked: Call) -> Any:
+    def _events(self, _client: Any, operation: str, request: Call) -> Any:
         if operation == "ListRules":
             return {"Rules": written("rules.json")}
         assert operation == "PutEvents"
-        self.calls.append([operation, asked["Entries"]])
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "id"} for _ in asked["Entries"]]}
+        self.calls.append([operation, request["Entries"]])
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "id"} for _ in request["Entries"]]}
 
-    def _sqs(self, _client: Any, operation: str, asked: Call) -> Any:
+    def _sqs(self, _client: Any, operation: str, request: Call) -> Any:
         if operation == "SendMessage":
             self.calls.append(
-                [operation, asked["QueueUrl"], asked["MessageBody"], asked.get("MessageAttributes")]
+                [operation, request["QueueUrl"], request["MessageBody"], request.get("MessageAttributes")]
             )
 
-    def _bedrock_runtime(self, _client: Any, operation: str, asked: Call) -> Any:
-        self.calls.append([operation, asked["messages"]])
+    def _bedrock_runtime(self, _client: Any, operation: str, request: Call) -> Any:
+        self.calls.append([operation, request["messages"]])
         return {
             "output": {"message": {"role": "assistant", "content": [{"text": "A new answer."}]}},
             "stopReason": "end_turn",
             "usage": {"inputTokens": 3, "outputTokens": 4},
         }
 
-    def _lambda(self, _client: Any, operation: str, asked: Call) -> Any:
+    def _lambda(self, _client: Any, operation: str, request: Call) -> Any:
         if operation == "UpdateEventSourceMapping":
-            self.calls.append([operation, asked])
-            return {"State": "Enabling" if asked["Enabled"] else "Disabling"}
+            self.calls.append([operation, request])
+            return {"State": "Enabling" if request["Enabled"] else "Disabling"}
         assert operation == "GetEventSourceMapping"
         return {"State": "Enabled"}
 
-    def _logs(self, client: Any, operation: str, asked: Call) -> Any:
+    def _logs(self, client: Any, operation: str, request: Call) -> Any:
         assert operation == "FilterLogEvents"
-        term = asked["filterPattern"].strip('"')
-        function = asked["logGroupName"].rpartition("ai-pipeline-local-")[2]
+        term = request["filterPattern"].strip('"')
+        function = request["logGroupName"].rpartition("ai-pipeline-local-")[2]
         if function not in self.logs:
             raise _error(client, operation, "ResourceNotFoundException")
         return {"events": [event for event in self.logs[function] if term in event["message"]]}
 
-    def _stepfunctions(self, client: Any, operation: str, asked: Call) -> Any:
+    def _stepfunctions(self, client: Any, operation: str, request: Call) -> Any:
         if operation in ("SendTaskSuccess", "SendTaskFailure", "SendTaskHeartbeat"):
-            return self._outcome(client, operation, asked)
+            return self._callback(client, operation, request)
         if operation == "ListExecutions":
             return {
                 "executions": [
                     self._shown(execution)
                     for execution in reversed(self.executions.values())
-                    if asked.get("statusFilter") in (None, execution["status"])
+                    if request.get("statusFilter") in (None, execution["status"])
                 ]
             }
         if operation == "StartExecution":
-            if asked["name"] in self.executions:
+            if request["name"] in self.executions:
                 raise _error(client, operation, "ExecutionAlreadyExists")
-            self.calls.append([operation, asked["name"], json.loads(asked["input"])])
-            arn = f"{MACHINE.replace('stateMachine', 'execution')}:{asked['name']}"
-            self.executions[asked["name"]] = {
+            self.calls.append([operation, request["name"], json.loads(request["input"])])
+            arn = f"{MACHINE.replace('stateMachine', 'execution')}:{request['name']}"
+            self.executions[request["name"]] = {
                 "executionArn": arn,
-                "name": asked["name"],
-                "input": asked["input"],
+                "name": request["name"],
+                "input": request["input"],
                 "status": "RUNNING",
                 "startDate": "2026-11-29T12:00:00+00:00",
             }
             return {"executionArn": arn, "startDate": datetime.fromisoformat("2026-11-29T12:00:00+00:00")}
-        return self._execution(client, operation, asked)
+        return self._execution(client, operation, request)
 
-    def _execution(self, client: Any, operation: str, asked: Call) -> Any:
+    def _execution(self, client: Any, operation: str, request: Call) -> Any:
         """Answer a call about one execution."""
-        execution = self.executions.get(asked["executionArn"].rpartition(":")[2])
+        execution = self.executions.get(request["executionArn"].rpartition(":")[2])
         gone = operation == "GetExecutionHistory" and execution and "history" not in execution
         if execution is None or gone:
             raise _error(client, operation, "ExecutionDoesNotExist")
@@ -152,21 +152,21 @@ class Played:
         if operation == "DescribeStateMachineForExecution":
             return {"definition": json.dumps(written("definition.json"))}
         if operation == "StopExecution":
-            self.calls.append([operation, execution["name"], asked["error"]])
+            self.calls.append([operation, execution["name"], request["error"]])
             return {"stopDate": datetime.fromisoformat("2026-11-29T12:00:00+00:00")}
         assert operation == "GetExecutionHistory"
         events = [{**event, "timestamp": _moment(event["timestamp"])} for event in execution["history"]]
-        return {"events": events[::-1] if asked.get("reverseOrder") else events}
+        return {"events": events[::-1] if request.get("reverseOrder") else events}
 
-    def _outcome(self, client: Any, operation: str, asked: Call) -> Any:
+    def _callback(self, client: Any, operation: str, request: Call) -> Any:
         """Answer a callback. A token's task waits while its execution runs and the token is not settled."""
-        token = asked["taskToken"]
+        token = request["taskToken"]
         if token in self.settled or token not in self.alive:
             raise _error(client, operation, "TaskTimedOut")
         if operation != "SendTaskHeartbeat":
             self.settled.add(token)
-            told = json.loads(asked["output"]) if "output" in asked else asked["error"]
-            self.calls.append([operation, told])
+            outcome = json.loads(request["output"]) if "output" in request else request["error"]
+            self.calls.append([operation, outcome])
         return {}
 
     @property

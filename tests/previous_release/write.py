@@ -21,8 +21,8 @@ from tests.e2e.conftest import Deployment
 from tests.previous_release.scenes import Scenes, behaviour, shell
 
 HERE = Path(__file__).resolve().parent
-TOLD = ("told", "cancelled_while_running", "open_at_chatbot", "unrecorded_end")
-"""Executions whose history is kept. Of the others it is gone, as it is after 90 days."""
+WITH_HISTORY = ("told", "cancelled_while_running", "open_at_chatbot", "unrecorded_end")
+"""Executions whose history is kept. The others have none, as after 90 days in AWS."""
 
 
 def items(client: Any, table: str) -> list[Any]:
@@ -49,16 +49,16 @@ def messages(client: Any, url: str) -> list[Any]:
 
 
 def executions(pipeline: Deployment, runs: dict[str, str]) -> list[Any]:
-    client, told = pipeline.client("stepfunctions"), {runs[name] for name in TOLD}
+    client, with_history = pipeline.client("stepfunctions"), {runs[name] for name in WITH_HISTORY}
     pages = client.get_paginator("list_executions").paginate(
         stateMachineArn=pipeline.addresses["state-machine/arn"]
     )
     dumped = []
     for execution in (execution for page in pages for execution in page["executions"]):
-        found = client.describe_execution(executionArn=execution["executionArn"])
+        description = client.describe_execution(executionArn=execution["executionArn"])
         kept = ("executionArn", "name", "status", "startDate", "stopDate", "input", "error", "cause")
-        entry = {name: found[name] for name in kept if found.get(name) is not None}
-        if any(execution["name"].startswith(pipeline_id) for pipeline_id in told):
+        entry = {name: description[name] for name in kept if description.get(name) is not None}
+        if any(execution["name"].startswith(pipeline_id) for pipeline_id in with_history):
             history = client.get_execution_history(executionArn=execution["executionArn"], maxResults=1_000)
             entry["history"] = [slim(event) for event in history["events"]]
         dumped.append(entry)
@@ -76,7 +76,7 @@ def slim(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def log_lines(pipeline: Deployment, pipeline_id: str) -> dict[str, list[Any]]:
-    found = {}
+    lines = {}
     for function in FUNCTIONS:
         group = f"/aws/lambda/ai-pipeline-local-{function.name}"
         try:
@@ -85,12 +85,12 @@ def log_lines(pipeline: Deployment, pipeline_id: str) -> dict[str, list[Any]]:
             )["events"]
         except pipeline.client("logs").exceptions.ResourceNotFoundException:
             continue
-        found[function.name] = [
+        lines[function.name] = [
             {"timestamp": event["timestamp"], "message": event["message"]}
             for event in events
             if '"http_method":"GET"' not in event["message"]
         ]
-    return found
+    return lines
 
 
 def plain(value: Any) -> Any:
