@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shared.contracts.envelope import OPEN_DOOR, Delivery, Detail, Event, Metadata, PartialMetadata
+from shared.contracts.envelope import INBOUND_EVENT, Delivery, Detail, Event, Metadata, PartialMetadata
 from shared.contracts.traces import traceparent_of, well_formed
 from shared.contracts.upcasting import readable, upcast
 from shared.errors import ContractViolation
@@ -104,7 +104,7 @@ def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Meta
     A publisher of `pipeline.requested` may leave out all or part of them. The pipeline's id is then the event's own
     id, which PutEvents returned to the publisher, and its trace is derived from the id.
     """
-    if kind.NAME != OPEN_DOOR:
+    if kind.NAME != INBOUND_EVENT:
         metadata = read(detail.metadata, Metadata, at="$.detail.metadata")
         _check_schema(metadata, kind)
         return metadata

@@ -289,7 +289,7 @@ def test_what_is_over_is_not_cancelled(call, records, executions):
 
 
 def test_nobody_cancels_what_another_asked_for(call, records, executions):
-    """Another caller's pipeline can't be cancelled (403), nor an unknown one (404); any caller may cancel the bus's."""
+    """A caller can't cancel another caller's pipeline (403) or an unknown one (404), but may cancel one of the bus."""
     _, accepted = call(post({"user_message": "Hello"}))
     status, body = call(delete(accepted["pipeline_id"], BOB))
     assert (status, body["error"]["code"]) == (403, "not_owner")
