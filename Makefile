@@ -1,4 +1,4 @@
-# The verbs of this project. `make` lists them.
+# The tasks of this project. Run `make` to list them.
 ifndef PYTHON
 PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; exit; }; done; echo python3)
@@ -18,7 +18,7 @@ PART_cost := bench.cost_per_million
 PART_analyzer := bench.analyzer --save
 PART_setup := bench.setup_times
 
-# Byte code stays within this folder, and without it each command compiles the CDK's library anew: seconds.
+# Byte code is kept, inside this folder: without it each command spends seconds on compiling the CDK library.
 unexport PYTHONDONTWRITEBYTECODE
 override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
@@ -28,28 +28,28 @@ export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
 .DEFAULT_GOAL := help
 .PHONY: help setup run stop unit test check deploy chaos bench scale evaluate schemas lock clean
 
-help: ## list the verbs
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install everything, inside this folder
+setup: ## install everything that is needed, inside this folder
 	@$(PYTHON) local/setup_environment.py
 
-run: setup ## start the local engine, deploy, ask a question (MESSAGE="…", PORT=, MODEL_URL=, MODEL=)
+run: setup ## start the local engine, deploy, and ask a question (MESSAGE="…", PORT=, MODEL_URL=, MODEL=)
 	@$(BIN)/pipeline up
 	@$(BIN)/pipeline submit --wait -- "$$MESSAGE"
 
 stop: ## stop the local engine
-	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "nothing is set up here"; fi
+	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "Nothing is set up in this folder."; fi
 
-unit: setup ## the fast tests alone: units of shared, services, operations, contracts, cli and infra
+unit: setup ## run only the fast unit tests, of shared, services, operations, contracts, cli and infra
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine and not synth and not slow" \
 		shared services operations contracts cli infra
 
-test: setup ## all tests: units and contracts, then end to end on engines of their own
+test: setup ## run all tests: units and contracts, then end to end on local engines
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
-check: setup ## formatting, lint, imports, types, contracts kept, synth with cdk-nag, cfn-lint, the doctor
+check: setup ## check formatting, lint, imports, types and contracts; synthesise with cdk-nag, cfn-lint and the doctor
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo --no-cache
@@ -58,30 +58,30 @@ check: setup ## formatting, lint, imports, types, contracts kept, synth with cdk
 	@$(BIN)/python -m cli.main contracts check
 	@$(BIN)/python -m infra.check
 
-deploy: setup ## deploy to ENV (local, dev, staging, prod), one service alone with SERVICE=analyzer
+deploy: setup ## deploy to ENV (local, dev, staging, prod); with SERVICE=analyzer, one service alone
 	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes) $(if $(FORCE),--force)
 
-chaos: setup ## inject faults into 2,000 pipelines, check that nothing is lost or paid twice (SEED=, PIPELINES=)
+chaos: setup ## inject faults into 2,000 runs; check that none is lost or paid for twice (SEED=, PIPELINES=)
 	@$(BIN)/python -m chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"
 
-bench: setup ## measure everything in half an hour and write docs/benchmarks.md (PART=cold, limited, sizes, cost, …: that alone)
+bench: setup ## measure everything (half an hour) and write docs/benchmarks.md; with PART=cold, limited, …, one part alone
 	@for part in $(or $(PART),$(PARTS)); do case " $(PARTS) " in *" $$part "*) ;; *) \
-		echo "There is no PART=$$part: $(PARTS)" >&2; exit 2;; esac; done
+		echo "There is no PART=$$part. Choose one of: $(PARTS)" >&2; exit 2;; esac; done
 	@set -e; $(foreach part,$(or $(PART),$(PARTS)),echo "== $(part)"; $(BIN)/python -m $(PART_$(part));) \
 		$(BIN)/python -m bench.report
 
-scale: setup ## simulate 100 to 10,000 requests a second; write the tables and plots of docs/scale.md
+scale: setup ## simulate 100 to 10,000 requests per second; write the tables and plots of docs/scale.md
 	@$(BIN)/python -m scale
 
-evaluate: setup ## measure the analyzer on its labelled messages
+evaluate: setup ## measure the accuracy of the analyzer on its labelled messages
 	@$(BIN)/python -m services.analyzer.evaluation
 
-schemas: setup ## write the contracts down: JSON Schemas, AsyncAPI, OpenAPI, docs/contracts.md
+schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md from the contracts
 	@$(BIN)/python -m cli.main contracts export
 
 lock: setup ## pin all requirements with hashes
 	@for name in "" -dev -engine -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
 		--python-version 3.11 --custom-compile-command "make lock" requirements$$name.in -o requirements$$name.txt; done
 
-clean: stop ## stop the engine and remove everything that was made
+clean: stop ## stop the engine and delete everything that was generated
 	@rm -rf .venv .pipeline node_modules cdk.out build *.egg-info

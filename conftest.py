@@ -1,4 +1,4 @@
-"""For every test: dummy credentials, and no network beyond loopback."""
+"""Set-up of all tests: dummy credentials, and no network except loopback."""
 
 import os
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ for stray in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PIPELINE_
     os.environ.pop(stray, None)
 os.environ.update(DUMMY_ENVIRONMENT)
 
-# Property-based tests try the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones. A busy machine
-# is no failure: no test is about time.
+# Property-based tests use the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones. There is no
+# deadline: a slow machine must not fail a test.
 examples = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
 settings.register_profile(
     "project",
@@ -46,7 +46,7 @@ UNIT_FOLDERS = ("shared", "services")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Units of `shared` and `services` get no socket at all, everything else loopback only."""
+    """Allow no sockets in tests of `shared` and `services`, and only loopback in all other tests."""
     top = item.path.relative_to(item.config.rootpath).parts[0]
     if top in UNIT_FOLDERS:
         disable_socket(allow_unix_socket=True)
@@ -56,13 +56,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def events() -> FakeEvents:
-    """A bus that keeps what is published."""
+    """Return a bus that keeps the published events."""
     return FakeEvents()
 
 
 @pytest.fixture
 def records() -> Iterator[Records]:
-    """An empty PipelineLogs on moto's DynamoDB."""
+    """Yield an empty PipelineLogs table on moto's DynamoDB."""
     with mock_aws():
         client = boto3.client("dynamodb")
         create_records_table(client)

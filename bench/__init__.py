@@ -1,1 +1,1 @@
-"""Benchmarks: ratios within one run, never seconds against a bound."""
+"""Benchmarks. Their goals compare measurements of the same run where possible, because machines differ."""

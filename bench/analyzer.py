@@ -1,7 +1,7 @@
-"""How long the analyzer takes for the longest messages of each kind, and for the worst that a search finds.
+"""The analyzer's CPU time for the longest messages of each kind, and for the slowest ones that a search finds.
 
-`python -m bench.analyzer` prints a table, `--json` the same for a program. CPU time, medians of interleaved
-rounds; the goal is less than 5 ms for each.
+`python -m bench.analyzer` prints a table, with `--json` the same as JSON. Values are medians of CPU time over
+interleaved rounds; the goal is less than 5 ms for each message.
 """
 
 import argparse
@@ -24,15 +24,15 @@ from services.analyzer.evaluation.worst_case import REPEATED, longest
 RESULTS = Path(__file__).parent / "results" / "analyzer.json"
 SHOWN = 8
 EXAMPLES = """examples:
-  python -m bench.analyzer                              all kinds, then a minute's search
-  python -m bench.analyzer --seconds 600 --seed 3       a longer search that starts elsewhere
-  python -m bench.analyzer --seconds 0                  no search
-  python -m bench.analyzer --json > analyzer.json       for a program
+  python -m bench.analyzer                              all kinds, and a search of one minute
+  python -m bench.analyzer --seconds 600 --seed 3       a longer search with another start
+  python -m bench.analyzer --seconds 0                  all kinds, without a search
+  python -m bench.analyzer --json > analyzer.json       the results as JSON
 """
 
 
 class Row(msgspec.Struct, frozen=True):
-    """CPU milliseconds for one message."""
+    """The CPU milliseconds for one message."""
 
     group: str
     message: str
@@ -48,13 +48,13 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def measure(texts: dict[tuple[str, str], str], rounds: int) -> list[Row]:
-    """Every text once a round, so that a busy moment of the machine hits all alike."""
-    taken: dict[tuple[str, str], list[float]] = {key: [] for key in texts}
+    """Measure every text once in each round, so that a busy moment of the machine affects all texts alike."""
+    durations: dict[tuple[str, str], list[float]] = {key: [] for key in texts}
     for text in texts.values():
-        cpu_milliseconds(text)  # what is compiled when first needed is compiled before
+        cpu_milliseconds(text)  # compiles patterns that are compiled on first use
     for _ in range(rounds):
         for key, text in texts.items():
-            taken[key].append(cpu_milliseconds(text))
+            durations[key].append(cpu_milliseconds(text))
     return [
         Row(
             group=key[0],
@@ -65,37 +65,45 @@ def measure(texts: dict[tuple[str, str], str], rounds: int) -> list[Row]:
             fastest_ms=min(times),
             slowest_ms=max(times),
         )
-        for key, times in taken.items()
+        for key, times in durations.items()
     ]
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.analyzer",
-        description="CPU time of the analyzer for the longest messages.",
+        description="Measure the analyzer's CPU time for the longest messages.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, default=11, help="measurements per message (default: 11)")
     parser.add_argument(
-        "--seconds", type=float, default=60, help="time for the search (default: 60; 0: none)"
+        "--rounds", type=int, default=11, help="number of measurements per message (default: 11)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="where the search starts (default: 1)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--save", action="store_true", help="keep the results for docs/benchmarks.md")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=60,
+        help="duration of the search in seconds, 0 for none (default: 60)",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the search (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+    parser.add_argument("--save", action="store_true", help="store the results for docs/benchmarks.md")
     options = parser.parse_args(arguments)
     if options.rounds < 1 or options.seconds < 0:
-        parser.error("--rounds is at least 1, --seconds at least 0")
+        parser.error("--rounds must be at least 1, and --seconds at least 0")
     console, about = Console(stderr=True), machine()
     texts = {("kind", kind): text for kind, text in messages().items()}
     with console.status("searching…") as status:
         if options.seconds:
-            found = search(
+            candidates = search(
                 options.seconds,
                 options.seed,
                 lambda share, slowest: status.update(f"searching… {share:.0%}, slowest {slowest:.2f} ms"),
             )
-            texts |= {("search", _shown(one.recipe)): message(one.recipe) for one in found[:SHOWN]}
+            texts |= {
+                ("search", _label(candidate.recipe)): message(candidate.recipe)
+                for candidate in candidates[:SHOWN]
+            }
         status.update("measuring…")
         units = {("repeated", name): longest(unit) for name, unit in REPEATED.items()}
         slowest = sorted(measure(units, 3), key=lambda row: -row.median_ms)[:SHOWN]
@@ -112,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _shown(recipe: tuple[str, ...]) -> str:
+def _label(recipe: tuple[str, ...]) -> str:
     return " + ".join(ascii(unit)[1:-1][:60] for unit in recipe)
 
 

@@ -1,9 +1,9 @@
-"""The longest messages of each kind that users send or paste. No two of their lines are the same.
+"""Messages of maximum length of each kind that users send or paste. No two lines of a message are the same.
 
-Written by rules from word lists with a fixed seed, so every run measures the same texts.
+They are generated from word lists with a fixed seed, so that every run measures the same texts.
 """
 
-# ruff: noqa: SIM905, S608 (word lists read best as text; the SQL is asked of nobody)
+# ruff: noqa: SIM905, S608 (word lists read best as text; the SQL is never run)
 
 import random
 from collections.abc import Callable
@@ -42,7 +42,7 @@ _PUNCTUATION: Final = list("!?.,:;-–—…'\"()[]{}<>/\\|@#$%^&*_+=~`")
 
 
 class _Writer:
-    """Random sentences, names and lines."""
+    """Writes random sentences, names and lines."""
 
     def __init__(self) -> None:
         self._random = random.Random(7)  # noqa: S311 (texts, not secrets)
@@ -196,22 +196,22 @@ KINDS: Final[dict[str, Callable[[_Writer], str]]] = {
         (w.paragraph, w.fenced, w.python, w.trace, w.json, w.log, w.question, w.chinese, w.arabic, w.sql)
     )(),
 }
-"""Name → what writes the next piece of such a message."""
+"""By kind: the function that writes the next piece of such a message."""
 
 
 def cut(text: str) -> str:
-    """`text` cut to the longest message the contract admits, in characters and in bytes."""
+    """Cut `text` to the longest message that the contract allows, in characters and in bytes."""
     text = text[: limits.MESSAGE_CHARS]
     return text.encode()[: limits.MESSAGE_BYTES].decode(errors="ignore")
 
 
 def messages() -> dict[str, str]:
-    """Each kind's longest message."""
-    found = {}
+    """Return a message of maximum length by kind."""
+    texts = {}
     for kind, write_next in KINDS.items():
         writer, parts, length = _Writer(), list[str](), 0
         while length < limits.MESSAGE_CHARS:
             parts.append(write_next(writer))
             length += len(parts[-1])
-        found[kind] = cut("".join(parts))
-    return found
+        texts[kind] = cut("".join(parts))
+    return texts

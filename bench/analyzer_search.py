@@ -1,8 +1,8 @@
-"""Searches for the message that the analyzer takes longest for: what somebody would send to slow it down.
+"""Searches for the message that the analyzer takes longest for, as an attacker would do it.
 
-A recipe is one or more texts, each repeated over its share of the longest message. They start from what the
-analyzer itself looks for (its words, and texts drawn from its patterns, whole or cut short) and are mutated;
-the slowest survive. `§` in a recipe is another word in every repetition, so that no line comes twice.
+A recipe is one or more texts, each repeated over its share of a message of maximum length. The first recipes are what
+the analyzer looks for: its words, and texts that match its patterns, complete or truncated. They are mutated, and the
+slowest survive. `§` in a recipe stands for another word in every repetition, so that no line is repeated.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from shared.contracts import limits
 
 Recipe = tuple[str, ...]
 
-# A pattern can be read as a tree only by these, which have no types.
+# The only modules that parse a pattern into a tree. They have no type stubs.
 codes: Any = importlib.import_module("re._constants")
 parser: Any = importlib.import_module("re._parser")
 
@@ -32,13 +32,13 @@ _SEPARATORS: Final = (*" \n\t?.,;:!`\"'()[]{}<>=-_/\\|$#@*&。？", ". ", "? ", 
 _OTHERS: Final = "aZ0_é中 .,(\"'"
 
 
-class Found(NamedTuple):
+class Candidate(NamedTuple):
     milliseconds: float
     recipe: Recipe
 
 
 def message(recipe: Recipe) -> str:
-    """The longest message by `recipe`."""
+    """Return the message of maximum length for a recipe."""
     share = limits.MESSAGE_CHARS // len(recipe)
     parts = []
     for unit in recipe:
@@ -58,7 +58,7 @@ def _word(number: int) -> str:
 
 
 def cpu_milliseconds(text: str, runs: int = 1) -> float:
-    """The least CPU time of `runs` analyses."""
+    """Return the shortest CPU time of `runs` analyses."""
     least = float("inf")
     for _ in range(runs):
         before = time.process_time_ns()
@@ -67,12 +67,12 @@ def cpu_milliseconds(text: str, runs: int = 1) -> float:
     return least
 
 
-def search(seconds: float, seed: int, progress: Callable[[float, float], None]) -> list[Found]:
-    """The slowest recipes found in `seconds`, the slowest first; `progress(share of the time, slowest)`."""
+def search(seconds: float, seed: int, progress: Callable[[float, float], None]) -> list[Candidate]:
+    """Search for `seconds` and return the slowest recipes, slowest first. Reports `progress(time share, slowest)`."""
     chance = random.Random(seed)  # noqa: S311 (a search that can be repeated)
     fragments = list(_fragments(chance))
     end = time.monotonic() + seconds
-    best: list[Found] = []
+    best: list[Candidate] = []
     untried: list[Recipe] = [(unit,) for unit in REPEATED.values()]
     untried += [(fragment + tail,) for fragment in fragments for tail in ("", f" {COUNTER}\n")]
     chance.shuffle(untried)
@@ -82,26 +82,28 @@ def search(seconds: float, seed: int, progress: Callable[[float, float], None]) 
         text = message(recipe)
         cost = cpu_milliseconds(text)
         if len(best) < _SURVIVORS or cost > best[-1].milliseconds:
-            found = Found(min(cost, cpu_milliseconds(text, 3)), recipe)
-            best = _survivors([*best, found])
+            candidate = Candidate(min(cost, cpu_milliseconds(text, 3)), recipe)
+            best = _survivors([*best, candidate])
         progress(1 - left / seconds, best[0].milliseconds)
-    again = [Found(cpu_milliseconds(message(found.recipe), 7), found.recipe) for found in best]
-    return sorted(again, reverse=True)
+    remeasured = [
+        Candidate(cpu_milliseconds(message(candidate.recipe), 7), candidate.recipe) for candidate in best
+    ]
+    return sorted(remeasured, reverse=True)
 
 
-def _survivors(found: list[Found]) -> list[Found]:
-    """The slowest, at most three of a family: otherwise one trick crowds out all others."""
+def _survivors(candidates: list[Candidate]) -> list[Candidate]:
+    """Return the slowest candidates, at most three of a family, so that no family displaces all others."""
     families: dict[str, int] = {}
     kept = []
-    for one in sorted(found, reverse=True):
-        family = min(one.recipe)[:4]
+    for candidate in sorted(candidates, reverse=True):
+        family = min(candidate.recipe)[:4]
         families[family] = families.get(family, 0) + 1
         if families[family] <= 3:
-            kept.append(one)
+            kept.append(candidate)
     return kept[:_SURVIVORS]
 
 
-def _mutated(chance: random.Random, best: list[Found], fragments: list[str]) -> Recipe:
+def _mutated(chance: random.Random, best: list[Candidate], fragments: list[str]) -> Recipe:
     recipe = list(chance.choice(best[: chance.choice((3, 10, _SURVIVORS))]).recipe)
     for _ in range(chance.choice((1, 1, 2, 4))):
         at = chance.randrange(len(recipe))
@@ -131,7 +133,7 @@ def _mutated(chance: random.Random, best: list[Found], fragments: list[str]) -> 
 
 
 def _fragments(chance: random.Random) -> Iterator[str]:
-    """What the analyzer's word lists hold, and texts drawn from its patterns, whole and cut short."""
+    """Yield the analyzer's words, and texts that match its patterns, complete and truncated."""
     words: set[str] = set()
     patterns: set[tuple[str, int]] = set()
     for module in pkgutil.iter_modules(services.analyzer.__path__):
@@ -171,7 +173,7 @@ def _collect(value: Any, words: set[str], patterns: set[tuple[str, int]]) -> Non
 
 
 def _drawn(tree: Any, chance: random.Random) -> str:  # noqa: C901 (one case per kind of node)
-    """A text that `tree` matches, but for its assertions."""
+    """Return a random text that matches the pattern's tree, whose assertions are ignored."""
     text = ""
     for code, argument in tree:
         if code is codes.LITERAL:

@@ -1,6 +1,6 @@
-"""What a change may not make bigger without a word: counted, never timed, so that CI can hold it.
+"""Budgets for sizes and counts that no change may exceed unnoticed. Nothing is timed, so that CI can check them.
 
-`python -m bench.budgets` shows what is counted beside `bench/budgets.json`; `--write` makes that the new budget.
+`python -m bench.budgets` compares the present counts with `bench/budgets.json`; `--write` makes them the new budget.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from shared.contracts.stages import STAGES
 FILE = Path(__file__).with_name("budgets.json")
 MESSAGES = 2
 SLACK = {"unpacked_kb": 1.02, "zipped_kb": 1.03}
-"""Sizes differ a little by platform and compressor; everything else is held exactly."""
+"""Allowed excess of sizes, which differ a little by platform and compressor. All other counts are exact."""
 
 Counts = dict[str, dict[str, int]]
 
@@ -45,7 +45,7 @@ print(len(sys.modules))
 
 
 class _Counting(Answers):
-    """AWS's side, with each call counted by service and operation."""
+    """AWS's side of the calls, which counts each by service and operation."""
 
     calls: ClassVar[Counter[str]]
 
@@ -71,10 +71,11 @@ def _aws() -> Iterator[tuple[str, Counter[str]]]:
 
 
 def count() -> Counts:
-    """By function, what its bundle weighs, how many modules its first message loads, what it calls for one message;
-    and what the workflow is made of.
+    """Return the counts by function: its bundle's size, modules loaded by its first message, calls per message.
+
+    `workflow` has the numbers of states and transitions.
     """
-    found: Counts = {"workflow": _workflow()}
+    counts: Counts = {"workflow": _workflow()}
     with tempfile.TemporaryDirectory() as scratch, _aws() as (endpoint, calls):
         packed = {
             name: Path(shutil.copytree(folder, Path(scratch) / name))
@@ -83,15 +84,15 @@ def count() -> Counts:
         sizes = {name: _sizes(folder, Path(scratch)) for name, folder in packed.items()}
         for function in FUNCTIONS:
             compileall.compile_dir(packed[function.name], quiet=2)
-            own = dict(sizes[function.name])
+            own_counts = dict(sizes[function.name])
             if function.name in DATA:
                 calls.clear()
-                own["modules"] = int(probe(function.name, endpoint, MESSAGES - 1, packed)["modules"])
-                own |= {f"calls {name}": made // MESSAGES for name, made in sorted(calls.items())}
+                own_counts["modules"] = int(probe(function.name, endpoint, MESSAGES - 1, packed)["modules"])
+                own_counts |= {f"calls {name}": made // MESSAGES for name, made in sorted(calls.items())}
             else:
-                own["modules"] = _imported(packed[function.name], function.module)
-            found[function.name] = own
-    return found
+                own_counts["modules"] = _imported(packed[function.name], function.module)
+            counts[function.name] = own_counts
+    return counts
 
 
 def _workflow() -> dict[str, int]:
@@ -101,7 +102,7 @@ def _workflow() -> dict[str, int]:
 
 
 def _sizes(folder: Path, scratch: Path) -> dict[str, int]:
-    """In kilobytes, before anything is compiled."""
+    """Return the bundle's sizes in kilobytes, before anything is compiled."""
     unpacked = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     archive = Path(shutil.make_archive(str(scratch / "zipped"), "zip", folder))
     zipped = archive.stat().st_size
@@ -110,8 +111,8 @@ def _sizes(folder: Path, scratch: Path) -> dict[str, int]:
 
 
 def _imported(folder: Path, module: str) -> int:
-    """Modules after the handler's import alone."""
-    done = subprocess.run(
+    """Return the number of modules after importing the handler only."""
+    process = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _IMPORT, str(folder), module],
         env={"PATH": os.environ["PATH"], "POWERTOOLS_SERVICE_NAME": module, "AWS_REGION": "us-east-1"},
         capture_output=True,
@@ -119,49 +120,53 @@ def _imported(folder: Path, module: str) -> int:
         timeout=60,
         check=False,
     )
-    if done.returncode:
-        raise SystemExit(f"{module} can't be imported from its bundle:\n{done.stderr}")
-    return int(done.stdout)
+    if process.returncode:
+        raise SystemExit(f"{module} can't be imported from its bundle:\n{process.stderr}")
+    return int(process.stdout)
 
 
-def over(counted: Mapping[str, Mapping[str, int]], budget: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Sentences: what is more than its budget, and what has none or is counted no more."""
+def overruns(counted: Mapping[str, Mapping[str, int]], budget: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return a sentence for each count that exceeds its budget (0 without one) or is no longer counted."""
     problems = []
     for name in sorted({*counted, *budget}):
         now, allowed = counted.get(name, {}), budget.get(name, {})
-        for what in sorted({*now, *allowed}):
-            limit = round(allowed.get(what, 0) * SLACK.get(what, 1))
-            if what not in now:
-                problems.append(f"{name}: {what} is in the budget and counted no more")
-            elif now[what] > limit:
-                problems.append(f"{name}: {what} is {now[what]:,}, its budget is {allowed.get(what, 0):,}")
+        for measure in sorted({*now, *allowed}):
+            limit = round(allowed.get(measure, 0) * SLACK.get(measure, 1))
+            if measure not in now:
+                problems.append(f"{name}: {measure} has a budget but is no longer counted")
+            elif now[measure] > limit:
+                problems.append(
+                    f"{name}: {measure} is {now[measure]:,}, its budget is {allowed.get(measure, 0):,}"
+                )
     return problems
 
 
 def read() -> Counts:
-    found: Counts = json.loads(FILE.read_text("utf-8"))
-    return found
+    counts: Counts = json.loads(FILE.read_text("utf-8"))
+    return counts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--write", action="store_true", help="make what is counted the new budget")
+    parser.add_argument("--write", action="store_true", help="make the present counts the new budget")
     write = parser.parse_args().write
     counted: Any = count()
     budget = read() if FILE.exists() else {}
-    table = Table("of", "what", "now", "budget")
-    for name, own in counted.items():
-        for what, value in own.items():
-            table.add_row(name, what, f"{value:,}", f"{budget.get(name, {}).get(what, 0):,}")
+    table = Table("function", "count", "now", "budget")
+    for name, own_counts in counted.items():
+        for measure, value in own_counts.items():
+            table.add_row(name, measure, f"{value:,}", f"{budget.get(name, {}).get(measure, 0):,}")
     Console().print(table)
     if write:
         FILE.write_text(json.dumps(counted, indent=2) + "\n", "utf-8")
         return
-    problems = over(counted, budget)
+    problems = overruns(counted, budget)
     if problems:
-        raise SystemExit("\n".join([*problems, "If that is worth it: python -m bench.budgets --write"]))
+        raise SystemExit(
+            "\n".join([*problems, "Undo the increase, or accept it with: python -m bench.budgets --write"])
+        )
 
 
 if __name__ == "__main__":

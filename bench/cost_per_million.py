@@ -1,13 +1,13 @@
-"""What a million runs cost, counted from the records of real runs on local engines, beside the direct design.
+"""The cost of a million runs, from the records of real runs on local engines, compared with the direct design.
 
-python -m bench.cost_per_million               measures (a minute) and writes bench/results/cost.json
-python -m bench.cost_per_million --show        the tables of the last results
+python -m bench.cost_per_million               measure for a minute and write bench/results/cost.json
+python -m bench.cost_per_million --show        print the tables of the last results
 
-Both designs are priced with `shared/costs`: the pipeline by its own ledger, the direct design by what it would be
-charged for: transitions, invocations, the same metered work, the record. Tokens are those the local model server
-reports, few, priced as the chatbot's default model's: with real answers both designs come closer. Left out of both,
-since no record can tell: cold starts, and the time of the logger's function; of the pipeline also the starter's and
-the callbacks'.
+Both designs are priced with `shared/costs`: the pipeline by its own ledger, the direct design by what AWS would
+charge for it: transitions, invocations, the same metered work, the record. The few tokens are those that the local
+model server reports, at the price of the chatbot's default model; with longer answers, the ratio of both designs is
+closer to 1. Not included, because no record has them: cold starts and the time of the logger's function, and for the
+pipeline also the time of the starter and of the callbacks.
 """
 
 import argparse
@@ -46,12 +46,13 @@ RESULTS = Path(__file__).parent / "results" / "cost.json"
 ALONE, BURST = 20, 200
 MODEL = "Model"
 PER_MILLION = 1_000
-"""Nano-dollars of a run to dollars of a million runs: divided by this."""
+"""Nano-dollars of one run, divided by this, are dollars of a million runs."""
 
 
 def direct_ledger(run: RunFacts, record_bytes: int) -> Ledger:
-    """What the direct design is charged for: its one event, a transition and an invocation for each stage, the
-    record. `run` has the meters of its stages.
+    """Return the ledger of a run of the direct design: its event, each stage's transition and invocation, its record.
+
+    `run` has the meters of the stages.
     """
     book = Book(price_list(run.region, run.day))
     book.add(START, "event", "event direct.requested")
@@ -72,47 +73,50 @@ def direct_ledger(run: RunFacts, record_bytes: int) -> Ledger:
 
 
 def priced(design: str, records: Sequence[Record]) -> list[Ledger]:
-    """Raises SystemExit for a record that no ledger can be made of."""
-    found = []
+    """Return the ledgers of the runs. Raises SystemExit for a record of a run that did not succeed."""
+    ledgers = []
     for record in records:
         run = facts(record)
         if run is None or run.outcome != "SUCCEEDED":
-            raise SystemExit(f"{record['pipeline_id']} is no finished run, so it has no price")
+            raise SystemExit(
+                f"Run {record['pipeline_id']} did not succeed, so that it has no price. Measure again: "
+                "python -m bench.cost_per_million"
+            )
         run = msgspec.structs.replace(run, stages=tuple(map(_priced_as_default, run.stages)))
         direct = design == DIRECT
-        found.append(direct_ledger(run, item_bytes(record)) if direct else ledger(run))
-    return found
+        ledgers.append(direct_ledger(run, item_bytes(record)) if direct else ledger(run))
+    return ledgers
 
 
 def _priced_as_default(stage: StageFacts) -> StageFacts:
-    """The engine's model has no price: its tokens count as those of the chatbot's default model."""
+    """Price the tokens as those of the chatbot's default model, because the engine's model has no price."""
     return msgspec.structs.replace(stage, model_id=Settings().model_id) if stage.model_id else stage
 
 
 def summary(ledgers: Sequence[Ledger]) -> dict[str, Any]:
-    """Dollars per million runs, by hop and by service; means over runs."""
+    """Return dollars per million runs, by hop and by service, as means over the runs."""
     by: dict[str, dict[str, float]] = {"hops": {}, "services": {}}
-    for one in ledgers:
-        for line in one.lines:
+    for run in ledgers:
+        for line in run.lines:
             for name, key in (("hops", line.stage), ("services", line.service)):
                 if name == "hops" and line.service == MODEL:
                     continue
                 dollars = (line.nanos or 0) / PER_MILLION / len(ledgers)
                 by[name][key] = by[name].get(key, 0.0) + dollars
     tokens = by["services"].pop(MODEL, 0.0)
-    unknown = sorted({name for one in ledgers for name in one.unknown})
+    unknown = sorted({name for run in ledgers for name in run.unknown})
     return {**by, "without_model": sum(by["hops"].values()), "model": tokens, "unpriced": unknown}
 
 
 def measure() -> dict[str, Any]:
     about = machine()
-    with arena(limits(chatbot=4, others=2), (EVENTS, DIRECT)) as made:
+    with arena(limits(chatbot=4, others=2), (EVENTS, DIRECT)) as rivals:
         runs: dict[str, list[Record]] = {}
-        for design, (deployment, entrance) in made.designs.items():
+        for design, (deployment, entrance) in rivals.designs.items():
             alone = one_by_one(deployment, entrance, ALONE)
             records = deployment.records()
-            runs[design] = [records[one.pipeline_id] for one in alone]
-        deployment, entrance = made.designs[EVENTS]
+            runs[design] = [records[run.pipeline_id] for run in alone]
+        deployment, entrance = rivals.designs[EVENTS]
         before = deployment.records().keys()
         burst(deployment, entrance, BURST, patience_seconds=120)
         after = deployment.records()
@@ -130,20 +134,20 @@ def measure() -> dict[str, Any]:
 
 def table(results: Mapping[str, Any], by: str) -> Table:
     designs: Mapping[str, Any] = results["designs"]
-    made = Table(by, *designs, title="Dollars for a million runs, without the model")
-    for name in dict.fromkeys(key for one in designs.values() for key in one[by]):
-        made.add_row(name, *(f"{one[by].get(name, 0.0):.2f}" for one in designs.values()))
-    made.add_section()
-    made.add_row("sum", *(f"{one['without_model']:.2f}" for one in designs.values()))
-    made.add_row("model's tokens", *(f"{one['model']:.2f}" for one in designs.values()))
-    return made
+    comparison = Table(by, *designs, title="Dollars for a million runs, without the model")
+    for name in dict.fromkeys(key for costs in designs.values() for key in costs[by]):
+        comparison.add_row(name, *(f"{costs[by].get(name, 0.0):.2f}" for costs in designs.values()))
+    comparison.add_section()
+    comparison.add_row("sum", *(f"{costs['without_model']:.2f}" for costs in designs.values()))
+    comparison.add_row("model's tokens", *(f"{costs['model']:.2f}" for costs in designs.values()))
+    return comparison
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--show", action="store_true", help="the last results, measuring nothing")
+    parser.add_argument("--show", action="store_true", help="print the last results without measuring")
     if not parser.parse_args().show:
         RESULTS.write_text(json.dumps(measure(), indent=1) + "\n", "utf-8")
     results = json.loads(RESULTS.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""What is wanted of each part of the benchmark, beside what was measured. Pure: from results to goals."""
+"""The goals of each part of the benchmark, with the measured values. Pure: from results to goals."""
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping
@@ -13,12 +13,12 @@ Results = Mapping[str, Any]
 EMPTY, BARE, CONVENTIONAL = YARDSTICKS = ("empty", "bare boto3", "conventional")
 ANALYZER_MS: Final = 5.0
 SETTLED: Final = 10
-"""A soak's memory is compared from its tenth part on: what is cached once is cached by then."""
+"""A soak's memory is compared after the first 1/10 of the messages, when all caches are filled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """`value` may be `limit` at most, or has to be at least as much."""
+    """A goal: `value` must be at most `limit`, or at least `limit` if `at_least` is True."""
 
     name: str
     value: float
@@ -36,7 +36,7 @@ class Goal:
 
 
 def of_cold(results: Results) -> Iterator[Goal]:
-    """Ratios within each round, so that a slow moment of the machine is in both; of these the median."""
+    """Yield goals on medians of ratios. A ratio is within one round, so that a slow moment affects both its sides."""
     for name in results["rounds"]:
         if name not in YARDSTICKS:
             for yardstick, limit in ((BARE, 1.1), (CONVENTIONAL, 0.5)):
@@ -50,15 +50,15 @@ def of_cold(results: Results) -> Iterator[Goal]:
 
 def against(results: Results, name: str, yardstick: str, field: str = "cold_cpu_ms") -> float:
     pairs = zip(results["rounds"][name], results["rounds"][yardstick], strict=True)
-    ratios: list[float] = [one[field] / other[field] for one, other in pairs]
+    ratios: list[float] = [subject[field] / other[field] for subject, other in pairs]
     return statistics.median(ratios)
 
 
 def of_limited(results: Results) -> Iterator[Goal]:
     for name, rounds in results["rounds"].items():
-        cold = max(one["cold_ms"] for one in rounds)
-        memory = max(one["memory_mb"] for one in rounds)
-        warm = p95([value for one in rounds for value in one["warm_ms"]])
+        cold = max(turn["cold_ms"] for turn in rounds)
+        memory = max(turn["memory_mb"] for turn in rounds)
+        warm = p95([value for turn in rounds for value in turn["warm_ms"]])
         yield Goal(name=f"{name}: cold start, the slowest", value=cold, limit=2_000, unit="ms")
         yield Goal(name=f"{name}: memory, the most", value=memory, limit=100, unit="MB")
         yield Goal(name=f"{name}: warm message, p95", value=warm, limit=50, unit="ms")
@@ -71,29 +71,29 @@ def of_soak(results: Results) -> Iterator[Goal]:
 
 
 def of_sizes(results: Results) -> Iterator[Goal]:
-    for name, one in results["functions"].items():
-        value = len(one["unloaded"])
+    for name, bundle in results["functions"].items():
+        value = len(bundle["unloaded"])
         yield Goal(
             name=f"{name}: modules that a cold start does not load", value=value, limit=0, unit="modules"
         )
 
 
 def of_end_to_end(results: Results) -> Iterator[Goal]:
-    seconds = {name: statistics.median(took) for name, took in results["alone"]["seconds"].items()}
+    seconds = {name: statistics.median(times) for name, times in results["alone"]["seconds"].items()}
     yield Goal(
         name="one at a time, beside the direct design",
         value=seconds[EVENTS] / seconds[DIRECT],
         limit=1,
         unit="times",
     )
-    found = median_bursts(results)
-    for (size, model, design), row in sorted(found.items()):
+    bursts = median_bursts(results)
+    for (size, model, design), row in sorted(bursts.items()):
         if design != EVENTS:
             continue
         name = f"burst of {size:,}, model {model:g} s"
         lost = size - row["once"] + row["left_in_queues"]
         yield Goal(name=f"{name}: not done exactly once", value=lost, limit=0, unit="runs")
-        if (rival := found.get((size, model, DIRECT))) and rival["per_second"]:
+        if (rival := bursts.get((size, model, DIRECT))) and rival["per_second"]:
             yield Goal(
                 name=f"{name}: throughput beside the direct design",
                 value=row["per_second"] / rival["per_second"],
@@ -105,10 +105,10 @@ def of_end_to_end(results: Results) -> Iterator[Goal]:
 
 def of_cost(results: Results) -> Iterator[Goal]:
     direct = results["designs"][DIRECT]
-    for design, one in results["designs"].items():
+    for design, costs in results["designs"].items():
         if design != DIRECT:
-            plain = one["without_model"] / direct["without_model"]
-            whole = (one["without_model"] + one["model"]) / (direct["without_model"] + direct["model"])
+            plain = costs["without_model"] / direct["without_model"]
+            whole = (costs["without_model"] + costs["model"]) / (direct["without_model"] + direct["model"])
             for text, ratio in (("without the model", plain), ("with its tokens", whole)):
                 yield Goal(name=f"{design}: cost {text}", value=ratio, limit=1.15, unit="times")
 
@@ -134,25 +134,25 @@ PARTS: Final[Mapping[str, Callable[[Results], Iterator[Goal]]]] = {
     "cost": of_cost,
     "analyzer": of_analyzer,
 }
-"""By the name of the part's results: what is wanted of it. The set-up has no goal but to be fast."""
+"""By part: the function that yields the part's goals. The set-up has no goals."""
 
 RUNS: Final = 3
 
 History = dict[str, list[dict[str, Any]]]
 
 
-def wanted(part: str, results: Results) -> list[Goal]:
-    """None for a part that has no goals, or was skipped."""
+def goals_of(part: str, results: Results) -> list[Goal]:
+    """Return the goals of a part; none for a part without goals or one that was skipped."""
     return [] if part not in PARTS or "skipped" in results else list(PARTS[part](results))
 
 
-def remembered(history: History, results: Mapping[str, Results]) -> History:
-    """`history` with each part's results as its latest run, unless they are there; the last three are kept."""
+def with_latest(history: History, results: Mapping[str, Results]) -> History:
+    """Return `history` with each part's results added as its latest run, if they are new, and the last three kept."""
     kept = {part: list(runs) for part, runs in history.items()}
-    for part, found in results.items():
+    for part, latest in results.items():
         runs = kept.setdefault(part, [])
-        about = found["machine"]
-        if (values := {goal.name: goal.value for goal in wanted(part, found)}) and about["date"] not in [
+        about = latest["machine"]
+        if (values := {goal.name: goal.value for goal in goals_of(part, latest)}) and about["date"] not in [
             run["date"] for run in runs
         ]:
             now = {name: about[name] for name in ("date", "commit", "load_before")}
@@ -162,7 +162,7 @@ def remembered(history: History, results: Mapping[str, Results]) -> History:
 
 
 def lines(results: Results, part: str) -> Iterator[str]:
-    """Each goal of a part in a line, for a terminal."""
+    """Yield a line for each goal of a part, for the terminal."""
     for goal in PARTS[part](results):
-        word = "met" if goal.met else "NOT MET"
-        yield f"{word}: {goal.name}: {goal.value:.3g} {goal.unit} ({goal.wanted})"
+        verdict = "met" if goal.met else "NOT MET"
+        yield f"{verdict}: {goal.name}: {goal.value:.3g} {goal.unit} ({goal.wanted})"

@@ -1,5 +1,6 @@
 """`make picture`: the README's picture of a terminal, drawn from what a real run on the local engine prints."""
 
+import io
 import os
 import pty
 import subprocess
@@ -21,7 +22,7 @@ TIMEOUT_SECONDS = 120
 
 def main() -> None:
     """Run the commands and write the picture. Raises SystemExit if a command fails; start the engine first."""
-    console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w"), force_terminal=True)
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     for command in COMMANDS:
         quoted = " ".join(f'"{word}"' if " " in word else word for word in command)
         console.print(Text.assemble(("$ ", "bold green"), f"pipeline {quoted}"))

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/benchmarks.md."""
+"""Draws the plots of docs/benchmarks.md."""
 
 import statistics
 from pathlib import Path
@@ -13,18 +13,19 @@ WIDTH = 0.38
 
 
 def cold_starts(results: Results, file: Path) -> None:
-    """CPU until the first answer: dark is what the function took until it was ready for the message. Whiskers are the
-    least and the most of all rounds.
+    """Draw the CPU time until the first answer, as the median of all rounds; whiskers are minimum and maximum.
+
+    The dark part is the time until the function was ready for the message.
     """
     plt = _pyplot("cold")
     rounds = results["rounds"]
     names = list(reversed(rounds))
     figure, axis = plt.subplots(figsize=(8, 3.6), layout="constrained")
     middle = {
-        field: [statistics.median(one[field] for one in rounds[name]) for name in names]
+        field: [statistics.median(turn[field] for turn in rounds[name]) for name in names]
         for field in ("init_cpu_ms", "cold_cpu_ms")
     }
-    ends = [[one["cold_cpu_ms"] for one in rounds[name]] for name in names]
+    ends = [[turn["cold_cpu_ms"] for turn in rounds[name]] for name in names]
     whole = middle["cold_cpu_ms"]
     reach = [
         [value - min(all_of) for value, all_of in zip(whole, ends, strict=True)],
@@ -45,7 +46,7 @@ def cold_starts(results: Results, file: Path) -> None:
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             fontsize=8,
         )
-    bare = statistics.median(one["cold_cpu_ms"] for one in rounds[BARE])
+    bare = statistics.median(turn["cold_cpu_ms"] for turn in rounds[BARE])
     axis.axvline(bare, color="#c05621", lw=0.8, ls="--")
     axis.set_xlabel("CPU milliseconds until the first answer (dark: until the function is ready for it)")
     axis.spines[["top", "right"]].set_visible(False)
@@ -53,7 +54,7 @@ def cold_starts(results: Results, file: Path) -> None:
 
 
 def _pyplot(salt: str) -> Any:
-    import matplotlib as mpl  # noqa: PLC0415 -- takes a second, and is needed here alone
+    import matplotlib as mpl  # noqa: PLC0415 -- takes a second to import
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = salt
@@ -65,22 +66,22 @@ def _pyplot(salt: str) -> Any:
 def _save(plt: Any, figure: Any, file: Path) -> None:
     figure.savefig(file, metadata={"Date": None})
     plt.close(figure)
-    # matplotlib leaves blanks at the ends of lines, which no file of this repository has.
+    # matplotlib leaves trailing blanks, which the repository's files do not have.
     text = "\n".join(line.rstrip() for line in file.read_text("utf-8").splitlines())
     file.write_text(text + "\n", "utf-8")
 
 
 def bursts(results: Results, file: Path) -> None:
-    """Throughput and time to drain of both designs by size, with the slow model alone."""
+    """Draw throughput, time to drain and successes of both designs by size, for the bursts with the slow model."""
     plt = _pyplot("bursts")
-    found = median_bursts(results)
+    medians = median_bursts(results)
     model = results["model_seconds"]
-    sizes = sorted({size for size, seconds, _ in found if seconds == model})
+    sizes = sorted({size for size, seconds, _ in medians if seconds == model})
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
     shown = (("per_second", "succeeded per second"), ("drain_seconds", "seconds until all is over"))
     for axis, (name, title) in zip(axes, (*shown, ("once", "succeeded, of all published")), strict=True):
         for index, design in enumerate((EVENTS, DIRECT)):
-            heights = [found.get((size, model, design), {}).get(name, 0.0) for size in sizes]
+            heights = [medians.get((size, model, design), {}).get(name, 0.0) for size in sizes]
             if name == "once":
                 heights = [height / size for height, size in zip(heights, sizes, strict=True)]
             places = [place + (index - 0.5) * WIDTH for place in range(len(sizes))]

@@ -1,7 +1,7 @@
-"""One measured process: import a handler, make its clients, handle messages; prints what it took as JSON.
+"""A measured process: it imports a handler, makes its clients, handles messages and prints its measurements as JSON.
 
-`python probe.py NAME MESSAGES [BUNDLE]` with NAME `bare` (a boto3 Step Functions client that calls back, the
-yardstick) or a stage's service, imported from its bundle alone. AWS calls go to AWS_ENDPOINT_URL.
+`python probe.py NAME MESSAGES [BUNDLE]`: NAME is `bare` (the yardstick, a boto3 Step Functions client that calls
+back) or a stage's service, which is imported from its bundle only. AWS calls go to AWS_ENDPOINT_URL.
 """
 
 import json
@@ -22,7 +22,7 @@ def bare(event: dict[str, Any], _: object) -> None:
         CLIENT.send_task_success(taskToken=detail["task_token"], output="{}")
 
 
-began = time.perf_counter()
+started_at = time.perf_counter()
 name, count = sys.argv[1], int(sys.argv[2])
 sys.path[:0] = sys.argv[3:]
 event = json.loads(sys.stdin.read())

@@ -1,4 +1,4 @@
-"""AWS as it answers a stage at once, and a process that handles messages against it: for what is counted."""
+"""A loopback AWS that answers a stage at once, and a process that handles messages with it. Used by the budgets."""
 
 import json
 import os
@@ -49,7 +49,7 @@ CONVERSE: dict[str, object] = {
 
 
 class Answers(BaseHTTPRequestHandler):
-    """AWS's side of every call a stage makes, as fast as it can be."""
+    """Answers every AWS call of a stage at once."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one packet an answer: two would wait for a delayed acknowledgement
@@ -74,11 +74,11 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Print no line per request."""
 
 
 class AnyAws(ThreadingHTTPServer):
-    """On a free port of loopback."""
+    """The loopback AWS, on a free port."""
 
     daemon_threads = True
 
@@ -106,7 +106,7 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
     probe_file = Path(__file__).with_name("probe.py")
     isolated = [] if name == "bare" else ["-I", "-S"]
     bundle = [] if name == "bare" else [str(bundles[name])]
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *isolated, str(probe_file), name, str(messages), *bundle],
         input=json.dumps({"Records": [sqs_record(event, sent_ms=int(time.time() * 1000))]}),
         env=environment,
@@ -115,7 +115,7 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
         timeout=60,
         check=False,
     )
-    if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr}")
-    result: dict[str, float] = json.loads(done.stderr.splitlines()[-1])
+    if process.returncode:
+        raise SystemExit(f"The probe of {name} failed:\n{process.stderr}")
+    result: dict[str, float] = json.loads(process.stderr.splitlines()[-1])
     return result

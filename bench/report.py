@@ -1,19 +1,20 @@
-"""Writes docs/benchmarks.md and its plots from `bench/results`. It measures nothing.
+"""Writes docs/benchmarks.md and its plots from `bench/results`, without measuring.
 
-`make bench` and `make bench PART=…` call it after they have measured. Each part's latest run is added to the last
-three in `bench/results/goals.json`.
+`make bench` and `make bench PART=…` call it after their measurements. It adds each part's latest run to
+`bench/results/goals.json`, which keeps the last three.
 """
 
 import json
 import statistics
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bench import plots
 from bench.end_to_end.tables import median_bursts, p95
-from bench.goals import BARE, RUNS, YARDSTICKS, Goal, History, Results, against, remembered, wanted
-from bench.texts import ABOUT, LIMITS
+from bench.goals import BARE, RUNS, YARDSTICKS, Goal, History, Results, against, goals_of, with_latest
+from bench.texts import ABOUT, REASONS
 
 RESULTS: Final = Path(__file__).parent / "results"
 HISTORY: Final = RESULTS / "goals.json"
@@ -21,37 +22,46 @@ DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 COLD_PLOT, BURST_PLOT = "benchmarks-cold.svg", "benchmarks-bursts.svg"
 HEAD: Final = """# Benchmarks
 
-`make bench` measures everything here, half an hour on a quiet machine, and writes this page; `make bench PART=cold`
-one part of it (cold, limited, soak, sizes, burst, cost, analyzer, setup). Machines differ and are noisy: what counts
-are ratios within one run, in which whatever is compared takes turns. CPU time stands where work is meant, wall time
-where waiting is.
+`make bench` measures everything on this page in half an hour on a quiet machine, and writes the page.
+`make bench PART=cold` measures one part (cold, limited, soak, sizes, burst, cost, analyzer, setup). Machines differ
+and are noisy, so compare only ratios within one run, in which the compared subjects take turns. CPU time is given for
+work, wall time for waiting.
 """
+LINE_CHARS: Final = 120
 
 Row = Sequence[object]
 
 
 def document(results: Mapping[str, Results], history: History) -> str:
-    """`results` by part; a part that was never measured is said to be missing."""
+    """Return the page. `results` are by part; the section of a part without results says that it is not measured."""
     parts = [HEAD, *_goals(results, history)]
     for name, (title, tables) in SECTIONS.items():
-        parts.append(f"## {title}\n\n{ABOUT[name]}\n")
-        found = results.get(name)
-        if found is None:
+        parts.append(f"## {title}\n\n{_prose(ABOUT[name])}")
+        part = results.get(name)
+        if part is None:
             parts.append("Not measured yet.\n")
-        elif "skipped" in found:
-            parts += [f"Skipped on this machine: {found['skipped']}.\n", _machine(found)]
+        elif "skipped" in part:
+            parts += [_prose(f"Skipped on this machine: {part['skipped']}."), _machine(part)]
         else:
-            parts += [*tables(found), _machine(found)]
+            parts += [*tables(part), _machine(part)]
     return "\n".join(parts)
 
 
+def _prose(text: str) -> str:
+    """Return a paragraph, wrapped as all Markdown of the project."""
+    return textwrap.fill(text, LINE_CHARS, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
 def _goals(results: Mapping[str, Results], history: History) -> Iterator[str]:
-    """All goals with the values of the last runs, the latest last; a goal is met if it was in each of them."""
-    yield f"## Goals\n\nThe last {RUNS} runs of each part, the latest last. Met is what was met in all of them.\n"
+    """Yield all goals with the values of the last runs. A goal is met if it was met in each of them."""
+    yield (
+        f"## Goals\n\nThe values are those of the last {RUNS} runs of each part, the latest last. A goal is met if "
+        "all of them meet it.\n"
+    )
     rows: dict[str, list[Row]] = {"met": [], "measured too seldom": [], "not met": []}
     missed: list[str] = []
-    for part, found in results.items():
-        for goal in wanted(part, found):
+    for part, latest in results.items():
+        for goal in goals_of(part, latest):
             values = [run["values"][goal.name] for run in history.get(part, ()) if goal.name in run["values"]]
             met = all(_with(goal, value).met for value in values or [goal.value])
             outcome = "not met" if not met else "met" if len(values) >= RUNS else "measured too seldom"
@@ -59,11 +69,11 @@ def _goals(results: Mapping[str, Results], history: History) -> Iterator[str]:
             rows[outcome].append((goal.name, goal.wanted, shown))
             if not met and part not in missed:
                 missed.append(part)
-    total = sum(len(found) for found in rows.values())
+    total = sum(map(len, rows.values()))
     yield f"{len(rows['met'])} of {total} goals are met.\n"
     if rows["not met"]:
         yield _table(("not met", "wanted", "measured"), rows["not met"])
-        yield from (f"{LIMITS[part]}\n" for part in missed)
+        yield from (_prose(REASONS[part]) for part in missed)
     if rows["measured too seldom"]:
         yield f"Met so far, but measured less than {RUNS} times:\n"
         yield _table(("goal", "wanted", "measured"), rows["measured too seldom"])
@@ -86,18 +96,18 @@ def _machine(results: Results) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     when = f"{about['date'][:16].replace('T', ' ')} UTC, commit {about['commit']}"
     where = f"{about['system']}, {about['cores']} cores, {about['memory_gb']} GB, load before {about['load_before']}"
-    return f"{when}, {where}, Python {about['python']}, {packages}.\n"
+    return _prose(f"Measured {when}, {where}, Python {about['python']}, {packages}.")
 
 
 def _spread(values: Sequence[float], digits: int = 0) -> str:
-    """Median, and in brackets the least and the most."""
+    """Return the median, with minimum and maximum in brackets."""
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
 def _cold(results: Results) -> Iterator[str]:
     rows = []
     for name, rounds in results["rounds"].items():
-        by = {field: [one[field] for one in rounds] for field in rounds[0]}
+        by = {field: [turn[field] for turn in rounds] for field in rounds[0]}
         ratio = "1" if name == BARE else f"{against(results, name, BARE):.2f}"
         rows.append(
             (
@@ -110,15 +120,16 @@ def _cold(results: Results) -> Iterator[str]:
             )
         )
     yield _table(
-        ("", "CPU ms to the first answer", "beside bare", "wall ms", "of it the message", "MB"), rows
+        ("", "CPU ms to the first answer", "divided by bare boto3", "wall ms", "CPU ms of the message", "MB"),
+        rows,
     )
     yield f"![CPU until the first answer, by function]({COLD_PLOT})\n"
-    yield "CPU for a message once it is warm, alone and by batches of 10 (the API has no batches):\n"
+    yield "CPU time of a warm function, for single messages and for batches of 10 (the API has no batches):\n"
     warm = [
         (
             name,
-            _spread([one["warm_cpu_ms"] for one in rounds], 2),
-            _spread([one["batch_cpu_ms"] for one in rounds], 1),
+            _spread([turn["warm_cpu_ms"] for turn in rounds], 2),
+            _spread([turn["batch_cpu_ms"] for turn in rounds], 1),
         )
         for name, rounds in results["rounds"].items()
         if name not in YARDSTICKS
@@ -129,8 +140,8 @@ def _cold(results: Results) -> Iterator[str]:
 def _limited(results: Results) -> Iterator[str]:
     rows = []
     for name, rounds in results["rounds"].items():
-        warm = [value for one in rounds for value in one["warm_ms"]]
-        cold, memory = ([one[field] for one in rounds] for field in ("cold_ms", "memory_mb"))
+        warm = [value for turn in rounds for value in turn["warm_ms"]]
+        cold, memory = ([turn[field] for turn in rounds] for field in ("cold_ms", "memory_mb"))
         rows.append(
             (name, _spread(cold), f"{statistics.median(warm):.0f}", f"{p95(warm):.0f}", f"{max(memory):.0f}")
         )
@@ -142,46 +153,49 @@ def _soak(results: Results) -> Iterator[str]:
     for name, samples in results["memory_mb"].items():
         marks = (0, len(samples) // 10, len(samples) // 2, -1)
         rows.append((name, *(f"{samples[mark]:.1f}" for mark in marks)))
-    yield f"{results['messages']:,} messages through each process.\n"
-    yield _table(("MB", "at first", "after a tenth", "after half", "at last"), rows)
+    yield f"Each process handled {results['messages']:,} messages.\n"
+    yield _table(("MB", "at the start", "after 10%", "after 50%", "at the end"), rows)
 
 
 def _sizes(results: Results) -> Iterator[str]:
     rows = []
-    for name, one in results["functions"].items():
-        largest = ", ".join(f"{part} {size:,}" for part, size in one["largest_kb"].items())
-        unloaded = f"{len(one['unloaded'])} of {one['modules']}"
-        rows.append((name, f"{one['unpacked_kb']:,}", f"{one['zipped_kb']:,}", largest, unloaded))
+    for name, bundle in results["functions"].items():
+        largest = ", ".join(f"{part} {size:,}" for part, size in bundle["largest_kb"].items())
+        unloaded = f"{len(bundle['unloaded'])} of {bundle['modules']}"
+        rows.append((name, f"{bundle['unpacked_kb']:,}", f"{bundle['zipped_kb']:,}", largest, unloaded))
     yield _table(
-        ("", "KB", "zipped", "the five largest parts, KB", "modules not loaded by a cold start"), rows
+        ("", "KB", "KB zipped", "the five largest parts, KB", "modules not loaded by a cold start"), rows
     )
 
 
 def _end_to_end(results: Results) -> Iterator[str]:
     alone = [
-        (design, len(took), f"{statistics.median(took) * 1000:.0f}", f"{p95(took) * 1000:.0f}")
-        for design, took in results["alone"]["seconds"].items()
+        (design, len(times), f"{statistics.median(times) * 1000:.0f}", f"{p95(times) * 1000:.0f}")
+        for design, times in results["alone"]["seconds"].items()
     ]
-    yield "One at a time, with a model that answers at once:\n"
+    yield "One run at a time, with a model that answers at once:\n"
     yield _table(("", "runs", "p50 ms", "p95 ms"), alone)
-    yield "Where a run's time goes, medians in ms; the rest is hops, callbacks and the workflow's own:\n"
+    yield _prose(
+        "Where the time of a run of `events` goes, as medians in ms. The rest is the time of hops, callbacks and the "
+        "workflow itself:"
+    )
     hops = [
         (name, *(f"{parts[part]:.0f}" for part in ("waited_ms", "worked_ms", "other_ms")))
         for name, parts in results["alone"]["hops_ms"].items()
     ]
     yield _table(("", "in the queue", "work", "rest"), hops)
     limits = ", ".join(f"{name} {most}" for name, most in results["limits"].items())
-    yield f"Bursts, at the same limits of concurrent invocations ({limits}):\n"
+    yield _prose(f"Bursts, with the same limits of concurrent invocations ({limits}):")
     rows = []
     for (size, model, design), row in sorted(median_bursts(results).items()):
         share = row["engine_cpu_seconds"] / row["drain_seconds"]
-        done = (f"{row['once']:,.0f}", f"{row['drain_seconds']:.1f}", f"{row['per_second']:.1f}")
+        outcome = (f"{row['once']:,.0f}", f"{row['drain_seconds']:.1f}", f"{row['per_second']:.1f}")
         rows.append(
             (
                 f"{size:,}",
                 f"{model:g}",
                 design,
-                *done,
+                *outcome,
                 f"{row['engine_mb']:.0f}",
                 f"{row['workers_mb']:.0f}",
                 f"{share:.0%}",
@@ -197,12 +211,12 @@ def _end_to_end(results: Results) -> Iterator[str]:
 def _cost(results: Results) -> Iterator[str]:
     designs = results["designs"]
     for by in ("hops", "services"):
-        names = dict.fromkeys(key for one in designs.values() for key in one[by])
+        names = dict.fromkeys(key for costs in designs.values() for key in costs[by])
         rows: list[Row] = [
-            (name, *(f"{one[by].get(name, 0.0):.2f}" for one in designs.values())) for name in names
+            (name, *(f"{costs[by].get(name, 0.0):.2f}" for costs in designs.values())) for name in names
         ]
-        rows.append(("sum", *(f"{one['without_model']:.2f}" for one in designs.values())))
-        rows.append(("the model's tokens", *(f"{one['model']:.2f}" for one in designs.values())))
+        rows.append(("sum", *(f"{costs['without_model']:.2f}" for costs in designs.values())))
+        rows.append(("the model's tokens", *(f"{costs['model']:.2f}" for costs in designs.values())))
         yield _table((f"by {by[:-1]}", *designs), rows)
 
 
@@ -230,19 +244,19 @@ def _setup(results: Results) -> Iterator[str]:
 
 SECTIONS: Final[Mapping[str, tuple[str, Callable[[Results], Iterator[str]]]]] = {
     "cold": ("Cold start", _cold),
-    "limited": ("As large as Lambda makes it", _limited),
+    "limited": ("Within Lambda's limits", _limited),
     "soak": ("Memory over time", _soak),
-    "sizes": ("What is deployed", _sizes),
+    "sizes": ("Bundles", _sizes),
     "end-to-end": ("End to end", _end_to_end),
     "cost": ("Cost of a million runs", _cost),
     "analyzer": ("Analyzer", _analyzer),
-    "setup": ("Getting going", _setup),
+    "setup": ("Set-up", _setup),
 }
-"""By part, in the document's order: its title, and what writes its tables."""
+"""By part, in the document's order: the section's title, and the function that writes its tables."""
 
 
 def read() -> dict[str, Results]:
-    """By part, in the order of the document."""
+    """Return the committed results by part, in the order of the document."""
     files = {name: RESULTS / f"{name}.json" for name in SECTIONS}
     return {name: json.loads(file.read_text("utf-8")) for name, file in files.items() if file.exists()}
 
@@ -250,14 +264,14 @@ def read() -> dict[str, Results]:
 def main() -> None:
     results = read()
     before: Any = json.loads(HISTORY.read_text("utf-8")) if HISTORY.exists() else {}
-    history = remembered(before, results)
+    history = with_latest(before, results)
     HISTORY.write_text(json.dumps(history, indent=1) + "\n", "utf-8")
     DOCUMENT.write_text(document(results, history), "utf-8")
     if "cold" in results:
         plots.cold_starts(results["cold"], DOCUMENT.with_name(COLD_PLOT))
     if "end-to-end" in results:
         plots.bursts(results["end-to-end"], DOCUMENT.with_name(BURST_PLOT))
-    print(f"{DOCUMENT.relative_to(DOCUMENT.parents[1])} is written")
+    print(f"Written: {DOCUMENT.relative_to(DOCUMENT.parents[1])}")
 
 
 if __name__ == "__main__":

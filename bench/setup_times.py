@@ -1,7 +1,7 @@
-"""How long it takes to get going: from a fresh clone to the first answer, and again; synth; checks and tests.
+"""The time from a fresh clone to the first answer, of a second run, of cdk synth, and of checks and tests.
 
-python -m bench.setup_times                    about a minute; writes bench/results/setup.json
-python -m bench.setup_times --tests            also `make check` and `make test`: several minutes more
+python -m bench.setup_times                    measure for about a minute and write bench/results/setup.json
+python -m bench.setup_times --tests            measure `make check` and `make test` as well: several minutes more
 """
 
 import argparse
@@ -39,7 +39,7 @@ def measure(console: Console, *, tests: bool) -> dict[str, Any]:
 
 
 def _steps(clone: Path, console: Console, *, tests: bool) -> Iterator[tuple[str, float]]:
-    """Packages come from the tools' caches, if they are there: what the network takes is another matter."""
+    """Yield the steps with their seconds. Packages come from the tools' caches if they are filled."""
     port = f"PORT={free_port()}"
     steps: list[tuple[str, tuple[str, ...]]] = [
         ("make setup, fresh clone", ("make", "setup")),
@@ -50,36 +50,36 @@ def _steps(clone: Path, console: Console, *, tests: bool) -> Iterator[tuple[str,
     ]
     steps += [("make check", ("make", "check")), ("make test", ("make", "test"))] if tests else []
     for name, command in steps:
-        began = time.monotonic()
+        started_at = time.monotonic()
         _run(clone, command)
-        took = time.monotonic() - began
-        console.print(f"{name}: {took:.1f} s")
-        yield name, round(took, 1)
+        seconds = time.monotonic() - started_at
+        console.print(f"{name}: {seconds:.1f} s")
+        yield name, round(seconds, 1)
 
 
 def _run(clone: Path, command: tuple[str, ...]) -> None:
-    """Raises SystemExit with the command's last words."""
+    """Run a command in the clone. Raises SystemExit with the end of its output if it fails."""
     program = (
         str(clone / ".venv/bin/python") if command[0] == "python" else shutil.which(command[0]) or command[0]
     )
-    # As a user's shell has it: byte code of the first start serves the second.
+    # As in a user's shell, byte code is written, so that the second start can use it.
     shell = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run(
+    process = subprocess.run(
         [program, *command[1:]], cwd=clone, env=shell, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-2_000:]}")
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{(process.stdout + process.stderr)[-2_000:]}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tests", action="store_true", help="`make check` and `make test` as well")
+    parser.add_argument("--tests", action="store_true", help="measure `make check` and `make test` as well")
     console = Console()
     results = measure(console, tests=parser.parse_args().tests)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    table = Table("what", "seconds", title="Getting going")
+    table = Table("step", "seconds", title="Set-up")
     for name, seconds in results["seconds"].items():
         table.add_row(name, f"{seconds:.1f}")
     console.print(table)

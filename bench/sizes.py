@@ -1,4 +1,4 @@
-"""`make bench PART=sizes`: what each function's bundle weighs, of what, and how much of it a first message loads."""
+"""`make bench PART=sizes`: the size of each function's bundle, its largest parts, and the modules not loaded."""
 
 import compileall
 import json
@@ -29,7 +29,7 @@ print(json.dumps(sorted({getattr(module, "__file__", None) or "" for module in s
 
 
 def size(function: FunctionSpec, folder: Path) -> dict[str, Any]:
-    """Kilobytes, before anything is compiled. `folder` is a copy of the bundle: byte code is written into it."""
+    """Return sizes in kilobytes without byte code. `folder` is a copy of the bundle: byte code is written into it."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     parts: Counter[str] = Counter()
     for file in files:
@@ -47,49 +47,51 @@ def size(function: FunctionSpec, folder: Path) -> dict[str, Any]:
 
 
 def _part(path: Path) -> str:
-    """The package a file belongs to; of botocore code and data apart."""
+    """Return the package that a file belongs to; botocore's data counts as a package of its own."""
     if path.parts[:2] == ("botocore", "data"):
         return "botocore's data"
     return path.parts[0].removesuffix(".py")
 
 
 def _loaded(function: FunctionSpec, folder: Path) -> set[Path]:
-    """The bundle's files that a cold start has loaded when its clients are made."""
+    """Return the bundle's files that a cold start loads until its clients are made."""
     compileall.compile_dir(folder, quiet=2)
-    told = dict.fromkeys(("TABLE_NAME", "BUS_NAME", "DLQ_URL", "STATE_MACHINE_ARN", "ANSWERS_TABLE"), "given")
-    done = subprocess.run(
+    settings = dict.fromkeys(
+        ("TABLE_NAME", "BUS_NAME", "DLQ_URL", "STATE_MACHINE_ARN", "ANSWERS_TABLE"), "given"
+    )
+    process = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _LOADED, str(folder), function.module],
         env={
             "PATH": os.environ["PATH"],
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "POWERTOOLS_SERVICE_NAME": function.name,
-            "COUNTS_DAYS": "true",  # as with a budget per day: with all that can be switched on
-            **told,
+            "COUNTS_DAYS": "true",  # as with a daily budget: all optional code is loaded
+            **settings,
         },
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    if done.returncode:
-        raise SystemExit(f"{function.module} can't be imported from its bundle:\n{done.stderr}")
-    return {Path(name) for name in json.loads(done.stdout)}
+    if process.returncode:
+        raise SystemExit(f"{function.module} can't be imported from its bundle:\n{process.stderr}")
+    return {Path(name) for name in json.loads(process.stdout)}
 
 
 def main() -> None:
-    about, found = machine(), {}
+    about, functions = machine(), {}
     with tempfile.TemporaryDirectory() as scratch:
         for function in FUNCTIONS:
-            bundle = bundles(host(), [function])[function.name]
-            folder = Path(shutil.copytree(bundle, Path(scratch).resolve() / function.name))
-            found[function.name] = size(function, folder)
-    results = {"machine": about, "functions": found}
+            packed = bundles(host(), [function])[function.name]
+            folder = Path(shutil.copytree(packed, Path(scratch).resolve() / function.name))
+            functions[function.name] = size(function, folder)
+    results = {"machine": about, "functions": functions}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    for name, one in found.items():
+    for name, bundle in functions.items():
         Console().print(
-            f"{name}: {one['unpacked_kb']:,} KB, zipped {one['zipped_kb']:,} KB; {one['modules']} modules, "
-            f"not loaded at first: {', '.join(one['unloaded']) or 'none'}"
+            f"{name}: {bundle['unpacked_kb']:,} KB, zipped {bundle['zipped_kb']:,} KB; {bundle['modules']} modules, "
+            f"not loaded by a cold start: {', '.join(bundle['unloaded']) or 'none'}"
         )
 
 

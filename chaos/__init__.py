@@ -1,1 +1,1 @@
-"""Seeded fault campaigns against the local engine: nothing is lost, nothing is paid for twice."""
+"""Seeded fault campaigns on the local engine, which check that no message is lost and no answer is paid for twice."""

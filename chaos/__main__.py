@@ -1,4 +1,4 @@
-"""`python -m chaos`: breaks the pipeline on an engine of its own, and checks that nothing was lost."""
+"""`python -m chaos`: injects faults into the pipeline on a separate engine, and checks that nothing was lost."""
 
 import argparse
 import json
@@ -22,8 +22,9 @@ examples:
   make chaos SEED=7 PIPELINES=200
   .venv/bin/python -m chaos --seed 7 --json > report.json
 
-The engine is the campaign's own (.pipeline/chaos), with a port of its own: yours is left alone. The report is
-kept in .pipeline/chaos/report.json. Exit code: 0 if all holds, 1 if not, 2 usage, 130 interrupted."""
+The campaign runs on a separate engine (.pipeline/chaos) with its own port; your engine is left alone. The report
+is written to .pipeline/chaos/report.json. Exit codes: 0 if every invariant holds, 1 if one does not or the
+campaign fails, 2 for wrong options, 130 after Ctrl-C."""
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -33,64 +34,73 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with shown(err) as progress:
 
-            def tell(text: str) -> None:
+            def announce(text: str) -> None:
                 progress(Step("campaign", "started", text))
                 if not err.is_terminal:
                     err.print(text)
 
-            outcome = run(options, tell=tell, progress=progress)
+            outcome = run(options, announce=announce, progress=progress)
     except KeyboardInterrupt:
-        err.print("Interrupted; the campaign's engine is stopped.")
+        err.print("Interrupted. The campaign's engine is stopped, and no report was written.")
         return INTERRUPTED
     except LocalError as error:
         err.print(str(error))
         return FAILED
-    kept = _kept(outcome)
+    report = _write_report(outcome)
     if wants_json:
         print(json.dumps(as_json(outcome), indent=2, default=str))
     else:
-        _show(Console(highlight=False), outcome, kept)
+        _show(Console(highlight=False), outcome, report)
     return 0 if outcome.holds else FAILED
 
 
 def _read(arguments: Sequence[str] | None) -> tuple[Options, bool]:
     parser = argparse.ArgumentParser(
         prog="python -m chaos",
-        description="Break the pipeline in every way it must survive, and check that nothing was lost.",
+        description="Inject every fault that the pipeline must survive, and check that no message was lost.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seed", type=int, default=1, help="what happens to whom (default: 1)")
-    parser.add_argument("--pipelines", type=int, default=2000, help=f"{FEWEST} or more (default: 2000)")
-    parser.add_argument("--rate", type=float, default=20.0, help="published per second (default: 20)")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    given = parser.parse_args(arguments)
-    if given.pipelines < FEWEST:
-        parser.error(f"--pipelines must be {FEWEST} or more, so that each fault finds one")
-    if not given.rate > 0:
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed that decides which fault hits which run (default: 1)"
+    )
+    parser.add_argument(
+        "--pipelines",
+        type=int,
+        default=2000,
+        help=f"number of runs to start, {FEWEST} or more (default: 2000)",
+    )
+    parser.add_argument(
+        "--rate", type=float, default=20.0, help="messages published per second (default: 20)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON instead of a table")
+    options = parser.parse_args(arguments)
+    if options.pipelines < FEWEST:
+        parser.error(f"--pipelines must be {FEWEST} or more: with fewer runs, some fault would hit none")
+    if not options.rate > 0:
         parser.error("--rate must be more than 0")
-    return Options(seed=given.seed, pipelines=given.pipelines, per_second=given.rate), given.json
+    return Options(seed=options.seed, pipelines=options.pipelines, per_second=options.rate), options.json
 
 
-def _kept(outcome: Outcome) -> Path:
+def _write_report(outcome: Outcome) -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "report.json"
     file.write_text(json.dumps(as_json(outcome), indent=2, default=str))
     return file
 
 
-def _show(out: Console, outcome: Outcome, kept: Path) -> None:
+def _show(out: Console, outcome: Outcome, report: Path) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("fault")
     table.add_column("injected", justify="right")
     table.add_column("survived", justify="right")
-    found = rows(outcome)
-    for row in found:
+    faults = rows(outcome)
+    for row in faults:
         style = "" if row.injected == row.survived else "red"
         table.add_row(row.fault, f"{row.injected:,}", f"{row.survived:,}", style=style)
     table.add_section()
     table.add_row(
-        "in all", f"{sum(row.injected for row in found):,}", f"{sum(row.survived for row in found):,}"
+        "total", f"{sum(row.injected for row in faults):,}", f"{sum(row.survived for row in faults):,}"
     )
     out.print(table)
     out.print()
@@ -102,9 +112,9 @@ def _show(out: Console, outcome: Outcome, kept: Path) -> None:
         for text in broken[:NAMED]:
             out.print(f"    {text}", markup=False)
         if len(broken) > NAMED:
-            out.print(f"    and {len(broken) - NAMED:,} more")
+            out.print(f"    and {len(broken) - NAMED:,} more in the report")
     if not outcome.holds:
-        out.print(f"\nEvidence: {kept}; the engine's log is beside it.")
+        out.print(f"\nThe report with all evidence is {report}; the engine's log is in the same folder.")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Between a function's worker and Step Functions: a pass-through that does to chosen calls what networks do.
+"""A proxy between a function's workers and Step Functions that injects network faults into chosen calls.
 
-One port for each function, which `AWS_ENDPOINT_URL_SFN` names, so that a call is known by where it comes in. A call
-is chosen by the ordinal of its task token (of the execution's name, for the starter) among those the function has
-called with.
+Each function has a port of its own, named in its `AWS_ENDPOINT_URL_SFN`, so that the port tells which function calls.
+A call is chosen by the ordinal of its task token (of the execution's name, for the starter) among all that this
+function has called with.
 """
 
 import http.client
@@ -24,13 +24,13 @@ from shared.aws import CLIENT_TRIES
 
 CHOSEN = frozenset({"SendTaskSuccess", "SendTaskFailure", "StartExecution"})
 REFUSALS = ((500, "InternalFailure"), (400, "ThrottlingException"), (503, "ServiceUnavailable"))
-"""How often botocore's clients try, as `shared/aws.py` makes them: fewer refusals they get over by themselves."""
+"""HTTP status and error code of refused calls. Fewer than CLIENT_TRIES in a row are retried inside botocore."""
 UPSTREAM_SECONDS = 30
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"})
 
 
 class Script:
-    """What happens to the calls of one function, told from their keys in the order in which these come up first."""
+    """Decides what happens to the calls of one function, by the order in which their keys are first seen."""
 
     def __init__(self, chosen: Mapping[int, Fault]) -> None:
         self._chosen = chosen
@@ -38,10 +38,10 @@ class Script:
         self._ordinals: dict[str, int] = {}
         self._lock = threading.Lock()
         self.over = False
-        """From now on everything passes."""
+        """Set to True to let all further calls pass."""
 
     def step(self, key: str) -> tuple[str, Fault | None]:
-        """What to do with this call, and the fault that begins with it."""
+        """Return what to do with this call, and the fault that starts with it."""
         with self._lock:
             if self.over:
                 return "pass", None
@@ -55,7 +55,10 @@ class Script:
 
 
 def _steps(fault: Fault | None, ordinal: int) -> list[str]:
-    """The calls with one key, in order. Every other one of a kind is long enough for the worker to believe it."""
+    """Return what to do with the calls of one key, in order.
+
+    With an even ordinal, a fault lasts longer than the client's own retries, so that the worker sees an error.
+    """
     stubborn = ordinal % 2 == 0
     refuse = f"refuse {ordinal % len(REFUSALS)}"
     match fault:
@@ -73,7 +76,7 @@ def _steps(fault: Fault | None, ordinal: int) -> list[str]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection of one worker."""
+    """Handles one connection of one worker."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -82,12 +85,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        where = urlsplit(self.server.upstream)
-        self._upstream = http.client.HTTPConnection(str(where.hostname), where.port, timeout=UPSTREAM_SECONDS)
+        address = urlsplit(self.server.upstream)
+        self._upstream = http.client.HTTPConnection(
+            str(address.hostname), address.port, timeout=UPSTREAM_SECONDS
+        )
 
     def finish(self) -> None:
         self._upstream.close()
-        with suppress(OSError):  # the worker is gone: killed, perhaps by ourselves
+        with suppress(OSError):  # the worker was killed, perhaps by this proxy
             super().finish()
 
     def do_POST(self) -> None:
@@ -95,8 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         step, fault, key = "pass", None, ""
         if operation in CHOSEN:
-            asked = json.loads(body)
-            key = str(asked.get("taskToken") or asked.get("name"))
+            call = json.loads(body)
+            key = str(call.get("taskToken") or call.get("name"))
             step, fault = self.server.script.step(key)
         worker = self.server.worker_at(self.client_address[1]) if step.endswith("kill") else None
         if step.endswith("kill") and worker is None:
@@ -123,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(*self._forward(body))
 
     def _die(self, body: bytes, worker: int | None, *, forward: bool) -> None:
-        """The worker at the other end gets no answer, but SIGKILL."""
+        """Kill the calling worker with SIGKILL instead of answering."""
         self.close_connection = True
         if forward:
             self._forward(body)
@@ -131,13 +136,13 @@ class _Handler(BaseHTTPRequestHandler):
             os.kill(worker, signal.SIGKILL)
 
     def _forward(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        """As it came: the signature covers host and path."""
+        """Forward the call unchanged, because its signature covers host and path."""
         self._upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             self._upstream.putheader(name, value)
         self._upstream.endheaders(body)
-        got = self._upstream.getresponse()
-        return got.status, dict(got.getheaders()), got.read()
+        response = self._upstream.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
 
     def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -149,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Print no line per request."""
 
 
 def _error(code: str) -> bytes:
@@ -176,14 +181,14 @@ class _Listener(ThreadingHTTPServer):
         self.worker_at = worker_at
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A worker that went away in the middle of a call is what this is about."""
+        """Ignore broken connections: workers are killed in the middle of their calls."""
 
 
 @contextmanager
 def callback_proxies(
     deployment: Deployment, scripts: Mapping[str, Script], ledger: Ledger
 ) -> Iterator[Mapping[str, int]]:
-    """Yields the port of each function's proxy."""
+    """Run a proxy for each function. Yields the ports by function."""
     listeners = [
         _Listener(
             name,
@@ -206,9 +211,9 @@ def callback_proxies(
             thread.join()
 
 
-def owner(port: int, among: Sequence[int]) -> int | None:
-    """The process, of those given, that has a TCP connection from this local port."""
-    for pid in among:
+def owner(port: int, pids: Sequence[int]) -> int | None:
+    """Return the process of `pids` that has a TCP connection from this local port."""
+    for pid in pids:
         with suppress(psutil.Error):
             if any(
                 link.laddr.port == port for link in psutil.Process(pid).net_connections("tcp") if link.laddr

@@ -1,4 +1,4 @@
-"""One campaign: publish, break, wait, replay, check."""
+"""A campaign: publish messages, inject faults, wait, replay parked messages, check the invariants."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from chaos.conductor import Conductor, redeploy
 from chaos.deployment import FUNCTION_NAMES, Deployment
 from chaos.evidence import evidence
 from chaos.faults import Injection, Ledger
-from chaos.invariants import Found, Violation, violations
+from chaos.invariants import FinalState, Violation, violations
 from chaos.model import PlannedModel, delivered
 from chaos.observer import Observer
 from chaos.plan import Plan, plan
@@ -30,17 +30,18 @@ from services.chatbot.settings import Settings
 from shared.errors import ContractViolation
 
 FOLDER = STATE / "chaos"
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
-Tell = Callable[[str], None]
+Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Timeouts are those of functions. Messages of a dead worker come back after `visibility_seconds`, or a little
-    longer than the function may run.
+    """The options of a campaign. Timeouts are those of the functions.
 
-    The chatbot's leaves room for a busy machine: an answer that came in time must not be taken for a late one.
+    The message of a dead worker is delivered again after `visibility_seconds`, or a little more than the function's
+    timeout if that is longer. The chatbot's timeout is long, so that on a busy machine an answer in time does not
+    count as late.
     """
 
     seed: int = 1
@@ -60,18 +61,22 @@ class Options:
 
     @property
     def context(self) -> dict[str, str]:
-        """The app's settings."""
+        """The CDK context with the functions' timeouts."""
         return {f"timeout_{name}": str(self.timeout_of(name)) for name in FUNCTION_NAMES}
 
     @property
     def too_slow_seconds(self) -> float:
-        """Longer than the chatbot waits for the model."""
+        """Delay of a model answer that the chatbot no longer waits for."""
         return Settings(timeout_seconds=self.chatbot_timeout_seconds).read_seconds + 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """In seconds: until all was published, until all was at rest, until what was parked was replayed, in all."""
+    """The duration of each phase in seconds.
+
+    `published`: publishing. `at_rest`: from the first message until nothing moved. `replayed`: the replay.
+    `total`: the whole campaign, with starting and deploying.
+    """
 
     published: float
     at_rest: float
@@ -81,15 +86,15 @@ class Times:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a campaign came to. `calls` is how often the model was asked, by pipeline."""
+    """The result of a campaign. `calls` is the number of model calls by pipeline."""
 
     options: Options
     times: Times
     calls: Mapping[int, int]
     parked: Mapping[str, int]
-    """How many messages were parked, by queue and error, before the replay."""
+    """Number of messages parked before the replay, by queue and error."""
     replayed: Mapping[str, int]
-    found: Found
+    state: FinalState
     injections: list[Injection]
     violations: list[Violation]
     evidence: list[dict[str, Any]]
@@ -100,10 +105,14 @@ class Outcome:
 
 
 def run(
-    options: Options, *, folder: Path = FOLDER, tell: Tell = lambda _: None, progress: Progress = silent
+    options: Options,
+    *,
+    folder: Path = FOLDER,
+    announce: Announce = lambda _: None,
+    progress: Progress = silent,
 ) -> Outcome:
-    """Raises what starting and deploying raise. Whatever happens, the campaign's engine is stopped."""
-    began = time.monotonic()
+    """Run a campaign on an engine of its own, which is stopped at the end. Raises the errors of `local.deploy.up`."""
+    started_at = time.monotonic()
     planned = plan(options.seed, options.pipelines)
     ledger = Ledger()
     model = PlannedModel(planned, ledger, too_slow_seconds=options.too_slow_seconds)
@@ -116,8 +125,8 @@ def run(
             model=model,
             server=server,
             deployment=deployment,
-            tell=tell,
-        ).run(began)
+            announce=announce,
+        ).run(started_at)
 
 
 class _Campaign:
@@ -130,14 +139,14 @@ class _Campaign:
         model: PlannedModel,
         server: ModelServer,
         deployment: Deployment,
-        tell: Tell,
+        announce: Announce,
     ) -> None:
         self._options = options
         self._ledger = ledger
         self._model = model
         self._server = server
         self._deployment = deployment
-        self._tell = tell
+        self._announce = announce
         self._publisher = Publisher(deployment.target, planned, ledger, per_second=options.per_second)
         self._observer = Observer(deployment, planned, ledger)
         ledger.number_of = self._observer.number_of
@@ -153,7 +162,7 @@ class _Campaign:
             redeploy=self._redeploy,
         )
 
-    def run(self, began: float) -> Outcome:
+    def run(self, started_at: float) -> Outcome:
         deployment = self._deployment
         for service in deployment.service_queues():
             deployment.visible_after(service, self._options.visibility_of(service))
@@ -163,33 +172,33 @@ class _Campaign:
             deployment.call_step_functions_at(self._ports)
             watching = _Threads(self._observer.run)
             try:
-                published = self._break_it()
-                self._wait_until_quiet("waiting until every pipeline is over")
+                published = self._publish_with_faults()
+                self._wait_until_quiet("waiting until every run has ended")
                 at_rest = time.monotonic() - started
                 self._observer.repeat()
-                self._wait_until_quiet("waiting after late requests")
+                self._wait_until_quiet("waiting after repeating late requests")
             finally:
                 watching.stop()
                 watching.join()
             for script in self._scripts.values():
                 script.over = True
-            letters = parked(deployment.target)
-            self._tell(f"replaying {len(letters)} parked messages")
+            parked_messages = parked(deployment.target)
+            self._announce(f"replaying {len(parked_messages)} parked messages")
             replayed = replay_everything(deployment.target, self._wait_until_quiet)
         now = time.monotonic()
         times = Times(
-            published=published, at_rest=at_rest, replayed=now - started - at_rest, total=now - began
+            published=published, at_rest=at_rest, replayed=now - started - at_rest, total=now - started_at
         )
-        return self._outcome(times, letters, replayed)
+        return self._outcome(times, parked_messages, replayed)
 
-    def _break_it(self) -> float:
-        """Publishes everything, with all faults. Returns how many seconds it took."""
-        began = time.monotonic()
+    def _publish_with_faults(self) -> float:
+        """Publish all messages and inject all faults. Return the duration in seconds."""
+        started_at = time.monotonic()
         working = _Threads(self._publisher.run, self._conductor.run)
         try:
             while working.alive():
-                time.sleep(LOOK_SECONDS)
-                self._told("publishing")
+                time.sleep(POLL_SECONDS)
+                self._announce_progress("publishing")
         except BaseException:
             working.stop()
             raise
@@ -197,14 +206,14 @@ class _Campaign:
             working.join()
         if self._conductor.failures:
             raise self._conductor.failures[0]
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
     def _redeploy(self) -> None:
         redeploy(self._deployment, self._options.context)
         self._deployment.call_step_functions_at({"analyzer": self._ports["analyzer"]})
 
-    def _outcome(self, times: Times, letters: list[Parked], replayed: Mapping[str, int]) -> Outcome:
-        found = Found(
+    def _outcome(self, times: Times, parked_messages: list[Parked], replayed: Mapping[str, int]) -> Outcome:
+        state = FinalState(
             accepted=dict(self._publisher.accepted),
             given_up=dict(self._publisher.given_up),
             delivered=delivered(self._server),
@@ -213,40 +222,44 @@ class _Campaign:
             queues=self._deployment.waiting(),
             unasked=list(self._model.unknown),
             unreadable=list(self._conductor.unreadable),
-            rejected=[letter.body for letter in letters if letter.error_type == ContractViolation.NAME],
+            rejected=[
+                message.body for message in parked_messages if message.error_type == ContractViolation.NAME
+            ],
         )
-        broken, injections = violations(found), self._ledger.injections()
+        broken, injections = violations(state), self._ledger.injections()
         return Outcome(
             options=self._options,
             times=times,
             calls=self._model.calls(),
-            parked=Counter(f"{letter.service} {letter.kind}: {letter.error_type}" for letter in letters),
+            parked=Counter(
+                f"{message.service} {message.kind}: {message.error_type}" for message in parked_messages
+            ),
             replayed=replayed,
-            found=found,
+            state=state,
             injections=injections,
             violations=broken,
-            evidence=evidence(self._deployment, found, broken, injections),
+            evidence=evidence(self._deployment, state, broken, injections),
         )
 
     # --- waiting ---
 
     def _wait_until_quiet(self, doing: str) -> None:
-        """Until nothing moves, seen twice in a row, or for a bounded time: what moves then breaks an invariant.
+        """Wait until nothing moves on two polls in a row, or until the time limit, after which an invariant fails.
 
-        A record need not be final: what tells of its end may be parked.
+        A record need not be final by then: the event that reports its end may be parked.
         """
         until = time.monotonic() + self._options.quiet_within_seconds
-        seen = 0
-        while seen < 2:
+        quiet_polls = 0
+        while quiet_polls < 2:
             moving = self._moving()
-            seen = 0 if moving else seen + 1
-            self._told(doing, moving)
+            quiet_polls = 0 if moving else quiet_polls + 1
+            self._announce_progress(doing, moving)
             if time.monotonic() > until:
                 return
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _moving(self) -> list[str]:
-        """What is not at rest, in words; the cheapest looked at first."""
+        """Return a text for each queue with messages or, if there is none, for the running executions."""
         waiting = self._deployment.waiting(self._deployment.service_queues())
         moving = [f"{sum(counts)} in {name}" for name, counts in waiting.items() if any(counts)]
         if moving:
@@ -254,15 +267,15 @@ class _Campaign:
         running = self._deployment.executions("RUNNING")
         return [f"{len(running)} executions"] if running else []
 
-    def _told(self, doing: str, moving: list[str] | None = None) -> None:
+    def _announce_progress(self, doing: str, moving: list[str] | None = None) -> None:
         accepted, faults = len(self._publisher.accepted), self._ledger.count()
         answered = len(self._server.answered)
         left = f"; left: {', '.join(moving)}" if moving else ""
-        self._tell(f"{doing}: {accepted} accepted, {answered} answered, {faults} faults{left}")
+        self._announce(f"{doing}: {accepted} accepted, {answered} answered, {faults} faults{left}")
 
 
 class _Threads:
-    """Functions that run beside each other until they end, or are told to stop. Raises what one of them raised."""
+    """Runs functions in parallel until they end or are stopped. `join` raises the error of a function that failed."""
 
     def __init__(self, *functions: Callable[[threading.Event], None]) -> None:
         self._stop = threading.Event()

@@ -1,6 +1,6 @@
-"""The faults that are not of one pipeline: workers killed at any moment, rights removed, a service replaced, garbage.
+"""Faults that hit no particular pipeline: killed workers, removed rights, a replaced service, garbage in queues.
 
-They come up at shares of the campaign's progress, one after the other.
+Each fault is due at a share of the campaign's progress; they are injected one after the other.
 """
 
 import json
@@ -23,13 +23,13 @@ from shared.contracts.v1 import PipelineRequested
 
 Act = Callable[[], None]
 
-LOOK_SECONDS = 0.25
-GROWN_SECONDS = 2.0
-"""The engine ends all workers of a function if one of them dies while it starts, and then its API hangs for half a
-minute. Lambda does not."""
+POLL_SECONDS = 0.25
+MIN_AGE_SECONDS = 2.0
+"""Minimum age of a worker that is killed. If a worker dies while it starts, the engine, unlike Lambda, ends all
+workers of the function and hangs for half a minute."""
 
-KILLED_ANYWHERE = tuple(name for name in FUNCTION_NAMES if name != "chatbot")
-"""Not the chatbot: a call to the model that dies with its worker is paid for, and nothing can help that."""
+KILLABLE = tuple(name for name in FUNCTION_NAMES if name != "chatbot")
+"""All functions but the chatbot: a model call whose worker dies is unavoidably paid for twice."""
 MALFORMED: tuple[dict[str, Any], ...] = (
     {"data": {"user_message": 5}},
     {"data": {}},
@@ -50,7 +50,7 @@ JUNK: tuple[Callable[[str], str], ...] = (
         }
     ),
 )
-"""Message bodies with a mark in them."""
+"""Functions that make a message body from a mark."""
 RIGHTS = (
     (Fault.NO_MODEL_RIGHT, "chatbot", "bedrock:Converse"),
     (Fault.NO_TABLE_RIGHT, "logger", "dynamodb:UpdateItem"),
@@ -60,7 +60,7 @@ RIGHTS = (
 
 
 class Conductor:
-    """`progress` tells how far the campaign is, from 0 to 1. `redeploy` replaces one service."""
+    """Injects the faults. `progress` returns the campaign's progress, from 0 to 1; `redeploy` replaces a service."""
 
     def __init__(
         self,
@@ -81,36 +81,36 @@ class Conductor:
         self._rng = random.Random(f"{seed}/conductor")  # noqa: S311 -- a plan, not a secret
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._since: dict[tuple[int, str], float] = {}
-        self._later: list[Act] = []
+        self._first_seen: dict[tuple[int, str], float] = {}
+        self._postponed: list[Act] = []
         self.failures: list[BaseException] = []
-        """What went wrong with the campaign itself."""
+        """Errors of the campaign itself, not of the pipeline."""
         self.unreadable: list[str] = []
-        """The marks in all messages that were sent and that nobody can ever read."""
-        self._acts = self._score(pipelines)
+        """The marks of all messages that were sent and that no service can read."""
+        self._acts = self._schedule(pipelines)
 
     def run(self, stop: threading.Event) -> None:
-        """Returns when all is done that comes up before `stop`."""
+        """Inject the faults as they become due, and return after the last one or when `stop` is set."""
         self._stop = stop
         try:
             for due, act in self._acts:
                 while self._progress() < due:
-                    self._notice()
-                    if stop.wait(LOOK_SECONDS):
+                    self._note_workers()
+                    if stop.wait(POLL_SECONDS):
                         return
                 act()
-                self._catch_up()
+                self._retry_postponed()
         finally:
             for thread in self._threads:
                 thread.join()
 
-    def _catch_up(self) -> None:
-        """What could not be done when it came up is tried again, once for each act."""
-        if self._later:
-            self._later.pop(0)()
+    def _retry_postponed(self) -> None:
+        """Try one postponed act again. Called after each act."""
+        if self._postponed:
+            self._postponed.pop(0)()
 
-    def _score(self, pipelines: int) -> list[tuple[float, Act]]:
-        """What comes up when."""
+    def _schedule(self, pipelines: int) -> list[tuple[float, Act]]:
+        """Return all acts, each with the progress at which it is due."""
         times = max(1, pipelines // 500)
         acts: list[tuple[float, Act]] = []
         for index, (fault, function, action) in enumerate(RIGHTS):
@@ -129,20 +129,24 @@ class Conductor:
             self._ledger.inject(fault, detail=f"{function}: {action}")
             self._stop.wait(self._without_right_seconds)
 
-    def _notice(self) -> None:
-        """Which processes there are, and since when."""
+    def _note_workers(self) -> None:
+        """Update the time at which each worker process was first seen."""
         now = time.monotonic()
-        there = {pid: name for name in KILLED_ANYWHERE for pid in self._deployment.workers(name)}
-        self._since = {(pid, name): self._since.get((pid, name), now) for pid, name in there.items()}
+        workers = {pid: name for name in KILLABLE for pid in self._deployment.workers(name)}
+        self._first_seen = {
+            (pid, name): self._first_seen.get((pid, name), now) for pid, name in workers.items()
+        }
 
     def _kill(self) -> None:
-        """One of the processes that are there, and not just starting."""
-        self._notice()
-        grown = [key for key, since in self._since.items() if time.monotonic() - since > GROWN_SECONDS]
-        if not grown:
-            self._later.append(self._kill)
+        """Kill a random worker that is not just starting; postpone the act if there is none."""
+        self._note_workers()
+        candidates = [
+            key for key, since in self._first_seen.items() if time.monotonic() - since > MIN_AGE_SECONDS
+        ]
+        if not candidates:
+            self._postponed.append(self._kill)
             return
-        worker, function = self._rng.choice(grown)
+        worker, function = self._rng.choice(candidates)
         with suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
             self._ledger.inject(Fault.KILLED, detail=function)
@@ -174,7 +178,7 @@ class Conductor:
         self._ledger.inject(fault, detail=f"{mark} {detail}")
 
     def _replace(self) -> None:
-        """Beside all other faults: it takes seconds."""
+        """Replace a service in a thread of its own, because it takes seconds."""
 
         def work() -> None:
             try:
@@ -189,8 +193,8 @@ class Conductor:
 
 
 def redeploy(deployment: Deployment, context: dict[str, str]) -> None:
-    """The analyzer with more memory, through the CDK CLI, while its messages keep coming."""
+    """Deploy the analyzer with more memory, through the CDK CLI, while its messages keep coming."""
     deploy(deployment.engine, "analyzer", context={**context, "memory_analyzer": "160"})
     configuration = deployment.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-analyzer")
     if configuration["MemorySize"] != 160:
-        raise AssertionError("the analyzer was not replaced")
+        raise AssertionError("the analyzer was deployed, but still has its old memory size")

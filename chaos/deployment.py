@@ -1,4 +1,4 @@
-"""The deployment under test: an engine of the campaign's own, and what can be done to it and read from it."""
+"""The deployment under test, on the campaign's own engine: ways to change it and to read its state."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ FUNCTION_NAMES = tuple(function.name for function in FUNCTIONS)
 
 
 class Deployment:
-    """Clients are made once and used by several threads."""
+    """The deployment. Its clients are made once and shared by several threads."""
 
     def __init__(self, engine: Engine, running: Running) -> None:
         self.engine = engine
@@ -37,7 +37,7 @@ class Deployment:
     # --- functions ---
 
     def call_step_functions_at(self, ports: Mapping[str, int]) -> None:
-        """Each function reaches Step Functions at a port of the campaign; the port is unset with 0."""
+        """Make each function call Step Functions at this loopback port; 0 removes the setting."""
         functions = self.client("lambda")
         for name, port in ports.items():
             configuration = functions.get_function_configuration(FunctionName=f"{PREFIX}-{name}")
@@ -50,12 +50,12 @@ class Deployment:
             )
 
     def workers(self, function: str) -> list[int]:
-        """The processes of one function: children of this very engine."""
+        """Return the processes of one function on this engine."""
         return process.group_members(self.running.pid, f"ministack-lambda-{PREFIX}-{function}-")
 
     @contextmanager
     def denied(self, function: str, *actions: str) -> Iterator[None]:
-        """A function's role is denied `actions` for a while."""
+        """Deny `actions` to the function's role inside the context."""
         iam = self.client("iam")
         configuration = self.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-{function}")
         role = configuration["Role"].rpartition("/")[2]
@@ -70,7 +70,7 @@ class Deployment:
     # --- queues ---
 
     def queues(self) -> dict[str, str]:
-        """Every queue of the deployment: its URL by `analyzer`, `analyzer dlq`, `analyzer rule-dlq`, …"""
+        """Return the URL of every queue, by `analyzer`, `analyzer dlq`, `analyzer rule-dlq`, …"""
         return {
             path.split("/")[1] + {"queue-url": ""}.get(end := path.split("/")[2], f" {end[:-4]}"): url
             for path, url in self.target.addresses.values.items()
@@ -78,42 +78,42 @@ class Deployment:
         }
 
     def waiting(self, names: Iterable[str] | None = None) -> dict[str, tuple[int, int, int]]:
-        """Visible, in flight and delayed, by queue."""
+        """Return the numbers of visible, in-flight and delayed messages, by queue."""
         sqs, urls = self.client("sqs"), self.queues()
-        found = {}
+        waiting = {}
         for name in urls if names is None else names:
             counts = sqs.get_queue_attributes(QueueUrl=urls[name], AttributeNames=list(COUNTS))["Attributes"]
             visible, in_flight, delayed = (int(counts.get(count, 0)) for count in COUNTS)
-            found[name] = (visible, in_flight, delayed)
-        return found
+            waiting[name] = (visible, in_flight, delayed)
+        return waiting
 
     def service_queues(self) -> list[str]:
         return [name for name in self.queues() if " " not in name]
 
     def visible_after(self, service: str, seconds: int) -> None:
-        """How long a message of a dead worker waits."""
+        """Set the seconds after which a dead worker's message is delivered again."""
         self.client("sqs").set_queue_attributes(
             QueueUrl=self.queues()[service], Attributes={"VisibilityTimeout": str(seconds)}
         )
 
-    # --- what became of it ---
+    # --- results ---
 
     def records(self) -> dict[str, Record]:
-        """All of PipelineLogs, by pipeline id."""
+        """Return all records of PipelineLogs, by pipeline id."""
         pages = self.client("dynamodb").get_paginator("scan")
-        found = {}
+        records = {}
         for page in pages.paginate(TableName=self.target.addresses.table_name, ConsistentRead=True):
             for item in page["Items"]:
                 record = record_of(item)
-                found[record["pipeline_id"]] = record
-        return found
+                records[record["pipeline_id"]] = record
+        return records
 
     def executions(self, status: str | None = None) -> list[tuple[str, str]]:
-        """Name and status of all executions."""
-        chosen = {"statusFilter": status} if status else {}
+        """Return name and status of all executions, or of those with this status."""
+        status_filter = {"statusFilter": status} if status else {}
         pages = (
             self.client("stepfunctions")
             .get_paginator("list_executions")
-            .paginate(stateMachineArn=self.target.addresses.state_machine_arn, **chosen)
+            .paginate(stateMachineArn=self.target.addresses.state_machine_arn, **status_filter)
         )
         return [(run["name"], run["status"]) for page in pages for run in page["executions"]]

@@ -1,4 +1,4 @@
-"""What is kept of a pipeline that broke an invariant: enough to find out why without running it all again."""
+"""The evidence on a pipeline that broke an invariant: enough to find the cause without another campaign."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from chaos.deployment import PREFIX, Deployment
 from chaos.faults import Injection
-from chaos.invariants import Found, Violation
+from chaos.invariants import FinalState, Violation
 from shared.contracts.executions import pipeline_of
 
 PIPELINES = 10
@@ -14,22 +14,24 @@ LINES = 200
 
 
 def evidence(
-    deployment: Deployment, found: Found, broken: list[Violation], injections: list[Injection]
+    deployment: Deployment, state: FinalState, broken: list[Violation], injections: list[Injection]
 ) -> list[dict[str, Any]]:
-    """Of the first few pipelines concerned: record, executions with their history, injected faults, log lines."""
+    """Return record, executions with histories, injected faults and log lines of the first PIPELINES concerned."""
     numbers = list(
         dict.fromkeys(violation.pipeline for violation in broken if violation.pipeline is not None)
     )
-    return [_of(deployment, found, number, injections) for number in numbers[:PIPELINES]]
+    return [_evidence_of(deployment, state, number, injections) for number in numbers[:PIPELINES]]
 
 
-def _of(deployment: Deployment, found: Found, number: int, injections: list[Injection]) -> dict[str, Any]:
-    pipeline_id = found.accepted.get(number, "")
+def _evidence_of(
+    deployment: Deployment, state: FinalState, number: int, injections: list[Injection]
+) -> dict[str, Any]:
+    pipeline_id = state.accepted.get(number, "")
     return {
         "pipeline": number,
         "pipeline_id": pipeline_id,
-        "record": found.records.get(pipeline_id),
-        "delivered": list(found.delivered.get(number, ())),
+        "record": state.records.get(pipeline_id),
+        "delivered": list(state.delivered.get(number, ())),
         "injected": [
             f"{injection.at_seconds} s: {injection.fault} {injection.detail}".rstrip()
             for injection in injections
@@ -37,7 +39,7 @@ def _of(deployment: Deployment, found: Found, number: int, injections: list[Inje
         ],
         "executions": [
             {"name": name, "status": status, "history": _history(deployment, name)}
-            for name, status in found.executions
+            for name, status in state.executions
             if pipeline_of(name) == pipeline_id
         ],
         "log": _log(deployment, pipeline_id),
@@ -45,7 +47,7 @@ def _of(deployment: Deployment, found: Found, number: int, injections: list[Inje
 
 
 def _history(deployment: Deployment, name: str) -> list[str]:
-    """A line for each event, without task tokens or messages."""
+    """Return a line for each event of an execution, without task tokens or messages."""
     arn = deployment.target.addresses.execution_arn(name)
     events = deployment.client("stepfunctions").get_execution_history(executionArn=arn, maxResults=1_000)[
         "events"
@@ -64,7 +66,7 @@ def _history(deployment: Deployment, name: str) -> list[str]:
 
 
 def _log(deployment: Deployment, pipeline_id: str) -> list[str]:
-    """The functions' own lines, oldest first."""
+    """Return the functions' log lines that name the pipeline, oldest first."""
     logs, lines = deployment.client("logs"), []
     for group in logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{PREFIX}-")["logGroups"]:
         try:

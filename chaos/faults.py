@@ -1,4 +1,4 @@
-"""The kinds of faults, by the name they have in the table, and what was injected when."""
+"""The kinds of faults, and the ledger of the faults that were injected."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """In the table's order."""
+    """A kind of fault, by its name in the table and in its order there."""
 
     MODEL_THROTTLED = "model throttled (429)"
     MODEL_FAILING = "model failing (500)"
@@ -39,7 +39,7 @@ CALLBACK_FAULTS = (Fault.KILLED_BEFORE, Fault.KILLED_AFTER, Fault.REFUSED, Fault
 
 @dataclass(frozen=True, kw_only=True)
 class Injection:
-    """One fault that happened. `pipeline` is the number of the one it hit, where that is known."""
+    """A fault that was injected. `pipeline` is the number of the pipeline it hit, if known."""
 
     fault: Fault
     at_seconds: float
@@ -49,35 +49,41 @@ class Injection:
 
 @dataclass
 class Ledger:
-    """What was injected, by several threads. `number_of` tells a pipeline by a task token, once it was seen."""
+    """The injected faults, recorded by several threads.
+
+    `number_of` returns the number of the pipeline that a task token belongs to, once that token has been seen.
+    """
 
     number_of: Callable[[str], int | None] = lambda _: None
-    _began: float = field(default_factory=time.monotonic)
-    _found: list[tuple[Injection, str]] = field(default_factory=list)
+    _started_at: float = field(default_factory=time.monotonic)
+    _injections: list[tuple[Injection, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def inject(self, fault: Fault, *, pipeline: int | None = None, token: str = "", detail: str = "") -> None:
-        noted = Injection(
-            fault=fault, at_seconds=round(time.monotonic() - self._began, 3), pipeline=pipeline, detail=detail
+        injection = Injection(
+            fault=fault,
+            at_seconds=round(time.monotonic() - self._started_at, 3),
+            pipeline=pipeline,
+            detail=detail,
         )
         with self._lock:
-            self._found.append((noted, token))
+            self._injections.append((injection, token))
 
     def injections(self) -> list[Injection]:
         with self._lock:
-            found = list(self._found)
+            injections = list(self._injections)
         return [
-            noted
-            if noted.pipeline is not None or not token
+            injection
+            if injection.pipeline is not None or not token
             else Injection(
-                fault=noted.fault,
-                at_seconds=noted.at_seconds,
+                fault=injection.fault,
+                at_seconds=injection.at_seconds,
                 pipeline=self.number_of(token),
-                detail=noted.detail,
+                detail=injection.detail,
             )
-            for noted, token in found
+            for injection, token in injections
         ]
 
     def count(self) -> int:
         with self._lock:
-            return len(self._found)
+            return len(self._injections)

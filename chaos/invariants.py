@@ -1,4 +1,4 @@
-"""Pure: what must hold when a campaign is over, checked on what was found then."""
+"""Pure: the invariants that must hold when a campaign has ended, checked on the final state."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ ALL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """`pipeline` is the number of the one concerned, if it is one."""
+    """A broken invariant. `pipeline` is the number of the pipeline concerned, if it concerns one."""
 
     invariant: str
     text: str
@@ -38,18 +38,18 @@ class Violation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What is there at the end.
+class FinalState:
+    """The state of the deployment at the end of a campaign.
 
     accepted    pipeline ids by number
     delivered   the model's answers by number
-    records     all of PipelineLogs, by pipeline id
-    executions  name and status
+    records     all records of PipelineLogs, by pipeline id
+    executions  name and status of each execution
     queues      messages in each queue: visible, in flight, delayed
-    unasked     questions the model got that no pipeline of the campaign asks
-    given_up    requests that were never accepted, by number, and why
-    unreadable  marks in the messages that nobody can read
-    rejected    bodies of what was parked as breaking its contract
+    unasked     questions to the model that no pipeline of the campaign asks
+    given_up    the reasons why requests were never accepted, by number
+    unreadable  marks in the messages that no service can read
+    rejected    bodies of the messages that were parked because they break their contract
     """
 
     accepted: Mapping[int, str]
@@ -63,13 +63,13 @@ class Found:
     rejected: Sequence[str] = ()
 
 
-def violations(found: Found) -> list[Violation]:
-    return [violation for check in _CHECKS for violation in check(found)]
+def violations(state: FinalState) -> list[Violation]:
+    return [violation for check in _CHECKS for violation in check(state)]
 
 
-def _final_records(found: Found) -> Iterator[Violation]:
-    for number, pipeline_id in found.accepted.items():
-        record = found.records.get(pipeline_id)
+def _final_records(state: FinalState) -> Iterator[Violation]:
+    for number, pipeline_id in state.accepted.items():
+        record = state.records.get(pipeline_id)
         if record is None:
             text = f"{pipeline_id} has no record"
         elif record.get("status") != "SUCCEEDED":
@@ -77,83 +77,91 @@ def _final_records(found: Found) -> Iterator[Violation]:
         else:
             continue
         yield Violation(invariant=FINAL_RECORD, pipeline=number, text=text)
-    for number, problem in found.given_up.items():
-        yield Violation(invariant=FINAL_RECORD, pipeline=number, text=f"was never accepted: {problem}")
-    ids = Counter(found.accepted.values())
-    for number, pipeline_id in found.accepted.items():
+    for number, problem in state.given_up.items():
+        yield Violation(
+            invariant=FINAL_RECORD, pipeline=number, text=f"the request was never accepted: {problem}"
+        )
+    ids = Counter(state.accepted.values())
+    for number, pipeline_id in state.accepted.items():
         if ids[pipeline_id] > 1:
             yield Violation(
-                invariant=FINAL_RECORD, pipeline=number, text=f"{pipeline_id} stands for several requests"
+                invariant=FINAL_RECORD, pipeline=number, text=f"{pipeline_id} is the id of several requests"
             )
 
 
-def _strangers(found: Found) -> Iterator[Violation]:
-    known = set(found.accepted.values())
-    for pipeline_id, record in found.records.items():
+def _strangers(state: FinalState) -> Iterator[Violation]:
+    known = set(state.accepted.values())
+    for pipeline_id, record in state.records.items():
         if pipeline_id not in known:
             yield Violation(
                 invariant=NO_STRANGERS,
                 pipeline=number_in(str(record.get("user_message"))),
                 text=f"{pipeline_id} has a record ({record.get('status')}), but was never accepted",
             )
-    for name, status in found.executions:
+    for name, status in state.executions:
         if pipeline_of(name) not in known:
-            yield Violation(invariant=NO_STRANGERS, text=f"execution {name} ({status}) is of no request")
-    for question in found.unasked:
-        yield Violation(invariant=NO_STRANGERS, text=f"the model was asked {question[:80]!r}")
+            yield Violation(invariant=NO_STRANGERS, text=f"execution {name} ({status}) belongs to no request")
+    for question in state.unasked:
+        yield Violation(
+            invariant=NO_STRANGERS,
+            text=f"the model was asked a question that no pipeline asks: {question[:80]!r}",
+        )
 
 
-def _started(found: Found) -> Iterator[Violation]:
-    """Execution names are unique by themselves: what can go wrong is a gap, or no execution at all."""
+def _started(state: FinalState) -> Iterator[Violation]:
+    """Find pipelines without an execution or with a gap between restarts. Names are unique, so none is doubled."""
     numbers: dict[str, list[int]] = {}
-    for name, _ in found.executions:
+    for name, _ in state.executions:
         pipeline_id = pipeline_of(name)
         numbers.setdefault(pipeline_id, []).append(restart_number(name, pipeline_id))
-    for number, pipeline_id in found.accepted.items():
+    for number, pipeline_id in state.accepted.items():
         runs = sorted(numbers.get(pipeline_id, []))
         if runs != list(range(len(runs))) or not runs:
             yield Violation(
-                invariant=STARTED_ONCE, pipeline=number, text=f"{pipeline_id} has the executions {runs}"
+                invariant=STARTED_ONCE,
+                pipeline=number,
+                text=f"{pipeline_id} has the executions numbered {runs}",
             )
 
 
-def _running(found: Found) -> Iterator[Violation]:
-    for name, status in found.executions:
+def _running(state: FinalState) -> Iterator[Violation]:
+    for name, status in state.executions:
         if status == "RUNNING":
             yield Violation(invariant=NOTHING_RUNS, text=f"execution {name} is running")
 
 
-def _queues(found: Found) -> Iterator[Violation]:
-    for name, (visible, in_flight, delayed) in found.queues.items():
+def _queues(state: FinalState) -> Iterator[Violation]:
+    for name, (visible, in_flight, delayed) in state.queues.items():
         if visible or in_flight or delayed:
             text = f"{name} holds {visible} messages, {in_flight} in flight, {delayed} delayed"
             yield Violation(invariant=EMPTY_QUEUES, text=text)
 
 
-def _paid(found: Found) -> Iterator[Violation]:
-    for number, answers in found.delivered.items():
+def _paid(state: FinalState) -> Iterator[Violation]:
+    for number, answers in state.delivered.items():
         if len(answers) > 1:
             text = f"{len(answers)} answers were delivered: {list(answers)}"
             yield Violation(invariant=PAID_ONCE, pipeline=number, text=text)
 
 
-def _answers(found: Found) -> Iterator[Violation]:
-    for number, pipeline_id in found.accepted.items():
-        record = found.records.get(pipeline_id, Record())
+def _answers(state: FinalState) -> Iterator[Violation]:
+    for number, pipeline_id in state.accepted.items():
+        record = state.records.get(pipeline_id, Record())
         if record.get("status") != "SUCCEEDED":
-            continue  # said already
-        answers, response = found.delivered.get(number, ()), str(record.get("final_response"))
+            continue  # reported by _final_records
+        answers, response = state.delivered.get(number, ()), str(record.get("final_response"))
         if not any(answer in response for answer in answers):
-            text = f"{pipeline_id} says {response[:80]!r}, delivered was {list(answers)}"
+            text = f"{pipeline_id} has the answer {response[:80]!r}, but the model delivered {list(answers)}"
             yield Violation(invariant=OWN_ANSWER, pipeline=number, text=text)
 
 
-def _unreadable(found: Found) -> Iterator[Violation]:
-    parked = "\n".join(found.rejected)
-    for mark in found.unreadable:
+def _unreadable(state: FinalState) -> Iterator[Violation]:
+    parked = "\n".join(state.rejected)
+    for mark in state.unreadable:
         if mark not in parked:
             yield Violation(
-                invariant=UNREADABLE, text=f"the message marked {mark} is in no dead-letter queue"
+                invariant=UNREADABLE,
+                text=f"the message marked {mark} was not parked for breaking its contract",
             )
 
 

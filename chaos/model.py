@@ -1,4 +1,4 @@
-"""The model of a campaign: it fails as the plan says, and counts what it delivered to whom."""
+"""The model of a campaign, which fails as planned and counts the answers it delivered to each pipeline."""
 
 import itertools
 import threading
@@ -19,7 +19,10 @@ GARBAGE = {
 
 
 class PlannedModel:
-    """`too_slow_seconds` is longer than the chatbot waits; then nothing is answered at all: nothing was paid for."""
+    """The planned behaviour of the model.
+
+    `too_slow_seconds` is longer than the chatbot waits. Such a question is not answered at all, so it costs nothing.
+    """
 
     def __init__(self, plan: Plan, ledger: Ledger, *, too_slow_seconds: float) -> None:
         self._plan = plan
@@ -29,7 +32,7 @@ class PlannedModel:
         self._answers = itertools.count(1)
         self._lock = threading.Lock()
         self.unknown: list[str] = []
-        """Questions of no pipeline of this campaign."""
+        """Questions that no pipeline of this campaign asks."""
 
     def __call__(self, question: str) -> Reply:
         number = number_in(question)
@@ -62,16 +65,16 @@ class PlannedModel:
         return GARBAGE[detail]
 
     def calls(self) -> Mapping[int, int]:
-        """How often each pipeline's question was asked."""
+        """Return the number of model calls by pipeline."""
         with self._lock:
             return dict(self._tries)
 
 
 def delivered(server: ModelServer) -> dict[int, list[str]]:
-    """The answers that left the model whole, by pipeline."""
-    found: dict[int, list[str]] = defaultdict(list)
+    """Return the answers that the model sent completely, by pipeline."""
+    answers: dict[int, list[str]] = defaultdict(list)
     for question, text in list(server.answered):
         number = number_in(question)
         if number is not None:
-            found[number].append(text)
-    return dict(found)
+            answers[number].append(text)
+    return dict(answers)

@@ -1,6 +1,6 @@
-"""A subscriber of the campaign's own to the stage requests on the bus, which sends copies of some to their services.
+"""A subscriber to the stage requests on the bus. It sends copies of some requests to their services.
 
-It also learns which pipeline a task token belongs to.
+It also learns which pipeline each task token belongs to.
 """
 
 import json
@@ -32,7 +32,7 @@ class Observer:
         return self._numbers.get(token)
 
     def subscribe(self) -> None:
-        """Queue and rule, as any other team would make them."""
+        """Create the observer's queue and rule, as any other subscriber would."""
         self._queue = self._sqs.create_queue(QueueName=NAME)["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
         events, bus = self._deployment.client("events"), self._deployment.target.addresses.bus_name
@@ -42,15 +42,15 @@ class Observer:
         events.put_targets(Rule=NAME, EventBusName=bus, Targets=[target])
 
     def run(self, stop: threading.Event) -> None:
-        """Returns when `stop` is set and nothing is left to read."""
+        """Read requests until `stop` is set and none is left."""
         while True:
-            found = self._sqs.receive_message(
+            messages = self._sqs.receive_message(
                 QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=1
             ).get("Messages", [])
-            for message in found:
+            for message in messages:
                 self._take(message)
                 self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-            if not found and stop.is_set():
+            if not messages and stop.is_set():
                 return
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ class Observer:
             self._kept[number, service] = body
 
     def repeat(self) -> None:
-        """Sends the requests that were kept: their runs are over, their tokens dead."""
+        """Send the kept requests again. Their runs have ended and their tokens are settled."""
         for (number, service), body in self._kept.items():
             self._send(service, body)
             self._ledger.inject(Fault.REPEATED, pipeline=number, detail=service)

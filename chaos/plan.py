@@ -1,4 +1,4 @@
-"""Pure: what will happen to which pipeline, from a seed and a size. The same two give the same plan."""
+"""Pure: the plan of which fault hits which pipeline. The same seed and size give the same plan."""
 
 import random
 import re
@@ -22,7 +22,7 @@ MODEL_SHARES: Mapping[Fault, float] = {
     Fault.MODEL_GARBAGE: 0.03,
     Fault.MODEL_EXHAUSTED: 0.01,
 }
-"""Shares of all pipelines; at least one of each."""
+"""Shares of all pipelines. Each fault hits at least one pipeline."""
 REQUEST_SHARES: Mapping[Fault, float] = {Fault.DUPLICATED: 0.03, Fault.REPEATED: 0.02}
 TWICE_SHARE = 0.05
 API_SHARE = 0.3
@@ -33,21 +33,21 @@ CALLBACK_SHARES: Mapping[Fault, float] = {
     Fault.LOST: 0.01,
     Fault.TWICE: 0.01,
 }
-"""Shares of each function's first callbacks."""
-WITHIN = 0.7
-"""Faults of callbacks are put among the first of them, so that they come up even if some runs fail early."""
+"""Shares of each function's callbacks."""
+FIRST_SHARE = 0.7
+"""Callback faults hit only this first share of the callbacks, so that all happen even if some runs fail early."""
 
 CALLING = ("starter", *(stage.service for stage in STAGES))
 """The functions that call Step Functions: the starter to start an execution, the others to call back."""
-ON_THE_BUS = tuple(stage.service for stage in STAGES if stage.via == "bus")
+VIA_BUS = tuple(stage.service for stage in STAGES if stage.via == "bus")
 FEWEST = 40
-"""With fewer pipelines some fault would find no place."""
+"""Minimum number of pipelines: with fewer, some fault would hit none."""
 TRIES = 1 + RETRY.max_attempts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fate:
-    """One pipeline. `model` holds what the model does at its first tries; after those it answers."""
+    """The planned faults of one pipeline. `model` holds the faults of the first model calls; later ones succeed."""
 
     number: int
     via: Literal["api", "bus"]
@@ -68,7 +68,10 @@ class Fate:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`callbacks` holds, by function and ordinal of its callbacks (the first to see a token), what happens to it."""
+    """The plan of a campaign.
+
+    `callbacks` holds the faults by function and by the ordinal of the callback among the first ones with new tokens.
+    """
 
     seed: int
     fates: Sequence[Fate]
@@ -79,13 +82,13 @@ class Plan:
 
 
 def number_in(text: str) -> int | None:
-    """The number of the pipeline that a text belongs to."""
-    found = MARKER.search(text)
-    return int(found[1]) if found else None
+    """Return the number of the pipeline that a text belongs to, from the marker in it."""
+    marker = MARKER.search(text)
+    return int(marker[1]) if marker else None
 
 
 def plan(seed: int, pipelines: int) -> Plan:
-    """Needs FEWEST pipelines or more."""
+    """Make the plan. `pipelines` must be FEWEST or more."""
     rng = random.Random(f"{seed}/{pipelines}")  # noqa: S311 -- a plan, not a secret
     model = _chosen(rng, MODEL_SHARES, pipelines)
     requests = {fault: _sample(rng, pipelines, share) for fault, share in REQUEST_SHARES.items()}
@@ -106,12 +109,14 @@ def plan(seed: int, pipelines: int) -> Plan:
                 repeated=_service(rng, number, requests[Fault.REPEATED], fault),
             )
         )
-    callbacks = {name: _chosen(rng, CALLBACK_SHARES, int(WITHIN * pipelines), pipelines) for name in CALLING}
+    callbacks = {
+        name: _chosen(rng, CALLBACK_SHARES, int(FIRST_SHARE * pipelines), pipelines) for name in CALLING
+    }
     return Plan(seed=seed, fates=tuple(fates), callbacks=callbacks)
 
 
-def _count(share: float, of: int) -> int:
-    return max(1, round(share * of))
+def _count(share: float, total: int) -> int:
+    return max(1, round(share * total))
 
 
 def _sample(rng: random.Random, pipelines: int, share: float) -> list[int]:
@@ -119,30 +124,30 @@ def _sample(rng: random.Random, pipelines: int, share: float) -> list[int]:
 
 
 def _chosen(
-    rng: random.Random, shares: Mapping[Fault, float], places: int, of: int | None = None
+    rng: random.Random, shares: Mapping[Fault, float], places: int, total: int | None = None
 ) -> dict[int, Fault]:
-    """One fault at most for each place."""
-    wanted = [fault for fault, share in shares.items() for _ in range(_count(share, of or places))]
-    return dict(zip(rng.sample(range(places), len(wanted)), wanted, strict=True))
+    """Assign faults to random places, at most one to each. Shares are of `total`, or else of `places`."""
+    faults = [fault for fault, share in shares.items() for _ in range(_count(share, total or places))]
+    return dict(zip(rng.sample(range(places), len(faults)), faults, strict=True))
 
 
 def _twice(rng: random.Random, pipelines: int, via_api: set[int]) -> set[int]:
-    """Some of those via the API, some of those via the bus."""
+    """Choose the pipelines that are requested twice: some via the API and some via the bus."""
     groups = [sorted(via_api), sorted(set(range(pipelines)) - via_api)]
     return {number for group in groups for number in rng.sample(group, _count(TWICE_SHARE, len(group)))}
 
 
 def _service(rng: random.Random, number: int, chosen: list[int], fault: Fault | None) -> str | None:
-    """Whose request of this pipeline is sent again, if it is chosen.
+    """Return the service whose request of this pipeline is sent again, or None if the pipeline is not chosen.
 
-    The first's is the analyzer's: that request is made whatever happens. A second request to the chatbot would give a
-    model that is to fail four times a fifth try.
+    For the first chosen pipeline it is the analyzer, which gets a request in any case. The chatbot is left out where
+    the model is to fail in all four attempts: a second request would cause a fifth call.
     """
-    services = [name for name in ON_THE_BUS if name != "chatbot" or fault is not Fault.MODEL_EXHAUSTED]
+    services = [name for name in VIA_BUS if name != "chatbot" or fault is not Fault.MODEL_EXHAUSTED]
     service = rng.choice(services)
     if number not in chosen:
         return None
-    return ON_THE_BUS[0] if number == chosen[0] else service
+    return VIA_BUS[0] if number == chosen[0] else service
 
 
 def _script(rng: random.Random, fault: Fault | None) -> tuple[tuple[Fault, str], ...]:

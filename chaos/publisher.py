@@ -1,4 +1,4 @@
-"""Asks for all pipelines of a plan, as users do: by the API or by events, at a steady rate, some of them twice."""
+"""Requests all pipelines of a plan, by the API or by events, at a steady rate and some of them twice."""
 
 import threading
 import time
@@ -12,12 +12,12 @@ from operations.target import Target
 
 AT_ONCE = 4
 ROUNDS = 10
-"""How often a request is made again that was not accepted: a user with a job to do would."""
+"""How often a request is sent until it is accepted, as a persistent user would do."""
 PAUSE_SECONDS = 1.0
 
 
 class Publisher:
-    """`accepted` holds pipeline ids by number; `given_up` why others were never accepted."""
+    """The publisher. `accepted` holds pipeline ids by number, `given_up` the reasons why others were not accepted."""
 
     def __init__(self, target: Target, plan: Plan, ledger: Ledger, *, per_second: float) -> None:
         self._senders = {via: sender(target, via) for via in ("api", "bus")}
@@ -34,22 +34,22 @@ class Publisher:
             return len(self.accepted) + len(self.given_up)
 
     def run(self, stop: threading.Event) -> None:
-        """Returns when all are accepted, or given up, or `stop` is set."""
-        began = time.monotonic()
+        """Send all requests, and return when each is accepted or given up, or when `stop` is set."""
+        started_at = time.monotonic()
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="publish") as pool:
             for fate in self._plan.fates:
-                due = began + fate.number / self._per_second
+                due = started_at + fate.number / self._per_second
                 if stop.wait(max(0.0, due - time.monotonic())):
                     break
                 pool.submit(self._ask, fate, stop)
 
     def _ask(self, fate: Fate, stop: threading.Event) -> None:
-        found = self._accepted(fate, stop)
+        answer = self._accepted(fate, stop)
         with self._lock:
-            if isinstance(found, Accepted):
-                self.accepted[fate.number] = found.pipeline_id
+            if isinstance(answer, Accepted):
+                self.accepted[fate.number] = answer.pipeline_id
             else:
-                self.given_up[fate.number] = found
+                self.given_up[fate.number] = answer
         if fate.published_twice:
             self._accepted(fate, stop)
             fault = Fault.POSTED_TWICE if fate.via == "api" else Fault.PUBLISHED_TWICE
@@ -58,15 +58,15 @@ class Publisher:
     def _accepted(self, fate: Fate, stop: threading.Event) -> Accepted | str:
         key = f"chaos-{self._plan.seed}-{fate.number}"
         request = Request(user_message=fate.message, idempotency_key=key)
-        problem = "not asked"
+        problem = "not sent"
         for _ in range(ROUNDS):
             try:
-                (found,) = self._senders[fate.via].send([request])
+                (answer,) = self._senders[fate.via].send([request])
             except OperationError as error:
-                found = error
-            if isinstance(found, Accepted):
-                return found
-            problem = str(found)
+                answer = error
+            if isinstance(answer, Accepted):
+                return answer
+            problem = str(answer)
             if stop.wait(PAUSE_SECONDS):
                 break
         return problem

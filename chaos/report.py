@@ -1,4 +1,4 @@
-"""Pure: from an outcome to the table that is read and the report that is kept."""
+"""Pure: turns an outcome into the printed table and the JSON report."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,13 +11,14 @@ from chaos.invariants import ALL
 from shared.contracts.record import Record
 
 NAMED = 20
-"""How many violations of one invariant are listed for people; the report has all."""
+"""Maximum number of violations printed per invariant; the report has all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """`survived` are those after which all was as it should be. Where it is not known which pipeline a fault hit,
-    that is all of them, or none if anything at all is wrong.
+    """A row of the table. `survived` counts the faults whose pipeline broke no invariant.
+
+    A fault that hit no known pipeline is survived if no invariant is broken at all.
     """
 
     fault: Fault
@@ -37,34 +38,38 @@ def rows(outcome: Outcome) -> list[Row]:
 
 
 def facts(outcome: Outcome) -> Iterator[str]:
-    """The totals, a sentence each."""
-    found, times = outcome.found, outcome.times
-    records = [found.records.get(pipeline_id, Record()) for pipeline_id in found.accepted.values()]
+    """Yield the totals of a campaign as sentences."""
+    state, times = outcome.state, outcome.times
+    records = [state.records.get(pipeline_id, Record()) for pipeline_id in state.accepted.values()]
     answered = sum(record.get("status") == "SUCCEEDED" for record in records)
-    partly = sum(bool(record.get("degraded")) for record in records)
-    answers = sum(map(len, found.delivered.values()))
+    degraded = sum(bool(record.get("degraded")) for record in records)
+    answers = sum(map(len, state.delivered.values()))
     calls = sum(outcome.calls.values())
     yield (
-        f"{len(found.accepted):,} pipelines accepted, {answered:,} have their answer, "
-        f"{partly:,} of them without a part."
+        f"{len(state.accepted):,} runs were accepted; {answered:,} have their answer, {degraded:,} of them degraded."
     )
-    yield f"The model delivered {answers:,} answers; {calls - answers:,} more calls brought none."
+    yield f"The model delivered {answers:,} answers; {calls - answers:,} more calls brought no answer."
     yield f"{sum(outcome.parked.values()):,} messages were parked. " + (
-        f"Replayed: {_listed(outcome.replayed)}." if outcome.replayed else "None was replayed."
+        f"Outcome of the replay: {_enumerated(outcome.replayed)}."
+        if outcome.replayed
+        else "None was replayed."
     )
     yield (
-        f"Published in {times.published:.0f} s, at rest after {times.at_rest:.0f} s "
-        f"({len(found.accepted) / times.at_rest:.1f} pipelines per second),"
+        f"Publishing took {times.published:.0f} s; all runs had ended after {times.at_rest:.0f} s "
+        f"({len(state.accepted) / times.at_rest:.1f} runs per second)."
     )
-    yield f"replayed in {times.replayed:.0f} s; {times.total:.0f} s in all. Seed {outcome.options.seed}."
+    yield (
+        f"The replay took {times.replayed:.0f} s, the whole campaign {times.total:.0f} s. "
+        f"Seed {outcome.options.seed}."
+    )
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def _enumerated(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def verdicts(outcome: Outcome) -> list[tuple[str, list[str]]]:
-    """Each invariant with what breaks it."""
+    """Return each invariant with the texts of its violations."""
     return [
         (
             invariant,
@@ -79,13 +84,13 @@ def verdicts(outcome: Outcome) -> list[tuple[str, list[str]]]:
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
-    answers = sum(map(len, outcome.found.delivered.values()))
+    answers = sum(map(len, outcome.state.delivered.values()))
     return {
         "holds": outcome.holds,
         "options": asdict(outcome.options),
         "seconds": asdict(outcome.times),
-        "per_second": round(len(outcome.found.accepted) / outcome.times.at_rest, 2),
-        "accepted": len(outcome.found.accepted),
+        "per_second": round(len(outcome.state.accepted) / outcome.times.at_rest, 2),
+        "accepted": len(outcome.state.accepted),
         "answers_delivered": answers,
         "calls_without_an_answer": sum(outcome.calls.values()) - answers,
         "parked": outcome.parked,

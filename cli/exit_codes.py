@@ -1,4 +1,4 @@
-"""The exit codes of the `pipeline` command, and which error ends it with which."""
+"""The exit codes of the `pipeline` command, and the exit code of each error."""
 
 from collections.abc import Sequence
 

@@ -16,7 +16,7 @@ from operations.errors import OperationError
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a command is, and what it does in a line."""
+    """The module and attribute of a command, and its help in one line."""
 
     module: str
     attribute: str
@@ -27,32 +27,34 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Run it on this machine": {
         "up": Entry("engine", "up", "Start the local engine and deploy everything to it."),
         "down": Entry("engine", "down", "Stop the local engine."),
-        "status": Entry("engine", "status", "What runs and what is deployed."),
+        "status": Entry("engine", "status", "Show what runs and what is deployed."),
         "env": Entry("env", "env", "Point the AWS CLI and boto3 at the local engine."),
     },
     "Ask for answers": {
-        "submit": Entry("submit", "submit", "Submit a message, or a file of them."),
-        "publish": Entry("publish", "publish", "Publish an event, checked against its contract."),
-        "cancel": Entry("cancel", "cancel", "Stop pipelines that are not over."),
+        "submit": Entry("submit", "submit", "Submit a message, or a file of messages."),
+        "publish": Entry("publish", "publish", "Publish an event after checking it against its contract."),
+        "cancel": Entry("cancel", "cancel", "Stop runs that have not finished."),
     },
     "See what happened": {
-        "watch": Entry("watch", "watch", "The whole system live."),
-        "show": Entry("show", "show", "The journey of one pipeline, stage by stage."),
-        "list": Entry("list", "list_", "Pipelines that were started, newest first."),
-        "explain": Entry("explain", "explain", "Which run any id belongs to, and what to do."),
-        "logs": Entry("logs", "logs", "The log lines of one run, of all services."),
-        "cost": Entry("cost", "cost", "What runs cost, by day, model and stage."),
-        "budget": Entry("budget", "budget", "What is left of the day's budget; pause, resume."),
+        "watch": Entry("watch", "watch", "Show a live view of the whole system."),
+        "show": Entry("show", "show", "Show one run, stage by stage."),
+        "list": Entry("list", "list_", "List the runs that were started, newest first."),
+        "explain": Entry("explain", "explain", "Find the run that any id belongs to, and what to do next."),
+        "logs": Entry("logs", "logs", "Print the log lines of one run from all services."),
+        "cost": Entry("cost", "cost", "Report what runs cost, by day, model and stage."),
+        "budget": Entry("budget", "budget", "Show today's budget; pause or resume the starter."),
     },
     "Run again what failed": {
-        "dlq": Entry("dlq", "dlq", "Parked messages: list, show, replay, archive, export."),
-        "redrive": Entry("redrive", "redrive", "Failed runs that left no parked message."),
+        "dlq": Entry("dlq", "dlq", "List, show, replay, archive or export parked messages."),
+        "redrive": Entry("redrive", "redrive", "Continue failed runs that left no parked message."),
     },
     "Deploy": {
         "deploy": Entry("deploy", "deploy", "Deploy all stacks, or one service alone."),
-        "deploy-check": Entry("deploy_check", "deploy_check", "Can this checkout read what is in flight?"),
-        "contracts": Entry("contracts", "contracts", "What events promise, and whether a change keeps it."),
-        "doctor": Entry("doctor", "doctor", "Prove that the parts of a deployment fit together."),
+        "deploy-check": Entry(
+            "deploy_check", "deploy_check", "Check that this checkout can read what is in flight."
+        ),
+        "contracts": Entry("contracts", "contracts", "Compare, export and release the contracts of events."),
+        "doctor": Entry("doctor", "doctor", "Check that the parts of a deployment fit together."),
     },
 }
 COMMANDS: Mapping[str, Entry] = {
@@ -61,7 +63,7 @@ COMMANDS: Mapping[str, Entry] = {
 
 
 class Commands(click.Group):
-    """The table above as a click group; errors of the libraries become one message and an exit code."""
+    """A click group of the commands above; an error of an operation becomes one message and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(COMMANDS)
@@ -78,12 +80,12 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Names the nearest command for one that does not exist."""
+        """Resolve a command; for an unknown name, fail and suggest the nearest command."""
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            import difflib  # noqa: PLC0415 -- for a typing error only
+            import difflib  # noqa: PLC0415 -- only needed after a typing error
 
-            near = difflib.get_close_matches(args[0], COMMANDS, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            matches = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean {matches[0]!r}?" if matches else ""
             ctx.fail(f"There is no command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
@@ -106,7 +108,7 @@ class Commands(click.Group):
             click.secho("Error: ", err=True, fg="red", nl=False)
             click.echo(str(error), err=True)
             code = exit_code(error)
-        except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
+        except BrokenPipeError:  # the reader, e.g. `head`, has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
         sys.exit(code if isinstance(code, int) else 0)
@@ -129,7 +131,7 @@ Examples:
   pipeline submit --wait "What is a monad?"
   pipeline --env dev list --status FAILED
 \b
-Exit codes: 0 ok, 1 failed, 2 wrong usage or input, 3 not found,
+Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found,
 4 not reachable or not deployed, 130 interrupted.""",
 )
 @click.option(
@@ -137,16 +139,22 @@ Exit codes: 0 ok, 1 failed, 2 wrong usage or input, 3 not found,
     envvar="PIPELINE_ENV",
     default="local",
     show_default=True,
-    help="The environment; any other than `local` is in an AWS account.  [PIPELINE_ENV]",
+    metavar="NAME",
+    help="The environment to act on; any other than `local` is in an AWS account.  [PIPELINE_ENV]",
 )
-@click.option("--region", help="AWS region; the profile's by default.")
-@click.option("--profile", help="AWS profile; as for the AWS CLI.")
+@click.option("--region", metavar="REGION", help="The AWS region; by default the profile's.")
+@click.option("--profile", metavar="NAME", help="The AWS profile, as for the AWS CLI.")
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show it."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version and exit.",
 )
 @click.pass_context
 def cli(ctx: click.Context, env: str, region: str | None, profile: str | None) -> None:
-    """An event-driven AI pipeline: ask it, watch it, run it here or on AWS."""
+    """Ask, watch and operate an event-driven AI pipeline, on this machine or AWS."""
     from cli.session import Session  # noqa: PLC0415 -- only once a command is really run
 
     ctx.obj = Session(env=env, region=region, profile=profile)

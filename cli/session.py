@@ -1,6 +1,6 @@
-"""What the commands share: the target they go to, and how they speak to the user.
+"""The state that all commands share: the environment, its target, and the consoles they print to.
 
-stdout carries results, stderr everything else. Colours and live displays only where a person looks at them.
+Results go to stdout, everything else to stderr. Colours and live displays are used on a terminal only.
 """
 
 import re
@@ -28,14 +28,14 @@ class Session:
     profile: str | None
 
     def check(self) -> None:
-        """Raises click's UsageError for options that don't go together."""
+        """Check the options that select a target. Raises click's UsageError if they contradict each other."""
         if not ENV_NAME.match(self.env):
             raise click.BadParameter(
-                f"{self.env!r} is no environment's name: lower-case letters, digits and hyphens.",
+                f"{self.env!r} is not a valid environment name. Use lower-case letters, digits and hyphens.",
                 param_hint="--env",
             )
         if self.is_local and (self.region or self.profile):
-            raise click.UsageError("--region and --profile are for AWS. Give --env as well, e.g. --env dev.")
+            raise click.UsageError("--region and --profile apply to AWS only. Add --env, e.g. --env dev.")
 
     @property
     def is_local(self) -> bool:
@@ -43,14 +43,14 @@ class Session:
 
     @cached_property
     def target(self) -> "Target":
-        """Says which account and region it is first, where it is a real one."""
+        """The target of the environment. On AWS, its account and region are printed first."""
         from local.targets import find_target  # noqa: PLC0415 -- botocore
 
         target = find_target(self.env, region=self.region, profile=self.profile)
         if not self.is_local:
-            known = target.describe()
-            where = f" ({known.endpoint}, from AWS_ENDPOINT_URL)" if known.endpoint else ""
-            self.note(f"Environment {self.env}: account {known.account}, region {known.region}{where}")
+            identity = target.describe()
+            where = f" ({identity.endpoint}, from AWS_ENDPOINT_URL)" if identity.endpoint else ""
+            self.note(f"Environment {self.env}: account {identity.account}, region {identity.region}{where}")
         return target
 
     @cached_property
@@ -62,7 +62,7 @@ class Session:
         return _console(stderr=True)
 
     def note(self, text: str) -> None:
-        """Says something beside the results."""
+        """Print a text that is not a result, to stderr."""
         click.echo(text, err=True)
 
     def json(self, value: Any) -> None:
@@ -71,23 +71,23 @@ class Session:
         click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Asks on a terminal. Raises click's UsageError where nobody can answer, Abort for a no."""
+        """Ask on a terminal. Raises click's UsageError where there is no terminal, Abort after a no."""
         if yes:
             return
         if not sys.stdin.isatty():
             raise click.UsageError(
-                "There is no terminal to ask on. Give --yes, or look first with --dry-run."
+                "There is no terminal to ask for confirmation. Add --yes to proceed without asking."
             )
         click.confirm(question, abort=True, err=True)
 
     def command(self, *words: str) -> str:
-        """A command as the user would type it here, the environment included."""
+        """Return a command as the user would type it, with --env where it is needed."""
         env = () if self.is_local else ("--env", self.env)
         return " ".join((program(), *env, *words))
 
 
 class TargetCommand(click.Command):
-    """A command that also takes --env, --region and --profile after its name: there they count."""
+    """A command that accepts --env, --region and --profile after its name, too; these override earlier ones."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -97,7 +97,7 @@ class TargetCommand(click.Command):
         ]
 
     def invoke(self, ctx: click.Context) -> Any:
-        ctx.find_object(Session).check()  # type: ignore[union-attr]  # the group has made it
+        ctx.find_object(Session).check()  # type: ignore[union-attr]  # the group has set it
         return super().invoke(ctx)
 
 
@@ -107,15 +107,15 @@ def _override(ctx: click.Context, option: click.Parameter, value: str | None) ->
 
 
 def _console(*, stderr: bool) -> "Console":
-    """80 columns where the width is not known; a file gets lines as long as they are."""
-    from rich.console import Console  # noqa: PLC0415 -- a fifth of a second
+    """Create a console: 80 columns where the width is unknown; in a file or pipe, lines are not wrapped."""
+    from rich.console import Console  # noqa: PLC0415 -- takes a fifth of a second
 
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, highlight=False, soft_wrap=not stream.isatty(), emoji=False, markup=False)
 
 
 def program() -> str:
-    """`pipeline` where that is on the path, else the way this one was called."""
+    """Return `pipeline` if that is on the path, else the path by which this command was called."""
     called = Path(sys.argv[0])
     if called.stem != "pipeline":
         return "pipeline"

@@ -13,8 +13,8 @@ from infra.contract_schemas import posted, request_schema, version_name
 from infra.environments import API_STAGE
 from services.trigger.api import core, listing
 from services.trigger.api.routes import Api, routes
+from shared.contracts.envelope import TRACEPARENT_PATTERN
 from shared.contracts.schemas import References, closed, components
-from shared.contracts.traces import TRACEPARENT_PATTERN
 
 _ABOUT = """\
 Ask the AI pipeline, and read what became of a question. Every call is signed with AWS Signature Version 4 (service

@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from shared.contracts import v1
 from shared.contracts.envelope import Event
-from shared.contracts.events import EVENTS
 from shared.contracts.schemas import result_schema
 from shared.contracts.stages import BY_KEY, SERVICES, STAGES, Stage
+from shared.contracts.upcasting import EVENTS
 
 API = "trigger"
 """The service behind the API, which also starts what is requested."""

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.contracts.envelope import SOURCE, Event
-from shared.contracts.events import EVENTS
 from shared.contracts.schemas import closed, components, event_schema
 from shared.contracts.stages import STAGES
-from shared.contracts.upcasting import readable
+from shared.contracts.upcasting import EVENTS, readable
 from shared.contracts.v2 import PipelineRequested
 
 Schema = dict[str, Any]

@@ -1,7 +1,7 @@
-"""The pipeline on a laptop: start the local engine, deploy the real CDK app, stop it. Nothing deployed imports this.
+"""The pipeline on a laptop: start the local engine, deploy the real CDK app, stop the engine. Not deployed.
 
-    engine = Engine()                       # this checkout's, with the port and the model of the environment
-    running = up(engine, progress)          # started, deployed; costs nothing when nothing changed
+    engine = Engine()                       # this checkout's engine; port and model come from the environment
+    running = up(engine, progress)          # starts and deploys; does nothing when nothing changed
     running.connection.client_options()     # for boto3.client("sqs", **options)
     engine.stop()
 

@@ -11,7 +11,7 @@ BOOTSTRAP_SECONDS = 60.0
 
 
 def bootstrap(connection: Connection) -> None:
-    """What `cdk bootstrap` does: creates the CLI's own template as a stack, without a Node process that polls."""
+    """Deploy the CLI's own bootstrap template as a stack, without a Node process that polls. Raises DeployError."""
     template = CDK / "lib" / "api" / "bootstrap" / "bootstrap-template.yaml"
     parameters = {
         "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess",
@@ -38,10 +38,14 @@ def bootstrap(connection: Connection) -> None:
             time.sleep(0.1)
     except (BotoCoreError, ClientError) as error:
         raise DeployError(
-            f"The engine could not be prepared for deployments: {error}. Run: make stop run"
+            f"The local engine could not be prepared for deployments: {error}. Restart it and deploy again: "
+            "make stop run"
         ) from error
     if not status.endswith("COMPLETE") or "ROLLBACK" in status:
-        raise DeployError(f"The engine could not be prepared for deployments ({status}). Run: make stop run")
+        raise DeployError(
+            f"The local engine could not be prepared for deployments: its stack CDKToolkit is "
+            f"{status or 'missing'}. Restart it and deploy again: make stop run"
+        )
 
 
 def _stack_status(client: Any, name: str) -> str | None:

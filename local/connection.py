@@ -1,4 +1,4 @@
-"""How to reach a deployment on the local engine: its address and credentials that are worth nothing elsewhere."""
+"""How to reach a deployment on the local engine: an address, and credentials that are valid nowhere else."""
 
 import os
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Connection:
     secret_access_key: str = SECRET_ACCESS_KEY
 
     def client_options(self) -> dict[str, str]:
-        """Keyword arguments for `boto3.client(service, **options)`."""
+        """Return keyword arguments for `boto3.client(service, **options)`."""
         return {
             "endpoint_url": self.endpoint_url,
             "region_name": self.region,
@@ -29,7 +29,7 @@ class Connection:
         }
 
     def variables(self) -> dict[str, str]:
-        """What makes the AWS CLI, boto3 or the CDK CLI talk to the engine, e.g. to export in a shell."""
+        """Return the environment variables with which the AWS CLI, boto3 and the CDK CLI reach the engine."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
@@ -39,9 +39,9 @@ class Connection:
         }
 
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
-        """`inherited` without anything that could lead a child process to a real account, and with this connection.
+        """Return a child process's environment: `inherited`, but with this connection instead of a real account.
 
-        Every `AWS_` and `CDK_` variable goes, the user's AWS files are out of sight, and loopback is reached without
+        Every `AWS_` and `CDK_` variable is removed, the user's AWS files are hidden, and loopback is reached without
         a proxy.
         """
         kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", "CDK_"))}

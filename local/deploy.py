@@ -1,7 +1,7 @@
 """Deploys the CDK app with the real CDK CLI: to the local engine, or to AWS with the user's own credentials.
 
-For the engine, what is unchanged is not done again: the synthesised app is reused while its sources are the same, and
-an engine that has them already is left alone.
+On the engine, unchanged work is skipped: the synthesised app is reused while its sources are the same, and nothing is
+deployed to an engine that already has these sources.
 """
 
 import os
@@ -23,12 +23,12 @@ LOCK_SECONDS = 300.0
 
 
 def parts() -> tuple[str, ...]:
-    """What can be deployed alone: each is a stack called `ai-pipeline-<env>-<part>`."""
+    """Return the parts that can be deployed alone. Each is a stack called `ai-pipeline-<env>-<part>`."""
     return ("platform", *SERVICES, "workflow", *OPTIONAL)
 
 
 OPTIONAL = ("monitoring",)
-"""Parts that an environment may leave out of a full deployment. They are deployed by name, and stay as they are."""
+"""Parts that an environment may leave out of a full deployment. They change only when they are deployed by name."""
 
 
 # --- the local engine ------------------------------------------------------------------------------------
@@ -38,10 +38,10 @@ NO_CONTEXT: Mapping[str, str] = {}
 
 
 def up(engine: Engine, progress: Progress = silent, *, context: Mapping[str, str] = NO_CONTEXT) -> Running:
-    """Starts the engine and deploys all stacks to it; does nothing that is done already.
+    """Start the engine and deploy all stacks to it, skipping what is already done.
 
-    `context` is the app's, beyond what the engine needs: settings by name, e.g. `{"memory_analyzer": "256"}`. Raises
-    what Engine.start and deploy raise.
+    `context` holds additional CDK context for the app: settings by name, e.g. `{"memory_analyzer": "256"}`. Raises
+    the errors of Engine.start and deploy.
     """
     running = engine.start(progress)
     deploy(engine, progress=progress, context=context)
@@ -56,9 +56,9 @@ def deploy(
     context: Mapping[str, str] = NO_CONTEXT,
     root: Path = ROOT,
 ) -> tuple[str, ...]:
-    """Deploys all stacks, or one service's alone, to the running engine. Returns the parts that were deployed.
+    """Deploy all stacks, or only one service's, to the running engine. Return the parts that were deployed.
 
-    Nothing is deployed (an empty tuple) if this very engine has these sources, with this `context`, already.
+    Nothing is deployed (an empty tuple) if this engine already has these sources with this `context`.
     `service` is a part's name: a service, or `platform`, `workflow`. `root` is the checkout whose sources are
     deployed. Raises EngineNotRunningError, UnknownServiceError, DeployError, BusyError.
     """
@@ -69,12 +69,12 @@ def deploy(
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the running engine has these very sources in all its stacks. Raises EngineNotRunningError."""
+    """Tell whether all stacks on the running engine have the present sources. Raises EngineNotRunningError."""
     return _LocalDeployment(engine, engine.running(), silent, NO_CONTEXT, ROOT).is_current(None)
 
 
 class _LocalDeployment:
-    """The app on one running engine: what it has, in `deployed.json`, and what it should have."""
+    """The app on a running engine: the fingerprints it has, from `deployed.json`, and the one it should have."""
 
     def __init__(
         self, engine: Engine, running: Running, progress: Progress, context: Mapping[str, str], root: Path
@@ -98,7 +98,10 @@ class _LocalDeployment:
             self._progress(Step(service or "deploy", "unchanged", "the engine has these sources already"))
             return ()
         if service and not self._parts:
-            raise DeployError("Nothing is deployed to this engine yet. Deploy everything first: make run")
+            raise DeployError(
+                f"{service} can't be deployed alone: nothing is deployed to this engine yet. Deploy everything "
+                "first: make run"
+            )
         self._state.deploy_log.unlink(missing_ok=True)
         assembly = self._synthesise(service)
         try:
@@ -109,7 +112,8 @@ class _LocalDeployment:
         except DeployError as error:
             if self._engine.status().running != self._running:
                 raise DeployError(
-                    f"The local engine ended during the deployment. Why: {self._running.log_file}. Then: make run"
+                    f"The local engine ended during the deployment. Its log {self._running.log_file} says why. Start "
+                    "and deploy again: make run"
                 ) from error
             raise
         self._parts |= dict.fromkeys(done, self._wanted)
@@ -117,14 +121,14 @@ class _LocalDeployment:
         return done
 
     def is_current(self, service: str | None) -> bool:
-        """The parts are those of the last full deployment: an engine that has none has nothing."""
+        """Tell whether `service`, or every part of the last full deployment, has the wanted fingerprint."""
         full = {part: value for part, value in self._parts.items() if part not in OPTIONAL}
         relevant = {service: self._parts.get(service)} if service else full
         return bool(relevant) and set(relevant.values()) == {self._wanted}
 
     def _synthesise(self, service: str | None) -> Path:
-        """The folder of the synthesised app, or of the one service's stack: then others may be half-written."""
-        everything, alone = self._state.assembly, self._state.assembly_of_one
+        """Return the folder of the synthesised app, or of one service's stack. Other services may be half-written."""
+        everything, alone = self._state.assembly, self._state.assembly_of_service
         if self._holds(everything, self._wanted) and service not in OPTIONAL:
             return everything
         folder, key = (alone, f"{self._wanted} {service}") if service else (everything, self._wanted)
@@ -132,9 +136,9 @@ class _LocalDeployment:
             _key_file(folder).unlink(missing_ok=True)
             context = {
                 **self._context,
-                "nag": "off",
+                "nag": "off",  # `make check` runs cdk-nag
                 **({"only": service} if service else {}),
-            }  # `make check` has nag
+            }
             pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
             with step(self._progress, "synth", "synthesising the CDK app and bundling its functions"):
                 self._cdk(["synth", "--quiet", "--output", str(folder), *pairs])
@@ -150,7 +154,9 @@ class _LocalDeployment:
         names = cdk.stack_names(assembly)
         chosen = [stack_name("local", service)] if service else list(names)
         if not set(chosen) <= set(names):
-            raise UnknownServiceError(f"The app has no stack {chosen[0]} yet. It has: {', '.join(names)}.")
+            raise UnknownServiceError(
+                f"The CDK app has no stack {chosen[0]}. Choose the service of one it has: {', '.join(names)}."
+            )
         selection = [*chosen, "--exclusively"] if service else ["--all"]
         with step(
             self._progress, "deploy", f"deploying {service or f'{len(chosen)} stacks'} with the CDK CLI"
@@ -172,12 +178,12 @@ class _LocalDeployment:
 
 
 def _key_file(assembly: Path) -> Path:
-    """Beside an assembly: what it was synthesised from."""
+    """Return the file beside an assembly that holds the fingerprint of its sources."""
     return assembly.with_name(f"{assembly.name}.key")
 
 
 def context_of(running: Running) -> dict[str, str]:
-    """The app's context for an engine: its address and, with a model server, the model's name there."""
+    """Return the app's CDK context for an engine: its address and, with a model server, the model's name."""
     context = {"env": "local", "engine": running.connection.endpoint_url}
     if running.model:
         context["model_id"] = running.model.name
@@ -189,15 +195,15 @@ def context_of(running: Running) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class AwsTarget:
-    """Where `deploy_to_aws` is about to go; show it and ask before calling."""
+    """The account, region and stacks of a deployment to AWS. Show them and ask before calling `deploy_to_aws`."""
 
     env: str
     account: str
     region: str
     caller: str
-    """The ARN that acts."""
+    """The ARN of the caller's identity."""
     stacks: tuple[str, ...]
-    """Names of the stacks, e.g. `ai-pipeline-dev-analyzer`; those of all parts if no service was named."""
+    """Names of the stacks, e.g. `ai-pipeline-dev-analyzer`; without a `service`, those of all parts."""
     service: str | None = None
     profile: str | None = None
 
@@ -205,25 +211,27 @@ class AwsTarget:
 def aws_target(
     env: str, service: str | None = None, *, profile: str | None = None, region: str | None = None
 ) -> AwsTarget:
-    """The account and region the user's own AWS credentials lead to. Raises AwsAccessError, UnknownServiceError."""
+    """Return the account and region of the user's AWS credentials. Raises AwsAccessError, UnknownServiceError."""
     import boto3  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     _require_known(service)
     if url := os.environ.get("AWS_ENDPOINT_URL"):
         raise AwsAccessError(
-            f"AWS_ENDPOINT_URL is set ({url}), so this would not reach AWS. Unset it, then try again."
+            f"AWS_ENDPOINT_URL is set to {url}, so this command would not reach AWS. Unset it, then try again."
         )
     try:
         # boto3 itself reads AWS_DEFAULT_REGION alone; the AWS CLI and the CDK prefer AWS_REGION.
         session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
         if not session.region_name:
-            raise AwsAccessError("No AWS region is chosen. Set AWS_REGION, or a region in your AWS profile.")
+            raise AwsAccessError(
+                "No AWS region is chosen. Set AWS_REGION, or set a region in your AWS profile, then try again."
+            )
         caller = session.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise AwsAccessError(
-            f"AWS can't be reached with your credentials: {error}. Sign in (e.g. aws sso login), or choose a profile "
-            "with AWS_PROFILE, then try again."
+            f"AWS can't be reached with your credentials: {error}. Sign in (for example: aws sso login) or choose a "
+            "profile with AWS_PROFILE, then try again."
         ) from error
     return AwsTarget(
         env=env,
@@ -237,14 +245,15 @@ def aws_target(
 
 
 def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, ...]:
-    """Deploys to AWS. Refuses if the credentials now lead to another account. Returns the deployed parts.
+    """Deploy to AWS and return the deployed parts.
 
-    Raises AwsAccessError, DeployError.
+    Raises AwsAccessError, also if the credentials now belong to another account, and DeployError.
     """
     now = aws_target(target.env, target.service, profile=target.profile, region=target.region)
     if now.account != target.account:
         raise AwsAccessError(
-            f"Your AWS credentials now lead to account {now.account}, not {target.account}. Start again."
+            f"Nothing was deployed: your AWS credentials now lead to account {now.account}, not to "
+            f"{target.account}, which was confirmed. Check your profile, then start again."
         )
     only = ["-c", f"only={target.service}", "--exclusively"] if target.service else []
     selection = [*target.stacks, *only] if target.service else ["--all"]
@@ -254,7 +263,7 @@ def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, 
         log=STATE / f"deploy-{target.env}.log",
     )
     arguments = ["deploy", *selection, "-c", f"env={target.env}", "--output", str(assembly)]
-    # The caller has confirmed account and stacks; the CLI's own question has no terminal to be asked on.
+    # The caller has confirmed account and stacks, and the CLI has no terminal on which to ask again.
     arguments += ["--require-approval", "never"]
     arguments += ["--profile", target.profile] if target.profile else []
     with step(progress, "deploy", f"deploying to account {target.account} in {target.region}"):
@@ -263,7 +272,7 @@ def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, 
         except DeployError as error:
             if "bootstrap" in str(error):
                 raise DeployError(
-                    f"{error}\nIf this account and region have no CDK bootstrap stack yet: "
+                    f"{error}\nIf this account and region have no CDK bootstrap stack yet, create it: "
                     f".venv/bin/python -m local.cdk bootstrap aws://{target.account}/{target.region}"
                 ) from error
             raise
@@ -283,8 +292,8 @@ def _part(env: str, stack: str) -> str:
 
 
 def _by_part(env: str, progress: Progress) -> Progress:
-    """Steps named after stacks, passed on named after parts."""
-    return lambda reported: progress(replace(reported, name=_part(env, reported.name)))
+    """Return a progress callback that takes events named after stacks and passes them on named after parts."""
+    return lambda event: progress(replace(event, name=_part(env, event.name)))
 
 
 def _require_known(service: str | None) -> None:

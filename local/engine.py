@@ -1,8 +1,8 @@
-"""One local engine: a MiniStack process of this checkout, on one loopback port, with all its files in one folder.
+"""The local engine: a MiniStack process of this checkout, on one loopback port, with all its files in one folder.
 
-The engine tells who it is: its health answer carries the instance, the checkout and the state folder it was started
-with. So a record on disk is believed only if the process it names was started as this folder's engine and the port
-answers with the record's instance.
+An engine's health answer names the instance, the checkout and the state folder it was started with. So the process
+record on disk is trusted only if its process was started as this folder's engine and the port answers with the
+recorded instance.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ RECOVERY_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """An engine that answers. `instance` is new at every start: what was deployed to another one is gone."""
+    """A running engine. `instance` is new at every start, because a start discards what was deployed before."""
 
     instance: str
     pid: int
@@ -61,18 +61,18 @@ class Running:
 
     @property
     def answers(self) -> str:
-        """Who answers in Bedrock's place, for people: `canned answers`, or `llama3.2 at http://127.0.0.1:11434/v1`."""
+        """What answers in Bedrock's place: `canned answers`, or e.g. `llama3.2 at http://127.0.0.1:11434/v1`."""
         return f"{self.model.name} at {self.model.url}" if self.model else "canned answers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """`stale`: a process that was recorded is gone or no longer answers."""
+    """The state of an engine. `stale`: the recorded process has ended or no longer answers."""
 
     state: Literal["running", "stopped", "stale"]
     running: Running | None = None
     deployed: tuple[str, ...] = ()
-    """The stacks this instance has, by part: `platform`, `analyzer`, …"""
+    """The parts deployed to this instance: `platform`, `analyzer`, …"""
 
 
 class Engine:
@@ -81,10 +81,11 @@ class Engine:
     def __init__(
         self, *, state: Path = STATE, settings: Settings | None = None, python: Path = ENGINE_PYTHON
     ) -> None:
-        """`state` holds the process record, logs and temporary files; a test gives its own, and its own port.
+        """Name the engine of a state folder; nothing is started.
 
-        Without `settings` they are read from the environment when the engine is started. `python` is the interpreter
-        that has MiniStack, and runs the functions.
+        `state` holds the process record, logs and temporary files; a test passes a folder and a port of its own.
+        Without `settings`, they are read from the environment when the engine is started. `python` is the interpreter
+        that MiniStack is installed in; it also runs the functions.
         """
         self.state = StateFolder(state.absolute())
         self._settings = settings
@@ -95,7 +96,7 @@ class Engine:
         return self.state.engine_log
 
     def start(self, progress: Progress = silent) -> Running:
-        """Returns the running engine, started if need be; restarted if the port's or the model's settings changed.
+        """Return the running engine. Start it if it does not run; restart it if its port or model is to change.
 
         Raises PortTakenError, OtherCheckoutError, EngineStartError, BusyError, SettingsError, SetupMissingError.
         """
@@ -103,67 +104,74 @@ class Engine:
         if settings.model:
             settings.model.require_reachable()
         with self.state.lock("engine", progress, patience_seconds=LOCK_SECONDS):
-            found = self._recorded()
-            port = settings.port or (found.port if found else DEFAULT_PORT)
-            if found and (found.port, found.model) == (port, settings.model) and self._becomes_healthy(found):
-                progress(Step("engine", "unchanged", f"the local engine runs on {HOST}:{port}"))
-                return found
-            if found:
-                with step(
-                    progress, "engine-stop", "stopping the engine; one with the new settings starts empty"
-                ):
-                    self._end(found)
+            engine = self._recorded()
+            port = settings.port or (engine.port if engine else DEFAULT_PORT)
+            if (
+                engine
+                and (engine.port, engine.model) == (port, settings.model)
+                and self._becomes_healthy(engine)
+            ):
+                progress(Step("engine", "unchanged", f"the local engine already runs on {HOST}:{port}"))
+                return engine
+            if engine:
+                with step(progress, "engine-stop", "stopping the old engine; the new one starts empty"):
+                    self._end(engine)
             self._clear_orphans()
             self._require_free(port)
             if not self._python.exists():
-                raise SetupMissingError("The local engine is not installed. Run: make setup")
+                raise SetupMissingError(
+                    "The local engine is not installed in this folder. Install it: make setup"
+                )
             with step(progress, "engine", f"starting the local engine on {HOST}:{port}"):
                 return self._launch(port, settings.model)
 
     def stop(self, progress: Progress = silent) -> bool:
-        """Ends the engine and every function process it started. False if there was none. Raises EngineStopError."""
+        """End the engine and its function processes. Return False if there was no engine. Raises EngineStopError."""
         if not self.state.path.exists():
             return False
         with self.state.lock("engine", progress, patience_seconds=LOCK_SECONDS):
-            found = self._recorded()
-            if found:
+            engine = self._recorded()
+            if engine:
                 with step(progress, "engine-stop", "stopping the local engine"):
-                    self._end(found)
+                    self._end(engine)
             self._clear_orphans()
             self._forget()
-            return found is not None
+            return engine is not None
 
     def status(self) -> Status:
-        """Never raises, never changes anything."""
-        recorded = self.state.read(self.state.record)
-        found = self._recorded()
-        if found is None:
-            return Status(state="stale" if recorded else "stopped")
-        if identity_on(found.port).get("instance") != found.instance:
-            return Status(state="stale", running=found)
+        """Return the engine's state. Changes nothing and raises nothing."""
+        record = self.state.read(self.state.record)
+        engine = self._recorded()
+        if engine is None:
+            return Status(state="stale" if record else "stopped")
+        if identity_on(engine.port).get("instance") != engine.instance:
+            return Status(state="stale", running=engine)
         deployed = self.state.read(self.state.deployed)
-        parts = deployed.get("parts", {}) if deployed.get("instance") == found.instance else {}
-        return Status(state="running", running=found, deployed=tuple(parts))
+        parts = deployed.get("parts", {}) if deployed.get("instance") == engine.instance else {}
+        return Status(state="running", running=engine, deployed=tuple(parts))
 
     def running(self) -> Running:
-        """The engine that is up. Raises EngineNotRunningError."""
+        """Return the running engine. Raises EngineNotRunningError."""
         status = self.status()
         if status.state == "running" and status.running:
             return status.running
-        what = "has ended unexpectedly" if status.state == "stale" else "is not running"
-        raise EngineNotRunningError(f"The local engine {what}. Start it: make run")
+        if status.state == "stale":
+            raise EngineNotRunningError(
+                f"The local engine has ended unexpectedly. Its log {self.log} says why. Start it again: make run"
+            )
+        raise EngineNotRunningError("The local engine is not running. Start it: make run")
 
-    # --- what is there ---
+    # --- which engine is there ---
 
     def _recorded(self) -> Running | None:
-        """The recorded engine, if its process is alive; without a record, the one found among the processes."""
+        """Return the recorded engine if its process is alive; without a record, search the processes for one."""
         if not self.state.record.exists():
             return self._unrecorded()
-        found = _from_record(self.state.read(self.state.record))
-        return found if found and self._is_alive(found) else None
+        engine = _from_record(self.state.read(self.state.record))
+        return engine if engine and self._is_alive(engine) else None
 
     def _unrecorded(self) -> Running | None:
-        """An engine of this state folder whose record is lost, e.g. to `git clean -fdx`."""
+        """Find an engine of this state folder whose record was deleted, e.g. by `git clean -fdx`."""
         words = re.escape(" ".join(_arguments("PORT", self.state.path))).replace("PORT", r"(\d+)")
         matches = ((pid, re.search(rf"{words}$", command)) for pid, command in process.living())
         pid, port = next(((pid, int(match[1])) for pid, match in matches if match), (0, 0))
@@ -171,20 +179,20 @@ class Engine:
             return None
         fallback = {"instance": "", "started_at": datetime.now(UTC).isoformat(), "model": None}
         identity = {**fallback, **identity_on(port)}
-        where = {"checkout": ROOT, "state": self.state.path, "port": port}
-        return _from_record({**identity, **where, "pid": pid})
+        known = {"checkout": ROOT, "state": self.state.path, "port": port}
+        return _from_record({**identity, **known, "pid": pid})
 
     def _is_alive(self, engine: Running) -> bool:
-        """Whether the process is this folder's engine: its id alone may belong to another program by now."""
+        """Tell whether the process is this folder's engine: another program may have got its id since."""
         words = " ".join(_arguments(engine.port, self.state.path))
         return words in (process.command_line(engine.pid) or "")
 
-    def _becomes_healthy(self, found: Running) -> bool:
-        """False if it hangs, or its start was cut short."""
+    def _becomes_healthy(self, engine: Running) -> bool:
+        """Wait until the engine answers. False if it hangs, or if its start was interrupted."""
         until = time.monotonic() + RECOVERY_SECONDS
-        while time.monotonic() < until and self._is_alive(found):
-            if identity_on(found.port).get("instance") == found.instance:
-                self._remember(found)
+        while time.monotonic() < until and self._is_alive(engine):
+            if identity_on(engine.port).get("instance") == engine.instance:
+                self._remember(engine)
                 return True
             time.sleep(0.1)
         return False
@@ -193,15 +201,15 @@ class Engine:
         if is_free(port):
             return
         choose = f"choose another port: PORT={port + 1} make run"
-        claimed = identity_on(port)
-        if claimed.get("checkout"):
+        owner = identity_on(port)
+        if owner.get("checkout"):
             raise OtherCheckoutError(
-                f"Port {port} is used by the engine of another checkout, {claimed['checkout']}. "
-                f"Stop that one (make stop, in its folder), or {choose}"
+                f"Port {port} is used by the local engine of another checkout, {owner['checkout']}. "
+                f"Stop that engine (run `make stop` in that folder), or {choose}"
             )
-        raise PortTakenError(f"Port {port} is used by another program. End that one, or {choose}")
+        raise PortTakenError(f"Port {port} is used by another program. End that program, or {choose}")
 
-    # --- beginning and end ---
+    # --- start and end ---
 
     def _launch(self, port: int, model: Model | None) -> Running:
         shutil.rmtree(self.state.tmp, ignore_errors=True)
@@ -228,13 +236,13 @@ class Engine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        child.returncode = 0  # it outlives this process on purpose: Popen need not warn
+        child.returncode = 0  # the engine outlives this process on purpose, so Popen must not warn about it
         running = _from_record({**identity, "pid": child.pid})
-        assert running is not None  # noqa: S101 -- made of the fields it reads; tells the type checker
+        assert running is not None  # noqa: S101 -- for the type checker: `identity` has all fields
         try:
             self._remember(running)
             self._wait_ready(running)
-        except BaseException:  # also Ctrl-C: a half-started engine is nobody's
+        except BaseException:  # also Ctrl-C, which must not leave a half-started engine behind
             self._end(running)
             raise
         return running
@@ -244,30 +252,31 @@ class Engine:
         while time.monotonic() < until:
             if process.command_line(running.pid) is None:
                 raise EngineStartError(
-                    f"The local engine ended while it started. Its last words:\n{self._last_words()}\n"
-                    f"All of them: {self.state.engine_log}"
+                    f"The local engine ended while it was starting. The end of its log:\n{self._log_tail()}\n"
+                    f"Fix the cause, then start it again: make run. The full log is in {self.state.engine_log}"
                 )
             if identity_on(running.port).get("instance") == running.instance:
                 return
             time.sleep(0.05)
         raise EngineStartError(
-            f"The local engine is not ready after {READY_SECONDS:.0f} s. Look into {self.state.engine_log}, "
-            "then try again."
+            f"The local engine was stopped because it was not ready after {READY_SECONDS:.0f} s. Its log "
+            f"{self.state.engine_log} shows how far it came. Start it again: make run"
         )
 
-    def _last_words(self, lines: int = 8) -> str:
+    def _log_tail(self, lines: int = 8) -> str:
         text = self.state.engine_log.read_text(errors="replace").strip().splitlines()
         return "\n".join(f"  {line}" for line in text[-lines:])
 
     def _end(self, running: Running) -> None:
         if not process.end_group(running.pid):
             raise EngineStopError(
-                f"The local engine (process {running.pid}) does not end. End it by hand: kill -9 -{running.pid}"
+                f"The local engine (process {running.pid}) could not be stopped. End it by hand, then try again: "
+                f"kill -9 -{running.pid}"
             )
         self._forget()
 
     def _clear_orphans(self) -> None:
-        """Ends the function processes of an engine that crashed, which is gone itself."""
+        """End the function processes that a crashed engine left behind."""
         crashed = _from_record(self.state.read(self.state.record))
         if crashed and process.group_members(crashed.pid, str(self.state.tmp)):
             process.end_group(crashed.pid)
@@ -291,17 +300,17 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now, for tests."""
+    """Return a loopback port that is free now. For tests."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def _arguments(port: int | str, state: Path) -> list[str]:
-    """What the engine's Python is started with; also how an engine is recognised among the processes.
+    """Return the arguments of the engine's Python, by which an engine is also recognised among the processes.
 
-    Python ignores -X options it does not know. -P: the script's neighbours, such as local/ministack.py, are not to be
-    found by import.
+    Python ignores -X options it does not know. With -P, the script can't import its neighbours in `local/` by
+    mistake: local/ministack.py would hide the package `ministack`.
     """
     return ["-X", f"ai-pipeline-engine={port}:{state}", "-P", str(ENGINE_PROCESS)]
 

@@ -1,10 +1,10 @@
-"""Lets MiniStack's IAM see what is published: the condition keys `events:source` and `events:detail-type`.
+"""Adds the condition keys `events:source` and `events:detail-type` to MiniStack's IAM.
 
-On AWS these keys of a PutEvents call say which events a policy allows. MiniStack checks the bus alone, so there a
-policy that names them would either deny everything or, with `…IfExists`, allow everything. Its evaluator does know
-conditions and keys of a service; it is only not told these two. As on AWS each entry of a call is judged by itself.
+On AWS, a policy can use these keys to allow PutEvents for certain events only. MiniStack checks the bus alone, so a
+policy with these keys would deny everything or, with `…IfExists`, allow everything. Its evaluator supports conditions
+and service-specific keys; only these two keys are missing. As on AWS, each entry of a call is evaluated separately.
 
-It is loaded by `engine_process.py`, in the engine's own environment: standard library and MiniStack only.
+This module is loaded by `engine_process.py` in the engine's own environment: standard library and MiniStack only.
 """
 
 import contextvars
@@ -16,7 +16,7 @@ from typing import Any
 
 PUT_EVENTS = "events:PutEvents"
 KEYS = {"events:source": "Source", "events:detail-type": "DetailType"}
-"""Condition keys, and the fields of a PutEvents entry they speak of."""
+"""The condition keys, and the field of a PutEvents entry that gives each its value."""
 
 EXPECTED = {
     "actions.request_tag_context": ("service", "iam_action", "body", "params"),
@@ -30,17 +30,17 @@ EXPECTED = {
         "service_context",
     ),
 }
-"""MiniStack's functions that are wrapped or called, with their parameters."""
+"""The functions of MiniStack that this module wraps or calls, with their parameters."""
 
 
 class OtherIamError(Exception):
-    """This MiniStack's IAM is made differently; the text says where."""
+    """The IAM of this MiniStack version is not the expected one; the text says where it differs."""
 
 
-def tell_what_is_published(app: ModuleType, actions: Any, evaluator: Any) -> None:
-    """Puts two functions of MiniStack's `core.iam_actions` and `core.iam_evaluator` into ours.
+def add_event_keys(app: ModuleType, actions: Any, evaluator: Any) -> None:
+    """Wrap one function each of MiniStack's `core.iam_actions` and `core.iam_evaluator`.
 
-    Raises OtherIamError if they, or how `app` uses them, are not what this was written for.
+    Raises OtherIamError if these functions, or their use in `app`, are not as expected.
     """
     _require_expected(app, actions, evaluator)
     entries: contextvars.ContextVar[tuple[Any, ...]] = contextvars.ContextVar("entries", default=())
@@ -53,44 +53,44 @@ def tell_what_is_published(app: ModuleType, actions: Any, evaluator: Any) -> Non
         return tagged(service, iam_action, body, params)
 
     @functools.wraps(enforce)
-    def enforced(*given: Any, **named: Any) -> Any:
-        call = signature.bind(*given, **named)
+    def enforced(*args: Any, **kwargs: Any) -> Any:
+        call = signature.bind(*args, **kwargs)
         call.apply_defaults()
-        asked = call.arguments
-        if asked["iam_action"] != PUT_EVENTS:
-            return enforce(**asked)
+        arguments = call.arguments
+        if arguments["iam_action"] != PUT_EVENTS:
+            return enforce(**arguments)
         denied = None
-        for context in _contexts(actions, entries.get(), asked["region"], asked["resource_arn"]):
-            more = {**(asked["service_context"] or {}), **context}
-            denied = denied or enforce(**{**asked, "service_context": more})
+        for context in _contexts(actions, entries.get(), arguments["region"], arguments["resource_arn"]):
+            extended = {**(arguments["service_context"] or {}), **context}
+            denied = denied or enforce(**{**arguments, "service_context": extended})
         return denied
 
     actions.request_tag_context = request_tag_context
     evaluator.enforce = enforced
-    _require_told(evaluator)
+    _require_evaluated(evaluator)
 
 
 def _entries(body: bytes) -> tuple[Any, ...]:
     try:
-        found = json.loads(body or b"{}")["Entries"]
+        entries = json.loads(body or b"{}")["Entries"]
     except (ValueError, TypeError, KeyError):
         return ()
-    return tuple(entry for entry in found if isinstance(entry, dict)) if isinstance(found, list) else ()
+    return tuple(entry for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
 
 
 def _contexts(actions: Any, entries: tuple[Any, ...], region: str, resource_arn: str) -> list[dict[str, str]]:
-    """What the entries for one bus say of themselves, each different one once; nothing, if there is none."""
+    """Return the distinct condition keys of the entries for this bus; one empty context if there are no entries."""
     account = (resource_arn.split(":") + [""] * 5)[4]
-    found: list[dict[str, str]] = []
+    contexts: list[dict[str, str]] = []
     for entry in entries:
         bus = actions.eventbridge_resource_arns(json.dumps({"Entries": [entry]}).encode(), region, account)
         context = {key: str(entry[field]) for key, field in KEYS.items() if field in entry}
-        if bus == [resource_arn] and context not in found:
-            found.append(context)
-    return found or [{}]
+        if bus == [resource_arn] and context not in contexts:
+            contexts.append(context)
+    return contexts or [{}]
 
 
-# --- is this the MiniStack it was written for? -----------------------------------------------------------
+# --- is this MiniStack as expected? ----------------------------------------------------------------------
 
 
 def _require_expected(app: ModuleType, actions: Any, evaluator: Any) -> None:
@@ -100,22 +100,22 @@ def _require_expected(app: ModuleType, actions: Any, evaluator: Any) -> None:
         function = getattr(modules[module], name, None)
         if not callable(function):
             raise OtherIamError(f"it has no {name}()")
-        if (found := tuple(inspect.signature(function).parameters)) != parameters:
-            raise OtherIamError(f"{name}() takes {found}, not {parameters}")
-    wanted = {"request_tag_context", "enforce"}
-    if wanted & vars(app).keys():
-        raise OtherIamError("the app takes its IAM functions once, when it is loaded")
-    # Names that a function imports when it runs stand among those of its code.
+        if (actual := tuple(inspect.signature(function).parameters)) != parameters:
+            raise OtherIamError(f"{name}() takes {actual}, not {parameters}")
+    wrapped = {"request_tag_context", "enforce"}
+    if wrapped & vars(app).keys():
+        raise OtherIamError("the app imports its IAM functions when it is loaded, not at each request")
+    # A function's code lists the names that it imports when it runs.
     if not any(
-        wanted <= set(function.__code__.co_names)
+        wrapped <= set(function.__code__.co_names)
         for function in vars(app).values()
         if isinstance(function, FunctionType)
     ):
-        raise OtherIamError("the app does not ask its IAM with what a request says of itself")
+        raise OtherIamError("no function of the app passes a request's own keys to IAM")
 
 
-def _require_told(evaluator: Any) -> None:
-    """Asks the evaluator's own conditions about an event that is allowed, and about one that is not."""
+def _require_evaluated(evaluator: Any) -> None:
+    """Check the evaluator's conditions on an event that is allowed and on two that are not."""
     allowed = {"StringEquals": {"events:source": "mine", "events:detail-type": ["a.v1", "b.v1"]}}
     for source, detail_type, expected in (
         ("mine", "b.v1", True),
@@ -127,4 +127,4 @@ def _require_told(evaluator: Any) -> None:
             region="", service_context={"events:source": source, "events:detail-type": detail_type},
         )  # fmt: skip
         if evaluator._conditions_met(allowed, context) is not expected:
-            raise OtherIamError(f"its conditions judge {detail_type} of {source} otherwise")
+            raise OtherIamError(f"its conditions give the wrong decision on {detail_type} from {source}")

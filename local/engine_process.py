@@ -1,11 +1,11 @@
-"""The local engine's process: MiniStack, whose Bedrock tells of a failing model server in Bedrock's own errors, and
-whose IAM knows which events are published (`engine_iam.py`), and which is served by uvicorn.
+"""The local engine's process: MiniStack, served by uvicorn and changed in two places.
 
-By itself MiniStack answers in a failed model server's place with a canned text and says nothing: a throttle or an
-outage looks like a success. Here it is the error that Bedrock would give. What this relies on inside MiniStack is
-checked at each start, so that another version can't lose it silently.
+Its Bedrock reports a failing model server with Bedrock's own errors: by itself, MiniStack answers with a canned text
+instead, so that a throttle or an outage looks like a success. Its IAM knows the source and detail-type of published
+events (`engine_iam.py`). The internals of MiniStack that this relies on are checked at each start, so that another
+version can't lose the changes silently.
 
-It is run by its path, with `python -P`, in the engine's own environment: standard library and MiniStack only.
+This file is run by its path, with `python -P`, in the engine's own environment: standard library and MiniStack only.
 """
 
 import asyncio
@@ -44,16 +44,16 @@ EXPECTED = {
     "_proxy_openai_chat_message": ("model_id", "messages", "system", "inference_config", "tool_config"),
     "handle_request": ("method", "path", "headers", "body", "query_params"),
 }
-"""MiniStack's functions that are wrapped or called, with their parameters."""
+"""The functions of MiniStack that this module wraps or calls, with their parameters."""
 
 COLLECT = 100_000, 50, 100
-"""When garbage is looked for. By default a burst spends a fifteenth of the engine's time on it."""
+"""Thresholds of the garbage collector. With Python's defaults it takes 1/15 of the engine's time in a burst."""
 
 Open = Callable[..., Any]
 
 
 class BedrockError(Exception):
-    """What Bedrock answers; `code` is one of STATUS."""
+    """An error as Bedrock answers it; `code` is a key of STATUS."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -61,25 +61,25 @@ class BedrockError(Exception):
 
 
 class OtherMiniStackError(Exception):
-    """This MiniStack is made differently; the text says where."""
+    """This MiniStack version is not the expected one; the text says where it differs."""
 
 
-def tell_failures(bedrock: Any, connect: Open = urllib.request.urlopen) -> None:
-    """Makes MiniStack's module `bedrock_runtime` answer a failure of the model server with Bedrock's error.
+def report_model_failures(bedrock: Any, connect: Open = urllib.request.urlopen) -> None:
+    """Make MiniStack's module `bedrock_runtime` answer a failure of the model server with Bedrock's error.
 
-    Raises OtherMiniStackError if the module is not what this was written for.
+    Raises OtherMiniStackError if the module is not as expected.
     """
     _require_expected(bedrock)
     transport = SimpleNamespace(connect=_refuse)
     _wrap(bedrock, transport)
-    _require_told(bedrock)
+    _require_reported(bedrock)
     transport.connect = connect
 
 
 def _wrap(bedrock: Any, transport: SimpleNamespace) -> None:
-    """Puts the module's urllib and two of its functions into ours."""
+    """Replace the module's urllib and wrap two of its functions."""
     ask, handle = bedrock._proxy_openai_chat_message, bedrock.handle_request
-    failure = threading.local()  # a request is answered by one thread, and MiniStack swallows all exceptions
+    failure = threading.local()  # one thread answers a request, and MiniStack swallows all exceptions in it
 
     def urlopen(request: Any, timeout: float) -> io.BytesIO:
         try:
@@ -91,7 +91,7 @@ def _wrap(bedrock: Any, transport: SimpleNamespace) -> None:
     @functools.wraps(ask)
     def asked(*args: Any, **kwargs: Any) -> Any:
         failure.reason = BedrockError(
-            "ModelErrorException", "The model server's answer is no chat completion."
+            "ModelErrorException", "The model server's answer is not a chat completion."
         )
         answer = ask(*args, **kwargs)
         if answer[0] is None:
@@ -113,7 +113,7 @@ def _wrap(bedrock: Any, transport: SimpleNamespace) -> None:
 
 
 def _fetch(connect: Open, request: Any, timeout: float) -> bytes:
-    """The model server's whole answer. Raises BedrockError."""
+    """Return the model server's whole answer. Raises BedrockError."""
     try:
         with connect(request, timeout=timeout) as response:
             return bytes(response.read())
@@ -143,7 +143,7 @@ def _code(status: int) -> str:
     return "ServiceUnavailableException" if status >= 500 else "ValidationException"
 
 
-# --- is this the MiniStack it was written for? -----------------------------------------------------------
+# --- is this MiniStack as expected? ----------------------------------------------------------------------
 
 
 def _require_expected(bedrock: Any) -> None:
@@ -151,16 +151,16 @@ def _require_expected(bedrock: Any) -> None:
         function = getattr(bedrock, name, None)
         if not callable(function):
             raise OtherMiniStackError(f"it has no {name}()")
-        if (found := tuple(inspect.signature(function).parameters)) != parameters:
-            raise OtherMiniStackError(f"{name}() takes {found}, not {parameters}")
+        if (actual := tuple(inspect.signature(function).parameters)) != parameters:
+            raise OtherMiniStackError(f"{name}() takes {actual}, not {parameters}")
 
 
 def _refuse(request: Any, **_: Any) -> Any:
     raise urllib.error.HTTPError(request.full_url, 429, "Too Many Requests", Message(), io.BytesIO())
 
 
-def _require_told(bedrock: Any) -> None:
-    """Asks Converse once, with a model server that refuses."""
+def _require_reported(bedrock: Any) -> None:
+    """Check, with one Converse request, that a throttling model server becomes Bedrock's error."""
     question = {"messages": [{"role": "user", "content": [{"text": "?"}]}]}
     status, _, body = asyncio.run(
         bedrock.handle_request("POST", "/model/m/converse", {}, json.dumps(question).encode(), {})
@@ -170,23 +170,23 @@ def _require_told(bedrock: Any) -> None:
 
 
 def _require_iam() -> None:
-    """Lets the engine's IAM see what is published, where it enforces policies."""
-    beside = importlib.util.spec_from_file_location("engine_iam", Path(__file__).with_name("engine_iam.py"))
-    if beside is None or beside.loader is None:
+    """Load `engine_iam.py` from beside this file and let it change MiniStack's IAM."""
+    spec = importlib.util.spec_from_file_location("engine_iam", Path(__file__).with_name("engine_iam.py"))
+    if spec is None or spec.loader is None:
         raise ImportError("engine_iam.py is missing")
-    engine_iam = importlib.util.module_from_spec(beside)
-    beside.loader.exec_module(engine_iam)
+    engine_iam = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(engine_iam)
     names = ("app", "core.iam_actions", "core.iam_evaluator")
     try:
-        engine_iam.tell_what_is_published(*(importlib.import_module(f"ministack.{name}") for name in names))
+        engine_iam.add_event_keys(*(importlib.import_module(f"ministack.{name}") for name in names))
     except engine_iam.OtherIamError as error:
         raise OtherMiniStackError(str(error)) from error
 
 
 async def serve(app: Any, config: Any) -> None:
-    """Serves MiniStack's ASGI app by uvicorn and httptools, which take half of Hypercorn's time for a request.
+    """Serve MiniStack's ASGI app with uvicorn and httptools, which need half of Hypercorn's time per request.
 
-    Stands in for `hypercorn.asyncio.serve`. `config` is Hypercorn's, of which MiniStack sets these three.
+    Replaces `hypercorn.asyncio.serve`. `config` is Hypercorn's; MiniStack sets the attributes that are read here.
     """
     uvicorn = importlib.import_module("uvicorn")
     host, _, port = config.bind[0].rpartition(":")
@@ -214,16 +214,16 @@ def main() -> None:
             _require_iam()
         except (ImportError, OtherMiniStackError) as error:
             sys.exit(
-                f"This version of MiniStack can't tell its IAM which events are published: {error}. Adapt "
-                "local/engine_iam.py, or go back to the version in requirements-engine.txt."
+                f"This version of MiniStack does not fit local/engine_iam.py, which adds the condition keys of "
+                f"PutEvents: {error}. Adapt that file, or go back to the version in requirements-engine.txt."
             )
     if os.environ.get(MODEL_VARIABLE):
         try:
-            tell_failures(importlib.import_module("ministack.services.bedrock_runtime"))
+            report_model_failures(importlib.import_module("ministack.services.bedrock_runtime"))
         except (ImportError, OtherMiniStackError) as error:
             sys.exit(
-                f"This version of MiniStack can't tell of a failing model server: {error}. Adapt "
-                "local/engine_process.py, or go back to the version in requirements-engine.txt."
+                f"This version of MiniStack does not fit local/engine_process.py, which reports a model server's "
+                f"failures: {error}. Adapt that file, or go back to the version in requirements-engine.txt."
             )
     importlib.import_module("hypercorn.asyncio").serve = serve  # type: ignore[attr-defined]
     importlib.import_module("ministack.app").main()

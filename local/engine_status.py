@@ -1,4 +1,4 @@
-"""The local engine as this library's targets see it: what runs, and what is deployed on it."""
+"""The status of the local engine: its process, and what is deployed to it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,10 @@ from operations.target import Target
 
 
 class EngineStatus(Struct, frozen=True, kw_only=True):
-    """An engine that is up. `answers` says who answers in Bedrock's place; `current`: it runs these sources."""
+    """The status of a running engine.
+
+    `answers` says what answers in Bedrock's place; `current`: all stacks have the present sources.
+    """
 
     endpoint: str
     port: int
@@ -33,7 +36,7 @@ class EngineStatus(Struct, frozen=True, kw_only=True):
 
 
 def engine_status(engine: Engine | None = None) -> EngineStatus | None:
-    """None when no engine is up."""
+    """Return the status of the engine, or None if it is not running."""
     engine = engine or Engine()
     try:
         running = engine.running()

@@ -1,16 +1,16 @@
-"""What can go wrong, each as a sentence that says what to do next.
+"""The errors of the local engine and of deployments. Each text says what happened and what to do next.
 
 LocalError
 ├── SettingsError               a port or a model address that can't be used
 ├── SetupMissingError           the environment is not set up
-├── BusyError                   another command is starting, deploying or stopping the same engine
+├── BusyError                   another command is starting, stopping or deploying to the same engine
 ├── EngineError
 │   ├── EngineNotRunningError
-│   ├── PortTakenError          something else listens on the port
+│   ├── PortTakenError          another program listens on the port
 │   ├── OtherCheckoutError      another checkout's engine listens on the port
-│   ├── EngineStartError        it died or never became ready
-│   └── EngineStopError         it survived SIGKILL
-└── DeployError                 the CDK app or a stack failed
+│   ├── EngineStartError        the engine ended while starting, or was not ready in time
+│   └── EngineStopError         the engine survived SIGKILL
+└── DeployError                 synthesising or deploying the CDK app failed
     ├── UnknownServiceError
     └── AwsAccessError          no usable AWS credentials or region
 """
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class LocalError(Exception):
-    """The base of all; `str(error)` is meant for the user."""
+    """The base of all errors here; `str(error)` is meant for the user."""
 
 
 class SettingsError(LocalError):

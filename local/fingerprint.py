@@ -1,4 +1,4 @@
-"""What a deployment depends on, as one value: the same value, nothing to do."""
+"""The fingerprint of everything a deployment depends on: while it is unchanged, there is nothing to deploy."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ NOT_DEPLOYED = frozenset({"tests", "evaluation", "__pycache__", "README.md"})
 
 
 def fingerprint(context: Mapping[str, str], root: Path = ROOT) -> str:
-    """Changes when what would be deployed may change: the sources, the context, the Python the bundles are for."""
+    """Return a hash of the sources, the CDK context and the Python version that the bundles are built for."""
     digest = hashlib.sha256(json.dumps([sys.version_info[:2], sorted(context.items())]).encode())
     for path in sources(root):
         digest.update(f"{path.relative_to(root)}\0".encode())
@@ -25,10 +25,10 @@ def fingerprint(context: Mapping[str, str], root: Path = ROOT) -> str:
 
 
 def sources(root: Path = ROOT) -> Iterator[Path]:
-    """Every file a deployment depends on."""
+    """Yield every file a deployment depends on."""
     for name in SOURCES:
         path = root / name
-        found = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in found:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
             if file.is_file() and not NOT_DEPLOYED & set(file.relative_to(root).parts):
                 yield file

@@ -1,4 +1,4 @@
-"""How MiniStack is told what to be, and how it tells who it is."""
+"""How MiniStack is configured, and how a running engine identifies itself."""
 
 import contextlib
 import http.client
@@ -14,21 +14,21 @@ from local.state import StateFolder
 
 HEALTH_SECONDS = 2.0
 MODEL_SECONDS = 120.0
-"""Longer than the chatbot waits for an answer: it is the chatbot that gives up, as with Bedrock."""
+"""Longer than the chatbot waits for an answer, so that the chatbot gives up first, as with Bedrock."""
 
 SERVICES = (
     "apigateway", "bedrock-runtime", "cloudformation", "cloudwatch", "dynamodb", "ecr", "events", "iam", "kms",
     "lambda", "logs", "s3", "sns", "sqs", "ssm", "states", "sts",
 )  # fmt: skip
-"""Only what the app uses; `ecr`, `kms` and `s3` for the stack that `cdk bootstrap` makes."""
+"""The AWS services that the app uses, and `ecr`, `kms` and `s3` for the stack that `cdk bootstrap` creates."""
 
 
 def environment(
     port: int, state: StateFolder, identity: Mapping[str, Any], model: Model | None
 ) -> dict[str, str]:
-    """All that the engine, and every function it runs, gets to see: nothing of the user's environment.
+    """Return the whole environment of the engine's process, without any variable of the user's.
 
-    Functions inherit it, so it can hold no credentials, profile or proxy that leads anywhere else.
+    Functions inherit it, so it must hold no credentials, profile or proxy that could lead them to a real account.
     """
     variables = {
         "PATH": os.defpath,
@@ -47,11 +47,11 @@ def environment(
         "MINISTACK_HOST": HOST,  # in queue URLs
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
-        "MINISTACK_EDITION": json.dumps(identity),  # told in the health answer
+        "MINISTACK_EDITION": json.dumps(identity),  # part of the health answer
         "SERVICES": ",".join(SERVICES),
         "IOT_MTLS_ENABLED": "0",  # no MQTT port
         "SFTP_ENABLED": "0",
-        "DOCKER_HOST": f"unix://{state.tmp}/no-docker",  # it must not touch the user's containers
+        "DOCKER_HOST": f"unix://{state.tmp}/no-docker",  # the engine must not touch the user's containers
         "S3_DATA_DIR": str(state.tmp / "s3"),
         "STATE_DIR": str(state.tmp / "state"),
     }
@@ -62,11 +62,11 @@ def environment(
 
 
 def identity_on(port: int) -> dict[str, Any]:
-    """What one of our engines on this port says of itself; empty for anything else."""
+    """Return the identity of our engine on this port; empty if another program or none listens there."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
         with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=HEALTH_SECONDS) as answer:
-            told = json.loads(json.loads(answer.read())["edition"])
-        if isinstance(told, dict) and {"instance", "checkout", "state"} <= told.keys():
-            return told
+            identity = json.loads(json.loads(answer.read())["edition"])
+        if isinstance(identity, dict) and {"instance", "checkout", "state"} <= identity.keys():
+            return identity
     return {}

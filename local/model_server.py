@@ -1,4 +1,4 @@
-"""A model that speaks OpenAI's chat completions on loopback, as Ollama does: the engine's Bedrock asks it."""
+"""A model server for tests: OpenAI's chat completions on loopback, as Ollama offers them to the engine's Bedrock."""
 
 import json
 import threading
@@ -15,10 +15,10 @@ LONG_ANSWER = "A word. " * 4_000
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the server does with one question: answers with `text`, or fails.
+    """The server's reaction to one question: an answer with `text`, or a failure.
 
-    A failure is a `status`, another `body` than a chat completion, or, with neither, a connection that is closed
-    without a word. `delay_seconds` come before either.
+    A failure is a `status`, a `body` other than a chat completion, or, without `text`, `status` and `body`, a
+    connection that is closed without an answer. The server first waits for `delay_seconds`.
     """
 
     text: str | None = None
@@ -28,7 +28,7 @@ class Reply:
 
     @property
     def is_answer(self) -> bool:
-        """Whether somebody would have to pay for it."""
+        """Whether a real model would charge for this reply."""
         return self.status is None and self.body is None and bool(self.text)
 
 
@@ -36,7 +36,7 @@ Behaviour = Callable[[str], Reply]
 
 
 def echo(question: str) -> Reply:
-    """Repeats the question; `LONG` in it makes an answer longer than the contract allows."""
+    """Answer with the question itself; `LONG` in it makes the answer longer than the contract allows."""
     return Reply(text=LONG_ANSWER if "LONG" in question else f"You asked: {question}")
 
 
@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
             server.answered.append((question, reply.text))
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Print no line per request."""
 
 
 def _completion(text: str) -> bytes:
@@ -79,7 +79,7 @@ def _completion(text: str) -> bytes:
 
 
 class ModelServer(ThreadingHTTPServer):
-    """`requests` holds what it was asked, `answered` the questions and answers that left it whole."""
+    """The server. `requests` holds all requests, `answered` the questions whose answers were sent completely."""
 
     daemon_threads = True
     request_queue_size = 128

@@ -1,4 +1,4 @@
-"""Where things are: the checkout, and the one ignored folder that holds all state."""
+"""Paths: the checkout, and the git-ignored folder in it that holds all state."""
 
 from pathlib import Path
 

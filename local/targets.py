@@ -1,4 +1,4 @@
-"""Targets by the name of their environment: the running local engine for `local`, an AWS account for any other."""
+"""The target for an environment's name: the running local engine for `local`, an AWS account for any other name."""
 
 import os
 
@@ -10,16 +10,16 @@ from local.errors import EngineNotRunningError
 from operations.errors import UnreachableError
 from operations.target import LOCAL, Target, aws_target
 
-_NOT_THE_USERS = {
+_NO_USER_SETTINGS = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""Neither the user's profile nor their files: the engine is reached without either."""
+"""Session variables that hide the user's AWS profile and files, which the engine does not need."""
 
 
 def local_target(connection: Connection) -> Target:
-    session = botocore.session.Session(session_vars=_NOT_THE_USERS)
+    session = botocore.session.Session(session_vars=_NO_USER_SETTINGS)
     session.set_credentials(connection.access_key_id, connection.secret_access_key)
     session.set_config_variable("region", connection.region)
     return Target(env=LOCAL, session=session, endpoint=connection.endpoint_url)
@@ -28,7 +28,7 @@ def local_target(connection: Connection) -> Target:
 def find_target(
     env: str, *, region: str | None = None, profile: str | None = None, engine: Engine | None = None
 ) -> Target:
-    """The running local engine for `local`, else AWS. Raises UnreachableError when no engine is up."""
+    """Return the running local engine for `local`, else AWS. Raises UnreachableError if no engine is running."""
     if env != LOCAL:
         return aws_target(env, region=region, profile=profile)
     try:

@@ -1,4 +1,4 @@
-"""An engine of one's own for tests: never the user's, never its port, never its state."""
+"""A separate engine for tests, which never uses the user's engine, its port or its state."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,19 +15,19 @@ PATIENCE_SECONDS = 600
 
 @contextmanager
 def own_engine(state: Path = STATE / "test", *, model: Model | None = None) -> Iterator[Engine]:
-    """An engine that is not started yet, and is stopped at the end whatever happened. Deploy to it with `up`.
+    """Yield an engine that is not started yet (use `up`), and stop it at the end.
 
-    It keeps its port from one test run to the next if that is free: the synthesised app, which holds the address, is
-    then reused. A second test run with the same `state` waits for the first.
+    The engine gets the port of the last test run if that is free: the synthesised app, which contains the address, is
+    then reused. A second test run with the same `state` waits for the first one.
     """
     folder = StateFolder(state)
     with folder.lock("test", silent, patience_seconds=PATIENCE_SECONDS):
-        kept = folder.path / "port.json"
-        last = folder.read(kept).get("port")
+        port_file = folder.path / "port.json"
+        last = folder.read(port_file).get("port")
         engine = Engine(state=folder.path, settings=Settings())
-        engine.stop()  # of a test run that was killed
+        engine.stop()  # a test run that was killed may have left one
         port = last if isinstance(last, int) and is_free(last) else free_port()
-        folder.write(kept, {"port": port})
+        folder.write(port_file, {"port": port})
         engine = Engine(state=folder.path, settings=Settings(port=port, model=model))
         try:
             yield engine

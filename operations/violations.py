@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from shared.contracts import limits
 from shared.contracts.envelope import INBOUND_EVENT, Event, Metadata, PartialMetadata
-from shared.contracts.events import EVENTS
 from shared.contracts.schemas import event_schema
+from shared.contracts.upcasting import EVENTS
 
 KINDS: Mapping[str, type[Event]] = {kind.detail_type(): kind for kind in EVENTS}
 ENTRY_BYTES = 1_000_000

@@ -1,4 +1,4 @@
-"""The road to 10,000 requests a second, on paper: a seeded simulation of quotas, queues and retries.
+"""A seeded simulation of quotas, queues and retries at up to 10,000 requests a second. Not deployed.
 
-Nothing that is deployed imports it. `make scale` runs it and writes docs/scale.md's tables and plots.
+`make scale` runs it and writes the tables and plots of docs/scale.md.
 """

@@ -1,4 +1,4 @@
-"""`python -m scale`: runs every scenario, and writes the tables and plots of docs/scale.md."""
+"""`python -m scale`: runs every scenario and writes the tables and plots of docs/scale.md."""
 
 import argparse
 import re
@@ -18,7 +18,7 @@ PAGE: Final = "scale.md"
 
 
 def blocks(loads: Sequence[Result], burst_results: Sequence[Result]) -> Mapping[str, str]:
-    """By name, what stands between `<!-- scale:NAME -->` and `<!-- /scale:NAME -->`."""
+    """Return by name the text of each block, from `<!-- scale:NAME -->` to `<!-- /scale:NAME -->`."""
     return {
         **static_blocks(),
         "results": tables.results_table(loads),
@@ -27,7 +27,7 @@ def blocks(loads: Sequence[Result], burst_results: Sequence[Result]) -> Mapping[
 
 
 def static_blocks() -> Mapping[str, str]:
-    """Those that need no simulation."""
+    """Return the blocks that need no simulation."""
     return {
         "quotas": tables.quotas_table(),
         "ceilings": tables.ceilings_table(),
@@ -37,16 +37,18 @@ def static_blocks() -> Mapping[str, str]:
 
 
 def block(page: str, name: str) -> str:
-    """Raises ValueError if the page has no such block."""
-    found = re.search(_pattern(name), page, re.DOTALL)
-    if not found:
-        raise ValueError(f"docs/{PAGE} has no block <!-- scale:{name} -->")
-    return found[2].strip()
+    """Return the text of the page's block. Raises ValueError if the page has no such block."""
+    match = re.search(_pattern(name), page, re.DOTALL)
+    if not match:
+        raise ValueError(
+            f"docs/{PAGE} has no block {name!r}. Add <!-- scale:{name} --> and <!-- /scale:{name} --> to it."
+        )
+    return match[2].strip()
 
 
-def written(page: str, made: Mapping[str, str]) -> str:
-    """The page with these blocks. Raises ValueError if it lacks one."""
-    for name, text in made.items():
+def written(page: str, texts: Mapping[str, str]) -> str:
+    """Return the page with these texts in its blocks. Raises ValueError if it lacks one of the blocks."""
+    for name, text in texts.items():
         block(page, name)
         before, _, rest = page.partition(f"<!-- scale:{name} -->")
         after = rest.partition(f"<!-- /scale:{name} -->")[2]
@@ -62,15 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scale",
         description="Simulate 100, 1,000 and 10,000 requests a second, and bursts, for docs/scale.md.",
-        epilog="The same seed gives the same documents. Compare with the local engine: python -m scale.measure",
+        epilog="The same seed gives the same documents. To compare the simulation with the local engine, run "
+        "python -m scale.measure",
     )
     parser.add_argument(
-        "--seed", type=int, default=1, help="another course of chance (default: 1, the documents')"
+        "--seed", type=int, default=1, help="seed of the random numbers (default: 1, as in docs/scale.md)"
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the documents differ")
-    given = parser.parse_args(arguments)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 if docs/scale.md is out of date"
+    )
+    options = parser.parse_args(arguments)
     try:
-        return _run(given.seed, check=given.check)
+        return _run(options.seed, check=options.check)
     except KeyboardInterrupt:
         print("Interrupted; nothing was written.", file=sys.stderr)
         return 130
@@ -84,7 +89,7 @@ def _run(seed: int, *, check: bool) -> int:
     if check:
         same = page == new
         print(
-            "docs/scale.md is what the simulation says." if same else "docs/scale.md is old. Run: make scale"
+            "docs/scale.md is up to date." if same else "docs/scale.md is out of date. Rewrite it: make scale"
         )
         return 0 if same else 1
     (DOCS / PAGE).write_text(new, encoding="utf-8")
@@ -102,9 +107,9 @@ def _run(seed: int, *, check: bool) -> int:
 
 
 def _simulated(scenario: Scenario) -> Result:
-    began = time.monotonic()
+    started_at = time.monotonic()
     result = simulate(scenario)
-    print(f"{time.monotonic() - began:5.1f} s  {scenario.name}", file=sys.stderr)
+    print(f"{time.monotonic() - started_at:5.1f} s  {scenario.name}", file=sys.stderr)
     return result
 
 

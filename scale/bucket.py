@@ -1,4 +1,4 @@
-"""A token bucket that is filled continuously: what AWS's request rates are."""
+"""A token bucket that refills continuously, as AWS limits request rates."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,10 @@ from infra.doctor.quotas import Rate
 
 
 class Bucket:
-    """`now` tells the time in seconds. `taken` and `refused` are what became of the calls."""
+    """A token bucket. `now` returns the time in seconds.
+
+    `taken` is the sum of the tokens taken, `refused` the number of calls that were refused or had to wait.
+    """
 
     def __init__(self, now: Callable[[], float], rate: Rate) -> None:
         self._now = now
@@ -21,7 +24,7 @@ class Bucket:
         return self._rate.per_second
 
     def try_take(self, amount: float = 1.0) -> bool:
-        """A call that is refused if there is not enough left."""
+        """Take tokens for a call; return False, and take none, if there are not enough."""
         self._fill()
         if self._tokens < min(amount, self._rate.burst):
             self.refused += 1
@@ -31,7 +34,7 @@ class Bucket:
         return True
 
     def take(self, amount: float = 1.0) -> float:
-        """Seconds until a call that waits in line is let through."""
+        """Take tokens for a call that waits if there are not enough. Return the seconds it has to wait."""
         self._fill()
         self._tokens -= amount
         self.taken += amount
@@ -41,7 +44,7 @@ class Bucket:
         return -self._tokens / self._rate.per_second
 
     def give_back(self, amount: float) -> None:
-        """Part of what was taken was not needed after all."""
+        """Return tokens that were taken but not needed."""
         self._tokens = min(self._rate.burst, self._tokens + amount)
         self.taken -= amount
 

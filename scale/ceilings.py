@@ -1,4 +1,4 @@
-"""What each quota alone would let through, and what a rate needs. Arithmetic: the simulation has to agree with it."""
+"""The rate that each quota alone would allow, and the quotas that a rate needs. The simulation has to agree."""
 
 import math
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ from scale.shape import Shape, Span, Station
 MODEL: Final = "model tokens"
 HEADROOM: Final = 1.3
 CAP_HEADROOM: Final = 1.15
-"""Less than that of the account: a backlog that takes all functions leaves none for the API."""
+"""Headroom of the functions' caps. It is less than the account's: a backlog must leave some functions for the API."""
 P95_SIGMAS: Final = 1.6449
 """The 95th percentile of a normal distribution, in standard deviations from its mean."""
 
 
 def mean(span: Span) -> float:
-    """Of the log-normal."""
+    """Return the mean of the span's log-normal distribution."""
     sigma = math.log(span.p95 / span.median) / P95_SIGMAS if span.median else 0.0
     return span.median * math.exp(sigma**2 / 2)
 
 
 def per_request(shape: Shape) -> Mapping[str, float]:
-    """How often a request that goes well takes from each quota."""
+    """Return how much of each quota a successful request uses."""
     via_bus = sum(step.via == "bus" for step in shape.steps)
     return {
         "API Gateway": 1,
@@ -35,14 +35,14 @@ def per_request(shape: Shape) -> Mapping[str, float]:
 
 
 def busy(shape: Shape, station: Station) -> float:
-    """Seconds of the station's function for each request, its batches as full as they get."""
+    """Return the seconds that the station's function needs for each request, with full batches."""
     return mean(station.span) + shape.times.invocation / station.batch
 
 
 def ceilings(shape: Shape, quotas: Quotas) -> dict[str, float]:
-    """Requests a second that each quota, and each function's cap, allows; the lowest binds first."""
+    """Return the requests a second that each quota and each function's cap allows; the lowest one binds first."""
     uses = per_request(shape)
-    found = {
+    limits = {
         "API throttle": shape.throttle_rate,
         "API Gateway": quotas.api_requests.per_second,
         "PutEvents": quotas.put_events.per_second / uses["PutEvents"],
@@ -53,35 +53,36 @@ def ceilings(shape: Shape, quotas: Quotas) -> dict[str, float]:
         "functions": quotas.functions / functions(shape),
     }
     for station in shape.stations:
-        found[f"{station.name} cap"] = min(station.concurrency, quotas.poller_most) / busy(shape, station)
-    return found
+        limits[f"{station.name} cap"] = min(station.concurrency, quotas.poller_most) / busy(shape, station)
+    return limits
 
 
 def functions(shape: Shape) -> float:
-    """Functions busy at the same time for each request a second (Little's law)."""
+    """Return the number of functions busy at the same time, for each request a second (Little's law)."""
     return mean(shape.times.api) + sum(busy(shape, station) for station in shape.stations)
 
 
 def binding(shape: Shape, quotas: Quotas) -> str:
-    found = ceilings(shape, quotas)
-    return min(found, key=lambda name: found[name])
+    """Return the name of the quota or cap that binds first."""
+    limits = ceilings(shape, quotas)
+    return min(limits, key=lambda name: limits[name])
 
 
 def needed(shape: Shape, rate: float) -> dict[str, float]:
-    """By quota, what `rate` takes, with headroom. A run that waited for the model makes one more callback."""
+    """Return by quota what `rate` uses, with headroom. A run that waited for the model makes one more callback."""
     uses = per_request(shape)
     uses = {**uses, "SendTask*": uses["SendTask*"] + sum(step.asks_model for step in shape.steps)}
-    wanted = {name: HEADROOM * rate * use for name, use in uses.items()}
-    return {**wanted, "functions": HEADROOM * rate * functions(shape)}
+    needs = {name: HEADROOM * rate * use for name, use in uses.items()}
+    return {**needs, "functions": HEADROOM * rate * functions(shape)}
 
 
 def raised(shape: Shape, quotas: Quotas, rate: float) -> tuple[Shape, Quotas]:
-    """Quotas and caps that carry `rate`; what is enough stays as it is.
+    """Return a shape and quotas that allow `rate`. Caps and quotas that are large enough stay as they are.
 
-    Beyond 1,000 functions for one queue it takes provisioned pollers: 10 functions each, 200 from the start, 1,000
-    more a minute.
+    More than 1,000 functions for one queue need provisioned pollers, each of which feeds 10 functions: 200 pollers
+    from the start, and 1,000 more a minute.
     """
-    wanted = needed(shape, rate)
+    needs = needed(shape, rate)
     fields = {
         "api_requests": "API Gateway",
         "put_events": "PutEvents",
@@ -91,23 +92,23 @@ def raised(shape: Shape, quotas: Quotas, rate: float) -> tuple[Shape, Quotas]:
         "model_tokens": MODEL,
         "functions": "functions",
     }
-    to = {}
+    larger = {}
     for name, quota in fields.items():
         now = getattr(quotas, name)
         current = now if isinstance(now, float | int) else now.per_second
-        if wanted[quota] > current:
-            to[name] = _round(wanted[quota])
+        if needs[quota] > current:
+            larger[name] = _round(needs[quota])
     caps = {
         station.name: max(station.concurrency, _round(CAP_HEADROOM * rate * busy(shape, station)))
         for station in shape.stations
     }
     if max(caps.values()) > 1_000:
-        to |= {"poller_start": 2_000.0, "poller_growth": 10_000 / 60, "poller_most": 100_000.0}
+        larger |= {"poller_start": 2_000.0, "poller_growth": 10_000 / 60, "poller_most": 100_000.0}
     throttle = max(shape.throttle_rate, _round(HEADROOM * rate))
-    return shape.resized(throttle=throttle, **caps), quotas.raised(**to)
+    return shape.resized(throttle=throttle, **caps), quotas.raised(**larger)
 
 
 def _round(value: float) -> float:
-    """Up to two digits: nobody asks for 2,437."""
+    """Round up to two significant digits, as one does in a request for a quota."""
     step = 10.0 ** max(0, math.floor(math.log10(value)) - 1)
     return float(math.ceil(value / step) * step)

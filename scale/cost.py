@@ -1,6 +1,7 @@
-"""What the runs of a scenario cost, by the very ledger that prices a real run.
+"""The cost of a scenario's runs, by the same ledger that prices a real run.
 
-The ledger's gaps are ours: the time of API, starter and logger, callbacks. Each message counts as if it came alone.
+What the ledger leaves out is left out here, too: the time of API, starter and logger, and callbacks. Each message is
+priced as if it came alone, not in a batch.
 """
 
 from infra.environments import ENVIRONMENTS
@@ -55,7 +56,7 @@ def _facts(shape: Shape, *, failed: bool) -> RunFacts:
 
 
 def run_usd(shape: Shape, *, failed: bool = False) -> float:
-    """A run of this shape. A failed one is one whose model was throttled four times."""
+    """Return the cost of a run of this shape in USD. With `failed`, the model was throttled in all attempts."""
     return (ledger(_facts(shape, failed=failed)).total or 0) * _NANO
 
 
@@ -64,19 +65,19 @@ def by_service(shape: Shape) -> dict[str, float]:
 
 
 def question_usd(shape: Shape) -> float:
-    """The tokens of one question."""
+    """Return the cost of one question's tokens in USD."""
     return by_service(shape).get("Model", 0.0)
 
 
 def hour_usd(result: Result) -> float:
-    """An hour of this load: what its 10 minutes cost, until the last run has ended, times six."""
+    """Return the cost of an hour of this load in USD, scaled up from all runs of the simulated minutes."""
     scenario: Scenario = result.scenario
-    ended_badly = result.count(Outcome.FAILED)
-    # A failed run has asked the model where it timed out, and paid for it.
-    asked = sum(end.model_calls for end in result.ended if end.outcome is Outcome.FAILED) * result.many
+    failed = result.count(Outcome.FAILED)
+    # A run that failed by a timeout may have asked the model before, and paid for it.
+    calls = sum(end.model_calls for end in result.ended if end.outcome is Outcome.FAILED) * result.many
     cost = (
         result.answered * run_usd(scenario.shape)
-        + ended_badly * run_usd(scenario.shape, failed=True)
-        + asked * question_usd(scenario.shape)
+        + failed * run_usd(scenario.shape, failed=True)
+        + calls * question_usd(scenario.shape)
     )
     return cost * 3_600 / scenario.load_seconds

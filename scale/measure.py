@@ -1,7 +1,7 @@
-"""`python -m scale.measure`: a burst on a local engine of its own, beside what the simulation makes of it.
+"""`python -m scale.measure`: compares bursts on a separate local engine with the simulation.
 
-The simulation is fed with what a calm engine shows, one pipeline at a time: how long each stage works, and how much
-CPU a run takes. Of the burst it knows only its size and how fast it was published.
+The simulation's inputs are measured on a calm engine, one run at a time: how long each stage works, and how much CPU
+time a run takes. Of a burst, the simulation gets only its size and how fast it was published.
 """
 
 import argparse
@@ -42,23 +42,23 @@ FOLDER = STATE / "scale"
 CALM = 20
 IDLE_SECONDS = 4.0
 PATIENCE_SECONDS = 300.0
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 BURSTS = (200, 500)
 
 Record = Mapping[str, Any]
-Tell = Callable[[str], None]
+Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calm:
-    """What was measured one pipeline at a time: all the simulation is told of the engine."""
+    """The measurements of one run at a time: all that the simulation gets to know about the engine."""
 
     spans: dict[str, Span]
     end_to_end: float
     engine_cpu: float
-    """CPU seconds of the engine's own process for a run; it uses one core at a time."""
+    """CPU seconds of the engine's own process for each run; it uses one core at a time."""
     all_cpu: float
-    """With the functions' processes, which share the machine's cores with it."""
+    """CPU seconds of the engine and the functions' processes together, which share the machine's cores."""
 
     @property
     def bottleneck(self) -> float:
@@ -85,17 +85,17 @@ class Burst:
     failed: int
     lost: int
     drain: float
-    """From the first event published to the last run's end."""
+    """Seconds from the first event published to the last run's end."""
     median: float
     simulated_succeeded: int
     simulated_drain: float
     simulated_median: float
     others: float
-    """Cores that other processes of the machine kept busy meanwhile. The simulation knows nothing of them."""
+    """Number of cores that other processes kept busy during the burst. The simulation does not know of them."""
 
     @property
     def ratio(self) -> float:
-        """Simulated time to drain by measured; 1 is agreement."""
+        """Simulated time to drain, divided by the measured one; 1 is agreement."""
         return self.simulated_drain / self.drain
 
 
@@ -108,26 +108,26 @@ class Bench:
         self._publish(5, "warm")
         time.sleep(1.0)
         idle_engine, idle_all = self._cpu_of(lambda: time.sleep(IDLE_SECONDS))
-        began = time.monotonic()
+        started_at = time.monotonic()
         records: list[Record] = []
 
         def one_by_one() -> None:
             for number in range(count):
-                _, _, found = self._publish(1, f"calm {number}")
-                records.extend(found)
+                _, _, ended = self._publish(1, f"calm {number}")
+                records.extend(ended)
 
         engine, everything = self._cpu_of(one_by_one)
-        elapsed = time.monotonic() - began
+        elapsed = time.monotonic() - started_at
         return Calm(
             spans=_spans(records),
-            end_to_end=statistics.median(_ends(record) - record["published"] for record in records),
+            end_to_end=statistics.median(_ended_at(record) - record["published"] for record in records),
             engine_cpu=max(0.001, (engine - idle_engine * elapsed / IDLE_SECONDS) / count),
             all_cpu=max(0.001, (everything - idle_all * elapsed / IDLE_SECONDS) / count),
         )
 
     def burst(self, size: int, calm: Calm) -> Burst:
         before, started = _machine_cpu_seconds() - self._cpu()[1], time.monotonic()
-        began, publish_seconds, records = self._publish(size, f"burst of {size}")
+        started_at, publish_seconds, records = self._publish(size, f"burst of {size}")
         others = (_machine_cpu_seconds() - self._cpu()[1] - before) / (time.monotonic() - started)
         ended = [record for record in records if record.get("status") in FINAL]
         result = simulate(predicted(size, publish_seconds, calm.times()))
@@ -137,8 +137,8 @@ class Bench:
             succeeded=sum(record["status"] == "SUCCEEDED" for record in ended),
             failed=sum(record["status"] == "FAILED" for record in ended),
             lost=size - len(ended),
-            drain=max((_ends(record) for record in ended), default=began) - began,
-            median=statistics.median(_ends(record) - record["published"] for record in ended)
+            drain=max((_ended_at(record) for record in ended), default=started_at) - started_at,
+            median=statistics.median(_ended_at(record) - record["published"] for record in ended)
             if ended
             else 0.0,
             simulated_succeeded=result.count(Outcome.SUCCEEDED),
@@ -148,27 +148,30 @@ class Bench:
         )
 
     def _publish(self, count: int, name: str) -> tuple[float, float, list[Record]]:
-        """When it began, how long publishing took, and the records once all have ended, or patience has."""
+        """Publish messages and wait until all runs have ended, or for PATIENCE_SECONDS.
+
+        Return the start time, the seconds that publishing took, and the records.
+        """
         bus = sender(self._target, "bus")
-        began = time.time()
+        started_at = time.time()
         published: dict[str, float] = {}
         for start in range(0, count, bus.size):
-            wanted = [
+            requests = [
                 Request(user_message=f"{name}: what is number {start + place}?")
                 for place in range(min(bus.size, count - start))
             ]
-            for sent in bus.send(wanted):
-                if not isinstance(sent, Accepted):
-                    raise sent
-                published[sent.pipeline_id] = time.time()
-        took = time.time() - began
+            for answer in bus.send(requests):
+                if not isinstance(answer, Accepted):
+                    raise answer
+                published[answer.pipeline_id] = time.time()
+        took = time.time() - started_at
         until = time.monotonic() + PATIENCE_SECONDS
         ended: dict[str, Record] = {}
         while len(ended) < count and time.monotonic() < until:
-            time.sleep(0.05 if count == 1 else LOOK_SECONDS)
-            found = read_records(self._target, published.keys() - ended.keys(), fields=None)
-            ended |= {key: record for key, record in found.items() if record.get("status") in FINAL}
-        return began, took, [{**ended.get(key, {}), "published": at} for key, at in published.items()]
+            time.sleep(0.05 if count == 1 else POLL_SECONDS)
+            records = read_records(self._target, published.keys() - ended.keys(), fields=None)
+            ended |= {key: record for key, record in records.items() if record.get("status") in FINAL}
+        return started_at, took, [{**ended.get(key, {}), "published": at} for key, at in published.items()]
 
     def _cpu_of(self, work: Callable[[], None]) -> tuple[float, float]:
         before = self._cpu()
@@ -182,24 +185,24 @@ class Bench:
 
 
 def predicted(size: int, publish_seconds: float, times: Times) -> Scenario:
-    """The engine has no quotas: its caps, and the CPU that all share, are what there is."""
+    """Return the burst as a scenario on the engine, which has no quotas but caps and a shared CPU."""
     plan: Shape = shape(ENVIRONMENTS["local"], times)
     rate = size / max(publish_seconds, 0.001)
     return Scenario(name=f"burst of {size}", rate=rate, burst=size, via="bus", quotas=UNLIMITED, shape=plan)
 
 
 def _machine_cpu_seconds() -> float:
-    """Of all processes but this one."""
+    """Return the CPU seconds of all processes of the machine except this one."""
     machine, mine = psutil.cpu_times(), os.times()
     return float(machine.user + machine.nice + machine.system) - mine.user - mine.system
 
 
-def _ends(record: Record) -> float:
+def _ended_at(record: Record) -> float:
     return datetime.fromisoformat(str(record["finished_at"])).timestamp()
 
 
 def _spans(records: Sequence[Record]) -> dict[str, Span]:
-    """By function, from the meters. Starter and logger have none: the analyzer's stands for them."""
+    """Return the span of each function, from the meters. The analyzer's span stands in for starter and logger."""
     worked: dict[str, list[float]] = {}
     for record in records:
         for stage in STAGES:
@@ -222,45 +225,49 @@ def measure(
     *,
     folder: Path = FOLDER,
     calm: int = CALM,
-    tell: Tell = lambda _: None,
+    announce: Announce = lambda _: None,
     progress: Progress = silent,
 ) -> tuple[Calm, list[Burst]]:
-    """Raises what starting and deploying raise. Whatever happens, the engine is stopped."""
+    """Measure on an engine of its own, which is stopped at the end. Raises the errors of `local.deploy.up`."""
     with own_engine(folder) as engine:
         running = up(engine, progress)
         bench = Bench(local_target(running.connection), running.pid)
-        tell("one pipeline at a time")
-        found = bench.calm(calm)
+        announce("measuring one run at a time")
+        baseline = bench.calm(calm)
         measured = []
         for size in bursts:
-            tell(f"a burst of {size}")
-            measured.append(bench.burst(size, found))
-        return found, measured
+            announce(f"measuring a burst of {size}")
+            measured.append(bench.burst(size, baseline))
+        return baseline, measured
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scale.measure",
-        description="Publish bursts on a local engine of its own and compare them with the simulation.",
+        description="Publish bursts of events on a separate local engine and compare them with the simulation.",
         epilog="example: .venv/bin/python -m scale.measure 200 500",
     )
-    parser.add_argument("sizes", nargs="*", type=int, default=list(BURSTS), help="events (default: 200 500)")
+    parser.add_argument(
+        "sizes", nargs="*", type=int, default=list(BURSTS), help="events in each burst (default: 200 500)"
+    )
     sizes = parser.parse_args(arguments).sizes
     if not all(1 <= size <= 5_000 for size in sizes):
-        parser.error("a burst has 1 to 5,000 events")
+        parser.error("the size of a burst must be from 1 to 5,000 events")
 
     try:
         with shown(Console(stderr=True, highlight=False)) as progress:
-            calm, bursts = measure(sizes, tell=lambda text: print(text, file=sys.stderr), progress=progress)
+            calm, bursts = measure(
+                sizes, announce=lambda text: print(text, file=sys.stderr), progress=progress
+            )
     except KeyboardInterrupt:
-        print("Interrupted; the engine is stopped.", file=sys.stderr)
+        print("Interrupted. The measuring engine is stopped.", file=sys.stderr)
         return 130
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     print(
-        f"calm: {calm.end_to_end * 1000:.0f} ms a run; CPU {calm.engine_cpu * 1000:.1f} ms of the engine, "
-        f"{calm.all_cpu * 1000:.1f} ms in all"
+        f"one run at a time: {calm.end_to_end * 1000:.0f} ms a run; CPU time {calm.engine_cpu * 1000:.1f} ms in the "
+        f"engine, {calm.all_cpu * 1000:.1f} ms with the functions"
     )
     print(
         f"{'burst':>6} {'ended':>6} {'lost':>5} {'measured':>14} {'simulated':>14}"

@@ -1,4 +1,4 @@
-"""The plots of docs/scale.md: the same input draws the same bytes."""
+"""The plots of docs/scale.md. The same input gives the same bytes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,15 +32,15 @@ def _save(figure: Figure, file: Path) -> None:
 
 
 def draw_ceilings(file: Path) -> None:
-    """What each quota carries alone, on a logarithmic scale."""
-    found = sorted(ceilings(shape(), US_EAST_1).items(), key=lambda item: -item[1])
+    """Draw the rate that each quota alone allows, on a logarithmic scale."""
+    limits = sorted(ceilings(shape(), US_EAST_1).items(), key=lambda item: -item[1])
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 4.8), layout="constrained")
         axes = figure.subplots()
-        values = [value for _, value in found]
+        values = [value for _, value in limits]
         colours = [RED if value < RATES[0] else BLUE if value < RATES[2] else GREEN for value in values]
-        axes.barh(range(len(found)), values, color=colours, height=0.65)
-        axes.set_yticks(range(len(found)), [name for name, _ in found])
+        axes.barh(range(len(limits)), values, color=colours, height=0.65)
+        axes.set_yticks(range(len(limits)), [name for name, _ in limits])
         for place, value in enumerate(values):
             axes.text(value * 1.06, place, f"{value:,.0f}", va="center", fontsize=10, backgroundcolor="white")
         for rate in RATES:
@@ -48,7 +48,7 @@ def draw_ceilings(file: Path) -> None:
         axes.set_xscale("log")
         axes.set_xticks(RATES, [f"{rate:,}" for rate in RATES])
         axes.set_xlim(30, 30_000)
-        axes.set_ylim(-0.6, len(found) - 0.4)
+        axes.set_ylim(-0.6, len(limits) - 0.4)
         axes.set_xlabel("requests a second that this quota or cap alone lets through (logarithmic)")
         axes.set_title("Default quotas, prod as deployed: the model's tokens bind first", pad=12)
         axes.tick_params(axis="y", length=0)
@@ -56,7 +56,7 @@ def draw_ceilings(file: Path) -> None:
 
 
 def draw_loads(results: Sequence[Result], file: Path) -> None:
-    """What becomes of each request, by the minute it arrived in; a panel for each rate."""
+    """Draw the outcomes of requests by the minute of their arrival, in a panel for each rate."""
     kinds = (
         ("answered", (Outcome.SUCCEEDED, Outcome.DEGRADED), BLUE),
         ("failed", (Outcome.FAILED, Outcome.PARKED), RED),
@@ -91,7 +91,7 @@ def draw_loads(results: Sequence[Result], file: Path) -> None:
 
 
 def draw_drain(results: Sequence[Result], file: Path) -> None:
-    """How the same burst drains, and how many runs fail on the way."""
+    """Draw how the same burst drains in each scenario, and how many runs fail."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 3.8), layout="constrained")
         axes = figure.subplots()

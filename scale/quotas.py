@@ -1,4 +1,4 @@
-"""Whose quotas are simulated: a default account's in us-east-1, or nobody's. The table is the doctor's."""
+"""The simulated quotas: those of a default account in us-east-1, or none. The numbers are the doctor's."""
 
 import math
 from dataclasses import fields
@@ -11,14 +11,14 @@ US_EAST_1: Final = quotas(REGION)
 
 
 def _unlimited() -> Quotas:
-    none: dict[str, Any] = {}
+    infinite: dict[str, Any] = {}
     for field in fields(Quotas):
         value = getattr(US_EAST_1, field.name)
         if isinstance(value, Rate):
-            none[field.name] = Rate(per_second=math.inf, burst=math.inf)
+            infinite[field.name] = Rate(per_second=math.inf, burst=math.inf)
         elif isinstance(value, float | int):
-            none[field.name] = math.inf
-    return Quotas(**none)
+            infinite[field.name] = math.inf
+    return Quotas(**infinite)
 
 
 UNLIMITED: Final = _unlimited()

@@ -1,4 +1,4 @@
-"""What came of a scenario. Numbers of requests are real ones: a simulated request counts for all it stands for."""
+"""The result of a scenario. Counts are of real requests: a simulated request counts for all that it stands for."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ class Outcome(StrEnum):
     DEGRADED = "degraded"
     FAILED = "failed"
     REFUSED = "refused"
-    """By the API, at once: the caller knows."""
+    """The API refused the request at once, with an error."""
     PARKED = "parked"
-    """Never started: its event lies in the trigger's DLQ and can be replayed."""
+    """The run never started. Its event is in the trigger's DLQ and can be replayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     outcome: Outcome
     at: float
-    """When it arrived."""
+    """Time of the request's arrival."""
     seconds: float
     model_calls: int
     tries: int
@@ -50,10 +50,10 @@ class Result:
     throttled: int
     busy_seconds: Mapping[str, float]
     wasted_calls: int
-    """Questions to the model for runs that were over already."""
+    """Model calls for runs that had already ended."""
     retries: int
     timed_out: int
-    """Tasks whose message waited too long. They are not tried again."""
+    """Tasks whose message waited too long. They are not retried."""
 
     @property
     def many(self) -> int:
@@ -64,15 +64,15 @@ class Result:
         return self.arrived * self.many
 
     def count(self, *outcomes: Outcome) -> int:
-        found = Counter(end.outcome for end in self.ended)
-        return sum(found[outcome] for outcome in outcomes) * self.many
+        counts = Counter(end.outcome for end in self.ended)
+        return sum(counts[outcome] for outcome in outcomes) * self.many
 
     @property
     def answered(self) -> int:
         return self.count(Outcome.SUCCEEDED, Outcome.DEGRADED)
 
     def latency(self, percent: float) -> float | None:
-        """Of those that got an answer, from arrival to the end."""
+        """Return a percentile of the seconds from arrival to end, over all answered requests."""
         answered = (Outcome.SUCCEEDED, Outcome.DEGRADED)
         seconds = sorted(end.seconds for end in self.ended if end.outcome in answered)
         return seconds[min(len(seconds), ceil(len(seconds) * percent / 100)) - 1] if seconds else None
@@ -83,11 +83,11 @@ class Result:
 
     @property
     def drain_seconds(self) -> float:
-        """From the last arrival to the last end."""
+        """Seconds from the last arrival to the end of the last run."""
         return max((end.at + end.seconds for end in self.ended), default=0.0) - self.last_arrival
 
     @property
     def backlog(self) -> int:
-        """Requests under way when the load ended."""
+        """Number of requests under way at the last arrival."""
         ending = self.last_arrival
         return sum(end.at + end.seconds > ending for end in self.ended) * self.many

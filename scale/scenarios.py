@@ -1,4 +1,4 @@
-"""Scenarios as data: how much comes, for how long, with which quotas and sizes."""
+"""Scenarios as data: load, duration, quotas and sizes."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -13,7 +13,7 @@ RATES: Final = (100, 1_000, 10_000)
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A load of `rate` requests a second for `load_seconds`, or a `burst` of so many at that rate."""
+    """A load of `rate` requests a second for `load_seconds`, or a `burst` of that many events at that rate."""
 
     name: str
     rate: float
@@ -27,14 +27,14 @@ class Scenario:
 
 
 def today(rate: int, seed: int = 1) -> Scenario:
-    """The prod environment as it is, in an account with the default quotas."""
+    """Return a load on the present prod environment in an account with the default quotas."""
     return Scenario(
         name=f"{rate:,}/s today", rate=rate, stands_for={100: 5, 1_000: 20}.get(rate, 25), seed=seed
     )
 
 
 def prepared(rate: int, seed: int = 1) -> Scenario:
-    """Quotas and caps raised for this very rate."""
+    """Return a load with quotas and caps raised for its rate."""
     larger, quotas = raised(shape(), US_EAST_1, rate)
     many = {100: 5, 1_000: 20}.get(rate, 200)
     return Scenario(
@@ -44,11 +44,11 @@ def prepared(rate: int, seed: int = 1) -> Scenario:
 
 BURST: Final = 50_000
 CAPPED: Final = 150
-"""Chatbots at a time that use less than the model's tokens: 150 / 2.3 s x 800 x 60 = 3.1 million a minute."""
+"""Concurrent chatbots that stay within the model's tokens: 150 / 2.3 s x 800 x 60 = 3.1 million a minute."""
 
 
 def bursts(seed: int = 1) -> tuple[Scenario, Scenario]:
-    """The same burst on the bus, within 50 seconds: as deployed, and with fewer chatbots at a time."""
+    """Return a burst of 50 seconds on the bus twice: as deployed, and with fewer chatbots at a time."""
 
     def burst(name: str, plan: Shape) -> Scenario:
         return Scenario(name=name, rate=1_000, burst=BURST, via="bus", stands_for=10, seed=seed, shape=plan)

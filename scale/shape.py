@@ -1,6 +1,6 @@
 """The pipeline's shape, derived from the stage table and the environment. Pure values, no AWS.
 
-What can't be derived (how long things take on AWS) is assumed, and stands in `ASSUMED`.
+Durations on AWS can't be derived. They are assumptions, in `ASSUMED`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from shared.contracts.stages import RETRY, STAGES, RetryPolicy
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """How long something takes: a log-normal of this median and 95th percentile, in seconds."""
+    """A duration: a log-normal distribution with this median and 95th percentile, in seconds."""
 
     median: float
     p95: float
@@ -24,20 +24,20 @@ class Span:
 class Times:
     api: Span
     functions: Mapping[str, Span]
-    """By function: one message's work, its calls to AWS included."""
+    """By function: the work on one message, with its calls to AWS."""
     invocation: float
-    """What an invocation costs beside its messages."""
+    """Seconds that an invocation takes in addition to its messages' work."""
     via_bus: float
     via_queue: float
     start: float = 0.05
-    """From StartExecution to the first state."""
+    """Seconds from StartExecution to the first state."""
     engine_cpu: float = 0.0
-    """Seconds of the one CPU that answers all functions' calls, for each run; on AWS nothing is shared so."""
+    """CPU seconds per run in the local engine, whose one CPU answers the calls of all functions. On AWS: 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """One question to the model. `most` is what is reserved for the answer until it is there (`max_tokens`)."""
+    """The tokens of one question to the model. `most` is reserved for the answer until it arrives (`max_tokens`)."""
 
     input: int = 500
     output: int = 300
@@ -83,7 +83,7 @@ class Shape:
         return (self.starter, *(step.station for step in self.steps))
 
     def thinned(self, stands_for: int) -> "Shape":
-        """The shape of a system that is `stands_for` times smaller: times stay, numbers shrink."""
+        """Return the shape of a system that is `stands_for` times smaller: durations stay, rates and sizes shrink."""
 
         def smaller(station: Station) -> Station:
             return replace(station, concurrency=max(1.0, station.concurrency / stands_for))
@@ -97,7 +97,7 @@ class Shape:
         )
 
     def resized(self, *, throttle: float | None = None, **concurrency: float) -> "Shape":
-        """Other numbers of concurrent functions, by service, and another throttle of the API."""
+        """Return the shape with another throttle of the API and other numbers of concurrent functions by service."""
 
         def sized(station: Station) -> Station:
             return replace(station, concurrency=concurrency.get(station.name, station.concurrency))
@@ -124,10 +124,12 @@ ASSUMED: Final = Times(
     via_bus=0.15,
     via_queue=0.04,
 )
-"""Warm functions of 128 MB, Nova Lite answering with 300 tokens. Nobody has measured this on AWS yet."""
+"""Assumed durations of warm functions with 128 MB and of Nova Lite with 300 tokens. Not yet measured on AWS."""
 
 
 def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUMED) -> Shape:
+    """Return the pipeline's shape in an environment, with these durations."""
+
     def station(name: str) -> Station:
         sizing: Sizing = environment.sizing_of(name)
         return Station(

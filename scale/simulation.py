@@ -1,7 +1,7 @@
-"""One scenario from the first request to the last end: every request is a SimPy process through the real hops.
+"""The simulation of one scenario: every request is a SimPy process that takes the same hops as a real one.
 
-A simulated request may stand for many (`stands_for`): the whole system (arrivals, quotas, concurrency) is then that
-much smaller and its times are the same. That is how 10,000 a second stay within seconds of computing.
+A simulated request may stand for several real ones (`stands_for`): arrivals, quotas and concurrency are then divided
+by that number, and durations stay the same. So 10,000 requests a second can be simulated within seconds.
 """
 
 import math
@@ -25,14 +25,14 @@ from shared.worker.policy import STALE_MS, WORK_MS
 
 SAMPLE_SECONDS = 10.0
 LONGEST_SECONDS = 4 * 3_600.0
-"""Nothing can take longer: a run that does is a mistake of the model, and said to be one."""
+"""Limit of the simulated time. Requests that are still open then are a mistake of the simulation, which fails."""
 _REFUSAL_SECONDS = 0.05
 
 Steps = Generator[simpy.Event, Any, Any]
 
 
 class Request:
-    """What one request brings along is drawn before it begins: another quota changes nothing of it."""
+    """A request. Its random numbers are drawn before it starts, so that they are the same under any quota."""
 
     __slots__ = ("answered", "at", "began", "draws", "execution", "model_calls", "retries", "tries")
 
@@ -96,7 +96,10 @@ class Simulation:
         env.process(self._keep_time(arriving))
         while arriving.is_alive or self._open:
             if env.now > LONGEST_SECONDS:
-                raise RuntimeError(f"{self._open} requests have not ended after {LONGEST_SECONDS:.0f} s")
+                raise RuntimeError(
+                    f"{self._open} requests have not ended after {LONGEST_SECONDS:.0f} simulated seconds: "
+                    "fix the simulation, in which they wait for ever"
+                )
             env.step()
         return Result(
             scenario=self._scenario,
@@ -126,7 +129,7 @@ class Simulation:
             self._env.process(self._request(request))
 
     def _pauses(self, rng: random.Random) -> Iterator[float]:
-        """A burst comes at its rate to the dot, as one that is published does; a load comes by chance."""
+        """Yield the seconds before each arrival: equal ones for a burst, as published, random ones for a load."""
         plan = self._scenario
         if plan.burst is not None:
             for _ in range(max(1, round(plan.burst / plan.stands_for))):
@@ -141,7 +144,7 @@ class Simulation:
             yield pause
 
     def _keep_time(self, arriving: simpy.Process) -> Steps:
-        """Once a second: pollers grow, and tasks time out that have waited too long. All have the same timeout."""
+        """Grow the pollers and time out overdue tasks once a second. All tasks have the same timeout."""
         due = 0.0
         while arriving.is_alive or self._open:
             for station in (self._starter, *self._stages):
@@ -202,7 +205,7 @@ class Simulation:
         return Outcome.DEGRADED if degraded else Outcome.SUCCEEDED
 
     def _accepted(self, request: Request) -> Steps:
-        """API Gateway, its function, and the event it publishes; whoever is refused gets an error at once."""
+        """Pass the request through API Gateway, its function and PutEvents. Return False if it is refused."""
         if not (self._throttle.try_take() and self._buckets["API Gateway"].try_take()):
             return False
         if not self._account.start():
@@ -214,7 +217,7 @@ class Simulation:
         return published
 
     def _stage(self, request: Request, index: int) -> Steps:
-        """A Task state with its retries. A timeout, and a worker that was lost, are not retried."""
+        """Run a Task state with its retries. A timeout and a lost worker are not retried."""
         step, retry, outcome = self._plan.steps[index], self._plan.retry, ""
         for attempt in range(1 + retry.max_attempts):
             if attempt:
@@ -244,12 +247,12 @@ class Simulation:
             yield self._env.timeout(seconds)
 
     def _share_cpu(self) -> Steps:
-        """On the local engine the calls of all functions are answered by one CPU, one after the other."""
+        """Wait for the local engine's one CPU, which answers the calls of all functions one after the other."""
         if self._plan.times.engine_cpu:
             yield from self._pause(self._cpu.take(self._plan.times.engine_cpu / (len(self._stages) + 1)))
 
     def _call(self, quota: str, request: Request) -> Steps:
-        """A call to AWS from a function: botocore tries again, after up to 1 and up to 2 seconds."""
+        """Call AWS from a function. botocore retries twice, after at most 1 and at most 2 seconds."""
         for tried in range(CLIENT_TRIES):
             if tried:
                 yield self._env.timeout(request.retries.random() * 2.0 ** (tried - 1))
@@ -300,17 +303,17 @@ class Simulation:
         return "done"
 
     def _is_over(self, message: Message, step: shape.Step) -> Steps:
-        """Nobody waits for the answer, or not for long enough: the model is not asked, the task times out."""
+        """Tell whether the task has ended or has too little time left, so that the model is not asked."""
         waited = self._env.now - message.sent
         if waited < STALE_MS / 1_000:
             return False
         if waited >= step.timeout_seconds - WORK_MS / 1_000:
             return not message.request.answered
-        heard = yield from self._call("SendTask*", message.request)
-        return heard and not message.waiting
+        called = yield from self._call("SendTask*", message.request)
+        return called and not message.waiting
 
     def _ask_model(self, request: Request, seconds: float) -> Steps:
-        """Input and the longest answer are reserved, and what the answer did not need is given back."""
+        """Reserve the tokens of the input and of the longest answer, and give back those the answer did not use."""
         tokens, bucket = self._plan.tokens, self._buckets[MODEL]
         if not bucket.try_take(tokens.input + tokens.most):
             yield self._env.timeout(_REFUSAL_SECONDS)

@@ -1,8 +1,8 @@
 """A queue, its event source mapping and its function, as SimPy processes.
 
-Lambda starts invocations while messages wait, up to the mapping's growth, its cap and the account's functions.
-A message whose call to AWS failed, or whose function ran out of time, comes back after the visibility timeout, and
-goes to the DLQ after the fifth receive.
+Lambda starts invocations while messages wait, limited by the mapping's growth, its cap and the account's functions.
+A message whose call to AWS failed, or whose function timed out, is delivered again after the visibility timeout, and
+goes to the DLQ after MAX_RECEIVES deliveries.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ Work = Generator[simpy.Event, Any, Handled]
 
 
 class Message:
-    """`reply` is what Step Functions, or the request itself, waits for. `waiting` is False once nobody does."""
+    """A message. `reply` is the event that the request waits for; `waiting` is False once it is settled."""
 
     __slots__ = ("receives", "reply", "request", "sent", "waiting")
 
@@ -38,7 +38,7 @@ class Message:
 
 
 class Account:
-    """The functions that run at the same time, of all stations and the API."""
+    """The account's limit of functions that run at the same time, over all stations and the API."""
 
     def __init__(self, most: float) -> None:
         self.most = most
@@ -55,7 +55,7 @@ class Account:
     def end(self) -> None:
         was_full = self.busy + 1 > self.most
         self.busy -= 1
-        if was_full:  # the longest queue gets the function that is free
+        if was_full:  # the longest queue gets the free function
             for station in sorted(self.stations, key=lambda station: -len(station.queue)):
                 station.wake()
 
@@ -94,7 +94,7 @@ class Station:
         self.wake()
 
     def grow(self, seconds: float) -> None:
-        """Called from time to time: more pollers while messages wait, fewer when none do."""
+        """Add pollers while messages wait, and remove some when none do. Called regularly."""
         if self.queue:
             self._pollers = min(self.cap, self._pollers + seconds * self._quotas.poller_growth)
             self.wake()
@@ -109,17 +109,17 @@ class Station:
             self._env.process(self._invoke([self.queue.popleft() for _ in range(size)]))
 
     def _invoke(self, batch: Sequence[Message]) -> Generator[simpy.Event, Any, None]:
-        began = self._env.now
+        started_at = self._env.now
         if self._overhead:
             yield self._env.timeout(self._overhead)
         for message in batch:
             message.receives += 1
             handled: Handled = "again"
-            if self._env.now - began < self.plan.timeout_seconds:
+            if self._env.now - started_at < self.plan.timeout_seconds:
                 handled = yield from self._work(message)
             if handled != "done":
-                self._return(message, began)
-        self.busy_seconds += self._env.now - began
+                self._return(message, started_at)
+        self.busy_seconds += self._env.now - started_at
         self.busy -= 1
         self._account.end()
         self.wake()

@@ -16,15 +16,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def ceilings_table() -> str:
-    """Every quota and cap: what it carries alone, and how full each rate makes it."""
+    """Return every quota and cap: the rate it allows alone, and its use at each rate."""
     plan, uses = shape(), ceilings.per_request(shape())
-    found = ceilings.ceilings(plan, US_EAST_1)
+    limits = ceilings.ceilings(plan, US_EAST_1)
     rows = [
-        [name, f"{uses[name]:,}" if name in uses else "", f"{carries:,.0f}/s"]
-        + [percent(rate / carries) for rate in RATES]
-        for name, carries in sorted(found.items(), key=lambda item: item[1])
+        [name, f"{uses[name]:,}" if name in uses else "", f"{limit:,.0f}/s"]
+        + [percent(rate / limit) for rate in RATES]
+        for name, limit in sorted(limits.items(), key=lambda item: item[1])
     ]
-    return table(["quota or cap", "uses per request", "carries", *(f"at {rate:,}/s" for rate in RATES)], rows)
+    return table(["quota or cap", "uses per request", "allows", *(f"at {rate:,}/s" for rate in RATES)], rows)
 
 
 def percent(share: float) -> str:
@@ -69,7 +69,7 @@ def results_table(results: Sequence[Result]) -> str:
             "until the last ends",
             "states retried",
             "tasks timed out",
-            "model asked in vain",
+            "wasted model calls",
             "cost per hour",
         ],
         rows,
@@ -94,7 +94,7 @@ def _seconds(value: float | None) -> str:
 
 
 def raise_table() -> str:
-    """What to ask for, by rate; empty where the default is enough."""
+    """Return the quotas and caps to raise, by rate; empty cells where the present value is enough."""
     plans: Mapping[int, Scenario] = {rate: prepared(rate) for rate in RATES}
     rows = []
     for name, label in LABELS.items():
@@ -129,8 +129,8 @@ LABELS = {
 
 NOTES = {
     "model_tokens": (
-        "tokens per minute of Nova Lite, input and output together; sources differ between 2 and 8 million, and "
-        "a new account may have none: read yours in Service Quotas"
+        "tokens per minute of Nova Lite, input and output together; sources say 2 to 8 million, and a new account "
+        "may have none: read yours in Service Quotas"
     ),
     "callbacks": f"SendTaskSuccess, -Failure and -Heartbeat together; {_rate(OTHERS.callbacks)} elsewhere",
     "start_execution": f"{_rate(OTHERS.start_execution)} outside the three largest regions",
@@ -143,7 +143,7 @@ NOTES = {
     ),
     "api_requests": "all APIs of the region together",
 }
-"""Beside the quotas of us-east-1: what other regions have, and how they are counted."""
+"""Notes on the quotas of us-east-1: how they are counted, and the values in other regions."""
 
 
 def _value(quotas: Quotas, name: str) -> float:
@@ -174,7 +174,7 @@ def bursts_table(results: Sequence[Result]) -> str:
         ]
         for result in results
     ]
-    header = ["a burst with", "answered", "failed", "p50", "until the last ends", "retries of a state"]
+    header = ["a burst with", "answered", "failed", "p50", "until the last ends", "states retried"]
     return table([*header, "throttled by the model"], rows)
 
 
@@ -185,7 +185,7 @@ def cost_table() -> str:
         [name, f"${usd * 1e6:,.2f}", f"{100 * usd / total:.0f}%"]
         for name, usd in sorted(by_service.items(), key=lambda item: -item[1])
     ]
-    rows.append(["in all", f"${total * 1e6:,.2f}", ""])
+    rows.append(["total", f"${total * 1e6:,.2f}", ""])
     rows += [[f"an hour at {rate:,}/s", f"${total * rate * 3_600:,.0f}", ""] for rate in RATES]
     return table(["", "a million runs", "share"], rows)
 

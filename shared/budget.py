@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from shared.clock import iso
+from shared.contracts.record import iso
 from shared.dynamodb import attributes, to_item
 
 INDEX: Final = "by-day"

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from shared.aws import client
 from shared.bus import Bus
-from shared.callback import Callback
 from shared.contracts.stages import BY_SERVICE
 from shared.parking import ParkingLot
 from shared.settings import load, once
 from shared.worker import AnyRoute, Route, Worker
+from shared.worker.outcome import Callback
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Run = Callable[..., Struct]

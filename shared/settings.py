@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.collector import initialising, switch_on
+from shared import initialising, switch_on
 
 S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def once(build: Callable[[], T]) -> Callable[[], T]:
     """Return a function that calls `build` once, at the first message, and then returns the same value.
 
     In Lambda `build` is called at once, during the initialisation, where the CPU is not yet throttled to the
-    function's share; garbage is collected from then on (`shared.collector`). Elsewhere an import builds nothing.
+    function's share; garbage is collected from then on (`shared`). Elsewhere an import builds nothing.
     """
     built = cache(build)
     if initialising():

@@ -9,7 +9,7 @@ SERVICES = sorted(path.parent for path in (ROOT / "services").glob("*/__init__.p
 TOKEN_HOLDERS = {
     "shared/contracts/envelope.py",
     "shared/contracts/schemas.py",
-    "shared/callback.py",
+    "shared/worker/outcome.py",
     "shared/worker/inbox.py",
 }
 

@@ -1,9 +1,9 @@
-"""Measures both designs in one run, repetitions interleaved, and writes `bench/results/end-to-end.json`.
+"""Measures both designs in one run, with interleaved repetitions, and writes `bench/results/end-to-end.json`.
 
-python -m bench.end_to_end                     everything, about eight minutes on a quiet machine
-python -m bench.end_to_end --sizes 100         one size of burst
-python -m bench.end_to_end --alone             one at a time; the last results' bursts stay
-python -m bench.end_to_end --show              the tables of the last results, measuring nothing
+python -m bench.end_to_end                     measure everything, about eight minutes on a quiet machine
+python -m bench.end_to_end --sizes 100         measure bursts of one size, without storing the results
+python -m bench.end_to_end --alone             measure one run at a time, keeping the last results of the bursts
+python -m bench.end_to_end --show              print the tables of the last results without measuring
 """
 
 import argparse
@@ -27,13 +27,13 @@ RESULTS = Path(__file__).parents[1] / "results" / "end-to-end.json"
 MODEL_SECONDS = 0.3
 CHATBOTS, OTHERS = 16, 2
 WARM_UP = 64
-"""Events before the first measurement: as many as start all processes that the limits allow."""
+"""Events before the first measurement: enough to start all processes that the limits allow."""
 ALONE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """Bursts of one size with one model, by each design in turn, `times` over."""
+    """Bursts of one size with one model, by each design in turn, repeated `times` times."""
 
     size: int
     model_seconds: float
@@ -52,73 +52,77 @@ ROUNDS = (
 
 
 def measure(rounds: tuple[Round, ...], console: Console) -> dict[str, Any]:
-    chosen = limits(CHATBOTS, OTHERS)
-    designs = dict.fromkeys((EVENTS, DIRECT, *(design for one in rounds for design in one.designs)))
+    concurrency = limits(CHATBOTS, OTHERS)
+    designs = dict.fromkeys((EVENTS, DIRECT, *(design for turn in rounds for design in turn.designs)))
     about = machine()
-    with arena(chosen, tuple(designs)) as made:
-        alone = _alone(made, console)
+    with arena(concurrency, tuple(designs)) as rivals:
+        alone = _alone(rivals, console)
         return {
             "machine": about,
-            "limits": chosen,
+            "limits": concurrency,
             "model_seconds": MODEL_SECONDS,
             "alone": alone,
-            "bursts": list(_bursts(made, rounds, console)),
+            "bursts": list(_bursts(rivals, rounds, console)),
         }
 
 
-def _alone(made: Arena, console: Console) -> dict[str, Any]:
-    """One at a time, by the events' design and the direct one in turn; the model answers at once."""
+def _alone(rivals: Arena, console: Console) -> dict[str, Any]:
+    """Measure one run at a time, of both designs in turn, with a model that answers at once."""
     for design in (EVENTS, DIRECT):
         console.print(f"warming up: {design}")
-        burst(*made.designs[design], WARM_UP, patience_seconds=120)
-    found: dict[str, list[Alone]] = {EVENTS: [], DIRECT: []}
+        burst(*rivals.designs[design], WARM_UP, patience_seconds=120)
+    alone: dict[str, list[Alone]] = {EVENTS: [], DIRECT: []}
     for _ in range(ALONE // 5):
-        for design, runs in found.items():
-            runs.extend(one_by_one(*made.designs[design], 5))
+        for design, runs in alone.items():
+            runs.extend(one_by_one(*rivals.designs[design], 5))
     return {
-        "seconds": {design: [run.until_ended for run in runs] for design, runs in found.items()},
-        "hops_ms": hops(made.designs[EVENTS][0].target, found[EVENTS]),
+        "seconds": {design: [run.until_ended for run in runs] for design, runs in alone.items()},
+        "hops_ms": hops(rivals.designs[EVENTS][0].target, alone[EVENTS]),
     }
 
 
-def _bursts(made: Arena, rounds: tuple[Round, ...], console: Console) -> Iterator[dict[str, Any]]:
-    for one in rounds:
-        for repetition in range(one.times):
-            for design in one.designs:
-                made.model.seconds = one.model_seconds
-                deployment, entrance = made.designs[design]
-                found = burst(deployment, entrance, one.size, patience_seconds=one.patience_seconds)
-                seconds = found.pop("run_seconds")
+def _bursts(rivals: Arena, rounds: tuple[Round, ...], console: Console) -> Iterator[dict[str, Any]]:
+    for turn in rounds:
+        for repetition in range(turn.times):
+            for design in turn.designs:
+                rivals.model.seconds = turn.model_seconds
+                deployment, entrance = rivals.designs[design]
+                result = burst(deployment, entrance, turn.size, patience_seconds=turn.patience_seconds)
+                seconds = result.pop("run_seconds")
                 cuts = statistics.quantiles(seconds, n=20) if len(seconds) > 1 else [0.0] * 19
-                found |= {"run_p50": cuts[9], "run_p95": cuts[18]}
-                found |= {"model_seconds": one.model_seconds, "repetition": repetition}
+                result |= {"run_p50": cuts[9], "run_p95": cuts[18]}
+                result |= {"model_seconds": turn.model_seconds, "repetition": repetition}
                 console.print(
-                    f"{design}: {one.size} in {found['drain_seconds']:.1f} s, {found['once']} succeeded"
+                    f"{design}: {turn.size} in {result['drain_seconds']:.1f} s, {result['once']} succeeded"
                 )
-                yield found
+                yield result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sizes", type=int, nargs="+", help="these sizes of bursts alone; writes nothing")
-    parser.add_argument("--alone", action="store_true", help="one at a time; the last bursts stay")
-    parser.add_argument("--show", action="store_true", help="the last results, measuring nothing")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", help="measure only bursts of these sizes, and store nothing"
+    )
+    parser.add_argument(
+        "--alone", action="store_true", help="measure only one run at a time, and keep the last bursts"
+    )
+    parser.add_argument("--show", action="store_true", help="print the last results without measuring")
+    options = parser.parse_args()
     console = Console()
-    if given.show:
+    if options.show:
         results = json.loads(RESULTS.read_text("utf-8"))
-    elif given.alone:
-        found = measure((), console)
+    elif options.alone:
+        measured = measure((), console)
         results = json.loads(RESULTS.read_text("utf-8")) | {
-            name: found[name] for name in ("machine", "alone")
+            name: measured[name] for name in ("machine", "alone")
         }
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     else:
-        rounds = tuple(one for one in ROUNDS if not given.sizes or one.size in given.sizes)
+        rounds = tuple(turn for turn in ROUNDS if not options.sizes or turn.size in options.sizes)
         results = measure(rounds, console)
-        if not given.sizes:
+        if not options.sizes:
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     for table in tables.all_of(results):
         console.print(table)

@@ -1,4 +1,4 @@
-"""Publishes a number of events at once to one design, waits until all is over, and counts what became of them."""
+"""Publishes a burst of events to one design, waits until all runs have ended, and counts their outcomes."""
 
 import json
 import time
@@ -15,13 +15,13 @@ from shared.contracts.record import Record
 MESSAGE = (
     "How does a queue between two services keep a burst from hurting either? ```python\nprint(1)\n``` Why?"
 )
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 ALONE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One execution, in seconds since 1970; `ended` is None while it runs."""
+    """An execution. Times are in seconds since 1970; `ended` is None while it runs."""
 
     status: str
     started: float
@@ -30,7 +30,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Entrance:
-    """How a design is asked: the event that starts it, and the state machine that runs it."""
+    """How to start a run of a design: the event to publish, and the state machine that it starts."""
 
     design: str
     source: str
@@ -40,7 +40,7 @@ class Entrance:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What became of the published events. `once`: exactly one execution each, and a record that says SUCCEEDED."""
+    """The outcomes of the published events. `once` have exactly one execution and a SUCCEEDED record."""
 
     published: int
     once: int
@@ -54,20 +54,24 @@ class Counts:
 
 
 def counts(ids: Sequence[str], records: Mapping[str, Record], runs: Sequence[Run], left: int) -> Counts:
-    """`records` by pipeline id, `runs` of these events alone, `left` messages in queues and DLQs."""
-    succeeded = sum(records.get(name, Record()).get("status") == "SUCCEEDED" for name in ids)
-    done = sum(run.status == "SUCCEEDED" for run in runs)
+    """Count the outcomes of the events `ids`.
+
+    `records` are by pipeline id; `runs` are the executions of these events only; `left` is the number of messages in
+    queues and DLQs.
+    """
+    records_succeeded = sum(records.get(name, Record()).get("status") == "SUCCEEDED" for name in ids)
+    runs_succeeded = sum(run.status == "SUCCEEDED" for run in runs)
     return Counts(
         published=len(ids),
-        once=min(succeeded, done) - max(0, len(runs) - len(ids)),
+        once=min(records_succeeded, runs_succeeded) - max(0, len(runs) - len(ids)),
         failed=sum(run.status not in ("SUCCEEDED", "RUNNING") for run in runs),
         lost=max(0, len(ids) - len(runs)),
         left_in_queues=left,
     )
 
 
-def publish(deployment: Deployment, entrance: Entrance, number: int) -> list[str]:
-    """The ids of the events, which are those of their records."""
+def publish(deployment: Deployment, entrance: Entrance, count: int) -> list[str]:
+    """Publish the events and return their ids, which are also the ids of their records."""
     client, bus = deployment.client("events"), deployment.target.addresses.bus_name
     entry = {
         "EventBusName": bus,
@@ -76,20 +80,20 @@ def publish(deployment: Deployment, entrance: Entrance, number: int) -> list[str
         "Detail": json.dumps({"data": {"user_message": MESSAGE}}),
     }
     ids: list[str] = []
-    while len(ids) < number:
-        answer = client.put_events(Entries=[entry] * min(CHUNK_ENTRIES, number - len(ids)))
+    while len(ids) < count:
+        answer = client.put_events(Entries=[entry] * min(CHUNK_ENTRIES, count - len(ids)))
         if answer["FailedEntryCount"]:
-            raise SystemExit(f"the bus refused {answer['FailedEntryCount']} events")
+            raise SystemExit(f"The bus refused {answer['FailedEntryCount']} events. Run the benchmark again.")
         ids += [entry["EventId"] for entry in answer["Entries"]]
     return ids
 
 
 def runs_since(deployment: Deployment, machine_arn: str, since: float) -> list[Run]:
-    """All executions that began after a moment."""
+    """Return all executions that were started at `since` or later."""
     client = deployment.client("stepfunctions")
     pages = client.get_paginator("list_executions").paginate(stateMachineArn=machine_arn)
-    found = (_run(one) for page in pages for one in page["executions"])
-    return [run for run in found if run.started >= since]
+    runs = (_run(execution) for page in pages for execution in page["executions"])
+    return [run for run in runs if run.started >= since]
 
 
 def _run(execution: Mapping[str, Any]) -> Run:
@@ -102,26 +106,28 @@ def _run(execution: Mapping[str, Any]) -> Run:
 
 
 def burst(
-    deployment: Deployment, entrance: Entrance, number: int, *, patience_seconds: float
+    deployment: Deployment, entrance: Entrance, count: int, *, patience_seconds: float
 ) -> dict[str, Any]:
-    """One burst, from the first event's publication to the last execution's end, as a JSON object."""
-    began = time.time()
+    """Measure a burst from the first event's publication to the last execution's end. Return a JSON object."""
+    started_at = time.time()
     with watched(deployment.running.pid) as load:
-        ids = publish(deployment, entrance, number)
+        ids = publish(deployment, entrance, count)
         published = time.time()
         _wait(deployment, entrance, patience_seconds)
-    runs = runs_since(deployment, entrance.machine_arn, began - 0.001)
+    runs = runs_since(deployment, entrance.machine_arn, started_at - 0.001)
     records = deployment.records()
     left = sum(sum(waiting) for waiting in deployment.waiting().values())
     counted = counts(ids, records, runs, left)
-    over = max((run.ended or time.time() for run in runs), default=time.time())
+    ended_at = max((run.ended or time.time() for run in runs), default=time.time())
     return {
         "design": entrance.design,
-        "published": number,
-        "publish_seconds": published - began,
-        "drain_seconds": over - began,
-        "per_second": counted.once / (over - began),
-        "run_seconds": sorted((run.ended or over) - began for run in runs if run.status == "SUCCEEDED"),
+        "published": count,
+        "publish_seconds": published - started_at,
+        "drain_seconds": ended_at - started_at,
+        "per_second": counted.once / (ended_at - started_at),
+        "run_seconds": sorted(
+            (run.ended or ended_at) - started_at for run in runs if run.status == "SUCCEEDED"
+        ),
         "once": counted.once,
         "failed": counted.failed,
         "lost": counted.lost,
@@ -135,10 +141,10 @@ def burst(
 
 
 def _wait(deployment: Deployment, entrance: Entrance, patience_seconds: float) -> None:
-    """Until no queue holds anything and nothing runs, seen twice; cheap looks first."""
+    """Wait until two polls in a row find all queues empty and no execution running."""
     until, quiet = time.monotonic() + patience_seconds, 0
     while quiet < 2 and time.monotonic() < until:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
         quiet = 0 if any(_moving(deployment, entrance)) else quiet + 1
 
 
@@ -154,30 +160,35 @@ def _moving(deployment: Deployment, entrance: Entrance) -> Iterator[bool]:
 
 @dataclass(frozen=True, kw_only=True)
 class Alone:
-    """One event that had the design to itself. Seconds from its publication, by the caller's clock."""
+    """A run that was alone on its engine. Times are seconds since its event was published, by the caller's clock."""
 
     pipeline_id: str
     until_started: float
     until_ended: float
 
 
-def one_by_one(deployment: Deployment, entrance: Entrance, number: int) -> list[Alone]:
-    """Publishes one event after the other, each when the one before is over. Raises SystemExit if one never is."""
-    found = []
-    for _ in range(number):
-        began = time.time()
+def one_by_one(deployment: Deployment, entrance: Entrance, count: int) -> list[Alone]:
+    """Publish events one by one, each when the run before has ended. Raises SystemExit if a run does not end."""
+    finished = []
+    for _ in range(count):
+        started_at = time.time()
         (name,) = publish(deployment, entrance, 1)
-        while not (run := _ended(deployment, entrance, began)):
-            if time.time() - began > ALONE_SECONDS:
-                raise SystemExit(f"{entrance.design}: event {name} is not over after {ALONE_SECONDS:g} s")
+        while not (run := _ended(deployment, entrance, started_at)):
+            if time.time() - started_at > ALONE_SECONDS:
+                raise SystemExit(
+                    f"{entrance.design}: the run of event {name} has not ended after {ALONE_SECONDS:g} s. "
+                    "Run the benchmark again."
+                )
             time.sleep(0.02)
-        ended = run.ended or began
-        found.append(Alone(pipeline_id=name, until_started=run.started - began, until_ended=ended - began))
-    return found
+        ended = run.ended or started_at
+        finished.append(
+            Alone(pipeline_id=name, until_started=run.started - started_at, until_ended=ended - started_at)
+        )
+    return finished
 
 
 def _ended(deployment: Deployment, entrance: Entrance, since: float) -> Run | None:
     client = deployment.client("stepfunctions")
     page = client.list_executions(stateMachineArn=entrance.machine_arn, maxResults=1)["executions"]
-    runs = [_run(one) for one in page]
+    runs = [_run(execution) for execution in page]
     return next((run for run in runs if run.started >= since - 0.001 and run.ended), None)

@@ -1,7 +1,8 @@
 """The direct design, deployed beside the pipeline on a local engine: the same stages, invoked by Step Functions.
 
-A published event starts the execution (rule, no queue, no starter); its states invoke the functions with
-`lambda:invoke`. Functions have the pipeline's memory, timeouts and settings, and its limits as reserved concurrency.
+A rule starts the execution for each published event, without a queue and without a starter; the states invoke the
+functions with `lambda:invoke`. The functions have the pipeline's memory, timeouts and settings. The pipeline's limits
+are their reserved concurrency.
 """
 
 import io
@@ -20,9 +21,9 @@ from shared.contracts.stages import STAGES
 
 SOURCE, DETAIL_TYPE, MACHINE = "bench.direct", "direct.requested.v1", "direct"
 REFERENCE_RETRY = {"IntervalSeconds": 2, "BackoffRate": 2.0, "MaxAttempts": 3}
-"""The reference architecture's."""
+"""The retries of the reference architecture."""
 PATIENT_RETRY = {"IntervalSeconds": 2, "BackoffRate": 1.0, "MaxAttempts": 100_000}
-"""Until it is let through."""
+"""Retries until the function is not throttled any more."""
 
 EXECUTION_INPUT = """{
  "metadata": {"pipeline_id": <id>, "correlation_id": <id>, "causation_id": <id>, "accepted_at": <time>,
@@ -35,16 +36,18 @@ EXECUTION_INPUT = """{
 
 
 def direct_definition(retry: Mapping[str, Any]) -> dict[str, Any]:
-    """The pipeline's own workflow with each request handed to its function, which is waited for."""
+    """Return the pipeline's workflow, changed to invoke each stage's function and wait for its result."""
     queues = {stage.service: "unused" for stage in STAGES}
-    made = definition(bus_name="unused", queue_urls=queues, table_name="unused")
-    states = {stage.state: _invoked(stage.service, made["States"][stage.state], retry) for stage in STAGES}
-    return {"StartAt": made["StartAt"], "States": states}
+    pipeline = definition(bus_name="unused", queue_urls=queues, table_name="unused")
+    states = {
+        stage.state: _invoked(stage.service, pipeline["States"][stage.state], retry) for stage in STAGES
+    }
+    return {"StartAt": pipeline["StartAt"], "States": states}
 
 
 def _invoked(service: str, state: Mapping[str, Any], retry: Mapping[str, Any]) -> dict[str, Any]:
-    asked = state["Parameters"]
-    detail = asked["Entries"][0]["Detail"] if "Entries" in asked else asked["MessageBody"]["detail"]
+    request = state["Parameters"]
+    detail = request["Entries"][0]["Detail"] if "Entries" in request else request["MessageBody"]["detail"]
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -64,10 +67,10 @@ def function_name(service: str) -> str:
 
 
 class DirectDesign:
-    """Made with the engine's API; a benchmark's rival needs no stack."""
+    """The deployed direct design. It is created with API calls: for a benchmark it needs no stack."""
 
     def __init__(self, deployment: Deployment, limits: Mapping[str, int], retry: Mapping[str, Any]) -> None:
-        """`limits` are concurrent invocations by service."""
+        """Create role, functions, state machine and rule. `limits` are concurrent invocations by service."""
         self._deployment = deployment
         role = self._role()
         self._functions(role, limits)
@@ -83,8 +86,8 @@ class DirectDesign:
         services = ["lambda.amazonaws.com", "states.amazonaws.com", "events.amazonaws.com"]
         trusted = {"Version": "2012-10-17", "Statement": [{**trust, "Principal": {"Service": services}}]}
         role = iam.create_role(RoleName="direct", AssumeRolePolicyDocument=json.dumps(trusted))
-        all_of_it = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [all_of_it]})
+        allow_all = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow_all]})
         iam.put_role_policy(RoleName="direct", PolicyName="all", PolicyDocument=policy)
         return str(role["Role"]["Arn"])
 
@@ -122,7 +125,7 @@ class DirectDesign:
 
 
 def _zipped(bundle: Path) -> bytes:
-    """The stage's own bundle, and the handler that is invoked directly."""
+    """Return the stage's bundle with the direct handler, as a zip file."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in sorted(path for path in bundle.rglob("*") if path.is_file()):

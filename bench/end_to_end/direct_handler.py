@@ -1,7 +1,7 @@
 """A stage of the direct design, as a Lambda function: Step Functions invokes it with metadata and data, and waits.
 
-It is packed beside a stage's own bundle and runs the stage's own code, without queue, contract check, callback,
-metrics, stored answers or announcement: the least that such a design does.
+It is added to a stage's bundle and runs the stage's own code, without queue, contract check, callback, metrics,
+stored answers or events: the minimum of such a design.
 """
 
 import importlib
@@ -23,10 +23,10 @@ from shared.worker import Billed, Paid, Route
 
 
 class Unannounced:
-    """In the bus's place: nobody subscribes to the direct design."""
+    """A bus that publishes nothing, because the direct design has no subscribers."""
 
     def publish(self, _: Iterable[object]) -> None:
-        """Says nothing."""
+        """Do nothing."""
 
 
 @cache
@@ -45,22 +45,22 @@ def _route() -> Route[Any]:
     else:
         routes = module.routes() if hasattr(module, "routes") else stage_route(service, module.run)
     route = routes[BY_SERVICE[service].request.detail_type()]
-    assert isinstance(route, Route)  # noqa: S101 -- tells the type checker
+    assert isinstance(route, Route)  # noqa: S101 -- for the type checker
     return route
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """`{"metadata": …, "data": …}` in, `{"data": the stage's result, "meter": …}` out."""
-    began = time.perf_counter()
+    """Take `{"metadata": …, "data": …}` and return `{"data": the stage's result, "meter": …}`."""
+    started_at = time.perf_counter()
     route = _route()
     metadata = msgspec.convert(event["metadata"], Metadata)
-    more = {"meter": _meter(began)} if route.metered else {}
+    more = {"meter": _meter(started_at)} if route.metered else {}
     result = route.run(msgspec.convert(event["data"], route.request), metadata, **more)
     billed = Billed()
     if isinstance(result, Paid):
         billed, result = result.billed, result.result
     meter = _meter(
-        began,
+        started_at,
         input_tokens=billed.input_tokens,
         output_tokens=billed.output_tokens,
         model_id=billed.model_id,
@@ -68,10 +68,10 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     return {"data": msgspec.to_builtins(result), "meter": msgspec.to_builtins(meter)}
 
 
-def _meter(began: float, **billed: Any) -> Meter:
+def _meter(started_at: float, **billed: Any) -> Meter:
     return Meter(
         queue_wait_ms=0,
-        work_ms=round((time.perf_counter() - began) * 1000),
+        work_ms=round((time.perf_counter() - started_at) * 1000),
         attempt=0,
         receives=1,
         memory_mb=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")) or None,

@@ -1,4 +1,4 @@
-"""Where the time of one run went, hop by hop: medians over runs that had the pipeline to themselves."""
+"""Where the time of a run goes, hop by hop: medians over runs that were alone on their engine."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -10,17 +10,17 @@ from operations.runs.journey import read_journey
 from operations.target import Target
 
 PARTS = ("waited_ms", "worked_ms", "other_ms")
-"""In a queue; in the service's function; the hop to the queue, the callback, and retries."""
+"""Time in a queue; in the service's function; and in the hop to the queue, the callback and retries."""
 START, PAUSE = "to the start", "first state"
 
 
 def hops(target: Target, runs: Sequence[Alone]) -> dict[str, dict[str, float]]:
-    """Milliseconds by hop and part: until the execution's start, until its first state, then the stages' keys."""
+    """Return milliseconds by hop and part. Hops: to the execution's start, to its first state, then each stage."""
     return medians([list(_hops(target, run)) for run in runs])
 
 
 def _hops(target: Target, run: Alone) -> Iterator[Bar]:
-    """An event's own time is in whole seconds, so what is before the start is taken by the caller's clock."""
+    """Yield the bars of a run. The time to its start is by the caller's clock: events have only whole seconds."""
     yield Bar(name=START, start_ms=0.0, other_ms=run.until_started * 1_000)
     journey = read_journey(target, run.pipeline_id)
     first = journey.stages[0].started_at

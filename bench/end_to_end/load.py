@@ -1,4 +1,4 @@
-"""What an engine and its functions' processes take of the machine while they work: resident memory, and CPU time."""
+"""The load of an engine and its functions' processes: resident memory and CPU time while they work."""
 
 import threading
 from collections.abc import Iterator
@@ -12,15 +12,17 @@ EVERY_SECONDS = 0.5
 
 @dataclass
 class Load:
-    """Memory in megabytes, each the highest seen; pages that processes share are counted for each: an upper bound.
-    CPU time in seconds, as far as it was sampled.
+    """The load, as far as it was sampled.
+
+    Memory is the highest sample in megabytes. It is an upper bound, because pages that processes share are counted in
+    each of them. CPU time is in seconds.
     """
 
     engine_mb: float = 0.0
     workers_mb: float = 0.0
     workers: int = 0
     cpu: dict[int, list[float]] = field(default_factory=dict)
-    """CPU time of each process, when first and when last seen."""
+    """CPU time of each process in its first and in its last sample."""
 
     def cpu_seconds(self, pids: set[int] | None = None) -> float:
         return sum(last - first for pid, (first, last) in self.cpu.items() if pids is None or pid in pids)
@@ -28,10 +30,10 @@ class Load:
 
 @contextmanager
 def watched(engine_pid: int) -> Iterator[Load]:
-    """The engine leads its process group, so that all of its functions are found by it."""
+    """Sample the load of the engine's process group, which contains all its functions, until the context ends."""
     load, over = Load(), threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         members = process.group_members(engine_pid)
         workers = [pid for pid in members if pid != engine_pid]
         load.engine_mb = max(load.engine_mb, process.resident_mb(engine_pid))
@@ -41,16 +43,16 @@ def watched(engine_pid: int) -> Iterator[Load]:
             now = process.cpu_seconds(pid)
             load.cpu.setdefault(pid, [now, now])[1] = now
 
-    def watch() -> None:
+    def keep_sampling() -> None:
         while not over.wait(EVERY_SECONDS):
-            look()
+            sample()
 
-    look()
-    thread = threading.Thread(target=watch, daemon=True)
+    sample()
+    thread = threading.Thread(target=keep_sampling, daemon=True)
     thread.start()
     try:
         yield load
     finally:
         over.set()
         thread.join()
-        look()
+        sample()

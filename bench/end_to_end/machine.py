@@ -1,4 +1,4 @@
-"""Where and with what something was measured: part of every result."""
+"""The machine and the versions that something was measured with, which are part of every result."""
 
 import os
 import platform
@@ -32,7 +32,7 @@ def _engine_version() -> str:
 
 
 def _commit() -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    return done.stdout.strip() or "unknown"
+    return process.stdout.strip() or "unknown"

@@ -1,4 +1,4 @@
-"""The two designs, each on an engine of its own, with the same limits and the same model server."""
+"""The designs that are compared, each on its own engine, with the same limits and the same model server."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -28,7 +28,7 @@ RETRIES: Mapping[str, Mapping[str, Any]] = {DIRECT: REFERENCE_RETRY, PATIENT: PA
 
 @dataclass
 class SlowModel:
-    """Answers after `seconds`, which may change between two bursts."""
+    """A model that answers after `seconds`, which may be changed between bursts."""
 
     seconds: float = 0.0
     text: str = "A queue takes what comes and gives what can be done. " * 12
@@ -39,7 +39,7 @@ class SlowModel:
 
 @dataclass
 class Arena:
-    """`limits` are concurrent invocations by service, the starter's with the services'."""
+    """The deployed designs. `limits` are concurrent invocations by service, including the starter."""
 
     model: SlowModel
     limits: Mapping[str, int]
@@ -51,16 +51,16 @@ def limits(chatbot: int, others: int) -> dict[str, int]:
 
 
 @contextmanager
-def arena(chosen: Mapping[str, int], designs: tuple[str, ...]) -> Iterator[Arena]:
-    """Deploys the real app to an engine for each design, and the direct designs beside it."""
+def arena(concurrency: Mapping[str, int], designs: tuple[str, ...]) -> Iterator[Arena]:
+    """Deploy the real app to a separate engine for each design, and a direct design beside it where asked for."""
     model = SlowModel()
     with ExitStack() as stack:
         server = stack.enter_context(model_server(model))
-        made = Arena(model=model, limits=chosen)
+        rivals = Arena(model=model, limits=concurrency)
         for design in designs:
             deployment = stack.enter_context(_deployed(design, server))
-            made.designs[design] = (deployment, _entrance(deployment, design, chosen))
-        yield made
+            rivals.designs[design] = (deployment, _entrance(deployment, design, concurrency))
+        yield rivals
 
 
 @contextmanager
@@ -70,9 +70,9 @@ def _deployed(design: str, server: ModelServer) -> Iterator[Deployment]:
         yield Deployment(engine, up(engine))
 
 
-def _entrance(deployment: Deployment, design: str, chosen: Mapping[str, int]) -> Entrance:
+def _entrance(deployment: Deployment, design: str, concurrency: Mapping[str, int]) -> Entrance:
     if design == EVENTS:
-        _limit_queues(deployment, chosen)
+        _limit_queues(deployment, concurrency)
         machine = deployment.target.addresses.state_machine_arn
         return Entrance(
             design=design,
@@ -80,13 +80,13 @@ def _entrance(deployment: Deployment, design: str, chosen: Mapping[str, int]) ->
             detail_type=PipelineRequested.detail_type(),
             machine_arn=machine,
         )
-    direct = DirectDesign(deployment, chosen, RETRIES[design])
+    direct = DirectDesign(deployment, concurrency, RETRIES[design])
     return Entrance(design=design, source=SOURCE, detail_type=DETAIL_TYPE, machine_arn=direct.machine_arn)
 
 
-def _limit_queues(deployment: Deployment, chosen: Mapping[str, int]) -> None:
+def _limit_queues(deployment: Deployment, concurrency: Mapping[str, int]) -> None:
     client = deployment.client("lambda")
-    for function, most in chosen.items():
+    for function, most in concurrency.items():
         name = f"{PREFIX}-{function}"
         (mapping,) = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": most})

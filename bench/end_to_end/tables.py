@@ -1,4 +1,4 @@
-"""Pure: from results to tables."""
+"""Pure: the tables of the end-to-end results."""
 
 import statistics
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ def all_of(results: Results) -> Iterator[Table]:
 
 
 def p95(values: list[float]) -> float:
-    """By nearest rank."""
+    """Return the 95th percentile by nearest rank."""
     ordered = sorted(values)
     return ordered[-(-95 * len(ordered) // 100) - 1]
 
@@ -39,10 +39,11 @@ def hops(results: Results) -> Table:
 
 
 def median_bursts(results: Results) -> dict[tuple[int, float, str], dict[str, float]]:
-    """By size, model's seconds and design; medians of what the repetitions measured, the least of what succeeded."""
+    """Return the bursts by size, model's seconds and design: medians of the repetitions, but the lowest successes."""
     groups: dict[tuple[int, float, str], list[Burst]] = {}
-    for one in results["bursts"]:
-        groups.setdefault((one["published"], one["model_seconds"], one["design"]), []).append(one)
+    for burst in results["bursts"]:
+        key = (burst["published"], burst["model_seconds"], burst["design"])
+        groups.setdefault(key, []).append(burst)
     names = (
         "drain_seconds",
         "per_second",
@@ -54,17 +55,17 @@ def median_bursts(results: Results) -> dict[tuple[int, float, str], dict[str, fl
     )
     return {
         key: {
-            **{name: statistics.median([one[name] for one in found]) for name in names},
-            "once": min(one["once"] for one in found),
-            "left_in_queues": max(one["left_in_queues"] for one in found),
+            **{name: statistics.median([burst[name] for burst in group]) for name in names},
+            "once": min(burst["once"] for burst in group),
+            "left_in_queues": max(burst["left_in_queues"] for burst in group),
         }
-        for key, found in groups.items()
+        for key, group in groups.items()
     }
 
 
 def bursts(results: Results) -> Table:
     columns = ("burst", "model s", "design", "done", "s", "/s", "engine MB", "workers MB", "engine CPU")
-    table = Table(*columns, title="Bursts: how many succeeded, until all was over")
+    table = Table(*columns, title="Bursts: successes, and seconds until all runs had ended")
     for (size, model, design), row in sorted(median_bursts(results).items()):
         table.add_row(
             f"{size:,}",

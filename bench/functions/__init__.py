@@ -1,1 +1,1 @@
-"""Each deployed function from its own bundle, under AWS's runtime client, beside three yardsticks."""
+"""Measures each deployed function from its own bundle, under AWS's runtime client, and three yardsticks."""

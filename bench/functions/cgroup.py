@@ -1,6 +1,6 @@
-"""A cgroup as large as a function of 128 MB: its memory from the start, its share of a CPU when told.
+"""A cgroup with the size of a 128 MB function: its memory from the start, its CPU share when `throttle` is called.
 
-Version 1 and 2 of the kernel's interface; either needs the right to make cgroups (root, on most machines).
+Supports versions 1 and 2 of the kernel's interface. Both need the right to create cgroups (root, on most machines).
 """
 
 import contextlib
@@ -15,14 +15,14 @@ from infra.environments import Sizing
 
 MEMORY_MB: Final = Sizing().memory_mb
 CPUS: Final = round(MEMORY_MB / 1_769, 4)
-"""What Lambda gives so much memory: 1,769 MB are one CPU."""
+"""The CPU share that Lambda gives a function with this memory: 1,769 MB are one CPU."""
 PERIOD_US: Final = 20_000
-"""The kernel's default is 100 ms; Lambda's throttling is seen in steps of 20."""
+"""The period of throttling: the kernel's default is 100 ms, but Lambda throttles in steps of 20 ms."""
 ROOT: Final = Path("/sys/fs/cgroup")
 
 
 class NoCgroupsError(Exception):
-    """The text says why."""
+    """No cgroup can be created; the text says why."""
 
 
 class Cgroup:
@@ -30,11 +30,11 @@ class Cgroup:
         self._memory, self._cpu, self._unified = memory, cpu, unified
 
     def join(self) -> None:
-        """Called by the new process: from here on its memory is counted and bounded."""
+        """Limit the memory of the calling process from now on."""
         (self._memory / "cgroup.procs").write_text(str(os.getpid()))
 
     def throttle(self, pid: int) -> None:
-        """From here on the process has its share of a CPU."""
+        """Limit the process to its share of a CPU from now on."""
         quota = round(CPUS * PERIOD_US)
         if self._unified:
             (self._cpu / "cpu.max").write_text(f"{quota} {PERIOD_US}")
@@ -46,7 +46,7 @@ class Cgroup:
 
 @contextmanager
 def cgroup(name: str) -> Iterator[Cgroup]:
-    """Raises NoCgroupsError where none can be made. It is removed at the end, when its processes are gone."""
+    """Create a cgroup and remove it at the end, when its processes have ended. Raises NoCgroupsError."""
     unified = (ROOT / "cgroup.controllers").exists()
     parents = [ROOT] if unified else [ROOT / "memory", ROOT / "cpu"]
     folders = [parent / f"bench-{name}-{os.getpid()}" for parent in parents]
@@ -56,7 +56,7 @@ def cgroup(name: str) -> Iterator[Cgroup]:
         limit = folders[0] / ("memory.max" if unified else "memory.limit_in_bytes")
         limit.write_text(str(MEMORY_MB << 20))
         if not (folders[-1] / ("cpu.max" if unified else "cpu.cfs_quota_us")).exists():
-            raise NoCgroupsError("cgroups here have no CPU quota")
+            raise NoCgroupsError("cgroups of this machine have no CPU quota")
         yield Cgroup(folders[0], folders[-1], unified=unified)
     except OSError as error:
         raise NoCgroupsError(f"no cgroup can be made: {error.strerror} ({error.filename})") from error

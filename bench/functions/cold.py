@@ -1,4 +1,4 @@
-"""`make bench PART=cold`: cold start and warm cost of each function beside the yardsticks, rounds interleaved."""
+"""`make bench PART=cold`: cold start and warm CPU time of each function and yardstick, in interleaved rounds."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ BATCH = Sizing().batch_size
 
 
 def once(subject: Subject, endpoint: str, warm: int) -> dict[str, float]:
-    """One process: milliseconds until its first answer, then CPU per message one at a time and by batches of 10."""
+    """Measure one process: milliseconds to its first answer, and CPU time of warm messages, alone and in batches."""
     with subject.start(endpoint) as function:
         first = function.invoke(subject.event(1))
         cold_memory = function.memory_mb("VmHWM")
@@ -39,25 +39,27 @@ def once(subject: Subject, endpoint: str, warm: int) -> dict[str, float]:
 def measure(rounds: int, warm: int, console: Console) -> dict[str, Any]:
     about = machine()
     with tempfile.TemporaryDirectory() as scratch, subjects(Path(scratch)) as (chosen, endpoint):
-        for subject in chosen.values():  # whatever is not compiled yet, is now
+        for subject in chosen.values():  # compiles all byte code before the first round
             once(subject, endpoint, 1)
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in chosen}
+        results: dict[str, list[dict[str, float]]] = {name: [] for name in chosen}
         for number in range(rounds):
             console.print(f"round {number + 1} of {rounds}")
             for name, subject in chosen.items():
-                found[name].append(once(subject, endpoint, warm))
-    return {"machine": about, "warm": warm, "batch": BATCH, "rounds": found}
+                results[name].append(once(subject, endpoint, warm))
+    return {"machine": about, "warm": warm, "batch": BATCH, "rounds": results}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument(
+        "--rounds", type=int, default=11, help="processes of each function and yardstick (default: 11)"
+    )
     parser.add_argument("--warm", type=int, default=100, help="warm messages in each process (default: 100)")
-    given = parser.parse_args()
-    results: Mapping[str, Any] = measure(given.rounds, given.warm, Console(stderr=True))
+    options = parser.parse_args()
+    results: Mapping[str, Any] = measure(options.rounds, options.warm, Console(stderr=True))
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     for name, rounds in results["rounds"].items():
-        median = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+        median = {key: statistics.median(turn[key] for turn in rounds) for key in rounds[0]}
         print(f"{name:14}", {key: round(value, 2) for key, value in median.items()})
 
 

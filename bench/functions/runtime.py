@@ -1,6 +1,6 @@
-"""Lambda's Runtime API on loopback, and one function's process under it.
+"""Lambda's Runtime API on loopback, and a function's process that uses it.
 
-The process is `awslambdaric`'s, as on AWS: it imports the handler, asks for the next event, and answers it.
+The process runs `awslambdaric`, as on AWS: it imports the handler, requests the next event, and answers it.
 """
 
 import json
@@ -29,12 +29,12 @@ main(["awslambdaric", sys.argv[2]])
 
 
 class FunctionError(Exception):
-    """The function's process ended or answered with an error; the text has what it said."""
+    """The function's process ended or answered with an error; the text is its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
-    """Wall and CPU time of something a process did, in seconds."""
+class Duration:
+    """Wall time and CPU time in seconds."""
 
     wall: float
     cpu: float
@@ -46,7 +46,7 @@ class _Api(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Requests)
         self.events: queue.Queue[bytes] = queue.Queue()
-        self.said: queue.Queue[tuple[str, float, bytes]] = queue.Queue()
+        self.calls: queue.Queue[tuple[str, float, bytes]] = queue.Queue()
 
 
 class _Requests(BaseHTTPRequestHandler):
@@ -56,7 +56,7 @@ class _Requests(BaseHTTPRequestHandler):
     server: _Api
 
     def do_GET(self) -> None:
-        self.server.said.put(("next", time.perf_counter(), b""))
+        self.server.calls.put(("next", time.perf_counter(), b""))
         event = self.server.events.get()
         headers = {
             "Lambda-Runtime-Aws-Request-Id": "request",
@@ -67,8 +67,8 @@ class _Requests(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        said = "answer" if self.path.endswith("/response") else "error"
-        self.server.said.put((said, time.perf_counter(), body))
+        kind = "answer" if self.path.endswith("/response") else "error"
+        self.server.calls.put((kind, time.perf_counter(), body))
         self._answer(202, b"{}", {})
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
@@ -81,24 +81,27 @@ class _Requests(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Print no line per request."""
 
 
 class Function:
-    """A started process; `init` is what it took until it asked for its first event."""
+    """A function's process. `init` is the time from its start until it requested the first event."""
 
     def __init__(
         self,
         folders: Sequence[Path],
         handler: str,
         environment: Mapping[str, str],
-        before: Callable[[], None] | None = None,
+        preexec: Callable[[], None] | None = None,
     ) -> None:
-        """`folders` are all it may import from, beside the standard library. `before` runs in the new process."""
+        """Start the process and wait until it requests an event.
+
+        It can import only from `folders` and the standard library. `preexec` is called in the new process first.
+        """
         self._api = _Api()
         threading.Thread(target=self._api.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the process
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         address = f"127.0.0.1:{self._api.server_port}"
         paths = ":".join(map(str, folders))
         self._process = subprocess.Popen(
@@ -107,53 +110,53 @@ class Function:
             stdout=self._log,
             stderr=self._log,
             cwd=folders[0],
-            preexec_fn=before,  # noqa: PLW1509 -- joins a cgroup; this process has just one thread then that matters
+            preexec_fn=preexec,  # noqa: PLW1509 -- only writes to a file (joins a cgroup), which needs no lock
         )
         at = self._wait("next")
-        self.init = Taken(wall=at - began, cpu=self.cpu())
+        self.init = Duration(wall=at - started_at, cpu=self.cpu())
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def cpu(self) -> float:
-        """CPU seconds so far, of all threads, to the microsecond."""
+        """Return the CPU seconds of all threads so far, with a resolution of a microsecond."""
         total = 0
         for thread in Path(f"/proc/{self.pid}/task").iterdir():
             total += int((thread / "schedstat").read_text().split()[0])
         return total / 1e9
 
     def memory_mb(self, field: str = "VmRSS") -> float:
-        """`VmRSS`: resident now; `VmHWM`: at most so far."""
+        """Return the resident memory: `VmRSS` is the present value, `VmHWM` the maximum so far."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith(f"{field}:"):
                 return int(line.split()[1]) / 1024
-        raise FunctionError(f"{field} is not known")
+        raise FunctionError(f"/proc/{self.pid}/status has no field {field}")
 
-    def invoke(self, event: Any) -> Taken:
-        """Until its answer has arrived. Raises FunctionError for an error."""
+    def invoke(self, event: Any) -> Duration:
+        """Let the function handle an event, and return the time it took. Raises FunctionError for an error."""
         raw = json.dumps(event).encode()
-        cpu, began = self.cpu(), time.perf_counter()
+        cpu, started_at = self.cpu(), time.perf_counter()
         self._api.events.put(raw)
         at = self._wait("answer")
         self._wait("next")
-        return Taken(wall=at - began, cpu=self.cpu() - cpu)
+        return Duration(wall=at - started_at, cpu=self.cpu() - cpu)
 
-    def _wait(self, wanted: str) -> float:
+    def _wait(self, expected: str) -> float:
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
             try:
-                said, at, body = self._api.said.get(timeout=0.5)
+                kind, at, body = self._api.calls.get(timeout=0.5)
             except queue.Empty:
                 if self._process.poll() is not None:
                     break
                 continue
-            if said == "error":
+            if kind == "error":
                 raise FunctionError(body.decode())
-            if said == wanted:
+            if kind == expected:
                 return at
         self._log.seek(0)
-        raise FunctionError(f"no {wanted}: {self._log.read().decode()[-3000:]}")
+        raise FunctionError(f"the function sent no {expected!r}: {self._log.read().decode()[-3000:]}")
 
     def __enter__(self) -> Self:
         return self

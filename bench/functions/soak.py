@@ -1,4 +1,4 @@
-"""`make bench PART=soak`: 100,000 messages through each worker, batch by batch; its memory has to stay flat."""
+"""`make bench PART=soak`: 100,000 messages through each function, in batches; its memory must not grow."""
 
 import argparse
 import json
@@ -20,21 +20,23 @@ SAMPLES = 100
 
 
 def soak(subject: Subject, endpoint: str, messages: int) -> list[float]:
-    """Resident megabytes, `SAMPLES` times along the way."""
+    """Return the resident memory in megabytes, sampled `SAMPLES` times."""
     size = 1 if subject.name == API.name else BATCH
     every = max(1, messages // size // SAMPLES)
     with subject.start(endpoint) as function:
-        found = []
+        samples = []
         for number in range(messages // size):
             function.invoke(subject.event(size))
             if number % every == every - 1:
-                found.append(function.memory_mb())
-        return found
+                samples.append(function.memory_mb())
+        return samples
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument(
+        "--messages", type=int, default=100_000, help="messages for each function (default: 100000)"
+    )
     messages = parser.parse_args().messages
     about: dict[str, Any] = machine()
     with (
@@ -43,19 +45,19 @@ def main() -> None:
         ThreadPoolExecutor(2) as pool,
     ):
         own = [subject for name, subject in chosen.items() if name not in YARDSTICKS]
-        grown = dict(
+        memory_mb = dict(
             zip(
-                (one.name for one in own),
-                pool.map(lambda one: soak(one, endpoint, messages), own),
+                (subject.name for subject in own),
+                pool.map(lambda subject: soak(subject, endpoint, messages), own),
                 strict=True,
             )
         )
     RESULTS.write_text(
-        json.dumps({"machine": about, "messages": messages, "memory_mb": grown}) + "\n", "utf-8"
+        json.dumps({"machine": about, "messages": messages, "memory_mb": memory_mb}) + "\n", "utf-8"
     )
-    for name, samples in grown.items():
-        print(f"{name:10} {samples[0]:.1f} MB at first, {samples[len(samples) // 10]:.1f} after a tenth, "
-              f"{samples[-1]:.1f} at last", file=sys.stdout)  # fmt: skip
+    for name, samples in memory_mb.items():
+        print(f"{name:10} {samples[0]:.1f} MB at the start, {samples[len(samples) // 10]:.1f} after 10%, "
+              f"{samples[-1]:.1f} at the end", file=sys.stdout)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured: the six functions from their bundles, and the yardsticks. Each with its events."""
+"""The subjects of the measurements: the six functions from their bundles, and the yardsticks, with their events."""
 
 import compileall
 import importlib.metadata
@@ -30,30 +30,32 @@ _NUMBERS = itertools.count(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A handler, the folders it may import from, and `event(n)`: an event with n messages, never the same twice."""
+    """A handler, the folders it can import from, and `event(n)`, which makes a new event with n messages."""
 
     name: str
     handler: str
     folders: tuple[Path, ...]
     event: Callable[[int], Any]
 
-    def start(self, endpoint: str, before: Callable[[], None] | None = None) -> Function:
-        return Function(self.folders, self.handler, _environment(self.name, endpoint), before)
+    def start(self, endpoint: str, preexec: Callable[[], None] | None = None) -> Function:
+        return Function(self.folders, self.handler, _environment(self.name, endpoint), preexec)
 
 
 @contextmanager
 def subjects(scratch: Path) -> Iterator[tuple[dict[str, Subject], str]]:
-    """All subjects by name, yardsticks first, and the address of an AWS that answers at once."""
+    """Yield all subjects by name, yardsticks first, and the address of an AWS that answers at once."""
     client = _runtime_client(scratch / "runtime-client")
     with answering() as endpoint:
-        found = [_yardstick(name, scratch, client) for name in YARDSTICKS]
+        all_subjects = [_yardstick(name, scratch, client) for name in YARDSTICKS]
         for name, bundle in bundles(host()).items():
             folder = Path(shutil.copytree(bundle, scratch / name))
             compileall.compile_dir(folder, quiet=2)
             module = next(function.module for function in FUNCTIONS if function.name == name)
             handler = f"{module}.handler"
-            found.append(Subject(name=name, handler=handler, folders=(folder, client), event=events(name)))
-        yield {subject.name: subject for subject in found}, endpoint
+            all_subjects.append(
+                Subject(name=name, handler=handler, folders=(folder, client), event=events(name))
+            )
+        yield {subject.name: subject for subject in all_subjects}, endpoint
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def answering() -> Iterator[str]:
 
 
 def events(name: str) -> Callable[[int], Any]:
-    """For a function: what makes its events."""
+    """Return the function that makes events for the Lambda function `name`."""
     if name == API.name:
         return lambda _: _request()
     return lambda count: {"Records": [_record(name) for _ in range(count)]}
@@ -98,7 +100,7 @@ def _ids(number: int) -> dict[str, Any]:
 
 
 def _request() -> dict[str, Any]:
-    """What API Gateway hands over for POST /pipeline."""
+    """Return the event that API Gateway sends for POST /pipeline."""
     return {
         "resource": "/pipeline",
         "path": "/pipeline",
@@ -120,7 +122,7 @@ def _request() -> dict[str, Any]:
 
 
 def _yardstick(name: str, scratch: Path, client: Path) -> Subject:
-    """With the packages of the project's environment: whole, as `pip install --target` packs them."""
+    """Return a yardstick with the project's installed packages, complete as `pip install --target` packs them."""
     module = name.partition(" ")[0]
     folder = scratch / f"yardstick-{module}"
     folder.mkdir()
@@ -131,7 +133,7 @@ def _yardstick(name: str, scratch: Path, client: Path) -> Subject:
 
 
 def _runtime_client(folder: Path) -> Path:
-    """AWS's runtime client alone, as it lies beside a function in Lambda."""
+    """Copy AWS's runtime client, which Lambda provides beside a function, into a folder of its own."""
     for package in RUNTIME_CLIENT:
         for file in importlib.metadata.files(package) or ():
             if ".." not in file.parts and file.suffix != ".pyc":

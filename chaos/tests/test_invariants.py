@@ -1,17 +1,17 @@
-"""Each invariant can be broken, and says by whom."""
+"""Each invariant can be broken, and the violation names the pipeline."""
 
 from typing import Any
 
 import pytest
 
 from chaos import invariants
-from chaos.invariants import ALL, Found, Violation, violations
+from chaos.invariants import ALL, FinalState, Violation, violations
 
 ANSWER = "Answer 1 to [[c-000000]]"
 
 
-def found(**changes: Any) -> Found:
-    """A campaign of one pipeline in which all is as it should be, but for `changes`."""
+def final_state(**changes: Any) -> FinalState:
+    """Return the final state of a campaign with one flawless pipeline, with `changes` applied."""
     whole: dict[str, Any] = {
         "accepted": {0: "p0"},
         "delivered": {0: [ANSWER]},
@@ -21,12 +21,12 @@ def found(**changes: Any) -> Found:
         "unreadable": ["u-000000"],
         "rejected": ['["u-000000"]'],
     }
-    return Found(**{**whole, **changes})
+    return FinalState(**{**whole, **changes})
 
 
 def test_a_whole_campaign() -> None:
-    """Where all is as it should be, nothing is said."""
-    assert violations(found()) == []
+    """A flawless campaign has no violations."""
+    assert violations(final_state()) == []
 
 
 BROKEN = {
@@ -42,7 +42,7 @@ BROKEN = {
     "a second pipeline for one request": (
         {
             "records": {
-                **found().records,
+                **final_state().records,
                 "p1": {"status": "SUCCEEDED", "user_message": "[[c-000000]]"},
             }
         }, invariants.NO_STRANGERS, 0,
@@ -68,12 +68,12 @@ BROKEN = {
 
 @pytest.mark.parametrize(("changes", "invariant", "pipeline"), BROKEN.values(), ids=BROKEN)
 def test_each_invariant_can_be_broken(changes: dict[str, Any], invariant: str, pipeline: int | None) -> None:
-    """What is wrong is named by its invariant, and by its pipeline where there is one."""
-    broken = violations(found(**changes))
+    """A violation names its invariant, and its pipeline if it concerns one."""
+    broken = violations(final_state(**changes))
     assert (invariant, pipeline) in {(violation.invariant, violation.pipeline) for violation in broken}
 
 
 def test_each_invariant_is_tried() -> None:
-    """No invariant is left that no test breaks."""
+    """For each invariant there is a test that breaks it."""
     assert {invariant for _, invariant, _ in BROKEN.values()} == set(ALL)
     assert Violation(invariant=ALL[0], text="x").pipeline is None

@@ -1,4 +1,4 @@
-"""What a seed decides."""
+"""The plan of a campaign, and the scripts of its callback faults."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ SIZES = (FEWEST, 80, 2000)
 
 
 def test_a_seed_decides_everything() -> None:
-    """The same seed and size give the same plan, another seed another."""
+    """The same seed and size give the same plan, and another seed gives another plan."""
     assert plan(1, 80) == plan(1, 80)
     assert plan(1, 80) != plan(2, 80)
 
@@ -21,7 +21,7 @@ def test_a_seed_decides_everything() -> None:
 @pytest.mark.parametrize("pipelines", SIZES)
 @pytest.mark.parametrize("seed", range(5))
 def test_each_fault_of_a_pipeline_finds_one(seed: int, pipelines: int) -> None:
-    """However small the campaign, every fault of the model, of publishing and of requests comes up."""
+    """Even the smallest campaign has every fault of the model, of publishing and of stage requests."""
     planned = plan(seed, pipelines)
     model = {fault for fate in planned.fates for fault, _ in fate.model}
     model |= {Fault.MODEL_SLOW for fate in planned.fates if fate.slow}
@@ -36,7 +36,7 @@ def test_each_fault_of_a_pipeline_finds_one(seed: int, pipelines: int) -> None:
 
 @pytest.mark.parametrize("pipelines", SIZES)
 def test_each_function_has_each_fault_of_a_callback(pipelines: int) -> None:
-    """Every function that calls Step Functions meets each fault there, early enough to come up."""
+    """Every function that calls Step Functions gets each callback fault, early enough to happen."""
     for function in CALLING:
         chosen = plan(1, pipelines).callbacks[function]
         assert set(chosen.values()) == set(CALLBACK_FAULTS)
@@ -44,14 +44,14 @@ def test_each_function_has_each_fault_of_a_callback(pipelines: int) -> None:
 
 
 def test_a_pipeline_is_told_by_its_message() -> None:
-    """The number in a message, and in an answer that repeats it, leads back to its pipeline."""
+    """The marker in a message identifies its pipeline, and a text without a marker belongs to none."""
     for fate in plan(1, FEWEST).fates:
         assert number_in(fate.message) == fate.number
     assert number_in("Hello") is None
 
 
 def test_only_those_meant_to_use_up_their_tries() -> None:
-    """A model that fails for good fails four times; every other pipeline can be answered within its tries."""
+    """A model that fails for good fails four times; every other pipeline gets its answer within four attempts."""
     fates = plan(3, 2000).fates
     lengths = Counter(len(fate.model) for fate in fates)
     assert max(lengths) == TRIES
@@ -59,7 +59,7 @@ def test_only_those_meant_to_use_up_their_tries() -> None:
 
 
 def test_a_script_is_told_by_first_sight() -> None:
-    """The n-th new token meets the n-th fault, however often and in between others it calls again."""
+    """The n-th new token gets the n-th fault, and repeated calls with a token do not change the count."""
     script = Script({1: Fault.TWICE, 2: Fault.REFUSED})
     assert script.step("a") == ("pass", None)
     step, fault = script.step("b")
@@ -72,7 +72,7 @@ def test_a_script_is_told_by_first_sight() -> None:
 
 
 def test_a_script_ends() -> None:
-    """When the campaign is over, nothing more happens to calls."""
+    """When the campaign is over, all calls pass."""
     script = Script({0: Fault.KILLED_BEFORE})
     script.over = True
     assert script.step("a") == ("pass", None)

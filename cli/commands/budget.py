@@ -13,11 +13,13 @@ from shared.budget import NANOS
 
 
 class _TargetGroup(TargetCommand, click.Group):
-    """Takes --env and the like before and after a subcommand's name."""
+    """A command group that accepts --env, --region and --profile before and after a subcommand's name."""
 
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON, in nano-dollars.")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the budget as JSON, in nano-dollars."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 @click.group(
@@ -31,20 +33,20 @@ Examples:
   pipeline budget resume --for-today
   pipeline budget pause
 \b
-Exit codes: 0 ok, 1 refused, 4 there is no budget.""",
+Exit codes: 0 done, 1 refused, 4 the deployment has no budget.""",
 )
 @as_json_option
 @click.pass_context
 def budget(ctx: click.Context, *, as_json: bool) -> None:
-    """The day's budget: what is spent, what is left, is the starter paused.
+    """Show today's budget and spending, and whether the starter is paused.
 
-    Where a deployment has a budget per day (UTC) and what ran today has cost as
-    much, nothing new is started until 00:00 UTC. Messages are accepted all the
-    same and wait in the queue; what runs goes on to its end.
+    When today's finished runs have cost as much as the daily budget, the starter
+    is paused until 00:00 UTC: no new run is started. Messages are still accepted
+    and wait in the queue; runs that have started continue to their end.
     """
     if ctx.invoked_subcommand is None:
         session: Session = ctx.obj
-        _tell(session, operations.read_budget(session.target), as_json=as_json)
+        _show(session, operations.read_budget(session.target), as_json=as_json)
 
 
 @budget.command(
@@ -54,23 +56,29 @@ Examples:
   pipeline budget resume --add 2.50
   pipeline budget resume --for-today""",
 )
-@click.option("--for-today", is_flag=True, help="No limit until 00:00 UTC.")
-@click.option("--add", metavar="USD", type=click.FloatRange(0, min_open=True), help="So much more today.")
+@click.option("--for-today", is_flag=True, help="Remove the limit until 00:00 UTC today.")
+@click.option(
+    "--add",
+    metavar="USD",
+    type=click.FloatRange(0, min_open=True),
+    help="Raise today's limit by this amount (USD).",
+)
 @yes_option
 @as_json_option
 @click.pass_obj
 def resume(session: Session, *, for_today: bool, add: float | None, yes: bool, as_json: bool) -> None:
-    """Go on, although the budget is spent or somebody paused.
+    """Resume the starter after a pause.
 
-    What was said for today ends with it: at 00:00 UTC the usual limit is back.
+    If the budget is spent, give --add or --for-today. Both are valid for today
+    only: at 00:00 UTC the usual limit applies again.
     """
     if for_today and add:
-        raise click.UsageError("Give --for-today or --add, not both.")
-    _ask(session, "Start what waits?", yes=yes)
-    more = round((add or 0) * NANOS)
-    _tell(
+        raise click.UsageError("Give either --for-today or --add, not both.")
+    _ask(session, "Resume the starter, so that waiting messages start their runs?", yes=yes)
+    amount = round((add or 0) * NANOS)
+    _show(
         session,
-        operations.resume(session.target, for_today=for_today, add_nano_usd=more),
+        operations.resume(session.target, for_today=for_today, add_nano_usd=amount),
         as_json=as_json,
     )
 
@@ -80,60 +88,67 @@ def resume(session: Session, *, for_today: bool, add: float | None, yes: bool, a
 @as_json_option
 @click.pass_obj
 def pause(session: Session, *, yes: bool, as_json: bool) -> None:
-    """Start nothing new until somebody resumes.
+    """Pause the starter until `pipeline budget resume`.
 
-    Whatever is left of the budget, and midnight does not end it. Messages wait in the queue for 14 days at most.
+    No new run is started, whatever is left of the budget; midnight does not end
+    the pause. Messages wait in the queue for at most 14 days.
     """
-    _ask(session, "Start nothing new?", yes=yes)
-    _tell(session, operations.hold(session.target), as_json=as_json)
+    _ask(session, "Pause the starter?", yes=yes)
+    _show(session, operations.hold(session.target), as_json=as_json)
 
 
 def _ask(session: Session, question: str, *, yes: bool) -> None:
-    """On a real account only, which is named first."""
+    """On AWS, print the account and ask for confirmation."""
     if not session.is_local:
-        _ = session.target
+        _ = session.target  # prints the account and region
         session.confirm(question, yes=yes)
 
 
-def _tell(session: Session, found: Budget, *, as_json: bool) -> None:
+def _show(session: Session, report: Budget, *, as_json: bool) -> None:
     if as_json:
-        session.json(found)
+        session.json(report)
         return
-    session.out.print(in_columns(list(_rows(found)), indent=""))
-    if found.silent:
-        looked = f"has not looked since {found.looked_at}" if found.looked_at else "has not looked yet"
-        session.note(f"The guard {looked}: this may be old. See its log, {session.env}-guard, and its alarm.")
-    if found.unknown_runs:
+    session.out.print(in_columns(list(_rows(report)), indent=""))
+    if report.silent:
+        last_check = f"since {report.looked_at}" if report.looked_at else "yet"
         session.note(
-            f"{counted(found.unknown_runs, 'run')} of today have a price that is not known: more is spent than "
-            f"is counted. `{session.command('cost')}` names the price."
+            f"The guard has not checked the budget {last_check}, so these numbers may be out of date. "
+            f"See the log of function {session.env}-guard, and its alarm."
+        )
+    if report.unknown_runs:
+        session.note(
+            f"The price of {counted(report.unknown_runs, 'run')} of today is unknown, so more is spent than shown. "
+            f"See which price is missing: {session.command('cost')}"
         )
 
 
-def _rows(found: Budget) -> list[tuple[str, str]]:
-    least = "at least " if found.at_least else ""
-    limit = usd(found.limit_nano_usd) if found.limit_nano_usd is not None else "no limit today"
-    if found.limit_nano_usd not in (None, found.per_day_nano_usd):
-        limit += f" today, usually {usd(found.per_day_nano_usd)}"
-    share = f", {found.share:.0%}" if found.share is not None else ""
+def _rows(report: Budget) -> list[tuple[str, str]]:
+    lower_bound = "at least " if report.at_least else ""
+    limit = usd(report.limit_nano_usd) if report.limit_nano_usd is not None else "no limit today"
+    if report.limit_nano_usd not in (None, report.per_day_nano_usd):
+        limit += f" today, usually {usd(report.per_day_nano_usd)}"
+    share = f", {report.share:.0%}" if report.share is not None else ""
     rows = [
-        ("day (UTC)", found.day),
-        ("starter", _standing(found)),
-        ("spent", f"{least}{usd(found.spent_nano_usd)}{share}, by {counted(found.runs, 'run')} that ended"),
+        ("day (UTC)", report.day),
+        ("starter", _starter(report)),
+        (
+            "spent",
+            f"{lower_bound}{usd(report.spent_nano_usd)}{share}, by {counted(report.runs, 'finished run')}",
+        ),
         ("limit", limit),
     ]
-    if found.projected_nano_usd is not None:
-        rows.append(("at this pace", f"{least}{usd(found.projected_nano_usd)} by the end of the day"))
-    if found.looked_at:
-        rows.append(("last look", ago(_moment(found.looked_at))))
+    if report.projected_nano_usd is not None:
+        rows.append(("at this pace", f"{lower_bound}{usd(report.projected_nano_usd)} by the end of the day"))
+    if report.looked_at:
+        rows.append(("last check", ago(_moment(report.looked_at))))
     return rows
 
 
-def _standing(found: Budget) -> str:
-    text: str = found.standing
-    if found.since:
-        text += f" since {_moment(found.since):%H:%M} UTC"
-    if found.resumes_at:
+def _starter(report: Budget) -> str:
+    text: str = report.standing
+    if report.since:
+        text += f" since {_moment(report.since):%H:%M} UTC"
+    if report.resumes_at:
         text += ", until 00:00 UTC"
     return text
 

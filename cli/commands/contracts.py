@@ -22,7 +22,7 @@ Examples:
   pipeline contracts release"""
 )
 def contracts() -> None:
-    """What events promise: compared with earlier, written down, released."""
+    """Check, export and release the contracts of the events."""
 
 
 @contracts.command(
@@ -32,100 +32,113 @@ Examples:
   pipeline contracts check --against HEAD~1
   pipeline contracts check --against v0.1.0 --json
 \b
-Exit codes: 0 compatible, 1 a change breaks without a new version,
+Exit codes: 0 compatible, 1 a breaking change without a new version,
 2 no such revision, or no git."""
 )
-@click.option("--against", metavar="REF", help="A tag, branch or commit; the last release by default.")
+@click.option(
+    "--against", metavar="REF", help="The tag, branch or commit to compare with; by default the last release."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def check(session: Session, against: str | None, *, as_json: bool) -> None:
-    """Say what changed in the contracts, and who can't read it.
+    """Show what changed in the contracts, and what it breaks.
 
-    Compares the events and results that the types make now with those of the
-    last release (shared/contracts/released.json; without it origin/main or
-    main), or of REF. Producing is closed, consuming open: a new optional field
-    is compatible. A change that breaks needs a new version of the event.
+    Compares the contracts of this checkout with those of the last release
+    (shared/contracts/released.json; without that file, origin/main or main), or
+    of REF. Consumers ignore unknown fields, so a new optional field is compatible.
+    A breaking change needs a new version of the event.
     """
     recorded = references.record()
     before = references.reference(against, recorded=recorded)
-    found = (
+    comparisons = (
         compare(before.schemas, references.current(), retired=recorded.retired if recorded else ())
         if before
         else []
     )
-    broken = [one for one in found if not one.compatible]
+    broken = [comparison for comparison in comparisons if not comparison.compatible]
     if as_json:
         session.json(
             {
                 "against": before
                 and {"name": before.said, "revision": before.revision, "commit": before.commit},
                 "compatible": not broken,
-                "changes": [{"compatible": one.compatible, **_fields(one)} for one in found],
+                "changes": [
+                    {"compatible": comparison.compatible, **_fields(comparison)} for comparison in comparisons
+                ],
             }
         )
     else:
-        _say(before, found, broken)
+        _print(before, comparisons, broken)
         if against is None and (tag := references.unrecorded_tag(recorded)):
-            session.note(f"Note: {tag} is tagged, and not recorded. Record it: pipeline contracts release")
+            session.note(
+                f"Note: the release {tag} is tagged but not recorded. Record it: pipeline contracts release"
+            )
     if broken:
         raise click.exceptions.Exit(FAILED)
 
 
-def _fields(one: Comparison) -> dict[str, object]:
+def _fields(comparison: Comparison) -> dict[str, object]:
     import msgspec  # noqa: PLC0415
 
-    return dict(msgspec.to_builtins(one))
+    return dict(msgspec.to_builtins(comparison))
 
 
-def _say(before: references.Reference | None, found: list[Comparison], broken: list[Comparison]) -> None:
+def _print(
+    before: references.Reference | None, comparisons: list[Comparison], broken: list[Comparison]
+) -> None:
     if before is None:
         click.echo(
-            "Nothing to compare with: no release is recorded (`pipeline contracts release`), "
-            "and there is no main branch here."
+            "Nothing to compare with: no release is recorded, and there is no main branch here. "
+            "Record a release with `pipeline contracts release`."
         )
         return
     click.echo(f"Compared with {before.said}.")
     if not before.schemas:
-        click.echo("It has no contracts yet: all of these are new.")
+        click.echo("That revision has no contracts, so every contract is new.")
         return
-    for one in found:
+    for comparison in comparisons:
         click.echo()
-        _say_one(one)
-    if found:
+        _print_comparison(comparison)
+    if comparisons:
         click.echo()
     if broken:
-        names = listed(one.name for one in broken)
+        names = listed(comparison.name for comparison in broken)
         _line(
-            f"Breaks: {names}. Make what is new optional and leave what was there as it was, or publish the next "
-            "version beside this one, with an upcaster."
+            f"Breaks: {names}. Either make new fields optional and leave the existing ones unchanged, or publish "
+            "a new version beside this one, with an upcaster."
         )
     else:
-        click.echo(f"{counted(len(found), 'change')}, compatible." if found else "Nothing changed.")
+        click.echo(
+            f"{counted(len(comparisons), 'change')}, compatible." if comparisons else "Nothing changed."
+        )
 
 
 _STATES = {
-    "added": "new; nobody has to read it",
-    "removed": "GONE",
-    "retired": "given up on purpose",
+    "added": "new; no consumer has to read it yet",
+    "removed": "REMOVED",
+    "retired": "retired on purpose",
 }
 
 
-def _say_one(one: Comparison) -> None:
-    verdict = _STATES.get(one.state, "changed, compatible" if one.compatible else "BREAKS")
-    click.secho(f"{one.name}: {verdict}", bold=True, fg=None if one.compatible else "red")
-    publishers, consumers = listed(one.publishers) or "nobody", listed(one.consumers) or "nobody"
+def _print_comparison(comparison: Comparison) -> None:
+    verdict = _STATES.get(comparison.state, "changed, compatible" if comparison.compatible else "BREAKS")
+    click.secho(f"{comparison.name}: {verdict}", bold=True, fg=None if comparison.compatible else "red")
+    publishers, consumers = (
+        listed(comparison.publishers) or "nobody",
+        listed(comparison.consumers) or "nobody",
+    )
     _line(f"from {publishers} to {consumers}", "  ")
-    for change in one.changes:
+    for change in comparison.changes:
         _line(f"{change.path} {change.text}", "  · ")
-    if one.state == "changed":
+    if comparison.state == "changed":
         for question, obstacles in (
-            ("An old consumer reads the new event", one.old_reads_new),
-            ("A new consumer reads an old event", one.new_reads_old),
+            ("Can an old consumer read the new event?", comparison.old_reads_new),
+            ("Can a new consumer read an old event?", comparison.new_reads_old),
         ):
-            click.echo(f"  {question}: {'no' if obstacles else 'yes'}")
+            click.echo(f"  {question} {'no' if obstacles else 'yes'}")
             for sentence in obstacles:
                 _line(sentence, "    ")
-    for breakage in one.breaks:
+    for breakage in comparison.breaks:
         _line(f"{breakage.service} breaks {breakage.when}.", "  ✗ ")
 
 
@@ -144,28 +157,29 @@ Examples:
   pipeline contracts export
   pipeline contracts export --check"""
 )
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail if a file is not current.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail if a file is out of date.")
 @click.pass_obj
 def export(session: Session, *, only_check: bool) -> None:
-    """Write the contracts down, from the types and the API's routes.
+    """Write the documents of the contracts.
 
-    JSON Schemas (shared/contracts/schemas), an AsyncAPI document of the bus
-    (docs/asyncapi.json), an OpenAPI document of the API (docs/openapi.json) and
-    docs/contracts.md, every event in words.
+    They are made from the types and the API's routes: JSON Schemas
+    (shared/contracts/schemas), an AsyncAPI document of the bus (docs/asyncapi.json),
+    an OpenAPI document of the API (docs/openapi.json) and a description of every
+    event (docs/contracts.md).
     """
     from contracts import documents  # noqa: PLC0415
 
-    found = documents.outdated() if only_check else documents.write()
-    wrong = [str(path.relative_to(references.ROOT)) for path in found]
-    if only_check and wrong:
-        for path in wrong:
-            click.echo(f"{path} is not current.")
-        session.note("Bring them up to date: pipeline contracts export")
+    changed = documents.outdated() if only_check else documents.write()
+    paths = [str(path.relative_to(references.ROOT)) for path in changed]
+    if only_check and paths:
+        for path in paths:
+            click.echo(f"{path} is out of date.")
+        session.note("Update these files: pipeline contracts export")
         raise click.exceptions.Exit(FAILED)
-    for path in wrong:
+    for path in paths:
         click.echo(f"Wrote {path}")
-    if not wrong:
-        click.echo("Everything is current.")
+    if not paths:
+        click.echo("All documents are up to date.")
 
 
 @contracts.command(
@@ -174,14 +188,22 @@ Examples:
   pipeline contracts release
   pipeline contracts release --retire pipeline.requested.v1"""
 )
-@click.option("--retire", multiple=True, metavar="EVENT", help="A removed version that nobody uses any more.")
+@click.option(
+    "--retire",
+    multiple=True,
+    metavar="EVENT",
+    help="Release without this removed event version, which nobody uses; repeatable.",
+)
 def release(retire: tuple[str, ...]) -> None:
-    """Record the contracts as released: from now on they are kept.
+    """Record the contracts as released.
 
-    Writes shared/contracts/released.json, which `contracts check` and CI
-    compare with. Commit it with the release. Refuses changes that break.
+    Writes shared/contracts/released.json, with which `pipeline contracts check`
+    and CI compare later changes. Commit that file with the release. Breaking
+    changes are refused.
     """
-    made, found = references.release(retire)
-    for one in found:
-        click.echo(f"  {one.name}: {one.state}")
-    click.echo(f"Recorded {counted(len(made.schemas), 'contract')} as of {made.release}. Commit the file.")
+    record, comparisons = references.release(retire)
+    for comparison in comparisons:
+        click.echo(f"  {comparison.name}: {comparison.state}")
+    click.echo(
+        f"Recorded {counted(len(record.schemas), 'contract')} as release {record.release}. Commit the file."
+    )

@@ -24,7 +24,7 @@ RECORDS = 100_000
 
 
 class Moment(click.ParamType):
-    """An age (`2h`, `7d`) or a day (`2026-11-01`, UTC)."""
+    """An option value that is an age (`2h`, `7d`) or a day (`2026-11-01`, UTC)."""
 
     name = "moment"
 
@@ -51,29 +51,37 @@ Examples:
   pipeline cost --since 2026-11-01 --csv > november.csv
   pipeline cost --json | jq .all.per_million_usd""",
 )
-@click.option("--since", type=Moment(), metavar="AGE|DAY", help="Runs that ended since: 2h, 7d, 2026-11-01.")
+@click.option(
+    "--since",
+    type=Moment(),
+    metavar="AGE|DAY",
+    help="Only runs that ended within this age or since this day, e.g. 7d.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(1),
     default=RECORDS,
     show_default=True,
-    help="Read so many records at most.",
+    metavar="N",
+    help="Maximum number of records to read.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, in nano-dollars.")
-@click.option("--csv", "as_csv", is_flag=True, help="A line for each day, model, outcome and stage.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, in nano-dollars.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print CSV: a line for each day, model, outcome and stage."
+)
 @click.pass_obj
 def cost(session: Session, since: datetime | None, limit: int, *, as_json: bool, as_csv: bool) -> None:
-    """What runs cost: per day, model, stage and service, and for a million runs.
+    """Report what runs cost: per day, model, stage, service and million runs.
 
-    From what each run's record says it took, at list prices before free tiers; a
-    run on the local engine costs what it would cost on AWS. The table is read from
-    one end to the other (there is no index by time): --since does not make that
-    shorter, --limit does. `pipeline show --cost ID` has one run's ledger.
+    Costs are calculated from the meters in each run's record, at list prices before
+    free tiers; a run on the local engine is priced as on AWS. The whole table is
+    read, as it has no index by time: --limit shortens that, --since does not. For
+    the ledger of one run, use `pipeline show --cost ID`.
     """
     if as_json and as_csv:
-        raise click.UsageError("Give --json or --csv, not both.")
-    with _bar(session) as moved:
-        report = read_report(session.target, since=since, limit=limit, on_page=moved)
+        raise click.UsageError("Give either --json or --csv, not both.")
+    with _bar(session) as advance:
+        report = read_report(session.target, since=since, limit=limit, on_page=advance)
     if as_json:
         session.json({**msgspec.structs.asdict(report), "never_metered": NEVER_METERED})
     elif as_csv:
@@ -82,8 +90,8 @@ def cost(session: Session, since: datetime | None, limit: int, *, as_json: bool,
         _print(session, report)
     if not report.complete:
         session.note(
-            f"Stopped after {counted(report.read, 'record')}: this is a part of the table, in no order. "
-            "--limit reads more."
+            f"Stopped after {counted(report.read, 'record')}: the report covers only this part of the table, "
+            "in no particular order. A higher --limit reads more."
         )
 
 
@@ -119,7 +127,9 @@ def _print(session: Session, report: Report) -> None:
             out.print(_parts(title, parts, runs.nano_usd))
         out.print()
     else:
-        session.note("No run that is over and metered. `pipeline list` shows what was started.")
+        session.note(
+            f"There is no finished run with meters. See the runs that were started: {session.command('list')}"
+        )
     for line in _left_out(report):
         session.note(line)
     session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")
@@ -133,19 +143,19 @@ def _headline(report: Report) -> str:
     if report.since:
         text += f", since {report.since:%Y-%m-%d %H:%M} UTC"
     if runs.per_million_usd is None:
-        return f"{text}: no price is known"
-    least = "at least " if report.unknown or report.partly_metered else ""
-    return f"{text}: {least}{usd(runs.nano_usd)}, ${runs.per_million_usd:,.2f} per million"
+        return f"{text}: cost unknown, because no price is known"
+    lower_bound = "at least " if report.unknown or report.partly_metered else ""
+    return f"{text}: {lower_bound}{usd(runs.nano_usd)}, ${runs.per_million_usd:,.2f} per million"
 
 
 def _losses(report: Report) -> Iterator[str]:
     runs = report.all
     if runs.waste_nano_usd:
-        yield f"of it {usd(runs.waste_nano_usd)} for failed tries and lost deliveries"
+        yield f"including {usd(runs.waste_nano_usd)} wasted on failed attempts and lost deliveries"
     if runs.failed_nano_usd:
-        yield f"of it {usd(runs.failed_nano_usd)} for runs that failed"
+        yield f"including {usd(runs.failed_nano_usd)} for runs that failed"
     if report.earlier_nano_usd:
-        yield f"besides {usd(report.earlier_nano_usd)} for earlier executions of restarted runs"
+        yield f"plus {usd(report.earlier_nano_usd)} for earlier executions of restarted runs"
 
 
 def _left_out(report: Report) -> Iterator[str]:
@@ -153,15 +163,15 @@ def _left_out(report: Report) -> Iterator[str]:
         tokens = f" ({missing.input_tokens:,} in, {missing.output_tokens:,} out)" * missing.price.startswith(
             "tokens"
         )
-        yield f"Price not known: {printable(missing.price)}{tokens}, in {counted(missing.runs, 'run')}."
+        yield f"Price unknown: {printable(missing.price)}{tokens}, in {counted(missing.runs, 'run')}."
     if report.partly_metered:
-        yield f"Metered in part only: {counted(report.partly_metered, 'run')}; `pipeline show --cost ID` says what."
+        yield f"Only partly metered: {counted(report.partly_metered, 'run')}; see `pipeline show --cost ID`."
     if report.not_recorded:
-        yield f"Counted just now, the record has no cost: {counted(report.not_recorded, 'run')}."
+        yield f"Cost missing in the record, calculated now: {counted(report.not_recorded, 'run')}."
     if report.not_metered:
-        yield f"Not counted, recorded before runs were metered: {counted(report.not_metered, 'run')}."
+        yield f"Not included, because recorded before runs were metered: {counted(report.not_metered, 'run')}."
     if report.not_over:
-        yield f"Not counted, not over yet: {counted(report.not_over, 'run')}."
+        yield f"Not included, because not finished yet: {counted(report.not_over, 'run')}."
 
 
 def _grid(*columns: str) -> Table:

@@ -23,18 +23,18 @@ Examples:
   pipeline --env prod deploy --service chatbot --yes""",
 )
 @click.option(
-    "--service", metavar="NAME", help="Only this one; a service, or `platform`, `workflow`, `monitoring`."
+    "--service", metavar="NAME", help="Deploy only this service, or `platform`, `workflow` or `monitoring`."
 )
-@click.option("--yes", is_flag=True, help="Don't ask before deploying to an AWS account.")
-@click.option("--force", is_flag=True, help="Also if this version can't read what is in flight.")
+@click.option("--yes", is_flag=True, help="Do not ask before deploying to an AWS account.")
+@click.option("--force", is_flag=True, help="Deploy even if this version cannot read what is in flight.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was deployed as JSON.")
 @click.pass_obj
 def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_json: bool) -> None:
     """Deploy all stacks, or one service alone.
 
-    To the local engine, or with --env to AWS: there it says account and region
-    first, and asks. Looks first at what is in flight (see deploy-check), and
-    refuses if this version could not read it.
+    Deploys to the local engine, or with --env to AWS; there the account and region
+    are printed first and you are asked to confirm. A deployment is refused if this
+    version cannot read the messages and executions in flight (see deploy-check).
     """
     if session.is_local:
         parts = _to_engine(session, service, force=force)
@@ -43,32 +43,38 @@ def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_
     if as_json:
         session.json({"env": session.env, "deployed": parts})
     else:
-        click.echo(f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed; nothing was deployed.")
+        click.echo(
+            f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed, so nothing was deployed."
+        )
 
 
 def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[str, ...]:
-    Engine().running()  # said before anything is looked for
+    Engine().running()  # fails before anything is read
     _gate(session, service, force=force)
     with shown(session.err) as progress:
         return deploying.deploy(Engine(), service, progress)
 
 
 def _gate(session: Session, service: str | None, *, force: bool) -> None:
-    """Shows the gate's decision, and goes on only if it lets the deployment pass."""
+    """Ask the gate about what is in flight; exit with its reasons if it refuses the deployment."""
     decision = decide(service, partial(look, session), force=force)
     if decision.verdict == "forced":
-        session.note("What is in flight was not looked at (--force): what can't be read will be parked.")
+        session.note(
+            "Messages in flight were not checked (--force); those that this version cannot read will be parked."
+        )
     if decision.verdict == "refused":
         show(session, decision.blocking)
         session.note(
-            "This version could not read what is in flight; nothing was deployed. Keep reading the old version "
-            "(an upcaster), or wait or archive what is there. --force deploys all the same."
+            "This version cannot read what is in flight, so nothing was deployed. Keep reading the old event "
+            "version (write an upcaster), wait until the messages are handled, or archive them. "
+            "--force deploys anyway."
         )
         raise click.exceptions.Exit(FAILED)
 
 
 def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:
-    region = session.region or os.environ.get("AWS_REGION")  # boto3, unlike the AWS CLI, does not read that
+    # boto3, unlike the AWS CLI, does not read this variable
+    region = session.region or os.environ.get("AWS_REGION")
     goal = deploying.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
     session.note("\n".join(f"  {stack}" for stack in goal.stacks))
@@ -80,12 +86,12 @@ def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -
 
 
 def _ask(session: Session) -> None:
-    """Goes on only after a yes."""
-    said_yes = False
+    """Ask for confirmation; exit unless the answer is yes."""
+    confirmed = False
     try:
-        said_yes = click.confirm("Deploy to this account?", err=True)
+        confirmed = click.confirm("Deploy to this account?", err=True)
     finally:
-        if not said_yes:
-            session.note("Nothing was deployed. (--yes deploys without asking.)")
-    if not said_yes:
+        if not confirmed:
+            session.note("Nothing was deployed. Add --yes to deploy without being asked.")
+    if not confirmed:
         raise click.exceptions.Exit(FAILED)

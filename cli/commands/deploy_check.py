@@ -30,60 +30,64 @@ Examples:
   pipeline deploy-check analyzer
   pipeline --env prod deploy-check
 \b
-Exit codes: 0 it can read all that was looked at, 1 it can't.""",
+Exit codes: 0 everything checked is readable, 1 something is not.""",
 )
 @click.argument("services", metavar="[SERVICE]...", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Print what was looked at as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @click.pass_obj
 def deploy_check(session: Session, services: tuple[str, ...], *, as_json: bool) -> None:
-    """Can this checkout read what is in flight?
+    """Check that this checkout can read what is in flight.
 
-    Looks at the service's queue, its dead-letter queues and the executions that
-    are open, and says what this version could not read. For `workflow`: whether
-    the deployed services are sent what it would ask them with. Without SERVICE:
-    all.
+    Checks the messages in the service's queue and dead-letter queues, and the open
+    executions, and lists what this version cannot read. For `workflow`: checks that
+    the deployed services receive the requests it would send. Without SERVICE, all
+    services and the workflow are checked.
 
-    A look into a queue takes and hides nothing. It counts as one of a message's
-    deliveries, so a queue is looked at once within the life of its messages.
+    Reading a queue neither removes nor hides messages, but counts as one delivery
+    of each message. A queue is therefore read only once while its messages live.
     """
     try:
         checks = look(session, services)
     except NotDeployedError:
-        session.note("Nothing is deployed there yet, so nothing is in flight.")
+        session.note("Nothing is deployed in this environment yet, so nothing is in flight.")
         checks = []
     if as_json:
         session.json(checks)
     else:
         show(session, checks)
-    if any(one.blocking for one in checks):
+    if any(entry.blocking for entry in checks):
         raise click.exceptions.Exit(FAILED)
 
 
 def look(session: Session, services: Sequence[str]) -> list[Check]:
-    with session.err.status("looking at what is in flight", spinner_style="dim"):
+    with session.err.status("reading what is in flight", spinner_style="dim"):
         return check(session.target, services)
 
 
 def show(session: Session, checks: Sequence[Check]) -> None:
-    for one in checks:
-        for seen in one.looks:
-            session.out.print(_line(seen))
-            for finding in seen.findings[:SHOWN]:
+    for entry in checks:
+        for snapshot in entry.looks:
+            session.out.print(_line(snapshot))
+            for finding in snapshot.findings[:SHOWN]:
                 mark, style = ("✗", "red") if finding.blocks else ("·", "yellow")
-                about = f" (pipeline {finding.pipeline_id})" if finding.pipeline_id else ""
-                text = f"{finding.name} {finding.detail_type}{about}: {finding.reason}"
+                run = f" (run {finding.pipeline_id})" if finding.pipeline_id else ""
+                text = f"{finding.name} {finding.detail_type}{run}: {finding.reason}"
                 session.out.print(Text.assemble((f"  {mark} ", style), printable(text)))
                 if not finding.blocks:
-                    session.out.print("    no version could read it; it refuses nothing")
-            if len(seen.findings) > SHOWN:
-                session.out.print(f"  … and {len(seen.findings) - SHOWN:,} more; --json has all")
+                    session.out.print(
+                        "    no released version can read it; this does not block the deployment"
+                    )
+            if len(snapshot.findings) > SHOWN:
+                session.out.print(
+                    f"  … and {len(snapshot.findings) - SHOWN:,} more; --json lists all of them"
+                )
 
 
-def _line(seen: Look) -> Text:
-    bad = sum(finding.blocks for finding in seen.findings)
+def _line(snapshot: Look) -> Text:
+    bad = sum(finding.blocks for finding in snapshot.findings)
     mark, style = ("✗", "red") if bad else ("✓", "green")
-    what = counted(seen.looked, NOUNS[seen.place])
-    of = f" of about {seen.there:,}" if seen.there > seen.looked else ""
-    told = f": {bad:,} can't be read" if bad else ""
-    note = f" ({seen.note})" if seen.note else ""
-    return Text.assemble((f"{mark} ", style), f"{seen.service:<9} {what}{of}{told}{note}")
+    messages = counted(snapshot.looked, NOUNS[snapshot.place])
+    total = f" of about {snapshot.there:,}" if snapshot.there > snapshot.looked else ""
+    unreadable = f": {bad:,} cannot be read" if bad else ""
+    note = f" ({snapshot.note})" if snapshot.note else ""
+    return Text.assemble((f"{mark} ", style), f"{snapshot.service:<9} {messages}{total}{unreadable}{note}")

@@ -1,4 +1,4 @@
-"""`pipeline dlq`: what is parked, and what to do about it."""
+"""`pipeline dlq`: list, show, replay, archive and export parked messages."""
 
 import json
 from datetime import UTC, datetime
@@ -33,20 +33,21 @@ Examples:
   pipeline dlq archive --error ContractViolation --reason "a test" --yes""",
 )
 def dlq() -> None:
-    """Messages that could not be handled: see them, replay them, put them away.
+    """List, show, replay, archive or export parked messages.
 
-    They are parked in each service's dead-letter queue (and in its rule-dlq,
-    for events that EventBridge could not deliver) for 14 days.
+    A message that could not be handled is parked in its service's dead-letter
+    queue (DLQ), an event that EventBridge could not deliver in the rule DLQ. SQS
+    deletes parked messages after 14 days.
     """
 
 
 @dlq.command("list", cls=TargetCommand)
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the queues as JSON.")
 @click.pass_obj
 def list_(session: Session, *, as_json: bool) -> None:
-    """What is parked in each queue, since when, and why.
+    """List the parked messages per queue, with age and errors.
 
-    Reading takes nothing away.
+    Read-only: no message is consumed.
     """
     with _busy(session, "reading the queues"):
         views = overview(session.target)
@@ -55,7 +56,7 @@ def list_(session: Session, *, as_json: bool) -> None:
         return
     filled = [view for view in views if view.count or view.held]
     if not filled:
-        session.note(f"Nothing is parked in {len(views)} queues.")
+        session.note(f"No message is parked in any of the {len(views)} dead-letter queues.")
         return
     session.out.print(_queues(filled))
     for view in filled:
@@ -64,8 +65,8 @@ def list_(session: Session, *, as_json: bool) -> None:
         for group in view.errors[:10]:
             session.out.print(Text(f"  {group.count:>6,}  {group.error_type}: {printable(group.error)}"))
         if len(view.errors) > 10:
-            session.out.print(f"          and {len(view.errors) - 10} other errors; --json shows all")
-    session.note(f"\nWhat a replay would do: {session.command('dlq', 'replay', '--dry-run')}")
+            session.out.print(f"          and {len(view.errors) - 10} other errors; --json lists all of them")
+    session.note(f"\nSee what a replay would do: {session.command('dlq', 'replay', '--dry-run')}")
 
 
 def _queue_name(view: QueueView) -> str:
@@ -74,7 +75,7 @@ def _queue_name(view: QueueView) -> str:
 
 def _queues(views: list[QueueView]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("queue", "messages", "oldest", "SQS deletes it"):
+    for name in ("queue", "messages", "oldest", "deleted by SQS"):
         table.add_column(name, justify="right" if name == "messages" else "left", no_wrap=True)
     for view in views:
         count = f"{view.count:,}" + (f" (+{view.held} being read)" if view.held else "")
@@ -91,16 +92,16 @@ def _queues(views: list[QueueView]) -> Table:
 
 @dlq.command(cls=TargetCommand)
 @click.argument("message_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the message as JSON.")
 @click.pass_obj
 def show(session: Session, message_id: str, *, as_json: bool) -> None:
-    """One parked message: the event, the error, its run, and what a replay does.
+    """Show one parked message, its run, and what a replay would do.
 
-    ID is the message's id or its beginning. The event is shown without its task
-    token.
+    ID is the message's id or the beginning of it. The event is shown without its
+    task token.
     """
     with _busy(session, "reading the queues"):
-        message = _one(session, Selection(ids=(message_id,)))
+        message = _select_one(session, Selection(ids=(message_id,)))
         (planned,) = plan(session.target, [message])
         record = read_record(session.target, message.pipeline_id) if message.pipeline_id else None
     run = {name: record[name] for name in ("status", "stage", "error", "cause") if record and name in record}
@@ -112,9 +113,9 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
         ("queue", f"{message.service} {message.kind}"),
         ("parked", f"{ago(message.sent_at)} ({message.sent_at.astimezone():%Y-%m-%d %H:%M:%S})"),
         ("error", f"{message.error_type}: {message.error}"),
-        ("pipeline", message.pipeline_id or "(not readable)"),
+        ("pipeline", message.pipeline_id or "(unreadable)"),
         ("execution", message.execution_name or "-"),
-        ("its run", ", ".join(f"{name} {value}" for name, value in run.items() if value) or "no record"),
+        ("run", ", ".join(f"{name} {value}" for name, value in run.items() if value) or "no record"),
         ("replay", f"{planned.decision.action}. {planned.decision.reason}"),
     ]
     session.out.print(Text(message.id, style="bold"))
@@ -122,8 +123,8 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
         session.out.print(Text.assemble((f"{name:<10}", "dim"), printable(text)))
     session.out.print()
     event = _event(message)
-    shown = event if isinstance(event, str) else json.dumps(event, indent=2, ensure_ascii=False)
-    session.out.print(Text(printable(shown)))
+    text = event if isinstance(event, str) else json.dumps(event, indent=2, ensure_ascii=False)
+    session.out.print(Text(printable(text)))
 
 
 def _event(message: Parked) -> Any:
@@ -133,68 +134,84 @@ def _event(message: Parked) -> Any:
         return message.public_body
 
 
-def _one(session: Session, selection: Selection) -> Parked:
-    found = select(session.target, selection)
-    if not found:
+def _select_one(session: Session, selection: Selection) -> Parked:
+    messages = select(session.target, selection)
+    if not messages:
         raise NotFoundError(
-            f"No such message is parked. `{session.command('dlq', 'list')}` shows what is; one that somebody reads "
-            "at this moment is hidden for up to two minutes."
+            f"No parked message has this id. See the parked messages: {session.command('dlq', 'list')}. "
+            "A message that is being read by another command is hidden for up to two minutes."
         )
-    if len(found) > 1:
+    if len(messages) > 1:
         raise InvalidInputError(
-            f"{len(found)} messages match: {', '.join(message.id[:13] for message in found[:5])} … "
-            "Give more of the id."
+            f"{len(messages)} messages match: {', '.join(message.id[:13] for message in messages[:5])} … "
+            "Give more characters of the id."
         )
-    return found[0]
+    return messages[0]
 
 
 @dlq.command(cls=TargetCommand)
 @selecting
-@click.option("--dry-run", is_flag=True, help="Print the plan, do nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--rate", type=click.FloatRange(0.1, 500), default=10, show_default=True, help="A second.")
-@click.option("--canary", type=click.IntRange(1), metavar="N", help="N first; go on if their runs succeed.")
-@click.option("--wait", is_flag=True, help="Wait for the end of every run; a failed one counts.")
-@click.option("--restart", is_flag=True, help="Also run again what has succeeded (e.g. degraded).")
-@click.option("--edit", is_flag=True, help="Correct the one message's data in your editor first.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 500),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Maximum messages per second.",
+)
+@click.option(
+    "--canary",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Replay N messages first; continue only if their runs succeed.",
+)
+@click.option("--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1.")
+@click.option("--restart", is_flag=True, help="Also restart runs that have succeeded, e.g. degraded ones.")
+@click.option("--edit", is_flag=True, help="Correct the data of the selected message in your editor first.")
 @click.option(
     "--data",
     type=click.File("r"),
     metavar="FILE.json",
-    help="Correct it with the data in this file (- is stdin).",
+    help="Replace the selected message's data with this file; `-` is stdin.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print plan and results as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan or the results as JSON.")
 @click.pass_obj
-def replay(session: Session, /, selection: Selection, **given: Any) -> None:
-    """Do the right thing with every parked message, and say why.
+def replay(session: Session, /, selection: Selection, **options: Any) -> None:
+    """Replay parked messages, and print for each what is done and why.
 
-    A message whose task still waits, or that has none, goes back to its queue.
-    Where the run has failed it is redriven, or started again under the same
-    pipeline id; where it has gone on or succeeded the message is archived. What
-    can't be read is left, by name. Answers that were paid for are not bought
-    again. Ctrl-C stops after the message in work; the same command goes on.
+    A message whose task still waits, or that has no task, is moved back to its
+    queue. If its run has failed, the run is redriven, or restarted under the same
+    pipeline id. If its run has continued or succeeded, the message is archived.
+    Unreadable messages are left and listed. Answers that were paid for are not
+    paid for again. Ctrl-C stops after the current message; repeat the command to
+    continue.
 
-    Exit codes: 0 every message reached its outcome, 1 some did not, 130
-    interrupted.
+    Exit codes: 0 every message reached its outcome, 1 some did not or a run
+    failed, 130 interrupted.
     """
-    replay_all(session, selection, Choices(**given))
+    replay_all(session, selection, Choices(**options))
 
 
 @dlq.command("archive", cls=TargetCommand)
 @selecting
-@click.option("--reason", required=True, help="Why; kept with the messages.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="The reason, which is stored with the messages."
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @click.pass_obj
 def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, as_json: bool) -> None:
-    """Take messages out of their queues and keep them in the operations table.
+    """Move messages from their DLQs to the operations table.
 
-    Their runs are left as they are. `dlq export --archived` shows them.
+    Their runs are not changed. `pipeline dlq export --archived` prints archived
+    messages.
     """
     with _busy(session, "reading the queues"):
         messages = select(session.target, selection)
     if not messages:
-        session.note("Nothing that is parked matches.")
+        session.note("No parked message matches.")
         return
     for message in messages[:20]:
         session.note(
@@ -229,11 +246,16 @@ def _conclude(
 
 @dlq.command(cls=TargetCommand)
 @selecting
-@click.option("--archived", is_flag=True, help="What was archived, instead of what is parked.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of stdout.")
+@click.option("--archived", is_flag=True, help="Export archived messages instead of parked ones.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
+)
 @click.pass_obj
 def export(session: Session, selection: Selection, *, archived: bool, out: Path | None) -> None:
-    """Messages as JSON lines, without task tokens. Nothing is taken away."""
+    """Export messages as JSON lines, without their task tokens.
+
+    Read-only: no message is consumed.
+    """
     if archived:
         now = datetime.now(UTC)
         pipeline = selection.pipelines[0] if len(selection.pipelines) == 1 else None
@@ -252,8 +274,8 @@ def export(session: Session, selection: Selection, *, archived: bool, out: Path 
     try:
         out.write_text(text, "utf-8")
     except OSError as error:
-        raise InvalidInputError(f"Can't write {out}: {error.strerror}.") from error
-    session.note(f"{counted(len(lines), 'message')} in {out}.")
+        raise InvalidInputError(f"Cannot write {out}: {error.strerror}.") from error
+    session.note(f"Wrote {counted(len(lines), 'message')} to {out}.")
 
 
 def _busy(session: Session, text: str) -> Any:

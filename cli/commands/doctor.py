@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 NAME = 21
-"""Columns of a mark and a check's name."""
+"""Width of the column with the mark and the name of a check."""
 _COLOURS = {"error": "red", "warning": "yellow"}
 
 
@@ -31,22 +31,23 @@ Examples:
   pipeline doctor --env dev --live --strict
   pipeline doctor --env dev --templates cdk.out --json
 \b
-Exit codes: 0 in order, 1 an error (with --strict: or a warning),
+Exit codes: 0 no errors, 1 an error (with --strict: or a warning),
 2 wrong usage, 4 not reachable or not deployed (--live).""",
 )
-@click.option("--live", is_flag=True, help="Look at what is deployed, not at the code.")
+@click.option("--live", is_flag=True, help="Check what is deployed instead of the code.")
 @click.option(
     "--templates",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Look at a folder that `cdk synth` has written.",
+    help="Check the templates in a folder that `cdk synth` has written.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True, max=1_000_000),
-    help="Requests per second it is to bear; the environment's own by default.",
+    metavar="N",
+    help="Target load in requests per second; by default that of the environment.",
 )
-@click.option("--strict", is_flag=True, help="Warnings fail as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print every check and finding as JSON.")
 @click.pass_obj
 def doctor(  # noqa: PLR0913 -- one for each option
     session: Session,
@@ -57,41 +58,41 @@ def doctor(  # noqa: PLR0913 -- one for each option
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Prove that the parts of a deployment fit together.
+    """Check that the parts of a deployment fit together.
 
-    Clocks, dead-letter queues, who sends what to whom, what must stay
-    redrivable, the size of the state, rights, quotas, alarms: in the templates
-    that the code makes, or in what is deployed (--live). Changes nothing.
+    Checks timeouts, dead-letter queues, event routes, redriving, the size of the
+    workflow's state, permissions, quotas and alarms: in the templates made from
+    the code, or in what is deployed (--live). Changes nothing.
     """
     if live and templates:
-        raise click.UsageError("--live looks at what is deployed, --templates at a folder. Give one of them.")
+        raise click.UsageError("--live checks what is deployed, --templates a folder. Give one of them.")
     from infra.doctor.checks.capacity import Intent  # noqa: PLC0415 -- loads the contracts
     from infra.doctor.table import examine  # noqa: PLC0415
 
     system = _system(session, templates, live=live)
     region = session.region or (session.target.region if live else None)
-    meant = Intent(rate=rate or system.environment.requests_per_second, region=region)
-    outcomes = examine(system, meant)
+    intent = Intent(rate=rate or system.environment.requests_per_second, region=region)
+    outcomes = examine(system, intent)
     findings = [finding for outcome in outcomes for finding in outcome.findings]
     errors = [finding for finding in findings if finding.severity == "error"]
-    wrong = bool(findings if strict else errors)
+    failed = bool(findings if strict else errors)
     if as_json:
         looked_at = "deployed" if live else str(templates) if templates else "code"
         session.json(
             {
                 "env": session.env,
                 "looked_at": looked_at,
-                "region": meant.region,
-                "requests_per_second": meant.rate,
-                "in_order": not wrong,
+                "region": intent.region,
+                "requests_per_second": intent.rate,
+                "in_order": not failed,
                 "checks": [_fields(outcome) for outcome in outcomes],
             }
         )
     else:
         for outcome in outcomes:
-            _say(outcome)
-        _sum_up(outcomes, errors=len(errors), warnings=len(findings) - len(errors))
-    if wrong:
+            _print_outcome(outcome)
+        _print_summary(outcomes, errors=len(errors), warnings=len(findings) - len(errors))
+    if failed:
         raise click.exceptions.Exit(FAILED)
 
 
@@ -100,7 +101,7 @@ def _system(session: Session, templates: Path | None, *, live: bool) -> "System"
 
     if templates:
         return sources.in_folder(session.env, templates)
-    sources.environment(session.env)  # before anything takes long
+    sources.environment(session.env)  # an unknown name fails before slow work begins
     if live:
         target = session.target
         with shown(session.err) as progress:
@@ -128,9 +129,9 @@ def _fields(outcome: "Outcome") -> dict[str, Any]:
     }
 
 
-def _say(outcome: "Outcome") -> None:
+def _print_outcome(outcome: "Outcome") -> None:
     if outcome.findings:
-        worst = "error" if any(one.severity == "error" for one in outcome.findings) else "warning"
+        worst = "error" if any(finding.severity == "error" for finding in outcome.findings) else "warning"
         mark, colour = ("✗" if worst == "error" else "!"), _COLOURS[worst]
         text = counted(len(outcome.findings), "finding")
     elif outcome.comparisons:
@@ -141,10 +142,10 @@ def _say(outcome: "Outcome") -> None:
     head = click.style(mark, fg=colour) + f" {outcome.check:<{NAME - 3}} "
     click.echo(head + f"\n{' ' * NAME}".join(lines))
     for finding in outcome.findings:
-        _say_one(finding)
+        _print_finding(finding)
 
 
-def _say_one(finding: "Finding") -> None:
+def _print_finding(finding: "Finding") -> None:
     click.echo()
     click.secho(_filled(f"{finding.severity}: {finding.where}"), fg=_COLOURS[finding.severity])
     click.echo(_filled(finding.what))
@@ -159,10 +160,10 @@ def _filled(text: str) -> str:
     )
 
 
-def _sum_up(outcomes: "list[Outcome]", *, errors: int, warnings: int) -> None:
+def _print_summary(outcomes: "list[Outcome]", *, errors: int, warnings: int) -> None:
     checks = counted(len(outcomes), "check")
     if not errors and not warnings:
-        left_out = sum(1 for outcome in outcomes if not outcome.comparisons)
-        click.echo(f"{checks}, in order" + (f"; {left_out} did not apply." if left_out else "."))
+        skipped = sum(1 for outcome in outcomes if not outcome.comparisons)
+        click.echo(f"{checks}, in order" + (f"; {skipped} skipped." if skipped else "."))
     else:
         click.echo(f"{checks}: {counted(errors, 'error')}, {counted(warnings, 'warning')}.")

@@ -25,35 +25,37 @@ Examples:
     type=click.Choice(["posix", "fish", "powershell"]),
     default="posix",
     show_default=True,
-    help="The shell that reads it; posix is for bash, zsh and sh.",
+    help="The shell to print commands for; posix is for bash, zsh and sh.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the variables as JSON.")
 @click.pass_obj
 def env(session: Session, *, shell: str, as_json: bool) -> None:
     """Point the AWS CLI and boto3 of a shell at the local engine.
 
-    Prints commands for the shell to run. The credentials are worth nothing
-    elsewhere. Prints nothing, and exits with 4, when no engine is up.
+    Prints commands for the shell to run. The credentials are valid for the engine
+    only. If no engine is running, nothing is printed and the exit code is 4.
     """
     if not session.is_local:
-        raise click.UsageError("`env` is about the local engine; on AWS your own login counts.")
+        raise click.UsageError(
+            "`env` only describes the local engine; remove --env. On AWS, use your own credentials."
+        )
     connection = Engine().running().connection
-    wanted = {
+    variables = {
         "AWS_ENDPOINT_URL": connection.endpoint_url,
         "AWS_ACCESS_KEY_ID": connection.access_key_id,
         "AWS_SECRET_ACCESS_KEY": connection.secret_access_key,
         "AWS_REGION": connection.region,
         "AWS_DEFAULT_REGION": connection.region,
-        **_past_the_proxy(os.environ),
+        **_proxy_exceptions(os.environ),
     }
     if as_json:
-        session.json(wanted)
+        session.json(variables)
         return
-    click.echo("\n".join(_SHELLS[shell](wanted, (*STRAYS, *_other_endpoints(os.environ)))))
+    click.echo("\n".join(_SHELLS[shell](variables, (*STRAYS, *_other_endpoints(os.environ)))))
 
 
 def _other_endpoints(environment: Mapping[str, str]) -> list[str]:
-    """A service's own endpoint would count more than ours."""
+    """Return the variables that would override the engine's endpoint."""
     return sorted(
         name
         for name in environment
@@ -61,39 +63,40 @@ def _other_endpoints(environment: Mapping[str, str]) -> list[str]:
     )
 
 
-def _past_the_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+def _proxy_exceptions(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that keep a configured proxy from being used for the engine."""
     lower = {name.lower(): value for name, value in environment.items()}
     direct = lower.get("no_proxy", "")
     if not lower.get("http_proxy") or "127.0.0.1" in direct:
         return {}
-    without = ",".join(filter(None, [direct, "127.0.0.1", "localhost"]))
-    return {"NO_PROXY": without, "no_proxy": without}
+    exceptions = ",".join(filter(None, [direct, "127.0.0.1", "localhost"]))
+    return {"NO_PROXY": exceptions, "no_proxy": exceptions}
 
 
-def _posix(wanted: Mapping[str, str], unwanted: Sequence[str]) -> list[str]:
+def _posix(variables: Mapping[str, str], removed: Sequence[str]) -> list[str]:
     return [
-        *(f"export {name}={shlex.quote(value)}" for name, value in wanted.items()),
-        f"unset {' '.join(unwanted)}",
+        *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+        f"unset {' '.join(removed)}",
     ]
 
 
-def _fish(wanted: Mapping[str, str], unwanted: Sequence[str]) -> list[str]:
+def _fish(variables: Mapping[str, str], removed: Sequence[str]) -> list[str]:
     def quoted(value: str) -> str:
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
     return [
-        *(f"set -gx {name} {quoted(value)};" for name, value in wanted.items()),
-        *(f"set -e {name};" for name in unwanted),
+        *(f"set -gx {name} {quoted(value)};" for name, value in variables.items()),
+        *(f"set -e {name};" for name in removed),
     ]
 
 
-def _powershell(wanted: Mapping[str, str], unwanted: Sequence[str]) -> list[str]:
+def _powershell(variables: Mapping[str, str], removed: Sequence[str]) -> list[str]:
     def quoted(value: str) -> str:
         return "'" + value.replace("'", "''") + "'"
 
     return [
-        *(f"$env:{name} = {quoted(value)}" for name, value in wanted.items()),
-        *(f"Remove-Item Env:{name} -ErrorAction SilentlyContinue" for name in unwanted),
+        *(f"$env:{name} = {quoted(value)}" for name, value in variables.items()),
+        *(f"Remove-Item Env:{name} -ErrorAction SilentlyContinue" for name in removed),
     ]
 
 

@@ -27,34 +27,39 @@ WIDTH = 79
     cls=TargetCommand,
     epilog="""\b
 Examples:
-  pipeline explain 9f1c2e…                     a pipeline, event, message
+  pipeline explain 9f1c2e…                     a run, event, message
   pipeline explain 9f1c2e…-restart-1           or execution, by name or ARN
   pipeline explain 00-4bf92f35…-00f067aa…-01   a traceparent, or its trace id
   pipeline explain --since 7d --json 4bf92f35…
 \b
-Exit codes: 0 explained, 3 nothing is known by this id.""",
+Exit codes: 0 explained, 3 the id is unknown.""",
 )
 @click.argument("any_id", metavar="ANY-ID")
 @click.option(
-    "--since", type=Age(), default="24h", show_default=True, metavar="AGE", help="How far back logs are read."
+    "--since",
+    type=Age(),
+    default="24h",
+    show_default=True,
+    metavar="AGE",
+    help="How far back logs are searched.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -> None:
-    """Which run an id belongs to, how that stands, and what to do next.
+    """Find the run that an id belongs to, its status, and what to do next.
 
-    The id of a pipeline, an event, a message, an execution (also its ARN), a
-    trace (also a whole traceparent). Records, executions and dead-letter queues
-    are looked at first, then the logs; reading takes nothing away.
+    ANY-ID is the id of a run, event, message or trace, a traceparent, or the name
+    or ARN of an execution. Records, executions and dead-letter queues are searched
+    first, then the logs. Read-only: no message is consumed.
     """
-    with stoppable() as stop, session.err.status("looking", spinner_style="dim") as status:
+    with stoppable() as stop, session.err.status("searching", spinner_style="dim") as status:
         try:
             found = find(
                 session.target,
                 any_id,
                 since=since,
                 stop=stop,
-                telling=lambda what: status.update(f"looking at {what}"),
+                telling=lambda place: status.update(f"searching {place}"),
             )
         except NotFoundError:
             if stop.requested:
@@ -67,33 +72,33 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
         for line in textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False):
             session.out.print(Text(line))
     session.out.print()
-    for what, command in next_steps(session, found):
-        session.out.print(Text.assemble((f"{what:<12} ", "dim"), command))
+    for purpose, command in next_steps(session, found):
+        session.out.print(Text.assemble((f"{purpose:<12} ", "dim"), command))
 
 
 def sentences(found: Found, now: datetime) -> Iterator[str]:
-    """What is said, a paragraph each."""
-    given = f"{found.given} is {_article(found.kind)}, found in {found.where}."
+    """Yield the explanation, a paragraph at a time."""
+    first = f"{found.given} is {_article(found.kind)}, found in {found.where}."
     if found.kind in ("execution name", "execution ARN") and found.where == "the records":
-        given = f"{found.given} is {_article(found.kind)}."
+        first = f"{found.given} is {_article(found.kind)}."
         if found.execution is None:
-            given += " Step Functions does not know such an execution (any more), but its run."
+            first += " Step Functions does not know this execution (any more), but its run is known."
         elif found.journeys[0].execution_arn != found.execution.arn:
-            given += f" It ended as {found.execution.status}; a later execution has taken its place."
-    yield given
+            first += f" It ended as {found.execution.status}; a later execution has replaced it."
+    yield first
     if found.message is not None:
         message = found.message
-        which = "It" if found.kind == "message id" else f"Message {message.id}"
-        why = f"{message.error_type}, {message.error.rstrip('.')}"
-        yield f"{which} was parked {ago(message.sent_at)}, in the {message.kind} of {message.service}: {why}."
+        subject = "It" if found.kind == "message id" else f"Message {message.id}"
+        reason = f"{message.error_type}, {message.error.rstrip('.')}"
+        yield f"{subject} was parked {ago(message.sent_at)}, in the {message.kind} of {message.service}: {reason}."
         if not found.journeys:
-            yield "There is no run: what is parked has not started one, or its run is no longer known."
+            yield "There is no run: the message has not started one, or the record no longer exists."
     if len(found.journeys) > 1:
-        more = f" ({found.others} others are left out)" if found.others else ""
-        yield f"{counted(len(found.journeys), 'run')} are in it{more}:"
+        more = f" ({found.others} more are not shown)" if found.others else ""
+        yield f"{counted(len(found.journeys), 'run')} belong to this trace{more}:"
     for journey in found.journeys:
         parked = sum(message.pipeline_id == journey.pipeline_id for message in found.parked)
-        yield f"Pipeline {journey.pipeline_id} {state(journey, now)}{_parked(journey, parked)}"
+        yield f"Run {journey.pipeline_id} {state(journey, now)}{_parked(journey, parked)}"
 
 
 def _article(kind: str) -> str:
@@ -102,25 +107,25 @@ def _article(kind: str) -> str:
         "message id": "the id of a message",
         "trace id": "the id of a trace",
         "traceparent": "a traceparent",
-        "pipeline id": "the id of a pipeline",
+        "pipeline id": "the id of a run",
         "execution name": "the name of an execution",
         "execution ARN": "the ARN of an execution",
     }[kind]
 
 
 def state(journey: Journey, now: datetime) -> str:
-    """How a run stands, as a sentence without its subject."""
+    """Return the status of a run as a sentence without its subject."""
     if journey.status == "ACCEPTED":
         since = f", {_since(journey.accepted_at, now)} ago" if journey.accepted_at else ""
         return f"was accepted{since} and has not started: it waits in the trigger's queue."
     if journey.status == "RUNNING":
-        at = next((stage for stage in journey.stages if stage.status == "running"), None)
-        if at is None:
+        current = next((stage for stage in journey.stages if stage.status == "running"), None)
+        if current is None:
             return "is running, between two stages."
-        tries = f", try {at.attempt + 1}" if at.attempt else ""
-        since = f" for {_since(at.started_at, now)}" if at.started_at else ""
-        error = f", after {at.error}" if at.error else ""
-        return f"is running: at stage {at.key}{since}{tries}{error}."
+        retry = f", retry {current.attempt}" if current.attempt else ""
+        since = f" for {_since(current.started_at, now)}" if current.started_at else ""
+        error = f", after {current.error}" if current.error else ""
+        return f"is running: at stage {current.key}{since}{retry}{error}."
     took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
     if journey.status == "SUCCEEDED":
         without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""
@@ -140,27 +145,27 @@ def _parked(journey: Journey, count: int) -> str:
     if journey.status != "FAILED" or journey.error == CANCELLED_ERROR:
         return ""
     if not count:
-        return " Nothing of it is parked."
-    return f" {counted(count, 'message')} of it {'is' if count == 1 else 'are'} parked."
+        return " It has no parked message."
+    return f" It has {counted(count, 'parked message')}."
 
 
 def next_steps(session: Session, found: Found) -> list[tuple[str, str]]:
-    """What to type next, each with what it is for."""
+    """Return the commands to run next, each with its purpose."""
     steps: list[tuple[str, str]] = []
     if found.message is not None:
-        steps.append(("the message", session.command("dlq", "show", found.message.id)))
-        steps.append(("replay it", session.command("dlq", "replay", "--id", found.message.id)))
+        steps.append(("message", session.command("dlq", "show", found.message.id)))
+        steps.append(("replay", session.command("dlq", "replay", "--id", found.message.id)))
     for journey in found.journeys[:3]:
         follow = ("--follow",) if journey.status == "RUNNING" else ()
-        steps.append(("see it", session.command("show", *follow, journey.pipeline_id)))
-        steps.append(("its logs", session.command("logs", journey.pipeline_id)))
+        steps.append(("show run", session.command("show", *follow, journey.pipeline_id)))
+        steps.append(("logs", session.command("logs", journey.pipeline_id)))
         if journey.status == "FAILED" and journey.error != CANCELLED_ERROR and found.message is None:
             parked = any(message.pipeline_id == journey.pipeline_id for message in found.parked)
-            steps.append(("run it again", session.command(*_again(journey, parked=parked))))
+            steps.append(("retry", session.command(*_retry_command(journey, parked=parked))))
     return steps
 
 
-def _again(journey: Journey, *, parked: bool) -> tuple[str, ...]:
+def _retry_command(journey: Journey, *, parked: bool) -> tuple[str, ...]:
     if parked:
         return "dlq", "replay", "--pipeline", journey.pipeline_id
     ended = journey.finished_at or journey.started_at or datetime.now(UTC)

@@ -24,36 +24,45 @@ Examples:
   pipeline list --status FAILED --limit 5
   pipeline list --json | jq -r '.[].pipeline_id'""",
 )
-@click.option("--status", type=click.Choice(EXECUTION_STATUSES, case_sensitive=False), help="Only these.")
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many."
+    "--status",
+    type=click.Choice(EXECUTION_STATUSES, case_sensitive=False),
+    help="Only runs with this status.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of runs.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 @click.pass_obj
 def list_(session: Session, status: str | None, limit: int, *, as_json: bool) -> None:
-    """Pipelines that were started, newest first.
+    """List the runs that were started, newest first.
 
-    One that is accepted but not started yet is not among them; `pipeline show`
-    finds it by its id.
+    A run that is accepted but not started yet is not listed; `pipeline show ID`
+    shows it.
     """
-    wanted = next((known for known in EXECUTION_STATUSES if known == status), None)
-    runs = list_runs(session.target, status=wanted, limit=limit)
+    chosen = next((name for name in EXECUTION_STATUSES if name == status), None)
+    runs = list_runs(session.target, status=chosen, limit=limit)
     if as_json:
         session.json(runs)
         return
     if paused := notice(session.target):
         session.note(paused)
     if not runs:
-        session.note(f"No pipelines{f' with status {status}' if status else ''} yet.")
+        session.note(f"There are no runs{f' with status {status}' if status else ''} yet.")
         return
     session.out.print(_table(runs))
     if len(runs) == limit:
-        session.note(f"The newest {limit}; --limit shows more.")
+        session.note(f"These are the newest {limit}; --limit shows more.")
 
 
 def _table(runs: list[Run]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("pipeline", "status", "started", "took"):
+    for name in ("run", "status", "started", "took"):
         table.add_column(name, justify="right" if name == "took" else "left", no_wrap=True)
     restarted = any(run.restart for run in runs)
     if restarted:
@@ -70,5 +79,5 @@ def _table(runs: list[Run]) -> Table:
 
 
 def moment(time: datetime) -> str:
-    """Local time, to the second."""
+    """Return a moment in local time, to the second."""
     return f"{time.astimezone():%m-%d %H:%M:%S}"

@@ -17,11 +17,11 @@ from operations.runs.logs import Line, Progress, Read, follow_logs, read_logs
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 MARKS = {"WARNING": "!", "ERROR": "✗", "CRITICAL": "✗"}
 INDENT = 27
-SAID_BEFORE = (
+SHOWN_ELSEWHERE = (
     "level", "location", "message", "timestamp", "service", "pipeline_id", "trace_id", "xray_trace_id",
     "event_id", "delivery_id", "message_id",
 )  # fmt: skip
-"""Fields that a person reads elsewhere; `--json` has them all."""
+"""Fields that are part of the line already or never shown; `--json` has all of them."""
 ORDINARY = {"outcome": "Succeeded", "attempt": 0, "receives": 1}
 
 
@@ -33,18 +33,18 @@ Examples:
   pipeline logs --follow 9f1c2e…
   pipeline logs --json 9f1c2e… | jq 'select(.level != "INFO")'
 \b
-Exit codes: 0 shown. 3 no such run, 130 interrupted.""",
+Exit codes: 0 shown, 3 no such run, 130 interrupted.""",
 )
 @click.argument("pipeline_id", metavar="ID")
-@click.option("--follow", "following", is_flag=True, help="Go on while the run is open.")
-@click.option("--reads", is_flag=True, help="Also each time somebody asked the API for its state.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object per line, with all its fields.")
+@click.option("--follow", "following", is_flag=True, help="Print new lines until the run ends.")
+@click.option("--reads", is_flag=True, help="Include log lines of API status reads.")
+@click.option("--json", "as_json", is_flag=True, help="Print each line as a JSON object with all its fields.")
 @click.pass_obj
 def logs(session: Session, pipeline_id: str, *, following: bool, reads: bool, as_json: bool) -> None:
-    """The log lines of one run, of all services, in the order of time.
+    """Print the log lines of one run from all services, in order of time.
 
-    They are looked for between the run's start and its end. For another id
-    (event, message, trace) ask `pipeline explain` first.
+    Logs are searched between the run's start and its end. If you have another id
+    (event, message, trace), find its run with `pipeline explain` first.
     """
     with stoppable() as stop:
         if following:
@@ -52,53 +52,54 @@ def logs(session: Session, pipeline_id: str, *, following: bool, reads: bool, as
                 _print(session, line, as_json=as_json)
         else:
             with reading(session) as progress:
-                found = read_logs(session.target, pipeline_id, reads=reads, stop=stop, progress=progress)
-            for line in found.lines:
+                search = read_logs(session.target, pipeline_id, reads=reads, stop=stop, progress=progress)
+            for line in search.lines:
                 _print(session, line, as_json=as_json)
-            _tell(session, pipeline_id, found)
+            _notes(session, pipeline_id, search)
         if stop.requested:
             raise click.exceptions.Exit(INTERRUPTED)
 
 
 @contextmanager
 def reading(session: Session) -> Iterator[Progress]:
-    """Says how far a search is: on a terminal as it goes, elsewhere in a line every two seconds."""
+    """Yield a callback that shows the progress of a search, without a terminal as a line every two seconds."""
     console = session.err
     text = "reading the logs"
     if console.is_terminal:
         with console.status(text, spinner_style="dim") as status:
-            yield lambda found: status.update(f"{text}: {_so_far(found)}")
+            yield lambda search: status.update(f"{text}: {_progress(search)}")
         return
     last = time.monotonic()
 
-    def tell(found: Read) -> None:
+    def report(search: Read) -> None:
         nonlocal last
         if time.monotonic() - last >= 2:
             last = time.monotonic()
-            session.note(f"{text}: {_so_far(found)}")
+            session.note(f"{text}: {_progress(search)}")
 
-    yield tell
-
-
-def _so_far(found: Read) -> str:
-    return f"{counted(found.searched, 'function')} read, {counted(len(found.lines), 'line')} found"
+    yield report
 
 
-def _tell(session: Session, pipeline_id: str, found: Read) -> None:
-    if not found.lines:
+def _progress(search: Read) -> str:
+    return f"{counted(search.searched, 'function')} read, {counted(len(search.lines), 'line')} found"
+
+
+def _notes(session: Session, pipeline_id: str, search: Read) -> None:
+    if not search.lines:
         session.note(
-            "There are no log lines of this run: none yet, or they are older than the log groups keep them. "
-            f"See it: {session.command('show', pipeline_id)}"
+            "There are no log lines of this run: they have not arrived yet, or the log groups have deleted them. "
+            f"See the run: {session.command('show', pipeline_id)}"
         )
-    if found.reads:
+    if search.reads:
         session.note(
-            f"{counted(found.reads, 'read')} of its state through the API left out; --reads has them."
+            f"{counted(search.reads, 'log line')} of API status reads left out; add --reads to include them."
         )
-    if found.cut:
-        session.note(f"Not read to the end: the logs of {', '.join(sorted(found.cut))}.")
-    if found.missing:
+    if search.cut:
+        session.note(f"These logs were not read to the end: {', '.join(sorted(search.cut))}.")
+    if search.missing:
         session.note(
-            f"No log group yet, so never called or not deployed: {', '.join(sorted(found.missing))}."
+            "These functions have no log group; they were never called or are not deployed: "
+            f"{', '.join(sorted(search.missing))}."
         )
 
 
@@ -107,11 +108,11 @@ def _print(session: Session, line: Line, *, as_json: bool) -> None:
         click.echo(line.as_json())
         return
     style = STYLES.get(line.level, "")
-    said = printable(line.text).replace("\n", " ")
-    more = " ".join(f"{name}={_value(value)}" for name, value in _more(line))
+    text = printable(line.text).replace("\n", " ")
+    fields = " ".join(f"{name}={_value(value)}" for name, value in _extra_fields(line))
     head = f"{line.at.astimezone():%H:%M:%S.%f}"[:-3] + f"  {line.function:<10} "
     mark = MARKS.get(line.level, " ")
-    for number, row in enumerate(_rows(session, f"{said}  {more}".strip())):
+    for number, row in enumerate(_rows(session, f"{text}  {fields}".strip())):
         session.out.print(
             Text.assemble((head if not number else " " * (INDENT - 2), "dim"), (f"{mark} ", style), row)
         )
@@ -119,15 +120,15 @@ def _print(session: Session, line: Line, *, as_json: bool) -> None:
 
 
 def _rows(session: Session, text: str) -> list[str]:
-    """Wrapped beside time and function on a terminal; in one piece elsewhere."""
+    """Wrap a text to fit beside time and function on a terminal; leave it in one piece elsewhere."""
     if not session.out.is_terminal:
         return [text]
     return textwrap.wrap(text, max(20, session.out.width - INDENT), break_on_hyphens=False) or [""]
 
 
-def _more(line: Line) -> Iterator[tuple[str, object]]:
+def _extra_fields(line: Line) -> Iterator[tuple[str, object]]:
     for name, value in line.fields.items():
-        if name not in SAID_BEFORE and value not in (None, "") and ORDINARY.get(name) != value:
+        if name not in SHOWN_ELSEWHERE and value not in (None, "") and ORDINARY.get(name) != value:
             yield name, value
 
 

@@ -24,7 +24,7 @@ from operations.stop import Stop
 
 @dataclass
 class Tally:
-    """What is known of each line, by number: the last word counts."""
+    """The latest status of each input line, by line number."""
 
     total: int
     wait: bool
@@ -39,7 +39,7 @@ class Tally:
             self.degraded.add(outcome.line)
 
     @property
-    def over(self) -> int:
+    def finished(self) -> int:
         return sum(
             not self.wait or status not in ("ACCEPTED", "RUNNING") for status in self.statuses.values()
         )
@@ -50,14 +50,17 @@ class Tally:
 
 
 def submit_many(session: Session, file: Path, choices: Choices) -> None:
-    """Reads, sends, follows, writes; bad lines are told and stop nothing."""
+    """Submit a file of messages, follow their runs and write the results.
+
+    Invalid lines are reported by number and do not stop the batch.
+    """
     if choices.resume and choices.out is None:
-        raise click.UsageError("--resume goes on from a results file: name it with --out.")
+        raise click.UsageError("--resume continues a results file; name that file with --out.")
     with ExitStack() as stack:
         lines = list(read_lines(_read(file), via=choices.via))
         if not lines:
             raise click.UsageError(f"There are no messages in {_name(file)}.")
-        _ = session.target.addresses  # nothing is written where nothing can be sent
+        _ = session.target.addresses  # fails before the results file is written
         results = None
         todo, known, batch = lines, {}, choices.idempotency_key or uuid.uuid4().hex[:12]
         tally = Tally(total=len(lines), wait=choices.wait)
@@ -69,7 +72,7 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
             for outcome in results.ended.values():
                 tally.add(outcome)
             if len(todo) < len(lines):
-                session.note(f"{len(lines) - len(todo):,} of {len(lines):,} have a result already.")
+                session.note(f"{len(lines) - len(todo):,} of {len(lines):,} messages have a result already.")
         plan = Plan(
             name=batch,
             via=choices.via,
@@ -87,21 +90,21 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
 def _run(
     session: Session, outcomes: Iterator[Outcome], tally: Tally, receive: Callable[[Outcome], None]
 ) -> None:
-    word = "answered" if tally.wait else "accepted"
-    with bar(session.err, word, tally.total, tally.over) as moved:
+    description = "answered" if tally.wait else "accepted"
+    with bar(session.err, description, tally.total, tally.finished) as advance:
         try:
             for outcome in outcomes:
                 tally.add(outcome)
                 receive(outcome)
                 if outcome.status in ("INVALID", "REFUSED"):
                     session.err.print(f"line {outcome.line}: {printable(outcome.error or '')}")
-                moved(tally.over, f"{tally.bad:,} not" if tally.bad else "")
+                advance(tally.finished, f"{tally.bad:,} unsuccessful" if tally.bad else "")
         except BatchHaltedError as error:
             tally.halted = error
 
 
 def _receiver(choices: Choices, results: Results | None) -> Callable[[Outcome], None]:
-    """Where outcomes go: the results file, or stdout."""
+    """Return a function that writes an outcome to the results file or to stdout."""
 
     def receive(outcome: Outcome) -> None:
         if results:
@@ -124,34 +127,34 @@ def _conclude(session: Session, tally: Tally, choices: Choices) -> None:
     counts = Counter(tally.statuses.values())
     unsent = tally.total - len(tally.statuses)
     pending = counts["ACCEPTED"] + counts["RUNNING"]
-    said = [
+    parts = [
         (counts["SUCCEEDED"], "answered"),
         (len(tally.degraded), "of them degraded"),
         (pending, "not answered yet" if choices.wait else "accepted"),
         (counts["FAILED"], "failed"),
         (counts["REFUSED"], "refused"),
-        (counts["INVALID"], "not valid"),
+        (counts["INVALID"], "invalid"),
         (unsent, "not sent"),
     ]
-    summary = ", ".join(f"{count:,} {what}" for count, what in said if count)
+    summary = ", ".join(f"{count:,} {text}" for count, text in parts if count)
     session.note(f"{counted(tally.total, 'message')}: {summary}.")
     if choices.out:
         session.note(f"Results: {choices.out}")
     if tally.halted:
         session.note(f"Error: {tally.halted}")
     if choices.out and (unsent or counts["REFUSED"] or (choices.wait and pending)):
-        session.note("Go on with the same command and --resume; nothing is started twice.")
-    raise click.exceptions.Exit(_code(tally, counts, open_ends=unsent + pending * choices.wait))
+        session.note("Repeat the command with --resume to continue; nothing is started twice.")
+    raise click.exceptions.Exit(_code(tally, counts, unfinished=unsent + pending * choices.wait))
 
 
-def _code(tally: Tally, counts: Counter[str], *, open_ends: int) -> int:
-    if tally.stop.requested and open_ends:
+def _code(tally: Tally, counts: Counter[str], *, unfinished: int) -> int:
+    if tally.stop.requested and unfinished:
         return INTERRUPTED
     if tally.halted:
         return exit_code(tally.halted.reason)
     if counts["INVALID"] and counts["INVALID"] == len(tally.statuses):
         return USAGE
-    return FAILED if tally.bad or open_ends else 0
+    return FAILED if tally.bad or unfinished else 0
 
 
 def _read(file: Path) -> list[bytes]:
@@ -160,7 +163,7 @@ def _read(file: Path) -> list[bytes]:
     try:
         return file.read_bytes().splitlines()
     except OSError as error:
-        raise click.UsageError(f"Can't read {file}: {error.strerror}.") from error
+        raise click.UsageError(f"Cannot read {file}: {error.strerror}.") from error
 
 
 def _name(file: Path) -> str:

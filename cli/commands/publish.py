@@ -19,14 +19,16 @@ event.json:
   {"source": "ai.pipeline", "detail-type": "pipeline.requested.v1",
    "detail": {"data": {"user_message": "What is a monad?"}}}
 \b
-conversation.json, the detail alone:
+conversation.json, which holds only the detail:
   {"data": {"messages": [{"role": "user", "text": "What is a monad?"},
                          {"role": "assistant", "text": "A pattern."},
                          {"role": "user", "text": "And in Python?"}]}}""",
 )
 @click.argument("event", type=click.File("rb"), metavar="EVENT.json")
-@click.option("--detail-type", help="Which event it is, for a file that holds the detail alone.")
-@click.option("--check", is_flag=True, help="Check only; publish nothing.")
+@click.option(
+    "--detail-type", metavar="NAME", help="The event's detail-type, for a file that holds only the detail."
+)
+@click.option("--check", is_flag=True, help="Check the event against its contract and publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def publish(
@@ -34,12 +36,12 @@ def publish(
 ) -> None:
     """Publish the event in EVENT.json (or `-` for stdin) to the bus.
 
-    It is checked against its contract first; unknown fields are refused. An
-    event without a pipeline_id gives the pipeline the event's own id.
+    The event is checked against its contract first; unknown fields are refused.
+    If a request has no pipeline_id, its event id becomes the pipeline id.
     """
     draft = publishing.draft(event.read(), detail_type=detail_type)
     if check:
-        session.note(f"{draft.detail_type}: keeps its contract. Nothing was published.")
+        session.note(f"The event keeps the contract of {draft.detail_type}. Nothing was published.")
         return
     published = publishing.publish(session.target, draft)
     if as_json:
@@ -48,4 +50,4 @@ def publish(
     session.note(f"Published {published.detail_type} to {published.bus}.")
     click.echo(published.pipeline_id)
     if draft.detail_type.startswith("pipeline.requested."):
-        session.note(f"Watch it: {session.command('show', '--follow', published.pipeline_id)}")
+        session.note(f"Follow the run: {session.command('show', '--follow', published.pipeline_id)}")

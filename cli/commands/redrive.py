@@ -8,7 +8,7 @@ import click
 from cli.commands.selection import Age
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
-from cli.view.replaying import Choices, Course, Line, announce
+from cli.view.replaying import Choices, Line, PlanExecutor, announce
 from operations.dlq import redrive as redriving
 from operations.money.estimate import work_of_run
 from shared.contracts.executions import FAILED
@@ -22,16 +22,42 @@ Examples:
   pipeline redrive --since 2h --dry-run
   pipeline redrive --since 1d --stage chat --canary 3 --yes""",
 )
-@click.option("--since", type=Age(), required=True, metavar="AGE", help="Ended since, e.g. 2h.")
-@click.option("--stage", type=click.Choice([stage.key for stage in STAGES]), help="Failed at this stage.")
-@click.option("--status", "statuses", multiple=True, type=click.Choice(FAILED), help="Ended like this.")
-@click.option("--limit", type=click.IntRange(1), help="At most so many, the oldest first.")
-@click.option("--dry-run", is_flag=True, help="Print the plan, do nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--rate", type=click.FloatRange(0.1, 100), default=10, show_default=True, help="A second.")
-@click.option("--canary", type=click.IntRange(1), metavar="N", help="N first; go on if they succeed.")
-@click.option("--wait", is_flag=True, help="Wait for the end of every run; a failed one counts.")
-@click.option("--json", "as_json", is_flag=True, help="Print plan and results as JSON.")
+@click.option(
+    "--since",
+    type=Age(),
+    required=True,
+    metavar="AGE",
+    help="Only runs that ended at most this long ago, e.g. 2h.",
+)
+@click.option(
+    "--stage", type=click.Choice([stage.key for stage in STAGES]), help="Only runs that failed at this stage."
+)
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(FAILED),
+    help="Only runs whose execution ended with this status; repeatable.",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Maximum number of runs, oldest first.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 100),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Maximum runs per second.",
+)
+@click.option(
+    "--canary",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Redrive N runs first; continue only if they succeed.",
+)
+@click.option("--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan or the results as JSON.")
 @click.pass_obj
 def redrive(
     session: Session,
@@ -40,17 +66,18 @@ def redrive(
     stage: str | None,
     statuses: tuple[str, ...],
     limit: int | None,
-    **given: Any,
+    **options: Any,
 ) -> None:
-    """Run failed pipelines again that left no parked message.
+    """Continue failed runs that left no parked message.
 
-    A run is redriven from the state it failed at; where that is not possible (and
-    always on the local engine) it is started again under the same pipeline id.
-    Runs with a parked message are left to `dlq replay`.
+    A run is redriven: its execution continues at the state that failed. Where
+    that is not possible (and always on the local engine), the run is restarted
+    under the same pipeline id. Runs that have a parked message are left to
+    `pipeline dlq replay`.
 
-    Exit codes: 0 all started, 1 some were not, 130 interrupted.
+    Exit codes: 0 all were started, 1 some were not or failed, 130 interrupted.
     """
-    choices = Choices(**given)
+    choices = Choices(**options)
     with session.err.status("looking for failed runs", spinner_style="dim"):
         runs = redriving.find(
             session.target, since=since, stage=stage, statuses=statuses or FAILED, limit=limit
@@ -79,4 +106,4 @@ def redrive(
         def act(chosen: Any) -> Any:
             return redriving.run_again(session.target, chosen, who=who, rate=choices.rate, stop=stop)
 
-        Course(session, choices, stop).run(act, runs, lambda run: run.decision.action.starts_work)
+        PlanExecutor(session, choices, stop).run(act, runs, lambda run: run.decision.action.starts_work)

@@ -1,4 +1,4 @@
-"""Options that choose parked messages, shared by the commands that act on them."""
+"""The options that select parked messages, shared by the `dlq` commands."""
 
 import re
 from collections.abc import Callable
@@ -18,41 +18,69 @@ _DURATION = re.compile(r"^(\d+(?:\.\d+)?)([smhd])$")
 
 
 class Age(click.ParamType):
-    """`90s`, `30m`, `2h`, `7d`."""
+    """An option value such as `90s`, `30m`, `2h` or `7d`."""
 
     name = "age"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        found = _DURATION.match(str(value).strip())
-        if not found:
-            self.fail(f"{value!r} is no age. Write e.g. 90s, 30m, 2h or 7d.", param, ctx)
-        return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+        match = _DURATION.match(str(value).strip())
+        if not match:
+            self.fail(f"{value!r} is not an age. Write e.g. 90s, 30m, 2h or 7d.", param, ctx)
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
 
 
 _OPTIONS = (
     click.option(
-        "--service", "services", multiple=True, type=click.Choice(SERVICES), help="Of this service."
+        "--service",
+        "services",
+        multiple=True,
+        type=click.Choice(SERVICES),
+        help="Only messages parked by this service.",
     ),
-    click.option("--error", "errors", multiple=True, help="With this in the error's type or text."),
-    click.option("--id", "ids", multiple=True, metavar="ID", help="This message (the id or its beginning)."),
-    click.option("--pipeline", "pipelines", multiple=True, metavar="ID", help="Of this pipeline."),
-    click.option("--older-than", type=Age(), metavar="AGE", help="Parked longer ago, e.g. 2h."),
-    click.option("--newer-than", type=Age(), metavar="AGE", help="Parked since, e.g. 30m."),
-    click.option("--limit", type=click.IntRange(1), help="At most so many, the oldest first."),
+    click.option(
+        "--error",
+        "errors",
+        multiple=True,
+        metavar="TEXT",
+        help="Only messages whose error type or text contains TEXT.",
+    ),
+    click.option(
+        "--id",
+        "ids",
+        multiple=True,
+        metavar="ID",
+        help="Only the message whose id is or begins with ID.",
+    ),
+    click.option(
+        "--pipeline",
+        "pipelines",
+        multiple=True,
+        metavar="ID",
+        help="Only messages of the run with this pipeline id.",
+    ),
+    click.option(
+        "--older-than", type=Age(), metavar="AGE", help="Only messages parked longer ago than AGE, e.g. 2h."
+    ),
+    click.option(
+        "--newer-than", type=Age(), metavar="AGE", help="Only messages parked within the last AGE, e.g. 30m."
+    ),
+    click.option(
+        "--limit", type=click.IntRange(1), metavar="N", help="Maximum number of messages, oldest first."
+    ),
 )
 
 
 def selecting(command: F) -> F:
-    """Adds the options; the command gets them as `selection`."""
+    """Add the options to a command, which receives them as `selection`."""
 
     @wraps(command)
-    def wrapped(*args: Any, **given: Any) -> Any:
+    def wrapped(*args: Any, **options: Any) -> Any:
         names = ("services", "errors", "ids", "pipelines", "older_than", "newer_than", "limit")
-        return command(*args, selection=Selection(**{name: given.pop(name) for name in names}), **given)
+        return command(*args, selection=Selection(**{name: options.pop(name) for name in names}), **options)
 
-    chosen = wrapped
+    decorated = wrapped
     for option in reversed(_OPTIONS):
-        chosen = option(chosen)
-    return chosen  # type: ignore[return-value]  # the same but for the options
+        decorated = option(decorated)
+    return decorated  # type: ignore[return-value]  # the same signature but for the options

@@ -20,7 +20,7 @@ from operations.money.costs import read_ledger
 from operations.runs.journey import Journey, follow, read_journey
 
 APPEARS_SECONDS = 5.0
-"""How long a published event may take to become a pipeline before its id counts as wrong."""
+"""How long a published event may take to become a run before its id counts as unknown."""
 
 
 @click.command(
@@ -32,18 +32,20 @@ Examples:
   pipeline show --cost 9f1c2e…
   pipeline show --json 9f1c2e… | jq -r .final_response
 \b
-Exit codes: 0 shown; with --follow 1 if the pipeline failed. 3 not found.""",
+Exit codes: 0 shown, 1 failed run (with --follow), 3 not found.""",
 )
 @click.argument("pipeline_id", metavar="ID")
-@click.option("--follow", "following", is_flag=True, help="Wait for its end, showing each stage.")
-@click.option("--cost", "costs", is_flag=True, help="What it cost, line by line, with each price.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option(
+    "--follow", "following", is_flag=True, help="Wait until the run ends, printing each finished stage."
+)
+@click.option("--cost", "costs", is_flag=True, help="Show what the run cost, line by line, with each price.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 @click.pass_obj
 def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as_json: bool) -> None:
-    """The journey of one pipeline: its stages, what they took, the answer."""
+    """Show one run: its stages, their times, its cost and the answer."""
     if costs:
         if following:
-            raise click.UsageError("--cost shows a run that is over: give it without --follow.")
+            raise click.UsageError("--cost shows a finished run; remove --follow.")
         show_ledger(session, read_ledger(session.target, pipeline_id), as_json=as_json)
         return
     if not following:
@@ -53,9 +55,7 @@ def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as
         journeys = follow(session.target, pipeline_id, appears_within=APPEARS_SECONDS, stop=stop)
         journey = watch(session, journeys)
     if journey is None or not journey.finished:
-        session.note(
-            f"Stopped watching; the pipeline goes on. See it: {session.command('show', pipeline_id)}"
-        )
+        session.note(f"Stopped watching; the run continues. See it: {session.command('show', pipeline_id)}")
         raise click.exceptions.Exit(INTERRUPTED if stop.requested else FAILED)
     _print(session, journey, as_json=as_json)
     if journey.status != "SUCCEEDED":
@@ -63,7 +63,7 @@ def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as
 
 
 def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
-    done = _operations(session, journey.pipeline_id)
+    entries = _operations(session, journey.pipeline_id)
     if as_json:
         timeline = bars(journey, datetime.now(UTC))
         session.json(
@@ -71,28 +71,30 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
                 **msgspec.structs.asdict(journey),
                 "timeline": timeline,
                 "longest": longest(timeline),
-                "operations": done,
+                "operations": entries,
             }
         )
         return
     print_journey(session, journey)
-    if done:
+    if entries:
         session.out.print()
-    for entry in done:
+    for entry in entries:
         at = datetime.fromisoformat(entry.at).astimezone()
-        by = entry.who.rpartition("/")[2]
-        session.out.print(Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {by}. {printable(entry.why)}", "dim"))
+        operator = entry.who.rpartition("/")[2]
+        session.out.print(
+            Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {operator}. {printable(entry.why)}", "dim")
+        )
     if journey.status == "ACCEPTED" and (paused := notice(session.target)):
         session.note(paused)
     if journey.status == "FAILED":
         session.note(
-            "Mend the cause, then run it again: "
+            "Fix the cause, then retry: "
             + session.command("dlq", "replay", "--pipeline", journey.pipeline_id)
         )
 
 
 def _operations(session: Session, pipeline_id: str) -> list[Entry]:
-    """What operators did about it; nothing where that table is not deployed, or not for this caller."""
+    """Return the audit lines of a run; none if the table is not deployed or the caller may not read it."""
     try:
         return audit(session.target, pipeline_id)
     except (DeniedError, NotDeployedError):

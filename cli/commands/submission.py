@@ -1,4 +1,4 @@
-"""What `pipeline submit` was asked to do."""
+"""The options of `pipeline submit`."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -29,8 +29,8 @@ Examples:
   jq -c .question faq.json | pipeline submit --via bus --file -
 \b
 A line of messages.jsonl is a JSON string, or an object:
-  {"user_message": "…", "idempotency_key": "…"}    both ways
-  {"user_message": "…", "pipeline_id": "…"}        via the bus
+  {"user_message": "…", "idempotency_key": "…"}    via API or bus
+  {"user_message": "…", "pipeline_id": "…"}        via bus only
 A line of results.jsonl has line, status, pipeline_id, final_response, error.
 \b
 Exit codes: 0 all accepted (with --wait: answered), 1 not all, 2 wrong input,
@@ -38,17 +38,32 @@ Exit codes: 0 all accepted (with --wait: answered), 1 not all, 2 wrong input,
 )
 @click.argument("message", required=False)
 @click.option(
-    "--file", type=click.Path(path_type=Path, dir_okay=False), help="JSONL, a message per line; `-`: stdin."
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Submit the messages in this JSONL file, one per line; `-` is stdin.",
 )
-@click.option("--wait", is_flag=True, help="Wait for the answer.")
+@click.option("--wait", is_flag=True, help="Wait for the answer and print it.")
 @click.option(
-    "--via", type=click.Choice(["api", "bus"]), default="api", show_default=True, help="How to submit."
+    "--via",
+    type=click.Choice(["api", "bus"]),
+    default="api",
+    show_default=True,
+    help="Submit through the HTTP API or the event bus.",
 )
-@click.option("--idempotency-key", metavar="KEY", help="The same key never starts a second pipeline.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write results there, as JSONL.")
-@click.option("--resume", is_flag=True, help="Go on where the run that wrote --out was stopped.")
 @click.option(
-    "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="Requests at a time."
+    "--idempotency-key", metavar="KEY", help="Send this key; the same key never starts a second run."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the results to this file, as JSONL."
+)
+@click.option("--resume", is_flag=True, help="Continue an interrupted submission from its --out file.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of simultaneous requests.",
 )
 @click.option(
     "--patience",
@@ -56,19 +71,19 @@ Exit codes: 0 all accepted (with --wait: answered), 1 not all, 2 wrong input,
     default=1_200,
     show_default=True,
     metavar="SECONDS",
-    help="Stop waiting after so long without news.",
+    help="Give up after this many seconds without progress.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (JSONL for many).")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; with --file as JSON lines.")
 @click.pass_obj
 def submit(session: Session, /, message: str | None, file: Path | None, **options: object) -> None:
-    """Submit MESSAGE (`-`: the text on stdin), or those in --file.
+    """Submit MESSAGE (`-` reads it from stdin), or the messages in --file.
 
-    Prints the pipeline's id or, with --wait, each stage as it happens and then
+    Prints the run's pipeline id or, with --wait, each stage as it ends and then
     the answer.
     """
-    choices = Choices(**options)  # type: ignore[arg-type]  # click has checked each
+    choices = Choices(**options)  # type: ignore[arg-type]  # click has checked the type of each
     if (message is None) == (file is None):
-        raise click.UsageError("Give a MESSAGE, `-` for the text on stdin, or --file.")
+        raise click.UsageError("Give one MESSAGE (`-` reads it from stdin) or --file.")
     if file is not None:
         submit_many(session, file, choices)
     else:
@@ -76,22 +91,22 @@ def submit(session: Session, /, message: str | None, file: Path | None, **option
 
 
 def _text_on_stdin() -> str:
-    """All of it, without the line's end that a pipe adds. Raises InvalidInputError."""
+    """Read stdin, without a final line break. Raises InvalidInputError if it is not UTF-8."""
     try:
         text = click.get_binary_stream("stdin").read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidInputError("The text on stdin is not UTF-8.") from error
+        raise InvalidInputError("The text on stdin is not UTF-8. Nothing was sent.") from error
     return text.removesuffix("\n").removesuffix("\r")
 
 
 def _submit_one(session: Session, message: str, choices: Choices) -> None:
     if choices.out or choices.resume:
-        raise click.UsageError("--out and --resume are for many messages (--file).")
+        raise click.UsageError("--out and --resume need --file.")
     request = Request(user_message=message, idempotency_key=choices.idempotency_key)
     via: Via = choices.via
     check(request, via)
     target = session.target
-    with stoppable() as stop:  # Ctrl-C while it is sent: first hear whether it was accepted
+    with stoppable() as stop:  # after Ctrl-C during the request, still await its answer
         accepted = send(target, request, via=via)
         journey = _wait(session, accepted, choices, stop) if choices.wait else None
     if journey:
@@ -101,14 +116,14 @@ def _submit_one(session: Session, message: str, choices: Choices) -> None:
     else:
         click.echo(accepted.pipeline_id)
         session.note(
-            f"{accepted.status}. Watch it: {session.command('show', '--follow', accepted.pipeline_id)}"
+            f"{accepted.status}. Follow the run: {session.command('show', '--follow', accepted.pipeline_id)}"
         )
 
 
 def _wait(session: Session, accepted: Accepted, choices: Choices, stop: Stop) -> Journey:
-    """The journey at its end; exits where that is not waited for."""
+    """Wait for the final journey; exit if the wait is interrupted or there is no progress."""
     pipeline_id = accepted.pipeline_id
-    session.note(f"Pipeline {pipeline_id}")
+    session.note(f"Run {pipeline_id}")
     journey = watch(
         session,
         follow(
@@ -121,8 +136,8 @@ def _wait(session: Session, accepted: Accepted, choices: Choices, stop: Stop) ->
     )
     if journey is not None and journey.finished:
         return journey
-    why = "Stopped waiting" if stop.requested else f"No news for {choices.patience} s"
-    session.note(f"{why}; the pipeline goes on. See it: {session.command('show', '--follow', pipeline_id)}")
+    reason = "Stopped waiting" if stop.requested else f"No progress for {choices.patience} s"
+    session.note(f"{reason}; the run continues. See it: {session.command('show', '--follow', pipeline_id)}")
     raise click.exceptions.Exit(INTERRUPTED if stop.requested else FAILED)
 
 

@@ -15,7 +15,7 @@ from cli.view.interrupt import stoppable
 from cli.view.text import ago, printable
 from operations.errors import OperationError
 from operations.health.watch import Failure, Rates, Snapshot, look
-from operations.health.watch import watch as looks
+from operations.health.watch import watch as snapshots
 from operations.stop import Stop
 
 WIDTH = 79
@@ -37,24 +37,24 @@ Exit codes: 0 with --once, 130 after Ctrl-C.""",
     default=2.0,
     show_default=True,
     metavar="SECONDS",
-    help="Between two looks.",
+    help="Seconds between refreshes.",
 )
-@click.option("--once", is_flag=True, help="Look once.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object per look.")
+@click.option("--once", is_flag=True, help="Print one snapshot and exit.")
+@click.option("--json", "as_json", is_flag=True, help="Print each snapshot as a JSON object.")
 @click.pass_obj
 def watch(session: Session, *, interval: float, once: bool, as_json: bool) -> None:
-    """The whole system live: in flight, rates, failures, what is parked.
+    """Show a live view: runs, rates, failures and parked messages.
 
-    Waiting and working are messages in a stage's queue and with its workers, as
-    SQS estimates them; what is accepted and not started waits in `start`. Rates
-    are those of the last minute. Looking takes nothing away.
+    `waiting` counts the messages in a stage's queue, `working` those with its
+    workers; both are SQS's estimates. Accepted runs that have not started wait in
+    `start`. Rates cover the last minute. Read-only: no message is consumed.
     """
     if once:
-        seen = look(session.target)
+        snapshot = look(session.target)
         if as_json:
-            click.echo(_as_json(seen))
+            click.echo(_as_json(snapshot))
         else:
-            session.out.print(screen(session.env, seen))
+            session.out.print(screen(session.env, snapshot))
         return
     with stoppable() as stop:
         if as_json or not session.out.is_terminal:
@@ -65,86 +65,92 @@ def watch(session: Session, *, interval: float, once: bool, as_json: bool) -> No
 
 
 def _lines(session: Session, interval: float, stop: Stop, *, as_json: bool) -> None:
-    for seen in looks(session.target, interval=interval, stop=stop):
-        if isinstance(seen, OperationError):
-            session.note(str(seen))
+    for snapshot in snapshots(session.target, interval=interval, stop=stop):
+        if isinstance(snapshot, OperationError):
+            session.note(str(snapshot))
         else:
-            click.echo(_as_json(seen) if as_json else line(seen))
+            click.echo(_as_json(snapshot) if as_json else line(snapshot))
 
 
 def _live(session: Session, interval: float, stop: Stop) -> None:
     before: Snapshot | None = None
-    every = f"every {interval:g} s, Ctrl-C ends it"
+    every = f"every {interval:g} s, Ctrl-C to exit"
     with Live(console=session.out, auto_refresh=False, vertical_overflow="crop") as display:
-        for seen in looks(session.target, interval=interval, stop=stop):
-            if isinstance(seen, OperationError):
-                trouble = Text(printable(str(seen)), "red")
+        for snapshot in snapshots(session.target, interval=interval, stop=stop):
+            if isinstance(snapshot, OperationError):
+                problem = Text(printable(str(snapshot)), "red")
                 shown = [screen(session.env, before, every=every)] if before else []
-                display.update(Group(*shown, trouble), refresh=True)
+                display.update(Group(*shown, problem), refresh=True)
             else:
-                display.update(screen(session.env, seen, before, every=every), refresh=True)
-                before = seen
+                display.update(screen(session.env, snapshot, before, every=every), refresh=True)
+                before = snapshot
 
 
-def _as_json(seen: Snapshot) -> str:
-    values: dict[str, Any] = msgspec.to_builtins(seen)
+def _as_json(snapshot: Snapshot) -> str:
+    values: dict[str, Any] = msgspec.to_builtins(snapshot)
     return msgspec.json.encode(
-        {**values, "waiting": seen.waiting, "working": seen.working, "parked": seen.parked}
+        {**values, "waiting": snapshot.waiting, "working": snapshot.working, "parked": snapshot.parked}
     ).decode()
 
 
-def line(seen: Snapshot) -> str:
-    """All in one line, for a log."""
-    stages = " ".join(f"{stage.stage}={stage.waiting}+{stage.working}" for stage in seen.stages)
+def line(snapshot: Snapshot) -> str:
+    """Return a snapshot in one line, for a log."""
+    stages = " ".join(f"{stage.stage}={stage.waiting}+{stage.working}" for stage in snapshot.stages)
+    rates = " ".join(_rates(snapshot.per_minute, "="))
     return (
-        f"{seen.at.astimezone():%H:%M:%S} running={_running(seen)} {' '.join(_rates(seen.per_minute, '='))} "
-        f"parked={seen.parked} {stages}"
+        f"{snapshot.at.astimezone():%H:%M:%S} running={_running(snapshot)} {rates} "
+        f"parked={snapshot.parked} {stages}"
     )
 
 
-def screen(env: str, seen: Snapshot, before: Snapshot | None = None, *, every: str = "") -> RenderableType:
-    """At most 79 columns and 20 lines. `before`: how a stage's queue has grown since is told as well."""
-    title = f"{env}  {seen.at.astimezone():%Y-%m-%d %H:%M:%S}"
+def screen(
+    env: str, snapshot: Snapshot, before: Snapshot | None = None, *, every: str = ""
+) -> RenderableType:
+    """Return a snapshot as a screen of at most 79 columns and 20 lines.
+
+    With the snapshot `before`, the change of each stage's queue is shown as well.
+    """
+    title = f"{env}  {snapshot.at.astimezone():%Y-%m-%d %H:%M:%S}"
     parts: list[RenderableType] = [
         Text(f"{title}{every:>{WIDTH - len(title)}}".rstrip(), "dim"),
         Text(),
-        _totals(seen),
-        *([Text(seen.paused, "yellow")] if seen.paused else []),
-        Text("in the last minute: " + "  ".join(_rates(seen.per_minute, " "))),
+        _totals(snapshot),
+        *([Text(snapshot.paused, "yellow")] if snapshot.paused else []),
+        Text("in the last minute: " + "  ".join(_rates(snapshot.per_minute, " "))),
         Text(),
-        _stages(seen, before),
+        _stages(snapshot, before),
     ]
-    if seen.failures:
-        parts += [Text(), Text("latest failures", "bold"), *map(_failure, seen.failures)]
+    if snapshot.failures:
+        parts += [Text(), Text("latest failures", "bold"), *map(_failure, snapshot.failures)]
     return Group(*parts)
 
 
-def _totals(seen: Snapshot) -> Text:
-    parked = Text(f"parked {seen.parked:,}", "red" if seen.parked else "")
-    totals = f"running {_running(seen)}  waiting {seen.waiting:,}  working {seen.working:,}  "
+def _totals(snapshot: Snapshot) -> Text:
+    parked = Text(f"parked {snapshot.parked:,}", "red" if snapshot.parked else "")
+    totals = f"running {_running(snapshot)}  waiting {snapshot.waiting:,}  working {snapshot.working:,}  "
     return Text.assemble((totals, "bold"), parked)
 
 
-def _running(seen: Snapshot) -> str:
-    return f"{seen.running:,}{'+' if seen.more_running else ''}"
+def _running(snapshot: Snapshot) -> str:
+    return f"{snapshot.running:,}{'+' if snapshot.more_running else ''}"
 
 
-def _rates(told: Rates, sign: str) -> list[str]:
+def _rates(rates: Rates, sign: str) -> list[str]:
     values = (
-        ("started", told.started),
-        ("finished", told.finished),
-        ("failed", told.failed),
-        ("stopped", told.stopped),
+        ("started", rates.started),
+        ("finished", rates.finished),
+        ("failed", rates.failed),
+        ("stopped", rates.stopped),
     )
-    return [f"{name}{sign}{value}{'+' if name in told.at_least else ''}" for name, value in values]
+    return [f"{name}{sign}{value}{'+' if name in rates.at_least else ''}" for name, value in values]
 
 
-def _stages(seen: Snapshot, before: Snapshot | None) -> Table:
+def _stages(snapshot: Snapshot, before: Snapshot | None) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold", pad_edge=False)
     for name in ("stage", "waiting", "change", "working", "parked"):
         table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
     earlier = {stage.service: stage.waiting for stage in before.stages} if before else {}
-    for stage in seen.stages:
+    for stage in snapshot.stages:
         change = stage.waiting - earlier.get(stage.service, stage.waiting)
         table.add_row(
             stage.stage,

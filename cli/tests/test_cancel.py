@@ -17,12 +17,12 @@ def refused(status: int, code: str) -> tuple[int, dict[str, object]]:
 
 
 def test_what_runs_will_be_stopped(api: FakeApi):
-    """One DELETE for each id; the answer says how it stands, also when it was cancelled before."""
+    """Each id causes one DELETE; the output states the status, also of a run that was cancelled before."""
     api.answers = [ENDS, CANCELLED]
     first, second = call("cancel", "p-1"), call("cancel", "p-1")
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert "will be stopped" in first.stdout
-    assert "cancelled before" in second.stdout
+    assert "already cancelled" in second.stdout
     assert [request["path"] for request in api.requests] == ["/v1/pipeline/p-1"] * 2
 
 
@@ -31,7 +31,7 @@ def test_what_runs_will_be_stopped(api: FakeApi):
     [(refused(409, "already_over"), 1), (refused(403, "not_owner"), 1), (refused(404, "not_found"), 3)],
 )
 def test_a_refusal_is_told_in_the_apis_words(api: FakeApi, answer, code):
-    """What can't be cancelled fails the command with the API's sentence."""
+    """A run that can't be cancelled fails the command with the API's sentence."""
     api.answers = [answer]
     result = call("cancel", "p-1")
     assert result.exit_code == code
@@ -39,7 +39,7 @@ def test_a_refusal_is_told_in_the_apis_words(api: FakeApi, answer, code):
 
 
 def test_of_many_each_is_told(api: FakeApi):
-    """One that can't be cancelled keeps none of the others from it; scripts get one JSON list."""
+    """A run that can't be cancelled does not stop the others from it; --json prints one list."""
     api.answers = [ENDS, refused(409, "already_over"), ENDS]
     result = call("cancel", "p-1", "p-2", "p-3", "--json")
     assert result.exit_code == 1
@@ -47,6 +47,6 @@ def test_of_many_each_is_told(api: FakeApi):
 
 
 def test_an_impossible_id_is_not_sent(api: FakeApi):
-    """What can't be an id is refused here."""
+    """A text that can't be an id is refused without a request."""
     assert call("cancel", "not an id").exit_code == 2
     assert api.requests == []

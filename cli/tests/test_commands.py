@@ -1,4 +1,4 @@
-"""The commands as a user sees them: output, exit codes, and which stream says what."""
+"""The commands as a user sees them: output, exit codes and streams."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def no_engine(monkeypatch, tmp_path):
 
 
 def keyed(records, **fields):
-    """For `api.on_request`: the pipeline is finished as soon as it is asked for."""
+    """Return a function for `api.on_request` that finishes each run as soon as it is submitted."""
     return lambda request: finish(records, f"p-{request['headers']['Idempotency-Key'][-12:]}", **fields)
 
 
@@ -41,14 +41,14 @@ def keyed(records, **fields):
     "arguments", [["list"], ["show", "p"], ["submit", "x"], ["env"], ["deploy"], ["submit", "--json", "x"]]
 )
 def test_without_an_engine_every_command_says_how_to_start_one(no_engine, arguments):
-    """Exit code 4, one sentence on stderr, nothing on stdout."""
+    """Without an engine the exit code is 4, with one sentence on stderr and nothing on stdout."""
     result = call(*arguments)
     assert (result.exit_code, result.stdout) == (4, "")
     assert "Start it: " in result.stderr
 
 
 def test_status_without_an_engine(no_engine):
-    """`status` answers the question, with exit code 4."""
+    """`status` reports that no engine runs, with exit code 4."""
     result = call("status")
     assert result.exit_code == 4
     assert "not running" in result.stdout
@@ -56,7 +56,7 @@ def test_status_without_an_engine(no_engine):
 
 
 def test_nothing_deployed_is_not_a_stack_trace(nowhere, monkeypatch):
-    """Exit code 4 and the command that deploys."""
+    """If nothing is deployed, the exit code is 4 and the error names the command that deploys."""
     monkeypatch.setattr(targets, "find_target", lambda *_a, **_o: nowhere)
     result = call("list")
     assert result.exit_code == 4
@@ -64,7 +64,7 @@ def test_nothing_deployed_is_not_a_stack_trace(nowhere, monkeypatch):
 
 
 def test_on_aws_account_and_region_are_said_first(target, monkeypatch):
-    """Whoever acts on a real account sees which one, on stderr."""
+    """On AWS, account and region are printed to stderr first."""
     target.env = "dev"
     monkeypatch.setattr(targets, "find_target", lambda *_a, **_o: target)
     result = call("--env", "dev", "status")
@@ -91,7 +91,7 @@ def test_on_aws_account_and_region_are_said_first(target, monkeypatch):
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments, local_engine):
-    """The command line is checked before anything is done."""
+    """Wrong usage gives exit code 2 and an error before anything is done."""
     result = call(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr
@@ -101,14 +101,14 @@ def test_wrong_usage_is_exit_code_2(arguments, local_engine):
 
 
 def test_submit_prints_the_id_alone(local_engine, api):
-    """On stdout is the pipeline's id, for `$(…)`; what to do next is on stderr."""
+    """The pipeline id alone is on stdout, for `$(…)`; the next command is on stderr."""
     result = call("submit", "--idempotency-key", "k-1", "Hello")
     assert (result.exit_code, result.stdout) == (0, "p-k-1\n")
     assert "pipeline show --follow p-k-1" in result.stderr
 
 
 def test_submit_json_is_what_the_api_said(local_engine, api):
-    """`--json` is for scripts."""
+    """`--json` prints the API's answer."""
     result = call("submit", "--json", "--idempotency-key", "k-1", "Hello")
     assert json.loads(result.stdout) == {
         "pipeline_id": "p-k-1",
@@ -118,7 +118,7 @@ def test_submit_json_is_what_the_api_said(local_engine, api):
 
 
 def test_waiting_shows_each_stage_and_then_the_answer(local_engine, api, records):
-    """The answer alone is on stdout, the journey on stderr, and where the record stands."""
+    """The answer alone is on stdout; the journey and the place of the record are on stderr."""
     api.on_request = keyed(records)
     result = call("submit", "--wait", "--idempotency-key", "k-1", "Hello")
     assert (result.exit_code, result.stdout) == (0, "An answer for p-k-1.\n")
@@ -133,7 +133,7 @@ def test_waiting_shows_each_stage_and_then_the_answer(local_engine, api, records
 
 
 def test_a_failed_pipeline_is_exit_code_1(local_engine, api, records):
-    """No answer: nothing on stdout, the reason on stderr."""
+    """A failed run gives exit code 1, with the reason on stderr and nothing on stdout."""
     api.on_request = keyed(records, status="FAILED")
     result = call("submit", "--wait", "Hello")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -141,7 +141,7 @@ def test_a_failed_pipeline_is_exit_code_1(local_engine, api, records):
 
 
 def test_a_degraded_answer_says_what_it_lacks(local_engine, api, records):
-    """A degraded run is a success that says so."""
+    """A degraded run gives exit code 0 and names the missing stage."""
     errors = {"analysis": {"Error": "Pipeline.Transient", "Cause": "throttled"}}
     api.on_request = keyed(records, degraded=["analysis"], errors=errors)
     result = call("submit", "--wait", "Hello")
@@ -154,7 +154,7 @@ def test_a_degraded_answer_says_what_it_lacks(local_engine, api, records):
 
 
 def test_show_tells_the_whole_journey(local_engine, records):
-    """Stages, times, tokens, answer, in 80 columns."""
+    """`show` prints stages, times, tokens and the answer in 80 columns."""
     finish(records, "p")
     result = call("show", "p")
     assert result.exit_code == 0
@@ -164,7 +164,7 @@ def test_show_tells_the_whole_journey(local_engine, records):
 
 
 def test_show_json_has_every_stage(local_engine, records):
-    """The journey as one JSON object."""
+    """`show --json` prints the journey with every stage as one JSON object."""
     finish(records, "p")
     journey = json.loads(call("show", "--json", "p").stdout)
     assert [stage["key"] for stage in journey["stages"]] == ["analysis", "chat", "enhancement", "log"]
@@ -172,13 +172,13 @@ def test_show_json_has_every_stage(local_engine, records):
 
 
 def test_show_of_an_unknown_id_is_exit_code_3(local_engine):
-    """Not found has its own exit code."""
+    """An unknown id gives exit code 3."""
     result = call("show", "nobody")
     assert (result.exit_code, result.stdout) == (3, "")
 
 
 def test_a_text_can_not_command_the_terminal(local_engine, records):
-    """Escape sequences of a message or an answer are not passed on."""
+    """Escape sequences in a message or an answer do not reach the terminal."""
     finish(records, "p", user_message="\x1b[2J", final_response="\x1b]0;title\x07text")
     result = call("show", "p")
     assert "\x1b" not in result.stdout
@@ -186,7 +186,7 @@ def test_a_text_can_not_command_the_terminal(local_engine, records):
 
 
 def test_list_fits_80_columns_and_as_json_has_the_same(local_engine, monkeypatch):
-    """A table for people, an array for scripts."""
+    """`list` prints a table of at most 80 columns, and the same runs as an array with --json."""
     machine = local_engine.addresses.state_machine_arn
     client("stepfunctions").start_execution(stateMachineArn=machine, name="0" * 40, input="{}")
     result = call("list")
@@ -198,7 +198,7 @@ def test_list_fits_80_columns_and_as_json_has_the_same(local_engine, monkeypatch
 
 
 def test_restarts_are_listed_under_their_pipeline(local_engine):
-    """A restarted execution stands under its pipeline's id, with its number, within 80 columns."""
+    """A restarted execution is listed under its run's id, with its number, within 80 columns."""
     machine = local_engine.addresses.state_machine_arn
     for name in ("0" * 40, f"{'0' * 40}-restart-2"):
         client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input="{}")
@@ -210,15 +210,15 @@ def test_restarts_are_listed_under_their_pipeline(local_engine):
 
 
 def test_an_empty_list_is_no_error(local_engine):
-    """Nothing to show is said on stderr."""
+    """An empty list gives exit code 0 and a sentence on stderr."""
     result = call("list")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "No pipelines" in result.stderr
+    assert "There are no runs" in result.stderr
     assert json.loads(call("list", "--json").stdout) == []
 
 
 def test_publish_prints_the_pipelines_id(local_engine):
-    """The id that PutEvents gave, on stdout."""
+    """`publish` prints the id that PutEvents returned to stdout."""
     event = json.dumps({"detail-type": "pipeline.requested.v1", "detail": {"data": {"user_message": "x"}}})
     result = call("publish", "-", given=event)
     assert result.exit_code == 0
@@ -227,7 +227,7 @@ def test_publish_prints_the_pipelines_id(local_engine):
 
 
 def test_publish_tells_every_violation(local_engine):
-    """Exit code 2, all of it on stderr, and nothing is published."""
+    """A broken event gives exit code 2 and every violation on stderr; nothing is published."""
     result = call(
         "publish", "--detail-type", "pipeline.requested.v1", "-", given='{"data": {"a": 1}, "b": 2}'
     )
@@ -241,7 +241,7 @@ def test_publish_tells_every_violation(local_engine):
 
 @pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}])
 def test_no_colours_where_nobody_looks(local_engine, records, variables):
-    """Not in a pipe, and not with NO_COLOR."""
+    """Neither a pipe nor NO_COLOR gets colours."""
     finish(records, "p")
     result = call("show", "p", **variables)
     assert "\x1b[" not in result.stdout + result.stderr
@@ -249,7 +249,7 @@ def test_no_colours_where_nobody_looks(local_engine, records, variables):
 
 @pytest.mark.parametrize("shell", ["bash", "sh"])
 def test_env_makes_a_shell_talk_to_the_engine(monkeypatch, shell):
-    """After `eval`, the variables are the engine's and nothing else leads away from it."""
+    """After `eval`, AWS clients use the engine, and no other variable overrides it."""
     from local.connection import Connection  # noqa: PLC0415 -- this test's own
 
     class Up:
@@ -270,7 +270,7 @@ def test_env_makes_a_shell_talk_to_the_engine(monkeypatch, shell):
 
 
 def test_env_speaks_fish_and_powershell(monkeypatch):
-    """Each shell's own words."""
+    """`env` prints the syntax of the chosen shell."""
     from local.connection import Connection  # noqa: PLC0415 -- this test's own
 
     class Up:
@@ -282,7 +282,7 @@ def test_env_speaks_fish_and_powershell(monkeypatch):
 
 
 def test_an_engine_that_went_away_is_one_sentence(local_engine, monkeypatch):
-    """An error in the middle is told like one at the start."""
+    """If the engine disappears during a command, the error is one sentence with exit code 4."""
 
     def gone(*_args, **_options):
         raise UnreachableError("Could not list the runs: no answer from http://127.0.0.1:4999.")

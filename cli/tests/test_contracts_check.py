@@ -1,4 +1,4 @@
-"""`pipeline contracts check` and `release`: what they compare with, what they say, and that a break is a failure."""
+"""`pipeline contracts check` and `release`: what they compare, what they print, and that a break fails."""
 
 import json
 import shutil
@@ -64,7 +64,7 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch):
-    """Makes the types be others."""
+    """Replace the contracts that the types make."""
     return lambda schemas: monkeypatch.setattr(references, "current", lambda: schemas)
 
 
@@ -72,7 +72,7 @@ def now(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_new_optional_field_is_compatible():
-    """It is said to be new and optional, both sides can read, nobody breaks."""
+    """A new optional field is reported as such; old and new consumers can read, and nothing breaks."""
     (one,) = compare(current(), changed(CHAT, tone={"type": "string", "default": "plain"}))
     assert one.compatible
     assert [change.text for change in one.changes] == ["is new, optional: string"]
@@ -80,7 +80,7 @@ def test_a_new_optional_field_is_compatible():
 
 
 def test_a_new_required_field_breaks_the_consumer_that_comes_first():
-    """The new consumer can't read old events: it is named, with those whose events it can't read."""
+    """A new required field breaks the new consumer on old events; consumer and publishers are named."""
     (one,) = compare(current(), changed(CHAT, required=True, tone={"type": "string"}))
     assert not one.compatible
     assert one.old_reads_new == ()
@@ -93,7 +93,7 @@ def test_a_new_required_field_breaks_the_consumer_that_comes_first():
 
 
 def test_a_removed_field_breaks_the_consumer_that_comes_last():
-    """The old consumer can't read new events."""
+    """A removed field breaks the old consumers on new events."""
     (one,) = compare(changed(COMPLETED, required=True, cost={"type": "number"}), current())
     assert (len(one.old_reads_new), one.new_reads_old) == (1, ())
     assert [broken.service for broken in one.breaks] == ["subscribers outside"]
@@ -101,7 +101,7 @@ def test_a_removed_field_breaks_the_consumer_that_comes_last():
 
 
 def test_a_removed_version_breaks_and_a_new_one_does_not():
-    """A version that is gone can't be read any more; one more version hurts nobody."""
+    """A removed version breaks its consumer; an additional version breaks nothing."""
     before, after = copied(), copied()
     after["pipeline.requested.v9"] = after.pop(REQUESTED)
     found = {one.name: one for one in compare(before, after)}
@@ -114,7 +114,7 @@ def test_a_removed_version_breaks_and_a_new_one_does_not():
 
 
 def test_a_version_given_up_on_purpose_does_not_break():
-    """What was retired at a release is told, and is no failure."""
+    """A retired version is reported and is not a failure."""
     after = copied()
     del after[REQUESTED]
     (one,) = compare(current(), after, retired=[REQUESTED])
@@ -148,7 +148,7 @@ def test_a_revision_is_read_from_git(repository: Path):
 
 
 def test_the_release_comes_first_then_main_then_nothing(repository: Path, tmp_path_factory):
-    """Without --against: the record, else origin/main, else main, else nothing at all, without git as well."""
+    """Without --against the release record is used, else origin/main, else main, else nothing."""
     recorded = references.Record(release="1.2.3", retired=[], schemas=copied())
     assert "1.2.3" in reference(None, root=repository, recorded=recorded).said  # type: ignore[union-attr]
     assert reference(None, root=repository).revision == "main"  # type: ignore[union-attr]
@@ -159,7 +159,7 @@ def test_the_release_comes_first_then_main_then_nothing(repository: Path, tmp_pa
 
 
 def test_a_shallow_clone_says_how_to_get_the_rest(repository: Path, tmp_path_factory):
-    """A revision beyond the clone's depth is told apart from a typing error."""
+    """A revision beyond the clone's depth is distinguished from a misspelt one."""
     clone = tmp_path_factory.mktemp("shallow")
     git(clone, "clone", "-q", "--depth", "1", repository.as_uri(), ".")
     with pytest.raises(InvalidInputError, match="fetch --unshallow"):
@@ -168,13 +168,13 @@ def test_a_shallow_clone_says_how_to_get_the_rest(repository: Path, tmp_path_fac
 
 @pytest.mark.parametrize("name", ["nowhere", "--help", "-n", "", "HEAD:shared", "HEAD..main"])
 def test_an_unknown_revision_is_wrong_usage(repository: Path, name: str):
-    """Whatever is no commit is refused with a sentence; nothing of it reaches git as an option."""
+    """A name that is no commit is refused with a sentence and never reaches git as an option."""
     with pytest.raises(InvalidInputError, match="no revision"):
         reference(name, root=repository)
 
 
 def test_without_git_a_revision_is_wrong_usage(repository: Path, monkeypatch):
-    """--against needs git and says so; the release record does not."""
+    """--against without git is refused with a sentence; the release record needs no git."""
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InvalidInputError, match="git is needed"):
         reference("main", root=repository)
@@ -182,14 +182,14 @@ def test_without_git_a_revision_is_wrong_usage(repository: Path, monkeypatch):
 
 
 def test_what_git_complains_of_is_told(repository: Path):
-    """A repository that git refuses to read is not taken for one without the revision."""
+    """An error of git is reported as such, not as an unknown revision."""
     (repository / ".git" / "config").write_text("[broken")
     with pytest.raises(InvalidInputError, match=r"can't say what 'main' is: .*config"):
         reference("main", root=repository)
 
 
 def test_outside_a_repository_a_revision_is_wrong_usage(tmp_path: Path):
-    """An unpacked archive has no revisions."""
+    """Outside a repository, --against is refused."""
     with pytest.raises(InvalidInputError, match="not a git repository"):
         reference("main", root=tmp_path)
 
@@ -198,14 +198,14 @@ def test_outside_a_repository_a_revision_is_wrong_usage(tmp_path: Path):
 
 
 def test_the_committed_contracts_keep_what_was_released():
-    """This very checkout breaks nobody who relies on the last release."""
+    """This checkout breaks no contract of the last release."""
     result = call("check")
     assert result.exit_code == 0, result.output
     assert "Compared with release" in result.output
 
 
 def test_a_break_is_said_and_is_a_failure(now):
-    """Exit code 1, the event, the place, both verdicts, the service, and what to do instead; in 80 columns."""
+    """A break gives exit code 1 and, in 80 columns, event, place, both verdicts, service and remedy."""
     now(changed(CHAT, required=True, tone={"type": "string"}))
     result = call("check")
     assert result.exit_code == 1
@@ -213,17 +213,17 @@ def test_a_break_is_said_and_is_a_failure(now):
     for said in (
         "chat.requested.v1: BREAKS",
         "$.detail.data.tone is new, required: string",
-        "An old consumer reads the new event: yes",
-        "A new consumer reads an old event: no",
+        "Can an old consumer read the new event? yes",
+        "Can a new consumer read an old event? no",
         "chatbot breaks once it is the new one",
-        "publish the next version beside this one",
+        "publish a new version beside this one",
     ):
         assert said in words
     assert max(map(len, result.output.splitlines())) <= 80
 
 
 def test_a_compatible_change_is_said_and_passes(now):
-    """Exit code 0, and the new field is told."""
+    """A compatible change gives exit code 0 and names the new field."""
     now(changed(CHAT, tone={"type": "string"}))
     result = call("check")
     assert result.exit_code == 0
@@ -232,7 +232,7 @@ def test_a_compatible_change_is_said_and_passes(now):
 
 
 def test_json_for_scripts(now):
-    """The same as JSON, with the same exit code."""
+    """--json prints the same result with the same exit code."""
     now(changed(CHAT, required=True, tone={"type": "string"}))
     result = call("check", "--json")
     assert result.exit_code == 1
@@ -245,14 +245,14 @@ def test_json_for_scripts(now):
 
 
 def test_unknown_revision_exits_with_2():
-    """Wrong usage, and not a failed check."""
+    """An unknown revision gives exit code 2."""
     result = call("check", "--against", "no-such-revision")
     assert result.exit_code == 2
     assert "knows no revision" in result.stderr
 
 
 def test_nothing_to_compare_with_is_said_and_passes(monkeypatch):
-    """A fresh clone without record, tags and main branch is no failure."""
+    """Without a record, tags and a main branch the check passes and says that nothing is compared."""
     monkeypatch.setattr(references, "record", lambda: None)
     monkeypatch.setattr(references, "reference", lambda *_a, **_k: None)
     result = call("check")
@@ -270,7 +270,7 @@ def test_nothing_to_compare_with_is_said_and_passes(monkeypatch):
     ids=["required field", "value removed", "optional field"],
 )
 def test_an_edit_of_the_types_is_judged_in_a_clean_copy(tmp_path: Path, was: str, becomes: str, code: int):
-    """What CI runs, on a copy without git whose types were edited: only a break fails."""
+    """On a copy without git whose types were edited, the check fails only for a break."""
     for part in ("shared", "operations", "contracts", "cli", "local"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__", "tests"))
     types = tmp_path / "shared/contracts/v1.py"
@@ -287,7 +287,7 @@ def test_an_edit_of_the_types_is_judged_in_a_clean_copy(tmp_path: Path, was: str
 
 
 def test_a_release_records_the_contracts(tmp_path: Path):
-    """What is recorded is what is there; comparing with it finds nothing."""
+    """A release records the present contracts; comparing with it finds no change."""
     path = tmp_path / "released.json"
     made, found = release(path=path, version="1.0.0")
     assert found == []
@@ -296,7 +296,7 @@ def test_a_release_records_the_contracts(tmp_path: Path):
 
 
 def test_a_release_never_forgets_a_promise(tmp_path: Path, now):
-    """A change that breaks is not recorded, and the file stays as it was."""
+    """A release with a breaking change is refused and leaves the file unchanged."""
     path = tmp_path / "released.json"
     release(path=path, version="1.0.0")
     before = path.read_bytes()
@@ -307,7 +307,7 @@ def test_a_release_never_forgets_a_promise(tmp_path: Path, now):
 
 
 def test_a_version_is_retired_knowingly(tmp_path: Path, now):
-    """A removed version is refused until it is named; one that is still there, or never was, can't be retired."""
+    """A removed version must be named to be retired; an existing or unknown version can't be retired."""
     path = tmp_path / "released.json"
     release(path=path, version="1.0.0")
     with pytest.raises(InvalidInputError, match="still there"):
@@ -325,7 +325,7 @@ def test_a_version_is_retired_knowingly(tmp_path: Path, now):
 
 
 def test_a_broken_record_is_told(tmp_path: Path):
-    """A file that is no record, e.g. after a bad merge, is not taken for `nothing released`."""
+    """A damaged record, e.g. after a bad merge, is an error and not taken for a missing one."""
     path = tmp_path / "released.json"
     path.write_text("<<<<<<< HEAD")
     with pytest.raises(InvalidInputError, match="not a record"):

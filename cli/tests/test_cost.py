@@ -1,4 +1,4 @@
-"""`pipeline cost` and `pipeline show --cost`: sums that agree with the records, and can be followed by hand."""
+"""`pipeline cost` and `pipeline show --cost`: sums that agree with the records and can be checked by hand."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ def call(*arguments: str) -> Result:
 
 
 def priced(**changes: Any) -> dict[str, Any]:
-    """The fields of a record as the logger writes them, its cost among them."""
+    """Return the fields of a record as the logger writes them, including the cost."""
     fields = failed(**changes) if changes.get("status") == "FAILED" else record(**changes)
     run = facts(fields)
     assert run is not None
@@ -41,7 +41,7 @@ def write(records, pipeline_id: str, fields: dict[str, Any]) -> None:
 
 @pytest.fixture
 def some_runs(records):
-    """Two days, two models (one unlisted), a degraded, a retried and a failed run, one restarted, one not over."""
+    """Two days, two models (one unlisted), a degraded, a retried and a failed run, one restarted, one open."""
     write(records, "plain-1", priced())
     write(records, "plain-2", priced(metered={**record()["metered"], "via": "api"}))
     write(records, "day-before", priced(finished_at="2026-11-22T10:00:00.000Z"))
@@ -55,13 +55,13 @@ def some_runs(records):
 
 
 def stored(name: str = "nano_usd") -> int:
-    """The sum over the table, read without the code under test."""
+    """Return the sum of a field over the table, read without the code under test."""
     items = client("dynamodb").scan(TableName=TABLE)["Items"]
     return sum(int(item["cost"]["M"][name]["N"]) for item in items if "cost" in item)
 
 
 def test_report_agrees_with_the_records(target, some_runs, monkeypatch):
-    """However many pages it takes, the total is the sum over the records, and so is every way to divide it."""
+    """Over several pages, the total and every breakdown equal the sum of the records."""
     monkeypatch.setattr(costs, "PAGE", 3)
     pages: list[tuple[int, int]] = []
     report = read_report(target, limit=100, on_page=lambda read, about: pages.append((read, about)))
@@ -76,20 +76,20 @@ def test_report_agrees_with_the_records(target, some_runs, monkeypatch):
 
 
 def test_projection_is_the_average_times_a_million(target, some_runs):
-    """What a million such runs cost: the sum, divided by the runs, times a million."""
+    """The cost of a million runs is the average cost times a million."""
     report = read_report(target, limit=100)
     assert report.all.per_million_usd == pytest.approx(stored() / 8 * 1_000_000 / 1_000_000_000)
 
 
 def test_unknown_price_is_named_with_its_tokens(target, some_runs):
-    """Tokens of an unlisted model are in no sum, but in the list of what is missing."""
+    """Tokens of an unlisted model are in no sum, but in the list of unknown prices."""
     (missing,) = read_report(target, limit=100).unknown
     assert (missing.price, missing.runs) == ("tokens of a-new-model in us-east-1", 1)
     assert (missing.input_tokens, missing.output_tokens) == (2_000, 300)
 
 
 def test_since_leaves_out_what_ended_before(target, some_runs):
-    """Only runs that ended since, and what is under way since."""
+    """--since leaves out runs that ended before."""
     since = datetime(2026, 11, 23, tzinfo=UTC)
     report = read_report(target, since=since, limit=100)
     assert ([day.name for day in report.days], report.all.runs) == (["2026-11-23"], 7)
@@ -97,14 +97,14 @@ def test_since_leaves_out_what_ended_before(target, some_runs):
 
 
 def test_reading_is_bounded_and_says_so(target, some_runs):
-    """At the limit it stops, and the report is not complete."""
+    """Reading stops at the limit, and the report is marked as incomplete."""
     report = read_report(target, limit=4)
     assert (report.read, report.complete) == (4, False)
     assert report.all.runs + report.not_over == 4
 
 
 def test_a_record_without_its_cost_is_counted_now(target, records):
-    """What the workflow stored itself has meters and no cost: its ledger is made when it is read, and said to be."""
+    """A record that the workflow stored has meters but no cost; the cost is calculated when it is read."""
     meters = json.dumps([METER, CHAT, METER])
     errors = json.dumps({"log": {"Error": "Pipeline.Permanent", "Cause": "denied"}})
     bare = {
@@ -118,13 +118,13 @@ def test_a_record_without_its_cost_is_counted_now(target, records):
 
 
 def test_a_report_of_nothing_is_empty():
-    """No run, no projection: nothing is divided by zero."""
+    """A report without runs has no projection and does not divide by zero."""
     report = summarise([])
     assert (report.all.runs, report.all.per_million_usd, report.days) == (0, None, [])
 
 
 def test_runs_without_any_price_have_no_amount():
-    """A run in a region without prices counts as a run, and neither as free nor into the average."""
+    """A run in a region without prices is counted as a run, but not in the average, and not as free."""
     nowhere = cost_of(priced(execution_arn="arn:aws:states:eu-west-9:0:execution:m:p"))
     here = cost_of(priced())
     assert nowhere is not None
@@ -135,30 +135,28 @@ def test_runs_without_any_price_have_no_amount():
 
 
 def test_command_names_what_it_leaves_out(local_engine, some_runs):
-    """In 80 columns: sums, projection, unknown prices, what is not metered and not over; a lower bound."""
+    """The report names, in 80 columns, a lower bound, unknown prices and unmetered and unfinished runs."""
     result = call("cost")
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert result.stdout.startswith(f"8 runs, 1 failed: at least {usd(stored())}")
     for word in ("2026-11-22", "amazon.nova-lite-v1:0", "a-new-model", "enhancement", "Step Functions"):
         assert word in result.stdout
-    assert (
-        "Price not known: tokens of a-new-model in us-east-1 (2,000 in, 300 out), in 1 run." in result.stderr
-    )
-    assert "Not counted, not over yet: 1 run." in result.stderr
-    assert "Metered in part only: 3 runs" in result.stderr
+    assert "Price unknown: tokens of a-new-model in us-east-1 (2,000 in, 300 out), in 1 run." in result.stderr
+    assert "Not included, because not finished yet: 1 run." in result.stderr
+    assert "Only partly metered: 3 runs" in result.stderr
 
 
 def test_command_prints_json(local_engine, some_runs):
-    """For scripts: whole nano-dollars, and everything the text says."""
-    told = json.loads(call("cost", "--json").stdout)
-    assert told["all"]["nano_usd"] == stored()
-    assert {part["name"] for part in told["stages"]} == {"start", "analysis", "chat", "enhancement", "log"}
-    assert told["unknown"][0]["price"] == "tokens of a-new-model in us-east-1"
+    """--json prints whole nano-dollars and everything that the text contains."""
+    answer = json.loads(call("cost", "--json").stdout)
+    assert answer["all"]["nano_usd"] == stored()
+    assert {part["name"] for part in answer["stages"]} == {"start", "analysis", "chat", "enhancement", "log"}
+    assert answer["unknown"][0]["price"] == "tokens of a-new-model in us-east-1"
 
 
 def test_command_prints_csv(local_engine, some_runs):
-    """For a spreadsheet: a line for each day, model, outcome and stage, that add up."""
+    """--csv prints a line for each day, model, outcome and stage, which add up to the total."""
     rows = list(csv.DictReader(io.StringIO(call("cost", "--csv").stdout)))
     assert sum(int(row["nano_usd"]) for row in rows) == stored()
     assert {row["status"] for row in rows} == {"SUCCEEDED", "FAILED"}
@@ -168,34 +166,34 @@ def test_command_prints_csv(local_engine, some_runs):
 
 
 def test_command_says_when_it_stopped(local_engine, some_runs):
-    """A part of the table is never shown as the whole."""
+    """A report of a part of the table says so."""
     assert "Stopped after 4 records" in call("cost", "--limit", "4").stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--json", "--csv"), "Give --json or --csv, not both."),
+        (("--json", "--csv"), "Give either --json or --csv, not both."),
         (("--since", "yesterday"), "neither an age like 2h or 7d nor a day like 2026-11-01"),
         (("--limit", "0"), "0 is not in the range"),
     ],
 )
 def test_wrong_usage_is_told(local_engine, arguments, said):
-    """Exit code 2 and a sentence."""
+    """Wrong usage gives exit code 2 and a sentence."""
     result = call("cost", *arguments)
     assert result.exit_code == 2
     assert said in result.stderr
 
 
 def test_nothing_to_count_is_no_error(local_engine):
-    """An empty table is said to be empty."""
+    """An empty table gives exit code 0 and a sentence."""
     result = call("cost", "--since", "7d")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "No run that is over and metered" in result.stderr
+    assert "There is no finished run with meters" in result.stderr
 
 
 def test_show_has_the_cost_in_a_line(local_engine, some_runs):
-    """`show` says what the run cost, what was wasted, and how to see more."""
+    """`show` prints what the run cost, the waste, and how to see more."""
     assert "cost      $0.0003" in call("show", "plain-1").stdout
     assert "wasted" in call("show", "retried").stdout
     assert "at least" in call("show", "new-model").stdout
@@ -205,7 +203,7 @@ def test_show_has_the_cost_in_a_line(local_engine, some_runs):
 
 
 def test_shown_ledger_can_be_followed_by_hand(local_engine, some_runs):
-    """Each line that is shown is quantity x price = amount, its price is in the list below; they add up."""
+    """Each line is quantity x price = amount with its price listed below, and the lines add up."""
     result = call("show", "--cost", "retried")
     assert result.exit_code == 0
     table = result.stdout.partition("Not metered")[0].splitlines()
@@ -215,10 +213,10 @@ def test_shown_ledger_can_be_followed_by_hand(local_engine, some_runs):
     for *_, quantity, each, amount, number in lines:
         number_, _, parts = quantity.partition("/")
         value = Decimal(number_.replace(",", "")) / int(parts or 1) * Decimal(each.replace(",", ""))
-        told = Decimal(amount.lstrip("~").replace(",", ""))
-        assert abs(value - told) < Decimal("0.002"), (quantity, each, amount)
+        expected = Decimal(amount.lstrip("~").replace(",", ""))
+        assert abs(value - expected) < Decimal("0.002"), (quantity, each, amount)
         assert f"\n{int(number):>2}  $" in result.stdout
-        added += told
+        added += expected
     (total,) = (line.split()[1] for line in table if line.startswith("total"))
     assert added == Decimal(total.replace(",", ""))
     assert "chat, wasted" in result.stdout
@@ -227,15 +225,17 @@ def test_shown_ledger_can_be_followed_by_hand(local_engine, some_runs):
 
 
 def test_shown_ledger_as_json_has_prices_with_day_and_source(local_engine, some_runs):
-    """Each line says its price, since when it holds and where it comes from."""
-    told = json.loads(call("show", "--cost", "--json", "plain-1").stdout)
-    assert sum(line["nano_usd"] for line in told["lines"]) == told["nano_usd"] == told["recorded_nano_usd"]
-    assert {line["price"]["since"] for line in told["lines"]} == {"2026-09-01"}
-    assert all(line["price"]["source"].startswith("https://") for line in told["lines"])
+    """Each line in JSON has its price, the date since which it is valid, and its source."""
+    answer = json.loads(call("show", "--cost", "--json", "plain-1").stdout)
+    assert (
+        sum(line["nano_usd"] for line in answer["lines"]) == answer["nano_usd"] == answer["recorded_nano_usd"]
+    )
+    assert {line["price"]["since"] for line in answer["lines"]} == {"2026-09-01"}
+    assert all(line["price"]["source"].startswith("https://") for line in answer["lines"])
 
 
 def test_ledger_of_a_run_that_is_not_over(local_engine, some_runs):
-    """A run under way has no cost yet: a sentence and exit code 1; with --follow it is wrong usage."""
+    """An unfinished run has no ledger (exit code 1); --cost with --follow is wrong usage."""
     result = call("show", "--cost", "waiting")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "is not over yet" in result.stderr
@@ -244,18 +244,18 @@ def test_ledger_of_a_run_that_is_not_over(local_engine, some_runs):
 
 
 def test_ledger_of_an_old_record(target, records):
-    """A run that was recorded before metering is said to be unknown, not free."""
+    """The cost of a run that was recorded before metering is unknown, not zero."""
     finish(records, "old", stages={})
     with pytest.raises(RefusedError, match="before runs were metered"):
         read_ledger(target, "old")
 
 
 def test_unknown_prices_and_parts_are_shown_with_the_ledger(local_engine, some_runs):
-    """A line without a price says so where its amount would stand, and the total is called a lower bound."""
+    """A line without a price has `unknown` as its amount, and the total is called a lower bound."""
     shown = call("show", "--cost", "new-model").stdout
     assert "SUCCEEDED: at least" in shown
-    assert len([line for line in shown.splitlines() if "tokens of" in line and "? not known" in line]) == 2
-    assert "Price not known: tokens of a-new-model in us-east-1" in shown
+    assert len([line for line in shown.splitlines() if "tokens of" in line and "? unknown" in line]) == 2
+    assert "Price unknown: tokens of a-new-model in us-east-1" in shown
     assert "Not metered: chat: tokens" in call("show", "--cost", "failed").stdout
 
 
@@ -270,17 +270,17 @@ def test_unknown_prices_and_parts_are_shown_with_the_ledger(local_engine, some_r
     ],
 )
 def test_money_is_never_rounded_to_nothing(nanos, text):
-    """Four significant digits for what is small, cents for what is not."""
+    """Small amounts have four significant digits, large ones cents."""
     assert usd(nanos) == text
 
 
 def test_cost_line_without_any_price():
-    """No price at all is said, not shown as zero dollars."""
-    assert cost_line(None, 0, lacking=True) == "not known: no price is known"
+    """A cost without any known price is called unknown, not zero."""
+    assert cost_line(None, 0, lacking=True) == "unknown, because no price is known"
 
 
 def test_failed_runs_have_no_model():
-    """A run without an answer is counted under no model: nobody knows which one it would have been."""
+    """A run without an answer is counted under `(no answer)` instead of a model."""
     found = cost_of(priced(status="FAILED"))
     assert found is not None
     assert (found.model, found.input_tokens, found.status) == ("(no answer)", 0, "FAILED")

@@ -1,4 +1,4 @@
-"""The in-flight gate: what a version could not read is found, told and refused, and a look changes nothing."""
+"""The in-flight gate finds, reports and refuses what a version cannot read, and changes nothing itself."""
 
 import json
 import time
@@ -30,7 +30,7 @@ OLDER = DEFINITION.replace("chat.requested.v1", "chat.requested.v0")
 
 
 def test_a_definition_says_what_it_sends():
-    """Each stage's detail-type is found, whether it goes by the bus or straight to a queue."""
+    """The detail-types of all stages are found in a definition, whether sent to the bus or to a queue."""
     assert sends(DEFINITION) == {stage.state: stage.request.detail_type() for stage in STAGES}
 
 
@@ -39,14 +39,14 @@ def test_a_definition_says_what_it_sends():
     [(None, True), ("AnalyzeInput", True), ("CallExistingChatbot", True), ("EnhanceResponse", False)],
 )
 def test_an_open_execution_is_read_with_its_own_definition(entered, found):
-    """What an execution is still to send in a version that is not read is found; what it has behind it is not."""
+    """Of an open execution only the requests that it has still to send are checked."""
     assert bool(of_definition("chatbot", OLDER, "p-1", entered=entered)) is found
     assert of_definition("chatbot", DEFINITION, "p-1", entered=entered) is None
     assert of_definition("analyzer", OLDER, "p-1", entered=entered) is None
 
 
 def test_a_workflow_that_sends_what_no_rule_takes_is_found():
-    """A version that a deployed service is not sent is named with the service to deploy first."""
+    """A request that no rule routes to its service is reported with the service to deploy first."""
     taken = {stage.service: [stage.request.detail_type()] for stage in STAGES}
     assert list(of_rules(taken)) == []
     (finding,) = of_rules({**taken, "chatbot": ["chat.requested.v0"]})
@@ -117,7 +117,7 @@ def blocked(*services: str) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("deployed")
 def test_what_can_be_read_passes():
-    """Messages in every place that this version reads: exit code 0, a line for each place, in 80 columns."""
+    """If everything is readable the exit code is 0, with a line of at most 80 columns for each place."""
     send("chatbot", "chat.requested.v1")
     park("p-1")
     assert blocked() == []
@@ -130,7 +130,7 @@ def test_what_can_be_read_passes():
 
 @pytest.mark.usefixtures("deployed")
 def test_a_look_takes_nothing_hides_nothing_and_counts_once():
-    """However often it is checked, a message is there for its worker and has been received once more, not oftener."""
+    """Repeated checks leave a message in its queue and count as one delivery of it."""
     send("chatbot", "chat.requested.v0")
     for _ in range(3):
         (finding,) = blocked("chatbot")
@@ -142,7 +142,7 @@ def test_a_look_takes_nothing_hides_nothing_and_counts_once():
 
 @pytest.mark.usefixtures("deployed")
 def test_a_look_that_was_broken_off_may_have_counted(monkeypatch):
-    """A check that dies while it looks leaves word of it: the next one does not look again."""
+    """If a check dies while it reads a queue, the next one does not read that queue again."""
     send("chatbot", "chat.requested.v0")
 
     def die(*_: object) -> None:
@@ -157,7 +157,7 @@ def test_a_look_that_was_broken_off_may_have_counted(monkeypatch):
 
 @pytest.mark.usefixtures("deployed")
 def test_what_was_seen_is_judged_by_who_asks(monkeypatch):
-    """A checkout that can't read what another has seen is refused, and a mended one passes, without a second look."""
+    """Messages that one checkout has read are judged by the next without reading the queue again."""
     send("chatbot", "chat.requested.v1")
     assert blocked("chatbot") == []
     with monkeypatch.context() as patched:
@@ -171,7 +171,7 @@ def test_what_was_seen_is_judged_by_who_asks(monkeypatch):
 
 @pytest.mark.usefixtures("deployed")
 def test_what_is_too_large_to_keep_is_judged_by_its_version(monkeypatch):
-    """A look never grows beyond its item."""
+    """A message too large to keep is judged by its version alone."""
     send("chatbot", "chat.requested.v1", {"user_message": "x" * 5_000})
     monkeypatch.setattr(memory, "KEPT_BYTES", 100)
     assert blocked("chatbot") == []
@@ -181,7 +181,7 @@ def test_what_is_too_large_to_keep_is_judged_by_its_version(monkeypatch):
 
 @pytest.mark.usefixtures("deployed")
 def test_a_look_keeps_no_token():
-    """What is kept of a message has no task token in it."""
+    """The copy that is kept of a message contains no task token."""
     send("chatbot", "chat.requested.v1", token="T0KEN")
     assert blocked("chatbot") == []
     kept = json.dumps(client("dynamodb").scan(TableName=OPERATIONS)["Items"])
@@ -191,7 +191,7 @@ def test_a_look_keeps_no_token():
 
 @pytest.mark.usefixtures("deployed")
 def test_who_may_not_note_a_look_makes_none(monkeypatch):
-    """Without the right to write into the operations table nothing is looked at, and that is said."""
+    """Without permission to write to the operations table no queue is read, and the error says so."""
     send("chatbot", "chat.requested.v1")
 
     def denied(**_: Any) -> None:
@@ -207,7 +207,7 @@ def test_who_may_not_note_a_look_makes_none(monkeypatch):
 
 @pytest.mark.usefixtures("deployed")
 def test_a_look_is_forgotten_with_its_messages(monkeypatch):
-    """Once the messages that were seen can't be waiting any more, the queue is looked at again."""
+    """A queue is read again once the messages read before can no longer be waiting."""
     send("chatbot", "chat.requested.v0")
     assert len(blocked("chatbot")) == 1
     client("sqs").purge_queue(QueueUrl=url("chatbot", ""))
@@ -239,14 +239,14 @@ def test_parked_messages_count_unless_nobody_could_read_them():
     assert sorted(one["detail_type"] for one in found) == ["chat.requested.v0", "chat.requested.v1"]
     assert {one["place"] for one in found} == {"dlq"}
     result = call("deploy-check", "chatbot")
-    assert "no version could read it" in result.stdout
+    assert "no released version can read it; this does not block the deployment" in result.stdout
     assert "SECRET" not in result.output
     assert "T0KEN" not in result.output
     assert count(url("chatbot")) == 3
 
 
 def test_open_executions_of_an_older_definition_count(deployed: StepFunctions):
-    """An execution that will ask in a version this one can't read is named."""
+    """An open execution that will send a request this version can't read is reported."""
     deployed.runs["p-1"] = {"status": "RUNNING", "input": "{}"}
     assert blocked("chatbot") == []
     deployed.definition = OLDER  # type: ignore[attr-defined]
@@ -257,7 +257,7 @@ def test_open_executions_of_an_older_definition_count(deployed: StepFunctions):
 
 @pytest.mark.usefixtures("deployed")
 def test_a_workflow_waits_for_its_consumers(monkeypatch):
-    """A workflow whose requests the deployed services are not sent is refused, with the service to deploy first."""
+    """A workflow whose requests no rule routes is refused, with the service to deploy first."""
     assert blocked("workflow") == []
     pattern = {"source": ["ai.pipeline"], "detail-type": ["analysis.requested.v0"]}
     client("events").put_rule(
@@ -271,7 +271,7 @@ def test_a_workflow_waits_for_its_consumers(monkeypatch):
 
 @pytest.mark.usefixtures("deployed")
 def test_unknown_service_is_told():
-    """A name that is no service: exit code 3, and the names there are."""
+    """An unknown service gives exit code 3 and the existing names."""
     result = call("deploy-check", "analyser")
     assert result.exit_code == 3
     assert "analyzer" in result.stderr
@@ -282,7 +282,7 @@ def test_unknown_service_is_told():
 
 @pytest.fixture
 def deploys(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """What `pipeline deploy` would have deployed."""
+    """The services that `pipeline deploy` has deployed."""
     done: list[str | None] = []
 
     def deploy(_engine: Any, service: str | None, _progress: Any) -> tuple[str, ...]:
@@ -296,7 +296,7 @@ def deploys(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
 @pytest.mark.usefixtures("deployed")
 def test_deploy_refuses_what_could_not_read_its_queue(deploys):
-    """The list and exit code 1, and nothing is deployed; --force deploys, other services are not held up."""
+    """An unreadable queue gives exit code 1 and no deployment; --force and other services still deploy."""
     send("chatbot", "chat.requested.v0")
     for words in (("--service", "chatbot"), ()):
         refused = call("deploy", *words)
@@ -312,7 +312,7 @@ def test_deploy_refuses_what_could_not_read_its_queue(deploys):
 
 @pytest.mark.usefixtures("deployed")
 def test_everything_together_brings_its_consumers(deploys):
-    """A workflow ahead of its consumers is refused alone, and goes with them: they are deployed before it."""
+    """A workflow ahead of its consumers is refused alone, and accepted together with them."""
     pattern = {"source": ["ai.pipeline"], "detail-type": ["analysis.requested.v0"]}
     client("events").put_rule(
         Name="ai-pipeline-local-analyzer-requests", EventBusName=BUS, EventPattern=json.dumps(pattern)
@@ -324,7 +324,7 @@ def test_everything_together_brings_its_consumers(deploys):
 
 @pytest.mark.usefixtures("deployed")
 def test_deploy_refuses_while_it_can_not_look(deploys, monkeypatch):
-    """What can't be looked at is not known: refused with the reason, deployed with --force."""
+    """If a queue can't be read, the deployment is refused with the reason; --force deploys."""
 
     def fail(*_: object, **__: object) -> None:
         raise OperationError("Could not look into the queue: AccessDenied.")
@@ -338,6 +338,6 @@ def test_deploy_refuses_while_it_can_not_look(deploys, monkeypatch):
 
 
 def test_every_service_can_be_checked():
-    """The names are those of the stage table and the trigger, and each reads something."""
+    """Every service of the stage table, and the trigger, can be checked and reads some event."""
     assert set(looking.SERVICES) == set(SERVICES)
     assert all(reading.reads(service) for service in looking.SERVICES)

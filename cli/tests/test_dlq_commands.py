@@ -1,4 +1,4 @@
-"""`pipeline dlq …` as it is typed: what it says, asks, exits with. On moto's queues."""
+"""The output, questions and exit codes of `pipeline dlq`, on moto's queues."""
 
 import json
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.usefixtures("local_engine")
 
 
 def test_an_empty_dlq_is_no_error():
-    """Nothing parked: said so, exit code 0, and an empty plan for scripts."""
-    assert "Nothing is parked" in call("dlq", "list").output
+    """With nothing parked the exit code is 0, with a sentence and an empty plan in JSON."""
+    assert "No message is parked in any" in call("dlq", "list").output
     assert call("dlq", "replay", "--yes").exit_code == 0
     assert json.loads(call("dlq", "replay", "--dry-run", "--json").stdout) == []
 
 
 def test_list_fits_80_columns(machine: StepFunctions):
-    """Counts, age, time left and the grouped errors are read in 80 columns."""
+    """`dlq list` shows counts, age, time left and grouped errors in 80 columns."""
     for number in range(3):
         park(f"p-{number}")
     result = call("dlq", "list")
@@ -36,7 +36,7 @@ def test_list_fits_80_columns(machine: StepFunctions):
 
 
 def test_show_names_run_and_decision_and_hides_the_token(machine: StepFunctions):
-    """One message: error, run, what a replay would do; never its token."""
+    """`dlq show` prints error, run and decision of one message, but never its task token."""
     machine.fail("p-1")
     park("p-1", token="SECRET-TOKEN")
     (line,) = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
@@ -49,7 +49,7 @@ def test_show_names_run_and_decision_and_hides_the_token(machine: StepFunctions)
 
 
 def test_show_tells_what_was_done_about_a_pipeline(machine: StepFunctions, records: Records):
-    """Who did what, when and why about a pipeline stands with the pipeline, for people and for scripts."""
+    """`show` lists the operators' actions on a run, as text and as JSON."""
     machine.fail("p-1")
     finish(records, "p-1", status="FAILED")
     park("p-1")
@@ -65,14 +65,14 @@ def test_show_tells_what_was_done_about_a_pipeline(machine: StepFunctions, recor
 
 
 def test_unknown_message_is_not_found():
-    """An id that is not parked: exit code 3, and where to look."""
+    """An id that is not parked gives exit code 3 and the command that lists parked messages."""
     result = call("dlq", "show", "nobody")
     assert result.exit_code == 3
     assert "dlq list" in result.output
 
 
 def test_without_a_terminal_yes_is_needed(machine: StepFunctions):
-    """A script that forgot --yes does nothing and reads what to add."""
+    """Without a terminal and without --yes nothing is done, and the error names --yes."""
     machine.fail("p-1")
     park("p-1")
     for words in (("dlq", "replay"), ("dlq", "archive", "--reason", "x")):
@@ -83,19 +83,19 @@ def test_without_a_terminal_yes_is_needed(machine: StepFunctions):
 
 
 def test_a_dry_run_does_nothing(machine: StepFunctions):
-    """The plan names each message, what would be done and why; queues and runs stay as they are."""
+    """A dry run prints action and reason for each message and changes neither queues nor runs."""
     machine.fail("p-1")
     park("p-1")
     result = call("dlq", "replay", "--dry-run")
     assert result.exit_code == 0
     assert "restart" in result.stdout
     assert "can't be redriven" in result.stdout
-    assert "Nothing was done" in result.output
+    assert "Dry run: nothing was changed." in result.output
     assert (count(url("chatbot")), machine.calls) == (1, [])
 
 
 def test_a_message_that_is_left_fails_the_command(machine: StepFunctions):
-    """Exit code 0 only if every selected message reached its outcome."""
+    """A message that is left gives exit code 1."""
     machine.alive.add("alive")
     park("good", token="alive")
     park("bad", token="alive", user_message=5)
@@ -107,14 +107,17 @@ def test_a_message_that_is_left_fails_the_command(machine: StepFunctions):
 
 
 def test_a_correction_takes_one_valid_message(machine: StepFunctions, tmp_path):
-    """Several messages, invalid JSON or data that breaks the contract: nothing is sent, and why."""
+    """A correction of several messages, invalid JSON or data that breaks the contract is refused."""
     machine.alive.add("alive")
     for name in ("a", "b"):
         park(name, token="alive", user_message=5)
     first, _ = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
     file = tmp_path / "data.json"
     file.write_text('{"user_message": "fine"}')
-    assert "one at a time" in call("dlq", "replay", "--data", str(file), "--yes").output
+    assert (
+        "2 messages selected, but a correction needs exactly one."
+        in call("dlq", "replay", "--data", str(file), "--yes").output
+    )
     chosen = ("dlq", "replay", "--id", first["id"], "--data", str(file), "--yes")
     for broken in ("{", "[]", '{"user_message": 6}', '{"user_message": "x", "more": 1}'):
         file.write_text(broken)
@@ -130,7 +133,7 @@ def test_a_correction_takes_one_valid_message(machine: StepFunctions, tmp_path):
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(machine: StepFunctions, monkeypatch):
-    """Interrupted, the message in work is finished, exit code 130; the same command then does the rest."""
+    """Ctrl-C finishes the current message and gives exit code 130; the same command does the rest."""
     machine.alive.add("alive")
     for number in range(4):
         park(f"p-{number}", token="alive")
@@ -148,14 +151,14 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(machine: StepFunction
         patched.setattr("operations.dlq.journal.Journal.note", ctrl_c)
         result = call("dlq", "replay", "--yes")
     assert result.exit_code == 130
-    assert "goes on" in result.output
+    assert "Repeat the command to continue" in result.output
     assert (count(url("chatbot")), count(url("chatbot", ""))) == (3, 1)
     assert call("dlq", "replay", "--yes").exit_code == 0
     assert (count(url("chatbot")), count(url("chatbot", ""))) == (0, 4)
 
 
 def test_a_failed_canary_leaves_the_others(machine: StepFunctions, records: Records):
-    """If the canary's run fails again, the others are not touched, exit code 1; if it succeeds they follow."""
+    """If the canary's run fails, the other messages stay parked (exit code 1); if it succeeds, they follow."""
     for name in ("a", "b", "c"):
         machine.fail(name)
         finish(records, name, status="FAILED")
@@ -174,7 +177,7 @@ def test_a_failed_canary_leaves_the_others(machine: StepFunctions, records: Reco
     ends_at_once("FAILED")
     result = call("dlq", "replay", "--yes", "--canary", "1")
     assert result.exit_code == 1
-    assert "the other 2 were not touched" in result.output
+    assert "the other 2 were left unchanged" in result.output
     assert (len(machine.calls), count(url("chatbot"))) == (1, 2)
     ends_at_once("SUCCEEDED")
     assert call("dlq", "replay", "--yes", "--canary", "1", "--wait").exit_code == 0
@@ -182,7 +185,7 @@ def test_a_failed_canary_leaves_the_others(machine: StepFunctions, records: Reco
 
 
 def test_archive_keeps_what_it_takes(machine: StepFunctions, tmp_path):
-    """Archived messages leave the queue and come back out of the table, with the reason, into a file if asked."""
+    """Archived messages leave the queue and can be exported with their reason."""
     park("p-1", user_message=5)
     park("p-2", user_message=5)
     result = call("dlq", "archive", "--pipeline", "p-1", "--reason", "a test", "--yes")
@@ -196,7 +199,7 @@ def test_archive_keeps_what_it_takes(machine: StepFunctions, tmp_path):
 
 @pytest.mark.parametrize("age", ["soon", "2", "-1h", "2w"])
 def test_an_age_is_written_with_its_unit(age):
-    """A wrong age is refused with examples."""
+    """An invalid age is refused with examples."""
     result = call("dlq", "replay", "--older-than", age, "--dry-run")
     assert result.exit_code == 2
     assert "2h" in result.output

@@ -1,4 +1,4 @@
-"""`up`, `down`, `status` and `deploy` around a fake of the local library: what they say and when they ask."""
+"""The output and questions of `up`, `down`, `status` and `deploy`, around a fake of the local library."""
 
 import itertools
 import json
@@ -40,14 +40,14 @@ def call(*arguments: str, given: str | None = None) -> Result:
 
 @pytest.fixture
 def engine(target, monkeypatch):
-    """An engine that is up, with everything deployed."""
+    """A running engine with everything deployed."""
     monkeypatch.setattr(Engine, "running", lambda _self: RUNNING)
     monkeypatch.setattr(engines, "local_target", lambda _connection: target)
     monkeypatch.setattr(engines, "is_current", lambda _engine: True)
 
 
 def test_up_says_where_it_is_how_to_ask_and_how_to_stop(engine, monkeypatch):
-    """The steps are on stderr, what to do next on stdout."""
+    """`up` prints its steps to stderr and the next commands to stdout."""
 
     def up(_engine, progress):
         progress(Step("analyzer", "started", "deploying"))
@@ -64,7 +64,7 @@ def test_up_says_where_it_is_how_to_ask_and_how_to_stop(engine, monkeypatch):
 
 
 def test_an_engine_that_can_not_start_is_one_sentence(engine, monkeypatch):
-    """The local library's errors are told as they are."""
+    """An error of the local library is printed unchanged."""
 
     def up(_engine, _progress):
         raise PortTakenError("Port 4566 is used by another program.")
@@ -75,7 +75,7 @@ def test_an_engine_that_can_not_start_is_one_sentence(engine, monkeypatch):
 
 
 def test_an_interrupted_up_says_what_stays(engine, monkeypatch):
-    """Ctrl-C while it starts: exit 130, and how to go on or to stop."""
+    """Ctrl-C during `up` gives exit code 130 and the commands to continue or to stop."""
 
     def up(_engine, _progress):
         raise KeyboardInterrupt
@@ -88,14 +88,14 @@ def test_an_interrupted_up_says_what_stays(engine, monkeypatch):
 
 @pytest.mark.parametrize(("was_up", "says"), [(True, "Stopped."), (False, "No engine was running.")])
 def test_down_says_whether_there_was_something_to_stop(monkeypatch, was_up, says):
-    """Stopping nothing is no error."""
+    """`down` without a running engine is not an error."""
     monkeypatch.setattr(Engine, "stop", lambda _self, _progress: was_up)
     result = call("down")
     assert (result.exit_code, result.stdout) == (0, f"{says}\n")
 
 
 def test_status_tells_engine_and_deployment(engine):
-    """Address, process, since when, and what is deployed."""
+    """`status` prints the engine's address, process and start time, and what is deployed."""
     result = call("status")
     assert result.exit_code == 0
     for part in ("http://127.0.0.1:4999", "4711", "PipelineLogs", "analyzer, chatbot"):
@@ -105,13 +105,13 @@ def test_status_tells_engine_and_deployment(engine):
 
 @pytest.fixture
 def nothing_in_flight(monkeypatch):
-    """What is in flight is test_deploy_check.py's matter."""
+    """Nothing is in flight; test_deploy_check.py tests the gate."""
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
 
 
 @pytest.mark.usefixtures("nothing_in_flight")
 def test_deploying_one_service_names_what_was_deployed(engine, monkeypatch):
-    """The service's name reaches the library; the result is told."""
+    """`deploy --service` deploys that service and prints its name."""
     monkeypatch.setattr(deploying, "deploy", lambda _engine, service, _progress: (service,))
     assert call("deploy", "--service", "analyzer").stdout == "Deployed: analyzer\n"
     monkeypatch.setattr(deploying, "deploy", lambda *_: ())
@@ -120,7 +120,7 @@ def test_deploying_one_service_names_what_was_deployed(engine, monkeypatch):
 
 @pytest.fixture
 def account(monkeypatch):
-    """An AWS account; what was deployed to it."""
+    """The deployments to an AWS account."""
     done: list[AwsTarget] = []
 
     def aws_target(env, service, *, profile, region):
@@ -149,7 +149,7 @@ def account(monkeypatch):
     [("n\n", [], 1, 0), ("", [], 130, 0), ("y\n", [], 0, 1), ("", ["--yes"], 0, 1)],
 )
 def test_an_aws_account_is_named_and_asked_for_first(account, answer, options, code, deployments):
-    """Account, region and stacks are said; only a yes, or --yes, deploys."""
+    """Account, region and stacks are printed; only a yes, or --yes, deploys."""
     where = ("--env", "dev", "--region", "eu-west-1", "--profile", "mine")
     result = call(*where, "deploy", "--service", "analyzer", *options, given=answer)
     assert result.exit_code == code
@@ -160,7 +160,7 @@ def test_an_aws_account_is_named_and_asked_for_first(account, answer, options, c
 
 @pytest.mark.usefixtures("nothing_in_flight")
 def test_a_failed_deployment_is_exit_code_1(engine, monkeypatch):
-    """The CDK's reason is told."""
+    """A failed deployment gives exit code 1 and the CDK's reason."""
 
     def fail(*_):
         raise DeployError("cdk deploy failed:\n  no such bucket")
@@ -172,7 +172,7 @@ def test_a_failed_deployment_is_exit_code_1(engine, monkeypatch):
 
 
 def test_ctrl_c_while_waiting_leaves_the_pipeline_alone(local_engine, api, records):
-    """Exit 130, the pipeline's id, and how to see the rest."""
+    """Ctrl-C during `submit --wait` gives exit code 130, the run's id and the command to follow it."""
 
     def interrupt(request):
         records.accept("p-k-1", user_message="x", accepted_at="2026-11-22T10:00:00Z")
@@ -181,12 +181,12 @@ def test_ctrl_c_while_waiting_leaves_the_pipeline_alone(local_engine, api, recor
     api.on_request = interrupt
     result = call("submit", "--wait", "--idempotency-key", "k-1", "Hello")
     assert (result.exit_code, result.stdout) == (130, "")
-    assert "Pipeline p-k-1" in result.stderr
+    assert "Run p-k-1" in result.stderr
     assert "pipeline show --follow p-k-1" in result.stderr
 
 
 def test_ctrl_c_while_following_stops_watching(local_engine, records, monkeypatch):
-    """`show --follow` ends with 130 and says that the pipeline goes on."""
+    """Ctrl-C during `show --follow` gives exit code 130 and a note that the run continues."""
     records.accept("p", user_message="x", accepted_at="2026-11-22T10:00:00Z")
 
     def interrupted(*given):
@@ -196,21 +196,21 @@ def test_ctrl_c_while_following_stops_watching(local_engine, records, monkeypatc
     monkeypatch.setattr("operations.runs.journey.read_record", interrupted)
     result = call("show", "--follow", "p")
     assert result.exit_code == 130
-    assert "goes on" in result.stderr
+    assert "the run continues" in result.stderr
 
 
 def test_no_news_ends_the_wait(local_engine, api, records, monkeypatch):
-    """With --patience a script never hangs: exit 1, and how to look again."""
+    """After --patience seconds without progress the exit code is 1."""
     records.accept("p-k-1", user_message="x", accepted_at="2026-11-22T10:00:00Z")
     clock = itertools.count(0, 30)  # a minute passes with every other look
     monkeypatch.setattr("operations.runs.journey.time", SimpleNamespace(monotonic=lambda: next(clock)))
     result = call("submit", "--wait", "--patience", "60", "--idempotency-key", "k-1", "Hello")
     assert result.exit_code == 1
-    assert "No news for 60 s" in result.stderr
+    assert "No progress for 60 s; the run continues." in result.stderr
 
 
 def test_the_answer_of_a_finished_pipeline_needs_no_wait(local_engine, api, records):
-    """A repeat of a finished request shows its answer at once."""
+    """A repeated request of a finished run prints its answer at once."""
     finish(records, "p-k-1")
     api.answers = [(202, {"pipeline_id": "p-k-1", "status": "SUCCEEDED"})]
     result = call("submit", "--wait", "--idempotency-key", "k-1", "Hello")

@@ -1,4 +1,4 @@
-"""What a replay will cost, judged by the latest runs."""
+"""What a replay will cost, estimated from the latest runs."""
 
 import json
 
@@ -18,8 +18,8 @@ KNOWN = Rates(runs=2, stages=STAGES, model=900)
 
 
 def record(**cost: object) -> dict[str, object]:
-    told = {"nano_usd": 1_100, "stages": STAGES, "services": {"Model": 900}, "unknown": [], **cost}
-    return {"status": "SUCCEEDED", "cost": told}
+    cost_fields = {"nano_usd": 1_100, "stages": STAGES, "services": {"Model": 900}, "unknown": [], **cost}
+    return {"status": "SUCCEEDED", "cost": cost_fields}
 
 
 def work(service: str, action: Action, detail_type: str, *, token: str | None = "t") -> Work:
@@ -52,12 +52,12 @@ def work(service: str, action: Action, detail_type: str, *, token: str | None = 
     ],
 )
 def test_what_is_still_to_run_is_what_is_counted(service, action, detail_type, token, nanos):
-    """Only the stages that a replay sets going are counted, and the model where its answer is not stored."""
+    """Only the stages that a replay starts are counted, and the model unless its answer is stored."""
     assert work(service, action, detail_type, token=token).cost(KNOWN) == nanos
 
 
 def test_rates_are_averages_of_what_succeeded():
-    """Failed runs and runs without a price don't count; one unknown price makes the rates incomplete."""
+    """Rates ignore failed runs and runs without a price; one unknown price makes them incomplete."""
     runs = [record(), record(stages={**STAGES, "chat": 3_000}, services={"Model": 2_900})]
     found = rates([*runs, {"status": "FAILED", **record()} | {"status": "FAILED"}, record(nano_usd=None)])
     assert (found.runs, found.stages["chat"], found.model, found.complete) == (2, 2_000, 1_900, True)
@@ -65,7 +65,7 @@ def test_rates_are_averages_of_what_succeeded():
 
 
 def test_nothing_to_judge_by_is_said():
-    """Without a run that has succeeded there is no number; nothing to run costs nothing."""
+    """Without a successful run there is no estimate; a plan that starts nothing costs nothing."""
     restart = Work(stages=("start", "chat"))
     assert estimate([restart], Rates()).nano_usd is None
     assert estimate([Work(), Work()], Rates()).runs == 0
@@ -75,17 +75,17 @@ def test_nothing_to_judge_by_is_said():
 
 @pytest.mark.usefixtures("local_engine")
 def test_a_dry_run_says_what_the_replay_will_cost(machine: StepFunctions):
-    """The plan ends with an amount, and names it for each message in JSON."""
+    """A dry run ends with the total estimate; JSON has an estimate for each message."""
     machine.fail("p-1")
     park("p-1")
     plain = call("dlq", "replay", "--dry-run")
-    assert "can't be told" in plain.output
+    assert "The cost cannot be estimated: no run has succeeded yet." in plain.output
     machine.runs["p-0"] = {"status": "SUCCEEDED", "input": "{}"}
     item = {"pipeline_id": "p-0", **record()}
     client("dynamodb").put_item(
         TableName="PipelineLogs", Item={name: to_item(value) for name, value in item.items()}
     )
     plain = call("dlq", "replay", "--dry-run")
-    assert "It will cost about $0.0000011, judged by 1 run." in " ".join(plain.output.split())
+    assert "It will cost about $0.0000011, estimated from 1 finished run." in " ".join(plain.output.split())
     (line,) = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
     assert line["estimated_nano_usd"] == 1_100

@@ -1,4 +1,4 @@
-"""`pipeline explain`: every kind of id leads to its run, and what is unknown is said to be."""
+"""`pipeline explain` finds the run of every kind of id, and reports an unknown id as such."""
 
 import json
 import uuid
@@ -15,8 +15,8 @@ from operations.runs.explain import UnknownIdError, explain, guesses
 from operations.tests.dead_letters import MACHINE, count, park, url
 from operations.tests.log_lines import NOW, line, write, written
 from operations.tests.world import client, finish
+from shared.contracts.envelope import traceparent_of
 from shared.contracts.stages import STAGES
-from shared.contracts.traces import traceparent_of
 from shared.tests.fakes import stage_event
 
 pytestmark = pytest.mark.usefixtures("local_engine")
@@ -48,7 +48,7 @@ def told(*words: str) -> dict[str, Any]:
     ],
 )
 def test_an_ids_form_names_its_run(machine, records, given, kind):
-    """What the project itself makes from a pipeline's id leads back to it, without a search."""
+    """An id that is derived from a pipeline id leads to its run without a search of the logs."""
     finish(records, "p-1")
     answer = told(given)
     assert (answer["kind"], answer["found_in"]) == (kind, "the records")
@@ -58,7 +58,7 @@ def test_an_ids_form_names_its_run(machine, records, given, kind):
 
 @pytest.mark.parametrize("look", ["p-1-restart-1", "p-1-failed", "p-1-AnalyzeInput-0", "a" * 32])
 def test_an_id_is_first_of_all_what_it_says(machine, records, look):
-    """A publisher may call a pipeline like something else: the pipeline of that name is meant."""
+    """A pipeline id that looks like another kind of id is taken for the pipeline id."""
     finish(records, "p-1")
     finish(records, look)
     assert (told(look)["kind"], told(look)["runs"][0]["pipeline_id"]) == ("pipeline id", look)
@@ -67,7 +67,7 @@ def test_an_id_is_first_of_all_what_it_says(machine, records, look):
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("pipeline_id", [UUID.hex, str(UUID)], ids=["the API's", "EventBridge's"])
 def test_a_made_trace_leads_to_its_run_without_logs(machine, records, pipeline_id, whole):
-    """The trace of a run whose publisher gave none is told from the id alone; the API's ids are that of the trace."""
+    """A trace id that was derived from the pipeline id leads to its run without the logs."""
     finish(records, pipeline_id)
     traceparent = traceparent_of(pipeline_id)
     answer = told(traceparent if whole else traceparent[3:35])
@@ -77,7 +77,7 @@ def test_a_made_trace_leads_to_its_run_without_logs(machine, records, pipeline_i
 
 
 def test_a_run_of_another_trace_is_not_meant(machine, records):
-    """A run whose publisher gave a trace is not in the one that its id would have given."""
+    """A run with a trace of its publisher does not belong to the trace derived from its id."""
     finish(records, UUID.hex, trace_id=GIVEN[3:35])
     with pytest.raises(UnknownIdError):
         explain_id(traceparent_of(UUID.hex))
@@ -91,7 +91,7 @@ def explain_id(given: str) -> Any:
 
 @pytest.mark.parametrize("given", [GIVEN, GIVEN[3:35]])
 def test_a_publishers_trace_is_found_in_the_logs(machine, records, given):
-    """All runs of the trace, each once."""
+    """Each run of a publisher's trace is listed once."""
     for name in ("p-1", "p-2"):
         finish(records, name)
         lines = (line(name, number, trace_id=GIVEN[3:35], timestamp=written(NOW)) for number in range(2))
@@ -101,12 +101,12 @@ def test_a_publishers_trace_is_found_in_the_logs(machine, records, given):
     assert sorted(run["pipeline_id"] for run in answer["runs"]) == ["p-1", "p-2"]
     assert answer["kind"] == ("traceparent" if given == GIVEN else "trace id")
     text = call("explain", given).stdout
-    assert "2 runs are in it" in text
+    assert "2 runs belong to this trace:" in text
     assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_trace_with_a_parked_run_has_its_other_runs_as_well(machine, records):
-    """What is parked of one of them hides none of the others."""
+    """A parked message of one run of a trace does not hide the other runs."""
     for name, status in (("p-1", "FAILED"), ("p-2", "SUCCEEDED")):
         finish(records, name, status=status)
         write("starter", line(name, trace_id=GIVEN[3:35], timestamp=written(NOW)), at=NOW)
@@ -120,7 +120,7 @@ def test_a_trace_with_a_parked_run_has_its_other_runs_as_well(machine, records):
     ("field", "kind"), [("message_id", "message id"), ("delivery_id", "event id"), ("event_id", "event id")]
 )
 def test_handled_messages_and_foreign_event_ids_are_found_in_the_logs(machine, records, field, kind):
-    """Ids that others make: of a message that was handled, of an event whose publisher named the pipeline."""
+    """Ids of handled messages and of publishers' events are found in the logs."""
     finish(records, "p-1")
     known = str(uuid.uuid4())
     write("chatbot", {**line("p-1", timestamp=written(NOW)), field: known}, at=NOW)
@@ -130,7 +130,7 @@ def test_handled_messages_and_foreign_event_ids_are_found_in_the_logs(machine, r
 
 
 def test_logs_are_searched_as_far_back_as_said(machine, records):
-    """A day by default; --since says otherwise, and the answer names it."""
+    """Logs are searched for a day by default, or for --since; the error names the places searched."""
     finish(records, "p-1")
     before = NOW - timedelta(days=2)
     write("chatbot", line("p-1", message_id="m-1", timestamp=written(before)), at=before)
@@ -142,7 +142,7 @@ def test_logs_are_searched_as_far_back_as_said(machine, records):
 
 
 def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
-    """By its id: where it is parked and why, how its run stands, what to type. It stays where it is."""
+    """A parked message is explained with its place, reason, run and next commands, and stays parked."""
     machine.fail("p-1")
     finish(records, "p-1", status="FAILED", stage="chat")
     park("p-0")
@@ -163,7 +163,7 @@ def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
 
 @pytest.mark.parametrize("given", ["delivery-9", "mine", GIVEN])
 def test_a_start_event_that_was_parked_has_no_run(machine, given):
-    """An event that was refused is found by its ids and its trace: it has started nothing, and is not hidden."""
+    """A rejected start event is found by its ids and its trace, although it has no run."""
     event = stage_event("pipeline.requested.v1", {"user_message": 7}, token=None, traceparent=GIVEN)
     event["id"] = "delivery-9"
     event["detail"]["metadata"]["event_id"] = "mine"
@@ -175,25 +175,25 @@ def test_a_start_event_that_was_parked_has_no_run(machine, given):
 
 
 def test_a_failed_run_is_told_with_what_is_parked_of_it(machine, records):
-    """What to do next depends on it: replay what is parked, redrive what left nothing."""
+    """The next command is a replay if a message is parked, else a redrive."""
     machine.fail("p-1")
     finish(records, "p-1", status="FAILED", stage="chat")
     assert any(one.startswith("pipeline redrive --since") for one in told("p-1")["next"])
-    assert "Nothing of it is parked." in " ".join(call("explain", "p-1").stdout.split())
+    assert "It has no parked message." in " ".join(call("explain", "p-1").stdout.split())
     park("p-1")
     assert "pipeline dlq replay --pipeline p-1" in told("p-1")["next"]
-    assert "1 message of it is parked." in " ".join(call("explain", "p-1").stdout.split())
+    assert "It has 1 parked message." in " ".join(call("explain", "p-1").stdout.split())
 
 
 def test_a_cancelled_run_needs_nothing(machine, records):
-    """Nobody is told to run again what its caller has stopped."""
+    """For a cancelled run neither replay nor redrive is suggested."""
     finish(records, "p-1", status="FAILED", error="Pipeline.Cancelled")
     assert "cancelled by its caller" in call("explain", "p-1").stdout
     assert not any("replay" in one or "redrive" in one for one in told("p-1")["next"])
 
 
 def test_an_accepted_run_waits(machine, records):
-    """One that is recorded and has no execution: said where it waits."""
+    """An accepted run without an execution is reported as waiting in the trigger's queue."""
     records.accept("p-1", user_message="Hi", accepted_at="2026-11-22T10:00:00.000Z")
     assert "has not started: it waits in the trigger's queue." in " ".join(
         call("explain", "p-1").stdout.split()
@@ -201,16 +201,18 @@ def test_an_accepted_run_waits(machine, records):
 
 
 def test_an_execution_that_is_gone_is_said(machine, records):
-    """The run is known, this execution of it is not; a replaced one is told with how it ended."""
+    """An unknown execution of a known run is reported as such; a replaced one with its status."""
     machine.fail("p-1")
     finish(records, "p-1", execution_arn=f"{EXECUTION}:p-1-restart-1")
-    assert "does not know such an execution" in " ".join(call("explain", "p-1-restart-4").stdout.split())
+    assert "does not know this execution (any more), but its run is known." in " ".join(
+        call("explain", "p-1-restart-4").stdout.split()
+    )
     text = " ".join(call("explain", f"{EXECUTION}:p-1").stdout.split())
-    assert "It ended as FAILED; a later execution has taken its place." in text
+    assert "It ended as FAILED; a later execution has replaced it." in text
 
 
 def test_an_arn_of_elsewhere_is_told_at_once(machine):
-    """Another account, region, machine or service: exit code 3, and which executions are meant here."""
+    """An ARN of another account, region, machine or service gives exit code 3."""
     for arn in (
         EXECUTION.replace("us-east-1", "eu-west-1") + ":p-1",
         f"{MACHINE}",
@@ -222,7 +224,7 @@ def test_an_arn_of_elsewhere_is_told_at_once(machine):
 
 
 def test_what_can_be_no_id_is_wrong_usage():
-    """Exit code 2, and nothing is searched."""
+    """A text that can't be an id gives exit code 2 without a search."""
     for given in ("not an id", 'a"b', "x" * 300, ""):
         assert call("explain", given).exit_code == 2
         with pytest.raises(InvalidInputError):
@@ -231,5 +233,5 @@ def test_what_can_be_no_id_is_wrong_usage():
 
 @examples(st.text(max_size=100))
 def test_any_text_can_be_guessed_at(text):
-    """Guessing never fails, and every guess could be a pipeline's id of its own."""
+    """Any text can be interpreted, and every interpretation has a pipeline id."""
     assert all(guess.pipeline_id for guess in guesses(text))

@@ -1,4 +1,4 @@
-"""The command's own help: complete, narrow, quick."""
+"""The help of the command is complete, narrow and quick."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def call(*arguments: str) -> Result:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_examples_in_80_columns(name):
-    """`pipeline NAME --help` says what it does; nothing is wider than a terminal."""
+    """`pipeline NAME --help` has examples and is at most 80 columns wide."""
     result = call(name, "--help")
     assert result.exit_code == 0
     assert name in ("down", "status") or "Examples:" in result.stdout
@@ -27,7 +27,7 @@ def test_every_command_has_help_with_examples_in_80_columns(name):
 
 
 def test_help_loads_nothing_heavy():
-    """`pipeline --help` is quick because neither AWS nor the display libraries are imported."""
+    """`pipeline --help` imports neither AWS nor display libraries."""
     code = (
         "import sys\nfrom cli.main import cli\n"
         "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
@@ -39,14 +39,14 @@ def test_help_loads_nothing_heavy():
 
 
 def test_a_mistyped_command_names_the_nearest():
-    """A typing error costs no search in the help."""
+    """A mistyped command is answered with the nearest command."""
     result = call("sbmit")
     assert result.exit_code == 2
     assert "Did you mean 'submit'?" in result.stderr
 
 
 def test_version():
-    """`--version` is one line."""
+    """`--version` prints the version."""
     assert call("--version").stdout.startswith("pipeline 0.")
 
 

@@ -1,4 +1,4 @@
-"""`pipeline logs`: one run's lines of all functions, in order, and nobody else's. On moto's CloudWatch Logs."""
+"""`pipeline logs`: the lines of one run from all functions, in order. On moto's CloudWatch Logs."""
 
 import json
 from datetime import datetime, timedelta
@@ -17,11 +17,11 @@ from operations.runs.logs import Line, follow_logs, parsed, read_logs, search
 from operations.stop import Stop
 from operations.tests.log_lines import ACCEPTED, NOW, line, write
 from operations.tests.world import finish
-from shared.contracts.traces import trace_id
+from shared.contracts.envelope import trace_id
 
 
 def stamp(at: datetime) -> str:
-    """As records have it."""
+    """Return a moment in the format of records."""
     return f"{at:%Y-%m-%dT%H:%M:%S.000Z}"
 
 
@@ -34,7 +34,7 @@ def run(records: Any) -> str:
 
 
 def test_lines_of_all_functions_are_in_the_order_of_writing(target, run):
-    """By the time in the line: what CloudWatch says may be the same for a whole invocation."""
+    """Lines are ordered by their own time, as CloudWatch's may be the same for a whole invocation."""
     end = ACCEPTED + timedelta(seconds=9)
     write("chatbot", line(run, 3, service="chatbot"), line(run, 5, service="chatbot"), at=end)
     write("analyzer", line(run, 2), at=end)
@@ -47,7 +47,7 @@ def test_lines_of_all_functions_are_in_the_order_of_writing(target, run):
 
 
 def test_only_lines_that_are_about_the_run(target, run):
-    """Not those of a run whose id contains this one's, nor the platform's, metrics', or text that only quotes it."""
+    """Lines of runs with similar ids, of the platform, of metrics and lines that only quote the id are left out."""
     write(
         "starter",
         line("p-12", 1),
@@ -63,7 +63,7 @@ def test_only_lines_that_are_about_the_run(target, run):
 
 
 def test_reads_of_the_record_are_left_out_unless_wanted(target, run):
-    """A client that polls would bury the story; how many lines are left out is known. A failed read is kept."""
+    """API status reads are left out and counted unless wanted; failed reads are kept."""
     read = {"message": "answered", "http_method": "GET", "http_status": 200}
     write("api", line(run, 1, http_method="POST"), *(line(run, 2, number=n, **read) for n in range(9)))
     write("api", line(run, 3, level="ERROR", http_method="GET"))
@@ -74,7 +74,7 @@ def test_reads_of_the_record_are_left_out_unless_wanted(target, run):
 
 
 def test_the_search_is_bounded_by_the_run(target, run):
-    """From just before it was accepted to a little after its end."""
+    """Logs are searched from just before a run was accepted to shortly after its end."""
     for minutes in (-5, 0, 1, 7):
         at = ACCEPTED + timedelta(minutes=minutes)
         write("starter", line(run, minutes * 60, minute=minutes), at=at)
@@ -82,7 +82,7 @@ def test_the_search_is_bounded_by_the_run(target, run):
 
 
 def test_a_search_reads_page_after_page_and_says_where_it_stopped(target, monkeypatch):
-    """AWS hands out a group in parts, empty ones among them; beyond the bound it is said which group was cut."""
+    """A search reads all pages, even empty ones; at the page limit it names the unfinished group."""
     pages: list[dict[str, Any]] = []
     asked: list[dict[str, Any]] = []
 
@@ -111,14 +111,14 @@ def event(pipeline_id: str, seconds: float) -> dict[str, Any]:
 
 
 def test_what_cannot_be_an_id_is_not_searched(target):
-    """An id is handed to CloudWatch in quotes: nothing may end them."""
+    """An id that could end the quotes of CloudWatch's filter is refused."""
     for given_id in ('a" "b', "", "x" * 300, "a b"):
         with pytest.raises(InvalidInputError):
             search(target, given_id, since=ACCEPTED)
 
 
 def test_following_tells_each_line_once_and_ends_with_the_run(target, records, monkeypatch):
-    """Lines are told as they come, those that were there as well, until the run's last ones could be found."""
+    """Following yields each existing and new line once, and ends with the run."""
     monkeypatch.setattr(logs, "LATE_SECONDS", {True: 0.0, False: 0.0})
     accepted = stamp(ACCEPTED)
     records.accept("p-1", user_message="Hi", accepted_at=accepted)
@@ -136,7 +136,7 @@ def test_following_tells_each_line_once_and_ends_with_the_run(target, records, m
 
 @given(st.text(), st.integers(0, 2**40))
 def test_any_line_is_read_or_left_out(message, moment):
-    """Whatever a function writes: it is a line of ours with a time, or none."""
+    """Any text is parsed as a line with a time, or left out."""
     for text in (message, json.dumps(message), json.dumps({"timestamp": message, "message": message})):
         found = parsed("api", {"message": text, "timestamp": moment})
         assert found is None or found.at.tzinfo is not None
@@ -148,7 +148,7 @@ def test_any_line_is_read_or_left_out(message, moment):
 @pytest.mark.usefixtures("local_engine")
 class TestCommand:
     def test_a_line_has_time_function_and_what_matters(self, run):
-        """Ids and ordinary values are left out for people; warnings are marked, not by colour alone."""
+        """A line leaves out ids and ordinary values, and marks warnings not only by colour."""
         write("chatbot", line(run, 1), line(run, 2, level="WARNING", message="slow", attempt=2, error="E 1"))
         result = call("logs", run)
         assert result.exit_code == 0, result.output
@@ -157,33 +157,33 @@ class TestCommand:
         assert second.split("chatbot")[1].split() == ["!", "slow", "attempt=2", 'error="E', '1"']
 
     def test_json_lines_have_every_field(self, run):
-        """For scripts: one object per line, with function, time and all that the line says."""
+        """--json prints one object per line with function, time and all fields."""
         write("chatbot", line(run, 1), line(run, 2))
-        told = [json.loads(text) for text in call("logs", run, "--json").stdout.splitlines()]
-        assert [one["pipeline_id"] for one in told] == [run, run]
-        assert {one["trace_id"] for one in told} == {trace_id(None, run)}
-        assert told[0]["function"] == "chatbot"
-        assert told[0]["at"] < told[1]["at"]
+        lines = [json.loads(text) for text in call("logs", run, "--json").stdout.splitlines()]
+        assert [one["pipeline_id"] for one in lines] == [run, run]
+        assert {one["trace_id"] for one in lines} == {trace_id(None, run)}
+        assert lines[0]["function"] == "chatbot"
+        assert lines[0]["at"] < lines[1]["at"]
 
     def test_no_lines_is_said(self, run):
-        """A run whose logs are gone: no error, but a sentence."""
+        """A run without log lines gives exit code 0 and a sentence."""
         result = call("logs", run)
         assert (result.exit_code, result.stdout) == (0, "")
         assert "no log lines" in result.stderr
 
     def test_an_unknown_run_is_not_found(self):
-        """Exit code 3, and no search without bounds."""
+        """An unknown run gives exit code 3 without a search."""
         assert call("logs", "nobody").exit_code == 3
 
     def test_control_characters_do_not_reach_the_terminal(self, run):
-        """A line can't command a terminal."""
+        """Control characters of a line do not reach the terminal."""
         write("chatbot", line(run, 1, message="a\x1b[2Jb\nc", error="\x07"))
         assert "\x1b" not in call("logs", run).stdout
         assert "\x07" not in call("logs", run).stdout
 
 
 def test_rows_fit_a_terminal(monkeypatch):
-    """What does not fit in 80 columns goes on below, beside time and function."""
+    """Text beyond 80 columns is wrapped beside time and function."""
 
     class Out:
         is_terminal, width = True, 80
@@ -196,6 +196,6 @@ def test_rows_fit_a_terminal(monkeypatch):
 
 
 def test_lines_know_which_of_their_ids_is_meant():
-    """An id in another field than the known ones names nothing."""
+    """Only ids in the known fields of a line are recognised."""
     one = Line(at=NOW, function="api", fields={"event_id": "e", "message_id": "m", "x": "y"})
     assert (one.ids_of("e"), one.ids_of("m"), one.ids_of("y")) == (("event_id",), ("message_id",), ())

@@ -27,7 +27,7 @@ def answer_at_once(records):
 
 @pytest.fixture
 def messages(tmp_path):
-    """A file of 40 messages, two of them bad."""
+    """A file of 40 messages, two of them invalid."""
     lines = [json.dumps(f"message {number}") for number in range(1, 41)]
     lines[6], lines[12] = "not json", '{"user_massage": "typo"}'
     path = tmp_path / "messages.jsonl"
@@ -36,7 +36,7 @@ def messages(tmp_path):
 
 
 def test_each_input_has_one_line_of_output(local_engine, api, records, messages, tmp_path):
-    """Answers and bad lines alike are in the results file, and counted."""
+    """Answers and invalid lines are both in the results file and counted."""
     api.on_request = answer_at_once(records)
     out = tmp_path / "results.jsonl"
     result = call("submit", "--file", str(messages), "--wait", "--out", str(out))
@@ -45,13 +45,13 @@ def test_each_input_has_one_line_of_output(local_engine, api, records, messages,
     assert found[1]["final_response"] == f"An answer for {found[1]['pipeline_id']}."
     assert found[7]["status"] == found[13]["status"] == "INVALID"
     assert "no field `user_massage`" in found[13]["error"]
-    assert "40 messages: 38 answered, 2 not valid." in result.stderr
+    assert "40 messages: 38 answered, 2 invalid." in result.stderr
     assert "line 7: not valid JSON" in result.stderr
     assert result.exit_code == 1
 
 
 def test_good_lines_from_stdin_are_exit_code_0(local_engine, api):
-    """`-` reads stdin; without --wait the ids are on stdout."""
+    """`-` reads stdin, and without --wait the ids are printed to stdout."""
     result = call("submit", "--file", "-", given='"a"\n"b"\n')
     assert result.exit_code == 0
     assert sorted(line.split("\t")[2] for line in result.stdout.splitlines()) == ["ACCEPTED", "ACCEPTED"]
@@ -59,27 +59,27 @@ def test_good_lines_from_stdin_are_exit_code_0(local_engine, api):
 
 
 def test_json_for_many_is_one_object_a_line(local_engine, api):
-    """JSONL on stdout, for `jq`."""
+    """--json with --file prints one object per line to stdout."""
     result = call("submit", "--json", "--file", "-", given='"a"\nbad\n')
     assert {json.loads(line)["status"] for line in result.stdout.splitlines()} == {"ACCEPTED", "INVALID"}
 
 
 def test_only_bad_lines_is_wrong_input(local_engine, api):
-    """If nothing could be sent at all, the input was wrong."""
+    """If every line is invalid the exit code is 2 and nothing is sent."""
     assert call("submit", "--file", "-", given="bad\n").exit_code == 2
     assert call("submit", "--file", "-", given="\n\n").exit_code == 2
     assert api.requests == []
 
 
 def test_a_results_file_that_can_not_be_written_is_wrong_usage(local_engine, api, messages, tmp_path):
-    """It is said before anything is sent."""
+    """An unwritable results file gives exit code 2 before anything is sent."""
     result = call("submit", "--file", str(messages), "--out", str(tmp_path / "nowhere" / "results.jsonl"))
     assert (result.exit_code, api.requests) == (2, [])
     assert "No such file or directory" in result.stderr
 
 
 def test_an_existing_results_file_is_not_overwritten(local_engine, api, messages, tmp_path):
-    """Results of an earlier run are safe; the error says how to go on."""
+    """An existing results file is not overwritten; the error names --resume."""
     out = tmp_path / "results.jsonl"
     out.write_text("precious\n")
     result = call("submit", "--file", str(messages), "--out", str(out))
@@ -91,7 +91,7 @@ def test_an_existing_results_file_is_not_overwritten(local_engine, api, messages
 def test_interrupted_and_resumed_nothing_is_lost_or_sent_twice(
     local_engine, api, records, messages, tmp_path
 ):
-    """Ctrl-C in the middle: exit 130, a word on what was done; --resume does the rest."""
+    """Ctrl-C gives exit code 130 and a summary; --resume submits the rest, nothing twice."""
     out = tmp_path / "results.jsonl"
 
     def interrupt(request):
@@ -120,7 +120,7 @@ def test_interrupted_and_resumed_nothing_is_lost_or_sent_twice(
 def test_a_run_killed_before_its_first_result_starts_nothing_twice(
     local_engine, api, records, messages, tmp_path
 ):
-    """The keys of whatever it sent are made again from the results file as it was then."""
+    """A submission killed before its first result is resumed with the same idempotency keys."""
     out = tmp_path / "results.jsonl"
     seen = []
 
@@ -140,7 +140,7 @@ def test_a_run_killed_before_its_first_result_starts_nothing_twice(
 
 
 def test_a_killed_run_goes_on_from_half_a_line(local_engine, api, records, messages, tmp_path):
-    """A results file that was cut off in a line is read up to there; keys are the earlier run's."""
+    """A results file that ends in half a line is resumed from that line with the same keys."""
     api.on_request = answer_at_once(records)
     out = tmp_path / "results.jsonl"
     call("submit", "--file", str(messages), "--wait", "--out", str(out))
@@ -154,7 +154,7 @@ def test_a_killed_run_goes_on_from_half_a_line(local_engine, api, records, messa
 
 
 def test_resuming_with_another_input_is_refused(local_engine, api, records, messages, tmp_path):
-    """Answers are never put to other questions."""
+    """--resume with another input file is refused."""
     api.on_request = answer_at_once(records)
     out = tmp_path / "results.jsonl"
     call("submit", "--file", str(messages), "--wait", "--out", str(out))
@@ -165,7 +165,7 @@ def test_resuming_with_another_input_is_refused(local_engine, api, records, mess
 
 
 def test_a_refused_batch_stops_and_says_why(local_engine, api, messages, tmp_path):
-    """Not allowed: the rest is not tried, the reason is told once more at the end."""
+    """If the API refuses the caller, the batch stops and the reason is printed at the end."""
     api.answers = [(403, {"error": {"code": "c", "message": "No."}})] * 50
     result = call("submit", "--file", str(messages), "--concurrency", "2")
     assert result.exit_code == 1
@@ -174,7 +174,7 @@ def test_a_refused_batch_stops_and_says_why(local_engine, api, messages, tmp_pat
 
 
 def test_a_missing_file_is_wrong_usage(local_engine):
-    """The file's name and the reason are told."""
+    """A missing file gives exit code 2 and its name."""
     result = call("submit", "--file", "nowhere.jsonl")
     assert result.exit_code == 2
     assert "nowhere.jsonl" in result.stderr

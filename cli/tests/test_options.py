@@ -1,4 +1,4 @@
-"""What options, the environment and stdin mean where more than one of them says something."""
+"""The precedence of options and environment variables, and the meaning of stdin."""
 
 from datetime import UTC, datetime
 
@@ -32,17 +32,17 @@ UP = EngineStatus(
 
 @pytest.fixture
 def started(monkeypatch):
-    """The settings of each engine that was started; none really is."""
-    found: list[Settings] = []
+    """The settings of each engine that a command would have started."""
+    settings_used: list[Settings] = []
 
     def engine(*, settings: Settings) -> Engine:
-        found.append(settings)
+        settings_used.append(settings)
         return Engine(settings=settings)
 
     monkeypatch.setattr(commands, "Engine", engine)
     monkeypatch.setattr("local.deploy.up", lambda _engine, _progress: None)
     monkeypatch.setattr(commands, "engine_status", lambda: UP)
-    return found
+    return settings_used
 
 
 def up(*options: str, **variables: str):
@@ -60,21 +60,21 @@ def up(*options: str, **variables: str):
     ],
 )
 def test_options_count_before_the_environment(started, options, variables):
-    """What an option says is used, what it doesn't say comes from the environment."""
+    """Options override environment variables, which fill in missing options."""
     assert up(*options, **variables).exit_code == 0
     assert started == [Settings(port=4570, model=Model(url="http://127.0.0.1:11434", name="llama3.2"))]
 
 
 @pytest.mark.parametrize("options", [("--port", "99"), ("--port", "x"), ("--model", "llama3.2")])
 def test_a_setting_that_can_not_be_used_is_wrong_usage(started, options):
-    """Exit code 2 and a sentence, before anything is started."""
+    """An invalid setting gives exit code 2 and a sentence before anything is started."""
     result = up(*options)
     assert (result.exit_code, result.stdout, started) == (2, "", [])
     assert result.stderr.startswith("Error: ")
 
 
 def test_it_says_what_to_do_next(started):
-    """Where it is, how to ask, how to stop it, how to get real answers."""
+    """`up` prints the address and how to ask, to stop and to use a model."""
     said = up().stdout
     assert "is up at http://127.0.0.1:4570" in said
     for next_step in ("pipeline submit --wait", "make stop", "make run MODEL_URL="):
@@ -82,13 +82,13 @@ def test_it_says_what_to_do_next(started):
 
 
 def test_a_dash_is_the_text_on_stdin(local_engine, api):
-    """All lines of it are one message."""
+    """With `-` all lines on stdin are one message."""
     assert CliRunner().invoke(cli, ["submit", "-"], input="What is\na monad?\n").exit_code == 0
     assert api.messages == ["What is\na monad?"]
 
 
 def test_a_text_on_stdin_that_is_no_text_is_wrong_input(local_engine, api):
-    """It is not guessed at."""
+    """Text on stdin that is not UTF-8 gives exit code 2, and nothing is sent."""
     assert CliRunner().invoke(cli, ["submit", "-"], input=b"\xff\xfe").exit_code == 2
     assert api.messages == []
 
@@ -97,7 +97,7 @@ def test_a_text_on_stdin_that_is_no_text_is_wrong_input(local_engine, api):
     ("options", "region"), [((), "eu-west-1"), (("--region", "eu-north-1"), "eu-north-1")]
 )
 def test_a_deployment_goes_to_the_region_the_aws_cli_would_use(monkeypatch, options, region):
-    """`AWS_REGION` counts, of which boto3 knows nothing; --region counts before it."""
+    """`AWS_REGION`, which boto3 ignores, selects the region unless --region does."""
     asked = []
 
     def aws_target(*_arguments: str | None, region: str | None, **_options: str | None):

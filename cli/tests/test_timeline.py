@@ -1,4 +1,4 @@
-"""The timeline of one pipeline: true to the times, readable in 80 columns."""
+"""The timeline of a run is true to its times and readable in 80 columns."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def text(found: Journey, now: datetime = ZERO) -> list[str]:
 
 
 def test_time_goes_where_it_went():
-    """Waiting, working and the rest (failed tries, pauses) have their share of a stage's bar, at its place."""
+    """Waiting, working and other time (failed attempts, pauses) have their share of a stage's bar."""
     found = journey(
         stage("chat", started_at=at(100), finished_at=at(1_000), queue_wait_ms=300, work_ms=150, attempt=2)
     )
@@ -60,7 +60,7 @@ def test_a_record_without_history_is_drawn_one_after_the_other():
 
 
 def test_what_is_stuck_grows_to_now_and_stays_open():
-    """A running stage reaches to this moment, marked as open; what has not begun is not drawn."""
+    """A running stage reaches to the present and is marked as open; a later stage is not drawn."""
     found = journey(
         stage("analysis", started_at=at(10), finished_at=at(20), queue_wait_ms=4, work_ms=6),
         stage("chat", status="running", started_at=at(20)),
@@ -75,14 +75,14 @@ def test_what_is_stuck_grows_to_now_and_stays_open():
 
 
 def test_nothing_is_drawn_of_what_is_not_known():
-    """A pipeline without times has no timeline; one that waits for its start has one open bar."""
+    """A run without times has no timeline; a run that has not started has one open bar."""
     assert bars(journey(accepted_at=None, started_at=None), ZERO) == []
     (line,) = text(journey(started_at=None, status="ACCEPTED", finished=False), at(500))
     assert OPEN in line
 
 
 def test_where_it_was_stuck_is_named():
-    """The one part of one stage that took longest, of the whole time; a journey without times has none."""
+    """The longest part of a journey is named with the total time; a journey without times has none."""
     found = journey(
         stage("analysis", started_at=at(10), finished_at=at(300), queue_wait_ms=280, work_ms=10),
         stage("chat", started_at=at(300), finished_at=at(1_010), queue_wait_ms=100, work_ms=150, attempt=2),
@@ -94,7 +94,7 @@ def test_where_it_was_stuck_is_named():
 
 
 def test_a_failed_stage_is_not_said_to_have_worked_or_waited():
-    """Its worker told no meter: the bar is the third sign alone, and what is said of it leaves open which it was."""
+    """A failed stage has no meter, so all its time is shown as other time."""
     found = journey(
         stage("chat", status="failed", started_at=at(10), finished_at=at(43_010)), status="FAILED"
     )
@@ -110,7 +110,7 @@ TIMES = st.integers(0, 10**8)
 
 @given(st.lists(st.tuples(TIMES, TIMES, TIMES), max_size=4), TIMES, st.booleans())
 def test_every_journey_fits_80_columns(times, began, is_open):
-    """Whatever the times: a line for each stage, 80 columns at most, and no bar is empty."""
+    """For any times there is a line for each stage, at most 80 columns wide, with a visible bar."""
     stages, moment = [], began
     for key, (waited, worked, rest) in zip(STAGES, times, strict=False):
         end = moment + waited + worked + rest

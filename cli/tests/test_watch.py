@@ -1,4 +1,4 @@
-"""`pipeline watch`: what it counts agrees with queues and executions, in 80 columns and 24 lines."""
+"""`pipeline watch` agrees with queues and executions, and fits 80 columns and 24 lines."""
 
 import json
 import signal
@@ -41,7 +41,7 @@ def pages(*latest: dict[str, Any], failed: Any = None, more: bool = False) -> Pa
 
 
 def test_rates_are_those_of_the_last_minute():
-    """Started, finished, failed and stopped, each by its own time, and each execution once."""
+    """The rates count each execution once, by the time it was started or ended."""
     known = (
         execution("RUNNING", 1, name="a"),
         execution("SUCCEEDED", 50, 40, "b"),
@@ -66,14 +66,14 @@ def test_rates_are_those_of_the_last_minute():
     ],
 )
 def test_more_than_one_answer_holds_is_said(oldest, more, at_least):
-    """Where an answer ends within the minute, or so late that an older run may have ended in it."""
+    """A rate is marked as a lower bound if the pages read do not cover the whole minute."""
     assert rates(pages(execution("RUNNING", oldest), more=more), NOW).at_least == at_least
     failures = page(execution("FAILED", oldest, 0), more=more)
     assert ("failed" in rates(pages(failed=failures), NOW).at_least) is bool(at_least)
 
 
 def test_the_latest_failures_come_first():
-    """By their end, at most five, older runs as well; what was stopped is none, a restart belongs to its pipeline."""
+    """The five latest failures are listed by their end, without stopped runs, restarts under their run."""
     failed = [execution("FAILED", 500, 10 * number, f"p-{number}") for number in range(9, 0, -1)]
     latest = (execution("ABORTED", 9, 1), execution("TIMED_OUT", 9, 0, "p-0-restart-1"))
     found = latest_failures(pages(*latest, failed=page(*failed)))
@@ -86,7 +86,7 @@ def send(service: str, number: int) -> None:
 
 
 def test_a_look_agrees_with_queues_and_executions(target, records):
-    """Waiting, working and parked by stage, DLQs of rules included; open executions; failures with their records."""
+    """A snapshot counts messages by stage, including rule DLQs, and open executions."""
     send("trigger", 2)
     send("chatbot", 3)
     client("sqs").receive_message(QueueUrl=url("chatbot", ""), MaxNumberOfMessages=1)
@@ -108,7 +108,7 @@ def test_a_look_agrees_with_queues_and_executions(target, records):
 
 
 def test_a_look_is_a_fixed_number_of_calls(target, records, monkeypatch):
-    """Three for each service and three lists, however much there is."""
+    """A snapshot makes three calls for each service and three lists, however much there is."""
     calls: list[str] = []
     client("sqs").meta.events.register(
         "before-call.sqs", lambda **_: calls.append("sqs"), unique_id="counted"
@@ -128,7 +128,7 @@ def test_a_look_is_a_fixed_number_of_calls(target, records, monkeypatch):
 
 
 def test_a_look_that_fails_ends_nothing(target, monkeypatch):
-    """One refused call is told, and the next look is taken; the first of all, and five in a row, end it."""
+    """A failed snapshot is reported and repeated; a failed first one, or five in a row, end the watch."""
     answers: list[Any] = [RefusedError("no")]
     monkeypatch.setattr(watching, "look", lambda _: answers.pop(0) if isinstance(answers[0], str) else fail())
 
@@ -148,7 +148,7 @@ def test_a_look_that_fails_ends_nothing(target, monkeypatch):
 
 
 def many() -> Snapshot:
-    """As full as it gets."""
+    """Return the largest possible snapshot."""
     stage = watching.StageNow(stage="enhancement", service="s", waiting=123_456, working=12_345, parked=9_999)
     failure = watching.Failure(
         pipeline_id="x" * 64, status="FAILED", ended_at=ago(9), stage="chat", error="E\x1b", cause="c" * 900
@@ -170,7 +170,7 @@ def many() -> Snapshot:
 
 
 def test_the_screen_fits_a_small_terminal():
-    """80 columns and 24 lines, however large the numbers and texts; no control character of a text gets through."""
+    """The screen fits 80 columns and 24 lines for any numbers and texts, without control characters."""
     console = Console(width=80, record=True, color_system=None, emoji=False, markup=False)
     with console.capture() as captured:
         console.print(command.screen("local", many(), many(), every="every 2 s, Ctrl-C ends it"))
@@ -184,7 +184,7 @@ def test_the_screen_fits_a_small_terminal():
 @pytest.mark.usefixtures("local_engine")
 class TestCommand:
     def test_once_is_for_scripts(self, records):
-        """One look, no escape codes, exit code 0; as JSON with the sums."""
+        """--once prints one snapshot without escape codes (exit code 0), in JSON with totals."""
         park("p-1")
         result = call("watch", "--once")
         assert result.exit_code == 0, result.output
@@ -195,7 +195,7 @@ class TestCommand:
 
     @pytest.mark.parametrize("words", [(), ("--json",)])
     def test_ctrl_c_ends_it_after_whole_lines(self, monkeypatch, words):
-        """Without a terminal a line for each look; Ctrl-C gives exit code 130 and no half line."""
+        """Without a terminal each snapshot is a whole line; Ctrl-C gives exit code 130."""
         looks: list[Snapshot] = []
 
         def one(_: object) -> Snapshot:
@@ -215,7 +215,7 @@ class TestCommand:
         )
 
     def test_a_failure_is_told_with_its_reason(self, target, records, monkeypatch):
-        """The latest failures name pipeline, stage and error, as their records say."""
+        """The latest failures name run, stage and error."""
         finish(records, "p-1", status="FAILED", stage="chat", error=PipelineError.NAME)
         failed = page(execution("FAILED", 9, 1, "p-1"))
         monkeypatch.setattr(watching, "_executions", lambda *_: failed)

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first asks the work to stop in good order, the second ends it."""
+"""Ctrl-C: the first stops the work after its current step, the second ends it at once."""
 
 import os
 import signal
@@ -11,14 +11,15 @@ from operations.stop import Stop
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """A Stop that Ctrl-C sets. A second Ctrl-C raises KeyboardInterrupt as usual."""
+    """Yield a Stop that Ctrl-C requests. A second Ctrl-C raises KeyboardInterrupt as usual."""
     stop = Stop()
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         if stop.requested:
             raise KeyboardInterrupt
         stop.requested = True
-        os.write(2, b"\nStopping; once more to end at once.\n")  # a handler must not use sys.stderr's buffer
+        # a signal handler must not use sys.stderr's buffer
+        os.write(2, b"\nStopping after the current step; press Ctrl-C again to end at once.\n")
 
     before = signal.signal(signal.SIGINT, ask)
     try:

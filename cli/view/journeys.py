@@ -1,4 +1,4 @@
-"""How a journey looks: live, a line for each stage that ends, and as a whole."""
+"""How a journey is printed: live, with a line for each finished stage, and as a whole."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,28 +26,30 @@ MARKS: dict[StageStatus, tuple[str, str]] = {
     "unknown": ("?", "dim"),
 }
 COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "RUNNING": "cyan", "ACCEPTED": "cyan"}
-_OVER = ("done", "degraded", "failed")
+_FINISHED = ("done", "degraded", "failed")
+_ACTIVITIES = {"waiting and failed tries": "waiting and failed attempts"}
+"""Display texts of the activities whose names in JSON output are older than the glossary."""
 
 
 class _Live:
     def __init__(self, console: Console, status: Status | None) -> None:
         self._console = console
         self._status = status
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
 
     def update(self, journey: Journey) -> None:
-        """Prints what is new."""
-        known = journey.started_at and (journey.accepted_at or journey.finished)
-        if "started" not in self._told and known:
-            self._told.add("started")
+        """Print what has changed since the last update."""
+        is_started = journey.started_at and (journey.accepted_at or journey.finished)
+        if "started" not in self._printed and is_started:
+            self._printed.add("started")
             after = _between(journey)
             self._console.print(
                 _line("✓", "green", "started", f"{after} after it was accepted" if after else "")
             )
         for stage in journey.stages:
             timed = stage.took_ms is not None or journey.finished
-            if stage.status in _OVER and timed and stage.key not in self._told:
-                self._told.add(stage.key)
+            if stage.status in _FINISHED and timed and stage.key not in self._printed:
+                self._printed.add(stage.key)
                 self._console.print(stage_line(stage))
         if self._status:
             running = [stage.key for stage in journey.stages if stage.status == "running"]
@@ -56,7 +58,7 @@ class _Live:
 
 @contextmanager
 def live(session: Session) -> Iterator[_Live]:
-    """Writes to stderr; a spinner beside it where a person looks."""
+    """Yield a live display on stderr, with a spinner on a terminal."""
     console = session.err
     if not console.is_terminal:
         yield _Live(console, None)
@@ -66,7 +68,7 @@ def live(session: Session) -> Iterator[_Live]:
 
 
 def watch(session: Session, journeys: Iterable[Journey]) -> Journey | None:
-    """Shows them as they come; returns the last."""
+    """Print a journey's states as they arrive; return the last one."""
     last = None
     with live(session) as display:
         for journey in journeys:
@@ -81,7 +83,7 @@ def stage_line(stage: StageView) -> Text:
         parts.append(f"(queue {duration(stage.queue_wait_ms)}, work {duration(stage.work_ms)})")
     text = " ".join(filter(None, parts))
     if stage.attempt:
-        text += f", {stage.attempt + 1} tries"
+        text += f", {stage.attempt + 1} attempts"
     if stage.status != "done":
         text += f", {stage.status}: {_problem(stage)}"
     mark, style = MARKS[stage.status]
@@ -120,30 +122,32 @@ def headline(journey: Journey) -> Text:
 
 
 def print_journey(session: Session, journey: Journey) -> None:
-    """The whole of it, to stdout."""
+    """Print a complete journey to stdout."""
     out = session.out
     out.print(Text(journey.pipeline_id, style="bold"))
     out.print(headline(journey))
     out.print(Text(_cut(printable(journey.user_message or "(message not recorded yet)")), style="dim"))
     out.print()
     out.print(_table(journey))
-    if found := bars(journey, datetime.now(UTC)):
+    if timeline := bars(journey, datetime.now(UTC)):
         out.print()
-        for line in drawn(found):
+        for line in drawn(timeline):
             out.print(line)
         out.print(Text(f"{'':<{NAME}}{LEGEND}", style="dim"))
-        if most := longest(found):
+        if most := longest(timeline):
             took = f"{duration(most.ms)} of {duration(most.of_ms)}"
-            out.print(Text(f"{'':<{NAME}}longest: {most.name}, {took} {most.what}"))
+            out.print(
+                Text(f"{'':<{NAME}}longest: {most.name}, {took} {_ACTIVITIES.get(most.what, most.what)}")
+            )
     problems = [(stage.key, _problem(stage)) for stage in journey.stages if stage.error]
     if journey.error and not any(stage.error for stage in journey.stages):
-        problems.append(("pipeline", printable(": ".join(filter(None, (journey.error, journey.cause))))))
+        problems.append(("run", printable(": ".join(filter(None, (journey.error, journey.cause))))))
     if problems:
         out.print()
         for name, text in problems:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
-                out.print(Text(f"  instead: {journey.instead[name]}", style="yellow"))
+                out.print(Text(f"  used instead: {journey.instead[name]}", style="yellow"))
     out.print()
     out.print(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))
     if journey.final_response:
@@ -153,7 +157,7 @@ def print_journey(session: Session, journey: Journey) -> None:
 
 def _table(journey: Journey) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("stage", "status", "took", "queue", "work", "tries", "tokens in", "out"):
+    for name in ("stage", "status", "took", "queue", "work", "attempts", "tokens in", "out"):
         table.add_column(name, justify="left" if name in ("stage", "status") else "right", no_wrap=True)
     for stage in journey.stages:
         mark, style = MARKS[stage.status]
@@ -182,25 +186,27 @@ def _times(journey: Journey) -> list[tuple[str, str]]:
 
 
 def _analysis(journey: Journey) -> list[tuple[str, str]]:
-    found = journey.analysis
-    if not found:
+    analysis = journey.analysis
+    if not analysis:
         return []
-    facts = [str(found.get("complexity") or ""), counted(found.get("word_count", 0), "word")]
-    facts += ["question"] if found.get("is_question") else []
-    facts += ["code: " + (", ".join(found.get("languages") or ()) or "yes")] if found.get("has_code") else []
+    facts = [str(analysis.get("complexity") or ""), counted(analysis.get("word_count", 0), "word")]
+    facts += ["question"] if analysis.get("is_question") else []
+    facts += (
+        ["code: " + (", ".join(analysis.get("languages") or ()) or "yes")] if analysis.get("has_code") else []
+    )
     return [("message", ", ".join(filter(None, facts)))]
 
 
 def _cost(journey: Journey) -> list[tuple[str, str]]:
-    told = journey.cost
-    if told is None:
+    cost = journey.cost
+    if cost is None:
         return []
     text = cost_line(
-        told["nano_usd"], told["waste_nano_usd"], lacking=bool(told["unknown"] or told["unmetered"])
+        cost["nano_usd"], cost["waste_nano_usd"], lacking=bool(cost["unknown"] or cost["unmetered"])
     )
-    rows = [("cost", f"{text}; --cost shows how")]
+    rows = [("cost", f"{text}; see --cost")]
     if journey.earlier_nano_usd:
-        rows.append(("", f"and {usd(journey.earlier_nano_usd)} for earlier executions"))
+        rows.append(("", f"plus {usd(journey.earlier_nano_usd)} for earlier executions"))
     return rows
 
 

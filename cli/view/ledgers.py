@@ -1,4 +1,4 @@
-"""How a ledger looks: quantity x price = amount, line by line, so that it can be followed by hand."""
+"""How a ledger is printed: quantity x price = amount, line by line, so that it can be checked by hand."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -17,31 +17,31 @@ from shared.costs.prices import Price
 MILLION = 1_000_000
 
 
-def show_ledger(session: Session, found: RunLedger, *, as_json: bool) -> None:
+def show_ledger(session: Session, run: RunLedger, *, as_json: bool) -> None:
     if as_json:
-        session.json(as_plain(found))
+        session.json(as_plain(run))
         return
-    book, out = found.ledger, session.out
-    out.print(Text(found.pipeline_id, style="bold"))
-    lacking = bool(book.unknown or book.unmetered)
-    out.print(Text(f"{found.status}: {cost_line(book.total, book.waste, lacking=lacking)}"))
+    ledger, out = run.ledger, session.out
+    out.print(Text(run.pipeline_id, style="bold"))
+    lacking = bool(ledger.unknown or ledger.unmetered)
+    out.print(Text(f"{run.status}: {cost_line(ledger.total, ledger.waste, lacking=lacking)}"))
     out.print()
-    prices = list(dict.fromkeys(line.price for line in book.lines if line.price))
-    out.print(_table(book.lines, prices))
+    prices = list(dict.fromkeys(line.price for line in ledger.lines if line.price))
+    out.print(_table(ledger.lines, prices))
     out.print()
-    if found.earlier:
-        out.print(f"Earlier executions of this pipeline cost {usd(found.earlier)} more.")
-    if found.recorded is not None and found.recorded != book.total:
-        out.print(f"The record says {usd(found.recorded)}: it was counted by another version.")
-    for missing in book.unknown:
-        out.print(Text(f"Price not known: {missing}", "yellow"))
-    for part in book.unmetered:
+    if run.earlier:
+        out.print(f"Earlier executions of this run cost {usd(run.earlier)} more.")
+    if run.recorded is not None and run.recorded != ledger.total:
+        out.print(f"The record says {usd(run.recorded)}, which another version calculated.")
+    for missing in ledger.unknown:
+        out.print(Text(f"Price unknown: {missing}", "yellow"))
+    for part in ledger.unmetered:
         out.print(Text(f"Not metered: {part}", "yellow"))
     out.print(Text(f"Never metered: {NEVER_METERED}.", "dim"))
-    out.print(Text("~ estimated. µ$: millionths of a dollar, or dollars for a million such runs.", "dim"))
-    if book.prices:
+    out.print(Text("~ estimated. µ$: millionths of a dollar, or dollars per million such runs.", "dim"))
+    if ledger.prices:
         out.print()
-        out.print(f"Prices of {book.region} since {book.prices.since}, before free tiers:")
+        out.print(f"Prices of {ledger.region} since {ledger.prices.since}, before free tiers:")
         for number, price in enumerate(prices, start=1):
             note = f" ({price.note})" if price.note else ""
             out.print(f"{number:>2}  {price.text()}{note}")
@@ -65,7 +65,7 @@ def _table(lines: Iterable[Line], prices: list[Price]) -> Table:
 def _section(table: Table, name: str, lines: list[Line], prices: list[Price]) -> None:
     table.add_row(Text(name, "bold"), "", "", Text(_sum(lines), "bold"), "")
     for line in lines:
-        amount = "not known" if line.nanos is None else ("~" if line.estimate else "") + micro(line.nanos)
+        amount = "unknown" if line.nanos is None else ("~" if line.estimate else "") + micro(line.nanos)
         table.add_row(
             f"  {line.what}",
             quantity(line),
@@ -80,14 +80,14 @@ def _sum(lines: Iterable[Line]) -> str:
 
 
 def quantity(line: Line) -> str:
-    """In the price's unit; of a batch, the share."""
+    """Return a quantity in the unit of its price; for a batch, the share of one run."""
     base = line.price.base if line.price else 1
     text = f"{line.quantity:,}" if base == 1 else _plain(Decimal(line.quantity) / base, 9)
     return text if line.shared_by == 1 else f"{text}/{line.shared_by}"
 
 
 def each(price: Price) -> str:
-    """One unit's price, in millionths of a dollar."""
+    """Return the price of one unit, in millionths of a dollar."""
     return _plain(Decimal(price.usd) * MILLION / price.per, 6)
 
 
@@ -95,17 +95,17 @@ def _plain(number: Decimal, places: int) -> str:
     return f"{number:,.{places}f}".rstrip("0").rstrip(".")
 
 
-def as_plain(found: RunLedger) -> dict[str, Any]:
-    """For a script: each line with its price, and the price's day and source."""
-    book = found.ledger
+def as_plain(run: RunLedger) -> dict[str, Any]:
+    """Return a ledger for JSON output: each line with its price, and the date and source of the price."""
+    ledger = run.ledger
     return {
-        "pipeline_id": found.pipeline_id,
-        "status": found.status,
-        **book.summary(),
-        "recorded_nano_usd": found.recorded,
-        "earlier_nano_usd": found.earlier,
+        "pipeline_id": run.pipeline_id,
+        "status": run.status,
+        **ledger.summary(),
+        "recorded_nano_usd": run.recorded,
+        "earlier_nano_usd": run.earlier,
         "never_metered": NEVER_METERED,
-        "lines": [_plain_line(line, book.prices.since if book.prices else None) for line in book.lines],
+        "lines": [_plain_line(line, ledger.prices.since if ledger.prices else None) for line in ledger.lines],
     }
 
 

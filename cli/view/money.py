@@ -1,10 +1,10 @@
-"""How money is written: nano-dollars are what is counted, dollars what is read."""
+"""How amounts of money are formatted: they are counted in nano-dollars and shown in dollars."""
 
 from decimal import Decimal
 
 
 def usd(nanos: int | float) -> str:
-    """Dollars; less than ten of them to four significant digits, however small."""
+    """Return an amount in dollars, with four significant digits if it is below $10."""
     dollars = nanos / 1e9
     if abs(dollars) >= 10:
         return f"${dollars:,.2f}"
@@ -12,14 +12,14 @@ def usd(nanos: int | float) -> str:
 
 
 def micro(nanos: int) -> str:
-    """Millionths of a dollar, exactly. As many dollars are what a million such runs cost."""
+    """Return an exact amount in millionths of a dollar, which is also the price of a million in dollars."""
     return f"{nanos // 1_000:,}.{nanos % 1_000:03}"
 
 
 def cost_line(nanos: int | None, waste: int, *, lacking: bool) -> str:
-    """`lacking`: some of it is not known, so that it is a lower bound."""
+    """Return a sentence about a cost. `lacking`: a part of it is unknown, so that it is a lower bound."""
     if nanos is None:
-        return "not known: no price is known"
+        return "unknown, because no price is known"
     text = f"{'at least ' if lacking else ''}{usd(nanos)} (${nanos / 1_000:,.2f} per million such runs)"
     if waste:
         text += f", {waste / nanos:.0%} wasted"

@@ -1,4 +1,4 @@
-"""Carrying out a plan in front of a user: plan, question, each outcome as it comes, canaries, the runs' ends."""
+"""How a plan is shown and carried out: the plan, the question, each outcome, canaries, the ends of the runs."""
 
 import json
 from collections import Counter
@@ -24,6 +24,7 @@ from operations.runs.ends import End, ends
 from operations.stop import Stop
 
 PLAN_LINES = 40
+QUESTIONS = {"message": "Replay these messages?", "run": "Redrive these runs?"}
 STYLES = {
     Action.MOVE: "green",
     Action.REDRIVE: "green",
@@ -35,7 +36,7 @@ MARKS = {"done": ("✓", "green"), "left": ("·", "yellow"), "gone": ("·", "dim
 
 
 class Outcome(Protocol):
-    """What became of one item of a plan."""
+    """The result of one item of a plan."""
 
     @property
     def reached(self) -> bool: ...
@@ -56,24 +57,24 @@ class Outcome(Protocol):
 
 
 T = TypeVar("T")
-O = TypeVar("O", bound=Outcome)  # noqa: E741 -- an outcome
+O = TypeVar("O", bound=Outcome)  # noqa: E741 -- O for outcome
 
 
 @dataclass(frozen=True)
 class Line:
-    """One item of a plan, as it is shown."""
+    """One line of a plan: an item and the decision about it."""
 
     label: str
     where: str
     action: Action
     reason: str
     about: Mapping[str, Any]
-    """For scripts: everything that names it."""
+    """The fields that identify the item in JSON output."""
     work: Work
 
-    def as_json(self, known: Rates) -> dict[str, Any]:
-        told = {"action": self.action, "reason": self.reason}
-        return {**self.about, **told, "estimated_nano_usd": self.work.cost(known)}
+    def as_json(self, rates: Rates) -> dict[str, Any]:
+        decision = {"action": self.action, "reason": self.reason}
+        return {**self.about, **decision, "estimated_nano_usd": self.work.cost(rates)}
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ class Choices:
 
 
 def replay_all(session: Session, selection: Selection, choices: Choices) -> None:
-    """Raises click's Exit with the command's code."""
-    with session.err.status("reading what is parked", spinner_style="dim"):
+    """Plan, announce and carry out a replay. Raises click's Exit with the command's exit code."""
+    with session.err.status("reading the parked messages", spinner_style="dim"):
         messages = select(session.target, selection)
         edited = choices.edit or choices.data is not None
         planned = plan(session.target, messages, restart=choices.restart, edited=edited)
@@ -112,12 +113,14 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
         )
         for item in planned
     ]
-    if not announce(session, lines, choices, "message", nothing="Nothing that is parked matches."):
+    if not announce(session, lines, choices, "message", nothing="No parked message matches."):
         return
     options = Options(rate=choices.rate, restart=choices.restart, data=data)
     with stoppable() as stop:
         replay = Replay(session.target, who=session.target.describe().caller, options=options, stop=stop)
-        Course(session, choices, stop).run(replay.run, planned, lambda item: item.decision.action.starts_work)
+        PlanExecutor(session, choices, stop).run(
+            replay.run, planned, lambda item: item.decision.action.starts_work
+        )
 
 
 def about_message(message: Parked) -> dict[str, Any]:
@@ -135,27 +138,27 @@ def about_message(message: Parked) -> dict[str, Any]:
 
 
 def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
-    """The corrected data of the one message, checked; None where nothing is to be corrected."""
+    """Return the validated, corrected data of a single message; None if no correction was requested."""
     if not choices.edit and choices.data is None:
         return None
     if len(planned) != 1:
         raise InvalidInputError(
-            f"{counted(len(planned), 'message')} selected: correct one at a time. Choose it with --id."
+            f"{counted(len(planned), 'message')} selected, but a correction needs exactly one. Select it with --id."
         )
     (item,) = planned
     if choices.data is not None:
         text = choices.data.read()
     else:
-        now = json.dumps(data_of(item.message), indent=2, ensure_ascii=False)
-        text = click.edit(now, extension=".json") or now
-        if text.strip() == now.strip():
-            raise InvalidInputError("The data was not changed; nothing was sent.")
+        current = json.dumps(data_of(item.message), indent=2, ensure_ascii=False)
+        text = click.edit(current, extension=".json") or current
+        if text.strip() == current.strip():
+            raise InvalidInputError("The data was not changed, so nothing was sent.")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"The data is not valid JSON: {error}. Nothing was sent.") from error
     if not isinstance(data, dict):
-        raise InvalidInputError("The data is not a JSON object. Nothing was sent.")
+        raise InvalidInputError("The data must be a JSON object. Nothing was sent.")
     corrected(item.message, data)
     return data
 
@@ -164,10 +167,10 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
 
 
 def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: str, *, nothing: str) -> bool:
-    """Shows the plan and asks. False if there is nothing (more) to do."""
-    known = read_rates(session.target) if any(line.work.stages for line in lines) else Rates()
+    """Show the plan and ask for confirmation. Returns False if nothing is to be carried out."""
+    rates = read_rates(session.target) if any(line.work.stages for line in lines) else Rates()
     if choices.as_json and choices.dry_run:
-        session.json([line.as_json(known) for line in lines])
+        session.json([line.as_json(rates) for line in lines])
         return False
     if not lines:
         session.note(nothing)
@@ -182,100 +185,108 @@ def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: st
         )
         (session.out if choices.dry_run else session.err).print(text)
     if not choices.dry_run and len(lines) > PLAN_LINES:
-        session.note(f"… and {len(lines) - PLAN_LINES:,} more; --dry-run shows all.")
+        session.note(f"… and {len(lines) - PLAN_LINES:,} more; --dry-run shows all of them.")
     counts = Counter(line.action for line in lines)
-    said = ", ".join(f"{counts[action]:,} {action}" for action in Action if counts[action])
-    session.note(f"{counted(len(lines), noun)}: {said}.")
-    if told := _cost_line(estimate([line.work for line in lines], known)):
-        session.note(told)
+    summary = ", ".join(f"{counts[action]:,} {action}" for action in Action if counts[action])
+    session.note(f"{counted(len(lines), noun)}: {summary}.")
+    if cost := _cost_line(estimate([line.work for line in lines], rates)):
+        session.note(cost)
     if choices.dry_run:
-        session.note("Nothing was done.")
+        session.note("Dry run: nothing was changed.")
         return False
-    session.confirm("Go on?", yes=choices.yes)
+    session.confirm(QUESTIONS[noun], yes=choices.yes)
     return True
 
 
-def _cost_line(found: Estimate) -> str:
-    """What the plan will cost, or nothing if nothing will run."""
-    if not found.runs:
+def _cost_line(expected: Estimate) -> str:
+    """Return a sentence about what the plan will cost, empty if it starts no run."""
+    if not expected.runs:
         return ""
-    if found.nano_usd is None:
-        return "What it will cost can't be told: no run has succeeded yet."
-    least = "" if found.complete else ", and what has no price"
-    saved = f"; {counted(found.answered, 'answer')} stored, and not paid again" if found.answered else ""
+    if expected.nano_usd is None:
+        return "The cost cannot be estimated: no run has succeeded yet."
+    unpriced = "" if expected.complete else ", plus what has no known price"
+    recalled = (
+        f"; {counted(expected.answered, 'stored answer')} not paid for again" if expected.answered else ""
+    )
     return (
-        f"It will cost about {usd(found.nano_usd)}{least}, judged by {counted(found.by_runs, 'run')}{saved}."
+        f"It will cost about {usd(expected.nano_usd)}{unpriced}, "
+        f"estimated from {counted(expected.by_runs, 'finished run')}{recalled}."
     )
 
 
-class Course:
-    """Carries a plan out: canaries first, the others if those succeed."""
+class PlanExecutor:
+    """Carries out a plan: the canaries first, then the other items if the runs of the canaries succeed."""
 
     def __init__(self, session: Session, choices: Choices, stop: Stop) -> None:
         self._session = session
         self._choices = choices
         self._stop = stop
         self._results: list[Outcome] = []
-        self._bad: list[End] = []
+        self._unsuccessful: list[End] = []
 
     def run(
         self, act: Callable[[Sequence[T]], Iterator[Outcome]], items: Sequence[T], works: Callable[[T], bool]
     ) -> None:
-        """`works` says of an item whether it starts a run. Raises click's Exit with the command's code."""
+        """Carry out the plan of `items`. Raises click's Exit with the command's exit code.
+
+        `works` tells whether an item starts a run: those are preferred as canaries.
+        """
         total, canaries = len(items), self._choices.canary or 0
         if canaries:
             ordered = sorted(items, key=lambda item: not works(item))
             first, items = ordered[:canaries], ordered[canaries:]
             self._session.note(f"Canary: {len(first):,} of {total:,} first.")
             self._act(act(first), len(first), wait=True)
-            if not self._stop.requested and (self._bad or not all(it.reached for it in self._results)):
-                self._session.note(f"The canary failed; the other {len(items):,} were not touched.")
+            if not self._stop.requested and (
+                self._unsuccessful or not all(result.reached for result in self._results)
+            ):
+                self._session.note(f"The canary failed; the other {len(items):,} were left unchanged.")
                 self._finish(total)
         if not self._stop.requested:
             self._act(act(items), len(items), wait=self._choices.wait)
         self._finish(total)
 
     def _act(self, outcomes: Iterator[Outcome], total: int, *, wait: bool) -> None:
-        found = follow(self._session, outcomes, total=total, quiet=self._choices.as_json)
-        self._results += found
+        results = follow(self._session, outcomes, total=total, quiet=self._choices.as_json)
+        self._results += results
         if wait:
-            self._await(found)
+            self._await(results)
 
     def _await(self, results: Sequence[Outcome]) -> None:
-        """Notes the runs that did not succeed."""
+        """Wait until the started runs have ended, and report those that did not succeed."""
         ids = {result.pipeline_id for result in results if result.starts_run and result.pipeline_id}
-        with bar(self._session.err, "runs that ended", len(ids)) as moved:
+        with bar(self._session.err, "finished runs", len(ids)) as advance:
             for count, end in enumerate(ends(self._session.target, ids, stop=self._stop), 1):
-                moved(count, "")
+                advance(count, "")
                 if not end.good:
-                    self._bad.append(end)
-                    why = ": ".join(filter(None, (end.error, end.cause))) or "no end yet"
+                    self._unsuccessful.append(end)
+                    why = ": ".join(filter(None, (end.error, end.cause))) or "not finished yet"
                     text = f"✗ {end.pipeline_id}  {end.status}  {printable(why)}"
                     self._session.err.print(Text(text))
 
     def _finish(self, total: int) -> NoReturn:
-        results, bad = self._results, self._bad
+        results, unsuccessful = self._results, self._unsuccessful
         if self._choices.as_json:
-            self._session.json({"results": results, "failed_runs": bad})
+            self._session.json({"results": results, "failed_runs": unsuccessful})
         reached = sum(result.reached for result in results)
         counts = Counter(result.outcome for result in results)
         parts = [f"{reached:,} of {total:,} reached their outcome"]
         parts += [f"{counts[name]:,} {name}" for name in ("left", "failed", "gone") if counts[name]]
-        parts += [f"{counted(len(bad), 'run')} did not succeed"] if bad else []
+        parts += [f"{counted(len(unsuccessful), 'run')} did not succeed"] if unsuccessful else []
         self._session.note(f"{', '.join(parts)}.")
         if self._stop.requested and len(results) < total:
-            self._session.note("Stopped. The same command goes on; nothing is done twice.")
+            self._session.note("Stopped. Repeat the command to continue; nothing is done twice.")
             raise click.exceptions.Exit(INTERRUPTED)
-        raise click.exceptions.Exit(FAILED if reached < total or bad else 0)
+        raise click.exceptions.Exit(FAILED if reached < total or unsuccessful else 0)
 
 
 def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -> list[O]:
-    """Shows each outcome as it comes."""
-    found = []
-    with bar(session.err, "done", total) as moved:
+    """Print each outcome as it arrives; return all of them."""
+    outcomes = []
+    with bar(session.err, "done", total) as advance:
         for result in results:
-            found.append(result)
-            moved(len(found), "")
+            outcomes.append(result)
+            advance(len(outcomes), "")
             mark, style = MARKS.get(result.outcome, ("·", ""))
             text = Text.assemble(
                 (f"{mark} ", style),
@@ -283,4 +294,4 @@ def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -
                 printable(result.problem or result.reason),
             )
             (session.err if quiet else session.out).print(text)
-    return found
+    return outcomes

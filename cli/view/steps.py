@@ -1,4 +1,4 @@
-"""How progress is shown: steps as they end, and, where a person looks, the ones under way; a bar of many items."""
+"""How progress is shown: finished steps as lines, running ones beside a spinner, many items as a bar."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,21 +15,21 @@ _MARKS = {"finished": ("✓", "green"), "unchanged": ("·", "dim"), "failed": ("
 
 @contextmanager
 def shown(console: Console) -> Iterator[Progress]:
-    """A callback for long work, whose steps are written to `console`."""
-    under_way: dict[str, str] = {}
+    """Yield a callback that writes the steps of long work to `console`."""
+    running: dict[str, str] = {}
     status = console.status("", spinner_style="dim") if console.is_terminal else None
 
     def show(step: Step) -> None:
         if step.state == "started":
-            under_way[step.name] = step.text
+            running[step.name] = step.text
         else:
-            under_way.pop(step.name, None)
+            running.pop(step.name, None)
             mark, style = _MARKS[step.state]
             seconds = f"{step.seconds:6.1f} s" if step.seconds is not None else " " * 8
             line = Text.assemble((f"{mark} ", style), f"{step.name:<11}", (f"{seconds}  ", "dim"), step.text)
             console.print(line)
         if status:
-            status.update(", ".join(under_way) or "…")
+            status.update(", ".join(running) or "…")
 
     if status is None:
         yield show
@@ -40,7 +40,10 @@ def shown(console: Console) -> Iterator[Progress]:
 
 @contextmanager
 def bar(console: Console, text: str, total: int, completed: int = 0) -> Iterator[Callable[[int, str], None]]:
-    """A progress bar, where a person looks: call it with how many items are done, and a remark."""
+    """Yield a callback that moves a progress bar; it takes the number of finished items and a remark.
+
+    Without a terminal nothing is progress.
+    """
     if not console.is_terminal or not total:
         yield lambda _done, _remark: None
         return
@@ -51,6 +54,6 @@ def bar(console: Console, text: str, total: int, completed: int = 0) -> Iterator
         TimeElapsedColumn(),
         TextColumn("{task.fields[remark]}"),
     )
-    with Bar(*columns, console=console, transient=True) as drawn:
-        task = drawn.add_task(text, total=total, completed=completed, remark="")
-        yield lambda done, remark: drawn.update(task, completed=done, remark=remark)
+    with Bar(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(text, total=total, completed=completed, remark="")
+        yield lambda done, remark: progress.update(task, completed=done, remark=remark)

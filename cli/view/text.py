@@ -1,4 +1,4 @@
-"""How words, numbers and times are written for people."""
+"""How texts, numbers and times are formatted for people."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ _CONTROLS = {
 
 
 def printable(text: str) -> str:
-    """Without the characters by which a text could command a terminal."""
+    """Replace control characters, by which a text could send commands to the terminal."""
     return text.translate(_CONTROLS)
 
 
@@ -23,12 +23,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def ago(moment: datetime) -> str:
-    """E.g. `3 min 5 s ago`."""
+    """Return how long ago a moment was, e.g. `3 min 5 s ago`."""
     return f"{duration(max(0.0, (datetime.now(UTC) - moment).total_seconds() * 1_000))} ago"
 
 
 def duration(milliseconds: float | None) -> str:
-    """Short, for people: 12 ms, 3.4 s, 2 min 5 s, 3 h 20 min, 13 days 4 h."""
+    """Return a duration in short form: 12 ms, 3.4 s, 2 min 5 s, 3 h 20 min, 13 days 4 h."""
     if milliseconds is None:
         return ""
     if milliseconds < 1_000:

@@ -1,4 +1,4 @@
-"""One pipeline's journey as bars on one scale of time: where it waited, where it worked, where it was stuck."""
+"""A journey as bars on one scale of time: where it waited, worked and retried."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,8 +17,9 @@ LEGEND = f"{WAITED} waiting  {WORKED} working  {OTHER} retries, hops, not metere
 
 
 class Bar(Struct, frozen=True, kw_only=True):
-    """Milliseconds from the journey's beginning. What is neither waiting nor work is `other`: failed tries and the
-    pauses between them, hops, the callback.
+    """One stage's share of a timeline, in milliseconds from the journey's beginning.
+
+    Time that is neither waiting nor work is `other`: failed attempts and the pauses between them, hops, the callback.
     """
 
     name: str
@@ -28,7 +29,7 @@ class Bar(Struct, frozen=True, kw_only=True):
     worked_ms: float = 0.0
     is_open: bool = False
     is_metered: bool = True
-    """False for a stage that failed: its worker sends no meter, and all its time is `other`."""
+    """False for a failed stage: its worker sends no meter, so all its time is `other`."""
 
     @property
     def length_ms(self) -> float:
@@ -36,12 +37,15 @@ class Bar(Struct, frozen=True, kw_only=True):
 
 
 def bars(journey: Journey, now: datetime) -> list[Bar]:
-    """Empty where no times are known. Where the history is gone, stages follow one another as the record measured."""
+    """Return the bars of a journey; none if no times are known.
+
+    If the execution history has expired, the stages are put one after another with the durations in the record.
+    """
     zero = journey.accepted_at or journey.started_at
     if zero is None:
         return []
     began = max(0.0, _ms(zero, journey.started_at or (journey.finished_at or now)))
-    found = [Bar(name="start", start_ms=0.0, waited_ms=began, is_open=journey.started_at is None)]
+    timeline = [Bar(name="start", start_ms=0.0, waited_ms=began, is_open=journey.started_at is None)]
     at = began
     for stage in journey.stages:
         if stage.status in ("waiting", "skipped"):
@@ -49,33 +53,33 @@ def bars(journey: Journey, now: datetime) -> list[Bar]:
         start = _ms(zero, stage.started_at) if stage.started_at else at
         bar = _bar(stage, start, now)
         if bar is not None:
-            found.append(bar)
+            timeline.append(bar)
             at = bar.start_ms + bar.length_ms
-    return found
+    return timeline
 
 
-What = Literal["waiting", "working", "retries and hops", "waiting and failed tries"]
+Activity = Literal["waiting", "working", "retries and hops", "waiting and failed tries"]
 
 
 class Longest(Struct, frozen=True, kw_only=True):
-    """Where most of a journey's time went: one stage's waiting, work, or rest, which is one where nobody metered."""
+    """The longest part of a journey: one stage's waiting, work, or other time (all of it for a failed stage)."""
 
     name: str
-    what: What
+    what: Activity
     ms: float
     of_ms: float
 
 
-def longest(found: Sequence[Bar]) -> Longest | None:
-    """None for a journey without a timeline."""
-    parts: list[tuple[float, str, What]] = []
-    for bar in found:
+def longest(timeline: Sequence[Bar]) -> Longest | None:
+    """Return the longest part of a timeline; None if the timeline is empty."""
+    parts: list[tuple[float, str, Activity]] = []
+    for bar in timeline:
         parts.append((bar.waited_ms, bar.name, "waiting"))
         parts.append((bar.worked_ms, bar.name, "working"))
-        rest: What = "retries and hops" if bar.is_metered else "waiting and failed tries"
+        rest: Activity = "retries and hops" if bar.is_metered else "waiting and failed tries"
         parts.append((bar.other_ms, bar.name, rest))
     ms, name, what = max(parts, default=(0.0, "", "waiting"))
-    whole = max((bar.start_ms + bar.length_ms for bar in found), default=0.0)
+    whole = max((bar.start_ms + bar.length_ms for bar in timeline), default=0.0)
     return Longest(name=name, what=what, ms=ms, of_ms=whole) if ms else None
 
 
@@ -90,7 +94,7 @@ def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:
     worked = min(worked, took - waited)
     rest = took - waited - worked
     if is_open and not waited and not worked:
-        waited, rest = took, 0  # what it does is not known before it has done it: most of the time it waits
+        waited, rest = took, 0  # a running stage has sent no meter yet: most of its time is waiting
     return Bar(
         name=stage.key,
         start_ms=start,
@@ -106,10 +110,10 @@ def _ms(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds() * 1_000
 
 
-def drawn(found: list[Bar], width: int = WIDTH) -> Iterator[Text]:
-    """A line for each bar, `NAME` and `width` columns and the time it took."""
-    whole = max((bar.start_ms + bar.length_ms for bar in found), default=0.0)
-    for bar in found:
+def drawn(timeline: list[Bar], width: int = WIDTH) -> Iterator[Text]:
+    """Yield a line for each bar: its name (`NAME` columns), the bar (`width` columns) and its duration."""
+    whole = max((bar.start_ms + bar.length_ms for bar in timeline), default=0.0)
+    for bar in timeline:
         yield _line(bar, whole, width)
 
 
@@ -129,7 +133,7 @@ def _line(bar: Bar, whole: float, width: int) -> Text:
 
 
 def _cells(bar: Bar, count: int) -> str:
-    """`count` signs shared by what the time went to; what took any time at all shows, where there is room."""
+    """Divide `count` signs among waiting, other time and work; each that took time gets one, if there is room."""
     parts = {WAITED: bar.waited_ms, OTHER: bar.other_ms, WORKED: bar.worked_ms}
     total = bar.length_ms or 1.0
     cells = {sign: round(ms / total * count) for sign, ms in parts.items() if ms}

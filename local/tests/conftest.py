@@ -1,4 +1,4 @@
-"""The world's fixtures, for the tests of targets."""
+"""Makes the fixtures of `operations.tests.world` available to the tests of targets."""
 
 from operations.tests.world import api, aws, nowhere, target
 

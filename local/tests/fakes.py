@@ -1,4 +1,4 @@
-"""Stand-ins that behave like the real programs where `local` looks: an engine's process, and a port's owner."""
+"""Stand-ins for what `local` observes of other programs: an engine's process, and a server on a port."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Behaviour = Literal["well", "dies", "mute", "stubborn"]
 
-# Takes the engine's settings from its environment, starts a function's process, and answers on the port.
+# Reads the engine's settings from its environment, starts a function's process, and answers on the port.
 _ENGINE = """#!{python}
 import http.server, json, os, signal, subprocess, sys
 
@@ -36,7 +36,7 @@ http.server.HTTPServer((os.environ["BIND_HOST"], int(os.environ["GATEWAY_PORT"])
 
 
 def interpreter(folder: Path, behaviour: Behaviour = "well") -> Path:
-    """A file to give to Engine as its `python`."""
+    """Write an executable to pass to Engine as `python`."""
     file = folder / f"engine-that-{behaviour}"
     file.write_text(_ENGINE.format(python=sys.executable, behaviour=behaviour))
     file.chmod(0o755)
@@ -45,7 +45,7 @@ def interpreter(folder: Path, behaviour: Behaviour = "well") -> Path:
 
 @contextmanager
 def server(answers: dict[str, Any], *, status: int = 200) -> Iterator[int]:
-    """A loopback server with a JSON answer by path, 404 for others. Yields its port."""
+    """Run a loopback server with a JSON answer by path and 404 for other paths. Yields its port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""What the CDK CLI prints, and what is made of it."""
+"""The CDK CLI's output becomes progress and errors."""
 
 import os
 import sys
@@ -34,7 +34,7 @@ def cli_that(prints: str, *, code: int, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_reports_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each stack is reported as it begins and ends, unchanged ones as such, with the time it took."""
+    """Each stack is reported when its deployment starts and ends, with its time; unchanged ones as unchanged."""
     cli_that(OUTPUT, code=0, monkeypatch=monkeypatch)
     steps: list[Step] = []
     cdk.Run(environment=os.environ, log=tmp_path / "log")(["deploy"], steps.append)
@@ -46,7 +46,7 @@ def test_reports_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_failure_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error starts with the first line that names a failure; the log has everything."""
+    """The error starts with the first line that names a failure, and the log has the whole output."""
     cli_that(OUTPUT, code=1, monkeypatch=monkeypatch)
     with pytest.raises(DeployError) as raised:
         cdk.Run(environment=os.environ, log=tmp_path / "log")(["deploy", "--all"])
@@ -57,21 +57,21 @@ def test_failure_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_failure_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CLI that fails silently still makes an error that names the log."""
+    """When the CLI fails without output, the error still names the log."""
     cli_that("", code=1, monkeypatch=monkeypatch)
     with pytest.raises(DeployError, match="log"):
         cdk.Run(environment=os.environ, log=tmp_path / "log")(["deploy"])
 
 
 def test_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a set-up the next step is named."""
+    """Without a set-up, the error names `make setup`."""
     monkeypatch.setattr(cdk, "CDK", tmp_path)
     with pytest.raises(SetupMissingError, match="make setup"):
         cdk.command()
 
 
 def test_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Node's and uv's caches go into the state folder where the user has no home."""
+    """Without a usable home folder, the caches of Node and uv go into the state folder."""
     cli_that("", code=0, monkeypatch=monkeypatch)
     monkeypatch.setattr(cdk, "STATE", tmp_path)
     assert cdk.environment({"HOME": "/nonexistent"})["HOME"] == str(tmp_path / "home")

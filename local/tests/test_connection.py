@@ -1,4 +1,4 @@
-"""A child process of ours reaches the engine and nothing else."""
+"""Child processes reach the engine and no other AWS."""
 
 import os
 
@@ -22,7 +22,7 @@ USER = {
 
 
 def test_leads_nowhere_else() -> None:
-    """Every variable of the user's that could lead to a real account is gone or replaced."""
+    """Every user variable that could lead to a real account is removed or replaced."""
     seen = ENGINE.environment(USER)
     theirs = {value for name, value in USER.items() if name.startswith(("AWS_", "CDK_"))}
     assert not theirs & set(seen.values())
@@ -35,7 +35,7 @@ def test_leads_nowhere_else() -> None:
 
 
 def test_boto3_takes_it(monkeypatch) -> None:
-    """boto3 and the AWS CLI follow the variables to the engine."""
+    """boto3 reaches the engine through these variables."""
     for name, value in ENGINE.variables().items():
         monkeypatch.setenv(name, value)
     client = botocore.session.Session().create_client("sqs")

@@ -1,4 +1,4 @@
-"""What is deployed when, with a stand-in for the CDK CLI that notes how it was called."""
+"""What is deployed and what is skipped, with a stand-in for the CDK CLI that logs its calls."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from local.settings import Settings
 from local.tests import fakes
 from operations.progress import Step, silent
 
-# Synthesises every part, deploys what is selected, fails where it is told to, and notes its calls.
+# Synthesises every part, deploys the selected stacks, fails if a file `fail` exists, and logs its calls.
 _CLI = """
 import json, os, pathlib, sys
 parts, home, arguments = {parts!r}, pathlib.Path({home!r}), sys.argv[1:]
@@ -47,15 +47,15 @@ PARTS = ["platform", "trigger", "analyzer"]
 
 
 class Cli:
-    """What the stand-in was asked."""
+    """The calls of the stand-in."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
     @property
     def calls(self) -> list[list[str]]:
-        noted = self.home / "calls"
-        return [json.loads(line) for line in noted.read_text().splitlines()] if noted.exists() else []
+        log = self.home / "calls"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     def fail(self) -> None:
         (self.home / "fail").touch()
@@ -85,7 +85,7 @@ def verbs(cli: Cli) -> list[str]:
 
 
 def test_everything_once(cli: Cli, engine: Engine) -> None:
-    """All stacks are deployed to a new engine, and nothing is done a second time."""
+    """All stacks are deployed to a new engine, and a second deployment does nothing."""
     engine.start()
     steps: list[Step] = []
     assert deploy(engine, progress=steps.append) == tuple(PARTS)
@@ -102,7 +102,7 @@ def test_everything_once(cli: Cli, engine: Engine) -> None:
 
 
 def test_a_new_engine_has_nothing(cli: Cli, engine: Engine) -> None:
-    """After a restart everything is deployed again, from the app as it was synthesised before."""
+    """After a restart everything is deployed again, from the app that was synthesised before."""
     engine.start()
     deploy(engine)
     engine.stop()
@@ -113,7 +113,7 @@ def test_a_new_engine_has_nothing(cli: Cli, engine: Engine) -> None:
 
 
 def test_settings_of_a_deployment(cli: Cli, engine: Engine) -> None:
-    """Settings reach the app as context, are part of what is deployed, and never replace the engine's own."""
+    """Settings reach the app as context, changed ones are deployed, and none replaces the engine's own context."""
     running = engine.start()
     assert deploy(engine, context={"timeout_chatbot": "6", "engine": "http://elsewhere"}) == tuple(PARTS)
     assert "timeout_chatbot=6" in cli.calls[0]
@@ -124,7 +124,7 @@ def test_settings_of_a_deployment(cli: Cli, engine: Engine) -> None:
 
 
 def test_changed_sources(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changed sources are synthesised and deployed; for one service alone, only its stack is."""
+    """Changed sources are synthesised and deployed; a deployment of one service touches only its stack."""
     engine.start()
     deploy(engine)
     monkeypatch.setattr(deploying, "fingerprint", lambda *_: "changed")
@@ -138,7 +138,7 @@ def test_changed_sources(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPat
 
 
 def test_one_service_first(cli: Cli, engine: Engine) -> None:
-    """One service alone can't be the first thing on an engine."""
+    """A single service can't be deployed to an empty engine."""
     engine.start()
     with pytest.raises(DeployError, match="make run"):
         deploy(engine, "analyzer")
@@ -148,7 +148,7 @@ def test_one_service_first(cli: Cli, engine: Engine) -> None:
 def test_optional_part_is_deployed_by_name_alone(
     cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is synthesised on its own, and an older one does not make a full deployment out of date."""
+    """An optional part is synthesised alone, and an outdated one does not make a full deployment outdated."""
     engine.start()
     deploy(engine)
     (cli.home / "cdk.py").write_text(_CLI.format(parts=[*PARTS, "monitoring"], home=str(cli.home)))
@@ -161,21 +161,21 @@ def test_optional_part_is_deployed_by_name_alone(
 
 
 def test_unknown_service(cli: Cli, engine: Engine) -> None:
-    """A service that does not exist is answered with those that do, before anything is done."""
+    """An unknown service is refused before anything is deployed, and the error lists the known ones."""
     with pytest.raises(UnknownServiceError, match="platform, trigger, analyzer"):
         deploy(engine, "analyser")
     assert cli.calls == []
 
 
 def test_no_engine(cli: Cli, engine: Engine) -> None:
-    """Without an engine there is nothing to deploy to."""
+    """Without a running engine, a deployment is refused."""
     with pytest.raises(EngineNotRunningError):
         deploy(engine)
     assert cli.calls == []
 
 
 def test_failure(cli: Cli, engine: Engine) -> None:
-    """A failed stack is told with the CLI's own reason, and is not taken for deployed."""
+    """A failed stack is reported with the CLI's own reason and does not count as deployed."""
     engine.start()
     cli.fail()
     steps: list[Step] = []
@@ -186,7 +186,7 @@ def test_failure(cli: Cli, engine: Engine) -> None:
 
 
 def test_engine_lost_on_the_way(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the engine ended during the deployment, that is what is said."""
+    """When the engine ends during a deployment, the error says so."""
     engine.start()
     cli.fail()
     monkeypatch.setattr(engine, "status", lambda: Status(state="stale"))
@@ -205,7 +205,7 @@ def test_one_deployment_at_a_time(cli: Cli, engine: Engine, monkeypatch: pytest.
 
 
 def test_cli_can_reach_the_engine_only(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CLI gets the engine's address and dummy credentials, whatever the shell says."""
+    """The CLI gets the engine's address and dummy credentials, whatever the shell's variables are."""
     monkeypatch.setenv("AWS_PROFILE", "prod")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
     running = engine.start()
@@ -218,12 +218,12 @@ def test_cli_can_reach_the_engine_only(cli: Cli, engine: Engine, monkeypatch: py
 
 
 def test_model_reaches_the_app(engine: Engine) -> None:
-    """With a model server the app is synthesised for the model's name there."""
+    """With a model server, the app is synthesised with that server's model name."""
     running = engine.start()
     assert deploying.context_of(running) == {"env": "local", "engine": running.connection.endpoint_url}
     model = SimpleNamespace(name="llama3.2")
-    asked: Running = SimpleNamespace(connection=running.connection, model=model)  # type: ignore[assignment]  # a double
-    assert deploying.context_of(asked)["model_id"] == "llama3.2"
+    double: Running = SimpleNamespace(connection=running.connection, model=model)  # type: ignore[assignment]
+    assert deploying.context_of(double)["model_id"] == "llama3.2"
 
 
 # --- the fingerprint -----------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def checkout(tmp_path: Path) -> Path:
     "name", ["cdk.json", "package-lock.json", "requirements.txt", "infra/app.py", "shared/w.py", "services/new.json"]
 )  # fmt: skip
 def test_fingerprint_sees_what_is_deployed(checkout: Path, name: str) -> None:
-    """A change of anything that is deployed, or that decides how, changes the fingerprint."""
+    """A change of any deployed file, or of a file that decides how it is deployed, changes the fingerprint."""
     before = fingerprint({}, checkout)
     (checkout / name).write_text("after")
     assert fingerprint({}, checkout) != before
@@ -256,14 +256,14 @@ def test_fingerprint_sees_what_is_deployed(checkout: Path, name: str) -> None:
     "name", ["services/analyzer/tests/test.py", "services/analyzer/README.md", "cli/main.py"]
 )
 def test_fingerprint_ignores_the_rest(checkout: Path, name: str) -> None:
-    """Tests, documentation and the command line are not deployed."""
+    """A change of a test, of documentation or of the command line leaves the fingerprint unchanged."""
     before = fingerprint({}, checkout)
     (checkout / name).write_text("after")
     assert fingerprint({}, checkout) == before
 
 
 def test_fingerprint_sees_the_context(checkout: Path) -> None:
-    """Another engine's address or another model is another deployment; the same content elsewhere is not."""
+    """Another context changes the fingerprint, and a checkout that was moved still has one."""
     assert fingerprint({"env": "local"}, checkout) != fingerprint({"env": "local", "model_id": "m"}, checkout)
     elsewhere = checkout.with_name("elsewhere")
     checkout.rename(elsewhere)
@@ -274,14 +274,14 @@ def test_fingerprint_sees_the_context(checkout: Path) -> None:
 
 
 def test_aws_is_not_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell that points to the local engine is not taken for an AWS account."""
+    """A shell whose AWS_ENDPOINT_URL points to the local engine is refused as a way to AWS."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     with pytest.raises(AwsAccessError, match="AWS_ENDPOINT_URL"):
         aws_target("dev")
 
 
 def test_aws_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a region nothing is guessed."""
+    """Without a region, a deployment to AWS is refused instead of guessing one."""
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(AwsAccessError, match="AWS_REGION"):
@@ -289,7 +289,7 @@ def test_aws_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_aws_account_may_not_change(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
-    """What was confirmed for one account is never deployed to another."""
+    """A deployment that was confirmed for one account is never made in another."""
     target = deploying.AwsTarget(env="dev", account="1", region="us-east-1", caller="me", stacks=())
     now = deploying.AwsTarget(env="dev", account="2", region="us-east-1", caller="me", stacks=())
     monkeypatch.setattr(deploying, "aws_target", lambda *_, **__: now)

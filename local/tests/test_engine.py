@@ -1,4 +1,4 @@
-"""The engine's life, with a stand-in for its process: every way in which it can begin and end."""
+"""The engine's start and end in every case, with a stand-in for its process."""
 
 import dataclasses
 import json
@@ -38,7 +38,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(tmp_path: Path, state: Path) -> Iterator[Callable[..., Engine]]:
-    """Makes engines of one state folder; whatever still runs at the end is ended."""
+    """Make engines of one state folder; an engine that still runs at the end of the test is stopped."""
 
     def engine(behaviour: fakes.Behaviour = "well", **settings) -> Engine:
         return Engine(
@@ -60,7 +60,7 @@ def gone(group: int, *, seconds: float = 10) -> bool:
 
 
 def test_starts_on_the_port_it_was_given(make) -> None:
-    """An engine that was started answers on its port, and says so."""
+    """An engine that was started runs on its port, and its status says so."""
     port = free_port()
     running = make(port=port).start()
     assert (running.port, running.connection.endpoint_url) == (port, f"http://127.0.0.1:{port}")
@@ -69,7 +69,7 @@ def test_starts_on_the_port_it_was_given(make) -> None:
 
 
 def test_reuses_what_runs(make) -> None:
-    """A second start, from another process and without naming the port, finds the first one's engine."""
+    """A second start without a port finds and reuses the engine of the first one."""
     first = make(port=free_port()).start()
     steps: list[Step] = []
     assert make().start(steps.append) == first
@@ -77,7 +77,7 @@ def test_reuses_what_runs(make) -> None:
 
 
 def test_restarts_for_another_model(make) -> None:
-    """Another model server is another engine: the old one is ended first."""
+    """With another model server, the engine is stopped and a new one is started on the same port."""
     first = make(port=free_port()).start()
     with fakes.server({"/v1/models": {"data": [{"id": "llama3.2:latest"}]}}) as port:
         second = make(model=Model(url=f"http://127.0.0.1:{port}/v1", name="llama3.2")).start()
@@ -87,7 +87,7 @@ def test_restarts_for_another_model(make) -> None:
 
 
 def test_model_server_must_answer(make) -> None:
-    """A model server that is down is said before anything starts, not by the first pipeline that fails."""
+    """A model server that does not answer is reported before the engine starts."""
     model = Model(url=f"http://127.0.0.1:{free_port()}/v1", name="llama3.2")
     with pytest.raises(SettingsError, match="ollama serve"):
         make(model=model).start()
@@ -95,7 +95,7 @@ def test_model_server_must_answer(make) -> None:
 
 
 def test_port_taken_by_another_program(make) -> None:
-    """A port in use is named, together with the way to choose another."""
+    """When the port is in use, the error names it and says how to choose another."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortTakenError, match=rf"Port {port} .* PORT={port + 1} make run"):
@@ -103,7 +103,7 @@ def test_port_taken_by_another_program(make) -> None:
 
 
 def test_port_taken_by_another_checkout(make) -> None:
-    """The engine of another checkout is recognised by what it says of itself."""
+    """When another checkout's engine uses the port, the error names that checkout."""
     identity = {"instance": "i", "checkout": "/home/me/other", "state": "/home/me/other/.pipeline"}
     with (
         fakes.server({"/_ministack/health": {"edition": json.dumps(identity)}}) as port,
@@ -113,7 +113,7 @@ def test_port_taken_by_another_checkout(make) -> None:
 
 
 def test_port_taken_by_a_stranger_of_the_same_make(make) -> None:
-    """A MiniStack that somebody started by hand is just another program."""
+    """A MiniStack that was not started by this project counts as another program."""
     with (
         fakes.server({"/_ministack/health": {"edition": "light"}}) as port,
         pytest.raises(PortTakenError),
@@ -122,14 +122,14 @@ def test_port_taken_by_a_stranger_of_the_same_make(make) -> None:
 
 
 def test_not_installed(state: Path, tmp_path: Path) -> None:
-    """Without a set-up the next step is named."""
+    """Without a set-up, the error names `make setup`."""
     missing = Engine(state=state, settings=Settings(port=free_port()), python=tmp_path / "none")
     with pytest.raises(SetupMissingError, match="make setup"):
         missing.start()
 
 
 def test_death_at_the_start(make, state: Path) -> None:
-    """An engine that dies while it starts leaves its last words in the error, and nothing else."""
+    """When an engine ends while it is starting, the error quotes its log and no engine is left."""
     with pytest.raises(EngineStartError, match="there is no memory left"):
         make("dies", port=free_port()).start()
     assert make().status().state == "stopped"
@@ -137,7 +137,7 @@ def test_death_at_the_start(make, state: Path) -> None:
 
 
 def test_never_ready(make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that never answers is ended after a bounded time."""
+    """An engine that never answers is stopped after a bounded time."""
     monkeypatch.setattr(engine_module, "READY_SECONDS", 0.5)
     with pytest.raises(EngineStartError, match="not ready"):
         make("mute", port=free_port()).start()
@@ -160,7 +160,7 @@ def test_interrupted_start(make, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_replaces_one_that_hangs(make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that is there but does not answer, as after a start that was killed, is ended and started anew."""
+    """A running engine that does not answer is stopped, and a new one is started."""
     monkeypatch.setattr(engine_module, "RECOVERY_SECONDS", 0.5)
     port = free_port()
     with monkeypatch.context() as patched:
@@ -172,7 +172,7 @@ def test_replaces_one_that_hangs(make, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_keeps_the_log_of_the_run_before(make, state: Path) -> None:
-    """Why an engine crashed can still be read after the next start."""
+    """The log of the engine before can still be read after the next start."""
     make(port=free_port()).start()
     (state / "engine.log").write_text("Traceback")
     make().stop()
@@ -184,7 +184,7 @@ def test_keeps_the_log_of_the_run_before(make, state: Path) -> None:
 
 
 def test_stale_record(make) -> None:
-    """A crashed engine is reported as such, and the next start is a new one."""
+    """A crashed engine is reported as stale, and the next start makes a new one."""
     crashed = make(port=free_port()).start()
     os.killpg(crashed.pid, signal.SIGKILL)
     assert gone(crashed.pid)
@@ -195,7 +195,7 @@ def test_stale_record(make) -> None:
 
 
 def test_reused_process_id(make, state: Path) -> None:
-    """A process that merely got the recorded id is nobody's engine, and is left alone."""
+    """Another program that got the recorded process id is not taken for the engine and is not stopped."""
     recorded = dataclasses.asdict(make(port=free_port()).start())
     make().stop()
     StateFolder(state).write(state / "engine.json", {**recorded, "pid": os.getpid(), "started": "long ago"})
@@ -205,7 +205,7 @@ def test_reused_process_id(make, state: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": null, "started": 3}'])
 def test_broken_record(make, state: Path, content: str) -> None:
-    """A record that can't be read is no engine and no crash."""
+    """A record that can't be read is ignored, and an engine can be started."""
     state.mkdir()
     (state / "engine.json").write_text(content)
     assert make().status().running is None
@@ -213,7 +213,7 @@ def test_broken_record(make, state: Path, content: str) -> None:
 
 
 def test_lost_record(make, state: Path) -> None:
-    """An engine whose record was deleted under it is found, reused and stopped all the same."""
+    """A running engine whose record was deleted is still found, reused and stopped."""
     started = make(port=free_port()).start()
     (state / "engine.json").unlink()
     assert make().running() == started
@@ -227,7 +227,7 @@ def test_lost_record(make, state: Path) -> None:
 
 
 def test_stop_ends_the_functions_too(make, state: Path) -> None:
-    """After a stop nothing of the engine is left: no process, no record, no temporary files."""
+    """A stop leaves no process, no record and no temporary files of the engine."""
     started = make(port=free_port()).start()
     assert make().stop() is True
     assert gone(started.pid)
@@ -238,14 +238,14 @@ def test_stop_ends_the_functions_too(make, state: Path) -> None:
 
 def test_stop_kills_what_does_not_listen(make, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine and functions that ignore SIGTERM are killed after a bounded wait."""
-    monkeypatch.setattr(process, "ASKED_SECONDS", 0.3)
+    monkeypatch.setattr(process, "TERM_SECONDS", 0.3)
     started = make("stubborn", port=free_port()).start()
     assert make().stop() is True
     assert gone(started.pid)
 
 
 def test_functions_of_a_crashed_engine_are_ended(make) -> None:
-    """A crash leaves functions without their engine; the next command clears them away."""
+    """The function processes that a crashed engine left behind are ended by the next command."""
     crashed = make(port=free_port()).start()
     os.kill(crashed.pid, signal.SIGKILL)
     until = time.monotonic() + 10
@@ -257,7 +257,7 @@ def test_functions_of_a_crashed_engine_are_ended(make) -> None:
 
 
 def test_stop_without_anything(make, state: Path) -> None:
-    """Where nothing was ever started, a stop does nothing and makes nothing."""
+    """A stop without any engine does nothing and creates no files."""
     assert make().stop() is False
     assert not state.exists()
 
@@ -266,7 +266,7 @@ def test_stop_without_anything(make, state: Path) -> None:
 
 
 def test_two_starts_at_once(make) -> None:
-    """The second start waits for the first, and gets the same engine."""
+    """Of two starts at once, the second waits for the first and gets the same engine."""
     port = free_port()
     with ThreadPoolExecutor() as pool:
         first, second = pool.map(lambda engine: engine.start(), [make(port=port), make(port=port)])
@@ -274,7 +274,7 @@ def test_two_starts_at_once(make) -> None:
 
 
 def test_busy(make, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that waits says so, and gives up after a bounded time."""
+    """A command that waits for another reports that, and gives up after a bounded time."""
     monkeypatch.setattr(engine_module, "LOCK_SECONDS", 0.3)
     steps: list[Step] = []
     with (
@@ -289,7 +289,7 @@ def test_busy(make, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sees_nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, state: Path) -> None:
-    """Functions inherit the engine's environment: it holds no profile, credentials, proxy or home of theirs."""
+    """The engine's environment, which functions inherit, has no profile, credentials, proxy or home of the user."""
     for name, value in {
         "AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "secret", "AWS_ACCESS_KEY_ID": "AKIAREAL",
         "HTTPS_PROXY": "http://proxy", "HOME": "/home/me", "PYTHONPATH": "/home/me", "PATH": "/home/me/bin",
@@ -303,7 +303,7 @@ def test_sees_nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, state: Path) 
 
 
 def test_engine_outwaits_the_chatbot(state: Path) -> None:
-    """The engine waits for the model longer than the chatbot does: the chatbot gives up first, as with Bedrock."""
+    """The engine waits longer for the model than the chatbot does, so that the chatbot gives up first."""
     from services.chatbot.settings import Settings as Chatbot  # noqa: PLC0415 -- a test may look across, code may not
 
     seen = environment(4566, StateFolder(state), {}, Model(url="http://127.0.0.1:1/v1", name="m"))

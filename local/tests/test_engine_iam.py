@@ -1,4 +1,4 @@
-"""What the engine's IAM is told of an event, and that another MiniStack is noticed."""
+"""The engine's IAM gets an event's source and detail-type, and an unexpected MiniStack is refused."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.engine_iam import OtherIamError, tell_what_is_published
+from local.engine_iam import OtherIamError, add_event_keys
 
 BUS = "arn:aws:events:us-east-1:000000000000:event-bus/mine"
 OTHER_BUS = "arn:aws:events:us-east-1:000000000000:event-bus/theirs"
@@ -51,16 +51,16 @@ def enforce(access_key_id, iam_action, service, region, resource_arn="*", servic
 
 
 def module(name: str, source: str) -> types.ModuleType:
-    made = types.ModuleType(name)
-    exec(source, vars(made))  # noqa: S102 -- the stand-ins above
-    return made
+    stand_in = types.ModuleType(name)
+    exec(source, vars(stand_in))  # noqa: S102 -- the sources above
+    return stand_in
 
 
 @pytest.fixture
 def ministack(monkeypatch: pytest.MonkeyPatch):
-    """A little MiniStack with the shim in it."""
+    """A minimal MiniStack to which the event keys are added."""
     app, actions, evaluator = module("app", APP), module("actions", ACTIONS), module("evaluator", EVALUATOR)
-    tell_what_is_published(app, actions, evaluator)
+    add_event_keys(app, actions, evaluator)
     monkeypatch.setitem(sys.modules, "actions", actions)
     monkeypatch.setitem(sys.modules, "evaluator", evaluator)
     return types.SimpleNamespace(ask=app.handle_request, seen=evaluator.seen)
@@ -81,7 +81,7 @@ def keys(seen: list[Any]) -> list[tuple[str, Any, Any]]:
 
 
 def test_each_entry_is_judged_by_what_it_says(ministack):
-    """Every different entry of a call is asked about once, with its source and detail-type, beside other keys."""
+    """Each distinct entry of a call is evaluated once, with its source and detail-type and the call's other keys."""
     body = put(entry("a.v1"), entry("b.v1", "other"), entry("a.v1"))
     assert ministack.ask("events", "events:PutEvents", body, [BUS]) is None
     assert keys(ministack.seen) == [(BUS, "ai.pipeline", "a.v1"), (BUS, "other", "b.v1")]
@@ -89,13 +89,13 @@ def test_each_entry_is_judged_by_what_it_says(ministack):
 
 
 def test_one_forged_entry_denies_the_call(ministack):
-    """A forged event does not slip through among allowed ones."""
+    """A call with one forged event among allowed ones is denied."""
     body = put(entry("a.v1"), entry("forged.v1"), entry("b.v1"))
     assert ministack.ask("events", "events:PutEvents", body, [BUS]) == "denied"
 
 
 def test_entries_of_two_buses_are_judged_each_by_its_own(ministack):
-    """An entry for one bus says nothing about another bus."""
+    """The entries for one bus do not count for another bus."""
     body = put(entry("a.v1"), entry("b.v1", bus="theirs"))
     ministack.ask("events", "events:PutEvents", body, [BUS, OTHER_BUS])
     assert keys(ministack.seen) == [(BUS, "ai.pipeline", "a.v1"), (OTHER_BUS, "ai.pipeline", "b.v1")]
@@ -107,19 +107,19 @@ def test_entries_of_two_buses_are_judged_each_by_its_own(ministack):
     ids=lambda body: body.decode() or "empty",
 )
 def test_a_malformed_call_says_nothing_and_breaks_nothing(ministack, body):
-    """What can't be read has no keys: a policy that names them does not allow it."""
+    """A call that can't be parsed has neither key, so a policy that names them does not allow it."""
     assert ministack.ask("events", "events:PutEvents", body, [BUS]) is None
     assert keys(ministack.seen) == [(BUS, None, None)]
 
 
 def test_fields_that_are_missing_are_no_keys(ministack):
-    """An entry without a source has no `events:source`: StringEquals does not match."""
+    """An entry without a source gets no `events:source`, so that StringEquals does not match."""
     ministack.ask("events", "events:PutEvents", put({"EventBusName": "mine", "DetailType": "a.v1"}), [BUS])
     assert keys(ministack.seen) == [(BUS, None, "a.v1")]
 
 
 def test_other_calls_are_left_alone(ministack):
-    """Nothing of an event stays behind for the next call."""
+    """A later call of another action gets no key of an earlier event."""
     ministack.ask("events", "events:PutEvents", put(entry("a.v1")), [BUS])
     ministack.ask("sqs", "sqs:SendMessage", put(entry("a.v1")), ["queue"])
     assert ministack.seen[-1] == ("sqs:SendMessage", "queue", {"aws:tagkeys": None})
@@ -140,18 +140,18 @@ CHANGES = {
         f"{IMPORT.strip()}\ndef handle_request",
         "when it is loaded",
     ),
-    "asked elsewhere": ("app", IMPORT, "    request_tag_context = print\n", "does not ask"),
-    "other conditions": ("evaluator", "    return all(", "    return any(", "judge"),
+    "called elsewhere": ("app", IMPORT, "    request_tag_context = print\n", "no function of the app passes"),
+    "other conditions": ("evaluator", "    return all(", "    return any(", "the wrong decision on"),
 }
 
 
-@pytest.mark.parametrize(("place", "old", "new", "said"), CHANGES.values(), ids=CHANGES)
-def test_another_ministack_is_noticed(monkeypatch, place, old, new, said):
-    """A version that would let a forged event pass is refused with where it differs."""
+@pytest.mark.parametrize(("place", "old", "new", "message"), CHANGES.values(), ids=CHANGES)
+def test_another_ministack_is_noticed(monkeypatch, place, old, new, message):
+    """A MiniStack version that would let a forged event pass is refused, and the error says where it differs."""
     sources = {"app": APP, "actions": ACTIONS, "evaluator": EVALUATOR}
     assert old in sources[place]
     sources[place] = sources[place].replace(old, new)
     monkeypatch.setitem(sys.modules, "actions", module("actions", ACTIONS))
     modules = [module(name, sources[name]) for name in ("app", "actions", "evaluator")]
-    with pytest.raises(OtherIamError, match=said.replace("(", r"\(").replace(")", r"\)")):
-        tell_what_is_published(*modules)
+    with pytest.raises(OtherIamError, match=message.replace("(", r"\(").replace(")", r"\)")):
+        add_event_keys(*modules)

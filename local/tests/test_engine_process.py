@@ -1,4 +1,4 @@
-"""A failing model server behind the real engine, seen as the chatbot sees it: through botocore's Bedrock client."""
+"""The real engine with a failing model server, called as the chatbot does it: with botocore's Bedrock client."""
 
 import json
 import os
@@ -27,19 +27,19 @@ needs_engine = pytest.mark.skipif(
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Fails as the question says: a status, `slow`, `cut`, `hang up`, or a body."""
+    """Fails as the question asks for: with a status, `slow`, `cut`, `hang up`, or a body."""
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        asked = request["messages"][-1]["content"]
+        question = request["messages"][-1]["content"]
         server: Any = self.server
-        if asked == "slow":
+        if question == "slow":
             server.ending.wait(30)
-        if asked in ("slow", "hang up"):
+        if question in ("slow", "hang up"):
             return
-        raw = b'{"error": "no"}' if asked.isdecimal() else asked.encode()
-        self.send_response(int(asked) if asked.isdecimal() else 200)
-        self.send_header("Content-Length", str(len(raw) + 100 * (asked == "cut")))
+        raw = b'{"error": "no"}' if question.isdecimal() else question.encode()
+        self.send_response(int(question) if question.isdecimal() else 200)
+        self.send_header("Content-Length", str(len(raw) + 100 * (question == "cut")))
         self.end_headers()
         self.wfile.write(raw)
 
@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """`ending` is set when the slow ones need to wait no longer."""
+    """A model server. `ending` ends the wait of slow answers."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -70,7 +70,7 @@ def model_server() -> Iterator[Model]:
 
 @pytest.fixture(scope="module")
 def bedrock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of an engine whose model server listens until `bedrock.end_model()`."""
+    """Yield a Bedrock client of an engine with a model server."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ministack, "MODEL_SECONDS", 0.5)
         with model_server() as model:
@@ -113,11 +113,11 @@ FAILURES = {
 
 @needs_engine
 @pytest.mark.engine
-@pytest.mark.parametrize(("asked", "expected"), FAILURES.items())
-def test_each_failure_is_bedrocks_error(bedrock: Any, asked: str, expected: tuple[str, int]) -> None:
-    """However the model server fails, the caller gets the error and the status that Bedrock would give."""
+@pytest.mark.parametrize(("question", "expected"), FAILURES.items())
+def test_each_failure_is_bedrocks_error(bedrock: Any, question: str, expected: tuple[str, int]) -> None:
+    """For each failure of the model server, the caller gets the error and the status that Bedrock would give."""
     with pytest.raises(ClientError) as failed:
-        ask(bedrock, asked)
+        ask(bedrock, question)
     response = failed.value.response
     assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == expected
     assert response["Error"]["Message"].startswith("The model server")
@@ -127,7 +127,7 @@ def test_each_failure_is_bedrocks_error(bedrock: Any, asked: str, expected: tupl
 @needs_engine
 @pytest.mark.engine
 def test_an_answer_arrives(bedrock: Any) -> None:
-    """A model server that works is passed on, with its own count of tokens."""
+    """A model server's answer reaches the caller with the server's token counts."""
     body = {
         "choices": [{"message": {"content": "Yes."}}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 2},
@@ -140,7 +140,7 @@ def test_an_answer_arrives(bedrock: Any) -> None:
 @needs_engine
 @pytest.mark.engine
 def test_model_server_that_went_away(tmp_path: Path) -> None:
-    """A model server that has ended since the engine started is an outage, not a canned answer."""
+    """When the model server has ended, the caller gets ServiceUnavailableException and no canned answer."""
     with model_server() as model:
         engine = Engine(state=tmp_path, settings=Settings(port=free_port(), model=model))
         running = engine.start()
@@ -155,7 +155,7 @@ def test_model_server_that_went_away(tmp_path: Path) -> None:
 @needs_engine
 @pytest.mark.engine
 def test_without_a_model_server(tmp_path: Path) -> None:
-    """An engine without a model server gives its canned answer, as ever."""
+    """Without a model server, the engine gives its canned answer."""
     engine = Engine(state=tmp_path, settings=Settings(port=free_port()))
     running = engine.start()
     try:
@@ -202,7 +202,7 @@ CHANGES = {
 
 
 def start(folder: Path, bedrock_runtime: str) -> subprocess.CompletedProcess[str]:
-    """Starts the engine's process on a MiniStack of which little more than this module is left."""
+    """Start the engine's process on a stand-in for MiniStack that has little more than this module."""
     package = folder / "ministack"
     (package / "services").mkdir(parents=True)
     (package / "services" / "bedrock_runtime.py").write_text(bedrock_runtime)
@@ -220,17 +220,17 @@ def start(folder: Path, bedrock_runtime: str) -> subprocess.CompletedProcess[str
 
 
 def test_the_ministack_it_is_written_for(tmp_path: Path) -> None:
-    """A module of the expected shape is accepted, and MiniStack starts."""
+    """A MiniStack with the expected functions is accepted and starts."""
     started = start(tmp_path, SAME)
     assert (started.returncode, started.stdout, started.stderr) == (0, "serving\n", "")
 
 
-@pytest.mark.parametrize(("old", "new", "said"), CHANGES.values(), ids=CHANGES)
-def test_another_ministack_does_not_start(tmp_path: Path, old: str, new: str, said: str) -> None:
-    """An upgrade that would lose the model server's failures ends at the start, with what to do."""
+@pytest.mark.parametrize(("old", "new", "message"), CHANGES.values(), ids=CHANGES)
+def test_another_ministack_does_not_start(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """A MiniStack version that would hide the model server's failures does not start, and the error says why."""
     assert old in SAME
     started = start(tmp_path, SAME.replace(old, new))
     assert started.returncode == 1
     assert "local/engine_process.py" in started.stderr
-    assert said in started.stderr
+    assert message in started.stderr
     assert "serving" not in started.stdout

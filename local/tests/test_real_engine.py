@@ -1,4 +1,4 @@
-"""The real engine: what it opens, and what is left of it."""
+"""The real engine: the ports it opens, what its functions see, and what it leaves behind."""
 
 import io
 import json
@@ -24,23 +24,23 @@ FUNCTION = "import os\ndef handler(event, context): return dict(os.environ)"
 
 
 def listening(pid: int) -> set[str]:
-    """The addresses on which a process accepts connections, in /proc's own hexadecimal."""
+    """Return the addresses on which a process accepts connections, in the hexadecimal form of /proc."""
     sockets = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile
             sockets.add(str(link.readlink()))
-    found = set()
+    addresses = set()
     for table in ("tcp", "tcp6", "udp", "udp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
             accepts = fields[3] == "0A" or table.startswith("udp")
             if accepts and f"socket:[{fields[9]}]" in sockets:
-                found.add(fields[1])
-    return found
+                addresses.add(fields[1])
+    return addresses
 
 
 def invoked(running: Running) -> dict[str, str]:
-    """What a function sees of its environment; its process stays warm."""
+    """Return the environment variables that a function sees; its process stays warm."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("index.py", FUNCTION)
@@ -56,9 +56,7 @@ def invoked(running: Running) -> dict[str, str]:
 
 
 def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It opens its one port on loopback alone, shows functions nothing of the user, is served by
-    httptools, and leaves no process behind.
-    """
+    """The engine opens one loopback port, hides the user's variables from functions and leaves no process."""
     monkeypatch.setenv("PIPELINE_TEST_SECRET", "s3cret")
     engine = Engine(state=tmp_path, settings=Settings(port=free_port()))
     running = engine.start()
@@ -81,7 +79,7 @@ def test_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_signatures_are_checked(tmp_path: Path) -> None:
-    """A caller with a key the engine does not know is refused, as on AWS."""
+    """A caller with an unknown access key is refused, as on AWS."""
     engine = Engine(state=tmp_path, settings=Settings(port=free_port()))
     options = engine.start().connection.client_options()
     try:

@@ -1,4 +1,4 @@
-"""The set-up: what is done again, what is not, and what is said when it fails."""
+"""The set-up: which steps run again, and what is printed when one fails."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from local.setup_environment import SetupError, Step
 
 @pytest.fixture(autouse=True)
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty checkout with two inputs."""
+    """A checkout that contains only two inputs."""
     for name, value in {
         "ROOT": tmp_path, "STATE": tmp_path / "state", "STAMPS": tmp_path / "state" / "setup",
         "LOG": tmp_path / "state" / "setup.log",
@@ -26,7 +26,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Tools:
-    """Two steps that make a file each and note that they ran."""
+    """Two steps, each of which creates a file and records that it ran."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -60,7 +60,7 @@ def test_once(tools: Tools) -> None:
 
 
 def test_changed_input(tools: Tools, checkout: Path) -> None:
-    """A changed input redoes its step alone."""
+    """After a change of an input, only that input's step runs again."""
     setting_up.set_up(tools.steps())
     (checkout / "second.txt").write_text("2")
     setting_up.set_up(tools.steps())
@@ -68,7 +68,7 @@ def test_changed_input(tools: Tools, checkout: Path) -> None:
 
 
 def test_changed_ground(tools: Tools, checkout: Path) -> None:
-    """When the environment that all stands on is made anew, so is all the rest."""
+    """When the first step runs again, so do all others, which depend on it."""
     setting_up.set_up(tools.steps())
     (checkout / "first.txt").write_text("2")
     setting_up.set_up(tools.steps())
@@ -76,7 +76,7 @@ def test_changed_ground(tools: Tools, checkout: Path) -> None:
 
 
 def test_lost_result(tools: Tools, checkout: Path) -> None:
-    """What was deleted is made again, whatever its stamp says."""
+    """A step whose result was deleted runs again although its stamp is up to date."""
     setting_up.set_up(tools.steps())
     (checkout / "second.made").unlink()
     setting_up.set_up(tools.steps())
@@ -84,7 +84,7 @@ def test_lost_result(tools: Tools, checkout: Path) -> None:
 
 
 def test_interrupted(tools: Tools, checkout: Path) -> None:
-    """A step that was cut short is done again, even if its result looks complete."""
+    """An interrupted step runs again, even if its result looks complete."""
 
     def second() -> None:
         (checkout / "second.made").touch()
@@ -97,7 +97,7 @@ def test_interrupted(tools: Tools, checkout: Path) -> None:
 
 
 def test_failing_tool(checkout: Path) -> None:
-    """A tool that fails is told by its last words, a hint at the network, and the log that has the rest."""
+    """When a tool fails, the error has its last lines of output, a hint at the network, and the log's path."""
     (checkout / "state").mkdir()
     command = [sys.executable, "-c", "import sys; print('could not resolve host'); sys.exit(1)"]
     with pytest.raises(SetupError, match=r"(?s)needs the network.*\n  could not resolve host\n.*setup\.log"):
@@ -105,14 +105,14 @@ def test_failing_tool(checkout: Path) -> None:
 
 
 def test_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A Python that is too old is named, with the way to choose another."""
+    """A Python that is too old is refused, and the error says how to choose another."""
     monkeypatch.setattr(setting_up, "OLDEST", (4, 0))
     assert setting_up.main() == 1
     assert "make PYTHON=" in capsys.readouterr().out
 
 
 def test_no_home(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
-    """Without a usable home the tools' caches go into the state folder."""
+    """Without a usable home folder, the tools' caches go into the state folder."""
     monkeypatch.setenv("HOME", "/nonexistent")
     assert setting_up.environment()["HOME"] == str(checkout / "state" / "home")
 
@@ -121,7 +121,7 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
     "message", ["$HOME and $$", """it's "quoted" `x` \\ %s""", "ünïcode ✓", "#no $(shell false)"]
 )
 def test_message_is_passed_as_it_is(message: str, tmp_path: Path) -> None:
-    """`make run` hands MESSAGE to the command to the letter, however it was given."""
+    """`make run` passes MESSAGE to the command unchanged, from the environment and from the command line."""
     root = Path(__file__).parents[2]
     pipeline = tmp_path / "pipeline"
     pipeline.write_text(f"#!{sys.executable}\nimport sys\nif 'submit' in sys.argv: print(sys.argv[-1])\n")

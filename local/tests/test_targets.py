@@ -12,7 +12,7 @@ from shared.contracts.stages import SERVICES
 
 
 def test_a_deployment_is_read_with_every_address(target: Target):
-    """All addresses of a deployment are there under their names."""
+    """A deployment's addresses can be read by their names."""
     addresses = target.addresses
     assert addresses.table_name == "PipelineLogs"
     assert addresses.services == tuple(sorted(SERVICES))
@@ -21,13 +21,13 @@ def test_a_deployment_is_read_with_every_address(target: Target):
 
 
 def test_nothing_deployed_says_what_to_run(nowhere: Target):
-    """An environment without a deployment says which command makes one."""
+    """For an environment without a deployment, the error says which command makes one."""
     with pytest.raises(NotDeployedError, match="Run `pipeline up`"):
         _ = nowhere.addresses
 
 
 def test_a_missing_part_is_named(target: Target):
-    """If one stack is missing, the error names that part and not all."""
+    """If one stack is missing, the error names that part, and other addresses can be read."""
     client("ssm").delete_parameter(Name="/ai-pipeline/local/api/url")
     with pytest.raises(NotDeployedError, match="'trigger' is not deployed"):
         _ = target.addresses.api_url
@@ -35,7 +35,7 @@ def test_a_missing_part_is_named(target: Target):
 
 
 def test_a_local_target_ignores_the_users_aws_settings(monkeypatch, tmp_path):
-    """Profile, config file and endpoint of the shell can't lead a local target anywhere else."""
+    """The shell's profile, config file and endpoint do not change where a local target leads."""
     config = tmp_path / "config"
     config.write_text("[profile real]\nregion = eu-west-1\nendpoint_url = https://real.example\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
@@ -50,7 +50,7 @@ def test_a_local_target_ignores_the_users_aws_settings(monkeypatch, tmp_path):
 
 
 def test_loopback_is_never_reached_through_a_proxy(monkeypatch):
-    """A proxy of the shell is for the world outside."""
+    """The shell's proxy is not used for loopback addresses, but for all others."""
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     target = local_target(Connection(endpoint_url="http://127.0.0.1:4566"))
@@ -59,33 +59,33 @@ def test_loopback_is_never_reached_through_a_proxy(monkeypatch):
 
 
 def test_without_an_engine_there_is_no_local_target(tmp_path):
-    """`local` without an engine says how to start one."""
+    """For `local` without a running engine, the error says how to start one."""
     with pytest.raises(UnreachableError, match="Start it"):
         find_target("local", engine=Engine(state=tmp_path))
 
 
 def test_aws_says_account_and_region(aws):
-    """An AWS target knows whom it acts for."""
+    """An AWS target names its account and region."""
     known = aws_target("dev", region="eu-central-1").describe()
     assert (known.account, known.region, known.endpoint) == ("123456789012", "eu-central-1", None)
     assert known.is_aws
 
 
 def test_an_endpoint_from_the_shell_shows(aws, monkeypatch):
-    """A shell that points AWS elsewhere can't be mistaken for AWS."""
+    """A target made in a shell with AWS_ENDPOINT_URL shows that endpoint."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert aws_target("dev", region="us-east-1").endpoint == "http://127.0.0.1:9"
 
 
 def test_an_unknown_profile_is_a_wrong_input(tmp_path, monkeypatch):
-    """A profile that does not exist is told as such."""
+    """A profile that does not exist is refused as invalid input."""
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     with pytest.raises(InvalidInputError, match="nope"):
         aws_target("dev", region="us-east-1", profile="nope").describe()
 
 
 def test_no_region_asks_for_one(monkeypatch):
-    """Without a region the error says how to give one."""
+    """Without a region, the error names the option --region."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(InvalidInputError, match="--region"):
@@ -93,16 +93,16 @@ def test_no_region_asks_for_one(monkeypatch):
 
 
 def test_no_region_is_told_before_aws_is_asked(monkeypatch):
-    """STS answers without a region; a command that has none ends before it says where it acts."""
+    """Describing a target without a region is refused, although STS would answer without one."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_REGION", raising=False)
     with pytest.raises(InvalidInputError, match="--region"):
         aws_target("dev").describe()
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, "eu-west-1"), ("eu-north-1", "eu-north-1")])
-def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch, given, expected):
-    """`AWS_REGION` counts before `AWS_DEFAULT_REGION`, --region before both."""
+@pytest.mark.parametrize(("option", "expected"), [(None, "eu-west-1"), ("eu-north-1", "eu-north-1")])
+def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch, option, expected):
+    """--region takes precedence over `AWS_REGION`, and that over `AWS_DEFAULT_REGION`."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-2")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    assert aws_target("dev", region=given).region == expected
+    assert aws_target("dev", region=option).region == expected

@@ -13,8 +13,8 @@ from operations.errors import OperationError
 from operations.runs import executions
 from operations.runs.records import read_records
 from operations.target import Target
-from shared.callback import SETTLED_CODES
 from shared.contracts.record import CANCELLED, Record
+from shared.worker.outcome import SETTLED_CODES
 
 FIELDS = ("status", "request_hash", "execution_arn", CANCELLED)
 AT_ONCE = 8

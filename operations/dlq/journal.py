@@ -13,7 +13,7 @@ from msgspec import Struct
 from operations.aws_errors import translated
 from operations.dlq.messages import Parked
 from operations.target import Target
-from shared.clock import iso
+from shared.contracts.record import iso
 
 UNKNOWN = "-"
 """The pipeline of a message that names none."""

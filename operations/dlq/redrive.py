@@ -17,9 +17,8 @@ from operations.runs.history import read_history
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
-from shared.clock import iso
 from shared.contracts.executions import FAILED, pipeline_of
-from shared.contracts.record import CANCELLED, Record
+from shared.contracts.record import CANCELLED, Record, iso
 
 PAGE = 1_000
 

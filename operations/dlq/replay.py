@@ -24,7 +24,7 @@ from operations.stop import Stop
 from operations.target import Target
 from operations.violations import KINDS, violations
 from services.logger.core import DETAIL_TYPE as STATUS_CHANGE
-from shared.clock import iso
+from shared.contracts.record import iso
 from shared.contracts.v2 import PipelineRequested
 
 Outcome = Literal["done", "left", "gone", "failed", "changed"]

@@ -24,7 +24,7 @@ from shared.budget import (
     state_of,
     written,
 )
-from shared.clock import iso
+from shared.contracts.record import iso
 from shared.dynamodb import CONDITION_FAILED
 
 TABLE, GUARD, LIMIT = "budget/table", "budget/guard", "budget/usd-per-day"

@@ -10,8 +10,7 @@ from operations.aws_errors import translated
 from operations.errors import NotFoundError, RefusedError
 from operations.runs.records import read_record, read_records, record_of
 from operations.target import Target
-from shared.clock import iso
-from shared.contracts.record import FINAL, Record, expanded
+from shared.contracts.record import FINAL, Record, expanded, iso
 from shared.contracts.stages import CRITICAL
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger

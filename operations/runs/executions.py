@@ -12,8 +12,8 @@ from msgspec import Struct
 from operations.aws_errors import translated
 from operations.errors import OperationError, RefusedError
 from operations.target import Target
-from shared.clock import iso
 from shared.contracts.executions import FAILED, pipeline_of, restart_name, restart_number
+from shared.contracts.record import iso
 from shared.records import Records
 
 _MOST_RESTARTS = 1_000

@@ -22,7 +22,7 @@ from operations.runs.logs import Read, search
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
-from shared.contracts import limits, traces
+from shared.contracts import envelope, limits
 from shared.contracts.executions import pipeline_of
 from shared.contracts.stages import BY_KEY, BY_STATE
 
@@ -80,8 +80,8 @@ def guesses(given: str) -> list[Guess]:
 
 
 def _guesses(given: str) -> Iterator[Guess]:
-    if whole := traces.well_formed(given):
-        yield from _of_trace("traceparent", traces.trace_id(whole, ""))
+    if whole := envelope.well_formed(given):
+        yield from _of_trace("traceparent", envelope.trace_id(whole, ""))
         return
     if arn := _ARN.fullmatch(given):
         yield Guess(kind="execution ARN", pipeline_id=pipeline_of(arn["name"]))
@@ -98,7 +98,7 @@ def _guesses(given: str) -> Iterator[Guess]:
 
 
 def _of_trace(kind: Kind, trace_id: str) -> Iterator[Guess]:
-    for pipeline_id in traces.named_alike(trace_id):
+    for pipeline_id in envelope.named_alike(trace_id):
         yield Guess(kind=kind, pipeline_id=pipeline_id, trace_id=trace_id)
 
 
@@ -163,7 +163,7 @@ def _by_form(target: Target, given: str) -> Found | None:
         record = records.get(guess.pipeline_id)
         if record is None:
             continue
-        trace_id = record.get("trace_id") or traces.trace_id(None, guess.pipeline_id)
+        trace_id = record.get("trace_id") or envelope.trace_id(None, guess.pipeline_id)
         if guess.trace_id in (None, trace_id):
             found = _found(target, given, guess.kind, "the records", [guess.pipeline_id])
             return _with_execution(target, found) if found else None
@@ -203,8 +203,8 @@ def _found(target: Target, given: str, kind: Kind, where: str, pipeline_ids: Seq
 
 def _trace_id(given: str) -> str:
     """Of a whole traceparent; `given` itself may be one."""
-    whole = traces.well_formed(given)
-    return traces.trace_id(whole, "") if whole else given
+    whole = envelope.well_formed(given)
+    return envelope.trace_id(whole, "") if whole else given
 
 
 # --- dead-letter queues ------------------------------------------------------------------------------------
@@ -240,8 +240,8 @@ def _kind_in(message: Parked, given: str, trace_id: str) -> Kind | None:
         return "execution name" if given == message.execution_name else "execution ARN"
     if message.pipeline_id == given:
         return "pipeline id"
-    named = traces.well_formed(metadata.get("traceparent"))
-    if (named or message.pipeline_id) and trace_id == traces.trace_id(named, message.pipeline_id or ""):
+    named = envelope.well_formed(metadata.get("traceparent"))
+    if (named or message.pipeline_id) and trace_id == envelope.trace_id(named, message.pipeline_id or ""):
         return "trace id" if given == trace_id else "traceparent"
     return None
 

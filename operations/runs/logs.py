@@ -21,7 +21,7 @@ from operations.errors import InvalidInputError
 from operations.runs.journey import Journey, read_journey
 from operations.stop import Stop
 from operations.target import Target
-from shared.clock import iso
+from shared.contracts.record import iso
 
 PAGES = 200
 """Calls for one log group at most. AWS answers with a part of the group at a time, also with an empty one."""

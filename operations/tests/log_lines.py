@@ -7,7 +7,7 @@ from typing import Any
 
 from operations.runs.logs import log_group
 from operations.tests.world import client
-from shared.contracts.traces import trace_id
+from shared.contracts.envelope import trace_id
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

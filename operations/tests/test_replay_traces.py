@@ -10,9 +10,8 @@ from operations.dlq.plan import Action
 from operations.dlq.redrive import find, run_again
 from operations.tests.dead_letters import StepFunctions, replay, url
 from operations.tests.world import client, finish
-from shared.contracts.envelope import Delivery, Detail
+from shared.contracts.envelope import Delivery, Detail, traceparent_of
 from shared.contracts.reading import read, read_metadata
-from shared.contracts.traces import traceparent_of
 from shared.contracts.v1 import ChatRequested, PipelineRequested
 from shared.tests.fakes import stage_event
 

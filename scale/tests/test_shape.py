@@ -1,4 +1,4 @@
-"""The model's shape is the pipeline's, and its arithmetic agrees with its simulation."""
+"""The simulated shape is the pipeline's, and the arithmetic agrees with the simulation."""
 
 import math
 from dataclasses import replace
@@ -15,7 +15,7 @@ from shared.contracts.stages import STAGES
 
 
 def test_the_stages_are_the_table():
-    """Order, way, criticality and timeout of each step come from the stage table, sizes from the environment."""
+    """Order, route, criticality and timeout of each step come from the stage table, sizes from the environment."""
     plan, environment = shape(), ENVIRONMENTS["prod"]
     for stage, step in zip(STAGES, plan.steps, strict=True):
         sizing = environment.sizing_of(stage.service)
@@ -25,7 +25,7 @@ def test_the_stages_are_the_table():
 
 
 def test_a_run_uses_what_the_arithmetic_says():
-    """The simulation takes from every quota as often as `per_request` counts."""
+    """The simulation uses as much of every quota as `per_request` says."""
     result = simulate(Scenario(name="calm", rate=20, load_seconds=60))
     assert result.answered == result.requests
     for name, times in per_request(shape()).items():
@@ -33,7 +33,7 @@ def test_a_run_uses_what_the_arithmetic_says():
 
 
 def test_the_lowest_ceiling_is_what_the_simulation_hits():
-    """Just below the binding ceiling nothing is throttled there, well above it something is."""
+    """Below the lowest ceiling its quota refuses nothing, and well above it the quota refuses calls."""
     quotas = replace(US_EAST_1, poller_start=1_000, model_tokens=US_EAST_1.model_tokens.times(0.1))
     quotas = replace(
         quotas, model_tokens=replace(quotas.model_tokens, burst=quotas.model_tokens.per_second * 10)
@@ -50,17 +50,17 @@ def test_the_lowest_ceiling_is_what_the_simulation_hits():
 
 @pytest.mark.parametrize("rate", RATES)
 def test_raised_quotas_carry_their_rate(rate: int):
-    """After what is asked for, no quota and no cap lies below the rate."""
+    """With raised quotas and caps, each of them allows more than the rate they were raised for."""
     assert min(ceilings(*raised(shape(), US_EAST_1, rate)).values()) > rate
 
 
 def test_a_minute_at_the_raised_quotas_answers_everybody():
-    """100 requests a second, quotas raised: all are answered, none is refused."""
+    """With raised quotas, all of 100 requests a second are answered."""
     result = simulate(replace(prepared(100), load_seconds=60))
     assert result.answered == result.requests
 
 
 def test_the_mean_of_a_span():
-    """A span without spread is its median, a wider one is longer on average."""
+    """The mean of a span without spread is its median, and that of a wide span is larger."""
     assert mean(Span(median=2, p95=2)) == 2
     assert math.isclose(mean(Span(median=2, p95=5)), 2.336, rel_tol=0.01)

@@ -1,4 +1,4 @@
-"""The model keeps its own laws."""
+"""The simulation obeys the laws of queues and the rules of the pipeline."""
 
 import math
 from collections import Counter
@@ -34,7 +34,7 @@ OVERLOADS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", OVERLOADS)
 def test_every_request_ends_exactly_once(name: str):
-    """Whatever quota is short, as many requests end as came, each with one outcome."""
+    """Whichever quota is short, each request that arrives ends with exactly one outcome."""
     result = simulate(replace(SMALL, quotas=replace(FREE, **{name: OVERLOADS[name]})))
     assert len(result.ended) == result.arrived > 2_000
     assert sum(result.count(outcome) for outcome in Outcome) == result.requests
@@ -43,7 +43,7 @@ def test_every_request_ends_exactly_once(name: str):
 
 @pytest.mark.parametrize("name", OVERLOADS)
 def test_a_larger_quota_answers_more_or_sooner(name: str):
-    """Twice the quota that is short: more requests are answered, or as many and sooner."""
+    """With twice the short quota, more requests are answered, or as many of them sooner."""
     short = OVERLOADS[name]
     twice: Any = short.times(2) if isinstance(short, Rate) else short * 2
     less = simulate(replace(SMALL, quotas=replace(FREE, **{name: short})))
@@ -57,7 +57,7 @@ def mean_answer(result: Result) -> float:
 
 
 def test_littles_law_holds():
-    """Requests under way are on average the arrival rate times the time each takes."""
+    """The mean number of requests under way is the arrival rate times the mean duration."""
     result = simulate(replace(SMALL, load_seconds=300, quotas=FREE))
     steady = [sample.open for sample in result.samples if 60 <= sample.at <= 300]
     rate = result.arrived / 300
@@ -65,14 +65,14 @@ def test_littles_law_holds():
 
 
 def test_the_same_seed_is_the_same_course():
-    """A seed decides everything, and another seed is another course."""
+    """The same seed gives the same result, and another seed gives another result."""
     first, second, other = (simulate(replace(SMALL, seed=seed)) for seed in (1, 1, 2))
     assert first == second
     assert first.ended != other.ended
 
 
 def test_a_request_may_stand_for_many():
-    """A system a fifth as large, each request counted five times, answers as many and about as fast."""
+    """A system a fifth as large, with each request counted five times, answers about as many about as fast."""
     load = replace(SMALL, rate=100, load_seconds=100, quotas=FREE)
     whole, thinned = simulate(load), simulate(replace(load, stands_for=5))
     assert math.isclose(thinned.requests, whole.requests, rel_tol=0.03)
@@ -81,7 +81,7 @@ def test_a_request_may_stand_for_many():
 
 
 def test_a_timeout_is_not_retried():
-    """A backlog longer than a task's timeout fails runs: no state is tried again, no model is asked for nothing."""
+    """A backlog longer than a task's timeout fails runs, without retries and without wasted model calls."""
     plan = shape().resized(chatbot=2)
     result = simulate(replace(SMALL, rate=5, load_seconds=900, shape=plan, quotas=FREE))
     assert result.timed_out > 0
@@ -92,7 +92,7 @@ def test_a_timeout_is_not_retried():
 
 
 def test_a_throttled_model_fails_runs_after_its_retries():
-    """What the model refuses is tried four times in all, then the run fails: there is no queue before the model."""
+    """A run fails when the model has refused it in all four attempts of the chat stage."""
     tight = replace(FREE, model_tokens=Rate(per_second=8_000, burst=8_000))
     result = simulate(replace(SMALL, quotas=tight))
     failed = [end for end in result.ended if end.outcome is Outcome.FAILED]
@@ -102,7 +102,7 @@ def test_a_throttled_model_fails_runs_after_its_retries():
 
 
 def test_a_queue_before_the_model_fails_none():
-    """With fewer chatbots at a time than the model's tokens allow, the same burst waits instead of failing."""
+    """With fewer chatbots at a time than the model's tokens allow, a burst waits instead of failing."""
     tight = replace(FREE, model_tokens=Rate(per_second=8_000, burst=20_000))
     burst = Scenario(name="burst", rate=200, burst=2_000, via="bus", quotas=tight)
     open_wide, capped = (simulate(replace(burst, shape=shape().resized(chatbot=size))) for size in (250, 10))
@@ -111,7 +111,7 @@ def test_a_queue_before_the_model_fails_none():
 
 
 def test_throttled_starts_wait_and_then_park():
-    """An event whose run can't be started comes back after its visibility, and is in the DLQ after the fifth time."""
+    """An event whose run can't be started is delivered again, and is parked after the fifth delivery."""
     none = replace(FREE, start_execution=Rate(per_second=1e-9, burst=1))
     result = simulate(replace(SMALL, rate=1, load_seconds=20, quotas=none, via="bus"))
     assert result.count(Outcome.PARKED) == result.requests - 1
@@ -120,7 +120,7 @@ def test_throttled_starts_wait_and_then_park():
 
 
 def test_what_is_reserved_is_given_back():
-    """The model's quota is charged for what was read and written, not for the longest possible answer."""
+    """The model's quota is charged for the tokens that were used, not for the longest possible answer."""
     plan = replace(shape(), tokens=Tokens(input=100, output=50, most=1_000))
     result = simulate(replace(SMALL, shape=plan, quotas=FREE))
     assert result.taken["model tokens"] == pytest.approx(150 * result.answered)

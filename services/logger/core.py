@@ -8,12 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.clock import iso
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import STOPPED, pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, PIPELINE_ID_PATTERN
-from shared.contracts.origin import via
-from shared.contracts.record import Metered, Record, Via
+from shared.contracts.record import Metered, Record, Via, iso, via
 from shared.contracts.stages import BY_KEY, BY_STATE, CRITICAL, LAST
 from shared.contracts.v1 import LogRequested, Meter, PipelineCompleted, PipelineFailed, Status
 from shared.costs.facts import facts, item_bytes

@@ -6,13 +6,12 @@ from functools import cache, partial
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from services.logger import core
-from services.logger.settings import Settings
 from shared.aws import client, translated_errors
 from shared.bus import Bus
-from shared.contracts.envelope import Delivery, Metadata
-from shared.contracts.traces import trace_id
+from shared.contracts.envelope import Delivery, Metadata, trace_id
 from shared.contracts.v1 import LogReceipt, LogRequested, Meter, Status
 from shared.errors import CANCELLED_ERROR, ContractViolation, PipelineError
 from shared.metrics import (
@@ -34,6 +33,14 @@ from shared.settings import load
 from shared.worker import ExternalRoute
 
 BudgetFields = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, Any]]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The environment of the logger's function. `counts_days` is true if there is a daily budget."""
+
+    table_name: str
+    bus_name: str
+    counts_days: bool = False
 
 
 class Logger:

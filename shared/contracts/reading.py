@@ -9,8 +9,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shared.contracts.envelope import INBOUND_EVENT, Delivery, Detail, Event, Metadata, PartialMetadata
-from shared.contracts.traces import traceparent_of, well_formed
+from shared.contracts.envelope import (
+    INBOUND_EVENT,
+    Delivery,
+    Detail,
+    Event,
+    Metadata,
+    PartialMetadata,
+    traceparent_of,
+    well_formed,
+)
 from shared.contracts.upcasting import readable, upcast
 from shared.errors import ContractViolation
 

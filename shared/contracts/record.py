@@ -11,6 +11,7 @@ ISO 8601, UTC, with milliseconds (`2026-11-23T09:30:00.120Z`); amounts of money 
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, NotRequired, TypedDict, cast, get_args
 
 from shared.contracts.stages import BY_KEY, STAGES
@@ -204,3 +205,20 @@ def _decoded(text: Any, kind: type[Any]) -> Any:
     except (TypeError, ValueError):
         value = None
     return value if isinstance(value, kind) else kind()
+
+
+def iso(moment: datetime) -> str:
+    """Return `moment` in UTC with milliseconds, e.g. `2026-11-22T10:00:00.000Z`; such texts sort by time."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def accepted_event_id(pipeline_id: str) -> str:
+    """Return the id of the event that the API publishes for a pipeline; a repeated request publishes the same id."""
+    return f"{pipeline_id}-accepted"
+
+
+def via(pipeline_id: str, causation_id: str | None, *, restarts: int = 0) -> Via:
+    """Return how a run began. `restarts` is the number in the execution's name, 0 for the first execution."""
+    if restarts:
+        return "restart"
+    return "api" if causation_id == accepted_event_id(pipeline_id) else "bus"

@@ -13,8 +13,8 @@ import msgspec
 
 from shared.contracts import v1
 from shared.contracts.envelope import INBOUND_EVENT, Event, Metadata, PartialMetadata
-from shared.contracts.events import EVENTS
 from shared.contracts.stages import STAGES
+from shared.contracts.upcasting import EVENTS
 
 FOLDER = Path(__file__).parent / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from shared.contracts import v1, v2
 from shared.contracts.envelope import Event
-from shared.contracts.events import EVENTS
+
+EVENTS: Final[tuple[type[Event], ...]] = (*v1.EVENTS, *v2.EVENTS)
+"""Every version of every event. Versions exist side by side: a new one is added, none is replaced."""
 
 Old = TypeVar("Old", bound=Event)
 New = TypeVar("New", bound=Event)

@@ -11,10 +11,10 @@ import pytest
 
 from shared.contracts import limits, schemas, v1, v2
 from shared.contracts.envelope import Delivery, Detail, Outgoing
-from shared.contracts.events import EVENTS
 from shared.contracts.message import request_hash
 from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
 from shared.contracts.stages import BY_SERVICE, RETRY, STAGES
+from shared.contracts.upcasting import EVENTS
 from shared.errors import ContractViolation
 from shared.tests.fakes import stage_event
 

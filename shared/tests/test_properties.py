@@ -10,17 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.bus import Bus
-from shared.callback import Callback
 from shared.contracts import schemas, v1, v2
 from shared.contracts.envelope import Delivery, Event, Metadata, Outgoing, PartialMetadata
-from shared.contracts.events import EVENTS
 from shared.contracts.reading import read, unknown_fields
-from shared.contracts.upcasting import UPCASTERS
+from shared.contracts.upcasting import EVENTS, UPCASTERS
 from shared.parking import ParkingLot
 from shared.runtime import stage_route
 from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, sqs_record, stage_event
 from shared.tests.strategies import JSON, SAID, TEXT, nearly, turns, values
 from shared.worker import ExternalRoute, Route, Worker
+from shared.worker.outcome import Callback
 
 pytestmark = pytest.mark.slow
 

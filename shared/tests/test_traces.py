@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.envelope import Delivery, Detail, Metadata
+from shared.contracts.envelope import (
+    Delivery,
+    Detail,
+    Metadata,
+    named_alike,
+    trace_id,
+    traceparent_of,
+    well_formed,
+)
 from shared.contracts.reading import read, read_metadata
-from shared.contracts.traces import named_alike, trace_id, traceparent_of, well_formed
 from shared.contracts.v1 import PipelineRequested
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

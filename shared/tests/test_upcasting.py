@@ -7,15 +7,14 @@ import msgspec
 import pytest
 
 from shared.bus import Bus
-from shared.callback import Callback
 from shared.contracts import reading, upcasting
 from shared.contracts.envelope import SOURCE, Delivery, Detail, Event, Metadata
-from shared.contracts.events import EVENTS
-from shared.contracts.upcasting import CHAINS, Chain, ChainError, Upcaster, chains, readable, upcast
+from shared.contracts.upcasting import CHAINS, EVENTS, Chain, ChainError, Upcaster, chains, readable, upcast
 from shared.errors import ContractViolation
 from shared.parking import ParkingLot
 from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, sqs_record, stage_event
 from shared.worker import Route, Worker
+from shared.worker.outcome import Callback
 
 
 class One(Event, frozen=True, kw_only=True):

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from shared.bus import Bus
-from shared.callback import Callback
 from shared.contracts import v1
-from shared.contracts.envelope import Delivery, Metadata
+from shared.contracts.envelope import Delivery, Metadata, trace_id
 from shared.contracts.stages import BY_SERVICE, RETRY
-from shared.contracts.traces import trace_id
 from shared.errors import PermanentError, TransientError
 from shared.observability import logger
 from shared.parking import ParkingLot
@@ -27,6 +25,7 @@ from shared.tests.fakes import (
     stage_event,
 )
 from shared.worker import Billed, ExternalRoute, Paid, Route, Worker
+from shared.worker.outcome import Callback
 
 ANSWER = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="model", stop_reason="end_turn")
 LAST_ATTEMPT = RETRY.max_attempts

@@ -12,14 +12,13 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from msgspec import Struct
 
 from shared.bus import Bus
-from shared.callback import Callback
-from shared.contracts.traces import trace_id
+from shared.contracts.envelope import trace_id
 from shared.errors import ContractViolation, PipelineError, TokenSettled, TransientError, WorkerLost
 from shared.metrics import BATCHES
 from shared.observability import about_no_run, about_run, emit, flush, where
 from shared.parking import ParkingLot
 from shared.worker.inbox import AnyRoute, ExternalRoute, Inbox, Job, Message, Route, received
-from shared.worker.outcome import Billed, Outcomes, Paid, meter
+from shared.worker.outcome import Billed, Callback, Outcomes, Paid, meter
 from shared.worker.policy import Ending, Step, ending, steps
 
 __all__ = ["AnyRoute", "Billed", "ExternalRoute", "Paid", "Route", "Worker"]

@@ -6,14 +6,15 @@ import time
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from botocore.exceptions import ClientError
 from msgspec import Struct
 
+from shared.aws import error_code, translated_errors
 from shared.bus import Bus
-from shared.callback import Callback
 from shared.contracts import v1
 from shared.contracts.envelope import Outgoing
-from shared.contracts.limits import CAUSE_CHARS
-from shared.errors import ContractViolation, PipelineError
+from shared.contracts.limits import CAUSE_CHARS, ERROR_CHARS
+from shared.errors import ContractViolation, PipelineError, TokenSettled
 from shared.metrics import (
     ATTEMPTS,
     ERRORS,
@@ -71,6 +72,48 @@ def meter(message: Message, began: float, billed: Billed | None = None) -> v1.Me
         memory_mb=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")) or None,
         architecture=_ARCHITECTURES.get(machine, machine),
     )
+
+
+# For a settled token, moto answers InvalidToken, the local engine always TaskDoesNotExist, AWS any of the three.
+SETTLED_CODES = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+
+
+class Callback:
+    """Reports outcomes. Raises TokenSettled if the task is over, else what `translated_errors` raises."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def succeed(self, token: str, output: str) -> None:
+        self._call(self._client.send_task_success, taskToken=token, output=output)
+
+    def fail(self, token: str, error: str, cause: str) -> None:
+        self._call(
+            self._client.send_task_failure,
+            taskToken=token,
+            error=error[:ERROR_CHARS],
+            cause=cause[:CAUSE_CHARS],
+        )
+
+    def is_settled(self, token: str) -> bool:
+        """Whether the task is known to be over. Returns False if Step Functions can't be reached."""
+        try:
+            self._call(self._client.send_task_heartbeat, taskToken=token)
+        except TokenSettled:
+            return True
+        except PipelineError:
+            return False
+        return False
+
+    @staticmethod
+    def _call(operation: Any, **parameters: str) -> None:
+        with translated_errors():
+            try:
+                operation(**parameters)
+            except ClientError as error:
+                if (code := error_code(error)) in SETTLED_CODES:
+                    raise TokenSettled(code) from error
+                raise
 
 
 class Outcomes:

@@ -1,4 +1,4 @@
-"""What a million runs cost: the direct design's ledger, and how runs are summed up."""
+"""The cost of a million runs: the direct design's ledger, and the summary of runs."""
 
 import pytest
 
@@ -16,13 +16,13 @@ def run(**chat: object) -> RunFacts:
         StageFacts(key=stage.key, memory_mb=128, architecture="arm64", work_ms=10, message_bytes=900)
         for stage in STAGES
     ]
-    asked = StageFacts(key="chat", memory_mb=128, architecture="arm64", work_ms=300, **chat)  # type: ignore[arg-type]
+    chat_stage = StageFacts(key="chat", memory_mb=128, architecture="arm64", work_ms=300, **chat)  # type: ignore[arg-type]
     return RunFacts(
         region="us-east-1",
         day="2026-11-23",
         via="bus",
         outcome="SUCCEEDED",
-        stages=tuple(asked if stage.key == "chat" else stage for stage in stages),
+        stages=tuple(chat_stage if stage.key == "chat" else stage for stage in stages),
         message_bytes=100,
         record_bytes=2_000,
         answer_bytes=600,
@@ -30,7 +30,7 @@ def run(**chat: object) -> RunFacts:
 
 
 def test_the_direct_design_pays_for_its_transitions_and_invocations():
-    """Five transitions, four invocations, one event, no queue: and the record's two kilobytes."""
+    """A direct run pays for five transitions, four invocations, one event and its record, but for no queue."""
     made = direct_ledger(run(), record_bytes=2_000)
     counted = {
         kind: sum(line.quantity for line in made.lines if line.kind == kind)
@@ -49,9 +49,11 @@ def test_the_direct_design_pays_for_its_transitions_and_invocations():
 
 
 def test_a_million_runs_are_means_in_dollars_and_the_model_stands_apart():
-    """Hops and services add up to the same sum, which leaves the tokens out; both designs pay these alike."""
-    asked = run(model_id=MODEL_ID, input_tokens=1_000, output_tokens=100)
-    direct, events = (summary([made, made]) for made in (direct_ledger(asked, 2_000), ledger(asked)))
+    """Hops and services add up to the same sum without tokens, and both designs pay the same for tokens."""
+    chat_stage = run(model_id=MODEL_ID, input_tokens=1_000, output_tokens=100)
+    direct, events = (
+        summary([made, made]) for made in (direct_ledger(chat_stage, 2_000), ledger(chat_stage))
+    )
     assert direct["without_model"] == pytest.approx(sum(direct["services"].values()))
     assert events["without_model"] == pytest.approx(sum(events["services"].values()))
     assert direct["model"] == events["model"] == pytest.approx(35 + 14)
@@ -60,7 +62,7 @@ def test_a_million_runs_are_means_in_dollars_and_the_model_stands_apart():
 
 @pytest.mark.parametrize(("events", "verdict"), [(115.0, "met"), (116.0, "NOT MET")])
 def test_the_ratio_decides(events, verdict):
-    """At most 1.15 times the direct design."""
+    """The cost goal is met up to 1.15 times the direct design's cost."""
     designs = {
         "events": {"without_model": events, "model": 0.0},
         "direct": {"without_model": 100.0, "model": 0.0},

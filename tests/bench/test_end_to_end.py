@@ -1,4 +1,4 @@
-"""The pure parts of the end-to-end benchmark: the rival's workflow, what is counted, and what counts as met."""
+"""The pure parts of the end-to-end benchmark: the direct design's workflow, the counts, and the goals."""
 
 import json
 import subprocess
@@ -25,26 +25,26 @@ RUN = Run(status="SUCCEEDED", started=1.0, ended=2.0)
 
 
 def test_the_direct_workflow_asks_the_same_of_the_same_stages():
-    """Every stage in order, with the pipeline's own metadata and data, and nobody sees a task token."""
-    made = direct_definition(REFERENCE_RETRY)
-    state, seen = made["StartAt"], []
+    """The direct workflow invokes every stage in order, with the pipeline's data and without a task token."""
+    workflow = direct_definition(REFERENCE_RETRY)
+    state, seen = workflow["StartAt"], []
     while state:
         seen.append(state)
-        asked = made["States"][state]["Parameters"]["Payload"]
-        assert asked["data"] == {
+        payload = workflow["States"][state]["Parameters"]["Payload"]
+        assert payload["data"] == {
             f"{name}.$": path
             for stage in STAGES
             if stage.state == state
             for name, path in stage.inputs.items()
         }
-        state = made["States"][state].get("Next")
+        state = workflow["States"][state].get("Next")
     assert seen == [stage.state for stage in STAGES]
-    assert "Token" not in json.dumps(made)
-    assert ".waitForTaskToken" not in json.dumps(made)
+    assert "Token" not in json.dumps(workflow)
+    assert ".waitForTaskToken" not in json.dumps(workflow)
 
 
 def test_a_direct_function_runs_the_stages_own_code(monkeypatch: pytest.MonkeyPatch):
-    """The analyzer, invoked with what the workflow sends, answers what the analyzer's core does, and meters it."""
+    """The direct analyzer answers a workflow's payload as the analyzer's core does, with a meter."""
     monkeypatch.setenv("DIRECT_SERVICE", "analyzer")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
     direct_handler._route.cache_clear()
@@ -64,26 +64,26 @@ def test_a_direct_function_runs_the_stages_own_code(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.service)
 def test_a_direct_function_is_whole_beside_a_stages_bundle(stage):
-    """Packed into any stage's bundle it finds all that it imports, and the stage's route."""
+    """In each stage's bundle, the direct handler can import everything it needs and finds the stage's route."""
     bundle = bundles(host(), [STAGE_FUNCTIONS[stage.service]])[stage.service]
     program = (
         f"import sys; sys.path[:0] = [{str(bundle)!r}, {str(Path(direct.__file__).parent)!r}]\n"
         "import direct_handler; print(direct_handler._route().request.__name__)\n"
     )
-    told = dict.fromkeys(("TABLE_NAME", "BUS_NAME", "DLQ_URL"), "given")
-    done = subprocess.run(
+    settings = dict.fromkeys(("TABLE_NAME", "BUS_NAME", "DLQ_URL"), "given")
+    process = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program],
-        env={"AWS_DEFAULT_REGION": "us-east-1", "DIRECT_SERVICE": stage.service, **told},
+        env={"AWS_DEFAULT_REGION": "us-east-1", "DIRECT_SERVICE": stage.service, **settings},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stderr == ""
-    assert done.stdout.strip() == stage.request.__name__
+    assert process.stderr == ""
+    assert process.stdout.strip() == stage.request.__name__
 
 
 def test_the_event_becomes_the_state_that_the_workflow_reads():
-    """The rule's template names every field that the requests are made of."""
+    """The rule's template makes a state with every field that the stages' requests need."""
     filled = EXECUTION_INPUT.replace("<id>", '"p"').replace("<time>", '"t"').replace("<message>", '"m"')
     state = json.loads(filled)
     assert state["request"] == {"user_message": "m", "history": []}
@@ -103,20 +103,20 @@ def test_the_event_becomes_the_state_that_the_workflow_reads():
     ids=["all once", "one failed", "one never began", "one ran twice", "one without its record"],
 )
 def test_what_became_of_a_burst(records, runs, left, expected):
-    """Once is: one execution that succeeded and its record; failures, losses and repeats are no successes."""
-    found = counts(["a", "b"], records, runs, left)
-    assert (found.once, found.failed, found.lost) == expected
-    assert found.all_done == (expected == (2, 0, 0) and not left)
+    """A success is exactly one successful execution with its record; failures, losses and repeats are none."""
+    outcome = counts(["a", "b"], records, runs, left)
+    assert (outcome.once, outcome.failed, outcome.lost) == expected
+    assert outcome.all_done == (expected == (2, 0, 0) and not left)
 
 
 def test_hops_are_medians_by_part():
-    """One slow run does not move the picture."""
+    """A hop's times are medians, which one slow run does not change."""
     runs = [[Bar(name="chat", start_ms=0.0, waited_ms=waited, worked_ms=10.0)] for waited in (1.0, 2.0, 90.0)]
     assert medians(runs) == {"chat": {"waited_ms": 2.0, "worked_ms": 10.0, "other_ms": 0.0}}
 
 
 def test_the_95th_percentile_is_a_measured_value():
-    """By nearest rank: of twenty values the second largest."""
+    """The 95th percentile is by nearest rank: of twenty values, it is the second largest."""
     assert p95([float(value) for value in range(20)]) == 18.0
     assert p95([3.0]) == 3.0
 
@@ -135,7 +135,7 @@ def result(design: str, *, once: int, per_second: float) -> dict[str, object]:
 
 
 def test_goals_are_judged_by_what_was_measured():
-    """A repetition that lost one is not forgiven by a good median; the throughput is judged against the rival's."""
+    """One lost run misses its goal in spite of good medians, and throughput is compared with the direct design."""
     bursts = [
         result("events", once=100, per_second=30.0),
         result("events", once=99, per_second=32.0),

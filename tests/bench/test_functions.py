@@ -1,4 +1,4 @@
-"""The functions are measured at their work, under Lambda's own runtime client."""
+"""The functions that are measured do their real work, under Lambda's own runtime client."""
 
 from collections import Counter
 
@@ -22,12 +22,12 @@ CALLS = {
     "enhancer": {"SendTaskSuccess": 1},
     "logger": {"UpdateItem": 1, "PutEvents": 1, "SendTaskSuccess": 1},
 }
-"""What one message takes each to, where all goes well."""
+"""The AWS calls of each subject for one message, without failures."""
 
 
 @pytest.mark.timeout(120)
 def test_each_subject_does_its_work(tmp_path, monkeypatch):
-    """A message makes the calls of the happy path, no failure's, and never those of another; batches too."""
+    """Each subject makes exactly the calls of a successful message, for single messages and for batches."""
     calls: Counter[str] = Counter()
     answer = probing.Answers.do_POST
 
@@ -54,7 +54,7 @@ def test_each_subject_does_its_work(tmp_path, monkeypatch):
 
 
 def test_a_function_that_fails_is_no_measurement(tmp_path):
-    """An error ends the benchmark with the function's own words, and leaves no process behind."""
+    """A function's error ends the benchmark with its text and leaves no process behind."""
     with subjects(tmp_path) as (chosen, endpoint), chosen["analyzer"].start(endpoint) as function:
         with pytest.raises(FunctionError, match="Records"):
             function.invoke({"no": "records"})
@@ -63,7 +63,7 @@ def test_a_function_that_fails_is_no_measurement(tmp_path):
 
 
 def test_a_machine_without_cgroups_is_told(tmp_path, monkeypatch):
-    """Where none can be made the error says which file refused, and nothing is left behind."""
+    """When no cgroup can be created, the error names the file or the missing CPU quota."""
     monkeypatch.setattr(cgroup, "ROOT", tmp_path / "missing")
     with (
         pytest.raises(cgroup.NoCgroupsError, match=r"no cgroup can be made: No such file.*missing"),

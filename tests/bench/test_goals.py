@@ -1,19 +1,19 @@
-"""From what was measured to what was wanted."""
+"""The goals: from measured results to values and verdicts."""
 
 import pytest
 
 from bench import goals
-from bench.goals import Goal, Results, remembered
-from bench.texts import ABOUT, LIMITS
+from bench.goals import Goal, Results, with_latest
+from bench.texts import ABOUT, REASONS
 
 
 def goal(part: str, results: Results, name: str) -> Goal:
-    (found,) = [one for one in goals.PARTS[part](results) if one.name == name]
-    return found
+    (match,) = [goal for goal in goals.PARTS[part](results) if goal.name == name]
+    return match
 
 
 def test_a_goal_is_met_up_to_its_limit():
-    """At the limit itself, and on the right side of it."""
+    """A goal is met at its limit and on the right side of it, and not beyond."""
     at_most = [Goal(name="g", value=value, limit=2, unit="ms").met for value in (1.9, 2, 2.1)]
     at_least = [
         Goal(name="g", value=value, limit=3, unit="times", at_least=True).met for value in (2.9, 3, 3.1)
@@ -22,7 +22,7 @@ def test_a_goal_is_met_up_to_its_limit():
 
 
 def test_cold_starts_are_compared_within_their_round():
-    """A machine that is twice as slow for a round changes no ratio; a yardstick has no goal."""
+    """A round in which the machine is twice as slow does not change a ratio, and yardsticks have no goals."""
     rounds = {
         "bare boto3": [{"cold_cpu_ms": 100.0}, {"cold_cpu_ms": 200.0}, {"cold_cpu_ms": 100.0}],
         "conventional": [{"cold_cpu_ms": 400.0}, {"cold_cpu_ms": 800.0}, {"cold_cpu_ms": 400.0}],
@@ -34,12 +34,12 @@ def test_cold_starts_are_compared_within_their_round():
 
 
 def test_the_slowest_start_the_most_memory_and_the_95th_message_count():
-    """A limit holds for what happens, not for the middle of it."""
+    """Limits apply to the slowest start, the highest memory and the 95th percentile, not to medians."""
     rounds = [
         {"cold_ms": 100.0, "memory_mb": 40.0, "warm_ms": [10.0] * 18},
         {"cold_ms": 2_100.0, "memory_mb": 101.0, "warm_ms": [60.0, 70.0]},
     ]
-    values = {one.name: (one.value, one.met) for one in goals.of_limited({"rounds": {"api": rounds}})}
+    values = {goal.name: (goal.value, goal.met) for goal in goals.of_limited({"rounds": {"api": rounds}})}
     assert values == {
         "api: cold start, the slowest": (2_100.0, False),
         "api: memory, the most": (101.0, False),
@@ -48,7 +48,7 @@ def test_the_slowest_start_the_most_memory_and_the_95th_message_count():
 
 
 def test_memory_is_flat_if_it_no_longer_grows():
-    """What is cached in the first tenth is no growth; a megabyte after it is a leak."""
+    """Memory that grows in the first tenth is accepted; a megabyte more after that is a missed goal."""
     flat = {"messages": 100_000, "memory_mb": {"api": [30.0] * 10 + [40.0] * 90}}
     leaking = {"messages": 100_000, "memory_mb": {"api": [40.0 + sample / 50 for sample in range(100)]}}
     name = "api: memory grown in 100,000"
@@ -57,10 +57,14 @@ def test_memory_is_flat_if_it_no_longer_grows():
 
 
 def test_the_worst_message_of_each_group_counts():
-    """One slow kind is enough; a group that was not measured has no goal."""
+    """The slowest message of a group decides, and a group that was not measured has no goal."""
     rows = [{"group": "kind", "median_ms": value} for value in (1.0, 5.5, 2.0)]
-    (found,) = goals.of_analyzer({"rows": rows})
-    assert (found.name, found.value, found.met) == ("analyzer, 32 KB: the slowest ordinary kind", 5.5, False)
+    (slowest,) = goals.of_analyzer({"rows": rows})
+    assert (slowest.name, slowest.value, slowest.met) == (
+        "analyzer, 32 KB: the slowest ordinary kind",
+        5.5,
+        False,
+    )
 
 
 def results(day: int, unloaded: int = 0) -> dict[str, Results]:
@@ -69,17 +73,17 @@ def results(day: int, unloaded: int = 0) -> dict[str, Results]:
 
 
 def test_the_last_three_runs_are_remembered():
-    """In their order, each once, however often the report is written; parts without goals are left out."""
+    """The history has the last three runs in order, each once, and no part without goals."""
     history: goals.History = {}
     for day in (20, 21, 21, 22, 23):
-        history = remembered(history, results(day, unloaded=day))
+        history = with_latest(history, results(day, unloaded=day))
     assert [run["commit"] for run in history["sizes"]] == ["c21", "c22", "c23"]
     assert [list(run["values"].values()) for run in history["sizes"]] == [[21], [22], [23]]
-    assert remembered({}, {"setup": {"machine": results(20)["sizes"]["machine"]}}) == {}
+    assert with_latest({}, {"setup": {"machine": results(20)["sizes"]["machine"]}}) == {}
 
 
 @pytest.mark.parametrize("part", goals.PARTS)
 def test_every_unmet_goal_has_its_reason(part):
-    """Whatever part may miss a goal, there is a text that says what the limit is, and how it is measured."""
-    assert part in LIMITS
+    """For each part with goals, there is a text on how it is measured and a reason for a missed goal."""
+    assert part in REASONS
     assert part in ABOUT

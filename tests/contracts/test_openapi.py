@@ -21,8 +21,7 @@ from services.logger import core as logging
 from services.trigger.api import core
 from services.trigger.api.refusals import ApiError, Reason
 from shared.contracts import v1
-from shared.contracts.envelope import Metadata
-from shared.contracts.traces import TRACEPARENT_PATTERN
+from shared.contracts.envelope import TRACEPARENT_PATTERN, Metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""A copy of this checkout, as far as a deployment depends on it: a test changes the copy, never the checkout."""
+"""A copy of the files of this checkout that are deployed. Tests change the copy, never the checkout."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from local.paths import ROOT, STATE
 
 
 def copy_checkout(copy: Path) -> None:
-    """Writes it to `copy`, which must not exist. Environment and fetched packages are the checkout's own."""
+    """Write the copy to `copy`, which must not exist. It shares the checkout's `.venv` and fetched packages."""
     copy.mkdir(parents=True)
     for name in SOURCES:
         source = ROOT / name

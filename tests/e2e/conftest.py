@@ -1,6 +1,6 @@
-"""The real app on a real engine: started once for each process of tests, on a free port, in a folder of its own.
+"""The real app on a real engine, which is started once for each test process, with a port and a folder of its own.
 
-With `pytest -n`, a file's tests stay in one process, one after the other, and so do all files that deploy.
+With `pytest -n`, all tests of a file run in the same process one after the other, and so do all files that deploy.
 """
 
 import json
@@ -29,16 +29,16 @@ from local.testing import own_engine
 from shared.contracts.record import FINAL
 
 PATIENCE_SECONDS = 120
-# Longer than a message of a killed worker stays invisible.
+"""Longer than the message of a killed worker stays invisible."""
 POLL_SECONDS = 1.5
-"""Longer than the engine's pause between two looks into a queue."""
+"""Longer than the engine's pause between two polls of a queue."""
 DEPLOYS = pytest.mark.xdist_group("deploys")
-"""Tests that deploy: in one process, one after the other."""
+"""Mark of tests that deploy, which run in one process one after the other."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The group that takes longest begins first; every other file is a group of its own."""
+    """Start the slowest group first, and make a group of every file that has none."""
     here = [item for item in items if item.path.parent == Path(__file__).parent]
     for item in here:
         if item.get_closest_marker("xdist_group") is None:
@@ -47,11 +47,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def eventually(probe: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
-    """The first truthy value of `probe`, asked again and again for a bounded time."""
+    """Call `probe` until it returns a truthy value, and return that. Fails after `seconds`."""
     until = time.monotonic() + seconds
     while not (value := probe()):
         if time.monotonic() > until:
-            raise AssertionError(f"nothing after {seconds} s")
+            raise AssertionError(f"the expected value did not appear within {seconds} s")
         time.sleep(0.1)
     return value
 
@@ -65,7 +65,7 @@ class Answer:
 
 @dataclass
 class Deployment:
-    """A deployed pipeline, with what a test needs to use and to look into it."""
+    """A deployed pipeline, with the methods that tests use to call and to observe it."""
 
     connection: Connection
     engine: Engine
@@ -73,15 +73,15 @@ class Deployment:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str, credentials: Credentials | None = None) -> Any:
-        given = credentials or self.credentials
-        key = f"{service}/{given.access_key}"
+        signer = credentials or self.credentials
+        key = f"{service}/{signer.access_key}"
         if key not in self._clients:
             self._clients[key] = boto3.client(
                 service,
                 endpoint_url=self.connection.endpoint_url,
                 region_name=self.connection.region,
-                aws_access_key_id=given.access_key,
-                aws_secret_access_key=given.secret_key,
+                aws_access_key_id=signer.access_key,
+                aws_secret_access_key=signer.secret_key,
             )
         return self._clients[key]
 
@@ -92,10 +92,9 @@ class Deployment:
     @cached_property
     def addresses(self) -> dict[str, str]:
         pages = self.client("ssm").get_paginator("get_parameters_by_path")
-        found = pages.paginate(Path="/ai-pipeline/local/", Recursive=True)
         return {
             parameter["Name"].removeprefix("/ai-pipeline/local/"): parameter["Value"]
-            for page in found
+            for page in pages.paginate(Path="/ai-pipeline/local/", Recursive=True)
             for parameter in page["Parameters"]
         }
 
@@ -108,7 +107,7 @@ class Deployment:
         *,
         signed_by: Credentials | bool = True,
     ) -> Answer:
-        """A request to the API, signed by the deployer unless somebody else, or nobody (False), is named."""
+        """Send a request to the API, signed by the deployer, by other credentials, or not at all (False)."""
         url = self.addresses["api/url"] + path
         raw = body if isinstance(body, (str, type(None))) else json.dumps(body)
         request = AWSRequest(
@@ -117,13 +116,15 @@ class Deployment:
         if signed_by:
             credentials = self.credentials if signed_by is True else signed_by
             SigV4Auth(credentials, "execute-api", self.connection.region).add_auth(request)
-        got = urllib3.request(method, url, body=raw, headers=dict(request.headers), retries=False, timeout=30)
-        return Answer(got.status, got.headers, json.loads(got.data) if got.data else None)
+        response = urllib3.request(
+            method, url, body=raw, headers=dict(request.headers), retries=False, timeout=30
+        )
+        return Answer(response.status, response.headers, json.loads(response.data) if response.data else None)
 
     def publish(
         self, *details: Any, detail_type: str = "pipeline.requested.v1", source: str = "ai.pipeline"
     ) -> list[str]:
-        """Event ids of details put on the bus; a string goes as it is."""
+        """Publish details on the bus and return the event ids. A detail that is a string is sent unchanged."""
         ids = []
         for start in range(0, len(details), 10):
             entries = [
@@ -141,12 +142,12 @@ class Deployment:
         return ids
 
     def record(self, pipeline_id: str) -> dict[str, Any]:
-        """The record as the API shows it, or an empty one."""
+        """Return the record as the API shows it, or an empty one."""
         answer = self.call("GET", f"/pipeline/{pipeline_id}")
         return answer.body if answer.status == 200 else {}
 
     def finished(self, pipeline_id: str) -> dict[str, Any]:
-        """The record once the run is over."""
+        """Wait until the run has ended, and return its record."""
 
         def probe() -> dict[str, Any] | None:
             record = self.record(pipeline_id)
@@ -156,7 +157,7 @@ class Deployment:
 
     @contextmanager
     def denied(self, function: str, *actions: str) -> Iterator[None]:
-        """A function's role is denied `actions` for a while."""
+        """Deny `actions` to the function's role inside the context."""
         iam = self.client("iam")
         configuration = self.client("lambda").get_function_configuration(
             FunctionName=f"ai-pipeline-local-{function}"
@@ -172,7 +173,7 @@ class Deployment:
 
     @contextmanager
     def visible_after(self, service: str, seconds: int) -> Iterator[str]:
-        """A queue whose messages come again sooner. Yields its URL."""
+        """Set a queue's visibility timeout inside the context. Yields the queue's URL."""
         sqs, url = self.client("sqs"), self.addresses[f"services/{service}/queue-url"]
         before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
@@ -183,23 +184,23 @@ class Deployment:
 
     @contextmanager
     def stopped(self, service: str) -> Iterator[str]:
-        """A service that takes nothing from its queue. Yields the queue's URL."""
+        """Stop a service from receiving messages inside the context. Yields its queue's URL."""
         functions = self.client("lambda")
         name = f"ai-pipeline-local-{'starter' if service == 'trigger' else service}"
         (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        time.sleep(POLL_SECONDS)  # what the engine is about to receive it still hands over
+        time.sleep(POLL_SECONDS)  # the engine still delivers what it is receiving now
         try:
             yield self.addresses[f"services/{service}/queue-url"]
         finally:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def asked(self, text: str) -> int:
-        """How often the model was asked about a message with `text` in it."""
+        """Return how often the model was asked about a message that contains `text`."""
         return sum(text in str(request["messages"][-1]) for request in self.model.requests)
 
     def parked(self, service: str) -> list[dict[str, Any]]:
-        """Takes what is in a service's DLQ."""
+        """Take up to ten messages from a service's DLQ."""
         url = self.addresses[f"services/{service}/dlq-url"]
         answer = self.client("sqs").receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
@@ -218,9 +219,9 @@ def pipeline(worker_id: str) -> Iterator[Deployment]:
 
 @pytest.fixture
 def user(pipeline: Deployment) -> Iterator[Callable[..., Credentials]]:
-    """Makes an IAM user with the rights given; removed afterwards."""
+    """Yield a function that creates IAM users with these policy statements. They are deleted after the test."""
     iam = pipeline.client("iam")
-    made: list[tuple[str, str]] = []
+    created: list[tuple[str, str]] = []
 
     def make(*statements: dict[str, Any]) -> Credentials:
         name = f"user-{uuid.uuid4().hex[:8]}"
@@ -229,11 +230,11 @@ def user(pipeline: Deployment) -> Iterator[Callable[..., Credentials]]:
             policy = {"Version": "2012-10-17", "Statement": list(statements)}
             iam.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=json.dumps(policy))
         key = iam.create_access_key(UserName=name)["AccessKey"]
-        made.append((name, key["AccessKeyId"]))
+        created.append((name, key["AccessKeyId"]))
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
     yield make
-    for name, key_id in made:
+    for name, key_id in created:
         iam.delete_access_key(UserName=name, AccessKeyId=key_id)
         for policy in iam.list_user_policies(UserName=name)["PolicyNames"]:
             iam.delete_user_policy(UserName=name, PolicyName=policy)

@@ -1,6 +1,6 @@
-"""The next release of this project, made for a test: a copy in which the analyzer's request has a second version.
+"""A simulated next release of this project: a copy in which the analyzer's request has a second version.
 
-It is synthesised with the same tools and deployed part by part, as a team would. Nothing of the checkout changes.
+It is synthesised with the project's tools and deployed part by part. The checkout itself does not change.
 """
 
 import os
@@ -49,21 +49,21 @@ CHANGES = (
 
 
 class Releases:
-    """Two synthesised apps for one engine, `before` (this checkout, as it is deployed) and `after`."""
+    """Two synthesised apps for one engine: `before` (this checkout, as deployed) and `after` (the next release)."""
 
     def __init__(self, engine: Engine, after: Path) -> None:
         self.before, self.after = engine.state.assembly, after
         self._run = _cdk(engine, ROOT)
 
     def deploy(self, app: Path, part: str) -> None:
-        """One part's stack of one app, with the real CDK CLI."""
+        """Deploy one part's stack of an app, with the real CDK CLI."""
         stack = stack_name("local", part)
         self._run(["deploy", stack, "--exclusively", "--app", str(app), "--require-approval", "never"])
 
 
 @contextmanager
 def releases(engine: Engine) -> Iterator[Releases]:
-    """The copy is removed at the end; what is deployed then is the caller's business."""
+    """Yield both releases, and remove the copy at the end. What is deployed stays deployed."""
     copy = engine.state.path / "next-release"
     shutil.rmtree(copy, ignore_errors=True)
     try:
@@ -83,7 +83,7 @@ def _write(copy: Path) -> None:
     events.write_text(events.read_text() + NEW_VERSION)
     for name, old, new in CHANGES:
         text = (copy / name).read_text()
-        assert old in text, f"{name} has changed: it has no {old!r} any more"
+        assert old in text, f"{name} no longer contains {old!r}. Adapt CHANGES in this module."
         (copy / name).write_text(text.replace(old, new, 1))
 
 

@@ -1,4 +1,4 @@
-"""What several end-to-end tests ask, send and expect."""
+"""Helpers that several end-to-end tests share."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ STAGES = {"analysis", "chat", "enhancement"}
 
 
 def complete(record: dict[str, Any]) -> bool:
-    """Whether a record is what a successful run promises."""
+    """Tell whether a record has everything that a successful run promises."""
     promised = {"pipeline_id", "timestamp", "user_message", "analysis", "final_response", "execution_time_ms"}
     return (
         record["status"] == "SUCCEEDED"
@@ -43,7 +43,7 @@ DENIED = "bedrock:*"
 
 
 class Shell:
-    """Runs `pipeline …` against the engine of the tests."""
+    """Runs `pipeline …` against the tests' engine."""
 
     def __call__(self, *words: str, code: int = 0) -> Result:
         result = CliRunner().invoke(cli, list(words))
@@ -56,7 +56,7 @@ class Shell:
 
 @pytest.fixture
 def shell(pipeline: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    """Nothing is parked before and after."""
+    """Yield a shell. No message is parked when the test starts, and none may be parked when it ends."""
     target = targets.local_target(pipeline.connection)
     monkeypatch.setattr(targets, "find_target", lambda *_args, **_options: target)
     run = Shell()
@@ -74,7 +74,7 @@ def question() -> str:
 
 
 def failed_runs(pipeline: Deployment, count: int) -> dict[str, str]:
-    """Runs that failed because the model was denied, with their questions; each has a parked message."""
+    """Make runs fail by denying the model. Return their questions by id; each run has a parked message."""
     texts = [question() for _ in range(count)]
     with pipeline.denied("chatbot", DENIED):
         ids = pipeline.publish(*({"data": {"user_message": text}} for text in texts))
@@ -83,7 +83,7 @@ def failed_runs(pipeline: Deployment, count: int) -> dict[str, str]:
 
 
 def deliver_twice(pipeline: Deployment, queue_url: str) -> None:
-    """Takes the one message of a queue twice, as two workers would that die with it."""
+    """Receive a queue's only message twice, as by two workers that die with it."""
     for _ in range(2):
         eventually(
             lambda: (
@@ -97,7 +97,7 @@ def deliver_twice(pipeline: Deployment, queue_url: str) -> None:
 def history(pipeline: Deployment, arn: str) -> list[str]:
     step_functions = pipeline.client("stepfunctions")
     try:
-        found = step_functions.get_execution_history(executionArn=arn, maxResults=1_000)
+        events = step_functions.get_execution_history(executionArn=arn, maxResults=1_000)["events"]
     except step_functions.exceptions.ExecutionDoesNotExist:
         return []
-    return [event["type"] for event in found["events"]]
+    return [event["type"] for event in events]

@@ -1,4 +1,4 @@
-"""A budget per day on the engine: spent, paused, nothing lost, resumed; and gone without a trace."""
+"""A daily budget on the engine: it is spent, the starter pauses, nothing is lost, and the starter resumes."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ RUNS = 8
 
 @pytest.fixture(scope="module")
 def budgeted(pipeline):
-    """The deployment with a budget, taken away afterwards."""
+    """Yield the deployment with a daily budget, which is removed after the test."""
     deploy(pipeline.engine, context={"budget_usd_per_day": USD})
     yield local_target(pipeline.connection)
     deploy(pipeline.engine)
@@ -43,8 +43,10 @@ def asked(pipeline: Any, what: str, count: int) -> list[str]:
 
 
 def test_a_spent_budget_pauses_and_nothing_is_lost(pipeline, budgeted):
-    """What comes when the money is spent is accepted and waits; with more money each is answered, once. The guard's
-    own rights suffice, and its schedule is there (it is not waited for: the engine's clock is ours).
+    """Messages that arrive when the budget is spent are accepted and wait, and a raised budget lets each be answered
+    once.
+
+    The guard runs with its own rights only. Its schedule is checked but not waited for: the tests invoke the guard.
     """
     assert read_budget(budgeted).standing == "running"
     for name in asked(pipeline, "What is spent by", RUNS):
@@ -78,7 +80,7 @@ def test_a_spent_budget_pauses_and_nothing_is_lost(pipeline, budgeted):
 
 
 def test_a_pause_by_hand_is_left_alone_and_an_order_is_obeyed(pipeline, budgeted):
-    """The guard enables what it disabled; the rule that wakes it is enabled and leads to it."""
+    """The guard resumes only the starter that it paused itself, and its rule is enabled and invokes it."""
     budget.resume(budgeted, for_today=True)
     functions = pipeline.client("lambda")
     (mapping,) = functions.list_event_source_mappings(FunctionName="ai-pipeline-local-starter")[

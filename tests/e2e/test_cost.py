@@ -1,4 +1,4 @@
-"""What real runs cost: the record agrees with what the engine did, and `pipeline cost` with the records."""
+"""The cost of real runs: records agree with what the engine did, and `pipeline cost` agrees with the records."""
 
 import json
 import uuid
@@ -33,7 +33,7 @@ def question() -> str:
 
 
 def records(target: Target) -> list[dict[str, Any]]:
-    """Every record, whole, as the table has it."""
+    """Return every complete record of the table."""
     pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=target.addresses.table_name)
     return [
         {name: from_item(value) for name, value in item.items()} for page in pages for item in page["Items"]
@@ -46,14 +46,14 @@ def record(target: Target, pipeline_id: str) -> dict[str, Any]:
 
 
 def transitions(pipeline: Deployment, found: dict[str, Any]) -> int:
-    """The execution's own account: its start, each state that was entered, each try after a failure."""
+    """Count an execution's transitions in its history: its start, each state entered, each further attempt."""
     events = history(pipeline, found["execution_arn"])
     tries = events.count("TaskScheduled") - events.count("TaskStateEntered")
     return 1 + events.count("TaskStateEntered") + tries
 
 
 def test_a_run_says_what_it_cost(pipeline: Deployment, target: Target):
-    """The record of a run through the API has its cost, each hop in it, and names the one price nobody knows."""
+    """The record of a run through the API has its cost for each hop, and names the one price that is unknown."""
     accepted = pipeline.call("POST", "/pipeline", {"user_message": question()})
     pipeline_id = accepted.body["pipeline_id"]
     assert complete(pipeline.finished(pipeline_id))
@@ -73,7 +73,7 @@ def test_a_run_says_what_it_cost(pipeline: Deployment, target: Target):
 
 
 def test_failed_tries_are_in_the_cost_as_waste(pipeline: Deployment, target: Target):
-    """A run that Step Functions retried counts as many transitions as its history, the retries as waste."""
+    """The cost of a retried run has as many transitions as its history, with the retries as waste."""
     with pipeline.denied("chatbot", "dynamodb:PutItem"):
         (event_id,) = pipeline.publish({"data": {"user_message": question()}})
         arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{event_id}"

@@ -1,4 +1,4 @@
-"""The in-flight gate on the engine: what could not read what waits is not deployed, and a look costs nothing."""
+"""The in-flight check on the engine: a version that can't read waiting messages is not deployed."""
 
 import json
 import uuid
@@ -18,7 +18,7 @@ UNREADABLE = "pipeline.requested.v9"
 
 @pytest.fixture
 def gate(shell: Shell, pipeline: Deployment, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    """`pipeline deploy` and `deploy-check` on the engine of the tests; no look is remembered."""
+    """Return a shell for `pipeline deploy` and `deploy-check`, without results of earlier checks."""
     monkeypatch.setattr("cli.commands.deploy.Engine", lambda: pipeline.engine)
     forget(pipeline)
     return shell
@@ -33,7 +33,7 @@ def forget(pipeline: Deployment) -> None:
 
 
 def sent(pipeline: Deployment, url: str, detail_type: str) -> str:
-    """An event in a queue as EventBridge delivers it; its id is the pipeline's."""
+    """Send an event to a queue as EventBridge delivers it; its id is the pipeline's."""
     event_id = uuid.uuid4().hex
     body = {
         "id": event_id,
@@ -56,8 +56,9 @@ def blocking(checks: Any) -> list[dict[str, Any]]:
 
 
 def test_a_deployment_that_could_not_read_its_queue_is_refused(gate: Shell, pipeline: Deployment):
-    """A waiting message of a version that this checkout does not read: refused by name, deployed with --force. What
-    is readable passes, and is handled as if nobody had looked.
+    """A deployment that can't read a waiting message is refused by name unless `--force` is given.
+
+    A readable message passes the check and is then handled as usual.
     """
     with pipeline.stopped("trigger") as url:
         good = sent(pipeline, url, "pipeline.requested.v1")
@@ -86,7 +87,7 @@ def parked(gate: Shell) -> list[dict[str, Any]]:
 
 
 def test_looking_at_a_stage_does_not_wear_its_messages_out(gate: Shell, pipeline: Deployment):
-    """However often a stage's waiting request is checked, it is worked on at its next delivery."""
+    """A stage's waiting request is handled at its next delivery, however often it was checked."""
     with pipeline.stopped("analyzer"):
         (event_id,) = pipeline.publish({"data": {"user_message": "How often was I looked at?"}})
         eventually(lambda: looked_at(gate) == 1)
@@ -104,6 +105,6 @@ def looked_at(gate: Shell) -> int:
 
 
 def test_all_parts_are_in_order_together(gate: Shell, pipeline: Deployment):
-    """With nothing unreadable in flight every service and the workflow pass."""
+    """Every service and the workflow pass the check when nothing unreadable is in flight."""
     assert blocking(gate.json("deploy-check")) == []
     assert {one["service"] for one in gate.json("deploy-check")} >= {"trigger", "chatbot", "workflow"}

@@ -1,4 +1,4 @@
-"""One service is deployed alone, under load: nothing else changes and nothing in flight is lost."""
+"""A single service is deployed under load, without changing another stack or losing a message in flight."""
 
 import threading
 from pathlib import Path
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(240)]
 
 @pytest.fixture
 def changed_checkout(tmp_path: Path) -> Path:
-    """A copy of the checkout in which the analyzer has one more comment."""
+    """Return a copy of the checkout in which the analyzer has one more comment."""
     copy = tmp_path / "checkout"
     copy_checkout(copy)
     with (copy / "services" / "analyzer" / "__init__.py").open("a") as file:
@@ -24,7 +24,7 @@ def changed_checkout(tmp_path: Path) -> Path:
 
 
 def stacks(pipeline: Deployment) -> dict[str, tuple[str, str]]:
-    """Each stack's last update and template."""
+    """Return each stack's last update and template."""
     cloudformation = pipeline.client("cloudformation")
     return {
         stack["StackName"]: (
@@ -37,7 +37,7 @@ def stacks(pipeline: Deployment) -> dict[str, tuple[str, str]]:
 
 
 def test_one_service_is_deployed_under_load(pipeline: Deployment, changed_checkout: Path):
-    """While pipelines run, the analyzer is replaced: its stack alone changes and every run completes."""
+    """While pipelines run, deploying the analyzer changes only its stack, and every run completes."""
     before = stacks(pipeline)
     ids: list[str] = []
     done = threading.Event()

@@ -1,4 +1,4 @@
-"""The doctor on a deployment that runs: in order as deployed, and right about what was changed by hand."""
+"""The doctor on a running deployment: it passes as deployed, and changes by hand are found."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 @pytest.fixture
 def findings(pipeline: Deployment):
-    """Examines what runs now: what each check finds, by its name."""
+    """Run the doctor's live checks, and return the places of their findings by check."""
 
     def look():
         outcomes = examine(deployed(local_target(pipeline.connection)))
@@ -23,12 +23,12 @@ def findings(pipeline: Deployment):
 
 
 def test_what_is_deployed_is_in_order(findings):
-    """The deployed stacks and what really runs pass every check, drift included."""
+    """The deployed stacks and resources pass every check, drift included."""
     assert findings() == {}
 
 
 def test_a_visibility_set_by_hand_is_found(pipeline, findings):
-    """The queue's own attribute counts, not the template's."""
+    """A visibility timeout that was changed by hand is a finding, although the template is right."""
     with pipeline.visible_after("analyzer", 15):
         found = findings()
     assert found == {
@@ -38,7 +38,7 @@ def test_a_visibility_set_by_hand_is_found(pipeline, findings):
 
 
 def test_a_service_that_is_stopped_is_found(pipeline, findings):
-    """A mapping that somebody has disabled leaves a queue without consumer."""
+    """A disabled event source mapping is a finding: its queue has no consumer."""
     with pipeline.stopped("logger"):
         found = findings()
     assert found["consumers"] == ["ai-pipeline-local-logger"]

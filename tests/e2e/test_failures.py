@@ -1,8 +1,7 @@
-"""Who retries what, on the real engine: each way a stage can fail, and what becomes of message, run and answer.
+"""Failures on the real engine: for each way a stage can fail, what happens to the message, the run and the answer.
 
-Where the engine differs from AWS: its rules know no dead-letter queues (a rule's DLQ is filled by
-hand, see test_replay.py), a late callback is always answered with TaskDoesNotExist, and it enforces IAM at once,
-where AWS takes seconds.
+The engine differs from AWS in three ways: its rules have no DLQs (test_replay.py fills one by hand), a late callback
+always gets TaskDoesNotExist, and IAM changes take effect at once instead of within seconds.
 """
 
 from typing import Any
@@ -20,7 +19,7 @@ def note_of(message: dict[str, Any]) -> dict[str, str]:
 
 
 def test_transient_failure_is_retried_by_step_functions(pipeline: Deployment):
-    """A stage that fails for a moment is asked again by Step Functions, and the run completes."""
+    """A stage that fails temporarily is asked again by Step Functions, and the run completes."""
     text = question()
     with pipeline.denied("chatbot", "dynamodb:PutItem"):
         (event_id,) = pipeline.publish({"data": {"user_message": text}})
@@ -34,7 +33,7 @@ def test_transient_failure_is_retried_by_step_functions(pipeline: Deployment):
 
 
 def test_last_attempt_is_parked(pipeline: Deployment):
-    """A stage that fails every time is tried four times, then parked once; the record names stage and error."""
+    """A stage that always fails has four attempts and is parked once, and the record names stage and error."""
     with pipeline.denied("chatbot", "dynamodb:PutItem"):
         (event_id,) = pipeline.publish({"data": {"user_message": question()}})
         record = pipeline.finished(event_id)
@@ -46,7 +45,7 @@ def test_last_attempt_is_parked(pipeline: Deployment):
 
 
 def test_failed_callback_sends_the_stored_answer(pipeline: Deployment):
-    """A worker that can't call back leaves its message; the next delivery sends the stored answer: one model call."""
+    """When a callback fails, the next delivery sends the stored answer without a second model call."""
     text = question()
     with pipeline.visible_after("chatbot", 3):
         with pipeline.denied("chatbot", "states:SendTaskSuccess"):
@@ -60,7 +59,7 @@ def test_failed_callback_sends_the_stored_answer(pipeline: Deployment):
 
 
 def test_message_that_kills_its_worker_is_not_run_again(pipeline: Deployment):
-    """A message delivered for the third time without an outcome is parked as WorkerLost; the run fails at once."""
+    """A message delivered a third time without an outcome is parked as WorkerLost, and its run fails at once."""
     text = question()
     with pipeline.stopped("chatbot") as queue:
         (event_id,) = pipeline.publish({"data": {"user_message": text}})
@@ -73,7 +72,7 @@ def test_message_that_kills_its_worker_is_not_run_again(pipeline: Deployment):
 
 
 def test_broken_enhancer_costs_the_decoration_alone(pipeline: Deployment):
-    """Without the enhancer the caller gets the chatbot's text; the record says which stage, why, and what instead."""
+    """Without the enhancer, the caller gets the chatbot's text, and the record names stage, error and substitute."""
     text = question()
     with pipeline.stopped("enhancer") as queue:
         (event_id,) = pipeline.publish({"data": {"user_message": text}})
@@ -88,7 +87,7 @@ def test_broken_enhancer_costs_the_decoration_alone(pipeline: Deployment):
 
 
 def test_broken_logger_does_not_cost_the_answer(pipeline: Deployment):
-    """If the logger may not write, the workflow stores the answer itself, and the record says so."""
+    """When the logger may not write, the workflow stores the answer itself, and the record says so."""
     text = question()
     with pipeline.denied("logger", "dynamodb:*"):
         (event_id,) = pipeline.publish({"data": {"user_message": text}})
@@ -101,7 +100,7 @@ def test_broken_logger_does_not_cost_the_answer(pipeline: Deployment):
 
 
 def test_function_that_cannot_start_leaves_its_messages_to_the_queue(pipeline: Deployment):
-    """If the function can't start, SQS moves the message to the DLQ after five receives, with its token alive."""
+    """If a function can't start, SQS moves its message to the DLQ after five deliveries, and the task stays open."""
     functions, name = pipeline.client("lambda"), "ai-pipeline-local-analyzer"
     handler = functions.get_function_configuration(FunctionName=name)["Handler"]
     functions.update_function_configuration(FunctionName=name, Handler="services.analyzer.nowhere.handler")
@@ -118,7 +117,7 @@ def test_function_that_cannot_start_leaves_its_messages_to_the_queue(pipeline: D
 
 
 def test_late_outcome_changes_nothing(pipeline: Deployment):
-    """A request that comes again after its run is acknowledged: no second call, nothing parked, the same record."""
+    """A request repeated after its run causes no model call, no parked message and no change of the record."""
     text = question()
     with pipeline.stopped("chatbot") as queue:
         (event_id,) = pipeline.publish({"data": {"user_message": text}})

@@ -1,4 +1,4 @@
-"""Alarms and dashboard on the engine: optional, deployed on their own, and there when they are asked for."""
+"""Alarms and dashboard on the engine: an optional part that is deployed by name."""
 
 import json
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.engine, DEPLOYS]
 
 
 def test_monitoring_is_deployed_alone_and_tells_what_was_deployed(pipeline):
-    """One command adds alarms and dashboard to a running pipeline, which has none before and is current after."""
+    """One command adds alarms and dashboard to a running pipeline without them, and they are then current."""
     cloudwatch = pipeline.client("cloudwatch")
     pages = cloudwatch.get_paginator("describe_alarms")
     wanted = {"AlarmNamePrefix": "ai-pipeline-local-"}

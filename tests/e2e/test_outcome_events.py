@@ -1,4 +1,4 @@
-"""What the pipeline tells on the bus, as a subscriber hears it; and what callers without rights are told."""
+"""The events that the pipeline publishes on its outcomes, and the refusals that callers without rights get."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Heard = Callable[[str], dict[str, Any]]
 
 @pytest.fixture
 def heard(pipeline: Deployment) -> Iterator[Heard]:
-    """A subscriber's queue on the bus: waits for the event that has `text` in it, and returns it."""
+    """Yield a function that waits for an event on the bus that contains `text`, and returns it."""
     sqs, events = pipeline.client("sqs"), pipeline.client("events")
     bus = pipeline.addresses["bus/name"]
     url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
@@ -58,7 +58,7 @@ def heard(pipeline: Deployment) -> Iterator[Heard]:
 
 
 def test_completion_is_heard_and_the_record_stands(pipeline: Deployment, heard: Heard):
-    """Who hears pipeline.completed can read the finished record at once, and the event keeps its schema."""
+    """A subscriber of pipeline.completed can read the finished record at once, and the event matches its schema."""
     (event_id,) = pipeline.publish({"data": {"user_message": "Tell me when you are done"}})
     event = heard(event_id)
     assert pipeline.record(event_id)["status"] == "SUCCEEDED"
@@ -67,7 +67,7 @@ def test_completion_is_heard_and_the_record_stands(pipeline: Deployment, heard: 
 
 
 def test_aborted_run_is_recorded_and_heard(pipeline: Deployment, heard: Heard):
-    """A run that is stopped from outside is recorded as FAILED, with a name for its end, and announced."""
+    """A run that is stopped from outside is recorded as FAILED with a named error, and published."""
     machine = pipeline.addresses["state-machine/arn"]
     state = {
         "metadata": {
@@ -92,7 +92,7 @@ def test_aborted_run_is_recorded_and_heard(pipeline: Deployment, heard: Heard):
 
 @pytest.fixture
 def impatient(pipeline: Deployment) -> Iterator[None]:
-    """Executions whose chatbot may take two seconds. (The engine knows no timeout of a whole execution.)"""
+    """Let the chatbot's task time out after two seconds, because the engine has no timeout of an execution."""
     step_functions, machine = pipeline.client("stepfunctions"), pipeline.addresses["state-machine/arn"]
     before = step_functions.describe_state_machine(stateMachineArn=machine)["definition"]
     shorter = json.loads(before)
@@ -104,7 +104,7 @@ def impatient(pipeline: Deployment) -> Iterator[None]:
 
 @pytest.mark.usefixtures("impatient")
 def test_timed_out_run_is_recorded_with_its_stage(pipeline: Deployment, heard: Heard):
-    """A run whose stage takes too long is recorded as FAILED at it and announced; its late answer is ignored."""
+    """A run whose stage times out is recorded as FAILED at it and published, and its late answer is ignored."""
     with pipeline.stopped("chatbot"):
         (event_id,) = pipeline.publish({"data": {"user_message": "Hurry up"}})
         record = pipeline.finished(event_id)
@@ -118,7 +118,7 @@ def test_timed_out_run_is_recorded_with_its_stage(pipeline: Deployment, heard: H
 
 
 def test_rejection_names_place_and_reason_to_the_publisher(pipeline: Deployment, heard: Heard):
-    """A bad publisher finds its own event's id, the path and the reason on the bus, and no message text."""
+    """A rejection event names the rejected event's id, the path and the reason, and contains no message text."""
     (event_id,) = pipeline.publish({"data": {"user_message": ["private"]}})
     event = heard(event_id)
     assert event["detail-type"] == "contract.rejected.v1"
@@ -129,7 +129,7 @@ def test_rejection_names_place_and_reason_to_the_publisher(pipeline: Deployment,
 
 
 def test_refusals_have_the_shape_of_the_api(pipeline: Deployment):
-    """What API Gateway refuses by itself reads like the API's own errors: a code and a sentence."""
+    """Refusals by API Gateway itself have the shape of the API's errors: a code and a sentence."""
     answer = pipeline.call("POST", "/pipeline", {"user_message": "x"}, signed_by=False)
     assert answer.status == 403
     assert answer.body["error"]["code"]

@@ -1,4 +1,4 @@
-"""The API for people on the engine: waiting for the result, one's own pipelines, changing one's mind, any client."""
+"""The API on the engine: waiting for results, listing one's own pipelines, cancelling, and arbitrary clients."""
 
 import json
 import uuid
@@ -32,7 +32,7 @@ MakeUser = Callable[..., Credentials]
 
 
 def test_clients_that_wait_get_their_results(pipeline: Deployment):
-    """Many clients at once with `Prefer: wait`: each gets 200 and its own answer, or 202 and gets it later."""
+    """Of many clients with `Prefer: wait`, each gets 200 with its own answer, or 202 and the answer later."""
 
     def ask(number: int) -> tuple[str, Any]:
         text = f"waiting {number} {uuid.uuid4().hex}"
@@ -50,7 +50,7 @@ def test_clients_that_wait_get_their_results(pipeline: Deployment):
 
 
 def test_who_does_not_wait_long_enough_gets_202(pipeline: Deployment):
-    """While the analyzer takes nothing, a caller who waits a second is told where to look; GET waits as well."""
+    """A caller whose wait ends before the run gets 202 with the run's address, where GET can wait as well."""
     with pipeline.stopped("analyzer"):
         answer = pipeline.call("POST", "/pipeline", {"user_message": "slow"}, {"Prefer": "wait=1"})
         assert (answer.status, answer.body["status"]) == (202, "ACCEPTED")
@@ -63,7 +63,7 @@ def test_who_does_not_wait_long_enough_gets_202(pipeline: Deployment):
 
 
 def test_a_caller_lists_its_own(pipeline: Deployment, user: MakeUser):
-    """Page by page, newest first, filtered by status: what the caller asked for, and nobody else's."""
+    """A caller lists only its own pipelines, in pages, newest first, filtered by status."""
     alice, bob = user(MAY_CALL), user(MAY_CALL)
     ids = [
         pipeline.call("POST", "/pipeline", {"user_message": f"mine {number}"}, signed_by=alice).body[
@@ -111,12 +111,11 @@ def cancelled(record: dict[str, Any]) -> bool:
 
 
 def test_a_running_pipeline_is_cancelled_between_stages(pipeline: Deployment):
-    """Cancelled while the chatbot's message waits: the record says so and keeps saying it, no stage follows, nothing
-    is parked.
+    """A run that is cancelled while its chat request waits stays cancelled, no stage follows, and nothing is parked.
 
-    On AWS the message's task is over then, and the worker, which asks first, pays no model (the worker has a test of
-    its own for that). The engine keeps a stopped execution's task tokens alive: here the model is asked, and its
-    answer goes nowhere.
+    On AWS the task is settled by then, and the worker, which asks first, does not call the model (a test of the
+    worker shows this). The engine keeps the task tokens of a stopped execution alive: here the model is asked, and
+    its answer is discarded.
     """
     text = f"cancel me {uuid.uuid4().hex}"
     with pipeline.stopped("chatbot") as queue:
@@ -146,7 +145,7 @@ def test_a_running_pipeline_is_cancelled_between_stages(pipeline: Deployment):
 
 
 def test_what_has_not_begun_is_cancelled_when_it_begins(pipeline: Deployment):
-    """Cancelled while it waits for the starter: it ends as FAILED like any other, and the model is not asked."""
+    """A run that is cancelled before its start ends as FAILED when it is started, and the model is not asked."""
     text = f"never mind {uuid.uuid4().hex}"
     with pipeline.stopped("trigger"), pipeline.stopped("analyzer"):
         pipeline_id = pipeline.call("POST", "/pipeline", {"user_message": text}).body["pipeline_id"]
@@ -157,7 +156,7 @@ def test_what_has_not_begun_is_cancelled_when_it_begins(pipeline: Deployment):
 
 
 def test_nobody_cancels_what_is_over_or_another_s(pipeline: Deployment, user: MakeUser):
-    """409 for what is over, 403 for another caller's, 404 for what is not there."""
+    """Cancelling gets 409 for a finished pipeline, 403 for another caller's, and 404 for an unknown id."""
     pipeline_id = pipeline.call("POST", "/pipeline", {"user_message": "done"}).body["pipeline_id"]
     assert pipeline.call("DELETE", f"/pipeline/{pipeline_id}", signed_by=user(MAY_CALL)).status == 403
     assert complete(pipeline.finished(pipeline_id))
@@ -170,7 +169,7 @@ def test_nobody_cancels_what_is_over_or_another_s(pipeline: Deployment, user: Ma
 
 
 class Signed(requests.auth.AuthBase):
-    """Signs what goes out, as it goes out."""
+    """Signs each request when it is sent."""
 
     def __init__(self, pipeline: Deployment, who: Credentials | None = None) -> None:
         self._pipeline = pipeline
@@ -200,7 +199,7 @@ CHECKS = [
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("operation", operations(), ids=lambda one: f"{one.method} {one.path}")
 def test_no_client_gets_an_answer_outside_the_document(pipeline: Deployment, operation: Any, mode: Any):
-    """Whatever a client sends, made from the document or against it: no 5xx, and every answer as described."""
+    """For any request, valid or not by the OpenAPI document, no answer is a 5xx and every answer is as documented."""
     signed = Signed(pipeline)
     session = requests.Session()
     seen: list[int] = []
@@ -217,7 +216,7 @@ def test_no_client_gets_an_answer_outside_the_document(pipeline: Deployment, ope
 
 
 class Client:
-    """Calls the document's operations as one caller; an answer outside the document is an error."""
+    """Calls the document's operations as one caller, and fails on an undocumented answer."""
 
     OPERATIONS: ClassVar = {f"{one.method.upper()} {one.path}": one for one in operations()}
 
@@ -246,13 +245,11 @@ class Client:
 
 
 def test_the_api_keeps_its_word_under_load(pipeline: Deployment, user: MakeUser):
-    """Clients that ask, wait, cancel and list at once get documented answers alone, and each run ends as its client
-    was told: answered or, only where it was asked for, cancelled.
-    """
+    """Under load, all answers are as documented, and each run is answered, or cancelled only where requested."""
     who = user(MAY_CALL)
 
     def work(number: int) -> dict[str, bool]:
-        """By pipeline: whether it was accepted for cancelling."""
+        """Start pipelines as one client. Return by pipeline whether its cancellation was accepted."""
         client, mine = Client(pipeline, who), {}
         for turn in range(EACH):
             body = {"user_message": f"load {number} {turn} {uuid.uuid4().hex}"}

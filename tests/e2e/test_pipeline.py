@@ -1,4 +1,4 @@
-"""The whole pipeline on the local engine, with IAM enforced: what a user does, and what users get wrong."""
+"""The whole pipeline on the local engine with IAM enforced: what users do, and the mistakes they make."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ CODE_QUESTION = "Why does this fail?\n```python\nprint(1/0)\n```"
 
 
 def test_signed_post_ends_in_a_complete_record(pipeline: Deployment):
-    """A signed POST is accepted, runs through all stages and leaves its answer and every meter in the record."""
+    """A signed POST is accepted, runs through all stages, and its record has the answer and every meter."""
     accepted = pipeline.call("POST", "/pipeline", {"user_message": CODE_QUESTION})
     assert accepted.status == 202
     assert accepted.body["status_url"].startswith(pipeline.addresses["api/url"])
@@ -27,7 +27,7 @@ def test_signed_post_ends_in_a_complete_record(pipeline: Deployment):
 
 
 def test_model_is_asked_with_the_configured_prompt(pipeline: Deployment):
-    """The chatbot's own code asks the model through the engine's Bedrock: its answer and its tokens arrive."""
+    """The chatbot sends the configured prompt to the model, and records the model's answer and tokens."""
     (event_id,) = pipeline.publish({"data": {"user_message": "Who are you, echo?"}})
     record = pipeline.finished(event_id)
     assert record["final_response"] == "You asked: Who are you, echo?"
@@ -39,7 +39,7 @@ def test_model_is_asked_with_the_configured_prompt(pipeline: Deployment):
 
 
 def test_overlong_answer_is_cut_and_says_so(pipeline: Deployment):
-    """An answer beyond the contract's bound is cut, marked, and does not break the run."""
+    """An answer longer than the contract allows is cut and marked as cut, and the run succeeds."""
     (event_id,) = pipeline.publish({"data": {"user_message": "LONG please"}})
     record = pipeline.finished(event_id)
     assert complete(record)
@@ -48,13 +48,13 @@ def test_overlong_answer_is_cut_and_says_so(pipeline: Deployment):
 
 
 def test_published_event_runs_under_its_event_id(pipeline: Deployment):
-    """A publisher who sends data alone finds the run under the id PutEvents returned."""
+    """An event with data alone starts a run under the id that PutEvents returned."""
     (event_id,) = pipeline.publish({"data": {"user_message": "Hello from the bus"}})
     assert complete(pipeline.finished(event_id))
 
 
 def test_published_event_keeps_its_own_id(pipeline: Deployment):
-    """A pipeline id chosen by the publisher is used, and publishing it twice runs once."""
+    """A pipeline id chosen by the publisher is used, and publishing it twice starts one run."""
     name = f"own-{uuid.uuid4().hex}"
     detail = {"metadata": {"pipeline_id": name}, "data": {"user_message": "Once, please"}}
     pipeline.publish(detail, detail)
@@ -70,7 +70,7 @@ def test_published_event_keeps_its_own_id(pipeline: Deployment):
     ids=["chinese", "arabic", "emoji", "escapes"],
 )  # fmt: skip
 def test_every_script_survives_the_journey(pipeline: Deployment, message: str):
-    """A message comes out of the record as it went in, in every script."""
+    """A message in any script is unchanged in the record."""
     accepted = pipeline.call("POST", "/pipeline", {"user_message": message})
     record = pipeline.finished(accepted.body["pipeline_id"])
     assert record["status"] == "SUCCEEDED"
@@ -78,13 +78,13 @@ def test_every_script_survives_the_journey(pipeline: Deployment, message: str):
 
 
 def test_longest_message_runs(pipeline: Deployment):
-    """A message at the bound (65,536 bytes of UTF-8) completes: no state, event or record is too small for it."""
+    """A message of the maximum size (65,536 bytes of UTF-8) completes."""
     (event_id,) = pipeline.publish(json.dumps({"data": {"user_message": "é" * 32_768}}, ensure_ascii=False))
     assert complete(pipeline.finished(event_id))
 
 
 def test_idempotency_key_names_one_pipeline(pipeline: Deployment):
-    """Same key and body: same pipeline; same key and another body: 409."""
+    """The same idempotency key and body give the same pipeline; the key with another body gets 409."""
     key = {"Idempotency-Key": uuid.uuid4().hex}
     first = pipeline.call("POST", "/pipeline", {"user_message": "Once"}, key)
     again = pipeline.call("POST", "/pipeline", {"user_message": "Once"}, key)
@@ -96,7 +96,7 @@ def test_idempotency_key_names_one_pipeline(pipeline: Deployment):
 
 @pytest.mark.parametrize(("body", "headers", "status"), BAD_REQUESTS.values(), ids=BAD_REQUESTS)
 def test_bad_requests_are_answered(pipeline: Deployment, body: Any, headers: dict[str, str], status: int):
-    """Each kind of bad input gets its status, a machine-readable code and a sentence."""
+    """Each kind of bad request gets its status, a machine-readable code and a sentence."""
     answer = pipeline.call("POST", "/pipeline", body, headers)
     assert answer.status == status
     assert answer.body["error"]["code"]
@@ -104,19 +104,19 @@ def test_bad_requests_are_answered(pipeline: Deployment, body: Any, headers: dic
 
 
 def test_unknown_id_is_404(pipeline: Deployment):
-    """Asking for a pipeline that never was is answered as such."""
+    """A request for an unknown pipeline gets 404."""
     answer = pipeline.call("GET", "/pipeline/nobody")
     assert (answer.status, answer.body["error"]["code"]) == (404, "not_found")
 
 
 def test_unsigned_requests_are_refused(pipeline: Deployment):
-    """Without a signature neither method answers anything but 403."""
+    """Unsigned requests get 403 for both methods."""
     assert pipeline.call("POST", "/pipeline", {"user_message": "x"}, signed_by=False).status == 403
     assert pipeline.call("GET", "/pipeline/x", signed_by=False).status == 403
 
 
 def test_preflight_needs_no_signature(pipeline: Deployment):
-    """A browser's preflight is answered unsigned and allows what the API needs."""
+    """A browser's preflight request is answered unsigned, with the headers and methods that the API needs."""
     answer = pipeline.call("OPTIONS", "/pipeline", headers={"Origin": "https://x.example"}, signed_by=False)
     assert answer.status in (200, 204)
     allowed = {name.lower(): value for name, value in answer.headers.items()}
@@ -125,14 +125,14 @@ def test_preflight_needs_no_signature(pipeline: Deployment):
 
 
 def test_iam_decides_who_may_call(pipeline: Deployment, user):
-    """A caller with execute-api:Invoke gets through, one without it does not."""
+    """A caller with execute-api:Invoke is accepted, and one without it is refused."""
     may = user({"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"})
     assert pipeline.call("POST", "/pipeline", {"user_message": "x"}, signed_by=may).status == 202
     assert pipeline.call("POST", "/pipeline", {"user_message": "x"}, signed_by=user()).status == 403
 
 
 def test_malformed_event_is_parked_and_its_siblings_run(pipeline: Deployment):
-    """A bad event among good ones ends in the DLQ with its reason; the good ones complete."""
+    """A malformed event is parked with the reason, and the valid events of the same call complete."""
     good_before, _, good_after = pipeline.publish(
         {"data": {"user_message": "good"}}, {"data": {"user_message": 5}}, {"data": {"user_message": "good"}}
     )
@@ -145,7 +145,7 @@ def test_malformed_event_is_parked_and_its_siblings_run(pipeline: Deployment):
 
 
 def test_event_of_another_source_starts_nothing(pipeline: Deployment):
-    """An event that only looks like a request, from another source, is not delivered at all."""
+    """A valid-looking request event from another source is not delivered."""
     (stranger,) = pipeline.publish({"data": {"user_message": "x"}}, source="someone.else")
     (friend,) = pipeline.publish({"data": {"user_message": "x"}})
     pipeline.finished(friend)
@@ -154,7 +154,7 @@ def test_event_of_another_source_starts_nothing(pipeline: Deployment):
 
 
 def test_denied_model_fails_the_run_and_says_so(pipeline: Deployment):
-    """Without the right to call the model, the run fails at the chatbot, is recorded, and its message is parked."""
+    """Without the right to call the model, a run is FAILED at the chat stage and its message is parked."""
     with pipeline.denied("chatbot", "bedrock:*"):
         (event_id,) = pipeline.publish({"data": {"user_message": "May I?"}})
         record = pipeline.finished(event_id)
@@ -167,7 +167,7 @@ def test_denied_model_fails_the_run_and_says_so(pipeline: Deployment):
 
 
 def test_burst_completes_without_loss(pipeline: Deployment):
-    """A hundred events published at once all end in complete records, and no queue keeps a message."""
+    """A hundred events published at once all complete, and no queue keeps a message."""
     ids = pipeline.publish(*({"data": {"user_message": f"Question {n}?"}} for n in range(100)))
     records = [pipeline.finished(event_id) for event_id in ids]
     assert all(complete(record) for record in records)
@@ -186,7 +186,7 @@ def test_burst_completes_without_loss(pipeline: Deployment):
 
 
 def test_nothing_secret_is_logged(pipeline: Deployment):
-    """Neither a message's text nor a task token is in what the functions log."""
+    """The functions' logs contain neither message texts nor task tokens."""
     secret = f"secret-{uuid.uuid4().hex}"
     (event_id,) = pipeline.publish({"data": {"user_message": secret}})
     pipeline.finished(event_id)

@@ -1,4 +1,4 @@
-"""The publisher kit: the examples run as they stand, with the publisher's policy alone; what that policy forbids."""
+"""The publisher kit: the unchanged examples run with only the publisher's policy, which allows nothing more."""
 
 import json
 import os
@@ -32,7 +32,7 @@ AWKWARD = 'Is "this" a \'test\'?\n\\ $HOME `id` {"a": 1} \N{GRINNING FACE} é'
 
 @pytest.fixture(scope="module")
 def publisher(pipeline: Deployment) -> Iterator[Credentials]:
-    """An IAM user who has the managed policy of the deployment, and no other right."""
+    """Create an IAM user with only the deployment's managed policy for publishers."""
     iam = pipeline.client("iam")
     name = f"publisher-{uuid.uuid4().hex[:8]}"
     (arn,) = [
@@ -67,7 +67,7 @@ print(json.dumps(answer))
 
 
 def command(tool: str, folder: Path) -> tuple[list[str], dict[str, str]]:
-    """How an example is started, and what stands before the PATH."""
+    """Return an example's command, and the folders to put in front of PATH."""
     if tool == "boto3":
         return [sys.executable, str(KIT / "python_boto3.py")], {}
     if tool == "node":
@@ -86,7 +86,7 @@ def command(tool: str, folder: Path) -> tuple[list[str], dict[str, str]]:
 
 @pytest.fixture(params=["aws", "aws stand-in", "boto3", "node"])
 def example(request: Any, pipeline: Deployment, publisher: Credentials, tmp_path: Path):
-    """Runs an example with the publisher's credentials, as a user on this engine would."""
+    """Run an example with the publisher's credentials, as a user of this engine would."""
     words, path = command(request.param, tmp_path)
     connection = pipeline.connection
     environment = {
@@ -112,7 +112,7 @@ def example(request: Any, pipeline: Deployment, publisher: Credentials, tmp_path
 
 
 def test_an_example_asks_and_is_answered(pipeline: Deployment, example):
-    """It prints the id under which the run is found, and the message arrives as it was given."""
+    """An example prints the run's id, and its message arrives unchanged."""
     done = example(pipeline.addresses["bus/name"], AWKWARD)
     assert done.returncode == 0, done.stderr
     record = pipeline.finished(done.stdout.strip())
@@ -121,7 +121,7 @@ def test_an_example_asks_and_is_answered(pipeline: Deployment, example):
 
 
 def test_an_example_repeated_with_its_own_id_is_one_run(pipeline: Deployment, example):
-    """With a pipeline id of the publisher's a repeat is the same run."""
+    """An example that is repeated with the same pipeline id starts one run."""
     name = f"kit-{uuid.uuid4().hex}"
     for _ in range(2):
         done = example(pipeline.addresses["bus/name"], "Once, please", name)
@@ -133,7 +133,7 @@ def test_an_example_repeated_with_its_own_id_is_one_run(pipeline: Deployment, ex
 
 
 def test_an_example_says_when_nothing_was_published(example):
-    """A bus the publisher has no right to is an error, and not an id."""
+    """When the bus refuses the publisher, an example ends with an error and prints no id."""
     done = example("another-bus", "Hello?")
     assert done.returncode != 0
     assert "AccessDenied" in done.stderr
@@ -158,7 +158,7 @@ def entry(pipeline: Deployment, detail_type: str, detail: Any, **changed: str) -
 
 
 def refused(pipeline: Deployment, publisher: Credentials, *entries: dict[str, str]) -> bool:
-    """Whether IAM refuses the whole call."""
+    """Tell whether IAM refuses the whole call."""
     with pytest.raises(ClientError) as caught:
         pipeline.client("events", publisher).put_events(Entries=list(entries))
     return bool(caught.value.response["Error"]["Code"] == "AccessDeniedException")
@@ -166,7 +166,7 @@ def refused(pipeline: Deployment, publisher: Credentials, *entries: dict[str, st
 
 @pytest.mark.parametrize("kind", MAY, ids=lambda kind: kind.detail_type())
 def test_a_publisher_may_ask(pipeline: Deployment, publisher: Credentials, kind):
-    """The managed policy allows every version of pipeline.requested; the documented example runs."""
+    """The managed policy allows every version of pipeline.requested, and the documented example runs."""
     assert kind.NAME == "pipeline.requested"
     detail = event_examples(event_schema(kind))[0]
     answer = pipeline.client("events", publisher).put_events(
@@ -177,13 +177,13 @@ def test_a_publisher_may_ask(pipeline: Deployment, publisher: Credentials, kind)
 
 @pytest.mark.parametrize("kind", MAY_NOT, ids=lambda kind: kind.detail_type())
 def test_a_publisher_can_forge_nothing(pipeline: Deployment, publisher: Credentials, kind):
-    """A perfect forgery of a stage's request, of an outcome or of a rejection is refused by IAM."""
+    """A forged stage request, outcome or rejection is refused by IAM."""
     for detail in event_examples(event_schema(kind)):
         assert refused(pipeline, publisher, entry(pipeline, kind.detail_type(), detail))
 
 
 def test_a_forgery_does_not_slip_through_among_requests(pipeline: Deployment, publisher: Credentials):
-    """One forged entry among allowed ones: none of them is published."""
+    """When one of several entries is forged, none of them is published."""
     name = f"bait-{uuid.uuid4().hex}"
     asks = entry(
         pipeline,
@@ -198,7 +198,7 @@ def test_a_forgery_does_not_slip_through_among_requests(pipeline: Deployment, pu
 
 
 def test_a_publisher_is_bound_to_source_and_bus(pipeline: Deployment, publisher: Credentials):
-    """Neither another source, nor another bus, nor a request without a source is allowed."""
+    """A publisher can use no other source, no other bus, and no request without a source."""
     detail = {"data": {"user_message": "x"}}
     for changed in ({"Source": "someone.else"}, {"EventBusName": "default"}):
         assert refused(pipeline, publisher, entry(pipeline, "pipeline.requested.v1", detail, **changed))
@@ -208,7 +208,7 @@ def test_a_publisher_is_bound_to_source_and_bus(pipeline: Deployment, publisher:
 
 
 def test_a_publisher_has_no_other_way_to_a_stage(pipeline: Deployment, publisher: Credentials):
-    """Queues, the state machine, the functions and the records are closed to a publisher."""
+    """A publisher has no access to queues, state machine, functions and records."""
     calls = (
         ("sqs", "send_message", {"QueueUrl": pipeline.addresses["services/analyzer/queue-url"], "MessageBody": "{}"}),
         ("stepfunctions", "start_execution", {"stateMachineArn": pipeline.addresses["state-machine/arn"]}),

@@ -1,4 +1,4 @@
-"""Replay on the engine, with the commands a user types: dead tokens, living ones, and what can't be replayed."""
+"""Replay on the engine with the user's commands: settled tokens, live tokens, and messages that can't be replayed."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 
 def executions(pipeline: Deployment, pipeline_id: str) -> dict[str, str]:
-    """Statuses of a pipeline's executions by name."""
+    """Return the statuses of a pipeline's executions by name."""
     pages = pipeline.client("stepfunctions").get_paginator("list_executions")
     found = pages.paginate(stateMachineArn=pipeline.addresses["state-machine/arn"])
     return {
@@ -27,7 +27,7 @@ def executions(pipeline: Deployment, pipeline_id: str) -> dict[str, str]:
 
 
 def test_a_queue_of_dead_tokens_is_emptied_by_one_replay(pipeline: Deployment, shell: Shell):
-    """Every failed run is started again once, finishes once, and no message comes back."""
+    """A replay restarts every failed run once, each succeeds, and no message is parked again."""
     runs = failed_runs(pipeline, 25)
     (view,) = [view for view in shell.json("dlq", "list") if view["count"]]
     assert (view["service"], view["count"]) == ("chatbot", 25)
@@ -47,7 +47,7 @@ def test_a_queue_of_dead_tokens_is_emptied_by_one_replay(pipeline: Deployment, s
 
 
 def test_a_canary_that_fails_again_stops_the_replay(pipeline: Deployment, shell: Shell):
-    """While the cause is not mended, the canary's run fails and the other messages are not touched."""
+    """When the cause is not fixed, the canary's run fails and the other messages are not touched."""
     runs = failed_runs(pipeline, 4)
     with pipeline.denied("chatbot", DENIED):
         result = shell("dlq", "replay", "--yes", "--canary", "1", code=1)
@@ -60,7 +60,7 @@ def test_a_canary_that_fails_again_stops_the_replay(pipeline: Deployment, shell:
 
 
 def test_a_living_token_goes_back_to_its_queue(pipeline: Deployment, shell: Shell):
-    """A message whose function could not start is moved back while its task waits; the same execution completes."""
+    """A message whose function could not start is moved back while its task waits, and the execution completes."""
     functions, name = pipeline.client("lambda"), "ai-pipeline-local-enhancer"
     handler = functions.get_function_configuration(FunctionName=name)["Handler"]
     functions.update_function_configuration(FunctionName=name, Handler="services.enhancer.nowhere.handler")
@@ -78,7 +78,7 @@ def test_a_living_token_goes_back_to_its_queue(pipeline: Deployment, shell: Shel
 
 
 def test_messages_of_finished_runs_are_archived(pipeline: Deployment, shell: Shell):
-    """A degraded run's message is archived without its token; with --restart the pipeline runs again, complete."""
+    """A degraded run's message is archived without its token, and with --restart the run is repeated and complete."""
     with pipeline.stopped("enhancer") as queue:
         (event_id,) = pipeline.publish({"data": {"user_message": question()}})
         for _ in range(2):
@@ -101,7 +101,7 @@ def test_messages_of_finished_runs_are_archived(pipeline: Deployment, shell: She
 
 
 def test_what_breaks_its_contract_is_left_then_corrected(pipeline: Deployment, shell: Shell, tmp_path: Any):
-    """An unreadable event is left by name; corrected with valid data, exactly one copy is sent and runs."""
+    """An unreadable event is left with its reason; corrected with valid data, exactly one copy is sent and runs."""
     (event_id,) = pipeline.publish({"data": {"user_message": 5}})
     eventually(lambda: parked(shell) == 1)
     result = shell("dlq", "replay", "--yes", code=1)
@@ -117,9 +117,9 @@ def test_what_breaks_its_contract_is_left_then_corrected(pipeline: Deployment, s
 
 
 def test_undelivered_events_are_replayed(pipeline: Deployment, shell: Shell):
-    """What EventBridge could not deliver is in the rule's DLQ and is moved to the queue it was meant for.
+    """An event in a rule DLQ is moved to the queue that it was meant for.
 
-    The engine's rules know no DLQ, so the message is put there as EventBridge would put it.
+    The engine's rules have no DLQ, so the test puts the message there as EventBridge would.
     """
     event_id = uuid.uuid4().hex
     event = {
@@ -141,7 +141,7 @@ def test_undelivered_events_are_replayed(pipeline: Deployment, shell: Shell):
 
 
 def test_failed_runs_without_a_message_are_started_again(pipeline: Deployment, shell: Shell):
-    """A run that was stopped left no message; `redrive` starts it again, and leaves those with one alone."""
+    """`redrive` restarts a stopped run, which has no parked message, and leaves runs that have one."""
     with pipeline.stopped("chatbot") as queue:
         (stopped,) = pipeline.publish({"data": {"user_message": question()}})
         arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{stopped}"

@@ -1,7 +1,7 @@
-"""The API's request check in API Gateway, on the engine's.
+"""The request model of the API in the engine's API Gateway.
 
-The engine deploys the model and drops the validator (its CloudFormation makes none), so the function alone answers.
-Here the validator is put to the deployed method by hand: the model then stands in front, as on AWS.
+The engine deploys the model but not the validator, so by default only the function checks requests. These tests add
+the validator to the deployed method by hand, so that the model is checked first, as on AWS.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ REFUSED = {name: case for name, case in BAD_REQUESTS.items() if name != "content
 
 @pytest.fixture(scope="module")
 def checked(pipeline: Deployment) -> Iterator[Deployment]:
-    """The deployed API, its validator at work."""
+    """Yield the deployed API with a working validator."""
     gateway = pipeline.client("apigateway")
     api_id = pipeline.addresses["api/url"].split("/restapis/")[1].split("/")[0]
     (resource,) = [
@@ -42,7 +42,7 @@ def checked(pipeline: Deployment) -> Iterator[Deployment]:
 
 
 def test_a_good_body_passes_the_model(checked: Deployment):
-    """The model stands in nobody's way: the shortest, the longest and a Chinese message run."""
+    """The shortest, the longest and a Chinese message pass the model and run."""
     for message in ("?", "x" * 32_768, "\N{GRINNING FACE}" * 16_384, "你好,这是什么?"):
         answer = checked.call("POST", "/pipeline", {"user_message": message})
         assert answer.status == 202
@@ -53,7 +53,7 @@ def test_a_good_body_passes_the_model(checked: Deployment):
 def test_a_bad_body_is_refused_in_the_apis_own_shape(
     checked: Deployment, body: Any, headers: dict[str, str], status: int
 ):
-    """API Gateway refuses with 400, a code of the API, a sentence, and what a browser needs to read it."""
+    """API Gateway refuses a bad body with 400, a code, a sentence, and the headers that a browser needs."""
     answer = checked.call("POST", "/pipeline", body, headers)
     assert answer.status == 400
     assert answer.body["error"]["code"] == "invalid_request"
@@ -62,7 +62,7 @@ def test_a_bad_body_is_refused_in_the_apis_own_shape(
 
 
 def test_the_function_is_not_asked_about_a_bad_body(checked: Deployment):
-    """What the model refuses costs no invocation: the function's log stays silent."""
+    """A body that the model refuses does not invoke the function."""
     logs = checked.client("logs")
 
     def answered(status: int) -> int:

@@ -1,4 +1,4 @@
-"""The simulation beside the engine: the same burst, the same counts. How fast is no test's business."""
+"""The simulation compared with the engine: the same burst has the same outcomes. Durations are not compared."""
 
 import pytest
 
@@ -15,7 +15,7 @@ pytestmark = [
 
 
 def test_a_burst_ends_as_simulated(pipeline: Deployment, record_property):
-    """Of a hundred events every run ends well, on the engine and in the simulation: nothing is lost."""
+    """All runs of a burst of a hundred events succeed, on the engine and in the simulation."""
     bench = Bench(local_target(pipeline.connection), pipeline.engine.running().pid)
     burst = bench.burst(SIZE, bench.calm(5))
     record_property("simulated time to drain by measured", round(burst.ratio, 2))

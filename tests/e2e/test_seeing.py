@@ -1,4 +1,4 @@
-"""What `pipeline show`, `logs`, `explain` and `watch` say of real runs agrees with the table and the queues."""
+"""`pipeline show`, `logs`, `explain` and `watch` agree with the table and the queues about real runs."""
 
 import json
 import uuid
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from local.targets import local_target
+from shared.contracts.envelope import trace_id, traceparent_of
 from shared.contracts.stages import SERVICES, STAGES
-from shared.contracts.traces import trace_id, traceparent_of
 from tests.e2e.conftest import Deployment, eventually
 from tests.e2e.support import Shell, complete, failed_runs, question, shell
 
@@ -24,7 +24,7 @@ def traceparent() -> str:
 
 
 def lines(shell: Shell, pipeline_id: str) -> list[dict[str, Any]]:
-    """What `pipeline logs --json` has of a run, once the engine has passed on its last line."""
+    """Return the lines of `pipeline logs --json` for a run, once its last line has arrived."""
 
     def probe() -> list[dict[str, Any]]:
         told = [json.loads(text) for text in shell("logs", pipeline_id, "--json").stdout.splitlines()]
@@ -38,7 +38,7 @@ def outcomes(shell: Shell, pipeline_id: str, function: str) -> list[str]:
 
 
 def attributes(pipeline: Deployment, path: str) -> int:
-    """How many messages a queue has, wherever they are."""
+    """Return the number of messages in a queue, in any state."""
     names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
     told = pipeline.client("sqs").get_queue_attributes(
         QueueUrl=pipeline.addresses[path], AttributeNames=names
@@ -47,7 +47,7 @@ def attributes(pipeline: Deployment, path: str) -> int:
 
 
 def state_of(pipeline: Deployment, name: str) -> Any:
-    """The input an execution began with."""
+    """Return the input of an execution."""
     arn = pipeline.addresses["state-machine/arn"].replace(":stateMachine:", ":execution:")
     return json.loads(
         pipeline.client("stepfunctions").describe_execution(executionArn=f"{arn}:{name}")["input"]
@@ -55,7 +55,7 @@ def state_of(pipeline: Deployment, name: str) -> Any:
 
 
 def test_a_callers_trace_is_on_every_hop(pipeline: Deployment, shell: Shell):
-    """From the header of the POST to the last log line: one trace id, which leads back to the run."""
+    """The trace id of the POST's header is in every log line of the run, and leads back to the run."""
     given = traceparent()
     accepted = pipeline.call("POST", "/pipeline", {"user_message": question()}, {"traceparent": given})
     pipeline_id = accepted.body["pipeline_id"]
@@ -73,7 +73,7 @@ def test_a_callers_trace_is_on_every_hop(pipeline: Deployment, shell: Shell):
 
 
 def test_a_run_without_a_trace_gets_its_own(pipeline: Deployment, shell: Shell):
-    """Events without metadata, and with garbage for a trace: each run has the trace that follows from its id."""
+    """A run whose event has no valid trace gets one that is derived from its id."""
     garbage = {"metadata": {"traceparent": ["garbage"]}, "data": {"user_message": question()}}
     ids = pipeline.publish({"data": {"user_message": question()}}, garbage)
     for event_id in ids:
@@ -86,7 +86,7 @@ def test_a_run_without_a_trace_gets_its_own(pipeline: Deployment, shell: Shell):
 
 
 def test_the_timeline_is_that_of_the_record(pipeline: Deployment, shell: Shell):
-    """Each stage's bar has the wait and the work that its worker metered; they follow one another to the end."""
+    """The timeline has each stage's metered waiting and working time, in order from start to end."""
     (event_id,) = pipeline.publish({"data": {"user_message": question()}})
     record = pipeline.finished(event_id)
     told = shell.json("show", event_id)
@@ -103,7 +103,7 @@ def test_the_timeline_is_that_of_the_record(pipeline: Deployment, shell: Shell):
 
 
 def test_a_failed_run_is_explained_and_stays_in_its_trace(pipeline: Deployment, shell: Shell):
-    """By the message that is parked of it, by event and execution; replayed, it is the same trace and one story."""
+    """A failed run is explained by message, event and execution id, and its replay keeps the trace."""
     (event_id,) = failed_runs(pipeline, 1)
     (message,) = shell.json("dlq", "replay", "--dry-run")
     found = shell.json("explain", message["id"])
@@ -128,7 +128,7 @@ def test_a_failed_run_is_explained_and_stays_in_its_trace(pipeline: Deployment, 
 
 
 def test_an_event_that_was_refused_is_explained(pipeline: Deployment, shell: Shell):
-    """What breaks its contract starts nothing: its id leads to the parked message and why."""
+    """The id of a rejected event leads to the parked message and the reason."""
     (event_id,) = pipeline.publish({"data": {"user_message": ""}})
     eventually(lambda: attributes(pipeline, "services/trigger/dlq-url"))
     found = shell.json("explain", event_id)
@@ -138,7 +138,7 @@ def test_an_event_that_was_refused_is_explained(pipeline: Deployment, shell: She
 
 
 def test_following_the_logs_ends_with_the_run(pipeline: Deployment, shell: Shell):
-    """`--follow` tells the lines of an open run as they come, each once, to its end."""
+    """`--follow` prints each log line of an open run once, as it arrives, and ends with the run."""
     (event_id,) = pipeline.publish({"data": {"user_message": question()}})
     eventually(lambda: pipeline.record(event_id))
     told = [json.loads(text) for text in shell("logs", event_id, "--follow", "--json").stdout.splitlines()]
@@ -146,7 +146,7 @@ def test_following_the_logs_ends_with_the_run(pipeline: Deployment, shell: Shell
 
 
 def test_watching_agrees_with_table_and_queues(pipeline: Deployment, shell: Shell):
-    """Open, waiting, finished, failed and parked: as Step Functions, SQS and the records say."""
+    """`pipeline watch` shows open, waiting, finished, failed and parked as Step Functions, SQS and the records do."""
     failed_runs(pipeline, 2)
     with pipeline.stopped("chatbot"):
         ids = pipeline.publish(*({"data": {"user_message": question()}} for _ in range(4)))

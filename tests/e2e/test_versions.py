@@ -33,7 +33,7 @@ def conversation(question: str, *before: str) -> list[dict[str, str]]:
 
 
 def asked_with(pipeline: Deployment, question: str) -> list[tuple[str, str]]:
-    """The conversation the model was asked with, of the request that ends with `question`."""
+    """Return the conversation of the model request that ends with `question`."""
     (request,) = [
         request for request in pipeline.model.requests if question in str(request["messages"][-1]["content"])
     ]
@@ -41,7 +41,7 @@ def asked_with(pipeline: Deployment, question: str) -> list[tuple[str, str]]:
 
 
 def test_both_versions_run_at_the_same_time(pipeline: Deployment):
-    """Old and new publishers side by side: all complete, and the model sees the conversation of the new ones."""
+    """Events of both versions complete side by side, and the model gets the conversation of the newer one."""
     name = uuid.uuid4().hex
     old = pipeline.publish(
         *({"data": {"user_message": f"Old {name} {n}?"}} for n in range(5)), detail_type=V1
@@ -65,7 +65,7 @@ def test_both_versions_run_at_the_same_time(pipeline: Deployment):
 
 
 def test_a_follow_up_is_asked_through_the_api(pipeline: Deployment):
-    """A caller posts the answer it got with its next question, and is answered with that in mind."""
+    """A caller that posts its last answer with the next question gets an answer to the whole conversation."""
     first = f"First {uuid.uuid4().hex}?"
     accepted = pipeline.call("POST", "/pipeline", {"user_message": first})
     answer = pipeline.finished(accepted.body["pipeline_id"])["final_response"]
@@ -81,7 +81,7 @@ def test_a_follow_up_is_asked_through_the_api(pipeline: Deployment):
 def test_a_conversation_is_published_with_the_command(
     pipeline: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    """`pipeline publish` checks a version 2 against its contract, publishes it and says under which id it runs."""
+    """`pipeline publish` checks an event of version 2 against its contract, publishes it and prints the run's id."""
     target = targets.local_target(pipeline.connection)
     monkeypatch.setattr(targets, "find_target", lambda *_args, **_options: target)
     question = f"Typed {uuid.uuid4().hex}?"
@@ -94,7 +94,7 @@ def test_a_conversation_is_published_with_the_command(
 
 
 def test_wrong_versions_are_refused_side_by_side(pipeline: Deployment):
-    """An event that says two versions, or breaks its own, is parked with the reason; its siblings run."""
+    """Events with contradictory versions or broken contracts are parked with the reason, and their siblings run."""
     turns = conversation("Good?", "Who?", "Me.")
     (good,) = pipeline.publish({"data": {"messages": turns}}, detail_type=V2)
     pipeline.publish({"data": {"messages": turns[:2]}}, detail_type=V2)
@@ -113,7 +113,7 @@ def test_wrong_versions_are_refused_side_by_side(pipeline: Deployment):
 
 
 def test_an_older_starters_execution_runs_in_a_newer_workflow(pipeline: Deployment):
-    """What a starter begins that knows no conversations, or a restart of an old input, is answered like any other."""
+    """An execution input without a history, from an older starter or an old restart, runs like any other."""
     name = f"old-{uuid.uuid4().hex}"
     metadata = Metadata(
         event_id=name,
@@ -133,8 +133,10 @@ def test_an_older_starters_execution_runs_in_a_newer_workflow(pipeline: Deployme
 
 
 def test_a_breaking_change_is_rolled_out_and_back_under_load(pipeline: Deployment):
-    """A stage's request gets a version that the old service can't read. Consumer first, part by part, and back in the
-    other order, with pipelines running all the time: none is lost, failed or degraded.
+    """A breaking version of a stage's request is rolled out and back under load without a lost, failed or degraded
+    run.
+
+    The consumer is deployed first, part by part, and rolled back in reverse order.
     """
     ids: list[str] = []
     done = threading.Event()
@@ -168,7 +170,7 @@ def test_a_breaking_change_is_rolled_out_and_back_under_load(pipeline: Deploymen
 
 
 def read_by(pipeline: Deployment, function: str) -> set[str]:
-    """The detail-types of the messages that a function has handled, by its log."""
+    """Return the detail-types of the messages that a function has handled, from its log."""
     pages = pipeline.client("logs").get_paginator("filter_log_events")
     found = pages.paginate(
         logGroupName=f"/aws/lambda/ai-pipeline-local-{function}", filterPattern="detail_type"

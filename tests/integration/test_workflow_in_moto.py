@@ -1,4 +1,4 @@
-"""The very definition that is deployed, run by moto's interpreter with workers played by the test."""
+"""The deployed workflow definition, run by moto's interpreter with workers that the test plays."""
 
 import json
 import time
@@ -67,7 +67,7 @@ METER = v1.Meter(queue_wait_ms=1, work_ms=1, attempt=0, receives=1)
 
 
 def result(data: Any) -> str:
-    """What the worker sends back for a stage's result."""
+    """Return the callback output that the worker sends for a stage's result."""
     return msgspec.json.encode({"data": data, "meter": METER}).decode()
 
 
@@ -80,7 +80,7 @@ ALL_WELL = {
 
 
 class Workflow:
-    """Bus, rules, queues, table and state machine, as the stacks make them."""
+    """Bus, rules, queues, table and state machine, as the stacks create them."""
 
     def __init__(self) -> None:
         self.clients = {name: boto3.client(name) for name in ("sqs", "stepfunctions", "events", "dynamodb")}
@@ -109,7 +109,7 @@ class Workflow:
         )["stateMachineArn"]
 
     def run(self, state: str | None = None, **outcomes: list[Any]) -> "Run":
-        """One execution, from the starter's input (or `state`) to its end; `outcomes` by service, others do well."""
+        """Run one execution from the starter's input (or `state`). `outcomes` are by service; others succeed."""
         with Workers(self.clients, self.queue_urls, {**ALL_WELL, **outcomes}) as workers:
             client = self.clients["stepfunctions"]
             started = client.start_execution(
@@ -122,7 +122,7 @@ class Workflow:
                 execution = client.describe_execution(executionArn=started["executionArn"])
                 if execution["status"] != "RUNNING":
                     return Run(execution, workers, client)
-                assert workers.requests is not None  # raises what a worker found wrong
+                assert workers.requests is not None  # raises the error of a worker
                 time.sleep(0.02)
             raise AssertionError("the execution did not end")
 
@@ -155,7 +155,7 @@ def workflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workflow]:
 
 
 def test_every_stage_gets_what_the_ones_before_it_found(workflow):
-    """A run visits the table's states in order, and each request carries the earlier results."""
+    """A run visits the table's states in order, and each request contains the earlier results."""
     run = workflow.run()
     assert run.status == "SUCCEEDED"
     assert run.states == [stage.state for stage in STAGES]
@@ -170,7 +170,7 @@ def test_every_stage_gets_what_the_ones_before_it_found(workflow):
 
 
 def test_the_metadata_says_who_asks(workflow):
-    """A request names its pipeline, its execution, its schema and, by an id of its own, its attempt."""
+    """A request names its pipeline, execution, schema and attempt, and has an event id of its own."""
     run = workflow.run()
     for stage in STAGES:
         metadata = run.requests[stage.service][0].metadata
@@ -182,9 +182,9 @@ def test_the_metadata_says_who_asks(workflow):
 
 
 def test_a_transient_failure_is_tried_again(workflow):
-    """Each try says which one it is, under an event id of its own, and the result of the last one counts.
+    """Each attempt has its own number and event id, and the result of the last one counts.
 
-    moto hands a retried task its old token with the outcome already in it, so it may try once too often.
+    moto gives a retried task its old token, with the outcome already in it, so it may retry once too often.
     """
     run = workflow.run(analyzer=[Fails(TransientError.NAME), result(ANALYSIS)])
     tries = [request.metadata for request in run.requests["analyzer"]]
@@ -196,7 +196,7 @@ def test_a_transient_failure_is_tried_again(workflow):
 
 @pytest.mark.parametrize("error", [PermanentError.NAME, ContractViolation.NAME])
 def test_a_broken_analyzer_degrades_the_run(workflow, error):
-    """What no retry can mend is asked once; the pipeline goes on without an analysis and says so."""
+    """A permanent error is not retried, and the run goes on without an analysis and says so."""
     run = workflow.run(analyzer=[Fails(error)])
     assert run.status == "SUCCEEDED"
     assert len(run.requests["analyzer"]) == 1
@@ -206,7 +206,7 @@ def test_a_broken_analyzer_degrades_the_run(workflow, error):
 
 
 def test_a_broken_chatbot_fails_the_execution_at_its_state(workflow):
-    """Nothing runs after the critical stage, so a redrive enters at it."""
+    """No state follows a failed critical stage, so that a redrive continues at that stage."""
     run = workflow.run(chatbot=[Fails(PermanentError.NAME)])
     assert run.status == "FAILED"
     assert run.states == ["AnalyzeInput", "CallExistingChatbot"]
@@ -214,7 +214,7 @@ def test_a_broken_chatbot_fails_the_execution_at_its_state(workflow):
 
 
 def test_a_broken_logger_does_not_cost_the_answer(workflow):
-    """The workflow stores the answer by itself, and the record tells that its log is missing."""
+    """When the logger fails, the workflow stores the answer itself, and the record says that its log is missing."""
     workflow.records.accept("p-1", user_message="Hi 👋", accepted_at="2026-11-22T00:00:00.000Z")
     run = workflow.run(logger=[Fails(PermanentError.NAME)])
     assert run.status == "SUCCEEDED"
@@ -230,7 +230,7 @@ def test_a_broken_logger_does_not_cost_the_answer(workflow):
 
 
 def test_an_answer_is_stored_whatever_else_is_missing(workflow):
-    """Only the answer is needed: without analysis and enhancement, and without a record, it is stored too."""
+    """The workflow stores an answer even without analysis, enhancement and record."""
     broken = [Fails(PermanentError.NAME)]
     run = workflow.run(analyzer=broken, enhancer=broken, logger=broken)
     assert run.states[-1] == "StoreAnswer"
@@ -243,7 +243,7 @@ def test_an_answer_is_stored_whatever_else_is_missing(workflow):
 
 
 def test_a_later_truth_is_not_overwritten(workflow):
-    """If the record is complete already, the workflow leaves it alone and ends well."""
+    """The workflow leaves a complete record unchanged and succeeds."""
     workflow.records.advance("p-1", "SUCCEEDED", {"final_response": "the logger's"})
     run = workflow.run(logger=[Fails(PermanentError.NAME)])
     assert run.status == "SUCCEEDED"
@@ -254,7 +254,7 @@ def test_a_later_truth_is_not_overwritten(workflow):
 
 
 def test_the_chatbot_is_asked_with_the_conversation(workflow):
-    """What was said before reaches the chatbot alone; everybody else sees what is asked now."""
+    """Only the chatbot gets the earlier turns of a conversation; the other stages get the present question."""
     run = workflow.run(state=execution_input(FOLLOW_UP, METADATA))
     assert run.status == "SUCCEEDED"
     assert run.requests["chatbot"][0].data.history == TURNS
@@ -265,7 +265,7 @@ def test_the_chatbot_is_asked_with_the_conversation(workflow):
 
 @pytest.mark.parametrize("request_", [{"user_message": "Hi"}, {"user_message": "Hi", "history": []}])
 def test_an_older_starters_execution_runs(workflow, request_):
-    """The trigger and the workflow are deployed at different times: an input without a history runs like one."""
+    """An input without a history, from an older starter, runs like one with an empty history."""
     state = {**json.loads(execution_input(ASKED, METADATA)), "request": request_}
     run = workflow.run(state=json.dumps(state), analyzer=[Fails(PermanentError.NAME)])
     assert run.status == "SUCCEEDED"

@@ -1,4 +1,4 @@
-"""Plays the services of a workflow: takes each request from its queue, checks it, and calls back as told."""
+"""Stand-ins for the services of a workflow, which take requests from the queues, check them and call back."""
 
 import re
 import threading
@@ -13,7 +13,7 @@ from shared.contracts.reading import read, read_data, read_metadata, unknown_fie
 from shared.contracts.stages import STAGES, Stage
 
 _LOST_CAUSE = re.compile(r'"Cause":\s*null')
-"""moto drops the cause of SendTaskFailure; AWS passes on what it was given."""
+"""moto drops the cause of SendTaskFailure; AWS passes it on."""
 
 
 class Fails(Struct, frozen=True):
@@ -32,10 +32,10 @@ class Request(Struct, frozen=True):
 
 
 class Workers:
-    """Answers in threads of its own until closed.
+    """Answers requests in a thread until closed.
 
-    `outcomes` holds, by service, what to answer to its first, second, … request; the last one is repeated. An
-    outcome is Fails or a result as JSON. A request that breaks its contract fails whoever reads `requests`.
+    `outcomes` holds by service the answers to its first, second, … request; the last one is repeated. An outcome is
+    Fails or a result as JSON. Reading `requests` raises an error if a request broke its contract.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Workers:
 
     @property
     def requests(self) -> dict[str, list[Request]]:
-        """What each service was asked, in order."""
+        """The requests to each service, in order."""
         if self._problem:
             raise self._problem
         return self._requests

@@ -1,1 +1,1 @@
-"""Handlers to compare with; each is copied beside its packages and run alone."""
+"""The yardsticks: handlers to compare with. Each is copied to a folder and run with only its packages."""

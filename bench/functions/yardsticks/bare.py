@@ -1,4 +1,4 @@
-"""The least a stage can be: a boto3 client that calls back."""
+"""The minimal stage: a boto3 client that calls back."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A stage in the way that Powertools' documentation shows: every utility, pydantic models, X-Ray's SDK."""
+"""A stage as Powertools' documentation shows it: every utility, pydantic models, X-Ray's SDK."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""What Python and the runtime client take by themselves."""
+"""An empty handler, which shows the cost of Python and of the runtime client alone."""
 
 
 def handler(event: object, context: object) -> None:
-    """Does nothing."""
+    """Do nothing."""

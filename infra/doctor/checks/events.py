@@ -6,9 +6,8 @@ from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Grant, Machine, Rule, State, System
 from infra.doctor.references import last
 from shared.contracts.envelope import SOURCE
-from shared.contracts.events import EVENTS
 from shared.contracts.stages import STAGES
-from shared.contracts.upcasting import readable
+from shared.contracts.upcasting import EVENTS, readable
 from shared.contracts.v2 import PipelineRequested
 
 STARTER = "trigger"

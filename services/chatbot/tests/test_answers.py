@@ -14,7 +14,6 @@ from moto import mock_aws
 from services.chatbot import answers as answers_module
 from services.chatbot.answers import StoredAnswers
 from shared.bus import Bus
-from shared.callback import Callback
 from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Turn, Usage
 from shared.errors import InProgress, PermanentError, TransientError
@@ -30,6 +29,7 @@ from shared.tests.fakes import (
     stage_event,
 )
 from shared.worker import Billed, Worker
+from shared.worker.outcome import Callback
 
 TABLE = "answers"
 REQUEST = ChatRequested(user_message="Hi")

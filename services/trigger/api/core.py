@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from services.trigger.api.refusals import ApiError, Reason
 from shared.contracts import limits, v1, v2
+from shared.contracts.envelope import traceparent_of, well_formed
 from shared.contracts.reading import NOT_JSON, read, typed, unknown_in
 from shared.contracts.record import CANCELLED
-from shared.contracts.traces import traceparent_of, well_formed
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
 

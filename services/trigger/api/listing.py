@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from services.trigger.api.refusals import ApiError, Reason
 from shared.aws import translated_errors
-from shared.clock import iso
+from shared.contracts.record import iso
 from shared.contracts.v1 import Status
 from shared.dynamodb import attributes
 from shared.records import LISTED, OWNER_INDEX

@@ -5,18 +5,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from services.trigger import stop
 from services.trigger.api import core, listing
 from services.trigger.api.core import Request, Submission
 from services.trigger.api.listing import Listing
 from services.trigger.api.refusals import ApiError, Reason
-from services.trigger.cancelling import stop
 from shared.bus import Bus
-from shared.clock import iso
-from shared.contracts.envelope import Outgoing
+from shared.contracts.envelope import Outgoing, trace_id
 from shared.contracts.message import request_hash
-from shared.contracts.origin import accepted_event_id
-from shared.contracts.record import FINAL, Record
-from shared.contracts.traces import trace_id
+from shared.contracts.record import FINAL, Record, accepted_event_id, iso
 from shared.errors import CANCELLED_ERROR, PipelineError
 from shared.observability import about_run
 from shared.records import Records

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from msgspec.structs import replace
 
 from shared.budget import AMOUNT, MOMENT, UNKNOWN, Orders, Spent, State, day_of
-from shared.clock import iso
+from shared.contracts.record import iso
 
 SETTLED_AFTER: Final = timedelta(minutes=3)
 """The age at which an index entry is final: a write takes half a minute at most, the index a moment more."""

@@ -5,14 +5,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from services.trigger.cancelling import stop
+from services.trigger import stop
 from services.trigger.starter import core
 from shared.aws import client, error_code, translated_errors
-from shared.clock import iso
-from shared.contracts.envelope import Metadata
+from shared.contracts.envelope import Metadata, trace_id
 from shared.contracts.message import request_hash
-from shared.contracts.record import CANCELLED
-from shared.contracts.traces import trace_id
+from shared.contracts.record import CANCELLED, iso
 from shared.contracts.v2 import PipelineRequested
 from shared.errors import ContractViolation
 from shared.metrics import RUNS_STARTED

@@ -12,8 +12,8 @@ from services.trigger.api.core import read_request
 from services.trigger.api.handler import answer
 from services.trigger.api.routes import routes, status_url
 from services.trigger.api.tests.support import ALICE, get, make_api, post
-from shared.contracts.origin import accepted_event_id
-from shared.contracts.traces import traceparent_of
+from shared.contracts.envelope import traceparent_of
+from shared.contracts.record import accepted_event_id
 from shared.tests.fakes import client_error
 
 

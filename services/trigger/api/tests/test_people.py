@@ -289,7 +289,7 @@ def test_what_is_over_is_not_cancelled(call, records, executions):
 
 
 def test_nobody_cancels_what_another_asked_for(call, records, executions):
-    """A caller can't cancel another caller's pipeline (403) or an unknown one (404), but may cancel one of the bus."""
+    """Another caller's pipeline (403) and an unknown one (404) can't be cancelled; a bus publisher's can."""
     _, accepted = call(post({"user_message": "Hello"}))
     status, body = call(delete(accepted["pipeline_id"], BOB))
     assert (status, body["error"]["code"]) == (403, "not_owner")

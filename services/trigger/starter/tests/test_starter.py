@@ -9,8 +9,7 @@ import pytest
 
 from services.trigger.starter.handler import Starter
 from shared.contracts import v2
-from shared.contracts.envelope import Metadata
-from shared.contracts.traces import trace_id
+from shared.contracts.envelope import Metadata, trace_id
 from shared.contracts.upcasting import as_conversation
 from shared.contracts.v1 import LogRequested, PipelineRequested, Results, Turn
 from shared.errors import ContractViolation, PermanentError, TransientError
