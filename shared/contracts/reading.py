@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.contracts.envelope import (
-    OPEN_DOOR,
+    INBOUND_EVENT,
     Delivery,
     Detail,
     Event,
@@ -112,7 +112,7 @@ def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Meta
     A publisher of `pipeline.requested` may leave out all or part of them. The pipeline's id is then the event's own
     id, which PutEvents returned to the publisher, and its trace is derived from the id.
     """
-    if kind.NAME != OPEN_DOOR:
+    if kind.NAME != INBOUND_EVENT:
         metadata = read(detail.metadata, Metadata, at="$.detail.metadata")
         _check_schema(metadata, kind)
         return metadata
