@@ -37,7 +37,7 @@ _QUOTING = re.compile(r"^(Invalid (?:enum )?value) .*$", re.DOTALL)
 
 
 def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
-    """Decode `raw` as `kind`; `at` is its JSON path in the event."""
+    """Decode JSON text into the type `kind`. Raises ContractViolation; `at` is the text's path in the event."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:

@@ -45,7 +45,7 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class PipelineRequested(Event, frozen=True, kw_only=True):
-    """Requests an answer to a message. Published by the API or by whoever may use the bus."""
+    """Requests an answer to a message. Published by the API or any permitted publisher."""
 
     NAME: ClassVar[str] = INBOUND_EVENT
     VERSION: ClassVar[int] = 1
@@ -69,7 +69,7 @@ class CodeSpan(Struct, frozen=True, kw_only=True):
 
 
 class Analysis(Struct, frozen=True, kw_only=True):
-    """The analyzer's findings on a message. Words and sentences are counted by the rules of each script."""
+    """The analyzer's findings on a message. Words and sentences are counted by the rules of each writing system."""
 
     character_count: Count
     word_count: Count

@@ -11,7 +11,7 @@ from shared.contracts.v1 import Turn
 
 
 class PipelineRequested(Event, frozen=True, kw_only=True):
-    """Requests an answer to a conversation's last message. Published by the API or by whoever may use the bus."""
+    """Requests an answer to a conversation's last message. Published by the API or any permitted publisher."""
 
     NAME: ClassVar[str] = INBOUND_EVENT
     VERSION: ClassVar[int] = 2
