@@ -46,7 +46,7 @@ UNIT_FOLDERS = ("shared", "services")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Allow no sockets in tests of `shared` and `services`, and only loopback in all other tests."""
+    """Forbid network connections in tests of `shared` and `services`; allow only loopback in all other tests."""
     top = item.path.relative_to(item.config.rootpath).parts[0]
     if top in UNIT_FOLDERS:
         disable_socket(allow_unix_socket=True)

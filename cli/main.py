@@ -63,7 +63,10 @@ COMMANDS: Mapping[str, Entry] = {
 
 
 class Commands(click.Group):
-    """A click group of the commands above; an error of an operation becomes one message and an exit code."""
+    """The group of all commands in `SECTIONS`.
+
+    It imports a command only when it is called, and turns an error of an operation into a message and an exit code.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(COMMANDS)

@@ -49,7 +49,10 @@ _JUDGED = frozenset(
 
 
 class _Judge:
-    """The comparison of two whole documents, in which references can be followed."""
+    """Finds what the schema `written` permits and a consumer of the schema `read` cannot read.
+
+    It holds both whole schemas, so that references (`$ref`) can be followed.
+    """
 
     def __init__(self, written: Schema, read: Schema) -> None:
         self.written = written
@@ -185,9 +188,12 @@ def _numbers(written: Schema, read: Schema, path: str) -> Iterator[Obstacle]:
 
 
 def _end(schema: Schema, keyword: str, side: int) -> tuple[float, bool] | None:
-    """Return the limit of a range on one side, and whether the limit itself is allowed; of two limits, the narrower.
+    """Return the lower or upper limit of a numeric schema, and whether it is inclusive; None without a limit.
 
-    For integers, an exclusive limit is expressed as the next allowed one.
+    `keyword` is `inimum` or `aximum`, `side` -1 or 1. If both an inclusive and an exclusive limit are given, the
+    stricter one counts.
+
+    For integers, an exclusive limit becomes the next permitted integer.
     """
     ends: list[tuple[float, bool]] = []
     if (inclusive := schema.get(f"m{keyword}")) is not None:

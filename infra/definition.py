@@ -47,7 +47,11 @@ def definition(
 
 
 def longest_seconds(stages: Sequence[Stage] = STAGES) -> int:
-    """Return how long an execution can take if every stage makes all attempts, each almost until its timeout."""
+    """Return the state machine's timeout in seconds.
+
+    It is the time that an execution takes if each attempt of each stage uses its whole timeout, with the pauses
+    between attempts and the time to store the answer.
+    """
     waits = sum(RETRY.interval_seconds * RETRY.backoff_rate**retry for retry in range(RETRY.max_attempts))
     attempts = 1 + RETRY.max_attempts
     stored = STORE_TIMEOUT_SECONDS * attempts + waits

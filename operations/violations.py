@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.contracts import limits
-from shared.contracts.envelope import OPEN_DOOR, Event, Metadata, PartialMetadata
+from shared.contracts.envelope import INBOUND_EVENT, Event, Metadata, PartialMetadata
 from shared.contracts.schemas import event_schema
 from shared.contracts.upcasting import EVENTS
 
@@ -38,7 +38,7 @@ def violations(detail_type: str, detail: Any) -> list[Violation]:
     found = [Violation(_path("$.detail", error.path), _in_words(error)) for error in errors]
     if isinstance(detail, dict):
         kind = KINDS[detail_type]
-        metadata = PartialMetadata if kind.NAME == OPEN_DOOR else Metadata
+        metadata = PartialMetadata if kind.NAME == INBOUND_EVENT else Metadata
         for name, type_ in (("data", kind), ("metadata", metadata)):
             if name in detail and not any(other.path.startswith(f"$.detail.{name}") for other in found):
                 found += _beyond_schema(detail[name], type_, at=f"$.detail.{name}")

@@ -18,7 +18,10 @@ PAGE: Final = "scale.md"
 
 
 def blocks(loads: Sequence[Result], burst_results: Sequence[Result]) -> Mapping[str, str]:
-    """Return by name the text of each block, from `<!-- scale:NAME -->` to `<!-- /scale:NAME -->`."""
+    """Make the new text of each generated block of docs/scale.md, by name.
+
+    In the document a block stands between `<!-- scale:NAME -->` and `<!-- /scale:NAME -->`.
+    """
     return {
         **static_blocks(),
         "results": tables.results_table(loads),

@@ -32,7 +32,7 @@ def _save(figure: Figure, file: Path) -> None:
 
 
 def draw_ceilings(file: Path) -> None:
-    """Draw the rate that each quota alone allows, on a logarithmic scale."""
+    """Draw the highest rate that each quota, and each cap of the project, would permit if it were the only limit."""
     limits = sorted(ceilings(shape(), US_EAST_1).items(), key=lambda item: -item[1])
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 4.8), layout="constrained")

@@ -27,7 +27,7 @@ class Scenario:
 
 
 def today(rate: int, seed: int = 1) -> Scenario:
-    """Return a load on the present prod environment in an account with the default quotas."""
+    """Return the scenario of `rate` requests per second on today's prod environment with AWS's default quotas."""
     return Scenario(
         name=f"{rate:,}/s today", rate=rate, stands_for={100: 5, 1_000: 20}.get(rate, 25), seed=seed
     )

@@ -1,8 +1,9 @@
 """The code that services share: contracts, the one stage worker, the clients of AWS, errors, observability.
 
-Python's garbage collector is switched off while Lambda initialises a function, and later skips what was made then.
-Imported objects live as long as the process: searching them for garbage takes a twentieth of a cold start, and later
-causes a long pause while a message is handled. Outside Lambda, the functions of this module do nothing.
+While Lambda initialises a function, Python's garbage collector is off. Afterwards it is on again, but ignores the
+objects created during the initialisation (`gc.freeze`): they live as long as the process, and searching them takes a
+twentieth of a cold start and a long pause while a message is handled. Outside Lambda, `switch_off` and `switch_on` do
+nothing.
 """
 
 import gc

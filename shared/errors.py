@@ -1,10 +1,10 @@
 """The errors that decide what happens to a message.
 
 PipelineError
-├── ContractViolation   the event breaks its contract: parked, never retried
+├── ContractViolation   the event breaks its contract: parked, never retried (a stage's result: like any bug)
 ├── TransientError      a retry may succeed: Step Functions retries (SQS, if there is no task token)
 ├── PermanentError      no retry can succeed: the message is parked and the stage fails
-├── WorkerLost          the message was delivered three times without an outcome: parked, the stage fails
+├── WorkerLost          two deliveries ended without an outcome, the third is not run: parked, the stage fails
 ├── InProgress          another delivery of the message is being handled: left for redelivery
 └── TokenSettled        the task is over or never existed: the message is acknowledged
 

@@ -26,7 +26,7 @@ FAILURE_FIELDS = ("error", "cause", "stage", "execution_status")
 """The fields that describe a failure. A later success removes them."""
 
 OWNER_INDEX = "by-owner"
-"""The index of the pipelines that came through the API, by caller (`owner`) and time (`listed_at`)."""
+"""The index of the runs that came through the API, by caller (`owner`) and time (`listed_at`)."""
 LISTED = (
     "pipeline_id",
     "owner",
@@ -130,7 +130,7 @@ class Records:
         )
 
     def cancel(self, pipeline_id: str, *, at: str) -> Record | None:
-        """Store the time of a cancel request. Returns the updated record, or None if the pipeline has ended."""
+        """Store the time of a cancel request. Returns the updated record, or None if the run has ended."""
         with translated_errors():
             try:
                 answer = self._client.update_item(
@@ -164,7 +164,7 @@ class Records:
 
         Returns False, and changes nothing, if the record has a status that `status` may not replace. A failure with
         `execution_arn` and `started_at` in its fields does not replace the result of an execution that started later.
-        A cancelled pipeline does not become RUNNING.
+        A cancelled run does not become RUNNING.
         """
         condition = _status_in(MAY_REPLACE[status])
         if status == "RUNNING":
@@ -183,10 +183,10 @@ class Records:
         )
 
     def reopen(self, pipeline_id: str, *, execution_arn: str, started_at: str, rerun: bool = False) -> bool:
-        """Set a pipeline to RUNNING again, in this execution.
+        """Set a run to RUNNING again, in this execution.
 
         Call it before the execution is started or redriven, so that an execution that ends at once finds its record
-        RUNNING. Returns False for a pipeline that has succeeded, unless `rerun` is true. From then on, a late event
+        RUNNING. Returns False for a run that has succeeded, unless `rerun` is true. From then on, a late event
         about the earlier execution's failure changes nothing. The earlier execution's cost is kept as
         `earlier_nano_usd`.
         """

@@ -26,13 +26,17 @@ Examples:
     "--service", metavar="NAME", help="Deploy only this service, or `platform`, `workflow` or `monitoring`."
 )
 @click.option("--yes", is_flag=True, help="Do not ask before deploying to an AWS account.")
-@click.option("--force", is_flag=True, help="Deploy even if this version cannot read what is in flight.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Skip the check of what is in flight; messages that this version cannot read will be parked.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was deployed as JSON.")
 @click.pass_obj
 def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_json: bool) -> None:
     """Deploy all stacks, or one service alone.
 
-    Deploys to the local engine, or with --env to AWS; there the account and region
+    Deploys to the local engine, or with --env to AWS; on AWS, the account and region
     are printed first and you are asked to confirm. A deployment is refused if this
     version cannot read the messages and executions in flight (see deploy-check).
     """

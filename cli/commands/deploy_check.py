@@ -43,8 +43,9 @@ def deploy_check(session: Session, services: tuple[str, ...], *, as_json: bool) 
     the deployed services receive the requests it would send. Without SERVICE, all
     services and the workflow are checked.
 
-    Reading a queue neither removes nor hides messages, but counts as one delivery
-    of each message. A queue is therefore read only once while its messages live.
+    Reading a queue removes no message, but counts as one delivery of each message
+    read (ten at most). So for a while after one check, the next ones judge the
+    messages remembered from it instead of reading the queue again.
     """
     try:
         checks = look(session, services)

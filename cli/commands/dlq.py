@@ -183,13 +183,14 @@ def replay(session: Session, /, selection: Selection, **options: Any) -> None:
 
     A message whose task still waits, or that has no task, is moved back to its
     queue. If its run has failed, the run is redriven, or restarted under the same
-    pipeline id. If its run has continued or succeeded, the message is archived.
-    Unreadable messages are left and listed. Answers that were paid for are not
+    pipeline id. If its run is running without it, has succeeded or was cancelled,
+    the message is archived. Messages that cannot be handled safely (unreadable,
+    or of an unknown execution) are left and listed. Answers that were paid for are not
     paid for again. Ctrl-C stops after the current message; repeat the command to
     continue.
 
-    Exit codes: 0 every message reached its outcome, 1 some did not or a run
-    failed, 130 interrupted.
+    Exit codes: 0 every message was handled, 1 some were not or a run failed,
+    130 interrupted.
     """
     replay_all(session, selection, Choices(**options))
 

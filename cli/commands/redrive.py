@@ -75,7 +75,8 @@ def redrive(
     under the same pipeline id. Runs that have a parked message are left to
     `pipeline dlq replay`.
 
-    Exit codes: 0 all were started, 1 some were not or failed, 130 interrupted.
+    Exit codes: 0 every run was started, 1 a run was not started or failed,
+    130 interrupted.
     """
     choices = Choices(**options)
     with session.err.status("looking for failed runs", spinner_style="dim"):

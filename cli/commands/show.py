@@ -32,7 +32,8 @@ Examples:
   pipeline show --cost 9f1c2e…
   pipeline show --json 9f1c2e… | jq -r .final_response
 \b
-Exit codes: 0 shown, 1 failed run (with --follow), 3 not found.""",
+Exit codes: 0 shown, 1 the run failed (with --follow) or its cost is not known
+(with --cost), 3 not found, 130 interrupted.""",
 )
 @click.argument("pipeline_id", metavar="ID")
 @click.option(

@@ -102,5 +102,5 @@ BY_REGION: Final = {
 
 
 def quotas(region: str | None) -> Quotas:
-    """Return the quotas of `region`, or those of the smallest regions if it is not listed or None."""
+    """Return the quotas of `region`; for None, or a region not in the table, the lowest quotas of any region."""
     return BY_REGION.get(region or "", OTHERS)

@@ -1,4 +1,4 @@
-"""The decision what a replay does with a parked message, and why (pure)."""
+"""Decides what a replay does with a parked message, and says why. Pure: `decide` gets facts and calls nothing."""
 
 from collections.abc import Iterable
 from enum import StrEnum

@@ -20,9 +20,10 @@ KEPT_BYTES = 300_000
 
 
 class Memory:
-    """The last reading of one service's queue, in the operations table.
+    """The messages that `deploy-check` last read from one service's queue, kept in the operations table.
 
-    It is kept for as long as its messages can be waiting: a stage's message is worthless after its task's timeout.
+    Until this entry expires, the queue is not read again, because reading counts as a delivery of each message. The
+    entry of a stage expires after the task's timeout, when its messages no longer matter; any other after an hour.
     """
 
     def __init__(self, target: Target, service: str) -> None:

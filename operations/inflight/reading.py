@@ -77,7 +77,7 @@ def of_message(message: Parked, place: Place) -> Finding | None:
 
 
 def sends(definition: str) -> dict[str, str]:
-    """Return the detail-type with which a definition asks each stage, by the stage's state."""
+    """Return the detail-type of the request that a state machine definition sends to each stage, by state name."""
     sent = {}
     for name, state in json.loads(definition).get("States", {}).items():
         parameters = state.get("Parameters") or {}
@@ -90,9 +90,10 @@ def sends(definition: str) -> dict[str, str]:
 
 
 def of_definition(service: str, definition: str, execution: str, *, entered: str | None) -> Finding | None:
-    """Return the unreadable event that an open execution will send to the service, if any.
+    """Return a finding if an open execution will send the service an event that this checkout cannot read.
 
-    `entered` is the execution's present state; None if it is not known.
+    `definition` is the execution's own state machine definition. `entered` is its present state; if it is None, the
+    execution may still reach any stage.
     """
     stage = BY_SERVICE.get(service)
     if stage is None:

@@ -44,7 +44,7 @@ _ID = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
 
 
 class Guess(Struct, frozen=True, kw_only=True):
-    """A possible meaning of an id, judged by its form. With `trace_id`, it holds only if the run is in this trace."""
+    """A possible meaning of an id, judged by its form. If `trace_id` is set, the run must have this trace."""
 
     kind: Kind
     pipeline_id: str

@@ -323,7 +323,7 @@ def _opens(tokens: list[str], index: int) -> bool:  # noqa: PLR0911 (rules, the 
 
 
 def _is_condition(tokens: list[str], index: int) -> bool:
-    """Whether a sentence opens like a question but is none: "Should you need help, …", "Which is why …"."""
+    """Whether a sentence opens like a question but is not one: "Should you need help, …", "Which is why …"."""
     three = tokens[index : index + 3]
     return (
         three[:2] in (["should", "you"], ["who", "knew"])

@@ -1,4 +1,4 @@
-"""Word counts by the rules of each script.
+"""Word counts by the rules of each writing system (script).
 
 A word, by script:
 - scripts that put spaces between words (Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Hangul…): each part

@@ -1,6 +1,6 @@
 """Stores each answer before the callback, so that it is paid for once and recalled when it is requested again.
 
-The key is the pipeline's id, the stage, the message and its history, so that redelivery, retry, redrive and restart
+The key is the run's id, the stage, the message and its history, so that redelivery, retry, redrive and restart
 find the answer. The analysis is not part of the key: it only selects the model's settings, and may differ after a
 restart.
 """
@@ -57,7 +57,7 @@ class _Call:
 
 
 class StoredAnswers:
-    """Asks `backend` once for each pipeline and message; `timeout_seconds` is the chatbot function's own timeout."""
+    """Asks `backend` once for each run and message; `timeout_seconds` is the chatbot function's own timeout."""
 
     def __init__(self, backend: Backend, connection: Any, *, table: str, timeout_seconds: int) -> None:
         self._backend = backend

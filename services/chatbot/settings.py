@@ -13,8 +13,9 @@ SYSTEM_PROMPT = (
 class Settings(Struct, frozen=True, kw_only=True):
     """The environment of the chatbot's function.
 
-    With `chatbot_function_arn`, the existing function is asked instead of Bedrock. `timeout_seconds` is the timeout
-    of the chatbot's own function. Without `answers_table`, answers are not stored.
+    If `chatbot_function_arn` is set, the team's existing chatbot function is invoked instead of Bedrock.
+    `timeout_seconds` is the timeout of this service's function, not of that one. Without `answers_table`, answers
+    are not stored.
     """
 
     model_id: str = "amazon.nova-lite-v1:0"

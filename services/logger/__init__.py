@@ -1,1 +1,1 @@
-"""Logger: writes each pipeline's record when it succeeds or fails, and announces it on the bus."""
+"""Logger: writes each run's record when it succeeds or fails, and announces it on the bus."""

@@ -14,7 +14,7 @@ from shared.contracts.limits import PIPELINE_ID_PATTERN
 
 SOURCE = "ai.pipeline"
 
-OPEN_DOOR = "pipeline.requested"
+INBOUND_EVENT = "pipeline.requested"
 """The only event that outside publishers may send; its metadata may be left out."""
 
 PipelineId = Annotated[

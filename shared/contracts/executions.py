@@ -1,6 +1,6 @@
-"""Executions of a pipeline: the statuses they have in Step Functions, and their names.
+"""Executions of a run: the statuses they have in Step Functions, and their names.
 
-The first execution is named by the pipeline's id, a restart by the id and a number. As the names are deterministic,
+The first execution is named by the run's id, a restart by the id and a number. As the names are deterministic,
 Step Functions refuses to start the same execution twice.
 """
 
@@ -26,7 +26,7 @@ def restart_name(pipeline_id: str, number: int) -> str:
 
 
 def restart_number(execution_name: str, pipeline_id: str) -> int:
-    """Return a restart's number; 0 for a pipeline's first execution."""
+    """Return a restart's number; 0 for a run's first execution."""
     restart = _RESTART.match(execution_name)
     return int(restart["number"]) if restart and restart["pipeline_id"] == pipeline_id else 0
 

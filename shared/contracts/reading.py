@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.contracts.envelope import (
-    OPEN_DOOR,
+    INBOUND_EVENT,
     Delivery,
     Detail,
     Event,
@@ -37,7 +37,7 @@ _QUOTING = re.compile(r"^(Invalid (?:enum )?value) .*$", re.DOTALL)
 
 
 def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
-    """Decode `raw` as `kind`; `at` is its JSON path in the event."""
+    """Decode JSON text into the type `kind`. Raises ContractViolation; `at` is the text's path in the event."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
@@ -112,7 +112,7 @@ def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Meta
     A publisher of `pipeline.requested` may leave out all or part of them. The pipeline's id is then the event's own
     id, which PutEvents returned to the publisher, and its trace is derived from the id.
     """
-    if kind.NAME != OPEN_DOOR:
+    if kind.NAME != INBOUND_EVENT:
         metadata = read(detail.metadata, Metadata, at="$.detail.metadata")
         _check_schema(metadata, kind)
         return metadata

@@ -1,4 +1,4 @@
-"""The record of a pipeline: the fields of one item of PipelineLogs, in every layout that any release has written.
+"""The record of a run: the fields of one item of PipelineLogs, in every layout that any release has written.
 
 A `Record` is a typed dictionary (TypedDict), not a msgspec Struct: DynamoDB holds, the API shows and the logger
 writes dictionaries, in which an absent field differs from a null. The type exists for the type checker only: it adds
@@ -21,7 +21,7 @@ STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """ACCEPTED (set by the API before it publishes), RUNNING (by the starter), SUCCEEDED or FAILED (by the logger)."""
 
 FINAL: Final[tuple[Status, ...]] = ("SUCCEEDED", "FAILED")
-"""Statuses of a pipeline that has ended. A FAILED pipeline may be redriven or restarted."""
+"""Statuses of a run that has ended. A FAILED run may be redriven or restarted."""
 
 CANCELLED: Final = "cancel_requested_at"
 """The field with the time of the cancel request. Pending runs are not started and running ones are stopped."""
@@ -95,7 +95,7 @@ class Cost(TypedDict):
 
 
 class Record(TypedDict, total=False):
-    """All fields that a pipeline's record may have. Fields of other names are kept unchanged."""
+    """All fields that a run's record may have. Fields of other names are kept unchanged."""
 
     pipeline_id: str
     """The table's key."""
@@ -124,7 +124,7 @@ class Record(TypedDict, total=False):
     execution_time_ms: int
     """Milliseconds."""
     earlier_nano_usd: int
-    """The cost of the pipeline's earlier executions."""
+    """The cost of the run's earlier executions."""
 
     final_response: str | None
     analysis: dict[str, Any] | None
@@ -213,7 +213,7 @@ def iso(moment: datetime) -> str:
 
 
 def accepted_event_id(pipeline_id: str) -> str:
-    """Return the id of the event that the API publishes for a pipeline; a repeated request publishes the same id."""
+    """Return the id of the event that the API publishes for a run; a repeated request publishes the same id."""
     return f"{pipeline_id}-accepted"
 
 

@@ -1,8 +1,7 @@
-"""JSON Schemas of every event's `detail` and every stage's result, made from the types.
+"""Generates the JSON Schemas of every event's `detail` and every stage's result from the types.
 
-They describe what is produced, so they are closed: no field beside the named ones. `python -m
-shared.contracts.schemas` writes the files beside this one; with `--check` it only says whether they are
-current.
+The schemas describe published events, so they allow no other fields. `python -m shared.contracts.schemas` writes the
+files in `schemas/`; with `--check` it only reports files that are out of date.
 """
 
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 import msgspec
 
 from shared.contracts import v1
-from shared.contracts.envelope import OPEN_DOOR, Event, Metadata, PartialMetadata
+from shared.contracts.envelope import INBOUND_EVENT, Event, Metadata, PartialMetadata
 from shared.contracts.stages import STAGES
 from shared.contracts.upcasting import EVENTS
 
@@ -22,7 +21,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def closed(schema: Any) -> Any:
-    """`schema` with every object that names its properties closed to others."""
+    """Return `schema` with `additionalProperties: false` in every object that names its properties."""
     if isinstance(schema, list):
         return [closed(inner) for inner in schema]
     if not isinstance(schema, dict):
@@ -34,7 +33,7 @@ def closed(schema: Any) -> Any:
 
 
 References = Mapping[Any, dict[str, Any]]
-"""By type, the schema that refers to its definition."""
+"""For each type, the schema that refers to its definition."""
 
 
 def components(
@@ -42,10 +41,10 @@ def components(
     name_of_version: Callable[[type[Event]], str],
     place: str = "#/components/schemas/",
 ) -> tuple[References, dict[str, dict[str, Any]]]:
-    """References to `types`, and all definitions: what belongs at `place` in a document.
+    """Return the references to `types`, and all definitions, which belong at `place` in a document.
 
-    msgspec tells types of one name, such as an event's versions, apart by their modules. Here the first has the plain
-    name, and a later version of an event that of `name_of_version`.
+    msgspec adds the module to the names of types that share a name, such as an event's versions. Here the first type
+    keeps the plain name, and a later version of an event gets the name that `name_of_version` returns.
     """
     references, schemas = msgspec.json.schema_components(types, ref_template=f"{place}{{name}}")
     text = msgspec.json.encode([references, schemas])
@@ -73,12 +72,12 @@ def _document(title: str, kinds: Sequence[Any], root: Callable[..., dict[str, An
 
 
 def metadata_of(kind: type[Event]) -> type[Metadata | PartialMetadata]:
-    """The type of an event's metadata: only who publishes from outside may leave some of it out."""
-    return PartialMetadata if kind.NAME == OPEN_DOOR else Metadata
+    """Return the type of an event's metadata, of which only outside publishers may leave out some fields."""
+    return PartialMetadata if kind.NAME == INBOUND_EVENT else Metadata
 
 
 def event_detail(kind: type[Event], references: References) -> dict[str, Any]:
-    """An event's `detail`, with the references to its data and its metadata."""
+    """Return the schema of an event's `detail`, with the references to its data and its metadata."""
     properties: dict[str, Any] = {"data": references[kind], "metadata": references[metadata_of(kind)]}
     if any(stage.request.NAME == kind.NAME for stage in STAGES):
         properties["task_token"] = {"type": "string", "minLength": 1, "maxLength": 2048}
@@ -86,18 +85,18 @@ def event_detail(kind: type[Event], references: References) -> dict[str, Any]:
         "type": "object",
         "description": kind.__doc__ or "",
         "properties": properties,
-        "required": ["data"] if kind.NAME == OPEN_DOOR else list(properties),
+        "required": ["data"] if kind.NAME == INBOUND_EVENT else list(properties),
         "additionalProperties": False,
     }
 
 
 def event_schema(kind: type[Event]) -> dict[str, Any]:
-    """The schema of one event's `detail`."""
+    """Return the JSON Schema document of an event's `detail`."""
     return _document(kind.detail_type(), [kind, metadata_of(kind)], event_detail)
 
 
 def result(kind: type[msgspec.Struct], references: References) -> dict[str, Any]:
-    """What a stage hands back, with the references to its result and its meter."""
+    """Return the schema of a stage's output, with the references to its result and its meter."""
     return {
         "type": "object",
         "description": kind.__doc__ or "",
@@ -112,12 +111,12 @@ def result_title(kind: type[msgspec.Struct]) -> str:
 
 
 def result_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The schema of what a stage hands back: its result and its meter."""
+    """Return the JSON Schema document of a stage's output: its result and its meter."""
     return _document(result_title(kind), [kind, v1.Meter], result)
 
 
 def files() -> dict[Path, str]:
-    """Each schema file and what belongs in it."""
+    """Return the text of each schema file by its path."""
     schemas = [event_schema(kind) for kind in EVENTS] + [result_schema(kind) for kind in v1.RESULTS]
     return {
         FOLDER / f"{schema['title']}.json": msgspec.json.format(
@@ -129,10 +128,10 @@ def files() -> dict[Path, str]:
 
 
 def outdated() -> list[Path]:
-    """Files that are missing, differ, or have no type any more."""
-    wanted = files()
-    wrong = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
-    return wrong + [path for path in FOLDER.glob("*.json") if path not in wanted]
+    """Return the files that are missing, differ from their type, or no longer have a type."""
+    current = files()
+    wrong = [path for path, text in current.items() if not path.exists() or path.read_text("utf-8") != text]
+    return wrong + [path for path in FOLDER.glob("*.json") if path not in current]
 
 
 def main(arguments: list[str]) -> int:
@@ -142,11 +141,11 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write(f"{path.name} does not match its type. Run: make schemas\n")
         return 1 if wrong else 0
     FOLDER.mkdir(exist_ok=True)
-    wanted = files()
+    current = files()
     for path in FOLDER.glob("*.json"):
-        if path not in wanted:
+        if path not in current:
             path.unlink()
-    for path, text in wanted.items():
+    for path, text in current.items():
         path.write_text(text, "utf-8")
     return 0
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from shared.contracts import limits
-from shared.contracts.envelope import OPEN_DOOR, Event, PipelineId
+from shared.contracts.envelope import INBOUND_EVENT, Event, PipelineId
 from shared.contracts.message import check_conversation, check_message
 
 T = TypeVar("T")
@@ -45,9 +45,9 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class PipelineRequested(Event, frozen=True, kw_only=True):
-    """Requests an answer to a message. Published by the API or by whoever may use the bus."""
+    """Requests an answer to a message. Published by the API or any permitted publisher."""
 
-    NAME: ClassVar[str] = OPEN_DOOR
+    NAME: ClassVar[str] = INBOUND_EVENT
     VERSION: ClassVar[int] = 1
 
     user_message: UserMessage
@@ -69,7 +69,7 @@ class CodeSpan(Struct, frozen=True, kw_only=True):
 
 
 class Analysis(Struct, frozen=True, kw_only=True):
-    """The analyzer's findings on a message. Words and sentences are counted by the rules of each script."""
+    """The analyzer's findings on a message. Words and sentences are counted by the rules of each writing system."""
 
     character_count: Count
     word_count: Count

@@ -5,15 +5,15 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from shared.contracts import limits
-from shared.contracts.envelope import OPEN_DOOR, Event
+from shared.contracts.envelope import INBOUND_EVENT, Event
 from shared.contracts.message import check_conversation
 from shared.contracts.v1 import Turn
 
 
 class PipelineRequested(Event, frozen=True, kw_only=True):
-    """Requests an answer to a conversation's last message. Published by the API or by whoever may use the bus."""
+    """Requests an answer to a conversation's last message. Published by the API or any permitted publisher."""
 
-    NAME: ClassVar[str] = OPEN_DOOR
+    NAME: ClassVar[str] = INBOUND_EVENT
     VERSION: ClassVar[int] = 2
 
     messages: Annotated[

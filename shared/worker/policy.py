@@ -35,11 +35,14 @@ class Step(Enum):
 
 
 class Wait(Enum):
-    """The class of a message by its time in the queue and the time that its task has left."""
+    """How late a message is delivered."""
 
     FRESH = auto()
+    """Its task surely still waits."""
     STALE = auto()
+    """It waited for `STALE_MS` or longer: its task may be over."""
     LATE = auto()
+    """Its task has at most `WORK_MS` left, too little for a paid stage. LATE takes precedence over STALE."""
 
 
 Steps = tuple[Step, ...]
@@ -60,7 +63,7 @@ STEPS: Final[Mapping[tuple[bool, Wait], tuple[Steps, Steps]]] = {
 
 
 def wait_of(waited_ms: int, left_ms: int | None) -> Wait:
-    """Return the class of a message. `left_ms` is the task's remaining time, None if the task has no limit."""
+    """Return how late a message is. `left_ms` is the task's remaining time, None if the task has no limit."""
     if left_ms is not None and left_ms <= WORK_MS:
         return Wait.LATE
     return Wait.STALE if waited_ms >= STALE_MS else Wait.FRESH
@@ -75,7 +78,7 @@ class Ending(Enum):
     """What a worker does about an error."""
 
     REJECT = auto()
-    """Park the message, publish contract.rejected, and fail its task, if it has one."""
+    """Park the message and publish contract.rejected."""
     GIVE_UP = auto()
     """Park the message and fail its task, if it has one."""
     REPORT = auto()
@@ -95,8 +98,8 @@ ENDINGS: Final[Mapping[type[Exception], tuple[Ending, Ending]]] = {
     TokenSettled: (Ending.DROP, Ending.DROP),
     Exception: (Ending.REDELIVER, Ending.REPORT),
 }
-"""The first row applies whose type the error is an instance of. A stage whose result breaks a contract has a bug,
-which counts as transient like any other."""
+"""The first row whose error type matches is used. If a task waits, ContractViolation comes from the stage's own
+result: a bug, which counts as transient like any other. (An event that breaks its contract is rejected before it is run.)"""
 
 
 def ending(error: Exception, *, awaited: bool, attempt: int) -> Ending:

@@ -154,9 +154,9 @@ class Listing:
         return Page(records=shown, before=before)
 
     def _shard(self, partition: str, query: Query) -> tuple[list[dict[str, Any]], str]:
-        """Return a partition's records, newest first, and the sort key down to which they are complete.
+        """Return the records of one index partition that match the query, newest first, and where reading stopped.
 
-        An empty sort key means that the whole partition was read.
+        The latter is a `listed_at`: older records may be missing. It is empty if the whole partition was read.
         """
         matching: list[dict[str, Any]] = []
         names = {f"#{name}": name for name in LISTED}

@@ -82,7 +82,7 @@ class Starter:
         return {"execution_arn": arn, "started_at": iso(execution["startDate"])}, requested
 
     def _stop_if_cancelled(self, name: str) -> None:
-        """Stop the execution of a pipeline that was cancelled before it started; its end is recorded as usual."""
+        """Stop the execution of a run that was cancelled before it started; its end is recorded as usual."""
         record = self._records.get(name) or {}
         if CANCELLED in record and record["status"] == "ACCEPTED":
             stop(self._client, self._arn(name))
