@@ -35,17 +35,17 @@ def _validator(detail_type: str) -> Any:
 def violations(detail_type: str, detail: Any) -> list[Violation]:
     """Return all violations of `detail`: of its schema, and of the rules that a schema cannot express."""
     errors = sorted(_validator(detail_type).iter_errors(detail), key=lambda error: list(map(str, error.path)))
-    found = [Violation(_path("$.detail", error.path), _in_words(error)) for error in errors]
+    broken = [Violation(_path("$.detail", error.path), _in_words(error)) for error in errors]
     if isinstance(detail, dict):
         kind = KINDS[detail_type]
         metadata = PartialMetadata if kind.NAME == INBOUND_EVENT else Metadata
         for name, type_ in (("data", kind), ("metadata", metadata)):
-            if name in detail and not any(other.path.startswith(f"$.detail.{name}") for other in found):
-                found += _beyond_schema(detail[name], type_, at=f"$.detail.{name}")
-        found += _of_another_schema(detail.get("metadata"), kind)
-    if not found and size(detail) > ENTRY_BYTES:
-        found = [Violation("$.detail", f"is larger than an event may be ({ENTRY_BYTES:,} bytes)")]
-    return list(dict.fromkeys(found))
+            if name in detail and not any(other.path.startswith(f"$.detail.{name}") for other in broken):
+                broken += _beyond_schema(detail[name], type_, at=f"$.detail.{name}")
+        broken += _of_another_schema(detail.get("metadata"), kind)
+    if not broken and size(detail) > ENTRY_BYTES:
+        broken = [Violation("$.detail", f"is larger than an event may be ({ENTRY_BYTES:,} bytes)")]
+    return list(dict.fromkeys(broken))
 
 
 def _beyond_schema(value: Any, kind: type[Struct], *, at: str) -> list[Violation]:

@@ -15,7 +15,7 @@ from cli.view.interrupt import stoppable
 from cli.view.replaying import about_message
 from cli.view.text import ago, counted, duration, printable
 from operations.errors import NotFoundError
-from operations.runs.explain import Found
+from operations.runs.explain import Explanation
 from operations.runs.explain import explain as find
 from operations.runs.journey import Journey
 from shared.errors import CANCELLED_ERROR
@@ -54,50 +54,50 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
     """
     with stoppable() as stop, session.err.status("searching", spinner_style="dim") as status:
         try:
-            found = find(
+            explanation = find(
                 session.target,
                 any_id,
                 since=since,
                 stop=stop,
-                telling=lambda place: status.update(f"searching {place}"),
+                progress=lambda place: status.update(f"searching {place}"),
             )
         except NotFoundError:
             if stop.requested:
                 raise click.exceptions.Exit(INTERRUPTED) from None
             raise
     if as_json:
-        session.json(_as_json(session, found))
+        session.json(_as_json(session, explanation))
         return
-    for sentence in sentences(found, datetime.now(UTC)):
+    for sentence in sentences(explanation, datetime.now(UTC)):
         for line in textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False):
             session.out.print(Text(line))
     session.out.print()
-    for purpose, command in next_steps(session, found):
+    for purpose, command in next_steps(session, explanation):
         session.out.print(Text.assemble((f"{purpose:<12} ", "dim"), command))
 
 
-def sentences(found: Found, now: datetime) -> Iterator[str]:
+def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
     """Yield the explanation, a paragraph at a time."""
-    first = f"{found.given} is {_article(found.kind)}, found in {found.where}."
-    if found.kind in ("execution name", "execution ARN") and found.where == "the records":
-        first = f"{found.given} is {_article(found.kind)}."
-        if found.execution is None:
+    first = f"{explanation.any_id} is {_article(explanation.kind)}, found in {explanation.where}."
+    if explanation.kind in ("execution name", "execution ARN") and explanation.where == "the records":
+        first = f"{explanation.any_id} is {_article(explanation.kind)}."
+        if explanation.execution is None:
             first += " Step Functions does not know this execution (any more), but its run is known."
-        elif found.journeys[0].execution_arn != found.execution.arn:
-            first += f" It ended as {found.execution.status}; a later execution has replaced it."
+        elif explanation.journeys[0].execution_arn != explanation.execution.arn:
+            first += f" It ended as {explanation.execution.status}; a later execution has replaced it."
     yield first
-    if found.message is not None:
-        message = found.message
-        subject = "It" if found.kind == "message id" else f"Message {message.id}"
+    if explanation.message is not None:
+        message = explanation.message
+        subject = "It" if explanation.kind == "message id" else f"Message {message.id}"
         reason = f"{message.error_type}, {message.error.rstrip('.')}"
         yield f"{subject} was parked {ago(message.sent_at)}, in the {message.kind} of {message.service}: {reason}."
-        if not found.journeys:
+        if not explanation.journeys:
             yield "There is no run: the message has not started one, or the record no longer exists."
-    if len(found.journeys) > 1:
-        more = f" ({found.others} more are not shown)" if found.others else ""
-        yield f"{counted(len(found.journeys), 'run')} belong to this trace{more}:"
-    for journey in found.journeys:
-        parked = sum(message.pipeline_id == journey.pipeline_id for message in found.parked)
+    if len(explanation.journeys) > 1:
+        more = f" ({explanation.others} more are not shown)" if explanation.others else ""
+        yield f"{counted(len(explanation.journeys), 'run')} belong to this trace{more}:"
+    for journey in explanation.journeys:
+        parked = sum(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
         yield f"Run {journey.pipeline_id} {state(journey, now)}{_parked(journey, parked)}"
 
 
@@ -149,18 +149,18 @@ def _parked(journey: Journey, count: int) -> str:
     return f" It has {counted(count, 'parked message')}."
 
 
-def next_steps(session: Session, found: Found) -> list[tuple[str, str]]:
+def next_steps(session: Session, explanation: Explanation) -> list[tuple[str, str]]:
     """Return the commands to run next, each with its purpose."""
     steps: list[tuple[str, str]] = []
-    if found.message is not None:
-        steps.append(("message", session.command("dlq", "show", found.message.id)))
-        steps.append(("replay", session.command("dlq", "replay", "--id", found.message.id)))
-    for journey in found.journeys[:3]:
+    if explanation.message is not None:
+        steps.append(("message", session.command("dlq", "show", explanation.message.id)))
+        steps.append(("replay", session.command("dlq", "replay", "--id", explanation.message.id)))
+    for journey in explanation.journeys[:3]:
         follow = ("--follow",) if journey.status == "RUNNING" else ()
         steps.append(("show run", session.command("show", *follow, journey.pipeline_id)))
         steps.append(("logs", session.command("logs", journey.pipeline_id)))
-        if journey.status == "FAILED" and journey.error != CANCELLED_ERROR and found.message is None:
-            parked = any(message.pipeline_id == journey.pipeline_id for message in found.parked)
+        if journey.status == "FAILED" and journey.error != CANCELLED_ERROR and explanation.message is None:
+            parked = any(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
             steps.append(("retry", session.command(*_retry_command(journey, parked=parked))))
     return steps
 
@@ -174,11 +174,11 @@ def _retry_command(journey: Journey, *, parked: bool) -> tuple[str, ...]:
     return "redrive", "--since", f"{hours}h", *stage, "--dry-run"
 
 
-def _as_json(session: Session, found: Found) -> dict[str, Any]:
+def _as_json(session: Session, explanation: Explanation) -> dict[str, Any]:
     return {
-        "given": found.given,
-        "kind": found.kind,
-        "found_in": found.where,
+        "given": explanation.any_id,
+        "kind": explanation.kind,
+        "found_in": explanation.where,
         "runs": [
             {
                 "pipeline_id": journey.pipeline_id,
@@ -192,12 +192,13 @@ def _as_json(session: Session, found: Found) -> dict[str, Any]:
                 "finished_at": journey.finished_at,
                 "execution_arn": journey.execution_arn,
                 "trace_id": journey.trace_id,
-                "parked": [m.id for m in found.parked if m.pipeline_id == journey.pipeline_id],
+                "parked": [m.id for m in explanation.parked if m.pipeline_id == journey.pipeline_id],
             }
-            for journey in found.journeys
+            for journey in explanation.journeys
         ],
-        "runs_left_out": found.others,
-        "execution": found.execution and {"name": found.execution.name, "status": found.execution.status},
-        "message": about_message(found.message) if found.message else None,
-        "next": [command for _, command in next_steps(session, found)],
+        "runs_left_out": explanation.others,
+        "execution": explanation.execution
+        and {"name": explanation.execution.name, "status": explanation.execution.status},
+        "message": about_message(explanation.message) if explanation.message else None,
+        "next": [command for _, command in next_steps(session, explanation)],
     }

@@ -57,12 +57,12 @@ def draft(text: str | bytes, *, detail_type: str | None = None) -> Draft:
     `detail_type` is needed for a bare detail. Raises InvalidInputError, ContractBrokenError.
     """
     try:
-        given = json.loads(text)
+        event = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"The event is not valid JSON: {error}") from error
-    if not isinstance(given, dict):
+    if not isinstance(event, dict):
         raise InvalidInputError("An event is a JSON object.")
-    fields, broken = _entry(given, detail_type)
+    fields, broken = _entry(event, detail_type)
     name = fields["detail-type"]
     if name not in KINDS:
         raise InvalidInputError(f"There is no event {name!r}. Known: {', '.join(KINDS)}.")
@@ -72,17 +72,17 @@ def draft(text: str | bytes, *, detail_type: str | None = None) -> Draft:
     return Draft(detail_type=name, detail=fields["detail"])
 
 
-def _entry(given: dict[str, Any], detail_type: str | None) -> tuple[dict[str, Any], list[Violation]]:
-    if "detail" not in given and "Detail" not in given:
+def _entry(event: dict[str, Any], detail_type: str | None) -> tuple[dict[str, Any], list[Violation]]:
+    if "detail" not in event and "Detail" not in event:
         if detail_type is None:
             raise InvalidInputError(
                 'The event has no detail. Give {"source": …, "detail-type": …, "detail": {…}}, '
                 "or a bare detail with --detail-type."
             )
-        return {"detail-type": detail_type, "detail": given}, []
+        return {"detail-type": detail_type, "detail": event}, []
     fields: dict[str, Any] = {}
     broken: list[Violation] = []
-    for field, value in given.items():
+    for field, value in event.items():
         if known := _ENTRY_FIELDS.get(field):
             fields[known] = value
         else:

@@ -132,7 +132,7 @@ def _executions(target: Target, service: str) -> Look:
             stateMachineArn=target.addresses.state_machine_arn, statusFilter="RUNNING", maxResults=1_000
         )
     names = [str(execution["name"]) for execution in answer["executions"]]
-    looked = names[:EXECUTIONS]
+    examined = names[:EXECUTIONS]
 
     def finding_of(name: str) -> Finding | None:
         arn = target.addresses.execution_arn(name)
@@ -147,13 +147,13 @@ def _executions(target: Target, service: str) -> Look:
         return of_definition(service, definition, name, entered=_entered(history["events"]))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        findings = tuple(filter(None, pool.map(finding_of, looked)))
+        findings = tuple(filter(None, pool.map(finding_of, examined)))
     more = "more than " if answer.get("nextToken") else ""
-    note = f"there are {more}{len(names):,}" if len(names) > len(looked) or more else None
+    note = f"there are {more}{len(names):,}" if len(names) > len(examined) or more else None
     return Look(
         service=service,
         place="execution",
-        looked=len(looked),
+        looked=len(examined),
         there=len(names),
         findings=findings,
         note=note,

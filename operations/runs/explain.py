@@ -51,10 +51,10 @@ class Guess(Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class Explanation(Struct, frozen=True, kw_only=True):
     """The runs of an id. `message` is the parked message that the id names; an unreadable one belongs to no run."""
 
-    given: str
+    any_id: str
     kind: Kind
     where: str
     journeys: tuple[Journey, ...] = ()
@@ -71,30 +71,30 @@ class UnknownIdError(NotFoundError):
     """No run has this id; the text says which places were searched."""
 
 
-Telling = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-def guesses(given: str) -> list[Guess]:
+def guesses(any_id: str) -> list[Guess]:
     """Return the possible meanings of an id, the likeliest first (pure)."""
-    return list(_guesses(given))
+    return list(_guesses(any_id))
 
 
-def _guesses(given: str) -> Iterator[Guess]:
-    if whole := envelope.well_formed(given):
+def _guesses(any_id: str) -> Iterator[Guess]:
+    if whole := envelope.well_formed(any_id):
         yield from _of_trace("traceparent", envelope.trace_id(whole, ""))
         return
-    if arn := _ARN.fullmatch(given):
+    if arn := _ARN.fullmatch(any_id):
         yield Guess(kind="execution ARN", pipeline_id=pipeline_of(arn["name"]))
         return
-    if _PIPELINE_ID.fullmatch(given):
-        yield Guess(kind="pipeline id", pipeline_id=given)
-    if pipeline_of(given) != given:
-        yield Guess(kind="execution name", pipeline_id=pipeline_of(given))
+    if _PIPELINE_ID.fullmatch(any_id):
+        yield Guess(kind="pipeline id", pipeline_id=any_id)
+    if pipeline_of(any_id) != any_id:
+        yield Guess(kind="execution name", pipeline_id=pipeline_of(any_id))
     for form in (_OF_A_STAGE, _OF_A_RUN):
-        if found := form.fullmatch(given):
-            yield Guess(kind="event id", pipeline_id=pipeline_of(found["name"]))
-    if _TRACE_ID.fullmatch(given):
-        yield from _of_trace("trace id", given)
+        if match := form.fullmatch(any_id):
+            yield Guess(kind="event id", pipeline_id=pipeline_of(match["name"]))
+    if _TRACE_ID.fullmatch(any_id):
+        yield from _of_trace("trace id", any_id)
 
 
 def _of_trace(kind: Kind, trace_id: str) -> Iterator[Guess]:
@@ -104,49 +104,49 @@ def _of_trace(kind: Kind, trace_id: str) -> Iterator[Guess]:
 
 def explain(
     target: Target,
-    given: str,
+    any_id: str,
     *,
     since: timedelta,
     stop: Stop | None = None,
-    telling: Telling = lambda _: None,
-) -> Found:
-    """Find the runs of an id. `since`: how far back logs are searched. `telling` receives the place being searched.
+    progress: Progress = lambda _: None,
+) -> Explanation:
+    """Find the runs of an id. `since`: how far back logs are searched. `progress` receives the current place.
 
     Raises InvalidInputError for a text that can't be an id, and UnknownIdError.
     """
-    given = given.strip()
-    if not _ID.fullmatch(given):
+    any_id = any_id.strip()
+    if not _ID.fullmatch(any_id):
         raise InvalidInputError(
-            f"{given[:80]!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
+            f"{any_id[:80]!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
         )
-    _require_this_deployment(target, given)
-    telling("the records")
-    found = _by_form(target, given)
+    _require_this_deployment(target, any_id)
+    progress("the records")
+    explanation = _by_form(target, any_id)
     searched: list[Read] = []
 
-    def parked() -> Found | None:
-        telling("the dead-letter queues")
-        return _parked(target, given)
+    def parked() -> Explanation | None:
+        progress("the dead-letter queues")
+        return _parked(target, any_id)
 
-    def logged() -> Found | None:
-        telling(f"the logs of the last {_told(since)}")
-        read, in_logs = _logged(target, given, since, stop)
+    def logged() -> Explanation | None:
+        progress(f"the logs of the last {_in_words(since)}")
+        read, in_logs = _logged(target, any_id, since, stop)
         searched.append(read)
         return in_logs
 
     # A trace may have several runs, only one of which is parked, so logs are searched first.
-    for place in (logged, parked) if _TRACE_ID.fullmatch(_trace_id(given)) else (parked, logged):
-        if found is None and not (stop and stop.requested):
-            found = place()
-    if found is None:
-        raise UnknownIdError(_nothing(target, given, since, searched))
-    return _with_parked(target, found)
+    for place in (logged, parked) if _TRACE_ID.fullmatch(_trace_id(any_id)) else (parked, logged):
+        if explanation is None and not (stop and stop.requested):
+            explanation = place()
+    if explanation is None:
+        raise UnknownIdError(_nothing(target, any_id, since, searched))
+    return _with_parked(target, explanation)
 
 
-def _require_this_deployment(target: Target, given: str) -> None:
-    arn = _ARN.fullmatch(given)
+def _require_this_deployment(target: Target, any_id: str) -> None:
+    arn = _ARN.fullmatch(any_id)
     here = target.addresses.execution_arn("").rstrip(":")
-    if given.startswith("arn:") and (arn is None or arn["machine"] != here):
+    if any_id.startswith("arn:") and (arn is None or arn["machine"] != here):
         raise UnknownIdError(
             f"The ARN is of no execution of environment {target.env!r}, whose executions begin with {here}. "
             "Give another --env or --region."
@@ -156,8 +156,8 @@ def _require_this_deployment(target: Target, given: str) -> None:
 # --- records and executions --------------------------------------------------------------------------------
 
 
-def _by_form(target: Target, given: str) -> Found | None:
-    likely = guesses(given)
+def _by_form(target: Target, any_id: str) -> Explanation | None:
+    likely = guesses(any_id)
     records = read_records(target, [guess.pipeline_id for guess in likely], fields=("trace_id",))
     for guess in likely:
         record = records.get(guess.pipeline_id)
@@ -165,63 +165,66 @@ def _by_form(target: Target, given: str) -> Found | None:
             continue
         trace_id = record.get("trace_id") or envelope.trace_id(None, guess.pipeline_id)
         if guess.trace_id in (None, trace_id):
-            found = _found(target, given, guess.kind, "the records", [guess.pipeline_id])
-            return _with_execution(target, found) if found else None
-    execution = _execution(target, given) if any(guess.trace_id is None for guess in likely) else None
+            explanation = _explanation(target, any_id, guess.kind, "the records", [guess.pipeline_id])
+            return _with_execution(target, explanation) if explanation else None
+    execution = _execution(target, any_id) if any(guess.trace_id is None for guess in likely) else None
     if execution is None:
         return None
     kind: Kind = (
-        "execution ARN" if given.startswith("arn:") else "execution name"
+        "execution ARN" if any_id.startswith("arn:") else "execution name"
     )  # started by hand, or just now
-    kind = "pipeline id" if given == execution.pipeline_id else kind
-    return _found(target, given, kind, "the executions", [execution.pipeline_id])
+    kind = "pipeline id" if any_id == execution.pipeline_id else kind
+    return _explanation(target, any_id, kind, "the executions", [execution.pipeline_id])
 
 
-def _execution(target: Target, given: str) -> Execution | None:
-    return executions.describe(target, target.addresses.execution_arn(given.rpartition(":")[2]))
+def _execution(target: Target, any_id: str) -> Execution | None:
+    return executions.describe(target, target.addresses.execution_arn(any_id.rpartition(":")[2]))
 
 
-def _with_execution(target: Target, found: Found) -> Found:
-    if found.kind not in ("execution name", "execution ARN"):
-        return found
-    return replace(found, execution=_execution(target, found.given))
+def _with_execution(target: Target, explanation: Explanation) -> Explanation:
+    if explanation.kind not in ("execution name", "execution ARN"):
+        return explanation
+    return replace(explanation, execution=_execution(target, explanation.any_id))
 
 
-def _found(target: Target, given: str, kind: Kind, where: str, pipeline_ids: Sequence[str]) -> Found | None:
+def _explanation(
+    target: Target, any_id: str, kind: Kind, where: str, ids: Sequence[str]
+) -> Explanation | None:
     """Return the runs with these ids; None if none of them is known any more."""
     journeys = []
-    for pipeline_id in pipeline_ids[:RUNS]:
+    for pipeline_id in ids[:RUNS]:
         try:
             journeys.append(read_journey(target, pipeline_id))
         except NotFoundError:
             continue
     if not journeys:
         return None
-    others = max(0, len(pipeline_ids) - RUNS)
-    return Found(given=given, kind=kind, where=where, journeys=tuple(journeys), others=others)
+    others = max(0, len(ids) - RUNS)
+    return Explanation(any_id=any_id, kind=kind, where=where, journeys=tuple(journeys), others=others)
 
 
-def _trace_id(given: str) -> str:
+def _trace_id(any_id: str) -> str:
     """Return the trace id of a traceparent, else the text itself."""
-    whole = envelope.well_formed(given)
-    return envelope.trace_id(whole, "") if whole else given
+    whole = envelope.well_formed(any_id)
+    return envelope.trace_id(whole, "") if whole else any_id
 
 
 # --- dead-letter queues ------------------------------------------------------------------------------------
 
 
-def _parked(target: Target, given: str) -> Found | None:
+def _parked(target: Target, any_id: str) -> Explanation | None:
     """Find the parked message that has this id or contains it. All messages are released again."""
-    trace_id = _trace_id(given)
+    trace_id = _trace_id(any_id)
     for queue in find_queues(target):
         with held(target, queue) as items:
             for item in items:
-                if (kind := _kind_in(item.message, given, trace_id)) is None:
+                if (kind := _kind_in(item.message, any_id, trace_id)) is None:
                     continue
                 message = item.message
-                run = _found(target, given, kind, "", [message.pipeline_id]) if message.pipeline_id else None
-                return Found(
-                    given=given,
+                ids = [message.pipeline_id] if message.pipeline_id else []
+                run = _explanation(target, any_id, kind, "", ids)
+                return Explanation(
+                    any_id=any_id,
                     kind=kind,
                     where=f"the {queue.kind} of {queue.service}",
                     journeys=run.journeys if run else (),
@@ -230,42 +233,46 @@ def _parked(target: Target, given: str) -> Found | None:
     return None
 
 
-def _kind_in(message: Parked, given: str, trace_id: str) -> Kind | None:
-    if message.id == given:
+def _kind_in(message: Parked, any_id: str, trace_id: str) -> Kind | None:
+    if message.id == any_id:
         return "message id"
     metadata = metadata_of(message)
-    if given in (message.event_id, metadata.get("event_id")):
+    if any_id in (message.event_id, metadata.get("event_id")):
         return "event id"
-    if given in (message.execution_name, message.execution_arn):
-        return "execution name" if given == message.execution_name else "execution ARN"
-    if message.pipeline_id == given:
+    if any_id in (message.execution_name, message.execution_arn):
+        return "execution name" if any_id == message.execution_name else "execution ARN"
+    if message.pipeline_id == any_id:
         return "pipeline id"
     named = envelope.well_formed(metadata.get("traceparent"))
     if (named or message.pipeline_id) and trace_id == envelope.trace_id(named, message.pipeline_id or ""):
-        return "trace id" if given == trace_id else "traceparent"
+        return "trace id" if any_id == trace_id else "traceparent"
     return None
 
 
-def _with_parked(target: Target, found: Found) -> Found:
+def _with_parked(target: Target, explanation: Explanation) -> Explanation:
     """Add the parked messages of failed runs, which decide what to do next."""
     failed = {
-        journey.pipeline_id: journey.failed_stage for journey in found.journeys if journey.status == "FAILED"
+        journey.pipeline_id: journey.failed_stage
+        for journey in explanation.journeys
+        if journey.status == "FAILED"
     }
     if not failed:
-        return found
+        return explanation
     services = [BY_KEY[stage].service for stage in failed.values() if stage and stage in BY_KEY]
     parked = []
     for queue in find_queues(target, services if len(services) == len(failed) else ()):
         with held(target, queue) as items:
             parked += [item.message for item in items if item.message.pipeline_id in failed]
-    return replace(found, parked=tuple(parked))
+    return replace(explanation, parked=tuple(parked))
 
 
 # --- logs --------------------------------------------------------------------------------------------------
 
 
-def _logged(target: Target, given: str, since: timedelta, stop: Stop | None) -> tuple[Read, Found | None]:
-    term = _trace_id(given)
+def _logged(
+    target: Target, any_id: str, since: timedelta, stop: Stop | None
+) -> tuple[Read, Explanation | None]:
+    term = _trace_id(any_id)
     read = search(target, term, since=datetime.now(UTC) - since, pages=LOG_PAGES, stop=stop)
     kinds = {name for line in read.lines for name in line.ids_of(term)}
     pipeline_ids = list(dict.fromkeys(str(line.fields.get("pipeline_id") or "") for line in read.lines))
@@ -274,26 +281,26 @@ def _logged(target: Target, given: str, since: timedelta, stop: Stop | None) -> 
         return read, None
     kind: Kind = "message id" if "message_id" in kinds else "event id"
     if "trace_id" in kinds:
-        kind = "trace id" if given == term else "traceparent"
+        kind = "trace id" if any_id == term else "traceparent"
     if "pipeline_id" in kinds:
         kind = "pipeline id"
     where = f"the logs of {read.lines[0].function}"
-    return read, _found(target, given, kind, where, pipeline_ids)
+    return read, _explanation(target, any_id, kind, where, pipeline_ids)
 
 
-def _nothing(target: Target, given: str, since: timedelta, searched: Sequence[Read]) -> str:
-    logs = f"the logs of the last {_told(since)}"
+def _nothing(target: Target, any_id: str, since: timedelta, searched: Sequence[Read]) -> str:
+    logs = f"the logs of the last {_in_words(since)}"
     if cut := sorted(name for read in searched for name in read.cut):
         logs += f" (not to the end: {', '.join(cut)})"
     return (
-        f"No run with the id {given!r} was found in environment {target.env!r}. Searched: the records, the "
+        f"No run with the id {any_id!r} was found in environment {target.env!r}. Searched: the records, the "
         f"executions, the dead-letter queues, {logs}. Not searched: messages that wait in a queue, and archived ones "
         "(`pipeline dlq export --archived`). To search older logs, give e.g. --since 7d; to search another "
         "environment, give --env."
     )
 
 
-def _told(since: timedelta) -> str:
+def _in_words(since: timedelta) -> str:
     hours = since.total_seconds() / 3_600
     if hours >= 48:
         return f"{hours / 24:g} days"

@@ -129,23 +129,23 @@ def follow(
     ended: float | None = None
     last: Journey | None = None
     while True:
-        found = _look(target, pipeline_id)
+        journey = _look(target, pipeline_id)
         now = time.monotonic()
-        if found is None:
+        if journey is None:
             late = now - began >= appears_within
-            found = read_journey(target, pipeline_id) if late else _unknown_yet(pipeline_id)
-        if found.finished and found.status not in FINAL:  # the record lags behind the execution
+            journey = read_journey(target, pipeline_id) if late else _unknown_yet(pipeline_id)
+        if journey.finished and journey.status not in FINAL:  # the record lags behind the execution
             ended = ended or now
             if now - ended < GRACE_SECONDS:
-                found = _replaced(found, finished=False)
-        elif found.finished and any(stage.is_ending for stage in found.stages):
+                journey = _replaced(journey, finished=False)
+        elif journey.finished and any(stage.is_ending for stage in journey.stages):
             ended = ended or now
             if now - ended < LAST_STATE_SECONDS:
-                found = _replaced(found, finished=False)
-        if found != last:
-            yield found
-            last, changed = found, now
-        if found.finished or stop.requested or now - changed > patience_seconds:
+                journey = _replaced(journey, finished=False)
+        if journey != last:
+            yield journey
+            last, changed = journey, now
+        if journey.finished or stop.requested or now - changed > patience_seconds:
             return
         stop.wait(target.pace.of_run(now - began))
         if stop.requested:

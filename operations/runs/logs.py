@@ -120,28 +120,28 @@ def search(  # noqa: PLR0913 -- a search has bounds
             f"{term!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
         )
     names = tuple(functions) or tuple(function.name for function in FUNCTIONS)
-    found = Read()
+    result = Read()
     window = {"startTime": _milliseconds(since), **({"endTime": _milliseconds(until)} if until else {})}
     target.client("logs")  # made here: the threads share it
 
-    def one(name: str) -> None:
+    def search_function(name: str) -> None:
         for number, page in enumerate(_pages(target, log_group(target.env, name), term, window), 1):
             if page is None:
-                found.missing.append(name)
+                result.missing.append(name)
                 break
             lines = (parsed(name, event) for event in page["events"])
-            found.lines.extend(line for line in lines if line and line.ids_of(term))
-            progress(found)
+            result.lines.extend(line for line in lines if line and line.ids_of(term))
+            progress(result)
             if page.get("nextToken") and (number >= pages or (stop and stop.requested)):
-                found.cut.append(name)
+                result.cut.append(name)
                 break
-        found.searched += 1
-        progress(found)
+        result.searched += 1
+        progress(result)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(one, names))
-    found.lines.sort(key=lambda line: line.at)
-    return found
+        list(pool.map(search_function, names))
+    result.lines.sort(key=lambda line: line.at)
+    return result
 
 
 def _pages(
@@ -190,11 +190,11 @@ def read_logs(
 ) -> Read:
     """Read the lines of one run so far; with `reads`, also those about API status reads. Raises NotFoundError."""
     since, until = window(read_journey(target, pipeline_id))
-    found = search(target, pipeline_id, since=since, until=until, stop=stop, progress=progress)
+    result = search(target, pipeline_id, since=since, until=until, stop=stop, progress=progress)
     if not reads:
-        kept = [line for line in found.lines if not line.is_read]
-        found.lines, found.reads = kept, len(found.lines) - len(kept)
-    return found
+        kept = [line for line in result.lines if not line.is_read]
+        result.lines, result.reads = kept, len(result.lines) - len(kept)
+    return result
 
 
 def follow_logs(target: Target, pipeline_id: str, *, reads: bool = False, stop: Stop) -> Iterator[Line]:

@@ -21,8 +21,8 @@ def test_lines_are_strings_or_objects():
     """A line may be a string or an object; empty lines and a byte order mark are ignored, and line numbers are the
     file's.
     """
-    found = lines('\ufeff"one"', "", '{"user_message": "two", "idempotency_key": "k"}')
-    assert [(line.number, line.request.user_message) for line in found if line.request] == [
+    parsed = lines('\ufeff"one"', "", '{"user_message": "two", "idempotency_key": "k"}')
+    assert [(line.number, line.request.user_message) for line in parsed if line.request] == [
         (1, "one"),
         (3, "two"),
     ]
@@ -137,11 +137,11 @@ def test_a_dead_end_halts_the_batch(target, api):
     api.answers = [(403, {"error": {"code": "c", "message": "No."}})] * 50
     texts = [f'"m{number}"' for number in range(50)]
     outcomes = run_batch(target, lines(*texts), Plan(name="n", concurrency=2))
-    told: list[Outcome] = []
+    reported: list[Outcome] = []
     with pytest.raises(BatchHaltedError, match="No"):
-        told.extend(outcomes)
-    assert {outcome.status for outcome in told} == {"REFUSED"}
-    assert len(told) == len(api.requests) <= 4
+        reported.extend(outcomes)
+    assert {outcome.status for outcome in reported} == {"REFUSED"}
+    assert len(reported) == len(api.requests) <= 4
 
 
 def test_an_engine_that_goes_away_ends_the_batch_with_its_outcomes(target, api, monkeypatch):
@@ -153,10 +153,10 @@ def test_an_engine_that_goes_away_ends_the_batch_with_its_outcomes(target, api, 
         raise UnreachableError("gone")
 
     monkeypatch.setattr("operations.asking.batch.read_records", gone)
-    told: list[Outcome] = []
+    reported: list[Outcome] = []
     with pytest.raises(BatchHaltedError, match="gone"):
-        told.extend(run_batch(target, lines('"a"'), Plan(name="n", follow=True)))
-    assert [outcome.status for outcome in told] == ["ACCEPTED"]
+        reported.extend(run_batch(target, lines('"a"'), Plan(name="n", follow=True)))
+    assert [outcome.status for outcome in reported] == ["ACCEPTED"]
 
 
 def test_following_gives_up_without_news(target, api):

@@ -240,7 +240,7 @@ def test_no_token_is_shown(body):
 
 def test_selection_narrows():
     """Each criterion of a selection excludes messages; a selection without criteria takes all."""
-    one = message(error_type="Pipeline.Transient", error="slow model")
+    parked_message = message(error_type="Pipeline.Transient", error="slow model")
     later = NOW + timedelta(hours=3)
     taken = [
         Selection(),
@@ -257,5 +257,5 @@ def test_selection_narrows():
         Selection(older_than=timedelta(hours=4)),
         Selection(newer_than=timedelta(hours=2)),
     ]
-    assert all(selection.takes(one, later) for selection in taken)
-    assert not any(selection.takes(one, later) for selection in left)
+    assert all(selection.takes(parked_message, later) for selection in taken)
+    assert not any(selection.takes(parked_message, later) for selection in left)

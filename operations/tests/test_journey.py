@@ -68,14 +68,14 @@ def test_following_tells_each_change_once_and_ends(target, records):
         lambda: None,
         lambda: finish(records, "p"),
     )
-    told = [journey.status for journey in follow(target, "p", stop=script)]
-    assert told == ["ACCEPTED", "RUNNING", "SUCCEEDED"]
+    statuses = [journey.status for journey in follow(target, "p", stop=script)]
+    assert statuses == ["ACCEPTED", "RUNNING", "SUCCEEDED"]
 
 
 def test_a_pipeline_that_was_just_published_may_have_no_record(target, records):
     """A run that was just published may be unknown for a while without an error."""
-    told = list(follow(target, "p", appears_within=60, stop=Script(lambda: finish(records, "p"))))
-    assert [journey.status for journey in told] == ["ACCEPTED", "SUCCEEDED"]
+    yielded = list(follow(target, "p", appears_within=60, stop=Script(lambda: finish(records, "p"))))
+    assert [journey.status for journey in yielded] == ["ACCEPTED", "SUCCEEDED"]
 
 
 @pytest.mark.parametrize("pipeline_id", ["", "a b", "../p", "p\n", "p" * 65])

@@ -33,10 +33,10 @@ def broken(detail: object, detail_type: str = TYPE) -> dict[str, str]:
 
 def test_all_violations_are_told_with_their_paths():
     """The error for an event lists all its violations with their paths."""
-    found = broken(
+    reasons = broken(
         {"data": {"user_message": 5, "mesage": "x"}, "metadata": {"pipeline_id": "a b"}, "extra": 1}
     )
-    assert found == {
+    assert reasons == {
         "$.detail": "has no place for `extra`; it knows `data`, `metadata`",
         "$.detail.data": "has no place for `mesage`; it knows `user_message`",
         "$.detail.data.user_message": "must be of type string, not integer",
@@ -60,9 +60,9 @@ def test_all_violations_are_told_with_their_paths():
 )
 def test_each_kind_of_violation_reads_well(detail, path, reason):
     """Each kind of violation is reported once, at its path, with a readable reason."""
-    found = broken(detail)
-    assert reason in found[path]
-    assert len(found) == 1
+    reasons = broken(detail)
+    assert reason in reasons[path]
+    assert len(reasons) == 1
 
 
 def test_a_forged_source_is_refused():
@@ -73,8 +73,8 @@ def test_a_forged_source_is_refused():
 
 def test_a_stage_request_needs_what_only_the_workflow_has():
     """A stage's request without token and metadata breaks its contract."""
-    found = broken({"data": {"user_message": "x"}}, "analysis.requested.v1")
-    assert found == {"$.detail": "lacks `metadata`, `task_token`"} or "task_token" in found["$.detail"]
+    reasons = broken({"data": {"user_message": "x"}}, "analysis.requested.v1")
+    assert reasons == {"$.detail": "lacks `metadata`, `task_token`"} or "task_token" in reasons["$.detail"]
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_each_version_is_checked_against_its_own_contract():
 
 def test_a_version_that_contradicts_itself_is_refused():
     """Metadata that contradicts the detail-type's name or version is refused, as the trigger would do."""
-    found = broken({"data": {"user_message": "Hi"}, "metadata": {"schema": "x", "schema_version": 2}})
-    assert found == {
+    reasons = broken({"data": {"user_message": "Hi"}, "metadata": {"schema": "x", "schema_version": 2}})
+    assert reasons == {
         "$.detail.metadata.schema": "must be `pipeline.requested`, as the detail-type says",
         "$.detail.metadata.schema_version": "must be `1`, as the detail-type says",
     }

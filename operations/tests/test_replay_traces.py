@@ -69,7 +69,7 @@ def test_a_restart_goes_on_in_the_trace(target, machine, records):
             ),
             "chatbot",
         )
-        assert [one.action for one in replay(target, data=data)] == [Action.RESTART]
+        assert [result.action for result in replay(target, data=data)] == [Action.RESTART]
         again = json.loads(machine.runs[f"{name}-restart-1"]["input"])
         assert again["metadata"]["traceparent"] == GIVEN
 

@@ -43,7 +43,7 @@ def references(part: Any) -> Iterator[str]:
             yield from references(inner)
 
 
-def found(document: Any, reference: str) -> Any:
+def resolved(document: Any, reference: str) -> Any:
     """Return the part of the document that a reference names. Raises KeyError."""
     part = document
     for name in reference.removeprefix("#/").split("/"):
@@ -69,7 +69,7 @@ def test_document_is_valid_by_the_official_schema(document, official):
 def test_every_reference_leads_somewhere(document):
     """Every reference in the document names an existing part."""
     for reference in references(document):
-        assert found(document, reference)
+        assert resolved(document, reference)
 
 
 def test_every_event_is_there_with_its_parties(document):
@@ -128,6 +128,6 @@ def test_two_definitions_of_one_name_keep_apart():
     moved, schemas = components([outer for outer, _ in versions], lambda outer: f"{outer.__name__}.newer")
     document = {"components": {"schemas": schemas}}
     for outer, kind in versions:
-        inner = found(document, found(document, moved[outer]["$ref"])["properties"]["inner"]["$ref"])
+        inner = resolved(document, resolved(document, moved[outer]["$ref"])["properties"]["inner"]["$ref"])
         assert inner["properties"]["value"]["type"] == {str: "string", int: "integer"}[kind]
     assert set(schemas) == {"Outer", "Other", "Inner", "Outer.newer", "Other.newer", "second.Inner"}

@@ -20,9 +20,9 @@ PAGE = (ROOT / "docs/contracts.md").read_text("utf-8")
 
 
 def section(heading: str) -> str:
-    found = re.search(rf"^### {re.escape(heading)}$(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    assert found, heading
-    return found[1]
+    match = re.search(rf"^### {re.escape(heading)}$(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert match, heading
+    return match[1]
 
 
 def blocks(text: str) -> list[str]:

@@ -277,7 +277,7 @@ def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str,
 
 def test_what_is_emitted_is_the_table(stand, capsys):
     """The real handlers emit exactly the table's metrics, with its units, dimensions and services."""
-    found = set()
+    emissions = set()
     for line in everything(stand, capsys):
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == NAMESPACE
@@ -285,13 +285,13 @@ def test_what_is_emitted_is_the_table(stand, capsys):
         assert line["environment"] == "test"
         for metric in directive["Metrics"]:
             assert metric["Name"] in line
-            found.add((metric["Name"], metric["Unit"], frozenset(dimensions), line["service"]))
+            emissions.add((metric["Name"], metric["Unit"], frozenset(dimensions), line["service"]))
     table = {
         (metric.name, metric.unit, frozenset(metric.dimensions), service)
         for metric in METRICS.values()
         for service in metric.by
     }
-    assert found == table
+    assert emissions == table
 
 
 def test_dimensions_have_few_values(stand, capsys):
