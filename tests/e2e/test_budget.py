@@ -30,11 +30,11 @@ def budgeted(pipeline):
 
 
 def waiting(pipeline: Any) -> int:
-    told = pipeline.client("sqs").get_queue_attributes(
+    answer = pipeline.client("sqs").get_queue_attributes(
         QueueUrl=pipeline.addresses["services/trigger/queue-url"],
         AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
     )
-    return sum(int(count) for count in told["Attributes"].values())
+    return sum(int(count) for count in answer["Attributes"].values())
 
 
 def asked(pipeline: Any, what: str, count: int) -> list[str]:
@@ -55,9 +55,9 @@ def test_a_spent_budget_pauses_and_nothing_is_lost(pipeline, budgeted):
     assert (spent.why, spent.spent.runs) == ("budget", RUNS)
     records = [record for record in _records(pipeline) if "spent_nano_usd" in record]
     assert spent.spent.nano_usd == sum(int(record["spent_nano_usd"]["N"]) for record in records)
-    found = read_budget(budgeted)
-    assert found.standing == "paused by the budget"
-    assert found.unknown_runs == RUNS
+    state = read_budget(budgeted)
+    assert state.standing == "paused by the budget"
+    assert state.unknown_runs == RUNS
     assert budget.notice(budgeted)
 
     late = asked(pipeline, "What waits until midnight, number", 5)
@@ -101,7 +101,9 @@ def test_a_pause_by_hand_is_left_alone_and_an_order_is_obeyed(pipeline, budgeted
     (target,) = pipeline.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
     assert target["Arn"].endswith(":ai-pipeline-local-guard")
     policy = json.loads(functions.get_policy(FunctionName="ai-pipeline-local-guard")["Policy"])
-    assert any(one["Principal"] == {"Service": "events.amazonaws.com"} for one in policy["Statement"])
+    assert any(
+        statement["Principal"] == {"Service": "events.amazonaws.com"} for statement in policy["Statement"]
+    )
 
 
 def _records(pipeline: Any) -> list[dict[str, Any]]:

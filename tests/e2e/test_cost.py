@@ -41,13 +41,13 @@ def records(target: Target) -> list[dict[str, Any]]:
 
 
 def record(target: Target, pipeline_id: str) -> dict[str, Any]:
-    (found,) = (found for found in records(target) if found["pipeline_id"] == pipeline_id)
-    return found
+    (item,) = (item for item in records(target) if item["pipeline_id"] == pipeline_id)
+    return item
 
 
-def transitions(pipeline: Deployment, found: dict[str, Any]) -> int:
+def transitions(pipeline: Deployment, item: dict[str, Any]) -> int:
     """Count an execution's transitions in its history: its start, each state entered, each further attempt."""
-    events = history(pipeline, found["execution_arn"])
+    events = history(pipeline, item["execution_arn"])
     tries = events.count("TaskScheduled") - events.count("TaskStateEntered")
     return 1 + events.count("TaskStateEntered") + tries
 
@@ -57,17 +57,17 @@ def test_a_run_says_what_it_cost(pipeline: Deployment, target: Target):
     accepted = pipeline.call("POST", "/pipeline", {"user_message": question()})
     pipeline_id = accepted.body["pipeline_id"]
     assert complete(pipeline.finished(pipeline_id))
-    found = record(target, pipeline_id)
-    cost = found["cost"]
-    assert cost["services"]["Step Functions"] == transitions(pipeline, found) * TRANSITION == 5 * TRANSITION
+    stored = record(target, pipeline_id)
+    cost = stored["cost"]
+    assert cost["services"]["Step Functions"] == transitions(pipeline, stored) * TRANSITION == 5 * TRANSITION
     assert cost["services"]["API Gateway"] == 3_500
     assert cost["services"]["EventBridge"] == 5 * 1_000
     assert cost["nano_usd"] == sum(cost["services"].values()) == sum(cost["stages"].values())
     assert (cost["waste_nano_usd"], cost["unmetered"]) == (0, [])
-    assert cost["unknown"] == [f"tokens of {found['chat']['model_id']} in us-east-1"]
+    assert cost["unknown"] == [f"tokens of {stored['chat']['model_id']} in us-east-1"]
     assert "Model" not in cost["services"]
     assert read_ledger(target, pipeline_id).ledger.summary() == cost
-    meter = found["stages"]["chat"]
+    meter = stored["stages"]["chat"]
     assert (meter["memory_mb"], meter["batch"]) == (128, 1)
     assert meter["output_tokens"] > 0
 
@@ -79,12 +79,12 @@ def test_failed_tries_are_in_the_cost_as_waste(pipeline: Deployment, target: Tar
         arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{event_id}"
         eventually(lambda: "TaskFailed" in history(pipeline, arn))
     assert complete(pipeline.finished(event_id))
-    found = record(target, event_id)
-    retries = found["stages"]["chat"]["attempt"]
+    stored = record(target, event_id)
+    retries = stored["stages"]["chat"]["attempt"]
     assert retries >= 1
-    assert found["cost"]["services"]["Step Functions"] == transitions(pipeline, found) * TRANSITION
-    assert found["cost"]["waste_nano_usd"] >= retries * TRANSITION
-    assert "API Gateway" not in found["cost"]["services"]
+    assert stored["cost"]["services"]["Step Functions"] == transitions(pipeline, stored) * TRANSITION
+    assert stored["cost"]["waste_nano_usd"] >= retries * TRANSITION
+    assert "API Gateway" not in stored["cost"]["services"]
 
 
 def test_the_report_agrees_with_the_records(pipeline: Deployment, target: Target, monkeypatch):
@@ -106,19 +106,19 @@ def test_the_report_agrees_with_the_records(pipeline: Deployment, target: Target
     for service in ("enhancer", "logger", "chatbot"):
         eventually(partial(pipeline.parked, service))
 
-    told = json.loads(CliRunner().invoke(cli, ["cost", "--json"]).stdout)
+    report = json.loads(CliRunner().invoke(cli, ["cost", "--json"]).stdout)
 
-    found = {found["pipeline_id"]: found for found in records(target)}
-    stored = sum(found["cost"]["nano_usd"] for found in found.values() if "cost" in found)
-    bare = [pipeline_id for pipeline_id, found in found.items() if "cost" not in found]
+    items = {item["pipeline_id"]: item for item in records(target)}
+    stored = sum(item["cost"]["nano_usd"] for item in items.values() if "cost" in item)
+    bare = [pipeline_id for pipeline_id, item in items.items() if "cost" not in item]
     counted = sum(read_ledger(target, pipeline_id).ledger.total or 0 for pipeline_id in bare)
     assert ids[-2] in bare
-    assert told["all"]["nano_usd"] == stored + counted
-    assert told["not_recorded"] == len(bare)
-    assert told["all"]["runs"] == told["read"] == len(found)
-    assert told["all"]["failed"] >= 1
-    assert sum(row["nano_usd"] for row in told["rows"]) == told["all"]["nano_usd"]
-    tokens = sum(it.get("stages", {}).get("chat", {}).get("output_tokens", 0) for it in found.values())
-    assert sum(missing["output_tokens"] for missing in told["unknown"]) >= tokens > 0
-    degraded = found[ids[-3]]
+    assert report["all"]["nano_usd"] == stored + counted
+    assert report["not_recorded"] == len(bare)
+    assert report["all"]["runs"] == report["read"] == len(items)
+    assert report["all"]["failed"] >= 1
+    assert sum(row["nano_usd"] for row in report["rows"]) == report["all"]["nano_usd"]
+    tokens = sum(item.get("stages", {}).get("chat", {}).get("output_tokens", 0) for item in items.values())
+    assert sum(missing["output_tokens"] for missing in report["unknown"]) >= tokens > 0
+    degraded = items[ids[-3]]
     assert degraded["cost"]["waste_nano_usd"] >= degraded["cost"]["stages"]["enhancement"] > TRANSITION

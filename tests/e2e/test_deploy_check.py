@@ -48,8 +48,8 @@ def sent(pipeline: Deployment, url: str, detail_type: str) -> str:
 def blocking(checks: Any) -> list[dict[str, Any]]:
     return [
         finding
-        for one in checks
-        for look in one["looks"]
+        for check in checks
+        for look in check["looks"]
         for finding in look["findings"]
         if finding["blocks"]
     ]
@@ -100,11 +100,11 @@ def test_looking_at_a_stage_does_not_wear_its_messages_out(gate: Shell, pipeline
 
 
 def looked_at(gate: Shell) -> int:
-    (one,) = gate.json("deploy-check", "analyzer")
-    return sum(look["looked"] for look in one["looks"] if look["place"] == "queue")
+    (check,) = gate.json("deploy-check", "analyzer")
+    return sum(look["looked"] for look in check["looks"] if look["place"] == "queue")
 
 
 def test_all_parts_are_in_order_together(gate: Shell, pipeline: Deployment):
     """Every service and the workflow pass the check when nothing unreadable is in flight."""
     assert blocking(gate.json("deploy-check")) == []
-    assert {one["service"] for one in gate.json("deploy-check")} >= {"trigger", "chatbot", "workflow"}
+    assert {check["service"] for check in gate.json("deploy-check")} >= {"trigger", "chatbot", "workflow"}

@@ -16,8 +16,12 @@ def findings(pipeline: Deployment):
 
     def look():
         outcomes = examine(deployed(local_target(pipeline.connection)))
-        assert [one.check for one in outcomes] == [check.name for check in LIVE]
-        return {one.check: [finding.where for finding in one.findings] for one in outcomes if one.findings}
+        assert [outcome.check for outcome in outcomes] == [check.name for check in LIVE]
+        return {
+            outcome.check: [finding.where for finding in outcome.findings]
+            for outcome in outcomes
+            if outcome.findings
+        }
 
     return look
 
@@ -30,8 +34,8 @@ def test_what_is_deployed_is_in_order(findings):
 def test_a_visibility_set_by_hand_is_found(pipeline, findings):
     """A visibility timeout that was changed by hand is a finding, although the template is right."""
     with pipeline.visible_after("analyzer", 15):
-        found = findings()
-    assert found == {
+        places = findings()
+    assert places == {
         "visibility": ["ai-pipeline-local-analyzer"],
         "drift": ["queue ai-pipeline-local-analyzer"],
     }
@@ -40,6 +44,6 @@ def test_a_visibility_set_by_hand_is_found(pipeline, findings):
 def test_a_service_that_is_stopped_is_found(pipeline, findings):
     """A disabled event source mapping is a finding: its queue has no consumer."""
     with pipeline.stopped("logger"):
-        found = findings()
-    assert found["consumers"] == ["ai-pipeline-local-logger"]
-    assert found.keys() == {"consumers", "drift"}
+        places = findings()
+    assert places["consumers"] == ["ai-pipeline-local-logger"]
+    assert places.keys() == {"consumers", "drift"}

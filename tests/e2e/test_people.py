@@ -78,24 +78,24 @@ def test_a_caller_lists_its_own(pipeline: Deployment, user: MakeUser):
         assert complete(pipeline.finished(pipeline_id))
 
     def pages(parameters: str, who: Credentials) -> list[dict[str, Any]]:
-        found, more = [], ""
+        items, more = [], ""
         for _ in range(20):
             answer = pipeline.call("GET", f"/pipelines?{parameters}{more}", signed_by=who)
             assert answer.status == 200, answer.body
-            found += answer.body["pipelines"]
+            items += answer.body["pipelines"]
             if "next" not in answer.body:
-                return found
+                return items
             more = f"&next={answer.body['next']}"
         raise AssertionError("the list has no end")
 
     listed = eventually(
-        lambda: (found := pages("limit=2&status=SUCCEEDED", alice)) and len(found) == 5 and found
+        lambda: (items := pages("limit=2&status=SUCCEEDED", alice)) and len(items) == 5 and items
     )
-    assert sorted(one["pipeline_id"] for one in listed) == sorted(ids)
-    assert [one["accepted_at"] for one in listed] == sorted(
-        (one["accepted_at"] for one in listed), reverse=True
+    assert sorted(item["pipeline_id"] for item in listed) == sorted(ids)
+    assert [item["accepted_at"] for item in listed] == sorted(
+        (item["accepted_at"] for item in listed), reverse=True
     )
-    assert [one["pipeline_id"] for one in pages("", bob)] == [other]
+    assert [item["pipeline_id"] for item in pages("", bob)] == [other]
     assert pages("status=FAILED", alice) == []
     assert pages("since=2999-01-01", alice) == []
     refused = pipeline.call("GET", "/pipelines?status=DONE", signed_by=alice)
@@ -122,10 +122,10 @@ def test_a_running_pipeline_is_cancelled_between_stages(pipeline: Deployment):
         pipeline_id = pipeline.call("POST", "/pipeline", {"user_message": text}).body["pipeline_id"]
 
         def waits() -> bool:
-            found = pipeline.client("sqs").get_queue_attributes(
+            answer = pipeline.client("sqs").get_queue_attributes(
                 QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
             )
-            return bool(int(found["Attributes"]["ApproximateNumberOfMessages"]))
+            return bool(int(answer["Attributes"]["ApproximateNumberOfMessages"]))
 
         eventually(waits)
         answer = pipeline.call("DELETE", f"/pipeline/{pipeline_id}")
@@ -184,8 +184,8 @@ class Signed(requests.auth.AuthBase):
 
 
 def operations() -> list[Any]:
-    found: Any = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
-    return [one.ok() for one in found]
+    results: Any = schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
+    return [operation.ok() for operation in results]
 
 
 CHECKS = [
@@ -197,7 +197,9 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
-@pytest.mark.parametrize("operation", operations(), ids=lambda one: f"{one.method} {one.path}")
+@pytest.mark.parametrize(
+    "operation", operations(), ids=lambda operation: f"{operation.method} {operation.path}"
+)
 def test_no_client_gets_an_answer_outside_the_document(pipeline: Deployment, operation: Any, mode: Any):
     """For any request, valid or not by the OpenAPI document, no answer is a 5xx and every answer is as documented."""
     signed = Signed(pipeline)
@@ -218,7 +220,9 @@ def test_no_client_gets_an_answer_outside_the_document(pipeline: Deployment, ope
 class Client:
     """Calls the document's operations as one caller, and fails on an undocumented answer."""
 
-    OPERATIONS: ClassVar = {f"{one.method.upper()} {one.path}": one for one in operations()}
+    OPERATIONS: ClassVar = {
+        f"{operation.method.upper()} {operation.path}": operation for operation in operations()
+    }
 
     def __init__(self, pipeline: Deployment, who: Credentials) -> None:
         self._url = pipeline.addresses["api/url"]
@@ -232,14 +236,14 @@ class Client:
         return answer.status_code, answer.json()
 
     def listed(self) -> set[str]:
-        found: set[str] = set()
+        ids: set[str] = set()
         query: dict[str, Any] = {"limit": 10}
         for _ in range(100):
             status, page = self.call("GET /pipelines", query=query)
             assert status == 200
-            found |= {one["pipeline_id"] for one in page["pipelines"]}
+            ids |= {item["pipeline_id"] for item in page["pipelines"]}
             if "next" not in page:
-                return found
+                return ids
             query["next"] = page["next"]
         raise AssertionError("the list has no end")
 
@@ -258,14 +262,14 @@ def test_the_api_keeps_its_word_under_load(pipeline: Deployment, user: MakeUser)
                 "POST /pipeline", body=body, headers=waits, media_type="application/json"
             )
             assert status in (200, 202)
-            one = {"pipeline_id": accepted["pipeline_id"]}
+            path = {"pipeline_id": accepted["pipeline_id"]}
             mine[accepted["pipeline_id"]] = False
             if (number + turn) % 3 == 0:
-                status, _ = client.call("DELETE /pipeline/{pipeline_id}", path_parameters=one)
+                status, _ = client.call("DELETE /pipeline/{pipeline_id}", path_parameters=path)
                 assert status in (200, 202, 409)
                 mine[accepted["pipeline_id"]] = status != 409
             status, shown = client.call(
-                "GET /pipeline/{pipeline_id}", path_parameters=one, headers={"Prefer": "wait=5"}
+                "GET /pipeline/{pipeline_id}", path_parameters=path, headers={"Prefer": "wait=5"}
             )
             assert (status, shown["pipeline_id"]) == (200, accepted["pipeline_id"])
             assert client.call("GET /pipelines", query={"limit": 3})[0] == 200

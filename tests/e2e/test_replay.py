@@ -17,10 +17,10 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 def executions(pipeline: Deployment, pipeline_id: str) -> dict[str, str]:
     """Return the statuses of a pipeline's executions by name."""
     pages = pipeline.client("stepfunctions").get_paginator("list_executions")
-    found = pages.paginate(stateMachineArn=pipeline.addresses["state-machine/arn"])
+    listing = pages.paginate(stateMachineArn=pipeline.addresses["state-machine/arn"])
     return {
         run["name"]: run["status"]
-        for page in found
+        for page in listing
         for run in page["executions"]
         if run["name"].startswith(pipeline_id)
     }
@@ -174,5 +174,7 @@ def started(pipeline: Deployment, pipeline_id: str) -> bool:
 
 def is_empty(pipeline: Deployment, queue_url: str) -> bool:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    told = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
-    return set(told.values()) == {"0"}
+    counts = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)[
+        "Attributes"
+    ]
+    return set(counts.values()) == {"0"}

@@ -24,7 +24,9 @@ def checked(pipeline: Deployment) -> Iterator[Deployment]:
     gateway = pipeline.client("apigateway")
     api_id = pipeline.addresses["api/url"].split("/restapis/")[1].split("/")[0]
     (resource,) = [
-        one for one in gateway.get_resources(restApiId=api_id)["items"] if one["path"] == "/pipeline"
+        resource
+        for resource in gateway.get_resources(restApiId=api_id)["items"]
+        if resource["path"] == "/pipeline"
     ]
     validator = gateway.create_request_validator(
         restApiId=api_id, name="by hand", validateRequestBody=True, validateRequestParameters=True
@@ -66,8 +68,8 @@ def test_the_function_is_not_asked_about_a_bad_body(checked: Deployment):
     logs = checked.client("logs")
 
     def answered(status: int) -> int:
-        found = logs.filter_log_events(logGroupName="/aws/lambda/ai-pipeline-local-api")["events"]
-        return sum(f'"http_status":{status}' in event["message"] for event in found)
+        events = logs.filter_log_events(logGroupName="/aws/lambda/ai-pipeline-local-api")["events"]
+        return sum(f'"http_status":{status}' in event["message"] for event in events)
 
     accepted, refused = answered(202), answered(400)
     assert checked.call("POST", "/pipeline", {"user_message": 5}).status == 400

@@ -27,8 +27,8 @@ def lines(shell: Shell, pipeline_id: str) -> list[dict[str, Any]]:
     """Return the lines of `pipeline logs --json` for a run, once its last line has arrived."""
 
     def probe() -> list[dict[str, Any]]:
-        told = [json.loads(text) for text in shell("logs", pipeline_id, "--json").stdout.splitlines()]
-        return told if any(line["function"] == "logger" for line in told) else []
+        printed = [json.loads(text) for text in shell("logs", pipeline_id, "--json").stdout.splitlines()]
+        return printed if any(line["function"] == "logger" for line in printed) else []
 
     return list(eventually(probe))
 
@@ -40,10 +40,10 @@ def outcomes(shell: Shell, pipeline_id: str, function: str) -> list[str]:
 def attributes(pipeline: Deployment, path: str) -> int:
     """Return the number of messages in a queue, in any state."""
     names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-    told = pipeline.client("sqs").get_queue_attributes(
+    answer = pipeline.client("sqs").get_queue_attributes(
         QueueUrl=pipeline.addresses[path], AttributeNames=names
     )
-    return sum(map(int, told["Attributes"].values()))
+    return sum(map(int, answer["Attributes"].values()))
 
 
 def state_of(pipeline: Deployment, name: str) -> Any:
@@ -56,20 +56,22 @@ def state_of(pipeline: Deployment, name: str) -> Any:
 
 def test_a_callers_trace_is_on_every_hop(pipeline: Deployment, shell: Shell):
     """The trace id of the POST's header is in every log line of the run, and leads back to the run."""
-    given = traceparent()
-    accepted = pipeline.call("POST", "/pipeline", {"user_message": question()}, {"traceparent": given})
+    callers_trace = traceparent()
+    accepted = pipeline.call(
+        "POST", "/pipeline", {"user_message": question()}, {"traceparent": callers_trace}
+    )
     pipeline_id = accepted.body["pipeline_id"]
     assert complete(pipeline.finished(pipeline_id))
-    assert state_of(pipeline, pipeline_id)["metadata"]["traceparent"] == given
-    told = lines(shell, pipeline_id)
-    assert [line["function"] for line in told] == ["api", *FUNCTIONS]
-    assert {line["trace_id"] for line in told} == {given[3:35]}
-    assert {line["pipeline_id"] for line in told} == {pipeline_id}
-    assert [line["at"] for line in told] == sorted(line["at"] for line in told)
-    assert not any("xray_trace_id" in line for line in told)
-    for asked in (given, given[3:35]):
-        found = shell.json("explain", asked)
-        assert [run["pipeline_id"] for run in found["runs"]] == [pipeline_id]
+    assert state_of(pipeline, pipeline_id)["metadata"]["traceparent"] == callers_trace
+    logged = lines(shell, pipeline_id)
+    assert [line["function"] for line in logged] == ["api", *FUNCTIONS]
+    assert {line["trace_id"] for line in logged} == {callers_trace[3:35]}
+    assert {line["pipeline_id"] for line in logged} == {pipeline_id}
+    assert [line["at"] for line in logged] == sorted(line["at"] for line in logged)
+    assert not any("xray_trace_id" in line for line in logged)
+    for asked in (callers_trace, callers_trace[3:35]):
+        explanation = shell.json("explain", asked)
+        assert [run["pipeline_id"] for run in explanation["runs"]] == [pipeline_id]
 
 
 def test_a_run_without_a_trace_gets_its_own(pipeline: Deployment, shell: Shell):
@@ -78,27 +80,27 @@ def test_a_run_without_a_trace_gets_its_own(pipeline: Deployment, shell: Shell):
     ids = pipeline.publish({"data": {"user_message": question()}}, garbage)
     for event_id in ids:
         assert complete(pipeline.finished(event_id))
-        told = lines(shell, event_id)
-        assert [line["function"] for line in told] == FUNCTIONS
-        assert {line["trace_id"] for line in told} == {trace_id(None, event_id)}
-        found = shell.json("explain", traceparent_of(event_id))
-        assert (found["found_in"], found["runs"][0]["pipeline_id"]) == ("the records", event_id)
+        logged = lines(shell, event_id)
+        assert [line["function"] for line in logged] == FUNCTIONS
+        assert {line["trace_id"] for line in logged} == {trace_id(None, event_id)}
+        explanation = shell.json("explain", traceparent_of(event_id))
+        assert (explanation["found_in"], explanation["runs"][0]["pipeline_id"]) == ("the records", event_id)
 
 
 def test_the_timeline_is_that_of_the_record(pipeline: Deployment, shell: Shell):
     """The timeline has each stage's metered waiting and working time, in order from start to end."""
     (event_id,) = pipeline.publish({"data": {"user_message": question()}})
     record = pipeline.finished(event_id)
-    told = shell.json("show", event_id)
-    bars = {bar["name"]: bar for bar in told["timeline"]}
+    shown = shell.json("show", event_id)
+    bars = {bar["name"]: bar for bar in shown["timeline"]}
     assert list(bars) == ["start", *(stage.key for stage in STAGES)]
     for key, meter in record["stages"].items():
         whole = sum(bars[key][part] for part in ("waited_ms", "other_ms", "worked_ms"))
         assert bars[key]["waited_ms"] == min(meter["queue_wait_ms"], whole)
         assert bars[key]["worked_ms"] == min(meter["work_ms"], whole - bars[key]["waited_ms"])
-    starts = [bar["start_ms"] for bar in told["timeline"]]
+    starts = [bar["start_ms"] for bar in shown["timeline"]]
     assert starts == sorted(starts)
-    assert told["longest"]["name"] in bars
+    assert shown["longest"]["name"] in bars
     assert max(map(len, shell("show", event_id).stdout.splitlines())) <= 80
 
 
@@ -106,9 +108,9 @@ def test_a_failed_run_is_explained_and_stays_in_its_trace(pipeline: Deployment, 
     """A failed run is explained by message, event and execution id, and its replay keeps the trace."""
     (event_id,) = failed_runs(pipeline, 1)
     (message,) = shell.json("dlq", "replay", "--dry-run")
-    found = shell.json("explain", message["id"])
-    assert (found["kind"], found["message"]["pipeline_id"]) == ("message id", event_id)
-    assert (found["runs"][0]["status"], found["runs"][0]["stage"]) == ("FAILED", "chat")
+    explanation = shell.json("explain", message["id"])
+    assert (explanation["kind"], explanation["message"]["pipeline_id"]) == ("message id", event_id)
+    assert (explanation["runs"][0]["status"], explanation["runs"][0]["stage"]) == ("FAILED", "chat")
     again = next(command for command in shell.json("explain", event_id)["next"] if "replay" in command)
     assert again == f"pipeline dlq replay --pipeline {event_id}"
     assert outcomes(shell, event_id, "chatbot") == ["Parked", "Failed"]
@@ -121,9 +123,9 @@ def test_a_failed_run_is_explained_and_stays_in_its_trace(pipeline: Deployment, 
     assert shell.json("explain", f"{name}-AnalyzeInput-0")["runs"][0]["status"] == "SUCCEEDED"
     eventually(lambda: "Succeeded" in outcomes(shell, event_id, "chatbot"))
     eventually(lambda: outcomes(shell, event_id, "enhancer"))
-    told = lines(shell, event_id)
-    assert {line["trace_id"] for line in told} == {trace_id(None, event_id)}
-    handled = next(line["message_id"] for line in told if line["function"] == "enhancer")
+    logged = lines(shell, event_id)
+    assert {line["trace_id"] for line in logged} == {trace_id(None, event_id)}
+    handled = next(line["message_id"] for line in logged if line["function"] == "enhancer")
     assert shell.json("explain", handled)["found_in"] == "the logs of enhancer"
 
 
@@ -131,8 +133,8 @@ def test_an_event_that_was_refused_is_explained(pipeline: Deployment, shell: She
     """The id of a rejected event leads to the parked message and the reason."""
     (event_id,) = pipeline.publish({"data": {"user_message": ""}})
     eventually(lambda: attributes(pipeline, "services/trigger/dlq-url"))
-    found = shell.json("explain", event_id)
-    assert (found["runs"], found["message"]["error_type"]) == ([], "Pipeline.ContractViolation")
+    explanation = shell.json("explain", event_id)
+    assert (explanation["runs"], explanation["message"]["error_type"]) == ([], "Pipeline.ContractViolation")
     assert shell("explain", uuid.uuid4().hex, code=3).stdout == ""
     shell("dlq", "archive", "--reason", "a test", "--yes")
 
@@ -141,8 +143,8 @@ def test_following_the_logs_ends_with_the_run(pipeline: Deployment, shell: Shell
     """`--follow` prints each log line of an open run once, as it arrives, and ends with the run."""
     (event_id,) = pipeline.publish({"data": {"user_message": question()}})
     eventually(lambda: pipeline.record(event_id))
-    told = [json.loads(text) for text in shell("logs", event_id, "--follow", "--json").stdout.splitlines()]
-    assert [line["function"] for line in sorted(told, key=lambda line: str(line["at"]))] == FUNCTIONS
+    logged = [json.loads(text) for text in shell("logs", event_id, "--follow", "--json").stdout.splitlines()]
+    assert [line["function"] for line in sorted(logged, key=lambda line: str(line["at"]))] == FUNCTIONS
 
 
 def test_watching_agrees_with_table_and_queues(pipeline: Deployment, shell: Shell):
@@ -156,8 +158,8 @@ def test_watching_agrees_with_table_and_queues(pipeline: Deployment, shell: Shel
         assert stages["chat"]["waiting"] + stages["chat"]["working"] == len(ids)
         assert (seen["running"], stages["chat"]["parked"], seen["parked"]) == (len(ids), 2, 2)
         assert [stages[key]["waiting"] for key in ("start", "analysis", "enhancement", "log")] == [0] * 4
-        found = shell.json("explain", ids[0])
-        assert (found["runs"][0]["status"], found["runs"][0]["stage"]) == ("RUNNING", "chat")
+        explanation = shell.json("explain", ids[0])
+        assert (explanation["runs"][0]["status"], explanation["runs"][0]["stage"]) == ("RUNNING", "chat")
     assert all(complete(pipeline.finished(event_id)) for event_id in ids)
 
     def over() -> Any:
@@ -176,7 +178,7 @@ def test_watching_agrees_with_table_and_queues(pipeline: Deployment, shell: Shel
     recent = target.client("stepfunctions").list_executions(
         stateMachineArn=target.addresses.state_machine_arn, statusFilter="FAILED"
     )["executions"]
-    names = {one["name"] for one in recent}
+    names = {execution["name"] for execution in recent}
     assert {failure["pipeline_id"] for failure in seen["failures"]} <= names
     text = shell("watch", "--once").stdout
     assert "\x1b" not in text

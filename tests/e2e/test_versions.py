@@ -172,9 +172,9 @@ def test_a_breaking_change_is_rolled_out_and_back_under_load(pipeline: Deploymen
 def read_by(pipeline: Deployment, function: str) -> set[str]:
     """Return the detail-types of the messages that a function has handled, from its log."""
     pages = pipeline.client("logs").get_paginator("filter_log_events")
-    found = pages.paginate(
+    log_pages = pages.paginate(
         logGroupName=f"/aws/lambda/ai-pipeline-local-{function}", filterPattern="detail_type"
     )
-    lines = (event["message"] for page in found for event in page["events"])
+    lines = (event["message"] for page in log_pages for event in page["events"])
     said = (json.loads(line) for line in lines if '"outcome":"Succeeded"' in line)
     return {line["detail_type"] for line in said}
