@@ -43,7 +43,7 @@ def test_of_many_each_is_told(api: FakeApi):
     api.answers = [ENDS, refused(409, "already_over"), ENDS]
     result = call("cancel", "p-1", "p-2", "p-3", "--json")
     assert result.exit_code == 1
-    assert [one["cancelled"] for one in json.loads(result.stdout)] == [True, False, True]
+    assert [answer["cancelled"] for answer in json.loads(result.stdout)] == [True, False, True]
 
 
 def test_an_impossible_id_is_not_sent(api: FakeApi):

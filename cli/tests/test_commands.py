@@ -19,8 +19,8 @@ from operations.tests.world import client, finish
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def call(*arguments: str, given: str | None = None, **variables: str) -> Result:
-    return CliRunner(env={"COLUMNS": "80", **variables}).invoke(cli, arguments, input=given)
+def call(*arguments: str, stdin: str | None = None, **variables: str) -> Result:
+    return CliRunner(env={"COLUMNS": "80", **variables}).invoke(cli, arguments, input=stdin)
 
 
 @pytest.fixture
@@ -220,16 +220,16 @@ def test_an_empty_list_is_no_error(local_engine):
 def test_publish_prints_the_pipelines_id(local_engine):
     """`publish` prints the id that PutEvents returned to stdout."""
     event = json.dumps({"detail-type": "pipeline.requested.v1", "detail": {"data": {"user_message": "x"}}})
-    result = call("publish", "-", given=event)
+    result = call("publish", "-", stdin=event)
     assert result.exit_code == 0
     assert len(result.stdout.strip()) == 36
-    assert json.loads(call("publish", "--json", "-", given=event).stdout)["event_id"]
+    assert json.loads(call("publish", "--json", "-", stdin=event).stdout)["event_id"]
 
 
 def test_publish_tells_every_violation(local_engine):
     """A broken event gives exit code 2 and every violation on stderr; nothing is published."""
     result = call(
-        "publish", "--detail-type", "pipeline.requested.v1", "-", given='{"data": {"a": 1}, "b": 2}'
+        "publish", "--detail-type", "pipeline.requested.v1", "-", stdin='{"data": {"a": 1}, "b": 2}'
     )
     assert (result.exit_code, result.stdout) == (2, "")
     assert "$.detail.data: has no place for `a`" in result.stderr

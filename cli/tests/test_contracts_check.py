@@ -73,52 +73,52 @@ def now(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_new_optional_field_is_compatible():
     """A new optional field is reported as such; old and new consumers can read, and nothing breaks."""
-    (one,) = compare(current(), changed(CHAT, tone={"type": "string", "default": "plain"}))
-    assert one.compatible
-    assert [change.text for change in one.changes] == ["is new, optional: string"]
-    assert (one.old_reads_new, one.new_reads_old, one.breaks) == ((), (), ())
+    (comparison,) = compare(current(), changed(CHAT, tone={"type": "string", "default": "plain"}))
+    assert comparison.compatible
+    assert [change.text for change in comparison.changes] == ["is new, optional: string"]
+    assert (comparison.old_reads_new, comparison.new_reads_old, comparison.breaks) == ((), (), ())
 
 
 def test_a_new_required_field_breaks_the_consumer_that_comes_first():
     """A new required field breaks the new consumer on old events; consumer and publishers are named."""
-    (one,) = compare(current(), changed(CHAT, required=True, tone={"type": "string"}))
-    assert not one.compatible
-    assert one.old_reads_new == ()
-    assert one.new_reads_old == (
+    (comparison,) = compare(current(), changed(CHAT, required=True, tone={"type": "string"}))
+    assert not comparison.compatible
+    assert comparison.old_reads_new == ()
+    assert comparison.new_reads_old == (
         "In an old event $.detail.data.tone is missing; a new consumer requires it.",
     )
-    ((service, when),) = [(broken.service, broken.when) for broken in one.breaks]
+    ((service, when),) = [(broken.service, broken.when) for broken in comparison.breaks]
     assert service == "chatbot"
     assert when.startswith("once its new version is deployed, on old events of workflow and analyzer")
 
 
 def test_a_removed_field_breaks_the_consumer_that_comes_last():
     """A removed field breaks the old consumers on new events."""
-    (one,) = compare(changed(COMPLETED, required=True, cost={"type": "number"}), current())
-    assert (len(one.old_reads_new), one.new_reads_old) == (1, ())
-    assert [broken.service for broken in one.breaks] == ["subscribers outside"]
-    assert one.breaks[0].when.startswith("until its new version is deployed, on new events of logger")
+    (comparison,) = compare(changed(COMPLETED, required=True, cost={"type": "number"}), current())
+    assert (len(comparison.old_reads_new), comparison.new_reads_old) == (1, ())
+    assert [broken.service for broken in comparison.breaks] == ["subscribers outside"]
+    assert comparison.breaks[0].when.startswith("until its new version is deployed, on new events of logger")
 
 
 def test_a_removed_version_breaks_and_a_new_one_does_not():
     """A removed version breaks its consumer; an additional version breaks nothing."""
     before, after = copied(), copied()
     after["pipeline.requested.v9"] = after.pop(REQUESTED)
-    found = {one.name: one for one in compare(before, after)}
-    assert found[REQUESTED].state == "removed"
-    assert not found[REQUESTED].compatible
-    assert [broken.service for broken in found[REQUESTED].breaks] == ["trigger"]
-    assert found["pipeline.requested.v9"].state == "added"
-    assert found["pipeline.requested.v9"].compatible
-    assert found["pipeline.requested.v9"].consumers == ("trigger",)
+    comparisons = {comparison.name: comparison for comparison in compare(before, after)}
+    assert comparisons[REQUESTED].state == "removed"
+    assert not comparisons[REQUESTED].compatible
+    assert [broken.service for broken in comparisons[REQUESTED].breaks] == ["trigger"]
+    assert comparisons["pipeline.requested.v9"].state == "added"
+    assert comparisons["pipeline.requested.v9"].compatible
+    assert comparisons["pipeline.requested.v9"].consumers == ("trigger",)
 
 
 def test_a_version_given_up_on_purpose_does_not_break():
     """A retired version is reported and is not a failure."""
     after = copied()
     del after[REQUESTED]
-    (one,) = compare(current(), after, retired=[REQUESTED])
-    assert (one.state, one.compatible) == ("retired", True)
+    (comparison,) = compare(current(), after, retired=[REQUESTED])
+    assert (comparison.state, comparison.compatible) == ("retired", True)
 
 
 def test_a_change_of_a_result_reaches_every_request_that_carries_it():
@@ -127,10 +127,16 @@ def test_a_change_of_a_result_reaches_every_request_that_carries_it():
     for schema in after.values():
         if "Analysis" in schema["$defs"]:
             schema["$defs"]["Analysis"]["properties"]["complexity"]["enum"] = ["simple", "complex"]
-    found = {one.name: one for one in compare(current(), after)}
-    assert set(found) == {"Analysis.v1", CHAT, "enhancement.requested.v1", "log.requested.v1"}
-    assert all(one.new_reads_old and not one.old_reads_new for one in found.values())
-    assert [broken.service for broken in found["Analysis.v1"].breaks] == ["chatbot", "enhancer", "logger"]
+    comparisons = {comparison.name: comparison for comparison in compare(current(), after)}
+    assert set(comparisons) == {"Analysis.v1", CHAT, "enhancement.requested.v1", "log.requested.v1"}
+    assert all(
+        comparison.new_reads_old and not comparison.old_reads_new for comparison in comparisons.values()
+    )
+    assert [broken.service for broken in comparisons["Analysis.v1"].breaks] == [
+        "chatbot",
+        "enhancer",
+        "logger",
+    ]
 
 
 # --- with what it is compared ------------------------------------------------------------------------------
@@ -141,10 +147,10 @@ def test_a_revision_is_read_from_git(repository: Path):
     git(repository, "tag", "v9.9.9")
     (repository / "shared/contracts/schemas" / f"{CHAT}.json").write_text("{}")
     for name in ("v9.9.9", "main", "HEAD", git(repository, "rev-parse", "HEAD")):
-        found = reference(name, root=repository)
-        assert found is not None
-        assert compare(found.schemas, current()) == []
-        assert git(repository, "rev-parse", "--short=9", "HEAD") in found.said
+        released = reference(name, root=repository)
+        assert released is not None
+        assert compare(released.schemas, current()) == []
+        assert git(repository, "rev-parse", "--short=9", "HEAD") in released.said
 
 
 def test_the_release_comes_first_then_main_then_nothing(repository: Path, tmp_path_factory):
@@ -238,9 +244,9 @@ def test_json_for_scripts(now):
     assert result.exit_code == 1
     said = json.loads(result.stdout)
     assert said["compatible"] is False
-    (one,) = (change for change in said["changes"] if not change["compatible"])
-    assert (one["name"], one["compatible"], one["old_reads_new"]) == (CHAT, False, [])
-    assert one["breaks"][0]["service"] == "chatbot"
+    (change,) = (change for change in said["changes"] if not change["compatible"])
+    assert (change["name"], change["compatible"], change["old_reads_new"]) == (CHAT, False, [])
+    assert change["breaks"][0]["service"] == "chatbot"
     assert said["against"]["name"].startswith("release ")
 
 
@@ -289,8 +295,8 @@ def test_an_edit_of_the_types_is_judged_in_a_clean_copy(tmp_path: Path, was: str
 def test_a_release_records_the_contracts(tmp_path: Path):
     """A release records the present contracts; comparing with it finds no change."""
     path = tmp_path / "released.json"
-    made, found = release(path=path, version="1.0.0")
-    assert found == []
+    made, comparisons = release(path=path, version="1.0.0")
+    assert comparisons == []
     assert record(path) == made
     assert compare(made.schemas, current()) == []
 

@@ -281,6 +281,6 @@ def test_cost_line_without_any_price():
 
 def test_failed_runs_have_no_model():
     """A run without an answer is counted under `(no answer)` instead of a model."""
-    found = cost_of(priced(status="FAILED"))
-    assert found is not None
-    assert (found.model, found.input_tokens, found.status) == ("(no answer)", 0, "FAILED")
+    ledger = cost_of(priced(status="FAILED"))
+    assert ledger is not None
+    assert (ledger.model, ledger.input_tokens, ledger.status) == ("(no answer)", 0, "FAILED")

@@ -99,15 +99,15 @@ def received(service: str) -> list[int]:
     answer = client("sqs").receive_message(
         QueueUrl=url(service, ""), MaxNumberOfMessages=10, VisibilityTimeout=0, AttributeNames=["All"]
     )
-    return [int(one["Attributes"]["ApproximateReceiveCount"]) for one in answer.get("Messages", [])]
+    return [int(message["Attributes"]["ApproximateReceiveCount"]) for message in answer.get("Messages", [])]
 
 
 def blocked(*services: str) -> list[dict[str, Any]]:
     result = call("deploy-check", *services, "--json")
     findings = [
         finding
-        for one in json.loads(result.stdout)
-        for seen in one["looks"]
+        for check in json.loads(result.stdout)
+        for seen in check["looks"]
         for finding in seen["findings"]
         if finding["blocks"]
     ]
@@ -235,9 +235,9 @@ def test_parked_messages_count_unless_nobody_could_read_them():
             MessageBody=json.dumps(stage_event(detail_type, data, token="T0KEN")),
             MessageAttributes={"error_type": {"DataType": "String", "StringValue": error_type}},
         )
-    found = blocked("chatbot")
-    assert sorted(one["detail_type"] for one in found) == ["chat.requested.v0", "chat.requested.v1"]
-    assert {one["place"] for one in found} == {"dlq"}
+    entries = blocked("chatbot")
+    assert sorted(entry["detail_type"] for entry in entries) == ["chat.requested.v0", "chat.requested.v1"]
+    assert {entry["place"] for entry in entries} == {"dlq"}
     result = call("deploy-check", "chatbot")
     assert "no released version can read it; this does not block the deployment" in result.stdout
     assert "SECRET" not in result.output
@@ -266,7 +266,7 @@ def test_a_workflow_waits_for_its_consumers(monkeypatch):
     (finding,) = blocked("workflow")
     assert (finding["place"], finding["name"]) == ("rule", "analyzer")
     client("events").disable_rule(Name="ai-pipeline-local-chatbot-requests", EventBusName=BUS)
-    assert [one["name"] for one in blocked("workflow")] == ["analyzer", "chatbot"]
+    assert [entry["name"] for entry in blocked("workflow")] == ["analyzer", "chatbot"]
 
 
 @pytest.mark.usefixtures("deployed")

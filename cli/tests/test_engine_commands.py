@@ -34,8 +34,8 @@ RUNNING = SimpleNamespace(
 )
 
 
-def call(*arguments: str, given: str | None = None) -> Result:
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=given)
+def call(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=stdin)
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def account(monkeypatch):
 def test_an_aws_account_is_named_and_asked_for_first(account, answer, options, code, deployments):
     """Account, region and stacks are printed; only a yes, or --yes, deploys."""
     where = ("--env", "dev", "--region", "eu-west-1", "--profile", "mine")
-    result = call(*where, "deploy", "--service", "analyzer", *options, given=answer)
+    result = call(*where, "deploy", "--service", "analyzer", *options, stdin=answer)
     assert result.exit_code == code
     assert len(account) == deployments
     assert "account 123456789012, region eu-west-1, as arn:mine" in result.stderr
@@ -189,9 +189,9 @@ def test_ctrl_c_while_following_stops_watching(local_engine, records, monkeypatc
     """Ctrl-C during `show --follow` gives exit code 130 and a note that the run continues."""
     records.accept("p", user_message="x", accepted_at="2026-11-22T10:00:00Z")
 
-    def interrupted(*given):
+    def interrupted(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
-        return read_record(*given)
+        return read_record(*arguments)
 
     monkeypatch.setattr("operations.runs.journey.read_record", interrupted)
     result = call("show", "--follow", "p")

@@ -59,8 +59,13 @@ def test_what_is_still_to_run_is_what_is_counted(service, action, detail_type, t
 def test_rates_are_averages_of_what_succeeded():
     """Rates ignore failed runs and runs without a price; one unknown price makes them incomplete."""
     runs = [record(), record(stages={**STAGES, "chat": 3_000}, services={"Model": 2_900})]
-    found = rates([*runs, {"status": "FAILED", **record()} | {"status": "FAILED"}, record(nano_usd=None)])
-    assert (found.runs, found.stages["chat"], found.model, found.complete) == (2, 2_000, 1_900, True)
+    averages = rates([*runs, {"status": "FAILED", **record()} | {"status": "FAILED"}, record(nano_usd=None)])
+    assert (averages.runs, averages.stages["chat"], averages.model, averages.complete) == (
+        2,
+        2_000,
+        1_900,
+        True,
+    )
     assert not rates([record(unknown=["tokens of x"])]).complete
 
 
@@ -69,8 +74,8 @@ def test_nothing_to_judge_by_is_said():
     restart = Work(stages=("start", "chat"))
     assert estimate([restart], Rates()).nano_usd is None
     assert estimate([Work(), Work()], Rates()).runs == 0
-    found = estimate([restart, Work(stages=("chat",), answered=True), Work()], KNOWN)
-    assert (found.nano_usd, found.runs, found.answered) == (1_110, 2, 1)
+    costs = estimate([restart, Work(stages=("chat",), answered=True), Work()], KNOWN)
+    assert (costs.nano_usd, costs.runs, costs.answered) == (1_110, 2, 1)
 
 
 @pytest.mark.usefixtures("local_engine")

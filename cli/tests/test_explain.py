@@ -26,7 +26,7 @@ EXECUTION = MACHINE.replace("stateMachine", "execution")
 GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def told(*words: str) -> dict[str, Any]:
+def explained(*words: str) -> dict[str, Any]:
     result = call("explain", *words, "--json")
     assert result.exit_code == 0, result.output
     answer: dict[str, Any] = json.loads(result.stdout)
@@ -34,7 +34,7 @@ def told(*words: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given", "kind"),
+    ("any_id", "kind"),
     [
         ("p-1", "pipeline id"),
         ("p-1-accepted", "event id"),
@@ -47,10 +47,10 @@ def told(*words: str) -> dict[str, Any]:
         (f"{EXECUTION}:p-1-restart-7", "execution ARN"),
     ],
 )
-def test_an_ids_form_names_its_run(machine, records, given, kind):
+def test_an_ids_form_names_its_run(machine, records, any_id, kind):
     """An id that is derived from a pipeline id leads to its run without a search of the logs."""
     finish(records, "p-1")
-    answer = told(given)
+    answer = explained(any_id)
     assert (answer["kind"], answer["found_in"]) == (kind, "the records")
     assert [run["pipeline_id"] for run in answer["runs"]] == ["p-1"]
     assert "pipeline show p-1" in answer["next"]
@@ -61,7 +61,7 @@ def test_an_id_is_first_of_all_what_it_says(machine, records, look):
     """A pipeline id that looks like another kind of id is taken for the pipeline id."""
     finish(records, "p-1")
     finish(records, look)
-    assert (told(look)["kind"], told(look)["runs"][0]["pipeline_id"]) == ("pipeline id", look)
+    assert (explained(look)["kind"], explained(look)["runs"][0]["pipeline_id"]) == ("pipeline id", look)
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -70,7 +70,7 @@ def test_a_made_trace_leads_to_its_run_without_logs(machine, records, pipeline_i
     """A trace id that was derived from the pipeline id leads to its run without the logs."""
     finish(records, pipeline_id)
     traceparent = traceparent_of(pipeline_id)
-    answer = told(traceparent if whole else traceparent[3:35])
+    answer = explained(traceparent if whole else traceparent[3:35])
     same = pipeline_id == traceparent[3:35]
     assert answer["kind"] == ("traceparent" if whole else "pipeline id" if same else "trace id")
     assert (answer["found_in"], answer["runs"][0]["pipeline_id"]) == ("the records", pipeline_id)
@@ -83,24 +83,24 @@ def test_a_run_of_another_trace_is_not_meant(machine, records):
         explain_id(traceparent_of(UUID.hex))
 
 
-def explain_id(given: str) -> Any:
+def explain_id(any_id: str) -> Any:
     from local import targets  # noqa: PLC0415 -- as the fixture left it
 
-    return explain(targets.find_target("local"), given, since=DAY)
+    return explain(targets.find_target("local"), any_id, since=DAY)
 
 
-@pytest.mark.parametrize("given", [GIVEN, GIVEN[3:35]])
-def test_a_publishers_trace_is_found_in_the_logs(machine, records, given):
+@pytest.mark.parametrize("any_id", [GIVEN, GIVEN[3:35]])
+def test_a_publishers_trace_is_found_in_the_logs(machine, records, any_id):
     """Each run of a publisher's trace is listed once."""
     for name in ("p-1", "p-2"):
         finish(records, name)
         lines = (line(name, number, trace_id=GIVEN[3:35], timestamp=written(NOW)) for number in range(2))
         write("starter", *lines, at=NOW)
         write("chatbot", line(name, 3, trace_id=GIVEN[3:35], timestamp=written(NOW)), at=NOW)
-    answer = told(given)
+    answer = explained(any_id)
     assert sorted(run["pipeline_id"] for run in answer["runs"]) == ["p-1", "p-2"]
-    assert answer["kind"] == ("traceparent" if given == GIVEN else "trace id")
-    text = call("explain", given).stdout
+    assert answer["kind"] == ("traceparent" if any_id == GIVEN else "trace id")
+    text = call("explain", any_id).stdout
     assert "2 runs belong to this trace:" in text
     assert max(map(len, text.splitlines())) <= 80
 
@@ -112,7 +112,7 @@ def test_a_trace_with_a_parked_run_has_its_other_runs_as_well(machine, records):
         write("starter", line(name, trace_id=GIVEN[3:35], timestamp=written(NOW)), at=NOW)
     body = stage_event("chat.requested.v1", {"user_message": "Hi"}, pipeline_id="p-1", traceparent=GIVEN)
     client("sqs").send_message(QueueUrl=url("chatbot"), MessageBody=json.dumps(body))
-    runs = {run["pipeline_id"]: run for run in told(GIVEN)["runs"]}
+    runs = {run["pipeline_id"]: run for run in explained(GIVEN)["runs"]}
     assert {name: len(run["parked"]) for name, run in runs.items()} == {"p-1": 1, "p-2": 0}
 
 
@@ -124,7 +124,7 @@ def test_handled_messages_and_foreign_event_ids_are_found_in_the_logs(machine, r
     finish(records, "p-1")
     known = str(uuid.uuid4())
     write("chatbot", {**line("p-1", timestamp=written(NOW)), field: known}, at=NOW)
-    answer = told(known)
+    answer = explained(known)
     assert (answer["kind"], answer["found_in"]) == (kind, "the logs of chatbot")
     assert answer["runs"][0]["pipeline_id"] == "p-1"
 
@@ -138,7 +138,7 @@ def test_logs_are_searched_as_far_back_as_said(machine, records):
     assert result.exit_code == 3
     for place in ("records", "executions", "dead-letter queues", "logs of the last 24 hours", "--since 7d"):
         assert place in " ".join(result.stderr.split())
-    assert told("m-1", "--since", "3d")["kind"] == "message id"
+    assert explained("m-1", "--since", "3d")["kind"] == "message id"
 
 
 def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
@@ -151,7 +151,7 @@ def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
         one["pipeline_id"]: one["id"]
         for one in json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
     }
-    answer = told(ids["p-1"])
+    answer = explained(ids["p-1"])
     assert (answer["kind"], answer["message"]["service"]) == ("message id", "chatbot")
     assert (answer["runs"][0]["status"], answer["runs"][0]["stage"]) == ("FAILED", "chat")
     assert f"pipeline dlq replay --id {ids['p-1']}" in answer["next"]
@@ -161,27 +161,27 @@ def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
     assert "has failed at stage chat: Pipeline.Permanent: the model said no." in text
 
 
-@pytest.mark.parametrize("given", ["delivery-9", "mine", GIVEN])
-def test_a_start_event_that_was_parked_has_no_run(machine, given):
+@pytest.mark.parametrize("any_id", ["delivery-9", "mine", GIVEN])
+def test_a_start_event_that_was_parked_has_no_run(machine, any_id):
     """A rejected start event is found by its ids and its trace, although it has no run."""
     event = stage_event("pipeline.requested.v1", {"user_message": 7}, token=None, traceparent=GIVEN)
     event["id"] = "delivery-9"
     event["detail"]["metadata"]["event_id"] = "mine"
     client("sqs").send_message(QueueUrl=url("trigger"), MessageBody=json.dumps(event))
-    answer = told(given)
-    assert (answer["kind"], answer["runs"]) == ("traceparent" if given == GIVEN else "event id", [])
+    answer = explained(any_id)
+    assert (answer["kind"], answer["runs"]) == ("traceparent" if any_id == GIVEN else "event id", [])
     assert answer["message"]["detail_type"] == "pipeline.requested.v1"
-    assert "There is no run" in call("explain", given).stdout
+    assert "There is no run" in call("explain", any_id).stdout
 
 
 def test_a_failed_run_is_told_with_what_is_parked_of_it(machine, records):
     """The next command is a replay if a message is parked, else a redrive."""
     machine.fail("p-1")
     finish(records, "p-1", status="FAILED", stage="chat")
-    assert any(one.startswith("pipeline redrive --since") for one in told("p-1")["next"])
+    assert any(command.startswith("pipeline redrive --since") for command in explained("p-1")["next"])
     assert "It has no parked message." in " ".join(call("explain", "p-1").stdout.split())
     park("p-1")
-    assert "pipeline dlq replay --pipeline p-1" in told("p-1")["next"]
+    assert "pipeline dlq replay --pipeline p-1" in explained("p-1")["next"]
     assert "It has 1 parked message." in " ".join(call("explain", "p-1").stdout.split())
 
 
@@ -189,7 +189,7 @@ def test_a_cancelled_run_needs_nothing(machine, records):
     """For a cancelled run neither replay nor redrive is suggested."""
     finish(records, "p-1", status="FAILED", error="Pipeline.Cancelled")
     assert "cancelled by its caller" in call("explain", "p-1").stdout
-    assert not any("replay" in one or "redrive" in one for one in told("p-1")["next"])
+    assert not any("replay" in command or "redrive" in command for command in explained("p-1")["next"])
 
 
 def test_an_accepted_run_waits(machine, records):
@@ -225,10 +225,10 @@ def test_an_arn_of_elsewhere_is_told_at_once(machine):
 
 def test_what_can_be_no_id_is_wrong_usage():
     """A text that can't be an id gives exit code 2 without a search."""
-    for given in ("not an id", 'a"b', "x" * 300, ""):
-        assert call("explain", given).exit_code == 2
+    for any_id in ("not an id", 'a"b', "x" * 300, ""):
+        assert call("explain", any_id).exit_code == 2
         with pytest.raises(InvalidInputError):
-            explain_id(given)
+            explain_id(any_id)
 
 
 @examples(st.text(max_size=100))

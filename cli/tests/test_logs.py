@@ -40,10 +40,10 @@ def test_lines_of_all_functions_are_in_the_order_of_writing(target, run):
     write("analyzer", line(run, 2), at=end)
     write("api", line(run, 0.25), at=end)
     write("logger", line(run, 4), at=end)
-    found = read_logs(target, run)
-    assert [one.function for one in found.lines] == ["api", "analyzer", "chatbot", "logger", "chatbot"]
-    assert sorted(found.missing) == ["enhancer", "starter"]
-    assert (found.searched, found.cut) == (len(FUNCTIONS), [])
+    result = read_logs(target, run)
+    assert [entry.function for entry in result.lines] == ["api", "analyzer", "chatbot", "logger", "chatbot"]
+    assert sorted(result.missing) == ["enhancer", "starter"]
+    assert (result.searched, result.cut) == (len(FUNCTIONS), [])
 
 
 def test_only_lines_that_are_about_the_run(target, run):
@@ -67,9 +67,9 @@ def test_reads_of_the_record_are_left_out_unless_wanted(target, run):
     read = {"message": "answered", "http_method": "GET", "http_status": 200}
     write("api", line(run, 1, http_method="POST"), *(line(run, 2, number=n, **read) for n in range(9)))
     write("api", line(run, 3, level="ERROR", http_method="GET"))
-    found = read_logs(target, run)
-    assert [one.fields["http_method"] for one in found.lines] == ["POST", "GET"]
-    assert found.reads == 9
+    result = read_logs(target, run)
+    assert [entry.fields["http_method"] for entry in result.lines] == ["POST", "GET"]
+    assert result.reads == 9
     assert len(read_logs(target, run, reads=True).lines) == 11
 
 
@@ -78,7 +78,7 @@ def test_the_search_is_bounded_by_the_run(target, run):
     for minutes in (-5, 0, 1, 7):
         at = ACCEPTED + timedelta(minutes=minutes)
         write("starter", line(run, minutes * 60, minute=minutes), at=at)
-    assert [one.fields["minute"] for one in read_logs(target, run).lines] == [0, 1]
+    assert [entry.fields["minute"] for entry in read_logs(target, run).lines] == [0, 1]
 
 
 def test_a_search_reads_page_after_page_and_says_where_it_stopped(target, monkeypatch):
@@ -97,9 +97,9 @@ def test_a_search_reads_page_after_page_and_says_where_it_stopped(target, monkey
         {"events": [event("p-1", 1)], "nextToken": "3"},
         {"events": []},
     ]
-    found = search(target, "p-1", since=ACCEPTED, functions=["api"])
-    assert (len(found.lines), found.cut) == (1, [])
-    assert [one.get("nextToken") for one in asked] == [None, "2", "3"]
+    result = search(target, "p-1", since=ACCEPTED, functions=["api"])
+    assert (len(result.lines), result.cut) == (1, [])
+    assert [request.get("nextToken") for request in asked] == [None, "2", "3"]
     assert asked[0]["filterPattern"] == '"p-1"'
     pages += [{"events": [], "nextToken": "2"}] * 3
     assert search(target, "p-1", since=ACCEPTED, functions=["api"], pages=2).cut == ["api"]
@@ -131,15 +131,15 @@ def test_following_tells_each_line_once_and_ends_with_the_run(target, records, m
         def wait(self, seconds: float) -> None:
             next(turns)()
 
-    assert [one.function for one in follow_logs(target, "p-1", stop=Turns())] == ["api", "starter"]
+    assert [entry.function for entry in follow_logs(target, "p-1", stop=Turns())] == ["api", "starter"]
 
 
 @given(st.text(), st.integers(0, 2**40))
 def test_any_line_is_read_or_left_out(message, moment):
     """Any text is parsed as a line with a time, or left out."""
     for text in (message, json.dumps(message), json.dumps({"timestamp": message, "message": message})):
-        found = parsed("api", {"message": text, "timestamp": moment})
-        assert found is None or found.at.tzinfo is not None
+        entry = parsed("api", {"message": text, "timestamp": moment})
+        assert entry is None or entry.at.tzinfo is not None
 
 
 # --- as it is typed ----------------------------------------------------------------------------------------
@@ -160,8 +160,8 @@ class TestCommand:
         """--json prints one object per line with function, time and all fields."""
         write("chatbot", line(run, 1), line(run, 2))
         lines = [json.loads(text) for text in call("logs", run, "--json").stdout.splitlines()]
-        assert [one["pipeline_id"] for one in lines] == [run, run]
-        assert {one["trace_id"] for one in lines} == {trace_id(None, run)}
+        assert [entry["pipeline_id"] for entry in lines] == [run, run]
+        assert {entry["trace_id"] for entry in lines} == {trace_id(None, run)}
         assert lines[0]["function"] == "chatbot"
         assert lines[0]["at"] < lines[1]["at"]
 
@@ -197,5 +197,5 @@ def test_rows_fit_a_terminal(monkeypatch):
 
 def test_lines_know_which_of_their_ids_is_meant():
     """Only ids in the known fields of a line are recognised."""
-    one = Line(at=NOW, function="api", fields={"event_id": "e", "message_id": "m", "x": "y"})
-    assert (one.ids_of("e"), one.ids_of("m"), one.ids_of("y")) == (("event_id",), ("message_id",), ())
+    entry = Line(at=NOW, function="api", fields={"event_id": "e", "message_id": "m", "x": "y"})
+    assert (entry.ids_of("e"), entry.ids_of("m"), entry.ids_of("y")) == (("event_id",), ("message_id",), ())

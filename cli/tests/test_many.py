@@ -13,8 +13,8 @@ from operations.tests.world import finish
 pytestmark = pytest.mark.slow
 
 
-def call(*arguments: str, given: str | None = None) -> Result:
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=given)
+def call(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=stdin)
 
 
 def results(path):
@@ -40,11 +40,11 @@ def test_each_input_has_one_line_of_output(local_engine, api, records, messages,
     api.on_request = answer_at_once(records)
     out = tmp_path / "results.jsonl"
     result = call("submit", "--file", str(messages), "--wait", "--out", str(out))
-    found = {line["line"]: line for line in results(out)}
-    assert sorted(found) == list(range(1, 41))
-    assert found[1]["final_response"] == f"An answer for {found[1]['pipeline_id']}."
-    assert found[7]["status"] == found[13]["status"] == "INVALID"
-    assert "no field `user_massage`" in found[13]["error"]
+    outcomes = {line["line"]: line for line in results(out)}
+    assert sorted(outcomes) == list(range(1, 41))
+    assert outcomes[1]["final_response"] == f"An answer for {outcomes[1]['pipeline_id']}."
+    assert outcomes[7]["status"] == outcomes[13]["status"] == "INVALID"
+    assert "no field `user_massage`" in outcomes[13]["error"]
     assert "40 messages: 38 answered, 2 invalid." in result.stderr
     assert "line 7: not valid JSON" in result.stderr
     assert result.exit_code == 1
@@ -52,7 +52,7 @@ def test_each_input_has_one_line_of_output(local_engine, api, records, messages,
 
 def test_good_lines_from_stdin_are_exit_code_0(local_engine, api):
     """`-` reads stdin, and without --wait the ids are printed to stdout."""
-    result = call("submit", "--file", "-", given='"a"\n"b"\n')
+    result = call("submit", "--file", "-", stdin='"a"\n"b"\n')
     assert result.exit_code == 0
     assert sorted(line.split("\t")[2] for line in result.stdout.splitlines()) == ["ACCEPTED", "ACCEPTED"]
     assert "2 messages: 2 accepted." in result.stderr
@@ -60,14 +60,14 @@ def test_good_lines_from_stdin_are_exit_code_0(local_engine, api):
 
 def test_json_for_many_is_one_object_a_line(local_engine, api):
     """--json with --file prints one object per line to stdout."""
-    result = call("submit", "--json", "--file", "-", given='"a"\nbad\n')
+    result = call("submit", "--json", "--file", "-", stdin='"a"\nbad\n')
     assert {json.loads(line)["status"] for line in result.stdout.splitlines()} == {"ACCEPTED", "INVALID"}
 
 
 def test_only_bad_lines_is_wrong_input(local_engine, api):
     """If every line is invalid the exit code is 2 and nothing is sent."""
-    assert call("submit", "--file", "-", given="bad\n").exit_code == 2
-    assert call("submit", "--file", "-", given="\n\n").exit_code == 2
+    assert call("submit", "--file", "-", stdin="bad\n").exit_code == 2
+    assert call("submit", "--file", "-", stdin="\n\n").exit_code == 2
     assert api.requests == []
 
 
@@ -111,9 +111,9 @@ def test_interrupted_and_resumed_nothing_is_lost_or_sent_twice(
     api.on_request = answer_at_once(records)
     second = call("submit", "--file", str(messages), "--wait", "--out", str(out), "--resume")
     assert second.exit_code == 1  # two lines are still bad
-    found = results(out)
-    assert sorted(line["line"] for line in found) == list(range(1, 41))
-    assert sum(line["status"] == "SUCCEEDED" for line in found) == 38
+    outcomes = results(out)
+    assert sorted(line["line"] for line in outcomes) == list(range(1, 41))
+    assert sum(line["status"] == "SUCCEEDED" for line in outcomes) == 38
     assert sorted(api.messages) == sorted(set(api.messages))
 
 

@@ -34,41 +34,39 @@ def journey(*stages: StageView, **fields: Any) -> Journey:
     return Journey(stages=stages, **{**whole, **fields})
 
 
-def text(found: Journey, now: datetime = ZERO) -> list[str]:
-    return [line.plain for line in drawn(bars(found, now))]
+def text(run: Journey, now: datetime = ZERO) -> list[str]:
+    return [line.plain for line in drawn(bars(run, now))]
 
 
 def test_time_goes_where_it_went():
     """Waiting, working and other time (failed attempts, pauses) have their share of a stage's bar."""
-    found = journey(
+    run = journey(
         stage("chat", started_at=at(100), finished_at=at(1_000), queue_wait_ms=300, work_ms=150, attempt=2)
     )
-    start, chat = bars(found, ZERO)
+    start, chat = bars(run, ZERO)
     assert (start.length_ms, chat.start_ms) == (10, 100)
     assert (chat.waited_ms, chat.worked_ms, chat.other_ms) == (300, 150, 450)
-    _, line = text(found)
+    _, line = text(run)
     assert (line.count(WAITED), line.count(OTHER), line.count(WORKED)) == (16, 25, 8)
     assert line.rstrip().endswith("900 ms")
 
 
 def test_a_record_without_history_is_drawn_one_after_the_other():
     """Where the execution's history is gone, the stages follow one another as their workers measured."""
-    found = journey(
-        stage("analysis", queue_wait_ms=5, work_ms=5), stage("chat", queue_wait_ms=10, work_ms=70)
-    )
-    assert [(bar.start_ms, bar.length_ms) for bar in bars(found, ZERO)] == [(0, 10), (10, 10), (20, 80)]
+    run = journey(stage("analysis", queue_wait_ms=5, work_ms=5), stage("chat", queue_wait_ms=10, work_ms=70))
+    assert [(bar.start_ms, bar.length_ms) for bar in bars(run, ZERO)] == [(0, 10), (10, 10), (20, 80)]
 
 
 def test_what_is_stuck_grows_to_now_and_stays_open():
     """A running stage reaches to the present and is marked as open; a later stage is not drawn."""
-    found = journey(
+    run = journey(
         stage("analysis", started_at=at(10), finished_at=at(20), queue_wait_ms=4, work_ms=6),
         stage("chat", status="running", started_at=at(20)),
         stage("log", status="waiting"),
         status="RUNNING",
         finished=False,
     )
-    lines = text(found, at(60_020))
+    lines = text(run, at(60_020))
     assert len(lines) == 3
     assert OPEN in lines[-1]
     assert "1 min" in lines[-1] or "60" in lines[-1]
@@ -83,26 +81,22 @@ def test_nothing_is_drawn_of_what_is_not_known():
 
 def test_where_it_was_stuck_is_named():
     """The longest part of a journey is named with the total time; a journey without times has none."""
-    found = journey(
+    run = journey(
         stage("analysis", started_at=at(10), finished_at=at(300), queue_wait_ms=280, work_ms=10),
         stage("chat", started_at=at(300), finished_at=at(1_010), queue_wait_ms=100, work_ms=150, attempt=2),
     )
-    assert longest(bars(found, ZERO)) == Longest(
-        name="chat", what="retries and hops", ms=460.0, of_ms=1_010.0
-    )
+    assert longest(bars(run, ZERO)) == Longest(name="chat", what="retries and hops", ms=460.0, of_ms=1_010.0)
     assert longest([]) is None
 
 
 def test_a_failed_stage_is_not_said_to_have_worked_or_waited():
     """A failed stage has no meter, so all its time is shown as other time."""
-    found = journey(
-        stage("chat", status="failed", started_at=at(10), finished_at=at(43_010)), status="FAILED"
-    )
-    _, chat = bars(found, ZERO)
+    run = journey(stage("chat", status="failed", started_at=at(10), finished_at=at(43_010)), status="FAILED")
+    _, chat = bars(run, ZERO)
     assert (chat.waited_ms, chat.worked_ms, chat.other_ms, chat.is_metered) == (0, 0, 43_000, False)
-    told = longest([chat])
-    assert told is not None
-    assert told.what == "waiting and failed tries"
+    longest_bar = longest([chat])
+    assert longest_bar is not None
+    assert longest_bar.what == "waiting and failed tries"
 
 
 TIMES = st.integers(0, 10**8)

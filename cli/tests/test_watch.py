@@ -52,8 +52,8 @@ def test_rates_are_those_of_the_last_minute():
         execution("FAILED", 100, 61, "g"),
     )
     older = execution("FAILED", 2_000, 1, "h")
-    found = rates(pages(*known, failed=page(known[2], known[6], older)), NOW)
-    assert found == Rates(started=2, finished=5, failed=3, stopped=1)
+    counts = rates(pages(*known, failed=page(known[2], known[6], older)), NOW)
+    assert counts == Rates(started=2, finished=5, failed=3, stopped=1)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_the_latest_failures_come_first():
     """The five latest failures are listed by their end, without stopped runs, restarts under their run."""
     failed = [execution("FAILED", 500, 10 * number, f"p-{number}") for number in range(9, 0, -1)]
     latest = (execution("ABORTED", 9, 1), execution("TIMED_OUT", 9, 0, "p-0-restart-1"))
-    found = latest_failures(pages(*latest, failed=page(*failed)))
-    assert [one.pipeline_id for one in found] == ["p-0", "p-1", "p-2", "p-3", "p-4"]
+    failures = latest_failures(pages(*latest, failed=page(*failed)))
+    assert [failure.pipeline_id for failure in failures] == ["p-0", "p-1", "p-2", "p-3", "p-4"]
 
 
 def send(service: str, number: int) -> None:
@@ -138,10 +138,10 @@ def test_a_look_that_fails_ends_nothing(target, monkeypatch):
     with pytest.raises(RefusedError):
         next(watch(target, interval=0, stop=Stop()))
     answers += ["one", *[RefusedError("no")] * 4, "two", *[RefusedError("no")] * 5]
-    told: list[Any] = []
+    yielded: list[Any] = []
     with pytest.raises(RefusedError):
-        told.extend(watch(target, interval=0, stop=Stop()))
-    assert [one if isinstance(one, str) else "-" for one in told] == ["one", *"----", "two", *"----"]
+        yielded.extend(watch(target, interval=0, stop=Stop()))
+    assert [one if isinstance(one, str) else "-" for one in yielded] == ["one", *"----", "two", *"----"]
 
 
 # --- as it is typed ----------------------------------------------------------------------------------------

@@ -205,8 +205,10 @@ def test_an_obstacle_says_where_and_why():
     """An obstacle has the path of the field and describes the written and the accepted value in words."""
     old = record(("m",), m=record(("t",), t=array({**STRING, "maxLength": 5}), c={"enum": ["a"]}))
     new = record(("m",), m=record((), t=array({**STRING, "maxLength": 7}), c={"enum": ["a", "b"]}))
-    found = {one.path: (one.may, one.takes) for one in obstacles(new, old, at="$.detail")}
-    assert found == {
+    places = {
+        obstacle.path: (obstacle.may, obstacle.takes) for obstacle in obstacles(new, old, at="$.detail")
+    }
+    assert places == {
         "$.detail.m.t": ("may be missing", "requires it"),
         "$.detail.m.t[*]": ("may have up to 7 characters", "takes at most 5"),
         "$.detail.m.c": ('may be `"b"`', 'takes `"a"`'),
@@ -224,7 +226,7 @@ def test_changes_are_told_in_words():
         kept={**STRING, "maxLength": 9}, free=STRING, tied=INTEGER, meant={**INTEGER, "default": 1},
         fresh=array(maxItems=2), extra=either(STRING, NULL),
     )  # fmt: skip
-    assert [f"{one.path} {one.text}" for one in changes(old, new)] == [
+    assert [f"{change.path} {change.text}" for change in changes(old, new)] == [
         "$.gone is gone; it was required",
         "$.kept was string, at most 5 characters; is string, at most 9 characters",
         "$.free is optional now",
@@ -348,6 +350,6 @@ def _two_lists(second: str) -> dict[str, Any]:
 def test_no_obstacle_without_a_change(old, new):
     """Two schemas with an obstacle between them have at least one change in words."""
     if obstacles(old, new) or obstacles(new, old):
-        told = changes(old, new)
-        assert told
-        assert all(re.match(r"\$", one.path) and one.text for one in told)
+        differences = changes(old, new)
+        assert differences
+        assert all(re.match(r"\$", change.path) and change.text for change in differences)

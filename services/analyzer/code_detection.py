@@ -53,11 +53,13 @@ def find_code(message: str) -> Code:
     spans: list[CodeSpan] = []
     weights: Counter[str] = Counter()
     shown = pieces[: limits.CODE_SPANS]
-    said = [piece.language or _LANGUAGE_OF_KIND.get(piece.kind) for piece in shown]
-    unsaid = [piece for piece, language in zip(shown, said, strict=True) if not language]
-    guesses = iter(guess_languages([message[piece.start : piece.end] for piece in unsaid]) if unsaid else ())
-    for piece, told in zip(shown, said, strict=True):
-        language = told or next(guesses) or _LIKELIEST_OF_KIND.get(piece.kind)
+    stated_languages = [piece.language or _LANGUAGE_OF_KIND.get(piece.kind) for piece in shown]
+    unlabelled = [piece for piece, language in zip(shown, stated_languages, strict=True) if not language]
+    guesses = iter(
+        guess_languages([message[piece.start : piece.end] for piece in unlabelled]) if unlabelled else ()
+    )
+    for piece, stated in zip(shown, stated_languages, strict=True):
+        language = stated or next(guesses) or _LIKELIEST_OF_KIND.get(piece.kind)
         spans.append(CodeSpan(kind=piece.kind, start=piece.start, end=piece.end, language=language))
         if language:
             weights[language] += piece.end - piece.start

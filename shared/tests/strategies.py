@@ -62,8 +62,8 @@ def _text(info: Any) -> st.SearchStrategy[str]:
     if info.pattern == limits.PIPELINE_ID_PATTERN:
         return st.from_regex(info.pattern, fullmatch=True)
     most = min(info.max_length or 60, 60)
-    found = st.text(st.characters(exclude_categories=["Cs"]), min_size=info.min_length or 0, max_size=most)
-    return found.filter(lambda text: not info.min_length or not text.isspace())
+    texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=info.min_length or 0, max_size=most)
+    return texts.filter(lambda text: not info.min_length or not text.isspace())
 
 
 _KINDS: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {

@@ -148,14 +148,14 @@ class Keyed(msgspec.Struct):
 
 
 @pytest.mark.parametrize(
-    ("given", "path"),
+    ("data", "path"),
     [({"shape": SECRET}, "$.shape"), ({"keyed": {SECRET: 1}}, "$.keyed")],
     ids=["value", "key"],
 )
-def test_a_reason_never_quotes_what_was_sent(given, path):
+def test_a_reason_never_quotes_what_was_sent(data, path):
     """If msgspec's error quotes the value, e.g. of an enum, the violation names only the path and the rule."""
     with pytest.raises(ContractViolation) as caught:
-        read(json.dumps(given), Keyed)
+        read(json.dumps(data), Keyed)
     assert (caught.value.path, caught.value.reason) == (path, "Invalid enum value")
 
 
@@ -238,11 +238,11 @@ def test_requests_are_told_apart_by_all_that_was_said():
         return request_hash(last.text, before)
 
     assert request_hash("Hi") == hashlib.sha256(b"Hi").hexdigest()
-    found = [
+    hashes = [
         request_hash("Hi"),
         said("a", "b", "Hi"),
         said("a", "bH", "i"),
         said("ab", "", "Hi"),
         said("c", "Hi"),
     ]
-    assert len(set(found)) == len(found)
+    assert len(set(hashes)) == len(hashes)

@@ -138,7 +138,7 @@ def test_a_running_pipeline_is_cancelled_between_stages(pipeline: Deployment):
         assert (again.status, again.body["error"]) == (200, "Pipeline.Cancelled")
     eventually(lambda: not waits())
     assert eventually(lambda: pipeline.asked(text)) == 1
-    with pipeline.stopped("chatbot"):  # by then its late answer is told
+    with pipeline.stopped("chatbot"):  # when it has stopped, its callback has been sent
         assert cancelled(pipeline.record(pipeline_id))
     assert "enhancement" not in pipeline.record(pipeline_id)
     assert pipeline.parked("chatbot") == []

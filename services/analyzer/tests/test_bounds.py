@@ -117,9 +117,9 @@ def unbounded_repeats(tree, inside=False):
 
 def test_no_pattern_repeats_a_repeat():
     """No pattern has an unbounded repeat within an unbounded repeat, the cause of exponential time."""
-    found = list(patterns())
-    assert len(found) > 30
-    nested = [pattern.pattern for pattern in found if unbounded_repeats(parser.parse(pattern.pattern))]
+    compiled = list(patterns())
+    assert len(compiled) > 30
+    nested = [pattern.pattern for pattern in compiled if unbounded_repeats(parser.parse(pattern.pattern))]
     assert nested == []
 
 

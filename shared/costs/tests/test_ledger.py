@@ -12,8 +12,8 @@ from shared.costs.prices import US_EAST_1, Price, PriceList, price_list
 from shared.costs.tests.support import CHAT, METER, MODEL, TRANSIENT, failed, record
 
 
-def of(given: dict[str, Any], **options: Any) -> Ledger:
-    run = facts(given)
+def of(stored: dict[str, Any], **options: Any) -> Ledger:
+    run = facts(stored)
     assert run is not None
     return ledger(run, **options)
 
@@ -139,9 +139,9 @@ def test_a_timeout_is_not_parked():
 
 def test_the_workflow_stores_the_answer_at_the_price_of_a_state():
     """If the logger failed, the run enters one more state and publishes no event."""
-    given = record(errors={"log": {"Error": "Pipeline.Permanent", "Cause": "denied"}})
-    del given["metered"]
-    book = of(given)
+    stored = record(errors={"log": {"Error": "Pipeline.Permanent", "Cause": "denied"}})
+    del stored["metered"]
+    book = of(stored)
     assert amount(book, "transition", waste=True) == 25_000
     assert amount(book, "transition") == (1 + 3 + 1) * 25_000
     assert "event pipeline.completed" not in {line.what for line in book.lines}
@@ -218,13 +218,13 @@ def test_a_model_is_known_by_the_end_of_its_arn():
 
 
 @pytest.mark.parametrize(
-    "given",
+    "stored",
     [{"status": "RUNNING"}, {"status": "ACCEPTED"}, {"status": "SUCCEEDED", "execution_arn": "arn:aws"}],
     ids=["running", "accepted", "recorded before metering"],
 )
-def test_what_is_not_over_has_no_ledger(given):
+def test_what_is_not_over_has_no_ledger(stored):
     """A run that has not ended, or has no meters, has no facts."""
-    assert facts(given) is None
+    assert facts(stored) is None
 
 
 def test_meters_of_an_older_worker_are_read():

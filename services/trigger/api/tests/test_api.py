@@ -190,7 +190,9 @@ def test_every_event_has_a_trace_the_callers_if_there_is_one(call, events):
     call(post({"user_message": "x"}))
     carried, *made = (detail["metadata"] for detail in events.details("pipeline.requested.v1"))
     assert carried["traceparent"] == good
-    assert [one["traceparent"] for one in made] == [traceparent_of(one["pipeline_id"]) for one in made]
+    assert [metadata["traceparent"] for metadata in made] == [
+        traceparent_of(metadata["pipeline_id"]) for metadata in made
+    ]
 
 
 def test_a_repeated_request_is_in_the_same_trace(call, events):

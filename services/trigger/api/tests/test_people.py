@@ -158,10 +158,10 @@ def test_a_caller_sees_its_own_newest_first(call, records):
     finish(records, ids[0], finished_at="2026-11-23T10:00:00.000Z")
     status, body = call(list_())
     assert status == 200
-    shown = [one["pipeline_id"] for one in body["pipelines"]]
+    shown = [item["pipeline_id"] for item in body["pipelines"]]
     assert sorted(shown) == sorted(ids)
-    assert [one["accepted_at"] for one in body["pipelines"]] == sorted(
-        (one["accepted_at"] for one in body["pipelines"]), reverse=True
+    assert [item["accepted_at"] for item in body["pipelines"]] == sorted(
+        (item["accepted_at"] for item in body["pipelines"]), reverse=True
     )
     first = body["pipelines"][shown.index(ids[0])]
     assert (first["status"], first["finished_at"]) == ("SUCCEEDED", "2026-11-23T10:00:00.000Z")
@@ -186,16 +186,16 @@ def fill(records, count: int) -> list[str]:
 
 
 def pages(call, **parameters: str) -> list[str]:
-    found: list[str] = []
+    ids: list[str] = []
     cursor = None
     for _ in range(200):
-        given = {**parameters, **({"next": cursor} if cursor else {})}
-        status, body = call(list_(**given))
+        query = {**parameters, **({"next": cursor} if cursor else {})}
+        status, body = call(list_(**query))
         assert status == 200, body
-        found += [one["pipeline_id"] for one in body["pipelines"]]
+        ids += [item["pipeline_id"] for item in body["pipelines"]]
         cursor = body.get("next")
         if cursor is None:
-            return found
+            return ids
     raise AssertionError("the list has no end")
 
 
@@ -212,10 +212,10 @@ def test_filters_hold_on_every_page(call, records, limit, monkeypatch):
     monkeypatch.setattr(listing, "PAGE", 2)
     monkeypatch.setattr(listing, "PAGES", 1)
     ids = fill(records, 60)
-    done = [one for one in ids if int(one[2:]) % 3 == 0]
+    done = [pipeline_id for pipeline_id in ids if int(pipeline_id[2:]) % 3 == 0]
     assert pages(call, status="SUCCEEDED", limit=str(limit)) == done
     assert pages(call, status="SUCCEEDED", since="2026-11-23T10:00:30+01:00", limit=str(limit)) == [
-        one for one in done if int(one[2:]) >= 30
+        pipeline_id for pipeline_id in done if int(pipeline_id[2:]) >= 30
     ]
     assert pages(call, since="2026-11-24") == []
     assert pages(call, status="FAILED") == []
