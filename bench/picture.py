@@ -28,7 +28,10 @@ def main() -> None:
     for command, output in ((f'submit --wait "{MESSAGE}"', answer), (f"show {run[1]}", journey)):
         console.print(Text.assemble(("$ ", "bold green"), f"pipeline {command}"))
         console.print(Text.from_ansi(output), "")
-    console.save_svg(str(FILE), title="pipeline", unique_id="terminal")
+    picture = console.export_svg(title="pipeline", unique_id="terminal")
+    FILE.write_text(
+        re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL), "utf-8"
+    )  # fonts from the network
 
 
 def output_of(*command: str) -> str:
