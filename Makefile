@@ -26,7 +26,7 @@ export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop unit test check deploy chaos bench scale evaluate schemas lock clean
+.PHONY: help setup run stop unit test check deploy chaos bench scale picture evaluate schemas lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench: setup ## measure everything (half an hour) and write docs/benchmarks.md; 
 
 scale: setup ## simulate 100 to 10,000 requests per second; write the tables and plots of docs/scale.md
 	@$(BIN)/python -m scale
+
+picture: setup ## draw docs/terminal.svg, the README's picture, from a run on the local engine
+	@$(BIN)/python -m bench.picture
 
 evaluate: setup ## measure the accuracy of the analyzer on its labelled messages
 	@$(BIN)/python -m services.analyzer.evaluation

@@ -99,7 +99,7 @@ ENDINGS: Final[Mapping[type[Exception], tuple[Ending, Ending]]] = {
     Exception: (Ending.REDELIVER, Ending.REPORT),
 }
 """The first row whose error type matches is used. If a task waits, ContractViolation comes from the stage's own
-result: a bug, which counts as transient like any other. (An event that breaks its contract is rejected before it is run.)"""
+result: a bug, which counts as transient like any other. (The inbox rejects events that break their contract.)"""
 
 
 def ending(error: Exception, *, awaited: bool, attempt: int) -> Ending:
