@@ -148,8 +148,8 @@ def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
     park("p-0")
     park("p-1")
     ids = {
-        one["pipeline_id"]: one["id"]
-        for one in json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+        message["pipeline_id"]: message["id"]
+        for message in json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
     }
     answer = explained(ids["p-1"])
     assert (answer["kind"], answer["message"]["service"]) == ("message id", "chatbot")

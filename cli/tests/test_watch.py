@@ -141,7 +141,7 @@ def test_a_look_that_fails_ends_nothing(target, monkeypatch):
     yielded: list[Any] = []
     with pytest.raises(RefusedError):
         yielded.extend(watch(target, interval=0, stop=Stop()))
-    assert [one if isinstance(one, str) else "-" for one in yielded] == ["one", *"----", "two", *"----"]
+    assert [entry if isinstance(entry, str) else "-" for entry in yielded] == ["one", *"----", "two", *"----"]
 
 
 # --- as it is typed ----------------------------------------------------------------------------------------
