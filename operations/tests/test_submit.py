@@ -35,7 +35,7 @@ class FlakyEvents(FakeEvents):
 
 @pytest.fixture
 def bus(target, monkeypatch):
-    """Use this events client as the target's."""
+    """Return a function that replaces the target's events client."""
 
     def use(fake: FakeEvents) -> FakeEvents:
         target._clients["events"] = fake
@@ -80,7 +80,7 @@ def test_an_api_that_stays_busy_is_given_up(target, api):
     [(400, InvalidInputError), (403, DeniedError), (409, RefusedError), (413, InvalidInputError)],
 )
 def test_what_the_api_refuses_is_not_repeated(target, api, status, kind):
-    """A request that the API refuses as invalid is reported and not repeated."""
+    """A request that the API answers with a permanent refusal (400, 403, 409, 413) is reported and not repeated."""
     api.answers = [(status, {"error": {"code": "c", "message": "Because."}})]
     with pytest.raises(kind, match="Because"):
         submit(target, HELLO, pause=lambda _: None)

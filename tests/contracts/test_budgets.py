@@ -12,7 +12,7 @@ def test_nothing_is_over_its_budget():
 
 
 def test_growth_and_stray_budgets_are_told():
-    """Each excess and each unused budget is named; a growth of a few kilobytes is tolerated."""
+    """Each excess and each unused budget is named; a small growth of a bundle is tolerated."""
     budget = {"api": {"modules": 10, "unpacked_kb": 1_000, "calls Gone": 1}}
     counted = {"api": {"modules": 11, "unpacked_kb": 1_015, "calls New": 1}}
     assert budgets.overruns(counted, budget) == [
