@@ -13,7 +13,7 @@ Results = Mapping[str, Any]
 EMPTY, BARE, CONVENTIONAL = YARDSTICKS = ("empty", "bare boto3", "conventional")
 ANALYZER_MS: Final = 5.0
 SETTLED: Final = 10
-"""A soak's memory is compared after the first 1/10 of the messages, when all caches are filled."""
+"""A soak's last memory sample is compared with the one after 1/10 of the messages, when all caches are filled."""
 
 
 @dataclass(frozen=True, kw_only=True)

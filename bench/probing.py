@@ -1,4 +1,4 @@
-"""A loopback AWS that answers a stage at once, and a process that handles messages with it. Used by the budgets."""
+"""A loopback AWS that answers a stage at once, and a process that handles messages with it."""
 
 import json
 import os

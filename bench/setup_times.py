@@ -1,4 +1,4 @@
-"""The time from a fresh clone to the first answer, of a second run, of cdk synth, and of checks and tests.
+"""How long these take: fresh clone to first answer, a second `make run`, `cdk synth`, and checks and tests.
 
 python -m bench.setup_times                    measure for about a minute and write bench/results/setup.json
 python -m bench.setup_times --tests            measure `make check` and `make test` as well: several minutes more

@@ -30,7 +30,10 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "conte
 
 
 class Script:
-    """Decides what happens to the calls of one function, by the order in which their keys are first seen."""
+    """Decides what happens to the calls of one function, by the order in which their keys are first seen.
+
+    A call's key is its task token or, for StartExecution, the execution's name.
+    """
 
     def __init__(self, chosen: Mapping[int, Fault]) -> None:
         self._chosen = chosen
@@ -57,7 +60,8 @@ class Script:
 def _steps(fault: Fault | None, ordinal: int) -> list[str]:
     """Return what to do with the calls of one key, in order.
 
-    With an even ordinal, a fault lasts longer than the client's own retries, so that the worker sees an error.
+    With an even ordinal, REFUSED and LOST outlast the client's own retries, so that the worker sees an error, and
+    TWICE returns the second answer, not the first.
     """
     stubborn = ordinal % 2 == 0
     refuse = f"refuse {ordinal % len(REFUSALS)}"

@@ -37,10 +37,10 @@ Announce = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of a campaign. Timeouts are those of the functions.
+    """The options of a campaign. `timeout_seconds` and `chatbot_timeout_seconds` are the functions' timeouts.
 
-    The message of a dead worker is delivered again after `visibility_seconds`, or a little more than the function's
-    timeout if that is longer. The chatbot's timeout is long, so that on a busy machine an answer in time does not
+    A dead worker's message is delivered again after `visibility_seconds`, or after its function's timeout plus two
+    seconds if that is longer. The chatbot's timeout is long, so that on a busy machine an answer in time does not
     count as late.
     """
 
@@ -74,7 +74,8 @@ class Options:
 class Times:
     """The duration of each phase in seconds.
 
-    `published`: publishing. `at_rest`: from the first message until nothing moved. `replayed`: the replay.
+    `published`: publishing. `at_rest`: from the first message until nothing moved. `replayed`: from then to the end
+    of the replay, including the repeated requests before it.
     `total`: the whole campaign, with starting and deploying.
     """
 
@@ -86,7 +87,7 @@ class Times:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The result of a campaign. `calls` is the number of model calls by pipeline."""
+    """The result of a campaign. `calls` is the number of model calls by run."""
 
     options: Options
     times: Times
@@ -244,7 +245,9 @@ class _Campaign:
     # --- waiting ---
 
     def _wait_until_quiet(self, doing: str) -> None:
-        """Wait until nothing moves on two polls in a row, or until the time limit, after which an invariant fails.
+        """Wait until nothing moves on two polls in a row, or until the time limit.
+
+        Whatever still moves at the end of the campaign breaks an invariant.
 
         A record need not be final by then: the event that reports its end may be parked.
         """

@@ -1,6 +1,7 @@
-"""Faults that hit no particular pipeline: killed workers, removed rights, a replaced service, garbage in queues.
+"""Faults that hit no particular run: killed workers, removed rights, a replaced service, garbage in queues.
 
-Each fault is due at a share of the campaign's progress; they are injected one after the other.
+Each fault is due at a share of the campaign's progress; they are injected one after the other, but a service is
+replaced in a thread of its own.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The evidence on a pipeline that broke an invariant: enough to find the cause without another campaign."""
+"""The evidence on a run that broke an invariant: enough to find the cause without another campaign."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ LINES = 200
 def evidence(
     deployment: Deployment, state: FinalState, broken: list[Violation], injections: list[Injection]
 ) -> list[dict[str, Any]]:
-    """Return record, executions with histories, injected faults and log lines of the first PIPELINES concerned."""
+    """Return record, executions, injected faults and logs of the first PIPELINES runs that broke an invariant."""
     numbers = list(
         dict.fromkeys(violation.pipeline for violation in broken if violation.pipeline is not None)
     )
@@ -66,7 +66,7 @@ def _history(deployment: Deployment, name: str) -> list[str]:
 
 
 def _log(deployment: Deployment, pipeline_id: str) -> list[str]:
-    """Return the functions' log lines that name the pipeline, oldest first."""
+    """Return the first LINES of the functions' log lines that contain the pipeline id, oldest first."""
     logs, lines = deployment.client("logs"), []
     for group in logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{PREFIX}-")["logGroups"]:
         try:

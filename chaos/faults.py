@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """A kind of fault, by its name in the table and in its order there."""
+    """A kind of fault. The values are the names in the report's table, in the order of its rows."""
 
     MODEL_THROTTLED = "model throttled (429)"
     MODEL_FAILING = "model failing (500)"
@@ -39,7 +39,7 @@ CALLBACK_FAULTS = (Fault.KILLED_BEFORE, Fault.KILLED_AFTER, Fault.REFUSED, Fault
 
 @dataclass(frozen=True, kw_only=True)
 class Injection:
-    """A fault that was injected. `pipeline` is the number of the pipeline it hit, if known."""
+    """A fault that was injected. `pipeline` is the number of the run that it hit, if known."""
 
     fault: Fault
     at_seconds: float
@@ -51,7 +51,7 @@ class Injection:
 class Ledger:
     """The injected faults, recorded by several threads.
 
-    `number_of` returns the number of the pipeline that a task token belongs to, once that token has been seen.
+    `number_of` returns the number of the run that a task token belongs to, once that token has been seen.
     """
 
     number_of: Callable[[str], int | None] = lambda _: None

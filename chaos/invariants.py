@@ -30,7 +30,7 @@ ALL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """A broken invariant. `pipeline` is the number of the pipeline concerned, if it concerns one."""
+    """A broken invariant. `pipeline` is the number of the run that broke it, if it was a single run."""
 
     invariant: str
     text: str
@@ -46,7 +46,7 @@ class FinalState:
     records     all records of PipelineLogs, by pipeline id
     executions  name and status of each execution
     queues      messages in each queue: visible, in flight, delayed
-    unasked     questions to the model that no pipeline of the campaign asks
+    unasked     questions to the model that no run of the campaign asks
     given_up    the reasons why requests were never accepted, by number
     unreadable  marks in the messages that no service can read
     rejected    bodies of the messages that were parked because they break their contract
@@ -109,7 +109,7 @@ def _strangers(state: FinalState) -> Iterator[Violation]:
 
 
 def _started(state: FinalState) -> Iterator[Violation]:
-    """Find pipelines without an execution or with a gap between restarts. Names are unique, so none is doubled."""
+    """Find runs without an execution or with a gap between restarts. Names are unique: none can be started twice."""
     numbers: dict[str, list[int]] = {}
     for name, _ in state.executions:
         pipeline_id = pipeline_of(name)

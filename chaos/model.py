@@ -1,4 +1,4 @@
-"""The model of a campaign, which fails as planned and counts the answers it delivered to each pipeline."""
+"""The model server's behaviour in a campaign: it fails as planned. Its calls and answers are counted by run."""
 
 import itertools
 import threading
@@ -21,7 +21,7 @@ GARBAGE = {
 class PlannedModel:
     """The planned behaviour of the model.
 
-    `too_slow_seconds` is longer than the chatbot waits. Such a question is not answered at all, so it costs nothing.
+    `too_slow_seconds` is longer than the chatbot waits. A call with that delay gets no answer, so it costs nothing.
     """
 
     def __init__(self, plan: Plan, ledger: Ledger, *, too_slow_seconds: float) -> None:
@@ -32,7 +32,7 @@ class PlannedModel:
         self._answers = itertools.count(1)
         self._lock = threading.Lock()
         self.unknown: list[str] = []
-        """Questions that no pipeline of this campaign asks."""
+        """Questions that no run of this campaign asks."""
 
     def __call__(self, question: str) -> Reply:
         number = number_in(question)
@@ -65,13 +65,13 @@ class PlannedModel:
         return GARBAGE[detail]
 
     def calls(self) -> Mapping[int, int]:
-        """Return the number of model calls by pipeline."""
+        """Return the number of model calls by run."""
         with self._lock:
             return dict(self._tries)
 
 
 def delivered(server: ModelServer) -> dict[int, list[str]]:
-    """Return the answers that the model sent completely, by pipeline."""
+    """Return the answers that the model sent completely, by run."""
     answers: dict[int, list[str]] = defaultdict(list)
     for question, text in list(server.answered):
         number = number_in(question)

@@ -1,6 +1,6 @@
 """A subscriber to the stage requests on the bus. It sends copies of some requests to their services.
 
-It also learns which pipeline each task token belongs to.
+It also learns which run each task token belongs to.
 """
 
 import json
@@ -42,7 +42,7 @@ class Observer:
         events.put_targets(Rule=NAME, EventBusName=bus, Targets=[target])
 
     def run(self, stop: threading.Event) -> None:
-        """Read requests until `stop` is set and none is left."""
+        """Read requests until `stop` is set and the queue has no more of them."""
         while True:
             messages = self._sqs.receive_message(
                 QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=1

@@ -1,4 +1,4 @@
-"""Pure: the plan of which fault hits which pipeline. The same seed and size give the same plan."""
+"""Pure: the plan of which fault hits which run. The same seed and size give the same plan."""
 
 import random
 import re
@@ -22,7 +22,7 @@ MODEL_SHARES: Mapping[Fault, float] = {
     Fault.MODEL_GARBAGE: 0.03,
     Fault.MODEL_EXHAUSTED: 0.01,
 }
-"""Shares of all pipelines. Each fault hits at least one pipeline."""
+"""Shares of all runs. Each fault hits at least one run."""
 REQUEST_SHARES: Mapping[Fault, float] = {Fault.DUPLICATED: 0.03, Fault.REPEATED: 0.02}
 TWICE_SHARE = 0.05
 API_SHARE = 0.3
@@ -35,19 +35,19 @@ CALLBACK_SHARES: Mapping[Fault, float] = {
 }
 """Shares of each function's callbacks."""
 FIRST_SHARE = 0.7
-"""Callback faults hit only this first share of the callbacks, so that all happen even if some runs fail early."""
+"""Callback faults hit only callbacks in the first 70%, so that all faults happen even if some runs fail early."""
 
 CALLING = ("starter", *(stage.service for stage in STAGES))
 """The functions that call Step Functions: the starter to start an execution, the others to call back."""
 VIA_BUS = tuple(stage.service for stage in STAGES if stage.via == "bus")
 FEWEST = 40
-"""Minimum number of pipelines: with fewer, some fault would hit none."""
+"""Minimum number of runs: with fewer, some fault would hit none."""
 TRIES = 1 + RETRY.max_attempts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fate:
-    """The planned faults of one pipeline. `model` holds the faults of the first model calls; later ones succeed."""
+    """The planned faults of one run. `model` holds the faults of the first model calls; later ones succeed."""
 
     number: int
     via: Literal["api", "bus"]
@@ -70,7 +70,7 @@ class Fate:
 class Plan:
     """The plan of a campaign.
 
-    `callbacks` holds the faults by function and by the ordinal of the callback among the first ones with new tokens.
+    `callbacks` holds the faults by function and ordinal. Only calls with a new task token or execution name count.
     """
 
     seed: int
@@ -82,7 +82,7 @@ class Plan:
 
 
 def number_in(text: str) -> int | None:
-    """Return the number of the pipeline that a text belongs to, from the marker in it."""
+    """Return the number of the run that a text belongs to, from the marker in it."""
     marker = MARKER.search(text)
     return int(marker[1]) if marker else None
 
@@ -132,15 +132,15 @@ def _chosen(
 
 
 def _twice(rng: random.Random, pipelines: int, via_api: set[int]) -> set[int]:
-    """Choose the pipelines that are requested twice: some via the API and some via the bus."""
+    """Choose the runs that are requested twice: some via the API and some via the bus."""
     groups = [sorted(via_api), sorted(set(range(pipelines)) - via_api)]
     return {number for group in groups for number in rng.sample(group, _count(TWICE_SHARE, len(group)))}
 
 
 def _service(rng: random.Random, number: int, chosen: list[int], fault: Fault | None) -> str | None:
-    """Return the service whose request of this pipeline is sent again, or None if the pipeline is not chosen.
+    """Return the service whose request is sent again in this run, or None if the run is not chosen.
 
-    For the first chosen pipeline it is the analyzer, which gets a request in any case. The chatbot is left out where
+    For the first chosen run it is the analyzer, which gets a request in any case. The chatbot is left out where
     the model is to fail in all four attempts: a second request would cause a fifth call.
     """
     services = [name for name in VIA_BUS if name != "chatbot" or fault is not Fault.MODEL_EXHAUSTED]

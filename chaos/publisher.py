@@ -1,4 +1,4 @@
-"""Requests all pipelines of a plan, by the API or by events, at a steady rate and some of them twice."""
+"""Requests all runs of a plan, through the API or by events, at a steady rate, and some of them twice."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from operations.target import Target
 
 AT_ONCE = 4
 ROUNDS = 10
-"""How often a request is sent until it is accepted, as a persistent user would do."""
+"""Maximum number of times that a request is sent until it is accepted, as a persistent user would do."""
 PAUSE_SECONDS = 1.0
 
 

@@ -20,7 +20,10 @@ def parked(target: Target) -> list[Parked]:
 
 
 def replay_everything(target: Target, settle: Callable[[str], None]) -> Mapping[str, int]:
-    """Replay all parked messages and count them by outcome. `settle` waits until the started runs have ended."""
+    """Replay all parked messages, archive the unreadable ones, and return their numbers by outcome.
+
+    `settle` waits until the runs that a replay started have ended.
+    """
     done: Counter[str] = Counter()
     for number in range(1, ROUNDS + 1):
         planned = plan(target, parked(target))

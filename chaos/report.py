@@ -16,9 +16,9 @@ NAMED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of the table. `survived` counts the faults whose pipeline broke no invariant.
+    """A row of the table. `survived` counts the faults whose run broke no invariant.
 
-    A fault that hit no known pipeline is survived if no invariant is broken at all.
+    A fault that hit no known run is survived if no invariant is broken at all.
     """
 
     fault: Fault

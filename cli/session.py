@@ -81,7 +81,7 @@ class Session:
         click.confirm(question, abort=True, err=True)
 
     def command(self, *words: str) -> str:
-        """Return a command as the user would type it, with --env where it is needed."""
+        """Return a command as the user would type it, with --env if needed, but without --region and --profile."""
         env = () if self.is_local else ("--env", self.env)
         return " ".join((program(), *env, *words))
 

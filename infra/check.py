@@ -68,7 +68,7 @@ def lint(paths: list[Path]) -> list[str]:
 
 
 def examined(synthesised: Templates, environment: Environment) -> list[str]:
-    """Return the doctor's findings, including warnings: committed code must have neither."""
+    """Return the doctor's findings, including warnings: committed code must have no errors and no warnings."""
     return [
         f"{finding.check}: {finding.where}: {finding.what} {finding.why} {finding.fix}"
         for outcome in examine(read(synthesised, environment))

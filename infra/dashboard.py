@@ -43,7 +43,7 @@ WIDTH = 24
 
 
 def draw(facade: monitoring.MonitoringFacade, signals: Signals, *, budgeted: bool = False) -> None:
-    """Add all widgets to the facade's dashboard. The facade's alarms must exist already."""
+    """Add all widgets to the facade's dashboard. Call it after all alarms are added: the first widget shows them."""
     alarms = [created.alarm for created in facade.created_alarms()]
     facade.add_large_header("Is it healthy?")
     facade.add_widget(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=WIDTH, height=5))

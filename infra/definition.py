@@ -153,9 +153,9 @@ def _catch(stage: Stage, goes_to: str) -> list[State]:
 def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
     """Return the state that stores the answer without the logger.
 
-    Its record lacks what only code can compute, and names the logger's stage as degraded; `expanded` reads it. The
-    answer's text is in no JSON attribute: there every quote would be escaped twice, and the longest answer would
-    exceed the limit of the state.
+    The record that it writes lacks what only code can compute, and names the logger's stage as degraded; `expanded`
+    (shared/contracts/record.py) reads it. The answer's text is in no JSON attribute: there every quote would be
+    escaped twice, and the longest answer would exceed the limit of the state.
     """
     *done, last = stages
     meters = ", ".join(f"$.results.{stage.key}.meter" for stage in done)

@@ -302,8 +302,9 @@ _BOUNDS = {
     "memory_mb": ("memory", 128, 10_240, "megabytes"),
     "timeout_seconds": ("timeout", 5, 31, "seconds"),
 }
-"""Options of each function: field, option's prefix, minimum, maximum and unit. With a longer timeout a task would end
-too early: its message may be invisible for six timeouts at each of its five receives.
+"""Options of each function: field, option's prefix, minimum, maximum and unit. With a longer timeout than the
+maximum, a task could end before the last delivery of its message, which may be invisible for six timeouts at each of
+its five receives.
 """
 
 

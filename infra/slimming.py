@@ -171,7 +171,7 @@ EDITS: Final[Mapping[str, Callable[[str], str]]] = {
     "boto3/__init__.py": _without("boto3.compat", "boto3.session"),
     "boto3/dynamodb/types.py": _without("boto3.compat"),
 }
-"""The edits by file of a bundle. Each was measured to save 2 to 12 % of the cold starts that it affects."""
+"""The edits by file of a bundle. Each was measured to shorten the cold starts that it affects by 2 to 12 %."""
 
 
 def edited(name: str, source: str) -> str:

@@ -14,7 +14,7 @@ class Thresholds:
     run_p95_seconds: int = 60
     """Maximum duration of a run from accepted to recorded (95th percentile)."""
     run_open_seconds: int = 900
-    """Maximum duration of any execution; it is less than a stage's timeout, so that a stage timeout rings."""
+    """Maximum duration of an execution. The default is below a stage's timeout, so a timeout raises the alarm."""
     queue_age_seconds: int = 120
     """Maximum age of the oldest message of a queue."""
     parked_days_left: int = 3

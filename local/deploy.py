@@ -28,7 +28,7 @@ def parts() -> tuple[str, ...]:
 
 
 OPTIONAL = ("monitoring",)
-"""Parts that an environment may leave out of a full deployment. They change only when they are deployed by name."""
+"""Parts that an environment may leave out of a full deployment. There they change only when deployed by name."""
 
 
 # --- the local engine ------------------------------------------------------------------------------------
@@ -59,8 +59,10 @@ def deploy(
     """Deploy all stacks, or only one service's, to the running engine. Return the parts that were deployed.
 
     Nothing is deployed (an empty tuple) if this engine already has these sources with this `context`.
-    `service` is a part's name: a service, or `platform`, `workflow`. `root` is the checkout whose sources are
-    deployed. Raises EngineNotRunningError, UnknownServiceError, DeployError, BusyError.
+    `service` is a part's name: a service, or `platform`, `workflow`, `monitoring`. `root` is the checkout whose
+    sources are deployed.
+
+    Raises EngineNotRunningError, UnknownServiceError, DeployError, SetupMissingError, BusyError.
     """
     _require_known(service)
     running = engine.running()
@@ -69,12 +71,12 @@ def deploy(
 
 
 def is_current(engine: Engine) -> bool:
-    """Tell whether all stacks on the running engine have the present sources. Raises EngineNotRunningError."""
+    """Tell whether all stacks on the running engine, but OPTIONAL ones, are current. Raises EngineNotRunningError."""
     return _LocalDeployment(engine, engine.running(), silent, NO_CONTEXT, ROOT).is_current(None)
 
 
 class _LocalDeployment:
-    """The app on a running engine: the fingerprints it has, from `deployed.json`, and the one it should have."""
+    """The app on a running engine: each deployed part's fingerprint, from `deployed.json`, and the wanted one."""
 
     def __init__(
         self, engine: Engine, running: Running, progress: Progress, context: Mapping[str, str], root: Path
@@ -127,7 +129,11 @@ class _LocalDeployment:
         return bool(relevant) and set(relevant.values()) == {self._wanted}
 
     def _synthesise(self, service: str | None) -> Path:
-        """Return the folder of the synthesised app, or of one service's stack. Other services may be half-written."""
+        """Return the folder of the synthesised app.
+
+        For a `service`, a current app is reused; otherwise only its stack is made, even if other services' code is
+        broken.
+        """
         everything, alone = self._state.assembly, self._state.assembly_of_service
         if self._holds(everything, self._wanted) and service not in OPTIONAL:
             return everything

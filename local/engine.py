@@ -1,8 +1,7 @@
 """The local engine: a MiniStack process of this checkout, on one loopback port, with all its files in one folder.
 
-An engine's health answer names the instance, the checkout and the state folder it was started with. So the process
-record on disk is trusted only if its process was started as this folder's engine and the port answers with the
-recorded instance.
+An engine's health answer names its instance, its checkout and its state folder. The record on disk is trusted only if
+the recorded process was started as this folder's engine and the port answers with the recorded instance.
 """
 
 import contextlib
@@ -96,7 +95,7 @@ class Engine:
         return self.state.engine_log
 
     def start(self, progress: Progress = silent) -> Running:
-        """Return the running engine. Start it if it does not run; restart it if its port or model is to change.
+        """Return the running engine; start it if there is none, restart it if it hangs or for another port or model.
 
         Raises PortTakenError, OtherCheckoutError, EngineStartError, BusyError, SettingsError, SetupMissingError.
         """
@@ -126,7 +125,10 @@ class Engine:
                 return self._launch(port, settings.model)
 
     def stop(self, progress: Progress = silent) -> bool:
-        """End the engine and its function processes. Return False if there was no engine. Raises EngineStopError."""
+        """End the engine and its function processes. Return False if there was no engine.
+
+        Raises EngineStopError, BusyError.
+        """
         if not self.state.path.exists():
             return False
         with self.state.lock("engine", progress, patience_seconds=LOCK_SECONDS):

@@ -5,7 +5,8 @@ instead, so that a throttle or an outage looks like a success. Its IAM knows the
 events (`engine_iam.py`). The internals of MiniStack that this relies on are checked at each start, so that another
 version can't lose the changes silently.
 
-This file is run by its path, with `python -P`, in the engine's own environment: standard library and MiniStack only.
+This file is run by its path, with `python -P`, in the engine's own environment: standard library, MiniStack,
+Hypercorn and uvicorn only.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from operations.target import Target
 class EngineStatus(Struct, frozen=True, kw_only=True):
     """The status of a running engine.
 
-    `answers` says what answers in Bedrock's place; `current`: all stacks have the present sources.
+    `answers` says what answers in Bedrock's place; `current`: all stacks but optional ones have the present sources.
     """
 
     endpoint: str

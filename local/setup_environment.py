@@ -136,7 +136,7 @@ STEPS = (
 
 
 def set_up(steps: tuple[Step, ...] = STEPS) -> None:
-    """Run the steps that are not result. If the first one runs, all run: they need the environment it creates."""
+    """Run the steps that are not up to date. If the first one runs, all run: they need the environment it creates."""
     if all(step.is_done() for step in steps):
         return
     STAMPS.mkdir(parents=True, exist_ok=True)

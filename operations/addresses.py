@@ -26,7 +26,7 @@ def how_to_deploy(env: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """The addresses of one environment. Reading one raises NotDeployedError if its part is not deployed.
+    """The addresses of one environment. Reading an address raises NotDeployedError if it does not exist.
 
     `values` is keyed by the path below the environment, e.g. `bus/name`.
     """

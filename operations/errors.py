@@ -2,11 +2,11 @@
 
 OperationError
 ├── InvalidInputError      the input breaks a rule; nothing was sent
-├── NotFoundError          there is no such run
+├── NotFoundError          there is no run, parked message or service with this id or name
 ├── NotDeployedError       the environment, or the part that is needed, is not deployed
 ├── UnreachableError       there is no engine, no network or no credentials
 ├── DeniedError            AWS does not allow the caller to do this
-└── RefusedError           the service answered and did not do what was asked
+└── RefusedError           AWS, the API or a check of this library refused to do this
 """
 
 __all__ = [

@@ -7,7 +7,7 @@ SLICE_SECONDS = 0.05
 
 
 class Stop:
-    """A plain flag that a signal handler may set at any moment, when the lock of a threading.Event could be held."""
+    """A plain flag, which a signal handler can set at any moment: unlike a threading.Event, it has no lock."""
 
     def __init__(self, *, pause: Callable[[float], None] = time.sleep) -> None:
         self.requested = False

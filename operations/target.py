@@ -132,8 +132,6 @@ class Target:
 def aws_target(env: str, *, region: str | None = None, profile: str | None = None) -> Target:
     """Return a target in AWS with the user's own credentials, region and profile, as the AWS CLI finds them."""
     session = botocore.session.Session(profile=profile)
-    if region := region or os.environ.get(
-        "AWS_REGION"
-    ):  # of which botocore, unlike the AWS CLI, knows nothing
+    if region := region or os.environ.get("AWS_REGION"):  # the AWS CLI reads this variable, botocore does not
         session.set_config_variable("region", region)
     return Target(env=env, session=session)

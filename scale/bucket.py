@@ -24,7 +24,10 @@ class Bucket:
         return self._rate.per_second
 
     def try_take(self, amount: float = 1.0) -> bool:
-        """Take tokens for a call; return False, and take none, if there are not enough."""
+        """Take tokens for a call; return False, and take none, if there are not enough.
+
+        A call for more tokens than the bucket can hold is let through when the bucket is full.
+        """
         self._fill()
         if self._tokens < min(amount, self._rate.burst):
             self.refused += 1

@@ -1,4 +1,7 @@
-"""The rate that each quota alone would allow, and the quotas that a rate needs. The simulation has to agree."""
+"""Arithmetic: the rate that each quota or cap alone would allow, and the quotas and caps that a rate needs.
+
+Tests check that the simulation comes to the same result.
+"""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +13,7 @@ from scale.shape import Shape, Span, Station
 MODEL: Final = "model tokens"
 HEADROOM: Final = 1.3
 CAP_HEADROOM: Final = 1.15
-"""Headroom of the functions' caps. It is less than the account's: a backlog must leave some functions for the API."""
+"""Headroom of the functions' caps. It is less than HEADROOM: a backlog must leave some functions for the API."""
 P95_SIGMAS: Final = 1.6449
 """The 95th percentile of a normal distribution, in standard deviations from its mean."""
 
@@ -69,7 +72,10 @@ def binding(shape: Shape, quotas: Quotas) -> str:
 
 
 def needed(shape: Shape, rate: float) -> dict[str, float]:
-    """Return by quota what `rate` uses, with headroom. A run that waited for the model makes one more callback."""
+    """Return by quota what `rate` uses, with headroom.
+
+    It allows for one more SendTask* call per run: a chatbot message that has waited asks whether its task is over.
+    """
     uses = per_request(shape)
     uses = {**uses, "SendTask*": uses["SendTask*"] + sum(step.asks_model for step in shape.steps)}
     needs = {name: HEADROOM * rate * use for name, use in uses.items()}

@@ -1,4 +1,8 @@
-"""The result of a scenario. Counts are of real requests: a simulated request counts for all that it stands for."""
+"""The result of a scenario.
+
+The number fields of Result, e.g. `arrived`, count simulated requests, each of which stands for `many` real ones.
+`requests`, `answered`, `backlog`, `count` and the samples count real ones.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -50,7 +54,7 @@ class Result:
     throttled: int
     busy_seconds: Mapping[str, float]
     wasted_calls: int
-    """Model calls for runs that had already ended."""
+    """Questions to the model, throttled ones included, for tasks that were already over."""
     retries: int
     timed_out: int
     """Tasks whose message waited too long. They are not retried."""

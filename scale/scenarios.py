@@ -44,7 +44,8 @@ def prepared(rate: int, seed: int = 1) -> Scenario:
 
 BURST: Final = 50_000
 CAPPED: Final = 150
-"""Concurrent chatbots that stay within the model's tokens: 150 / 2.3 s x 800 x 60 = 3.1 million a minute."""
+"""Concurrent chatbots that stay within the model's quota: 150 chatbots / 2.3 s an answer x 800 tokens x 60 s = 3.1
+million tokens a minute."""
 
 
 def bursts(seed: int = 1) -> tuple[Scenario, Scenario]:

@@ -25,7 +25,7 @@ from shared.worker.policy import STALE_MS, WORK_MS
 
 SAMPLE_SECONDS = 10.0
 LONGEST_SECONDS = 4 * 3_600.0
-"""Limit of the simulated time. Requests that are still open then are a mistake of the simulation, which fails."""
+"""Limit of the simulated time. If requests are still open then, the simulation has a bug: it raises RuntimeError."""
 _REFUSAL_SECONDS = 0.05
 
 Steps = Generator[simpy.Event, Any, Any]
@@ -303,7 +303,10 @@ class Simulation:
         return "done"
 
     def _is_over(self, message: Message, step: shape.Step) -> Steps:
-        """Tell whether the task has ended or has too little time left, so that the model is not asked."""
+        """Tell whether to drop a message that has waited, without asking the model.
+
+        That is so if its task is over, or has too little time left and no answer is stored.
+        """
         waited = self._env.now - message.sent
         if waited < STALE_MS / 1_000:
             return False

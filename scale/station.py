@@ -1,8 +1,8 @@
 """A queue, its event source mapping and its function, as SimPy processes.
 
-Lambda starts invocations while messages wait, limited by the mapping's growth, its cap and the account's functions.
-A message whose call to AWS failed, or whose function timed out, is delivered again after the visibility timeout, and
-goes to the DLQ after MAX_RECEIVES deliveries.
+Lambda starts invocations while messages wait, limited by the mapping's growth and cap and by the account's functions.
+A message whose call to AWS failed, or whose invocation timed out before its work began, is delivered again after the
+visibility timeout, and goes to the DLQ after MAX_RECEIVES deliveries.
 """
 
 from collections import deque

@@ -52,7 +52,7 @@ def limits(chatbot: int, others: int) -> dict[str, int]:
 
 @contextmanager
 def arena(concurrency: Mapping[str, int], designs: tuple[str, ...]) -> Iterator[Arena]:
-    """Deploy the real app to a separate engine for each design, and a direct design beside it where asked for."""
+    """Deploy the real app to a separate engine for each design, and a direct design beside it if not EVENTS."""
     model = SlowModel()
     with ExitStack() as stack:
         server = stack.enter_context(model_server(model))

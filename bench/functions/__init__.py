@@ -1,1 +1,1 @@
-"""Measures each deployed function from its own bundle, under AWS's runtime client, and three yardsticks."""
+"""Benchmarks of each deployed function, run from its bundle by AWS's runtime client, and of three yardsticks."""

@@ -16,8 +16,8 @@ Examples:
   pipeline list --status RUNNING --json | jq -r .[].pipeline_id \\
     | xargs pipeline cancel
 \b
-Exit codes: 0 all are or will be cancelled, 1 some could not be,
-3 not found.""",
+Exit codes: 0 all are or will be cancelled, 1 some could not be.
+With one ID and no --json: 2 not a possible id, 3 not found, 4 not reachable.""",
 )
 @click.argument("pipeline_ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the result for each run as JSON.")
@@ -26,7 +26,8 @@ def cancel(session: Session, pipeline_ids: tuple[str, ...], *, as_json: bool) ->
     """Stop runs that have not finished.
 
     A stage that is working finishes its work; no further stage starts. The run's
-    status becomes FAILED with Pipeline.Cancelled, and no replay starts it again.
+    status becomes FAILED with Pipeline.Cancelled. A replay runs it again only with
+    --restart or corrected data.
     A run that was submitted through the API can be cancelled only by its caller.
     """
     results: list[dict[str, object]] = []

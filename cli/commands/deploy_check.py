@@ -40,8 +40,8 @@ def deploy_check(session: Session, services: tuple[str, ...], *, as_json: bool) 
 
     Checks the messages in the service's queue and dead-letter queues, and the open
     executions, and lists what this version cannot read. For `workflow`: checks that
-    the deployed services receive the requests it would send. Without SERVICE, all
-    services and the workflow are checked.
+    the deployed services receive the requests that the workflow of this checkout
+    would send. Without SERVICE, all services and the workflow are checked.
 
     Reading a queue removes no message, but counts as one delivery of each message
     read (ten at most). So for a while after one check, the next ones judge the

@@ -168,7 +168,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
     help="Replay N messages first; continue only if their runs succeed.",
 )
 @click.option("--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1.")
-@click.option("--restart", is_flag=True, help="Also restart runs that have succeeded, e.g. degraded ones.")
+@click.option("--restart", is_flag=True, help="Also run again what has succeeded or was cancelled.")
 @click.option("--edit", is_flag=True, help="Correct the data of the selected message in your editor first.")
 @click.option(
     "--data",

@@ -32,7 +32,8 @@ Examples:
   pipeline explain 00-4bf92f35…-00f067aa…-01   a traceparent, or its trace id
   pipeline explain --since 7d --json 4bf92f35…
 \b
-Exit codes: 0 explained, 3 the id is unknown.""",
+Exit codes: 0 explained, 2 not a possible id, 3 the id is unknown,
+130 interrupted.""",
 )
 @click.argument("any_id", metavar="ANY-ID")
 @click.option(
@@ -49,8 +50,8 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
     """Find the run that an id belongs to, its status, and what to do next.
 
     ANY-ID is the id of a run, event, message or trace, a traceparent, or the name
-    or ARN of an execution. Records, executions and dead-letter queues are searched
-    first, then the logs. Read-only: no message is consumed.
+    or ARN of an execution. Records and executions are searched first, then the
+    dead-letter queues and the logs. Read-only: no message is consumed.
     """
     with stoppable() as stop, session.err.status("searching", spinner_style="dim") as status:
         try:

@@ -29,7 +29,8 @@ Examples:
   pipeline watch --once
   pipeline watch --interval 10 --json | jq .per_minute.failed
 \b
-Exit codes: 0 with --once, 130 after Ctrl-C.""",
+Exit codes: 0 with --once, 130 after Ctrl-C; 1 or 4 if the first reading, or
+five in a row, failed.""",
 )
 @click.option(
     "--interval",

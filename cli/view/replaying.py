@@ -229,7 +229,7 @@ class PlanExecutor:
     ) -> None:
         """Carry out the plan of `items`. Raises click's Exit with the command's exit code.
 
-        `works` tells whether an item starts a run: those are preferred as canaries.
+        `works` tells whether an item starts or continues a run; such items are preferred as canaries.
         """
         total, canaries = len(items), self._choices.canary or 0
         if canaries:

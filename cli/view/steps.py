@@ -42,7 +42,7 @@ def shown(console: Console) -> Iterator[Progress]:
 def bar(console: Console, text: str, total: int, completed: int = 0) -> Iterator[Callable[[int, str], None]]:
     """Yield a callback that moves a progress bar; it takes the number of finished items and a remark.
 
-    Without a terminal nothing is progress.
+    Without a terminal, or with nothing to do, no bar is shown.
     """
     if not console.is_terminal or not total:
         yield lambda _done, _remark: None

@@ -24,7 +24,8 @@ EVERY = Duration.minutes(1)
 class Budget(Construct):
     """The guard, its table and its schedule.
 
-    They must be in the stack of `mapping`, which feeds the starter, so that the guard's right can name only that one.
+    They must be in the stack of `mapping`, which feeds the starter, so that the guard's right can name only
+    that mapping.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ OLLAMA = "http://127.0.0.1:11434/v1"
 
 
 def test_defaults() -> None:
-    """Without variables, or with the empty ones that make passes, the engine chooses port and model."""
+    """Without variables, or with the empty ones that `make` sets, the engine chooses port and model."""
     assert Settings.from_environment({}) == Settings(port=None, model=None)
     assert Settings.from_environment({"PIPELINE_PORT": "", "PIPELINE_MODEL": " "}) == Settings()
 

@@ -131,8 +131,8 @@ def run_batch(
 ) -> Iterator[Outcome]:
     """Yield an outcome when a line is sent and, if lines are followed, a second one when its run has finished.
 
-    When asked to stop, it still finishes and yields the requests under way. Raises BatchHaltedError, after the same,
-    if nothing more can be sent or read.
+    After a request to stop, the outcomes of the requests under way are still yielded. If nothing more can be sent or
+    read, BatchHaltedError is raised after these outcomes.
     """
     batch = _Batch(target, plan, stop or Stop(), pause)
     yield from batch.queue(lines)

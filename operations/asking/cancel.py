@@ -26,7 +26,10 @@ class Cancelled(Struct, frozen=True, kw_only=True):
 
 
 def cancel(target: Target, pipeline_id: str, *, pause: Pause = time.sleep) -> Cancelled:
-    """Cancel a run. Raises NotFoundError, DeniedError (of another caller), RefusedError (it has finished)."""
+    """Cancel a run. Raises InvalidInputError if this can't be an id, and NotFoundError.
+
+    Raises DeniedError for a run of another caller, RefusedError for a run that has finished.
+    """
     try:
         name = msgspec.convert(pipeline_id, PipelineId)
     except msgspec.ValidationError as error:

@@ -59,7 +59,7 @@ def _facts(target: Target, message: Parked, record: Record, *, restart: bool) ->
 
 
 def is_alive(target: Target, token: str) -> bool:
-    """Return whether a task still waits for this token's outcome. Raises OperationError if AWS does not tell."""
+    """Return whether a task still waits for this token's outcome. Raises OperationError if AWS gives no answer."""
     with translated("ask whether the task still waits"):
         try:
             target.client("stepfunctions").send_task_heartbeat(taskToken=token)

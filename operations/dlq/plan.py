@@ -28,7 +28,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Facts about a message's run.
 
     `unknown` says why the facts could not be read. `cancelled`: the caller asked to cancel the run. `execution` is
-    the one the message belongs to, `restart_name` the name of its restart, `successor` the execution of that name.
+    the execution to which the message belongs, `restart_name` the name of that execution's restart, `successor` the
+    execution that has this name already.
     """
 
     token: Token = "none"  # noqa: S105 -- a word, no token
@@ -52,7 +53,11 @@ class Decision(Struct, frozen=True, kw_only=True):
 def decide(  # noqa: PLR0911 -- the table of docs/operations.md, a row each
     message: Parked, facts: Facts, *, restart: bool = False, edited: bool = False
 ) -> Decision:
-    """Decide on one message. `restart`: succeeded runs run again. `edited`: its data was corrected, and is valid."""
+    """Decide on one message.
+
+    `restart`: runs that have succeeded or were cancelled run again, too. `edited`: the message's data was corrected,
+    and keeps its contract; a cancelled run then runs again as well.
+    """
     if facts.unknown:
         return _leave(facts.unknown)
     if facts.token != "dead":  # noqa: S105
@@ -129,7 +134,7 @@ class Planned(Struct, frozen=True, kw_only=True):
 
 
 def together(planned: Iterable[Planned]) -> list[Planned]:
-    """Let only the first of several messages of one ended run continue or restart it; the others are archived."""
+    """Let only the first of several messages of one execution redrive or restart the run; archive the others."""
     starts: dict[str, str] = {}
     result = []
     for item in planned:
@@ -145,7 +150,11 @@ def together(planned: Iterable[Planned]) -> list[Planned]:
 
 
 def confirmed(planned: Decision, fresh: Decision) -> Decision:
-    """Return the decision to carry out: the fresh one if it does no more than the confirmed plan, else none."""
+    """Return the decision to carry out: the fresh one if it does no more than the confirmed plan.
+
+    A planned archiving stays, even if the run has succeeded since and could be restarted. Otherwise the message is
+    left.
+    """
     if fresh.action in (planned.action, Action.ARCHIVE, Action.LEAVE):
         return fresh
     if planned.action is Action.ARCHIVE and fresh.rerun:

@@ -59,7 +59,7 @@ def depth(target: Target, queue: Dlq) -> Depth:
 
 
 class Held:
-    """A received message that nobody else sees until it is released."""
+    """A received message that nobody else sees until it is released, or for `HOLD_SECONDS` at most."""
 
     def __init__(self, target: Target, queue: Dlq, received: Mapping[str, Any]) -> None:
         self._target = target
@@ -74,7 +74,7 @@ class Held:
         self.deleted = True
 
     def put_back(self, body: str | None = None) -> None:
-        """Send the message, or a corrected copy, to the queue it came from."""
+        """Send the message, or the corrected `body`, to its service's queue."""
         with translated("send the message"):
             self._target.client("sqs").send_message(
                 QueueUrl=self.queue.work_url, MessageBody=self.message.body if body is None else body
@@ -83,7 +83,10 @@ class Held:
 
 @contextmanager
 def held(target: Target, queue: Dlq) -> Iterator[Iterator[Held]]:
-    """Hold every message that is in the queue now, once each. Those not deleted become visible again afterwards."""
+    """Yield an iterator that receives each message of the queue once and hides it from other readers.
+
+    At the end of the block the messages that were not deleted become visible again.
+    """
     seen: dict[str, Held] = {}
     try:
         yield _receive(target, queue, seen)
@@ -92,9 +95,9 @@ def held(target: Target, queue: Dlq) -> Iterator[Iterator[Held]]:
 
 
 def _receive(target: Target, queue: Dlq, seen: dict[str, Held]) -> Iterator[Held]:
-    """Receive until no new message comes; on AWS until two answers bring none, since each covers only some hosts.
+    """Receive until an answer has no new message; on AWS until two in a row have none, since SQS may leave some out.
 
-    A message that was held for too long is received again, but yielded once.
+    A message that is held for longer than `HOLD_SECONDS` may be received again, but is yielded once.
     """
     if depth(target, queue).visible == 0:
         return

@@ -65,7 +65,7 @@ def find(
     """Return the failed runs that ended within `since`, oldest first.
 
     Runs that were restarted, have succeeded since or were cancelled are left out. A run with a parked message is
-    included with the decision to leave it to `dlq replay`.
+    included with the decision to leave it to `dlq replay`; `limit` does not count such runs.
     """
     found: list[FailedRun] = []
     parked = {message.pipeline_id for queue in find_queues(target) for message in read_all(target, queue)} - {
@@ -123,7 +123,7 @@ def _decide(execution: Execution, *, has_message: bool) -> Decision:
 
 
 def _ended(target: Target, status: str, after: datetime) -> Iterator[tuple[str, datetime]]:
-    """Yield the names and end times of executions that ended after that moment."""
+    """Yield the names and end times of the executions that ended with `status`, not before `after`."""
     with translated("list the failed runs"):
         pages = (
             target.client("stepfunctions")
@@ -158,9 +158,9 @@ def run_again(
     rate: float | None = None,
     stop: Stop | None = None,
 ) -> Iterator[RunResult]:
-    """Carry out the decisions and yield the results; stop between two runs when asked to.
+    """Carry out the decisions and yield a result for each run; stop between two runs when asked to.
 
-    Doing this twice starts each run once.
+    Carrying out the same decisions twice starts each run once.
     """
     stop = stop or Stop()
     journal = Journal(target, who)

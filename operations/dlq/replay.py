@@ -56,7 +56,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """The result of the action on one message. `gone`: the message was no longer in its queue."""
+    """The result of the action on one message. Outcome `gone`: the message was no longer in its queue."""
 
     message_id: str
     service: str
@@ -78,7 +78,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     @property
     def starts_run(self) -> bool:
-        """Whether there is a run whose end can be waited for."""
+        """Whether the action starts or continues a run, whose end can be awaited; the report of an end does not."""
         reports_an_end = self.detail_type == STATUS_CHANGE
         return bool(
             self.outcome == "done" and self.action.starts_work and self.pipeline_id and not reports_an_end
@@ -110,7 +110,7 @@ def plan(
 
 class Options(Struct, frozen=True, kw_only=True):
     """Options of a replay. `rate` is the maximum number of messages per second. `restart`: runs that have succeeded
-    run again. `data` replaces the data of the only message that is replayed.
+    or were cancelled run again, too. `data` replaces the data of the only message that is replayed.
     """
 
     rate: float | None = None
@@ -301,7 +301,10 @@ def corrected(message: Parked, data: Mapping[str, Any]) -> str:
 
 
 def corrected_input(message: Parked, data: Mapping[str, Any], state: str) -> str:
-    """Return an execution's input with the corrected conversation; it contains no other data of a stage."""
+    """Return the input `state` of an execution with the corrected conversation, the only data that it contains.
+
+    Raises InvalidInputError if `data` has no `user_message`, or breaks the contract.
+    """
     text = data.get("user_message")
     if not isinstance(text, str):
         raise InvalidInputError(

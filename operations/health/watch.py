@@ -1,6 +1,6 @@
 """Snapshots of a deployment: messages that wait and are worked on in each stage, and runs that start, end and fail.
 
-A snapshot takes a fixed number of calls, however much runs: three for each service's queues, three lists of
+A snapshot takes a fixed number of calls, however many runs there are: three for each service's queues, three lists of
 executions, one read of the latest failures' records and, if there is a daily budget, one of its state.
 """
 
@@ -26,7 +26,7 @@ PAGE = 1_000
 """Executions in one answer, at most."""
 WINDOW = timedelta(minutes=1)
 OPEN_FOR = timedelta(seconds=max(stage.timeout_seconds for stage in STAGES))
-"""A run that is open for longer needed more than one attempt."""
+"""The longest timeout of one task. A run that was open for longer may be missing from the rates, unmarked."""
 FAILURES = 5
 TROUBLES = 5
 """The number of consecutive failed snapshots after which watching ends."""
@@ -48,7 +48,7 @@ class Pages(Struct, frozen=True, kw_only=True):
 
     @property
     def known(self) -> list[Mapping[str, Any]]:
-        """Every listed execution once, as the last of these answers describes it."""
+        """Every listed execution once. Of several entries, that in `failed` counts, else that in `latest`."""
         pages = (self.running, self.latest, self.failed)
         return list(
             {execution["name"]: execution for page in pages for execution in page["executions"]}.values()
@@ -80,7 +80,9 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class Rates(Struct, frozen=True, kw_only=True):
-    """Numbers of executions in the last minute. `stopped`: by their callers, or by hand.
+    """Numbers of executions that started or ended in the last minute. `finished` counts all that ended.
+
+    `failed` and `stopped` (by their callers, or by hand) are parts of `finished`.
 
     `at_least` names the numbers that may be too low, because one answer could not list all executions.
     """
@@ -199,7 +201,7 @@ def rates(pages: Pages, now: datetime) -> Rates:
 
 
 def _is_cut(page: Page, after: datetime) -> bool:
-    """Return whether executions that started after that moment may be missing from the page."""
+    """Return whether executions that started later than `after` may be missing from the page."""
     return bool(page.get("nextToken")) and all(
         execution["startDate"] > after for execution in page["executions"]
     )

@@ -1,6 +1,7 @@
-"""Reading what is in flight without consuming or hiding it, and with as few deliveries as possible.
+"""Reading what is in flight without consuming it, and with as few deliveries as possible.
 
-A receive with zero visibility hides no message, but it counts as a delivery, and a worker does not run a stage's
+Parked messages are hidden while they are read. In a service's queue, a receive with a visibility timeout of zero
+hides no message, but it counts as a delivery, and a worker does not run a stage's
 message at its third delivery. Therefore a queue is read once within the life of its messages, with one call, and the
 messages are kept in the operations table for the next check. The versions of all other messages are known from the
 definitions of the open executions that sent them.
@@ -32,7 +33,7 @@ from shared.contracts.stages import BY_SERVICE, STAGES
 
 BATCH = 10
 EXECUTIONS = 200
-"""The number of open executions whose definition is read; the quota of that call refills at 20 a second or less."""
+"""The largest number of open executions whose definitions are read: AWS allows at most 20 such calls per second."""
 AT_ONCE = 8
 SERVICES = (STARTER, *BY_SERVICE)
 

@@ -16,7 +16,7 @@ from shared.dynamodb import CONDITION_FAILED
 HELD_SECONDS = 3_600
 """How long a reading of the queue of a service without a stage is kept."""
 KEPT_BYTES = 300_000
-"""The size of all kept bodies: DynamoDB's items hold 400 KB at most. A message beyond it is kept without its body."""
+"""The largest size of all kept bodies: a DynamoDB item holds 400 KB. Messages with no room left lose their body."""
 
 
 class Memory:
@@ -34,7 +34,10 @@ class Memory:
         self._seconds = stage.timeout_seconds if stage else HELD_SECONDS
 
     def begin(self) -> bool:
-        """Return whether the queue may be read now. This is stored first, since an interrupted reading may count."""
+        """Return whether the queue may be read now, and if so, store first that it is being read.
+
+        Even a reading that is interrupted may count as a delivery.
+        """
         now = int(time.time())
         with translated("store that the queue is being read"):
             try:
@@ -73,7 +76,7 @@ class Memory:
             )
 
     def recall(self) -> tuple[float, list[Parked]]:
-        """Return the time of the last reading and its messages; none if it was interrupted."""
+        """Return the time of the last reading and its messages; no messages if that reading was interrupted."""
         with translated("load the last reading of the queue"):
             item: dict[str, Any] = self._client.get_item(
                 TableName=self._table, Key=self._key, ConsistentRead=True

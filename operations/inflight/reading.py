@@ -16,7 +16,9 @@ WORKFLOW, STARTER = "workflow", "trigger"
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """A message, execution or rule that is in flight and can't be read. `name` is the message's id or its name.
+    """A message, execution or rule that is in flight and can't be read.
+
+    `name` is the message's id, the execution's name, or the name of the service that the rule belongs to.
 
     With `blocks` False it is reported but does not refuse the deployment, since no version could read it.
     """
@@ -30,7 +32,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """The items read in one place. `there` is about how many there are; `note` says what could not be read."""
+    """The items read in one place: `looked` is their number, `there` about how many the place contains.
+
+    `note` says that only some of the open executions were read, or when an earlier check has read the queue.
+    """
 
     service: str
     place: Place
@@ -113,7 +118,10 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
 
 
 def of_rules(patterns: Mapping[str, list[str]]) -> Iterator[Finding]:
-    """Yield the events of this checkout's workflow that no rule accepts. `patterns`: detail-types by service."""
+    """Yield the events that this checkout's workflow sends and no rule accepts.
+
+    `patterns` holds the detail-types that the rules of each deployed service accept.
+    """
     for stage in STAGES:
         taken = patterns.get(stage.service)
         sent = stage.request.detail_type()

@@ -31,7 +31,7 @@ TABLE, GUARD, LIMIT = "budget/table", "budget/guard", "budget/usd-per-day"
 SILENT_AFTER = timedelta(minutes=5)
 """The guard counts as silent after this time; it runs once a minute."""
 EARLY = timedelta(minutes=15)
-"""The part of a day from which no projection is made."""
+"""No projection is made in this first part of a day."""
 
 Standing = Literal["running", "paused by the budget", "paused by an operator", "disabled by hand"]
 
@@ -39,9 +39,10 @@ Standing = Literal["running", "paused by the budget", "paused by an operator", "
 class Budget(Struct, frozen=True, kw_only=True):
     """The state of today's budget; amounts are in nano-dollars.
 
-    `limit_nano_usd` is today's limit with additions; None: no limit today. `at_least`: some runs cost more than is
-    known. `projected_nano_usd` is today's total at the present pace; None while it is too early to tell. `resumes_at`
-    is None if no time is set. `silent`: the guard has not run for minutes, so the state may be outdated.
+    `limit_nano_usd` is today's limit with additions; None: no limit today. `at_least`: the cost of
+    some runs is not fully known. `projected_nano_usd` is today's total at the present pace; None while it is too
+    early to tell. `resumes_at` is the end of a pause by the budget, else None. `silent`: the guard has not run for
+    five minutes, so the state may be outdated.
     """
 
     day: str
@@ -106,7 +107,7 @@ def standing_of(state: State) -> Standing:
 
 
 def notice(target: Target) -> str | None:
-    """Return a sentence if the starter is paused, else None, also if that can't be read."""
+    """Return a sentence if the starter is paused or disabled; None if it runs or its state can't be read."""
     if TABLE not in target.addresses.values:
         return None
     try:
@@ -130,7 +131,8 @@ def hold(target: Target) -> Budget:
 def resume(target: Target, *, for_today: bool = False, add_nano_usd: int = 0) -> Budget:
     """Resume the starter; `for_today` removes the limit until midnight (UTC), `add_nano_usd` raises it.
 
-    Raises RefusedError if neither is given and the daily budget is spent.
+    Raises RefusedError if neither is given and the daily budget is spent, if another operator has just given an
+    order, or if the guard failed.
     """
     before = read_budget(target)
     if not for_today and not add_nano_usd and before.share is not None and before.share >= 1:

@@ -79,7 +79,7 @@ class Cost(Struct, frozen=True, kw_only=True):
 
 
 def cost_of(stored: Mapping[str, Any]) -> Cost | None:
-    """Return the cost in a finished run's record, or computed from its meters; None if it has none (pure)."""
+    """Return the cost in a finished run's record, else computed from its meters; None without either (pure)."""
     record = expanded(stored)
     summary = record.get("cost")
     if summary is None:
@@ -240,7 +240,7 @@ def read_report(
     limit: int,
     on_page: OnPage = lambda _read, _about: None,
 ) -> Report:
-    """Scan the whole table, at most `limit` records, since it has no index by time, and return the report."""
+    """Return the report over the whole table, or its first `limit` records: the table has no index by time."""
     counts = Report(since=since)
     report = summarise(_costs(target, counts, limit, on_page))
     for name in ("since", "read", "complete", "not_over", "not_metered"):
@@ -249,7 +249,7 @@ def read_report(
 
 
 def _costs(target: Target, counts: Report, limit: int, on_page: OnPage) -> Iterator[Cost]:
-    """Yield the costs of finished runs, and count the others."""
+    """Yield the costs of finished runs, and add the numbers of the other runs to `counts`."""
     for page in _pages(target, counts, limit, on_page):
         over = [record for record in page if record.get("status") in FINAL]
         counts.not_over += len(page) - len(over)

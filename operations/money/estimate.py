@@ -36,7 +36,10 @@ class Rates(Struct, frozen=True, kw_only=True):
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
-    """An estimated cost. `nano_usd` is None if there are no earlier runs. `answered` runs have a stored answer."""
+    """The estimated cost of `runs` runs, from the averages of `by_runs` earlier ones; None if there are none.
+
+    For `answered` of the runs the model's answer is stored and not paid for again.
+    """
 
     nano_usd: int | None
     runs: int
@@ -52,7 +55,10 @@ def read_rates(target: Target) -> Rates:
 
 
 def rates(records: Iterable[Mapping[str, Any]]) -> Rates:
-    """Return the averages, without the costs of failed attempts and lost deliveries (pure)."""
+    """Return the average costs over the records of successful runs with a known cost (pure).
+
+    The averages include what these runs wasted on retries and lost deliveries, as far as it was metered.
+    """
     stages: dict[str, int] = {}
     model, count, complete = 0, 0, True
     for record in map(expanded, records):
@@ -76,11 +82,11 @@ class Work(Struct, frozen=True, kw_only=True):
 
     @property
     def saved(self) -> bool:
-        """Whether it runs the critical stage without paying for the model."""
+        """Whether the critical stage runs again, but the model is not paid again."""
         return self.answered and CRITICAL.key in self.stages
 
     def cost(self, known: Rates) -> int | None:
-        """Return the cost in nano-dollars, at most; None if there are no earlier runs."""
+        """Return the estimated cost in nano-dollars; None if there are no earlier runs."""
         if not self.stages:
             return 0
         if not known.runs:

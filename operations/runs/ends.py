@@ -33,7 +33,9 @@ def ends(
     stop: Stop | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> Iterator[End]:
-    """Yield each run when it ends; without an end for `patience_seconds`, or when stopped, the others as they are."""
+    """Yield each run when it ends; the others with their last status, if no run ends for `patience_seconds` or `stop`
+    is requested.
+    """
     stop = stop or Stop()
     left = set(pipeline_ids)
     changed = time.monotonic()

@@ -74,7 +74,7 @@ def describe(target: Target, arn: str) -> Execution | None:
 def restarts(target: Target, execution: Execution) -> tuple[str, Execution | None]:
     """Return the name of the restart of this execution, and the execution that already has that name, if any.
 
-    A name that happens to be another run's pipeline id is skipped.
+    A name that happens to be another run's pipeline id is skipped. Raises RefusedError after too many restarts.
     """
     pipeline_id = execution.pipeline_id
     first = restart_number(execution.name, pipeline_id) + 1
@@ -95,7 +95,8 @@ def restart(
 ) -> str:
     """Restart the run under `name`, with the original input or `state`, and return the new execution's ARN.
 
-    Doing this twice starts it once. The record is reopened first, so an execution that ends at once can write it.
+    A second call with the same name starts nothing. The record is reopened first, so that even an execution that ends
+    at once can write it.
     """
     arn = target.addresses.execution_arn(name)
     _reopen(target, execution, arn, rerun=rerun)

@@ -1,7 +1,8 @@
 """The search for the run that any id belongs to, which also tells the kind of the id.
 
 These places are searched in order, each with a bounded number of calls, until the id is found: the records and
-executions that the id's form names, the dead-letter queues, the functions' logs. The table is never scanned.
+executions that the id's form names, the dead-letter queues, the functions' logs; for a trace, the logs come
+before the queues. The table is never scanned.
 """
 
 import re

@@ -36,7 +36,7 @@ _METER = ("queue_wait_ms", "work_ms", "attempt", "receives", "input_tokens", "ou
 class StageView(Struct, frozen=True, kw_only=True):
     """One stage of a journey. `degraded`: it failed, and the run continued without it.
 
-    Times are known from the history only.
+    `started_at` and `finished_at` are known from the history only.
     """
 
     key: str
@@ -72,7 +72,10 @@ class StageView(Struct, frozen=True, kw_only=True):
 
 
 class Journey(Struct, frozen=True, kw_only=True):
-    """A run as a reader sees it. `status` is that of the record; with `finished`, nothing will change any more."""
+    """A run as a reader sees it. If it is `finished`, nothing will change any more.
+
+    `status` is the record's, but RUNNING instead of ACCEPTED as soon as there is an execution.
+    """
 
     pipeline_id: str
     status: str

@@ -55,7 +55,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
     @property
     def is_read(self) -> bool:
-        """Whether the line is about an API status read, of which one run may have thousands."""
+        """Whether the line is about a read of the run's status through the API. A run may have thousands of these."""
         return self.function == "api" and self.fields.get("http_method") == "GET" and self.level == "INFO"
 
     def ids_of(self, term: str) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
-"""Checks of the times: a queue waits longer than its function, a task longer than its queue, an event no longer than
-its task.
+"""Checks of the times: a queue's visibility timeout exceeds its function's timeout, a task's timeout exceeds all
+deliveries of its message, and no event is delivered after its task has timed out.
 """
 
 from infra.clocks import VISIBILITY_FACTOR

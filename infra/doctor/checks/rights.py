@@ -63,7 +63,7 @@ ENGINES: Final = (
         "the local engine cannot distinguish the ids of models",
     ),
 )
-"""More of them, for the local engine only."""
+"""More wildcards that have a reason, for the local engine only."""
 _RIGHTS_SUFFICE: Final = "each part may consume, park, report and send what it must"
 
 
@@ -116,7 +116,7 @@ def _acknowledged(grant: Grant, resource: str, environment: Environment) -> bool
 
 
 def used(system: System) -> Result:
-    """Check that the code of each function can call each operation that its role allows."""
+    """Check that each function's code can use every right of its role, but for wildcards and what Lambda needs."""
     for function in system.functions.values():
         known = called(function.module)
         if not known:
@@ -142,7 +142,9 @@ def used(system: System) -> Result:
 
 
 def needed(system: System) -> Result:
-    """Check that each function may consume, park and report outcomes, and that the workflow may send requests."""
+    """Check that each function fed by a queue may receive its messages and park them, that a stage's function may
+    report outcomes, and that the workflow may send its requests.
+    """
     for source in system.sources:
         function, queue = system.functions.get(source.function), system.queues.get(source.queue)
         if function is None or queue is None:
