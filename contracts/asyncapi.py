@@ -175,7 +175,7 @@ def _operations(kind: type[Event]) -> dict[str, Any]:
 
 
 def _draft7(part: Any) -> Any:
-    """Convert a schema to JSON Schema draft 7, which AsyncAPI uses and which writes a tuple's items differently."""
+    """Convert a schema to JSON Schema draft 7, which AsyncAPI uses; that draft writes a tuple's items differently."""
     if isinstance(part, list):
         return [_draft7(inner) for inner in part]
     if not isinstance(part, dict):

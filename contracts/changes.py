@@ -82,7 +82,7 @@ class _Walk:
 
 
 def _pairs(old: list[Alternative], new: list[Alternative]) -> Iterator[tuple[Alternative, Alternative]]:
-    """Yield each old object or array shape with its new counterpart: of the same name, equal, or simply the next."""
+    """Yield each old object or array shape with its new counterpart: same name, else equal, else nameless."""
     for kind in ("object", "array"):
         before = [shape for shape in old if shape.type == kind]
         after = [shape for shape in new if shape.type == kind]

@@ -94,7 +94,7 @@ def _sentence(obstacle: Obstacle, event: str, consumer: str) -> str:
 
 
 def _breaks(name: str, who: Parties, *, forwards: bool, backwards: bool) -> tuple[Breakage, ...]:
-    """Return what breaks: new events until a consumer's new version is deployed, old events after that."""
+    """Return which consumers break: on new events until their new version is deployed, on old events after that."""
     sources = listed(dict.fromkeys([*who.publishers, *results_in(name)])) or "earlier deployments"
     breakages = []
     for service in who.consumers:

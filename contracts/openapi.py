@@ -80,7 +80,7 @@ def openapi() -> dict[str, Any]:
 
 def known_routes() -> list[Route]:
     """Return the method and path of every route that the API's function serves."""
-    # The table names methods of an API without calling any: the class has them as well.
+    # `routes` only names the methods of its argument and calls none, so the class can stand for an instance.
     return sorted(routes(cast("Api", Api)), reverse=True)
 
 
@@ -240,7 +240,11 @@ def _answer(description: str, kind: Any, references: References) -> dict[str, An
 
 
 def _example(kind: Any) -> Any:
-    """Return an example of a run that succeeded, without the fields that only a failed or degraded run has."""
+    """Return an example of an answer of type `kind`.
+
+    A record is that of a run that succeeded, without the fields of failed and degraded runs; an accepted request has
+    the status ACCEPTED; a page has whatever its schema gives.
+    """
     schema = msgspec.json.schema(kind)
     example = value_of(schema, schema)
     if "final_response" in example:

@@ -61,7 +61,7 @@ def record(path: Path = RECORD) -> Record | None:
 
 
 def reference(against: str | None, *, root: Path = ROOT, recorded: Record | None = None) -> Reference | None:
-    """Return the contracts of the revision `against`, or by default of the last release, of origin/main or of main.
+    """Return the contracts of the revision `against`; by default of the last release, else origin/main, else main.
 
     Returns None if none of these exists. Raises InvalidInputError if git is missing or does not know the revision.
     """

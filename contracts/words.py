@@ -16,7 +16,7 @@ def listed(parts: Iterable[str], last: str = "and") -> str:
 
 
 def value(json_value: Any) -> str:
-    """Return a JSON value as code; null is written without quotes."""
+    """Return a JSON value as code, in backticks; null is written without them."""
     return "null" if json_value is None else f"`{json.dumps(json_value, ensure_ascii=False)}`"
 
 

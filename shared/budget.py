@@ -1,7 +1,8 @@
 """The daily budget: the index of records by day, and the items that the guard and operators store.
 
 The write that ends a run also stores its cost and the two keys of the index of days. A day's sum can therefore be
-read again at any time; there is no counter that could miss a run or count one twice.
+read again at any time; there is no counter that could miss a run or count one twice. A run that is restarted or
+redriven is in the index once, with the cost and the day of its latest end.
 """
 
 import zlib

@@ -50,7 +50,10 @@ class Bus:
         self._name = name
 
     def publish(self, events: Sequence[Outgoing]) -> None:
-        """Publish `events`. Raises TransientError if EventBridge refuses any; the others are published anyway."""
+        """Publish `events`. Raises TransientError if EventBridge refuses any; the others are published anyway.
+
+        If a whole call fails, raises TransientError or PermanentError, and later chunks are not sent.
+        """
         refused: list[str] = []
         for chunk in chunks(entry(event, self._name) for event in events):
             with translated_errors():

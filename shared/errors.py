@@ -1,7 +1,7 @@
 """The errors that decide what happens to a message.
 
 PipelineError
-├── ContractViolation   the event breaks its contract: parked, never retried (a stage's result: like any bug)
+├── ContractViolation   the event breaks its contract: parked, never retried (a stage's invalid result is retried)
 ├── TransientError      a retry may succeed: Step Functions retries (SQS, if there is no task token)
 ├── PermanentError      no retry can succeed: the message is parked and the stage fails
 ├── WorkerLost          two deliveries ended without an outcome, the third is not run: parked, the stage fails
@@ -52,7 +52,7 @@ class WorkerLost(PipelineError):  # noqa: N818
 class InProgress(PipelineError):  # noqa: N818
     """Another delivery of the message is being handled: SQS delivers this one again, and it then finds the result.
 
-    It counts neither as an outcome nor as an attempt of the stage.
+    This delivery counts neither as a failure nor as an attempt of the stage.
     """
 
     NAME = "Pipeline.InProgress"

@@ -44,14 +44,14 @@ LISTED = (
 
 
 END_FIELDS = ("cost", "metered")
-"""The fields that an execution's end adds. They are removed when another execution starts."""
+"""Fields that an execution's end adds. They are removed when the run is restarted or redriven (`reopen`)."""
 
 
 def spent(record: Record, execution_arn: str) -> int:
     """Return the nano-dollars known to be spent before `execution_arn` runs.
 
-    If it is redriven, and not a new execution, only the failed stage and the record count: the other stages are
-    counted again at the execution's next end.
+    If that execution is redriven rather than new, only the cost of its failed stage and of writing the record is
+    added: the execution's next end counts its other stages again.
     """
     cost, earlier = record.get("cost"), record.get("earlier_nano_usd") or 0
     if cost is None:
@@ -130,7 +130,7 @@ class Records:
         )
 
     def cancel(self, pipeline_id: str, *, at: str) -> Record | None:
-        """Store the time of a cancel request. Returns the updated record, or None if the run has ended."""
+        """Store the time of a cancel request. Returns the updated record; None if the run is over or unknown."""
         with translated_errors():
             try:
                 answer = self._client.update_item(
@@ -186,9 +186,8 @@ class Records:
         """Set a run to RUNNING again, in this execution.
 
         Call it before the execution is started or redriven, so that an execution that ends at once finds its record
-        RUNNING. Returns False for a run that has succeeded, unless `rerun` is true. From then on, a late event
-        about the earlier execution's failure changes nothing. The earlier execution's cost is kept as
-        `earlier_nano_usd`.
+        RUNNING. Returns False for a run that has succeeded, unless `rerun` is true. After a restart, a late event
+        about an earlier execution's failure changes nothing. The cost until now is kept as `earlier_nano_usd`.
         """
         before = [status for status in STATUSES if rerun or status != "SUCCEEDED"]
         earlier = spent(self.get(pipeline_id) or Record(), execution_arn)

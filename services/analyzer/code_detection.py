@@ -83,7 +83,7 @@ def _apart(pieces: list[CodePiece]) -> list[CodePiece]:
 def _without(text: str, pieces: list[CodePiece], filler: str) -> str:
     """Return `text`, of the same length, with each piece replaced by `filler`.
 
-    The pieces are sorted and do not overlap. A line break as filler stands for blank lines.
+    The pieces are sorted and do not overlap. With a line break as filler, a piece becomes spaces between two of them.
     """
     if not pieces:
         return text

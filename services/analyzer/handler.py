@@ -1,4 +1,4 @@
-"""The Lambda handler: `analysis.requested` in, `Analysis` out by callback."""
+"""The Lambda handler of the analyzer: answers each analysis.requested event with an Analysis."""
 
 from services.analyzer.core import analyze
 from shared.contracts.envelope import Metadata

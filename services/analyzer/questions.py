@@ -96,7 +96,7 @@ class _Finder:
         return 0
 
     def without_mark(self, number: int, start: int, end: int) -> int | None:
-        """Return the question's position in a sentence without a question mark, or None if it has none."""
+        """Return the question's position in a sentence without a question mark, or None if it asks nothing."""
         sentence = self._prose[start:end]
         if self._inverted and "¿" in sentence:
             return sentence.index("¿")

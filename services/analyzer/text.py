@@ -4,8 +4,9 @@ A word, by script:
 - scripts that put spaces between words (Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Hangul…): each part
   between white space, ellipses and em dashes that contains a letter or a digit. A URL is one word;
 - Han: every ideograph, as word processors count;
-- katakana: every run; hiragana: every started four characters of a run;
-- Thai, Lao, Khmer, Myanmar: every started four code points of a run (an approximation: they write no spaces).
+- katakana: every run; hiragana: every group of up to four characters of a run;
+- Thai, Lao, Khmer, Myanmar: every group of up to four code points of a run (an approximation, as these
+  scripts have no spaces).
 Emoji, however composed, and lone punctuation are not words.
 
 Counting takes linear time.

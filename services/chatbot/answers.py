@@ -47,7 +47,10 @@ class _Serializer(BaseIdempotencySerializer):
 
 
 class _Call:
-    """Replaces Lambda's context: the longest time a call can take. An older claim on an answer is a dead worker's."""
+    """Stands in for Lambda's context, from which Powertools reads how long a claim on an answer is valid.
+
+    That is the longest time that a call can take. An older claim belongs to a worker that died.
+    """
 
     def __init__(self, milliseconds: int) -> None:
         self._milliseconds = milliseconds
@@ -73,7 +76,7 @@ class StoredAnswers:
         """Return the answer, paid for now or recalled; `billed` says which.
 
         An answer that was paid for is returned even if it can't be stored. Raises InProgress while another delivery
-        is waiting for the model, otherwise the backend's errors.
+        is waiting for the model, the backend's errors, or TransientError if the table fails before that.
         """
         bought: list[ChatAnswer] = []
         failed: list[PipelineError] = []

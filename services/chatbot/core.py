@@ -135,7 +135,8 @@ def function_answer(payload: bytes, function_name: str) -> ChatAnswer:
     """Return the answer of an existing chatbot function.
 
     The function may return a string, an object with the text under one of ANSWER_FIELDS, or an API Gateway proxy
-    response around either. Raises PermanentError for a status code of 4xx, TransientError for 429 and 5xx.
+    response around either. Raises PermanentError for a status of 4xx except 429, or for an
+    answer without text; TransientError for 429, 5xx, a blank text, or an answer that is not JSON.
     """
     try:
         value = msgspec.json.decode(payload or b"null")

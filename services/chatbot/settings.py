@@ -14,8 +14,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The environment of the chatbot's function.
 
     If `chatbot_function_arn` is set, the team's existing chatbot function is invoked instead of Bedrock.
-    `timeout_seconds` is the timeout of this service's function, not of that one. Without `answers_table`, answers
-    are not stored.
+    `timeout_seconds` is the timeout of this service's function, not of the team's. Without `answers_table`,
+    answers are not stored.
     """
 
     model_id: str = "amazon.nova-lite-v1:0"

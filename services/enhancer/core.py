@@ -1,7 +1,8 @@
 """Turns an answer and the message's analysis into the enhanced answer. Pure.
 
 The format `plain` (simple messages, or no analysis) is the tidied answer itself. `sectioned` (moderate) adds a
-closing note on what the answer responds to. `detailed` (complex) also opens with the answer's first sentence.
+closing note if the message has several questions or code. `detailed` (complex) also opens with the first sentence
+of a long answer. In every format, a closing note says if the answer was cut.
 """
 
 import re
@@ -69,7 +70,7 @@ def note(answer: ChatAnswer, analysis: Analysis | None, kind: Format) -> str | N
             names = ", ".join(SPELLED.get(name, name.capitalize()) for name in analysis.languages[:3])
             facts.append(f"refers to {names or 'your'} code")
     if answer.truncated:
-        facts.append("cut at the length limit")
+        facts.append("was cut at the length limit")
     return f"_This reply {' and '.join(facts)}._" if facts else None
 
 

@@ -208,7 +208,8 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
 
 
 def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
-    """Return `run` with the reason why it was stopped, which its status event may lack, from its history.
+    """Return `run` with the error and cause with which it was stopped: if the status event lacks them, the history
+    has them.
 
     `events` are newest first. The end need not be the first of them: a stage's report may have come after it.
     """
@@ -225,14 +226,18 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
 def failed_stage(run: Failure) -> str | None:
     """Return the failed stage's key if the error identifies it, else None.
 
-    Only workers report `Pipeline` errors, and only the critical stage's failure ends the run.
+    In an execution that FAILED (a cancelled one is ABORTED), `Pipeline` errors come from workers only, and only the
+    critical stage's failure ends the run.
     """
     by_worker = run.status == "FAILED" and run.error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
     return CRITICAL.key if by_worker else None
 
 
 def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return the key of the stage that was entered last; `events` are an execution's history, newest first."""
+    """Return the key of the stage that was entered last, None if there is none.
+
+    `events` are an execution's history, newest first. A state that is no stage counts as the last stage.
+    """
     for event in events:
         if name := event.get("stateEnteredEventDetails", {}).get("name"):
             return BY_STATE[name].key if name in BY_STATE else LAST.key
@@ -240,7 +245,7 @@ def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def failed_fields(run: Failure, stage: str | None, *, by_day: bool = False) -> tuple[Record, Record]:
-    """Return the fields to set, and those to set only if the record lacks them. `stage` is None if none ran."""
+    """Return the fields to set, and those to set only if the record lacks them. `stage` is None if unknown."""
     fields: Record = {
         "error": run.error,
         "cause": run.cause,

@@ -1,4 +1,4 @@
-"""The Lambda handler of the logger: writes the records of finished and failed executions and announces them."""
+"""The Lambda handler of the logger: writes and announces the records of succeeded and failed executions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -68,7 +68,7 @@ class Logger:
         if self._end(metadata.pipeline_id, "SUCCEEDED", run.fields, run.first):
             _count_success(request, run)
             _count_cost(run.fields)
-        # Otherwise the record was already written. Its event may be missing, if that delivery died: publish it again.
+        # If an earlier delivery wrote the record, it may have died before it published the event: publish it again.
         self._bus.publish([core.completed_event(metadata, run)])
         return LogReceipt(status="SUCCEEDED", execution_time_ms=run.execution_time_ms)
 

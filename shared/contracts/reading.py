@@ -109,8 +109,9 @@ class _PublisherMetadata(PartialMetadata, frozen=True, kw_only=True):
 def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Metadata:
     """Return the complete metadata of an event that was sent as `kind`.
 
-    A publisher of `pipeline.requested` may leave out all or part of them. The pipeline's id is then the event's own
-    id, which PutEvents returned to the publisher, and its trace is derived from the id.
+    A publisher of `pipeline.requested` may leave out all or part of them. A missing pipeline id is replaced by the
+    event's own id, which PutEvents returned to the publisher; a missing or invalid traceparent is derived from the
+    pipeline id.
     """
     if kind.NAME != INBOUND_EVENT:
         metadata = read(detail.metadata, Metadata, at="$.detail.metadata")

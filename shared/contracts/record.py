@@ -18,17 +18,18 @@ from shared.contracts.stages import BY_KEY, STAGES
 from shared.contracts.v1 import Status
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
-"""ACCEPTED (set by the API before it publishes), RUNNING (by the starter), SUCCEEDED or FAILED (by the logger)."""
+"""ACCEPTED (set by the API before it publishes), RUNNING (by the starter), SUCCEEDED or FAILED (by the logger).
+A restart or redrive sets RUNNING again. If the logger fails, the workflow sets SUCCEEDED."""
 
 FINAL: Final[tuple[Status, ...]] = ("SUCCEEDED", "FAILED")
 """Statuses of a run that has ended. A FAILED run may be redriven or restarted."""
 
 CANCELLED: Final = "cancel_requested_at"
-"""The field with the time of the cancel request. Pending runs are not started and running ones are stopped."""
+"""The field with the time of the cancel request. A running execution is stopped, a later one as soon as it starts."""
 
 
 Via = Literal["api", "bus", "restart"]
-"""How a run began: through the API, by an event on the bus, or as a restart."""
+"""How an execution came about: by a request to the API, by an event on the bus, or as a restart of the run."""
 
 
 class StageMeter(TypedDict):
@@ -46,7 +47,7 @@ class StageMeter(TypedDict):
     output_tokens: NotRequired[int]
     model_id: NotRequired[str | None]
     recalled: NotRequired[bool]
-    """The answer was paid for by an earlier run."""
+    """Whether an earlier delivery, attempt or execution paid for the answer."""
     batch: NotRequired[int]
     """Messages in the same invocation."""
     message_bytes: NotRequired[int | None]
@@ -124,7 +125,7 @@ class Record(TypedDict, total=False):
     execution_time_ms: int
     """Milliseconds."""
     earlier_nano_usd: int
-    """The cost of the run's earlier executions."""
+    """The cost of the run before its latest restart or redrive, as far as `cost` does not include it."""
 
     final_response: str | None
     analysis: dict[str, Any] | None
@@ -218,7 +219,7 @@ def accepted_event_id(pipeline_id: str) -> str:
 
 
 def via(pipeline_id: str, causation_id: str | None, *, restarts: int = 0) -> Via:
-    """Return how a run began. `restarts` is the number in the execution's name, 0 for the first execution."""
+    """Return how an execution came about. `restarts` is the number in its name, 0 for a run's first execution."""
     if restarts:
         return "restart"
     return "api" if causation_id == accepted_event_id(pipeline_id) else "bus"

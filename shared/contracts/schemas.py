@@ -72,7 +72,7 @@ def _document(title: str, kinds: Sequence[Any], root: Callable[..., dict[str, An
 
 
 def metadata_of(kind: type[Event]) -> type[Metadata | PartialMetadata]:
-    """Return the type of an event's metadata, of which only outside publishers may leave out some fields."""
+    """Return the type of an event's metadata. Its fields are optional only in pipeline.requested."""
     return PartialMetadata if kind.NAME == INBOUND_EVENT else Metadata
 
 

@@ -35,13 +35,13 @@ class Stage(Struct, frozen=True, kw_only=True):
     """How the answer differs if this stage fails, in a sentence for the caller; empty for the critical stage."""
 
 
-# Longer than a message can wait: visibility (6 x 30 s) x 5 receives, with some slack. A shorter timeout would turn
-# a backlog into a storm of retries: the task's time also passes while its message waits in the queue.
+# Longer than all deliveries of a message take: visibility (6 x 30 s) x 5 receives, with some slack. With a shorter
+# timeout, a backlog would let tasks expire: a task's time also passes while its message waits in the queue.
 _TIMEOUT_SECONDS: Final = 960
 
 HISTORY: Final = "$.*.history[*]"
-"""`$.request.history`, or an empty list if it is missing, as in executions that an older starter began and their
-restarts. A path with `*` may match nothing; a plain path would then fail the execution."""
+"""`$.request.history`, or an empty list if there is none, as in executions that an older starter began and in
+their restarts. A path with `*` may match nothing; a plain path would then fail the execution."""
 
 STAGES: Final[tuple[Stage, ...]] = (
     Stage(
@@ -127,4 +127,4 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 RETRY: Final = RetryPolicy(interval_seconds=2, backoff_rate=2.0, max_attempts=3)
 
 RECEIVES_BEFORE_LOST: Final = 3
-"""At this delivery, a stage's message has killed its worker twice and is not run again."""
+"""From this delivery on, a stage's message is taken to have killed two workers and is not run again."""

@@ -58,7 +58,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
 
 
 def facts(stored: Mapping[str, Any]) -> RunFacts | None:
-    """Return the facts in a stored record; None if the run has not ended or its record has no meters."""
+    """Return the facts in a stored record; None if the run has not ended, or succeeded without meters."""
     record = expanded(stored)
     if record.get("status") not in FINAL or not record.get("execution_arn"):
         return None
@@ -128,7 +128,7 @@ _OPTIONAL = (
 
 
 def _given_up(key: str, error: str) -> StageFacts:
-    """Return a failed stage: with a transient error after all attempts, with any other after an unknown number."""
+    """Return a failed stage. A transient error means that all attempts were made; else their number is unknown."""
     return StageFacts(
         key=key,
         tries=1 + RETRY.max_attempts if error == TransientError.NAME else None,

@@ -37,7 +37,7 @@ HISTORY_ENDS, HISTORY_STATE, HISTORY_RETRY = 2, 6, 4
 """Numbers of history events: an execution's start and end, a state with a task, one retry."""
 
 NEVER_METERED = "time of the functions of API, starter and logger; callbacks; cold starts; reads of the API"
-"""Usage that no record can contain: it is not over, or has not begun, when the record is written."""
+"""Usage that no record contains: the logger is not told of it, or it is not over when the record is written."""
 
 
 def ledger(run: RunFacts, lists: tuple[PriceList, ...] = PRICE_LISTS) -> Ledger:
@@ -56,7 +56,7 @@ def ledger(run: RunFacts, lists: tuple[PriceList, ...] = PRICE_LISTS) -> Ledger:
 
 
 def _start(book: Book, run: RunFacts) -> None:
-    """Add what happens before the first state: API, event and starter; for a restart, only its start."""
+    """Add what precedes the first state: API, event, starter; for a restart, the reopened record and the start."""
     message = run.message_bytes
     if message is None:
         book.unmetered.append("start: the message's size")
@@ -83,7 +83,7 @@ def _start(book: Book, run: RunFacts) -> None:
 
 
 def _end(book: Book, run: RunFacts) -> None:
-    """Add the record and its announcement; of a failed run also the message with its end in the logger's queue."""
+    """Add the record and its announcement; for a failed run, also the message that tells the logger of its end."""
     if run.outcome == "FAILED":
         book.add(LOG, "queue", "queue: send, receive, delete the run's end", 3)
         _invocation(book, LOG, "logger", 1)
@@ -176,7 +176,7 @@ def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
 
 
 def _paid_by_earlier_run(stage: StageFacts, run: RunFacts) -> bool:
-    """Whether an earlier run paid for the answer: a restart recalled it at its first attempt."""
+    """Whether an earlier execution paid for the answer: a restart recalled it at its first attempt."""
     return run.via == "restart" and stage.recalled and stage.tries == 1 and stage.receives == 1
 
 

@@ -49,7 +49,10 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
-    """All lines of one run. `prices` is None if none are known for region and day; `unmetered` was not measured."""
+    """All lines of one run. `prices` is None if none are known for region and day.
+
+    `unmetered` names the usage that was not measured.
+    """
 
     region: str
     day: str

@@ -27,7 +27,8 @@ __all__ = ["AnyRoute", "Billed", "ExternalRoute", "Paid", "Route", "Worker"]
 class Worker:
     """Handles a queue's messages; `handle` does all the work of a Lambda function.
 
-    `routes` are keyed by detail-type, for an event that of the newest version which the service reads.
+    `routes` are keyed by detail-type. All versions of an event have one route, keyed by the newest one that the
+    service reads.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Worker:
             flush()
 
     def process(self, record: Mapping[str, Any], batch: int = 1) -> None:
-        """Handle one message; `batch` counts the messages it came with. Raises if it must be delivered again."""
+        """Handle one message; `batch` is the size of its batch. Raises if it must be delivered again."""
         about_no_run()
         message = received(record, batch)
         try:
@@ -87,9 +88,9 @@ class Worker:
         return self._outcomes.succeed(message, result, began)
 
     def _result(self, job: Job, began: float) -> Struct | None:
-        """Return the result of the job's run, or the one that an earlier run stored.
+        """Return the result of the route's `run`, or the one that an earlier delivery or attempt stored.
 
-        Raises TokenSettled or WorkerLost if the policy forbids a run.
+        Raises TokenSettled or WorkerLost if the policy forbids calling `run`.
         """
         route, message = job.route, job.message
         if isinstance(route, ExternalRoute) or message.token is None:

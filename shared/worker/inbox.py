@@ -18,12 +18,13 @@ E = TypeVar("E", bound=Event)
 class Route(Struct, Generic[E], frozen=True, kw_only=True):
     """How one type of message is handled.
 
-    `request` is the newest version that the service reads; older ones are upcast to it. `run` gets its data and
-    metadata and returns the stage's result, wrapped in `Paid` if the run is billed by usage. It raises
-    TransientError, PermanentError or InProgress; any other exception counts as transient. With `metered`, `run` also
-    gets the meter so far, as `meter`. `recall` returns the result that an earlier run stored, or None. `pays`: a run
-    costs money, so none is begun for a task that is over, or nearly over. `source` is the only publisher that may
-    send the message. `task_ms` is the time that Step Functions waits for the outcome.
+    `request` is the newest version that the service reads; older ones are upcast to it. `run` gets the message's
+    data and metadata and returns the stage's result, wrapped in `Paid` if it is billed by usage. For a failure, `run`
+    raises TransientError, PermanentError or InProgress; any other exception counts as transient. With `metered`,
+    `run` also gets the meter so far, as `meter`. `recall` returns the result that an earlier delivery, attempt or
+    execution stored, or None. `pays`: a call of `run` costs money, so none is made for a task that is over, or nearly
+    over. `source` is the only publisher that may send the message. `task_ms` is the time that Step Functions waits
+    for the outcome.
     """
 
     request: type[E]
@@ -46,7 +47,7 @@ AnyRoute = Route[Any] | ExternalRoute
 
 
 class Message(Struct, kw_only=True):
-    """A queue's message, with the parts of it that could be read. `batch` counts the messages it came with."""
+    """A queue's message, with the parts of it that could be read. `batch` is the number of messages in its batch."""
 
     body: str
     message_id: str

@@ -40,7 +40,7 @@ _ARCHITECTURES = {"aarch64": "arm64", "AMD64": "x86_64"}
 
 
 class Billed(Struct, frozen=True, kw_only=True):
-    """What one stage run is billed for. `recalled`: the answer was paid for by an earlier run."""
+    """The usage of one delivery. `recalled`: an earlier delivery, attempt or execution paid for the answer."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -119,7 +119,8 @@ class Callback:
 class Outcomes:
     """Reports the outcomes of a service's messages.
 
-    Each method raises TransientError or PermanentError if a call to AWS fails: the message is then delivered again.
+    Each method raises TokenSettled if the task is over, and TransientError or PermanentError if a call to AWS fails:
+    after either of the latter, the message is delivered again.
     """
 
     def __init__(self, service: str, callback: Callback, parking: ParkingLot, bus: Bus) -> None:
@@ -169,7 +170,7 @@ class Outcomes:
         self._note(FAILED, message, error.cause, error=error.NAME)
 
     def drop(self, message: Message, error: PipelineError) -> None:
-        """Log and count an outcome whose task is over; nobody waits for it."""
+        """Log and count a message whose task is over, or would end before the work: nobody waits for its outcome."""
         emit(ERRORS, error_type=error.NAME)
         self._note(LATE_CALLBACKS, message, "the task was over before its outcome arrived")
 

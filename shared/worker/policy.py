@@ -1,8 +1,8 @@
 """The policy decides what to do with a message, from a few numbers. It is pure: it calls no AWS service.
 
-A failure that a worker can report is retried by Step Functions only; SQS redelivers a message if its worker died or a
-call to AWS failed. A message without a task token (a start event, a failed execution's status) can only be retried by
-SQS: after a transient failure it is left for redelivery.
+A failure that a worker can report is retried by Step Functions only; SQS redelivers a message if its worker died, a
+call to AWS failed, or another delivery of it is being handled. A message without a task token (a start event, a
+failed execution's status) can only be retried by SQS: after a transient failure it is left for redelivery.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Step(Enum):
 
     RUN = auto()
     RECALL = auto()
-    """Send the answer that an earlier run stored, if there is one."""
+    """Send the answer that an earlier delivery, attempt or execution stored, if there is one."""
     SKIP_IF_OVER = auto()
     """Acknowledge the message if Step Functions says that its task is over."""
     SKIP = auto()

@@ -101,7 +101,9 @@ def _caller(identity: Mapping[str, Any]) -> str:
 
 
 def _preferred_wait(preferences: str) -> int | None:
-    """Return the seconds that the caller will wait for the result (`Prefer: wait=N`, RFC 7240), at most the longest.
+    """Return the seconds that the caller will wait for the result (`Prefer: wait=N`, RFC 7240).
+
+    The number is at most LONGEST_WAIT_SECONDS.
 
     Returns None without a valid preference.
     """
@@ -113,7 +115,10 @@ AnyRequest = v1.PipelineRequested | v2.PipelineRequested
 
 
 class Submission(Struct, frozen=True, kw_only=True):
-    """A valid POST. `request` has the version that the caller sent, and is published; `newest` is upcast from it."""
+    """A valid POST. `request` has the version that the caller sent, and is published; `newest` is upcast from it.
+
+    `repeatable`: the caller gave an Idempotency-Key.
+    """
 
     pipeline_id: str
     request: AnyRequest

@@ -43,7 +43,7 @@ class Query(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """One page of the list. The next page has records before `before`; None if there are no more."""
+    """One page of the list. The next page has records before `before`, which is None if there are no more."""
 
     records: Sequence[Mapping[str, Any]]
     before: str | None
@@ -65,7 +65,7 @@ def listed(caller: str, pipeline_id: str, *, accepted_at: str, user_message: str
 
 
 def belongs_to(record: Mapping[str, Any], caller: str) -> bool:
-    """Whether a caller may act on a pipeline. One that was published to the bus has no owner: every caller may."""
+    """Whether a caller may cancel a pipeline: its owner, or any caller if it came from the bus and has no owner."""
     return "owner" not in record or str(record["owner"]).partition("#")[0] == owner(caller)
 
 

@@ -47,7 +47,7 @@ class Api:
         self._sleep = sleep
 
     def accept(self, request: Request) -> Answer:
-        """Write the record, then publish the event, so that an answered pipeline id can always be read.
+        """Write the record, then publish the event, so that every pipeline id in an answer can be read.
 
         The answer is the record if the caller waits and the run ends in time.
         """
@@ -108,7 +108,7 @@ class Api:
         return 202, {"pipeline_id": pipeline_id, "status": status, "status_url": url}
 
     def _awaited(self, request: Request, pipeline_id: str) -> Record | None:
-        """Return the record when the run ends or the wait is over; None if the caller does not wait."""
+        """Return the record when the run ends or the wait is over; None without a wait or a record."""
         if request.wait is None:
             return None
         deadline = time.monotonic() + min(request.wait, self._longest_wait)
@@ -136,7 +136,7 @@ class Api:
         return 200, {"pipelines": shown, **({"next": listing.cursor(page.before)} if page.before else {})}
 
     def cancel(self, request: Request) -> Answer:
-        """Stop a running execution now, a waiting one as soon as it starts. The logger records the end."""
+        """Stop the pipeline's execution now, or as soon as it starts. The logger records the end."""
         pipeline_id = _pipeline_id(request)
         record = self._records.get(pipeline_id)
         if record is None:
@@ -156,7 +156,7 @@ class Api:
 
 
 def _pipeline_id(request: Request) -> str:
-    """Return the pipeline id in the path. Raises ApiError (404) if it has not the form of an id."""
+    """Return the pipeline id in the path. Raises ApiError (404) if it does not have the form of an id."""
     if not core.PIPELINE_ID.match(request.pipeline_id):
         raise ApiError(Reason.UNKNOWN_PIPELINE)
     about_run(request.pipeline_id)

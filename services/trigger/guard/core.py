@@ -38,9 +38,9 @@ def ends(state: State, now: datetime) -> list[str]:
 
 
 def fold(state: State, entries: Iterable[Mapping[str, Any]], end: str, now: datetime) -> State:
-    """Return the state with `entries` added, which are those of the index from `state.upto` to `end`.
+    """Return the state with `entries` added: those of the index from `state.upto` to `end`.
 
-    Entries that are certainly complete are added to `settled`, and not read again.
+    Entries that are old enough to be final (SETTLED_AFTER) are added to `settled`, and not read again.
     """
     until = max(state.upto, min(end, iso(now - SETTLED_AFTER)))
     settled, fresh = state.settled, Spent()
@@ -56,8 +56,9 @@ def fold(state: State, entries: Iterable[Mapping[str, Any]], end: str, now: date
 def decide(state: State, orders: Orders, limit_nano_usd: int, now: datetime) -> tuple[State, Action | None]:
     """Return the new state, and what to do with the starter's mapping, whose state is `state.starter`.
 
-    The guard enables the mapping only if it disabled it itself. While there is a reason to pause, it disables the
-    mapping again whenever somebody enables it by hand: only an operator's order resumes the starter.
+    The guard enables the mapping only if the guard itself disabled it. While there is a reason to pause, the guard
+    disables a mapping that somebody enabled by hand. The starter resumes when no reason is left: on a new day, after
+    an operator's order, or with a higher budget.
     """
     limit = orders.limit(limit_nano_usd, state.day)
     over = limit is not None and state.spent.nano_usd >= limit

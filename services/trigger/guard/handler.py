@@ -1,7 +1,7 @@
 """The Lambda handler of the guard: once a minute, sums the day's cost and pauses or resumes the starter.
 
-Each run compares the actual state with the intended one. It thereby corrects whatever an earlier failed run, a
-midnight without a run, or a deployment has left behind.
+Each invocation compares the actual state with the intended one, and so corrects what a failed invocation, a midnight
+without one, or a deployment has left behind.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ class GuardSettings(Struct, frozen=True, kw_only=True):
 
 
 class OvertakenError(Exception):
-    """A concurrent run stored a newer state; this one's is stale."""
+    """A concurrent invocation stored a newer state; the state of this invocation is stale."""
 
 
 BUSY = ("ResourceInUseException", "ResourceConflictException")
@@ -69,7 +69,7 @@ class Guard:
         self._limit = round(settings.usd_per_day * NANOS)
 
     def look(self, now: datetime) -> State:
-        """Run the guard once; return the new state, which is stored. Of two concurrent runs, one starts again."""
+        """Look once, store the new state and return it. Of two concurrent invocations, one starts again."""
         for _ in range(TRIES - 1):
             with suppress(OvertakenError):
                 return self._look(now)

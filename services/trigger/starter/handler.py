@@ -1,4 +1,4 @@
-"""The Lambda handler of the starter: starts one execution for each pipeline id in a pipeline.requested event."""
+"""The Lambda handler of the starter: for pipeline.requested events, starts one execution per pipeline id."""
 
 from typing import Any
 
@@ -37,7 +37,9 @@ class Starter:
         self._state_machine_arn = state_machine_arn
 
     def start(self, request: PipelineRequested, metadata: Metadata) -> None:
-        """Start an execution, or do nothing if the request is a repeated one.
+        """Start an execution, unless the request is a repeated one, and set the record to RUNNING.
+
+        Stops the execution if the run was cancelled before it started.
 
         Raises ContractViolation if the pipeline id was used before for another message or history.
         """
