@@ -108,8 +108,8 @@ def test_wrong_versions_are_refused_side_by_side(pipeline: Deployment):
 
     eventually(both)
     reasons = sorted(message["MessageAttributes"]["error"]["StringValue"] for message in parked)
-    assert "must end with a message of the user" in reasons[0]
-    assert "$.detail.metadata.schema_version" in reasons[1]
+    assert "$.detail.metadata.schema_version" in reasons[0]
+    assert "must end with a message of the user" in reasons[1]
 
 
 def test_an_older_starters_execution_runs_in_a_newer_workflow(pipeline: Deployment):
