@@ -4,5 +4,5 @@
     accepted = submit(target, Request(user_message="What is a monad?"))
     for journey in follow(target, accepted.pipeline_id): ...
 
-Each operation takes a `Target`, returns frozen values, and raises `OperationError`, whose text is meant for the user.
+Each operation takes a `Target`, returns typed values, and raises `OperationError`, whose text is meant for the user.
 """
