@@ -1,8 +1,12 @@
 """The rules of the layout that import-linter can't express; pyproject.toml has the others."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVICES = sorted(path.parent for path in (ROOT / "services").glob("*/__init__.py"))
@@ -39,6 +43,24 @@ def test_every_service_has_a_core():
     assert [
         service.name for service in SERVICES if not any(core.is_relative_to(service) for core in cores)
     ] == []
+
+
+@pytest.mark.parametrize(
+    "core",
+    [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted((ROOT / "services").rglob("core.py"))
+    ],
+)
+def test_importing_a_core_loads_no_aws_library(core):
+    """A core is pure at run time, too: the packages around it, which import-linter ignores, load no AWS library."""
+    program = (
+        f"import sys, {core}; print(*({{'boto3', 'botocore', 'aws_lambda_powertools'}} & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.split() == []
 
 
 def test_no_test_module_is_imported():

@@ -46,7 +46,7 @@ def test_any_text_is_analysed(text):
 @settings(max_examples=150, deadline=None)
 @given(st.lists(PIECES.filter(lambda piece: piece != "\ud800"), max_size=60).map("".join))
 def test_any_mixture_of_code_and_prose_is_analysed(text):
-    """Neither does any mixture of what the patterns look for."""
+    """No mixture of texts that the patterns search for raises, and every analysis keeps its own contract."""
     holds(text)
 
 

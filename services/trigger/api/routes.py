@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.trigger import stop
 from services.trigger.api import core, listing
 from services.trigger.api.core import Request, Submission
 from services.trigger.api.listing import Listing
 from services.trigger.api.refusals import ApiError, Reason
+from services.trigger.cancelling import stop
 from shared.bus import Bus
 from shared.contracts.envelope import Outgoing, trace_id
 from shared.contracts.message import request_hash

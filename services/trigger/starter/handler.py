@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from services.trigger import stop
+from services.trigger.cancelling import stop
 from services.trigger.starter import core
 from shared.aws import client, error_code, translated_errors
 from shared.contracts.envelope import Metadata, trace_id
