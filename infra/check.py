@@ -105,7 +105,7 @@ def check_github(folder: Path) -> list[str]:
     from infra.github_stack import DEPLOYABLE, GithubOptions  # noqa: PLC0415 -- starts Node
     from infra.github_stack import synthesise as synthesise_github  # noqa: PLC0415
 
-    chosen = GithubOptions(repository="owner@1/name@2", environments=DEPLOYABLE)
+    chosen = GithubOptions(repository="owner@1/name@2", environments=DEPLOYABLE, smoke=DEPLOYABLE)
     problems = [
         f"cdk-nag: {finding}" for finding in _nagged(folder, lambda: synthesise_github(chosen, folder))
     ]
@@ -127,7 +127,7 @@ def check_with_checkov(names: Sequence[str], *, complete: bool) -> list[str]:
     not needed.
     """
     on_aws = [name for name in names if name == GITHUB or ENVIRONMENTS[name].engine is None]
-    paths = [path for name in on_aws for path in template_files(folder_of(name))]
+    paths = [path for name in on_aws for path in sorted(folder_of(name).rglob("*.template.json"))]
     problems, explained = validators.checkov(paths) if paths else ([], set())
     if complete and not problems:
         problems = [

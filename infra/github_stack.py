@@ -3,7 +3,7 @@
     .venv/bin/python -m local.cdk deploy --app ".venv/bin/python -m infra.github_stack" -c repository=OWNER/NAME
 
 A job of the GitHub environment `staging` may take the role for `staging`, and nobody else. The role deploys through
-the roles of `cdk bootstrap`; its own rights are those of the checks before a deployment.
+the roles of `cdk bootstrap`; its own rights are those of the checks before a deployment and of the smoke test.
 """
 
 import re
@@ -11,19 +11,20 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from infra.toolchain import use_bundled_node
 
 use_bundled_node()
 
-from aws_cdk import App, Aws, CfnOutput, DefaultStackSynthesizer, Duration, Stack, Tags, Validations  # noqa: E402
+from aws_cdk import App, CfnOutput, DefaultStackSynthesizer, Duration, Stack, Tags, Validations  # noqa: E402
 from aws_cdk import aws_iam as iam  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 from constructs import Construct  # noqa: E402
 
 from infra.app import feature_flags  # noqa: E402
 from infra.environments import ENVIRONMENTS  # noqa: E402
+from infra.github_rights import deploying, shown, trying  # noqa: E402
 from infra.nag import acknowledge  # noqa: E402
 from infra.names import Names  # noqa: E402
 
@@ -32,8 +33,6 @@ ISSUER: Final = "token.actions.githubusercontent.com"
 AUDIENCE: Final = "sts.amazonaws.com"
 SESSION: Final = Duration.hours(2)
 """How long the credentials of a deployment last: a first one takes up to half an hour, and its smoke test waits."""
-BOOTSTRAP_ROLES: Final = ("deploy-role", "file-publishing-role", "lookup-role")
-"""The roles of `cdk bootstrap` that the CDK CLI takes; the app has no images to publish."""
 DEPLOYABLE: Final = tuple(name for name, environment in ENVIRONMENTS.items() if environment.engine is None)
 _NAME: Final = r"[A-Za-z0-9._-]{1,100}"
 _REPOSITORY: Final = re.compile(rf"(?P<owner>{_NAME})(@[0-9]+)?/(?P<name>{_NAME})(@[0-9]+)?")
@@ -52,12 +51,14 @@ class GithubOptions:
 
     repository: str
     environments: tuple[str, ...] = ("staging", "prod")
+    smoke: tuple[str, ...] = ("staging",)
+    """The environments that the smoke test may make runs in."""
     own_provider: bool = True
     """Whether the stack makes the account's OpenID provider for GitHub. An account has one at most."""
 
 
 def read_options(context: Mapping[str, object]) -> GithubOptions:
-    """Read the options `repository`, `environments` and `provider`. Raises GithubOptionError."""
+    """Read the options `repository`, `environments`, `smoke` and `provider`. Raises GithubOptionError."""
     repository = str(context.get("repository") or "")
     parts = _REPOSITORY.fullmatch(repository)
     if not parts or (parts[2] is None) != (parts[4] is None) or {".", ".."} & {parts["owner"], parts["name"]}:
@@ -65,86 +66,26 @@ def read_options(context: Mapping[str, object]) -> GithubOptions:
             f"`-c repository` must be OWNER/NAME or OWNER@NUMBER/NAME@NUMBER, as GitHub's tokens spell it, not "
             f"{repository!r}. `gh api repos/OWNER/NAME/actions/oidc/customization/sub` prints it as sub_claim_prefix."
         )
-    environments = tuple(str(context.get("environments") or "staging,prod").split(","))
-    if unknown := sorted(set(environments) - set(DEPLOYABLE)):
-        raise GithubOptionError(
-            f"`-c environments` names {', '.join(map(repr, unknown))}. List some of: {','.join(DEPLOYABLE)}."
-        )
+    environments = _environments("environments", context, GithubOptions.environments)
     provider = str(context.get("provider") or "new")
     if provider not in {"new", "existing"}:
         raise GithubOptionError(f"`-c provider` must be new or existing, not {provider!r}.")
     return GithubOptions(
         repository=repository,
-        environments=tuple(dict.fromkeys(environments)),
+        environments=environments,
+        smoke=_environments("smoke", context, GithubOptions.smoke),
         own_provider=provider == "new",
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Right:
-    """A statement of a role's policy. `why` says why a resource is a pattern."""
-
-    sid: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    why: str = ""
-    conditions: Mapping[str, Any] | None = None
-
-
-def rights(names: Names, qualifier: str) -> tuple[Right, ...]:
-    """Return what a deployment of one environment does. `qualifier` is that of the account's bootstrap roles."""
-    queues = _arn("sqs", f"{names.prefix}-*")
-    executions = _arn("states", f"execution:{names.state_machine}:*")
-    addresses = _arn("ssm", f"parameter{names.parameter('').rstrip('/')}")
-    return (
-        Right(
-            sid="DeployAsBootstrapRoles",
-            actions=("sts:AssumeRole",),
-            resources=tuple(
-                _arn("iam", f"role/cdk-{qualifier}-{role}-{Aws.ACCOUNT_ID}-{Aws.REGION}", region="")
-                for role in BOOTSTRAP_ROLES
-            ),
-        ),
-        Right(
-            sid="ReadAddresses",
-            actions=("ssm:GetParametersByPath",),
-            resources=(addresses, f"{addresses}/*"),
-            why="All addresses of one environment, which are read at once.",
-        ),
-        Right(
-            sid="ReadMessagesInFlight",
-            actions=("sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"),
-            resources=(queues,),
-            why="Every queue of one environment is read before a deployment; no message is deleted.",
-        ),
-        Right(
-            sid="RememberMessagesRead",
-            actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-            resources=(_arn("dynamodb", f"table/{names.operations_table}"),),
-            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["deploy-check#*"]}},
-        ),
-        Right(
-            sid="ListExecutionsInFlight",
-            actions=("states:ListExecutions",),
-            resources=(_arn("states", f"stateMachine:{names.state_machine}"),),
-        ),
-        Right(
-            sid="ReadExecutionsInFlight",
-            actions=("states:DescribeStateMachineForExecution", "states:GetExecutionHistory"),
-            resources=(executions,),
-            why="The executions of one state machine, whose names are not known beforehand.",
-        ),
-        Right(
-            sid="ReadRules",
-            actions=("events:ListRules",),
-            resources=("*",),
-            why="AWS knows no resource for this action.",
-        ),
-    )
-
-
-def _arn(service: str, resource: str, *, region: str = Aws.REGION) -> str:
-    return f"arn:{Aws.PARTITION}:{service}:{region}:{Aws.ACCOUNT_ID}:{resource}"
+def _environments(option: str, context: Mapping[str, object], default: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the environments that an option lists, each once."""
+    listed = dict.fromkeys(str(context.get(option) or ",".join(default)).split(","))
+    if unknown := sorted(set(listed) - set(DEPLOYABLE)):
+        raise GithubOptionError(
+            f"`-c {option}` names {', '.join(map(repr, unknown))}. List some of: {','.join(DEPLOYABLE)}."
+        )
+    return tuple(listed)
 
 
 class GithubStack(Stack):
@@ -157,11 +98,13 @@ class GithubStack(Stack):
                 self, "Provider", url=f"https://{ISSUER}", client_id_list=[AUDIENCE]
             ).attr_arn
         else:
-            provider = _arn("iam", f"oidc-provider/{ISSUER}", region="")
+            provider = self.format_arn(
+                service="iam", region="", resource="oidc-provider", resource_name=ISSUER
+            )
         for name in chosen.environments:
-            self._role(name, provider, chosen.repository)
+            self._role(name, provider, chosen.repository, smoke=name in chosen.smoke)
 
-    def _role(self, environment: str, provider: str, repository: str) -> None:
+    def _role(self, environment: str, provider: str, repository: str, *, smoke: bool) -> None:
         role = iam.Role(
             self,
             f"Role{environment.capitalize()}",
@@ -179,7 +122,9 @@ class GithubStack(Stack):
             ),
         )
         qualifier = self.node.try_get_context("@aws-cdk/core:bootstrapQualifier")
-        for right in rights(Names(environment), str(qualifier or DefaultStackSynthesizer.DEFAULT_QUALIFIER)):
+        names = Names(environment)
+        rights = deploying(names, str(qualifier or DefaultStackSynthesizer.DEFAULT_QUALIFIER))
+        for right in (*rights, *(trying(names) if smoke else ())):
             role.add_to_policy(
                 iam.PolicyStatement(
                     sid=right.sid,
@@ -190,15 +135,8 @@ class GithubStack(Stack):
             )
             for resource in right.resources:
                 if "*" in resource:
-                    acknowledge(role, f"AwsSolutions-IAM5[Resource::{_shown(resource)}]", right.why)
+                    acknowledge(role, f"AwsSolutions-IAM5[Resource::{shown(resource)}]", right.why)
         CfnOutput(self, f"RoleArn{environment.capitalize()}", value=role.role_arn)
-
-
-def _shown(resource: str) -> str:
-    """Return a resource as cdk-nag prints it."""
-    for value, name in ((Aws.PARTITION, "Partition"), (Aws.REGION, "Region"), (Aws.ACCOUNT_ID, "AccountId")):
-        resource = resource.replace(value, f"<AWS::{name}>")
-    return resource
 
 
 def synthesise(chosen: GithubOptions, folder: Path) -> None:

@@ -19,8 +19,8 @@ PINNED = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 
 
 def workflow(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((FOLDER / name).read_text())
-    return {("on" if key is True else key): value for key, value in loaded.items()}
+    loaded: dict[Any, Any] = yaml.safe_load((FOLDER / name).read_text())
+    return {("on" if key is True else key): value for key, value in loaded.items()}  # YAML's `on` is true
 
 
 def jobs() -> Iterator[tuple[str, dict[str, Any]]]:

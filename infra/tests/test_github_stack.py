@@ -116,6 +116,34 @@ def test_a_role_takes_only_bootstrap_roles(template):
     assert not [s for s in statements(template) if any("*" in action for action in s["Action"])]
 
 
+CHANGING = (
+    "events:PutEvents",
+    "events:PutRule",
+    "sqs:SendMessage",
+    "sqs:DeleteMessage",
+    "states:StopExecution",
+)
+
+
+def granted(template, environment):
+    """Return the actions that an environment's role may do."""
+    (policy,) = [
+        properties
+        for logical, properties in resources(template, "AWS::IAM::Policy").items()
+        if logical.startswith(f"Role{environment.capitalize()}")
+    ]
+    listed = [statement["Action"] for statement in policy["PolicyDocument"]["Statement"]]
+    return {action for entry in listed for action in ([entry] if isinstance(entry, str) else entry)}
+
+
+def test_only_where_the_smoke_test_runs_may_messages_be_sent(template, made):
+    """A role sends, deletes and stops nothing unless `-c smoke` names its environment."""
+    assert granted(template, "staging") >= set(CHANGING)
+    assert not granted(template, "prod") & set(CHANGING)
+    both = made(smoke="staging,prod")
+    assert granted(both, "prod") == granted(both, "staging") == granted(template, "staging")
+
+
 @pytest.mark.parametrize(
     ("context", "said"),
     [
@@ -128,6 +156,7 @@ def test_a_role_takes_only_bootstrap_roles(template):
         ({"repository": "octo-org/octo-repo\n"}, "OWNER/NAME"),
         ({"repository": "o/r", "environments": "staging,production"}, "'production'"),
         ({"repository": "o/r", "environments": "local"}, "'local'"),
+        ({"repository": "o/r", "smoke": "local"}, "-c smoke"),
         ({"repository": "o/r", "provider": "mine"}, "new or existing"),
     ],
 )
