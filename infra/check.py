@@ -11,6 +11,7 @@ import io
 import json
 import multiprocessing
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -85,61 +86,40 @@ def examined(synthesised: Templates, environment: Environment) -> list[str]:
 
 
 def check(name: str) -> list[str]:
-    """Return all findings on the environment `name`, or on the roles for GitHub, but checkov's."""
-    folder = folder_of(name)
-    if name == GITHUB:
-        return check_github(folder)
+    """Return all findings on the environment `name`."""
+    folder = WORK / "check" / name
     # The optional parts are checked too.
     environment = replace(load_deployed(name), monitoring=True, budget_usd_per_day=1.0)
     problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
     synthesised = templates(folder)
     problems += [f"rule: {finding}" for finding in broken_rules(synthesised, environment)]
     problems += [f"doctor: {finding}" for finding in examined(synthesised, environment)]
-    problems += [f"asl-validator: {finding}" for finding in validators.states_language(synthesised, folder)]
-    problems += [f"cfn-lint: {finding}" for finding in lint(template_files(folder))]
+    problems += [f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))]
     return problems
 
 
 def check_github(folder: Path) -> list[str]:
-    """Return the findings on the roles for GitHub Actions, made for every environment of a repository."""
+    """Return the findings on the roles for GitHub Actions, made for every environment."""
     from infra.github_stack import DEPLOYABLE, GithubOptions  # noqa: PLC0415 -- starts Node
     from infra.github_stack import synthesise as synthesise_github  # noqa: PLC0415
 
     chosen = GithubOptions(repository="owner@1/name@2", environments=DEPLOYABLE, smoke=DEPLOYABLE)
-    problems = [
-        f"cdk-nag: {finding}" for finding in _nagged(folder, lambda: synthesise_github(chosen, folder))
+    problems = _nagged(folder, lambda: synthesise_github(chosen, folder))
+    return [f"cdk-nag: {finding}" for finding in problems] + [
+        f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))
     ]
-    return problems + [f"cfn-lint: {finding}" for finding in lint(template_files(folder))]
-
-
-def folder_of(name: str) -> Path:
-    return WORK / "check" / name
-
-
-def template_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.template.json"))
-
-
-def check_with_checkov(names: Sequence[str], *, complete: bool) -> list[str]:
-    """Return checkov's unexplained findings on what is deployed to AWS, and explanations that nothing needs.
-
-    One call for all templates: checkov takes four seconds to start. Only all templates, `complete`, show what is
-    not needed.
-    """
-    on_aws = [name for name in names if name == GITHUB or ENVIRONMENTS[name].engine is None]
-    paths = [path for name in on_aws for path in sorted(folder_of(name).rglob("*.template.json"))]
-    problems, explained = validators.checkov(paths) if paths else ([], set())
-    if complete and not problems:
-        problems = [
-            f"nothing has {finding}; remove it" for finding in sorted(set(validators.EXPLAINED) - explained)
-        ]
-    return problems
 
 
 def _timed_check(name: str) -> tuple[list[str], float]:
     began = time.monotonic()
+    folder = WORK / "check" / name
+    shutil.rmtree(folder, ignore_errors=True)  # all templates in it are checked: no old ones
     with contextlib.redirect_stderr(io.StringIO()):
-        problems = check(name)
+        if name == GITHUB:
+            problems = check_github(folder)
+        else:
+            problems = check(name)
+            problems += [f"asl-validator: {finding}" for finding in validators.states_language(folder)]
     return problems, time.monotonic() - began
 
 
@@ -153,7 +133,8 @@ def main(names: list[str]) -> int:
             _report(name, problems, took)
             total += len(problems)
     began = time.monotonic()
-    problems = check_with_checkov(chosen, complete=not names)
+    on_aws = [WORK / "check" / name for name in chosen if name == GITHUB or not ENVIRONMENTS[name].engine]
+    problems = validators.audit(on_aws, complete=not names)
     _report("checkov", problems, time.monotonic() - began)
     return 1 if total or problems else 0
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from infra import check, validators
+from infra import validators
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
@@ -38,11 +38,11 @@ def test_a_template_that_was_not_read_is_reported(broken):
 def test_an_explanation_that_nothing_needs_is_reported(monkeypatch, tmp_path):
     """When everything was checked, a reason for a finding that no template has is reported."""
     kept, *stale = validators.EXPLAINED
+    (tmp_path / "a.template.json").write_text("{}")
     monkeypatch.setattr(validators, "checkov", lambda _: ([], {kept}))
-    monkeypatch.setattr(check, "template_files", lambda folder: [folder])
-    problems = check.check_with_checkov(["dev"], complete=True)
-    assert problems == [f"nothing has {finding}; remove it" for finding in sorted(stale)]
-    assert check.check_with_checkov(["dev"], complete=False) == []
+    problems = validators.audit([tmp_path], complete=True)
+    assert [problem.split()[2].rstrip(";") for problem in problems] == sorted(stale)
+    assert validators.audit([tmp_path], complete=False) == []
 
 
 def test_checkov_that_is_missing_or_fails_is_reported(monkeypatch, tmp_path):
@@ -58,14 +58,20 @@ def test_checkov_that_is_missing_or_fails_is_reported(monkeypatch, tmp_path):
 
 
 def test_the_state_machine_is_valid(synthesised, tmp_path):
-    """asl-validator has no finding on the state machine; a transition to nowhere is one."""
-    templates = synthesised("dev")
-    assert validators.states_language(templates, tmp_path) == []
-    ((name, definition),) = validators.definitions(templates).items()
-    broken = json.loads(definition)
-    broken["States"][broken["StartAt"]]["Next"] = "Nowhere"
-    properties = {"DefinitionString": json.dumps(broken)}
-    resource = {name: {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}
-    (problem,) = validators.states_language({"workflow": {"Resources": resource}}, tmp_path)
+    """A state machine is read by asl-validator, which has no finding; a transition to nowhere is one."""
+    file = tmp_path / "region" / "workflow.template.json"
+    file.parent.mkdir()
+    assert validators.states_language(tmp_path) == ["no template has a state machine"]
+    file.write_text(json.dumps(synthesised("dev")["ai-pipeline-dev-workflow"]))
+    assert validators.states_language(tmp_path) == []
+    (machine,) = file.parent.glob("*.asl.json")
+    definition = json.loads(machine.read_text())
+    definition["States"][definition["StartAt"]]["Next"] = "Nowhere"
+    resource = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {"DefinitionString": json.dumps(definition)},
+    }
+    file.write_text(json.dumps({"Resources": {"Pipeline": resource}}))
+    (problem,) = validators.states_language(tmp_path)
+    assert problem.startswith("Pipeline.asl.json")
     assert "Nowhere" in problem
-    assert validators.states_language({}, tmp_path) == ["no template has a state machine"]
