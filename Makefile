@@ -20,6 +20,10 @@ PART_setup := bench.setup_times
 
 # Byte code is kept, inside this folder: without it each command spends seconds on compiling the CDK library.
 unexport PYTHONDONTWRITEBYTECODE
+# What a shell, or a git hook, may hold and what would make the tools here load or look up something else.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT VIRTUAL_ENV
+unexport NODE_OPTIONS NODE_PATH NODE_ENV
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_PREFIX
 override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
 export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from infra.users_settings import ways_to_packages, without_users_choices  # noqa: E402
+
 STATE = ROOT / ".pipeline"
 STAMPS = STATE / "setup"
 LOG = STATE / "setup.log"
@@ -100,7 +104,16 @@ def install_cdk() -> None:
     node = packages / "bin" / "node"
     npm = packages / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     quietly = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
-    run([node, npm, "ci", *quietly], fetches=True, path=node.parent)
+    # A user's npm settings must not change what is installed, or where.
+    whole = [
+        "--include=dev",
+        "--no-global",
+        "--no-dry-run",
+        "--package-lock",
+        f"--prefix={ROOT}",
+        "--workspaces=false",
+    ]
+    run([node, npm, "ci", *quietly, *whole], fetches=True, path=node.parent)
 
 
 def fetch_function_packages() -> None:
@@ -191,17 +204,18 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
 
 
 def environment(path: Path | None = None) -> dict[str, str]:
-    """Return the caller's environment; without a writable home folder, one of ours holds the tools' caches."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}
-    }
+    """Return the environment for a tool that installs packages.
+
+    Without a writable home folder, one of ours holds the tools' caches.
+    """
+    kept = without_users_choices(os.environ)
     home = kept.get("HOME")
     if not home or not os.access(home, os.W_OK):
         kept["HOME"] = str(STATE / "home")
         Path(kept["HOME"]).mkdir(parents=True, exist_ok=True)
     kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    if PYTHON.exists():
+        kept |= ways_to_packages(PYTHON, kept)
     if path:
         kept["PATH"] = os.pathsep.join([str(path), kept.get("PATH", os.defpath)])
     return kept
