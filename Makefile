@@ -45,6 +45,10 @@ run: setup ## start the local engine, deploy, and ask a question (MESSAGE="…",
 stop: ## stop the local engine
 	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "Nothing is set up in this folder."; fi
 
+# Test runners talk to their workers, and read this folder's path, in UTF-8.
+unit test check: export PYTHONUTF8 = 1
+unit test check: export PYTHONIOENCODING = utf-8
+
 unit: setup ## run only the fast unit tests, of shared, services, operations, contracts, cli and infra
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine and not synth and not slow" \
 		shared services operations contracts cli infra
