@@ -32,7 +32,7 @@ class Session:
 
     def check(self) -> None:
         """Check the options that select a target. Raises click's UsageError if they contradict each other."""
-        if not ENV_NAME.match(self.env):
+        if not ENV_NAME.fullmatch(self.env):
             raise click.BadParameter(
                 f"{self.env!r} is not a valid environment name. Use lower-case letters, digits and hyphens.",
                 param_hint="--env",

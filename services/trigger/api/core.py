@@ -133,7 +133,7 @@ def submission(request: Request) -> Submission:
         raise ApiError(Reason.UNSUPPORTED_MEDIA_TYPE)
     sent = _sent(_body(request))
     key = request.idempotency_key
-    if key is not None and not IDEMPOTENCY_KEY.match(key):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise ApiError(Reason.INVALID_IDEMPOTENCY_KEY)
     pipeline_id = keyed_id(request.caller, key) if key else uuid.uuid4().hex
     return Submission(
