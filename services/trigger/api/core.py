@@ -17,7 +17,7 @@ from shared.contracts.record import CANCELLED
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
 
-IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+IDEMPOTENCY_KEY = re.compile(limits.IDEMPOTENCY_KEY_PATTERN)
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
@@ -133,7 +133,7 @@ def submission(request: Request) -> Submission:
         raise ApiError(Reason.UNSUPPORTED_MEDIA_TYPE)
     sent = _sent(_body(request))
     key = request.idempotency_key
-    if key is not None and not IDEMPOTENCY_KEY.match(key):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise ApiError(Reason.INVALID_IDEMPOTENCY_KEY)
     pipeline_id = keyed_id(request.caller, key) if key else uuid.uuid4().hex
     return Submission(

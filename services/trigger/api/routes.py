@@ -157,7 +157,7 @@ class Api:
 
 def _pipeline_id(request: Request) -> str:
     """Return the pipeline id in the path. Raises ApiError (404) if it does not have the form of an id."""
-    if not core.PIPELINE_ID.match(request.pipeline_id):
+    if not core.PIPELINE_ID.fullmatch(request.pipeline_id):
         raise ApiError(Reason.UNKNOWN_PIPELINE)
     about_run(request.pipeline_id)
     return request.pipeline_id
