@@ -76,6 +76,9 @@ class PlatformStack(Stack):
             expires="expires_at",
             environment=environment,
         )
+        data_table(
+            self, "State", name=names.state_table, key="id", expires="expires_at", environment=environment
+        )
         self.publisher = iam.ManagedPolicy(
             self,
             "Publisher",

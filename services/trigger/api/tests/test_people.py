@@ -11,14 +11,13 @@ from services.trigger.api import routes as api_routes
 from services.trigger.api.core import read_request
 from services.trigger.api.handler import ApiSettings
 from services.trigger.api.refusals import Reason
-from services.trigger.api.routes import Answer, Routes
-from services.trigger.api.tests.support import ALICE, get, make_api, post
+from services.trigger.api.routes import Routes
+from services.trigger.api.tests.support import ALICE, BOB, get, make_api, make_state, post
 from shared.errors import TransientError
 from shared.tests.fakes import client_error
 
 pytestmark = pytest.mark.slow
 
-BOB = "arn:aws:iam::000000000000:user/bob"
 ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p"
 
 
@@ -51,8 +50,9 @@ def call(records, events, executions):
     return send
 
 
-def answer(routes: Routes, event: dict[str, Any]) -> Answer:
-    return api.answer(routes, read_request(event))
+def answer(routes: Routes, event: dict[str, Any]) -> tuple[int, Any]:
+    """Return status and body of an event's answer."""
+    return api.answer(routes, read_request(event))[:2]
 
 
 def list_(who: str = ALICE, **parameters: str) -> dict[str, Any]:
@@ -121,6 +121,44 @@ def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypat
     code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=5"}))
     assert (code, body["status"]) == (202, "ACCEPTED")
     assert len(events.details("pipeline.requested.v1")) == 1
+
+
+def test_too_many_who_wait_are_answered_at_once(records, events):
+    """If the limit of waiting callers is reached, POST and GET answer at once, as if no wait was asked for."""
+    state = make_state(records._client, max_waiting=1)
+    routes = api_routes.routes(
+        make_api(records, events, state=state, sleep=lambda _: pytest.fail("it waited"))
+    )
+    with state.waiting():
+        status, body, waited = api.answer(
+            routes, read_request(post({"user_message": "Hi"}, {"Prefer": "wait=9"}))
+        )
+        assert (status, body["status"], waited) == (202, "ACCEPTED", False)
+        event = {**get(body["pipeline_id"]), "headers": {"Prefer": "wait=9"}}
+        status, shown, waited = api.answer(routes, read_request(event))
+        assert (status, shown["status"], waited) == (200, "ACCEPTED", False)
+        finish(records, body["pipeline_id"])
+        assert api.answer(routes, read_request(event)).waited  # a run that is over needs no wait
+    assert len(events.details("pipeline.requested.v1")) == 1
+
+
+def test_who_waited_makes_room(records, events):
+    """A caller that got its answer, or an error while it waited, is not counted any more."""
+    state = make_state(records._client, max_waiting=1)
+    routes = api_routes.routes(
+        make_api(records, events, state=state, longest_wait=0.01, sleep=lambda _: None)
+    )
+    for _ in range(3):
+        assert api.answer(routes, read_request(post({"user_message": "Hi"}, {"Prefer": "wait=9"}))).waited
+
+
+def test_without_a_wait_nobody_is_counted(records, events):
+    """A request without `Prefer: wait`, or with `wait=0`, takes no place."""
+    state = make_state(records._client, max_waiting=1)
+    routes = api_routes.routes(make_api(records, events, state=state))
+    with state.waiting():
+        assert answer(routes, post({"user_message": "Hi"}))[0] == 202
+        assert api.answer(routes, read_request(post({"user_message": "Hi"}, {"Prefer": "wait=0"}))).waited
 
 
 @pytest.mark.parametrize(
@@ -314,11 +352,16 @@ def test_an_execution_that_is_gone_is_no_error_and_a_throttled_stop_is(call, rec
 
 
 def test_the_answer_says_that_it_waited(monkeypatch, records, events):
-    """An answer that honoured `Prefer` has the header `Preference-Applied`, which browsers may read."""
-    settings = ApiSettings(table_name="PipelineLogs", bus_name="bus")
+    """An answer that honoured `Prefer` has the header `Preference-Applied`, which browsers may read; no other has."""
+    settings = ApiSettings(table_name="PipelineLogs", state_table="state", bus_name="bus")
     made = make_api(records, events, longest_wait=0.0)
     monkeypatch.setattr(api, "ready", lambda: (settings, made))
     answered = api.handler(post({"user_message": "Hello"}, {"Prefer": "wait=99"}), None)
     assert answered["headers"]["Preference-Applied"] == "wait=25"
     assert "Preference-Applied" in answered["headers"]["Access-Control-Expose-Headers"]
     assert "Preference-Applied" not in api.handler(post({"user_message": "Hello"}), None)["headers"]
+    nobody = make_api(records, events, state=make_state(records._client, max_waiting=0))
+    monkeypatch.setattr(api, "ready", lambda: (settings, nobody))
+    answered = api.handler(post({"user_message": "Hello"}, {"Prefer": "wait=99"}), None)
+    assert answered["statusCode"] == 202
+    assert "Preference-Applied" not in answered["headers"]
