@@ -13,6 +13,8 @@ from shared.contracts.stages import BY_SERVICE
 
 UNBOUNDED: Final = frozenset(
     {
+        "lambda:GetAccountSettings",
+        "lambda:ListEventSourceMappings",
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",
         "logs:DescribeLogGroups",
@@ -53,6 +55,22 @@ ACKNOWLEDGED: Final = (
         "execute-api:",
         r".*/pipelines?(/\*)?(/[\w-]+)?",
         "every pipeline id; stage, method and path are named",
+    ),
+    *(
+        (f"{service}:", pattern, "operators read all resources of the environment")
+        for service, pattern in (
+            ("ssm", r"arn:aws:ssm:region:account:parameter/ai-pipeline/[\w-]+/\*"),
+            ("logs", r"arn:aws:logs:region:account:log-group:/aws/lambda/ai-pipeline-[\w-]+-\*"),
+            ("sqs", r"arn:aws:sqs:region:account:ai-pipeline-[\w-]+-\*(-dlq)?"),
+            ("lambda", r"arn:aws:lambda:region:account:function:ai-pipeline-[\w-]+-\*"),
+            ("events", r"arn:aws:events:region:account:rule/(ai-pipeline-[\w-]+-bus/)?ai-pipeline-[\w-]+-\*"),
+            ("cloudformation", r"arn:aws:cloudformation:region:account:stack/ai-pipeline-[\w-]+-\*/\*"),
+        )
+    ),
+    (
+        "cloudwatch:DescribeAlarms",
+        r"arn:aws:cloudwatch:region:account:alarm:\*",
+        "a call that lists alarms by a prefix of their names needs the right on all of them",
     ),
 )
 """Wildcards within an ARN that have a reason: prefix of the actions, pattern of the ARN, reason."""
