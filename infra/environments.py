@@ -96,6 +96,7 @@ class IamDialect:
     `callbacks_by_machine`: SendTask* rights name the state machine. The engine checks them on `*` only.
     `converse_action`: the right that a Converse call needs. The engine expects the operation's own name.
     `read_mapping_action`: the right to read one event source mapping. The engine expects the right to list all.
+    `operators_by_resource`: operators' rights name resources. The engine checks many of them on `*` only.
     `models_by_arn`: model rights name the model. The engine misreads model ids with a prefix or a slash.
     """
 
@@ -104,6 +105,7 @@ class IamDialect:
     read_mapping_action: Literal["lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings"] = (
         "lambda:GetEventSourceMapping"
     )
+    operators_by_resource: bool = True
     models_by_arn: bool = True
 
 
@@ -228,6 +230,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
                 callbacks_by_machine=False,
                 converse_action="bedrock:Converse",
                 read_mapping_action="lambda:ListEventSourceMappings",
+                operators_by_resource=False,
                 models_by_arn=False,
             ),
             xray=False,

@@ -88,7 +88,7 @@ class PlatformStack(Stack):
             description="May ask the pipeline by an event, and may publish nothing else.",
             statements=[publishing(self.bus.event_bus_arn, *REQUESTS)],
         )
-        OperatorPolicy(self, names=names)
+        OperatorPolicy(self, environment=environment)
         for path, value in (
             ("bus/name", self.bus.event_bus_name),
             ("table/name", self.table.table_name),

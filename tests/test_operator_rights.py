@@ -5,12 +5,9 @@ from functools import cache
 from pathlib import Path
 
 import botocore.session
-import pytest
 from botocore import xform_name
 
-from infra.toolchain import use_bundled_node
-
-pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
+from infra.operator_rights import READS
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIXES = {"stepfunctions": "states"}
@@ -70,9 +67,6 @@ def called() -> set[str]:
 
 def test_every_call_of_aws_is_a_right_of_operators_or_of_those_who_act():
     """Each call in `operations` is a right of the operators' policy, or listed here as needed by others only."""
-    use_bundled_node()
-    from infra.constructs.operator_policy import READS  # noqa: PLC0415 -- starts Node
-
     reading = {action for actions in READS.values() for action in actions}
     assert reading.isdisjoint(ACTING | DEPLOYING)
     assert called() == reading | ACTING | DEPLOYING

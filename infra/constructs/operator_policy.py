@@ -1,46 +1,26 @@
-"""The rights of people who watch over the pipeline: what the reading commands of `pipeline` call, and no more."""
-
-from collections.abc import Mapping
-from typing import Final
+"""The managed policy of operators, who watch over the pipeline."""
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
-
-READS: Final[Mapping[str, tuple[str, ...]]] = {
-    "ReadAddresses": ("ssm:GetParametersByPath",),
-    "ReadRecords": ("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Scan"),
-    "ReadTheAudit": ("dynamodb:Query", "dynamodb:Scan"),
-    "ReadTheBudget": ("dynamodb:GetItem",),
-    "ReadRuns": (
-        "states:DescribeExecution",
-        "states:DescribeStateMachine",
-        "states:GetExecutionHistory",
-        "states:ListExecutions",
-    ),
-    "ReadLogs": ("logs:FilterLogEvents",),
-    "ReadQueues": ("sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
-    # `dlq list` receives parked messages and then makes them visible again; it removes none.
-    "ReadParkedMessages": ("sqs:ChangeMessageVisibility", "sqs:ReceiveMessage"),
-    "ReadFunctions": ("lambda:GetFunctionConfiguration",),
-    "ReadRules": ("events:DescribeRule", "events:ListTargetsByRule"),
-    "ReadStacks": ("cloudformation:GetTemplate",),
-    "ReadAlarms": ("cloudwatch:DescribeAlarms",),
-    # IAM cannot limit these to a resource.
-    "ReadTheAccount": ("lambda:GetAccountSettings", "lambda:ListEventSourceMappings"),
-}
-"""The actions of each statement, by its Sid."""
+from infra.operator_rights import READS
 
 
 class OperatorPolicy(Construct):
     """The managed policy `policy`, which reads everything of one environment, messages and answers included."""
 
-    def __init__(self, scope: Construct, *, names: Names) -> None:
+    def __init__(self, scope: Construct, *, environment: Environment) -> None:
         super().__init__(scope, "Operator")
-        resources = _resources(Stack.of(self), names)
+        names = Names(environment.name)
+        resources = (
+            _resources(Stack.of(self), names)
+            if environment.iam.operators_by_resource
+            else {sid: ["*"] for sid in READS}
+        )
         self.policy = iam.ManagedPolicy(
             self,
             "Policy",
