@@ -122,7 +122,7 @@ def test_the_accounts_own_concurrency_decides(synthesised):
 def test_callers_who_wait_are_counted(synthesised):
     """The number of callers who may wait is part of what all functions may take."""
     by_check = {outcome.check: outcome for outcome in examine(read(synthesised(ENV), load(ENV)))}
-    queues = sum(source.max_concurrency for source in read(synthesised(ENV), load(ENV)).sources)
+    queues = sum(source.max_concurrency or 0 for source in read(synthesised(ENV), load(ENV)).sources)
     waiting, calls = load(ENV).max_waiting, 8
     assert f"all queues and the API together: {queues + waiting + calls} ≤ 1,000" in (
         by_check["concurrency"].comparisons
