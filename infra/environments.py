@@ -96,7 +96,8 @@ class IamDialect:
     `callbacks_by_machine`: SendTask* rights name the state machine. The engine checks them on `*` only.
     `converse_action`: the right that a Converse call needs. The engine expects the operation's own name.
     `read_mapping_action`: the right to read one event source mapping. The engine expects the right to list all.
-    `operators_by_resource`: operators' rights name resources. The engine checks many of them on `*` only.
+    `operators_by_resource`: operators' rights name resources and AWS's actions. The engine checks many of them on `*`
+    only, and expects actions of its own for calls in batches.
     `models_by_arn`: model rights name the model. The engine misreads model ids with a prefix or a slash.
     """
 

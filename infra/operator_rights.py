@@ -26,3 +26,5 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "ReadTheAccount": ("lambda:GetAccountSettings", "lambda:ListEventSourceMappings"),
 }
 """The actions of each statement, by its Sid."""
+BATCHES: Final = ("sqs:ChangeMessageVisibilityBatch",)
+"""What the local engine's IAM expects in addition: there, a call in batches is an action of its own."""

@@ -7,7 +7,7 @@ from constructs import Construct
 from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
-from infra.operator_rights import READS
+from infra.operator_rights import BATCHES, READS
 
 
 class OperatorPolicy(Construct):
@@ -32,6 +32,10 @@ class OperatorPolicy(Construct):
                 for sid, actions in READS.items()
             ],
         )
+        if not environment.iam.operators_by_resource:
+            self.policy.add_statements(
+                iam.PolicyStatement(sid="ReadInBatches", actions=list(BATCHES), resources=["*"])
+            )
         for arn in {arn for arns in resources.values() for arn in arns if "*" in arn}:
             acknowledge(
                 self.policy,

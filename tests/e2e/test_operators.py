@@ -55,12 +55,7 @@ def test_iam_decides_who_is_an_operator(pipeline: Deployment, user):
     assert complete(pipeline.finished(accepted.body["pipeline_id"]))
 
 
-READING: list[tuple[str, ...]] = [
-    ("show",),
-    ("show", "--cost"),
-    ("logs",),
-    ("explain",),
-]
+READING: list[tuple[str, ...]] = [("show",), ("show", "--cost"), ("logs",), ("explain",)]
 """The commands that read one run."""
 READING_ALL: list[tuple[str, ...]] = [
     ("cost",),

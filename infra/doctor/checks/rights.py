@@ -9,7 +9,7 @@ from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Grant, State, System
 from infra.doctor.references import bus_arn, queue_arn
 from infra.environments import Environment
-from infra.operator_rights import READS
+from infra.operator_rights import BATCHES, READS
 from shared.contracts.stages import BY_SERVICE
 
 UNBOUNDED: Final = frozenset(
@@ -91,7 +91,7 @@ def narrow(system: System) -> Result:
     if not dialect.callbacks_by_machine:
         unbounded |= CALLBACKS
     if not dialect.operators_by_resource:
-        unbounded |= {action for actions in READS.values() for action in actions}
+        unbounded |= {action for actions in (*READS.values(), BATCHES) for action in actions}
     for grant in system.grants:
         problems = [*_wide(grant, unbounded, system.environment)]
         yield from problems
