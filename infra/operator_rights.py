@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
+BUDGET: Final = "ReadTheBudget"
+"""The statement that only a deployment with a budget has."""
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     "ReadAddresses": ("ssm:GetParametersByPath",),
     "ReadRecords": ("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Scan"),
     "ReadTheAudit": ("dynamodb:Query", "dynamodb:Scan"),
-    "ReadTheBudget": ("dynamodb:GetItem",),
+    BUDGET: ("dynamodb:GetItem",),
     "ReadRuns": (
         "states:DescribeExecution",
         "states:DescribeStateMachine",

@@ -7,7 +7,7 @@ from constructs import Construct
 from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
-from infra.operator_rights import BATCHES, READS
+from infra.operator_rights import BATCHES, BUDGET, READS
 
 
 class OperatorPolicy(Construct):
@@ -30,6 +30,7 @@ class OperatorPolicy(Construct):
             statements=[
                 iam.PolicyStatement(sid=sid, actions=list(actions), resources=resources[sid])
                 for sid, actions in READS.items()
+                if sid != BUDGET or environment.budget_usd_per_day
             ],
         )
         if not environment.iam.operators_by_resource:
@@ -59,7 +60,7 @@ def _resources(stack: Stack, names: Names) -> dict[str, list[str]]:
         "ReadAddresses": [arn("ssm", "parameter", path, slash) for path in (root, f"{root}/*")],
         "ReadRecords": [names.table_arn(stack)],
         "ReadTheAudit": [arn("dynamodb", "table", names.operations_table, slash)],
-        "ReadTheBudget": [arn("dynamodb", "table", names.budget_table, slash)],
+        BUDGET: [arn("dynamodb", "table", names.budget_table, slash)],
         "ReadRuns": [machine, names.executions_arn(stack)],
         "ReadLogs": [arn("logs", "log-group", f"/aws/lambda/{own}", colon)],
         "ReadQueues": [queues],

@@ -10,7 +10,7 @@ import pytest
 
 from infra.doctor.findings import Problem
 from infra.doctor.live import drift
-from infra.environments import load
+from infra.environments import ENVIRONMENTS
 from operations.errors import DeniedError, NotDeployedError
 from operations.health import doctor
 from operations.health.doctor import REQUIRED, deployed
@@ -71,7 +71,7 @@ def test_on_aws_the_accounts_own_concurrency_is_read(nowhere, stacks, monkeypatc
     settings = {"AccountLimit": {"ConcurrentExecutions": 12, "UnreservedConcurrentExecutions": 10}}
     monkeypatch.setattr(client("lambda"), "get_account_settings", lambda: settings)
     assert deployed(nowhere).concurrency is None
-    monkeypatch.setattr(doctor, "environment", lambda _: replace(load("local"), engine=None))
+    monkeypatch.setattr(doctor, "environment", lambda *_: replace(ENVIRONMENTS["local"], engine=None))
     assert deployed(nowhere).concurrency == 10
 
 
@@ -82,7 +82,7 @@ def test_without_the_right_to_read_the_concurrency_the_right_is_named(nowhere, s
         raise client_error("AccessDeniedException", "GetAccountSettings", 403)
 
     monkeypatch.setattr(client("lambda"), "get_account_settings", refuse)
-    monkeypatch.setattr(doctor, "environment", lambda _: replace(load("local"), engine=None))
+    monkeypatch.setattr(doctor, "environment", lambda *_: replace(ENVIRONMENTS["local"], engine=None))
     with pytest.raises(DeniedError, match="GetAccountSettings"):
         deployed(nowhere)
 

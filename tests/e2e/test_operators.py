@@ -62,7 +62,7 @@ READING_ALL: list[tuple[str, ...]] = [
     ("watch", "--once"),
     ("dlq", "list"),
     ("dlq", "export", "--archived"),
-    ("redrive", "--dry-run"),
+    ("redrive", "--since", "1h", "--dry-run"),
     ("doctor", "--live"),
 ]
 ACTING: list[tuple[str, ...]] = [
