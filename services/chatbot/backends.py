@@ -3,16 +3,24 @@
 Each backend makes one call. Retries belong to Step Functions: a client that retried by itself would pay again unseen.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
+from botocore.exceptions import ClientError
 
-from services.chatbot.core import converse_answer, converse_request, function_answer
+from services.chatbot.core import (
+    converse_answer,
+    converse_request,
+    function_answer,
+    function_error,
+)
 from services.chatbot.settings import Settings
 from shared.aws import client, translated_errors
 from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import ChatAnswer, ChatRequested
-from shared.errors import TransientError
+from shared.errors import PermanentError, PipelineError, TransientError, may_pass
+from shared.settings import OFF
 
 
 class Backend(Protocol):
@@ -27,9 +35,38 @@ class Bedrock:
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:  # noqa: ARG002 -- the protocol's
         parameters = converse_request(self._settings, request)
-        with translated_errors():
-            response = self._client.converse(**parameters)
+        try:
+            with translated_errors():
+                response = self._client.converse(**parameters)
+        except (TransientError, PermanentError) as error:
+            raise _refusal(error, parameters) from error.__cause__
         return converse_answer(response, parameters["modelId"])
+
+
+def _refusal(error: PipelineError, parameters: Mapping[str, Any]) -> PipelineError:
+    """Return the error to raise for a failed Converse call.
+
+    A refusal of a parameter that some models do not take names the option that leaves it out. AWS's text is only
+    searched for the parameter's name, as it may quote the request. An error that the model itself reported is judged
+    by the model's status.
+    """
+    cause = error.__cause__
+    answer: Mapping[str, Any] = cause.response if isinstance(cause, ClientError) else {}
+    status, problem = answer.get("originalStatusCode"), answer.get("Error", {})
+    if isinstance(status, int) and 400 <= status < 500 and not may_pass("", status):
+        return PermanentError(f"{error}; the model answered HTTP {status}")
+    text = str(problem.get("Message", "")).lower() if problem.get("Code") == "ValidationException" else ""
+    optional = {
+        "temperature": ("temperature", parameters["inferenceConfig"]),
+        "system_prompt": ("system", parameters),
+    }
+    options = [f'{name} = "{OFF}"' for name, (key, sent) in optional.items() if key in sent and key in text]
+    if not options:
+        return error
+    return PermanentError(
+        f"{error}: the model does not take a parameter. "
+        f"Set {' and '.join(options)} in the environment's file, and deploy the chatbot."
+    )
 
 
 class ExistingFunction:
@@ -54,7 +91,7 @@ class ExistingFunction:
             response = self._client.invoke(FunctionName=self._arn, Payload=msgspec.json.encode(payload))
             answer = response["Payload"].read()
         if response.get("FunctionError"):
-            raise TransientError(f"The chatbot function failed ({response['FunctionError']}).")
+            raise function_error(str(response["FunctionError"]), answer)
         return function_answer(answer, self._arn.split(":function:")[-1])
 
 

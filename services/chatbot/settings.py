@@ -14,15 +14,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The environment of the chatbot's function.
 
     If `chatbot_function_arn` is set, the team's existing chatbot function is invoked instead of Bedrock.
+    `temperature` and `system_prompt` are None if they are switched off, for models that refuse them.
     `timeout_seconds` is the timeout of this service's function, not of the team's. Without `answers_table`,
     answers are not stored.
     """
 
     model_id: str = "amazon.nova-lite-v1:0"
     model_id_complex: str | None = None
-    system_prompt: str = SYSTEM_PROMPT
+    system_prompt: str | None = SYSTEM_PROMPT
     max_tokens: Annotated[int, Meta(ge=1, le=8_192)] = 1_024
-    temperature: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    temperature: Annotated[float, Meta(ge=0, le=1)] | None = 0.5
     guardrail_id: str | None = None
     guardrail_version: str = "DRAFT"
     chatbot_function_arn: str | None = None

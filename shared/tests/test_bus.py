@@ -62,6 +62,17 @@ def test_refused_entry_is_an_error_and_the_rest_is_published(events):
     assert events.details("pipeline.completed.v1")
 
 
+def test_refused_entries_are_judged_by_their_codes(events):
+    """Entries that EventBridge will refuse again are a permanent error; one that may pass makes it transient."""
+    entries = [{"ErrorCode": "MalformedDetail"}]
+    events.put_events = lambda **_: {"FailedEntryCount": len(entries), "Entries": entries}
+    with pytest.raises(PermanentError, match="refused 1 of 1"):
+        Bus(lambda: events, "bus").publish([event(1)])
+    entries.append({"ErrorCode": "InternalFailure"})
+    with pytest.raises(TransientError, match="refused 2 of 2"):
+        Bus(lambda: events, "bus").publish([event(1), event(2)])
+
+
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
     [

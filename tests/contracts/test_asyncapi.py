@@ -16,6 +16,7 @@ from shared.contracts.envelope import Delivery, Detail
 from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
 from shared.contracts.schemas import components
 from shared.contracts.stages import SERVICES
+from tests.clients.tools import workplace
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFICIAL = ROOT / "node_modules/@asyncapi/specs/schemas/3.0.0.json"
@@ -131,3 +132,21 @@ def test_two_definitions_of_one_name_keep_apart():
         inner = resolved(document, resolved(document, moved[outer]["$ref"])["properties"]["inner"]["$ref"])
         assert inner["properties"]["value"]["type"] == {str: "string", int: "integer"}[kind]
     assert set(schemas) == {"Outer", "Other", "Inner", "Outer.newer", "Other.newer", "second.Inner"}
+
+
+def test_the_official_parser_has_nothing_to_find(document, tmp_path):
+    """The AsyncAPI Initiative's parser finds no error, no warning, and no example that breaks its schema."""
+    mistaken = copy.deepcopy(document)
+    message = mistaken["components"]["messages"]["pipeline.requested.v1"]
+    message["examples"][0]["payload"]["detail"]["data"]["user_message"] = 5
+    paths = [tmp_path / "asyncapi.json", tmp_path / "mistaken.json"]
+    for path, content in zip(paths, (document, mistaken), strict=True):
+        path.write_text(json.dumps(content), "utf-8")
+    with workplace("asyncapi.mjs") as place:
+        ours, theirs = json.loads(place.node("asyncapi.mjs", *paths))
+    # Severity 2 is information: the parser names a newer version of AsyncAPI, which few tools read yet.
+    assert ours["findings"] == [{"code": "asyncapi-latest-version", "severity": 2}]
+    assert set(ours["examples"]) == {kind.detail_type() for kind in events()}
+    assert all(examples and not any(examples) for examples in ours["examples"].values())
+    errors, *_ = theirs["examples"]["pipeline.requested.v1"]
+    assert {error["instancePath"] for error in errors} == {"/detail/data/user_message"}

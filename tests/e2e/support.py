@@ -101,3 +101,18 @@ def history(pipeline: Deployment, arn: str) -> list[str]:
     except step_functions.exceptions.ExecutionDoesNotExist:
         return []
     return [event["type"] for event in events]
+
+
+def granted(pipeline: Deployment, *names: str) -> list[dict[str, Any]]:
+    """Return the statements of deployed managed policies."""
+    iam = pipeline.client("iam")
+    statements: list[dict[str, Any]] = []
+    for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
+        for policy in page["Policies"]:
+            if policy["PolicyName"] in names:
+                version = iam.get_policy_version(
+                    PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"]
+                )
+                statements += version["PolicyVersion"]["Document"]["Statement"]
+    assert statements
+    return statements

@@ -1,33 +1,17 @@
 """The managed policies for callers and operators, with the engine's IAM enforced."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from botocore.credentials import Credentials
 
 from local import targets
 from tests.e2e.conftest import Deployment
-from tests.e2e.support import Shell, complete, failed_runs, parked, shell
+from tests.e2e.support import Shell, complete, failed_runs, granted, parked, shell
 
 __all__ = ["shell"]  # a fixture
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
-
-
-def granted(pipeline: Deployment, *names: str) -> list[dict[str, Any]]:
-    """Return the statements of deployed managed policies."""
-    iam = pipeline.client("iam")
-    statements: list[dict[str, Any]] = []
-    for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
-        for policy in page["Policies"]:
-            if policy["PolicyName"] in names:
-                version = iam.get_policy_version(
-                    PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"]
-                )
-                statements += version["PolicyVersion"]["Document"]["Statement"]
-    assert statements
-    return statements
 
 
 def use(pipeline: Deployment, who: Credentials, monkeypatch: pytest.MonkeyPatch) -> Shell:

@@ -1,7 +1,5 @@
 """The chatbot's choice of settings, and how it reads a backend's answer."""
 
-import io
-import json
 from typing import Any
 
 import pytest
@@ -89,12 +87,107 @@ def test_answer_cut_by_the_model_says_so():
 
 
 @pytest.mark.parametrize(
-    "response", [{}, {"output": 1}, converse(), converse("  \n"), {"output": {"message": None}}]
+    "response",
+    [
+        *({}, {"output": 1}, {"output": {"message": None}}, converse() | {"stopReason": None}),
+        *(converse(), converse("  \n"), converse(stop="malformed_model_output")),
+        *({"stopReason": "end_turn", "output": {"message": {"content": None}}},),
+    ],
 )
 def test_garbage_from_the_model_is_transient(response):
-    """An answer without text or of another shape is a transient error."""
+    """An answer of another shape, or one that by chance has no text, is a transient error."""
     with pytest.raises(TransientError):
         core.converse_answer(response, "m")
+
+
+def blocks(*content: Any, stop: str = "end_turn") -> dict[str, Any]:
+    return converse(stop=stop) | {"output": {"message": {"role": "assistant", "content": list(content)}}}
+
+
+REASONING = {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "s"}}}
+TOOL = {"toolUse": {"toolUseId": "1", "name": "search", "input": {}}}
+IMAGE = {"image": {"format": "png", "source": {"bytes": b"x"}}}
+CITED = {"citationsContent": {"content": [{"text": "is green"}], "citations": [{"title": "Grass"}]}}
+
+
+@pytest.mark.parametrize(
+    ("response", "text"),
+    [
+        (blocks(REASONING, {"text": "Hello"}), "Hello"),
+        (blocks({"text": "Look:"}, IMAGE, {"text": "Nice."}), "Look:\n\nNice."),
+        (blocks({"text": "Let me see."}, TOOL, stop="tool_use"), "Let me see."),
+        (blocks({"text": "Grass "}, CITED, {"text": "."}), "Grass is green."),
+        (blocks({"text": None}, {"text": 5}, None, "x", {"fromNextYear": {}}, {"text": "Hello"}), "Hello"),
+        (blocks({"text": "I can't help with that."}, stop="guardrail_intervened"), "I can't help with that."),
+        (blocks({"text": "Half an emoji \ud83d"}), "Half an emoji"),
+        (blocks({"text": "Hello"}, stop="a reason of next year"), "Hello"),
+    ],
+)
+def test_text_is_read_among_content_of_any_kind(response, text):
+    """Blocks of kinds that are not asked for, or not known yet, do not spoil the text beside them."""
+    assert core.converse_answer(response, "m").text == text
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        *(
+            blocks(TOOL, stop="tool_use"),
+            blocks(REASONING, stop="max_tokens"),
+            blocks(REASONING),
+            blocks(IMAGE),
+        ),
+        *(
+            converse(stop=stop)
+            for stop in ("guardrail_intervened", "content_filtered", "max_tokens", "refusal")
+        ),
+        *(
+            {"stopReason": "guardrail_intervened", "usage": {}},
+            blocks({"text": " "}, stop="guardrail_intervened"),
+        ),
+        *(converse(stop="model_context_window_exceeded"), converse(stop="a reason of next year")),
+    ],
+)
+def test_an_answer_that_will_never_have_text_is_not_paid_for_again(response):
+    """An answer without text whose reason or content says that the next one has none either is a permanent error."""
+    with pytest.raises(PermanentError, match="without text"):
+        core.converse_answer(response, "m")
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (None, None),
+        ("12", None),
+        ({}, (0, 0)),
+        ({"inputTokens": 5, "outputTokens": None, "cacheReadInputTokens": 7, "new": {}}, (5, 0)),
+        ({"inputTokens": "5", "outputTokens": -3}, (0, 0)),
+    ],
+)
+def test_odd_usage_costs_no_answer(usage, expected):
+    """A usage that is missing or odd does not lose the answer that was paid for."""
+    read = core.converse_answer(converse("Hello") | {"usage": usage}, "m").usage
+    assert (read and (read.input_tokens, read.output_tokens)) == expected
+
+
+@pytest.mark.parametrize("stop", ["model_context_window_exceeded", "max_output_length"])
+def test_any_bound_of_the_model_truncates(stop):
+    """A stop reason that names a bound marks the answer as truncated, also one that is not known yet."""
+    assert core.converse_answer(converse("Hello", stop=stop), "m").truncated is True
+
+
+def test_a_long_stop_reason_is_cut():
+    """A stop reason is kept within the length for which the size of the state is calculated."""
+    assert len(core.converse_answer(converse("Hello", stop="s" * 5_000), "m").stop_reason) == 64
+
+
+def test_what_a_model_refuses_is_left_out():
+    """With temperature and system prompt switched off, the request has neither, also for a message with code."""
+    settings = Settings(temperature=None, system_prompt=None)
+    request = ChatRequested(user_message="Hi", analysis=analysis("moderate", has_code=True))
+    parameters = core.converse_request(settings, request)
+    assert parameters["inferenceConfig"] == {"maxTokens": 1_024}
+    assert "system" not in parameters
 
 
 @pytest.mark.parametrize(
@@ -112,43 +205,6 @@ def test_long_answers_are_cut_to_the_contract(text):
 def test_control_characters_do_not_pass():
     """Tabs and newlines are kept; other control characters, carriage returns included, are removed."""
     assert core.bounded("a\x00b\x1b[31m\tc\r\nd") == ("ab[31m\tc\nd", False)
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        '"Hello"',
-        '{"response": "Hello"}',
-        '{"answer": "Hello"}',
-        '{"statusCode": 200, "body": "{\\"message\\": \\"Hello\\"}"}',
-        '{"statusCode": 200, "body": "Hello"}',
-        '{"statusCode": 200, "body": {"text": "Hello"}}',
-    ],
-)
-def test_existing_functions_answer_in_many_forms(payload):
-    """The text is read from a string, an object or a proxy response around either."""
-    answer = core.function_answer(payload.encode(), "bot")
-    assert (answer.text, answer.backend, answer.model_id, answer.usage) == ("Hello", "function", "bot", None)
-
-
-@pytest.mark.parametrize(
-    ("payload", "expected"),
-    [
-        ("not json", TransientError),
-        ('{"statusCode": 500}', TransientError),
-        ('{"statusCode": 429, "body": ""}', TransientError),
-        ('{"statusCode": 403, "body": ""}', PermanentError),
-        ('{"statusCode": "abc"}', TransientError),
-        ('{"statusCode": 200, "body": "{broken"}', TransientError),
-        ('{"other": 1}', PermanentError),
-        ("null", PermanentError),
-        ('{"answer": "  "}', TransientError),
-    ],
-)
-def test_bad_function_answers_are_sorted(payload, expected):
-    """Errors that may pass are transient; a response of an unsupported shape is permanent."""
-    with pytest.raises(expected):
-        core.function_answer(payload.encode(), "bot")
 
 
 class FakeModel:
@@ -196,29 +252,42 @@ def test_bedrock_errors_are_sorted(code, status, expected):
         Bedrock(SETTINGS, model).ask(ChatRequested(user_message="Hi"), METADATA)
 
 
-def test_existing_function_gets_message_analysis_and_id():
-    """The team's function is invoked by its ARN with the documented fields and without the token."""
-    model = FakeModel({"Payload": io.BytesIO(b'{"answer": "Hello"}')})
-    arn = "arn:aws:lambda:us-east-1:000000000000:function:bot"
-    got = ExistingFunction(Settings(chatbot_function_arn=arn), model).ask(
-        ChatRequested(user_message="Hi"), METADATA
-    )
-    assert got.model_id == "bot"
-    assert model.requests[0]["FunctionName"] == arn
-    assert json.loads(model.requests[0]["Payload"]) == {
-        "user_message": "Hi",
-        "analysis": None,
-        "pipeline_id": "p-1",
-    }
+@pytest.mark.parametrize(
+    ("message", "settings", "named"),
+    [
+        ("`temperature` is deprecated for this model.", Settings(), 'temperature = "off"'),
+        ("This model doesn't support system prompts.", Settings(), 'system_prompt = "off"'),
+        (
+            "The model does not support temperature or system.",
+            Settings(),
+            'temperature = "off" and system_prompt',
+        ),
+        ("The temperature is wrong.", Settings(temperature=None), None),
+        ("The provided model identifier is invalid.", Settings(), None),
+    ],
+)
+def test_a_refused_parameter_names_its_option(message, settings, named):
+    """If a model refuses a temperature or a system prompt, the error names the option, and quotes nothing of AWS."""
+    refusal = client_error("ValidationException", "Converse", 400)
+    refusal.response["Error"]["Message"] = message
+    with pytest.raises(PermanentError) as caught:
+        Bedrock(settings, FakeModel(refusal)).ask(ChatRequested(user_message="Hi"), METADATA)
+    assert "ValidationException" in str(caught.value)
+    assert ("off" in str(caught.value)) is bool(named)
+    assert (named or "") in str(caught.value)
+    assert message not in str(caught.value)
 
 
-def test_failing_function_is_transient():
-    """An exception in the team's function is a transient error."""
-    model = FakeModel({"Payload": io.BytesIO(b'{"errorMessage": "x"}'), "FunctionError": "Unhandled"})
-    with pytest.raises(TransientError, match="Unhandled"):
-        ExistingFunction(Settings(chatbot_function_arn="arn:x:function:bot"), model).ask(
-            ChatRequested(user_message="Hi"), METADATA
-        )
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(400, PermanentError), (429, TransientError), (500, TransientError), (None, TransientError)],
+)
+def test_a_models_own_error_is_judged_by_its_status(status, expected):
+    """A ModelErrorException is permanent if the model itself answered that the request is wrong."""
+    failure = client_error("ModelErrorException", "Converse", 424)
+    failure.response["originalStatusCode"] = status
+    with pytest.raises(expected):
+        Bedrock(SETTINGS, FakeModel(failure)).ask(ChatRequested(user_message="Hi"), METADATA)
 
 
 def test_function_takes_the_place_of_bedrock():
@@ -239,16 +308,4 @@ def test_the_conversation_comes_before_the_message():
         [{"text": "Who are you?"}],
         [{"text": "A pipeline."}],
         [{"text": "Since when?"}],
-    ]
-
-
-def test_existing_function_gets_the_history_where_there_is_one():
-    """For a single message, the function gets the same fields as before; for a conversation, also `history`."""
-    model = FakeModel({"Payload": io.BytesIO(b'{"answer": "Hello"}')})
-    ExistingFunction(Settings(chatbot_function_arn="arn:x:function:bot"), model).ask(
-        ChatRequested(user_message="Since when?", history=HISTORY), METADATA
-    )
-    assert json.loads(model.requests[0]["Payload"])["history"] == [
-        {"role": "user", "text": "Who are you?"},
-        {"role": "assistant", "text": "A pipeline."},
     ]
