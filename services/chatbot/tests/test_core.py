@@ -7,8 +7,9 @@ import pytest
 from services.chatbot import core
 from services.chatbot.backends import Bedrock, ExistingFunction, backend
 from services.chatbot.settings import Settings
+from services.chatbot.tests.fakes import HISTORY, FakeModel
 from shared.contracts import limits
-from shared.contracts.v1 import Analysis, ChatRequested, Turn
+from shared.contracts.v1 import Analysis, ChatRequested
 from shared.errors import PermanentError, TransientError
 from shared.tests.fakes import METADATA, client_error
 
@@ -207,22 +208,6 @@ def test_control_characters_do_not_pass():
     assert core.bounded("a\x00b\x1b[31m\tc\r\nd") == ("ab[31m\tc\nd", False)
 
 
-class FakeModel:
-    def __init__(self, response: Any = None) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.response = response
-
-    def converse(self, **request: Any) -> Any:
-        self.requests.append(request)
-        if isinstance(self.response, Exception):
-            raise self.response
-        return self.response
-
-    def invoke(self, **request: Any) -> Any:
-        self.requests.append(request)
-        return self.response
-
-
 def test_bedrock_is_asked_once():
     """One message makes one model call; only the workflow retries."""
     model = FakeModel(converse("Hello"))
@@ -294,9 +279,6 @@ def test_function_takes_the_place_of_bedrock():
     """With a function's ARN configured, Bedrock is not asked."""
     assert isinstance(backend(Settings(chatbot_function_arn="arn:x:function:bot")), ExistingFunction)
     assert isinstance(backend(Settings()), Bedrock)
-
-
-HISTORY = (Turn(role="user", text="Who are you?"), Turn(role="assistant", text="A pipeline."))
 
 
 def test_the_conversation_comes_before_the_message():

@@ -11,7 +11,7 @@ import pytest
 from services.chatbot import core
 from services.chatbot.backends import ExistingFunction
 from services.chatbot.settings import Settings
-from services.chatbot.tests.test_core import HISTORY, FakeModel
+from services.chatbot.tests.fakes import HISTORY, FakeModel
 from shared.contracts import limits
 from shared.contracts.v1 import ChatRequested
 from shared.errors import PermanentError, TransientError
