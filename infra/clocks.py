@@ -6,7 +6,12 @@ MAX_RECEIVES: Final = 5
 """How often a message is received before SQS moves it to the DLQ. AWS recommends at least 5 with Lambda."""
 
 DLQ_RETENTION_DAYS: Final = 14
-"""How long a DLQ keeps messages: SQS's maximum. Moving a message to the DLQ does not restart the time."""
+"""How long a DLQ keeps messages: SQS's maximum.
+
+SQS counts from when a message was first sent. A message that a worker parks is sent anew; one that SQS itself moves
+to the DLQ keeps its time, so its days in the work queue count, too. The DLQ's metric ApproximateAgeOfOldestMessage
+counts from the move.
+"""
 
 WAIT_DAYS: Final = 4
 """How long a queue keeps a message that no function handles: SQS's default."""

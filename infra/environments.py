@@ -176,6 +176,8 @@ ENVIRONMENTS: Mapping[str, Environment] = {
                 run_p95_seconds=120,
                 run_open_seconds=1_800,
                 queue_age_seconds=600,
+                function_errors=20,
+                api_failures=20,
                 usd_per_hour=1,
             ),
         ),
@@ -194,7 +196,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             keep_data=True,
             throttle=Throttle(rate=1_000, burst=2_000),
             requests_per_second=50,
-            thresholds=Thresholds(usd_per_hour=20),
+            thresholds=Thresholds(function_errors=2, api_failures=2, usd_per_hour=20),
         ),
         Environment(
             name="local",

@@ -134,7 +134,7 @@ class Delivery:
 class Alarm:
     name: str
     watches: frozenset[tuple[str, str]]
-    """The metrics of queues that it watches, as (queue, metric)."""
+    """The metrics that it watches, each with the queue, function or API that it belongs to, as (name, metric)."""
     enabled: bool
     actions: int
 
@@ -151,6 +151,8 @@ class System:
     machines: Mapping[str, Machine]
     grants: tuple[Grant, ...]
     deliveries: tuple[Delivery, ...]
+    apis: tuple[str, ...] = ()
+    """The names of the REST APIs."""
     alarms: tuple[Alarm, ...] | None = None
     written: "System | None" = None
     """The model of the deployed stacks' templates, if this is the model of the deployed resources."""

@@ -91,7 +91,7 @@ CHECKS: Final = (
         with_intent=True,
     ),
     Check("quotas", capacity.quotas_hold, "AWS throttles calls, and a backlog grows.", with_intent=True),
-    Check("alarms", alarms.queues_watched, "Nobody notices a standstill until a caller complains."),
+    Check("alarms", alarms.watched, "Nobody notices a failure or a standstill until a caller complains."),
 )
 
 LIVE: Final = (

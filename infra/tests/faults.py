@@ -274,6 +274,23 @@ def mute_alarm(templates):
     stack(templates, "monitoring")["Resources"][name]["Properties"]["ActionsEnabled"] = False
 
 
+def unwatched_function(templates):
+    drop_alarm(templates, "enhancer-errors")
+
+
+def unwatched_api(templates):
+    drop_alarm(templates, "api-failures")
+
+
+def drop_alarm(templates, name):
+    (logical_id,) = [
+        logical_id
+        for logical_id, alarm in resources(stack(templates, "monitoring"), "AWS::CloudWatch::Alarm").items()
+        if alarm["AlarmName"] == f"ai-pipeline-{ENV}-{name}"
+    ]
+    del stack(templates, "monitoring")["Resources"][logical_id]
+
+
 def no_monitoring(templates):
     del templates[f"ai-pipeline-{ENV}-monitoring"]
 
@@ -316,6 +333,8 @@ PLANTED = [
     (greedy, {"concurrency": "all queues"}),
     (unwatched_dlq, {"alarms": f"ai-pipeline-{ENV}-chatbot-dlq"}),
     (mute_alarm, {"alarms": f"ai-pipeline-{ENV}-logger-dlq"}),
+    (unwatched_function, {"alarms": f"ai-pipeline-{ENV}-enhancer"}),
+    (unwatched_api, {"alarms": f"ai-pipeline-{ENV}-api"}),
     (no_monitoring, {"alarms": "monitoring"}),
     # Found by the checks of both ends:
     (sent_to_nobody, {"requests-sent": "AnalyzeInput", "subscriptions": "analyzer"}),
