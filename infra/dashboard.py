@@ -10,6 +10,7 @@ from infra.functions import deployed_functions
 from infra.signals import HOUR, Signals
 from shared.contracts.stages import CRITICAL, SERVICES
 from shared.metrics import (
+    ANSWER_STORE_FAILURES,
     ANSWERS_RECALLED,
     API_FAILURES,
     API_REFUSALS,
@@ -24,6 +25,7 @@ from shared.metrics import (
     PARKED,
     QUEUE_WAIT,
     REDELIVERIES,
+    REJECTIONS_NOT_PUBLISHED,
     RUN_TIME,
     RUNS_ACCEPTED,
     RUNS_CANCELLED,
@@ -99,11 +101,12 @@ def _failures(signals: Signals) -> list[cloudwatch.GraphWidget]:
         ),
         _graph("Errors by service and type", [signals.by_value(ERRORS, "")], columns=3, stacked=True),
         _graph(
-            "Parked and redelivered messages, late callbacks",
+            "Parked and redelivered messages, late callbacks, rejections not published",
             [
                 *_each(signals, PARKED, "Sum", "parked"),
                 *_each(signals, REDELIVERIES, "Sum", "redelivered"),
                 *_each(signals, LATE_CALLBACKS, "Sum", "late callbacks"),
+                *_each(signals, REJECTIONS_NOT_PUBLISHED, "Sum", "rejections not published"),
             ],
             columns=3,
         ),
@@ -202,10 +205,11 @@ def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:
             stacked=True,
         ),
         _graph(
-            "Unknown prices and recalled answers",
+            "Unknown prices, recalled answers, failures of their table",
             [
                 signals.own(UNKNOWN_PRICES, "logger", label="runs with an unknown price"),
                 signals.own(ANSWERS_RECALLED, chatbot, label="recalled answers (not paid for again)"),
+                signals.own(ANSWER_STORE_FAILURES, chatbot, label="failed calls to the table of answers"),
             ],
             columns=4,
         ),

@@ -197,21 +197,17 @@ def test_no_message_is_deleted_without_an_alarm_days_before(synthesised, name, b
             assert min(rings_at) <= kept[f"{service}-dlq"] - limits.parked_days_left * day, (service, waited)
 
 
-def test_metrics_nobody_looks_at_are_few(monitoring):
-    """Every metric is used by an alarm or a widget, except those that this test lists."""
-    shown = {series.name for series in asked_for(monitoring)}
-    assert set(METRICS) - shown == {
-        "Succeeded",
-        "Failed",
-        "Batches",
-        "ApiReads",
-        "ApiCancels",
-        "RejectionsNotPublished",
-        "AnswerStoreFailures",
-        "BudgetSpentPercent",  # this and the next two only with a budget: test_budget.py
-        "BudgetPaused",
-        "BudgetLooks",
+def test_every_metric_is_read(synthesised):
+    """Every metric of the table is read by an alarm or a widget, the guard's if there is a budget."""
+    read = {
+        budget: {
+            series.name for series in asked_for(synthesised("dev", **options)["ai-pipeline-dev-monitoring"])
+        }
+        for budget, options in ((False, {}), (True, {"budget_usd_per_day": "5"}))
     }
+    guards = {"BudgetSpentPercent", "BudgetPaused", "BudgetLooks"}
+    assert set(METRICS) - read[True] == set()
+    assert set(METRICS) - read[False] == guards
 
 
 def test_every_alarm_leads_to_its_section(monitoring):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -318,6 +319,17 @@ def test_values_are_those_of_the_run(stand, capsys):
     assert run["RunTime"][0] > 0
     assert run["CostMicroDollars"][0] > run["WasteMicroDollars"][0] > 0
     assert lost["failure"] == "enhancement: Pipeline.Transient"
+
+
+def test_nothing_to_count_is_no_line(stand, capsys):
+    """A call without anything to count, e.g. a read through the API, writes no metrics and no warning."""
+    api = stand("trigger", "services.trigger.api.handler")
+    context = {"identity": {"userArn": "arn:aws:iam::000000000000:user/alice"}, "path": "/v1/pipelines"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = api.call({"httpMethod": "GET", "resource": "/pipelines", "requestContext": context}, None)
+    assert answer["statusCode"] == 200
+    assert emitted(capsys.readouterr().out) == []
 
 
 def test_made_up_errors_are_counted_together():
