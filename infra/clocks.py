@@ -1,5 +1,7 @@
 """Times and counts on which queues, functions and tasks must agree."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 MAX_RECEIVES: Final = 5
@@ -21,5 +23,27 @@ PAUSE_DAYS: Final = 14
 SQS's maximum.
 """
 
+LEAST_RECORD_DAYS: Final = 90
+"""The shortest time for which the records of ended runs may be kept.
+
+For as long Step Functions refuses a second execution of the same name, and keeps an execution with its input. A
+repeated request whose record was deleted earlier would wait for a run that ended long ago. The run's messages, its
+stored answer and the archive of events are not kept longer, either.
+"""
+
 VISIBILITY_FACTOR: Final = 6
 """A queue's visibility timeout is this many times its function's timeout, plus the batching window (AWS's rule)."""
+
+
+KEEP_RECORDS: Final = "KEEP_RECORDS_SECONDS"
+"""The environment variable with the time for which a function's writes keep a record."""
+
+
+def keeping_records(days: int | None, *, open_for: timedelta = timedelta()) -> Mapping[str, str]:
+    """Return the variable of a function that writes records; none if records are kept for ever.
+
+    `open_for` is the longest time for which a run can stay open after the function's write.
+    """
+    if days is None:
+        return {}
+    return {KEEP_RECORDS: str(round((timedelta(days=days) + open_for).total_seconds()))}

@@ -109,6 +109,8 @@ class Environment:
     more, which then waits in queues.
     """
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
+    keep_records_days: int | None = None
+    """Days for which the record of an ended run is kept, at least `LEAST_RECORD_DAYS`; None for ever."""
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
     point_in_time_recovery: bool = True

@@ -151,6 +151,8 @@ class System:
     machines: Mapping[str, Machine]
     grants: tuple[Grant, ...]
     deliveries: tuple[Delivery, ...]
+    expiring: Mapping[str, str] = field(default_factory=dict)
+    """The time-to-live attribute of each table that has one, by the table's name."""
     apis: tuple[str, ...] = ()
     """The names of the REST APIs."""
     alarms: tuple[Alarm, ...] | None = None

@@ -67,6 +67,11 @@ def read(templates: Templates, environment: Environment) -> System:
             for stack, _, properties in every("AWS::SQS::QueuePolicy")
             for delivery in _deliveries(stack, properties)
         ),
+        expiring={
+            properties["TableName"]: expiry["AttributeName"]
+            for _, _, properties in every("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
+            if (expiry := properties.get("TimeToLiveSpecification", {})).get("Enabled")
+        },
         apis=tuple(
             properties.get("Name", f"{stack}/{name}")
             for stack, name, properties in every("AWS::ApiGateway::RestApi")

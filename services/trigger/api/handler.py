@@ -30,7 +30,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """The environment of the API's function. `allowed_origin` is the origin that CORS allows.
 
     `api_url` is the API's URL if it differs from the request's host, with `{api_id}` in place of the API's id.
-    `timeout_seconds` is the function's own timeout.
+    `timeout_seconds` is the function's own timeout. `keep_records_seconds`: see `Records`.
     """
 
     table_name: str
@@ -38,6 +38,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     allowed_origin: str = "*"
     api_url: str | None = None
     timeout_seconds: int = 30
+    keep_records_seconds: int | None = None
 
 
 def answer(routes_by_method: Routes, request: Request) -> Answer:
@@ -85,7 +86,7 @@ def _api() -> tuple[ApiSettings, Api]:
     settings = load(ApiSettings)
     table, events = client("dynamodb"), client("events")
     api = Api(
-        Records(table, settings.table_name),
+        Records(table, settings.table_name, settings.keep_records_seconds),
         Bus(lambda: events, settings.bus_name),
         Listing(table, settings.table_name),
         partial(client, "stepfunctions"),
