@@ -109,6 +109,8 @@ class Environment:
     more, which then waits in queues.
     """
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
+    invocation_reports: bool = False
+    """Whether Lambda logs a line at the start and the end of each call, with its duration and memory."""
     keep_records_days: int | None = None
     """Days for which the record of an ended run is kept, at least `LEAST_RECORD_DAYS`; None for ever."""
     keep_data: bool = False

@@ -191,6 +191,12 @@ OPTIONS: Final[Mapping[str, Option]] = {
         ),
         _field("log_retention_days", "7, 14, 30, 90 or 365", "How many days the logs are kept.", _log_days),
         _field(
+            "invocation_reports",
+            "true or false",
+            "Whether Lambda logs each call's duration and memory, for some time before a function is resized.",
+            _yes_or_no,
+        ),
+        _field(
             "keep_records_days",
             f"{LEAST_RECORD_DAYS} to {MOST_RECORD_DAYS:,}, or off",
             "How many days the records of ended runs are kept; for ever if off.",

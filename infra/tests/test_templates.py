@@ -11,7 +11,7 @@ from infra.contract_schemas import published, registered, request_model
 from infra.doctor.reading import read
 from infra.doctor.table import examine
 from infra.environments import ENVIRONMENTS
-from infra.functions import FUNCTIONS
+from infra.functions import ALL_FUNCTIONS, FUNCTIONS
 from infra.names import Names
 from infra.options import load
 from infra.rules import resources, statements
@@ -457,3 +457,18 @@ def test_a_record_outlives_what_may_refer_to_it():
     assert LEAST_RECORD_DAYS >= PAUSE_DAYS + DLQ_RETENTION_DAYS
     assert LEAST_RECORD_DAYS * 86_400 >= KEPT_SECONDS
     assert all((environment.archive_days or 0) <= LEAST_RECORD_DAYS for environment in ENVIRONMENTS.values())
+
+
+@pytest.mark.parametrize(("option", "level"), [({}, "WARN"), ({"invocation_reports": "true"}, "INFO")])
+def test_lambda_logs_calls_that_fail_and_on_request_all(synthesised, option, level):
+    """Lambda's own lines are logged for failed calls only, unless the option asks for all; our lines are always."""
+    templates = synthesised("dev", budget_usd_per_day="5", **option)
+    configured = [
+        function["LoggingConfig"]
+        for template in templates.values()
+        for function in resources(template, "AWS::Lambda::Function").values()
+    ]
+    assert len(configured) == len(ALL_FUNCTIONS)
+    for logging in configured:
+        assert (logging["LogFormat"], logging["SystemLogLevel"]) == ("JSON", level)
+        assert logging.get("ApplicationLogLevel", "INFO") == "INFO"
