@@ -10,9 +10,7 @@ from shared import observability
 from shared.contracts.stages import STAGES
 from shared.costs.ledger import LOG_BYTES_INVOCATION, LOG_BYTES_MESSAGE
 from shared.tests.fakes import sqs_record, stage_event
-from tests.contracts.test_metrics import DATA, METER, REQUESTS, RESULTS, stand
-
-__all__ = ["stand"]
+from tests.contracts.handlers import DATA, METER, REQUESTS, RESULTS
 
 PIPELINE_ID = "0b61f2bf-5c2e-4a14-9a0e-3d0b8f2f6c11"
 TRACE = "Root=1-69254bff-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1"
