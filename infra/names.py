@@ -56,6 +56,10 @@ class Names:
         return self.prefix
 
     @property
+    def api(self) -> str:
+        return f"{self.prefix}-api"
+
+    @property
     def state_machine(self) -> str:
         return self.prefix
 

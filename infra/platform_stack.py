@@ -19,7 +19,7 @@ from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
 from shared.contracts.v2 import PipelineRequested
-from shared.records import LISTED, OWNER_INDEX
+from shared.records import EXPIRES, LISTED, OWNER_INDEX
 
 REQUESTS = readable(PipelineRequested)
 """Every version of the request for a run."""
@@ -62,6 +62,7 @@ class PlatformStack(Stack):
             "Table",
             name=names.table,
             key="pipeline_id",
+            expires=EXPIRES if environment.keep_records_days else None,
             environment=environment,
             global_secondary_indexes=[
                 _by_owner(),

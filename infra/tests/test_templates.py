@@ -1,16 +1,21 @@
 """Properties of single stacks, beyond the rules that hold for all of them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from infra.clocks import DLQ_RETENTION_DAYS, LEAST_RECORD_DAYS, PAUSE_DAYS
 from infra.contract_schemas import published, registered, request_model
+from infra.doctor.reading import read
+from infra.doctor.table import examine
 from infra.environments import ENVIRONMENTS
-from infra.functions import FUNCTIONS
+from infra.functions import ALL_FUNCTIONS, FUNCTIONS
 from infra.names import Names
 from infra.options import load
 from infra.rules import resources, statements
+from services.chatbot.answers import KEPT_SECONDS
 from shared.contracts.stages import STAGES
 from shared.contracts.upcasting import readable
 from shared.contracts.v2 import PipelineRequested
@@ -481,3 +486,77 @@ def test_settings_a_function_reads_are_there(dev):
         template = dev[f"ai-pipeline-dev-{stage.service}"]
         assert {"BUS_NAME", "DLQ_URL"} <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
     assert "TABLE_NAME" in variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-logger")
+
+
+def records_table(templates):
+    (table,) = [
+        properties
+        for properties in resources(
+            templates["ai-pipeline-dev-platform"], "AWS::DynamoDB::GlobalTable"
+        ).values()
+        if properties["TableName"] == "PipelineLogs-dev"
+    ]
+    return table
+
+
+def test_records_are_kept_for_ever_by_default(dev):
+    """Without the option, the table of records deletes nothing, and no function sets a time for deletion."""
+    assert "TimeToLiveSpecification" not in records_table(dev)
+    assert "KEEP_RECORDS_SECONDS" not in json.dumps(dev)
+
+
+@pytest.mark.parametrize("name", ["dev", "local"])
+def test_records_can_be_deleted_after_a_time(synthesised, name):
+    """With `keep_records_days`, a run's end sets that time, and each earlier write one that no open run exceeds."""
+    templates = synthesised(name, keep_records_days="90", budget_usd_per_day="5")
+    day = 86_400
+    kept = {
+        properties["FunctionName"].removeprefix(f"ai-pipeline-{name}-"): int(
+            properties["Environment"]["Variables"]["KEEP_RECORDS_SECONDS"]
+        )
+        for template in templates.values()
+        for properties in resources(template, "AWS::Lambda::Function").values()
+        if "KEEP_RECORDS_SECONDS" in properties["Environment"]["Variables"]
+    }
+    (machine,) = resources(
+        templates[f"ai-pipeline-{name}-workflow"], "AWS::StepFunctions::StateMachine"
+    ).values()
+    text = json.dumps(machine["DefinitionString"]).replace("\\", "")
+    longest = max(int(seconds) for seconds in re.findall(r'"TimeoutSeconds": (\d+)', text))
+    assert kept == {"api": (90 + 14 + 14) * day, "starter": 90 * day + longest, "logger": 90 * day}
+    (table,) = [
+        properties
+        for properties in resources(
+            templates[f"ai-pipeline-{name}-platform"], "AWS::DynamoDB::GlobalTable"
+        ).values()
+        if properties["TableName"].startswith("PipelineLogs")
+    ]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    environment = load(name, {"keep_records_days": "90", "budget_usd_per_day": "5"})
+    (outcome,) = [
+        outcome for outcome in examine(read(templates, environment)) if outcome.check == "records-kept"
+    ]
+    assert outcome.findings == ()
+    assert len(outcome.passed) == 3
+
+
+def test_a_record_outlives_what_may_refer_to_it():
+    """The shortest time for records exceeds those of parked messages, stored answers and the archive of events."""
+    assert LEAST_RECORD_DAYS >= PAUSE_DAYS + DLQ_RETENTION_DAYS
+    assert LEAST_RECORD_DAYS * 86_400 >= KEPT_SECONDS
+    assert all((environment.archive_days or 0) <= LEAST_RECORD_DAYS for environment in ENVIRONMENTS.values())
+
+
+@pytest.mark.parametrize(("option", "level"), [({}, "WARN"), ({"invocation_reports": "true"}, "INFO")])
+def test_lambda_logs_calls_that_fail_and_on_request_all(synthesised, option, level):
+    """Lambda's own lines are logged for failed calls only, unless the option asks for all; our lines are always."""
+    templates = synthesised("dev", budget_usd_per_day="5", **option)
+    configured = [
+        function["LoggingConfig"]
+        for template in templates.values()
+        for function in resources(template, "AWS::Lambda::Function").values()
+    ]
+    assert len(configured) == len(ALL_FUNCTIONS)
+    for logging in configured:
+        assert (logging["LogFormat"], logging["SystemLogLevel"]) == ("JSON", level)
+        assert logging.get("ApplicationLogLevel", "INFO") == "INFO"
