@@ -1,4 +1,4 @@
-"""The stack that every service needs: the bus, the table of records, and the operations table."""
+"""The stack that every service needs: the bus, and the tables of records, operations and short-lived state."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -30,10 +30,11 @@ tokens, which are settled by the time the archive is replayed.
 
 
 class PlatformStack(Stack):
-    """The tables `table` and `operations`, the `bus`, their names as SSM parameters, and a policy for publishers.
+    """The tables `table`, `operations` and `state`, the `bus`, and a policy for publishers.
 
-    `operations` holds archived messages and audit lines; no function has a right on it. `publisher` is a managed
-    policy for principals that request runs by event.
+    The names of `table`, `operations` and `bus` are SSM parameters. `operations` holds archived messages and audit
+    lines; no function has a right on it. `state` holds what functions remember for some days. `publisher` is a
+    managed policy for principals that request runs by event.
     """
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
@@ -75,6 +76,9 @@ class PlatformStack(Stack):
             sort_key="entry",
             expires="expires_at",
             environment=environment,
+        )
+        self.state = data_table(
+            self, "State", name=names.state_table, key="id", expires="expires_at", environment=environment
         )
         self.publisher = iam.ManagedPolicy(
             self,

@@ -15,7 +15,7 @@ from moto import mock_aws
 from services.analyzer.core import analyze
 from services.logger.core import DETAIL_TYPE
 from shared import aws, observability
-from shared.contracts.stages import RETRY, SERVICES, STAGES
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY, SERVICES, STAGES
 from shared.errors import CANCELLED_ERROR
 from shared.metrics import (
     ERROR_TYPES,
@@ -33,6 +33,7 @@ from shared.tests.fakes import (
     FakeStepFunctions,
     client_error,
     create_records_table,
+    open_starts,
     sqs_record,
     stage_event,
 )
@@ -143,6 +144,7 @@ def stand(monkeypatch):
             "TABLE_NAME": "records",
             "ANSWERS_TABLE": "answers",
             "DLQ_URL": "https://queue/dlq",
+            "STATE_TABLE": "state",
             "BUS_NAME": "bus",
             "STATE_MACHINE_ARN": MACHINE,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
@@ -158,7 +160,7 @@ def stand(monkeypatch):
 
     with mock_aws():
         create_records_table(boto3.client("dynamodb"), "records", by_day=True)
-        for table, key in (("answers", "id"), ("budget", "item")):
+        for table, key in (("answers", "id"), ("budget", "item"), ("state", "id")):
             boto3.client("dynamodb").create_table(
                 TableName=table,
                 KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
@@ -221,7 +223,9 @@ def work(stand: Stand, service: str) -> None:
         return sqs_record(event, receives=receives)
 
     stand.messages(request(token="a"), request(token="b", pipeline_id="p-2"))
-    stand.messages(request(token="c", receives=3, pipeline_id="lost"))
+    killer = request(token="c", receives=RECEIVES_BEFORE_LOST, pipeline_id="lost")
+    open_starts(boto3.client("dynamodb"), service, killer["messageId"])
+    stand.messages(killer)
     with stand.broken(stand.step_functions, client_error("TaskTimedOut")):
         stand.messages(request(token="d"))
     with stand.broken(stand.step_functions):
