@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from shared import budget
 from shared.contracts.envelope import Metadata
+from shared.contracts.record import iso
 from shared.records import LISTED, OWNER_INDEX
 
 METADATA = Metadata(
@@ -184,7 +185,7 @@ def stage_event(
             "pipeline_id": "pipeline-1",
             "schema": name,
             "schema_version": int(version),
-            "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "occurred_at": iso(datetime.now(UTC)),
             "correlation_id": "correlation-1",
             "causation_id": None,
             "execution_arn": "arn:aws:states:us-east-1:000000000000:execution:machine:pipeline-1",
