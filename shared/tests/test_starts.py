@@ -257,11 +257,16 @@ def test_a_killer_is_given_up_though_nobody_answers(bench):
 def test_a_stored_answer_is_sent_before_a_message_is_given_up(state_table):
     """A paid stage whose workers died recalls the answer that one of them stored, and pays no second time."""
     answer = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="m", stop_reason="end_turn")
-    asked: list[str] = []
+    asked: list[v1.ChatRequested] = []
     step_functions = FakeStepFunctions()
+
+    def pay(data: v1.ChatRequested, _: Metadata) -> v1.ChatAnswer:
+        asked.append(data)
+        return answer
+
     worker = Worker(
         service="chatbot",
-        routes=stage_route("chatbot", lambda *_: asked.append("paid"), recall=lambda *_: answer),
+        routes=stage_route("chatbot", pay, recall=lambda *_: answer),
         callback=Callback(step_functions),
         parking=ParkingLot(FakeSqs, dlq_url="https://queue/dlq", service="chatbot"),
         bus=Bus(FakeEvents, "bus"),
@@ -331,12 +336,13 @@ def test_a_repeated_write_counts_once(state_table):
             state_table.update_item(**parameters)
             return state_table.update_item(**parameters)
 
-    record = request("Hi", token="a")
-    for number in (2, 3, 4, 5):
-        bench = Bench(Repeating())
-        bench.outcome = InProgress("Another delivery is being handled.")
-        assert bench.deliver(number, record) == [record["messageId"]]
-        assert bench.ran == ["Hi"]
+    bench, killer, waits = Bench(Repeating()), request(KILLER), request("Hi")
+    assert [bench.deliver(number, killer) for number in (2, 3)] == [None, None]
+    assert bench.ran == [KILLER] * 2
+    bench.outcome = InProgress("Another delivery is being handled.")
+    assert [bench.deliver(number, waits) for number in (2, 3, 4)] == [[waits["messageId"]]] * 3
+    assert bench.deliver(4, killer) == []
+    assert bench.lost() == [KILLER]
 
 
 def test_two_deliveries_at_once_are_both_run(state_table):
@@ -368,7 +374,7 @@ def test_a_start_is_taken_back_though_its_item_has_expired(state_table, capsys):
     """If the table deleted the item meanwhile, taking the start back writes no new one, and is no failure."""
 
     def expire(data: v1.AnalysisRequested, _: Metadata) -> v1.Analysis:
-        (item,) = bench.items()
+        (item,) = state_table.scan(TableName="state")["Items"]
         state_table.delete_item(TableName="state", Key={"id": item["id"]})
         return ANALYSIS
 
