@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
 from shared.bus import Bus
 from shared.contracts import v1
@@ -291,17 +292,23 @@ class Refusing:
         raise self._error
 
 
-REFUSALS = [
-    client_error("ResourceNotFoundException", "UpdateItem"),
-    client_error("AccessDeniedException", "UpdateItem"),
-    client_error("ThrottlingException", "UpdateItem"),
-    client_error("InternalServerError", "UpdateItem", 500),
-]
+REFUSALS: dict[str, Exception] = {
+    **{
+        code: client_error(code, "UpdateItem", status)
+        for code, status in (
+            ("ResourceNotFoundException", 400),
+            ("AccessDeniedException", 400),
+            ("ThrottlingException", 400),
+            ("InternalServerError", 500),
+        )
+    },
+    "ConnectTimeoutError": ConnectTimeoutError(endpoint_url="https://dynamodb"),
+}
 
 
-@pytest.mark.parametrize("error", REFUSALS, ids=lambda error: error.response["Error"]["Code"])
+@pytest.mark.parametrize(("reason", "error"), REFUSALS.items(), ids=REFUSALS)
 @pytest.mark.parametrize("receives", [2, 5])
-def test_a_count_that_fails_holds_no_message_back(receives, error, monkeypatch, capsys):
+def test_a_count_that_fails_holds_no_message_back(receives, reason, error, monkeypatch, capsys):
     """If the table can't be written, the message is run and a warning is logged."""
     monkeypatch.setenv(
         "POWERTOOLS_SERVICE_NAME", f"test-{uuid.uuid4().hex}"
@@ -313,12 +320,12 @@ def test_a_count_that_fails_holds_no_message_back(receives, error, monkeypatch, 
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (warning,) = [line for line in logged if line.get("level") == "WARNING"]
     assert warning["message"] == "the start of a message could not be counted"
-    assert error.response["Error"]["Code"] in warning["cause"]
+    assert reason in warning["cause"]
 
 
 def test_a_start_that_cannot_be_taken_back_blames_once(state_table):
     """If a start stays open because the table failed, the message is still run at its next delivery."""
-    bench = Bench(Refusing(REFUSALS[2], state_table, after=1))
+    bench = Bench(Refusing(REFUSALS["ThrottlingException"], state_table, after=1))
     record = request("Hi")
     assert bench.deliver(2, record) == []
     bench.table = state_table
