@@ -98,6 +98,7 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
         "AWS_SECRET_ACCESS_KEY": "bench",
         "DLQ_URL": f"{endpoint}/dlq",
         "BUS_NAME": "bus",
+        "STATE_TABLE": "state",
         "TABLE_NAME": "table",
         "STATE_TABLE": "state",
         "ANSWERS_TABLE": "answers",

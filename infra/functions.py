@@ -27,11 +27,8 @@ class FunctionSpec:
         return f"{self.module}.handler"
 
 
-_WORKER: Final = ("stepfunctions", "sqs", "events")
-_EXTRA: Final[Mapping[str, tuple[str, ...]]] = {
-    "chatbot": ("bedrock-runtime", "lambda", "dynamodb"),
-    "logger": ("dynamodb",),
-}
+_WORKER: Final = ("stepfunctions", "sqs", "events", "dynamodb")
+_EXTRA: Final[Mapping[str, tuple[str, ...]]] = {"chatbot": ("bedrock-runtime", "lambda")}
 _TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}
 
 API: Final = FunctionSpec(
@@ -45,7 +42,7 @@ STARTER: Final = FunctionSpec(
     name="starter",
     service="trigger",
     module="services.trigger.starter.handler",
-    aws=(*_WORKER, "dynamodb"),
+    aws=_WORKER,
     table=("GetItem", "UpdateItem"),
 )
 STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {

@@ -48,7 +48,7 @@ class Names:
 
     @property
     def state_table(self) -> str:
-        """The table of what functions must remember beside records: secrets and counts."""
+        """The table of what functions must remember beside records: a secret, and counts that expire."""
         return f"{self.prefix}-state"
 
     @property

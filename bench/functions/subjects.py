@@ -157,6 +157,7 @@ def _environment(name: str, endpoint: str) -> Mapping[str, str]:
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR",
         "DLQ_URL": f"{endpoint}/dlq",
+        "STATE_TABLE": "state",
         "BUS_NAME": "bus",
         "TABLE_NAME": "table",
         "STATE_TABLE": "state",

@@ -134,7 +134,7 @@ class ServiceFunction(Construct):
             )
 
     def consume(self, work: WorkQueue) -> sources.SqsEventSource:
-        """Let the queue feed the function, and let the function park messages in the queue's DLQ."""
+        """Let the queue feed the function, and let the function count starts and park messages in the queue's DLQ."""
         source = sources.SqsEventSource(
             work.queue,
             batch_size=self._sizing.batch_size,
@@ -145,4 +145,6 @@ class ServiceFunction(Construct):
         self.function.add_event_source(source)
         self.function.add_environment("DLQ_URL", work.dlq.queue_url)
         self.allow("ParkMessages", ["sqs:SendMessage"], [work.dlq.queue_arn])
+        self.function.add_environment("STATE_TABLE", self._names.state_table)
+        self.allow("CountStarts", ["dynamodb:UpdateItem"], [self._names.state_table_arn(Stack.of(self))])
         return source

@@ -49,6 +49,10 @@ def bus_arn(name: str) -> str:
     return "arn:aws:" + _ARNS["AWS::Events::EventBus"].format(name)
 
 
+def table_arn(name: str) -> str:
+    return "arn:aws:" + _ARNS["AWS::DynamoDB::Table"].format(name)
+
+
 def resolved(stack: str, template: Template) -> Iterator[Resource]:
     """Yield the resources of a template."""
     references = _References(stack, template.get("Resources", {}))

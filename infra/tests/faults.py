@@ -217,6 +217,14 @@ def no_right_to_answer(templates):
     statement(templates, "chatbot", "AnswerTasks")["Action"] = "states:SendTaskFailure"
 
 
+def no_right_to_count(templates):
+    statement(templates, "trigger", "CountStarts")["Resource"] = "arn:aws:dynamodb:eu-west-1:1:table/other"
+
+
+def uncounted_starts(templates):
+    function(templates, "enhancer")["Environment"]["Variables"].pop("STATE_TABLE")
+
+
 def no_right_to_send(templates):
     statement(templates, "workflow", "SendStageRequests")["Resource"] = "arn:aws:sqs:eu-west-1:1:other"
 
@@ -357,6 +365,8 @@ PLANTED = [
     (unread_version, {"requests-published": "trigger"}),
     (requests_on_another_bus, {"requests-published": "trigger"}),
     (no_right_to_answer, {"rights-needed": f"ai-pipeline-{ENV}-chatbot"}),
+    (no_right_to_count, {"rights-needed": f"ai-pipeline-{ENV}-starter"}),
+    (uncounted_starts, {"rights-needed": f"ai-pipeline-{ENV}-enhancer"}),
     (no_right_to_send, {"rights-needed": "LogResults"}),
     (wildcard_action, {"rights-narrow": "UseTheTable"}),
     (wildcard_resource, {"rights-narrow": "AskTheModel"}),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.clocks import DLQ_RETENTION_DAYS, LEAST_RECORD_DAYS, PAUSE_DAYS
+from infra.clocks import DLQ_RETENTION_DAYS, LEAST_RECORD_DAYS, MAX_RECEIVES, PAUSE_DAYS
 from infra.contract_schemas import published, registered, request_model
 from infra.doctor.reading import read
 from infra.doctor.table import examine
@@ -16,7 +16,7 @@ from infra.names import Names
 from infra.options import load
 from infra.rules import resources, statements
 from services.chatbot.answers import KEPT_SECONDS
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, SERVICES, STAGES
 from shared.contracts.upcasting import readable
 from shared.contracts.v2 import PipelineRequested
 
@@ -384,12 +384,8 @@ def test_production_keeps_its_data(synthesised):
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::DynamoDB::GlobalTable"
     }
-    assert set(tables) == {
-        "PipelineLogs",
-        "ai-pipeline-prod-operations",
-        "ai-pipeline-prod-answers",
-        "ai-pipeline-prod-state",
-    }
+    own = {f"ai-pipeline-prod-{name}" for name in ("operations", "answers", "state")}
+    assert set(tables) == {"PipelineLogs", *own}
     for table in tables.values():
         (replica,) = table["Properties"]["Replicas"]
         assert table["DeletionPolicy"] == "Retain"
@@ -400,7 +396,7 @@ def test_production_keeps_its_data(synthesised):
 
 
 def test_answers_are_the_chatbots_alone(synthesised):
-    """Only the chatbot may use the stored answers; answers and archived messages expire by themselves."""
+    """Only the chatbot may use the stored answers; answers, archived messages and state expire by themselves."""
     templates = synthesised("prod")
     statement = allowed(templates["ai-pipeline-prod-chatbot"], "dynamodb:PutItem")
     assert set(statement["Action"]) == {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update", "Delete")}
@@ -415,9 +411,28 @@ def test_answers_are_the_chatbots_alone(synthesised):
     }
     assert expiring == {
         "ai-pipeline-prod-operations": "expires_at",
-        "ai-pipeline-prod-state": "expires_at",
         "ai-pipeline-prod-answers": "expiration",
+        "ai-pipeline-prod-state": "expires_at",
     }
+
+
+def test_every_function_with_a_queue_may_count_starts(dev):
+    """Each function with a queue may update items of the table of state, and for counting nothing else."""
+    for part in SERVICES:
+        template = dev[f"ai-pipeline-dev-{part}"]
+        (right,) = [
+            statement
+            for policy in resources(template, "AWS::IAM::Policy").values()
+            for statement in policy["PolicyDocument"]["Statement"]
+            if statement.get("Sid") == "CountStarts"
+        ]
+        assert right["Action"] == "dynamodb:UpdateItem"
+        assert "table/ai-pipeline-dev-state" in json.dumps(right["Resource"])
+
+
+def test_a_killer_can_be_found_before_sqs_gives_it_up():
+    """A queue delivers a message often enough for the worker to find out that it kills its workers."""
+    assert RECEIVES_BEFORE_LOST <= MAX_RECEIVES
 
 
 @pytest.mark.parametrize(("name", "traced"), [("dev", True), ("local", False)])
@@ -481,10 +496,11 @@ def test_settings_a_function_reads_are_there(dev):
     trigger = dev["ai-pipeline-dev-trigger"]
     assert {"TABLE_NAME", "BUS_NAME", "ALLOWED_ORIGIN"} <= variables(trigger, "ai-pipeline-dev-api").keys()
     starter = variables(trigger, "ai-pipeline-dev-starter")
-    assert {"TABLE_NAME", "BUS_NAME", "DLQ_URL", "STATE_MACHINE_ARN"} <= starter.keys()
+    queue_settings = {"BUS_NAME", "DLQ_URL", "STATE_TABLE"}
+    assert {"TABLE_NAME", "STATE_MACHINE_ARN"} | queue_settings <= starter.keys()
     for stage in STAGES:
         template = dev[f"ai-pipeline-dev-{stage.service}"]
-        assert {"BUS_NAME", "DLQ_URL"} <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
+        assert queue_settings <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
     assert "TABLE_NAME" in variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-logger")
 
 

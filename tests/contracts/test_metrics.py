@@ -9,7 +9,7 @@ import pytest
 
 from services.logger.core import DETAIL_TYPE
 from shared import observability
-from shared.contracts.stages import RETRY, SERVICES, STAGES
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY, SERVICES, STAGES
 from shared.errors import CANCELLED_ERROR
 from shared.metrics import (
     ERROR_TYPES,
@@ -21,7 +21,7 @@ from shared.metrics import (
     error_type,
     failure,
 )
-from shared.tests.fakes import client_error, sqs_record, stage_event
+from shared.tests.fakes import client_error, open_starts, sqs_record, stage_event
 from tests.contracts.handlers import DATA, MACHINE, REQUESTS, Stand
 
 
@@ -77,7 +77,9 @@ def work(stand: Stand, service: str) -> None:
         return sqs_record(event, receives=receives)
 
     stand.messages(request(token="a"), request(token="b", pipeline_id="p-2"))
-    stand.messages(request(token="c", receives=3, pipeline_id="lost"))
+    killer = request(token="c", receives=RECEIVES_BEFORE_LOST, pipeline_id="lost")
+    open_starts(boto3.client("dynamodb"), service, killer["messageId"])
+    stand.messages(killer)
     with stand.broken(stand.step_functions, client_error("TaskTimedOut")):
         stand.messages(request(token="d"))
     with stand.broken(stand.step_functions):

@@ -7,7 +7,7 @@ from infra.doctor.calls import called, operation
 from infra.doctor.checks.events import DETAIL_TYPE_CONDITION, PUT_EVENTS, SEND_MESSAGE
 from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Grant, State, System
-from infra.doctor.references import bus_arn, queue_arn
+from infra.doctor.references import bus_arn, queue_arn, table_arn
 from infra.environments import Environment
 from infra.operator_rights import BATCHES, READS
 from shared.contracts.stages import BY_SERVICE
@@ -34,6 +34,8 @@ UNBOUNDED: Final = frozenset(
 CALLBACKS: Final = frozenset({"states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"})
 POLLING: Final = frozenset({"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"})
 """What Lambda calls with the function's role to feed it from a queue."""
+COUNTS_IN: Final = "STATE_TABLE"
+"""The variable with the table in which a worker counts the starts of its messages."""
 _NOT_CALLED_BY_CODE: Final = (
     frozenset({"sqs:ChangeMessageVisibility", "sqs:GetQueueUrl", "logs:CreateLogStream", "logs:PutLogEvents"})
     | POLLING
@@ -165,7 +167,7 @@ def used(system: System) -> Result:
 
 
 def needed(system: System) -> Result:
-    """Check that each function fed by a queue may receive its messages and park them, that a stage's function may
+    """Check that each function fed by a queue may receive, count and park its messages, that a stage's function may
     report outcomes, and that the workflow may send its requests.
     """
     for source in system.sources:
@@ -175,6 +177,15 @@ def needed(system: System) -> Result:
         required = [(action, queue_arn(queue.name)) for action in sorted(POLLING)]
         if queue.dlq:
             required.append((SEND_MESSAGE, queue_arn(queue.dlq)))
+        if table := function.variables.get(COUNTS_IN):
+            required.append(("dynamodb:UpdateItem", table_arn(table)))
+        else:
+            yield Problem(
+                where=function.name,
+                what=f"It has no variable {COUNTS_IN}, so it does not count the starts of its messages.",
+                fix="Set it to the environment's table of state (`ServiceFunction.consume`).",
+                why="A message that kills its worker is run at each delivery, with its neighbours.",
+            )
         yield _consumes(system, function, required)
     for machine in system.machines.values():
         for state in machine.states.values():
