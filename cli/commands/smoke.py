@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not possible": ("–", "bright_black")}
-QUESTION = (
-    "Run the smoke test? It makes about four short runs, which cost what four short answers of the model cost. It "
-    "sets one alarm for a moment, and the alarms on parked messages may ring."
+COST = (
+    "The smoke test makes about four short runs, which cost what four short answers of the model cost. It sets one "
+    "alarm for a moment, and the alarms on parked messages may ring."
 )
 
 
@@ -69,7 +69,8 @@ def smoke_(session: Session, *, only: tuple[str, ...], patience: float, yes: boo
     target = session.target
     _ = target.addresses  # not deployed: said before anything is asked
     if not session.is_local:
-        session.confirm(QUESTION, yes=yes)
+        session.note(COST)
+        session.confirm("Run the smoke test?", yes=yes)
     verdicts: list[Verdict] = []
     with stoppable() as stop, shown(session.err) as steps:
         trial = Trial(target, patience=patience, stop=stop)
