@@ -4,10 +4,13 @@ cdk synth -c env=prod
 cdk deploy -c env=dev --all
 cdk deploy -c env=dev -c only=analyzer
 
-`only` makes the stack of one part, even if the code of other parts is broken; `-c nag=off` skips cdk-nag.
+Options come from the environment's file in `environments/` and from `-c name=value`. `-c region=NAME` chooses the
+region that the file's options are for, if the CDK CLI does not; `only` makes the stack of one part, even if the code
+of other parts is broken; `-c nag=off` skips cdk-nag.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,8 +23,9 @@ from aws_cdk import App, Stack, Tags, Validations  # noqa: E402
 from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from infra.bundling import ROOT, BundlingError, bundles  # noqa: E402
-from infra.environments import ContextError, Environment, UnknownEnvironmentError, load  # noqa: E402
+from infra.environments import DEFAULT_REGION, Environment, UnknownEnvironmentError  # noqa: E402
 from infra.functions import ALL_FUNCTIONS, GUARD  # noqa: E402
+from infra.options import OptionError, load_deployed  # noqa: E402
 from infra.platform_stack import PlatformStack  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
 from infra.trigger_stack import TriggerStack  # noqa: E402
@@ -61,11 +65,11 @@ def build(app: App, environment: Environment, packed: Mapping[str, Path], only: 
     Monitoring is among them if the environment has it. No stack reads another one: they refer to each other by name.
     When they are deployed together, the consumers of an event come before its publishers. In a first deployment a
     rule needs its bus, and a new version of an event must be read before it is sent.
-    Raises ContextError if there is no such part.
+    Raises OptionError if there is no such part.
     """
     makers = parts(environment, packed)
     if only is not None and only not in makers:
-        raise ContextError(f"Unknown part {only!r}. Set `-c only=PART` to one of: {', '.join(makers)}.")
+        raise OptionError(f"Unknown part {only!r}. Set `-c only=PART` to one of: {', '.join(makers)}.")
     chosen = {only} if only else {part for part in makers if part != MONITORING or environment.monitoring}
     stacks = {part: make(app) for part, make in makers.items() if part in chosen}
     for part, stack in stacks.items():
@@ -92,7 +96,9 @@ def feature_flags() -> dict[str, object]:
 def main() -> None:
     app = App()
     context = {name: app.node.try_get_context(name) for name in app.node.get_all_context()}
-    environment = load(str(context.get("env") or "dev"), context)
+    # The CDK CLI tells the app the region that it will deploy to.
+    region = str(context.get("region") or os.environ.get("CDK_DEFAULT_REGION") or DEFAULT_REGION)
+    environment = load_deployed(str(context.get("env") or "dev"), context, region=region)
     if context.get("nag") != "off":
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     only = str(context["only"]) if context.get("only") else None
@@ -111,5 +117,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (BundlingError, ContextError, UnknownEnvironmentError) as problem:
+    except (BundlingError, OptionError, UnknownEnvironmentError) as problem:
         sys.exit(f"error: {problem}")

@@ -22,8 +22,9 @@ from infra import synthesis
 from infra.bundling import WORK, BundlingError, bundles
 from infra.doctor.reading import read
 from infra.doctor.table import examine
-from infra.environments import ENVIRONMENTS, Environment, load
+from infra.environments import ENVIRONMENTS, Environment
 from infra.functions import ALL_FUNCTIONS
+from infra.options import load_deployed
 from infra.rules import Templates, broken_rules
 from infra.synthesis import templates
 
@@ -80,7 +81,7 @@ def check(name: str) -> list[str]:
     """Return all findings on the environment `name`."""
     folder = WORK / "check" / name
     # The optional parts are checked too.
-    environment = replace(load(name), monitoring=True, budget_usd_per_day=1.0)
+    environment = replace(load_deployed(name), monitoring=True, budget_usd_per_day=1.0)
     problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
     synthesised = templates(folder)
     problems += [f"rule: {finding}" for finding in broken_rules(synthesised, environment)]

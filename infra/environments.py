@@ -3,35 +3,24 @@
 Constructs read these values; no construct depends on an environment's name.
 """
 
-import math
 import platform
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import msgspec
-
-from infra.functions import FUNCTIONS
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
 
 API_STAGE = "v1"
-DERIVED_SETTINGS = ("answers_table", "timeout_seconds")
-"""The chatbot's settings that its deployment determines; they are not options."""
-LEAST_BUDGET = 1e-6
-"""The smallest daily budget, in dollars."""
+DEFAULT_REGION = "us-east-1"
+"""The region of a synthesis that is told no other: the CDK CLI's own default."""
 RUNTIME = "python3.14"
 """The newest Python of Lambda for which every bundled package has a wheel; see `requirements.txt`."""
 
 
 class UnknownEnvironmentError(Exception):
     """There is no environment of this name. The text lists the known ones."""
-
-
-class ContextError(Exception):
-    """An option `-c name=value` has an invalid value. The text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +95,8 @@ class Environment:
     """One environment's settings. The defaults are for AWS."""
 
     name: str
+    region: str = DEFAULT_REGION
+    """The region that it is deployed to."""
     target: Target = AWS_ARM
     sizing: Mapping[str, Sizing] = field(default_factory=dict)
     """Sizes by function (`api`, `starter`, and each stage's service); other functions have `default_sizing`."""
@@ -222,105 +213,3 @@ ENVIRONMENTS: Mapping[str, Environment] = {
         ),
     )
 }
-
-CHATBOT_CONTEXT = tuple(
-    option for option in msgspec.structs.fields(ChatbotSettings) if option.name not in DERIVED_SETTINGS
-)
-
-
-def load(name: str, context: Mapping[str, object] | None = None) -> Environment:
-    """Return the environment `name`, changed by the `-c` options in `context`.
-
-    The options are `allowed_origin`, `engine`, `monitoring` (true or false), `alarm_email`, `budget_usd_per_day`
-    (dollars, or off), each chatbot setting by its name, a function's memory in megabytes as `memory_<function>`, and
-    its timeout in seconds as `timeout_<function>`, e.g. `-c memory_chatbot=512`.
-
-    Raises UnknownEnvironmentError or ContextError.
-    """
-    if name not in ENVIRONMENTS:
-        raise UnknownEnvironmentError(
-            f"Unknown environment {name!r}. Set `-c env=NAME` to one of: {', '.join(ENVIRONMENTS)}."
-        )
-    environment = ENVIRONMENTS[name]
-    options = {key: value for key, value in (context or {}).items() if value not in (None, "")}
-    chatbot = {setting.name: options[setting.name] for setting in CHATBOT_CONTEXT if setting.name in options}
-    try:
-        settings = msgspec.convert(
-            {**msgspec.structs.asdict(environment.chatbot), **chatbot}, ChatbotSettings, strict=False
-        )
-    except msgspec.ValidationError as error:
-        raise ContextError(
-            f"The chatbot's settings are invalid: {error}. Correct the `-c` options."
-        ) from error
-    environment = replace(environment, chatbot=settings)
-    environment = replace(environment, sizing=_sizing(environment, options))
-    if "allowed_origin" in options:
-        environment = replace(environment, allowed_origin=str(options["allowed_origin"]))
-    if "alarm_email" in options:
-        environment = replace(environment, alarm_email=_email(str(options["alarm_email"])))
-    if "budget_usd_per_day" in options:
-        environment = replace(environment, budget_usd_per_day=_budget(str(options["budget_usd_per_day"])))
-    if "monitoring" in options:
-        environment = replace(environment, monitoring=_yes_or_no("monitoring", options["monitoring"]))
-    if "engine" in options:
-        if environment.engine is None:
-            raise ContextError(
-                f"`-c engine` only applies to the local engine, but {name} is deployed to AWS. Leave it out."
-            )
-        environment = replace(environment, engine=str(options["engine"]).rstrip("/"))
-    return environment
-
-
-def _yes_or_no(option: str, value: object) -> bool:
-    answer = {"true": True, "false": False}.get(str(value).lower())
-    if answer is None:
-        raise ContextError(f"`-c {option}` must be true or false, not {value}.")
-    return answer
-
-
-def _budget(dollars: str) -> float | None:
-    if dollars == "off":
-        return None
-    try:
-        value = float(dollars)
-    except ValueError:
-        value = math.nan
-    if not LEAST_BUDGET <= value < math.inf:
-        raise ContextError(
-            f"`-c budget_usd_per_day` must be dollars, at least {LEAST_BUDGET:f}, or off, not {dollars}."
-        )
-    return value
-
-
-def _email(address: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
-        raise ContextError(f"`-c alarm_email` must be an e-mail address, not {address}.")
-    return address
-
-
-_BOUNDS = {
-    "memory_mb": ("memory", 128, 10_240, "megabytes"),
-    "timeout_seconds": ("timeout", 5, 31, "seconds"),
-}
-"""Options of each function: field, option's prefix, minimum, maximum and unit. With a longer timeout than the
-maximum, a task could end before the last delivery of its message, which may be invisible for six timeouts at each of
-its five receives.
-"""
-
-
-def _sizing(environment: Environment, options: Mapping[str, object]) -> dict[str, Sizing]:
-    """Return the environment's sizing, changed by the options for memory and timeouts."""
-    sizing = dict(environment.sizing)
-    for function in FUNCTIONS:
-        changes: dict[str, int] = {}
-        for field_name, (option, least, most, unit) in _BOUNDS.items():
-            if (value := options.get(f"{option}_{function.name}")) is None:
-                continue
-            if not str(value).isdecimal() or not least <= int(str(value)) <= most:
-                raise ContextError(
-                    f"`-c {option}_{function.name}` must be {least} to {most} {unit}, not {value}."
-                )
-            changes[field_name] = int(str(value))
-        if changes:
-            sizing[function.name] = replace(environment.sizing_of(function.name), **changes)
-    return sizing

@@ -1,21 +1,21 @@
-"""Deploys the CDK app with the real CDK CLI: to the local engine, or to AWS with the user's own credentials.
+"""Deploys the CDK app to the local engine, with the real CDK CLI.
 
-On the engine, unchanged work is skipped: the synthesised app is reused while its sources are the same, and nothing is
+Unchanged work is skipped: the synthesised app is reused while its sources are the same, and nothing is
 deployed to an engine that already has these sources.
 """
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from infra.names import Names
 from local import cdk
 from local.bootstrap import bootstrap
 from local.engine import Engine, Running
-from local.errors import AwsAccessError, DeployError, UnknownServiceError
+from local.errors import DeployError, UnknownServiceError
 from local.fingerprint import fingerprint
-from local.paths import ROOT, STATE
+from local.paths import ROOT
 from operations.progress import Progress, Step, silent, step
 from shared.contracts.stages import SERVICES
 
@@ -64,7 +64,7 @@ def deploy(
 
     Raises EngineNotRunningError, UnknownServiceError, DeployError, SetupMissingError, BusyError.
     """
-    _require_known(service)
+    require_known(service)
     running = engine.running()
     with engine.state.lock("deploy", progress, patience_seconds=LOCK_SECONDS):
         return _LocalDeployment(engine, running, progress, context, root).deploy(service)
@@ -178,9 +178,9 @@ class _LocalDeployment:
                     "--require-approval",
                     "never",
                 ],
-                _by_part("local", self._progress),
+                by_part("local", self._progress),
             )
-        return tuple(_part("local", name) for name in chosen)
+        return tuple(part_of("local", name) for name in chosen)
 
 
 def _key_file(assembly: Path) -> Path:
@@ -196,96 +196,6 @@ def context_of(running: Running) -> dict[str, str]:
     return context
 
 
-# --- AWS -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class AwsTarget:
-    """The account, region and stacks of a deployment to AWS. Show them and ask before calling `deploy_to_aws`."""
-
-    env: str
-    account: str
-    region: str
-    caller: str
-    """The ARN of the caller's identity."""
-    stacks: tuple[str, ...]
-    """Names of the stacks, e.g. `ai-pipeline-dev-analyzer`; without a `service`, those of all parts."""
-    service: str | None = None
-    profile: str | None = None
-
-
-def aws_target(
-    env: str, service: str | None = None, *, profile: str | None = None, region: str | None = None
-) -> AwsTarget:
-    """Return the account and region of the user's AWS credentials. Raises AwsAccessError, UnknownServiceError."""
-    import boto3  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    _require_known(service)
-    if url := os.environ.get("AWS_ENDPOINT_URL"):
-        raise AwsAccessError(
-            f"AWS_ENDPOINT_URL is set to {url}, so this command would not reach AWS. Unset it, then try again."
-        )
-    try:
-        # boto3 itself reads AWS_DEFAULT_REGION alone; the AWS CLI and the CDK prefer AWS_REGION.
-        session = boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
-        if not session.region_name:
-            raise AwsAccessError(
-                "No AWS region is chosen. Set AWS_REGION, or set a region in your AWS profile, then try again."
-            )
-        caller = session.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        raise AwsAccessError(
-            f"AWS can't be reached with your credentials: {error}. Sign in (for example: aws sso login) or choose a "
-            "profile with AWS_PROFILE, then try again."
-        ) from error
-    return AwsTarget(
-        env=env,
-        account=str(caller["Account"]),
-        region=str(session.region_name),
-        caller=str(caller["Arn"]),
-        stacks=tuple(stack_name(env, part) for part in ([service] if service else parts())),
-        service=service,
-        profile=profile,
-    )
-
-
-def deploy_to_aws(target: AwsTarget, progress: Progress = silent) -> tuple[str, ...]:
-    """Deploy to AWS and return the deployed parts.
-
-    Raises AwsAccessError, also if the credentials now belong to another account, and DeployError.
-    """
-    now = aws_target(target.env, target.service, profile=target.profile, region=target.region)
-    if now.account != target.account:
-        raise AwsAccessError(
-            f"Nothing was deployed: your AWS credentials now lead to account {now.account}, not to "
-            f"{target.account}, which was confirmed. Check your profile, then start again."
-        )
-    only = ["-c", f"only={target.service}", "--exclusively"] if target.service else []
-    selection = [*target.stacks, *only] if target.service else ["--all"]
-    assembly = STATE / f"cdk.out-{target.env}"
-    run = cdk.Run(
-        environment={**os.environ, "AWS_REGION": target.region, "AWS_DEFAULT_REGION": target.region},
-        log=STATE / f"deploy-{target.env}.log",
-    )
-    arguments = ["deploy", *selection, "-c", f"env={target.env}", "--output", str(assembly)]
-    # The caller has confirmed account and stacks, and the CLI has no terminal on which to ask again.
-    arguments += ["--require-approval", "never"]
-    arguments += ["--profile", target.profile] if target.profile else []
-    with step(progress, "deploy", f"deploying to account {target.account} in {target.region}"):
-        try:
-            run(arguments, _by_part(target.env, progress))
-        except DeployError as error:
-            if "bootstrap" in str(error):
-                raise DeployError(
-                    f"{error}\nIf this account and region have no CDK bootstrap stack yet, create it: "
-                    f".venv/bin/python -m local.cdk bootstrap aws://{target.account}/{target.region}"
-                ) from error
-            raise
-    names = target.stacks if target.service else cdk.stack_names(assembly)
-    return tuple(_part(target.env, name) for name in names)
-
-
 # --- names -----------------------------------------------------------------------------------------------
 
 
@@ -293,15 +203,15 @@ def stack_name(env: str, part: str) -> str:
     return Names(env).stack(part)
 
 
-def _part(env: str, stack: str) -> str:
+def part_of(env: str, stack: str) -> str:
     return stack.removeprefix(stack_name(env, ""))
 
 
-def _by_part(env: str, progress: Progress) -> Progress:
+def by_part(env: str, progress: Progress) -> Progress:
     """Return a progress callback that takes events named after stacks and passes them on named after parts."""
-    return lambda event: progress(replace(event, name=_part(env, event.name)))
+    return lambda event: progress(replace(event, name=part_of(env, event.name)))
 
 
-def _require_known(service: str | None) -> None:
+def require_known(service: str | None) -> None:
     if service is not None and service not in parts():
         raise UnknownServiceError(f"There is no service {service!r}. Choose one of: {', '.join(parts())}.")

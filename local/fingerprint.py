@@ -9,7 +9,7 @@ from pathlib import Path
 from local.paths import ROOT
 
 SOURCES = (
-    "infra", "shared", "services",
+    "environments", "infra", "shared", "services",
     "cdk.json", "package-lock.json", "requirements.txt", "requirements-dev.txt",
 )  # fmt: skip
 NOT_DEPLOYED = frozenset({"tests", "evaluation", "__pycache__", "README.md"})

@@ -15,8 +15,9 @@ from typing import Any
 from chaos.deployment import PREFIX, Deployment
 from infra.bundling import bundles
 from infra.definition import definition
-from infra.environments import RUNTIME, host, load
+from infra.environments import RUNTIME, host
 from infra.functions import STAGE_FUNCTIONS
+from infra.options import load
 from shared.contracts.stages import STAGES
 
 SOURCE, DETAIL_TYPE, MACHINE = "bench.direct", "direct.requested.v1", "direct"

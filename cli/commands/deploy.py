@@ -9,6 +9,7 @@ from cli.commands.deploy_check import look, show
 from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.steps import shown
+from local import aws_deploy
 from local import deploy as deploying
 from local.engine import Engine
 from operations.inflight.gate import decide
@@ -79,14 +80,14 @@ def _gate(session: Session, service: str | None, *, force: bool) -> None:
 def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:
     # boto3, unlike the AWS CLI, does not read this variable
     region = session.region or os.environ.get("AWS_REGION")
-    goal = deploying.aws_target(session.env, service, profile=session.profile, region=region)
+    goal = aws_deploy.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
     session.note("\n".join(f"  {stack}" for stack in goal.stacks))
     _gate(session, service, force=force)
     if not sure:
         _ask(session)
     with shown(session.err) as progress:
-        return deploying.deploy_to_aws(goal, progress)
+        return aws_deploy.deploy_to_aws(goal, progress)
 
 
 def _ask(session: Session) -> None:

@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
+from local import aws_deploy
 from local import deploy as deploying
 from local import engine_status as engines
+from local.aws_deploy import AwsTarget
 from local.connection import Connection
-from local.deploy import AwsTarget
 from local.engine import Engine
 from local.errors import DeployError, PortTakenError
 from operations.progress import Step
@@ -138,8 +139,8 @@ def account(monkeypatch):
         done.append(goal)
         return (goal.service,)
 
-    monkeypatch.setattr(deploying, "aws_target", aws_target)
-    monkeypatch.setattr(deploying, "deploy_to_aws", deploy_to_aws)
+    monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
+    monkeypatch.setattr(aws_deploy, "deploy_to_aws", deploy_to_aws)
     return done
 
 

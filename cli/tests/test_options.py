@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from cli.commands import engine as commands
 from cli.main import cli
-from local import deploy as deploying
+from local import aws_deploy
 from local.engine import Engine
 from local.engine_status import EngineStatus
 from local.errors import AwsAccessError
@@ -104,6 +104,6 @@ def test_a_deployment_goes_to_the_region_the_aws_cli_would_use(monkeypatch, opti
         asked.append(region)
         raise AwsAccessError("Sign in.")
 
-    monkeypatch.setattr(deploying, "aws_target", aws_target)
+    monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
     result = CliRunner(env={"AWS_REGION": "eu-west-1"}).invoke(cli, ["deploy", "--env", "dev", *options])
     assert (result.exit_code, asked) == (4, [region])

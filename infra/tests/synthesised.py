@@ -16,7 +16,7 @@ def synthesised(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templ
     It runs without cdk-nag and with empty bundles.
     """
     from infra import synthesis  # noqa: PLC0415 -- starts Node
-    from infra.environments import load  # noqa: PLC0415
+    from infra.options import load  # noqa: PLC0415
 
     packed = synthesis.stand_ins(tmp_path_factory.mktemp("bundle"))
 

@@ -9,7 +9,7 @@ from infra.bundling import ROOT
 from infra.clocks import PAUSE_DAYS
 from infra.doctor.reading import read
 from infra.doctor.table import examine
-from infra.environments import ContextError, load
+from infra.options import OptionError, load
 from infra.rules import broken_rules, resources, statements
 from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS
@@ -114,7 +114,7 @@ def test_the_parts_fit_with_a_budget(synthesised, name):
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "five", "1e-9"])
 def test_what_is_no_amount_is_refused(value):
     """A budget that is zero, negative, infinite, too small or not a number is refused with the option's name."""
-    with pytest.raises(ContextError, match="budget_usd_per_day"):
+    with pytest.raises(OptionError, match="budget_usd_per_day"):
         load("dev", {"budget_usd_per_day": value})
 
 

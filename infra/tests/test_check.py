@@ -11,7 +11,7 @@ def test_an_unacknowledged_finding_is_reported(monkeypatch, tmp_path):
     """A finding without an acknowledgement fails the check, which names the rule and the construct."""
     use_bundled_node()
     from infra import check  # noqa: PLC0415 -- starts Node
-    from infra.environments import load  # noqa: PLC0415
+    from infra.options import load  # noqa: PLC0415
     from infra.functions import ALL_FUNCTIONS  # noqa: PLC0415
 
     (tmp_path / "bundle").mkdir()
@@ -31,7 +31,7 @@ def test_what_the_doctor_finds_fails_the_check(synthesised):
     """The doctor's errors and warnings fail the check; the project as it is has none."""
     use_bundled_node()
     from infra import check  # noqa: PLC0415 -- starts Node
-    from infra.environments import load  # noqa: PLC0415
+    from infra.options import load  # noqa: PLC0415
 
     templates = dict(synthesised("dev"))
     assert check.examined(templates, load("dev")) == []

@@ -9,7 +9,8 @@ from infra.doctor.checks import capacity
 from infra.doctor.checks.capacity import Intent
 from infra.doctor.reading import read
 from infra.doctor.table import CHECKS, examine
-from infra.environments import ENVIRONMENTS, load
+from infra.environments import ENVIRONMENTS
+from infra.options import load
 from infra.tests.faults import ENV, PLANTED, idle_right, missing_state_machine, mute_alarm, no_monitoring
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]

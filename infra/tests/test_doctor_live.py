@@ -8,7 +8,7 @@ import pytest
 from infra.doctor.live import live_queue, live_source
 from infra.doctor.reading import read
 from infra.doctor.table import examine
-from infra.environments import load
+from infra.options import load
 from infra.tests.faults import ENV
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from infra.environments import DERIVED_SETTINGS, ENVIRONMENTS, ContextError, UnknownEnvironmentError, load
+from infra.environments import ENVIRONMENTS, UnknownEnvironmentError
 from infra.functions import FUNCTIONS
 from infra.names import Names
+from infra.options import DERIVED_SETTINGS, OptionError, load
 
 
 def test_an_unknown_environment_names_the_known_ones():
@@ -24,7 +25,7 @@ def test_a_chatbot_setting_is_an_option():
 @pytest.mark.parametrize("option", [{"max_tokens": "many"}, {"temperature": "3"}])
 def test_a_wrong_setting_is_refused_at_synth(option):
     """A setting that the function would refuse is refused at synth with its name."""
-    with pytest.raises(ContextError, match=next(iter(option))):
+    with pytest.raises(OptionError, match=next(iter(option))):
         load("dev", option)
 
 
@@ -38,7 +39,7 @@ def test_a_functions_memory_is_an_option():
 def test_a_functions_timeout_is_an_option():
     """An option changes a function's timeout; one that is too long for the stages' timeouts is refused."""
     assert load("dev", {"timeout_chatbot": "20"}).sizing_of("chatbot").timeout_seconds == 20
-    with pytest.raises(ContextError, match="timeout_chatbot"):
+    with pytest.raises(OptionError, match="timeout_chatbot"):
         load("dev", {"timeout_chatbot": "60"})
 
 
@@ -51,13 +52,13 @@ def test_what_follows_from_the_deployment_is_no_option(option):
 @pytest.mark.parametrize("memory", ["64", "1 GB", "99999"])
 def test_memory_lambda_does_not_offer_is_refused(memory):
     """An invalid memory size is refused at synth with the option's name."""
-    with pytest.raises(ContextError, match="memory_api"):
+    with pytest.raises(OptionError, match="memory_api"):
         load("dev", {"memory_api": memory})
 
 
 def test_the_engines_address_is_no_option_on_aws():
     """The option for the engine's address is refused for environments on AWS."""
-    with pytest.raises(ContextError, match="local engine"):
+    with pytest.raises(OptionError, match="local engine"):
         load("prod", {"engine": "http://127.0.0.1:4566"})
 
 

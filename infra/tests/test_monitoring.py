@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from infra.bundling import ROOT
-from infra.environments import ENVIRONMENTS, ContextError, load
+from infra.environments import ENVIRONMENTS
+from infra.options import OptionError, load
 from infra.rules import resources
 from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS, OF_A_BUDGET, Thresholds
@@ -237,5 +238,5 @@ def test_an_address_is_told_of_alarms(synthesised):
 @pytest.mark.parametrize("option", [{"monitoring": "maybe"}, {"alarm_email": "on-call"}])
 def test_a_wrong_option_is_refused_by_name(option):
     """An invalid value of `monitoring` or `alarm_email` is refused at synth with the option's name."""
-    with pytest.raises(ContextError, match=next(iter(option))):
+    with pytest.raises(OptionError, match=next(iter(option))):
         load("dev", option)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from infra.contract_schemas import published, registered, request_model
-from infra.environments import ENVIRONMENTS, load
+from infra.environments import ENVIRONMENTS
 from infra.functions import FUNCTIONS
 from infra.names import Names
+from infra.options import load
 from infra.rules import resources, statements
 from shared.contracts.stages import STAGES
 from shared.contracts.upcasting import readable

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from local import cdk
+from local import aws_deploy, cdk
 from local import deploy as deploying
-from local.deploy import aws_target, deploy, is_current, parts
+from local.aws_deploy import aws_target
+from local.deploy import deploy, is_current, parts
 from local.engine import Engine, Running, Status, free_port
 from local.errors import (
     AwsAccessError,
@@ -290,17 +291,17 @@ def test_aws_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_aws_account_may_not_change(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     """A deployment that was confirmed for one account is never made in another."""
-    target = deploying.AwsTarget(env="dev", account="1", region="us-east-1", caller="me", stacks=())
-    now = deploying.AwsTarget(env="dev", account="2", region="us-east-1", caller="me", stacks=())
-    monkeypatch.setattr(deploying, "aws_target", lambda *_, **__: now)
+    target = aws_deploy.AwsTarget(env="dev", account="1", region="us-east-1", caller="me", stacks=())
+    now = aws_deploy.AwsTarget(env="dev", account="2", region="us-east-1", caller="me", stacks=())
+    monkeypatch.setattr(aws_deploy, "aws_target", lambda *_, **__: now)
     with pytest.raises(AwsAccessError, match="now lead to account 2"):
-        deploying.deploy_to_aws(target)
+        aws_deploy.deploy_to_aws(target)
     assert cli.calls == []
 
 
 @pytest.mark.synth
 def test_parts_are_the_apps() -> None:
     """Every stack of the app is a part that can be deployed alone."""
-    from infra import app, environments  # noqa: PLC0415 -- starts Node
+    from infra import app, options  # noqa: PLC0415 -- starts Node
 
-    assert set(app.parts(environments.load("local"), {})) <= set(parts())
+    assert set(app.parts(options.load("local"), {})) <= set(parts())

@@ -20,8 +20,9 @@ from infra.doctor.live import (
 )
 from infra.doctor.model import Machine, Rule, Source, System
 from infra.doctor.reading import alarm, read
-from infra.environments import ENVIRONMENTS, Environment, UnknownEnvironmentError, load
+from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
 from infra.names import Names
+from infra.options import OptionError, load_deployed
 from operations.addresses import how_to_deploy
 from operations.aws_errors import translated
 from operations.errors import InvalidInputError, NotDeployedError
@@ -40,10 +41,15 @@ _ABSENT = (
 Named = TypeVar("Named")
 
 
-def environment(name: str) -> Environment:
-    """Return an environment's settings. Raises InvalidInputError if the code does not know it."""
+def environment(name: str, region: str = DEFAULT_REGION) -> Environment:
+    """Return an environment's settings in `region`, with the options of its file.
+
+    Raises InvalidInputError if the code does not know it, or its file is invalid.
+    """
     try:
-        return load(name)
+        return load_deployed(name, region=region)
+    except OptionError as error:
+        raise InvalidInputError(str(error)) from error
     except UnknownEnvironmentError as error:
         raise InvalidInputError(
             f"There is no environment {name!r}. Give --env with one of: {', '.join(ENVIRONMENTS)}."
@@ -101,7 +107,7 @@ def deployed(target: Target, progress: Progress = silent) -> System:
     missing.
     """
     names = Names(target.env)
-    chosen = environment(target.env)
+    chosen = environment(target.env, target.region)
     with step(progress, "stacks", "reading the deployed templates"):
         written = read(_deployed_templates(target, names), chosen)
     with step(progress, "resources", "reading the deployed resources"):

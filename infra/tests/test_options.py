@@ -1,0 +1,96 @@
+"""The options of an environment's file are validated, last, and are overridden only by the command line."""
+
+import re
+
+import pytest
+
+from infra import options
+from infra.environments import ENVIRONMENTS
+from infra.options import FOLDER, OPTIONS, OptionError, load_deployed, read_file
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder for environments' files."""
+    monkeypatch.setattr(options, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_the_files_options_are_deployed(folder):
+    """A deployment applies the options of the environment's file."""
+    (folder / "dev.toml").write_text('alarm_email = "a@example.com"\nmemory_api = 256\nmonitoring = false\n')
+    environment = load_deployed("dev")
+    assert (environment.alarm_email, environment.monitoring) == ("a@example.com", False)
+    assert environment.sizing_of("api").memory_mb == 256
+
+
+def test_the_command_line_overrides_the_file_and_a_region_the_rest(folder):
+    """An option on the command line overrides the region's table, which overrides the general options."""
+    (folder / "dev.toml").write_text(
+        "max_tokens = 100\ntemperature = 0.1\n[regions.eu-west-1]\nmax_tokens = 200\ntemperature = 0.2\n"
+    )
+    here = load_deployed("dev", {"max_tokens": "300", "temperature": ""}, region="eu-west-1")
+    assert (here.region, here.chatbot.max_tokens, here.chatbot.temperature) == ("eu-west-1", 300, 0.2)
+    assert load_deployed("dev").chatbot.max_tokens == 100
+
+
+def test_without_a_file_the_defaults_hold(folder):
+    """An environment without a file has the defaults of the code."""
+    assert load_deployed("prod") == ENVIRONMENTS["prod"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("alarm_mail = 'a@example.com'", "no option alarm_mail"),
+        ("[regions.eu-west-1]\nalarm_mail = 'x'", "no option alarm_mail"),
+        ("budget_usd_per_day = 0", "budget_usd_per_day"),
+        ("budget_usd_per_day = true", "budget_usd_per_day"),
+        ("monitoring = 1", "monitoring"),
+        ("memory_api = 64", "memory_api"),
+        ("memory_api = 256.5", "memory_api"),
+        ("temperature = inf", "temperature"),
+        ("temperature = [1]", "temperature"),
+        ("[regions.eu-west-1]\nmax_tokens = 0", "max_tokens"),
+        ("[regions.Frankfurt]", "regions.Frankfurt"),
+        ("regions = 1", "regions must be tables"),
+        ("account = 123456789012", "12 digits in quotes"),
+        ("account = '1234'", "12 digits in quotes"),
+        ("engine = 'http://127.0.0.1:1'", "engine"),
+        ("= 1", "line 1"),
+    ],
+)
+def test_a_wrong_file_is_refused(folder, text, named):
+    """A wrong file is refused with its name and the option, also if the fault is in another region's table."""
+    (folder / "dev.toml").write_text(text)
+    with pytest.raises(OptionError, match=re.escape(named)) as refusal:
+        load_deployed("dev")
+    assert "environments/dev.toml" in str(refusal.value)
+
+
+def test_a_file_that_is_no_text_is_refused(folder):
+    """A file that is not UTF-8 is refused with its name instead of a traceback."""
+    (folder / "dev.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(OptionError, match=r"environments/dev\.toml can't be read"):
+        load_deployed("dev")
+
+
+def test_the_files_are_valid():
+    """The project's own files of options are valid and belong to known environments."""
+    names = [path.stem for path in FOLDER.glob("*.toml")]
+    assert set(names) <= set(ENVIRONMENTS)
+    for name in names:
+        read_file(name)
+
+
+def test_every_option_is_documented():
+    """The table in the folder's README lists exactly the options of a file, with their values."""
+    table = dict(
+        re.findall(r"^\| `([a-z_<>]+)` \| (.+?) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    )
+    known = {
+        re.sub(r"^(memory|timeout)_.*", r"\1_<function>", option.name): option.values
+        for option in OPTIONS.values()
+        if option.name != "engine"
+    }
+    assert table == known
