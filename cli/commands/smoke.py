@@ -74,7 +74,7 @@ def smoke_(session: Session, *, only: tuple[str, ...], patience: float, yes: boo
     verdicts: list[Verdict] = []
     with stoppable() as stop, shown(session.err) as steps:
         trial = Trial(target, patience=patience, stop=stop)
-        session.note(f"{trial.name}: {counted(len(chosen(only)), 'step')}, each with bounded waits.")
+        session.note(f"{trial.name}: {counted(len(chosen(only)), 'step')}")
         for verdict in smoke(trial, only=only, progress=steps if as_json else _running(steps)):
             verdicts.append(verdict)
             if not as_json:

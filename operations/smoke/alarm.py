@@ -1,7 +1,6 @@
 """The step `alarm-mail`: one alarm is set to ALARM for a moment, and CloudWatch must get it to the topic."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from infra.names import Names
@@ -54,7 +53,7 @@ def _choose(trial: Trial) -> Alarm | None:
 def _ring(trial: Trial, alarm: Alarm) -> Iterator[Check]:
     """Set the alarm, wait for CloudWatch's note on its action, and set it back, whatever happens."""
     cloudwatch, name, before = trial.target.client("cloudwatch"), alarm["AlarmName"], alarm["StateValue"]
-    began = datetime.now(UTC)
+    known = _notes(trial, name)
     with translated(f"set the alarm {name}"):
         cloudwatch.set_alarm_state(
             AlarmName=name,
@@ -62,19 +61,19 @@ def _ring(trial: Trial, alarm: Alarm) -> Iterator[Check]:
             StateReason=f"{trial.name}: the smoke test sets this alarm for a moment. Nothing is wrong.",
         )
     try:
-        note = trial.wait(lambda: _note(trial, name, began), seconds=SENT_SECONDS)
+        notes = trial.wait(lambda: _notes(trial, name) - known, seconds=SENT_SECONDS)
     finally:
         with translated(f"set the alarm {name} back"):
             cloudwatch.set_alarm_state(
                 AlarmName=name, StateValue=before, StateReason=f"{trial.name}: the smoke test has ended."
             )
-    if note is None:
+    if not notes:
         yield failed(
             "notified",
             f"CloudWatch did not note within {SENT_SECONDS:.0f} s that the alarm {name} notified its topic.",
             fix="See the alarm's history in the CloudWatch console, and whether its actions are enabled.",
         )
-    elif note.startswith(SUCCEEDED):
+    elif all(note.startswith(SUCCEEDED) for _, note in notes):
         yield passed(
             "notified",
             f"The alarm {name} was set to ALARM and back to {before}; CloudWatch delivered it to the topic.",
@@ -82,19 +81,19 @@ def _ring(trial: Trial, alarm: Alarm) -> Iterator[Check]:
     else:
         yield failed(
             "notified",
-            f"CloudWatch could not notify the topic of the alarm {name}: {note}",
+            f"CloudWatch could not notify the topic of the alarm {name}: {min(notes)[1]}",
             fix="The topic's policy and its key's policy must allow cloudwatch.amazonaws.com "
             "(infra/constructs/alarm_topic.py). Deploy monitoring again.",
         )
 
 
-def _note(trial: Trial, name: str, since: datetime) -> str | None:
-    """Return what CloudWatch noted about the alarm's latest action."""
+def _notes(trial: Trial, name: str) -> frozenset[tuple[str, str]]:
+    """Return the times and texts of what CloudWatch noted lately about the alarm's actions."""
     with translated("read the alarm's history"):
         items: Sequence[Mapping[str, Any]] = trial.target.client("cloudwatch").describe_alarm_history(
-            AlarmName=name, HistoryItemType="Action", StartDate=since, EndDate=datetime.now(UTC)
+            AlarmName=name, HistoryItemType="Action"
         )["AlarmHistoryItems"]
-    return str(items[0]["HistorySummary"]) if items else None
+    return frozenset((str(item["Timestamp"]), str(item["HistorySummary"])) for item in items)
 
 
 def _subscribers(trial: Trial, topic: str) -> Check:

@@ -17,7 +17,7 @@ from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFai
 HEARD = tuple(kind.detail_type() for kind in (PipelineCompleted, PipelineFailed, ContractRejected))
 PROBE = "smoke.probe.v1"
 """An event that no other rule matches. A new rule takes a while to match events; it does when it matches a probe."""
-READY_SECONDS = 90.0
+READY_SECONDS = 120.0
 STALE = timedelta(hours=1)
 """The age at which the subscriber of a killed smoke test is removed by a later one."""
 STAMP = "%y%m%d%H%M%S"
@@ -88,7 +88,7 @@ class Listener:
                 f"Check that the bus {bus} exists and that its rule {self.name} was not removed."
             )
 
-    def heard(self, detail_type: str, **data: str) -> Mapping[str, Any] | None:
+    def heard(self, detail_type: str, **data: Any) -> Mapping[str, Any] | None:
         """Return an event of this type that has arrived with these values in metadata or data; None if none has."""
         with translated("read the subscriber's queue"):
             client = self._target.client("sqs")
@@ -100,8 +100,7 @@ class Listener:
             (
                 event
                 for event in self._events
-                if event["detail-type"] == detail_type
-                and data.items() <= {**event["detail"]["metadata"], **event["detail"]["data"]}.items()
+                if event.get("detail-type") == detail_type and data.items() <= _fields(event).items()
             ),
             None,
         )
@@ -151,6 +150,13 @@ class Listener:
         if stamp is None:
             return False
         return datetime.now(UTC) - datetime.strptime(stamp[1], STAMP).replace(tzinfo=UTC) > STALE
+
+
+def _fields(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata and data of an event, whoever published it: parts of another shape are left out."""
+    detail = event.get("detail")
+    parts = [detail.get("metadata"), detail.get("data")] if isinstance(detail, dict) else []
+    return {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
 
 
 def _policy(queue: str, rule: str) -> Mapping[str, Any]:

@@ -22,9 +22,9 @@ from shared.contracts.v1 import ContractRejected, PipelineCompleted
 from shared.contracts.v2 import PipelineRequested
 
 API, WORKFLOW, COMPLETED = (
-    "api: pipeline.requested",
-    "workflow: requests of stages",
-    "logger: pipeline.completed",
+    "api publishes pipeline.requested",
+    "workflow publishes stage requests",
+    "logger publishes pipeline.completed",
 )
 DELETE_SECONDS = 30.0
 """How long a parked message may take to be found in its DLQ and deleted."""
@@ -44,7 +44,7 @@ def put_events(trial: Trial) -> Iterator[Check]:
 
 
 def _rejection(service: str) -> str:
-    return f"{service}: contract.rejected"
+    return f"{service} publishes contract.rejected"
 
 
 def _api(trial: Trial) -> Check:

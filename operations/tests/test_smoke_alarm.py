@@ -21,19 +21,34 @@ def an_alarm(name: str = "ai-pipeline-dev-cost", **fields: Any) -> dict[str, Any
     return {"AlarmName": name, **state, **fields}
 
 
+class History:
+    """An alarm's history: what CloudWatch noted before, and `note` once the alarm was set."""
+
+    def __init__(self, note: str | None) -> None:
+        self.items = [{"Timestamp": "10:00", "HistorySummary": SENT}]
+        self._note = note
+
+    def set(self, **_state: Any) -> dict[str, Any]:
+        if self._note:
+            self.items.insert(0, {"Timestamp": "12:00", "HistorySummary": self._note})
+        return {}
+
+    def describe(self, **_arguments: Any) -> dict[str, Any]:
+        return {"AlarmHistoryItems": list(self.items)}
+
+
 def cloud(
-    trial: Trial, *alarms: dict[str, Any], note: Any = SENT, subscriptions: Any = (CONFIRMED,)
+    trial: Trial, *alarms: dict[str, Any], note: str | None = SENT, subscriptions: Any = (CONFIRMED,)
 ) -> Client:
     """Replace CloudWatch and SNS by ones with these alarms, this note in the history, and these subscriptions."""
-    items = (
-        note if isinstance(note, Exception) or callable(note) else [{"HistorySummary": note}] if note else []
-    )
-    history = items if isinstance(items, Exception) or callable(items) else {"AlarmHistoryItems": items}
+    history = History(note)
     fake: Client = replace(
         trial.target,
         "cloudwatch",
         Client(
-            describe_alarms={"MetricAlarms": list(alarms)}, set_alarm_state={}, describe_alarm_history=history
+            describe_alarms={"MetricAlarms": list(alarms)},
+            set_alarm_state=history.set,
+            describe_alarm_history=history.describe,
         ),
     )
     replace(trial.target, "sns", Client(list_subscriptions_by_topic={"Subscriptions": list(subscriptions)}))
@@ -95,24 +110,39 @@ def test_an_alarm_that_does_not_reach_its_topic_fails_and_is_set_back(trial: Tri
     assert states(fake) == ["ALARM", "OK"]
 
 
+def after_it_is_set(fake: Client, answer: Any) -> None:
+    """Let the history answer otherwise as soon as the alarm was set."""
+    describe = fake._operations["describe_alarm_history"]
+
+    def ask(**arguments: Any) -> Any:
+        return answer() if fake.of("set_alarm_state") else describe(**arguments)
+
+    fake._operations["describe_alarm_history"] = ask
+
+
 def test_an_interrupted_step_sets_its_alarm_back(trial: Trial):
     """Ctrl-C while waiting for CloudWatch sets the alarm back before the step ends."""
+    fake = cloud(trial, an_alarm(), note=None)
 
-    def interrupt(**_arguments: Any) -> dict[str, Any]:
+    def interrupt() -> dict[str, Any]:
         trial.stop.requested = True
         return {"AlarmHistoryItems": []}
 
-    patient = Trial(trial.target, patience=0, stop=trial.stop, name=NAME)
-    fake = cloud(patient, an_alarm(), note=interrupt)
-    patient.wait = lambda probe, **_bounds: Trial.wait(patient, probe, seconds=60)  # type: ignore[method-assign]
+    after_it_is_set(fake, interrupt)
+    trial.wait = lambda probe, **_bounds: Trial.wait(trial, probe, seconds=60)  # type: ignore[method-assign]
     with pytest.raises(InterruptedTrialError):
-        list(alarm_mail(patient))
+        list(alarm_mail(trial))
     assert states(fake) == ["ALARM", "OK"]
 
 
 def test_an_error_in_the_middle_sets_the_alarm_back(trial: Trial):
-    """If the history can't be read, the alarm is set back, and the step says which right is missing."""
-    fake = cloud(trial, an_alarm(), note=refusal("DescribeAlarmHistory", "AccessDenied"))
+    """If the history can't be read any more, the alarm is set back, and the step says which right is missing."""
+    fake = cloud(trial, an_alarm())
+
+    def deny() -> None:
+        raise refusal("DescribeAlarmHistory", "AccessDenied")
+
+    after_it_is_set(fake, deny)
     (check,) = alarm_mail(trial)
     assert (check.outcome, "DescribeAlarmHistory" in check.text) == ("not possible", True)
     assert states(fake) == ["ALARM", "OK"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.functions import FUNCTIONS
+from operations.asking.publish import Draft, publish
 from operations.errors import RefusedError
 from operations.smoke import listener
 from operations.smoke.forging import forging
@@ -109,7 +110,7 @@ def test_a_service_that_may_not_announce_its_rejection_fails_alone(
     hears(trial, DONE, *(rejection(event_id) for service, event_id in sent.items() if service != "enhancer"))
     checks = by_subject(put_events(trial))
     failed = [check for check in checks.values() if check.outcome == "failed"]
-    assert [check.subject for check in failed] == ["enhancer: contract.rejected"]
+    assert [check.subject for check in failed] == ["enhancer publishes contract.rejected"]
     assert "parked an invalid event" in failed[0].text
     assert "doctor --live" in str(failed[0].fix)
     assert depth(trial.target, "enhancer") == 0
@@ -120,7 +121,7 @@ def test_a_service_that_does_nothing_is_told_apart(trial: Trial, records: Record
     answered(records)
     monkeypatch.setattr("operations.smoke.publishing._send_invalid", lambda _trial, service: f"id-{service}")
     hears(trial, DONE)
-    check = by_subject(put_events(trial))["chatbot: contract.rejected"]
+    check = by_subject(put_events(trial))["chatbot publishes contract.rejected"]
     assert (check.outcome, "neither parked nor rejected" in check.text) == ("failed", True)
 
 
@@ -135,11 +136,11 @@ def test_a_workflow_that_may_not_publish_fails_with_the_error_of_each_stage(
     )  # fmt: skip
     hears(trial, *map(rejection, sent.values()))
     checks = by_subject(put_events(trial))
-    workflow = checks["workflow: requests of stages"]
+    workflow = checks["workflow publishes stage requests"]
     assert workflow.outcome == "failed"
     assert workflow.text.count("EventBridge.AccessDeniedException") == 2
-    assert checks["logger: pipeline.completed"].outcome == "not possible"
-    assert checks["trigger: contract.rejected"].outcome == "passed"
+    assert checks["logger publishes pipeline.completed"].outcome == "not possible"
+    assert checks["trigger publishes contract.rejected"].outcome == "passed"
 
 
 def test_a_completed_run_that_is_not_announced_fails_the_logger(
@@ -148,7 +149,7 @@ def test_a_completed_run_that_is_not_announced_fails_the_logger(
     """A run that succeeded without an announcement fails the check of the logger's role."""
     answered(records)
     hears(trial, *map(rejection, sent.values()))
-    assert by_subject(put_events(trial))["logger: pipeline.completed"].outcome == "failed"
+    assert by_subject(put_events(trial))["logger publishes pipeline.completed"].outcome == "failed"
 
 
 def test_a_caller_who_may_not_subscribe_proves_the_rest(trial: Trial, records: Records):
@@ -166,11 +167,11 @@ def test_a_caller_who_may_not_subscribe_proves_the_rest(trial: Trial, records: R
     )
     checks = by_subject(put_events(trial))
     assert {name for name, check in checks.items() if check.outcome == "passed"} == {
-        "api: pipeline.requested",
-        "workflow: requests of stages",
+        "api publishes pipeline.requested",
+        "workflow publishes stage requests",
     }
     assert {check.outcome for check in checks.values()} == {"passed", "not possible"}
-    assert "do not allow PutRule" in checks["analyzer: contract.rejected"].text
+    assert "do not allow PutRule" in checks["analyzer publishes contract.rejected"].text
 
 
 def test_an_invalid_event_that_is_refused_fails_its_service_alone(trial: Trial, records: Records):
@@ -189,8 +190,8 @@ def test_an_invalid_event_that_is_refused_fails_its_service_alone(trial: Trial, 
 
     replace(trial.target, "events", Client(put_events=put))
     checks = by_subject(put_events(trial))
-    assert "InternalFailure: no" in checks["chatbot: contract.rejected"].text
-    assert "neither parked nor rejected" in checks["analyzer: contract.rejected"].text
+    assert "InternalFailure: no" in checks["chatbot publishes contract.rejected"].text
+    assert "neither parked nor rejected" in checks["analyzer publishes contract.rejected"].text
 
 
 def test_an_interruption_deletes_what_was_parked(trial: Trial, records: Records, sent: Mapping[str, str]):
@@ -244,22 +245,24 @@ def test_the_subscriber_hears_its_own_runs_and_leaves_nothing(account: Target):
     subscriber.open(lambda probe, **_bounds: probe())
     for name in ("smoke-1", "of-others"):
         detail = {"metadata": {"pipeline_id": name}, "data": {"execution_time_ms": 5}}
-        client("events").put_events(
-            Entries=[
-                {
-                    "EventBusName": account.addresses.bus_name,
-                    "Source": "ai.pipeline",
-                    "DetailType": "pipeline.completed.v1",
-                    "Detail": json.dumps(detail),
-                }
-            ]
-        )
+        publish(account, Draft(detail_type="pipeline.completed.v1", detail=detail))
     assert subscriber.heard("pipeline.completed.v1", pipeline_id="smoke-1")
     assert subscriber.heard("pipeline.completed.v1", pipeline_id="smoke-1"), "an event is kept"
     assert not subscriber.heard("pipeline.completed.v1", pipeline_id="of-others")
     assert rules(account) == queues() == {"ai-pipeline-dev-" + NAME}
     subscriber.close()
     assert rules(account) == queues() == set()
+
+
+def test_events_of_another_shape_are_no_obstacle(account: Target):
+    """An event that breaks its contract, published by anybody, does not keep the subscriber from hearing others."""
+    subscriber = Listener(account, NAME)
+    subscriber.open(lambda probe, **_bounds: probe())
+    for data in ("text", None, {"execution_time_ms": 5}):
+        detail = {"metadata": {"pipeline_id": "smoke-1"}, "data": data}
+        publish(account, Draft(detail_type="pipeline.completed.v1", detail=detail))
+    assert subscriber.heard("pipeline.completed.v1", pipeline_id="smoke-1", execution_time_ms=5)
+    subscriber.close()
 
 
 def test_a_rule_whose_target_is_refused_is_no_subscriber(trial: Trial):
@@ -418,7 +421,7 @@ def test_policies_that_hold_either_way_pass_as_simulated(iam):
 )
 def test_a_policy_that_holds_one_way_only_fails(iam, allows, words):
     """A policy that fails for lists, for single values, or for absent keys, or allows anything, is a failed check."""
-    check = iam(simulator(allows))["publisher: pipeline.requested"]
+    check = iam(simulator(allows))["policy for publishers"]
     assert check.outcome == "failed"
     assert words in check.text
     assert "infra/constructs/publishing.py" in str(check.fix)
@@ -427,7 +430,7 @@ def test_a_policy_that_holds_one_way_only_fails(iam, allows, words):
 def test_a_role_that_could_forge_is_named(iam):
     """Each role that the simulator would let publish a foreign event is named."""
     check = iam(simulator(lambda asked: asked is not None and asked[0].startswith("chat.")))[
-        "roles: no forged events"
+        "no forged events"
     ]
     assert check.outcome == "failed"
     assert "analyzer (" in check.text

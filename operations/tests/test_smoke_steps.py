@@ -85,7 +85,7 @@ def test_an_interrupted_step_has_no_verdict_and_the_subscriber_is_removed(trial:
     """After Ctrl-C in a wait, the step has no verdict, no further step begins, and the clean-up is done."""
 
     def waits(trial: Trial) -> Iterator[Check]:
-        trial.opened = removed
+        trial.opened = removed  # type: ignore[assignment]  # it only needs to close
         trial.stop.requested = True
         yield passed("a", str(trial.wait(lambda: None)))
 
