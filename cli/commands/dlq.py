@@ -14,6 +14,7 @@ from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, about_message, follow, replay_all
+from cli.view.tables import grid
 from cli.view.text import ago, counted, duration, printable
 from operations.dlq import journal as journals
 from operations.dlq.messages import Parked
@@ -37,7 +38,8 @@ def dlq() -> None:
 
     A message that could not be handled is parked in its service's dead-letter
     queue (DLQ), an event that EventBridge could not deliver in the rule DLQ. SQS
-    deletes parked messages after 14 days.
+    deletes a message 14 days after it was parked. If SQS itself moved it there,
+    its time in the queue before counts, too.
     """
 
 
@@ -74,9 +76,7 @@ def _queue_name(view: QueueView) -> str:
 
 
 def _queues(views: list[QueueView]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("queue", "messages", "oldest", "deleted by SQS"):
-        table.add_column(name, justify="right" if name == "messages" else "left", no_wrap=True)
+    table = grid("queue", "messages", "oldest", "deleted by SQS")
     for view in views:
         count = f"{view.count:,}" + (f" (+{view.held} being read)" if view.held else "")
         left = view.seconds_left
@@ -85,7 +85,7 @@ def _queues(views: list[QueueView]) -> Table:
             _queue_name(view),
             count,
             ago(view.oldest) if view.oldest else "",
-            Text(f"in {duration(left * 1_000)}" if left is not None else "", "red" if soon else ""),
+            Text(f"in {duration(max(0, left) * 1_000)}" if left is not None else "", "red" if soon else ""),
         )
     return table
 
@@ -111,7 +111,8 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
         return
     rows = [
         ("queue", f"{message.service} {message.kind}"),
-        ("parked", f"{ago(message.sent_at)} ({message.sent_at.astimezone():%Y-%m-%d %H:%M:%S})"),
+        ("sent" if message.moved else "parked", _when(message.sent_at)),
+        ("deleted", _deletion(message)),
         ("error", f"{message.error_type}: {message.error}"),
         ("pipeline", message.pipeline_id or "(unreadable)"),
         ("execution", message.execution_name or "-"),
@@ -125,6 +126,18 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
     event = _event(message)
     text = event if isinstance(event, str) else json.dumps(event, indent=2, ensure_ascii=False)
     session.out.print(Text(printable(text)))
+
+
+def _when(moment: datetime) -> str:
+    return f"{ago(moment)} ({moment.astimezone():%Y-%m-%d %H:%M:%S})"
+
+
+def _deletion(message: Parked) -> str:
+    """Return when SQS deletes the message. A message that SQS moved lives by the time at which it was first sent."""
+    if message.deleted_at is None:
+        return "never"
+    left = (message.deleted_at - datetime.now(UTC)).total_seconds()
+    return f"by SQS, in {duration(left * 1_000)}" if left > 0 else "by SQS, at any moment"
 
 
 def _event(message: Parked) -> Any:
@@ -143,7 +156,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
         )
     if len(messages) > 1:
         raise InvalidInputError(
-            f"{len(messages)} messages match: {', '.join(message.id[:13] for message in messages[:5])} … "
+            f"{len(messages)} messages match: {', '.join(message.id for message in messages[:5])} … "
             "Give more characters of the id."
         )
     return messages[0]
@@ -215,9 +228,7 @@ def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, 
         session.note("No parked message matches.")
         return
     for message in messages[:20]:
-        session.note(
-            f"  {message.id[:8]}  {message.service:<9} {message.error_type}: {printable(message.error)}"
-        )
+        session.note(f"  {message.id}  {message.service:<9} {message.error_type}: {printable(message.error)}")
     if len(messages) > 20:
         session.note(f"  and {len(messages) - 20:,} more")
     session.confirm(f"Archive {counted(len(messages), 'message')}?", yes=yes)

@@ -77,6 +77,11 @@ class ServiceFunction(Construct):
             timeout=Duration.seconds(self._sizing.timeout_seconds),
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # Lambda's lines on the start and end of each call would be a third of what functions log. Those on calls
+            # that fail are warnings, and remain.
+            system_log_level_v2=lambda_.SystemLogLevel.INFO
+            if environment.invocation_reports
+            else lambda_.SystemLogLevel.WARN,
             tracing=lambda_.Tracing.ACTIVE if environment.xray else lambda_.Tracing.DISABLED,
             environment={
                 "PIPELINE_ENV": environment.name,

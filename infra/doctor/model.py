@@ -138,7 +138,7 @@ class Delivery:
 class Alarm:
     name: str
     watches: frozenset[tuple[str, str]]
-    """The metrics of queues that it watches, as (queue, metric)."""
+    """The metrics that it watches, each with the queue, function or API that it belongs to, as (name, metric)."""
     enabled: bool
     actions: int
 
@@ -155,7 +155,13 @@ class System:
     machines: Mapping[str, Machine]
     grants: tuple[Grant, ...]
     deliveries: tuple[Delivery, ...]
+    expiring: Mapping[str, str] = field(default_factory=dict)
+    """The time-to-live attribute of each table that has one, by the table's name."""
+    apis: tuple[str, ...] = ()
+    """The names of the REST APIs."""
     alarms: tuple[Alarm, ...] | None = None
+    concurrency: int | None = None
+    """The concurrent executions that the account has for functions without a reservation, if that is known."""
     written: "System | None" = None
     """The model of the deployed stacks' templates, if this is the model of the deployed resources."""
 

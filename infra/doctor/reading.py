@@ -69,6 +69,15 @@ def read(templates: Templates, environment: Environment) -> System:
             for stack, _, properties in every("AWS::SQS::QueuePolicy")
             for delivery in _deliveries(stack, properties)
         ),
+        expiring={
+            properties["TableName"]: expiry["AttributeName"]
+            for _, _, properties in every("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
+            if (expiry := properties.get("TimeToLiveSpecification", {})).get("Enabled")
+        },
+        apis=tuple(
+            properties.get("Name", f"{stack}/{name}")
+            for stack, name, properties in every("AWS::ApiGateway::RestApi")
+        ),
         alarms=alarms if monitored or alarms else None,
     )
 
@@ -230,6 +239,10 @@ def _deliveries(stack: str, properties: Mapping[str, Any]) -> Iterator[Delivery]
             yield from (Delivery(queue=queue, stack=stack, rule=rule) for rule in rules)
 
 
+_IDENTIFIED_BY = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "AWS/ApiGateway": "ApiName"}
+"""The dimension that names the resource of a metric, by the metric's namespace."""
+
+
 def alarm(properties: Mapping[str, Any], logical: str = "") -> Alarm:
     """Return an alarm; CloudFormation and CloudWatch write it in the same form."""
     direct = [properties] if "MetricName" in properties else []
@@ -241,9 +254,8 @@ def alarm(properties: Mapping[str, Any], logical: str = "") -> Alarm:
         watches=frozenset(
             (last(str(dimension["Value"])), metric["MetricName"])
             for metric in metrics
-            if metric.get("Namespace") == "AWS/SQS"
             for dimension in metric.get("Dimensions", ())
-            if dimension["Name"] == "QueueName"
+            if dimension["Name"] == _IDENTIFIED_BY.get(metric.get("Namespace"))
         ),
         enabled=properties.get("ActionsEnabled", True) is not False,
         actions=len(properties.get("AlarmActions", ())),

@@ -264,6 +264,10 @@ def greedy(templates):
     mapping(templates, "logger")["ScalingConfig"]["MaximumConcurrency"] = 900
 
 
+def many_waiting(templates):
+    function(templates, "trigger", "api")["Environment"]["Variables"]["MAX_WAITING"] = "400"
+
+
 def alarm_on(templates, queue_name):
     """Return the logical id of the only alarm on a queue's length."""
     (logical_id,) = [
@@ -284,6 +288,50 @@ def mute_alarm(templates):
     stack(templates, "monitoring")["Resources"][name]["Properties"]["ActionsEnabled"] = False
 
 
+def delete_records(templates, *, days, functions=("trigger/api", "trigger/starter", "logger/logger")):
+    for place in functions:
+        part, _, name = place.partition("/")
+        variables = function(templates, part, name)["Environment"]["Variables"]
+        variables["KEEP_RECORDS_SECONDS"] = str(days * 86_400)
+    table = only(templates, "platform", "AWS::DynamoDB::GlobalTable", TableName=f"PipelineLogs-{ENV}")
+    table["TimeToLiveSpecification"] = {"AttributeName": "expires_at", "Enabled": True}
+
+
+def records_gone_too_soon(templates):
+    """Let the logger's records be deleted before a parked message can be replayed."""
+    delete_records(templates, days=200, functions=("trigger/api", "trigger/starter"))
+    delete_records(templates, days=14, functions=("logger/logger",))
+
+
+def records_of_open_runs_gone(templates):
+    """Let a record be deleted while its run may still be open: the starter allows no time for the run."""
+    delete_records(templates, days=100)
+
+
+def records_never_gone(templates):
+    delete_records(templates, days=200, functions=("trigger/api", "trigger/starter"))
+    delete_records(templates, days=100, functions=("logger/logger",))
+    table = only(templates, "platform", "AWS::DynamoDB::GlobalTable", TableName=f"PipelineLogs-{ENV}")
+    del table["TimeToLiveSpecification"]
+
+
+def unwatched_function(templates):
+    drop_alarm(templates, "enhancer-errors")
+
+
+def unwatched_api(templates):
+    drop_alarm(templates, "api-failures")
+
+
+def drop_alarm(templates, name):
+    (logical_id,) = [
+        logical_id
+        for logical_id, alarm in resources(stack(templates, "monitoring"), "AWS::CloudWatch::Alarm").items()
+        if alarm["AlarmName"] == f"ai-pipeline-{ENV}-{name}"
+    ]
+    del stack(templates, "monitoring")["Resources"][logical_id]
+
+
 def no_monitoring(templates):
     del templates[f"ai-pipeline-{ENV}-monitoring"]
 
@@ -300,6 +348,9 @@ PLANTED = [
     (asleep, {"consumers": f"ai-pipeline-{ENV}-enhancer"}),
     (forgetful_dlq, {"dlq-retention": "chatbot-dlq"}),
     (forgetful_rule_dlq, {"dlq-retention": "trigger-rule-dlq"}),
+    (records_gone_too_soon, {"records-kept": f"ai-pipeline-{ENV}-logger"}),
+    (records_of_open_runs_gone, {"records-kept": f"ai-pipeline-{ENV}-starter"}),
+    (records_never_gone, {"records-kept": f"PipelineLogs-{ENV}"}),
     (few_receives, {"dead-letters": f"ai-pipeline-{ENV}-logger"}),
     (no_dlq, {"dead-letters": f"ai-pipeline-{ENV}-logger"}),
     (no_rule_dlq, {"rule-dlq": "trigger-requests"}),
@@ -326,8 +377,11 @@ PLANTED = [
     (idle_right, {"rights-used": f"ai-pipeline-{ENV}-analyzer"}),
     (unlimited, {"concurrency": f"ai-pipeline-{ENV}-chatbot"}),
     (greedy, {"concurrency": "all queues"}),
+    (many_waiting, {"concurrency": "all queues and the API"}),
     (unwatched_dlq, {"alarms": f"ai-pipeline-{ENV}-chatbot-dlq"}),
     (mute_alarm, {"alarms": f"ai-pipeline-{ENV}-logger-dlq"}),
+    (unwatched_function, {"alarms": f"ai-pipeline-{ENV}-enhancer"}),
+    (unwatched_api, {"alarms": f"ai-pipeline-{ENV}-api"}),
     (no_monitoring, {"alarms": "monitoring"}),
     # Found by the checks of both ends:
     (sent_to_nobody, {"requests-sent": "AnalyzeInput", "subscriptions": "analyzer"}),

@@ -11,7 +11,15 @@ from infra.doctor.reading import read
 from infra.doctor.table import CHECKS, examine
 from infra.environments import ENVIRONMENTS
 from infra.options import load
-from infra.tests.faults import ENV, PLANTED, idle_right, missing_state_machine, mute_alarm, no_monitoring
+from infra.tests.faults import (
+    ENV,
+    PLANTED,
+    idle_right,
+    missing_state_machine,
+    mute_alarm,
+    no_monitoring,
+    records_never_gone,
+)
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
@@ -44,9 +52,9 @@ def test_a_planted_fault_is_found(synthesised, plant, expected):
         assert all(finding.what and finding.why and finding.fix for finding in findings)
 
 
-@pytest.mark.parametrize("plant", [mute_alarm, no_monitoring, idle_right])
+@pytest.mark.parametrize("plant", [mute_alarm, no_monitoring, idle_right, records_never_gone])
 def test_what_only_may_do_harm_is_a_warning(synthesised, plant):
-    """A mute alarm, missing monitoring and an unused right are warnings, which fail only with --strict."""
+    """What only may do harm, e.g. a mute alarm or an unused right, is a warning, which fails with --strict only."""
     templates = copy.deepcopy(dict(synthesised(ENV)))
     plant(templates)
     by_check = findings_of(templates)
@@ -98,6 +106,36 @@ def test_a_rate_that_the_queues_do_not_let_through(synthesised):
         (f"ai-pipeline-{ENV}-chatbot", "error")
     ]
     assert capacity.TYPICAL_SECONDS["chatbot"] * 62 <= 250 < capacity.TYPICAL_SECONDS["chatbot"] * 63
+
+
+def test_the_accounts_own_concurrency_decides(synthesised):
+    """A new account's ten concurrent executions are too few for the rate, which is an error; enough are none."""
+    system = read(synthesised(ENV), load(ENV))
+
+    def found(concurrency, rate=10):
+        outcomes = examine(replace(system, concurrency=concurrency), Intent(rate=rate))
+        return [finding for outcome in outcomes for finding in outcome.findings]
+
+    (finding,) = found(10)
+    assert (finding.check, finding.where, finding.severity) == (
+        "concurrency", "all queues and the API", "error",
+    )  # fmt: skip
+    # 10/s x (4 s for the chatbot, 0.2 s for each other stage and call of the API), and two who wait
+    assert "need 58 concurrent executions" in finding.what
+    assert "this account has 10" in finding.what
+    (finding,) = found(100)
+    assert finding.severity == "warning"
+    assert found(1_000) == []
+
+
+def test_callers_who_wait_are_counted(synthesised):
+    """The number of callers who may wait is part of what all functions may take."""
+    by_check = {outcome.check: outcome for outcome in examine(read(synthesised(ENV), load(ENV)))}
+    queues = sum(source.max_concurrency or 0 for source in read(synthesised(ENV), load(ENV)).sources)
+    waiting, calls = load(ENV).max_waiting, 8
+    assert f"all queues and the API together: {queues + waiting + calls} ≤ 1,000" in (
+        by_check["concurrency"].comparisons
+    )
 
 
 def test_a_state_that_grows_is_noticed(synthesised, monkeypatch):

@@ -1,16 +1,21 @@
 """Properties of single stacks, beyond the rules that hold for all of them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from infra.clocks import DLQ_RETENTION_DAYS, LEAST_RECORD_DAYS, PAUSE_DAYS
 from infra.contract_schemas import published, registered, request_model
+from infra.doctor.reading import read
+from infra.doctor.table import examine
 from infra.environments import ENVIRONMENTS
-from infra.functions import FUNCTIONS
+from infra.functions import ALL_FUNCTIONS, FUNCTIONS
 from infra.names import Names
 from infra.options import load
 from infra.rules import resources, statements
+from services.chatbot.answers import KEPT_SECONDS
 from shared.contracts.stages import STAGES
 from shared.contracts.upcasting import readable
 from shared.contracts.v2 import PipelineRequested
@@ -39,6 +44,22 @@ def detail_types(statement):
     assert test["events:source"] == "ai.pipeline"
     types = test["events:detail-type"]
     return {types} if isinstance(types, str) else set(types)
+
+
+def policy(template, name):
+    """Return the statements of a managed policy."""
+    (document,) = [
+        policy["PolicyDocument"]
+        for policy in resources(template, "AWS::IAM::ManagedPolicy").values()
+        if policy["ManagedPolicyName"] == name
+    ]
+    return document["Statement"]
+
+
+def paths(statement):
+    """Return stage, method and path of each of the API's methods that a statement names."""
+    arns = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+    return {arn["Fn::Join"][1][-1] for arn in arns}
 
 
 def patterns(template):
@@ -158,10 +179,9 @@ def test_the_trigger_publishes_requests_and_rejections_apart(dev):
 
 def test_a_publisher_may_ask_and_forge_nothing(dev):
     """The policy for publishers allows publishing requests for runs, in every version, and no other event."""
-    template = dev["ai-pipeline-dev-platform"]
-    (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
-    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
-    assert detail_types(allowed(template, "events:PutEvents")) == REQUESTS
+    (statement,) = policy(dev["ai-pipeline-dev-platform"], "ai-pipeline-dev-publisher")
+    assert statement["Action"] == "events:PutEvents"
+    assert detail_types(statement) == REQUESTS
 
 
 def test_a_body_is_checked_before_the_function_runs(dev):
@@ -212,14 +232,78 @@ def test_the_events_of_the_bus_are_registered(dev, synthesised):
 
 def test_a_caller_may_use_the_api_and_nothing_else(dev):
     """The policy for callers allows the API's methods on its stage, and nothing else."""
-    (policy,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::IAM::ManagedPolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    paths = [arn["Fn::Join"][1][-1] for arn in statement["Resource"]]
-    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-api-caller"
+    (statement,) = policy(dev["ai-pipeline-dev-trigger"], "ai-pipeline-dev-api-caller")
     assert statement["Action"] == "execute-api:Invoke"
-    assert set(paths) == {
+    assert paths(statement) == {
         "/v1/POST/pipeline", "/v1/GET/pipeline/*", "/v1/DELETE/pipeline/*", "/v1/GET/pipelines",
     }  # fmt: skip
+
+
+def test_only_operators_may_read_any_run(dev):
+    """The route that shows any run is allowed by the API's policy for operators, which allows nothing else."""
+    template = dev["ai-pipeline-dev-trigger"]
+    (statement,) = policy(template, "ai-pipeline-dev-api-operator")
+    assert statement["Action"] == "execute-api:Invoke"
+    assert paths(statement) == {"/v1/GET/operator/pipeline/*"}
+    (method,) = [
+        method
+        for method in resources(template, "AWS::ApiGateway::Method").values()
+        if method["HttpMethod"] == "GET"
+        and "operatorpipelinepipelineid" in json.dumps(method["ResourceId"]).lower()
+    ]
+    assert method["AuthorizationType"] == "AWS_IAM"
+
+
+def test_operators_read_everything_and_change_nothing(dev):
+    """The operators' policy reads all of its environment, without a secret, and has no right to write or invoke."""
+    granted = policy(dev["ai-pipeline-dev-platform"], "ai-pipeline-dev-operator")
+    text = json.dumps(granted)
+    assert len(text) < 6_144  # IAM's limit
+    assert "-state" not in text
+    assert "-answers" not in text
+    reading = (
+        "BatchGet",
+        "Describe",
+        "Filter",
+        "Get",
+        "List",
+        "Query",
+        "Receive",
+        "Scan",
+        "ChangeMessageVisib",
+    )
+    for statement in granted:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert all(action.partition(":")[2].startswith(reading) for action in actions)
+        if "sqs:ReceiveMessage" in actions:
+            assert json.dumps(statement["Resource"]).endswith('-*-dlq"]]}')
+
+
+def test_the_api_keeps_its_state_apart_from_records(dev):
+    """The API may read and write the items of a table that holds no records, and whose counts expire."""
+    (statement,) = [
+        statement
+        for statement in statements(dev["ai-pipeline-dev-trigger"])
+        if statement.get("Sid") == "KeepItsState"
+    ]
+    assert set(statement["Action"]) == {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update")}
+    assert json.dumps(statement["Resource"]).endswith(':table/ai-pipeline-dev-state"]]}]')
+    settings = variables(dev["ai-pipeline-dev-trigger"], "ai-pipeline-dev-api")
+    assert (settings["STATE_TABLE"], settings["MAX_WAITING"]) == ("ai-pipeline-dev-state", "2")
+    (table,) = [
+        table
+        for table in resources(dev["ai-pipeline-dev-platform"], "AWS::DynamoDB::GlobalTable").values()
+        if table["TableName"] == "ai-pipeline-dev-state"
+    ]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+@pytest.mark.parametrize(("name", "rate"), [("dev", 40), ("prod", 200)])
+def test_the_throttle_is_near_the_intended_rate(synthesised, name, rate):
+    """The stage admits four calls for each intended run, and two seconds' worth at once."""
+    (stage,) = resources(synthesised(name)[f"ai-pipeline-{name}-trigger"], "AWS::ApiGateway::Stage").values()
+    (settings,) = stage["MethodSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (rate, 2 * rate)
 
 
 def test_the_chatbot_may_ask_its_model_alone(dev):
@@ -300,7 +384,12 @@ def test_production_keeps_its_data(synthesised):
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::DynamoDB::GlobalTable"
     }
-    assert set(tables) == {"PipelineLogs", "ai-pipeline-prod-operations", "ai-pipeline-prod-answers"}
+    assert set(tables) == {
+        "PipelineLogs",
+        "ai-pipeline-prod-operations",
+        "ai-pipeline-prod-answers",
+        "ai-pipeline-prod-state",
+    }
     for table in tables.values():
         (replica,) = table["Properties"]["Replicas"]
         assert table["DeletionPolicy"] == "Retain"
@@ -324,7 +413,11 @@ def test_answers_are_the_chatbots_alone(synthesised):
         for table in resources(template, "AWS::DynamoDB::GlobalTable").values()
         if "TimeToLiveSpecification" in table
     }
-    assert expiring == {"ai-pipeline-prod-operations": "expires_at", "ai-pipeline-prod-answers": "expiration"}
+    assert expiring == {
+        "ai-pipeline-prod-operations": "expires_at",
+        "ai-pipeline-prod-state": "expires_at",
+        "ai-pipeline-prod-answers": "expiration",
+    }
 
 
 @pytest.mark.parametrize(("name", "traced"), [("dev", True), ("local", False)])
@@ -393,3 +486,77 @@ def test_settings_a_function_reads_are_there(dev):
         template = dev[f"ai-pipeline-dev-{stage.service}"]
         assert {"BUS_NAME", "DLQ_URL"} <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
     assert "TABLE_NAME" in variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-logger")
+
+
+def records_table(templates):
+    (table,) = [
+        properties
+        for properties in resources(
+            templates["ai-pipeline-dev-platform"], "AWS::DynamoDB::GlobalTable"
+        ).values()
+        if properties["TableName"] == "PipelineLogs-dev"
+    ]
+    return table
+
+
+def test_records_are_kept_for_ever_by_default(dev):
+    """Without the option, the table of records deletes nothing, and no function sets a time for deletion."""
+    assert "TimeToLiveSpecification" not in records_table(dev)
+    assert "KEEP_RECORDS_SECONDS" not in json.dumps(dev)
+
+
+@pytest.mark.parametrize("name", ["dev", "local"])
+def test_records_can_be_deleted_after_a_time(synthesised, name):
+    """With `keep_records_days`, a run's end sets that time, and each earlier write one that no open run exceeds."""
+    templates = synthesised(name, keep_records_days="90", budget_usd_per_day="5")
+    day = 86_400
+    kept = {
+        properties["FunctionName"].removeprefix(f"ai-pipeline-{name}-"): int(
+            properties["Environment"]["Variables"]["KEEP_RECORDS_SECONDS"]
+        )
+        for template in templates.values()
+        for properties in resources(template, "AWS::Lambda::Function").values()
+        if "KEEP_RECORDS_SECONDS" in properties["Environment"]["Variables"]
+    }
+    (machine,) = resources(
+        templates[f"ai-pipeline-{name}-workflow"], "AWS::StepFunctions::StateMachine"
+    ).values()
+    text = json.dumps(machine["DefinitionString"]).replace("\\", "")
+    longest = max(int(seconds) for seconds in re.findall(r'"TimeoutSeconds": (\d+)', text))
+    assert kept == {"api": (90 + 14 + 14) * day, "starter": 90 * day + longest, "logger": 90 * day}
+    (table,) = [
+        properties
+        for properties in resources(
+            templates[f"ai-pipeline-{name}-platform"], "AWS::DynamoDB::GlobalTable"
+        ).values()
+        if properties["TableName"].startswith("PipelineLogs")
+    ]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    environment = load(name, {"keep_records_days": "90", "budget_usd_per_day": "5"})
+    (outcome,) = [
+        outcome for outcome in examine(read(templates, environment)) if outcome.check == "records-kept"
+    ]
+    assert outcome.findings == ()
+    assert len(outcome.passed) == 3
+
+
+def test_a_record_outlives_what_may_refer_to_it():
+    """The shortest time for records exceeds those of parked messages, stored answers and the archive of events."""
+    assert LEAST_RECORD_DAYS >= PAUSE_DAYS + DLQ_RETENTION_DAYS
+    assert LEAST_RECORD_DAYS * 86_400 >= KEPT_SECONDS
+    assert all((environment.archive_days or 0) <= LEAST_RECORD_DAYS for environment in ENVIRONMENTS.values())
+
+
+@pytest.mark.parametrize(("option", "level"), [({}, "WARN"), ({"invocation_reports": "true"}, "INFO")])
+def test_lambda_logs_calls_that_fail_and_on_request_all(synthesised, option, level):
+    """Lambda's own lines are logged for failed calls only, unless the option asks for all; our lines are always."""
+    templates = synthesised("dev", budget_usd_per_day="5", **option)
+    configured = [
+        function["LoggingConfig"]
+        for template in templates.values()
+        for function in resources(template, "AWS::Lambda::Function").values()
+    ]
+    assert len(configured) == len(ALL_FUNCTIONS)
+    for logging in configured:
+        assert (logging["LogFormat"], logging["SystemLogLevel"]) == ("JSON", level)
+        assert logging.get("ApplicationLogLevel", "INFO") == "INFO"

@@ -428,7 +428,7 @@ def test_metrics_are_one_blob_per_batch(bench, capsys):
     lines = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
     blobs = [line for line in lines if "model" not in line]
     assert len(blobs) == 1
-    assert blobs[0]["Succeeded"] == [1.0, 1.0]
+    assert blobs[0]["Attempts"] == [1.0, 1.0]
     assert blobs[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["environment", "service"]]
 
 

@@ -14,8 +14,7 @@ from msgspec import Struct
 from shared.bus import Bus
 from shared.contracts.envelope import trace_id
 from shared.errors import ContractViolation, PipelineError, TokenSettled, TransientError, WorkerLost
-from shared.metrics import BATCHES
-from shared.observability import about_no_run, about_run, emit, flush, where
+from shared.observability import about_no_run, about_run, flush, where
 from shared.parking import ParkingLot
 from shared.worker.inbox import AnyRoute, ExternalRoute, Inbox, Job, Message, Route, received
 from shared.worker.outcome import Billed, Callback, Outcomes, Paid, meter
@@ -58,7 +57,6 @@ class Worker:
                 )
             )
         finally:
-            emit(BATCHES)
             flush()
 
     def process(self, record: Mapping[str, Any], batch: int = 1) -> None:

@@ -1,11 +1,11 @@
 """The Lambda handler of the API: passes a request from API Gateway to its route, and returns the HTTP answer.
 
-The four routes are a dictionary: Powertools' resolver would add a third to this function's cold start.
+The routes are a dictionary: Powertools' resolver would add a third to this function's cold start.
 """
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -17,10 +17,13 @@ from services.trigger.api.routes import Answer, Api, Routes, routes
 from shared.aws import client
 from shared.bus import Bus
 from shared.errors import PipelineError
-from shared.metrics import API_CANCELS, API_FAILURES, API_READS, API_REFUSALS, RUNS_ACCEPTED, Metric
+from shared.metrics import API_FAILURES, API_REFUSALS, RUNS_ACCEPTED, Metric
 from shared.observability import about_no_run, emit, flush, logger, where
 from shared.records import Records
 from shared.settings import load, once
+
+if TYPE_CHECKING:
+    from services.trigger.api.state import State
 
 SPARE_SECONDS = 4
 """The part of the function's timeout that is reserved for everything except waiting."""
@@ -30,14 +33,18 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """The environment of the API's function. `allowed_origin` is the origin that CORS allows.
 
     `api_url` is the API's URL if it differs from the request's host, with `{api_id}` in place of the API's id.
-    `timeout_seconds` is the function's own timeout.
+    `timeout_seconds` is the function's own timeout. `max_waiting` callers may wait for results at the same time.
+    `keep_records_seconds`: see `Records`.
     """
 
     table_name: str
+    state_table: str
     bus_name: str
+    max_waiting: int = 2
     allowed_origin: str = "*"
     api_url: str | None = None
     timeout_seconds: int = 30
+    keep_records_seconds: int | None = None
 
 
 def answer(routes_by_method: Routes, request: Request) -> Answer:
@@ -59,7 +66,7 @@ def unknown_route(_: Request) -> Answer:
 
 
 def refusal(error: ApiError) -> Answer:
-    return error.reason.status, {"error": {"code": error.reason.code, "message": str(error)}}
+    return Answer(error.reason.status, {"error": {"code": error.reason.code, "message": str(error)}})
 
 
 def respond(status: int, body: Mapping[str, Any], allowed_origin: str) -> dict[str, Any]:
@@ -74,20 +81,34 @@ def respond(status: int, body: Mapping[str, Any], allowed_origin: str) -> dict[s
     return {"statusCode": status, "headers": headers, "body": msgspec.json.encode(body).decode()}
 
 
-def _counted(status: int, method: str) -> Metric:
+def _counted(status: int, method: str) -> Metric | None:
+    """Return the metric of an answer; reads and cancels that succeed have none."""
     if status >= 400:
         return API_REFUSALS if status < 500 else API_FAILURES
-    return {"POST": RUNS_ACCEPTED, "DELETE": API_CANCELS}.get(method, API_READS)
+    return RUNS_ACCEPTED if method == "POST" else None
 
 
 def _api() -> tuple[ApiSettings, Api]:
     settings = load(ApiSettings)
     table, events = client("dynamodb"), client("events")
+
+    @cache
+    def state() -> "State":
+        from services.trigger.api.state import State  # noqa: PLC0415 -- most requests need none of it
+
+        return State(
+            table,
+            settings.state_table,
+            max_waiting=settings.max_waiting,
+            window_seconds=settings.timeout_seconds,
+        )
+
     api = Api(
-        Records(table, settings.table_name),
+        Records(table, settings.table_name, settings.keep_records_seconds),
         Bus(lambda: events, settings.bus_name),
         Listing(table, settings.table_name),
         partial(client, "stepfunctions"),
+        state,
         api_url=settings.api_url,
         longest_wait=max(0, settings.timeout_seconds - SPARE_SECONDS),
     )
@@ -101,11 +122,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     about_no_run()
     settings, api = ready()
     request = read_request(event)
-    status, body = answer(routes(api), request)
-    emit(_counted(status, request.method))
+    status, body, waited = answer(routes(api), request)
+    if counted := _counted(status, request.method):
+        emit(counted)
     flush()
     logger().info("answered", extra={"http_method": request.method, "http_status": status})
     response = respond(status, body, settings.allowed_origin)
-    if status in (200, 202) and request.wait is not None:
+    if waited:
         response["headers"]["Preference-Applied"] = f"wait={request.wait}"
     return response
