@@ -113,8 +113,12 @@ class Grant:
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    equals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The `StringEquals` conditions."""
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values that condition keys may have."""
+    bounded: frozenset[str] = frozenset()
+    """The keys of `values` whose condition holds for a list of values as for one, and not without any:
+    `ForAllValues:StringEquals` together with `Null`.
+    """
 
     def allows(self, action: str, resource: str) -> bool:
         return action in self.actions and any(pattern in ("*", resource) for pattern in self.resources)

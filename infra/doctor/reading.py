@@ -21,6 +21,8 @@ from infra.doctor.references import last, resolved
 from infra.environments import Environment
 from infra.rules import Templates
 
+FOR_ALL = "ForAllValues:StringEquals"
+
 
 def read(templates: Templates, environment: Environment) -> System:
     """Return the model of `templates`, which are given by stack name."""
@@ -198,16 +200,23 @@ def _grants(stack: str, logical: str, properties: Mapping[str, Any]) -> Iterator
     for holder, document in (*inline, *own):
         for statement in listed(document["Statement"]):
             if statement["Effect"] == "Allow":
+                conditions = statement.get("Condition", {})
                 yield Grant(
                     holder=holder,
                     stack=stack,
                     sid=statement.get("Sid", ""),
                     actions=listed(statement["Action"]),
                     resources=listed(statement["Resource"]),
-                    equals={
+                    values={
                         key: listed(value)
-                        for key, value in statement.get("Condition", {}).get("StringEquals", {}).items()
+                        for operator in ("StringEquals", FOR_ALL)
+                        for key, value in conditions.get(operator, {}).items()
                     },
+                    bounded=frozenset(
+                        key
+                        for key in conditions.get(FOR_ALL, {})
+                        if str(conditions.get("Null", {}).get(key)).lower() == "false"
+                    ),
                 )
 
 

@@ -245,6 +245,16 @@ def any_event(templates):
     statement(templates, "workflow", "PublishEvents").pop("Condition")
 
 
+def single_valued(templates):
+    """Compare keys that AWS types as lists as if they had one value."""
+    condition = statement(templates, "workflow", "PublishEvents")["Condition"]
+    condition["StringEquals"] = condition.pop("ForAllValues:StringEquals")
+
+
+def keys_may_be_absent(templates):
+    statement(templates, "analyzer", "PublishEvents")["Condition"].pop("Null")
+
+
 def idle_right(templates):
     grant(
         templates,
@@ -372,6 +382,8 @@ PLANTED = [
     (wildcard_resource, {"rights-narrow": "AskTheModel"}),
     (wildcard_in_an_arn, {"rights-narrow": "UseTheTable"}),
     (any_event, {"rights-narrow": "PublishEvents"}),
+    (single_valued, {"rights-narrow": "PublishEvents"}),
+    (keys_may_be_absent, {"rights-narrow": "PublishEvents"}),
     (idle_right, {"rights-used": f"ai-pipeline-{ENV}-analyzer"}),
     (unlimited, {"concurrency": f"ai-pipeline-{ENV}-chatbot"}),
     (greedy, {"concurrency": "all queues"}),

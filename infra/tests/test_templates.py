@@ -40,7 +40,7 @@ def allowed(template, action):
 
 
 def detail_types(statement):
-    (test,) = statement["Condition"].values()
+    test = statement["Condition"]["ForAllValues:StringEquals"]
     assert test["events:source"] == "ai.pipeline"
     types = test["events:detail-type"]
     return {types} if isinstance(types, str) else set(types)

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from infra.doctor.calls import called, operation
-from infra.doctor.checks.events import DETAIL_TYPE_CONDITION, PUT_EVENTS, SEND_MESSAGE
+from infra.doctor.checks.events import DETAIL_TYPE_CONDITION, EVENT_CONDITIONS, PUT_EVENTS, SEND_MESSAGE
 from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Grant, State, System
 from infra.doctor.references import bus_arn, queue_arn, table_arn
@@ -123,12 +123,14 @@ def _wide(grant: Grant, unbounded: frozenset[str], environment: Environment) -> 
                 fix="Name the resource, or add the wildcard with its reason to ACKNOWLEDGED in "
                 "infra/doctor/checks/rights.py.",
             )
-    if PUT_EVENTS in grant.actions and not {"events:source", DETAIL_TYPE_CONDITION} <= grant.equals.keys():
+    if PUT_EVENTS in grant.actions and EVENT_CONDITIONS - grant.bounded:
         yield Problem(
             where=where,
-            what="It allows any event to be published.",
-            fix="Use `publishing` (infra/constructs/publishing.py), which names source and detail-types.",
-            why="Whoever may publish any event can forge a stage request.",
+            what="It does not limit events by `ForAllValues:StringEquals` and `Null` on both `events:source` and "
+            "`events:detail-type`, which alone is right whether AWS gives these keys one value or a list.",
+            fix="Use `publishing` (infra/constructs/publishing.py), and deploy again.",
+            why="Whoever may publish any event can forge a stage request; a condition that never matches denies "
+            "all events.",
         )
 
 
@@ -222,7 +224,7 @@ def _sends(system: System, where: str, role: str, state: State) -> Passed | Prob
     action = SEND_MESSAGE if state.queue else PUT_EVENTS
     arn = queue_arn(state.queue) if state.queue else bus_arn(state.bus or "default")
     for grant in system.grants_of(role):
-        types = grant.equals.get(DETAIL_TYPE_CONDITION)
+        types = grant.values.get(DETAIL_TYPE_CONDITION)
         if grant.allows(action, arn) and (types is None or state.detail_type in types):
             return Passed(_RIGHTS_SUFFICE, where)
     return Problem(
