@@ -100,7 +100,6 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
         "BUS_NAME": "bus",
         "STATE_TABLE": "state",
         "TABLE_NAME": "table",
-        "STATE_TABLE": "state",
         "ANSWERS_TABLE": "answers",
         "POWERTOOLS_SERVICE_NAME": name,
         "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
