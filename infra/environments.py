@@ -88,6 +88,7 @@ class IamDialect:
     `read_mapping_action`: the right to read one event source mapping. The engine expects the right to list all.
     `operators_by_resource`: operators' rights name resources and AWS's actions. The engine checks many of them on `*`
     only, and expects actions of its own for calls in batches.
+    `items_by_key`: a right on a table names the keys of its items. The engine does not know this condition.
     `models_by_arn`: model rights name the model. The engine misreads model ids with a prefix or a slash.
     """
 
@@ -97,6 +98,7 @@ class IamDialect:
         "lambda:GetEventSourceMapping"
     )
     operators_by_resource: bool = True
+    items_by_key: bool = True
     models_by_arn: bool = True
 
 
@@ -230,6 +232,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
                 converse_action="bedrock:Converse",
                 read_mapping_action="lambda:ListEventSourceMappings",
                 operators_by_resource=False,
+                items_by_key=False,
                 models_by_arn=False,
             ),
             xray=False,

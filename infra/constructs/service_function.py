@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -111,9 +112,12 @@ class ServiceFunction(Construct):
         sid: str,
         actions: Sequence[str],
         resources: Sequence[str],
+        conditions: Mapping[str, Any] | None = None,
     ) -> None:
         self.role.add_to_principal_policy(
-            iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources))
+            iam.PolicyStatement(
+                sid=sid, actions=list(actions), resources=list(resources), conditions=conditions or None
+            )
         )
 
     def allow_publishing(self, *event_types: type[Event]) -> None:
@@ -146,5 +150,15 @@ class ServiceFunction(Construct):
         self.function.add_environment("DLQ_URL", work.dlq.queue_url)
         self.allow("ParkMessages", ["sqs:SendMessage"], [work.dlq.queue_arn])
         self.function.add_environment("STATE_TABLE", self._names.state_table)
-        self.allow("CountStarts", ["dynamodb:UpdateItem"], [self._names.state_table_arn(Stack.of(self))])
+        # The table holds a secret of the API, too.
+        own = {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"starts#{self._spec.service}#*"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+        self.allow(
+            "CountStarts",
+            ["dynamodb:UpdateItem"],
+            [self._names.state_table_arn(Stack.of(self))],
+            own if self._environment.iam.items_by_key else None,
+        )
         return source

@@ -428,6 +428,9 @@ def test_every_function_with_a_queue_may_count_starts(dev):
         ]
         assert right["Action"] == "dynamodb:UpdateItem"
         assert "table/ai-pipeline-dev-state" in json.dumps(right["Resource"])
+        keys = right["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        assert keys == [f"starts#{part}#*"]
+        assert right["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}
 
 
 def test_a_killer_can_be_found_before_sqs_gives_it_up():
