@@ -6,10 +6,11 @@ from functools import cache, partial
 from typing import Any
 
 import msgspec
+from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from services.logger import core
-from shared.aws import client, translated_errors
+from shared.aws import client, error_code, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata, trace_id
 from shared.contracts.v1 import LogReceipt, LogRequested, Meter, Status
@@ -77,16 +78,44 @@ class Logger:
             run = core.failure(bytes(delivery.detail))
         except msgspec.MsgspecError as error:
             raise ContractViolation("$.detail", "The detail is not an execution's status change") from error
+        if run.is_doubtful:
+            run = self._identified(run, bytes(delivery.detail))
+        self.record(run)
+
+    def record(self, run: core.Failure) -> bool:
+        """Record and announce a failed end; return whether it is recorded now for the first time.
+
+        A repeated end is announced again, with the same event id: an earlier delivery may have died before it
+        published. An end that a success, restart or redrive has overtaken is neither recorded nor announced.
+        """
         about_run(run.pipeline_id, trace_id(run.traceparent, run.pipeline_id))
         stage = core.failed_stage(run)
         if stage is None:
             events = self._history(run.execution_arn)
             stage, run = core.last_stage(events), core.with_reason(run, events)
         fields, first = core.failed_fields(run, stage, by_day=self._budget_fields is not None)
-        if self._end(run.pipeline_id, "FAILED", fields, first):
+        is_new = self._end(run.pipeline_id, "FAILED", fields, first)
+        if is_new:
             _count_failure(run.error, stage)
             _count_cost(fields)
-            self._bus.publish([core.failed_event(run, stage)])
+        elif not self._records.holds_failure(run.pipeline_id, run.execution_arn, fields["finished_at"]):
+            return False
+        self._bus.publish([core.failed_event(run, stage)])
+        return is_new
+
+    def _identified(self, run: core.Failure, detail: bytes) -> core.Failure:
+        """Return the failure with the run that its execution's input names, which the event was too large to hold.
+
+        If the execution exists no longer, the failure stays as it is.
+        """
+        with translated_errors():
+            try:
+                execution = self._executions().describe_execution(executionArn=run.execution_arn)
+            except ClientError as error:
+                if error_code(error) == "ExecutionDoesNotExist":
+                    return run
+                raise
+        return core.failure(core.with_input(detail, execution.get("input") or "{}"))
 
     def _end(
         self, pipeline_id: str, status: Status, fields: Mapping[str, Any], first: Mapping[str, Any]
