@@ -31,7 +31,7 @@ _EXTRA: Final[Mapping[str, tuple[str, ...]]] = {
     "chatbot": ("bedrock-runtime", "lambda", "dynamodb"),
     "logger": ("dynamodb",),
 }
-_TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}
+_TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("GetItem", "UpdateItem")}
 
 API: Final = FunctionSpec(
     name="api",
@@ -57,7 +57,15 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
     )
     for stage in STAGES
 }
-FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values())
+RECONCILER: Final = FunctionSpec(
+    name="reconciler",
+    service="logger",
+    module="services.logger.reconciler.handler",
+    aws=("dynamodb", "events", "stepfunctions"),
+    table=("BatchGetItem", "GetItem", "UpdateItem"),
+)
+"""Records failed ends that Step Functions did not announce; it has no queue."""
+FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values(), RECONCILER)
 """The functions of every deployment."""
 GUARD: Final = FunctionSpec(
     name="guard", service="trigger", module="services.trigger.guard.handler", aws=("dynamodb", "lambda")

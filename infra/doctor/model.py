@@ -76,6 +76,16 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """An EventBridge rule that invokes `functions` at intervals."""
+
+    name: str
+    stack: str
+    enabled: bool = True
+    functions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class State:
     """A state of the workflow. A stage's state sends `detail_type` from `source` to `bus`, or directly to `queue`."""
 
@@ -151,6 +161,7 @@ class System:
     machines: Mapping[str, Machine]
     grants: tuple[Grant, ...]
     deliveries: tuple[Delivery, ...]
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] | None = None
     written: "System | None" = None
     """The model of the deployed stacks' templates, if this is the model of the deployed resources."""

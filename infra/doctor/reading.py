@@ -12,6 +12,7 @@ from infra.doctor.model import (
     Machine,
     Queue,
     Rule,
+    Schedule,
     Source,
     State,
     System,
@@ -37,8 +38,17 @@ def read(templates: Templates, environment: Environment) -> System:
     rules = [
         _rule(stack, name, properties)
         for stack, name, properties in every("AWS::Events::Rule")
-        # A scheduled rule has no pattern; a lost event is made up for by the next one.
         if "EventPattern" in properties
+    ]
+    schedules = [
+        Schedule(
+            name=properties.get("Name", f"{stack}/{name}"),
+            stack=stack,
+            enabled=properties.get("State") != "DISABLED",
+            functions=tuple(last(str(aim["Arn"])) for aim in listed(properties.get("Targets"))),
+        )
+        for stack, name, properties in every("AWS::Events::Rule")
+        if "ScheduleExpression" in properties
     ]
     machines = [
         _machine(stack, name, properties)
@@ -67,6 +77,7 @@ def read(templates: Templates, environment: Environment) -> System:
             for stack, _, properties in every("AWS::SQS::QueuePolicy")
             for delivery in _deliveries(stack, properties)
         ),
+        schedules={schedule.name: schedule for schedule in schedules},
         alarms=alarms if monitored or alarms else None,
     )
 

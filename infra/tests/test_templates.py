@@ -42,7 +42,8 @@ def detail_types(statement):
 
 
 def patterns(template):
-    return [rule["EventPattern"] for rule in resources(template, "AWS::Events::Rule").values()]
+    rules = resources(template, "AWS::Events::Rule").values()
+    return [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
 
 
 def variables(template, function):
@@ -131,6 +132,22 @@ def test_the_logger_hears_of_failed_executions(dev):
     assert json.dumps(rule["detail"]["stateMachineArn"]).endswith(':stateMachine:ai-pipeline-dev"]]}]')
 
 
+def test_the_reconciler_looks_every_quarter_of_an_hour(dev):
+    """A schedule invokes the reconciler, which may list this machine's executions and keep its progress."""
+    template = dev["ai-pipeline-dev-logger"]
+    (schedule,) = [
+        rule
+        for rule in resources(template, "AWS::Events::Rule").values()
+        if rule.get("ScheduleExpression") == "rate(15 minutes)" and rule["State"] == "ENABLED"
+    ]
+    (target,) = schedule["Targets"]
+    assert target["Arn"]["Fn::GetAtt"][0].startswith("Reconciler")
+    listing = allowed(template, "states:ListExecutions")
+    assert json.dumps(listing["Resource"]).endswith(':stateMachine:ai-pipeline-dev"]]}]')
+    progress = allowed(template, "dynamodb:PutItem")
+    assert json.dumps(progress["Resource"]).endswith(':table/ai-pipeline-dev-operations"]]}]')
+
+
 @pytest.mark.parametrize(
     ("stack", "published"),
     [
@@ -143,7 +160,15 @@ def test_the_logger_hears_of_failed_executions(dev):
 )
 def test_nobody_publishes_what_is_not_theirs(dev, stack, published):
     """Each role may publish only its own events, so that no service can forge a stage request."""
-    assert detail_types(allowed(dev[f"ai-pipeline-dev-{stack}"], "events:PutEvents")) == published
+    allowing = [
+        statement
+        for statement in statements(dev[f"ai-pipeline-dev-{stack}"])
+        if "events:PutEvents" in statement["Action"]
+    ]
+    assert [detail_types(statement) for statement in allowing][:1] == [published]
+    assert [detail_types(statement) for statement in allowing][1:] == (
+        [{"pipeline.failed.v1"}] if stack == "logger" else []  # the reconciler
+    )
 
 
 def test_the_trigger_publishes_requests_and_rejections_apart(dev):
@@ -374,7 +399,11 @@ def test_functions_are_sized_by_their_environment(synthesised, name):
     environment, names = ENVIRONMENTS[name], Names(name)
     for stage in STAGES:
         template = synthesised(name)[names.stack(stage.service)]
-        (function,) = resources(template, "AWS::Lambda::Function").values()
+        (function,) = [
+            function
+            for function in resources(template, "AWS::Lambda::Function").values()
+            if function["FunctionName"] == names.function(stage.service)
+        ]
         (mapping,) = resources(template, "AWS::Lambda::EventSourceMapping").values()
         sizing = environment.sizing_of(stage.service)
         assert (function["MemorySize"], function["Timeout"]) == (sizing.memory_mb, sizing.timeout_seconds)

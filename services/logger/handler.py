@@ -181,7 +181,7 @@ def routes() -> Routes:
         Records(client("dynamodb"), settings.table_name),
         Bus(lambda: events, settings.bus_name),
         partial(client, "stepfunctions"),
-        _budget_fields() if settings.counts_days else None,
+        budget_fields_of(settings),
     )
     return {
         **stage_route("logger", writer.completed, metered=True),
@@ -189,7 +189,9 @@ def routes() -> Routes:
     }
 
 
-def _budget_fields() -> BudgetFields:
+def budget_fields_of(settings: Settings) -> BudgetFields | None:
+    if not settings.counts_days:
+        return None
     from shared.budget import budget_fields  # noqa: PLC0415 -- without a budget a cold start does not need it
 
     return budget_fields

@@ -70,6 +70,9 @@ class _StepFunctions(FakeStepFunctions):
         self._refuse()
         return {"executionArn": f"{stateMachineArn}:{name}", "startDate": datetime(2026, 11, 22, tzinfo=UTC)}
 
+    def list_executions(self, **_: Any) -> dict[str, Any]:
+        return {"executions": []}
+
     def get_execution_history(self, **_: Any) -> dict[str, Any]:
         return {"events": []}
 
@@ -147,6 +150,7 @@ def stand(monkeypatch):
             "STATE_MACHINE_ARN": MACHINE,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
             "BUDGET_TABLE": "budget",
+            "OPERATIONS_TABLE": "operations",
             "MAPPING_ID": "the-starters",
             "USD_PER_DAY": "5",
         }.items():
@@ -158,11 +162,14 @@ def stand(monkeypatch):
 
     with mock_aws():
         create_records_table(boto3.client("dynamodb"), "records", by_day=True)
-        for table, key in (("answers", "id"), ("budget", "item")):
+        for table, *keys in (("answers", "id"), ("budget", "item"), ("operations", "pipeline_id", "entry")):
             boto3.client("dynamodb").create_table(
                 TableName=table,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                KeySchema=[
+                    {"AttributeName": key, "KeyType": kind}
+                    for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+                ],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
                 BillingMode="PAY_PER_REQUEST",
             )
         yield make
@@ -254,6 +261,11 @@ def end(stand: Stand) -> None:
         stand.messages(sqs_record(event))
 
 
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
 def emitted(text: str) -> list[dict[str, Any]]:
     """Return the EMF lines of a function's output."""
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
@@ -265,6 +277,7 @@ def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str,
     ask(stand("trigger", "services.trigger.api.handler"))
     start(stand("trigger", "services.trigger.starter.handler"))
     stand("trigger", "services.trigger.guard.handler").call({}, None)
+    stand("logger", "services.logger.reconciler.handler").call({}, Context())
     for stage in STAGES:
         worker = stand(stage.service, f"services.{stage.service}.handler")
         work(worker, stage.service)
