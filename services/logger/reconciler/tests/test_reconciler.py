@@ -303,7 +303,7 @@ def test_half_an_answer_is_no_answer(world, monkeypatch):
     """If DynamoDB leaves keys unread, their ends are not taken for missing; the next invocation compares them."""
     world.executions.end("p-1", NOW - timedelta(hours=1))
     world.records.advance("p-1", "SUCCEEDED", {})
-    half = {"Responses": {}, "UnprocessedKeys": {"PipelineLogs": {}}}
+    half: dict[str, Any] = {"Responses": {}, "UnprocessedKeys": {"PipelineLogs": {}}}
     with monkeypatch.context() as patch:
         patch.setattr(world.table, "batch_get_item", lambda **_: half)
         with pytest.raises(TransientError):
