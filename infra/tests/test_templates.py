@@ -422,3 +422,5 @@ def test_settings_a_function_reads_are_there(dev):
         template = dev[f"ai-pipeline-dev-{stage.service}"]
         assert {"BUS_NAME", "DLQ_URL"} <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
     assert "TABLE_NAME" in variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-logger")
+    reconciler = variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-reconciler")
+    assert {"TABLE_NAME", "BUS_NAME", "STATE_MACHINE_ARN", "OPERATIONS_TABLE"} <= reconciler.keys()

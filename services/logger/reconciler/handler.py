@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from services.logger.core import described, failure
-from services.logger.handler import Logger, Settings, budget_fields_of
 from services.logger.reconciler import core
 from services.logger.reconciler.core import Owed, Progress
+from services.logger.recording import Logger, Settings, budget_fields_of
 from shared.aws import client, error_code, translated_errors
 from shared.bus import Bus
 from shared.contracts.executions import FAILED, ids_in

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from services.logger import core
-from services.logger.handler import Logger
+from services.logger.recording import Logger
 from shared.budget import budget_fields
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery
@@ -230,7 +230,7 @@ def test_late_failure_does_not_undo_success(logger, records, events):
 def emitted_failures(monkeypatch):
     """The metrics of failed runs that the logger emits, in order."""
     seen: list[str] = []
-    monkeypatch.setattr("services.logger.handler.emit", lambda metric, *_, **__: seen.append(metric.name))
+    monkeypatch.setattr("services.logger.recording.emit", lambda metric, *_, **__: seen.append(metric.name))
     return lambda: seen.count("RunsFailed")
 
 

@@ -1,6 +1,9 @@
 """The reconciler records failed ends that nobody announced: once, whatever interrupts it, and nothing else."""
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,10 +12,10 @@ import boto3
 import pytest
 
 from services.logger.core import DETAIL_TYPE, SOURCE
-from services.logger.handler import Logger
 from services.logger.reconciler import core
 from services.logger.reconciler.core import Progress
 from services.logger.reconciler.handler import PAGE, Reconciler, ReconcilerSettings, reconciler_handler
+from services.logger.recording import Logger
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
@@ -335,3 +338,18 @@ def test_an_operator_need_not_wait(world, event, mended):
     world.executions.end("p-1", datetime.now(UTC) - timedelta(seconds=1))
     world.running("p-1")
     assert reconciler_handler(lambda: world.reconciler)(event, Context())["mended"] == mended
+
+
+def test_the_function_starts_with_its_own_settings_alone():
+    """In Lambda, which builds everything while it initialises a function, the reconciler needs no queue."""
+    own = ("TABLE_NAME", "BUS_NAME", "STATE_MACHINE_ARN", "OPERATIONS_TABLE")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "POWERTOOLS_SERVICE_NAME": "logger",
+        **dict.fromkeys(own, "value"),
+    }
+    command = [sys.executable, "-c", "import services.logger.reconciler.handler"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
