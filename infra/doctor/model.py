@@ -163,6 +163,8 @@ class System:
     deliveries: tuple[Delivery, ...]
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] | None = None
+    concurrency: int | None = None
+    """The concurrent executions that the account has for functions without a reservation, if that is known."""
     written: "System | None" = None
     """The model of the deployed stacks' templates, if this is the model of the deployed resources."""
 

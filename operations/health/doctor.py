@@ -126,6 +126,7 @@ def deployed(target: Target, progress: Progress = silent) -> System:
             rules=_kept(written.rules, lambda rule: _rule(target, rule)),
             schedules=_kept(written.schedules, lambda schedule: _schedule(target, schedule)),
             machines=_kept(written.machines, lambda machine: _machine(target, machine)),
+            concurrency=None if chosen.engine else _concurrency(target),
             alarms=None
             if written.alarms is None
             else tuple(
@@ -212,6 +213,12 @@ def _schedule(target: Target, schedule: Schedule) -> Schedule:
 def _machine(target: Target, machine: Machine) -> Machine:
     arn = target.addresses["state-machine/arn"]
     return live_machine(machine, target.client("stepfunctions").describe_state_machine(stateMachineArn=arn))
+
+
+def _concurrency(target: Target) -> int:
+    with translated("read the account's settings"):
+        answer = target.client("lambda").get_account_settings()
+    return int(answer["AccountLimit"]["UnreservedConcurrentExecutions"])
 
 
 def _pages(target: Target, service: str, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:

@@ -30,7 +30,7 @@ def restart_name(pipeline_id: str, number: int) -> str:
 
 def restart_number(execution_name: str, pipeline_id: str) -> int:
     """Return a restart's number; 0 for a run's first execution."""
-    restart = _RESTART.match(execution_name)
+    restart = _RESTART.fullmatch(execution_name)
     return int(restart["number"]) if restart and restart["pipeline_id"] == pipeline_id else 0
 
 
@@ -39,7 +39,7 @@ def ids_in(execution_name: str) -> tuple[str, ...]:
 
     If there is more than one, only the execution's input decides.
     """
-    restart = _RESTART.match(execution_name)
+    restart = _RESTART.fullmatch(execution_name)
     return (execution_name, restart["pipeline_id"]) if restart else (execution_name,)
 
 

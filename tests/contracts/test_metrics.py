@@ -151,6 +151,7 @@ def stand(monkeypatch):
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
             "BUDGET_TABLE": "budget",
             "OPERATIONS_TABLE": "operations",
+            "STATE_TABLE": "state",
             "MAPPING_ID": "the-starters",
             "USD_PER_DAY": "5",
         }.items():
@@ -162,7 +163,12 @@ def stand(monkeypatch):
 
     with mock_aws():
         create_records_table(boto3.client("dynamodb"), "records", by_day=True)
-        for table, *keys in (("answers", "id"), ("budget", "item"), ("operations", "pipeline_id", "entry")):
+        for table, *keys in (
+            ("answers", "id"),
+            ("budget", "item"),
+            ("state", "id"),
+            ("operations", "pipeline_id", "entry"),
+        ):
             boto3.client("dynamodb").create_table(
                 TableName=table,
                 KeySchema=[
