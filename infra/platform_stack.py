@@ -34,7 +34,7 @@ class PlatformStack(Stack):
     """The tables `table`, `operations` and `state`, the `bus`, and two managed policies.
 
     The names of `table`, `operations` and `bus` are SSM parameters. `operations` holds archived messages and audit
-    lines; no function has a right on it. `state` holds what functions remember beside records. `publisher` is the
+    lines, and the progress of the reconciler. `state` holds what functions remember beside records. `publisher` is the
     policy of principals that request runs by event; the other one is that of operators.
     """
 
