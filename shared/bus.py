@@ -8,7 +8,7 @@ import msgspec
 
 from shared.aws import translated_errors
 from shared.contracts.envelope import SOURCE, Outgoing
-from shared.errors import PermanentError, TransientError, may_pass
+from shared.errors import PermanentError, TransientError, is_transient
 
 CHUNK_ENTRIES = 10
 CHUNK_BYTES = 1_000_000
@@ -50,9 +50,10 @@ class Bus:
         self._name = name
 
     def publish(self, events: Sequence[Outgoing]) -> None:
-        """Publish `events`. Raises TransientError or PermanentError if EventBridge refuses any of them.
+        """Publish `events`. If EventBridge refuses any, the others are published anyway.
 
-        The others are published anyway, except that no later chunk is sent after a whole call has failed.
+        Raises PermanentError if no refused event can be accepted later, else TransientError. If a whole call fails,
+        raises either, and later chunks are not sent.
         """
         refused: list[str] = []
         for chunk in chunks(entry(event, self._name) for event in events):
@@ -61,5 +62,6 @@ class Bus:
             if answer.get("FailedEntryCount"):
                 refused += [item["ErrorCode"] for item in answer["Entries"] if item.get("ErrorCode")]
         if refused:
-            kind = TransientError if any(may_pass(code) for code in refused) else PermanentError
-            raise kind(f"PutEvents refused {len(refused)} of {len(events)} events: {refused[0]}")
+            code = next(filter(is_transient, refused), None)
+            kind = TransientError if code else PermanentError
+            raise kind(f"PutEvents refused {len(refused)} of {len(events)} events: {code or refused[0]}")

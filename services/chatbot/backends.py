@@ -19,7 +19,7 @@ from services.chatbot.settings import Settings
 from shared.aws import client, translated_errors
 from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import ChatAnswer, ChatRequested
-from shared.errors import PermanentError, PipelineError, TransientError, may_pass
+from shared.errors import PermanentError, PipelineError, TransientError, is_transient
 from shared.settings import OFF
 
 
@@ -53,7 +53,7 @@ def _refusal(error: PipelineError, parameters: Mapping[str, Any]) -> PipelineErr
     cause = error.__cause__
     answer: Mapping[str, Any] = cause.response if isinstance(cause, ClientError) else {}
     status, problem = answer.get("originalStatusCode"), answer.get("Error", {})
-    if isinstance(status, int) and 400 <= status < 500 and not may_pass("", status):
+    if isinstance(status, int) and 400 <= status < 500 and not is_transient("", status):
         return PermanentError(f"{error}; the model answered HTTP {status}")
     text = str(problem.get("Message", "")).lower() if problem.get("Code") == "ValidationException" else ""
     optional = {

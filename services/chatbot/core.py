@@ -11,7 +11,7 @@ from msgspec import Struct
 from services.chatbot.settings import Settings
 from shared.contracts import limits
 from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Usage
-from shared.errors import PermanentError, PipelineError, TransientError, may_pass, says_it_stays
+from shared.errors import PermanentError, PipelineError, TransientError, is_transient
 
 SIMPLE_SHARE = 0.5
 """A simple message gets half of the tokens, which limits its cost and rarely shortens its answer."""
@@ -170,17 +170,18 @@ _JSON = re.compile(r"\bjson\b", re.IGNORECASE)
 _NAME = re.compile(r"[\w.:]{1,64}")
 _BROKEN = re.compile(
     r"Runtime\.(ImportModule|HandlerNotFound|UserCodeSyntax|Malformed|Marshal|NoSuch)|ResponseSizeTooLarge"
+    r"|AccessDenied|NotFound|Validation"
 )
-"""Errors of a function that can't be loaded, or whose answer Lambda can't carry: it must be changed first."""
+"""Words in the errors of a function that can't be loaded, whose answer Lambda can't carry, or that was refused."""
 
 
 def function_answer(payload: bytes, function_name: str) -> ChatAnswer:
     """Return the answer of an existing chatbot function.
 
     The function may return a string, an object with the text under one of ANSWER_FIELDS, or an API Gateway proxy
-    response around either. Raises TransientError for a blank text and for a status that may pass, such as 429 or 503;
-    PermanentError for any other status but 2xx, and for an answer in which no text can be read: the next one would be
-    no better, and might be paid for.
+    response around either. Raises TransientError for a blank text, and for a status that means "try later"
+    (`is_transient`); PermanentError for any other status but 2xx, and for an answer in which no text can be read: the
+    next one would be no better, and might be paid for.
     """
     value = _json(payload or b"null")
     if isinstance(value, dict) and ("statusCode" in value or (_text(value) is None and "body" in value)):
@@ -204,10 +205,8 @@ def function_error(kind: str, payload: bytes) -> PipelineError:
         name = None
     if not (isinstance(name, str) and _NAME.fullmatch(name)):
         return TransientError(f"The chatbot function failed ({kind[:64]}).")
-    stays = _BROKEN.search(name) or says_it_stays(name)
-    return (PermanentError if stays else TransientError)(
-        f"The chatbot function failed ({kind[:64]}: {name})."
-    )
+    error = PermanentError if _BROKEN.search(name) else TransientError
+    return error(f"The chatbot function failed ({kind[:64]}: {name}).")
 
 
 def _json(raw: bytes | str) -> Any:
@@ -231,7 +230,7 @@ def _answered(proxy: Mapping[str, Any]) -> Any:
     """Return the answer in a proxy response: its body, read as its content type says, or its own fields."""
     status = _status(proxy.get("statusCode", 200))
     if not 200 <= status <= 299:
-        kind = TransientError if may_pass("", status) else PermanentError
+        kind = TransientError if is_transient("", status) else PermanentError
         raise kind(f"The chatbot function answered HTTP {status}.")
     body = proxy.get("body", proxy)
     if not isinstance(body, str):

@@ -62,15 +62,25 @@ def test_refused_entry_is_an_error_and_the_rest_is_published(events):
     assert events.details("pipeline.completed.v1")
 
 
-def test_refused_entries_are_judged_by_their_codes(events):
-    """Entries that EventBridge will refuse again are a permanent error; one that may pass makes it transient."""
-    entries = [{"ErrorCode": "MalformedDetail"}]
-    events.put_events = lambda **_: {"FailedEntryCount": len(entries), "Entries": entries}
-    with pytest.raises(PermanentError, match="refused 1 of 1"):
-        Bus(lambda: events, "bus").publish([event(1)])
-    entries.append({"ErrorCode": "InternalFailure"})
-    with pytest.raises(TransientError, match="refused 2 of 2"):
-        Bus(lambda: events, "bus").publish([event(1), event(2)])
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (["ThrottlingException"], TransientError),
+        (["InternalFailure"], TransientError),
+        (["MalformedDetail", "ThrottlingException"], TransientError),
+        (["MalformedDetail"], PermanentError),
+        (["AccessDeniedException", "MalformedDetail"], PermanentError),
+    ],
+)
+def test_refused_entries_are_sorted_like_refused_calls(codes, expected):
+    """An event that EventBridge will never accept is no reason to publish it again; one that it may accept is."""
+
+    class Refusing:
+        def put_events(self, *, Entries):
+            return {"FailedEntryCount": len(Entries), "Entries": [{"ErrorCode": code} for code in codes]}
+
+    with pytest.raises(expected, match=f"refused {len(codes)} of {len(codes)}"):
+        Bus(Refusing, "bus").publish([event(number) for number, _ in enumerate(codes)])
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,4 @@ class FakeModel:
             raise self.response
         return self.response
 
-    def invoke(self, **request: Any) -> Any:
-        self.requests.append(request)
-        return self.response
+    invoke = converse

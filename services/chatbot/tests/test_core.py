@@ -225,6 +225,8 @@ def test_bedrock_is_asked_once():
         ("ModelTimeoutException", 408, TransientError),
         ("ModelNotReadyException", 429, TransientError),
         ("ServiceUnavailableException", 503, TransientError),
+        ("ServiceQuotaExceededException", 400, TransientError),
+        ("ModelErrorException", 424, TransientError),
         ("ValidationException", 400, PermanentError),
         ("AccessDeniedException", 403, PermanentError),
         ("ResourceNotFoundException", 404, PermanentError),

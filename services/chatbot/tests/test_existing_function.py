@@ -15,7 +15,7 @@ from services.chatbot.tests.fakes import HISTORY, FakeModel
 from shared.contracts import limits
 from shared.contracts.v1 import ChatRequested
 from shared.errors import PermanentError, TransientError
-from shared.tests.fakes import METADATA
+from shared.tests.fakes import METADATA, client_error
 
 
 def proxy(body: str, headers: Any = None, **more: Any) -> str:
@@ -65,7 +65,8 @@ def test_existing_functions_answer_in_many_forms(payload):
         ('{"statusCode": 200, "body": null}', PermanentError),
         ('{"statusCode": 204}', PermanentError),
         ('{"statusCode": 302, "body": "Moved"}', PermanentError),
-        ('{"statusCode": 501}', PermanentError),
+        ('{"statusCode": "425", "body": ""}', TransientError),
+        ('{"statusCode": 409, "body": ""}', PermanentError),
         ('{"statusCode": "429"}', TransientError),
         ('{"statusCode": 408}', TransientError),
         ('{"statusCode": null, "body": "Hello"}', PermanentError),
@@ -170,3 +171,27 @@ def test_existing_function_gets_the_history_where_there_is_one():
         {"role": "user", "text": "Who are you?"},
         {"role": "assistant", "text": "A pipeline."},
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("EC2ThrottledException", 502, TransientError),
+        ("ResourceNotReadyException", 502, TransientError),
+        ("ResourceConflictException", 409, TransientError),
+        ("ServiceQuotaExceededException", 402, TransientError),
+        ("EFSIOException", 410, TransientError),
+        ("KMSAccessDeniedException", 502, PermanentError),
+        ("InvalidZipFileException", 502, PermanentError),
+        ("RequestTooLargeException", 413, PermanentError),
+        ("AccessDeniedException", 403, PermanentError),
+    ],
+)
+def test_errors_of_the_existing_function_are_sorted(code, status, expected):
+    """What Lambda will mend by itself is transient; what somebody must mend is permanent, even with status 502."""
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:bot"
+    backend = ExistingFunction(
+        Settings(chatbot_function_arn=arn), FakeModel(client_error(code, "Invoke", status))
+    )
+    with pytest.raises(expected, match=code):
+        backend.ask(ChatRequested(user_message="Hi"), METADATA)
