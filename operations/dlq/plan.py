@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from operations.dlq.messages import STARTS, Parked, hash_of_request, violation
 from operations.runs.executions import Execution
+from shared.contracts.executions import GOING_ON
 
 Token = Literal["none", "alive", "dead"]
 
@@ -76,7 +77,7 @@ def decide(  # noqa: PLR0911 -- the table of docs/operations.md, a row each
     if execution.failed and facts.cancelled and not (restart or edited):
         return _archive("The caller cancelled the run.")
     if not execution.failed:
-        return _archive("The run continues with a newer attempt.")
+        return _goes_on(execution)
     if facts.successor is not None:
         return _archive(f"The run was already restarted as {facts.successor.name}.")
     if execution.redrivable and not edited:
@@ -110,6 +111,12 @@ def _move(message: Parked, facts: Facts, *, edited: bool) -> Decision:
             action=Action.MOVE, reason="The message reports the end of a run, which must be recorded."
         )
     return Decision(action=Action.MOVE, reason="No task waits for this message's outcome.")
+
+
+def _goes_on(execution: Execution) -> Decision:
+    if execution.status in GOING_ON:
+        return _archive("The run continues with a newer attempt.")
+    return _leave(f"The execution has the status {execution.status}, which this version does not know.")
 
 
 def _again(facts: Facts, reason: str, *, rerun: bool = False) -> Decision:

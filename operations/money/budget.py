@@ -1,6 +1,5 @@
 """The daily budget: its state, and an operator's orders to its guard."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -180,16 +179,22 @@ def _order(target: Target, change: Any) -> Budget:
     return read_budget(target)
 
 
+class _FunctionError(Struct, rename="camel"):
+    error_message: str = "it says no reason"
+
+
 def look_now(target: Target) -> State:
     """Run the guard and return its state. Raises RefusedError if the guard failed."""
     with translated("run the budget's guard at once (it runs by itself within a minute)"):
         answer = target.client("lambda").invoke(FunctionName=_address(target, GUARD))
-        payload = json.loads(answer["Payload"].read())
-    if answer.get("FunctionError"):
-        raise RefusedError(
-            f"The order is written, but the guard failed: {payload.get('errorMessage')}. It runs again in a minute."
-        )
-    return msgspec.convert(payload, State)
+        payload = answer["Payload"].read()
+    try:
+        if "FunctionError" not in answer:
+            return msgspec.json.decode(payload, type=State)
+        problem = msgspec.json.decode(payload, type=_FunctionError).error_message
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        problem = f"its answer has an unknown shape ({error})"
+    raise RefusedError(f"The order is written, but the guard failed: {problem}. It runs again in a minute.")
 
 
 def _address(target: Target, path: str) -> str:

@@ -104,6 +104,7 @@ TABLE = {
     ),
     "token dead, run goes on": (message(), dead("RUNNING"), Action.ARCHIVE),
     "token dead, being redriven": (message(), dead("PENDING_REDRIVE"), Action.ARCHIVE),
+    "token dead, a status of next year": (message(), dead("SUSPENDED"), Action.LEAVE),
     "token dead, failed, redrivable": (message(), dead("FAILED", redrivable=True), Action.REDRIVE),
     "token dead, failed": (message(), dead("FAILED"), Action.RESTART),
     "token dead, timed out": (message(), dead("TIMED_OUT"), Action.RESTART),

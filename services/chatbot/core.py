@@ -94,7 +94,7 @@ def answer(
     attempt is paid for.
     """
     kept, cut = bounded(text)
-    stop_reason = stop_reason[:REASON_CHARS]
+    stop_reason = _CONTROL.sub("", stop_reason)[:REASON_CHARS]
     if not kept:
         kind = TransientError if _BY_CHANCE.search(stop_reason) else PermanentError
         raise kind(f"The {backend} answered without text (stop reason {stop_reason}).")

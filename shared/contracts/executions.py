@@ -13,6 +13,8 @@ from typing import Final, Literal, get_args
 ExecutionStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
 EXECUTION_STATUSES: Final[tuple[ExecutionStatus, ...]] = get_args(ExecutionStatus)
 
+GOING_ON: Final[tuple[ExecutionStatus, ...]] = ("RUNNING", "PENDING_REDRIVE")
+"""Statuses of an execution that has not ended."""
 BROKEN: Final[tuple[ExecutionStatus, ...]] = ("FAILED", "TIMED_OUT")
 """Statuses of an execution that failed or timed out by itself."""
 STOPPED: Final[ExecutionStatus] = "ABORTED"

@@ -178,7 +178,8 @@ def test_any_bound_of_the_model_truncates(stop):
 
 
 def test_a_long_stop_reason_is_cut():
-    """A stop reason is kept within the length for which the size of the state is calculated."""
+    """A stop reason keeps to the length that the state's size is calculated with, and to characters that are sent."""
+    assert core.converse_answer(converse("Hello", stop="\ud83dend_turn\x00"), "m").stop_reason == "end_turn"
     assert len(core.converse_answer(converse("Hello", stop="s" * 5_000), "m").stop_reason) == 64
 
 
