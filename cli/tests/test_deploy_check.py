@@ -257,7 +257,16 @@ def test_open_executions_of_an_older_definition_count(deployed: StepFunctions):
 
 @pytest.mark.usefixtures("deployed")
 def test_a_workflow_waits_for_its_consumers(monkeypatch):
-    """A workflow whose requests no rule routes is refused, with the service to deploy first."""
+    """A workflow whose requests no rule routes is refused, with the service to deploy first.
+
+    Only a disabled rule does not route: AWS knows several states of an enabled one.
+    """
+    client("events").put_rule(
+        Name="ai-pipeline-local-chatbot-requests",
+        EventBusName=BUS,
+        EventPattern=json.dumps({"source": ["ai.pipeline"], "detail-type": ["chat.requested.v1"]}),
+        State="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS",
+    )
     assert blocked("workflow") == []
     pattern = {"source": ["ai.pipeline"], "detail-type": ["analysis.requested.v0"]}
     client("events").put_rule(

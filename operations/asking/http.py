@@ -81,7 +81,7 @@ class ApiClient:
         response = self._http.send(request.prepare())
         try:
             body = json.loads(response.content or b"null")
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         return Answer(response.status_code, body, response.headers.get("Retry-After"))
 

@@ -185,7 +185,7 @@ def _rules(target: Target) -> Look:
         pages = target.client("events").get_paginator("list_rules")
         for page in pages.paginate(EventBusName=target.addresses.bus_name):
             for rule in page["Rules"]:
-                if rule.get("State", "ENABLED") != "ENABLED":
+                if rule.get("State") == "DISABLED":
                     continue
                 for stage in STAGES:
                     if rule["Name"].startswith(f"ai-pipeline-{target.env}-{stage.service}-"):

@@ -108,9 +108,10 @@ def test_an_api_that_is_not_there_is_unreachable(target, api):
     assert len(pauses) == TRIES - 1
 
 
-def test_another_server_at_the_address_is_noticed(target, api):
+@pytest.mark.parametrize("body", [{"hello": "world"}, b"<html>", b"[" * 100_000, ["id"], None])
+def test_another_server_at_the_address_is_noticed(target, api, body):
     """An answer in an unknown shape is an error and not taken for an id."""
-    api.answers = [(200, {"hello": "world"})]
+    api.answers = [(200, body)]
     with pytest.raises(RefusedError, match="unknown shape"):
         submit(target, HELLO)
 
