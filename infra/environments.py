@@ -111,6 +111,10 @@ class Environment:
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
+    protect: bool = True
+    """Whether that protection is on. A part's first deployment is made without it: a protected stack or table could
+    not be deleted after a failure.
+    """
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """Days for which the bus archives start and outcome events; None for no archive."""
@@ -138,6 +142,11 @@ class Environment:
 
     budget_usd_per_day: float | None = None
     """The daily budget: what the runs of a day (UTC) may cost before the starter is paused. None for no budget."""
+
+    @property
+    def protected(self) -> bool:
+        """Whether tables and their stack can't be deleted."""
+        return self.keep_data and self.protect
 
     def api_url(self, api_id: str) -> str:
         """Return the API's address on the engine, which serves all APIs under its own address."""

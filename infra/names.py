@@ -77,9 +77,18 @@ class Names:
     def alarm_topic(self) -> str:
         return f"{self.prefix}-alarms"
 
-    @property
-    def dashboard(self) -> str:
-        return self.prefix
+    # --- names that are global in an account, so that each region needs its own ---
+
+    def dashboard(self, region: str) -> str:
+        return f"{self.prefix}-{region}"
+
+    def publisher_policy(self, region: str) -> str:
+        """Return the name of the managed policy for principals that request runs by event."""
+        return f"{self.prefix}-publisher-{region}"
+
+    def caller_policy(self, region: str) -> str:
+        """Return the name of the managed policy for principals that call the API."""
+        return f"{self.prefix}-api-caller-{region}"
 
     def parameter(self, path: str) -> str:
         return f"/ai-pipeline/{self.env}/{path}"

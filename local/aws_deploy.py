@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from infra.environments import UnknownEnvironmentError
 from infra.options import OptionError, read_file
+from infra.parts import PARTS
 from local import cdk
-from local.deploy import by_part, part_of, parts, require_known, stack_name
+from local.deploy import by_part, part_of, require_known, stack_name
 from local.errors import AwsAccessError, DeployError
 from local.paths import STATE
 from operations.progress import Progress, silent, step
@@ -63,7 +64,7 @@ def aws_target(
         account=str(caller["Account"]),
         region=str(session.region_name),
         caller=str(caller["Arn"]),
-        stacks=tuple(stack_name(env, part) for part in ([service] if service else parts())),
+        stacks=tuple(stack_name(env, part) for part in ([service] if service else PARTS)),
         service=service,
         profile=profile,
     )

@@ -36,7 +36,10 @@ def data_table(
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=environment.point_in_time_recovery
         ),
-        deletion_protection=environment.keep_data,
-        removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+        deletion_protection=environment.protected,
+        # A table that a failed creation leaves behind would be in the way of the next attempt.
+        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        if environment.keep_data
+        else RemovalPolicy.DESTROY,
         **options,
     )

@@ -105,7 +105,7 @@ class PipelineApi(Construct):
             acknowledge(
                 preflight, "AwsSolutions-COG4", "A browser's preflight request carries no credentials."
             )
-        self.caller = self._caller_policy(name)
+        self.caller = self._caller_policy(Names(environment.name))
         self._format_errors(environment.allowed_origin)
         self._acknowledge()
         stack = Stack.of(self)
@@ -115,7 +115,7 @@ class PipelineApi(Construct):
             else f"https://{self.rest_api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}/{STAGE}"
         )
 
-    def _caller_policy(self, api_name: str) -> iam.ManagedPolicy:
+    def _caller_policy(self, names: Names) -> iam.ManagedPolicy:
         """Return a policy that allows calling the API and nothing else, for people and programs that use it."""
         read, cancel = (
             self.rest_api.arn_for_execute_api(method, "/pipeline/*", STAGE) for method in ("GET", "DELETE")
@@ -123,7 +123,7 @@ class PipelineApi(Construct):
         policy = iam.ManagedPolicy(
             self,
             "Caller",
-            managed_policy_name=f"{api_name}-caller",
+            managed_policy_name=names.caller_policy(Stack.of(self).region),
             # Must not change: CloudFormation would have to replace the policy, and cannot because it has a name.
             description="May call the pipeline's API.",
             statements=[

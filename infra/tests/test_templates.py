@@ -160,7 +160,10 @@ def test_a_publisher_may_ask_and_forge_nothing(dev):
     """The policy for publishers allows publishing requests for runs, in every version, and no other event."""
     template = dev["ai-pipeline-dev-platform"]
     (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
-    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
+    assert policy["ManagedPolicyName"]["Fn::Join"] == [
+        "",
+        ["ai-pipeline-dev-publisher-", {"Ref": "AWS::Region"}],
+    ]
     assert detail_types(allowed(template, "events:PutEvents")) == REQUESTS
 
 
@@ -215,7 +218,10 @@ def test_a_caller_may_use_the_api_and_nothing_else(dev):
     (policy,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::IAM::ManagedPolicy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     paths = [arn["Fn::Join"][1][-1] for arn in statement["Resource"]]
-    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-api-caller"
+    assert policy["ManagedPolicyName"]["Fn::Join"] == [
+        "",
+        ["ai-pipeline-dev-api-caller-", {"Ref": "AWS::Region"}],
+    ]
     assert statement["Action"] == "execute-api:Invoke"
     assert set(paths) == {
         "/v1/POST/pipeline", "/v1/GET/pipeline/*", "/v1/DELETE/pipeline/*", "/v1/GET/pipelines",
@@ -303,7 +309,7 @@ def test_production_keeps_its_data(synthesised):
     assert set(tables) == {"PipelineLogs", "ai-pipeline-prod-operations", "ai-pipeline-prod-answers"}
     for table in tables.values():
         (replica,) = table["Properties"]["Replicas"]
-        assert table["DeletionPolicy"] == "Retain"
+        assert table["DeletionPolicy"] == "RetainExceptOnCreate"
         assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
         assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
         assert replica["DeletionProtectionEnabled"] is True
