@@ -30,6 +30,7 @@ from infra.functions import ALL_FUNCTIONS, GUARD  # noqa: E402
 from infra.options import OptionError, load_deployed  # noqa: E402
 from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW, needed_by  # noqa: E402
 from infra.platform_stack import PlatformStack  # noqa: E402
+from infra.recorded import recorded  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
 from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
@@ -90,6 +91,7 @@ def build(
     for part, stack in stacks.items():
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)
+        stack.template_options.metadata = recorded(environment, part)
         for earlier in needed_by(part):
             if earlier in stacks:
                 stack.add_stack_dependency(stacks[earlier])

@@ -15,10 +15,11 @@ from cli.main import cli
 from local import aws_deploy
 from local import deploy as deploying
 from local import engine_status as engines
-from local.aws_deploy import AwsTarget
+from local.aws_deploy import AwsTarget, Prepared
 from local.connection import Connection
 from local.engine import Engine
 from local.errors import DeployError, PortTakenError
+from operations.deployment.changes import Changes, StackChange
 from operations.progress import Step
 from operations.runs.records import read_record
 from operations.tests.world import finish
@@ -135,11 +136,18 @@ def account(monkeypatch):
             service=service,
         )
 
-    def deploy_to_aws(goal, _progress):
-        done.append(goal)
-        return (goal.service,)
+    def prepare(goal, _progress):
+        change = StackChange(stack=goal.stacks[0], part=goal.service, status="new")
+        return Prepared(
+            goal=goal, assembly=Path("cdk.out"), changes=Changes(stacks=(change,)), failed=(), first=()
+        )
+
+    def deploy_to_aws(prepared, _progress):
+        done.append(prepared.goal)
+        return (prepared.goal.service,)
 
     monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
+    monkeypatch.setattr(aws_deploy, "prepare", prepare)
     monkeypatch.setattr(aws_deploy, "deploy_to_aws", deploy_to_aws)
     return done
 

@@ -42,8 +42,8 @@ def types_of(templates):
 @pytest.mark.xdist_group("synth")
 def test_the_supported_regions_have_every_type_of_resource(everything):
     """Each commercial region that cfn-lint knows has all deployed types, but the schema registry where that lacks."""
-    from cfnlint.helpers import REGIONS  # noqa: PLC0415 -- takes seconds
-    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # noqa: PLC0415
+    from cfnlint.helpers import REGIONS  # type: ignore[import-untyped]  # noqa: PLC0415 -- takes seconds
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]  # noqa: PLC0415
 
     session = botocore.session.Session()
     commercial = {region for region in REGIONS if session.get_partition_for_region(region) == "aws"}
