@@ -66,12 +66,7 @@ def aws_target(
             f"AWS can't be reached with your credentials: {error}. Sign in (for example: aws sso login) or choose a "
             "profile with AWS_PROFILE, then try again."
         ) from error
-    account = _only_account(env)
-    if account not in (None, caller["Account"]):
-        raise AwsAccessError(
-            f"Your AWS credentials lead to account {caller['Account']}, but environments/{env}.toml allows account "
-            f"{account} only. Choose the profile of that account, or correct the file."
-        )
+    require_account(env, str(caller["Account"]))
     return AwsTarget(
         env=env,
         account=str(caller["Account"]),
@@ -211,8 +206,14 @@ def _protects_a_table(template: Mapping[str, Any]) -> bool:
     )
 
 
-def _only_account(env: str) -> str | None:
+def require_account(env: str, account: str) -> None:
+    """Raise AwsAccessError if the environment's file allows another account only, DeployError if it is invalid."""
     try:
-        return read_file(env).account
+        allowed = read_file(env).account
     except (OptionError, UnknownEnvironmentError) as error:
         raise DeployError(str(error)) from error
+    if allowed not in (None, account):
+        raise AwsAccessError(
+            f"Your AWS credentials lead to account {account}, but environments/{env}.toml allows account "
+            f"{allowed} only. Choose the profile of that account, or correct the file."
+        )
