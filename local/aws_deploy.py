@@ -1,7 +1,8 @@
 """Deploys the CDK app to AWS, with the real CDK CLI and the user's own credentials."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from infra.options import OptionError, read_file
 from infra.parts import PARTS
 from local import cdk
 from local.deploy import by_part, part_of, require_known, stack_name
-from local.errors import AwsAccessError, DeployError
+from local.errors import AwsAccessError, BusyError, DeployError
 from local.paths import STATE
 from operations.deployment.changes import Changes, find_changes
 from operations.deployment.stacks import (
@@ -90,6 +91,30 @@ class Prepared:
     """Stacks that are left of a failed creation, without resources. They are deleted and created again."""
     first: tuple[str, ...]
     """Parts that are created now and are to be protected from deletion once their creation has succeeded."""
+
+
+@contextmanager
+def exclusive(env: str) -> Iterator[None]:
+    """Hold the environment's synthesised app, so that what was compared is what is deployed.
+
+    Raises BusyError if another command in this checkout deploys the same environment.
+    """
+    # filelock is slow to import, and most commands lock nothing.
+    from filelock import FileLock, Timeout  # noqa: PLC0415
+
+    STATE.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(STATE / f"deploy-{env}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise BusyError(
+            f"Nothing was deployed: another command in this folder is deploying {env}. Wait until it ends, or answer "
+            "its question, then try again."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def prepare(goal: AwsTarget, progress: Progress = silent) -> Prepared:

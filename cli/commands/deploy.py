@@ -99,18 +99,19 @@ def _to_aws(
     region = session.region or os.environ.get("AWS_REGION")
     goal = aws_deploy.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
-    with shown(session.err) as progress:
-        prepared = aws_deploy.prepare(goal, progress)
-    changes = prepared.changes
-    session.note("\n".join(changing.lines(changes)))
-    if changes.nothing:
-        return (), changes
-    _gate(session, service, force=force)
-    _require_losses_accepted(session, changes, sure=sure, losing=losing)
-    if not sure:
-        _ask(session, "Deploy to this account?", "Add --yes to deploy without being asked.")
-    with shown(session.err) as progress:
-        return aws_deploy.deploy_to_aws(prepared, progress), changes
+    with aws_deploy.exclusive(goal.env):
+        with shown(session.err) as progress:
+            prepared = aws_deploy.prepare(goal, progress)
+        changes = prepared.changes
+        session.note("\n".join(changing.lines(changes)))
+        if changes.nothing:
+            return (), changes
+        _gate(session, service, force=force)
+        _require_losses_accepted(session, changes, sure=sure, losing=losing)
+        if not sure:
+            _ask(session, "Deploy to this account?", "Add --yes to deploy without being asked.")
+        with shown(session.err) as progress:
+            return aws_deploy.deploy_to_aws(prepared, progress), changes
 
 
 def _require_losses_accepted(session: Session, changes: Changes, *, sure: bool, losing: bool) -> None:
