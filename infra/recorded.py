@@ -4,6 +4,7 @@ A template records an option only if each change of the option's value also chan
 CloudFormation does not store new metadata alone.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -54,7 +55,9 @@ RECORDED: Final[Mapping[str, _Recorded]] = {
 def recorded(environment: Environment, part: str) -> dict[str, Any]:
     """Return the metadata of a part's template."""
     values = {
-        name: _written(value(environment)) for name, (parts, value) in RECORDED.items() if part in parts
+        name: _escaped(_written(value(environment)))
+        for name, (parts, value) in RECORDED.items()
+        if part in parts
     }
     return {_KEY: values} if values else {}
 
@@ -63,7 +66,9 @@ def options_of(template: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the options that a template records, as they are written in a file; none if it records none."""
     metadata = template.get("Metadata")
     options = metadata.get(_KEY) if isinstance(metadata, Mapping) else None
-    return {name: str(value) for name, value in options.items()} if isinstance(options, Mapping) else {}
+    return (
+        {name: _read(str(value)) for name, value in options.items()} if isinstance(options, Mapping) else {}
+    )
 
 
 def _written(value: object) -> str:
@@ -72,3 +77,15 @@ def _written(value: object) -> str:
     if value is None or value == "":
         return OFF
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _escaped(text: str) -> str:
+    """Return the text in ASCII: CloudFormation gives back any other character as a question mark."""
+    return json.dumps(text)[1:-1]
+
+
+def _read(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text

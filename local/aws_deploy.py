@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.environments import UnknownEnvironmentError
 from infra.options import OptionError, read_file
-from infra.parts import PARTS
+from infra.parts import OPTIONAL, PARTS
 from local import cdk
 from local.deploy import by_part, part_of, require_known, stack_name
 from local.errors import AwsAccessError, BusyError, DeployError
@@ -124,10 +124,12 @@ def prepare(goal: AwsTarget, progress: Progress = silent) -> Prepared:
     """
     target = operations_target(goal.env, region=goal.region, profile=goal.profile)
     stacks = read_stacks(target)
-    require_ready(goal.env, [goal.service] if goal.service else PARTS, stacks)
+    always = [part for part in PARTS if part not in OPTIONAL]
+    require_ready(goal.env, [goal.service] if goal.service else always, stacks)
     assembly = _synthesise(goal, progress, "")
     templates, protected = cdk.templates(assembly), set(cdk.protected_stacks(assembly))
     by_name = {part_of(goal.env, name): template for name, template in templates.items()}
+    require_ready(goal.env, by_name, stacks)  # also the optional parts, if they are deployed
     guarded = {part_of(goal.env, name) for name in protected}
     absent = [part for part in by_name if part not in stacks or stacks[part].status in NEVER_CREATED]
     require_free_names(target, {part: by_name[part] for part in absent})

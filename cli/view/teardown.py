@@ -12,6 +12,8 @@ ALWAYS_LEFT = (
     "metrics, which CloudWatch keeps for 15 months. KMS deletes the alarm topic's key 30 days later."
 )
 
+_WITH = {"LogGroup": "with all log lines", "Archive": "with the archive of start and outcome events"}
+
 
 def plan_lines(planned: Plan) -> Iterator[str]:
     yield "This deletes, in this order:"
@@ -19,8 +21,9 @@ def plan_lines(planned: Plan) -> Iterator[str]:
         summary = _summary(condemned.deleted) or "no resources"
         protected = ", protected from deletion" if condemned.stack.protected else ""
         yield f"  {condemned.stack.name} ({condemned.stack.status}{protected}): {summary}"
-    for table in planned.tables():
-        yield f"  with the table {table} and all its items"
+    yield from (f"  with the table {table} and all its items" for table in planned.tables())
+    kinds = Counter(_kind(resource) for condemned in planned.stacks for resource in condemned.deleted)
+    yield from (f"  {text}" for kind, text in _WITH.items() if kinds[kind])
     kept = [resource for condemned in planned.stacks for resource in condemned.kept]
     if kept:
         yield "It keeps:"

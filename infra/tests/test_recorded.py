@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from infra.environments import ENVIRONMENTS
 from infra.options import OPTIONS
 from infra.recorded import NOT_RECORDED, RECORDED, options_of
 
@@ -55,6 +56,21 @@ def test_an_option_that_is_off_is_written_so(synthesised):
     """An option without a value is recorded as off, as it would be written in a file."""
     (trigger,) = synthesised("dev", only="trigger").values()
     assert options_of(trigger)["budget_usd_per_day"] == "off"
+
+
+def test_a_value_survives_cloudformation(synthesised):
+    """A value of any characters is recorded in ASCII, which CloudFormation gives back as it is."""
+    prompt = 'Grüße 😀 "now" \\u00fc\n'
+    (chatbot,) = synthesised("dev", only="chatbot", system_prompt=prompt).values()
+    assert json.dumps(chatbot["Metadata"], ensure_ascii=False).isascii()
+    assert options_of(chatbot)["system_prompt"] == prompt
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_templates_have_no_character_that_cloudformation_does_not_keep(synthesised, env):
+    """Templates are in ASCII: a change of other characters alone could not be seen in what is deployed."""
+    templates = synthesised(env, monitoring="true", budget_usd_per_day="5")
+    assert json.dumps(templates, ensure_ascii=False).isascii()
 
 
 @pytest.mark.parametrize("template", [{}, {"Metadata": None}, {"Metadata": {"AiPipelineOptions": "x"}}])

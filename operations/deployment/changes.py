@@ -125,7 +125,7 @@ def _compared(
     return StackChange(
         stack=name,
         part=part,
-        status="changed" if resources or others else "unchanged",
+        status="changed" if resources or options or others else "unchanged",
         resources=resources,
         options=options,
         others=tuple(others),

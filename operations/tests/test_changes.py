@@ -139,6 +139,16 @@ def test_options_that_change_are_told_in_words(compare):
     assert (change.name, change.before, change.after) == ("schema_registry", "true", "false")
 
 
+def test_an_option_of_other_characters_is_compared_as_it_is(compare):
+    """Two texts that differ only in characters outside ASCII are a change, and equal ones are none."""
+    before = {**template(), "Metadata": options(system_prompt=r"Gr\u00fc\u00dfe")}
+    after = {**template(), "Metadata": options(system_prompt=r"Gr\u00f6\u00dfe")}
+    assert compare(before, before).nothing
+    changes = compare(before, after)
+    assert [(change.before, change.after) for change in changes.options] == [("Grüße", "Größe")]
+    assert not changes.nothing
+
+
 def test_a_version_without_recorded_options_is_not_guessed(compare):
     """If the deployed version recorded no options, none is reported as changed; a new one has no value before."""
     after = {**template(), "Metadata": options(schema_registry="false")}
