@@ -3,6 +3,7 @@
 Constructs read these values; no construct depends on an environment's name.
 """
 
+import math
 import platform
 import sys
 from collections.abc import Mapping
@@ -72,6 +73,12 @@ class Throttle:
     burst: int
 
 
+CALLS_PER_RUN = 4
+"""Calls of the API for each run that the throttle admits: one POST, and three that read, list or cancel."""
+BURST_SECONDS = 2
+"""Seconds of the throttle's rate that may come at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class IamDialect:
     """The ways in which the local engine's IAM differs from AWS's. The defaults are AWS's.
@@ -79,6 +86,8 @@ class IamDialect:
     `callbacks_by_machine`: SendTask* rights name the state machine. The engine checks them on `*` only.
     `converse_action`: the right that a Converse call needs. The engine expects the operation's own name.
     `read_mapping_action`: the right to read one event source mapping. The engine expects the right to list all.
+    `operators_by_resource`: operators' rights name resources and AWS's actions. The engine checks many of them on `*`
+    only, and expects actions of its own for calls in batches.
     `models_by_arn`: model rights name the model. The engine misreads model ids with a prefix or a slash.
     """
 
@@ -87,6 +96,7 @@ class IamDialect:
     read_mapping_action: Literal["lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings"] = (
         "lambda:GetEventSourceMapping"
     )
+    operators_by_resource: bool = True
     models_by_arn: bool = True
 
 
@@ -103,10 +113,13 @@ class Environment:
     default_sizing: Sizing = Sizing()
     chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
     allowed_origin: str = "*"
-    throttle: Throttle = Throttle(rate=500, burst=1_000)
     requests_per_second: float = 10
-    """The load that the environment should handle for hours; the doctor compares it with quotas. The throttle admits
-    more, which then waits in queues.
+    """The load, in requests for a run, that the environment should handle for hours; the doctor compares it with
+    quotas, and `throttle` follows from it.
+    """
+    max_waiting: int = 2
+    """How many callers of the API may wait for results at the same time (`Prefer: wait`). Each is a concurrent
+    execution of the account, which the stages need as well; a new account has ten.
     """
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
     keep_data: bool = False
@@ -142,6 +155,12 @@ class Environment:
 
     budget_usd_per_day: float | None = None
     """The daily budget: what the runs of a day (UTC) may cost before the starter is paused. None for no budget."""
+
+    @property
+    def throttle(self) -> Throttle:
+        """The API's throttle, near the intended load: what comes faster is refused at once and costs nothing."""
+        rate = math.ceil(CALLS_PER_RUN * self.requests_per_second)
+        return Throttle(rate=rate, burst=BURST_SECONDS * rate)
 
     @property
     def protected(self) -> bool:
@@ -192,8 +211,8 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             log_retention_days=90,
             archive_days=90,
             keep_data=True,
-            throttle=Throttle(rate=1_000, burst=2_000),
             requests_per_second=50,
+            max_waiting=50,
             thresholds=Thresholds(usd_per_hour=20),
         ),
         Environment(
@@ -208,10 +227,12 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             bootstrap_roles=False,
             api_account_role=False,
             engine="http://127.0.0.1:4566",
+            max_waiting=32,
             iam=IamDialect(
                 callbacks_by_machine=False,
                 converse_action="bedrock:Converse",
                 read_mapping_action="lambda:ListEventSourceMappings",
+                operators_by_resource=False,
                 models_by_arn=False,
             ),
             xray=False,

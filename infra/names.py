@@ -47,6 +47,16 @@ class Names:
         return f"{self.prefix}-budget"
 
     @property
+    def state_table(self) -> str:
+        """The table of what functions must remember beside records: secrets and counts."""
+        return f"{self.prefix}-state"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All tables, with those that only some environments have."""
+        return (self.table, self.operations_table, self.answers_table, self.budget_table, self.state_table)
+
+    @property
     def schema_registry(self) -> str:
         return self.prefix
 
@@ -90,6 +100,14 @@ class Names:
         """Return the name of the managed policy for principals that call the API."""
         return f"{self.prefix}-api-caller-{region}"
 
+    def operator_policy(self, region: str) -> str:
+        """Return the name of the managed policy for operators."""
+        return f"{self.prefix}-operator-{region}"
+
+    def api_operator_policy(self, region: str) -> str:
+        """Return the name of the managed policy for operators who read any run over HTTP."""
+        return f"{self.prefix}-api-operator-{region}"
+
     def parameter(self, path: str) -> str:
         return f"/ai-pipeline/{self.env}/{path}"
 
@@ -100,6 +118,9 @@ class Names:
 
     def table_arn(self, stack: "Stack") -> str:
         return stack.format_arn(service="dynamodb", resource="table", resource_name=self.table)
+
+    def state_table_arn(self, stack: "Stack") -> str:
+        return stack.format_arn(service="dynamodb", resource="table", resource_name=self.state_table)
 
     def state_machine_arn(self, stack: "Stack") -> str:
         from aws_cdk import ArnFormat  # noqa: PLC0415 -- starts Node

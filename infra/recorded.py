@@ -17,8 +17,8 @@ from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW
 from services.chatbot.settings import Settings as ChatbotSettings
 from shared.contracts.stages import STAGES
 
-NOT_RECORDED: Final = frozenset({"monitoring", "requests_per_second", "engine"})
-"""Options that change no resource, or whose effect is a stack of its own."""
+NOT_RECORDED: Final = frozenset({"monitoring", "engine"})
+"""Options whose effect is a stack of its own, or that are no option on AWS."""
 _KEY: Final = "AiPipelineOptions"
 
 _Recorded = tuple[tuple[str, ...], Callable[[Environment], Any]]
@@ -36,6 +36,8 @@ RECORDED: Final[Mapping[str, _Recorded]] = {
     "allowed_origin": ((TRIGGER,), lambda environment: environment.allowed_origin),
     "alarm_email": ((MONITORING,), lambda environment: environment.alarm_email),
     "budget_usd_per_day": ((TRIGGER,), lambda environment: environment.budget_usd_per_day),
+    "requests_per_second": ((TRIGGER,), lambda environment: environment.requests_per_second),
+    "max_waiting": ((TRIGGER,), lambda environment: environment.max_waiting),
     "schema_registry": ((PLATFORM,), lambda environment: environment.schema_registry),
     "log_retention_days": (
         (TRIGGER, WORKFLOW, *(stage.service for stage in STAGES)),

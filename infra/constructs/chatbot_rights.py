@@ -33,7 +33,7 @@ def model_arns(stack: Stack, model_id: str) -> list[str]:
     """
     if model_id.startswith("arn:"):
         return [model_id]
-    if profile := _PROFILE.match(model_id):
+    if profile := _PROFILE.fullmatch(model_id):
         return [
             stack.format_arn(service="bedrock", resource="inference-profile", resource_name=model_id),
             _foundation_model(stack, profile["model"], region="*"),

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from infra.environments import ENVIRONMENTS
+from infra.names import Names
 from infra.options import load
 from infra.rules import resources
 
@@ -55,7 +56,11 @@ def test_a_first_deployment_is_made_without_protection(tmp_path):
         manifests[name] = json.loads((tmp_path / name / "manifest.json").read_text())["artifacts"]
         templates[name] = synthesis.templates(tmp_path / name)
     platform, chatbot = "ai-pipeline-prod-platform", "ai-pipeline-prod-chatbot"
-    assert protected_tables(templates["later"][platform]) == {"PipelineLogs", "ai-pipeline-prod-operations"}
+    assert protected_tables(templates["later"][platform]) == {
+        "PipelineLogs",
+        "ai-pipeline-prod-operations",
+        "ai-pipeline-prod-state",
+    }
     assert protected_tables(templates["first"][platform]) == set()
     assert protected_tables(templates["first"][chatbot]) == {"ai-pipeline-prod-answers"}
     assert manifests["later"][platform]["properties"]["terminationProtection"] is True
@@ -76,3 +81,15 @@ def test_an_unknown_unprotected_part_is_refused(tmp_path):
         synthesis.synthesise(
             load("prod"), tmp_path / "out", synthesis.stand_ins(tmp_path / "bundle"), unprotected=["platfrom"]
         )
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_table_has_a_name_that_a_deletion_looks_for(synthesised, env):
+    """The tables of the templates are those that are looked for after a deletion."""
+    templates = synthesised(env, budget_usd_per_day="5")
+    tables = [
+        table["TableName"]
+        for template in templates.values()
+        for table in resources(template, "AWS::DynamoDB::GlobalTable").values()
+    ]
+    assert sorted(tables) == sorted(Names(env).tables)

@@ -15,6 +15,8 @@ VALUES = {
     "alarm_email": "a@example.com",
     "budget_usd_per_day": "6",
     "schema_registry": "false",
+    "requests_per_second": "33",
+    "max_waiting": "7",
     "log_retention_days": "365",
     "model_id": "amazon.nova-pro-v1:0",
     "model_id_complex": "amazon.nova-pro-v1:0",

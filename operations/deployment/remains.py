@@ -48,8 +48,7 @@ def _stacks(target: Target) -> Iterator[Remnant]:
 
 
 def _tables(target: Target) -> Iterator[Remnant]:
-    names = Names(target.env)
-    for table in (names.table, names.operations_table, names.answers_table, names.budget_table):
+    for table in Names(target.env).tables:
         if table_exists(target, table):
             yield Remnant(
                 what=f"table {table}",
