@@ -1,5 +1,6 @@
 """The supported regions have every service that is deployed, and one account can hold an environment in several."""
 
+import json
 import re
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def test_a_region_without_a_registry_gets_none(synthesised):
     """Where EventBridge has no schema registry, the platform is deployed without one and needs no option."""
     (platform,) = synthesised("dev", only="platform", region="il-central-1").values()
     assert not types_of({"platform": platform}) & SCHEMA_TYPES
+
+
+@pytest.mark.synth
+@pytest.mark.xdist_group("synth")
+def test_a_resource_that_a_region_lacks_fails_the_check(synthesised, tmp_path):
+    """cfn-lint finds a schema registry in a template for a region that has none, and accepts it elsewhere."""
+    from infra.check import lint  # noqa: PLC0415 -- starts Node
+
+    (platform,) = synthesised("dev", only="platform").values()
+    path = tmp_path / "platform.template.json"
+    path.write_text(json.dumps(platform))
+    assert lint({path: ["eu-west-1"]}) == []
+    assert all("AWS::EventSchemas::" in finding for finding in lint({path: ["eu-west-1", "ca-west-1"]}))
+    assert lint({path: ["ca-west-1"]})
 
 
 @pytest.mark.parametrize("region", sorted(WITHOUT_SCHEMAS))
