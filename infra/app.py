@@ -6,8 +6,8 @@ cdk deploy -c env=dev -c only=analyzer
 
 Options come from the environment's file in `environments/` and from `-c name=value`. `-c region=NAME` chooses the
 region that the file's options are for, if the CDK CLI does not; `only` makes the stack of one part, even if the code
-of other parts is broken; `-c unprotected=PART,PART` makes these parts without protection from deletion, so that their
-first deployment can fail and be repeated; `-c nag=off` skips cdk-nag.
+of other parts is broken; `-c unprotected=NAME,NAME` makes these parts and tables without protection from deletion, so
+that their first deployment can fail and be repeated; `-c nag=off` skips cdk-nag.
 """
 
 import json
@@ -27,6 +27,7 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 from infra.bundling import ROOT, BundlingError, bundles  # noqa: E402
 from infra.environments import DEFAULT_REGION, Environment, UnknownEnvironmentError  # noqa: E402
 from infra.functions import ALL_FUNCTIONS, GUARD  # noqa: E402
+from infra.names import Names  # noqa: E402
 from infra.options import OptionError, load_deployed  # noqa: E402
 from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW, needed_by  # noqa: E402
 from infra.platform_stack import PlatformStack  # noqa: E402
@@ -70,24 +71,24 @@ def build(
 ) -> None:
     """Add all stacks of an environment to `app`, or `only` one. `packed` holds each function's bundle.
 
-    The parts in `unprotected` are made without protection from deletion, for their first deployment.
+    The parts and tables in `unprotected` are made without protection from deletion, for their first deployment.
 
     Monitoring is among them if the environment has it. No stack reads another one: they refer to each other by name.
     When they are deployed together, the consumers of an event come before its publishers. In a first deployment a
     rule needs its bus, and a new version of an event must be read before it is sent.
-    Raises OptionError if there is no such part.
+    Raises OptionError if there is no such part or table.
     """
-    makers = parts(environment, packed)
-    for option, named in (("only", {only} if only else set()), ("unprotected", set(unprotected))):
-        if unknown := sorted(named - set(makers)):
-            raise OptionError(
-                f"Unknown part {unknown[0]!r}. Set `-c {option}=PART` to one of: {', '.join(makers)}."
-            )
+    makers = parts(replace(environment, unprotected=frozenset(unprotected)), packed)
+    tables = Names(environment.name).tables
+    if only is not None and only not in makers:
+        raise OptionError(f"Unknown part {only!r}. Set `-c only=PART` to one of: {', '.join(makers)}.")
+    if unknown := sorted(set(unprotected) - {*makers, *tables}):
+        raise OptionError(
+            f"Unknown part or table {unknown[0]!r}. Set `-c unprotected=NAME,NAME` to some of: "
+            f"{', '.join((*makers, *tables))}."
+        )
     chosen = {only} if only else {part for part in makers if part != MONITORING or environment.monitoring}
-    unguarded = parts(replace(environment, protect=False), packed)
-    stacks = {
-        part: (unguarded if part in unprotected else makers)[part](app) for part in makers if part in chosen
-    }
+    stacks = {part: make(app) for part, make in makers.items() if part in chosen}
     for part, stack in stacks.items():
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)

@@ -124,9 +124,9 @@ class Environment:
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
-    protect: bool = True
-    """Whether that protection is on. A part's first deployment is made without it: a protected stack or table could
-    not be deleted after a failure.
+    unprotected: frozenset[str] = frozenset()
+    """Parts, with their tables, and single tables that are made without that protection: those of a first deployment,
+    since a protected stack or table could not be deleted after a failure.
     """
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
@@ -162,10 +162,9 @@ class Environment:
         rate = math.ceil(CALLS_PER_RUN * self.requests_per_second)
         return Throttle(rate=rate, burst=BURST_SECONDS * rate)
 
-    @property
-    def protected(self) -> bool:
-        """Whether tables and their stack can't be deleted."""
-        return self.keep_data and self.protect
+    def protects(self, *names: str) -> bool:
+        """Tell whether a stack, by its part, or a table, by its part and name, is protected from deletion."""
+        return self.keep_data and self.unprotected.isdisjoint(names)
 
     def api_url(self, api_id: str) -> str:
         """Return the API's address on the engine, which serves all APIs under its own address."""

@@ -43,7 +43,7 @@ class PlatformStack(Stack):
             scope,
             names.stack("platform"),
             synthesizer=synthesizer(environment),
-            termination_protection=environment.protected,
+            termination_protection=environment.protects("platform"),
         )
         self.bus = events.EventBus(self, "Bus", event_bus_name=names.bus)
         if environment.archive_days is not None:

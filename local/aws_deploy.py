@@ -1,7 +1,7 @@
 """Deploys the CDK app to AWS, with the real CDK CLI and the user's own credentials."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +89,10 @@ class Prepared:
     changes: Changes
     failed: tuple[Stack, ...]
     """Stacks that are left of a failed creation, without resources. They are deleted and created again."""
-    first: tuple[str, ...]
-    """Parts that are created now and are to be protected from deletion once their creation has succeeded."""
+    first: Mapping[str, tuple[str, ...]]
+    """What is created now and is to be protected from deletion once that has succeeded, by part: the part itself if
+    its stack is new, else the new tables.
+    """
 
 
 @contextmanager
@@ -140,8 +142,24 @@ def prepare(goal: AwsTarget, progress: Progress = silent) -> Prepared:
         assembly=assembly,
         changes=changes,
         failed=tuple(stacks[part] for part in absent if part in stacks),
-        first=tuple(part for part in absent if part in guarded or _protects_a_table(by_name[part])),
+        first=_first(changes, by_name, guarded),
     )
+
+
+def _first(
+    changes: Changes, templates: Mapping[str, Mapping[str, Any]], guarded: Collection[str]
+) -> Mapping[str, tuple[str, ...]]:
+    first: dict[str, tuple[str, ...]] = {}
+    for stack in changes.stacks:
+        tables = _protected_tables(templates[stack.part])
+        added = tuple(
+            change.name for change in stack.resources if change.kind != "changed" and change.name in tables
+        )
+        if stack.status == "new" and (tables or stack.part in guarded):
+            first[stack.part] = (stack.part,)
+        elif stack.status == "changed" and added:
+            first[stack.part] = added
+    return first
 
 
 def deploy_to_aws(prepared: Prepared, progress: Progress = silent) -> tuple[str, ...]:
@@ -162,7 +180,8 @@ def deploy_to_aws(prepared: Prepared, progress: Progress = silent) -> tuple[str,
         target = operations_target(goal.env, region=goal.region, profile=goal.profile)
         for stack in prepared.failed:
             release(target, stack)  # the CDK CLI then deletes it
-    assembly = _synthesise(goal, progress, ",".join(prepared.first)) if prepared.first else prepared.assembly
+    unprotected = ",".join(name for names in prepared.first.values() for name in names)
+    assembly = _synthesise(goal, progress, unprotected) if unprotected else prepared.assembly
     with step(progress, "deploy", f"deploying to account {goal.account} in {goal.region}"):
         _deploy(goal, assembly, goal.stacks if goal.service else (), progress)
     if prepared.first:
@@ -181,7 +200,7 @@ def deploy_to_aws(prepared: Prepared, progress: Progress = silent) -> tuple[str,
 
 
 def _synthesise(goal: AwsTarget, progress: Progress, unprotected: str) -> Path:
-    """Return the folder of the app, synthesised with the parts in `unprotected` without protection."""
+    """Return the folder of the app, synthesised with the parts and tables in `unprotected` without protection."""
     folder = STATE / f"cdk.out-{goal.env}{'-first' if unprotected else ''}"
     context = {
         "env": goal.env,
@@ -224,13 +243,13 @@ def _profile(goal: AwsTarget) -> list[str]:
     return ["--profile", goal.profile] if goal.profile else []
 
 
-def _protects_a_table(template: Mapping[str, Any]) -> bool:
-    return any(
-        replica.get("DeletionProtectionEnabled")
+def _protected_tables(template: Mapping[str, Any]) -> set[str]:
+    return {
+        resource["Properties"]["TableName"]
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::DynamoDB::GlobalTable"
-        for replica in resource["Properties"]["Replicas"]
-    )
+        and any(replica.get("DeletionProtectionEnabled") for replica in resource["Properties"]["Replicas"])
+    }
 
 
 def require_account(env: str, account: str) -> None:

@@ -74,7 +74,7 @@ def account(monkeypatch, tmp_path, changes):
         )
 
     def prepare(goal, _progress):
-        return Prepared(goal=goal, assembly=Path("cdk.out"), changes=changes[0], failed=(), first=())
+        return Prepared(goal=goal, assembly=Path("cdk.out"), changes=changes[0], failed=(), first={})
 
     def deploy_to_aws(prepared, _progress):
         done.append(prepared.goal)

@@ -46,12 +46,16 @@ def protected_tables(template):
 
 
 def test_a_first_deployment_is_made_without_protection(tmp_path):
-    """`unprotected` takes the protection from the named parts alone, and changes nothing else in their templates."""
+    """`unprotected` takes the protection from the named parts and tables alone, and changes nothing else."""
     from infra import synthesis  # noqa: PLC0415 -- starts Node
 
     bundles = synthesis.stand_ins(tmp_path / "bundle")
     manifests, templates = {}, {}
-    for name, unprotected in (("later", ()), ("first", ("platform",))):
+    for name, unprotected in (
+        ("later", ()),
+        ("first", ("platform",)),
+        ("table", ("ai-pipeline-prod-state",)),
+    ):
         synthesis.synthesise(load("prod"), tmp_path / name, bundles, unprotected=unprotected)
         manifests[name] = json.loads((tmp_path / name / "manifest.json").read_text())["artifacts"]
         templates[name] = synthesis.templates(tmp_path / name)
@@ -69,6 +73,8 @@ def test_a_first_deployment_is_made_without_protection(tmp_path):
         '"DeletionProtectionEnabled": true', '"DeletionProtectionEnabled": false'
     )
     assert json.loads(text)[platform] == templates["first"][platform]
+    assert manifests["table"][platform]["properties"]["terminationProtection"] is True
+    assert protected_tables(templates["table"][platform]) == {"PipelineLogs", "ai-pipeline-prod-operations"}
     assert kept(templates["first"]) == kept(templates["later"])
 
 
@@ -77,7 +83,7 @@ def test_an_unknown_unprotected_part_is_refused(tmp_path):
     from infra import synthesis  # noqa: PLC0415 -- starts Node
     from infra.options import OptionError  # noqa: PLC0415
 
-    with pytest.raises(OptionError, match=r"'platfrom'.*-c unprotected=PART"):
+    with pytest.raises(OptionError, match=r"'platfrom'.*-c unprotected=NAME"):
         synthesis.synthesise(
             load("prod"), tmp_path / "out", synthesis.stand_ins(tmp_path / "bundle"), unprotected=["platfrom"]
         )

@@ -92,7 +92,7 @@ def test_what_was_compared_is_what_is_deployed(cli: Path, cloudformation: FakeCl
 def test_a_stack_is_protected_only_after_its_creation(cli: Path) -> None:
     """A first deployment is made without protection, and then once more, for what is protected, with it."""
     prepared = prepare(goal())
-    assert prepared.first == ("platform",)
+    assert prepared.first == {"platform": ("platform",)}
     assert deploy_to_aws(prepared) == ("platform", "analyzer")
     _, unprotected, first, second = calls(cli)
     assert "unprotected=platform" in unprotected
@@ -115,7 +115,7 @@ def test_a_first_deployment_that_fails_protects_nothing_and_can_be_repeated(
     cloudformation.stacks[PLATFORM] = FakeStack(status="ROLLBACK_COMPLETE")
     (cli / "fail").unlink()
     prepared = prepare(goal())
-    assert prepared.first == ("platform",)
+    assert prepared.first == {"platform": ("platform",)}
     assert deploy_to_aws(prepared) == ("platform", "analyzer")
 
 
@@ -143,8 +143,24 @@ def test_a_deployment_that_could_not_be_protected_says_so(
     deployed(cloudformation, prepared)
     cloudformation.stacks[PLATFORM].protected = False
     again = prepare(goal())
-    assert again.first == ()
+    assert again.first == {}
     assert [stack.status for stack in again.changes.stacks] == ["changed", "unchanged"]
+
+
+def test_a_table_that_is_added_later_is_protected_only_after_its_creation(
+    cli: Path, cloudformation: FakeCloudFormation
+) -> None:
+    """A new table of a deployed stack is first made without protection, and everything else keeps its own."""
+    deployed(cloudformation, prepare(goal()))
+    cloudformation.stacks[PLATFORM].template = {"Resources": {}}
+    prepared = prepare(goal())
+    assert prepared.first == {"platform": ("PipelineLogs",)}
+    (cli / "calls").unlink()
+    deploy_to_aws(prepared)
+    unprotected, first, second = calls(cli)
+    assert "unprotected=PipelineLogs" in unprotected
+    assert first[first.index("--app") + 1] != str(prepared.assembly)
+    assert second[1:3] == [PLATFORM, "--exclusively"]
 
 
 @pytest.mark.parametrize(
