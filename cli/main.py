@@ -55,6 +55,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         ),
         "destroy": Entry("destroy", "destroy", "Delete a deployment on AWS."),
         "contracts": Entry("contracts", "contracts", "Compare, export and release the contracts of events."),
+        "smoke": Entry("smoke", "smoke_", "Prove after a first deployment what only an account can prove."),
         "doctor": Entry("doctor", "doctor", "Check that the parts of a deployment fit together."),
     },
 }

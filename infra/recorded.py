@@ -23,6 +23,8 @@ _KEY: Final = "AiPipelineOptions"
 
 _Recorded = tuple[tuple[str, ...], Callable[[Environment], Any]]
 
+_WITH_FUNCTIONS: Final = (TRIGGER, *(stage.service for stage in STAGES))
+
 
 def _setting(name: str) -> _Recorded:
     return ("chatbot",), lambda environment: getattr(environment.chatbot, name)
@@ -39,8 +41,10 @@ RECORDED: Final[Mapping[str, _Recorded]] = {
     "requests_per_second": ((TRIGGER,), lambda environment: environment.requests_per_second),
     "max_waiting": ((TRIGGER,), lambda environment: environment.max_waiting),
     "schema_registry": ((PLATFORM,), lambda environment: environment.schema_registry),
+    "invocation_reports": (_WITH_FUNCTIONS, lambda environment: environment.invocation_reports),
+    "keep_records_days": ((TRIGGER, "logger"), lambda environment: environment.keep_records_days),
     "log_retention_days": (
-        (TRIGGER, WORKFLOW, *(stage.service for stage in STAGES)),
+        (*_WITH_FUNCTIONS, WORKFLOW),
         lambda environment: environment.log_retention_days,
     ),
     **{

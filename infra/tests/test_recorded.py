@@ -17,6 +17,8 @@ VALUES = {
     "schema_registry": "false",
     "requests_per_second": "33",
     "max_waiting": "7",
+    "invocation_reports": "true",
+    "keep_records_days": "400",
     "log_retention_days": "365",
     "model_id": "amazon.nova-pro-v1:0",
     "model_id_complex": "amazon.nova-pro-v1:0",

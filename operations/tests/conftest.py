@@ -1,7 +1,19 @@
 """Makes the fixtures of `operations.tests.world` available to every test in this folder."""
 
 from operations.tests.dead_letters import machine
-from operations.tests.stacks_world import account, cloudformation
+from operations.tests.smoke_world import account, trial
+from operations.tests.stacks_world import cloudformation, dev_account
 from operations.tests.world import api, aws, nowhere, records, target
 
-__all__ = ["account", "api", "aws", "cloudformation", "machine", "nowhere", "records", "target"]
+__all__ = [
+    "account",
+    "api",
+    "aws",
+    "cloudformation",
+    "dev_account",
+    "machine",
+    "nowhere",
+    "records",
+    "target",
+    "trial",
+]

@@ -147,6 +147,6 @@ def cloudformation() -> FakeCloudFormation:
 
 
 @pytest.fixture
-def account(aws: None, cloudformation: FakeCloudFormation) -> Target:
+def dev_account(aws: None, cloudformation: FakeCloudFormation) -> Target:
     """Return the environment dev in moto's account, with the stand-in for CloudFormation."""
     return account_target("dev", cloudformation)

@@ -27,13 +27,13 @@ def table(policy="Delete", name="PipelineLogs-dev", **properties):
 
 
 @pytest.fixture
-def compare(account, cloudformation):
+def compare(dev_account, cloudformation):
     """Compare a deployed template of the platform with a new one."""
 
     def comparison(before, after, *, protected=(), **stack):
         if before is not None:
             cloudformation.stacks[PLATFORM] = FakeStack(template=before, **stack)
-        return find_changes(account, {"platform": after}, read_stacks(account), protected=protected)
+        return find_changes(dev_account, {"platform": after}, read_stacks(dev_account), protected=protected)
 
     return comparison
 
@@ -121,7 +121,7 @@ def test_characters_that_cloudformation_does_not_keep_are_no_change(compare):
     assert compare(before, after).nothing
 
 
-def test_a_template_of_text_is_read(compare, account, cloudformation):
+def test_a_template_of_text_is_read(compare, dev_account, cloudformation):
     """A template that CloudFormation gives back as text is compared like any other."""
     changes = compare('{"Resources": {}}', template())
     assert changed(changes) == [("added", "Topic", ())]
@@ -164,9 +164,9 @@ def test_protection_that_is_still_missing_is_a_change(compare):
     assert not changes.nothing
 
 
-def test_a_stack_that_the_app_no_longer_has_is_named(account, cloudformation):
+def test_a_stack_that_the_app_no_longer_has_is_named(dev_account, cloudformation):
     """A deployed stack without a template is left and named, unless only one service is deployed."""
     cloudformation.stacks |= {PLATFORM: FakeStack(template()), CHATBOT: FakeStack(template())}
-    stacks, new = read_stacks(account), {"platform": template()}
-    assert find_changes(account, new, stacks, protected=()).left == (CHATBOT,)
-    assert find_changes(account, new, stacks, protected=(), alone=True).left == ()
+    stacks, new = read_stacks(dev_account), {"platform": template()}
+    assert find_changes(dev_account, new, stacks, protected=()).left == (CHATBOT,)
+    assert find_changes(dev_account, new, stacks, protected=(), alone=True).left == ()

@@ -23,7 +23,7 @@ def resource(kind, policy="Delete"):
 
 
 @pytest.fixture
-def deployment(account, cloudformation):
+def deployment(dev_account, cloudformation):
     """The environment dev, deployed as one that keeps its data: platform and monitoring stacks, queues, tables."""
     deploy("dev", "https://api.example")
     for part in PARTS:
@@ -45,7 +45,7 @@ def deployment(account, cloudformation):
     chatbot = cloudformation.stacks[stack("chatbot")]
     chatbot.template = {"Resources": {"Dlq": resource("AWS::SQS::Queue")}}
     chatbot.ids = {"Dlq": url("chatbot-dlq")}
-    return account
+    return dev_account
 
 
 def create_table(name, **options):
@@ -219,11 +219,11 @@ def test_a_deployment_under_way_is_not_deleted(deployment, cloudformation):
     assert cloudformation.calls == []
 
 
-def test_a_half_made_stack_can_be_deleted(account, cloudformation):
+def test_a_half_made_stack_can_be_deleted(dev_account, cloudformation):
     """What a failed creation left is part of the plan, whatever its state."""
     cloudformation.stacks[stack("platform")] = FakeStack(status="ROLLBACK_FAILED", protected=True)
     cloudformation.stacks[stack("analyzer")] = FakeStack(status="REVIEW_IN_PROGRESS")
-    assert gone(account, plan(account)) == (stack("analyzer"), stack("platform"))
+    assert gone(dev_account, plan(dev_account)) == (stack("analyzer"), stack("platform"))
 
 
 def test_a_deletion_that_takes_too_long_is_left_to_the_next_call(deployment, cloudformation, monkeypatch):
@@ -252,10 +252,10 @@ def test_resources_that_were_deleted_by_hand_are_no_problem(deployment):
     assert len(gone(deployment, planned)) == len(PARTS)
 
 
-def test_nothing_deployed_is_an_empty_plan(account):
+def test_nothing_deployed_is_an_empty_plan(dev_account):
     """Where nothing is deployed, nothing is planned and nothing is left."""
-    assert plan(account).stacks == ()
-    assert remains(account) == ()
+    assert plan(dev_account).stacks == ()
+    assert remains(dev_account) == ()
 
 
 # --- what is left --------------------------------------------------------------------------------------------
@@ -265,10 +265,10 @@ def whats(target):
     return {remnant.what: remnant for remnant in remains(target)}
 
 
-def test_a_table_that_was_kept_is_left_with_its_commands(account):
+def test_a_table_that_was_kept_is_left_with_its_commands(dev_account):
     """A kept table is named, with the commands that take its protection and delete it."""
     create_table("PipelineLogs-dev")
-    (left,) = remains(account)
+    (left,) = remains(dev_account)
     assert left.what == "table PipelineLogs-dev"
     assert [command.split(" --")[0] for command in left.commands] == [
         "aws dynamodb update-table",
@@ -276,7 +276,7 @@ def test_a_table_that_was_kept_is_left_with_its_commands(account):
     ]
 
 
-def test_whatever_is_left_is_named_and_nothing_of_another_environment(account, cloudformation):
+def test_whatever_is_left_is_named_and_nothing_of_another_environment(dev_account, cloudformation):
     """Stacks, queues, parameters, log groups and API Gateway's role are found; those of dev-2 are not."""
     cloudformation.stacks[stack("chatbot")] = FakeStack(status="DELETE_FAILED", protected=True)
     for env in ("dev", "dev-2"):
@@ -293,7 +293,7 @@ def test_whatever_is_left_is_named_and_nothing_of_another_environment(account, c
     client("apigateway").update_account(
         patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
     )
-    left = whats(account)
+    left = whats(dev_account)
     assert set(left) == {
         "stack ai-pipeline-dev-chatbot",
         "queue ai-pipeline-dev-logger-dlq",
@@ -305,7 +305,7 @@ def test_whatever_is_left_is_named_and_nothing_of_another_environment(account, c
     assert all(remnant.commands for remnant in left.values())
 
 
-def test_what_may_not_be_looked_for_is_named(account, monkeypatch):
+def test_what_may_not_be_looked_for_is_named(dev_account, monkeypatch):
     """A look that the caller has no right to is reported, and the others are still made."""
     create_table("PipelineLogs-dev")
 
@@ -315,6 +315,6 @@ def test_what_may_not_be_looked_for_is_named(account, monkeypatch):
     monkeypatch.setitem(
         __import__("operations.deployment.remains", fromlist=["_LOOKS"])._LOOKS, "log groups", denied
     )
-    left = whats(account)
+    left = whats(dev_account)
     assert "not looked for" in left["log groups"].why
     assert "table PipelineLogs-dev" in left
