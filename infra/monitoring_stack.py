@@ -73,7 +73,7 @@ class MonitoringStack(Stack):
         dashboards = monitoring.DefaultDashboardFactory(
             self,
             "Dashboards",
-            dashboard_name_prefix=names.dashboard,
+            dashboard_name_prefix=names.dashboard(self.region),
             create_dashboard=True,
             create_summary_dashboard=False,
             create_alarm_dashboard=False,
