@@ -592,7 +592,7 @@ def test_records_can_be_deleted_after_a_time(synthesised, name):
         outcome for outcome in examine(read(templates, environment)) if outcome.check == "records-kept"
     ]
     assert outcome.findings == ()
-    assert len(outcome.passed) == 3
+    assert len(outcome.passed) == 4
 
 
 def test_a_record_outlives_what_may_refer_to_it():
