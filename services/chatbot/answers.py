@@ -27,7 +27,7 @@ from shared.aws import translated_errors
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 from shared.contracts.v1 import ChatAnswer, ChatRequested
-from shared.errors import InProgress, PipelineError, TransientError
+from shared.errors import InProgress, PermanentError, PipelineError, TransientError
 from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_RECALLED
 from shared.observability import emit, logger
 from shared.worker import Billed, Paid
@@ -43,7 +43,13 @@ class _Serializer(BaseIdempotencySerializer):
         return dict(msgspec.to_builtins(data))
 
     def from_dict(self, data: dict[str, Any]) -> ChatAnswer:
-        return msgspec.convert(data, ChatAnswer)
+        """Return a stored answer. Raises PermanentError for one that only a later release reads: it is paid for."""
+        try:
+            return msgspec.convert(data, ChatAnswer)
+        except msgspec.ValidationError as error:
+            raise PermanentError(
+                "The stored answer has a shape that this release can't read. Deploy the release that stored it."
+            ) from error
 
 
 class _Call:

@@ -231,6 +231,22 @@ def test_recall_never_asks(answers, model):
     assert model.paid == 1
 
 
+@pytest.mark.parametrize(
+    "stored", [{"text": "Hello", "backend": "an agent", "model_id": "m"}, {"parts": []}, ["Hello"]]
+)
+def test_a_stored_answer_of_a_later_release_is_not_paid_for_again(answers, model, table, stored):
+    """An answer that this release can't read fails at once, names the way out, and stays stored."""
+    answers.ask(REQUEST, METADATA)
+    (item,) = table.scan(TableName=TABLE)["Items"]
+    table.put_item(TableName=TABLE, Item={**item, "data": {"S": json.dumps(stored)}})
+    for find in (answers.ask, answers.recall):
+        with pytest.raises(PermanentError, match="Deploy the release"):
+            find(REQUEST, METADATA)
+    assert model.paid == 1
+    (item,) = table.scan(TableName=TABLE)["Items"]
+    assert json.loads(item["data"]["S"]) == stored
+
+
 def test_no_message_is_stored_beside_its_answer(answers, table):
     """The table holds a hash of the message, never its text, and its items expire."""
     answers.ask(ChatRequested(user_message="a secret question"), METADATA)
