@@ -13,6 +13,7 @@ from shared.aws import client, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata, trace_id
 from shared.contracts.v1 import LogReceipt, LogRequested, Meter, Status
+from shared.costs.prices import Stated
 from shared.errors import CANCELLED_ERROR, ContractViolation, PipelineError
 from shared.metrics import (
     COST,
@@ -36,11 +37,15 @@ BudgetFields = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, 
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """The environment of the logger's function. `counts_days` is true if there is a daily budget."""
+    """The environment of the logger's function. `counts_days` is true if there is a daily budget.
+
+    `stated_prices` is a `Stated` as JSON: the prices that an option of the environment states.
+    """
 
     table_name: str
     bus_name: str
     counts_days: bool = False
+    stated_prices: str = "{}"
 
 
 class Logger:
@@ -52,18 +57,26 @@ class Logger:
         bus: Bus,
         executions: Callable[[], Any],
         budget_fields: BudgetFields | None = None,
+        stated: Stated = core.LISTED,
     ) -> None:
         """`executions` makes the Step Functions client, which only some failed runs need. `budget_fields` returns the
-        attributes that put a record into the index of the daily budget; None without a budget.
+        attributes that put a record into the index of the daily budget; None without a budget. `stated` precedes
+        the listed prices.
         """
         self._records = records
         self._bus = bus
         self._executions = cache(executions)
         self._budget_fields = budget_fields
+        self._stated = stated
 
     def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
         run = core.completed(
-            request, metadata, datetime.now(UTC), meter, by_day=self._budget_fields is not None
+            request,
+            metadata,
+            datetime.now(UTC),
+            meter,
+            by_day=self._budget_fields is not None,
+            stated=self._stated,
         )
         if self._end(metadata.pipeline_id, "SUCCEEDED", run.fields, run.first):
             _count_success(request, run)
@@ -82,7 +95,9 @@ class Logger:
         if stage is None:
             events = self._history(run.execution_arn)
             stage, run = core.last_stage(events), core.with_reason(run, events)
-        fields, first = core.failed_fields(run, stage, by_day=self._budget_fields is not None)
+        fields, first = core.failed_fields(
+            run, stage, by_day=self._budget_fields is not None, stated=self._stated
+        )
         if self._end(run.pipeline_id, "FAILED", fields, first):
             _count_failure(run.error, stage)
             _count_cost(fields)
@@ -153,6 +168,7 @@ def routes() -> Routes:
         Bus(lambda: events, settings.bus_name),
         partial(client, "stepfunctions"),
         _budget_fields() if settings.counts_days else None,
+        msgspec.json.decode(settings.stated_prices, type=Stated),
     )
     return {
         **stage_route("logger", writer.completed, metered=True),
