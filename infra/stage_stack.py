@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 from aws_cdk import Duration, Stack
 from constructs import Construct
 
@@ -13,6 +14,7 @@ from infra.environments import Environment
 from infra.functions import STAGE_FUNCTIONS
 from infra.nag import acknowledge_executions
 from infra.names import Names
+from infra.pricing import stated
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.executions import FAILED
@@ -58,7 +60,13 @@ class StageStack(Stack):
 
 
 def _variables(service: str, environment: Environment) -> Mapping[str, str]:
-    return {"COUNTS_DAYS": "true"} if service == "logger" and environment.budget_usd_per_day else {}
+    if service != "logger":
+        return {}
+    prices = msgspec.json.encode(stated(environment)).decode()
+    return {
+        **({"COUNTS_DAYS": "true"} if environment.budget_usd_per_day else {}),
+        **({"STATED_PRICES": prices} if prices != "{}" else {}),
+    }
 
 
 def _chatbot(stack: StageStack) -> None:

@@ -132,6 +132,8 @@ def _print(session: Session, report: Report) -> None:
         )
     for line in _left_out(report):
         session.note(line)
+    for text in report.prices:
+        session.note(f"Counted with the prices of {printable(text)}.")
     session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")
 
 

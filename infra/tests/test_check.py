@@ -11,8 +11,8 @@ def test_an_unacknowledged_finding_is_reported(monkeypatch, tmp_path):
     """A finding without an acknowledgement fails the check, which names the rule and the construct."""
     use_bundled_node()
     from infra import check  # noqa: PLC0415 -- starts Node
-    from infra.options import load  # noqa: PLC0415
     from infra.functions import ALL_FUNCTIONS  # noqa: PLC0415
+    from infra.options import load  # noqa: PLC0415
 
     (tmp_path / "bundle").mkdir()
     monkeypatch.setattr(

@@ -74,6 +74,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     unmetered: tuple[str, ...] = ()
     input_tokens: int = 0
     output_tokens: int = 0
+    prices: str | None = None
+    """The region and date of the price list it was counted with, and what an option states instead."""
     recorded: bool = True
     """False if the record has no cost, so that it was computed from the meters."""
 
@@ -102,6 +104,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         unmetered=tuple(summary.get("unmetered", ())),
         input_tokens=meter.get("input_tokens", 0) if meter else 0,
         output_tokens=meter.get("output_tokens", 0) if meter else 0,
+        prices=summary.get("prices"),
         recorded="cost" in record,
     )
 
@@ -185,6 +188,8 @@ class Report(Struct, kw_only=True):
     stages: list[Part] = []
     services: list[Part] = []
     unknown: list[Unknown] = []
+    prices: list[str] = []
+    """What the costs were counted with: price lists by region and date, and stated prices."""
     rows: list[Row] = []
 
 
@@ -197,7 +202,9 @@ def summarise(costs: Iterable[Cost]) -> Report:
     services: dict[str, Part] = {}
     unknown: dict[str, Unknown] = {}
     rows: dict[tuple[str, str, str, str], Row] = {}
+    prices: set[str] = set()
     for cost in costs:
+        prices |= {cost.prices} if cost.prices else set()
         report.partly_metered += bool(cost.unmetered)
         report.not_recorded += not cost.recorded
         report.earlier_nano_usd += cost.earlier
@@ -220,6 +227,7 @@ def summarise(costs: Iterable[Cost]) -> Report:
     report.days, report.models = ([groups[name] for name in sorted(groups)] for groups in (days, models))
     report.stages, report.services = (_by_amount(parts, report.all.priced) for parts in (stages, services))
     report.unknown = [unknown[price] for price in sorted(unknown)]
+    report.prices = sorted(prices)
     report.rows = [rows[key] for key in sorted(rows)]
     return report
 

@@ -41,7 +41,7 @@ def milliseconds(start: datetime, end: datetime) -> int:
     return max(0, round((end - start).total_seconds() * 1000))
 
 
-def completed(
+def completed(  # noqa: PLR0913 -- the last two have defaults
     request: LogRequested,
     metadata: Metadata,
     now: datetime,
