@@ -15,7 +15,7 @@ from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import PermanentError, TransientError
 
 _UNSUBSCRIBED = (
-    "the account has no AWS Marketplace subscription to this model yet: somebody with the right to subscribe must ask "
+    "the account has no AWS Marketplace subscription to this model yet: somebody with the right to it must ask "
     "the model once, then this run can be redriven"
 )
 _NO_FORM = "the account has not sent the form on its use case that the model's provider requires"
