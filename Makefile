@@ -59,7 +59,7 @@ check: setup ## check formatting, lint, imports, types and contracts; synthesise
 	@$(BIN)/python -m infra.check
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod); with SERVICE=analyzer, one service alone
-	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes) $(if $(FORCE),--force)
+	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes) $(if $(FORCE),--force) $(if $(SKIP_PREFLIGHT),--skip-preflight)
 
 chaos: setup ## inject faults into 2,000 runs; check that none is lost or paid for twice (SEED=, PIPELINES=)
 	@$(BIN)/python -m chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"

@@ -102,6 +102,14 @@ def profile_of(model_id: str) -> tuple[str, str] | None:
     return (match["geography"], match["model"]) if match else None
 
 
+def answering(model_id: str, behind: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the ids of the foundation models that answer; none for a resource that answers by itself."""
+    arn = parsed_arn(model_id)
+    own = arn is None or arn["kind"] in ("foundation-model", "inference-profile")
+    names = (arn["name"] if arn else model_id,) if own else behind
+    return tuple(profile[1] if (profile := profile_of(name)) else name for name in names)
+
+
 def needs_behind(model_id: str) -> bool:
     """Whether the models that answer must be named, because the ARN does not."""
     arn = parsed_arn(model_id)

@@ -6,6 +6,7 @@ from functools import partial
 import click
 
 from cli.commands.deploy_check import look, show
+from cli.commands.preflight import stop_on_errors
 from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.steps import shown
@@ -32,19 +33,25 @@ Examples:
     is_flag=True,
     help="Skip the check of what is in flight; messages that this version cannot read will be parked.",
 )
+@click.option(
+    "--skip-preflight", is_flag=True, help="Skip the checks of the AWS account and region (see preflight)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was deployed as JSON.")
 @click.pass_obj
-def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_json: bool) -> None:
+def deploy(  # noqa: PLR0913 -- one for each option
+    session: Session, service: str | None, *, yes: bool, force: bool, skip_preflight: bool, as_json: bool
+) -> None:
     """Deploy all stacks, or one service alone.
 
     Deploys to the local engine, or with --env to AWS; on AWS, the account and region
     are printed first and you are asked to confirm. A deployment is refused if this
-    version cannot read the messages and executions in flight (see deploy-check).
+    version cannot read the messages and executions in flight (see deploy-check), or
+    if the AWS account is not ready for it (see preflight).
     """
     if session.is_local:
         parts = _to_engine(session, service, force=force)
     else:
-        parts = _to_aws(session, service, sure=yes, force=force)
+        parts = _to_aws(session, service, sure=yes, force=force, skip_preflight=skip_preflight)
     if as_json:
         session.json({"env": session.env, "deployed": parts})
     else:
@@ -77,12 +84,15 @@ def _gate(session: Session, service: str | None, *, force: bool) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:
+def _to_aws(
+    session: Session, service: str | None, *, sure: bool, force: bool, skip_preflight: bool
+) -> tuple[str, ...]:
     # boto3, unlike the AWS CLI, does not read this variable
     region = session.region or os.environ.get("AWS_REGION")
     goal = aws_deploy.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
     session.note("\n".join(f"  {stack}" for stack in goal.stacks))
+    stop_on_errors(session, skip=skip_preflight)
     _gate(session, service, force=force)
     if not sure:
         _ask(session)

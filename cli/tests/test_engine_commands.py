@@ -141,6 +141,7 @@ def account(monkeypatch):
 
     monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
     monkeypatch.setattr(aws_deploy, "deploy_to_aws", deploy_to_aws)
+    monkeypatch.setattr("cli.commands.deploy.stop_on_errors", lambda *_, **__: None)
     return done
 
 
