@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-FAMILY: Final = "amazon.nova-lite-v1:0"
-"""The model that answers if no option names another one."""
+from services.chatbot.settings import Settings
+
+FAMILY: Final = Settings().model_id
+"""The model that answers if no option names another one, by its bare id."""
 _DEFAULT: Final[Mapping[str, str]] = {
     region: prefix
     for prefix, regions in (

@@ -10,8 +10,10 @@ from infra.doctor.checks.capacity import Intent
 from infra.doctor.reading import read
 from infra.doctor.table import CHECKS, examine
 from infra.environments import ENVIRONMENTS
+from infra.models import FAMILY
 from infra.options import load
 from infra.tests.faults import ENV, PLANTED, idle_right, missing_state_machine, mute_alarm, no_monitoring
+from infra.tests.test_models import APPLICATION
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
@@ -125,6 +127,8 @@ def test_an_inference_profile_and_an_existing_chatbot_are_in_order(synthesised):
     """The rights that follow from the chatbot's settings have no findings."""
     for options in (
         {"model_id": "us.amazon.nova-2-lite-v1:0"},
+        {"model_id": "global.amazon.nova-2-lite-v1:0", "model_id_complex": f"us.{FAMILY}"},
+        {"model_id": APPLICATION, "model_behind": f"us.{FAMILY}"},
         {"chatbot_function_arn": "arn:aws:lambda:us-east-1:111122223333:function:existing"},
     ):
         assert findings_of(synthesised(ENV, **options)) == {}
