@@ -294,7 +294,9 @@ def test_what_costs_were_counted_with_is_named(local_engine, records, target):
     counted_with = (
         "eu-west-1 2026-09-01; used for eu-central-1; stated price of tokens of amazon.nova-lite-v1:0"
     )
-    assert read_report(target, limit=100).prices == [counted_with]
+    write(records, "at-home", priced())
+    assert read_report(target, limit=100).stated == [counted_with]
+    assert json.loads(call("cost", "--json").stdout)["stated"] == [counted_with]
     assert f"Counted with the prices of {counted_with}." in call("cost").stderr
     shown = call("show", "--cost", "abroad").stdout
     assert "Prices of eu-west-1 since 2026-09-01, used for eu-central-1" in shown

@@ -1,5 +1,6 @@
 """The costs of runs, read from their records: one run's ledger, and a report over many runs."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -188,8 +189,8 @@ class Report(Struct, kw_only=True):
     stages: list[Part] = []
     services: list[Part] = []
     unknown: list[Unknown] = []
-    prices: list[str] = []
-    """What the costs were counted with: price lists by region and date, and stated prices."""
+    stated: list[str] = []
+    """What costs were counted with if not with the list of their region alone: another list, stated prices."""
     rows: list[Row] = []
 
 
@@ -202,9 +203,10 @@ def summarise(costs: Iterable[Cost]) -> Report:
     services: dict[str, Part] = {}
     unknown: dict[str, Unknown] = {}
     rows: dict[tuple[str, str, str, str], Row] = {}
-    prices: set[str] = set()
+    stated: set[str] = set()
     for cost in costs:
-        prices |= {cost.prices} if cost.prices else set()
+        if cost.prices and not _LIST_ALONE.fullmatch(cost.prices):
+            stated.add(cost.prices)
         report.partly_metered += bool(cost.unmetered)
         report.not_recorded += not cost.recorded
         report.earlier_nano_usd += cost.earlier
@@ -227,11 +229,13 @@ def summarise(costs: Iterable[Cost]) -> Report:
     report.days, report.models = ([groups[name] for name in sorted(groups)] for groups in (days, models))
     report.stages, report.services = (_by_amount(parts, report.all.priced) for parts in (stages, services))
     report.unknown = [unknown[price] for price in sorted(unknown)]
-    report.prices = sorted(prices)
+    report.stated = sorted(stated)
     report.rows = [rows[key] for key in sorted(rows)]
     return report
 
 
+_LIST_ALONE = re.compile(r"\S+ \d{4}-\d{2}-\d{2}")
+"""A record's `cost.prices` if nothing is stated: region and date of a list."""
 _KEY = ("day", "model", "status", "stage")
 
 
