@@ -24,7 +24,7 @@ from infra.doctor.reading import read
 from infra.doctor.table import examine
 from infra.environments import ENVIRONMENTS, Environment
 from infra.functions import ALL_FUNCTIONS
-from infra.options import load_deployed
+from infra.options import OptionError, load_deployed
 from infra.rules import Templates, broken_rules
 from infra.synthesis import templates
 
@@ -114,5 +114,5 @@ def main(names: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except BundlingError as problem:
+    except (BundlingError, OptionError) as problem:
         sys.exit(f"error: {problem}")

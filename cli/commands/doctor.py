@@ -90,14 +90,16 @@ def doctor(  # noqa: PLR0913 -- one for each option
 
 
 def _system(session: Session, templates: Path | None, *, live: bool) -> "System":
+    from infra.environments import DEFAULT_REGION  # noqa: PLC0415 -- loads the contracts
     from operations.health import doctor as sources  # noqa: PLC0415 -- botocore
 
+    sources.require_known(session.env)  # an unknown name fails before AWS is asked
+    region = session.region or DEFAULT_REGION
     if templates:
-        return sources.in_folder(session.env, templates)
-    sources.environment(session.env)  # an unknown name fails before slow work begins
+        return sources.in_folder(session.env, templates, region=region)
     if live:
         target = session.target
         with shown(session.err) as progress:
             return sources.deployed(target, progress)
     with shown(session.err) as progress:
-        return sources.synthesised(session.env, progress)
+        return sources.synthesised(session.env, progress, region=region)

@@ -1,6 +1,7 @@
 """`pipeline preflight`, and what a deployment does with its findings."""
 
 import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -19,7 +20,7 @@ def call(*arguments: str) -> Result:
 def account(monkeypatch):
     """A function that sets the account that the commands reach."""
 
-    def use(**answers: object) -> None:
+    def use(**answers: Any) -> None:
         monkeypatch.setattr(targets, "find_target", lambda env, **_: FakeAccount(env=env, **answers))
 
     use()

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from infra.doctor.findings import Finding, Outcome, Passed, Problem, Result, Skipped
-from infra.environments import ENVIRONMENTS, Environment, UnknownEnvironmentError
+from infra.environments import ENVIRONMENTS, Environment
 from infra.options import OptionError, load_deployed
-from operations.errors import InvalidInputError
+from operations.health.doctor import require_known
 from operations.preflight import account, models
 from operations.preflight.calls import AbsentError, UnknownError
 from operations.preflight.intent import Intended
@@ -62,10 +62,7 @@ def preflight(target: Target, *, call_model: bool = False, now: datetime | None 
     `call_model` asks each model for one token, which costs and may subscribe the account to the model. Raises
     InvalidInputError for an unknown environment, or if no region is set.
     """
-    if target.env not in ENVIRONMENTS:
-        raise InvalidInputError(
-            f"There is no environment {target.env!r}. Give --env with one of: {', '.join(ENVIRONMENTS)}."
-        )
+    require_known(target.env)
     environment, options = _options(target)
     intended = Intended(
         target=target,
@@ -92,7 +89,7 @@ def _options(target: Target) -> tuple[Environment, Outcome]:
     check = Check("options", lambda _: iter(()), "An environment with invalid options is not deployed.")
     try:
         environment = load_deployed(name, region=region)
-    except (OptionError, UnknownEnvironmentError) as error:
+    except OptionError as error:
         fix = f"Correct environments/{name}.toml; environments/README.md explains the options."
         problem = Problem(where=f"environments/{name}.toml", what=str(error), fix=fix)
         return replace(ENVIRONMENTS[name], region=region), _collected(check, [problem])

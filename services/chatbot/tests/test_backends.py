@@ -17,7 +17,7 @@ class Refusing:
     def __init__(self, code: str, status: int, text: str) -> None:
         error = {"Code": code, "Message": f"{text} ({SECRET})"}
         self.error = ClientError(
-            {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+            {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status}},
             "Converse",
         )
 
