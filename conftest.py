@@ -23,8 +23,9 @@ DUMMY_ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
 }
-for stray in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "PIPELINE_ENV"):
-    os.environ.pop(stray, None)
+for name in list(os.environ):
+    if name.startswith(("AWS_", "GIT_", "CDK_")) or name.lower().endswith("_proxy") or name == "PIPELINE_ENV":
+        del os.environ[name]
 os.environ.update(DUMMY_ENVIRONMENT)
 
 # Property-based tests use the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones. There is no

@@ -99,6 +99,7 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
         "DLQ_URL": f"{endpoint}/dlq",
         "BUS_NAME": "bus",
         "TABLE_NAME": "table",
+        "STATE_TABLE": "state",
         "ANSWERS_TABLE": "answers",
         "POWERTOOLS_SERVICE_NAME": name,
         "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",

@@ -1,7 +1,6 @@
 """The `pipeline` command. Each subcommand's module is imported when it is called, so that help is quick."""
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.exit_codes import INTERRUPTED, exit_code
+from cli import output
+from cli.exit_codes import FAILED, INTERRUPTED, exit_code
 from local.errors import LocalError
 from operations.errors import OperationError
 
@@ -98,10 +98,18 @@ class Commands(click.Group):
             with formatter.section(title):
                 formatter.write_dl([(name, entry.help) for name, entry in section.items()], col_max=10)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # click itself would exit with 1
+            raise output.ReaderGoneError from error
+
     def main(self, *args: Any, **options: Any) -> NoReturn:
         options["standalone_mode"] = False
+        output.make_safe()
         try:
             code = super().main(*args, **options)
+            output.flush()
         except click.ClickException as error:
             error.show()
             code = error.exit_code
@@ -112,9 +120,14 @@ class Commands(click.Group):
             click.secho("Error: ", err=True, fg="red", nl=False)
             click.echo(str(error), err=True)
             code = exit_code(error)
-        except BrokenPipeError:  # the reader, e.g. `head`, has closed the pipe
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (output.ReaderGoneError, BrokenPipeError):
+            output.give_up()
             code = 0
+        except OSError as error:
+            output.give_up()
+            where = f": {error.filename}" if error.filename else ""
+            click.echo(f"Error: {error.strerror or error}{where}", err=True)
+            code = FAILED
         sys.exit(code if isinstance(code, int) else 0)
 
 

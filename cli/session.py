@@ -3,6 +3,7 @@
 Results go to stdout, everything else to stderr. Colours and live displays are used on a terminal only.
 """
 
+import errno
 import re
 import shutil
 import sys
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from operations.target import Target
 
+UNLIMITED = 1_000_000
+"""More columns than any line needs."""
 ENV_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 
 
@@ -29,7 +32,7 @@ class Session:
 
     def check(self) -> None:
         """Check the options that select a target. Raises click's UsageError if they contradict each other."""
-        if not ENV_NAME.match(self.env):
+        if not ENV_NAME.fullmatch(self.env):
             raise click.BadParameter(
                 f"{self.env!r} is not a valid environment name. Use lower-case letters, digits and hyphens.",
                 param_hint="--env",
@@ -107,11 +110,23 @@ def _override(ctx: click.Context, option: click.Parameter, value: str | None) ->
 
 
 def _console(*, stderr: bool) -> "Console":
-    """Create a console: 80 columns where the width is unknown; in a file or pipe, lines are not wrapped."""
+    """Create a console. In a file or pipe it is so wide that nothing is wrapped or cut."""
     from rich.console import Console  # noqa: PLC0415 -- takes a fifth of a second
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError(errno.EPIPE, "The reader of the output has gone")  # not rich's exit code
+
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, soft_wrap=not stream.isatty(), emoji=False, markup=False)
+    terminal = stream is not None and stream.isatty()
+    return Plain(
+        stderr=stderr,
+        width=None if terminal else UNLIMITED,
+        highlight=False,
+        soft_wrap=not terminal,
+        emoji=False,
+        markup=False,
+    )
 
 
 def program() -> str:

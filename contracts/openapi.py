@@ -19,15 +19,18 @@ from shared.contracts.schemas import References, closed, components
 _ABOUT = """\
 Send messages to the AI pipeline and read its answers. A pipeline, in this API, is the run of one message through all
 stages. Every call must be signed with AWS Signature Version 4 (service `execute-api`) by an IAM principal that has
-the permission `execute-api:Invoke`; the managed policy `ai-pipeline-<env>-api-caller` grants exactly that. The SSM
-parameter `/ai-pipeline/<env>/api/url` holds the address of a deployment. Errors of the API and of API Gateway have
-the same shape."""
+the permission `execute-api:Invoke`; the managed policy `ai-pipeline-<env>-api-caller` grants exactly that, except for
+the routes under `/operator`, which `ai-pipeline-<env>-api-operator` grants. A caller is an IAM user, a role with all
+its sessions, a user of IAM Identity Center, or an identity of a Cognito identity pool. The SSM parameter
+`/ai-pipeline/<env>/api/url` holds the address of a deployment. Errors of the API and of API Gateway have the same
+shape."""
 
 _SUMMARIES: Mapping[Route, str] = {
     ("POST", "/pipeline"): "Submit a message and start a pipeline",
     ("GET", "/pipeline/{pipeline_id}"): "Read the status of a pipeline and its answer",
     ("DELETE", "/pipeline/{pipeline_id}"): "Cancel a pipeline",
     ("GET", "/pipelines"): "List the caller's own pipelines, newest first",
+    ("GET", "/operator/pipeline/{pipeline_id}"): "Read any pipeline, as an operator",
 }
 
 
@@ -144,7 +147,8 @@ _PREFER = {
     "in": "header",
     "description": (
         "With `wait=N` the API answers as soon as the pipeline has finished, or after N seconds "
-        f"(at most {core.LONGEST_WAIT_SECONDS}). Other preferences are ignored."
+        f"(at most {core.LONGEST_WAIT_SECONDS}). If too many callers wait already, it answers at once, without the "
+        "header `Preference-Applied`. Other preferences are ignored."
     ),
     "schema": {"type": "string"},
     "example": "wait=10",
@@ -159,6 +163,26 @@ _PIPELINE_ID = {
 
 
 def _get(references: References) -> dict[str, Any]:
+    return {
+        "description": (
+            "Returns the record of a pipeline. A pipeline that was submitted through the API can be read only by the "
+            "caller who submitted it, one that was requested on the bus by every caller who knows its id."
+        ),
+        **_shown(references),
+    }
+
+
+def _get_any(references: References) -> dict[str, Any]:
+    return {
+        "description": (
+            "Returns the record of a pipeline, whoever submitted it. IAM decides who is an operator: the policy for "
+            "callers does not allow this route."
+        ),
+        **_shown(references),
+    }
+
+
+def _shown(references: References) -> dict[str, Any]:
     return {
         "parameters": [_PIPELINE_ID, _PREFER],
         "responses": {"200": _answer("The pipeline's record.", Record, references)},
@@ -194,8 +218,8 @@ def _list(references: References) -> dict[str, Any]:
 
     return {
         "description": (
-            "Lists the pipelines that the calling IAM principal submitted through the API; all sessions of a role "
-            "count as one principal. Pipelines that were requested on the bus are in no list. A pipeline may appear "
+            "Lists the pipelines that the caller submitted through the API; all sessions of a role are one caller. "
+            "Pipelines that were requested on the bus are in no list. A pipeline may appear "
             "in the list a moment after it was accepted."
         ),
         "parameters": [
@@ -226,6 +250,7 @@ _OPERATIONS: Mapping[Route, tuple[str, Callable[[References], dict[str, Any]]]] 
     ("GET", "/pipeline/{pipeline_id}"): ("getPipeline", _get),
     ("DELETE", "/pipeline/{pipeline_id}"): ("cancelPipeline", _delete),
     ("GET", "/pipelines"): ("listPipelines", _list),
+    ("GET", "/operator/pipeline/{pipeline_id}"): ("getAnyPipeline", _get_any),
 }
 
 
@@ -261,7 +286,7 @@ def _headers() -> dict[str, Any]:
         "Access-Control-Allow-Origin": {"schema": {"type": "string"}},
         "Cache-Control": {"schema": {"const": "no-store"}},
         "Preference-Applied": {
-            "description": "The wait that was applied; present only if the request asked for one.",
+            "description": "The wait that was applied; absent if the request asked for none or could not wait.",
             "schema": {"type": "string"},
         },
     }

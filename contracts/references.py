@@ -6,6 +6,7 @@ break the parties that rely on the last release.
 """
 
 import json
+import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -108,11 +109,20 @@ def _revision(name: str, root: Path) -> Reference:
     return Reference(said=said, revision=name, commit=commit, schemas=schemas)
 
 
+_OF_ANOTHER_REPOSITORY = frozenset(
+    f"GIT_{name}"
+    for name in ("DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "ALTERNATE_OBJECT_DIRECTORIES", "COMMON_DIR",
+                 "PREFIX", "NAMESPACE")
+)  # fmt: skip
+"""The variables with which a shell or a git hook names a repository, in place of the folder's own."""
+
+
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             ["git", "-C", str(root), *arguments],
             capture_output=True, encoding="utf-8", errors="replace", check=False, stdin=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY},
         )  # fmt: skip
     except OSError as error:
         raise InvalidInputError(

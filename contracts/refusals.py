@@ -21,13 +21,14 @@ REASONS: Mapping[Route, tuple[Reason, ...]] = {
         Reason.BODY_TOO_LARGE,
         Reason.UNSUPPORTED_MEDIA_TYPE,
     ),
-    ("GET", "/pipeline/{pipeline_id}"): (Reason.UNKNOWN_PIPELINE,),
+    ("GET", "/pipeline/{pipeline_id}"): (Reason.NOT_OWNER, Reason.UNKNOWN_PIPELINE),
     ("DELETE", "/pipeline/{pipeline_id}"): (
         Reason.NOT_OWNER,
         Reason.UNKNOWN_PIPELINE,
         Reason.ALREADY_OVER,
     ),
     ("GET", "/pipelines"): (Reason.INVALID_PARAMETER, Reason.UNKNOWN_PARAMETER),
+    ("GET", "/operator/pipeline/{pipeline_id}"): (Reason.UNKNOWN_PIPELINE,),
 }
 """The reasons for which each route refuses a request, in addition to those that all routes share."""
 COMMON_REASONS = (Reason.INTERNAL, Reason.UNAVAILABLE)

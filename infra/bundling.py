@@ -21,6 +21,7 @@ from infra import reachable, slimming
 from infra.environments import Target
 from infra.functions import FUNCTIONS, FunctionSpec
 from infra.toolchain import uv
+from infra.users_settings import ways_to_packages, without_users_choices
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WORK: Final = ROOT / ".pipeline"
@@ -72,7 +73,15 @@ def site_directory(target: Target) -> Path:
         "--target", str(partial), "--requirements", str(REQUIREMENTS),
     ]  # fmt: skip
     partial.parent.mkdir(parents=True, exist_ok=True)
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    variables = without_users_choices(os.environ)
+    process = subprocess.run(
+        command,
+        env={**variables, **ways_to_packages(Path(sys.executable), variables)},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if process.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)
         raise BundlingError(

@@ -1,6 +1,6 @@
-"""Checks the templates of all environments in parallel, with cdk-nag, cfn-lint, this project's rules and the doctor.
+"""Checks the templates of all environments, with cdk-nag, cfn-lint, checkov, asl-validator, our rules and the doctor.
 
-    python -m infra.check            checks all environments
+    python -m infra.check            checks all environments and the roles for GitHub
     python -m infra.check dev prod   checks these environments
 
 It prints a report, and exits with 1 if there are problems.
@@ -11,14 +11,15 @@ import io
 import json
 import multiprocessing
 import os
+import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from infra import synthesis
+from infra import synthesis, validators
 from infra.bundling import WORK, BundlingError, bundles
 from infra.doctor.reading import read
 from infra.doctor.table import examine
@@ -28,6 +29,8 @@ from infra.options import OptionError, load_deployed
 from infra.rules import Templates, broken_rules
 from infra.synthesis import templates
 
+GITHUB = "github"
+"""The name, among those of the environments, of the app with the roles for GitHub Actions."""
 LINTED_REGIONS = ["us-east-1", "eu-west-1"]
 IGNORED_LINT = [
     "I",  # informational hints
@@ -38,8 +41,13 @@ IGNORED_LINT = [
 
 def synthesise(environment: Environment, folder: Path) -> list[str]:
     """Write the environment's cloud assembly into `folder` and return cdk-nag's findings."""
+    packed = bundles(environment.target, ALL_FUNCTIONS)
+    return _nagged(folder, lambda: synthesis.synthesise(environment, folder, packed, nag=True))
+
+
+def _nagged(folder: Path, synth: Callable[[], None]) -> list[str]:
     try:
-        synthesis.synthesise(environment, folder, bundles(environment.target, ALL_FUNCTIONS), nag=True)
+        synth()
     except RuntimeError as error:
         report = folder / "validation-report.json"
         return list(_nag_findings(report)) or [str(error)]
@@ -90,25 +98,51 @@ def check(name: str) -> list[str]:
     return problems
 
 
+def check_github(folder: Path) -> list[str]:
+    """Return the findings on the roles for GitHub Actions, made for every environment."""
+    from infra.github_stack import DEPLOYABLE, GithubOptions  # noqa: PLC0415 -- starts Node
+    from infra.github_stack import synthesise as synthesise_github  # noqa: PLC0415
+
+    chosen = GithubOptions(repository="owner@1/name@2", environments=DEPLOYABLE, smoke=DEPLOYABLE)
+    problems = _nagged(folder, lambda: synthesise_github(chosen, folder))
+    return [f"cdk-nag: {finding}" for finding in problems] + [
+        f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))
+    ]
+
+
 def _timed_check(name: str) -> tuple[list[str], float]:
     began = time.monotonic()
+    folder = WORK / "check" / name
+    shutil.rmtree(folder, ignore_errors=True)  # all templates in it are checked: no old ones
     with contextlib.redirect_stderr(io.StringIO()):
-        problems = check(name)
+        if name == GITHUB:
+            problems = check_github(folder)
+        else:
+            problems = check(name)
+            problems += [f"asl-validator: {finding}" for finding in validators.states_language(folder)]
     return problems, time.monotonic() - began
 
 
 def main(names: list[str]) -> int:
     total = 0
-    chosen = names or list(ENVIRONMENTS)
+    chosen = names or [*ENVIRONMENTS, GITHUB]
     # Spawned, not forked: each process needs a Node of its own for jsii.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(len(chosen), os.cpu_count() or 1), mp_context=spawn) as pool:
         for name, (problems, took) in zip(chosen, pool.map(_timed_check, chosen), strict=True):
-            verdict = f"{len(problems)} problem{'s' * (len(problems) != 1)}" if problems else "no problems"
-            sys.stdout.write(f"{name}: {verdict} ({took:.1f} s)\n")
-            sys.stdout.writelines(f"  {problem}\n" for problem in problems)
+            _report(name, problems, took)
             total += len(problems)
-    return 1 if total else 0
+    began = time.monotonic()
+    on_aws = [WORK / "check" / name for name in chosen if name == GITHUB or not ENVIRONMENTS[name].engine]
+    problems = validators.audit(on_aws, complete=not names)
+    _report("checkov", problems, time.monotonic() - began)
+    return 1 if total or problems else 0
+
+
+def _report(name: str, problems: Sequence[str], took: float) -> None:
+    verdict = f"{len(problems)} problem{'s' * (len(problems) != 1)}" if problems else "no problems"
+    sys.stdout.write(f"{name}: {verdict} ({took:.1f} s)\n")
+    sys.stdout.writelines(f"  {problem}\n" for problem in problems)
 
 
 if __name__ == "__main__":

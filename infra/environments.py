@@ -3,6 +3,7 @@
 Constructs read these values; no construct depends on an environment's name.
 """
 
+import math
 import platform
 import sys
 from collections.abc import Mapping
@@ -72,6 +73,12 @@ class Throttle:
     burst: int
 
 
+CALLS_PER_RUN = 4
+"""Calls of the API for each run that the throttle admits: one POST, and three that read, list or cancel."""
+BURST_SECONDS = 2
+"""Seconds of the throttle's rate that may come at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class IamDialect:
     """The ways in which the local engine's IAM differs from AWS's. The defaults are AWS's.
@@ -79,6 +86,8 @@ class IamDialect:
     `callbacks_by_machine`: SendTask* rights name the state machine. The engine checks them on `*` only.
     `converse_action`: the right that a Converse call needs. The engine expects the operation's own name.
     `read_mapping_action`: the right to read one event source mapping. The engine expects the right to list all.
+    `operators_by_resource`: operators' rights name resources and AWS's actions. The engine checks many of them on `*`
+    only, and expects actions of its own for calls in batches.
     `models_by_arn`: model rights name the model. The engine misreads model ids with a prefix or a slash.
     """
 
@@ -87,6 +96,7 @@ class IamDialect:
     read_mapping_action: Literal["lambda:GetEventSourceMapping", "lambda:ListEventSourceMappings"] = (
         "lambda:GetEventSourceMapping"
     )
+    operators_by_resource: bool = True
     models_by_arn: bool = True
 
 
@@ -106,10 +116,13 @@ class Environment:
     model_behind_complex: tuple[str, ...] = ()
     """The ids of the models behind `model_id` and `model_id_complex`, if these are ARNs that do not name a model."""
     allowed_origin: str = "*"
-    throttle: Throttle = Throttle(rate=500, burst=1_000)
     requests_per_second: float = 10
-    """The load that the environment should handle for hours; the doctor compares it with quotas. The throttle admits
-    more, which then waits in queues.
+    """The load, in requests for a run, that the environment should handle for hours; the doctor compares it with
+    quotas, and `throttle` follows from it.
+    """
+    max_waiting: int = 2
+    """How many callers of the API may wait for results at the same time (`Prefer: wait`). Each is a concurrent
+    execution of the account, which the stages need as well; a new account has ten.
     """
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
     keep_data: bool = False
@@ -150,6 +163,12 @@ class Environment:
     """Dollars, as decimal texts, for a million tokens of the two models; None for the listed prices."""
     price_usd_per_answer: str | None = None
     """Dollars, as a decimal text, that one answer of the existing chatbot function costs; None if not known."""
+
+    @property
+    def throttle(self) -> Throttle:
+        """The API's throttle, near the intended load: what comes faster is refused at once and costs nothing."""
+        rate = math.ceil(CALLS_PER_RUN * self.requests_per_second)
+        return Throttle(rate=rate, burst=BURST_SECONDS * rate)
 
     def api_url(self, api_id: str) -> str:
         """Return the API's address on the engine, which serves all APIs under its own address."""
@@ -195,8 +214,8 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             log_retention_days=90,
             archive_days=90,
             keep_data=True,
-            throttle=Throttle(rate=1_000, burst=2_000),
             requests_per_second=50,
+            max_waiting=50,
             thresholds=Thresholds(usd_per_hour=20),
         ),
         Environment(
@@ -211,10 +230,12 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             bootstrap_roles=False,
             api_account_role=False,
             engine="http://127.0.0.1:4566",
+            max_waiting=32,
             iam=IamDialect(
                 callbacks_by_machine=False,
                 converse_action="bedrock:Converse",
                 read_mapping_action="lambda:ListEventSourceMappings",
+                operators_by_resource=False,
                 models_by_arn=False,
             ),
             xray=False,

@@ -47,6 +47,11 @@ class Names:
         return f"{self.prefix}-budget"
 
     @property
+    def state_table(self) -> str:
+        """The table of what functions must remember beside records: secrets and counts."""
+        return f"{self.prefix}-state"
+
+    @property
     def schema_registry(self) -> str:
         return self.prefix
 
@@ -91,6 +96,9 @@ class Names:
 
     def table_arn(self, stack: "Stack") -> str:
         return stack.format_arn(service="dynamodb", resource="table", resource_name=self.table)
+
+    def state_table_arn(self, stack: "Stack") -> str:
+        return stack.format_arn(service="dynamodb", resource="table", resource_name=self.state_table)
 
     def state_machine_arn(self, stack: "Stack") -> str:
         from aws_cdk import ArnFormat  # noqa: PLC0415 -- starts Node

@@ -218,8 +218,14 @@ OPTIONS: Final[Mapping[str, Option]] = {
         _field(
             "requests_per_second",
             "1 to 10,000",
-            "The load that the environment should handle for hours.",
+            "The load that the environment should handle for hours; the API's throttle follows from it.",
             _whole(1, 10_000),
+        ),
+        _field(
+            "max_waiting",
+            "0 to 1,000",
+            "How many callers of the API may wait for results at the same time.",
+            _whole(0, 1_000),
         ),
         _engine(),
         *(

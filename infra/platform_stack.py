@@ -8,6 +8,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.constructs.data_table import data_table
+from infra.constructs.operator_policy import OperatorPolicy
 from infra.constructs.publishing import publishing
 from infra.constructs.schema_registry import SchemaRegistry
 from infra.environments import Environment
@@ -30,10 +31,10 @@ tokens, which are settled by the time the archive is replayed.
 
 
 class PlatformStack(Stack):
-    """The tables `table` and `operations`, the `bus`, their names as SSM parameters, and a policy for publishers.
+    """The tables `table` and `operations`, the `bus`, their names as SSM parameters, and two managed policies.
 
-    `operations` holds archived messages and audit lines; no function has a right on it. `publisher` is a managed
-    policy for principals that request runs by event.
+    `operations` holds archived messages and audit lines; no function has a right on it. `publisher` is the policy of
+    principals that request runs by event; the other one is that of operators.
     """
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
@@ -76,6 +77,9 @@ class PlatformStack(Stack):
             expires="expires_at",
             environment=environment,
         )
+        data_table(
+            self, "State", name=names.state_table, key="id", expires="expires_at", environment=environment
+        )
         self.publisher = iam.ManagedPolicy(
             self,
             "Publisher",
@@ -84,6 +88,7 @@ class PlatformStack(Stack):
             description="May ask the pipeline by an event, and may publish nothing else.",
             statements=[publishing(self.bus.event_bus_arn, *REQUESTS)],
         )
+        OperatorPolicy(self, environment=environment)
         for path, value in (
             ("bus/name", self.bus.event_bus_name),
             ("table/name", self.table.table_name),

@@ -40,7 +40,9 @@ class TriggerStack(Stack):
             bundle=bundles[API.name],
             environment=environment,
             variables={
+                "STATE_TABLE": names.state_table,
                 "ALLOWED_ORIGIN": environment.allowed_origin,
+                "MAX_WAITING": str(environment.max_waiting),
                 "TIMEOUT_SECONDS": str(environment.sizing_of(API.name).timeout_seconds),
                 **({"API_URL": environment.api_url("{api_id}")} if environment.engine else {}),
             },
@@ -48,6 +50,11 @@ class TriggerStack(Stack):
         self.accept.allow_publishing(*REQUESTS)
         self.accept.allow(
             "ListByCaller", ["dynamodb:Query"], [f"{names.table_arn(self)}/index/{OWNER_INDEX}"]
+        )
+        self.accept.allow(
+            "KeepItsState",
+            ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+            [names.state_table_arn(self)],
         )
         self.accept.allow("StopExecutions", ["states:StopExecution"], [names.executions_arn(self)])
         acknowledge_executions(self.accept, names)

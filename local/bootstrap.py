@@ -17,10 +17,12 @@ def bootstrap(connection: Connection) -> None:
         "CloudFormationExecutionPolicies": "arn:aws:iam::aws:policy/AdministratorAccess",
         "FileAssetsBucketKmsKeyId": "AWS_MANAGED_KEY",
     }
-    import boto3  # noqa: PLC0415 -- a third of a second that a run with nothing to deploy does not pay
+    # Imported late: a run with nothing to deploy does not pay for it.
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    client = boto3.client("cloudformation", **connection.client_options())
+    from local.targets import local_target  # noqa: PLC0415
+
+    client = local_target(connection).client("cloudformation")
     try:
         if _stack_status(client, "CDKToolkit") is None:
             client.create_stack(

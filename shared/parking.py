@@ -3,7 +3,7 @@
 A message is parked before its failure is reported, so that a crash in between loses nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -29,6 +29,8 @@ class Parked(Struct, frozen=True, kw_only=True):
 
 
 ERROR_ATTRIBUTE_CHARS = 512
+MESSAGE_BYTES = 1_048_576
+"""SQS's limit for a message's body and attributes together."""
 
 
 def attributes(note: Parked) -> dict[str, dict[str, str]]:
@@ -39,6 +41,27 @@ def attributes(note: Parked) -> dict[str, dict[str, str]]:
         for name, value in values.items()
         if value
     }
+
+
+def that_fit(named: Mapping[str, Mapping[str, str]], space: int) -> dict[str, Mapping[str, str]]:
+    """Return the attributes that fit into `space` bytes, the important ones first; the error may be cut."""
+    kept: dict[str, Mapping[str, str]] = {}
+    for name in _BY_IMPORTANCE:
+        if name not in named:
+            continue
+        attribute = named[name]
+        space -= len(name) + len(attribute["DataType"])
+        value = attribute["StringValue"].encode()[: max(0, space)].decode("utf-8", "ignore")
+        if (name != "error" and value != attribute["StringValue"]) or not value:
+            break
+        kept[name] = {**attribute, "StringValue": value}
+        space -= len(value.encode())
+    return kept
+
+
+_BY_IMPORTANCE = (
+    "error_type", "service", "pipeline_id", "parked_at", "detail_type", "execution_arn", "attempt", "error",
+)  # fmt: skip
 
 
 class ParkingLot:
@@ -71,7 +94,7 @@ class ParkingLot:
             execution_arn=(metadata.execution_arn or "")[:256] if metadata else "",
             attempt=str(metadata.attempt) if metadata else "",
         )
+        # A message that arrived nearly as large as SQS takes has no room left for all attributes.
+        fitting = that_fit(attributes(note), MESSAGE_BYTES - len(body.encode("utf-8", "surrogatepass")))
         with translated_errors():
-            self._client().send_message(
-                QueueUrl=self._dlq_url, MessageBody=body, MessageAttributes=attributes(note)
-            )
+            self._client().send_message(QueueUrl=self._dlq_url, MessageBody=body, MessageAttributes=fitting)

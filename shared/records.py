@@ -74,6 +74,21 @@ def _status_in(statuses: Sequence[Status]) -> str:
     )
 
 
+def conditionally(operation: Any, **parameters: Any) -> bool:
+    """Call `operation` of a DynamoDB client; return whether its condition held.
+
+    Raises TransientError or PermanentError if DynamoDB refuses or fails the call for another reason.
+    """
+    with translated_errors():
+        try:
+            operation(**parameters)
+        except ClientError as error:
+            if error_code(error) == CONDITION_FAILED:
+                return False
+            raise
+    return True
+
+
 class Records:
     """The table of records. Raises TransientError or PermanentError if DynamoDB refuses or fails a call."""
 
@@ -232,14 +247,4 @@ class Records:
             },
         )
 
-    @staticmethod
-    def _conditionally(operation: Any, **parameters: Any) -> bool:
-        """Call `operation`; return whether its condition held."""
-        with translated_errors():
-            try:
-                operation(**parameters)
-            except ClientError as error:
-                if error_code(error) == CONDITION_FAILED:
-                    return False
-                raise
-        return True
+    _conditionally = staticmethod(conditionally)

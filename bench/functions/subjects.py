@@ -159,6 +159,7 @@ def _environment(name: str, endpoint: str) -> Mapping[str, str]:
         "DLQ_URL": f"{endpoint}/dlq",
         "BUS_NAME": "bus",
         "TABLE_NAME": "table",
+        "STATE_TABLE": "state",
         "ANSWERS_TABLE": "answers",
         "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:machine",
         "POWERTOOLS_SERVICE_NAME": name,

@@ -16,6 +16,7 @@ from rich.text import Text
 from cli.commands.selection import Age
 from cli.session import Session, TargetCommand
 from cli.view.money import usd
+from cli.view.tables import grid
 from cli.view.text import counted, printable
 from operations.money.costs import Group, OnPage, Part, Report, Row, read_report
 from shared.costs.ledger import NEVER_METERED
@@ -178,15 +179,8 @@ def _left_out(report: Report) -> Iterator[str]:
         yield f"Not included, because not finished yet: {counted(report.not_over, 'run')}."
 
 
-def _grid(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True, overflow="ellipsis")
-    return table
-
-
 def _days(days: list[Group]) -> Table:
-    table = _grid("day (UTC)", "runs", "failed", "cost", "wasted", "per million")
+    table = grid("day (UTC)", "runs", "failed", "cost", "wasted", "per million")
     for day in days:
         table.add_row(
             day.name,
@@ -200,7 +194,7 @@ def _days(days: list[Group]) -> Table:
 
 
 def _models(models: list[Group]) -> Table:
-    table = _grid("model", "runs", "tokens in", "out", "cost", "per million")
+    table = grid("model", "runs", "tokens in", "out", "cost", "per million")
     for model in models:
         table.add_row(
             Text(printable(model.name)),
@@ -214,7 +208,7 @@ def _models(models: list[Group]) -> Table:
 
 
 def _parts(title: str, parts: list[Part], total: int) -> Table:
-    table = _grid(title, "cost", "per million", "share")
+    table = grid(title, "cost", "per million", "share")
     for part in parts:
         share = f"{part.nano_usd / total:.1%}" if total else ""
         table.add_row(part.name, usd(part.nano_usd), _million(part.per_million_usd), share)

@@ -14,6 +14,7 @@ from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, about_message, follow, replay_all
+from cli.view.tables import grid
 from cli.view.text import ago, counted, duration, printable
 from operations.dlq import journal as journals
 from operations.dlq.messages import Parked
@@ -74,9 +75,7 @@ def _queue_name(view: QueueView) -> str:
 
 
 def _queues(views: list[QueueView]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("queue", "messages", "oldest", "deleted by SQS"):
-        table.add_column(name, justify="right" if name == "messages" else "left", no_wrap=True)
+    table = grid("queue", "messages", "oldest", "deleted by SQS")
     for view in views:
         count = f"{view.count:,}" + (f" (+{view.held} being read)" if view.held else "")
         left = view.seconds_left
@@ -143,7 +142,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
         )
     if len(messages) > 1:
         raise InvalidInputError(
-            f"{len(messages)} messages match: {', '.join(message.id[:13] for message in messages[:5])} … "
+            f"{len(messages)} messages match: {', '.join(message.id for message in messages[:5])} … "
             "Give more characters of the id."
         )
     return messages[0]
@@ -215,9 +214,7 @@ def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, 
         session.note("No parked message matches.")
         return
     for message in messages[:20]:
-        session.note(
-            f"  {message.id[:8]}  {message.service:<9} {message.error_type}: {printable(message.error)}"
-        )
+        session.note(f"  {message.id}  {message.service:<9} {message.error_type}: {printable(message.error)}")
     if len(messages) > 20:
         session.note(f"  and {len(messages) - 20:,} more")
     session.confirm(f"Archive {counted(len(messages), 'message')}?", yes=yes)

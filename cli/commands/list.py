@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.session import Session, TargetCommand
+from cli.view.tables import grid
 from cli.view.text import duration
 from operations.money.budget import notice
 from operations.runs.runs import Run, list_runs
@@ -61,12 +62,9 @@ def list_(session: Session, status: str | None, limit: int, *, as_json: bool) ->
 
 
 def _table(runs: list[Run]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("run", "status", "started", "took"):
-        table.add_column(name, justify="right" if name == "took" else "left", no_wrap=True)
     restarted = any(run.restart for run in runs)
-    if restarted:
-        table.add_column("restart", justify="right", no_wrap=True)
+    columns = ("run", "status", "started", "took", *(("restart",) if restarted else ()))
+    table = grid(*columns, texts=3)
     for run in runs:
         table.add_row(
             run.pipeline_id,

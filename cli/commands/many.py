@@ -19,6 +19,7 @@ from cli.view.steps import bar
 from cli.view.text import counted, printable
 from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
 from operations.asking.results_file import Results
+from operations.asking.submit import check_key
 from operations.stop import Stop
 
 
@@ -73,6 +74,7 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
                 tally.add(outcome)
             if len(todo) < len(lines):
                 session.note(f"{len(lines) - len(todo):,} of {len(lines):,} messages have a result already.")
+        check_key(f"{batch}-{lines[-1].number}")
         plan = Plan(
             name=batch,
             via=choices.via,

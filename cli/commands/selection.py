@@ -25,7 +25,7 @@ class Age(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        match = _DURATION.match(str(value).strip())
+        match = _DURATION.fullmatch(str(value).strip())
         if not match:
             self.fail(f"{value!r} is not an age. Write e.g. 90s, 30m, 2h or 7d.", param, ctx)
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])

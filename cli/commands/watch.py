@@ -12,6 +12,7 @@ from rich.text import Text
 from cli.exit_codes import INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
+from cli.view.tables import grid
 from cli.view.text import ago, printable
 from operations.errors import OperationError
 from operations.health.watch import Failure, Rates, Snapshot, look
@@ -147,9 +148,7 @@ def _rates(rates: Rates, sign: str) -> list[str]:
 
 
 def _stages(snapshot: Snapshot, before: Snapshot | None) -> Table:
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("stage", "waiting", "change", "working", "parked"):
-        table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
+    table = grid("stage", "waiting", "change", "working", "parked", space=3)
     earlier = {stage.service: stage.waiting for stage in before.stages} if before else {}
     for stage in snapshot.stages:
         change = stage.waiting - earlier.get(stage.service, stage.waiting)

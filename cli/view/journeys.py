@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cli.session import Session
 from cli.view.money import cost_line, usd
+from cli.view.tables import grid
 from cli.view.text import counted, duration, in_columns, printable
 from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
 from operations.runs.history import StageStatus
@@ -156,9 +157,7 @@ def print_journey(session: Session, journey: Journey) -> None:
 
 
 def _table(journey: Journey) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    for name in ("stage", "status", "took", "queue", "work", "attempts", "tokens in", "out"):
-        table.add_column(name, justify="left" if name in ("stage", "status") else "right", no_wrap=True)
+    table = grid("stage", "status", "took", "queue", "work", "attempts", "tokens in", "out", texts=2)
     for stage in journey.stages:
         mark, style = MARKS[stage.status]
         table.add_row(

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cli.session import Session
 from cli.view.money import cost_line, micro, usd
+from cli.view.tables import grid
 from operations.money.costs import RunLedger
 from shared.costs.ledger import NEVER_METERED
 from shared.costs.lines import Line
@@ -50,10 +51,7 @@ def show_ledger(session: Session, run: RunLedger, *, as_json: bool) -> None:
 
 
 def _table(lines: Iterable[Line], prices: list[Price]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
-    table.add_column("", no_wrap=True, max_width=44, overflow="ellipsis")
-    for name in ("quantity", "x price", "= µ$", "#"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = grid("", "quantity", "x price", "= µ$", "#", space=1)
     for waste in (False, True):
         part = [line for line in lines if line.waste == waste]
         for stage in dict.fromkeys(line.stage for line in part):

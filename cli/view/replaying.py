@@ -104,7 +104,7 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
     data = _correction(planned, choices)
     lines = [
         Line(
-            f"{item.message.id[:8]}  {item.message.pipeline_id or '-':<12.12}",
+            f"{item.message.id}  {item.message.pipeline_id or '-'}",
             item.message.service,
             item.decision.action,
             item.decision.reason,
@@ -281,17 +281,25 @@ class PlanExecutor:
 
 
 def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -> list[O]:
-    """Print each outcome as it arrives; return all of them."""
+    """Print each outcome as it arrives; return all of them.
+
+    On a terminal, a bar counts many outcomes, and only those that missed their goal are printed.
+    """
     outcomes = []
+    on_screen = session.out.is_terminal and session.err.is_terminal
+    # The console of the bar moves it out of the way of a line.
+    console = session.err if quiet or on_screen else session.out
     with bar(session.err, "done", total) as advance:
         for result in results:
             outcomes.append(result)
             advance(len(outcomes), "")
+            if on_screen and total > PLAN_LINES and result.reached:
+                continue
             mark, style = MARKS.get(result.outcome, ("·", ""))
             text = Text.assemble(
                 (f"{mark} ", style),
                 f"{result.label}  {result.action}: ",
                 printable(result.problem or result.reason),
             )
-            (session.err if quiet else session.out).print(text)
+            console.print(text)
     return outcomes

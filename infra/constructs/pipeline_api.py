@@ -1,4 +1,4 @@
-"""The REST API: four methods for signed callers, CORS for browsers, and errors in the API's own format."""
+"""The REST API: its methods for signed callers, CORS for browsers, and errors in the API's own format."""
 
 import json
 from typing import Any, cast
@@ -59,7 +59,7 @@ _ACCESS_LOG = {
 class PipelineApi(Construct):
     """The HTTP API. `url` is its address without a final slash: requests are posted to `<url>/pipeline`.
 
-    `caller` is a managed policy for principals that may call the API.
+    `caller` is a managed policy for principals that may call the API, `operator` one for those who may read any run.
     """
 
     def __init__(self, scope: Construct, *, handler: lambda_.IFunction, environment: Environment) -> None:
@@ -91,7 +91,13 @@ class PipelineApi(Construct):
         collection = self.rest_api.root.add_resource("pipeline")
         item = collection.add_resource("{pipeline_id}")
         listing = self.rest_api.root.add_resource("pipelines")
-        for resource, methods in ((collection, ("POST",)), (item, ("GET", "DELETE")), (listing, ("GET",))):
+        any_item = self.rest_api.root.resource_for_path("/operator/pipeline/{pipeline_id}")
+        for resource, methods in (
+            (collection, ("POST",)),
+            (item, ("GET", "DELETE")),
+            (listing, ("GET",)),
+            (any_item, ("GET",)),
+        ):
             for method in methods:
                 resource.add_method(method, integration, **(self._checks() if method == "POST" else {}))
             preflight = resource.add_cors_preflight(
@@ -105,7 +111,21 @@ class PipelineApi(Construct):
             acknowledge(
                 preflight, "AwsSolutions-COG4", "A browser's preflight request carries no credentials."
             )
-        self.caller = self._caller_policy(name)
+        self.caller = self._policy(
+            "Caller",
+            f"{name}-caller",
+            "May call the pipeline's API.",
+            ("POST", "/pipeline"),
+            ("GET", "/pipelines"),
+            ("GET", "/pipeline/*"),
+            ("DELETE", "/pipeline/*"),
+        )
+        self.operator = self._policy(
+            "Operator",
+            f"{name}-operator",
+            "May read every run through the pipeline's API.",
+            ("GET", "/operator/pipeline/*"),
+        )
         self._format_errors(environment.allowed_origin)
         self._acknowledge()
         stack = Stack.of(self)
@@ -115,26 +135,25 @@ class PipelineApi(Construct):
             else f"https://{self.rest_api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}/{STAGE}"
         )
 
-    def _caller_policy(self, api_name: str) -> iam.ManagedPolicy:
-        """Return a policy that allows calling the API and nothing else, for people and programs that use it."""
-        read, cancel = (
-            self.rest_api.arn_for_execute_api(method, "/pipeline/*", STAGE) for method in ("GET", "DELETE")
-        )
+    def _policy(
+        self, construct_id: str, name: str, description: str, *routes: tuple[str, str]
+    ) -> iam.ManagedPolicy:
+        """Return a policy, for people and programs, that allows calling these routes of the API and nothing else.
+
+        Name and description must not change: CloudFormation would have to replace the policy, and cannot because it
+        has a name.
+        """
         policy = iam.ManagedPolicy(
             self,
-            "Caller",
-            managed_policy_name=f"{api_name}-caller",
-            # Must not change: CloudFormation would have to replace the policy, and cannot because it has a name.
-            description="May call the pipeline's API.",
+            construct_id,
+            managed_policy_name=name,
+            description=description,
             statements=[
                 iam.PolicyStatement(
                     sid="CallTheApi",
                     actions=["execute-api:Invoke"],
                     resources=[
-                        self.rest_api.arn_for_execute_api("POST", "/pipeline", STAGE),
-                        self.rest_api.arn_for_execute_api("GET", "/pipelines", STAGE),
-                        read,
-                        cancel,
+                        self.rest_api.arn_for_execute_api(method, path, STAGE) for method, path in routes
                     ],
                 )
             ],
@@ -142,12 +161,13 @@ class PipelineApi(Construct):
         resource = cast("apigateway.CfnRestApi", self.rest_api.node.default_child)
         rest_api = Stack.of(self).get_logical_id(resource)
         shown = f"arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<{rest_api}>"
-        for method in ("GET", "DELETE"):
-            acknowledge(
-                policy,
-                f"AwsSolutions-IAM5[Resource::{shown}/{STAGE}/{method}/pipeline/*]",
-                "The last part of the path is a pipeline's id, which is not known beforehand.",
-            )
+        for method, path in routes:
+            if path.endswith("*"):
+                acknowledge(
+                    policy,
+                    f"AwsSolutions-IAM5[Resource::{shown}/{STAGE}/{method}{path}]",
+                    "The last part of the path is a pipeline's id, which is not known beforehand.",
+                )
         return policy
 
     def _checks(self) -> dict[str, Any]:

@@ -152,6 +152,8 @@ class System:
     grants: tuple[Grant, ...]
     deliveries: tuple[Delivery, ...]
     alarms: tuple[Alarm, ...] | None = None
+    concurrency: int | None = None
+    """The concurrent executions that the account has for functions without a reservation, if that is known."""
     written: "System | None" = None
     """The model of the deployed stacks' templates, if this is the model of the deployed resources."""
 

@@ -254,6 +254,10 @@ def greedy(templates):
     mapping(templates, "logger")["ScalingConfig"]["MaximumConcurrency"] = 900
 
 
+def many_waiting(templates):
+    function(templates, "trigger", "api")["Environment"]["Variables"]["MAX_WAITING"] = "400"
+
+
 def alarm_on(templates, queue_name):
     """Return the logical id of the only alarm on a queue's length."""
     (logical_id,) = [
@@ -314,6 +318,7 @@ PLANTED = [
     (idle_right, {"rights-used": f"ai-pipeline-{ENV}-analyzer"}),
     (unlimited, {"concurrency": f"ai-pipeline-{ENV}-chatbot"}),
     (greedy, {"concurrency": "all queues"}),
+    (many_waiting, {"concurrency": "all queues and the API"}),
     (unwatched_dlq, {"alarms": f"ai-pipeline-{ENV}-chatbot-dlq"}),
     (mute_alarm, {"alarms": f"ai-pipeline-{ENV}-logger-dlq"}),
     (no_monitoring, {"alarms": "monitoring"}),

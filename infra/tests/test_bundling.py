@@ -62,6 +62,7 @@ def test_an_initialised_function_collects_its_messages_garbage_only(packed, func
     names = (
         "TABLE_NAME",
         "BUS_NAME",
+        "STATE_TABLE",
         "DLQ_URL",
         "STATE_MACHINE_ARN",
         "ANSWERS_TABLE",

@@ -102,6 +102,36 @@ def test_a_rate_that_the_queues_do_not_let_through(synthesised):
     assert capacity.TYPICAL_SECONDS["chatbot"] * 62 <= 250 < capacity.TYPICAL_SECONDS["chatbot"] * 63
 
 
+def test_the_accounts_own_concurrency_decides(synthesised):
+    """A new account's ten concurrent executions are too few for the rate, which is an error; enough are none."""
+    system = read(synthesised(ENV), load(ENV))
+
+    def found(concurrency, rate=10):
+        outcomes = examine(replace(system, concurrency=concurrency), Intent(rate=rate))
+        return [finding for outcome in outcomes for finding in outcome.findings]
+
+    (finding,) = found(10)
+    assert (finding.check, finding.where, finding.severity) == (
+        "concurrency", "all queues and the API", "error",
+    )  # fmt: skip
+    # 10/s x (4 s for the chatbot, 0.2 s for each other stage and call of the API), and two who wait
+    assert "need 58 concurrent executions" in finding.what
+    assert "this account has 10" in finding.what
+    (finding,) = found(100)
+    assert finding.severity == "warning"
+    assert found(1_000) == []
+
+
+def test_callers_who_wait_are_counted(synthesised):
+    """The number of callers who may wait is part of what all functions may take."""
+    by_check = {outcome.check: outcome for outcome in examine(read(synthesised(ENV), load(ENV)))}
+    queues = sum(source.max_concurrency or 0 for source in read(synthesised(ENV), load(ENV)).sources)
+    waiting, calls = load(ENV).max_waiting, 8
+    assert f"all queues and the API together: {queues + waiting + calls} ≤ 1,000" in (
+        by_check["concurrency"].comparisons
+    )
+
+
 def test_a_state_that_grows_is_noticed(synthesised, monkeypatch):
     """A largest run of more than nine tenths of Step Functions' limit is reported."""
     monkeypatch.setattr("infra.doctor.checks.workflow.largest_run_bytes", lambda: 240_000)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.environments import ENVIRONMENTS, UnknownEnvironmentError
+from infra.environments import CALLS_PER_RUN, ENVIRONMENTS, Throttle, UnknownEnvironmentError
 from infra.functions import FUNCTIONS
 from infra.names import Names
 from infra.options import DERIVED_SETTINGS, OptionError, load
@@ -68,6 +68,20 @@ def test_every_queue_is_capped(environment):
     for function in FUNCTIONS:
         assert 2 <= environment.sizing_of(function.name).max_concurrency <= 1_000
     assert environment.sizing_of("chatbot").batch_size == 1
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_the_throttle_follows_from_the_intended_rate(environment):
+    """Every environment's throttle admits the calls of its intended rate, and little more."""
+    rate = environment.requests_per_second
+    assert CALLS_PER_RUN * rate <= environment.throttle.rate < CALLS_PER_RUN * rate + 1
+    assert replace(environment, requests_per_second=0.1).throttle == Throttle(rate=1, burst=2)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_few_callers_wait_where_few_functions_run(environment):
+    """Callers who wait leave the stages of every environment on AWS most of its account's default concurrency."""
+    assert 1 <= environment.max_waiting <= 50
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,22 @@ def detail_types(statement):
     return {types} if isinstance(types, str) else set(types)
 
 
+def policy(template, name):
+    """Return the statements of a managed policy."""
+    (document,) = [
+        policy["PolicyDocument"]
+        for policy in resources(template, "AWS::IAM::ManagedPolicy").values()
+        if policy["ManagedPolicyName"] == name
+    ]
+    return document["Statement"]
+
+
+def paths(statement):
+    """Return stage, method and path of each of the API's methods that a statement names."""
+    arns = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+    return {arn["Fn::Join"][1][-1] for arn in arns}
+
+
 def patterns(template):
     return [rule["EventPattern"] for rule in resources(template, "AWS::Events::Rule").values()]
 
@@ -158,10 +174,9 @@ def test_the_trigger_publishes_requests_and_rejections_apart(dev):
 
 def test_a_publisher_may_ask_and_forge_nothing(dev):
     """The policy for publishers allows publishing requests for runs, in every version, and no other event."""
-    template = dev["ai-pipeline-dev-platform"]
-    (policy,) = resources(template, "AWS::IAM::ManagedPolicy").values()
-    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-publisher"
-    assert detail_types(allowed(template, "events:PutEvents")) == REQUESTS
+    (statement,) = policy(dev["ai-pipeline-dev-platform"], "ai-pipeline-dev-publisher")
+    assert statement["Action"] == "events:PutEvents"
+    assert detail_types(statement) == REQUESTS
 
 
 def test_a_body_is_checked_before_the_function_runs(dev):
@@ -212,14 +227,78 @@ def test_the_events_of_the_bus_are_registered(dev, synthesised):
 
 def test_a_caller_may_use_the_api_and_nothing_else(dev):
     """The policy for callers allows the API's methods on its stage, and nothing else."""
-    (policy,) = resources(dev["ai-pipeline-dev-trigger"], "AWS::IAM::ManagedPolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    paths = [arn["Fn::Join"][1][-1] for arn in statement["Resource"]]
-    assert policy["ManagedPolicyName"] == "ai-pipeline-dev-api-caller"
+    (statement,) = policy(dev["ai-pipeline-dev-trigger"], "ai-pipeline-dev-api-caller")
     assert statement["Action"] == "execute-api:Invoke"
-    assert set(paths) == {
+    assert paths(statement) == {
         "/v1/POST/pipeline", "/v1/GET/pipeline/*", "/v1/DELETE/pipeline/*", "/v1/GET/pipelines",
     }  # fmt: skip
+
+
+def test_only_operators_may_read_any_run(dev):
+    """The route that shows any run is allowed by the API's policy for operators, which allows nothing else."""
+    template = dev["ai-pipeline-dev-trigger"]
+    (statement,) = policy(template, "ai-pipeline-dev-api-operator")
+    assert statement["Action"] == "execute-api:Invoke"
+    assert paths(statement) == {"/v1/GET/operator/pipeline/*"}
+    (method,) = [
+        method
+        for method in resources(template, "AWS::ApiGateway::Method").values()
+        if method["HttpMethod"] == "GET"
+        and "operatorpipelinepipelineid" in json.dumps(method["ResourceId"]).lower()
+    ]
+    assert method["AuthorizationType"] == "AWS_IAM"
+
+
+def test_operators_read_everything_and_change_nothing(dev):
+    """The operators' policy reads all of its environment, without a secret, and has no right to write or invoke."""
+    granted = policy(dev["ai-pipeline-dev-platform"], "ai-pipeline-dev-operator")
+    text = json.dumps(granted)
+    assert len(text) < 6_144  # IAM's limit
+    assert "-state" not in text
+    assert "-answers" not in text
+    reading = (
+        "BatchGet",
+        "Describe",
+        "Filter",
+        "Get",
+        "List",
+        "Query",
+        "Receive",
+        "Scan",
+        "ChangeMessageVisib",
+    )
+    for statement in granted:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert all(action.partition(":")[2].startswith(reading) for action in actions)
+        if "sqs:ReceiveMessage" in actions:
+            assert json.dumps(statement["Resource"]).endswith('-*-dlq"]]}')
+
+
+def test_the_api_keeps_its_state_apart_from_records(dev):
+    """The API may read and write the items of a table that holds no records, and whose counts expire."""
+    (statement,) = [
+        statement
+        for statement in statements(dev["ai-pipeline-dev-trigger"])
+        if statement.get("Sid") == "KeepItsState"
+    ]
+    assert set(statement["Action"]) == {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update")}
+    assert json.dumps(statement["Resource"]).endswith(':table/ai-pipeline-dev-state"]]}]')
+    settings = variables(dev["ai-pipeline-dev-trigger"], "ai-pipeline-dev-api")
+    assert (settings["STATE_TABLE"], settings["MAX_WAITING"]) == ("ai-pipeline-dev-state", "2")
+    (table,) = [
+        table
+        for table in resources(dev["ai-pipeline-dev-platform"], "AWS::DynamoDB::GlobalTable").values()
+        if table["TableName"] == "ai-pipeline-dev-state"
+    ]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+@pytest.mark.parametrize(("name", "rate"), [("dev", 40), ("prod", 200)])
+def test_the_throttle_is_near_the_intended_rate(synthesised, name, rate):
+    """The stage admits four calls for each intended run, and two seconds' worth at once."""
+    (stage,) = resources(synthesised(name)[f"ai-pipeline-{name}-trigger"], "AWS::ApiGateway::Stage").values()
+    (settings,) = stage["MethodSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (rate, 2 * rate)
 
 
 def test_the_chatbot_may_ask_its_model_alone(dev):
@@ -300,7 +379,12 @@ def test_production_keeps_its_data(synthesised):
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::DynamoDB::GlobalTable"
     }
-    assert set(tables) == {"PipelineLogs", "ai-pipeline-prod-operations", "ai-pipeline-prod-answers"}
+    assert set(tables) == {
+        "PipelineLogs",
+        "ai-pipeline-prod-operations",
+        "ai-pipeline-prod-answers",
+        "ai-pipeline-prod-state",
+    }
     for table in tables.values():
         (replica,) = table["Properties"]["Replicas"]
         assert table["DeletionPolicy"] == "Retain"
@@ -324,7 +408,11 @@ def test_answers_are_the_chatbots_alone(synthesised):
         for table in resources(template, "AWS::DynamoDB::GlobalTable").values()
         if "TimeToLiveSpecification" in table
     }
-    assert expiring == {"ai-pipeline-prod-operations": "expires_at", "ai-pipeline-prod-answers": "expiration"}
+    assert expiring == {
+        "ai-pipeline-prod-operations": "expires_at",
+        "ai-pipeline-prod-state": "expires_at",
+        "ai-pipeline-prod-answers": "expiration",
+    }
 
 
 @pytest.mark.parametrize(("name", "traced"), [("dev", True), ("local", False)])

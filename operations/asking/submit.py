@@ -5,6 +5,7 @@ a repetition after a lost answer starts nothing new.
 """
 
 import hashlib
+import re
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ from shared.contracts.message import check_message
 from shared.contracts.v1 import PipelineRequested
 
 Via = Literal["api", "bus"]
+_KEY = re.compile(limits.IDEMPOTENCY_KEY_PATTERN)
+_PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -69,11 +72,25 @@ def check(request: Request, via: Via) -> None:
         raise InvalidInputError("`user_message` contains half a character (a lone surrogate)") from error
     except ValueError as error:
         raise InvalidInputError(str(error)) from error
+    if request.pipeline_id is not None and not _PIPELINE_ID.fullmatch(request.pipeline_id):
+        raise InvalidInputError(
+            "`pipeline_id` must be 1 to 64 letters, digits, hyphens and underscores, without a line break"
+        )
+    if request.idempotency_key is not None:
+        check_key(request.idempotency_key)
     if request.pipeline_id and request.idempotency_key:
         raise InvalidInputError("Give `pipeline_id` or `idempotency_key`, not both.")
     if request.pipeline_id and via == "api":
         raise InvalidInputError(
             "The API chooses the pipeline id. Use `idempotency_key`, or submit via the bus (--via bus)."
+        )
+
+
+def check_key(key: str) -> None:
+    """Raise InvalidInputError for an idempotency key that is no HTTP header, and that the API would refuse."""
+    if not _KEY.fullmatch(key):
+        raise InvalidInputError(
+            "`idempotency_key` must be 1 to 255 visible ASCII characters, without blanks and line breaks"
         )
 
 

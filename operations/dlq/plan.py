@@ -142,7 +142,7 @@ def together(planned: Iterable[Planned]) -> list[Planned]:
         decision = item.decision
         if arn and decision.action in (Action.REDRIVE, Action.RESTART):
             if arn in starts:
-                decision = _archive(f"Message {starts[arn][:8]} continues or restarts the same run.")
+                decision = _archive(f"Message {starts[arn]} continues or restarts the same run.")
             else:
                 starts[arn] = item.message.id
         result.append(Planned(message=item.message, decision=decision))

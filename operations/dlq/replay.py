@@ -70,7 +70,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        return self.message_id[:8]
+        return self.message_id
 
     @property
     def reached(self) -> bool:

@@ -129,6 +129,7 @@ def deployed(target: Target, progress: Progress = silent) -> System:
             sources=tuple(source for name in written.functions for source in _sources(target, written, name)),
             rules=_kept(written.rules, lambda rule: _rule(target, rule)),
             machines=_kept(written.machines, lambda machine: _machine(target, machine)),
+            concurrency=None if chosen.engine else _concurrency(target),
             alarms=None
             if written.alarms is None
             else tuple(
@@ -208,6 +209,12 @@ def _rule(target: Target, rule: Rule) -> Rule:
 def _machine(target: Target, machine: Machine) -> Machine:
     arn = target.addresses["state-machine/arn"]
     return live_machine(machine, target.client("stepfunctions").describe_state_machine(stateMachineArn=arn))
+
+
+def _concurrency(target: Target) -> int:
+    with translated("read the account's settings"):
+        answer = target.client("lambda").get_account_settings()
+    return int(answer["AccountLimit"]["UnreservedConcurrentExecutions"])
 
 
 def _pages(target: Target, service: str, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:

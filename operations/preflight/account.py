@@ -4,6 +4,7 @@ from typing import Final
 
 from infra.doctor.checks.capacity import MOMENTS, TYPICAL_SECONDS
 from infra.doctor.findings import Passed, Problem, Result, Skipped
+from infra.environments import CALLS_PER_RUN
 from infra.functions import STAGE_FUNCTIONS, STARTER
 from infra.options import OptionError, read_file
 from operations.errors import OperationError
@@ -155,24 +156,27 @@ def concurrency(intended: Intended) -> Result:
     free = free if isinstance(free, int) else limit
     functions = (STARTER.name, *STAGE_FUNCTIONS)
     rate = intended.environment.requests_per_second
-    needed = rate * sum(TYPICAL_SECONDS.get(name, MOMENTS) for name in functions)
-    most = sum(intended.environment.sizing_of(name).max_concurrency for name in functions)
+    api = (
+        intended.environment.max_waiting + rate * CALLS_PER_RUN * MOMENTS
+    )  # callers who wait, and the others
+    needed = api + rate * sum(TYPICAL_SECONDS.get(name, MOMENTS) for name in functions)
+    most = api + sum(intended.environment.sizing_of(name).max_concurrency for name in functions)
     fix = "Request more concurrent executions of Lambda in Service Quotas (L-B99A9384); new accounts have few. Or "
     if needed > free:
         yield Problem(
             where=f"account, {intended.target.region}",
             what=f"At {rate:g} requests/s about {needed:,.0f} functions run at a time; {free:,} of the account's "
             f"{limit:,} concurrent executions are free.",
-            fix=fix + "lower requests_per_second.",
+            fix=fix + "lower requests_per_second or max_waiting.",
             severity="warning",
         )
     elif most > free:
         yield Problem(
             where=f"account, {intended.target.region}",
-            what=f"The queues may start {most:,} executions at a time, but {free:,} of {limit:,} are free.",
+            what=f"The queues and the API may take {most:,.0f} executions at a time, but {free:,} are free.",
             fix=fix + "lower `max_concurrency` in infra/environments.py.",
             why="In a burst the pipeline leaves no concurrency to its API and to other functions of the account.",
             severity="warning",
         )
     else:
-        yield Passed(f"{most:,} ≤ {free:,} concurrent executions")
+        yield Passed(f"{most:,.0f} ≤ {free:,} concurrent executions")

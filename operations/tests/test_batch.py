@@ -39,6 +39,14 @@ def test_lines_are_strings_or_objects():
         ('{"user_message": "x", "pipeline_id": "a"}', "--via bus"),
         ('{"user_message": "x", "pipeline_id": "a b"}', "pattern|matching"),
         ('"\\ud800"', "lone surrogate"),
+        ('"a\\uffff"', "U+FFFF"),
+        ('{"user_message": "x", "idempotency_key": "k\\n"}', "visible ASCII"),
+        ('{"user_message": "x", "idempotency_key": "sch\\u00fc"}', "visible ASCII"),
+        ('{"user_message": "x", "idempotency_key": "k\\ud83d"}', "visible ASCII"),
+        ('{"user_message": "x", "idempotency_key": ""}', "visible ASCII"),
+        ('{"user_message": "x", "idempotency_key": "' + "k" * 256 + '"}', "visible ASCII"),
+        ('{"user_message": "x", "n": ' + "9" * 5_000 + "}", "not valid JSON"),
+        ("[" * 100_000 + "]" * 100_000, "not valid JSON"),
     ],
 )
 def test_a_bad_line_says_what_is_wrong(text, says):
@@ -47,6 +55,14 @@ def test_a_bad_line_says_what_is_wrong(text, says):
     assert line.request is None
     assert line.problem
     assert any(part in line.problem for part in says.split("|")), line.problem
+
+
+@pytest.mark.parametrize("field", ["idempotency_key", "pipeline_id"])
+def test_a_bad_key_costs_only_its_own_line(field):
+    """A key or id with a line break is invalid via the bus, too, and all other lines are sent."""
+    (bad, good) = lines(f'{{"user_message": "x", "{field}": "k\\n"}}', '"y"', via="bus")
+    assert bad.problem
+    assert good.request
 
 
 def test_every_line_has_one_outcome(target, api):

@@ -3,15 +3,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from infra.doctor.findings import Problem
 from infra.doctor.live import drift
-from operations.errors import NotDeployedError
+from infra.environments import ENVIRONMENTS
+from operations.errors import DeniedError, NotDeployedError
+from operations.health import doctor
 from operations.health.doctor import REQUIRED, deployed
 from operations.tests.world import client
+from shared.tests.fakes import client_error
 
 ROOT = Path(__file__).resolve().parents[2]
 QUEUE = {"Type": "AWS::SQS::Queue"}
@@ -59,6 +63,27 @@ def test_a_missing_stack_is_named_with_what_to_do(nowhere, aws):
     with pytest.raises(
         NotDeployedError, match=r"no such stack: .*ai-pipeline-local-workflow\. Run `pipeline up"
     ):
+        deployed(nowhere)
+
+
+def test_on_aws_the_accounts_own_concurrency_is_read(nowhere, stacks, monkeypatch):
+    """The doctor reads how many concurrent executions an account on AWS has; the engine has no such quota."""
+    settings = {"AccountLimit": {"ConcurrentExecutions": 12, "UnreservedConcurrentExecutions": 10}}
+    monkeypatch.setattr(client("lambda"), "get_account_settings", lambda: settings)
+    assert deployed(nowhere).concurrency is None
+    monkeypatch.setattr(doctor, "environment", lambda *_: replace(ENVIRONMENTS["local"], engine=None))
+    assert deployed(nowhere).concurrency == 10
+
+
+def test_without_the_right_to_read_the_concurrency_the_right_is_named(nowhere, stacks, monkeypatch):
+    """If the caller may not read the account's settings, the error names the right that is missing."""
+
+    def refuse() -> None:
+        raise client_error("AccessDeniedException", "GetAccountSettings", 403)
+
+    monkeypatch.setattr(client("lambda"), "get_account_settings", refuse)
+    monkeypatch.setattr(doctor, "environment", lambda *_: replace(ENVIRONMENTS["local"], engine=None))
+    with pytest.raises(DeniedError, match="GetAccountSettings"):
         deployed(nowhere)
 
 

@@ -182,7 +182,9 @@ def test_an_unknown_region_is_unknown(file):
     assert "does not know this region" in str(got.skipped)
 
 
-@pytest.mark.parametrize(("limit", "text"), [(10, "functions run at a time"), (400, "queues may start")])
+@pytest.mark.parametrize(
+    ("limit", "text"), [(10, "functions run at a time"), (400, "queues and the API may take")]
+)
 def test_too_little_concurrency_is_a_warning(limit, text):
     """A new account's few concurrent executions are a warning, by the rate's need and by the queues' limits."""
     assert text in only(FakeAccount(GetAccountSettings=concurrency(limit)), "concurrency", "warning").what

@@ -15,7 +15,8 @@ SIMPLE_SHARE = 0.5
 """A simple message gets half of the tokens, which limits its cost and rarely shortens its answer."""
 CODE_TEMPERATURE = 0.2
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
+"""Characters that no terminal shows; the last two are none, and SQS does not carry them."""
 
 
 class Inference(Struct, frozen=True, kw_only=True):

@@ -196,7 +196,7 @@ def failure(detail: bytes) -> Failure:
     except msgspec.MsgspecError:
         state = _Input()
     own_id = _text(state.metadata, "pipeline_id") or ""
-    pipeline_id = own_id if _PIPELINE_ID.match(own_id) else pipeline_of(change.name)
+    pipeline_id = own_id if _PIPELINE_ID.fullmatch(own_id) else pipeline_of(change.name)
     started = datetime.fromtimestamp(change.start_date / 1000, UTC)
     return Failure(
         pipeline_id=pipeline_id,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Raw, Struct, field
 
-from shared.contracts.limits import PIPELINE_ID_PATTERN
+from shared.contracts.limits import ID_CHARS, PIPELINE_ID_PATTERN
 
 SOURCE = "ai.pipeline"
 
@@ -37,6 +37,21 @@ class Event(Struct, frozen=True, kw_only=True):
         return f"{cls.NAME}.v{cls.VERSION}"
 
 
+def _check_ids_and_time(metadata: "Metadata | PartialMetadata") -> None:
+    """Check what a type can't state. Raises ValueError with a sentence that says which rule is broken."""
+    # A pattern's `$` also matches before a line break at the end.
+    if metadata.pipeline_id and metadata.pipeline_id.endswith("\n"):
+        raise ValueError("`pipeline_id` must not end with a line break")
+    for name in ("event_id", "correlation_id", "causation_id"):
+        if len(getattr(metadata, name) or "") > ID_CHARS:
+            raise ValueError(f"`{name}` must be at most {ID_CHARS} characters")
+    if metadata.occurred_at is not None:
+        try:
+            metadata.occurred_at.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("`occurred_at` must be in the years 1 to 9999 in UTC, too") from None
+
+
 class Metadata(Struct, frozen=True, kw_only=True):
     """An event's ids, schema, time and cause. Holds no message text and no token, so it may be logged."""
 
@@ -54,6 +69,9 @@ class Metadata(Struct, frozen=True, kw_only=True):
     ] = 0
     traceparent: Annotated[str, Meta(description="The event's W3C trace context.")] | None = None
 
+    def __post_init__(self) -> None:
+        _check_ids_and_time(self)
+
 
 class PartialMetadata(Struct, frozen=True, kw_only=True):
     """The metadata that an outside publisher may give with its event; every field is optional."""
@@ -68,6 +86,9 @@ class PartialMetadata(Struct, frozen=True, kw_only=True):
     execution_arn: str | None = None
     attempt: int = 0
     traceparent: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_ids_and_time(self)
 
 
 class Detail(Struct, frozen=True, kw_only=True):

@@ -27,11 +27,11 @@ def restart_name(pipeline_id: str, number: int) -> str:
 
 def restart_number(execution_name: str, pipeline_id: str) -> int:
     """Return a restart's number; 0 for a run's first execution."""
-    restart = _RESTART.match(execution_name)
+    restart = _RESTART.fullmatch(execution_name)
     return int(restart["number"]) if restart and restart["pipeline_id"] == pipeline_id else 0
 
 
 def pipeline_of(execution_name: str) -> str:
     """Return the pipeline id in an execution's name; an id that looks like a restart's name is shortened wrongly."""
-    restart = _RESTART.match(execution_name)
+    restart = _RESTART.fullmatch(execution_name)
     return restart["pipeline_id"] if restart else execution_name

@@ -40,5 +40,11 @@ CAUSE_CHARS: Final = 1_024
 PIPELINE_ID_PATTERN: Final = r"^[A-Za-z0-9_-]{1,64}$"
 """A pipeline id is also an execution name (at most 80 characters), which leaves room for a restart's suffix."""
 
+IDEMPOTENCY_KEY_PATTERN: Final = r"^[\x21-\x7e]{1,255}$"
+"""Visible ASCII, which an HTTP header carries unchanged."""
+
+ID_CHARS: Final = 256
+"""Characters of the other ids in an event's metadata, which every event of a run repeats."""
+
 REQUEST_BODY_BYTES: Final = 262_144
 """Bytes of a POST body. The longest message, ASCII-escaped, takes 196,608 bytes of JSON."""

@@ -21,7 +21,7 @@ class ConversationTurn(Protocol):
 
 def check_message(text: str) -> None:
     """Check a single message. Raises ValueError with a sentence that says which rule the message breaks."""
-    _check_not_blank("user_message", text)
+    _check_text("user_message", text)
     _check_size("`user_message`", (text,))
 
 
@@ -36,7 +36,7 @@ def check_conversation(turns: Sequence[ConversationTurn]) -> None:
             raise ValueError(
                 f"`messages` must alternate, the user first: `messages[{index}]` must be the {role}'s"
             )
-        _check_not_blank(f"messages[{index}].text", turn.text)
+        _check_text(f"messages[{index}].text", turn.text)
     if len(turns) % 2 == 0:
         raise ValueError("`messages` must end with a message of the user")
     if sum(len(turn.text) for turn in turns) > limits.MESSAGE_CHARS:
@@ -44,9 +44,12 @@ def check_conversation(turns: Sequence[ConversationTurn]) -> None:
     _check_size("`messages` together", [turn.text for turn in turns])
 
 
-def _check_not_blank(name: str, text: str) -> None:
+def _check_text(name: str, text: str) -> None:
     if not text or text.isspace():
         raise ValueError(f"`{name}` must not be blank")
+    if "\ufffe" in text or "\uffff" in text:
+        # SQS refuses or replaces them, so the stages would read another text than was recorded.
+        raise ValueError(f"`{name}` must not contain U+FFFE or U+FFFF, which are no characters")
 
 
 def _check_size(name: str, texts: Sequence[str]) -> None:

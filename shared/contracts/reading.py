@@ -19,6 +19,7 @@ from shared.contracts.envelope import (
     traceparent_of,
     well_formed,
 )
+from shared.contracts.limits import PIPELINE_ID_PATTERN
 from shared.contracts.upcasting import readable, upcast
 from shared.errors import ContractViolation
 
@@ -31,6 +32,7 @@ NOT_JSON = "The text is not valid JSON"
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
 
+_PIPELINE_ID = re.compile(PIPELINE_ID_PATTERN)
 _PATH = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
 _QUOTING = re.compile(r"^(Invalid (?:enum )?value) .*$", re.DOTALL)
 """Matches msgspec's errors that quote the invalid value, which may be a user's text."""
@@ -124,8 +126,8 @@ def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Meta
     )
     _check_schema(partial, kind)
     pipeline_id = partial.pipeline_id or delivery.id
-    if not pipeline_id:
-        raise ContractViolation("$.id", "An event needs an id or a pipeline_id in its metadata")
+    if not pipeline_id or not _PIPELINE_ID.fullmatch(pipeline_id):
+        raise ContractViolation("$.id", "An event needs an id, or a pipeline_id in its metadata")
     return Metadata(
         event_id=partial.event_id or delivery.id or pipeline_id,
         pipeline_id=pipeline_id,

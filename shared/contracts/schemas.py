@@ -58,6 +58,10 @@ def components(
             named.add(name)
             text = text.replace(f'{qualified}"'.encode(), f'{name}"'.encode())
     references, schemas = msgspec.json.decode(text)
+    # Generators of clients name a type by its title, so no two may share one.
+    schemas = {
+        name: {**schema, "title": name} if "title" in schema else schema for name, schema in schemas.items()
+    }
     return dict(zip(types, references, strict=True)), schemas
 
 

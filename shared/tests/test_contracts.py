@@ -246,3 +246,53 @@ def test_requests_are_told_apart_by_all_that_was_said():
         said("c", "Hi"),
     ]
     assert len(set(hashes)) == len(hashes)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "path", "reason"),
+    [
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "$.detail.metadata", "years 1 to 9999"),
+        ({"occurred_at": "9999-12-31T23:59:59-12:00"}, "$.detail.metadata", "years 1 to 9999"),
+        ({"occurred_at": "2016-12-31T23:59:60Z"}, "$.detail.metadata.occurred_at", "datetime"),
+        ({"pipeline_id": "order-7\n"}, "$.detail.metadata", "line break"),
+        ({"pipeline_id": "order 7"}, "$.detail.metadata.pipeline_id", "regex"),
+        ({"correlation_id": "c" * 257}, "$.detail.metadata", "at most 256"),
+        ({"event_id": "e" * 257}, "$.detail.metadata", "at most 256"),
+        ({"causation_id": "e" * 257}, "$.detail.metadata", "at most 256"),
+    ],
+)
+def test_metadata_that_would_fail_later_are_refused_at_once(metadata, path, reason):
+    """A time that overflows in UTC, an id with a line break and an endless id are violations with a path."""
+    delivery, detail = request({"metadata": metadata, "data": {"user_message": "Hi"}}, id="e")
+    with pytest.raises(ContractViolation) as refusal:
+        read_metadata(delivery, detail, v1.PipelineRequested)
+    assert refusal.value.path == path
+    assert reason in refusal.value.reason
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-01T00:00:00+23:59"]
+)
+def test_every_other_time_is_read(moment):
+    """The first and the last moment in UTC, and any offset, are accepted."""
+    delivery, detail = request({"metadata": {"occurred_at": moment}, "data": {"user_message": "Hi"}}, id="e")
+    assert read_metadata(delivery, detail, v1.PipelineRequested).occurred_at
+
+
+@pytest.mark.parametrize("event_id", ["", "a b", "x" * 65, "e\n", None])
+def test_an_event_id_that_can_be_no_pipeline_id_is_refused(event_id):
+    """Without a pipeline id, the event's own id is used, and must be possible as one."""
+    delivery, detail = request({"data": {"user_message": "Hi"}}, id=event_id)
+    with pytest.raises(ContractViolation, match=r"\$\.id"):
+        read_metadata(delivery, detail, v1.PipelineRequested)
+
+
+@pytest.mark.parametrize("sign", ["\ufffe", "\uffff"])
+def test_characters_that_sqs_does_not_carry_are_refused(sign):
+    """A text with a noncharacter, which SQS would replace or refuse, is refused where it enters."""
+    for data, kind in (
+        ({"user_message": f"a{sign}"}, v1.PipelineRequested),
+        ({"messages": [{"role": "user", "text": f"a{sign}"}]}, v2.PipelineRequested),
+    ):
+        with pytest.raises(ContractViolation, match=r"U\+FFFE or U\+FFFF"):
+            read(json.dumps(data), kind)

@@ -147,6 +147,7 @@ def stand(monkeypatch):
             "STATE_MACHINE_ARN": MACHINE,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
             "BUDGET_TABLE": "budget",
+            "STATE_TABLE": "state",
             "MAPPING_ID": "the-starters",
             "USD_PER_DAY": "5",
         }.items():
@@ -158,7 +159,7 @@ def stand(monkeypatch):
 
     with mock_aws():
         create_records_table(boto3.client("dynamodb"), "records", by_day=True)
-        for table, key in (("answers", "id"), ("budget", "item")):
+        for table, key in (("answers", "id"), ("budget", "item"), ("state", "id")):
             boto3.client("dynamodb").create_table(
                 TableName=table,
                 KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],

@@ -75,6 +75,7 @@ def test_routes_are_those_of_the_function(document):
         ("GET", "/pipeline/{pipeline_id}"),
         ("DELETE", "/pipeline/{pipeline_id}"),
         ("GET", "/pipelines"),
+        ("GET", "/operator/pipeline/{pipeline_id}"),
     }
 
 
@@ -137,10 +138,10 @@ def test_the_request_schema_takes_what_the_api_takes(document, body, good):
     assert validator(document, content["application/json"]["schema"]).is_valid(body) is good
     event = {"headers": {"content-type": "application/json"}, "body": json.dumps(body)}
     if good:
-        assert core.submission(core.read_request(event))
+        assert core.submission(core.read_request(event), str)
     else:
         with pytest.raises(ApiError):
-            core.submission(core.read_request(event))
+            core.submission(core.read_request(event), str)
 
 
 def test_headers_are_those_the_api_reads(document):

@@ -142,8 +142,8 @@ class Deployment:
         return ids
 
     def record(self, pipeline_id: str) -> dict[str, Any]:
-        """Return the record as the API shows it, or an empty one."""
-        answer = self.call("GET", f"/pipeline/{pipeline_id}")
+        """Return the record as the API shows it to operators, or an empty one."""
+        answer = self.call("GET", f"/operator/pipeline/{pipeline_id}")
         return answer.body if answer.status == 200 else {}
 
     def finished(self, pipeline_id: str) -> dict[str, Any]:

@@ -47,6 +47,19 @@ def test_clients_that_wait_get_their_results(pipeline: Deployment):
         assert complete(record)
         assert record["user_message"] == text
     assert any(answer.status == 200 for _, answer in answers)
+    items = pipeline.client("dynamodb").scan(TableName="ai-pipeline-local-state")["Items"]
+    windows = [item for item in items if item["id"]["S"].startswith("waiting#")]
+    assert windows
+    assert {item["waiting"]["N"] for item in windows} == {"0"}
+
+
+def test_without_the_table_nobody_waits_and_nothing_is_lost(pipeline: Deployment):
+    """An API that may not use its state accepts a request, and answers at once without `Preference-Applied`."""
+    with pipeline.denied("api", "dynamodb:UpdateItem"):
+        answer = pipeline.call("POST", "/pipeline", {"user_message": "no place"}, {"Prefer": "wait=20"})
+    assert answer.status == 202
+    assert "Preference-Applied" not in answer.headers
+    assert complete(pipeline.finished(answer.body["pipeline_id"]))
 
 
 def test_who_does_not_wait_long_enough_gets_202(pipeline: Deployment):
@@ -101,6 +114,31 @@ def test_a_caller_lists_its_own(pipeline: Deployment, user: MakeUser):
     refused = pipeline.call("GET", "/pipelines?status=DONE", signed_by=alice)
     assert (refused.status, refused.body["error"]["code"]) == (400, "invalid_parameter")
     assert pipeline.call("GET", "/pipelines", signed_by=user()).status == 403
+
+
+def test_nobody_reads_what_is_another_s(pipeline: Deployment, user: MakeUser):
+    """Another caller's pipeline is refused with 403; one that was published may be read by every caller."""
+    alice, bob = user(MAY_CALL), user(MAY_CALL)
+    accepted = pipeline.call("POST", "/pipeline", {"user_message": "mine"}, signed_by=alice)
+    mine = f"/pipeline/{accepted.body['pipeline_id']}"
+    assert pipeline.call("GET", mine, signed_by=alice).body["user_message"] == "mine"
+    refused = pipeline.call("GET", mine, headers={"Prefer": "wait=20"}, signed_by=bob)
+    assert (refused.status, refused.body["error"]["code"]) == (403, "not_owner")
+    (published,) = pipeline.publish({"data": {"user_message": "anybody's"}})
+    assert complete(pipeline.finished(published))
+    assert pipeline.call("GET", f"/pipeline/{published}", signed_by=bob).status == 200
+
+
+def test_a_key_names_one_pipeline(pipeline: Deployment):
+    """A request that is repeated with its key gets the same pipeline, whose id depends on a stored secret."""
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    first, again = (pipeline.call("POST", "/pipeline", {"user_message": "once"}, key) for _ in range(2))
+    assert first.body["pipeline_id"] == again.body["pipeline_id"]
+    item = pipeline.client("dynamodb").get_item(
+        TableName="ai-pipeline-local-state", Key={"id": {"S": "secret#idempotency"}}
+    )["Item"]
+    assert len(bytes.fromhex(item["value"]["S"])) == 32
+    assert complete(pipeline.finished(first.body["pipeline_id"]))
 
 
 # --- cancelling ------------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ WRITTEN = Path(__file__).resolve().parent / "written"
 ACCOUNT, REGION = "123456789012", "us-east-1"
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:ai-pipeline-local"
 TABLES = {"records": "PipelineLogs", "operations": "operations", "budget": "budget", "answers": "answers"}
+NEW_TABLES = {"state": ("id",)}
+"""Tables that the previous release did not have, by name."""
 KEYS = {"operations": ("pipeline_id", "entry"), "budget": ("item",), "answers": ("id",)}
 SUFFIXES = {"queue": "", "dlq": "-dlq", "rule-dlq": "-rule-dlq"}
 LATER = 4_102_444_800
@@ -46,6 +48,7 @@ ENVIRONMENT = {
     "TABLE_NAME": TABLES["records"],
     "ANSWERS_TABLE": TABLES["answers"],
     "BUDGET_TABLE": TABLES["budget"],
+    "STATE_TABLE": "state",
     "BUS_NAME": "bus",
     "STATE_MACHINE_ARN": MACHINE,
     "MAPPING_ID": "mapping",
@@ -258,9 +261,9 @@ def world() -> Iterator[Played]:
 def _fill_tables() -> None:
     dynamodb = client("dynamodb")
     create_records_table(dynamodb, TABLES["records"], by_day=True)
-    for name, keys in KEYS.items():
+    for name, keys in {**KEYS, **NEW_TABLES}.items():
         dynamodb.create_table(
-            TableName=TABLES[name],
+            TableName=TABLES.get(name, name),
             KeySchema=[
                 {"AttributeName": key, "KeyType": kind}
                 for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)

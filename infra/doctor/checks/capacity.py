@@ -7,6 +7,8 @@ from typing import Final
 from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.doctor.model import System
 from infra.doctor.quotas import quotas
+from infra.environments import CALLS_PER_RUN
+from infra.functions import API
 
 TYPICAL_SECONDS: Final = {"chatbot": 4.0}
 """Seconds that a worker takes for a message, by service: an assumption, since the model's speed decides it."""
@@ -82,7 +84,7 @@ def concurrency(system: System, intent: Intent) -> Result:
     if system.environment.engine is not None:
         yield Skipped("The local engine has no quota of concurrent functions.")
         return
-    total = 0
+    total = needed_by_all = _api_needs(system, intent)
     for source in system.sources:
         function = system.functions.get(source.function)
         if function is None:
@@ -91,6 +93,7 @@ def concurrency(system: System, intent: Intent) -> Result:
         needed = intent.rate * seconds
         cap = source.max_concurrency
         total += cap or 0
+        needed_by_all += needed
         if cap is None:
             yield Problem(
                 where=function.name,
@@ -108,14 +111,39 @@ def concurrency(system: System, intent: Intent) -> Result:
             )
         else:
             yield Passed(f"{function.service}: {needed:,.0f} of {cap} at a time", function.name)
-    limit = quotas(intent.region).functions
+    yield _fits_the_account(system, intent, needed_by_all, total)
+
+
+def _api_needs(system: System, intent: Intent) -> float:
+    """Return the concurrent executions that the API needs: for the calls of each run, and for callers who wait."""
+    waiting = sum(
+        int(function.variables.get("MAX_WAITING", 0))
+        for function in system.functions.values()
+        if function.module == API.module
+    )
+    return waiting + intent.rate * CALLS_PER_RUN * MOMENTS
+
+
+def _fits_the_account(system: System, intent: Intent, needed: float, total: float) -> Passed | Problem:
+    """Compare what all functions need at the rate, and what they may take at most, with the account's quota."""
+    own = system.concurrency
+    limit = quotas(intent.region).functions if own is None else own
+    whose = "the default quota of an account is" if own is None else "this account has"
+    if needed > limit:
+        return Problem(
+            where="all queues and the API",
+            what=f"At {intent.rate:g} requests/s they need {needed:,.0f} concurrent executions, callers who wait for "
+            f"results included; {whose} {limit:,.0f}.",
+            fix="Request more concurrency from AWS, or lower `requests_per_second` and `max_waiting` in "
+            "infra/environments.py.",
+            severity="warning" if own is None else "error",
+        )
     if total > limit:
-        yield Problem(
-            where="all queues",
-            what=f"Together they may start {total:,} concurrent executions; the default quota of an account is "
-            f"{limit:,.0f}.",
-            fix="Lower `max_concurrency` in infra/environments.py, or request more concurrency from AWS.",
+        return Problem(
+            where="all queues and the API",
+            what=f"Together they may take {total:,.0f} concurrent executions; {whose} {limit:,.0f}.",
+            fix="Lower `max_concurrency` or `max_waiting` in infra/environments.py, or request more concurrency from "
+            "AWS.",
             severity="warning",
         )
-    else:
-        yield Passed(f"all queues together: {total:,} ≤ {limit:,.0f}")
+    return Passed(f"all queues and the API together: {total:,.0f} ≤ {limit:,.0f}")

@@ -9,10 +9,13 @@ from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Grant, State, System
 from infra.doctor.references import bus_arn, queue_arn
 from infra.environments import Environment
+from infra.operator_rights import BATCHES, READS
 from shared.contracts.stages import BY_SERVICE
 
 UNBOUNDED: Final = frozenset(
     {
+        "lambda:GetAccountSettings",
+        "lambda:ListEventSourceMappings",
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",
         "logs:DescribeLogGroups",
@@ -54,6 +57,22 @@ ACKNOWLEDGED: Final = (
         r".*/pipelines?(/\*)?(/[\w-]+)?",
         "every pipeline id; stage, method and path are named",
     ),
+    *(
+        (f"{service}:", pattern, "operators read all resources of the environment")
+        for service, pattern in (
+            ("ssm", r"arn:aws:ssm:region:account:parameter/ai-pipeline/[\w-]+/\*"),
+            ("logs", r"arn:aws:logs:region:account:log-group:/aws/lambda/ai-pipeline-[\w-]+-\*"),
+            ("sqs", r"arn:aws:sqs:region:account:ai-pipeline-[\w-]+-\*(-dlq)?"),
+            ("lambda", r"arn:aws:lambda:region:account:function:ai-pipeline-[\w-]+-\*"),
+            ("events", r"arn:aws:events:region:account:rule/(ai-pipeline-[\w-]+-bus/)?ai-pipeline-[\w-]+-\*"),
+            ("cloudformation", r"arn:aws:cloudformation:region:account:stack/ai-pipeline-[\w-]+-\*/\*"),
+        )
+    ),
+    (
+        "cloudwatch:DescribeAlarms",
+        r"arn:aws:cloudwatch:region:account:alarm:\*",
+        "a call that lists alarms by a prefix of their names needs the right on all of them",
+    ),
 )
 """Wildcards within an ARN that have a reason: prefix of the actions, pattern of the ARN, reason."""
 ENGINES: Final = (
@@ -68,7 +87,11 @@ _RIGHTS_SUFFICE: Final = "each part may consume, park, report and send what it m
 
 
 def narrow(system: System) -> Result:
-    unbounded = UNBOUNDED if system.environment.iam.callbacks_by_machine else UNBOUNDED | CALLBACKS
+    dialect, unbounded = system.environment.iam, UNBOUNDED
+    if not dialect.callbacks_by_machine:
+        unbounded |= CALLBACKS
+    if not dialect.operators_by_resource:
+        unbounded |= {action for actions in (*READS.values(), BATCHES) for action in actions}
     for grant in system.grants:
         problems = [*_wide(grant, unbounded, system.environment)]
         yield from problems

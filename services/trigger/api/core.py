@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
+import hmac
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from shared.contracts.record import CANCELLED
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
 
-IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+IDEMPOTENCY_KEY = re.compile(limits.IDEMPOTENCY_KEY_PATTERN)
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
@@ -46,6 +47,8 @@ PUBLIC_FIELDS = (
 )
 LONGEST_WAIT_SECONDS = 25
 """API Gateway waits at most 29 s for a function."""
+_SSO_ROLE = "AWSReservedSSO_"
+"""The beginning of the names of the roles that IAM Identity Center makes, one for each permission set."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -93,11 +96,19 @@ def read_request(event: Mapping[str, Any]) -> Request:
 
 
 def _caller(identity: Mapping[str, Any]) -> str:
-    """Return who signed the request. All sessions of a role are one caller: a retry may follow a new login."""
-    arn = identity.get("userArn") or identity.get("caller") or identity.get("accessKey") or ""
-    if ":assumed-role/" in arn:
-        arn = "/".join(arn.split("/")[:2])
-    return str(arn)
+    """Return who signed the request: an IAM user, a role, or one of the people who share a role.
+
+    All sessions of a role are one caller: a retry may follow a new login, and whoever may take a role may choose the
+    session's name. But the users of a Cognito identity pool, and those of IAM Identity Center, share a role without
+    choosing its session's name: API Gateway names the former, and the latter's session is named after them.
+    """
+    if cognito := identity.get("cognitoIdentityId"):
+        return f"cognito:{identity.get('cognitoIdentityPoolId') or ''}/{cognito}"
+    arn = str(identity.get("userArn") or identity.get("caller") or identity.get("accessKey") or "")
+    account, assumed, session = arn.partition(":assumed-role/")
+    if assumed and not session.startswith(_SSO_ROLE):
+        return f"{account}{assumed}{session.partition('/')[0]}"
+    return arn
 
 
 def _preferred_wait(preferences: str) -> int | None:
@@ -127,15 +138,18 @@ class Submission(Struct, frozen=True, kw_only=True):
     traceparent: str
 
 
-def submission(request: Request) -> Submission:
-    """Return the submission in a POST request. Raises ApiError (400, 413, 415)."""
+def submission(request: Request, id_of: Callable[[str], str]) -> Submission:
+    """Return the submission in a POST request. `id_of` is called for the pipeline id of a valid Idempotency-Key.
+
+    Raises ApiError (400, 413, 415).
+    """
     if request.content_type != "application/json":
         raise ApiError(Reason.UNSUPPORTED_MEDIA_TYPE)
     sent = _sent(_body(request))
     key = request.idempotency_key
-    if key is not None and not IDEMPOTENCY_KEY.match(key):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise ApiError(Reason.INVALID_IDEMPOTENCY_KEY)
-    pipeline_id = keyed_id(request.caller, key) if key else uuid.uuid4().hex
+    pipeline_id = id_of(key) if key else uuid.uuid4().hex
     return Submission(
         pipeline_id=pipeline_id,
         request=sent,
@@ -177,8 +191,16 @@ def _sent(body: bytes) -> AnyRequest:
     return sent
 
 
-def keyed_id(caller: str, key: str) -> str:
-    """Return the pipeline id for a caller's Idempotency-Key; another caller's equal key gives another id."""
+def keyed_id(secret: bytes, caller: str, key: str) -> str:
+    """Return the pipeline id for a caller's Idempotency-Key; another caller's equal key gives another id.
+
+    Only who has the secret can compute it, so that nobody can use the id first, or guess whose it is.
+    """
+    return hmac.digest(secret, f"{caller}\n{key}".encode(), "sha256").hex()[:40]
+
+
+def earlier_keyed_id(caller: str, key: str) -> str:
+    """Return the pipeline id that releases up to 0.2.0 derived, without a secret."""
     return hashlib.sha256(f"{caller}\n{key}".encode()).hexdigest()[:40]
 
 

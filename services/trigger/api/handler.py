@@ -1,11 +1,11 @@
 """The Lambda handler of the API: passes a request from API Gateway to its route, and returns the HTTP answer.
 
-The four routes are a dictionary: Powertools' resolver would add a third to this function's cold start.
+The routes are a dictionary: Powertools' resolver would add a third to this function's cold start.
 """
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,9 @@ from shared.observability import about_no_run, emit, flush, logger, where
 from shared.records import Records
 from shared.settings import load, once
 
+if TYPE_CHECKING:
+    from services.trigger.api.state import State
+
 SPARE_SECONDS = 4
 """The part of the function's timeout that is reserved for everything except waiting."""
 
@@ -30,11 +33,13 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """The environment of the API's function. `allowed_origin` is the origin that CORS allows.
 
     `api_url` is the API's URL if it differs from the request's host, with `{api_id}` in place of the API's id.
-    `timeout_seconds` is the function's own timeout.
+    `timeout_seconds` is the function's own timeout. `max_waiting` callers may wait for results at the same time.
     """
 
     table_name: str
+    state_table: str
     bus_name: str
+    max_waiting: int = 2
     allowed_origin: str = "*"
     api_url: str | None = None
     timeout_seconds: int = 30
@@ -59,7 +64,7 @@ def unknown_route(_: Request) -> Answer:
 
 
 def refusal(error: ApiError) -> Answer:
-    return error.reason.status, {"error": {"code": error.reason.code, "message": str(error)}}
+    return Answer(error.reason.status, {"error": {"code": error.reason.code, "message": str(error)}})
 
 
 def respond(status: int, body: Mapping[str, Any], allowed_origin: str) -> dict[str, Any]:
@@ -83,11 +88,24 @@ def _counted(status: int, method: str) -> Metric:
 def _api() -> tuple[ApiSettings, Api]:
     settings = load(ApiSettings)
     table, events = client("dynamodb"), client("events")
+
+    @cache
+    def state() -> "State":
+        from services.trigger.api.state import State  # noqa: PLC0415 -- most requests need none of it
+
+        return State(
+            table,
+            settings.state_table,
+            max_waiting=settings.max_waiting,
+            window_seconds=settings.timeout_seconds,
+        )
+
     api = Api(
         Records(table, settings.table_name),
         Bus(lambda: events, settings.bus_name),
         Listing(table, settings.table_name),
         partial(client, "stepfunctions"),
+        state,
         api_url=settings.api_url,
         longest_wait=max(0, settings.timeout_seconds - SPARE_SECONDS),
     )
@@ -101,11 +119,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     about_no_run()
     settings, api = ready()
     request = read_request(event)
-    status, body = answer(routes(api), request)
+    status, body, waited = answer(routes(api), request)
     emit(_counted(status, request.method))
     flush()
     logger().info("answered", extra={"http_method": request.method, "http_status": status})
     response = respond(status, body, settings.allowed_origin)
-    if status in (200, 202) and request.wait is not None:
+    if waited:
         response["headers"]["Preference-Applied"] = f"wait={request.wait}"
     return response

@@ -65,7 +65,11 @@ def listed(caller: str, pipeline_id: str, *, accepted_at: str, user_message: str
 
 
 def belongs_to(record: Mapping[str, Any], caller: str) -> bool:
-    """Whether a caller may cancel a pipeline: its owner, or any caller if it came from the bus and has no owner."""
+    """Whether a caller may read and cancel a pipeline: its owner, or any caller if it came from the bus.
+
+    Such a pipeline has no owner, since an event does not say who published it. Who publishes chooses an id that
+    cannot be guessed, and reads the result as a caller of the API.
+    """
     return "owner" not in record or str(record["owner"]).partition("#")[0] == owner(caller)
 
 

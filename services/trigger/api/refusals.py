@@ -54,7 +54,7 @@ class Reason(Enum):
     NOT_OWNER = (
         403,
         "not_owner",
-        "This pipeline was submitted by a different caller. Only that caller can cancel it.",
+        "This pipeline was submitted by a different caller. Only that caller can read or cancel it.",
     )
     UNKNOWN_PIPELINE = (
         404,

@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
+from services.trigger.api import handler as api
+from services.trigger.api.core import read_request
 from services.trigger.api.listing import Listing
-from services.trigger.api.routes import Api
+from services.trigger.api.routes import Api, Routes
+from services.trigger.api.state import State
 from shared.bus import Bus
 
 JSON = {"Content-Type": "application/json"}
@@ -13,9 +16,25 @@ JSON = {"Content-Type": "application/json"}
 ALICE = "arn:aws:iam::000000000000:user/alice"
 
 
-def make_api(records, events, executions=None, **options):
+BOB = "arn:aws:iam::000000000000:user/bob"
+
+
+def make_state(client: Any, *, max_waiting: int = 2, window_seconds: int = 30, **options: Any) -> State:
+    """Return the API's state in a table that is made if there is none."""
+    if "state" not in client.list_tables()["TableNames"]:
+        client.create_table(
+            TableName="state",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    return State(client, "state", max_waiting=max_waiting, window_seconds=window_seconds, **options)
+
+
+def make_api(records, events, executions=None, *, state=None, **options):
     lists = Listing(records._client, "PipelineLogs")
-    return Api(records, Bus(lambda: events, "bus"), lists, lambda: executions, **options)
+    state = state or make_state(records._client)
+    return Api(records, Bus(lambda: events, "bus"), lists, lambda: executions, lambda: state, **options)
 
 
 def post(body: Any, headers: dict[str, str] | None = None, who: str = ALICE, **extra: Any) -> dict[str, Any]:
@@ -30,9 +49,19 @@ def post(body: Any, headers: dict[str, str] | None = None, who: str = ALICE, **e
     }
 
 
-def get(pipeline_id: str) -> dict[str, Any]:
+def get(pipeline_id: str, who: str = ALICE, resource: str = "/pipeline/{pipeline_id}") -> dict[str, Any]:
     return {
         "httpMethod": "GET",
-        "resource": "/pipeline/{pipeline_id}",
+        "resource": resource,
         "pathParameters": {"pipeline_id": pipeline_id},
+        "requestContext": {"identity": {"userArn": who}},
     }
+
+
+def answer(routes: Routes, event: dict[str, Any]) -> tuple[int, Any]:
+    """Return status and body of an event's answer."""
+    return api.answer(routes, read_request(event))[:2]
+
+
+def finish(records, pipeline_id: str, status: str = "SUCCEEDED", **fields: Any) -> None:
+    assert records.advance(pipeline_id, status, {"final_response": "An answer.", **fields})

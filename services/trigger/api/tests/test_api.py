@@ -24,7 +24,7 @@ def call(records, events):
     known = routes(service)
 
     def send(event: dict[str, Any]) -> tuple[int, Any]:
-        status, body = answer(known, read_request(event))
+        status, body, _ = answer(known, read_request(event))
         return status, json.loads(json.dumps(body))
 
     return send
@@ -205,7 +205,7 @@ def test_a_repeated_request_is_in_the_same_trace(call, events):
 
 def test_ids_can_name_an_execution():
     """Ids derived from a key are valid pipeline ids."""
-    assert core.PIPELINE_ID.match(core.keyed_id(ALICE, "k" * 255))
+    assert core.PIPELINE_ID.match(core.keyed_id(b"secret", ALICE, "k" * 255))
 
 
 TURNS = [

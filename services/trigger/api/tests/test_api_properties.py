@@ -14,10 +14,9 @@ from moto import mock_aws
 
 from services.trigger.api.core import read_request
 from services.trigger.api.handler import answer, respond
-from services.trigger.api.listing import Listing
-from services.trigger.api.routes import Api, routes
+from services.trigger.api.routes import routes
+from services.trigger.api.tests.support import make_api
 from services.trigger.starter.core import execution_input
-from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Detail
 from shared.contracts.limits import STATE_BYTES
 from shared.contracts.reading import read, read_metadata, read_upcast, sent_as
@@ -28,7 +27,6 @@ from shared.tests.strategies import JSON, SAID, TEXT, nearly, turns
 
 pytestmark = pytest.mark.slow
 
-LISTING = Listing(None, "PipelineLogs")
 CLIENT_ERRORS = (400, 404, 409, 413, 415)
 
 
@@ -55,8 +53,8 @@ def posted(body: str, **changes: Any) -> dict[str, Any]:
 def answered(table: Records, event: Mapping[str, Any]) -> int:
     """Return the answer's status, after checking that it is no 500 and that an accepted request can be started."""
     events = FakeEvents()
-    api = Api(table, Bus(lambda: events, "bus"), LISTING, lambda: None)
-    status, body = answer(routes(api), read_request(event))
+    api = make_api(table, events)
+    status, body, _ = answer(routes(api), read_request(event))
     said = json.loads(respond(status, body, "*")["body"])
     if status == 202:
         (entry,) = events.entries

@@ -1,24 +1,18 @@
-"""The API for people: waiting for the result, listing one's own pipelines, cancelling."""
+"""The API for people: listing one's own pipelines, cancelling."""
 
 import json
 from typing import Any
 
 import pytest
 
-from services.trigger.api import handler as api
 from services.trigger.api import listing
 from services.trigger.api import routes as api_routes
-from services.trigger.api.core import read_request
-from services.trigger.api.handler import ApiSettings
 from services.trigger.api.refusals import Reason
-from services.trigger.api.routes import Answer, Routes
-from services.trigger.api.tests.support import ALICE, get, make_api, post
-from shared.errors import TransientError
+from services.trigger.api.tests.support import ALICE, BOB, answer, finish, get, make_api, post
 from shared.tests.fakes import client_error
 
 pytestmark = pytest.mark.slow
 
-BOB = "arn:aws:iam::000000000000:user/bob"
 ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p"
 
 
@@ -51,10 +45,6 @@ def call(records, events, executions):
     return send
 
 
-def answer(routes: Routes, event: dict[str, Any]) -> Answer:
-    return api.answer(routes, read_request(event))
-
-
 def list_(who: str = ALICE, **parameters: str) -> dict[str, Any]:
     return {
         "httpMethod": "GET",
@@ -72,77 +62,6 @@ def delete(pipeline_id: str, who: str = ALICE) -> dict[str, Any]:
         "headers": {"Host": "api.example"},
         "requestContext": {"identity": {"userArn": who}, "path": f"/v1/pipeline/{pipeline_id}"},
     }
-
-
-def finish(records, pipeline_id: str, status: str = "SUCCEEDED", **fields: Any) -> None:
-    assert records.advance(pipeline_id, status, {"final_response": "An answer.", **fields})
-
-
-# --- Prefer: wait ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
-def test_who_waits_gets_the_result(records, events, status):
-    """With `Prefer: wait`, POST and GET answer 200 with the record as soon as the run is over."""
-    naps: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        naps.append(seconds)
-        if len(naps) == 3:
-            (detail,) = events.details("pipeline.requested.v1")
-            finish(records, detail["metadata"]["pipeline_id"], status)
-
-    routes = api_routes.routes(make_api(records, events, sleep=sleep))
-    code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=20"}))
-    assert (code, body["status"], body["final_response"]) == (200, status, "An answer.")
-    assert naps == sorted(naps)
-    shown = {**get(body["pipeline_id"]), "headers": {"prefer": "wait=20"}}
-    assert answer(routes, shown) == (code, body)
-    assert len(naps) == 3
-
-
-def test_who_waits_in_vain_is_told_where_to_look(records, events):
-    """If a run takes longer than the caller waits, the answer is 202 with the status URL."""
-    routes = api_routes.routes(make_api(records, events, longest_wait=0.0))
-    code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=25"}))
-    assert (code, body["status"]) == (202, "ACCEPTED")
-    code, body = answer(routes, {**get(body["pipeline_id"]), "headers": {"Prefer": "wait=25"}})
-    assert (code, body["status"]) == (200, "ACCEPTED")
-
-
-def test_accepted_is_accepted_even_if_nobody_can_look(records, events, monkeypatch):
-    """A table that fails while the caller waits does not turn a published request into an error."""
-
-    def fail(*_: object) -> None:
-        raise TransientError("no table")
-
-    monkeypatch.setattr(records, "get", fail)
-    routes = api_routes.routes(make_api(records, events))
-    code, body = answer(routes, post({"user_message": "Hello"}, {"Prefer": "wait=5"}))
-    assert (code, body["status"]) == (202, "ACCEPTED")
-    assert len(events.details("pipeline.requested.v1")) == 1
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("wait=10", 10),
-        ("wait=0", 0),
-        ("wait = 7", 7),
-        ('respond-async, wait="3"', 3),
-        ("WAIT=99999; x=1", 25),
-        ("wait=-1", None),
-        ("wait=1.5", None),
-        ("wait", None),
-        ("await=5", None),
-        ("wait=12345678901234567890", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_a_preference_is_read_or_ignored(header, seconds):
-    """An invalid preference is ignored (RFC 7240), and no wait exceeds the longest wait."""
-    assert read_request({"headers": {"PREFER": header}}).wait == seconds
 
 
 # --- GET /pipelines --------------------------------------------------------------------------------------
@@ -311,14 +230,3 @@ def test_an_execution_that_is_gone_is_no_error_and_a_throttled_stop_is(call, rec
     assert call(delete("p"))[0] == 503
     executions.refusal = None
     assert call(delete("p"))[0] == 202
-
-
-def test_the_answer_says_that_it_waited(monkeypatch, records, events):
-    """An answer that honoured `Prefer` has the header `Preference-Applied`, which browsers may read."""
-    settings = ApiSettings(table_name="PipelineLogs", bus_name="bus")
-    made = make_api(records, events, longest_wait=0.0)
-    monkeypatch.setattr(api, "ready", lambda: (settings, made))
-    answered = api.handler(post({"user_message": "Hello"}, {"Prefer": "wait=99"}), None)
-    assert answered["headers"]["Preference-Applied"] == "wait=25"
-    assert "Preference-Applied" in answered["headers"]["Access-Control-Expose-Headers"]
-    assert "Preference-Applied" not in api.handler(post({"user_message": "Hello"}), None)["headers"]

@@ -1,0 +1,151 @@
+"""Output fits any encoding, pipe, disk and terminal: nothing is cut, and nothing ends in a traceback."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cli.session import Session
+from cli.view.replaying import PLAN_LINES, follow
+from cli.view.tables import grid
+from operations.dlq.plan import Action
+from operations.dlq.replay import Result
+
+ROOT = Path(__file__).resolve().parents[2]
+ID = "0123456789abcdef" * 5
+PRINTING = """
+import sys
+from cli import main, output, session
+import click
+
+@click.command()
+def wide():
+    out = session.Session(env="local", region=None, profile=None).out
+    from cli.view.tables import grid
+    table = grid("run", "took", "cause", texts=1)
+    table.add_row("0123456789abcdef" * 5, "1 s", "x" * 200)
+    for _ in range(int(sys.argv[-1])):
+        out.print(table)
+        out.print("\\u2713 f\\xfcr \\U0001f600 \\u2026")
+
+main.COMMANDS["wide"] = main.Entry("", "", "")
+main.Commands.get_command = lambda *_: wide
+sys.argv = ["pipeline", "wide"] + sys.argv[1:]
+wide.params.append(click.Argument(["times"], expose_value=False))
+main.main()
+"""
+
+
+def run(*times: str, encoding: str = "utf-8", **options: Any) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "80"}
+    return subprocess.run(
+        [sys.executable, "-c", PRINTING, *(times or ("1",))],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "\N{CHECK MARK} für \U0001f600 …"),
+        ("latin-1", "+ für \\U0001f600 ..."),
+        ("ascii", r"+ f\xfcr \U0001f600 ..."),
+    ],
+)
+def test_any_encoding_prints_any_text(encoding, shown):
+    """A character that the output's encoding lacks is printed as a plain sign or its escape."""
+    result = run(encoding=encoding, capture_output=True)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert shown in result.stdout.decode(encoding)
+
+
+def test_nothing_is_cut_in_a_pipe():
+    """In a pipe, ids and long cells are whole and each row is one line, whatever COLUMNS says."""
+    lines = run(capture_output=True).stdout.decode().splitlines()
+    assert any(ID in line and "x" * 200 in line for line in lines)
+
+
+def test_a_closed_pipe_is_no_error():
+    """A reader that stops reading ends the command silently with exit code 0."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        result = run("2000", stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("times", ["1", "2000"])
+def test_a_full_disk_is_told(times):
+    """Output to a full disk ends with exit code 1 and a sentence, also if little was written."""
+    with Path("/dev/full").open("wb") as full:
+        result = run(times, stdout=full, stderr=subprocess.PIPE)
+    assert (result.returncode, result.stderr) == (1, b"Error: No space left on device\n")
+
+
+def test_a_narrow_terminal_shows_whole_ids():
+    """On a terminal that is narrower than an id, the id continues on the next row."""
+    console = Console(width=30, record=True, color_system=None)
+    table = grid("run", "took")
+    table.add_row(ID, "1 s")
+    console.print(table)
+    rows = [line.split("  ")[0].strip() for line in console.export_text().splitlines()[1:]]
+    assert "".join(rows) == ID
+
+
+def outcomes(total: int, failed: int) -> list[Result]:
+    return [
+        Result(
+            message_id=f"message-{number}",
+            service="chatbot",
+            pipeline_id=None,
+            action=Action.MOVE,
+            reason="fine",
+            outcome="failed" if number < failed else "done",
+            problem="refused" if number < failed else None,
+        )
+        for number in range(total)
+    ]
+
+
+def on_terminal(total: int, failed: int) -> str:
+    """Return what an 80-column terminal receives while a replay's outcomes arrive."""
+    leader, follower = pty.openpty()
+    session = Session(env="local", region=None, profile=None)
+    with os.fdopen(follower, "w") as stream:
+        console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+        session.__dict__.update(out=console, err=console)
+        os.set_blocking(leader, False)
+        received = b""
+        for _ in follow(session, iter(outcomes(total, failed)), total=total, quiet=False):
+            try:
+                received += os.read(leader, 65_536)
+            except BlockingIOError:
+                continue
+    os.close(leader)
+    return received.decode()
+
+
+def test_a_large_replay_shows_one_bar_and_what_matters():
+    """On a terminal, a hundred outcomes show one moving bar, and a line for each that missed its goal only."""
+    screen = on_terminal(100, failed=2)
+    assert screen.count("message-") == 2
+    assert "message-0" in screen
+    lines_with_bar = [line for line in screen.split("\n") if "/100" in line]
+    assert len(lines_with_bar) <= 2 + 2
+
+
+def test_a_small_replay_shows_every_outcome():
+    """On a terminal, a few outcomes are all printed."""
+    assert on_terminal(3, failed=1).count("message-") == 3
+    assert PLAN_LINES > 3
