@@ -12,7 +12,7 @@ class FunctionSpec:
     """A Lambda function.
 
     `aws` names the services that it calls, as botocore does; only their data is bundled. `table` names the DynamoDB
-    actions that it needs on the table of records.
+    actions that it needs on the table of records. A `scheduled` function is called by the clock.
     """
 
     name: str
@@ -20,17 +20,15 @@ class FunctionSpec:
     module: str
     aws: tuple[str, ...]
     table: tuple[str, ...] = ()
+    scheduled: bool = False
 
     @property
     def handler(self) -> str:
         return f"{self.module}.handler"
 
 
-_WORKER: Final = ("stepfunctions", "sqs", "events")
-_EXTRA: Final[Mapping[str, tuple[str, ...]]] = {
-    "chatbot": ("bedrock-runtime", "lambda", "dynamodb"),
-    "logger": ("dynamodb",),
-}
+_WORKER: Final = ("stepfunctions", "sqs", "events", "dynamodb")
+_EXTRA: Final[Mapping[str, tuple[str, ...]]] = {"chatbot": ("bedrock-runtime", "lambda")}
 _TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}
 
 API: Final = FunctionSpec(
@@ -44,7 +42,7 @@ STARTER: Final = FunctionSpec(
     name="starter",
     service="trigger",
     module="services.trigger.starter.handler",
-    aws=(*_WORKER, "dynamodb"),
+    aws=_WORKER,
     table=("GetItem", "UpdateItem"),
 )
 STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
@@ -60,7 +58,16 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
 FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values())
 """The functions of every deployment."""
 GUARD: Final = FunctionSpec(
-    name="guard", service="trigger", module="services.trigger.guard.handler", aws=("dynamodb", "lambda")
+    name="guard",
+    service="trigger",
+    module="services.trigger.guard.handler",
+    aws=("dynamodb", "lambda"),
+    scheduled=True,
 )
 """The daily budget's guard, which only deployments with a budget have."""
 ALL_FUNCTIONS: Final = (*FUNCTIONS, GUARD)
+
+
+def deployed_functions(*, budgeted: bool) -> tuple[FunctionSpec, ...]:
+    """Return the functions of a deployment with or without a daily budget."""
+    return ALL_FUNCTIONS if budgeted else FUNCTIONS

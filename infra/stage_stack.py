@@ -7,6 +7,7 @@ import msgspec
 from aws_cdk import Duration, Stack
 from constructs import Construct
 
+from infra.clocks import keeping_records
 from infra.constructs.chatbot_rights import allow_chatbot
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
@@ -66,6 +67,7 @@ def _variables(service: str, environment: Environment) -> Mapping[str, str]:
     return {
         **({"COUNTS_DAYS": "true"} if environment.budget_usd_per_day else {}),
         **({"STATED_PRICES": prices} if prices != "{}" else {}),
+        **keeping_records(environment.keep_records_days),
     }
 
 

@@ -3,6 +3,7 @@
 Each write states which earlier statuses it may replace.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,8 +44,11 @@ LISTED = (
 """The fields of a record that the index holds: the keys first; the message is not among them."""
 
 
-END_FIELDS = ("cost", "metered")
-"""Fields that an execution's end adds. They are removed when the run is restarted or redriven (`reopen`)."""
+EXPIRES = "expires_at"
+"""The attribute with the time, in epoch seconds, after which DynamoDB deletes a record."""
+
+END_FIELDS = ("cost", "metered", EXPIRES)
+"""Fields of a run's end. They are removed when the run is restarted or redriven (`reopen`)."""
 
 
 def spent(record: Record, execution_arn: str) -> int:
@@ -90,11 +94,19 @@ def conditionally(operation: Any, **parameters: Any) -> bool:
 
 
 class Records:
-    """The table of records. Raises TransientError or PermanentError if DynamoDB refuses or fails a call."""
+    """The table of records. Raises TransientError or PermanentError if DynamoDB refuses or fails a call.
 
-    def __init__(self, client: Any, table: str) -> None:
+    DynamoDB deletes a record `kept_seconds` after the latest write of `accept` or `advance`; never if that is None. A
+    writer of an open run gives a time that includes the longest time for which the run can stay open.
+    """
+
+    def __init__(self, client: Any, table: str, kept_seconds: int | None = None) -> None:
         self._client = client
         self._table = table
+        self._kept_seconds = kept_seconds
+
+    def _expiry(self) -> dict[str, int]:
+        return {EXPIRES: int(time.time()) + self._kept_seconds} if self._kept_seconds else {}
 
     def get(self, pipeline_id: str) -> Record | None:
         """Return the whole record, read consistently, or None if there is none."""
@@ -129,7 +141,7 @@ class Records:
         return self._conditionally(
             self._client.put_item,
             TableName=self._table,
-            Item=to_item({**record, **(listed or {})})["M"],
+            Item=to_item({**record, **(listed or {}), **self._expiry()})["M"],
             ConditionExpression="attribute_not_exists(pipeline_id)",
         )
 
@@ -191,7 +203,7 @@ class Records:
             )
         return self._update(
             pipeline_id,
-            {"status": status, **fields},
+            {"status": status, **fields, **self._expiry()},
             first=first or {},
             remove=FAILURE_FIELDS if status == "SUCCEEDED" else (),
             condition=condition,

@@ -6,12 +6,10 @@ import pytest
 
 from infra.models import FAMILY, GEOGRAPHIES, ModelError, Place, check, default_model, partition_of, rights
 from infra.options import OptionError, load, load_deployed
-from infra.tests.test_options import folder  # noqa: F401 -- a fixture
+from infra.tests.support import APPLICATION, BEDROCK, NOVA
 
 ACCOUNT = "111122223333"
-NOVA, CLAUDE = "amazon.nova-lite-v1:0", "anthropic.claude-haiku-4-5-20251001-v1:0"
-BEDROCK = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
-APPLICATION = f"{BEDROCK}:application-inference-profile/abc123def456"
+CLAUDE = "anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
 def place(region: str = "us-east-1") -> Place:
@@ -179,7 +177,7 @@ def test_rights_name_the_partition():
     ]
 
 
-def test_a_files_model_is_checked_in_the_region_of_its_deployment(folder):  # noqa: F811
+def test_a_files_model_is_checked_in_the_region_of_its_deployment(folder):
     """A model in the file is refused only in the regions that it does not fit."""
     (folder / "dev.toml").write_text(f'model_id = "eu.{NOVA}"\n')
     assert load_deployed("dev", region="eu-west-1").chatbot.model_id == f"eu.{NOVA}"

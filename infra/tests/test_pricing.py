@@ -7,8 +7,7 @@ import pytest
 from infra.environments import Environment
 from infra.options import OptionError, load, load_deployed
 from infra.pricing import stated, unpriced
-from infra.tests.test_models import APPLICATION, NOVA
-from infra.tests.test_options import folder  # noqa: F401 -- a fixture
+from infra.tests.support import APPLICATION, NOVA
 from shared.costs.prices import Stated
 
 BUDGET = {"budget_usd_per_day": "5"}
@@ -83,7 +82,7 @@ def test_prices_of_must_have_a_list():
         load("dev", {"prices_of": "eu-central-1"})
 
 
-def test_a_price_in_a_file_is_read_as_a_number(folder):  # noqa: F811
+def test_a_price_in_a_file_is_read_as_a_number(folder):
     """A number in TOML keeps its value, in whichever way it is written."""
     (folder / "dev.toml").write_text("price_input_usd_per_million = 1e-3\nprice_output_usd_per_million = 2\n")
     assert stated(load_deployed("dev")).tokens == {NOVA: ("0.001", "2")}

@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -44,6 +44,33 @@ def test_looking_takes_nothing(target, machine):
     assert view.seconds_left is not None
     assert len(plan(target, select(target, Selection()))) == 25
     assert count(url("chatbot")) == 25
+
+
+def arn_of(queue_url):
+    answer = client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    return answer["Attributes"]["QueueArn"]
+
+
+def test_time_left_is_by_the_clock_by_which_sqs_deletes(target, machine):
+    """A message is deleted its queue's retention after its SentTimestamp, which a move to the DLQ does not change."""
+    work, kept = url("chatbot", ""), timedelta(days=3)
+    redrive = {"deadLetterTargetArn": arn_of(url("chatbot")), "maxReceiveCount": "1"}
+    client("sqs").set_queue_attributes(
+        QueueUrl=work, Attributes={"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"}
+    )
+    client("sqs").set_queue_attributes(
+        QueueUrl=url("chatbot"), Attributes={"MessageRetentionPeriod": str(int(kept.total_seconds()))}
+    )
+    client("sqs").send_message(QueueUrl=work, MessageBody="{")
+    (sent,) = client("sqs").receive_message(QueueUrl=work, AttributeNames=["SentTimestamp"])["Messages"]
+    client("sqs").receive_message(QueueUrl=work)  # the second receive moves it
+    park("p-1")
+    (view,) = [view for view in overview(target) if view.count]
+    moved, message = sorted(select(target, Selection()), key=lambda message: message.sent_at)
+    first = datetime.fromtimestamp(int(sent["Attributes"]["SentTimestamp"]) / 1_000, UTC)
+    assert (moved.moved, message.moved) == (True, False)
+    assert moved.deleted_at == first + kept == view.deleted_at
+    assert message.deleted_at == message.sent_at + kept
 
 
 def test_a_failed_run_is_started_again_once(target, machine, records):

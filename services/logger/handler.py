@@ -39,12 +39,14 @@ BudgetFields = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, 
 class Settings(Struct, frozen=True, kw_only=True):
     """The environment of the logger's function. `counts_days` is true if there is a daily budget.
 
+    `keep_records_seconds`: see `Records`.
     `stated_prices` is a `Stated` as JSON: the prices that an option of the environment states.
     """
 
     table_name: str
     bus_name: str
     counts_days: bool = False
+    keep_records_seconds: int | None = None
     stated_prices: str = "{}"
 
 
@@ -164,7 +166,7 @@ def _count_cost(fields: Mapping[str, Any]) -> None:
 def routes() -> Routes:
     settings, events = load(Settings), client("events")
     writer = Logger(
-        Records(client("dynamodb"), settings.table_name),
+        Records(client("dynamodb"), settings.table_name, settings.keep_records_seconds),
         Bus(lambda: events, settings.bus_name),
         partial(client, "stepfunctions"),
         _budget_fields() if settings.counts_days else None,

@@ -156,6 +156,9 @@ class Record(TypedDict, total=False):
     metered: Metered
     cost: Cost | None
 
+    expires_at: int
+    """The time, in epoch seconds, after which DynamoDB deletes the record; absent if records are kept for ever."""
+
     spent_on: str
     """The day (UTC) whose budget the run counts for, and the number of a partition of the index `by-day`."""
     spent_at: str

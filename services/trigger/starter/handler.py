@@ -22,10 +22,11 @@ from shared.worker import Route
 
 
 class StarterSettings(Struct, frozen=True, kw_only=True):
-    """The environment of the starter's function."""
+    """The environment of the starter's function. `keep_records_seconds`: see `Records`."""
 
     table_name: str
     state_machine_arn: str
+    keep_records_seconds: int | None = None
 
 
 class Starter:
@@ -112,7 +113,7 @@ def routes() -> Routes:
     settings = load(StarterSettings)
     starter = Starter(
         client("stepfunctions"),
-        Records(client("dynamodb"), settings.table_name),
+        Records(client("dynamodb"), settings.table_name, settings.keep_records_seconds),
         settings.state_machine_arn,
     )
     return {
