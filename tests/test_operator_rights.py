@@ -10,9 +10,10 @@ from botocore import xform_name
 from infra.operator_rights import READS
 
 ROOT = Path(__file__).resolve().parents[1]
-PREFIXES = {"stepfunctions": "states"}
+PREFIXES = {"stepfunctions": "states", "bedrock-runtime": "bedrock", "service-quotas": "servicequotas"}
 """The services whose actions have another prefix in IAM than botocore's name of the service."""
 ACTIONS = {
+    "bedrock:Converse": "bedrock:InvokeModel",
     "lambda:Invoke": "lambda:InvokeFunction",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "sts:GetCallerIdentity": None,  # needs no right
@@ -30,8 +31,20 @@ ACTING = {
     "states:StartExecution",
 }
 """What commands need that change something, or plan a change: submit, cancel, replay, redrive, archive, budget."""
-DEPLOYING = {"events:ListRules", "states:DescribeStateMachineForExecution"}
-"""What only `deploy-check` needs, which also notes what it has read."""
+DEPLOYING = {
+    "account:GetRegionOptStatus",
+    "bedrock:GetFoundationModel",
+    "bedrock:GetFoundationModelAvailability",
+    "bedrock:GetInferenceProfile",
+    "bedrock:InvokeModel",
+    "cloudformation:DescribeStacks",
+    "events:ListRules",
+    "servicequotas:GetServiceQuota",
+    "servicequotas:ListServiceQuotas",
+    "ssm:GetParameter",
+    "states:DescribeStateMachineForExecution",
+}
+"""What only `preflight` needs, which takes each refusal as an answer, and `deploy-check`, which notes what it has read."""
 
 
 @cache
@@ -54,7 +67,7 @@ def called() -> set[str]:
         if isinstance(node, ast.Call):
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-            if name in ("get_paginator", "_pages"):
+            if name in ("get_paginator", "_pages", "ask"):
                 methods |= {
                     argument.value
                     for argument in node.args
