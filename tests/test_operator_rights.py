@@ -44,7 +44,7 @@ DEPLOYING = {
     "ssm:GetParameter",
     "states:DescribeStateMachineForExecution",
 }
-"""What only `preflight` needs, which takes each refusal as an answer, and `deploy-check`, which notes what it read."""
+"""What only `preflight` needs, which takes a refusal as an answer, and `deploy-check`, which notes what it read."""
 
 
 @cache
