@@ -29,7 +29,7 @@ class FunctionSpec:
 
 _WORKER: Final = ("stepfunctions", "sqs", "events", "dynamodb")
 _EXTRA: Final[Mapping[str, tuple[str, ...]]] = {"chatbot": ("bedrock-runtime", "lambda")}
-_TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}
+_TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("GetItem", "UpdateItem")}
 
 API: Final = FunctionSpec(
     name="api",
@@ -55,7 +55,16 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
     )
     for stage in STAGES
 }
-FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values())
+RECONCILER: Final = FunctionSpec(
+    name="reconciler",
+    service="logger",
+    module="services.logger.reconciler.handler",
+    aws=("dynamodb", "events", "stepfunctions"),
+    table=("BatchGetItem", "GetItem", "UpdateItem"),
+    scheduled=True,
+)
+"""Records failed ends that Step Functions did not announce; it has no queue."""
+FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values(), RECONCILER)
 """The functions of every deployment."""
 GUARD: Final = FunctionSpec(
     name="guard",

@@ -22,7 +22,7 @@ from infra.signals import HOUR, MICROS, PERIOD, Signals
 from infra.synthesizer import synthesizer
 from infra.thresholds import Alarm
 from shared.contracts.stages import SERVICES
-from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, COST, RUN_TIME, UNKNOWN_PRICES
+from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, COST, ENDS_MENDED, RUN_TIME, UNKNOWN_PRICES
 
 ABOVE: Final = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -120,6 +120,7 @@ class MonitoringStack(Stack):
             periods=3,
         )
         self._watch(thresholds.RUN_OPEN, longest, ABOVE, limits.run_open_seconds * 1_000)
+        self._watch(thresholds.ENDS_MENDED, signals.own(ENDS_MENDED, "logger"), ABOVE, 0)
         cost = signals.own(COST, "logger")
         self._watch(thresholds.COST, cost, ABOVE, limits.usd_per_hour * MICROS, period=HOUR)
 

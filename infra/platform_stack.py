@@ -33,9 +33,9 @@ tokens, which are settled by the time the archive is replayed.
 class PlatformStack(Stack):
     """The tables `table`, `operations` and `state`, the `bus`, and two managed policies.
 
-    The names of `table`, `operations` and `bus` are SSM parameters. `operations` holds archived messages and audit
-    lines; no function has a right on it. `state` holds what functions remember beside records. `publisher` is the
-    policy of principals that request runs by event; the other one is that of operators.
+    The names of `table`, `operations` and `bus` are SSM parameters. `operations` holds archived messages, audit lines
+    and the reconciler's progress, `state` what functions remember beside records. `publisher` is the policy of
+    principals that request runs by event; the other one is that of operators.
     """
 
     def __init__(self, scope: Construct, *, environment: Environment) -> None:

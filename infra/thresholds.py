@@ -91,6 +91,11 @@ PARKED_EXPIRES: Final = Alarm(
     symptom="SQS may soon delete the oldest message in the DLQ of this service.",
     section="Alarm: a parked message expires",
 )
+ENDS_MENDED: Final = Alarm(
+    name="ends-mended",
+    symptom="The reconciler recorded failed runs whose ends were not announced.",
+    section="Alarm: ends that were not announced",
+)
 RULE_DELIVERY: Final = Alarm(
     name="rule-delivery",
     symptom="EventBridge could not deliver events to the queue of this service.",

@@ -81,7 +81,8 @@ class TriggerStack(Stack):
             service=SERVICE,
             environment=environment,
             sizing=environment.sizing_of(STARTER.name),
-            keeps=Duration.days(PAUSE_DAYS) if environment.budget_usd_per_day else None,
+            # Also without a budget: when one is taken away, older messages may wait than SQS keeps by default.
+            keeps=Duration.days(PAUSE_DAYS),
         )
         rule = self.work.subscribe(
             "requests",
@@ -93,7 +94,10 @@ class TriggerStack(Stack):
         # the API publishes it.
         rule.node.add_dependency(self.starter.function)
         self.accept.function.node.add_dependency(rule)
-        feeding = self.starter.consume(self.work)
+        # With a budget, the guard switches the mapping, and the template does not say whether it is enabled: taking
+        # the budget away is then a change that enables it. The guard is deleted only after this change, but pauses
+        # nothing without the index of days, which the platform, deployed before, has no more.
+        feeding = self.starter.consume(self.work, enabled=None if environment.budget_usd_per_day else True)
         self.starter.allow("StartExecutions", ["states:StartExecution"], [names.state_machine_arn(self)])
         self.starter.allow(
             "RecogniseAndStopItsExecutions",

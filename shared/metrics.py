@@ -80,6 +80,11 @@ RUN_TIME: Final = Metric(
     by=("logger",),
     meaning="time from the acceptance of a run to its record, for runs that succeeded",
 )
+ENDS_MENDED: Final = Metric(
+    name="EndsMended",
+    by=("logger",),
+    meaning="failed runs that the reconciler recorded because their ends were not announced",
+)
 STAGE_FAILURES: Final = Metric(
     name="StageFailures",
     by=("logger",),

@@ -46,9 +46,10 @@ LISTED = (
 
 EXPIRES = "expires_at"
 """The attribute with the time, in epoch seconds, after which DynamoDB deletes a record."""
+REOPENED_AFTER = "reopened_after"
 
 END_FIELDS = ("cost", "metered", EXPIRES)
-"""Fields of a run's end. They are removed when the run is restarted or redriven (`reopen`)."""
+"""Fields that an execution's end adds. They are removed when the run is restarted or redriven (`reopen`)."""
 
 
 def spent(record: Record, execution_arn: str) -> int:
@@ -189,9 +190,13 @@ class Records:
     ) -> bool:
         """Set the status and `fields`, and those of `first` that the record lacks. Creates the record if necessary.
 
-        Returns False, and changes nothing, if the record has a status that `status` may not replace. A failure with
-        `execution_arn` and `started_at` in its fields does not replace the result of an execution that started later.
-        A cancelled run does not become RUNNING.
+        Returns False, and changes nothing, if the record has a status that `status` may not replace. A cancelled run
+        does not become RUNNING.
+
+        A failure with `execution_arn` and `started_at` in its fields does not replace the result of an execution that
+        started later, and one with `finished_at` must be later than every end that the record knows of: the one it
+        holds, and the one that a restart or redrive followed. The ends of a run are told apart by Step Functions' own
+        clock, since neither a name nor an ARN is used by one execution only.
         """
         condition = _status_in(MAY_REPLACE[status])
         if status == "RUNNING":
@@ -201,6 +206,9 @@ class Records:
                 f"({condition}) AND (attribute_not_exists(#execution_arn) OR #execution_arn = :execution_arn "
                 "OR attribute_not_exists(#started_at) OR #started_at <= :started_at)"
             )
+        if status == "FAILED" and "finished_at" in fields:
+            for earlier in ("finished_at", REOPENED_AFTER):
+                condition = f"({condition}) AND (attribute_not_exists({earlier}) OR {earlier} < :finished_at)"
         return self._update(
             pipeline_id,
             {"status": status, **fields, **self._expiry()},
@@ -209,26 +217,48 @@ class Records:
             condition=condition,
         )
 
-    def reopen(self, pipeline_id: str, *, execution_arn: str, started_at: str, rerun: bool = False) -> bool:
+    def holds_failure(self, pipeline_id: str, execution_arn: str, finished_at: str) -> bool:
+        """Return whether the record is FAILED by exactly this end."""
+        record = self.get(pipeline_id) or Record()
+        held = (record.get("status"), record.get("execution_arn"), record.get("finished_at"))
+        return held == ("FAILED", execution_arn, finished_at)
+
+    def reopen(
+        self,
+        pipeline_id: str,
+        *,
+        execution_arn: str,
+        started_at: str,
+        after: str | None = None,
+        rerun: bool = False,
+    ) -> bool:
         """Set a run to RUNNING again, in this execution.
 
         Call it before the execution is started or redriven, so that an execution that ends at once finds its record
-        RUNNING. Returns False for a run that has succeeded, unless `rerun` is true. After a restart, a late event
-        about an earlier execution's failure changes nothing. The cost until now is kept as `earlier_nano_usd`.
+        RUNNING. `after` is the end of the execution that this one follows: a late event about that end or an earlier
+        one changes nothing from now on. Returns False for a run that has succeeded, unless `rerun` is true, and for
+        one that has failed later than `after`. The cost until now is kept as `earlier_nano_usd`.
         """
         before = [status for status in STATUSES if rerun or status != "SUCCEEDED"]
         earlier = spent(self.get(pipeline_id) or Record(), execution_arn)
+        condition = _status_in(before)
+        if after:
+            condition = (
+                f"({condition}) AND (#status <> {_value_of('FAILED')} "
+                f"OR attribute_not_exists(finished_at) OR finished_at <= :{REOPENED_AFTER})"
+            )
         return self._update(
             pipeline_id,
             {
                 "status": "RUNNING",
                 "execution_arn": execution_arn,
                 "started_at": started_at,
+                **({REOPENED_AFTER: after} if after else {}),
                 **({"earlier_nano_usd": earlier} if earlier else {}),
             },
             first={},
             remove=(*FAILURE_FIELDS, *END_FIELDS, CANCELLED),
-            condition=_status_in(before),
+            condition=condition,
         )
 
     def _update(

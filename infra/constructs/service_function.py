@@ -137,14 +137,18 @@ class ServiceFunction(Construct):
                 "This environment's IAM checks callbacks on every resource only.",
             )
 
-    def consume(self, work: WorkQueue) -> sources.SqsEventSource:
-        """Let the queue feed the function, and let the function count starts and park messages in the queue's DLQ."""
+    def consume(self, work: WorkQueue, *, enabled: bool | None = None) -> sources.SqsEventSource:
+        """Let the queue feed the function, and let the function count starts and park messages in the queue's DLQ.
+
+        With `enabled` None, a new mapping is enabled and a deployment leaves an existing one as it is.
+        """
         source = sources.SqsEventSource(
             work.queue,
             batch_size=self._sizing.batch_size,
             max_batching_window=Duration.seconds(self._sizing.batching_window_seconds),
             report_batch_item_failures=True,
             max_concurrency=self._sizing.max_concurrency,
+            enabled=enabled,
         )
         self.function.add_event_source(source)
         self.function.add_environment("DLQ_URL", work.dlq.queue_url)

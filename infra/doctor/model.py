@@ -76,6 +76,16 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """An EventBridge rule that invokes `functions` at intervals."""
+
+    name: str
+    stack: str
+    enabled: bool = True
+    functions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class State:
     """A state of the workflow. A stage's state sends `detail_type` from `source` to `bus`, or directly to `queue`."""
 
@@ -159,6 +169,7 @@ class System:
     """The time-to-live attribute of each table that has one, by the table's name."""
     apis: tuple[str, ...] = ()
     """The names of the REST APIs."""
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] | None = None
     concurrency: int | None = None
     """The concurrent executions that the account has for functions without a reservation, if that is known."""

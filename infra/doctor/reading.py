@@ -12,6 +12,7 @@ from infra.doctor.model import (
     Machine,
     Queue,
     Rule,
+    Schedule,
     Source,
     State,
     System,
@@ -39,8 +40,17 @@ def read(templates: Templates, environment: Environment) -> System:
     rules = [
         _rule(stack, name, properties)
         for stack, name, properties in every("AWS::Events::Rule")
-        # A scheduled rule has no pattern; a lost event is made up for by the next one.
         if "EventPattern" in properties
+    ]
+    schedules = [
+        Schedule(
+            name=properties.get("Name", f"{stack}/{name}"),
+            stack=stack,
+            enabled=properties.get("State") != "DISABLED",
+            functions=tuple(last(str(aim["Arn"])) for aim in listed(properties.get("Targets"))),
+        )
+        for stack, name, properties in every("AWS::Events::Rule")
+        if "ScheduleExpression" in properties
     ]
     machines = [
         _machine(stack, name, properties)
@@ -78,6 +88,7 @@ def read(templates: Templates, environment: Environment) -> System:
             properties.get("Name", f"{stack}/{name}")
             for stack, name, properties in every("AWS::ApiGateway::RestApi")
         ),
+        schedules={schedule.name: schedule for schedule in schedules},
         alarms=alarms if monitored or alarms else None,
     )
 

@@ -72,6 +72,11 @@ CHECKS: Final = (
         workflow.failures_heard,
         "The records of failed runs keep the status RUNNING, and their callers wait forever.",
     ),
+    Check(
+        "ends-reconciled",
+        workflow.ends_reconciled,
+        "The record of a failed run whose end AWS does not announce keeps the status RUNNING.",
+    ),
     Check("requests-sent", events.requests_sent, "The state waits for an answer until it times out."),
     Check("requests-published", events.requests_published, "EventBridge drops events that no rule matches."),
     Check(

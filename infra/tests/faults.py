@@ -38,7 +38,8 @@ def function(templates, part, name=None):
 
 
 def statement(templates, part, sid):
-    (allowed,) = [
+    """Return a stack's first statement with this Sid."""
+    allowed, *_ = [
         allowed
         for policy in resources(stack(templates, part), "AWS::IAM::Policy").values()
         for allowed in policy["PolicyDocument"]["Statement"]
@@ -172,8 +173,13 @@ def uncaught_extra(templates):
 
 
 def unheard_failures(templates):
-    failures = only(templates, "logger", "AWS::Events::Rule")
+    failures = only(templates, "logger", "AWS::Events::Rule", Name=f"ai-pipeline-{ENV}-logger-failures")
     failures["EventPattern"]["detail"]["status"].remove("TIMED_OUT")
+
+
+def sleeping_reconciler(templates):
+    name = f"ai-pipeline-{ENV}-logger-reconcile"
+    only(templates, "logger", "AWS::Events::Rule", Name=name)["State"] = "DISABLED"
 
 
 def sent_to_nobody(templates):
@@ -369,6 +375,7 @@ PLANTED = [
     (fail_state, {"redrivable": "GiveUp"}),
     (uncaught_extra, {"degrades": "AnalyzeInput"}),
     (unheard_failures, {"failures-heard": f"ai-pipeline-{ENV}"}),
+    (sleeping_reconciler, {"ends-reconciled": f"ai-pipeline-{ENV}-reconciler"}),
     (disabled_rule, {"requests-sent": "CallExistingChatbot"}),
     (other_bus, {"requests-sent": "EnhanceResponse"}),
     (shared_queue, {"consumers": f"ai-pipeline-{ENV}-enhancer"}),

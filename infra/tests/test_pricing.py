@@ -112,21 +112,18 @@ def test_what_is_stated():
     assert stated(Environment(name="dev")) == Stated()
 
 
-def logger_variables(templates):
-    template = templates["ai-pipeline-dev-logger"]["Resources"]
-    (function,) = (
-        resource["Properties"]
-        for resource in template.values()
-        if resource["Type"] == "AWS::Lambda::Function"
-    )
-    return function["Environment"]["Variables"]
+def variables_of(templates):
+    """Return the variables of the functions that record ends: the logger and the reconciler."""
+    resources = templates["ai-pipeline-dev-logger"]["Resources"].values()
+    functions = [one["Properties"] for one in resources if one["Type"] == "AWS::Lambda::Function"]
+    return {one["FunctionName"]: one["Environment"]["Variables"] for one in functions}
 
 
-def test_stated_prices_reach_the_logger(synthesised):
-    """The logger's function gets the stated prices as JSON, and no such variable if there are none."""
-    variables = logger_variables(synthesised("dev", prices_of="eu-west-1", **TOKENS))
-    assert json.loads(variables["STATED_PRICES"]) == {
-        "prices_of": "eu-west-1",
-        "tokens": {NOVA: ["0.5", "1.5"]},
-    }
-    assert "STATED_PRICES" not in logger_variables(synthesised("dev"))
+def test_stated_prices_reach_every_function_that_records(synthesised):
+    """The logger and the reconciler get the stated prices as JSON, and no such variable if there are none."""
+    functions = variables_of(synthesised("dev", prices_of="eu-west-1", **TOKENS))
+    assert set(functions) == {"ai-pipeline-dev-logger", "ai-pipeline-dev-reconciler"}
+    for variables in functions.values():
+        stated_prices = json.loads(variables["STATED_PRICES"])
+        assert stated_prices == {"prices_of": "eu-west-1", "tokens": {NOVA: ["0.5", "1.5"]}}
+    assert not [name for name, given in variables_of(synthesised("dev")).items() if "STATED_PRICES" in given]

@@ -63,7 +63,8 @@ def paths(statement):
 
 
 def patterns(template):
-    return [rule["EventPattern"] for rule in resources(template, "AWS::Events::Rule").values()]
+    rules = resources(template, "AWS::Events::Rule").values()
+    return [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
 
 
 def variables(template, function):
@@ -152,6 +153,22 @@ def test_the_logger_hears_of_failed_executions(dev):
     assert json.dumps(rule["detail"]["stateMachineArn"]).endswith(':stateMachine:ai-pipeline-dev"]]}]')
 
 
+def test_the_reconciler_looks_every_quarter_of_an_hour(dev):
+    """A schedule invokes the reconciler, which may list this machine's executions and keep its progress."""
+    template = dev["ai-pipeline-dev-logger"]
+    (schedule,) = [
+        rule
+        for rule in resources(template, "AWS::Events::Rule").values()
+        if rule.get("ScheduleExpression") == "rate(15 minutes)" and rule["State"] == "ENABLED"
+    ]
+    (target,) = schedule["Targets"]
+    assert target["Arn"]["Fn::GetAtt"][0].startswith("Reconciler")
+    listing = allowed(template, "states:ListExecutions")
+    assert json.dumps(listing["Resource"]).endswith(':stateMachine:ai-pipeline-dev"]]}]')
+    progress = allowed(template, "dynamodb:PutItem")
+    assert json.dumps(progress["Resource"]).endswith(':table/ai-pipeline-dev-operations"]]}]')
+
+
 @pytest.mark.parametrize(
     ("stack", "published"),
     [
@@ -164,7 +181,15 @@ def test_the_logger_hears_of_failed_executions(dev):
 )
 def test_nobody_publishes_what_is_not_theirs(dev, stack, published):
     """Each role may publish only its own events, so that no service can forge a stage request."""
-    assert detail_types(allowed(dev[f"ai-pipeline-dev-{stack}"], "events:PutEvents")) == published
+    allowing = [
+        statement
+        for statement in statements(dev[f"ai-pipeline-dev-{stack}"])
+        if "events:PutEvents" in statement["Action"]
+    ]
+    assert [detail_types(statement) for statement in allowing][:1] == [published]
+    assert [detail_types(statement) for statement in allowing][1:] == (
+        [{"pipeline.failed.v1"}] if stack == "logger" else []  # the reconciler
+    )
 
 
 def test_the_trigger_publishes_requests_and_rejections_apart(dev):
@@ -485,7 +510,11 @@ def test_functions_are_sized_by_their_environment(synthesised, name):
     environment, names = ENVIRONMENTS[name], Names(name)
     for stage in STAGES:
         template = synthesised(name)[names.stack(stage.service)]
-        (function,) = resources(template, "AWS::Lambda::Function").values()
+        (function,) = [
+            function
+            for function in resources(template, "AWS::Lambda::Function").values()
+            if function["FunctionName"] == names.function(stage.service)
+        ]
         (mapping,) = resources(template, "AWS::Lambda::EventSourceMapping").values()
         sizing = environment.sizing_of(stage.service)
         assert (function["MemorySize"], function["Timeout"]) == (sizing.memory_mb, sizing.timeout_seconds)
@@ -505,6 +534,8 @@ def test_settings_a_function_reads_are_there(dev):
         template = dev[f"ai-pipeline-dev-{stage.service}"]
         assert queue_settings <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
     assert "TABLE_NAME" in variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-logger")
+    reconciler = variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-reconciler")
+    assert {"TABLE_NAME", "BUS_NAME", "STATE_MACHINE_ARN", "OPERATIONS_TABLE"} <= reconciler.keys()
 
 
 def records_table(templates):
@@ -542,7 +573,12 @@ def test_records_can_be_deleted_after_a_time(synthesised, name):
     ).values()
     text = json.dumps(machine["DefinitionString"]).replace("\\", "")
     longest = max(int(seconds) for seconds in re.findall(r'"TimeoutSeconds": (\d+)', text))
-    assert kept == {"api": (90 + 14 + 14) * day, "starter": 90 * day + longest, "logger": 90 * day}
+    assert kept == {
+        "api": (90 + 14 + 14) * day,
+        "starter": 90 * day + longest,
+        "logger": 90 * day,
+        "reconciler": 90 * day,
+    }
     (table,) = [
         properties
         for properties in resources(

@@ -25,6 +25,7 @@ from operations.runs import executions
 from operations.stop import Stop
 from operations.tests.dead_letters import MACHINE, count, park, replay, url
 from operations.tests.world import client, finish
+from shared.contracts.record import CANCELLED, iso
 from shared.contracts.stages import SERVICES
 from shared.tests.fakes import client_error
 
@@ -314,6 +315,44 @@ def test_a_success_is_not_reopened_behind_its_back(target, machine, records):
     with pytest.raises(OperationError, match="succeeded meanwhile"):
         executions.restart(target, run, "p-1-restart-1")
     assert machine.calls == []
+
+
+def test_an_id_like_a_restarts_is_redriven_by_its_own_record(target, machine, records):
+    """`redrive` judges a run whose id ends like a restart's name by its own record, and restarts it as itself."""
+    for name in ("nightly-restart-3", "weekly-restart-1"):
+        finish(records, name, status="FAILED", stage="chat", execution_arn=machine.fail(name))
+    records.advance("nightly-restart-3", "FAILED", {CANCELLED: "2026-11-22T10:00:00.000Z"})
+    (found,) = find(target, since=timedelta(hours=1))
+    assert (found.pipeline_id, found.restart_name) == ("weekly-restart-1", "weekly-restart-1-restart-1")
+
+
+def test_an_execution_is_named_after_the_run_in_its_input(target, machine, records):
+    """A name that may be of two runs is looked up in the records, which need no further call, or in its input."""
+    machine.fail("nightly-restart-3")
+    machine.fail("p-1-restart-1")
+    machine.runs["p-1-restart-1"]["input"] = json.dumps({"metadata": {"pipeline_id": "p-1"}})
+    finish(records, "mine-restart-2", status="FAILED", execution_arn=machine.fail("mine-restart-2"))
+    machine.runs.pop("mine-restart-2")
+    names = ["nightly-restart-3", "p-1-restart-1", "mine-restart-2", "p-2", "gone-restart-1"]
+    assert executions.pipelines_of(target, names) == {
+        "nightly-restart-3": "nightly-restart-3",
+        "p-1-restart-1": "p-1",
+        "mine-restart-2": "mine-restart-2",
+        "p-2": "p-2",
+        "gone-restart-1": "gone",
+    }
+
+
+def test_a_redrive_puts_the_end_it_follows_into_the_record(target, machine, records):
+    """A redriven or restarted run's record names the end after which it runs, by Step Functions' clock."""
+    machine.redrivable = True
+    stopped = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    arn = machine.fail("p-1")
+    machine.runs["p-1"]["stopDate"] = stopped
+    finish(records, "p-1", status="FAILED", stage="chat", execution_arn=arn)
+    (found,) = find(target, since=timedelta(hours=1))
+    executions.redrive(target, found.execution, token="once")
+    assert records.get("p-1")["reopened_after"] == iso(stopped)
 
 
 def test_every_services_queues_are_read(target):

@@ -124,6 +124,9 @@ class Record(TypedDict, total=False):
     """The latest execution."""
     started_at: str
     finished_at: str
+    reopened_after: str
+    """When the execution ended that the run's latest restart or redrive followed. A failed end that is not later
+    changes nothing."""
     execution_time_ms: int
     """Milliseconds."""
     earlier_nano_usd: int

@@ -215,3 +215,12 @@ def test_a_deleted_record_is_written_again(records):
     assert logger.advance("p", "FAILED", {"error": "x"}, first={"user_message": "hi"})
     assert records.get("p")["user_message"] == "hi"
     assert expires_in(records, 90 * DAY, began)
+
+
+def test_a_run_is_not_reopened_after_a_later_end(records):
+    """A stale plan does not reopen a run whose restart has failed meanwhile; a repeated command does."""
+    records.advance("p", "FAILED", {**failed("arn:2", "2"), "finished_at": "5"})
+    assert records.reopen("p", execution_arn="arn:2", started_at="6", after="3") is False
+    assert records.get("p")["status"] == "FAILED"
+    for _ in range(2):
+        assert records.reopen("p", execution_arn="arn:3", started_at="6", after="5") is True

@@ -23,6 +23,7 @@ def stand(monkeypatch):
             "STATE_MACHINE_ARN": MACHINE,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
             "BUDGET_TABLE": "budget",
+            "OPERATIONS_TABLE": "operations",
             "STATE_TABLE": "state",
             "MAPPING_ID": "the-starters",
             "USD_PER_DAY": "5",
@@ -35,11 +36,19 @@ def stand(monkeypatch):
 
     with mock_aws():
         create_records_table(boto3.client("dynamodb"), "records", by_day=True)
-        for table, key in (("answers", "id"), ("budget", "item"), ("state", "id")):
+        for table, *keys in (
+            ("answers", "id"),
+            ("budget", "item"),
+            ("state", "id"),
+            ("operations", "pipeline_id", "entry"),
+        ):
             boto3.client("dynamodb").create_table(
                 TableName=table,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                KeySchema=[
+                    {"AttributeName": key, "KeyType": kind}
+                    for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+                ],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
                 BillingMode="PAY_PER_REQUEST",
             )
         yield make

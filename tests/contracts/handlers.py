@@ -47,6 +47,9 @@ class _StepFunctions(FakeStepFunctions):
         self._refuse()
         return {"executionArn": f"{stateMachineArn}:{name}", "startDate": datetime(2026, 11, 22, tzinfo=UTC)}
 
+    def list_executions(self, **_: Any) -> dict[str, Any]:
+        return {"executions": []}
+
     def get_execution_history(self, **_: Any) -> dict[str, Any]:
         return {"events": []}
 

@@ -112,6 +112,11 @@ def end(stand: Stand) -> None:
         stand.messages(sqs_record(event))
 
 
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
 def emitted(text: str) -> list[dict[str, Any]]:
     """Return the EMF lines of a function's output."""
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
@@ -123,6 +128,7 @@ def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str,
     ask(stand("trigger", "services.trigger.api.handler"))
     start(stand("trigger", "services.trigger.starter.handler"))
     stand("trigger", "services.trigger.guard.handler").call({}, None)
+    stand("logger", "services.logger.reconciler.handler").call({}, Context())
     for stage in STAGES:
         worker = stand(stage.service, f"services.{stage.service}.handler")
         work(worker, stage.service)

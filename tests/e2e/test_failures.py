@@ -4,6 +4,7 @@ The engine differs from AWS in three ways: its rules have no DLQs (test_replay.p
 always gets TaskDoesNotExist, and IAM changes take effect at once instead of within seconds.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -167,3 +168,40 @@ def test_late_outcome_changes_nothing(pipeline: Deployment):
     assert pipeline.record(event_id) == before
     assert pipeline.asked(text) == 1
     assert pipeline.parked("chatbot") == []
+
+
+def test_an_end_that_nobody_announced_is_recorded(pipeline: Deployment):
+    """The reconciler records a failed run whose status event is lost, and the late event changes nothing."""
+    with pipeline.stopped("logger") as queue:
+        (event_id,) = pipeline.publish({"data": {"user_message": question()}})
+        arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{event_id}"
+        eventually(lambda: pipeline.record(event_id).get("status") == "RUNNING")
+        pipeline.client("stepfunctions").stop_execution(
+            executionArn=arn, error="Lost", cause="Nobody heard it."
+        )
+        (lost,) = eventually(lambda: pipeline.client("sqs").receive_message(QueueUrl=queue).get("Messages"))
+        pipeline.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=lost["ReceiptHandle"])
+    reports = [reconciled(pipeline) for _ in range(2)]
+    record = pipeline.record(event_id)
+    assert (record["status"], record["error"], record["execution_arn"]) == ("FAILED", "Lost", arn)
+    assert [report["mended"] for report in reports] == [1, 0]
+    assert all(report["finished"] for report in reports)
+    pipeline.client("sqs").send_message(QueueUrl=queue, MessageBody=lost["Body"])
+    assert eventually(lambda: empty(pipeline, queue))
+    assert pipeline.record(event_id) == record
+
+
+def reconciled(pipeline: Deployment) -> dict[str, Any]:
+    """Invoke the reconciler, which then leaves no time to the ends' own events, and return its report."""
+    answer = pipeline.client("lambda").invoke(
+        FunctionName="ai-pipeline-local-reconciler", Payload=json.dumps({"settled_seconds": 0})
+    )
+    report: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, report
+    return report
+
+
+def empty(pipeline: Deployment, queue: str) -> bool:
+    waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=waiting)
+    return set(answer["Attributes"].values()) == {"0"}
