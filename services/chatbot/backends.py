@@ -22,6 +22,24 @@ from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import PermanentError, PipelineError, TransientError, is_transient
 from shared.settings import OFF
 
+_UNSUBSCRIBED = (
+    "the account has no AWS Marketplace subscription to this model yet: somebody with the right to it must ask "
+    "the model once, then this run can be redriven"
+)
+_NO_FORM = "the account has not sent the form on its use case that the model's provider requires"
+_PROFILE_ONLY = (
+    "the model answers through an inference profile only: set model_id to the id of a profile, e.g. us.…"
+)
+REASONS = (
+    (403, "marketplace", _UNSUBSCRIBED),
+    (404, "use case details", _NO_FORM),
+    (400, "on-demand throughput", _PROFILE_ONLY),
+)
+"""What a refusal by Bedrock means, by its HTTP status and words in its text, which may quote the request and is
+therefore not passed on. The first calls of a model may succeed for some 15 minutes before a missing subscription is
+noticed.
+"""
+
 
 class Backend(Protocol):
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
@@ -39,11 +57,11 @@ class Bedrock:
             with translated_errors():
                 response = self._client.converse(**parameters)
         except (TransientError, PermanentError) as error:
-            raise _refusal(error, parameters) from error.__cause__
+            raise refusal(error, parameters) from error.__cause__
         return converse_answer(response, parameters["modelId"])
 
 
-def _refusal(error: PipelineError, parameters: Mapping[str, Any]) -> PipelineError:
+def refusal(error: PipelineError, parameters: Mapping[str, Any]) -> PipelineError:
     """Return the error to raise for a failed Converse call.
 
     A refusal of a parameter that some models do not take names the option that leaves it out. AWS's text is only
@@ -62,11 +80,20 @@ def _refusal(error: PipelineError, parameters: Mapping[str, Any]) -> PipelineErr
     }
     options = [f'{name} = "{OFF}"' for name, (key, sent) in optional.items() if key in sent and key in text]
     if not options:
-        return error
+        return explained(error) if isinstance(error, PermanentError) else error
     return PermanentError(
         f"{error}: the model does not take a parameter. "
         f"Set {' and '.join(options)} in the environment's file, and deploy the chatbot."
     )
+
+
+def explained(error: PermanentError) -> PermanentError:
+    """Return `error` with its reason added, if Bedrock's text tells it."""
+    refusal = error.__cause__
+    status = getattr(refusal, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    text = str(refusal).lower()
+    reason = next((reason for code, words, reason in REASONS if code == status and words in text), None)
+    return PermanentError(f"{error}: {reason}") if reason else error
 
 
 class ExistingFunction:
