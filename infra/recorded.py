@@ -12,10 +12,11 @@ import msgspec
 
 from infra.environments import Environment
 from infra.functions import FUNCTIONS
-from infra.options import DERIVED_SETTINGS, OFF, OPTIONS
+from infra.options import DERIVED_SETTINGS, OPTIONS
 from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW
 from services.chatbot.settings import Settings as ChatbotSettings
 from shared.contracts.stages import STAGES
+from shared.settings import OFF
 
 NOT_RECORDED: Final = frozenset(
     option

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chatbot.backends import Bedrock, ExistingFunction
+from services.chatbot.backends import Backend, Bedrock, ExistingFunction
 from services.chatbot.settings import Settings
 from services.chatbot.tests.fakes import FakeModel
 from shared.contracts.v1 import ChatAnswer, ChatRequested
@@ -56,7 +56,7 @@ CONVERSE = st.fixed_dictionaries(
 )
 
 
-def outcome(backend: Any) -> ChatAnswer | None:
+def outcome(backend: Backend) -> ChatAnswer | None:
     try:
         return backend.ask(ChatRequested(user_message="Hi"), METADATA)
     except (TransientError, PermanentError):
