@@ -108,7 +108,7 @@ def test_a_generated_client_calls_every_public_route(
     pipeline: Deployment, user, client, messages_held_until_cancelled: str
 ):
     """A generated client posts both forms of a body, waits, lists by pages, cancels, and reads refusals as typed."""
-    caller = user(*granted(pipeline, "ai-pipeline-local-api-caller"))
+    caller = user(*granted(pipeline, "ai-pipeline-local-api-caller-us-east-1"))
     printed = client.call(
         messages_held_until_cancelled,
         {
