@@ -159,7 +159,7 @@ US_EAST_1: Final = PriceList(
         ),
     },
 )
-    # Taken as in us-east-1; only for API Gateway did a page of AWS name these regions with the same price.
+# Taken as in us-east-1; only for API Gateway did a page of AWS name these regions with the same price.
 US_EAST_2: Final = replace(US_EAST_1, region="us-east-2")
 US_WEST_2: Final = replace(US_EAST_1, region="us-west-2")
 # The services' prices are those of AWS's public price lists of September 2026 (published from the 11th to the 22nd).
