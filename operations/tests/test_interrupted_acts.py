@@ -174,7 +174,7 @@ def test_a_redrive_that_somebody_else_made_is_no_restart(target, machine, record
 
 
 def test_each_redrive_has_a_token_of_its_own(target, machine, records):
-    """Two commands after one end use one client token; after the next end it is another, so that it is carried out."""
+    """Two commands after one end use one client token; after the next end it is another, so it is carried out."""
     for redrives in (0, 0, 1):
         execution = executions.Execution(
             arn=ARN, name="p-1", status="FAILED", redrivable=True, redrives=redrives,
