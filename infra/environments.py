@@ -114,6 +114,9 @@ class Environment:
     """Sizes by function (`api`, `starter`, and each stage's service); other functions have `default_sizing`."""
     default_sizing: Sizing = Sizing()
     chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
+    model_behind: tuple[str, ...] = ()
+    model_behind_complex: tuple[str, ...] = ()
+    """The ids of the models behind `model_id` and `model_id_complex`, if these are ARNs that do not name a model."""
     allowed_origin: str = "*"
     requests_per_second: float = 10
     """The load, in requests for a run, that the environment should handle for hours; the doctor compares it with
@@ -130,6 +133,10 @@ class Environment:
     """Days for which the record of an ended run is kept, at least `LEAST_RECORD_DAYS`; None for ever."""
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
+    unprotected: frozenset[str] = frozenset()
+    """Parts, with their tables, and single tables that are made without that protection: those of a first deployment,
+    since a protected stack or table could not be deleted after a failure.
+    """
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """Days for which the bus archives start and outcome events; None for no archive."""
@@ -157,12 +164,25 @@ class Environment:
 
     budget_usd_per_day: float | None = None
     """The daily budget: what the runs of a day (UTC) may cost before the starter is paused. None for no budget."""
+    prices_of: str | None = None
+    """The region whose price list is used; None for the environment's own."""
+    price_input_usd_per_million: str | None = None
+    price_output_usd_per_million: str | None = None
+    price_complex_input_usd_per_million: str | None = None
+    price_complex_output_usd_per_million: str | None = None
+    """Dollars, as decimal texts, for a million tokens of the two models; None for the listed prices."""
+    price_usd_per_answer: str | None = None
+    """Dollars, as a decimal text, that one answer of the existing chatbot function costs; None if not known."""
 
     @property
     def throttle(self) -> Throttle:
         """The API's throttle, near the intended load: what comes faster is refused at once and costs nothing."""
         rate = math.ceil(CALLS_PER_RUN * self.requests_per_second)
         return Throttle(rate=rate, burst=BURST_SECONDS * rate)
+
+    def protects(self, *names: str) -> bool:
+        """Tell whether a stack, by its part, or a table, by its part and name, is protected from deletion."""
+        return self.keep_data and self.unprotected.isdisjoint(names)
 
     def api_url(self, api_id: str) -> str:
         """Return the API's address on the engine, which serves all APIs under its own address."""

@@ -6,6 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import cli
+from infra import options
+from infra.doctor.table import CHECKS
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 ENV = "dev"
@@ -36,7 +38,7 @@ def test_each_check_that_holds_says_in_a_line_what_it_compared(assembly):
     result = call("--env", ENV, "--templates", assembly)
     assert result.exit_code == 0, result.output
     assert "visibility 180 s ≥ 6 x 30 s + 0 s (5x)" in result.stdout
-    assert result.stdout.splitlines()[-1] == "23 checks, in order."
+    assert result.stdout.splitlines()[-1] == f"{len(CHECKS)} checks, in order; 1 skipped."
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
@@ -53,7 +55,7 @@ def test_a_finding_says_what_why_and_what_to_do(assembly):
     assert "✗ partial-batch" in result.stdout
     for text in (f"error: ai-pipeline-{ENV}-chatbot", "Why it matters: One bad message", "What to do: "):
         assert text in result.stdout
-    assert result.stdout.splitlines()[-1] == "23 checks: 1 error, 0 warnings."
+    assert result.stdout.splitlines()[-1] == f"{len(CHECKS)} checks: 1 error, 0 warnings."
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
@@ -126,3 +128,16 @@ def test_without_options_the_code_is_examined():
     result = call("--env", "local")
     assert result.exit_code == 0, result.output
     assert "not checked: The local engine has no quotas." in " ".join(result.stdout.split())
+
+
+def test_options_are_read_for_the_region(assembly, tmp_path, monkeypatch):
+    """An environment whose model fits one region only is checked there, and refused for another with the reason."""
+    folder = tmp_path / "options"
+    folder.mkdir()
+    (folder / f"{ENV}.toml").write_text('model_id = "eu.amazon.nova-lite-v1:0"\n')
+    monkeypatch.setattr(options, "FOLDER", folder)
+    there = call("--env", ENV, "--templates", assembly, "--region", "eu-west-1")
+    assert there.exit_code in (0, 1)
+    assert "checks" in there.stdout
+    elsewhere = call("--env", ENV, "--templates", assembly)
+    assert (elsewhere.exit_code, "In us-east-1, model_id is invalid" in elsewhere.stderr) == (2, True)
