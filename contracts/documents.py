@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from contracts.references import ROOT
+from operations.files import replace_file
 from shared.contracts import schemas
 
 
@@ -41,7 +42,7 @@ def write() -> list[Path]:
     for path in wrong:
         if path in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted[path], "utf-8")
+            replace_file(path, wanted[path].encode())
         else:
             path.unlink()
     return wrong

@@ -18,6 +18,7 @@ from msgspec import Struct
 from contracts.comparison import Comparison, Schemas, compare
 from contracts.parties import events, results
 from operations.errors import InvalidInputError, RefusedError
+from operations.files import replace_file
 from shared.contracts.schemas import FOLDER, event_schema, result_schema
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -172,7 +173,7 @@ def release(
         schemas={name: _bare(now[name]) for name in sorted(now)},
     )
     text = msgspec.json.format(msgspec.json.encode(released), indent=1).decode()
-    path.write_text(text + "\n", "utf-8")
+    replace_file(path, f"{text}\n".encode())
     return released, comparisons
 
 

@@ -5,7 +5,7 @@ deployed to an engine that already has these sources.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +66,10 @@ def is_current(engine: Engine) -> bool:
     return _LocalDeployment(engine, engine.running(), silent, NO_CONTEXT, ROOT).is_current(None)
 
 
+UNKNOWN = ""
+"""The fingerprint of a part whose deployment has begun and not ended."""
+
+
 class _LocalDeployment:
     """The app on a running engine: each deployed part's fingerprint, from `deployed.json`, and the wanted one."""
 
@@ -101,6 +105,8 @@ class _LocalDeployment:
             if not self._parts:
                 with step(self._progress, "bootstrap", "preparing the engine for deployments"):
                     bootstrap(self._running.connection)
+            # A deployment that fails half-way leaves what no fingerprint describes.
+            self._note(self._parts.keys() & {service} if service else list(self._parts), UNKNOWN)
             done = self._deploy_stacks(service, assembly)
         except DeployError as error:
             if self._engine.status().running != self._running:
@@ -109,9 +115,12 @@ class _LocalDeployment:
                     "and deploy again: make run"
                 ) from error
             raise
-        self._parts |= dict.fromkeys(done, self._wanted)
-        self._state.write(self._state.deployed, {"instance": self._running.instance, "parts": self._parts})
+        self._note(done, self._wanted)
         return done
+
+    def _note(self, parts: Iterable[str], fingerprint: str) -> None:
+        self._parts |= dict.fromkeys(parts, fingerprint)
+        self._state.write(self._state.deployed, {"instance": self._running.instance, "parts": self._parts})
 
     def is_current(self, service: str | None) -> bool:
         """Tell whether `service`, or every part of the last full deployment, has the wanted fingerprint."""

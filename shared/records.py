@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
 from shared.contracts.message import ConversationTurn, request_hash
-from shared.contracts.record import CANCELLED, STATUSES, Record, expanded
+from shared.contracts.record import CANCELLED, FINAL, STATUSES, Record, expanded
 from shared.contracts.stages import LAST
 from shared.contracts.v1 import Status
 from shared.dynamodb import CONDITION_FAILED, attributes, to_item
@@ -21,7 +21,7 @@ MAY_REPLACE: Mapping[str, tuple[Status, ...]] = {
     "SUCCEEDED": ("ACCEPTED", "RUNNING", "FAILED"),
     "FAILED": ("ACCEPTED", "RUNNING", "FAILED"),
 }
-"""A FAILED run may be redriven and then succeed; only an operator's `reopen` replaces SUCCEEDED."""
+"""A FAILED run may be redriven and then succeed; only an execution that is expected (`expect`) replaces SUCCEEDED."""
 
 FAILURE_FIELDS = ("error", "cause", "stage", "execution_status")
 """The fields that describe a failure. A later success removes them."""
@@ -47,6 +47,7 @@ LISTED = (
 EXPIRES = "expires_at"
 """The attribute with the time, in epoch seconds, after which DynamoDB deletes a record."""
 REOPENED_AFTER = "reopened_after"
+EXPECTED = "expected_arn"
 
 END_FIELDS = ("cost", "metered", EXPIRES)
 """Fields that an execution's end adds. They are removed when the run is restarted or redriven (`reopen`)."""
@@ -65,6 +66,13 @@ def spent(record: Record, execution_arn: str) -> int:
         return earlier + (cost["nano_usd"] or 0)
     stages = cost.get("stages", {})
     return earlier + sum(stages.get(name, 0) for name in {record.get("stage") or "", LAST.key})
+
+
+def overtaken(record: Record, after: str | None) -> bool:
+    """Return whether the run has succeeded, or was reopened or has failed after the end at `after`."""
+    failed_at = record.get("finished_at") if record.get("status") == "FAILED" else None
+    later = max(failed_at or "", record.get("reopened_after") or "")
+    return record.get("status") == "SUCCEEDED" or (after is not None and later > after)
 
 
 def _value_of(status: Status) -> str:
@@ -197,8 +205,12 @@ class Records:
         started later, and one with `finished_at` must be later than every end that the record knows of: the one it
         holds, and the one that a restart or redrive followed. The ends of a run are told apart by Step Functions' own
         clock, since neither a name nor an ARN is used by one execution only.
+
+        The result of an execution that is expected (`expect`) also replaces a success.
         """
         condition = _status_in(MAY_REPLACE[status])
+        if status in FINAL and fields.get("execution_arn"):
+            condition = f"{condition} OR {EXPECTED} = :execution_arn"
         if status == "RUNNING":
             condition = f"({condition}) AND attribute_not_exists({CANCELLED})"
         if status == "FAILED" and {"execution_arn", "started_at"} <= fields.keys():
@@ -213,7 +225,10 @@ class Records:
             pipeline_id,
             {"status": status, **fields, **self._expiry()},
             first=first or {},
-            remove=FAILURE_FIELDS if status == "SUCCEEDED" else (),
+            remove=(
+                *(FAILURE_FIELDS if status == "SUCCEEDED" else ()),
+                *((EXPECTED,) if status in FINAL else ()),
+            ),
             condition=condition,
         )
 
@@ -223,29 +238,42 @@ class Records:
         held = (record.get("status"), record.get("execution_arn"), record.get("finished_at"))
         return held == ("FAILED", execution_arn, finished_at)
 
-    def reopen(
-        self,
-        pipeline_id: str,
-        *,
-        execution_arn: str,
-        started_at: str,
-        after: str | None = None,
-        rerun: bool = False,
-    ) -> bool:
-        """Set a run to RUNNING again, in this execution.
+    def expect(self, pipeline_id: str, execution_arn: str) -> bool:
+        """Let an execution that is about to start replace the success that the record holds; nothing else changes.
 
-        Call it before the execution is started or redriven, so that an execution that ends at once finds its record
-        RUNNING. `after` is the end of the execution that this one follows: a late event about that end or an earlier
-        one changes nothing from now on. Returns False for a run that has succeeded, unless `rerun` is true, and for
-        one that has failed later than `after`. The cost until now is kept as `earlier_nano_usd`.
+        Returns False if the run has not succeeded.
         """
-        before = [status for status in STATUSES if rerun or status != "SUCCEEDED"]
+        return self._conditionally(
+            self._client.update_item,
+            TableName=self._table,
+            Key={"pipeline_id": {"S": pipeline_id}},
+            UpdateExpression=f"SET {EXPECTED} = :execution_arn",
+            ConditionExpression="#status = :succeeded",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":execution_arn": {"S": execution_arn},
+                ":succeeded": {"S": "SUCCEEDED"},
+            },
+        )
+
+    def reopen(
+        self, pipeline_id: str, *, execution_arn: str, started_at: str, after: str | None = None
+    ) -> bool:
+        """Set a run to RUNNING again, in this execution, which has been started or redriven.
+
+        `after` is the end of the execution that this one follows: a late event about that end or an earlier one
+        changes nothing from now on. Returns False, and changes nothing, if this execution has ended already, if the
+        run has been reopened after a later end, or if it has succeeded and the execution is not expected (`expect`).
+        The cost until now is kept as `earlier_nano_usd`.
+        """
+        before = [status for status in STATUSES if status != "SUCCEEDED"]
         earlier = spent(self.get(pipeline_id) or Record(), execution_arn)
-        condition = _status_in(before)
+        condition = f"{_status_in(before)} OR {EXPECTED} = :execution_arn"
         if after:
             condition = (
                 f"({condition}) AND (#status <> {_value_of('FAILED')} "
-                f"OR attribute_not_exists(finished_at) OR finished_at <= :{REOPENED_AFTER})"
+                f"OR attribute_not_exists(finished_at) OR finished_at <= :{REOPENED_AFTER}) "
+                f"AND (attribute_not_exists({REOPENED_AFTER}) OR {REOPENED_AFTER} <= :{REOPENED_AFTER})"
             )
         return self._update(
             pipeline_id,
@@ -257,8 +285,27 @@ class Records:
                 **({"earlier_nano_usd": earlier} if earlier else {}),
             },
             first={},
-            remove=(*FAILURE_FIELDS, *END_FIELDS, CANCELLED),
+            remove=(*FAILURE_FIELDS, *END_FIELDS, CANCELLED, EXPECTED),
             condition=condition,
+        )
+
+    def close_again(self, pipeline_id: str, opened: Record) -> bool:
+        """Undo the reopening that `opened` shows and no execution has followed, so that the end can be recorded anew.
+
+        Returns False if the record has changed since.
+        """
+        return self._conditionally(
+            self._client.update_item,
+            TableName=self._table,
+            Key={"pipeline_id": {"S": pipeline_id}},
+            UpdateExpression=f"REMOVE finished_at, started_at, execution_arn, earlier_nano_usd, {REOPENED_AFTER}",
+            ConditionExpression="#status = :running AND execution_arn = :arn AND started_at = :at",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":running": {"S": "RUNNING"},
+                ":arn": {"S": str(opened.get("execution_arn"))},
+                ":at": {"S": str(opened.get("started_at"))},
+            },
         )
 
     def _update(

@@ -21,6 +21,7 @@ from operations.dlq.messages import Parked
 from operations.dlq.overview import QueueView, overview
 from operations.dlq.replay import Result, Selection, archive, plan, select
 from operations.errors import InvalidInputError, NotFoundError
+from operations.files import replace_file
 from operations.runs.records import read_record
 
 
@@ -284,7 +285,7 @@ def export(session: Session, selection: Selection, *, archived: bool, out: Path 
         click.echo(text, nl=False)
         return
     try:
-        out.write_text(text, "utf-8")
+        replace_file(out, text.encode())
     except OSError as error:
         raise InvalidInputError(f"Cannot write {out}: {error.strerror}.") from error
     session.note(f"Wrote {counted(len(lines), 'message')} to {out}.")

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from cli.tests.support import call
 from operations.stop import Stop
-from operations.tests.dead_letters import StepFunctions, count, park, url
+from operations.tests.dead_letters import STOPPED, StepFunctions, count, park, url
 from operations.tests.world import client, finish
+from shared.contracts.record import iso
 from shared.records import Records
 
 pytestmark = pytest.mark.usefixtures("local_engine")
@@ -169,7 +171,7 @@ def test_a_failed_canary_leaves_the_others(machine: StepFunctions, records: Reco
         def started(**options: Any) -> dict[str, Any]:
             answer = start(**options)
             pipeline_id = json.loads(options["input"])["metadata"]["pipeline_id"]
-            finish(records, pipeline_id, status=status)
+            finish(records, pipeline_id, status=status, finished_at=iso(STOPPED + timedelta(minutes=1)))
             return answer
 
         machine.start_execution = started  # type: ignore[method-assign]

@@ -184,6 +184,23 @@ def test_failure(cli: Cli, engine: Engine) -> None:
     assert engine.status().deployed == ()
 
 
+def test_what_a_failed_deployment_left_is_deployed_over(
+    cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a deployment that failed half-way, going back to the earlier sources deploys them again."""
+    engine.start()
+    deploy(engine)
+    cli.fail()
+    with monkeypatch.context() as patch:
+        patch.setattr(deploying, "fingerprint", lambda *_: "changed")
+        with pytest.raises(DeployError):
+            deploy(engine)
+    (cli.home / "fail").unlink()
+    assert not is_current(engine)
+    assert deploy(engine) == tuple(PARTS)
+    assert deploy(engine) == ()
+
+
 def test_engine_lost_on_the_way(cli: Cli, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the engine ends during a deployment, the error says so."""
     engine.start()

@@ -12,6 +12,7 @@ import msgspec
 
 from operations.asking.batch import Line, Outcome
 from operations.errors import InvalidInputError, OperationError
+from operations.files import replace_file
 
 
 @contextmanager
@@ -108,11 +109,9 @@ class Results:
             self._file.flush()
 
     def _rewrite(self) -> None:
-        """Write one line per input line; the file is replaced at once, so that it is never incomplete."""
-        draft = self._path.with_name(self._path.name + ".part")
+        """Write one line per input line; the file is never incomplete."""
         outcomes = [*self.ended.values(), *self._open.values()]
-        draft.write_bytes(b"".join(msgspec.json.encode(outcome) + b"\n" for outcome in outcomes))
-        draft.replace(self._path)
+        replace_file(self._path, b"".join(msgspec.json.encode(outcome) + b"\n" for outcome in outcomes))
 
     def __enter__(self) -> Self:
         return self

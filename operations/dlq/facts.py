@@ -16,7 +16,7 @@ from operations.target import Target
 from shared.contracts.record import CANCELLED, Record
 from shared.worker.outcome import SETTLED_CODES
 
-FIELDS = ("status", "request_hash", "execution_arn", CANCELLED)
+FIELDS = ("status", "request_hash", "execution_arn", "finished_at", CANCELLED)
 AT_ONCE = 8
 
 
@@ -41,6 +41,7 @@ def _facts(target: Target, message: Parked, record: Record, *, restart: bool) ->
         "record_status": record.get("status"),
         "record_hash": record.get("request_hash"),
         "cancelled": CANCELLED in record,
+        "failed_at": record.get("finished_at") if record.get("status") == "FAILED" else None,
     }
     if message.token is None:
         return Facts(**known)

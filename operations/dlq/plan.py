@@ -28,19 +28,26 @@ class Action(StrEnum):
 class Facts(Struct, frozen=True, kw_only=True):
     """Facts about a message's run.
 
-    `unknown` says why the facts could not be read. `cancelled`: the caller asked to cancel the run. `execution` is
-    the execution to which the message belongs, `restart_name` the name of that execution's restart, `successor` the
-    execution that has this name already.
+    `unknown` says why the facts could not be read. `cancelled`: the caller asked to cancel the run. `failed_at` is
+    the end in the record of a FAILED run. `execution` is the execution to which the message belongs, `restart_name`
+    the name of that execution's restart, `successor` the execution that has this name already.
     """
 
     token: Token = "none"  # noqa: S105 -- a word, no token
     record_status: str | None = None
     record_hash: str | None = None
     cancelled: bool = False
+    failed_at: str | None = None
     execution: Execution | None = None
     successor: Execution | None = None
     restart_name: str | None = None
     unknown: str | None = None
+
+    @property
+    def running(self) -> Execution | None:
+        """The execution in which the run goes on."""
+        known = (self.successor, self.execution)
+        return next((one for one in known if one is not None and one.status == "RUNNING"), None)
 
 
 class Decision(Struct, frozen=True, kw_only=True):

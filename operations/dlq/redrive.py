@@ -84,14 +84,15 @@ def find(
         if execution is None or not execution.failed:
             continue
         record = records.get(execution.pipeline_id, Record())
-        of_this = record.get("execution_arn") in (None, execution.arn)
-        if record.get("status") == "SUCCEEDED" or CANCELLED in record or not of_this:
+        if record.get("status") == "SUCCEEDED" or CANCELLED in record:
+            continue
+        restart_name, successor = executions.restarts(target, execution)
+        restart_arn = target.addresses.execution_arn(restart_name)
+        # A restart that is in the record and was never started was interrupted: earlier releases recorded it first.
+        if successor is not None or record.get("execution_arn") not in (None, execution.arn, restart_arn):
             continue
         failed_at = record.get("stage") if "stage" in record else _stage(target, execution.arn)
         if stage is not None and failed_at != stage:
-            continue
-        restart_name, successor = executions.restarts(target, execution)
-        if successor is not None:
             continue
         found.append(
             FailedRun(
@@ -181,15 +182,16 @@ def _one(target: Target, journal: Journal, run: FailedRun) -> RunResult:
     try:
         if decision.action is Action.REDRIVE:
             try:
-                executions.redrive(
-                    target, run.execution, token=f"{run.execution.arn}#{run.execution.redrives}"
-                )
+                executions.redrive(target, run.execution)
             except executions.NotRedrivableError as error:
                 decision = Decision(
                     action=Action.RESTART, reason=f"{error} It is restarted from the beginning."
                 )
         if decision.action is Action.RESTART:
             arn = executions.restart(target, run.execution, str(run.restart_name))
+    except OperationError as error:
+        return _result(run, decision, "failed", problem=str(error))
+    try:
         journal.note(
             Entry(
                 pipeline_id=run.pipeline_id,
@@ -203,7 +205,8 @@ def _one(target: Target, journal: Journal, run: FailedRun) -> RunResult:
             )
         )
     except OperationError as error:
-        return _result(run, decision, "failed", problem=str(error))
+        problem = f"The run was started, but its audit line is missing: {error}"
+        return _result(run, decision, "failed", problem=problem, execution_arn=arn)
     return _result(run, decision, "done", execution_arn=arn)
 
 

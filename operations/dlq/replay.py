@@ -188,6 +188,12 @@ class Replay:
             decision, arn = self._redrive(message, decision, facts)
         elif decision.action is Action.RESTART:
             arn = self._start_again(message, decision, facts)
+        elif facts.record_status == "FAILED" and facts.running and facts.execution:
+            # An earlier replay may have been interrupted between its act and the record.
+            running = facts.running
+            executions.reopen(
+                self._target, facts.execution, running.arn, running.started_at, after=facts.failed_at
+            )
         if decision.action is not Action.MOVE or self._data is not None:
             self._journal.archive(message, decision.reason)
         self._journal.note(self._entry(message, decision, arn))
@@ -198,7 +204,7 @@ class Replay:
         execution = facts.execution
         assert execution is not None  # noqa: S101 -- a redrive is decided on an execution
         try:
-            executions.redrive(self._target, execution, token=message.id)
+            executions.redrive(self._target, execution)
         except executions.NotRedrivableError as error:
             decision = Decision(action=Action.RESTART, reason=f"{error} It is restarted from the beginning.")
             return decision, self._start_again(message, decision, facts)

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from operations.runs.records import read_records
 from operations.target import Target
 from shared.contracts.executions import FAILED, ids_in, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record, iso
-from shared.records import Records
+from shared.errors import PipelineError
+from shared.records import Records, overtaken
 
 _MOST_RESTARTS = 1_000
 AT_ONCE = 8
@@ -129,14 +131,15 @@ def restart(
 ) -> str:
     """Restart the run under `name`, with the original input or `state`, and return the new execution's ARN.
 
-    A second call with the same name starts nothing. The record is reopened first, so that even an execution that ends
-    at once can write it.
+    A second call with the same name starts nothing. `rerun`: also a run that has succeeded. The record is reopened
+    when the execution runs: if the start is refused or interrupted, the record stays as it was, and the ends of an
+    execution whose record is not reopened are recorded all the same.
     """
     arn = target.addresses.execution_arn(name)
-    _reopen(target, execution, arn, rerun=rerun)
+    _require_last(target, execution, expected=arn if rerun else None)
     with translated("restart the run"):
         try:
-            target.client("stepfunctions").start_execution(
+            answer = target.client("stepfunctions").start_execution(
                 stateMachineArn=target.addresses.state_machine_arn,
                 name=name,
                 input=execution.input if state is None else state,
@@ -144,40 +147,76 @@ def restart(
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
+            answer = {}
+    if answer:
+        reopen(target, execution, arn, answer["startDate"])
+    elif (present := describe(target, arn)) and present.status == "RUNNING":
+        reopen(target, execution, arn, present.started_at)
     return arn
 
 
-def redrive(target: Target, execution: Execution, *, token: str) -> None:
-    """Continue the execution at the state that failed. Calls with the same `token` count once.
+def redrive(target: Target, execution: Execution) -> None:
+    """Continue the execution at the state that failed. Calls after the same end count once.
 
-    Raises NotRedrivableError.
+    The record is reopened when the execution runs, as by `restart`. Raises NotRedrivableError.
     """
-    _reopen(target, execution, execution.arn)
+    _require_last(target, execution)
+    token = f"{execution.arn}#{execution.redrives}"
     with translated("redrive the execution"):
         try:
-            target.client("stepfunctions").redrive_execution(
+            answer = target.client("stepfunctions").redrive_execution(
                 executionArn=execution.arn, clientToken=hashlib.sha256(token.encode()).hexdigest()
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ExecutionNotRedrivable":
+            if error.response["Error"]["Code"] != "ExecutionNotRedrivable":
+                raise
+            present = describe(target, execution.arn)
+            if present is None or present.status != "RUNNING":
                 raise NotRedrivableError(f"The execution {execution.name} can't be redriven.") from error
-            raise
+            answer = {
+                "redriveDate": datetime.now(UTC)
+            }  # somebody else has redriven it, or an unanswered call
+    reopen(target, execution, execution.arn, answer["redriveDate"])
 
 
-def _reopen(target: Target, execution: Execution, arn: str, *, rerun: bool = False) -> None:
-    try:
-        opened = records(target).reopen(
-            execution.pipeline_id,
-            execution_arn=arn,
-            started_at=iso(datetime.now(UTC)),
-            after=iso(execution.stopped_at) if execution.stopped_at else None,
-            rerun=rerun,
+def _require_last(target: Target, execution: Execution, *, expected: str | None = None) -> None:
+    """Raise RefusedError if something has followed the execution's end. A success may be followed by `expected`."""
+    table, pipeline_id = records(target), execution.pipeline_id
+    with _of_record(f"Could not read the record of {pipeline_id}; nothing was started."):
+        record = table.get(pipeline_id) or Record()
+        rerun = expected is not None and record.get("status") == "SUCCEEDED"
+        refused = (
+            not table.expect(pipeline_id, str(expected)) if rerun else overtaken(record, _end(execution))
         )
-    except Exception as error:
-        raise OperationError(
-            f"Could not reopen the record of {execution.pipeline_id}: {error}. Try again."
-        ) from error
-    if not opened:
+    if refused:
         raise RefusedError(
-            f"The run {execution.pipeline_id} has succeeded meanwhile, or was started again; nothing was started."
+            f"The run {pipeline_id} has succeeded meanwhile, or was started again; nothing was started."
         )
+
+
+def reopen(
+    target: Target, execution: Execution, arn: str, started_at: datetime, *, after: str | None = None
+) -> None:
+    """Set the record to RUNNING: the execution `arn` follows the end of `execution`, or else the end at `after`.
+
+    Changes nothing if that execution's own end is recorded already.
+    """
+    pipeline_id = execution.pipeline_id
+    with _of_record(
+        f"The run {pipeline_id} was started again, but its record shows the earlier end until the run ends."
+    ):
+        records(target).reopen(
+            pipeline_id, execution_arn=arn, started_at=iso(started_at), after=_end(execution) or after
+        )
+
+
+def _end(execution: Execution) -> str | None:
+    return iso(execution.stopped_at) if execution.stopped_at else None
+
+
+@contextmanager
+def _of_record(consequence: str) -> Iterator[None]:
+    try:
+        yield
+    except PipelineError as error:
+        raise OperationError(f"{consequence} {error}. Try again.") from error

@@ -122,7 +122,7 @@ def redrive(trial: Trial) -> Iterator[Check]:
     if not trial.target.is_aws and not current.redrivable:
         yield not_possible(subject, "The local engine can't redrive an execution; there, a run is restarted.")
         return
-    executions.redrive(trial.target, current, token=f"{trial.name}-redrive")
+    executions.redrive(trial.target, current)
     run = trial.finished(pipeline_id)
     if run.record is None:
         yield failed(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:ai-pipeline-local"
 
 
 STARTED = datetime(2026, 11, 23, tzinfo=UTC)
+STOPPED = STARTED + timedelta(minutes=1)
 
 
 class StepFunctions:
@@ -32,7 +33,8 @@ class StepFunctions:
 
     def fail(self, pipeline_id: str, status: str = "FAILED") -> str:
         state = {"metadata": {"pipeline_id": pipeline_id}, "request": {"user_message": "Hi"}}
-        self.runs[pipeline_id] = {"status": status, "input": json.dumps(state)}
+        ended = {} if status == "RUNNING" else {"stopDate": STOPPED}
+        self.runs[pipeline_id] = {"status": status, "input": json.dumps(state), **ended}
         return f"{MACHINE.replace('stateMachine', 'execution')}:{pipeline_id}"
 
     def send_task_heartbeat(self, *, taskToken: str) -> None:
@@ -56,13 +58,15 @@ class StepFunctions:
         self.runs[name] = {"status": "RUNNING", "input": input}
         return {"executionArn": name, "startDate": STARTED}
 
-    def redrive_execution(self, *, executionArn: str, clientToken: str) -> None:
+    def redrive_execution(self, *, executionArn: str, clientToken: str) -> dict[str, Any]:
         if self.refuse_redrive:
             raise client_error("ExecutionNotRedrivable", "RedriveExecution")
         name = executionArn.rpartition(":")[2]
         self.calls.append(f"redrive {name}")
         self.tokens.append(clientToken)
         self.runs[name]["status"] = "RUNNING"
+        self.runs[name].pop("stopDate", None)
+        return {"redriveDate": STARTED}
 
     def list_executions(self, *, statusFilter: str = "", **_: Any) -> dict[str, Any]:
         return {

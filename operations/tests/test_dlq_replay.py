@@ -166,7 +166,7 @@ def test_an_interrupted_replay_loses_and_doubles_nothing(target, machine, record
     finish(records, "p-1", status="FAILED")
     park("p-1")
     where: dict[str, tuple[Any, str]] = {
-        "reopen": (executions, "_reopen"),
+        "reopen": (executions, "reopen"),
         "start_execution": (machine, "start_execution"),
         "archive": (journals.Journal, "archive"),
         "note": (journals.Journal, "note"),
@@ -351,7 +351,7 @@ def test_a_redrive_puts_the_end_it_follows_into_the_record(target, machine, reco
     machine.runs["p-1"]["stopDate"] = stopped
     finish(records, "p-1", status="FAILED", stage="chat", execution_arn=arn)
     (found,) = find(target, since=timedelta(hours=1))
-    executions.redrive(target, found.execution, token="once")
+    executions.redrive(target, found.execution)
     assert records.get("p-1")["reopened_after"] == iso(stopped)
 
 

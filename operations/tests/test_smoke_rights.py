@@ -66,7 +66,7 @@ def test_every_call_of_the_smoke_test_is_allowed(trial: Trial, monkeypatch: pyte
         "stepfunctions": Client(
             stop_execution={},
             describe_execution=stopped,
-            redrive_execution={},
+            redrive_execution={"redriveDate": datetime.now(UTC)},
             describe_state_machine={"roleArn": "arn:aws:iam::1:role/workflow"},
         ),
         "iam": Client(

@@ -1,6 +1,6 @@
 """The smoke test's steps about runs: what each says when its run ends, fails, never ends or can't be made."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from operations.smoke.trial import STOP_TRIES, Trial
 from operations.smoke.verdicts import Check
 from operations.tests.smoke_world import API_RUN, NAME, Client, hears, refusal, replace
 from operations.tests.world import FakeApi, client, finish
+from shared.contracts.record import iso
 from shared.records import Records
 
 BUS_RUN = f"{NAME}-bus"
@@ -113,11 +114,15 @@ def test_an_event_that_is_not_accepted_fails_with_the_reason(
 # --- stopped-run ---------------------------------------------------------------------------------------------
 
 
+ABORTED_AT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
 def execution(name: str = STOPPED, **fields: Any) -> dict[str, Any]:
     return {
         "name": name,
         "status": "ABORTED",
         "startDate": datetime.now(UTC),
+        "stopDate": ABORTED_AT,
         "redriveStatus": "REDRIVABLE",
         **fields,
     }
@@ -128,14 +133,15 @@ def machine(trial: Trial, **operations: Any) -> Client:
     answers = {
         "stop_execution": {},
         "describe_execution": lambda executionArn: execution(executionArn.rpartition(":")[2]),
-        "redrive_execution": {},
+        "redrive_execution": {"redriveDate": ABORTED_AT},
     }
     fake: Client = replace(trial.target, "stepfunctions", Client(**{**answers, **operations}))
     return fake
 
 
 def aborted(records: Records, name: str = STOPPED) -> None:
-    finish(records, name, status="FAILED", error="Smoke.Stopped", execution_status="ABORTED")
+    ended = {"error": "Smoke.Stopped", "execution_status": "ABORTED", "finished_at": iso(ABORTED_AT)}
+    finish(records, name, status="FAILED", **ended)
 
 
 def announced(name: str = STOPPED) -> dict[str, Any]:
@@ -208,8 +214,9 @@ def redriven(records: Records, status: str | None) -> Any:
 
     def answer(**_arguments: Any) -> dict[str, Any]:
         if status is not None:
-            finish(records, STOPPED, status=status, execution_status=status)
-        return {}
+            ended = iso(ABORTED_AT + timedelta(seconds=5))
+            finish(records, STOPPED, status=status, execution_status=status, finished_at=ended)
+        return {"redriveDate": ABORTED_AT}
 
     return answer
 

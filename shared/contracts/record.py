@@ -127,6 +127,8 @@ class Record(TypedDict, total=False):
     reopened_after: str
     """When the execution ended that the run's latest restart or redrive followed. A failed end that is not later
     changes nothing."""
+    expected_arn: str
+    """The execution that an operator starts although the run has succeeded. Its result replaces the present one."""
     execution_time_ms: int
     """Milliseconds."""
     earlier_nano_usd: int

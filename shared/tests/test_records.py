@@ -156,7 +156,9 @@ def test_a_failure_is_recorded_though_nobody_reopened(records):
 def test_only_a_rerun_reopens_a_success(records, rerun):
     """A pipeline that succeeded is reopened only with `rerun`."""
     records.advance("p", "SUCCEEDED", {"final_response": "x"})
-    assert records.reopen("p", execution_arn="arn:2", started_at="2", rerun=rerun) is rerun
+    if rerun:
+        assert records.expect("p", "arn:2")
+    assert records.reopen("p", execution_arn="arn:2", started_at="2") is rerun
     assert records.get("p")["status"] == ("RUNNING" if rerun else "SUCCEEDED")
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from local import targets
+from shared.tests.fakes import client_error
 from tests.e2e.conftest import Deployment, eventually
 from tests.e2e.support import DENIED, Shell, complete, failed_runs, kill_workers, parked, question, shell
 
@@ -159,6 +161,31 @@ def test_failed_runs_without_a_message_are_started_again(pipeline: Deployment, s
     assert complete(pipeline.record(stopped))
     shell("dlq", "replay", "--yes", "--wait")
     assert complete(pipeline.record(parked_run))
+
+
+def test_a_redrive_that_is_refused_is_offered_again(pipeline: Deployment, shell: Shell):
+    """If StartExecution is throttled, the run stays FAILED with its error, and the same command then restarts it."""
+    with pipeline.stopped("chatbot"):
+        (stopped,) = pipeline.publish({"data": {"user_message": question()}})
+        eventually(lambda: started(pipeline, stopped))
+        arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{stopped}"
+        pipeline.client("stepfunctions").stop_execution(executionArn=arn)
+        before = pipeline.finished(stopped)
+    events = targets.find_target().client("stepfunctions").meta.events
+
+    def refuse(**_: Any) -> None:
+        raise client_error("ThrottlingException", "StartExecution")
+
+    events.register("before-call.stepfunctions.StartExecution", refuse, unique_id="refuse")
+    try:
+        shell("redrive", "--since", "10m", "--yes", code=1)
+    finally:
+        events.unregister("before-call.stepfunctions.StartExecution", unique_id="refuse")
+    assert pipeline.record(stopped) == before
+    plan = {line["pipeline_id"] for line in shell.json("redrive", "--since", "10m", "--dry-run")}
+    assert stopped in plan
+    shell("redrive", "--since", "10m", "--yes", "--wait")
+    assert complete(pipeline.record(stopped))
 
 
 def started(pipeline: Deployment, pipeline_id: str) -> bool:

@@ -75,7 +75,11 @@ def within(progress: Progress, page: Iterable[Mapping[str, Any]]) -> list[Owed]:
 
 
 def missing(ends: Iterable[Owed], records: Mapping[str, Record]) -> tuple[Owed, ...]:
-    """Return the ends that a record does not show; of a name that may be of two runs, each record counts."""
+    """Return the ends that a record does not show; of a name that may be of two runs, each record counts.
+
+    An end after which a record was reopened is among them, since perhaps nothing was started:
+    earlier releases reopened it before they called Step Functions.
+    """
     return tuple(
         end
         for end in ends
@@ -86,8 +90,21 @@ def missing(ends: Iterable[Owed], records: Mapping[str, Record]) -> tuple[Owed, 
 
 def _shows(record: Record, ended: str) -> bool:
     """Return whether the record knows of this end or of anything later."""
-    last = max(record.get("finished_at") or "", record.get("reopened_after") or "")
-    return record.get("status") == "SUCCEEDED" or last >= ended
+    last = _last(record)
+    return record.get("status") == "SUCCEEDED" or last > ended or (last == ended and not _open(record))
+
+
+def is_reopened_after(record: Record, ended: str) -> bool:
+    """Return whether the run was started again after exactly this end, as far as the record knows."""
+    return _open(record) and _last(record) == ended
+
+
+def _last(record: Record) -> str:
+    return max(record.get("finished_at") or "", record.get("reopened_after") or "")
+
+
+def _open(record: Record) -> bool:
+    return record.get("status") == "RUNNING"
 
 
 def _ended(execution: Mapping[str, Any]) -> str:

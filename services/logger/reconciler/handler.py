@@ -20,7 +20,7 @@ from services.logger.recording import Logger, Settings, budget_fields_of, stated
 from shared.aws import client, error_code, translated_errors
 from shared.bus import Bus
 from shared.contracts.executions import FAILED, ids_in
-from shared.contracts.record import Record
+from shared.contracts.record import Record, iso
 from shared.dynamodb import attributes
 from shared.errors import PipelineError, TransientError
 from shared.metrics import ENDS_MENDED
@@ -66,6 +66,7 @@ class Reconciler:
         self._writer = writer
         self._executions = executions
         self._table = table
+        self._all_records = Records(table, settings.table_name)
         self._settings = settings
 
     def run(self, until: datetime, left_ms: Callable[[], int]) -> Report:
@@ -119,10 +120,38 @@ class Reconciler:
                 raise
         if execution["status"] not in FAILED:
             return False
-        recorded = self._writer.record(failure(described(execution)))
+        run = failure(described(execution))
+        if self._runs_again(run.pipeline_id, arn, iso(execution["stopDate"])):
+            return False
+        recorded = self._writer.record(run)
         if recorded:
             logger().warning("an end that nobody announced was recorded", extra={"execution_arn": arn})
         return recorded
+
+    def _runs_again(self, pipeline_id: str, arn: str, ended: str) -> bool:
+        """Return whether the run was started again after this end of the execution `arn`, which was not redriven.
+
+        If the record says so but nothing was started, that is taken back, unless the record was reopened just now.
+        """
+        record = self._all_records.get(pipeline_id) or Record()
+        if not core.is_reopened_after(record, ended):
+            return False
+        next_arn = record.get("execution_arn") or arn
+        if (record.get("started_at") or "") > iso(datetime.now(UTC) - core.SETTLED_AFTER):
+            return True
+        if next_arn != arn and self._exists(next_arn):
+            return True
+        return not self._all_records.close_again(pipeline_id, record)
+
+    def _exists(self, arn: str) -> bool:
+        with translated_errors():
+            try:
+                self._executions.describe_execution(executionArn=arn)
+            except ClientError as error:
+                if error_code(error) == "ExecutionDoesNotExist":
+                    return False
+                raise
+        return True
 
     def _page(self, progress: Progress) -> tuple[Sequence[Mapping[str, Any]], str | None]:
         """Return a page of the executions with the scan's present status, the newest first, and the next token."""

@@ -170,7 +170,8 @@ def test_what_came_later_is_left_alone(world):
     world.executions.end("answered", hour)
     world.records.advance("answered", "SUCCEEDED", {"finished_at": iso(hour)})
     world.executions.end("again", hour)
-    world.records.reopen("again", execution_arn="x:again-restart-1", started_at="2", after=iso(hour))
+    restart = world.executions.end("again-restart-1", hour, status="RUNNING", pipeline_id="again")
+    world.records.reopen("again", execution_arn=restart, started_at="2", after=iso(hour))
     world.executions.end("redriven", hour)
     world.executions.runs["redriven"]["status"] = "RUNNING"
     world.running("redriven")
@@ -180,6 +181,38 @@ def test_what_came_later_is_left_alone(world):
     statuses = [world.status(name) for name in ("answered", "again", "redriven", "fresh")]
     assert statuses == ["SUCCEEDED", "RUNNING", "RUNNING", "RUNNING"]
     assert world.announced() == []
+
+
+@pytest.mark.parametrize("arn", ["p-1", "p-1-restart-1"], ids=["redrive", "restart"])
+@pytest.mark.parametrize("known", ["finished_at", "reopened_after"])
+@pytest.mark.parametrize("died", [False, True])
+def test_a_run_that_was_shown_as_started_again_but_was_not_is_failed(world, monkeypatch, arn, known, died):
+    """A record that an earlier release reopened for an execution that never started gets its failure back, once."""
+    hour = NOW - timedelta(hours=1)
+    prefix = world.executions.end("p-1", hour).removesuffix("p-1")
+    opened = {"execution_arn": f"{prefix}{arn}", "started_at": iso(hour), known: iso(hour)}
+    world.records.advance("p-1", "RUNNING", opened)
+    if died:
+        with monkeypatch.context() as patch:
+            patch.setattr(world.logger, "record", lambda *_: (_ for _ in ()).throw(Crash()))
+            with pytest.raises(Crash):
+                world.look()
+        assert world.status("p-1") == "RUNNING"
+    assert world.look(NOW + timedelta(minutes=15)).mended == 1
+    record = world.records.get("p-1")
+    assert (record["status"], record["error"]) == ("FAILED", "Pipeline.Permanent")
+    assert (record["execution_arn"], record["finished_at"]) == (f"{prefix}p-1", iso(hour))
+    assert world.look(NOW + timedelta(minutes=30)).mended == 0
+    assert len(world.announced()) == 1
+
+
+def test_a_run_that_is_being_started_again_is_left_alone(world):
+    """A record that was reopened just now, before its restart is seen, is not taken for an interrupted one."""
+    ended = datetime.now(UTC) - timedelta(minutes=20)
+    arn = world.executions.end("p-1", ended)
+    world.records.reopen("p-1", execution_arn=arn, started_at=iso(datetime.now(UTC)), after=iso(ended))
+    assert world.look(datetime.now(UTC)).mended == 0
+    assert world.status("p-1") == "RUNNING"
 
 
 def test_an_execution_that_was_redriven_since_the_list_is_left_alone(world, monkeypatch):

@@ -230,3 +230,15 @@ def test_an_execution_that_is_gone_is_no_error_and_a_throttled_stop_is(call, rec
     assert call(delete("p"))[0] == 503
     executions.refusal = None
     assert call(delete("p"))[0] == 202
+
+
+def test_a_stop_that_is_refused_is_made_up_for(call, records, executions):
+    """If StopExecution is denied, the request fails, and the same request stops the execution later."""
+    pipeline_id = call(post({"user_message": "Hello"}))[1]["pipeline_id"]
+    records.advance(pipeline_id, "RUNNING", {"execution_arn": ARN})
+    executions.refusal = client_error("AccessDeniedException", "StopExecution")
+    assert call(delete(pipeline_id))[0] >= 500
+    assert records.get(pipeline_id)["status"] == "RUNNING"
+    executions.refusal = None
+    assert call(delete(pipeline_id))[0] == 202
+    assert executions.stopped == [ARN]
