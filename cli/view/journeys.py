@@ -12,7 +12,7 @@ from rich.text import Text
 from cli.session import Session
 from cli.view.money import cost_line, usd
 from cli.view.tables import grid
-from cli.view.text import counted, duration, in_columns, printable
+from cli.view.text import counted, duration, in_columns, local, printable
 from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView
@@ -179,7 +179,7 @@ def _times(journey: Journey) -> list[tuple[str, str]]:
         ("started", journey.started_at),
         ("finished", journey.finished_at),
     )
-    rows = [(name, f"{at.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3]) for name, at in times if at]
+    rows = [(name, f"{local(at):%Y-%m-%d %H:%M:%S.%f}"[:-3]) for name, at in times if at]
     rows += [("trace", journey.trace_id)] if journey.trace_id else []
     return rows or [("accepted", "not started yet")]
 
@@ -201,7 +201,9 @@ def _cost(journey: Journey) -> list[tuple[str, str]]:
     if cost is None:
         return []
     text = cost_line(
-        cost["nano_usd"], cost["waste_nano_usd"], lacking=bool(cost["unknown"] or cost["unmetered"])
+        cost["nano_usd"],
+        cost.get("waste_nano_usd", 0),
+        lacking=bool(cost.get("unknown") or cost.get("unmetered")),
     )
     rows = [("cost", f"{text}; see --cost")]
     if journey.earlier_nano_usd:

@@ -1,6 +1,5 @@
 """How a plan is shown and carried out: the plan, the question, each outcome, canaries, the ends of the runs."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from operations.dlq.messages import Parked, data_of
 from operations.dlq.plan import Action, Planned
 from operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
 from operations.errors import InvalidInputError
+from operations.json_text import parse, written
 from operations.money.estimate import Estimate, Rates, Work, estimate, read_rates, work_of_message
 from operations.runs.ends import End, ends
 from operations.stop import Stop
@@ -149,13 +149,13 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
     if choices.data is not None:
         text = choices.data.read()
     else:
-        current = json.dumps(data_of(item.message), indent=2, ensure_ascii=False)
+        current = written(data_of(item.message), indent=2)
         text = click.edit(current, extension=".json") or current
         if text.strip() == current.strip():
             raise InvalidInputError("The data was not changed, so nothing was sent.")
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse(text)
+    except ValueError as error:
         raise InvalidInputError(f"The data is not valid JSON: {error}. Nothing was sent.") from error
     if not isinstance(data, dict):
         raise InvalidInputError("The data must be a JSON object. Nothing was sent.")

@@ -5,7 +5,6 @@ and derives each request's key from the batch's name and line number, so that a 
 """
 
 import hashlib
-import json
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from operations.errors import (
     OperationError,
     UnreachableError,
 )
+from operations.json_text import parse
 from operations.runs.records import read_records
 from operations.stop import SLICE_SECONDS, Stop
 from operations.target import Target
@@ -94,8 +94,8 @@ def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
 
 def _request(data: bytes) -> Request:
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        value = parse(data)
+    except ValueError as error:
         raise InvalidInputError(
             'not valid JSON; write a string in double quotes, or {"user_message": "…"}'
         ) from error

@@ -1,12 +1,12 @@
 """Publishing one event by hand, after it was checked against its contract."""
 
-import json
 from typing import Any
 
 from msgspec import Struct
 
 from operations.aws_errors import translated
 from operations.errors import InvalidInputError, RefusedError
+from operations.json_text import parse, written
 from operations.target import Target
 from operations.violations import KINDS, Violation, violations
 from shared.contracts.envelope import SOURCE
@@ -57,8 +57,8 @@ def draft(text: str | bytes, *, detail_type: str | None = None) -> Draft:
     `detail_type` is needed for a bare detail. Raises InvalidInputError, ContractBrokenError.
     """
     try:
-        event = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        event = parse(text)
+    except ValueError as error:
         raise InvalidInputError(f"The event is not valid JSON: {error}") from error
     if not isinstance(event, dict):
         raise InvalidInputError("An event is a JSON object.")
@@ -98,7 +98,7 @@ def _entry(event: dict[str, Any], detail_type: str | None) -> tuple[dict[str, An
         )
     if isinstance(fields["detail"], str):  # PutEvents takes the detail as a string
         try:
-            fields["detail"] = json.loads(fields["detail"])
+            fields["detail"] = parse(fields["detail"])
         except ValueError as error:
             raise InvalidInputError(f"`Detail` is not valid JSON: {error}") from error
     return fields, broken
@@ -114,7 +114,7 @@ def publish(target: Target, event: Draft) -> Published:
                     "EventBusName": bus,
                     "Source": SOURCE,
                     "DetailType": event.detail_type,
-                    "Detail": json.dumps(event.detail, ensure_ascii=False),
+                    "Detail": written(event.detail),
                 }
             ]
         )
