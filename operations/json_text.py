@@ -45,6 +45,17 @@ def written(value: Any, *, indent: int | None = None, ascii_only: bool = False) 
     return REFUSED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def cleaned(text: str) -> str:
+    """Return a text that every encoder takes, with a replacement character for each that none does."""
+    return REFUSED.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def shortened(value: Any, most: int = 80) -> str:
+    """Return a value as an error quotes it: on one line, and cut."""
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def depth(value: Any) -> int:
     """Return the number of levels of nesting in a parsed value."""
     levels, inner = 0, [value]

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from operations.aws_errors import translated
 from operations.dlq.messages import Parked
-from operations.json_text import parse, written
+from operations.json_text import cleaned, parse, written
 from operations.target import Target
 from shared.contracts.record import iso
 
@@ -91,7 +91,7 @@ class Journal:
             error=message.error,
             detail_type=message.detail_type,
             execution_arn=message.execution_arn,
-            reason=reason,
+            reason=cleaned(reason),
             who=self.who,
             body=message.public_body,
         )
@@ -109,7 +109,7 @@ class Journal:
         self._put(
             entry.pipeline_id,
             f"{entry.at}#{entry.what}#{entry.message_id or entry.execution_arn or ''}",
-            {name: {"S": str(value)} for name, value in values.items() if name != "pipeline_id"},
+            {name: {"S": cleaned(str(value))} for name, value in values.items() if name != "pipeline_id"},
         )
 
     def _put(self, pipeline_id: str, entry: str, fields: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A dead-letter queue filled with arbitrary messages: every operation ends, and a normal message beside them is right.
+"""A queue filled with arbitrary messages: every operation ends, and treats a normal message beside them right.
 
 PROPERTY_EXAMPLES=5000 searches for more.
 """

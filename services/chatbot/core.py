@@ -83,7 +83,7 @@ def answer(
         text=kept,
         backend=backend,
         model_id=model_id,
-        stop_reason=stop_reason,
+        stop_reason=stop_reason.encode("ascii", "replace").decode()[:64],
         truncated=cut or stop_reason == "max_tokens",
         usage=usage,
     )

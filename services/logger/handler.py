@@ -75,7 +75,7 @@ class Logger:
     def failed(self, delivery: Delivery) -> None:
         try:
             run = core.failure(bytes(delivery.detail))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise ContractViolation("$.detail", "The detail is not an execution's status change") from error
         about_run(run.pipeline_id, trace_id(run.traceparent, run.pipeline_id))
         stage = core.failed_stage(run)

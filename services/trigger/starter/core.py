@@ -23,7 +23,7 @@ def asked_hash(state: str) -> str:
     """Return the `request_hash` of the request in an execution's input; empty for an input of another shape."""
     try:
         request = msgspec.json.decode(state, type=_State).request
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return ""
     return request_hash(request.user_message, request.history)
 
