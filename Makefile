@@ -30,7 +30,7 @@ export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop unit test check deploy chaos bench scale picture evaluate schemas lock clean
+.PHONY: help setup run stop unit test check deploy smoke chaos bench scale picture evaluate schemas lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ check: setup ## check formatting, lint, imports, types, contracts, workflows; sy
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod); with SERVICE=analyzer, one service alone
 	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes) $(if $(FORCE),--force)
+
+smoke: setup ## prove after a first deployment to ENV what only an account can prove (YES=1 does not ask, ONLY=run)
+	@$(BIN)/pipeline --env "$(ENV)" smoke $(if $(ONLY),--only "$(ONLY)") $(if $(YES),--yes)
 
 chaos: setup ## inject faults into 2,000 runs; check that none is lost or paid for twice (SEED=, PIPELINES=)
 	@$(BIN)/python -m chaos --seed "$(SEED)" --pipelines "$(PIPELINES)"

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -10,7 +11,7 @@ from moto import mock_aws
 from pytest_socket import disable_socket, socket_allow_hosts
 
 from shared.records import Records
-from shared.tests.fakes import FakeEvents, create_records_table
+from shared.tests.fakes import FakeEvents, create_records_table, create_state_table
 
 DUMMY_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -68,3 +69,12 @@ def records() -> Iterator[Records]:
         client = boto3.client("dynamodb")
         create_records_table(client)
         yield Records(client, "PipelineLogs")
+
+
+@pytest.fixture
+def state_table() -> Iterator[Any]:
+    """Yield the client of moto's DynamoDB, with an empty table of short-lived state."""
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        create_state_table(client)
+        yield client

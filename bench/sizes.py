@@ -57,7 +57,16 @@ def _loaded(function: FunctionSpec, folder: Path) -> set[Path]:
     """Return the bundle's files that a cold start loads until its clients are made."""
     compileall.compile_dir(folder, quiet=2)
     settings = dict.fromkeys(
-        ("TABLE_NAME", "STATE_TABLE", "BUS_NAME", "DLQ_URL", "STATE_MACHINE_ARN", "ANSWERS_TABLE"), "given"
+        (
+            "TABLE_NAME",
+            "STATE_TABLE",
+            "BUS_NAME",
+            "DLQ_URL",
+            "STATE_MACHINE_ARN",
+            "ANSWERS_TABLE",
+            "OPERATIONS_TABLE",
+        ),
+        "given",
     )
     process = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _LOADED, str(folder), function.module],

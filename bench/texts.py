@@ -25,7 +25,10 @@ ABOUT: Final = {
         "server are the same. A burst is published at once. Its throughput is the number of runs that succeeded, "
         "divided by the time until all runs have ended."
     ),
-    "cost": "In dollars, from the meters of real runs on the engine and the price list in `shared/costs`.",
+    "cost": (
+        "In dollars, from the meters of real runs on the engine, and the price list and sizes of logs in "
+        "`shared/costs` as of 2026-11-29."
+    ),
     "analyzer": (
         "CPU time for the longest messages. A search finds the slowest ones (`bench/analyzer_search.py`)."
     ),

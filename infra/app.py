@@ -39,7 +39,7 @@ def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Cal
     """Return a function that makes each stack, by the name of its part. `packed` holds each function's bundle."""
     stages: dict[str, Callable[[App], Stack]] = {
         stage.service: lambda app, stage=stage: StageStack(  # type: ignore[misc]  # bound per stage
-            app, stage=stage, environment=environment, bundle=packed[stage.service]
+            app, stage=stage, environment=environment, bundles=packed
         )
         for stage in STAGES
     }

@@ -1,12 +1,19 @@
 """Times and counts on which queues, functions and tasks must agree."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 MAX_RECEIVES: Final = 5
 """How often a message is received before SQS moves it to the DLQ. AWS recommends at least 5 with Lambda."""
 
 DLQ_RETENTION_DAYS: Final = 14
-"""How long a DLQ keeps messages: SQS's maximum. Moving a message to the DLQ does not restart the time."""
+"""How long a DLQ keeps messages: SQS's maximum.
+
+SQS counts from when a message was first sent. A message that a worker parks is sent anew; one that SQS itself moves
+to the DLQ keeps its time, so its days in the work queue count, too. The DLQ's metric ApproximateAgeOfOldestMessage
+counts from the move.
+"""
 
 WAIT_DAYS: Final = 4
 """How long a queue keeps a message that no function handles: SQS's default."""
@@ -16,5 +23,27 @@ PAUSE_DAYS: Final = 14
 SQS's maximum.
 """
 
+LEAST_RECORD_DAYS: Final = 90
+"""The shortest time for which the records of ended runs may be kept.
+
+For as long Step Functions refuses a second execution of the same name, and keeps an execution with its input. A
+repeated request whose record was deleted earlier would wait for a run that ended long ago. The run's messages, its
+stored answer and the archive of events are not kept longer, either.
+"""
+
 VISIBILITY_FACTOR: Final = 6
 """A queue's visibility timeout is this many times its function's timeout, plus the batching window (AWS's rule)."""
+
+
+KEEP_RECORDS: Final = "KEEP_RECORDS_SECONDS"
+"""The environment variable with the time for which a function's writes keep a record."""
+
+
+def keeping_records(days: int | None, *, open_for: timedelta = timedelta()) -> Mapping[str, str]:
+    """Return the variable of a function that writes records; none if records are kept for ever.
+
+    `open_for` is the longest time for which a run can stay open after the function's write.
+    """
+    if days is None:
+        return {}
+    return {KEEP_RECORDS: str(round((timedelta(days=days) + open_for).total_seconds()))}

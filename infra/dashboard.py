@@ -6,10 +6,11 @@ from typing import Any, cast
 import cdk_monitoring_constructs as monitoring
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infra.functions import FUNCTIONS
+from infra.functions import deployed_functions
 from infra.signals import HOUR, Signals
 from shared.contracts.stages import CRITICAL, SERVICES
 from shared.metrics import (
+    ANSWER_STORE_FAILURES,
     ANSWERS_RECALLED,
     API_FAILURES,
     API_REFUSALS,
@@ -24,6 +25,7 @@ from shared.metrics import (
     PARKED,
     QUEUE_WAIT,
     REDELIVERIES,
+    REJECTIONS_NOT_PUBLISHED,
     RUN_TIME,
     RUNS_ACCEPTED,
     RUNS_CANCELLED,
@@ -52,7 +54,7 @@ def draw(facade: monitoring.MonitoringFacade, signals: Signals, *, budgeted: boo
     _row(facade, *_failures(signals))
     _row(facade, *_stages(signals))
     _row(facade, *_queues(signals))
-    _row(facade, *_calls(signals))
+    _row(facade, *_calls(signals, budgeted=budgeted))
     facade.add_large_header("What does it cost?")
     _row(facade, *_costs(signals))
     if budgeted:
@@ -99,11 +101,12 @@ def _failures(signals: Signals) -> list[cloudwatch.GraphWidget]:
         ),
         _graph("Errors by service and type", [signals.by_value(ERRORS, "")], columns=3, stacked=True),
         _graph(
-            "Parked and redelivered messages, late callbacks",
+            "Parked and redelivered messages, late callbacks, rejections not published",
             [
                 *_each(signals, PARKED, "Sum", "parked"),
                 *_each(signals, REDELIVERIES, "Sum", "redelivered"),
                 *_each(signals, LATE_CALLBACKS, "Sum", "late callbacks"),
+                *_each(signals, REJECTIONS_NOT_PUBLISHED, "Sum", "rejections not published"),
             ],
             columns=3,
         ),
@@ -147,26 +150,24 @@ def _queues(signals: Signals) -> list[cloudwatch.GraphWidget]:
     ]
 
 
-def _calls(signals: Signals) -> list[cloudwatch.GraphWidget]:
-    def functions(name: str, statistic: str) -> list[cloudwatch.Metric]:
+def _calls(signals: Signals, *, budgeted: bool) -> list[cloudwatch.GraphWidget]:
+    def functions(name: str) -> list[cloudwatch.Metric]:
         return [
-            signals.aws(
-                "Lambda", name, {"FunctionName": signals.names.function(spec.name)}, statistic, spec.name
-            )
-            for spec in FUNCTIONS
+            signals.function(spec.name, name, spec.name) for spec in deployed_functions(budgeted=budgeted)
         ]
 
     return [
         _graph(
             "API requests that were not served",
             [
-                signals.own(API_REFUSALS, "trigger", label="refused (4xx)"),
-                signals.own(API_FAILURES, "trigger", label="failed (5xx)"),
+                signals.own(API_REFUSALS, "trigger", label="refused by the function (4xx)"),
+                signals.own(API_FAILURES, "trigger", label="failed in the function (5xx)"),
+                signals.api_failures(),
             ],
             columns=3,
         ),
-        _graph("Throttled function calls", functions("Throttles", "Sum"), columns=3),
-        _graph("Failed function calls (crash or timeout)", functions("Errors", "Sum"), columns=3),
+        _graph("Throttled function calls", functions("Throttles"), columns=3),
+        _graph("Failed function calls (crash or timeout)", functions("Errors"), columns=3),
     ]
 
 
@@ -204,10 +205,11 @@ def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:
             stacked=True,
         ),
         _graph(
-            "Unknown prices and recalled answers",
+            "Unknown prices, recalled answers, failures of their table",
             [
                 signals.own(UNKNOWN_PRICES, "logger", label="runs with an unknown price"),
                 signals.own(ANSWERS_RECALLED, chatbot, label="recalled answers (not paid for again)"),
+                signals.own(ANSWER_STORE_FAILURES, chatbot, label="failed calls to the table of answers"),
             ],
             columns=4,
         ),

@@ -88,6 +88,7 @@ class IamDialect:
     `read_mapping_action`: the right to read one event source mapping. The engine expects the right to list all.
     `operators_by_resource`: operators' rights name resources and AWS's actions. The engine checks many of them on `*`
     only, and expects actions of its own for calls in batches.
+    `items_by_key`: a right on a table names the keys of its items. The engine does not know this condition.
     `models_by_arn`: model rights name the model. The engine misreads model ids with a prefix or a slash.
     """
 
@@ -97,6 +98,7 @@ class IamDialect:
         "lambda:GetEventSourceMapping"
     )
     operators_by_resource: bool = True
+    items_by_key: bool = True
     models_by_arn: bool = True
 
 
@@ -122,6 +124,10 @@ class Environment:
     execution of the account, which the stages need as well; a new account has ten.
     """
     log_retention_days: Literal[7, 14, 30, 90, 365] = 30
+    invocation_reports: bool = False
+    """Whether Lambda logs a line at the start and the end of each call, with its duration and memory."""
+    keep_records_days: int | None = None
+    """Days for which the record of an ended run is kept, at least `LEAST_RECORD_DAYS`; None for ever."""
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
     point_in_time_recovery: bool = True
@@ -186,6 +192,8 @@ ENVIRONMENTS: Mapping[str, Environment] = {
                 run_p95_seconds=120,
                 run_open_seconds=1_800,
                 queue_age_seconds=600,
+                function_errors=20,
+                api_failures=20,
                 usd_per_hour=1,
             ),
         ),
@@ -204,7 +212,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             keep_data=True,
             requests_per_second=50,
             max_waiting=50,
-            thresholds=Thresholds(usd_per_hour=20),
+            thresholds=Thresholds(function_errors=2, api_failures=2, usd_per_hour=20),
         ),
         Environment(
             name="local",
@@ -224,6 +232,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
                 converse_action="bedrock:Converse",
                 read_mapping_action="lambda:ListEventSourceMappings",
                 operators_by_resource=False,
+                items_by_key=False,
                 models_by_arn=False,
             ),
             xray=False,

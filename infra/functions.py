@@ -12,7 +12,7 @@ class FunctionSpec:
     """A Lambda function.
 
     `aws` names the services that it calls, as botocore does; only their data is bundled. `table` names the DynamoDB
-    actions that it needs on the table of records.
+    actions that it needs on the table of records. A `scheduled` function is called by the clock.
     """
 
     name: str
@@ -20,18 +20,16 @@ class FunctionSpec:
     module: str
     aws: tuple[str, ...]
     table: tuple[str, ...] = ()
+    scheduled: bool = False
 
     @property
     def handler(self) -> str:
         return f"{self.module}.handler"
 
 
-_WORKER: Final = ("stepfunctions", "sqs", "events")
-_EXTRA: Final[Mapping[str, tuple[str, ...]]] = {
-    "chatbot": ("bedrock-runtime", "lambda", "dynamodb"),
-    "logger": ("dynamodb",),
-}
-_TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("UpdateItem",)}
+_WORKER: Final = ("stepfunctions", "sqs", "events", "dynamodb")
+_EXTRA: Final[Mapping[str, tuple[str, ...]]] = {"chatbot": ("bedrock-runtime", "lambda")}
+_TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("GetItem", "UpdateItem")}
 
 API: Final = FunctionSpec(
     name="api",
@@ -44,7 +42,7 @@ STARTER: Final = FunctionSpec(
     name="starter",
     service="trigger",
     module="services.trigger.starter.handler",
-    aws=(*_WORKER, "dynamodb"),
+    aws=_WORKER,
     table=("GetItem", "UpdateItem"),
 )
 STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
@@ -57,10 +55,28 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
     )
     for stage in STAGES
 }
-FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values())
+RECONCILER: Final = FunctionSpec(
+    name="reconciler",
+    service="logger",
+    module="services.logger.reconciler.handler",
+    aws=("dynamodb", "events", "stepfunctions"),
+    table=("BatchGetItem", "GetItem", "UpdateItem"),
+    scheduled=True,
+)
+"""Records failed ends that Step Functions did not announce; it has no queue."""
+FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values(), RECONCILER)
 """The functions of every deployment."""
 GUARD: Final = FunctionSpec(
-    name="guard", service="trigger", module="services.trigger.guard.handler", aws=("dynamodb", "lambda")
+    name="guard",
+    service="trigger",
+    module="services.trigger.guard.handler",
+    aws=("dynamodb", "lambda"),
+    scheduled=True,
 )
 """The daily budget's guard, which only deployments with a budget have."""
 ALL_FUNCTIONS: Final = (*FUNCTIONS, GUARD)
+
+
+def deployed_functions(*, budgeted: bool) -> tuple[FunctionSpec, ...]:
+    """Return the functions of a deployment with or without a daily budget."""
+    return ALL_FUNCTIONS if budgeted else FUNCTIONS

@@ -11,6 +11,7 @@ from aws_cdk import Aws
 
 from infra.environments import API_STAGE
 from infra.names import Names
+from shared.contracts.stages import STAGES
 
 BOOTSTRAP_ROLES: Final = ("deploy-role", "file-publishing-role", "lookup-role")
 """The roles of `cdk bootstrap` that the CDK CLI takes; the app has no images to publish."""
@@ -117,8 +118,9 @@ def trying(names: Names) -> tuple[Right, ...]:
         Right(
             sid="SendInvalidEvents",
             actions=("sqs:SendMessage",),
-            resources=(_arn("sqs", names.queue("*")),),
-            why="Every service of one environment is sent an event that it must reject.",
+            resources=tuple(
+                _arn("sqs", names.queue(stage.service)) for stage in STAGES if stage.via == "queue"
+            ),
         ),
         Right(
             sid="DeleteInvalidEvents",
@@ -132,6 +134,12 @@ def trying(names: Names) -> tuple[Right, ...]:
             resources=tuple(
                 _arn("dynamodb", f"table/{table}") for table in (names.table, names.budget_table)
             ),
+        ),
+        Right(
+            sid="ReopenRecords",
+            actions=("dynamodb:UpdateItem",),
+            resources=(_arn("dynamodb", f"table/{names.table}"),),
+            conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["smoke-*"]}},
         ),
         Right(
             sid="StopAndRedriveRuns",

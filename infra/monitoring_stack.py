@@ -13,17 +13,16 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra import thresholds
-from infra.clocks import DLQ_RETENTION_DAYS, PAUSE_DAYS
 from infra.constructs.alarm_topic import AlarmTopic
 from infra.dashboard import draw
 from infra.environments import Environment
-from infra.functions import FUNCTIONS
+from infra.functions import deployed_functions
 from infra.names import Names
 from infra.signals import HOUR, MICROS, PERIOD, Signals
 from infra.synthesizer import synthesizer
 from infra.thresholds import Alarm
 from shared.contracts.stages import SERVICES
-from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, COST, RUN_TIME, UNKNOWN_PRICES
+from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, COST, ENDS_MENDED, RUN_TIME, UNKNOWN_PRICES
 
 ABOVE: Final = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
@@ -97,7 +96,7 @@ class MonitoringStack(Stack):
             self._budget()
         for service in SERVICES:
             self._queues(service)
-        self._throttles()
+        self._calls()
         draw(self._facade, self._signals, budgeted=self._budgeted)
 
     def _runs(self) -> None:
@@ -121,6 +120,7 @@ class MonitoringStack(Stack):
             periods=3,
         )
         self._watch(thresholds.RUN_OPEN, longest, ABOVE, limits.run_open_seconds * 1_000)
+        self._watch(thresholds.ENDS_MENDED, signals.own(ENDS_MENDED, "logger"), ABOVE, 0)
         cost = signals.own(COST, "logger")
         self._watch(thresholds.COST, cost, ABOVE, limits.usd_per_hour * MICROS, period=HOUR)
 
@@ -178,7 +178,7 @@ class MonitoringStack(Stack):
             sqs.Queue.from_queue_arn(self, f"Queue-{name}", self.format_arn(service="sqs", resource=name))
             for name in (names.queue(service), names.dlq(service), names.rule_dlq(service))
         )
-        oldest = (DLQ_RETENTION_DAYS - limits.parked_days_left) * DAY_SECONDS
+        oldest = limits.parked_days(pausable=self._pausable(service)) * DAY_SECONDS
         self._facade.monitor_sqs_queue_with_dlq(
             queue=work,
             dead_letter_queue=parked,
@@ -212,38 +212,49 @@ class MonitoringStack(Stack):
             **UNSEEN,
         )
 
+    def _pausable(self, service: str) -> bool:
+        """Whether a daily budget may pause the function of this service's queue, even for days."""
+        return service == TRIGGER and self._budgeted
+
     def _expires(self, service: str) -> dict[str, monitoring.MaxMessageAgeThreshold]:
         """Return the alarm on messages that SQS will soon delete: with a budget, the starter's may wait for days."""
-        if service != TRIGGER or not self._budgeted:
+        if not self._pausable(service):
             return {}
-        oldest = (PAUSE_DAYS - self._limits.waiting_days_left) * DAY_SECONDS
+        oldest = self._limits.waiting_days * DAY_SECONDS
         condition = monitoring.MaxMessageAgeThreshold(
             max_age_in_seconds=oldest, **self._named(thresholds.WAITING_EXPIRES, service)
         )
         return {"Critical": condition}
 
-    def _throttles(self) -> None:
-        for function in FUNCTIONS:
+    def _calls(self) -> None:
+        """Add the alarms on failed and throttled calls of the functions, the API and the state machine."""
+        limits = self._limits
+        for function in deployed_functions(budgeted=self._budgeted):
             name = self._names.function(function.name)
+            errors = 0 if function.scheduled else limits.function_errors
             self._facade.monitor_lambda_function(
                 lambda_function=lambda_.Function.from_function_name(self, function.name, name),
                 alarm_friendly_name=function.name,
-                add_throttles_count_alarm={"Warning": self._none_of(thresholds.THROTTLES, function.name)},
+                add_throttles_count_alarm={"Warning": self._count(thresholds.THROTTLES, function.name)},
+                add_fault_count_alarm={
+                    "Warning": self._count(thresholds.FUNCTION_ERRORS, function.name, above=errors)
+                },
                 **UNSEEN,
             )
+        self._watch(thresholds.API_FAILURES, self._signals.api_failures(), ABOVE, limits.api_failures)
         self._facade.monitor_step_function(
             state_machine=sfn.StateMachine.from_state_machine_name(
                 self, "StateMachine", self._names.state_machine
             ),
             alarm_friendly_name="state-machine",
             add_throttled_execution_count_alarm={
-                "Warning": self._none_of(thresholds.THROTTLES, "state-machine")
+                "Warning": self._count(thresholds.THROTTLES, "state-machine")
             },
             **UNSEEN,
         )
 
-    def _none_of(self, alarm: Alarm, part: str) -> monitoring.ErrorCountThreshold:
-        return monitoring.ErrorCountThreshold(max_error_count=0, **self._named(alarm, part))
+    def _count(self, alarm: Alarm, part: str, *, above: int = 0) -> monitoring.ErrorCountThreshold:
+        return monitoring.ErrorCountThreshold(max_error_count=above, **self._named(alarm, part))
 
     def _named(self, alarm: Alarm, part: str = "") -> dict[str, Any]:
         """Return the options that all alarms share: name, description, period, and no ringing on missing data."""

@@ -48,12 +48,16 @@ class Names:
 
     @property
     def state_table(self) -> str:
-        """The table of what functions must remember beside records: secrets and counts."""
+        """The table of what functions must remember beside records: a secret, and counts that expire."""
         return f"{self.prefix}-state"
 
     @property
     def schema_registry(self) -> str:
         return self.prefix
+
+    @property
+    def api(self) -> str:
+        return f"{self.prefix}-api"
 
     @property
     def state_machine(self) -> str:

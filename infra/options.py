@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from infra.clocks import LEAST_RECORD_DAYS
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
 from infra.functions import FUNCTIONS
 from services.chatbot.settings import Settings as ChatbotSettings
@@ -25,6 +26,7 @@ DERIVED_SETTINGS: Final = ("answers_table", "timeout_seconds")
 """The chatbot's settings that its deployment determines; they are not options."""
 LEAST_BUDGET: Final = 1e-6
 """The smallest daily budget, in dollars."""
+MOST_RECORD_DAYS: Final = 3_650
 OFF: Final = "off"
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -68,6 +70,10 @@ def _email(value: str) -> str | None:
     if value != OFF and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
         raise ValueError(value)
     return None if value == OFF else value
+
+
+def _record_days(value: str) -> int | None:
+    return None if value == OFF else _whole(LEAST_RECORD_DAYS, MOST_RECORD_DAYS)(value)
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -184,6 +190,18 @@ OPTIONS: Final[Mapping[str, Option]] = {
             _yes_or_no,
         ),
         _field("log_retention_days", "7, 14, 30, 90 or 365", "How many days the logs are kept.", _log_days),
+        _field(
+            "invocation_reports",
+            "true or false",
+            "Whether Lambda logs each call's duration and memory, for some time before a function is resized.",
+            _yes_or_no,
+        ),
+        _field(
+            "keep_records_days",
+            f"{LEAST_RECORD_DAYS} to {MOST_RECORD_DAYS:,}, or off",
+            "How many days the records of ended runs are kept; for ever if off.",
+            _record_days,
+        ),
         _field(
             "requests_per_second",
             "1 to 10,000",

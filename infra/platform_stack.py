@@ -1,4 +1,4 @@
-"""The stack that every service needs: the bus, the table of records, and the operations table."""
+"""The stack that every service needs: the bus, and the tables of records, operations and short-lived state."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -19,7 +19,7 @@ from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
 from shared.contracts.v2 import PipelineRequested
-from shared.records import LISTED, OWNER_INDEX
+from shared.records import EXPIRES, LISTED, OWNER_INDEX
 
 REQUESTS = readable(PipelineRequested)
 """Every version of the request for a run."""
@@ -31,9 +31,10 @@ tokens, which are settled by the time the archive is replayed.
 
 
 class PlatformStack(Stack):
-    """The tables `table` and `operations`, the `bus`, their names as SSM parameters, and two managed policies.
+    """The tables `table`, `operations` and `state`, the `bus`, and two managed policies.
 
-    `operations` holds archived messages and audit lines; no function has a right on it. `publisher` is the policy of
+    The names of `table`, `operations` and `bus` are SSM parameters. `operations` holds archived messages, audit lines
+    and the reconciler's progress, `state` what functions remember beside records. `publisher` is the policy of
     principals that request runs by event; the other one is that of operators.
     """
 
@@ -62,6 +63,7 @@ class PlatformStack(Stack):
             "Table",
             name=names.table,
             key="pipeline_id",
+            expires=EXPIRES if environment.keep_records_days else None,
             environment=environment,
             global_secondary_indexes=[
                 _by_owner(),
@@ -77,7 +79,7 @@ class PlatformStack(Stack):
             expires="expires_at",
             environment=environment,
         )
-        data_table(
+        self.state = data_table(
             self, "State", name=names.state_table, key="id", expires="expires_at", environment=environment
         )
         self.publisher = iam.ManagedPolicy(

@@ -96,8 +96,50 @@ def methods_authorise_callers(templates: Templates, _: Environment) -> Iterator[
                 )
 
 
+def logs_are_deleted_in_time(templates: Templates, _: Environment) -> Iterator[str]:
+    """Require a log group with a retention for everything that writes logs: AWS creates a missing one without."""
+    for stack, template in templates.items():
+        groups = resources(template, "AWS::Logs::LogGroup")
+        for name, group in groups.items():
+            if "RetentionInDays" not in group:
+                yield f"The log group {stack}/{name} keeps its lines for ever; use log_group"
+        for writer, group_id in _written_to(template, groups):
+            if group_id is None:
+                yield f"{stack}/{writer} writes into a log group that is not in its stack; add it with log_group"
+
+
+def _written_to(template: Template, groups: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield each resource that writes logs, with the logical id of its log group; None if there is no such group."""
+
+    def group_in(reference: Any) -> str | None:
+        text = json.dumps(reference)
+        return next((group for group in groups if f'"{group}"' in text), None)
+
+    for name, function in resources(template, "AWS::Lambda::Function").items():
+        yield name, group_in(function.get("LoggingConfig"))
+    for name, machine in resources(template, "AWS::StepFunctions::StateMachine").items():
+        yield name, group_in(machine.get("LoggingConfiguration"))
+    for name, stage in resources(template, "AWS::ApiGateway::Stage").items():
+        yield name, group_in(stage.get("AccessLogSetting"))
+        if any(setting.get("LoggingLevel", "OFF") != "OFF" for setting in stage.get("MethodSettings", ())):
+            parts = ["API-Gateway-Execution-Logs_", stage["RestApiId"], f"/{stage['StageName']}"]
+            created_before = template["Resources"][name].get("DependsOn", ())
+            yield (
+                name,
+                next(
+                    (
+                        group
+                        for group, properties in groups.items()
+                        if properties["LogGroupName"] == {"Fn::Join": ["", parts]} and group in created_before
+                    ),
+                    None,
+                ),
+            )
+
+
 RULES: Final[tuple[Rule, ...]] = (
     stacks_meet_by_name,
     queues_are_safe,
     methods_authorise_callers,
+    logs_are_deleted_in_time,
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from infra.environments import API_STAGE
 from infra.names import Names
 from shared.metrics import COST, NAMESPACE, RUNS_FAILED, RUNS_SUCCEEDED, Metric
 
@@ -87,6 +88,14 @@ class Signals:
             period=PERIOD,
             label=label,
         )
+
+    def function(self, function: str, name: str, label: str) -> cloudwatch.Metric:
+        return self.aws("Lambda", name, {"FunctionName": self.names.function(function)}, "Sum", label)
+
+    def api_failures(self) -> cloudwatch.Metric:
+        """Return the requests that API Gateway answered with 5xx, its own failures and the function's."""
+        stage = {"ApiName": self.names.api, "Stage": API_STAGE}
+        return self.aws("ApiGateway", "5XXError", stage, "Sum", "answered with 5xx")
 
     def queue(self, queue: str, name: str, label: str) -> cloudwatch.Metric:
         return self.aws("SQS", name, {"QueueName": queue}, "Maximum", label)

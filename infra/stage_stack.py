@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
+from infra.clocks import keeping_records
 from infra.constructs.chatbot_rights import allow_chatbot
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
-from infra.functions import STAGE_FUNCTIONS
+from infra.functions import RECONCILER, STAGE_FUNCTIONS
 from infra.nag import acknowledge_executions
 from infra.names import Names
 from infra.synthesizer import synthesizer
@@ -27,7 +30,9 @@ PUBLISHES: Mapping[str, tuple[type[Event], ...]] = {"logger": (PipelineCompleted
 class StageStack(Stack):
     """A stage's service. `work` is its queue with the DLQs, `service` its function."""
 
-    def __init__(self, scope: Construct, *, stage: Stage, environment: Environment, bundle: Path) -> None:
+    def __init__(
+        self, scope: Construct, *, stage: Stage, environment: Environment, bundles: Mapping[str, Path]
+    ) -> None:
         names = Names(environment.name)
         super().__init__(scope, names.stack(stage.service), synthesizer=synthesizer(environment))
         self.environment_data = environment
@@ -38,7 +43,7 @@ class StageStack(Stack):
         self.service = ServiceFunction(
             self,
             spec=spec,
-            bundle=bundle,
+            bundle=bundles[spec.name],
             environment=environment,
             variables=_variables(stage.service, environment),
         )
@@ -54,23 +59,64 @@ class StageStack(Stack):
                 worthless_after=Duration.seconds(stage.timeout_seconds),
             )
         if extra := EXTRAS.get(stage.service):
-            extra(self)
+            extra(self, bundles)
 
 
 def _variables(service: str, environment: Environment) -> Mapping[str, str]:
-    return {"COUNTS_DAYS": "true"} if service == "logger" and environment.budget_usd_per_day else {}
+    if service != "logger":
+        return {}
+    counts = {"COUNTS_DAYS": "true"} if environment.budget_usd_per_day else {}
+    return {**counts, **keeping_records(environment.keep_records_days)}
 
 
-def _chatbot(stack: StageStack) -> None:
+def _chatbot(stack: StageStack, _: Mapping[str, Path]) -> None:
     allow_chatbot(stack.service, stack.environment_data)
 
 
-def _logger(stack: StageStack) -> None:
-    """Let the logger receive failed executions, which Step Functions announces on the account's default bus."""
-    names = Names(stack.environment_data.name)
+EVERY = Duration.minutes(15)
+"""How often the reconciler runs."""
+
+
+def _logger(stack: StageStack, bundles: Mapping[str, Path]) -> None:
+    """Let the logger receive failed executions, which Step Functions announces on the account's default bus, and add
+    the reconciler, which finds those that were not announced.
+    """
+    environment = stack.environment_data
+    names = Names(environment.name)
     machine = names.state_machine_arn(stack)
-    stack.service.allow("LookUpTheFailedStage", ["states:GetExecutionHistory"], [names.executions_arn(stack)])
-    acknowledge_executions(stack.service, names)
+    reconciler = ServiceFunction(
+        stack,
+        spec=RECONCILER,
+        bundle=bundles[RECONCILER.name],
+        environment=environment,
+        variables={
+            "STATE_MACHINE_ARN": machine,
+            "OPERATIONS_TABLE": names.operations_table,
+            **_variables("logger", environment),
+        },
+    )
+    for function in (stack.service, reconciler):
+        function.allow(
+            "LookUpExecutions",
+            ["states:DescribeExecution", "states:GetExecutionHistory"],
+            [names.executions_arn(stack)],
+        )
+        acknowledge_executions(function, names)
+    reconciler.allow("ListExecutions", ["states:ListExecutions"], [machine])
+    reconciler.allow(
+        "KeepItsProgress",
+        ["dynamodb:GetItem", "dynamodb:PutItem"],
+        [stack.format_arn(service="dynamodb", resource="table", resource_name=names.operations_table)],
+    )
+    reconciler.allow_publishing(PipelineFailed)
+    events.Rule(
+        stack,
+        "Reconcile",
+        rule_name=names.rule("logger", "reconcile"),
+        schedule=events.Schedule.rate(EVERY),
+        # A late or repeated invocation is not needed: the next one catches up.
+        targets=[targets.LambdaFunction(reconciler.function, max_event_age=EVERY, retry_attempts=0)],
+    )
     stack.work.subscribe(
         "failures",
         source="aws.states",
@@ -79,5 +125,8 @@ def _logger(stack: StageStack) -> None:
     )
 
 
-EXTRAS: Mapping[str, Callable[[StageStack], None]] = {"chatbot": _chatbot, "logger": _logger}
+EXTRAS: Mapping[str, Callable[[StageStack, Mapping[str, Path]], None]] = {
+    "chatbot": _chatbot,
+    "logger": _logger,
+}
 """Functions that add what only one service needs."""

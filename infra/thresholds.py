@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from infra.clocks import DLQ_RETENTION_DAYS, PAUSE_DAYS, WAIT_DAYS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
@@ -17,14 +19,37 @@ class Thresholds:
     """Maximum duration of an execution. The default is below a stage's timeout, so a timeout raises the alarm."""
     queue_age_seconds: int = 120
     """Maximum age of the oldest message of a queue."""
+    function_errors: int = 5
+    """Maximum number of calls of one function that ended with a crash or a timeout. A scheduled function, which has
+    few calls, may have none.
+    """
+    api_failures: int = 5
+    """Maximum number of API requests that were answered with a status of 5xx."""
     parked_days_left: int = 3
-    """Minimum number of days before SQS deletes the oldest message of a DLQ."""
+    """Minimum number of days before SQS deletes the oldest message of a DLQ, if SQS itself moved it there after the
+    longest wait in its queue.
+    """
     usd_per_hour: float = 5.0
     """Maximum cost of the runs that end within one hour."""
     waiting_days_left: int = 5
     """Minimum number of days before SQS deletes the oldest message that a daily budget keeps waiting."""
     budget_guard_minutes: int = 15
     """Maximum time without a finished check of the daily budget's guard."""
+
+    @property
+    def waiting_days(self) -> int:
+        """Maximum age, in days, of a message that a daily budget keeps waiting."""
+        return PAUSE_DAYS - self.waiting_days_left
+
+    def parked_days(self, *, pausable: bool) -> int:
+        """Return the maximum age, in days, of a DLQ's oldest message, by the metric, which counts from the move.
+
+        A message may have waited in its queue before it was moved, and SQS deletes it by its whole age. So the
+        longest wait is subtracted: `WAIT_DAYS` or, for the queue that a daily budget may pause, `waiting_days`. A
+        message that waits longer is announced by another alarm (`WAITING_EXPIRES`) before it is moved.
+        """
+        waited = self.waiting_days if pausable else WAIT_DAYS
+        return DLQ_RETENTION_DAYS - self.parked_days_left - waited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +88,13 @@ PARKED: Final = Alarm(
 )
 PARKED_EXPIRES: Final = Alarm(
     name="parked-expires",
-    symptom="SQS will soon delete the oldest message in the DLQ of this service.",
+    symptom="SQS may soon delete the oldest message in the DLQ of this service.",
     section="Alarm: a parked message expires",
+)
+ENDS_MENDED: Final = Alarm(
+    name="ends-mended",
+    symptom="The reconciler recorded failed runs whose ends were not announced.",
+    section="Alarm: ends that were not announced",
 )
 RULE_DELIVERY: Final = Alarm(
     name="rule-delivery",
@@ -73,6 +103,16 @@ RULE_DELIVERY: Final = Alarm(
 )
 THROTTLES: Final = Alarm(
     name="throttles", symptom="AWS throttles calls because a quota is reached.", section="Alarm: throttles"
+)
+FUNCTION_ERRORS: Final = Alarm(
+    name="errors",
+    symptom="Calls of this function end with a crash or a timeout.",
+    section="Alarm: function errors",
+)
+API_FAILURES: Final = Alarm(
+    name="api-failures",
+    symptom="The API answers requests with a status of 5xx.",
+    section="Alarm: API failures",
 )
 COST: Final = Alarm(
     name="cost", symptom="The runs that ended within one hour cost too much.", section="Alarm: cost per hour"

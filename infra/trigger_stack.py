@@ -1,17 +1,19 @@
 """The trigger's stack: an HTTP API that accepts requests, and the starter, which starts an execution for each."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infra.clocks import PAUSE_DAYS
+from infra.clocks import DLQ_RETENTION_DAYS, PAUSE_DAYS, keeping_records
 from infra.constructs.budget import Budget
 from infra.constructs.pipeline_api import PipelineApi
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
+from infra.definition import longest_seconds
 from infra.environments import Environment
 from infra.functions import API, GUARD, STARTER
 from infra.nag import acknowledge_executions
@@ -24,6 +26,8 @@ from shared.contracts.v2 import PipelineRequested
 from shared.records import OWNER_INDEX
 
 SERVICE = "trigger"
+LONGEST_WAIT = timedelta(days=PAUSE_DAYS + DLQ_RETENTION_DAYS)
+"""How long an accepted request can wait for its start: in its queue, then parked."""
 REQUESTS = readable(PipelineRequested)
 """Every version of the request for a run."""
 
@@ -44,6 +48,7 @@ class TriggerStack(Stack):
                 "ALLOWED_ORIGIN": environment.allowed_origin,
                 "MAX_WAITING": str(environment.max_waiting),
                 "TIMEOUT_SECONDS": str(environment.sizing_of(API.name).timeout_seconds),
+                **keeping_records(environment.keep_records_days, open_for=LONGEST_WAIT),
                 **({"API_URL": environment.api_url("{api_id}")} if environment.engine else {}),
             },
         )
@@ -64,14 +69,20 @@ class TriggerStack(Stack):
             spec=STARTER,
             bundle=bundles[STARTER.name],
             environment=environment,
-            variables={"STATE_MACHINE_ARN": names.state_machine_arn(self)},
+            variables={
+                "STATE_MACHINE_ARN": names.state_machine_arn(self),
+                **keeping_records(
+                    environment.keep_records_days, open_for=timedelta(seconds=longest_seconds())
+                ),
+            },
         )
         self.work = WorkQueue(
             self,
             service=SERVICE,
             environment=environment,
             sizing=environment.sizing_of(STARTER.name),
-            keeps=Duration.days(PAUSE_DAYS) if environment.budget_usd_per_day else None,
+            # Also without a budget: when one is taken away, older messages may wait than SQS keeps by default.
+            keeps=Duration.days(PAUSE_DAYS),
         )
         rule = self.work.subscribe(
             "requests",
@@ -83,7 +94,10 @@ class TriggerStack(Stack):
         # the API publishes it.
         rule.node.add_dependency(self.starter.function)
         self.accept.function.node.add_dependency(rule)
-        feeding = self.starter.consume(self.work)
+        # With a budget, the guard switches the mapping, and the template does not say whether it is enabled: taking
+        # the budget away is then a change that enables it. The guard is deleted only after this change, but pauses
+        # nothing without the index of days, which the platform, deployed before, has no more.
+        feeding = self.starter.consume(self.work, enabled=None if environment.budget_usd_per_day else True)
         self.starter.allow("StartExecutions", ["states:StartExecution"], [names.state_machine_arn(self)])
         self.starter.allow(
             "RecogniseAndStopItsExecutions",

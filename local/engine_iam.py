@@ -115,16 +115,26 @@ def _require_expected(app: ModuleType, actions: Any, evaluator: Any) -> None:
 
 
 def _require_evaluated(evaluator: Any) -> None:
-    """Check the evaluator's conditions on an event that is allowed and on two that are not."""
-    allowed = {"StringEquals": {"events:source": "mine", "events:detail-type": ["a.v1", "b.v1"]}}
+    """Check the evaluator's conditions, in the deployed form, on an event that is allowed and on others that are not.
+
+    An event without a source or detail-type has no such key, which `Null` must notice.
+    """
+    allowed = {
+        "ForAllValues:StringEquals": {"events:source": "mine", "events:detail-type": ["a.v1", "b.v1"]},
+        "Null": {"events:source": "false", "events:detail-type": "false"},
+    }
     for source, detail_type, expected in (
         ("mine", "b.v1", True),
         ("mine", "c.v1", False),
         ("other", "a.v1", False),
+        ("mine", None, False),
+        (None, "a.v1", False),
+        (None, None, False),
     ):
+        keys = {"events:source": source, "events:detail-type": detail_type}
         context = evaluator.EvalContext(
             principal_arn="", principal_type="User", principal_account="", action=PUT_EVENTS, resource_arn="*",
-            region="", service_context={"events:source": source, "events:detail-type": detail_type},
+            region="", service_context={key: value for key, value in keys.items() if value is not None},
         )  # fmt: skip
         if evaluator._conditions_met(allowed, context) is not expected:
             raise OtherIamError(f"its conditions give the wrong decision on {detail_type} from {source}")

@@ -13,6 +13,7 @@ from operations.errors import (
     RefusedError,
     UnreachableError,
 )
+from shared.errors import is_transient
 
 _DENIED = ("AccessDenied", "NotAuthorized", "UnauthorizedOperation", "Forbidden")
 _EXPIRED = (
@@ -63,4 +64,7 @@ def _of_answer(error: aws.ClientError, action: str) -> OperationError:
         return DeniedError(f"Could not {action}: the credentials do not allow {error.operation_name}. {text}")
     if any(name in code for name in _GONE):
         return NotDeployedError(f"Could not {action}: {text} Deploy again (`pipeline deploy`).")
-    return RefusedError(f"Could not {action}: {error.operation_name} answered {code}: {text}")
+    refusal = f"Could not {action}: {error.operation_name} answered {code}: {text}"
+    if is_transient(code, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)):
+        return RefusedError(f"{refusal.rstrip('.')}. This passes by itself: wait a minute and try again.")
+    return RefusedError(refusal)

@@ -20,7 +20,6 @@ from scale.results import Ended, Outcome, Result, Sample
 from scale.scenarios import Scenario
 from scale.station import Account, Message, Station, Work
 from shared.aws import CLIENT_TRIES
-from shared.contracts.stages import RECEIVES_BEFORE_LOST
 from shared.worker.policy import STALE_MS, WORK_MS
 
 SAMPLE_SECONDS = 10.0
@@ -217,7 +216,7 @@ class Simulation:
         return published
 
     def _stage(self, request: Request, index: int) -> Steps:
-        """Run a Task state with its retries. A timeout and a lost worker are not retried."""
+        """Run a Task state with its retries. A timeout is not retried."""
         step, retry, outcome = self._plan.steps[index], self._plan.retry, ""
         for attempt in range(1 + retry.max_attempts):
             if attempt:
@@ -291,8 +290,6 @@ class Simulation:
         step, request = self._plan.steps[index], message.request
         if step.asks_model and request.answered:
             return "done"
-        if message.receives >= RECEIVES_BEFORE_LOST:
-            return "lost"
         seconds = _seconds(step.station.span, request.draws[index + 1])
         if step.asks_model:
             self._wasted += not message.waiting

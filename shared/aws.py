@@ -14,33 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.errors import PermanentError, TransientError
-
-TRANSIENT_CODES = frozenset(
-    {
-        "InternalError",
-        "InternalFailure",
-        "InternalServerError",
-        "InternalServerException",
-        "LimitExceededException",
-        "ModelErrorException",
-        "ModelNotReadyException",
-        "ModelTimeoutException",
-        "OverLimit",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestTimeout",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionConflictException",
-    }
-)
+from shared.errors import PermanentError, TransientError, is_transient
 
 USER_AGENT = f"Botocore/{botocore.__version__} app/ai-pipeline"
 
@@ -91,8 +65,6 @@ def translated_errors() -> Iterator[None]:
         code = error_code(error)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         text = f"{error.operation_name} answered {code} (HTTP {status})"
-        if code in TRANSIENT_CODES or status >= 500 or status == 429:
-            raise TransientError(text) from error
-        raise PermanentError(text) from error
+        raise (TransientError if is_transient(code, status) else PermanentError)(text) from error
     except BotoCoreError as error:
         raise TransientError(f"no answer from AWS: {type(error).__name__}") from error

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.aws import translated_errors
 from shared.contracts.envelope import SOURCE, Outgoing
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError, is_transient
 
 CHUNK_ENTRIES = 10
 CHUNK_BYTES = 1_000_000
@@ -50,9 +50,10 @@ class Bus:
         self._name = name
 
     def publish(self, events: Sequence[Outgoing]) -> None:
-        """Publish `events`. Raises TransientError if EventBridge refuses any; the others are published anyway.
+        """Publish `events`. If EventBridge refuses any, the others are published anyway.
 
-        If a whole call fails, raises TransientError or PermanentError, and later chunks are not sent.
+        Raises PermanentError if no refused event can be accepted later, else TransientError. If a whole call fails,
+        raises either, and later chunks are not sent.
         """
         refused: list[str] = []
         for chunk in chunks(entry(event, self._name) for event in events):
@@ -61,4 +62,6 @@ class Bus:
             if answer.get("FailedEntryCount"):
                 refused += [item["ErrorCode"] for item in answer["Entries"] if item.get("ErrorCode")]
         if refused:
-            raise TransientError(f"PutEvents refused {len(refused)} of {len(events)} events: {refused[0]}")
+            code = next(filter(is_transient, refused), None)
+            kind = TransientError if code else PermanentError
+            raise kind(f"PutEvents refused {len(refused)} of {len(events)} events: {code or refused[0]}")

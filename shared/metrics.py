@@ -2,6 +2,7 @@
 
 A metric has the dimensions `environment` and `service`, and at most one more of its own, whose values are few and
 known beforehand. Ids of runs and messages are never dimensions: CloudWatch charges for each combination of values.
+For the same reason a metric is here only if an alarm or the dashboard reads it, which a test ensures.
 """
 
 from collections.abc import Mapping
@@ -79,6 +80,11 @@ RUN_TIME: Final = Metric(
     by=("logger",),
     meaning="time from the acceptance of a run to its record, for runs that succeeded",
 )
+ENDS_MENDED: Final = Metric(
+    name="EndsMended",
+    by=("logger",),
+    meaning="failed runs that the reconciler recorded because their ends were not announced",
+)
 STAGE_FAILURES: Final = Metric(
     name="StageFailures",
     by=("logger",),
@@ -88,10 +94,6 @@ STAGE_FAILURES: Final = Metric(
 
 # --- messages --------------------------------------------------------------------------------------------
 
-SUCCEEDED: Final = Metric(name="Succeeded", by=SERVICES, meaning="messages handled successfully")
-FAILED: Final = Metric(
-    name="Failed", by=SERVICES, meaning="failures reported to Step Functions, which may retry the stage"
-)
 ERRORS: Final = Metric(
     name="Errors",
     by=SERVICES,
@@ -112,7 +114,6 @@ REJECTIONS_NOT_PUBLISHED: Final = Metric(
     by=SERVICES,
     meaning="rejected events for which contract.rejected could not be published",
 )
-BATCHES: Final = Metric(name="Batches", by=SERVICES, meaning="invocations of a function by its queue")
 QUEUE_WAIT: Final = Metric(
     name="QueueWait",
     unit="Milliseconds",
@@ -128,12 +129,6 @@ ATTEMPTS: Final = Metric(
 
 # --- the API ---------------------------------------------------------------------------------------------
 
-API_READS: Final = Metric(
-    name="ApiReads", by=("trigger",), meaning="requests answered with a record or a list"
-)
-API_CANCELS: Final = Metric(
-    name="ApiCancels", by=("trigger",), meaning="cancel requests that the API accepted"
-)
 API_REFUSALS: Final = Metric(
     name="ApiRefusals", by=("trigger",), meaning="requests that the API refused (4xx)"
 )
@@ -193,9 +188,6 @@ METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric for metric in list(globals().values()) if isinstance(metric, Metric)
 }
 """All metrics by name."""
-
-OUTCOMES: Final = (SUCCEEDED, FAILED, PARKED, LATE_CALLBACKS, REDELIVERIES, REJECTIONS_NOT_PUBLISHED)
-"""The metrics that count the outcomes of messages."""
 
 # --- values of dimensions --------------------------------------------------------------------------------
 

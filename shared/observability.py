@@ -64,8 +64,9 @@ def emit(metric: Metric, value: float = 1, /, **dimensions: str) -> None:
 
 
 def flush() -> None:
-    """Write the values added since the last flush as one line."""
-    metrics().flush_metrics()
+    """Write the values added since the last flush, if any, as one line."""
+    if metrics().metric_set:
+        metrics().flush_metrics()
 
 
 def _environment() -> str:

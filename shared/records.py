@@ -3,6 +3,7 @@
 Each write states which earlier statuses it may replace.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,11 @@ LISTED = (
 """The fields of a record that the index holds: the keys first; the message is not among them."""
 
 
-END_FIELDS = ("cost", "metered")
+EXPIRES = "expires_at"
+"""The attribute with the time, in epoch seconds, after which DynamoDB deletes a record."""
+REOPENED_AFTER = "reopened_after"
+
+END_FIELDS = ("cost", "metered", EXPIRES)
 """Fields that an execution's end adds. They are removed when the run is restarted or redriven (`reopen`)."""
 
 
@@ -90,11 +95,19 @@ def conditionally(operation: Any, **parameters: Any) -> bool:
 
 
 class Records:
-    """The table of records. Raises TransientError or PermanentError if DynamoDB refuses or fails a call."""
+    """The table of records. Raises TransientError or PermanentError if DynamoDB refuses or fails a call.
 
-    def __init__(self, client: Any, table: str) -> None:
+    DynamoDB deletes a record `kept_seconds` after the latest write of `accept` or `advance`; never if that is None. A
+    writer of an open run gives a time that includes the longest time for which the run can stay open.
+    """
+
+    def __init__(self, client: Any, table: str, kept_seconds: int | None = None) -> None:
         self._client = client
         self._table = table
+        self._kept_seconds = kept_seconds
+
+    def _expiry(self) -> dict[str, int]:
+        return {EXPIRES: int(time.time()) + self._kept_seconds} if self._kept_seconds else {}
 
     def get(self, pipeline_id: str) -> Record | None:
         """Return the whole record, read consistently, or None if there is none."""
@@ -129,7 +142,7 @@ class Records:
         return self._conditionally(
             self._client.put_item,
             TableName=self._table,
-            Item=to_item({**record, **(listed or {})})["M"],
+            Item=to_item({**record, **(listed or {}), **self._expiry()})["M"],
             ConditionExpression="attribute_not_exists(pipeline_id)",
         )
 
@@ -177,9 +190,13 @@ class Records:
     ) -> bool:
         """Set the status and `fields`, and those of `first` that the record lacks. Creates the record if necessary.
 
-        Returns False, and changes nothing, if the record has a status that `status` may not replace. A failure with
-        `execution_arn` and `started_at` in its fields does not replace the result of an execution that started later.
-        A cancelled run does not become RUNNING.
+        Returns False, and changes nothing, if the record has a status that `status` may not replace. A cancelled run
+        does not become RUNNING.
+
+        A failure with `execution_arn` and `started_at` in its fields does not replace the result of an execution that
+        started later, and one with `finished_at` must be later than every end that the record knows of: the one it
+        holds, and the one that a restart or redrive followed. The ends of a run are told apart by Step Functions' own
+        clock, since neither a name nor an ARN is used by one execution only.
         """
         condition = _status_in(MAY_REPLACE[status])
         if status == "RUNNING":
@@ -189,34 +206,59 @@ class Records:
                 f"({condition}) AND (attribute_not_exists(#execution_arn) OR #execution_arn = :execution_arn "
                 "OR attribute_not_exists(#started_at) OR #started_at <= :started_at)"
             )
+        if status == "FAILED" and "finished_at" in fields:
+            for earlier in ("finished_at", REOPENED_AFTER):
+                condition = f"({condition}) AND (attribute_not_exists({earlier}) OR {earlier} < :finished_at)"
         return self._update(
             pipeline_id,
-            {"status": status, **fields},
+            {"status": status, **fields, **self._expiry()},
             first=first or {},
             remove=FAILURE_FIELDS if status == "SUCCEEDED" else (),
             condition=condition,
         )
 
-    def reopen(self, pipeline_id: str, *, execution_arn: str, started_at: str, rerun: bool = False) -> bool:
+    def holds_failure(self, pipeline_id: str, execution_arn: str, finished_at: str) -> bool:
+        """Return whether the record is FAILED by exactly this end."""
+        record = self.get(pipeline_id) or Record()
+        held = (record.get("status"), record.get("execution_arn"), record.get("finished_at"))
+        return held == ("FAILED", execution_arn, finished_at)
+
+    def reopen(
+        self,
+        pipeline_id: str,
+        *,
+        execution_arn: str,
+        started_at: str,
+        after: str | None = None,
+        rerun: bool = False,
+    ) -> bool:
         """Set a run to RUNNING again, in this execution.
 
         Call it before the execution is started or redriven, so that an execution that ends at once finds its record
-        RUNNING. Returns False for a run that has succeeded, unless `rerun` is true. After a restart, a late event
-        about an earlier execution's failure changes nothing. The cost until now is kept as `earlier_nano_usd`.
+        RUNNING. `after` is the end of the execution that this one follows: a late event about that end or an earlier
+        one changes nothing from now on. Returns False for a run that has succeeded, unless `rerun` is true, and for
+        one that has failed later than `after`. The cost until now is kept as `earlier_nano_usd`.
         """
         before = [status for status in STATUSES if rerun or status != "SUCCEEDED"]
         earlier = spent(self.get(pipeline_id) or Record(), execution_arn)
+        condition = _status_in(before)
+        if after:
+            condition = (
+                f"({condition}) AND (#status <> {_value_of('FAILED')} "
+                f"OR attribute_not_exists(finished_at) OR finished_at <= :{REOPENED_AFTER})"
+            )
         return self._update(
             pipeline_id,
             {
                 "status": "RUNNING",
                 "execution_arn": execution_arn,
                 "started_at": started_at,
+                **({REOPENED_AFTER: after} if after else {}),
                 **({"earlier_nano_usd": earlier} if earlier else {}),
             },
             first={},
             remove=(*FAILURE_FIELDS, *END_FIELDS, CANCELLED),
-            condition=_status_in(before),
+            condition=condition,
         )
 
     def _update(

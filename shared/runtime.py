@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -14,27 +14,41 @@ from shared.settings import load, once
 from shared.worker import AnyRoute, Route, Worker
 from shared.worker.outcome import Callback
 
+if TYPE_CHECKING:
+    from shared.worker.starts import Starts
+
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 Run = Callable[..., Struct]
 Routes = Mapping[str, AnyRoute]
 
 
 class QueueSettings(Struct, frozen=True, kw_only=True):
-    """The environment variables that every function with a queue has."""
+    """The environment variables that every function with a queue has; without `state_table` no starts are counted."""
 
     dlq_url: str
     bus_name: str
+    state_table: str | None = None
 
 
 def worker(service: str, routes: Routes) -> Worker:
     settings = load(QueueSettings)
+    table = settings.state_table
     return Worker(
         service=service,
         routes=routes,
         callback=Callback(client("stepfunctions")),
         parking=ParkingLot(partial(client, "sqs"), dlq_url=settings.dlq_url, service=service),
         bus=Bus(partial(client, "events"), settings.bus_name),
+        starts=partial(_starts, table, service) if table else None,
     )
+
+
+def _starts(table: str, service: str) -> "Starts":
+    from shared.worker.starts import Starts  # noqa: PLC0415 -- only messages that were delivered before need it
+
+    # A table that does not answer costs a message at most 4 s, so that the function's timeout is not missed for it.
+    connect = partial(client, "dynamodb", connect_seconds=1, read_seconds=1, tries=2)
+    return Starts(connect, table=table, service=service)
 
 
 def stage_route(

@@ -38,7 +38,8 @@ def dlq() -> None:
 
     A message that could not be handled is parked in its service's dead-letter
     queue (DLQ), an event that EventBridge could not deliver in the rule DLQ. SQS
-    deletes parked messages after 14 days.
+    deletes a message 14 days after it was parked. If SQS itself moved it there,
+    its time in the queue before counts, too.
     """
 
 
@@ -84,7 +85,7 @@ def _queues(views: list[QueueView]) -> Table:
             _queue_name(view),
             count,
             ago(view.oldest) if view.oldest else "",
-            Text(f"in {duration(left * 1_000)}" if left is not None else "", "red" if soon else ""),
+            Text(f"in {duration(max(0, left) * 1_000)}" if left is not None else "", "red" if soon else ""),
         )
     return table
 
@@ -110,7 +111,8 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
         return
     rows = [
         ("queue", f"{message.service} {message.kind}"),
-        ("parked", f"{ago(message.sent_at)} ({message.sent_at.astimezone():%Y-%m-%d %H:%M:%S})"),
+        ("sent" if message.moved else "parked", _when(message.sent_at)),
+        ("deleted", _deletion(message)),
         ("error", f"{message.error_type}: {message.error}"),
         ("pipeline", message.pipeline_id or "(unreadable)"),
         ("execution", message.execution_name or "-"),
@@ -124,6 +126,18 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
     event = _event(message)
     text = event if isinstance(event, str) else written(event, indent=2)
     session.out.print(Text(printable(text)))
+
+
+def _when(moment: datetime) -> str:
+    return f"{ago(moment)} ({moment.astimezone():%Y-%m-%d %H:%M:%S})"
+
+
+def _deletion(message: Parked) -> str:
+    """Return when SQS deletes the message. A message that SQS moved lives by the time at which it was first sent."""
+    if message.deleted_at is None:
+        return "never"
+    left = (message.deleted_at - datetime.now(UTC)).total_seconds()
+    return f"by SQS, in {duration(left * 1_000)}" if left > 0 else "by SQS, at any moment"
 
 
 def _event(message: Parked) -> Any:

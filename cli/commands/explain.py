@@ -91,7 +91,12 @@ def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
         message = explanation.message
         subject = "It" if explanation.kind == "message id" else f"Message {message.id}"
         reason = f"{message.error_type}, {message.error.rstrip('.')}"
-        yield f"{subject} was parked {ago(message.sent_at)}, in the {message.kind} of {message.service}: {reason}."
+        sent = (
+            f"first sent {ago(message.sent_at)} and is parked"
+            if message.moved
+            else f"parked {ago(message.sent_at)},"
+        )
+        yield f"{subject} was {sent} in the {message.kind} of {message.service}: {reason}."
         if not explanation.journeys:
             yield "There is no run: the message has not started one, or the record no longer exists."
     if len(explanation.journeys) > 1:

@@ -129,6 +129,7 @@ def about_message(message: Parked) -> dict[str, Any]:
         "service": message.service,
         "queue": message.kind,
         "parked_at": message.sent_at,
+        "deleted_at": message.deleted_at,
         "error_type": message.error_type,
         "error": message.error,
         "detail_type": message.detail_type,

@@ -23,8 +23,7 @@ def publishable(template):
     names = set()
     for statement in statements(template):
         if "events:PutEvents" in statement["Action"]:
-            (test,) = statement["Condition"].values()
-            types = test["events:detail-type"]
+            types = statement["Condition"]["ForAllValues:StringEquals"]["events:detail-type"]
             names |= {types} if isinstance(types, str) else set(types)
     return names
 

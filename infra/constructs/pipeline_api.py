@@ -64,7 +64,7 @@ class PipelineApi(Construct):
 
     def __init__(self, scope: Construct, *, handler: lambda_.IFunction, environment: Environment) -> None:
         super().__init__(scope, "PipelineApi")
-        name = f"{Names(environment.name).prefix}-api"
+        name = Names(environment.name).api
         group = log_group(self, "AccessLogs", f"/aws/apigateway/{name}", environment)
         self.rest_api = apigateway.RestApi(
             self,
@@ -75,7 +75,8 @@ class PipelineApi(Construct):
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 tracing_enabled=environment.xray,
-                metrics_enabled=True,
+                # Metrics of single methods are paid for, and the API's own metrics suffice.
+                metrics_enabled=False,
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
                 throttling_rate_limit=environment.throttle.rate,
@@ -87,6 +88,7 @@ class PipelineApi(Construct):
                 authorization_type=apigateway.AuthorizationType.IAM
             ),
         )
+        self._keep_execution_logs(environment)
         integration = apigateway.LambdaIntegration(handler, proxy=True, allow_test_invoke=False)
         collection = self.rest_api.root.add_resource("pipeline")
         item = collection.add_resource("{pipeline_id}")
@@ -134,6 +136,20 @@ class PipelineApi(Construct):
             if environment.engine
             else f"https://{self.rest_api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}/{STAGE}"
         )
+
+    def _keep_execution_logs(self, environment: Environment) -> None:
+        """Add the log group of the API's execution log, before the stage that writes it.
+
+        API Gateway would otherwise create a group of this name that keeps its lines for ever. At level ERROR it logs
+        failed requests only.
+        """
+        group = log_group(
+            self,
+            "ExecutionLogs",
+            f"API-Gateway-Execution-Logs_{self.rest_api.rest_api_id}/{STAGE}",
+            environment,
+        )
+        self.rest_api.deployment_stage.node.add_dependency(group)
 
     def _policy(
         self, construct_id: str, name: str, description: str, *routes: tuple[str, str]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -77,6 +78,11 @@ class ServiceFunction(Construct):
             timeout=Duration.seconds(self._sizing.timeout_seconds),
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
+            # Lambda's lines on the start and end of each call would be a third of what functions log. Those on calls
+            # that fail are warnings, and remain.
+            system_log_level_v2=lambda_.SystemLogLevel.INFO
+            if environment.invocation_reports
+            else lambda_.SystemLogLevel.WARN,
             tracing=lambda_.Tracing.ACTIVE if environment.xray else lambda_.Tracing.DISABLED,
             environment={
                 "PIPELINE_ENV": environment.name,
@@ -106,9 +112,12 @@ class ServiceFunction(Construct):
         sid: str,
         actions: Sequence[str],
         resources: Sequence[str],
+        conditions: Mapping[str, Any] | None = None,
     ) -> None:
         self.role.add_to_principal_policy(
-            iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources))
+            iam.PolicyStatement(
+                sid=sid, actions=list(actions), resources=list(resources), conditions=conditions or None
+            )
         )
 
     def allow_publishing(self, *event_types: type[Event]) -> None:
@@ -128,16 +137,32 @@ class ServiceFunction(Construct):
                 "This environment's IAM checks callbacks on every resource only.",
             )
 
-    def consume(self, work: WorkQueue) -> sources.SqsEventSource:
-        """Let the queue feed the function, and let the function park messages in the queue's DLQ."""
+    def consume(self, work: WorkQueue, *, enabled: bool | None = None) -> sources.SqsEventSource:
+        """Let the queue feed the function, and let the function count starts and park messages in the queue's DLQ.
+
+        With `enabled` None, a new mapping is enabled and a deployment leaves an existing one as it is.
+        """
         source = sources.SqsEventSource(
             work.queue,
             batch_size=self._sizing.batch_size,
             max_batching_window=Duration.seconds(self._sizing.batching_window_seconds),
             report_batch_item_failures=True,
             max_concurrency=self._sizing.max_concurrency,
+            enabled=enabled,
         )
         self.function.add_event_source(source)
         self.function.add_environment("DLQ_URL", work.dlq.queue_url)
         self.allow("ParkMessages", ["sqs:SendMessage"], [work.dlq.queue_arn])
+        self.function.add_environment("STATE_TABLE", self._names.state_table)
+        # The table holds a secret of the API, too.
+        own = {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"starts#{self._spec.service}#*"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+        self.allow(
+            "CountStarts",
+            ["dynamodb:UpdateItem"],
+            [self._names.state_table_arn(Stack.of(self))],
+            own if self._environment.iam.items_by_key else None,
+        )
         return source

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 from infra.doctor.findings import Passed, Problem, Result
-from infra.doctor.model import Function, Machine, Queue, Rule, Source, System
+from infra.doctor.model import Function, Machine, Queue, Rule, Schedule, Source, System
 from infra.doctor.reading import listed, states, target
 from infra.doctor.references import last
 
@@ -65,6 +65,15 @@ def live_rule(written: Rule, description: Answer, targets: list[Answer]) -> Rule
         detail=pattern.get("detail", {}),
         enabled=description.get("State") != "DISABLED",
         targets=tuple(target(properties) for properties in targets),
+    )
+
+
+def live_schedule(written: Schedule, description: Answer, targets: list[Answer]) -> Schedule:
+    """Return `written` with the values of EventBridge's DescribeRule and ListTargetsByRule."""
+    return replace(
+        written,
+        enabled=description.get("State") != "DISABLED",
+        functions=tuple(last(str(aim["Arn"])) for aim in targets),
     )
 
 

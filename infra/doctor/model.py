@@ -76,6 +76,16 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """An EventBridge rule that invokes `functions` at intervals."""
+
+    name: str
+    stack: str
+    enabled: bool = True
+    functions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class State:
     """A state of the workflow. A stage's state sends `detail_type` from `source` to `bus`, or directly to `queue`."""
 
@@ -113,8 +123,12 @@ class Grant:
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    equals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The `StringEquals` conditions."""
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values that condition keys may have."""
+    bounded: frozenset[str] = frozenset()
+    """The keys of `values` whose condition holds for a list of values as for one, and not without any:
+    `ForAllValues:StringEquals` together with `Null`.
+    """
 
     def allows(self, action: str, resource: str) -> bool:
         return action in self.actions and any(pattern in ("*", resource) for pattern in self.resources)
@@ -134,7 +148,7 @@ class Delivery:
 class Alarm:
     name: str
     watches: frozenset[tuple[str, str]]
-    """The metrics of queues that it watches, as (queue, metric)."""
+    """The metrics that it watches, each with the queue, function or API that it belongs to, as (name, metric)."""
     enabled: bool
     actions: int
 
@@ -151,6 +165,11 @@ class System:
     machines: Mapping[str, Machine]
     grants: tuple[Grant, ...]
     deliveries: tuple[Delivery, ...]
+    expiring: Mapping[str, str] = field(default_factory=dict)
+    """The time-to-live attribute of each table that has one, by the table's name."""
+    apis: tuple[str, ...] = ()
+    """The names of the REST APIs."""
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] | None = None
     concurrency: int | None = None
     """The concurrent executions that the account has for functions without a reservation, if that is known."""

@@ -12,6 +12,7 @@ from infra.doctor.model import (
     Machine,
     Queue,
     Rule,
+    Schedule,
     Source,
     State,
     System,
@@ -20,6 +21,8 @@ from infra.doctor.model import (
 from infra.doctor.references import last, resolved
 from infra.environments import Environment
 from infra.rules import Templates
+
+FOR_ALL = "ForAllValues:StringEquals"
 
 
 def read(templates: Templates, environment: Environment) -> System:
@@ -37,8 +40,17 @@ def read(templates: Templates, environment: Environment) -> System:
     rules = [
         _rule(stack, name, properties)
         for stack, name, properties in every("AWS::Events::Rule")
-        # A scheduled rule has no pattern; a lost event is made up for by the next one.
         if "EventPattern" in properties
+    ]
+    schedules = [
+        Schedule(
+            name=properties.get("Name", f"{stack}/{name}"),
+            stack=stack,
+            enabled=properties.get("State") != "DISABLED",
+            functions=tuple(last(str(aim["Arn"])) for aim in listed(properties.get("Targets"))),
+        )
+        for stack, name, properties in every("AWS::Events::Rule")
+        if "ScheduleExpression" in properties
     ]
     machines = [
         _machine(stack, name, properties)
@@ -67,6 +79,16 @@ def read(templates: Templates, environment: Environment) -> System:
             for stack, _, properties in every("AWS::SQS::QueuePolicy")
             for delivery in _deliveries(stack, properties)
         ),
+        expiring={
+            properties["TableName"]: expiry["AttributeName"]
+            for _, _, properties in every("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
+            if (expiry := properties.get("TimeToLiveSpecification", {})).get("Enabled")
+        },
+        apis=tuple(
+            properties.get("Name", f"{stack}/{name}")
+            for stack, name, properties in every("AWS::ApiGateway::RestApi")
+        ),
+        schedules={schedule.name: schedule for schedule in schedules},
         alarms=alarms if monitored or alarms else None,
     )
 
@@ -189,16 +211,23 @@ def _grants(stack: str, logical: str, properties: Mapping[str, Any]) -> Iterator
     for holder, document in (*inline, *own):
         for statement in listed(document["Statement"]):
             if statement["Effect"] == "Allow":
+                conditions = statement.get("Condition", {})
                 yield Grant(
                     holder=holder,
                     stack=stack,
                     sid=statement.get("Sid", ""),
                     actions=listed(statement["Action"]),
                     resources=listed(statement["Resource"]),
-                    equals={
+                    values={
                         key: listed(value)
-                        for key, value in statement.get("Condition", {}).get("StringEquals", {}).items()
+                        for operator in ("StringEquals", FOR_ALL)
+                        for key, value in conditions.get(operator, {}).items()
                     },
+                    bounded=frozenset(
+                        key
+                        for key in conditions.get(FOR_ALL, {})
+                        if str(conditions.get("Null", {}).get(key)).lower() == "false"
+                    ),
                 )
 
 
@@ -221,6 +250,10 @@ def _deliveries(stack: str, properties: Mapping[str, Any]) -> Iterator[Delivery]
             yield from (Delivery(queue=queue, stack=stack, rule=rule) for rule in rules)
 
 
+_IDENTIFIED_BY = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "AWS/ApiGateway": "ApiName"}
+"""The dimension that names the resource of a metric, by the metric's namespace."""
+
+
 def alarm(properties: Mapping[str, Any], logical: str = "") -> Alarm:
     """Return an alarm; CloudFormation and CloudWatch write it in the same form."""
     direct = [properties] if "MetricName" in properties else []
@@ -232,9 +265,8 @@ def alarm(properties: Mapping[str, Any], logical: str = "") -> Alarm:
         watches=frozenset(
             (last(str(dimension["Value"])), metric["MetricName"])
             for metric in metrics
-            if metric.get("Namespace") == "AWS/SQS"
             for dimension in metric.get("Dimensions", ())
-            if dimension["Name"] == "QueueName"
+            if dimension["Name"] == _IDENTIFIED_BY.get(metric.get("Namespace"))
         ),
         enabled=properties.get("ActionsEnabled", True) is not False,
         actions=len(properties.get("AlarmActions", ())),

@@ -49,6 +49,10 @@ def bus_arn(name: str) -> str:
     return "arn:aws:" + _ARNS["AWS::Events::EventBus"].format(name)
 
 
+def table_arn(name: str) -> str:
+    return "arn:aws:" + _ARNS["AWS::DynamoDB::Table"].format(name)
+
+
 def resolved(stack: str, template: Template) -> Iterator[Resource]:
     """Yield the resources of a template."""
     references = _References(stack, template.get("Resources", {}))
@@ -98,6 +102,14 @@ class _References:
 
         return _PLACEHOLDER.sub(lambda match: value(match[1]), text)
 
+    def split(self, argument: Any) -> list[str]:
+        separator, text = argument
+        return str(self.plain(text)).split(separator)
+
+    def select(self, argument: Any) -> Any:
+        index, items = argument
+        return self.plain(items)[int(index)]
+
     def _kind(self, logical: str) -> str:
         return str(self.resources.get(logical, {}).get("Type", ""))
 
@@ -116,5 +128,7 @@ _FUNCTIONS: Final = {
     "Ref": _References.ref,
     "Fn::GetAtt": _References.attribute,
     "Fn::Join": _References.join,
+    "Fn::Select": _References.select,
+    "Fn::Split": _References.split,
     "Fn::Sub": _References.substitute,
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from infra.doctor import live
-from infra.doctor.checks import alarms, capacity, clocks, events, queues, rights, workflow
+from infra.doctor.checks import alarms, capacity, clocks, events, queues, records, rights, workflow
 from infra.doctor.checks.capacity import Intent
 from infra.doctor.findings import Finding, Outcome, Passed, Problem, Result, Skipped
 from infra.doctor.model import System
@@ -47,6 +47,11 @@ CHECKS: Final = (
         "dead-letters", queues.redrive, "A message that kills its worker is redelivered forever or is lost."
     ),
     Check("dlq-retention", queues.retention, "SQS may delete parked messages before anybody replays them."),
+    Check(
+        "records-kept",
+        records.kept,
+        "A record is deleted while its run is open, or while a message, a replay or a repeated request needs it.",
+    ),
     Check("rule-dlq", queues.rule_dlqs, "An event that cannot be delivered is lost, and nobody is told."),
     Check(
         "deliveries", queues.deliveries, "The queue refuses events from EventBridge, so they never arrive."
@@ -66,6 +71,11 @@ CHECKS: Final = (
         "failures-heard",
         workflow.failures_heard,
         "The records of failed runs keep the status RUNNING, and their callers wait forever.",
+    ),
+    Check(
+        "ends-reconciled",
+        workflow.ends_reconciled,
+        "The record of a failed run whose end AWS does not announce keeps the status RUNNING.",
     ),
     Check("requests-sent", events.requests_sent, "The state waits for an answer until it times out."),
     Check("requests-published", events.requests_published, "EventBridge drops events that no rule matches."),
@@ -91,7 +101,7 @@ CHECKS: Final = (
         with_intent=True,
     ),
     Check("quotas", capacity.quotas_hold, "AWS throttles calls, and a backlog grows.", with_intent=True),
-    Check("alarms", alarms.queues_watched, "Nobody notices a standstill until a caller complains."),
+    Check("alarms", alarms.watched, "Nobody notices a failure or a standstill until a caller complains."),
 )
 
 LIVE: Final = (

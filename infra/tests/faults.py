@@ -38,7 +38,8 @@ def function(templates, part, name=None):
 
 
 def statement(templates, part, sid):
-    (allowed,) = [
+    """Return a stack's first statement with this Sid."""
+    allowed, *_ = [
         allowed
         for policy in resources(stack(templates, part), "AWS::IAM::Policy").values()
         for allowed in policy["PolicyDocument"]["Statement"]
@@ -172,8 +173,13 @@ def uncaught_extra(templates):
 
 
 def unheard_failures(templates):
-    failures = only(templates, "logger", "AWS::Events::Rule")
+    failures = only(templates, "logger", "AWS::Events::Rule", Name=f"ai-pipeline-{ENV}-logger-failures")
     failures["EventPattern"]["detail"]["status"].remove("TIMED_OUT")
+
+
+def sleeping_reconciler(templates):
+    name = f"ai-pipeline-{ENV}-logger-reconcile"
+    only(templates, "logger", "AWS::Events::Rule", Name=name)["State"] = "DISABLED"
 
 
 def sent_to_nobody(templates):
@@ -217,6 +223,14 @@ def no_right_to_answer(templates):
     statement(templates, "chatbot", "AnswerTasks")["Action"] = "states:SendTaskFailure"
 
 
+def no_right_to_count(templates):
+    statement(templates, "trigger", "CountStarts")["Resource"] = "arn:aws:dynamodb:eu-west-1:1:table/other"
+
+
+def uncounted_starts(templates):
+    function(templates, "enhancer")["Environment"]["Variables"].pop("STATE_TABLE")
+
+
 def no_right_to_send(templates):
     statement(templates, "workflow", "SendStageRequests")["Resource"] = "arn:aws:sqs:eu-west-1:1:other"
 
@@ -235,6 +249,16 @@ def wildcard_in_an_arn(templates):
 
 def any_event(templates):
     statement(templates, "workflow", "PublishEvents").pop("Condition")
+
+
+def single_valued(templates):
+    """Compare keys that AWS types as lists as if they had one value."""
+    condition = statement(templates, "workflow", "PublishEvents")["Condition"]
+    condition["StringEquals"] = condition.pop("ForAllValues:StringEquals")
+
+
+def keys_may_be_absent(templates):
+    statement(templates, "analyzer", "PublishEvents")["Condition"].pop("Null")
 
 
 def idle_right(templates):
@@ -278,6 +302,50 @@ def mute_alarm(templates):
     stack(templates, "monitoring")["Resources"][name]["Properties"]["ActionsEnabled"] = False
 
 
+def delete_records(templates, *, days, functions=("trigger/api", "trigger/starter", "logger/logger")):
+    for place in functions:
+        part, _, name = place.partition("/")
+        variables = function(templates, part, name)["Environment"]["Variables"]
+        variables["KEEP_RECORDS_SECONDS"] = str(days * 86_400)
+    table = only(templates, "platform", "AWS::DynamoDB::GlobalTable", TableName=f"PipelineLogs-{ENV}")
+    table["TimeToLiveSpecification"] = {"AttributeName": "expires_at", "Enabled": True}
+
+
+def records_gone_too_soon(templates):
+    """Let the logger's records be deleted before a parked message can be replayed."""
+    delete_records(templates, days=200, functions=("trigger/api", "trigger/starter"))
+    delete_records(templates, days=14, functions=("logger/logger",))
+
+
+def records_of_open_runs_gone(templates):
+    """Let a record be deleted while its run may still be open: the starter allows no time for the run."""
+    delete_records(templates, days=100)
+
+
+def records_never_gone(templates):
+    delete_records(templates, days=200, functions=("trigger/api", "trigger/starter"))
+    delete_records(templates, days=100, functions=("logger/logger",))
+    table = only(templates, "platform", "AWS::DynamoDB::GlobalTable", TableName=f"PipelineLogs-{ENV}")
+    del table["TimeToLiveSpecification"]
+
+
+def unwatched_function(templates):
+    drop_alarm(templates, "enhancer-errors")
+
+
+def unwatched_api(templates):
+    drop_alarm(templates, "api-failures")
+
+
+def drop_alarm(templates, name):
+    (logical_id,) = [
+        logical_id
+        for logical_id, alarm in resources(stack(templates, "monitoring"), "AWS::CloudWatch::Alarm").items()
+        if alarm["AlarmName"] == f"ai-pipeline-{ENV}-{name}"
+    ]
+    del stack(templates, "monitoring")["Resources"][logical_id]
+
+
 def no_monitoring(templates):
     del templates[f"ai-pipeline-{ENV}-monitoring"]
 
@@ -294,6 +362,9 @@ PLANTED = [
     (asleep, {"consumers": f"ai-pipeline-{ENV}-enhancer"}),
     (forgetful_dlq, {"dlq-retention": "chatbot-dlq"}),
     (forgetful_rule_dlq, {"dlq-retention": "trigger-rule-dlq"}),
+    (records_gone_too_soon, {"records-kept": f"ai-pipeline-{ENV}-logger"}),
+    (records_of_open_runs_gone, {"records-kept": f"ai-pipeline-{ENV}-starter"}),
+    (records_never_gone, {"records-kept": f"PipelineLogs-{ENV}"}),
     (few_receives, {"dead-letters": f"ai-pipeline-{ENV}-logger"}),
     (no_dlq, {"dead-letters": f"ai-pipeline-{ENV}-logger"}),
     (no_rule_dlq, {"rule-dlq": "trigger-requests"}),
@@ -304,23 +375,30 @@ PLANTED = [
     (fail_state, {"redrivable": "GiveUp"}),
     (uncaught_extra, {"degrades": "AnalyzeInput"}),
     (unheard_failures, {"failures-heard": f"ai-pipeline-{ENV}"}),
+    (sleeping_reconciler, {"ends-reconciled": f"ai-pipeline-{ENV}-reconciler"}),
     (disabled_rule, {"requests-sent": "CallExistingChatbot"}),
     (other_bus, {"requests-sent": "EnhanceResponse"}),
     (shared_queue, {"consumers": f"ai-pipeline-{ENV}-enhancer"}),
     (unread_version, {"requests-published": "trigger"}),
     (requests_on_another_bus, {"requests-published": "trigger"}),
     (no_right_to_answer, {"rights-needed": f"ai-pipeline-{ENV}-chatbot"}),
+    (no_right_to_count, {"rights-needed": f"ai-pipeline-{ENV}-starter"}),
+    (uncounted_starts, {"rights-needed": f"ai-pipeline-{ENV}-enhancer"}),
     (no_right_to_send, {"rights-needed": "LogResults"}),
     (wildcard_action, {"rights-narrow": "UseTheTable"}),
     (wildcard_resource, {"rights-narrow": "AskTheModel"}),
     (wildcard_in_an_arn, {"rights-narrow": "UseTheTable"}),
     (any_event, {"rights-narrow": "PublishEvents"}),
+    (single_valued, {"rights-narrow": "PublishEvents"}),
+    (keys_may_be_absent, {"rights-narrow": "PublishEvents"}),
     (idle_right, {"rights-used": f"ai-pipeline-{ENV}-analyzer"}),
     (unlimited, {"concurrency": f"ai-pipeline-{ENV}-chatbot"}),
     (greedy, {"concurrency": "all queues"}),
     (many_waiting, {"concurrency": "all queues and the API"}),
     (unwatched_dlq, {"alarms": f"ai-pipeline-{ENV}-chatbot-dlq"}),
     (mute_alarm, {"alarms": f"ai-pipeline-{ENV}-logger-dlq"}),
+    (unwatched_function, {"alarms": f"ai-pipeline-{ENV}-enhancer"}),
+    (unwatched_api, {"alarms": f"ai-pipeline-{ENV}-api"}),
     (no_monitoring, {"alarms": "monitoring"}),
     # Found by the checks of both ends:
     (sent_to_nobody, {"requests-sent": "AnalyzeInput", "subscriptions": "analyzer"}),

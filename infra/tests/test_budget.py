@@ -68,7 +68,18 @@ def test_a_message_may_wait_longer_than_any_pause(dev, synthesised):
         for properties in resources(synthesised("dev")[TRIGGER], "AWS::SQS::Queue").values()
         if properties["QueueName"] == queue
     ]
-    assert "MessageRetentionPeriod" not in without
+    assert without["MessageRetentionPeriod"] == work["MessageRetentionPeriod"]
+
+
+def test_taking_a_budget_away_enables_the_starter(dev, synthesised):
+    """The template with a budget leaves the mapping to the guard; the one without says that it is enabled, which is a
+    change that CloudFormation makes, and keeps the mapping.
+    """
+    ((name, budgeted),) = resources(dev[TRIGGER], "AWS::Lambda::EventSourceMapping").items()
+    ((same, free),) = resources(synthesised("dev")[TRIGGER], "AWS::Lambda::EventSourceMapping").items()
+    assert name == same
+    assert "Enabled" not in budgeted
+    assert free == {**budgeted, "Enabled": True}
 
 
 def test_records_count_and_the_guard_looks_every_minute(dev):
@@ -79,8 +90,9 @@ def test_records_count_and_the_guard_looks_every_minute(dev):
         if properties["TableName"] == "PipelineLogs-dev"
     ]
     assert INDEX in [index["IndexName"] for index in table["GlobalSecondaryIndexes"]]
-    (logger,) = resources(dev["ai-pipeline-dev-logger"], "AWS::Lambda::Function").values()
-    assert logger["Environment"]["Variables"]["COUNTS_DAYS"] == "true"
+    writers = resources(dev["ai-pipeline-dev-logger"], "AWS::Lambda::Function").values()
+    assert {writer["FunctionName"].rpartition("-")[2] for writer in writers} == {"logger", "reconciler"}
+    assert all(writer["Environment"]["Variables"]["COUNTS_DAYS"] == "true" for writer in writers)
     (rule,) = [
         properties
         for properties in resources(dev[TRIGGER], "AWS::Events::Rule").values()

@@ -67,6 +67,7 @@ def test_an_initialised_function_collects_its_messages_garbage_only(packed, func
         "STATE_MACHINE_ARN",
         "ANSWERS_TABLE",
         "BUDGET_TABLE",
+        "OPERATIONS_TABLE",
         "MAPPING_ID",
     )
     done = subprocess.run(

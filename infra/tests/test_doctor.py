@@ -11,7 +11,15 @@ from infra.doctor.reading import read
 from infra.doctor.table import CHECKS, examine
 from infra.environments import ENVIRONMENTS
 from infra.options import load
-from infra.tests.faults import ENV, PLANTED, idle_right, missing_state_machine, mute_alarm, no_monitoring
+from infra.tests.faults import (
+    ENV,
+    PLANTED,
+    idle_right,
+    missing_state_machine,
+    mute_alarm,
+    no_monitoring,
+    records_never_gone,
+)
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
@@ -44,9 +52,9 @@ def test_a_planted_fault_is_found(synthesised, plant, expected):
         assert all(finding.what and finding.why and finding.fix for finding in findings)
 
 
-@pytest.mark.parametrize("plant", [mute_alarm, no_monitoring, idle_right])
+@pytest.mark.parametrize("plant", [mute_alarm, no_monitoring, idle_right, records_never_gone])
 def test_what_only_may_do_harm_is_a_warning(synthesised, plant):
-    """A mute alarm, missing monitoring and an unused right are warnings, which fail only with --strict."""
+    """What only may do harm, e.g. a mute alarm or an unused right, is a warning, which fails with --strict only."""
     templates = copy.deepcopy(dict(synthesised(ENV)))
     plant(templates)
     by_check = findings_of(templates)
@@ -64,7 +72,7 @@ def test_without_templates_nothing_is_proven():
     """Without templates only the checks that do not depend on them have no findings."""
     outcomes = examine(read({}, load(ENV)))
     silent = {outcome.check for outcome in outcomes if not outcome.findings}
-    assert silent <= {"alarms", "quotas", "concurrency", "state-size", "failures-heard"}
+    assert silent <= {"alarms", "quotas", "concurrency", "state-size", "failures-heard", "ends-reconciled"}
 
 
 def test_callbacks_on_everything_are_the_engines_alone(synthesised):

@@ -9,6 +9,7 @@ import pytest
 
 from infra.bundling import ROOT
 from infra.environments import ENVIRONMENTS
+from infra.functions import ALL_FUNCTIONS
 from infra.options import OptionError, load
 from infra.rules import resources
 from infra.tests.support import ALARM, anchors
@@ -113,6 +114,8 @@ def existing(templates: Any) -> dict[str, set[str]]:
     named = {
         "QueueName": ("AWS::SQS::Queue", "QueueName"),
         "FunctionName": ("AWS::Lambda::Function", "FunctionName"),
+        "ApiName": ("AWS::ApiGateway::RestApi", "Name"),
+        "Stage": ("AWS::ApiGateway::Stage", "StageName"),
     }
     names = {
         dimension: {
@@ -128,32 +131,84 @@ def existing(templates: Any) -> dict[str, set[str]]:
 
 
 def test_what_is_looked_at_on_aws_is_deployed(dev, monitoring):
-    """Alarms and widgets name exactly the queues, functions and state machine that the stacks contain."""
+    """Alarms and widgets name exactly the queues, functions, API and state machine that the stacks contain."""
     deployed = existing(dev)
     watched: dict[str, set[str]] = {dimension: set() for dimension in deployed}
     for series in asked_for(monitoring):
         if series.namespace != NAMESPACE:
-            ((dimension, value),) = series.dimensions.items()
-            assert value in deployed[dimension]
-            watched[dimension].add(str(value))
+            for dimension, value in series.dimensions.items():
+                assert value in deployed[dimension]
+                watched[dimension].add(str(value))
     assert watched == deployed
 
 
-def test_metrics_nobody_looks_at_are_few(monitoring):
-    """Every metric is used by an alarm or a widget, except those that this test lists."""
-    shown = {series.name for series in asked_for(monitoring)}
-    assert set(METRICS) - shown == {
-        "Succeeded",
-        "Failed",
-        "Batches",
-        "ApiReads",
-        "ApiCancels",
-        "RejectionsNotPublished",
-        "AnswerStoreFailures",
-        "BudgetSpentPercent",  # this and the next two only with a budget: test_budget.py
-        "BudgetPaused",
-        "BudgetLooks",
+@pytest.mark.parametrize("options", [{}, {"budget_usd_per_day": "5"}])
+def test_every_function_and_the_api_have_an_alarm_on_failures(synthesised, options):
+    """Each deployed function has an alarm on its errors, and the API's stage one on answers of 5xx, in sums."""
+    templates = synthesised("dev", **options)
+    alarms = filled(list(resources(templates["ai-pipeline-dev-monitoring"], ALARM).values()))
+    failing = {
+        pair["Value"]: alarm
+        for alarm in alarms
+        if alarm.get("Namespace") == "AWS/Lambda" and alarm["MetricName"] == "Errors"
+        for pair in alarm["Dimensions"]
     }
+    assert failing.keys() == existing(templates)["FunctionName"]
+    (api,) = [alarm for alarm in alarms if alarm.get("Namespace") == "AWS/ApiGateway"]
+    assert api["MetricName"] == "5XXError"
+    assert api["Dimensions"] == [
+        {"Name": "ApiName", "Value": "ai-pipeline-dev-api"},
+        {"Name": "Stage", "Value": "v1"},
+    ]
+    for alarm in (*failing.values(), api):
+        assert (alarm["Statistic"], alarm["Period"]) == ("Sum", 300)
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    scheduled = {f"ai-pipeline-dev-{spec.name}" for spec in ALL_FUNCTIONS if spec.scheduled}
+    limit = ENVIRONMENTS["dev"].thresholds.function_errors
+    for name, alarm in failing.items():
+        assert alarm["Threshold"] == (0 if name in scheduled else limit)
+
+
+@pytest.mark.parametrize("budget", [None, "5"])
+@pytest.mark.parametrize("name", ON_AWS)
+def test_no_message_is_deleted_without_an_alarm_days_before(synthesised, name, budget):
+    """However long a message waited before SQS moved it to the DLQ, an alarm rings days before SQS deletes it.
+
+    SQS deletes a moved message by its whole age, while the DLQ's metric counts from the move.
+    """
+    options = {"budget_usd_per_day": budget} if budget else {}
+    templates = synthesised(name, **options)
+    limits = ENVIRONMENTS[name].thresholds
+    prefix, day = f"ai-pipeline-{name}-", 86_400
+    limit_of = {
+        alarm["AlarmName"].removeprefix(prefix): alarm["Threshold"]
+        for alarm in resources(templates[f"{prefix}monitoring"], ALARM).values()
+    }
+    kept = {
+        properties["QueueName"].removeprefix(prefix): properties.get("MessageRetentionPeriod", 4 * day)
+        for template in templates.values()
+        for properties in resources(template, "AWS::SQS::Queue").values()
+    }
+    for service in SERVICES:
+        parked, waiting = limit_of[f"{service}-parked-expires"], limit_of.get(f"{service}-waiting-expires")
+        assert parked > day
+        for waited in range(0, kept[service] + 1, day // 4):
+            rings_at = [waited + parked] + ([waiting] if waiting is not None and waited >= waiting else [])
+            assert min(rings_at) <= kept[f"{service}-dlq"] - limits.parked_days_left * day, (service, waited)
+
+
+def test_every_metric_is_read(synthesised):
+    """Every metric of the table is read by an alarm or a widget, the guard's if there is a budget."""
+    read = {
+        budget: {
+            series.name for series in asked_for(synthesised("dev", **options)["ai-pipeline-dev-monitoring"])
+        }
+        for budget, options in ((False, {}), (True, {"budget_usd_per_day": "5"}))
+    }
+    guards = {"BudgetSpentPercent", "BudgetPaused", "BudgetLooks"}
+    assert set(METRICS) - read[True] == set()
+    assert set(METRICS) - read[False] == guards
 
 
 def test_every_alarm_leads_to_its_section(monitoring):
@@ -191,10 +246,12 @@ def test_thresholds_are_the_environments_own(synthesised, name):
     assert thresholds["run-time"] == limits.run_p95_seconds * 1_000
     assert thresholds["run-open"] == limits.run_open_seconds * 1_000
     assert thresholds["cost"] == limits.usd_per_hour * 1_000_000
+    assert thresholds["api-failures"] == limits.api_failures
+    assert thresholds["chatbot-errors"] == limits.function_errors
     for service in SERVICES:
         assert thresholds[f"{service}-queue-age"] == limits.queue_age_seconds
         assert thresholds[f"{service}-parked"] == thresholds[f"{service}-rule-delivery"] == 0
-        assert thresholds[f"{service}-parked-expires"] == (14 - limits.parked_days_left) * 86_400
+        assert thresholds[f"{service}-parked-expires"] == (14 - 4 - limits.parked_days_left) * 86_400
 
 
 def test_the_dashboard_asks_three_questions_in_order(monitoring):

@@ -34,6 +34,14 @@ def test_the_command_line_overrides_the_file_and_a_region_the_rest(folder):
     assert load_deployed("dev").chatbot.max_tokens == 100
 
 
+def test_records_are_kept_for_days_or_for_ever(folder):
+    """`keep_records_days` is a number of days, and `off` keeps records for ever, which is the default."""
+    (folder / "dev.toml").write_text("keep_records_days = 90\n")
+    assert load_deployed("dev").keep_records_days == 90
+    assert load_deployed("dev", {"keep_records_days": "off"}).keep_records_days is None
+    assert load_deployed("prod").keep_records_days is None
+
+
 def test_without_a_file_the_defaults_hold(folder):
     """An environment without a file has the defaults of the code."""
     assert load_deployed("prod") == ENVIRONMENTS["prod"]
@@ -47,6 +55,9 @@ def test_without_a_file_the_defaults_hold(folder):
         ("budget_usd_per_day = 0", "budget_usd_per_day"),
         ("budget_usd_per_day = true", "budget_usd_per_day"),
         ("monitoring = 1", "monitoring"),
+        ("keep_records_days = 89", "keep_records_days"),
+        ("keep_records_days = 3651", "keep_records_days"),
+        ("keep_records_days = 'for ever'", "keep_records_days"),
         ("memory_api = 64", "memory_api"),
         ("memory_api = 256.5", "memory_api"),
         ("temperature = inf", "temperature"),

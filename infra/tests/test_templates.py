@@ -1,17 +1,22 @@
 """Properties of single stacks, beyond the rules that hold for all of them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from infra.clocks import DLQ_RETENTION_DAYS, LEAST_RECORD_DAYS, MAX_RECEIVES, PAUSE_DAYS
 from infra.contract_schemas import published, registered, request_model
+from infra.doctor.reading import read
+from infra.doctor.table import examine
 from infra.environments import ENVIRONMENTS
-from infra.functions import FUNCTIONS
+from infra.functions import ALL_FUNCTIONS, FUNCTIONS
 from infra.names import Names
 from infra.options import load
 from infra.rules import resources, statements
-from shared.contracts.stages import STAGES
+from services.chatbot.answers import KEPT_SECONDS
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, SERVICES, STAGES
 from shared.contracts.upcasting import readable
 from shared.contracts.v2 import PipelineRequested
 
@@ -35,7 +40,7 @@ def allowed(template, action):
 
 
 def detail_types(statement):
-    (test,) = statement["Condition"].values()
+    test = statement["Condition"]["ForAllValues:StringEquals"]
     assert test["events:source"] == "ai.pipeline"
     types = test["events:detail-type"]
     return {types} if isinstance(types, str) else set(types)
@@ -58,7 +63,8 @@ def paths(statement):
 
 
 def patterns(template):
-    return [rule["EventPattern"] for rule in resources(template, "AWS::Events::Rule").values()]
+    rules = resources(template, "AWS::Events::Rule").values()
+    return [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
 
 
 def variables(template, function):
@@ -147,6 +153,22 @@ def test_the_logger_hears_of_failed_executions(dev):
     assert json.dumps(rule["detail"]["stateMachineArn"]).endswith(':stateMachine:ai-pipeline-dev"]]}]')
 
 
+def test_the_reconciler_looks_every_quarter_of_an_hour(dev):
+    """A schedule invokes the reconciler, which may list this machine's executions and keep its progress."""
+    template = dev["ai-pipeline-dev-logger"]
+    (schedule,) = [
+        rule
+        for rule in resources(template, "AWS::Events::Rule").values()
+        if rule.get("ScheduleExpression") == "rate(15 minutes)" and rule["State"] == "ENABLED"
+    ]
+    (target,) = schedule["Targets"]
+    assert target["Arn"]["Fn::GetAtt"][0].startswith("Reconciler")
+    listing = allowed(template, "states:ListExecutions")
+    assert json.dumps(listing["Resource"]).endswith(':stateMachine:ai-pipeline-dev"]]}]')
+    progress = allowed(template, "dynamodb:PutItem")
+    assert json.dumps(progress["Resource"]).endswith(':table/ai-pipeline-dev-operations"]]}]')
+
+
 @pytest.mark.parametrize(
     ("stack", "published"),
     [
@@ -159,7 +181,15 @@ def test_the_logger_hears_of_failed_executions(dev):
 )
 def test_nobody_publishes_what_is_not_theirs(dev, stack, published):
     """Each role may publish only its own events, so that no service can forge a stage request."""
-    assert detail_types(allowed(dev[f"ai-pipeline-dev-{stack}"], "events:PutEvents")) == published
+    allowing = [
+        statement
+        for statement in statements(dev[f"ai-pipeline-dev-{stack}"])
+        if "events:PutEvents" in statement["Action"]
+    ]
+    assert [detail_types(statement) for statement in allowing][:1] == [published]
+    assert [detail_types(statement) for statement in allowing][1:] == (
+        [{"pipeline.failed.v1"}] if stack == "logger" else []  # the reconciler
+    )
 
 
 def test_the_trigger_publishes_requests_and_rejections_apart(dev):
@@ -379,12 +409,8 @@ def test_production_keeps_its_data(synthesised):
         for resource in template["Resources"].values()
         if resource["Type"] == "AWS::DynamoDB::GlobalTable"
     }
-    assert set(tables) == {
-        "PipelineLogs",
-        "ai-pipeline-prod-operations",
-        "ai-pipeline-prod-answers",
-        "ai-pipeline-prod-state",
-    }
+    own = {f"ai-pipeline-prod-{name}" for name in ("operations", "answers", "state")}
+    assert set(tables) == {"PipelineLogs", *own}
     for table in tables.values():
         (replica,) = table["Properties"]["Replicas"]
         assert table["DeletionPolicy"] == "Retain"
@@ -395,7 +421,7 @@ def test_production_keeps_its_data(synthesised):
 
 
 def test_answers_are_the_chatbots_alone(synthesised):
-    """Only the chatbot may use the stored answers; answers and archived messages expire by themselves."""
+    """Only the chatbot may use the stored answers; answers, archived messages and state expire by themselves."""
     templates = synthesised("prod")
     statement = allowed(templates["ai-pipeline-prod-chatbot"], "dynamodb:PutItem")
     assert set(statement["Action"]) == {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update", "Delete")}
@@ -410,9 +436,31 @@ def test_answers_are_the_chatbots_alone(synthesised):
     }
     assert expiring == {
         "ai-pipeline-prod-operations": "expires_at",
-        "ai-pipeline-prod-state": "expires_at",
         "ai-pipeline-prod-answers": "expiration",
+        "ai-pipeline-prod-state": "expires_at",
     }
+
+
+def test_every_function_with_a_queue_may_count_starts(dev):
+    """Each function with a queue may update items of the table of state, and for counting nothing else."""
+    for part in SERVICES:
+        template = dev[f"ai-pipeline-dev-{part}"]
+        (right,) = [
+            statement
+            for policy in resources(template, "AWS::IAM::Policy").values()
+            for statement in policy["PolicyDocument"]["Statement"]
+            if statement.get("Sid") == "CountStarts"
+        ]
+        assert right["Action"] == "dynamodb:UpdateItem"
+        assert "table/ai-pipeline-dev-state" in json.dumps(right["Resource"])
+        keys = right["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        assert keys == [f"starts#{part}#*"]
+        assert right["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}
+
+
+def test_a_killer_can_be_found_before_sqs_gives_it_up():
+    """A queue delivers a message often enough for the worker to find out that it kills its workers."""
+    assert RECEIVES_BEFORE_LOST <= MAX_RECEIVES
 
 
 @pytest.mark.parametrize(("name", "traced"), [("dev", True), ("local", False)])
@@ -462,7 +510,11 @@ def test_functions_are_sized_by_their_environment(synthesised, name):
     environment, names = ENVIRONMENTS[name], Names(name)
     for stage in STAGES:
         template = synthesised(name)[names.stack(stage.service)]
-        (function,) = resources(template, "AWS::Lambda::Function").values()
+        (function,) = [
+            function
+            for function in resources(template, "AWS::Lambda::Function").values()
+            if function["FunctionName"] == names.function(stage.service)
+        ]
         (mapping,) = resources(template, "AWS::Lambda::EventSourceMapping").values()
         sizing = environment.sizing_of(stage.service)
         assert (function["MemorySize"], function["Timeout"]) == (sizing.memory_mb, sizing.timeout_seconds)
@@ -476,8 +528,90 @@ def test_settings_a_function_reads_are_there(dev):
     trigger = dev["ai-pipeline-dev-trigger"]
     assert {"TABLE_NAME", "BUS_NAME", "ALLOWED_ORIGIN"} <= variables(trigger, "ai-pipeline-dev-api").keys()
     starter = variables(trigger, "ai-pipeline-dev-starter")
-    assert {"TABLE_NAME", "BUS_NAME", "DLQ_URL", "STATE_MACHINE_ARN"} <= starter.keys()
+    queue_settings = {"BUS_NAME", "DLQ_URL", "STATE_TABLE"}
+    assert {"TABLE_NAME", "STATE_MACHINE_ARN"} | queue_settings <= starter.keys()
     for stage in STAGES:
         template = dev[f"ai-pipeline-dev-{stage.service}"]
-        assert {"BUS_NAME", "DLQ_URL"} <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
+        assert queue_settings <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
     assert "TABLE_NAME" in variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-logger")
+    reconciler = variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-reconciler")
+    assert {"TABLE_NAME", "BUS_NAME", "STATE_MACHINE_ARN", "OPERATIONS_TABLE"} <= reconciler.keys()
+
+
+def records_table(templates):
+    (table,) = [
+        properties
+        for properties in resources(
+            templates["ai-pipeline-dev-platform"], "AWS::DynamoDB::GlobalTable"
+        ).values()
+        if properties["TableName"] == "PipelineLogs-dev"
+    ]
+    return table
+
+
+def test_records_are_kept_for_ever_by_default(dev):
+    """Without the option, the table of records deletes nothing, and no function sets a time for deletion."""
+    assert "TimeToLiveSpecification" not in records_table(dev)
+    assert "KEEP_RECORDS_SECONDS" not in json.dumps(dev)
+
+
+@pytest.mark.parametrize("name", ["dev", "local"])
+def test_records_can_be_deleted_after_a_time(synthesised, name):
+    """With `keep_records_days`, a run's end sets that time, and each earlier write one that no open run exceeds."""
+    templates = synthesised(name, keep_records_days="90", budget_usd_per_day="5")
+    day = 86_400
+    kept = {
+        properties["FunctionName"].removeprefix(f"ai-pipeline-{name}-"): int(
+            properties["Environment"]["Variables"]["KEEP_RECORDS_SECONDS"]
+        )
+        for template in templates.values()
+        for properties in resources(template, "AWS::Lambda::Function").values()
+        if "KEEP_RECORDS_SECONDS" in properties["Environment"]["Variables"]
+    }
+    (machine,) = resources(
+        templates[f"ai-pipeline-{name}-workflow"], "AWS::StepFunctions::StateMachine"
+    ).values()
+    text = json.dumps(machine["DefinitionString"]).replace("\\", "")
+    longest = max(int(seconds) for seconds in re.findall(r'"TimeoutSeconds": (\d+)', text))
+    assert kept == {
+        "api": (90 + 14 + 14) * day,
+        "starter": 90 * day + longest,
+        "logger": 90 * day,
+        "reconciler": 90 * day,
+    }
+    (table,) = [
+        properties
+        for properties in resources(
+            templates[f"ai-pipeline-{name}-platform"], "AWS::DynamoDB::GlobalTable"
+        ).values()
+        if properties["TableName"].startswith("PipelineLogs")
+    ]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    environment = load(name, {"keep_records_days": "90", "budget_usd_per_day": "5"})
+    (outcome,) = [
+        outcome for outcome in examine(read(templates, environment)) if outcome.check == "records-kept"
+    ]
+    assert outcome.findings == ()
+    assert len(outcome.passed) == 3
+
+
+def test_a_record_outlives_what_may_refer_to_it():
+    """The shortest time for records exceeds those of parked messages, stored answers and the archive of events."""
+    assert LEAST_RECORD_DAYS >= PAUSE_DAYS + DLQ_RETENTION_DAYS
+    assert LEAST_RECORD_DAYS * 86_400 >= KEPT_SECONDS
+    assert all((environment.archive_days or 0) <= LEAST_RECORD_DAYS for environment in ENVIRONMENTS.values())
+
+
+@pytest.mark.parametrize(("option", "level"), [({}, "WARN"), ({"invocation_reports": "true"}, "INFO")])
+def test_lambda_logs_calls_that_fail_and_on_request_all(synthesised, option, level):
+    """Lambda's own lines are logged for failed calls only, unless the option asks for all; our lines are always."""
+    templates = synthesised("dev", budget_usd_per_day="5", **option)
+    configured = [
+        function["LoggingConfig"]
+        for template in templates.values()
+        for function in resources(template, "AWS::Lambda::Function").values()
+    ]
+    assert len(configured) == len(ALL_FUNCTIONS)
+    for logging in configured:
+        assert (logging["LogFormat"], logging["SystemLogLevel"]) == ("JSON", level)
+        assert logging.get("ApplicationLogLevel", "INFO") == "INFO"

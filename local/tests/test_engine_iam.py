@@ -41,9 +41,13 @@ class EvalContext:
     resource_arn: str
     region: str
     service_context: dict = field(default_factory=dict)
+def holds(operator, actual, values):
+    if operator == "Null":
+        return actual is not None
+    return actual is None or actual in ([values] if isinstance(values, str) else values)
 def _conditions_met(conditions, ctx):
-    return all(ctx.service_context.get(key) in ([values] if isinstance(values, str) else values)
-               for test in conditions.values() for key, values in test.items())
+    return all(holds(operator, ctx.service_context.get(key), values)
+               for operator, test in conditions.items() for key, values in test.items())
 def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
     seen.append((iam_action, resource_arn, service_context))
     return "denied" if service_context.get("events:detail-type") == "forged.v1" else None
@@ -113,7 +117,7 @@ def test_a_malformed_call_says_nothing_and_breaks_nothing(ministack, body):
 
 
 def test_fields_that_are_missing_are_no_keys(ministack):
-    """An entry without a source gets no `events:source`, so that StringEquals does not match."""
+    """An entry without a source gets no `events:source`, so that the policy's `Null` condition denies it."""
     ministack.ask("events", "events:PutEvents", put({"EventBusName": "mine", "DetailType": "a.v1"}), [BUS])
     assert keys(ministack.seen) == [(BUS, None, "a.v1")]
 
@@ -142,6 +146,12 @@ CHANGES = {
     ),
     "called elsewhere": ("app", IMPORT, "    request_tag_context = print\n", "no function of the app passes"),
     "other conditions": ("evaluator", "    return all(", "    return any(", "the wrong decision on"),
+    "absent keys pass": (
+        "evaluator",
+        "return actual is not None",
+        "return True",
+        "the wrong decision on None",
+    ),
 }
 
 

@@ -21,10 +21,10 @@ from operations.errors import (
 )
 from operations.json_text import parse, written
 from operations.target import CONNECTIONS, Target
+from shared.errors import is_transient
 
 TRIES = 5
 LONGEST_PAUSE_SECONDS = 10.0
-_BUSY = (429, 500, 502, 503, 504)
 
 Pause = Callable[[float], None]
 
@@ -70,7 +70,7 @@ class ApiClient:
                 continue
             if answer.status < 300:
                 return answer.body
-            if answer.status not in _BUSY or not left:
+            if not is_transient("", answer.status) or not left:
                 raise _error(answer)
             self._pause(_after(answer.retry_after) or backoff(TRIES - left))
         raise AssertionError("unreachable: the last try returns or raises")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -39,7 +39,12 @@ _TOKEN = re.compile(r'("task_token(\\*")\s*:\s*)\2[^"\\]*(?:\2)?')
 
 
 class Parked(Struct, frozen=True, kw_only=True):
-    """One message in a dead-letter queue. `body` may hold a task token: show `public_body` instead."""
+    """One message in a dead-letter queue. `body` may hold a task token: show `public_body` instead.
+
+    `sent_at` is when a worker parked the message or, for one that SQS itself moved here, when it was first sent. SQS
+    deletes the message when its queue's retention has passed since then, at `deleted_at`; None for one that is in no
+    dead-letter queue.
+    """
 
     id: str
     service: str
@@ -53,6 +58,12 @@ class Parked(Struct, frozen=True, kw_only=True):
     pipeline_id: str | None = None
     execution_arn: str | None = None
     token: str | None = None
+    deleted_at: datetime | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether SQS itself moved the message, which then keeps the time at which it was first sent."""
+        return self.error_type == NEVER_STARTED
 
     @property
     def public_body(self) -> str:
@@ -63,15 +74,20 @@ class Parked(Struct, frozen=True, kw_only=True):
         return self.execution_arn.rpartition(":")[2] if self.execution_arn else None
 
 
-def parked(message: Mapping[str, Any], service: str, kind: Kind) -> Parked:
-    """Read a message from ReceiveMessage's answer, which must include all attributes."""
+def parked(
+    message: Mapping[str, Any], service: str, kind: Kind, retention: timedelta | None = None
+) -> Parked:
+    """Read a message from ReceiveMessage's answer, which must include all attributes.
+
+    `retention` is how long the queue keeps a message.
+    """
     attributes = {
         name: REFUSED.sub("\N{REPLACEMENT CHARACTER}", str(value.get("StringValue", "")))
         for name, value in (message.get("MessageAttributes") or {}).items()
     }
     body = str(message["Body"])
     fields = _fields_of(body)
-    sent = int(message["Attributes"]["SentTimestamp"]) / 1_000
+    sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1_000, UTC)
     error_type = attributes.get("error_type") or attributes.get("ERROR_CODE") or NEVER_STARTED
     error = (
         attributes.get("error") or attributes.get("ERROR_MESSAGE") or "received five times without an outcome"
@@ -80,7 +96,7 @@ def parked(message: Mapping[str, Any], service: str, kind: Kind) -> Parked:
         id=str(message["MessageId"]),
         service=service,
         kind=kind,
-        sent_at=datetime.fromtimestamp(sent, UTC),
+        sent_at=sent_at,
         error_type=error_type[:ERROR_TYPE_CHARS],
         error=error[:ERROR_CHARS],
         body=body,
@@ -89,6 +105,7 @@ def parked(message: Mapping[str, Any], service: str, kind: Kind) -> Parked:
         pipeline_id=fields.get("pipeline_id") or _pipeline_id(attributes.get("pipeline_id")),
         execution_arn=fields.get("execution_arn") or _execution_arn(attributes.get("execution_arn")),
         token=fields.get("token"),
+        deleted_at=sent_at + retention if retention is not None else None,
     )
 
 

@@ -18,7 +18,10 @@ class ErrorGroup(Struct, frozen=True, kw_only=True):
 
 
 class QueueView(Struct, frozen=True, kw_only=True):
-    """One dead-letter queue. `held` messages are being read by somebody. Times are null for an empty queue."""
+    """One dead-letter queue. `held` messages are being read by somebody.
+
+    Times are by SQS's clock, which starts when a message is first sent; they are null for an empty queue.
+    """
 
     service: str
     kind: Kind
@@ -41,15 +44,15 @@ def overview(target: Target, services: Sequence[str] = ()) -> list[QueueView]:
         known = depth(target, queue)
         with held(target, queue) as items:
             messages = [item.message for item in items]
-        oldest = min((message.sent_at for message in messages), default=None)
+        oldest = min(messages, key=lambda message: message.sent_at, default=None)
         views.append(
             QueueView(
                 service=queue.service,
                 kind=queue.kind,
                 count=len(messages),
                 held=known.held,
-                oldest=oldest,
-                deleted_at=oldest + known.retention if oldest else None,
+                oldest=oldest.sent_at if oldest else None,
+                deleted_at=oldest.deleted_at if oldest else None,
                 errors=grouped(messages),
             )
         )

@@ -61,11 +61,11 @@ def depth(target: Target, queue: Dlq) -> Depth:
 class Held:
     """A received message that nobody else sees until it is released, or for `HOLD_SECONDS` at most."""
 
-    def __init__(self, target: Target, queue: Dlq, received: Mapping[str, Any]) -> None:
+    def __init__(self, target: Target, queue: Dlq, received: Mapping[str, Any], retention: timedelta) -> None:
         self._target = target
         self.receipt = str(received["ReceiptHandle"])
         self.queue = queue
-        self.message = parked(received, queue.service, queue.kind)
+        self.message = parked(received, queue.service, queue.kind, retention)
         self.deleted = False
 
     def delete(self) -> None:
@@ -99,7 +99,8 @@ def _receive(target: Target, queue: Dlq, seen: dict[str, Held]) -> Iterator[Held
 
     A message that is held for longer than `HOLD_SECONDS` may be received again, but is yielded once.
     """
-    if depth(target, queue).visible == 0:
+    known = depth(target, queue)
+    if known.visible == 0:
         return
     fruitless = 0
     while fruitless < (2 if target.is_aws else 1):
@@ -114,10 +115,10 @@ def _receive(target: Target, queue: Dlq, seen: dict[str, Held]) -> Iterator[Held
             )
         fresh = []
         for message in answer.get("Messages", []):
-            known = seen.get(str(message["MessageId"]))
-            item = Held(target, queue, message)
+            before = seen.get(str(message["MessageId"]))
+            item = Held(target, queue, message, known.retention)
             seen[item.message.id] = item
-            if known is None:
+            if before is None:
                 fresh.append(item)
         fruitless = 0 if fresh else fruitless + 1
         yield from fresh

@@ -17,7 +17,7 @@ from operations.runs.history import read_history
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
-from shared.contracts.executions import FAILED, pipeline_of
+from shared.contracts.executions import FAILED, ids_in
 from shared.contracts.record import CANCELLED, Record, iso
 
 PAGE = 1_000
@@ -76,7 +76,7 @@ def find(
     names.sort(key=lambda item: item[1])
     records = read_records(
         target,
-        {pipeline_of(name) for name, _ in names},
+        {pipeline_id for name, _ in names for pipeline_id in ids_in(name)},
         fields=("status", "stage", "execution_arn", CANCELLED),
     )
     for name, _ in names:

@@ -16,9 +16,10 @@ from infra.doctor.live import (
     live_machine,
     live_queue,
     live_rule,
+    live_schedule,
     live_source,
 )
-from infra.doctor.model import Machine, Rule, Source, System
+from infra.doctor.model import Machine, Rule, Schedule, Source, System
 from infra.doctor.reading import alarm, read
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
 from infra.names import Names
@@ -123,6 +124,7 @@ def deployed(target: Target, progress: Progress = silent) -> System:
             ),
             sources=tuple(source for name in written.functions for source in _sources(target, written, name)),
             rules=_kept(written.rules, lambda rule: _rule(target, rule)),
+            schedules=_kept(written.schedules, lambda schedule: _schedule(target, schedule)),
             machines=_kept(written.machines, lambda machine: _machine(target, machine)),
             concurrency=None if chosen.engine else _concurrency(target),
             alarms=None
@@ -199,6 +201,13 @@ def _rule(target: Target, rule: Rule) -> Rule:
     description = client.describe_rule(Name=rule.name, **where)
     targets = client.list_targets_by_rule(Rule=rule.name, **where)["Targets"]  # five at most
     return live_rule(rule, description, targets)
+
+
+def _schedule(target: Target, schedule: Schedule) -> Schedule:
+    client = target.client("events")
+    description = client.describe_rule(Name=schedule.name)
+    targets = client.list_targets_by_rule(Rule=schedule.name)["Targets"]
+    return live_schedule(schedule, description, targets)
 
 
 def _machine(target: Target, machine: Machine) -> Machine:

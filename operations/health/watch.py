@@ -15,6 +15,7 @@ from operations.aws_errors import translated
 from operations.dlq.queues import find_queues
 from operations.errors import OperationError
 from operations.money.budget import notice
+from operations.runs.executions import pipelines_of
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
@@ -134,7 +135,8 @@ def look(target: Target) -> Snapshot:
         parked = list(pool.map(lambda item: (item[0], sum(_counts(target, item[1]))), parks))
     now = datetime.now(UTC)
     pages = Pages(latest=latest.result(), running=running.result(), failed=failed.result())
-    failures = latest_failures(pages)
+    pipelines = pipelines_of(target, [execution["name"] for execution in _latest_failed(pages)])
+    failures = latest_failures(pages, pipelines)
     records = read_records(
         target, [failure.pipeline_id for failure in failures], fields=("stage", "error", "cause", "status")
     )
@@ -207,20 +209,28 @@ def _is_cut(page: Page, after: datetime) -> bool:
     )
 
 
-def latest_failures(pages: Pages) -> list[Failure]:
-    """Return the latest failed executions, the newest first, without those that were stopped."""
+def latest_failures(pages: Pages, pipelines: Mapping[str, str] | None = None) -> list[Failure]:
+    """Return the latest failed executions, the newest first, without those that were stopped.
+
+    `pipelines` are the pipeline ids by the executions' names, where names may mislead.
+    """
+    known = pipelines or {}
+    return [
+        Failure(
+            pipeline_id=known.get(execution["name"]) or pipeline_of(execution["name"]),
+            status=execution["status"],
+            ended_at=execution["stopDate"],
+        )
+        for execution in _latest_failed(pages)
+    ]
+
+
+def _latest_failed(pages: Pages) -> list[Any]:
     failed = [
         execution for execution in pages.known if execution["status"] in BROKEN and execution.get("stopDate")
     ]
     failed.sort(key=lambda execution: execution["stopDate"], reverse=True)
-    return [
-        Failure(
-            pipeline_id=pipeline_of(execution["name"]),
-            status=execution["status"],
-            ended_at=execution["stopDate"],
-        )
-        for execution in failed[:FAILURES]
-    ]
+    return failed[:FAILURES]
 
 
 def _with_record(failure: Failure, record: Record) -> Failure:

@@ -1,10 +1,10 @@
 """Reading what is in flight without consuming it, and with as few deliveries as possible.
 
 Parked messages are hidden while they are read. In a service's queue, a receive with a visibility timeout of zero
-hides no message, but it counts as a delivery, and a worker does not run a stage's
-message at its third delivery. Therefore a queue is read once within the life of its messages, with one call, and the
-messages are kept in the operations table for the next check. The versions of all other messages are known from the
-definitions of the open executions that sent them.
+hides no message, but it counts as a delivery, and SQS moves a message to the DLQ after a few of them. Therefore a
+queue is read once within the life of its messages, with one call, and the messages are kept in the operations table
+for the next check. The versions of all other messages are known from the definitions of the open executions that sent
+them.
 """
 
 import time

@@ -11,7 +11,6 @@ from operations.dlq.redrive import FailedRun
 from operations.runs.records import read_records
 from operations.runs.runs import list_runs
 from operations.target import Target
-from shared.contracts.executions import pipeline_of
 from shared.contracts.record import expanded
 from shared.contracts.stages import BY_SERVICE, CRITICAL, STAGES
 from shared.costs.ledger import LOG, START
@@ -49,9 +48,9 @@ class Estimate(Struct, frozen=True, kw_only=True):
 
 
 def read_rates(target: Target) -> Rates:
-    """Read the average costs, with two calls however many runs there are."""
-    names = {run.pipeline_id for run in list_runs(target, status="SUCCEEDED", limit=SAMPLE)}
-    return rates(read_records(target, map(pipeline_of, names), fields=("status", "cost")).values())
+    """Read the average costs, with two calls however many runs there are, and more for restarts among them."""
+    ids = {run.pipeline_id for run in list_runs(target, status="SUCCEEDED", limit=SAMPLE)}
+    return rates(read_records(target, ids, fields=("status", "cost")).values())
 
 
 def rates(records: Iterable[Mapping[str, Any]]) -> Rates:

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,13 +13,15 @@ from msgspec import Struct
 from operations.aws_errors import translated
 from operations.errors import OperationError, RefusedError
 from operations.json_text import loosely
+from operations.runs.records import read_records
 from operations.target import Target
 from shared.contracts import limits
-from shared.contracts.executions import FAILED, pipeline_of, restart_name, restart_number
-from shared.contracts.record import iso
+from shared.contracts.executions import FAILED, ids_in, pipeline_of, restart_name, restart_number
+from shared.contracts.record import Record, iso
 from shared.records import Records
 
 _MOST_RESTARTS = 1_000
+AT_ONCE = 8
 _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
 UNKNOWN_EXECUTION = ("ExecutionDoesNotExist", "InvalidArn", "ValidationException")
@@ -34,6 +37,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     input: str
     redrivable: bool
     started_at: datetime
+    stopped_at: datetime | None = None
     redrives: int = 0
 
     @property
@@ -73,8 +77,38 @@ def describe(target: Target, arn: str) -> Execution | None:
         input=str(description.get("input") or "{}"),
         redrivable=description.get("redriveStatus") == "REDRIVABLE",
         started_at=description["startDate"],
+        stopped_at=description.get("stopDate"),
         redrives=int(description.get("redriveCount") or 0),
     )
+
+
+def pipelines_of(target: Target, names: Iterable[str]) -> dict[str, str]:
+    """Return the pipeline id of each execution by its name.
+
+    A name that may be of two runs is looked up: in the records, which name their latest execution, else in the
+    execution's input.
+    """
+    found = {name: ids_in(name) for name in names}
+    doubtful = {name: ids for name, ids in found.items() if len(ids) > 1}
+    known = (
+        read_records(target, [one for ids in doubtful.values() for one in ids], fields=("execution_arn",))
+        if doubtful
+        else {}
+    )
+
+    def owner(name: str) -> str:
+        arn = target.addresses.execution_arn(name)
+        for pipeline_id in found[name]:
+            if known.get(pipeline_id, Record()).get("execution_arn") == arn:
+                return pipeline_id
+        execution = describe(target, arn)
+        return execution.pipeline_id if execution else pipeline_of(name)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return {
+            **{name: ids[0] for name, ids in found.items()},
+            **dict(zip(doubtful, pool.map(owner, doubtful), strict=True)),
+        }
 
 
 def restarts(target: Target, execution: Execution) -> tuple[str, Execution | None]:
@@ -139,11 +173,17 @@ def redrive(target: Target, execution: Execution, *, token: str) -> None:
 def _reopen(target: Target, execution: Execution, arn: str, *, rerun: bool = False) -> None:
     try:
         opened = records(target).reopen(
-            execution.pipeline_id, execution_arn=arn, started_at=iso(datetime.now(UTC)), rerun=rerun
+            execution.pipeline_id,
+            execution_arn=arn,
+            started_at=iso(datetime.now(UTC)),
+            after=iso(execution.stopped_at) if execution.stopped_at else None,
+            rerun=rerun,
         )
     except Exception as error:
         raise OperationError(
             f"Could not reopen the record of {execution.pipeline_id}: {error}. Try again."
         ) from error
     if not opened:
-        raise RefusedError(f"The run {execution.pipeline_id} has succeeded meanwhile; nothing was started.")
+        raise RefusedError(
+            f"The run {execution.pipeline_id} has succeeded meanwhile, or was started again; nothing was started."
+        )

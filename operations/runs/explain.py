@@ -24,7 +24,7 @@ from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
 from shared.contracts import envelope, limits
-from shared.contracts.executions import pipeline_of
+from shared.contracts.executions import ids_in
 from shared.contracts.stages import BY_KEY, BY_STATE
 
 Kind = Literal[
@@ -39,7 +39,7 @@ _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 _ARN = re.compile(r"(?P<machine>arn:[^:]+:states:[^:]+:[^:]*:execution:[^:]+):(?P<name>[^:]{1,80})")
 _STATES = "|".join(map(re.escape, BY_STATE))
 _OF_A_STAGE = re.compile(rf"(?P<name>.+)-(?:{_STATES})-\d{{1,3}}")
-_OF_A_RUN = re.compile(r"(?P<name>.+)-(?:accepted|completed|failed|rejected)")
+_OF_A_RUN = re.compile(r"(?P<name>[^.]+)(?:\.\d+)?-(?:accepted|completed|failed|rejected)")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _ID = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
 
@@ -85,15 +85,14 @@ def _guesses(any_id: str) -> Iterator[Guess]:
         yield from _of_trace("traceparent", envelope.trace_id(whole, ""))
         return
     if arn := _ARN.fullmatch(any_id):
-        yield Guess(kind="execution ARN", pipeline_id=pipeline_of(arn["name"]))
+        yield from (Guess(kind="execution ARN", pipeline_id=one) for one in ids_in(arn["name"]))
         return
     if _PIPELINE_ID.fullmatch(any_id):
         yield Guess(kind="pipeline id", pipeline_id=any_id)
-    if pipeline_of(any_id) != any_id:
-        yield Guess(kind="execution name", pipeline_id=pipeline_of(any_id))
+    yield from (Guess(kind="execution name", pipeline_id=one) for one in ids_in(any_id)[1:])
     for form in (_OF_A_STAGE, _OF_A_RUN):
         if match := form.fullmatch(any_id):
-            yield Guess(kind="event id", pipeline_id=pipeline_of(match["name"]))
+            yield from (Guess(kind="event id", pipeline_id=one) for one in ids_in(match["name"]))
     if _TRACE_ID.fullmatch(any_id):
         yield from _of_trace("trace id", any_id)
 

@@ -4,12 +4,14 @@ A run that is accepted but not started yet has no execution and is not in the li
 """
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
 from operations.aws_errors import translated
+from operations.runs.executions import pipelines_of
 from operations.target import Target
-from shared.contracts.executions import ExecutionStatus, pipeline_of, restart_number
+from shared.contracts.executions import ExecutionStatus, restart_number
 
 PAGE = 1_000
 
@@ -36,24 +38,26 @@ def list_runs(target: Target, *, status: ExecutionStatus | None = None, limit: i
     options = {"stateMachineArn": target.addresses.state_machine_arn, "maxResults": min(limit, PAGE)}
     if status:
         options["statusFilter"] = status
-    runs: list[Run] = []
+    listed: list[Any] = []
     with translated("list the runs"):
         client = target.client("stepfunctions")
-        while len(runs) < limit:
+        while len(listed) < limit:
             answer = client.list_executions(**options)
-            runs += [
-                Run(
-                    pipeline_id=pipeline_of(execution["name"]),
-                    restart=restart_number(execution["name"], pipeline_of(execution["name"])),
-                    status=execution["status"],
-                    started_at=execution["startDate"],
-                    finished_at=execution.get("stopDate"),
-                    redrives=execution.get("redriveCount", 0),
-                )
-                for execution in answer["executions"]
-            ]
+            listed += answer["executions"]
             if not answer.get("nextToken"):
                 break
             options["nextToken"] = answer["nextToken"]
-    runs.sort(key=lambda run: run.started_at, reverse=True)
-    return runs[:limit]
+    listed.sort(key=lambda execution: execution["startDate"], reverse=True)
+    del listed[limit:]
+    pipelines = pipelines_of(target, [execution["name"] for execution in listed])
+    return [
+        Run(
+            pipeline_id=pipelines[execution["name"]],
+            restart=restart_number(execution["name"], pipelines[execution["name"]]),
+            status=execution["status"],
+            started_at=execution["startDate"],
+            finished_at=execution.get("stopDate"),
+            redrives=execution.get("redriveCount", 0),
+        )
+        for execution in listed
+    ]

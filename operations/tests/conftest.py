@@ -1,6 +1,7 @@
 """Makes the fixtures of `operations.tests.world` available to every test in this folder."""
 
 from operations.tests.dead_letters import machine
+from operations.tests.smoke_world import account, trial
 from operations.tests.world import api, aws, nowhere, records, target
 
-__all__ = ["api", "aws", "machine", "nowhere", "records", "target"]
+__all__ = ["account", "api", "aws", "machine", "nowhere", "records", "target", "trial"]

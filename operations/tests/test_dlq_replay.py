@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from operations.runs import executions
 from operations.stop import Stop
 from operations.tests.dead_letters import MACHINE, count, park, replay, url
 from operations.tests.world import client, finish
+from shared.contracts.record import CANCELLED, iso
 from shared.contracts.stages import SERVICES
 from shared.tests.fakes import client_error
 
@@ -44,6 +45,33 @@ def test_looking_takes_nothing(target, machine):
     assert view.seconds_left is not None
     assert len(plan(target, select(target, Selection()))) == 25
     assert count(url("chatbot")) == 25
+
+
+def arn_of(queue_url):
+    answer = client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    return answer["Attributes"]["QueueArn"]
+
+
+def test_time_left_is_by_the_clock_by_which_sqs_deletes(target, machine):
+    """A message is deleted its queue's retention after its SentTimestamp, which a move to the DLQ does not change."""
+    work, kept = url("chatbot", ""), timedelta(days=3)
+    redrive = {"deadLetterTargetArn": arn_of(url("chatbot")), "maxReceiveCount": "1"}
+    client("sqs").set_queue_attributes(
+        QueueUrl=work, Attributes={"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"}
+    )
+    client("sqs").set_queue_attributes(
+        QueueUrl=url("chatbot"), Attributes={"MessageRetentionPeriod": str(int(kept.total_seconds()))}
+    )
+    client("sqs").send_message(QueueUrl=work, MessageBody="{")
+    (sent,) = client("sqs").receive_message(QueueUrl=work, AttributeNames=["SentTimestamp"])["Messages"]
+    client("sqs").receive_message(QueueUrl=work)  # the second receive moves it
+    park("p-1")
+    (view,) = [view for view in overview(target) if view.count]
+    moved, message = sorted(select(target, Selection()), key=lambda message: message.sent_at)
+    first = datetime.fromtimestamp(int(sent["Attributes"]["SentTimestamp"]) / 1_000, UTC)
+    assert (moved.moved, message.moved) == (True, False)
+    assert moved.deleted_at == first + kept == view.deleted_at
+    assert message.deleted_at == message.sent_at + kept
 
 
 def test_a_failed_run_is_started_again_once(target, machine, records):
@@ -287,6 +315,44 @@ def test_a_success_is_not_reopened_behind_its_back(target, machine, records):
     with pytest.raises(OperationError, match="succeeded meanwhile"):
         executions.restart(target, run, "p-1-restart-1")
     assert machine.calls == []
+
+
+def test_an_id_like_a_restarts_is_redriven_by_its_own_record(target, machine, records):
+    """`redrive` judges a run whose id ends like a restart's name by its own record, and restarts it as itself."""
+    for name in ("nightly-restart-3", "weekly-restart-1"):
+        finish(records, name, status="FAILED", stage="chat", execution_arn=machine.fail(name))
+    records.advance("nightly-restart-3", "FAILED", {CANCELLED: "2026-11-22T10:00:00.000Z"})
+    (found,) = find(target, since=timedelta(hours=1))
+    assert (found.pipeline_id, found.restart_name) == ("weekly-restart-1", "weekly-restart-1-restart-1")
+
+
+def test_an_execution_is_named_after_the_run_in_its_input(target, machine, records):
+    """A name that may be of two runs is looked up in the records, which need no further call, or in its input."""
+    machine.fail("nightly-restart-3")
+    machine.fail("p-1-restart-1")
+    machine.runs["p-1-restart-1"]["input"] = json.dumps({"metadata": {"pipeline_id": "p-1"}})
+    finish(records, "mine-restart-2", status="FAILED", execution_arn=machine.fail("mine-restart-2"))
+    machine.runs.pop("mine-restart-2")
+    names = ["nightly-restart-3", "p-1-restart-1", "mine-restart-2", "p-2", "gone-restart-1"]
+    assert executions.pipelines_of(target, names) == {
+        "nightly-restart-3": "nightly-restart-3",
+        "p-1-restart-1": "p-1",
+        "mine-restart-2": "mine-restart-2",
+        "p-2": "p-2",
+        "gone-restart-1": "gone",
+    }
+
+
+def test_a_redrive_puts_the_end_it_follows_into_the_record(target, machine, records):
+    """A redriven or restarted run's record names the end after which it runs, by Step Functions' clock."""
+    machine.redrivable = True
+    stopped = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    arn = machine.fail("p-1")
+    machine.runs["p-1"]["stopDate"] = stopped
+    finish(records, "p-1", status="FAILED", stage="chat", execution_arn=arn)
+    (found,) = find(target, since=timedelta(hours=1))
+    executions.redrive(target, found.execution, token="once")
+    assert records.get("p-1")["reopened_after"] == iso(stopped)
 
 
 def test_every_services_queues_are_read(target):

@@ -57,14 +57,19 @@ def test_a_message_goes_signed_to_the_api(target, api):
 
 
 def test_a_busy_api_is_asked_again_with_the_same_key(target, api):
-    """A request answered with 429 or 5xx is repeated after Retry-After under the same key."""
-    api.answers = [(503, {}, {"Retry-After": "2"}), (429, {}, {"Retry-After": "900"}), (502, b"<html>")]
+    """A request answered with 408, 429 or 5xx is repeated after Retry-After under the same key."""
+    api.answers = [
+        (408, {}),
+        (503, {}, {"Retry-After": "2"}),
+        (429, {}, {"Retry-After": "900"}),
+        (502, b"<html>"),
+    ]
     pauses: list[float] = []
     accepted = submit(target, Request(user_message="x", idempotency_key="k-1"), pause=pauses.append)
     assert accepted.pipeline_id == "p-k-1"
     assert {request["headers"]["Idempotency-Key"] for request in api.requests} == {"k-1"}
-    assert pauses[:2] == [2.0, LONGEST_PAUSE_SECONDS]
-    assert len(pauses) == 3
+    assert pauses[1:3] == [2.0, LONGEST_PAUSE_SECONDS]
+    assert len(pauses) == 4
 
 
 def test_an_api_that_stays_busy_is_given_up(target, api):

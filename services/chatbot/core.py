@@ -9,7 +9,7 @@ from msgspec import Struct
 from services.chatbot.settings import Settings
 from shared.contracts import limits
 from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Usage
-from shared.errors import PermanentError, TransientError
+from shared.errors import PermanentError, TransientError, is_transient
 
 SIMPLE_SHARE = 0.5
 """A simple message gets half of the tokens, which limits its cost and rarely shortens its answer."""
@@ -136,15 +136,15 @@ def function_answer(payload: bytes, function_name: str) -> ChatAnswer:
     """Return the answer of an existing chatbot function.
 
     The function may return a string, an object with the text under one of ANSWER_FIELDS, or an API Gateway proxy
-    response around either. Raises PermanentError for a status of 4xx except 429, or for an
-    answer without text; TransientError for 429, 5xx, a blank text, or an answer that is not JSON.
+    response around either. Raises TransientError for a status that means "try later" (`is_transient`), a blank text,
+    or an answer that is not JSON; PermanentError for any other status from 400 on, or for an answer without text.
     """
     try:
         value = msgspec.json.decode(payload or b"null")
         if isinstance(value, dict) and "statusCode" in value:
             status = int(value["statusCode"])
             if status >= 400:
-                kind = TransientError if status >= 500 or status == 429 else PermanentError
+                kind = TransientError if is_transient("", status) else PermanentError
                 raise kind(f"The chatbot function answered HTTP {status}.")
             body = value.get("body")
             value = msgspec.json.decode(body) if isinstance(body, str) and body[:1] in '{["' else body

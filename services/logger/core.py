@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.contracts.envelope import Metadata, Outgoing
-from shared.contracts.executions import STOPPED, pipeline_of, restart_number
+from shared.contracts.executions import STOPPED, ids_in, pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN
 from shared.contracts.record import Metered, Record, Via, iso, via
 from shared.contracts.stages import BY_KEY, BY_STATE, CRITICAL, LAST
@@ -128,7 +128,11 @@ def completed_event(metadata: Metadata, run: Completed) -> Outgoing:
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Step Functions' report of an execution that ended without an answer."""
+    """Step Functions' report of an execution that ended without an answer.
+
+    `is_doubtful`: the report lacks the execution's input, and the name may be a run's id or that of another run's
+    restart.
+    """
 
     pipeline_id: str
     correlation_id: str
@@ -142,6 +146,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     stopped_at: datetime
     accepted_at: str | None
     user_message: str | None
+    is_doubtful: bool = False
 
 
 class _Input(Struct):
@@ -198,7 +203,22 @@ def failure(detail: bytes) -> Failure:
         stopped_at=datetime.fromtimestamp(change.stop_date / 1000, UTC) if change.stop_date else started,
         accepted_at=_text(state.metadata, "accepted_at"),
         user_message=_text(state.request, "user_message"),
+        is_doubtful=change.input is None and len(ids_in(change.execution_arn.rpartition(":")[2])) > 1,
     )
+
+
+def with_input(detail: bytes, state: str) -> bytes:
+    """Return the detail of a status change with the execution's input, which it lacked."""
+    return msgspec.json.encode({**msgspec.json.decode(detail), "input": state})
+
+
+def described(execution: Mapping[str, Any]) -> bytes:
+    """Return the detail of the event that announces an execution's end, made of DescribeExecution's answer."""
+    dates = {name: round(execution[name].timestamp() * 1000) for name in ("startDate", "stopDate")}
+    texts = {
+        name: execution.get(name) for name in ("executionArn", "name", "status", "input", "error", "cause")
+    }
+    return msgspec.json.encode({**texts, **dates})
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -271,10 +291,14 @@ def failed_fields(run: Failure, stage: str | None, *, by_day: bool = False) -> t
 
 
 def failed_event(run: Failure, stage: str | None) -> Outgoing:
+    """Return the event that announces a failed end; a repeated announcement has the same event id.
+
+    Its id names the execution and its end, as an execution that is redriven may fail again under the same name.
+    """
     return Outgoing(
         data=PipelineFailed(error=run.error, cause=run.cause, stage=stage),
         pipeline_id=run.pipeline_id,
-        event_id=f"{run.execution_arn.rpartition(':')[2]}-failed",
+        event_id=f"{run.execution_arn.rpartition(':')[2]}.{round(run.stopped_at.timestamp() * 1000)}-failed",
         correlation_id=run.correlation_id,
         execution_arn=run.execution_arn,
         traceparent=run.traceparent,

@@ -1,169 +1,29 @@
-"""The Lambda handler of the logger: writes and announces the records of succeeded and failed executions."""
+"""The Lambda handler of the logger: records runs that end, at the workflow's request or when an event reports it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cache, partial
-from typing import Any
-
-import msgspec
-from msgspec import Struct
+from functools import partial
 
 from services.logger import core
-from shared.aws import client, translated_errors
+from services.logger.recording import Logger, Settings, budget_fields_of
+from shared.aws import client
 from shared.bus import Bus
-from shared.contracts.envelope import Delivery, Metadata, trace_id
-from shared.contracts.v1 import LogReceipt, LogRequested, Meter, Status
-from shared.errors import CANCELLED_ERROR, ContractViolation, PipelineError
-from shared.metrics import (
-    COST,
-    RUN_TIME,
-    RUNS_CANCELLED,
-    RUNS_DEGRADED,
-    RUNS_FAILED,
-    RUNS_SUCCEEDED,
-    STAGE_FAILURES,
-    UNKNOWN_PRICES,
-    WASTE,
-    failure,
-)
-from shared.observability import about_run, emit, logger
 from shared.records import Records
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
 from shared.worker import ExternalRoute
 
-BudgetFields = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, Any]]
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """The environment of the logger's function. `counts_days` is true if there is a daily budget."""
-
-    table_name: str
-    bus_name: str
-    counts_days: bool = False
-
-
-class Logger:
-    """Writes each record before its event is published, so that every subscriber can read the record."""
-
-    def __init__(
-        self,
-        records: Records,
-        bus: Bus,
-        executions: Callable[[], Any],
-        budget_fields: BudgetFields | None = None,
-    ) -> None:
-        """`executions` makes the Step Functions client, which only some failed runs need. `budget_fields` returns the
-        attributes that put a record into the index of the daily budget; None without a budget.
-        """
-        self._records = records
-        self._bus = bus
-        self._executions = cache(executions)
-        self._budget_fields = budget_fields
-
-    def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
-        run = core.completed(
-            request, metadata, datetime.now(UTC), meter, by_day=self._budget_fields is not None
-        )
-        if self._end(metadata.pipeline_id, "SUCCEEDED", run.fields, run.first):
-            _count_success(request, run)
-            _count_cost(run.fields)
-        # If an earlier delivery wrote the record, it may have died before it published the event: publish it again.
-        self._bus.publish([core.completed_event(metadata, run)])
-        return LogReceipt(status="SUCCEEDED", execution_time_ms=run.execution_time_ms)
-
-    def failed(self, delivery: Delivery) -> None:
-        try:
-            run = core.failure(bytes(delivery.detail))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise ContractViolation("$.detail", "The detail is not an execution's status change") from error
-        about_run(run.pipeline_id, trace_id(run.traceparent, run.pipeline_id))
-        stage = core.failed_stage(run)
-        if stage is None:
-            events = self._history(run.execution_arn)
-            stage, run = core.last_stage(events), core.with_reason(run, events)
-        fields, first = core.failed_fields(run, stage, by_day=self._budget_fields is not None)
-        if self._end(run.pipeline_id, "FAILED", fields, first):
-            _count_failure(run.error, stage)
-            _count_cost(fields)
-            self._bus.publish([core.failed_event(run, stage)])
-
-    def _end(
-        self, pipeline_id: str, status: Status, fields: Mapping[str, Any], first: Mapping[str, Any]
-    ) -> bool:
-        """Write a run's end together with its fields for the daily budget, so that neither exists without the other.
-
-        The run counts for the day of this write, not of its end: a late end may fall on a day that is already summed.
-        """
-        by_day: Mapping[str, Any] = {}
-        if self._budget_fields:
-            by_day = self._budget_fields(pipeline_id, fields.get("cost"), datetime.now(UTC))
-        return self._records.advance(pipeline_id, status, {**fields, **by_day}, first=first)
-
-    def _history(self, execution_arn: str) -> Sequence[Mapping[str, Any]]:
-        """Return the execution's latest events, newest first; none if the call fails.
-
-        AWS allows only 20 such calls per second, and a record without the stage is better than no record.
-        """
-        try:
-            with translated_errors():
-                history = self._executions().get_execution_history(
-                    executionArn=execution_arn, reverseOrder=True, maxResults=50, includeExecutionData=False
-                )
-        except PipelineError as error:
-            logger().warning(
-                "the failed stage is not known", extra={"execution_arn": execution_arn, "cause": error.cause}
-            )
-            return ()
-        events: Sequence[Mapping[str, Any]] = history["events"]
-        return events
-
-
-def _count_success(request: LogRequested, run: core.Completed) -> None:
-    emit(RUNS_SUCCEEDED)
-    emit(RUN_TIME, core.milliseconds(request.accepted_at, run.finished_at))
-    if run.degraded:
-        emit(RUNS_DEGRADED)
-    for stage, error in request.errors.items():
-        emit(STAGE_FAILURES, failure=failure(stage, error.error))
-
-
-def _count_failure(error: str, stage: str | None) -> None:
-    if error == CANCELLED_ERROR:
-        emit(RUNS_CANCELLED)
-        return
-    emit(RUNS_FAILED)
-    emit(STAGE_FAILURES, failure=failure(stage, error))
-
-
-def _count_cost(fields: Mapping[str, Any]) -> None:
-    """Emit the run's cost, in millionths of a dollar, and whether one of its prices is unknown."""
-    cost = fields.get("cost") or {}
-    for metric, part in ((COST, "nano_usd"), (WASTE, "waste_nano_usd")):
-        if cost.get(part) is not None:
-            emit(metric, cost[part] / 1_000)
-    if cost.get("unknown"):
-        emit(UNKNOWN_PRICES)
-
 
 def routes() -> Routes:
     settings, events = load(Settings), client("events")
     writer = Logger(
-        Records(client("dynamodb"), settings.table_name),
+        Records(client("dynamodb"), settings.table_name, settings.keep_records_seconds),
         Bus(lambda: events, settings.bus_name),
         partial(client, "stepfunctions"),
-        _budget_fields() if settings.counts_days else None,
+        budget_fields_of(settings),
     )
     return {
         **stage_route("logger", writer.completed, metered=True),
         core.DETAIL_TYPE: ExternalRoute(run=writer.failed, source=core.SOURCE),
     }
-
-
-def _budget_fields() -> BudgetFields:
-    from shared.budget import budget_fields  # noqa: PLC0415 -- without a budget a cold start does not need it
-
-    return budget_fields
 
 
 handler = queue_handler("logger", routes)

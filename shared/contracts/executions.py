@@ -2,6 +2,9 @@
 
 The first execution is named by the run's id, a restart by the id and a number. As the names are deterministic,
 Step Functions refuses to start the same execution twice.
+
+A name does not tell the run: a publisher may choose an id that looks like a restart's name, as both have the same
+characters. The metadata in the execution's input does.
 """
 
 import re
@@ -31,7 +34,15 @@ def restart_number(execution_name: str, pipeline_id: str) -> int:
     return int(restart["number"]) if restart and restart["pipeline_id"] == pipeline_id else 0
 
 
-def pipeline_of(execution_name: str) -> str:
-    """Return the pipeline id in an execution's name; an id that looks like a restart's name is shortened wrongly."""
+def ids_in(execution_name: str) -> tuple[str, ...]:
+    """Return the pipeline ids that an execution of this name may have: the name, and what a restart's suffix follows.
+
+    If there is more than one, only the execution's input decides.
+    """
     restart = _RESTART.fullmatch(execution_name)
-    return restart["pipeline_id"] if restart else execution_name
+    return (execution_name, restart["pipeline_id"]) if restart else (execution_name,)
+
+
+def pipeline_of(execution_name: str) -> str:
+    """Return the likeliest pipeline id of an execution whose input is lost: it is a restart if it looks like one."""
+    return ids_in(execution_name)[-1]

@@ -122,6 +122,9 @@ class Record(TypedDict, total=False):
     """The latest execution."""
     started_at: str
     finished_at: str
+    reopened_after: str
+    """When the execution ended that the run's latest restart or redrive followed. A failed end that is not later
+    changes nothing."""
     execution_time_ms: int
     """Milliseconds."""
     earlier_nano_usd: int
@@ -153,6 +156,9 @@ class Record(TypedDict, total=False):
 
     metered: Metered
     cost: Cost | None
+
+    expires_at: int
+    """The time, in epoch seconds, after which DynamoDB deletes the record; absent if records are kept for ever."""
 
     spent_on: str
     """The day (UTC) whose budget the run counts for, and the number of a partition of the index `by-day`."""

@@ -126,5 +126,13 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
 RETRY: Final = RetryPolicy(interval_seconds=2, backoff_rate=2.0, max_attempts=3)
 
-RECEIVES_BEFORE_LOST: Final = 3
-"""From this delivery on, a stage's message is taken to have killed two workers and is not run again."""
+FIRST_COUNTED_RECEIVE: Final = 2
+"""From this delivery on, the starts of a message are counted. Most messages are delivered once and write nothing."""
+
+STARTS_BEFORE_LOST: Final = 2
+"""A message with this many counted starts that ended without an outcome is taken to have killed its workers, and is
+not run again.
+"""
+
+RECEIVES_BEFORE_LOST: Final = FIRST_COUNTED_RECEIVE + STARTS_BEFORE_LOST
+"""The earliest delivery at which a message can be given up."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from shared.contracts.record import FINAL, Metered, Record, StageFailure, StageMeter, Via, expanded
-from shared.contracts.stages import LAST, RECEIVES_BEFORE_LOST, RETRY, STAGES, Stage
+from shared.contracts.stages import LAST, RETRY, STAGES, Stage
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
 REPORTED = (*NEVER_RETRIED, TransientError.NAME)
@@ -127,12 +127,16 @@ _OPTIONAL = (
 )
 
 
+RECEIVES_OF_LOST = 3
+"""The least number of deliveries of a message whose workers were lost; release 0.2.0 gave it up at the third."""
+
+
 def _given_up(key: str, error: str) -> StageFacts:
     """Return a failed stage. A transient error means that all attempts were made; else their number is unknown."""
     return StageFacts(
         key=key,
         tries=1 + RETRY.max_attempts if error == TransientError.NAME else None,
-        receives=RECEIVES_BEFORE_LOST if error == WorkerLost.NAME else 1,
+        receives=RECEIVES_OF_LOST if error == WorkerLost.NAME else 1,
         error=error,
         outcome="failed",
     )

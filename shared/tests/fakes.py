@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from shared import budget
 from shared.contracts.envelope import Metadata
+from shared.contracts.record import iso
 from shared.records import LISTED, OWNER_INDEX
 
 METADATA = Metadata(
@@ -57,6 +58,22 @@ def create_records_table(client: Any, name: str = "PipelineLogs", *, by_day: boo
         ],
         BillingMode="PAY_PER_REQUEST",
     )
+
+
+def create_state_table(client: Any, name: str = "state") -> None:
+    """Create the table of short-lived state on moto's DynamoDB."""
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def open_starts(client: Any, service: str, message_id: str, table: str = "state") -> None:
+    """Write the open starts of a message that killed its worker at its second and its third delivery."""
+    key = f"starts#{service}#{message_id}"
+    client.put_item(TableName=table, Item={"id": {"S": key}, "starts": {"NS": ["2", "3"]}})
 
 
 class FakeStepFunctions:
@@ -160,7 +177,7 @@ def stage_event(
     attempt: int = 0,
     **metadata: Any,
 ) -> dict[str, Any]:
-    """Return a stage request as the state machine sends it."""
+    """Return a stage request as the state machine sends it, for a task that begins now."""
     name, _, version = detail_type.rpartition(".v")
     detail: dict[str, Any] = {
         "metadata": {
@@ -168,7 +185,7 @@ def stage_event(
             "pipeline_id": "pipeline-1",
             "schema": name,
             "schema_version": int(version),
-            "occurred_at": "2026-11-22T10:00:00.000Z",
+            "occurred_at": iso(datetime.now(UTC)),
             "correlation_id": "correlation-1",
             "causation_id": None,
             "execution_arn": "arn:aws:states:us-east-1:000000000000:execution:machine:pipeline-1",

@@ -63,6 +63,27 @@ def test_refused_entry_is_an_error_and_the_rest_is_published(events):
 
 
 @pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        (["ThrottlingException"], TransientError),
+        (["InternalFailure"], TransientError),
+        (["MalformedDetail", "ThrottlingException"], TransientError),
+        (["MalformedDetail"], PermanentError),
+        (["AccessDeniedException", "MalformedDetail"], PermanentError),
+    ],
+)
+def test_refused_entries_are_sorted_like_refused_calls(codes, expected):
+    """An event that EventBridge will never accept is no reason to publish it again; one that it may accept is."""
+
+    class Refusing:
+        def put_events(self, *, Entries):
+            return {"FailedEntryCount": len(Entries), "Entries": [{"ErrorCode": code} for code in codes]}
+
+    with pytest.raises(expected, match=f"refused {len(codes)} of {len(codes)}"):
+        Bus(Refusing, "bus").publish([event(number) for number, _ in enumerate(codes)])
+
+
+@pytest.mark.parametrize(
     ("code", "status", "expected"),
     [
         ("ThrottlingException", 400, TransientError),

@@ -1,13 +1,15 @@
 """Records: a late event never overwrites a newer status (on moto's DynamoDB)."""
 
 import itertools
+import time
 
+import boto3
 import pytest
 
 from shared.contracts.record import expanded
 from shared.contracts.stages import BY_KEY
 from shared.dynamodb import from_item, to_item
-from shared.records import Records
+from shared.records import EXPIRES, Records
 
 
 def accept(records: Records, text: str = "hi") -> bool:
@@ -156,3 +158,69 @@ def test_only_a_rerun_reopens_a_success(records, rerun):
     records.advance("p", "SUCCEEDED", {"final_response": "x"})
     assert records.reopen("p", execution_arn="arn:2", started_at="2", rerun=rerun) is rerun
     assert records.get("p")["status"] == ("RUNNING" if rerun else "SUCCEEDED")
+
+
+DAY = 86_400
+
+
+def expires_in(records: Records, kept: int, began: float) -> bool:
+    """Return whether the record is deleted `kept` seconds after a write between `began` and now."""
+    record = records.get("p")
+    assert record is not None
+    return int(began) + kept <= record["expires_at"] <= int(time.time()) + kept
+
+
+def writer(kept_seconds: int | None) -> Records:
+    return Records(boto3.client("dynamodb"), "PipelineLogs", kept_seconds)
+
+
+def test_each_step_of_a_run_sets_when_its_record_is_deleted(records):
+    """API, starter and logger each set the time of deletion; a late or repeated write does not bring it forward."""
+    api, starter, logger = writer(300 * DAY), writer(200 * DAY), writer(90 * DAY)
+    began = time.time()
+    accept(api)
+    assert expires_in(records, 300 * DAY, began)
+    starter.advance("p", "RUNNING", {})
+    assert expires_in(records, 200 * DAY, began)
+    logger.advance("p", "SUCCEEDED", {})
+    assert expires_in(records, 90 * DAY, began)
+    assert writer(1).advance("p", "RUNNING", {}) is False
+    assert accept(writer(1)) is False
+    assert expires_in(records, 90 * DAY, began)
+
+
+def test_a_record_of_an_open_run_is_not_deleted_by_its_earlier_end(records):
+    """A run that is restarted or redriven loses the time of deletion that its earlier end set."""
+    logger = writer(90 * DAY)
+    logger.advance("p", "FAILED", {"execution_arn": "arn:1", "started_at": "1"})
+    assert EXPIRES in records.get("p")
+    records.reopen("p", execution_arn="arn:1", started_at="1")
+    assert EXPIRES not in records.get("p")
+    began = time.time()
+    logger.advance("p", "SUCCEEDED", {})
+    assert expires_in(records, 90 * DAY, began)
+
+
+def test_by_default_a_record_is_kept_for_ever(records):
+    """Without a time, no write of a run sets when its record is deleted."""
+    accept(records)
+    records.advance("p", "RUNNING", {})
+    records.advance("p", "SUCCEEDED", {})
+    assert EXPIRES not in records.get("p")
+
+
+def test_a_deleted_record_is_written_again(records):
+    """A late event about a run whose record was deleted records the run's end again, with a new time of deletion."""
+    logger, began = writer(90 * DAY), time.time()
+    assert logger.advance("p", "FAILED", {"error": "x"}, first={"user_message": "hi"})
+    assert records.get("p")["user_message"] == "hi"
+    assert expires_in(records, 90 * DAY, began)
+
+
+def test_a_run_is_not_reopened_after_a_later_end(records):
+    """A stale plan does not reopen a run whose restart has failed meanwhile; a repeated command does."""
+    records.advance("p", "FAILED", {**failed("arn:2", "2"), "finished_at": "5"})
+    assert records.reopen("p", execution_arn="arn:2", started_at="6", after="3") is False
+    assert records.get("p")["status"] == "FAILED"
+    for _ in range(2):
+        assert records.reopen("p", execution_arn="arn:3", started_at="6", after="5") is True

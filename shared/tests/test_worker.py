@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -230,35 +231,6 @@ def test_failing_park_leaves_the_message_unreported(bench):
     assert bench.step_functions.failures == {}
 
 
-def test_third_delivery_is_a_lost_worker(bench):
-    """A message that has killed its worker twice is not run again: parked and failed at once."""
-    assert bench.handle(bench.chat(receives=3)) == []
-    assert bench.asked == []
-    assert bench.step_functions.failures["token-1"][0] == "Pipeline.WorkerLost"
-    assert bench.dlq.attributes()["error_type"] == "Pipeline.WorkerLost"
-
-
-def test_third_delivery_after_the_end_is_no_loss(bench):
-    """A third delivery whose task is over is acknowledged, not parked."""
-    bench.step_functions.failures["token-1"] = ("States.Timeout", "")
-    assert bench.handle(bench.chat(receives=3)) == []
-    assert (bench.asked, bench.dlq.sent) == ([], [])
-
-
-def test_third_delivery_is_given_up_though_nobody_answers(bench):
-    """If Step Functions can't be asked whether the task is over, the third delivery is parked, not lost."""
-    bench.step_functions.error = client_error("ServiceUnavailable", "SendTaskHeartbeat", 503)
-    record = bench.chat(receives=3)
-    assert bench.handle(record) == [record["messageId"]]
-    assert bench.dlq.attributes()["error_type"] == "Pipeline.WorkerLost"
-
-
-def test_second_delivery_still_runs(bench):
-    """A message's second delivery is handled like the first."""
-    bench.handle(bench.chat(receives=2))
-    assert "token-1" in bench.step_functions.successes
-
-
 BROKEN = {
     "not JSON": ("{", "The text is not valid JSON", "$"),
     "wrong shape": ({"hello": 1}, "missing required field", "$"),
@@ -428,7 +400,7 @@ def test_metrics_are_one_blob_per_batch(bench, capsys):
     lines = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
     blobs = [line for line in lines if "model" not in line]
     assert len(blobs) == 1
-    assert blobs[0]["Succeeded"] == [1.0, 1.0]
+    assert blobs[0]["Attempts"] == [1.0, 1.0]
     assert blobs[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["environment", "service"]]
 
 
@@ -443,16 +415,73 @@ def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
         assert len(bench.asked) == runs
 
 
+TASK_MS = BY_SERVICE["chatbot"].timeout_seconds * 1000
+
+
+def ago(milliseconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(milliseconds=milliseconds)).isoformat()
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["waited in the queue", "delivered late or moved back"])
 @pytest.mark.parametrize(
     ("left_ms", "stored", "asked", "answered"),
     [(10_000, None, 0, 0), (60_000, None, 1, 1), (10_000, ANSWER, 0, 1)],
 )
 def test_a_paying_stage_does_not_begin_what_its_task_will_not_wait_for(
-    left_ms: int, stored: v1.ChatAnswer | None, asked: int, answered: int
+    left_ms: int, stored: v1.ChatAnswer | None, asked: int, answered: int, told: bool
 ):
-    """Shortly before its task times out, a message buys no answer, but a stored answer is sent."""
+    """Shortly before its task times out, a message buys no answer, wherever it waited, but a stored one is sent."""
     bench = Bench(stored=stored)
-    waited_ms = BY_SERVICE["chatbot"].timeout_seconds * 1000 - left_ms
-    event = stage_event("chat.requested.v1", {"user_message": "Hi"})
-    assert bench.handle(sqs_record(event, sent_ms=int(time.time() * 1000) - waited_ms)) == []
+    waited_ms = TASK_MS - left_ms
+    event = stage_event("chat.requested.v1", {"user_message": "Hi"}, occurred_at=ago(waited_ms))
+    sent_ms = int(time.time() * 1000) - (0 if told else waited_ms)
+    assert bench.handle(sqs_record(event, sent_ms=sent_ms)) == []
     assert (len(bench.asked), len(bench.step_functions.successes)) == (asked, answered)
+
+
+NO_TIME_LEFT = TASK_MS - 10_000
+HARMLESS = {
+    "a redriven state keeps the time when it was first entered": {"occurred_at": ago(3_600_000)},
+    "a retry has a timeout of its own": {"occurred_at": ago(NO_TIME_LEFT), "attempt": 1},
+    "long retries": {"occurred_at": ago(3 * TASK_MS), "attempt": 3},
+    "a clock ahead": {"occurred_at": ago(-3_600_000)},
+    "the first year": {"occurred_at": "0001-01-01T00:00:00Z"},
+    "the last year": {"occurred_at": "9999-12-31T23:59:59Z"},
+}
+
+
+@pytest.mark.parametrize("receives", [1, 2])
+@pytest.mark.parametrize("metadata", HARMLESS.values(), ids=HARMLESS)
+def test_a_time_that_is_not_the_tasks_skips_no_work(metadata, receives):
+    """While its task waits, a message is handled though its time says that no task can be that old or young."""
+    bench = Bench()
+    event = stage_event("chat.requested.v1", {"user_message": "Hi"}, **metadata) | {"time": ago(0)}
+    assert bench.handle(sqs_record(event, receives=receives)) == []
+    assert (len(bench.asked), len(bench.step_functions.successes)) == (1, 1)
+
+
+def test_a_time_that_no_waiting_task_can_have_is_asked_about():
+    """A message of a task that began before its timeout pays for nothing once Step Functions says it is over."""
+    bench = Bench()
+    bench.step_functions.failures["token-1"] = ("States.Timeout", "")
+    assert bench.handle(bench.chat(occurred_at=ago(TASK_MS + 1_000))) == []
+    assert (bench.asked, bench.dlq.sent) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("time_of_event", "asked"),
+    [
+        (lambda: ago(NO_TIME_LEFT), 0),
+        (lambda: ago(60_000), 1),
+        (lambda: None, 1),
+        (lambda: "2026-11-22T10:00:00", 1),
+        (lambda: "2026-11-22T10:00:00Z", 1),
+    ],
+    ids=["no time left", "time left", "no time", "no zone", "long ago"],
+)
+def test_a_retrys_age_is_that_of_its_request(time_of_event, asked):
+    """A retry's task began when its request reached EventBridge; without a time of the event, it is not skipped."""
+    bench = Bench()
+    event = stage_event("chat.requested.v1", {"user_message": "Hi"}, attempt=2, occurred_at=ago(3 * TASK_MS))
+    assert bench.handle(sqs_record(event | {"time": time_of_event()})) == []
+    assert len(bench.asked) == asked

@@ -4,7 +4,12 @@ from itertools import product
 
 import pytest
 
-from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY
+from shared.contracts.stages import (
+    FIRST_COUNTED_RECEIVE,
+    RECEIVES_BEFORE_LOST,
+    RETRY,
+    STARTS_BEFORE_LOST,
+)
 from shared.errors import (
     ContractViolation,
     InProgress,
@@ -27,33 +32,32 @@ from shared.worker.policy import (
 )
 
 RECEIVES = (1, 2, 3, 4, 5)
-WAITED_MS = (0, STALE_MS - 1, STALE_MS, STALE_MS + 1, 960_000)
-LEFT_MS = (None, -1, 0, WORK_MS - 1, WORK_MS, WORK_MS + 1, 960_000)
-CASES = list(product(RECEIVES, WAITED_MS, LEFT_MS))
+CASES = list(product(RECEIVES, Wait))
 LAST = {Step.RUN, Step.SKIP, Step.GIVE_UP}
+TASK_MS = 960_000
+NOW_LATE = TASK_MS - WORK_MS
 
 
-@pytest.mark.parametrize(("receives", "waited", "left"), CASES)
-def test_a_stage_that_pays_buys_only_what_its_task_still_waits_for(receives, waited, left):
-    """A paid stage runs only before the third delivery and with time left; after a long wait its task is checked."""
+@pytest.mark.parametrize(("receives", "wait"), CASES)
+def test_a_stage_that_pays_buys_only_what_its_task_still_waits_for(receives, wait):
+    """A paid stage runs only with time left, asks first after a long wait, and its starts are counted if repeated."""
     expected: tuple[Step, ...]
-    late = left is not None and left <= 30_000
-    if late:
+    if wait is Wait.LATE:
         expected = (Step.RECALL, Step.SKIP)
-    elif receives >= 3:
-        expected = (Step.RECALL, Step.SKIP_IF_OVER, Step.GIVE_UP)
-    elif waited >= 5_000:
-        expected = (Step.SKIP_IF_OVER, Step.RUN)
-    else:
+    elif receives == 1:
         expected = (Step.RUN,)
-    assert steps(receives=receives, waited_ms=waited, left_ms=left, pays=True) == expected
+    else:
+        expected = (Step.RUN_UNLESS_LOST, Step.RECALL, Step.SKIP_IF_OVER, Step.GIVE_UP)
+    if wait is Wait.STALE:
+        expected = (Step.SKIP_IF_OVER, *expected)
+    assert steps(receives=receives, wait=wait, pays=True) == expected
 
 
-@pytest.mark.parametrize(("receives", "waited", "left"), CASES)
-def test_a_stage_that_pays_for_nothing_runs_whatever_it_waited(receives, waited, left):
-    """An unpaid stage runs until its message has killed two workers, and recalls nothing."""
-    expected: tuple[Step, ...] = (Step.RUN,) if receives < 3 else (Step.SKIP_IF_OVER, Step.GIVE_UP)
-    assert steps(receives=receives, waited_ms=waited, left_ms=left, pays=False) == expected
+@pytest.mark.parametrize(("receives", "wait"), CASES)
+def test_a_stage_that_pays_for_nothing_runs_whatever_it_waited(receives, wait):
+    """An unpaid stage runs however late, recalls nothing, and its starts are counted from the second delivery on."""
+    again = (Step.RUN_UNLESS_LOST, Step.SKIP_IF_OVER, Step.GIVE_UP)
+    assert steps(receives=receives, wait=wait, pays=False) == ((Step.RUN,) if receives == 1 else again)
 
 
 def test_the_table_of_steps_has_a_row_for_everything_and_each_row_ends():
@@ -68,9 +72,35 @@ def test_the_table_of_steps_has_a_row_for_everything_and_each_row_ends():
 
 def test_a_wait_is_late_before_it_is_stale():
     """The task's remaining time takes precedence over the message's time in the queue."""
-    assert wait_of(STALE_MS, WORK_MS) is Wait.LATE
-    assert wait_of(STALE_MS, WORK_MS + 1) is Wait.STALE
-    assert wait_of(STALE_MS - 1, WORK_MS + 1) is Wait.FRESH
+    assert wait_of(waited_ms=NOW_LATE, told_ms=None, task_ms=TASK_MS) is Wait.LATE
+    assert wait_of(waited_ms=NOW_LATE - 1, told_ms=None, task_ms=TASK_MS) is Wait.STALE
+    assert wait_of(waited_ms=STALE_MS, told_ms=None, task_ms=TASK_MS) is Wait.STALE
+    assert wait_of(waited_ms=STALE_MS - 1, told_ms=None, task_ms=TASK_MS) is Wait.FRESH
+    assert wait_of(waited_ms=10**9, told_ms=10**9, task_ms=None) is Wait.STALE
+
+
+@pytest.mark.parametrize("waited_ms", [0, STALE_MS - 1])
+def test_a_tasks_age_is_its_own_and_not_its_last_hops(waited_ms):
+    """A message whose task began long ago is late, however short its last hop was."""
+    assert wait_of(waited_ms=waited_ms, told_ms=NOW_LATE, task_ms=TASK_MS) is Wait.LATE
+    assert wait_of(waited_ms=waited_ms, told_ms=TASK_MS, task_ms=TASK_MS) is Wait.LATE
+    assert wait_of(waited_ms=waited_ms, told_ms=NOW_LATE - 1, task_ms=TASK_MS) is Wait.STALE
+    assert wait_of(waited_ms=waited_ms, told_ms=STALE_MS - 1, task_ms=TASK_MS) is Wait.FRESH
+
+
+@pytest.mark.parametrize("told_ms", [TASK_MS + 1, 14 * 24 * 3_600_000, 10**14])
+def test_an_age_beyond_the_tasks_timeout_is_asked_about_and_skips_nothing(told_ms):
+    """If a message tells an age that no waiting task can have, Step Functions is asked whether its task is over."""
+    assert wait_of(waited_ms=0, told_ms=told_ms, task_ms=TASK_MS) is Wait.STALE
+    assert wait_of(waited_ms=NOW_LATE, told_ms=told_ms, task_ms=TASK_MS) is Wait.LATE
+
+
+@pytest.mark.parametrize("told_ms", [None, 0, -1, -(10**14)])
+def test_an_age_that_says_nothing_leaves_the_last_hop(told_ms):
+    """Without an age, or with one from the future, the time in the queue decides."""
+    assert wait_of(waited_ms=0, told_ms=told_ms, task_ms=TASK_MS) is Wait.FRESH
+    assert wait_of(waited_ms=STALE_MS, told_ms=told_ms, task_ms=TASK_MS) is Wait.STALE
+    assert wait_of(waited_ms=NOW_LATE, told_ms=told_ms, task_ms=TASK_MS) is Wait.LATE
 
 
 ERRORS = {
@@ -108,6 +138,6 @@ def test_no_row_of_the_endings_hides_another():
     ]
 
 
-def test_the_third_delivery_is_the_one_that_is_given_up():
-    """A message is given up at its third delivery."""
-    assert RECEIVES_BEFORE_LOST == 3
+def test_the_fourth_delivery_is_the_first_that_may_be_given_up():
+    """The first delivery is not counted, two counted ones may kill their workers, the next is given up."""
+    assert (FIRST_COUNTED_RECEIVE, STARTS_BEFORE_LOST, RECEIVES_BEFORE_LOST) == (2, 2, 4)

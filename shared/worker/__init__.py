@@ -5,21 +5,25 @@ three.
 """
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from msgspec import Struct
 
 from shared.bus import Bus
 from shared.contracts.envelope import trace_id
+from shared.contracts.stages import STARTS_BEFORE_LOST
 from shared.errors import ContractViolation, PipelineError, TokenSettled, TransientError, WorkerLost
-from shared.metrics import BATCHES
-from shared.observability import about_no_run, about_run, emit, flush, where
+from shared.observability import about_no_run, about_run, flush, where
 from shared.parking import ParkingLot
 from shared.worker.inbox import AnyRoute, ExternalRoute, Inbox, Job, Message, Route, received
 from shared.worker.outcome import Billed, Callback, Outcomes, Paid, meter
-from shared.worker.policy import Ending, Step, ending, steps
+from shared.worker.policy import Ending, Step, Wait, ending, steps, wait_of
+
+if TYPE_CHECKING:  # imported at the first message that was delivered before
+    from shared.worker.starts import End, Starts
 
 __all__ = ["AnyRoute", "Billed", "ExternalRoute", "Paid", "Route", "Worker"]
 
@@ -28,10 +32,11 @@ class Worker:
     """Handles a queue's messages; `handle` does all the work of a Lambda function.
 
     `routes` are keyed by detail-type. All versions of an event have one route, keyed by the newest one that the
-    service reads.
+    service reads. `starts` makes the count of starts, at the first message that was delivered before; without it,
+    starts are not counted, and SQS alone ends the deliveries of a message that kills its workers.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the worker's parts, each of which a test replaces
         self,
         *,
         service: str,
@@ -39,8 +44,10 @@ class Worker:
         callback: Callback,
         parking: ParkingLot,
         bus: Bus,
+        starts: "Callable[[], Starts] | None" = None,
     ) -> None:
         self._callback = callback
+        self._starts = cache(starts) if starts else None
         self._inbox = Inbox(service, routes)
         self._outcomes = Outcomes(service, callback, parking, bus)
         self._processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -58,7 +65,6 @@ class Worker:
                 )
             )
         finally:
-            emit(BATCHES)
             flush()
 
     def process(self, record: Mapping[str, Any], batch: int = 1) -> None:
@@ -93,28 +99,30 @@ class Worker:
         Raises TokenSettled or WorkerLost if the policy forbids calling `run`.
         """
         route, message = job.route, job.message
-        if isinstance(route, ExternalRoute) or message.token is None:
-            route.run(*job.arguments)
-            return None
-        for step in steps(
-            receives=message.receives,
-            waited_ms=message.queue_wait_ms,
-            left_ms=None if route.task_ms is None else route.task_ms - message.queue_wait_ms,
-            pays=route.pays,
-        ):
+        for step in steps(receives=message.receives, wait=_wait(job), pays=route.pays):
             if step is Step.RUN:
-                return route.run(
-                    *job.arguments, **({"meter": meter(message, began)} if route.metered else {})
-                )
-            if step is Step.RECALL:
+                return _run(job, began)
+            if step is Step.RUN_UNLESS_LOST:
+                end = self._begin(message)
+                if end is not None:
+                    return _run_and(end, job, began)
+            elif step is Step.RECALL:
                 stored = route.recall(*job.arguments) if route.recall else None
                 if stored is not None:
                     return stored
-            elif step is Step.SKIP or (
-                step is Step.SKIP_IF_OVER and self._callback.is_settled(message.token)
-            ):
+            elif step is Step.SKIP or (step is Step.SKIP_IF_OVER and self._is_over(message)):
                 raise TokenSettled("The task is over, or would end before the work.")
-        raise WorkerLost(f"The message was delivered {message.receives} times without an outcome.")
+        raise WorkerLost(
+            f"{STARTS_BEFORE_LOST} starts of the message ended without an outcome; it is not run again "
+            f"(delivery {message.receives})."
+        )
+
+    def _begin(self, message: Message) -> "End | None":
+        """Count a start; return the function that takes it back, or None if the message is not to be started."""
+        return self._starts().begin(message) if self._starts else _nothing
+
+    def _is_over(self, message: Message) -> bool:
+        return message.token is not None and self._callback.is_settled(message.token)
 
     def _fail(self, message: Message, error: Exception) -> None:
         verdict = ending(error, awaited=message.token is not None, attempt=message.attempt)
@@ -127,3 +135,34 @@ class Worker:
         if verdict is Ending.REPORT:
             return self._outcomes.report(message, error)
         raise error
+
+
+def _nothing() -> None:
+    """Take back a start that was not counted."""
+
+
+def _wait(job: Job) -> Wait:
+    """Return how late a message is handled. A message without a task can't be late."""
+    route, message = job.route, job.message
+    if isinstance(route, ExternalRoute) or message.token is None:
+        return Wait.FRESH
+    return wait_of(waited_ms=message.queue_wait_ms, told_ms=message.task_age_ms(), task_ms=route.task_ms)
+
+
+def _run(job: Job, began: float) -> Struct | None:
+    route, message = job.route, job.message
+    if isinstance(route, ExternalRoute):
+        route.run(*job.arguments)
+        return None
+    return route.run(*job.arguments, **({"meter": meter(message, began)} if route.metered else {}))
+
+
+def _run_and(end: "End", job: Job, began: float) -> Struct | None:
+    """Run, and take the start back however the run ends. A worker that dies, or exits, takes nothing back."""
+    try:
+        result = _run(job, began)
+    except Exception:
+        end()
+        raise
+    end()
+    return result

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -41,6 +41,8 @@ class ExternalRoute(Struct, frozen=True, kw_only=True):
 
     run: Callable[[Delivery], None]
     source: str
+    recall: ClassVar[None] = None
+    pays: ClassVar[bool] = False
 
 
 AnyRoute = Route[Any] | ExternalRoute
@@ -65,6 +67,19 @@ class Message(Struct, kw_only=True):
     @property
     def attempt(self) -> int:
         return self.metadata.attempt if self.metadata else 0
+
+    def task_age_ms(self) -> int | None:
+        """Return the age of the message's task as the message tells it, None if it does not; it may be wrong.
+
+        At a state's first attempt the task begins when the state is entered (`occurred_at`). A retry has a timeout of
+        its own but the same `occurred_at`: its task began when the request reached EventBridge (`time`).
+        """
+        if self.metadata is None or self.delivery is None:
+            return None
+        begun = self.metadata.occurred_at if self.attempt == 0 else self.delivery.time
+        if begun is None or begun.tzinfo is None:
+            return None
+        return round((time.time() - begun.timestamp()) * 1_000)
 
 
 class Job(Struct, frozen=True, kw_only=True):

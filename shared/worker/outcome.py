@@ -19,7 +19,6 @@ from shared.errors import ContractViolation, PipelineError, TokenSettled
 from shared.metrics import (
     ATTEMPTS,
     ERRORS,
-    FAILED,
     INPUT_TOKENS,
     LATE_CALLBACKS,
     OUTPUT_TOKENS,
@@ -27,7 +26,6 @@ from shared.metrics import (
     QUEUE_WAIT,
     REDELIVERIES,
     REJECTIONS_NOT_PUBLISHED,
-    SUCCEEDED,
     WORK_TIME,
     Metric,
 )
@@ -42,6 +40,8 @@ REJECTED = "-rejected"
 NOT_CARRIED = {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 """Noncharacters, which SQS does not carry to the next stage, and what a result has in their place."""
 
+SUCCEEDED, FAILED = "Succeeded", "Failed"
+"""Outcomes that are logged but not counted. Counts of errors by type and of ended runs exist already."""
 _ARCHITECTURES = {"aarch64": "arm64", "AMD64": "x86_64"}
 
 
@@ -211,15 +211,16 @@ class Outcomes:
         )
 
     @staticmethod
-    def _note(outcome: Metric, message: Message, text: str, **fields: Any) -> None:
-        """Log a message's outcome with all its ids, and count it."""
-        emit(outcome)
+    def _note(outcome: Metric | str, message: Message, text: str, **fields: Any) -> None:
+        """Log a message's outcome with all its ids, and count it if it has a metric."""
+        if isinstance(outcome, Metric):
+            emit(outcome)
         metadata = message.metadata
-        level = logger().info if outcome is SUCCEEDED else logger().warning
+        level = logger().info if outcome == SUCCEEDED else logger().warning
         level(
             text,
             extra={
-                "outcome": outcome.name,
+                "outcome": outcome.name if isinstance(outcome, Metric) else outcome,
                 "detail_type": message.detail_type,
                 "message_id": message.message_id,
                 "delivery_id": message.delivery.id if message.delivery else None,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY
+from shared.contracts.stages import FIRST_COUNTED_RECEIVE, RETRY
 from shared.errors import ContractViolation, InProgress, PermanentError, TokenSettled, WorkerLost
 
 STALE_MS = 5_000
@@ -21,9 +21,11 @@ expires."""
 
 
 class Step(Enum):
-    """What a worker does with a stage request. If RECALL or SKIP_IF_OVER settles nothing, the next step follows."""
+    """What a worker does with a message. If a step other than the last settles nothing, the next step follows."""
 
     RUN = auto()
+    RUN_UNLESS_LOST = auto()
+    """Count the start and run, unless too many counted starts of the message ended without an outcome."""
     RECALL = auto()
     """Send the answer that an earlier delivery, attempt or execution stored, if there is one."""
     SKIP_IF_OVER = auto()
@@ -31,47 +33,60 @@ class Step(Enum):
     SKIP = auto()
     """Acknowledge the message: its task would end before the work."""
     GIVE_UP = auto()
-    """Park the message and fail its task: its worker was lost."""
+    """Park the message and fail its task: its workers were lost."""
 
 
 class Wait(Enum):
-    """How late a message is delivered."""
+    """How late a message is handled, compared with its task's time."""
 
     FRESH = auto()
-    """Its task surely still waits."""
+    """The task began just now, and surely still waits."""
     STALE = auto()
-    """It waited for `STALE_MS` or longer: its task may be over."""
+    """The task began `STALE_MS` ago or earlier: it may be over."""
     LATE = auto()
-    """Its task has at most `WORK_MS` left, too little for a paid stage. LATE takes precedence over STALE."""
+    """The task has at most `WORK_MS` left, too little for a paid stage. LATE takes precedence over STALE."""
 
 
 Steps = tuple[Step, ...]
 
 _RUN: Final[Steps] = (Step.RUN,)
-_LOST: Final[Steps] = (Step.SKIP_IF_OVER, Step.GIVE_UP)
+_RUN_AGAIN: Final[Steps] = (Step.RUN_UNLESS_LOST, Step.SKIP_IF_OVER, Step.GIVE_UP)
+_PAY_AGAIN: Final[Steps] = (Step.RUN_UNLESS_LOST, Step.RECALL, Step.SKIP_IF_OVER, Step.GIVE_UP)
 
 STEPS: Final[Mapping[tuple[bool, Wait], tuple[Steps, Steps]]] = {
-    # (workers were lost, wait): (steps of an unpaid stage, steps of a paid stage)
+    # (the starts are counted, wait): (steps of an unpaid stage, steps of a paid stage)
     (False, Wait.FRESH): (_RUN, _RUN),
     (False, Wait.STALE): (_RUN, (Step.SKIP_IF_OVER, Step.RUN)),
     (False, Wait.LATE): (_RUN, (Step.RECALL, Step.SKIP)),
-    (True, Wait.FRESH): (_LOST, (Step.RECALL, *_LOST)),
-    (True, Wait.STALE): (_LOST, (Step.RECALL, *_LOST)),
-    (True, Wait.LATE): (_LOST, (Step.RECALL, Step.SKIP)),
+    (True, Wait.FRESH): (_RUN_AGAIN, _PAY_AGAIN),
+    (True, Wait.STALE): (_RUN_AGAIN, (Step.SKIP_IF_OVER, *_PAY_AGAIN)),
+    (True, Wait.LATE): (_RUN_AGAIN, (Step.RECALL, Step.SKIP)),
 }
-"""The steps for a stage request. Under overload every message at the head of the queue is LATE."""
+"""The steps for a message. Under overload every message at the head of the queue is LATE."""
 
 
-def wait_of(waited_ms: int, left_ms: int | None) -> Wait:
-    """Return how late a message is. `left_ms` is the task's remaining time, None if the task has no limit."""
-    if left_ms is not None and left_ms <= WORK_MS:
-        return Wait.LATE
-    return Wait.STALE if waited_ms >= STALE_MS else Wait.FRESH
+def wait_of(*, waited_ms: int, told_ms: int | None, task_ms: int | None) -> Wait:
+    """Return how late a message is handled.
+
+    `waited_ms` is the time since the last hop, which the task's age surely exceeds. `told_ms` is the task's age as
+    the message itself tells it, None if it does not. `task_ms` is the task's timeout, None if it has none.
+
+    The greater of the two ages counts: EventBridge may have delivered the message late, or a replay moved it back.
+    But no task is older than its timeout. A greater `told_ms` is that of a task that is over, or it is wrong (a
+    redriven state may keep the time when it was first entered, a clock may be off). Only Step Functions can tell
+    which, so the message is STALE. An age below zero says nothing.
+    """
+    told = told_ms or 0
+    if task_ms is not None:
+        age = max(waited_ms, told) if told <= task_ms else waited_ms
+        if task_ms - age <= WORK_MS:
+            return Wait.LATE
+    return Wait.STALE if max(waited_ms, told) >= STALE_MS else Wait.FRESH
 
 
-def steps(*, receives: int, waited_ms: int, left_ms: int | None, pays: bool) -> Steps:
-    """Return the steps for a stage request, to be taken in order until one settles it."""
-    return STEPS[receives >= RECEIVES_BEFORE_LOST, wait_of(waited_ms, left_ms)][pays]
+def steps(*, receives: int, wait: Wait, pays: bool) -> Steps:
+    """Return the steps for a message, to be taken in order until one settles it."""
+    return STEPS[receives >= FIRST_COUNTED_RECEIVE, wait][pays]
 
 
 class Ending(Enum):

@@ -1,21 +1,15 @@
 """The metrics that the real handlers write to stdout, compared with the metrics table."""
 
-import importlib.util
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+import warnings
 from typing import Any
 
 import boto3
-import msgspec
 import pytest
-from moto import mock_aws
 
-from services.analyzer.core import analyze
 from services.logger.core import DETAIL_TYPE
-from shared import aws, observability
-from shared.contracts.stages import RETRY, SERVICES, STAGES
+from shared import observability
+from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY, SERVICES, STAGES
 from shared.errors import CANCELLED_ERROR
 from shared.metrics import (
     ERROR_TYPES,
@@ -27,147 +21,8 @@ from shared.metrics import (
     error_type,
     failure,
 )
-from shared.tests.fakes import (
-    FakeEvents,
-    FakeSqs,
-    FakeStepFunctions,
-    client_error,
-    create_records_table,
-    sqs_record,
-    stage_event,
-)
-
-NOW = "2026-11-22T10:00:00Z"
-MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:machine"
-ANALYSIS = msgspec.to_builtins(analyze("What is a queue?"))
-CHAT: dict[str, Any] = {"text": "A line.", "backend": "bedrock", "model_id": "m", "stop_reason": "end_turn"}
-CHAT["usage"] = {"input_tokens": 3, "output_tokens": 2}
-METER = {"queue_wait_ms": 5, "work_ms": 7, "attempt": 0, "receives": 1, "input_tokens": 3, "output_tokens": 2}
-NOTHING = {"data": None, "meter": None}
-RESULTS = {
-    "analysis": {"data": ANALYSIS, "meter": METER},
-    "chat": {"data": CHAT, "meter": {**METER, "model_id": "a-model-nobody-priced"}},
-    "enhancement": NOTHING,
-}
-DATA = {
-    "analyzer": {"user_message": "What is a queue?"},
-    "chatbot": {"user_message": "What is a queue?", "analysis": ANALYSIS},
-    "enhancer": {"chat": CHAT, "analysis": ANALYSIS},
-    "logger": {
-        "user_message": "What is a queue?",
-        "accepted_at": NOW,
-        "started_at": NOW,
-        "results": RESULTS,
-        "errors": {"enhancement": {"Error": "Pipeline.Transient", "Cause": "slow"}},
-    },
-}
-REQUESTS = {stage.service: stage.request.detail_type() for stage in STAGES}
-BROKEN = client_error("InternalFailure", "Call", 500)
-
-
-class _StepFunctions(FakeStepFunctions):
-    def start_execution(self, *, stateMachineArn: str, name: str, **_: Any) -> dict[str, Any]:
-        self._refuse()
-        return {"executionArn": f"{stateMachineArn}:{name}", "startDate": datetime(2026, 11, 22, tzinfo=UTC)}
-
-    def get_execution_history(self, **_: Any) -> dict[str, Any]:
-        return {"events": []}
-
-
-class _Model:
-    def converse(self, **_: Any) -> dict[str, Any]:
-        return {
-            "output": {"message": {"content": [{"text": "A line."}]}},
-            "stopReason": "end_turn",
-            "usage": {"inputTokens": 9, "outputTokens": 6},
-        }
-
-
-class _Functions:
-    def get_event_source_mapping(self, **_: Any) -> dict[str, Any]:
-        return {"State": "Enabled"}
-
-
-class Stand:
-    """One function with doubles of its clients, loaded as Lambda loads it; `call` invokes its handler."""
-
-    def __init__(self, module: str) -> None:
-        self.step_functions, self.dlq, self.bus = _StepFunctions(), FakeSqs(), FakeEvents()
-        self.clients = {
-            "stepfunctions": self.step_functions,
-            "sqs": self.dlq,
-            "events": self.bus,
-            "dynamodb": boto3.client("dynamodb"),
-            "bedrock-runtime": _Model(),
-            "lambda": _Functions(),
-        }
-        spec = importlib.util.find_spec(module)
-        assert spec is not None
-        assert spec.loader is not None
-        fresh = importlib.util.module_from_spec(spec)  # not in sys.modules: it keeps its doubles to itself
-        spec.loader.exec_module(fresh)
-        self.call = fresh.handler
-
-    def create_client(self, service: str, **_: Any) -> Any:
-        return self.clients[service]
-
-    def messages(self, *records: dict[str, Any]) -> None:
-        self.call({"Records": list(records)}, None)
-
-    @contextmanager
-    def broken(self, double: Any, error: Exception = BROKEN) -> Iterator[None]:
-        double.error = error
-        try:
-            yield
-        finally:
-            double.error = None
-
-
-def forget() -> None:
-    """Clear what a process keeps: cached clients, and Powertools' metrics and dimensions."""
-    kept = observability.metrics()
-    kept.clear_default_dimensions()
-    kept.clear_metrics()
-    observability.metrics.cache_clear()
-    aws.client.cache_clear()
-
-
-@pytest.fixture
-def stand(monkeypatch):
-    """Return a function that makes a service's Stand, with its environment and tables."""
-
-    def make(service: str, module: str) -> Stand:
-        for name, value in {
-            "POWERTOOLS_SERVICE_NAME": service,
-            "PIPELINE_ENV": "test",
-            "TABLE_NAME": "records",
-            "ANSWERS_TABLE": "answers",
-            "DLQ_URL": "https://queue/dlq",
-            "BUS_NAME": "bus",
-            "STATE_MACHINE_ARN": MACHINE,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-            "BUDGET_TABLE": "budget",
-            "STATE_TABLE": "state",
-            "MAPPING_ID": "the-starters",
-            "USD_PER_DAY": "5",
-        }.items():
-            monkeypatch.setenv(name, value)
-        made = Stand(module)
-        monkeypatch.setattr("shared.aws.session", lambda: made)
-        forget()
-        return made
-
-    with mock_aws():
-        create_records_table(boto3.client("dynamodb"), "records", by_day=True)
-        for table, key in (("answers", "id"), ("budget", "item"), ("state", "id")):
-            boto3.client("dynamodb").create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        yield make
-    forget()
+from shared.tests.fakes import client_error, open_starts, sqs_record, stage_event
+from tests.contracts.handlers import DATA, MACHINE, REQUESTS, Stand
 
 
 def ask(stand: Stand) -> None:
@@ -222,7 +77,9 @@ def work(stand: Stand, service: str) -> None:
         return sqs_record(event, receives=receives)
 
     stand.messages(request(token="a"), request(token="b", pipeline_id="p-2"))
-    stand.messages(request(token="c", receives=3, pipeline_id="lost"))
+    killer = request(token="c", receives=RECEIVES_BEFORE_LOST, pipeline_id="lost")
+    open_starts(boto3.client("dynamodb"), service, killer["messageId"])
+    stand.messages(killer)
     with stand.broken(stand.step_functions, client_error("TaskTimedOut")):
         stand.messages(request(token="d"))
     with stand.broken(stand.step_functions):
@@ -255,6 +112,11 @@ def end(stand: Stand) -> None:
         stand.messages(sqs_record(event))
 
 
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
 def emitted(text: str) -> list[dict[str, Any]]:
     """Return the EMF lines of a function's output."""
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
@@ -266,6 +128,7 @@ def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str,
     ask(stand("trigger", "services.trigger.api.handler"))
     start(stand("trigger", "services.trigger.starter.handler"))
     stand("trigger", "services.trigger.guard.handler").call({}, None)
+    stand("logger", "services.logger.reconciler.handler").call({}, Context())
     for stage in STAGES:
         worker = stand(stage.service, f"services.{stage.service}.handler")
         work(worker, stage.service)
@@ -319,6 +182,17 @@ def test_values_are_those_of_the_run(stand, capsys):
     assert run["RunTime"][0] > 0
     assert run["CostMicroDollars"][0] > run["WasteMicroDollars"][0] > 0
     assert lost["failure"] == "enhancement: Pipeline.Transient"
+
+
+def test_nothing_to_count_is_no_line(stand, capsys):
+    """A call without anything to count, e.g. a read through the API, writes no metrics and no warning."""
+    api = stand("trigger", "services.trigger.api.handler")
+    context = {"identity": {"userArn": "arn:aws:iam::000000000000:user/alice"}, "path": "/v1/pipelines"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = api.call({"httpMethod": "GET", "resource": "/pipelines", "requestContext": context}, None)
+    assert answer["statusCode"] == 200
+    assert emitted(capsys.readouterr().out) == []
 
 
 def test_made_up_errors_are_counted_together():

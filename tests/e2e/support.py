@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import cli
 from local import targets
+from shared.tests.fakes import open_starts
 from tests.e2e.conftest import Deployment, eventually
 
 STAGES = {"analysis", "chat", "enhancement"}
@@ -82,16 +83,23 @@ def failed_runs(pipeline: Deployment, count: int) -> dict[str, str]:
     return dict(zip(ids, texts, strict=True))
 
 
-def deliver_twice(pipeline: Deployment, queue_url: str) -> None:
-    """Receive a queue's only message twice, as by two workers that die with it."""
-    for _ in range(2):
-        eventually(
+def deliver_unseen(pipeline: Deployment, queue_url: str, times: int) -> str:
+    """Receive a queue's only message so often, as by throttled pollers, and return its id."""
+    for _ in range(times):
+        messages = eventually(
             lambda: (
                 pipeline.client("sqs")
                 .receive_message(QueueUrl=queue_url, VisibilityTimeout=0, WaitTimeSeconds=1)
                 .get("Messages")
             )
         )
+    return str(messages[0]["MessageId"])
+
+
+def kill_workers(pipeline: Deployment, service: str, queue_url: str) -> None:
+    """Leave a queue's only message as three workers that died with it leave it: delivered, and two starts open."""
+    message_id = deliver_unseen(pipeline, queue_url, 3)
+    open_starts(pipeline.client("dynamodb"), service, message_id, table="ai-pipeline-local-state")
 
 
 def history(pipeline: Deployment, arn: str) -> list[str]:

@@ -20,10 +20,15 @@ RUNS = 8
 
 @pytest.fixture(scope="module")
 def budgeted(pipeline):
-    """Yield the deployment with a daily budget, which is removed after the test."""
+    """Yield the deployment with a daily budget, which is removed after the test while it pauses the starter."""
     deploy(pipeline.engine, context={"budget_usd_per_day": USD})
-    yield local_target(pipeline.connection)
+    target = local_target(pipeline.connection)
+    yield target
+    assert budget.hold(target).standing == "paused by an operator"
+    (kept,) = pipeline.publish({"data": {"user_message": "Who waits when the budget goes?"}})
+    eventually(lambda: waiting(pipeline) == 1)
     deploy(pipeline.engine)
+    assert pipeline.finished(kept)["status"] == "SUCCEEDED"
     indexes = pipeline.client("dynamodb").describe_table(TableName="PipelineLogs")["Table"]
     assert [index["IndexName"] for index in indexes["GlobalSecondaryIndexes"]] == ["by-owner"]
     pipeline.finished(pipeline.publish({"data": {"user_message": "And without a budget?"}})[0])

@@ -15,7 +15,7 @@ from operations.money.costs import read_ledger
 from operations.target import Target
 from shared.dynamodb import from_item
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.support import complete, deliver_twice, history
+from tests.e2e.support import complete, history, kill_workers
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -94,14 +94,14 @@ def test_the_report_agrees_with_the_records(pipeline: Deployment, target: Target
     assert all(complete(pipeline.finished(event_id)) for event_id in ids)
     with pipeline.stopped("enhancer") as queue:
         ids += pipeline.publish({"data": {"user_message": question()}})
-        deliver_twice(pipeline, queue)
+        kill_workers(pipeline, "enhancer", queue)
     assert pipeline.finished(ids[-1])["degraded"] == ["enhancement"]
     with pipeline.denied("logger", "dynamodb:*"):
         ids += pipeline.publish({"data": {"user_message": question()}})
         assert pipeline.finished(ids[-1])["degraded"] == ["log"]
     with pipeline.stopped("chatbot") as queue:
         ids += pipeline.publish({"data": {"user_message": question()}})
-        deliver_twice(pipeline, queue)
+        kill_workers(pipeline, "chatbot", queue)
     assert pipeline.finished(ids[-1])["status"] == "FAILED"
     for service in ("enhancer", "logger", "chatbot"):
         eventually(partial(pipeline.parked, service))

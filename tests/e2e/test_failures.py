@@ -4,12 +4,13 @@ The engine differs from AWS in three ways: its rules have no DLQs (test_replay.p
 always gets TaskDoesNotExist, and IAM changes take effect at once instead of within seconds.
 """
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.support import complete, deliver_twice, history, question
+from tests.e2e.support import complete, deliver_unseen, history, kill_workers, question
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -59,11 +60,11 @@ def test_failed_callback_sends_the_stored_answer(pipeline: Deployment):
 
 
 def test_message_that_kills_its_worker_is_not_run_again(pipeline: Deployment):
-    """A message delivered a third time without an outcome is parked as WorkerLost, and its run fails at once."""
+    """A message with two starts that ended without an outcome is parked as WorkerLost, and its run fails at once."""
     text = question()
     with pipeline.stopped("chatbot") as queue:
         (event_id,) = pipeline.publish({"data": {"user_message": text}})
-        deliver_twice(pipeline, queue)
+        kill_workers(pipeline, "chatbot", queue)
     record = pipeline.finished(event_id)
     assert (record["status"], record["error"], record["stage"]) == ("FAILED", "Pipeline.WorkerLost", "chat")
     (message,) = eventually(lambda: pipeline.parked("chatbot"))
@@ -71,12 +72,38 @@ def test_message_that_kills_its_worker_is_not_run_again(pipeline: Deployment):
     assert pipeline.asked(text) == 0
 
 
+def test_message_that_no_function_saw_is_run(pipeline: Deployment):
+    """A message that throttled pollers received four times is run at its fifth delivery, and leaves no start open."""
+    text = question()
+    with pipeline.stopped("chatbot") as queue:
+        (event_id,) = pipeline.publish({"data": {"user_message": text}})
+        message_id = deliver_unseen(pipeline, queue, 4)
+    record = pipeline.finished(event_id)
+    assert complete(record)
+    assert record["stages"]["chat"]["receives"] == 5
+    assert pipeline.asked(text) == 1
+    key = {"id": {"S": f"starts#chatbot#{message_id}"}}
+    item = pipeline.client("dynamodb").get_item(TableName="ai-pipeline-local-state", Key=key)["Item"]
+    assert item.keys() == {"id", "expires_at"}
+
+
+def test_message_is_run_though_its_starts_cannot_be_counted(pipeline: Deployment):
+    """A function that may not write the table of state handles its messages at any delivery."""
+    with pipeline.denied("analyzer", "dynamodb:UpdateItem"):
+        with pipeline.stopped("analyzer") as queue:
+            (event_id,) = pipeline.publish({"data": {"user_message": question()}})
+            deliver_unseen(pipeline, queue, 3)
+        record = pipeline.finished(event_id)
+    assert complete(record)
+    assert record["stages"]["analysis"]["receives"] == 4
+
+
 def test_broken_enhancer_costs_the_decoration_alone(pipeline: Deployment):
     """Without the enhancer, the caller gets the chatbot's text, and the record names stage, error and substitute."""
     text = question()
     with pipeline.stopped("enhancer") as queue:
         (event_id,) = pipeline.publish({"data": {"user_message": text}})
-        deliver_twice(pipeline, queue)
+        kill_workers(pipeline, "enhancer", queue)
     record = pipeline.finished(event_id)
     assert record["status"] == "SUCCEEDED"
     assert record["final_response"] == f"You asked: {text}"
@@ -141,3 +168,40 @@ def test_late_outcome_changes_nothing(pipeline: Deployment):
     assert pipeline.record(event_id) == before
     assert pipeline.asked(text) == 1
     assert pipeline.parked("chatbot") == []
+
+
+def test_an_end_that_nobody_announced_is_recorded(pipeline: Deployment):
+    """The reconciler records a failed run whose status event is lost, and the late event changes nothing."""
+    with pipeline.stopped("logger") as queue:
+        (event_id,) = pipeline.publish({"data": {"user_message": question()}})
+        arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{event_id}"
+        eventually(lambda: pipeline.record(event_id).get("status") == "RUNNING")
+        pipeline.client("stepfunctions").stop_execution(
+            executionArn=arn, error="Lost", cause="Nobody heard it."
+        )
+        (lost,) = eventually(lambda: pipeline.client("sqs").receive_message(QueueUrl=queue).get("Messages"))
+        pipeline.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=lost["ReceiptHandle"])
+    reports = [reconciled(pipeline) for _ in range(2)]
+    record = pipeline.record(event_id)
+    assert (record["status"], record["error"], record["execution_arn"]) == ("FAILED", "Lost", arn)
+    assert [report["mended"] for report in reports] == [1, 0]
+    assert all(report["finished"] for report in reports)
+    pipeline.client("sqs").send_message(QueueUrl=queue, MessageBody=lost["Body"])
+    assert eventually(lambda: empty(pipeline, queue))
+    assert pipeline.record(event_id) == record
+
+
+def reconciled(pipeline: Deployment) -> dict[str, Any]:
+    """Invoke the reconciler, which then leaves no time to the ends' own events, and return its report."""
+    answer = pipeline.client("lambda").invoke(
+        FunctionName="ai-pipeline-local-reconciler", Payload=json.dumps({"settled_seconds": 0})
+    )
+    report: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, report
+    return report
+
+
+def empty(pipeline: Deployment, queue: str) -> bool:
+    waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=waiting)
+    return set(answer["Attributes"].values()) == {"0"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.support import DENIED, Shell, complete, failed_runs, parked, question, shell
+from tests.e2e.support import DENIED, Shell, complete, failed_runs, kill_workers, parked, question, shell
 
 __all__ = ["shell"]  # a fixture
 
@@ -81,14 +81,7 @@ def test_messages_of_finished_runs_are_archived(pipeline: Deployment, shell: She
     """A degraded run's message is archived without its token, and with --restart the run is repeated and complete."""
     with pipeline.stopped("enhancer") as queue:
         (event_id,) = pipeline.publish({"data": {"user_message": question()}})
-        for _ in range(2):
-            eventually(
-                lambda: (
-                    pipeline.client("sqs")
-                    .receive_message(QueueUrl=queue, VisibilityTimeout=0)
-                    .get("Messages")
-                )
-            )
+        kill_workers(pipeline, "enhancer", queue)
     assert pipeline.finished(event_id)["degraded"] == ["enhancement"]
     shell("dlq", "replay", "--restart", "--yes", "--wait")
     assert complete(pipeline.record(event_id))

@@ -242,6 +242,20 @@ def test_an_answer_is_stored_whatever_else_is_missing(workflow):
     assert record["errors"].keys() == {"analysis", "enhancement", "log"}
 
 
+def test_a_stored_answer_is_deleted_when_the_starter_said(workflow):
+    """If the workflow stores the answer, the record keeps the time of deletion that the starter set."""
+    starter = Records(boto3.client("dynamodb"), "PipelineLogs", kept_seconds=86_400)
+    starter.advance("p-1", "RUNNING", {})
+    before = workflow.records.get("p-1")
+    run = workflow.run(logger=[Fails(PermanentError.NAME)])
+    assert run.states[-1] == "StoreAnswer"
+    after = workflow.records.get("p-1")
+    assert before is not None
+    assert after is not None
+    assert after["status"] == "SUCCEEDED"
+    assert after["expires_at"] == before["expires_at"]
+
+
 def test_a_later_truth_is_not_overwritten(workflow):
     """The workflow leaves a complete record unchanged and succeeds."""
     workflow.records.advance("p-1", "SUCCEEDED", {"final_response": "the logger's"})

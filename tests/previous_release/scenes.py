@@ -15,7 +15,7 @@ from local.deploy import deploy
 from local.model_server import Reply, echo
 from operations.money.budget import look_now
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.support import deliver_twice
+from tests.e2e.support import kill_workers
 
 V2 = "pipeline.requested.v2"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -95,10 +95,10 @@ class Scenes:
 
     @contextmanager
     def killed(self, service: str) -> Iterator[None]:
-        """Let the next message of a service kill its worker twice."""
+        """Let the next message of a service kill its workers until it is given up."""
         with self.pipeline.stopped(service) as queue:
             yield
-            deliver_twice(self.pipeline, queue)
+            kill_workers(self.pipeline, service, queue)
 
     def degraded(self) -> None:
         with self.killed("analyzer"):

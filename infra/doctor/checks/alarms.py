@@ -1,34 +1,40 @@
-"""Checks that somebody is notified when a queue stands still or a message is parked."""
+"""Checks that somebody is notified when a queue stands still, a message is parked, or calls fail."""
 
 from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.doctor.model import System
 
 AGE, LENGTH = "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"
+FUNCTION_ERRORS, API_FAILURES = "Errors", "5XXError"
 
 
-def queues_watched(system: System) -> Result:
-    """Check that each work queue has an alarm on the age of its oldest message, and each DLQ one on its length."""
+def watched(system: System) -> Result:
+    """Check that each work queue has an alarm on the age of its oldest message, each DLQ one on its length, and each
+    function and API one on its failed calls.
+    """
     if system.alarms is None:
         yield _unmonitored(system)
         return
-    for queue in system.queues.values():
-        metric = AGE if queue.name in system.fed else LENGTH
-        alarms = [alarm for alarm in system.alarms if (queue.name, metric) in alarm.watches]
+    for kind, name, metric in (
+        *(("queue", name, AGE if name in system.fed else LENGTH) for name in system.queues),
+        *(("function", name, FUNCTION_ERRORS) for name in system.functions),
+        *(("API", name, API_FAILURES) for name in system.apis),
+    ):
+        alarms = [alarm for alarm in system.alarms if (name, metric) in alarm.watches]
         if not alarms:
             yield Problem(
-                where=queue.name,
-                what=f"No alarm watches its metric {metric}.",
+                where=name,
+                what=f"No alarm watches the metric {metric} of this {kind}.",
                 fix="Add an alarm to the monitoring stack.",
             )
         elif not any(alarm.enabled and alarm.actions for alarm in alarms):
             yield Problem(
-                where=queue.name,
+                where=name,
                 what=f"The alarm {alarms[0].name} notifies nobody.",
                 fix="Enable its actions, and give it a topic.",
                 severity="warning",
             )
         else:
-            yield Passed("the queue's alarm notifies somebody", queue.name)
+            yield Passed(f"the {kind}'s alarm notifies somebody", name)
 
 
 def _unmonitored(system: System) -> Problem | Skipped:

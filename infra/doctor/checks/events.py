@@ -13,6 +13,7 @@ from shared.contracts.v2 import PipelineRequested
 STARTER = "trigger"
 PUT_EVENTS, SEND_MESSAGE = "events:PutEvents", "sqs:SendMessage"
 DETAIL_TYPE_CONDITION = "events:detail-type"
+EVENT_CONDITIONS = frozenset({"events:source", DETAIL_TYPE_CONDITION})
 
 
 def readers() -> Mapping[str, str]:
@@ -157,7 +158,7 @@ def _fed_by(system: System, queue: str) -> list[str]:
 
 def _publishers(system: System, name: str) -> Iterator[Grant]:
     for grant in system.grants:
-        if PUT_EVENTS in grant.actions and name in grant.equals.get(DETAIL_TYPE_CONDITION, ()):
+        if PUT_EVENTS in grant.actions and name in grant.values.get(DETAIL_TYPE_CONDITION, ()):
             yield grant
 
 
@@ -166,7 +167,7 @@ def _publishable(system: System) -> frozenset[str]:
         name
         for grant in system.grants
         if PUT_EVENTS in grant.actions
-        for name in grant.equals.get(DETAIL_TYPE_CONDITION, ())
+        for name in grant.values.get(DETAIL_TYPE_CONDITION, ())
     )
 
 

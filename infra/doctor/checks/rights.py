@@ -4,10 +4,10 @@ import re
 from typing import Final
 
 from infra.doctor.calls import called, operation
-from infra.doctor.checks.events import DETAIL_TYPE_CONDITION, PUT_EVENTS, SEND_MESSAGE
+from infra.doctor.checks.events import DETAIL_TYPE_CONDITION, EVENT_CONDITIONS, PUT_EVENTS, SEND_MESSAGE
 from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Grant, State, System
-from infra.doctor.references import bus_arn, queue_arn
+from infra.doctor.references import bus_arn, queue_arn, table_arn
 from infra.environments import Environment
 from infra.operator_rights import BATCHES, READS
 from shared.contracts.stages import BY_SERVICE
@@ -34,6 +34,8 @@ UNBOUNDED: Final = frozenset(
 CALLBACKS: Final = frozenset({"states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"})
 POLLING: Final = frozenset({"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"})
 """What Lambda calls with the function's role to feed it from a queue."""
+COUNTS_IN: Final = "STATE_TABLE"
+"""The variable with the table in which a worker counts the starts of its messages."""
 _NOT_CALLED_BY_CODE: Final = (
     frozenset({"sqs:ChangeMessageVisibility", "sqs:GetQueueUrl", "logs:CreateLogStream", "logs:PutLogEvents"})
     | POLLING
@@ -121,12 +123,14 @@ def _wide(grant: Grant, unbounded: frozenset[str], environment: Environment) -> 
                 fix="Name the resource, or add the wildcard with its reason to ACKNOWLEDGED in "
                 "infra/doctor/checks/rights.py.",
             )
-    if PUT_EVENTS in grant.actions and not {"events:source", DETAIL_TYPE_CONDITION} <= grant.equals.keys():
+    if PUT_EVENTS in grant.actions and EVENT_CONDITIONS - grant.bounded:
         yield Problem(
             where=where,
-            what="It allows any event to be published.",
-            fix="Use `publishing` (infra/constructs/publishing.py), which names source and detail-types.",
-            why="Whoever may publish any event can forge a stage request.",
+            what="It does not limit events by `ForAllValues:StringEquals` and `Null` on both `events:source` and "
+            "`events:detail-type`, which alone is right whether AWS gives these keys one value or a list.",
+            fix="Use `publishing` (infra/constructs/publishing.py), and deploy again.",
+            why="Whoever may publish any event can forge a stage request; a condition that never matches denies "
+            "all events.",
         )
 
 
@@ -165,7 +169,7 @@ def used(system: System) -> Result:
 
 
 def needed(system: System) -> Result:
-    """Check that each function fed by a queue may receive its messages and park them, that a stage's function may
+    """Check that each function fed by a queue may receive, count and park its messages, that a stage's function may
     report outcomes, and that the workflow may send its requests.
     """
     for source in system.sources:
@@ -175,6 +179,15 @@ def needed(system: System) -> Result:
         required = [(action, queue_arn(queue.name)) for action in sorted(POLLING)]
         if queue.dlq:
             required.append((SEND_MESSAGE, queue_arn(queue.dlq)))
+        if table := function.variables.get(COUNTS_IN):
+            required.append(("dynamodb:UpdateItem", table_arn(table)))
+        else:
+            yield Problem(
+                where=function.name,
+                what=f"It has no variable {COUNTS_IN}, so it does not count the starts of its messages.",
+                fix="Set it to the environment's table of state (`ServiceFunction.consume`).",
+                why="A message that kills its worker is run at each delivery, with its neighbours.",
+            )
         yield _consumes(system, function, required)
     for machine in system.machines.values():
         for state in machine.states.values():
@@ -211,7 +224,7 @@ def _sends(system: System, where: str, role: str, state: State) -> Passed | Prob
     action = SEND_MESSAGE if state.queue else PUT_EVENTS
     arn = queue_arn(state.queue) if state.queue else bus_arn(state.bus or "default")
     for grant in system.grants_of(role):
-        types = grant.equals.get(DETAIL_TYPE_CONDITION)
+        types = grant.values.get(DETAIL_TYPE_CONDITION)
         if grant.allows(action, arn) and (types is None or state.detail_type in types):
             return Passed(_RIGHTS_SUFFICE, where)
     return Problem(

@@ -5,6 +5,7 @@ from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.doctor.largest_run import largest_run_bytes
 from infra.doctor.model import System
 from infra.doctor.references import last
+from infra.functions import RECONCILER
 from shared.contracts.executions import FAILED
 from shared.contracts.limits import STATE_BYTES
 from shared.contracts.stages import BY_STATE
@@ -72,6 +73,23 @@ def state_size(_: System) -> Result:
         )
     else:
         yield Passed(f"largest run {largest:,} bytes < {STATE_ROOM:.0%} of {STATE_BYTES:,}")
+
+
+def ends_reconciled(system: System) -> Result:
+    """Check that a schedule invokes the reconciler, which records the failed runs that were not announced."""
+    found = [function for function in system.functions.values() if function.module == RECONCILER.module]
+    if not found:
+        yield Skipped("These templates contain no reconciler.")
+    for function in found:
+        called = [one for one in system.schedules.values() if one.enabled and function.name in one.functions]
+        if called:
+            yield Passed(f"{called[0].name} invokes {function.name}")
+        else:
+            yield Problem(
+                where=function.name,
+                what="No enabled schedule invokes it.",
+                fix="Deploy the logger's stack again, or enable its rule that ends in -reconcile.",
+            )
 
 
 def failures_heard(system: System) -> Result:

@@ -137,6 +137,9 @@ def test_existing_functions_answer_in_many_forms(payload):
         ("not json", TransientError),
         ('{"statusCode": 500}', TransientError),
         ('{"statusCode": 429, "body": ""}', TransientError),
+        ('{"statusCode": 408, "body": ""}', TransientError),
+        ('{"statusCode": "425", "body": ""}', TransientError),
+        ('{"statusCode": 409, "body": ""}', PermanentError),
         ('{"statusCode": 403, "body": ""}', PermanentError),
         ('{"statusCode": "abc"}', TransientError),
         ('{"statusCode": 200, "body": "{broken"}', TransientError),
@@ -162,9 +165,7 @@ class FakeModel:
             raise self.response
         return self.response
 
-    def invoke(self, **request: Any) -> Any:
-        self.requests.append(request)
-        return self.response
+    invoke = converse
 
 
 def test_bedrock_is_asked_once():
@@ -184,6 +185,8 @@ def test_bedrock_is_asked_once():
         ("ModelTimeoutException", 408, TransientError),
         ("ModelNotReadyException", 429, TransientError),
         ("ServiceUnavailableException", 503, TransientError),
+        ("ServiceQuotaExceededException", 400, TransientError),
+        ("ModelErrorException", 424, TransientError),
         ("ValidationException", 400, PermanentError),
         ("AccessDeniedException", 403, PermanentError),
         ("ResourceNotFoundException", 404, PermanentError),
@@ -210,6 +213,30 @@ def test_existing_function_gets_message_analysis_and_id():
         "analysis": None,
         "pipeline_id": "p-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("EC2ThrottledException", 502, TransientError),
+        ("ResourceNotReadyException", 502, TransientError),
+        ("ResourceConflictException", 409, TransientError),
+        ("ServiceQuotaExceededException", 402, TransientError),
+        ("EFSIOException", 410, TransientError),
+        ("KMSAccessDeniedException", 502, PermanentError),
+        ("InvalidZipFileException", 502, PermanentError),
+        ("RequestTooLargeException", 413, PermanentError),
+        ("AccessDeniedException", 403, PermanentError),
+    ],
+)
+def test_errors_of_the_existing_function_are_sorted(code, status, expected):
+    """What Lambda will mend by itself is transient; what somebody must mend is permanent, even with status 502."""
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:bot"
+    backend = ExistingFunction(
+        Settings(chatbot_function_arn=arn), FakeModel(client_error(code, "Invoke", status))
+    )
+    with pytest.raises(expected, match=code):
+        backend.ask(ChatRequested(user_message="Hi"), METADATA)
 
 
 def test_failing_function_is_transient():

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from services.logger import core
-from services.logger.handler import Logger
+from services.logger.recording import Logger
 from shared.budget import budget_fields
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery
@@ -15,7 +15,7 @@ from shared.contracts.reading import read
 from shared.contracts.v1 import LogRequested, Meter
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
-from shared.errors import ContractViolation, TransientError
+from shared.errors import ContractViolation, PipelineError, TransientError
 from shared.observability import metrics
 from shared.tests.fakes import METADATA, client_error
 
@@ -63,6 +63,13 @@ class FakeHistory:
         self.after_end: list[dict[str, Any]] = []
         self.asked = 0
         self.error: Exception | None = None
+        self.described: dict[str, Any] = {}
+        self.describe_error: Exception | None = None
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        if self.describe_error:
+            raise self.describe_error
+        return {"executionArn": executionArn, **self.described}
 
     def get_execution_history(self, *, reverseOrder: bool, **_: Any) -> dict[str, Any]:
         self.asked += 1
@@ -83,6 +90,9 @@ def history():
 @pytest.fixture
 def logger(records, events, history):
     return Logger(records, Bus(lambda: events, "bus"), lambda: history)
+
+
+ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p-1"
 
 
 def request(**changes: Any) -> LogRequested:
@@ -216,6 +226,151 @@ def test_late_failure_does_not_undo_success(logger, records, events):
     assert events.details("pipeline.failed.v1") == []
 
 
+@pytest.fixture
+def emitted_failures(monkeypatch):
+    """The metrics of failed runs that the logger emits, in order."""
+    seen: list[str] = []
+    monkeypatch.setattr("services.logger.recording.emit", lambda metric, *_, **__: seen.append(metric.name))
+    return lambda: seen.count("RunsFailed")
+
+
+REDRIVEN = {"redriveCount": 1, "stopDate": 1_795_341_900_000}
+
+
+def announced(events) -> list[str]:
+    return [detail["metadata"]["event_id"] for detail in events.details("pipeline.failed.v1")]
+
+
+def test_an_end_heard_twice_is_counted_once(logger, records, events, emitted_failures):
+    """A repeated end changes nothing and is not counted again; its announcement has the same event id."""
+    logger.failed(status_change())
+    before = records.get("p-1")
+    logger.failed(status_change())
+    assert records.get("p-1") == before
+    assert emitted_failures() == 1
+    assert len(announced(events)) == 2
+    assert len(set(announced(events))) == 1
+
+
+def test_an_end_that_was_recorded_but_not_announced_is_announced(logger, events, emitted_failures):
+    """If the logger dies between record and announcement, the next delivery announces, and counts nothing again."""
+    events.error = client_error("InternalException", "PutEvents", 500)
+    with pytest.raises(TransientError):
+        logger.failed(status_change())
+    events.error = None
+    logger.failed(status_change())
+    assert len(announced(events)) == 1
+    assert emitted_failures() == 1
+
+
+@pytest.mark.parametrize("count", [{"redriveCount": 0}, {}], ids=["counted", "no redriveCount"])
+@pytest.mark.parametrize("after", ["RUNNING", "SUCCEEDED"])
+def test_an_end_heard_after_a_redrive_changes_nothing(logger, records, events, after, count):
+    """The first end of an execution that was redriven under the same ARN neither fails nor announces the run."""
+    records.reopen(
+        "p-1", execution_arn=ARN, started_at="2020-01-01T00:00:00.000Z", after="2026-11-22T10:00:05.000Z"
+    )
+    if after == "SUCCEEDED":
+        logger.completed(request(), msgspec.structs.replace(METADATA, execution_arn=ARN), meter=OWN)
+    before = records.get("p-1")
+    logger.failed(status_change(**count))
+    assert records.get("p-1") == before
+    assert announced(events) == []
+
+
+@pytest.mark.parametrize("first_end", ["heard", "late", "never heard"])
+def test_a_redriven_execution_that_fails_again_is_another_end(
+    logger, records, events, emitted_failures, first_end
+):
+    """The end after a redrive is recorded and announced under its own event id, whenever the first one is heard."""
+    if first_end == "heard":
+        logger.failed(status_change())
+    records.reopen(
+        "p-1", execution_arn=ARN, started_at="2099-01-01T00:00:00.000Z", after="2026-11-22T10:00:05.000Z"
+    )
+    logger.failed(status_change(**REDRIVEN))
+    if first_end == "late":
+        logger.failed(status_change())
+    assert records.get("p-1")["finished_at"] == "2026-11-22T10:05:00.000Z"
+    ends = 2 if first_end == "heard" else 1
+    assert (len(set(announced(events))), emitted_failures()) == (ends, ends)
+
+
+def test_a_console_redrive_needs_no_reopening(logger, records, events):
+    """An execution that was redriven without the pipeline's command has an end of its own, which stands."""
+    logger.failed(status_change())
+    logger.failed(status_change(**REDRIVEN))
+    logger.failed(status_change())
+    assert records.get("p-1")["finished_at"] == "2026-11-22T10:05:00.000Z"
+    assert len(set(announced(events))) == len(announced(events)) == 2
+
+
+def test_an_end_before_a_restart_is_late_by_whatever_clock(logger, records, events):
+    """After a restart from a computer whose clock is days slow, the first execution's end still changes nothing."""
+    records.reopen(
+        "p-1",
+        execution_arn=f"{ARN}-restart-1",
+        started_at="2026-11-01T00:00:00.000Z",
+        after="2026-11-22T10:00:05.000Z",
+    )
+    logger.failed(status_change())
+    assert (records.get("p-1")["status"], announced(events)) == ("RUNNING", [])
+
+
+OLD = {"startDate": 1_780_000_000_000, "stopDate": 1_780_000_005_000}
+
+
+def test_a_name_used_again_has_ends_of_its_own(logger, records, events, emitted_failures):
+    """An execution whose name was free again after 90 days fails as another end than the old one of the same ARN."""
+    logger.failed(status_change(**OLD))
+    logger.failed(status_change())
+    logger.failed(status_change(**OLD))
+    assert records.get("p-1")["finished_at"] == "2026-11-22T10:00:05.000Z"
+    assert (len(set(announced(events))), emitted_failures()) == (2, 2)
+
+
+def test_an_old_success_under_the_same_name_stays(logger, records, events):
+    """Nothing but an operator's rerun replaces an answer, not even a failure under its name 90 days later."""
+    logger.completed(request(), msgspec.structs.replace(METADATA, execution_arn=ARN), meter=OWN)
+    before = records.get("p-1")
+    logger.failed(status_change(startDate=1_900_000_000_000, stopDate=1_900_000_005_000))
+    assert (records.get("p-1"), announced(events)) == (before, [])
+
+
+def test_an_end_heard_before_the_start_is_final(logger, records, events):
+    """If the starter writes after the logger, the run stays FAILED."""
+    logger.failed(status_change())
+    started = {"execution_arn": ARN, "started_at": "2026-11-22T10:00:00.000Z"}
+    assert records.advance("p-1", "RUNNING", started) is False
+    assert (records.get("p-1")["status"], len(announced(events))) == ("FAILED", 1)
+
+
+def test_an_id_like_a_restarts_is_taken_for_itself(logger, records, history):
+    """A publisher's id that ends like a restart's name is recorded as its own run, with or without the input."""
+    own = {"metadata": {"pipeline_id": "nightly-restart-3"}, "request": {}}
+    change = {"executionArn": f"{ARN[:-3]}nightly-restart-3", "name": "nightly-restart-3"}
+    logger.failed(status_change(**change, input=json.dumps(own)))
+    assert records.get("nightly-restart-3")["status"] == "FAILED"
+    history.described = {"input": json.dumps({"metadata": {"pipeline_id": "other-restart-1"}})}
+    change = {"executionArn": f"{ARN[:-3]}other-restart-1", "name": "other-restart-1"}
+    logger.failed(status_change(**change, input=None))
+    assert records.get("other-restart-1")["status"] == "FAILED"
+    assert records.get("other") is None
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_a_doubtful_name_is_not_guessed(logger, records, history, code):
+    """If Step Functions does not answer whose execution it was, the event is handled again instead of guessed."""
+    history.describe_error = client_error(code, "DescribeExecution")
+    change = {"executionArn": f"{ARN}-restart-1", "name": "p-1-restart-1", "input": None}
+    with pytest.raises(PipelineError):
+        logger.failed(status_change(**change))
+    assert records.get("p-1") is None
+    history.describe_error = client_error("ExecutionDoesNotExist", "DescribeExecution")
+    logger.failed(status_change(**change))
+    assert records.get("p-1")["status"] == "FAILED"
+
+
 def test_status_change_of_another_shape_is_a_contract_violation(logger):
     """An event that is not a status change is parked, not retried."""
     with pytest.raises(ContractViolation):
@@ -283,7 +438,6 @@ def test_late_failure_of_the_first_execution_leaves_the_restart_alone(logger, re
     assert events.details("pipeline.failed.v1") == []
 
 
-ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p-1"
 RUN = msgspec.structs.replace(METADATA, execution_arn=ARN, causation_id="p-1-accepted")
 METERED = {**METER, "message_bytes": 2_000, "memory_mb": 128, "architecture": "arm64"}
 BOUGHT = {**METERED, "input_tokens": 2_000, "output_tokens": 300, "model_id": "amazon.nova-lite-v1:0"}

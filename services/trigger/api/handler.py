@@ -17,7 +17,7 @@ from services.trigger.api.routes import Answer, Api, Routes, routes
 from shared.aws import client
 from shared.bus import Bus
 from shared.errors import PipelineError
-from shared.metrics import API_CANCELS, API_FAILURES, API_READS, API_REFUSALS, RUNS_ACCEPTED, Metric
+from shared.metrics import API_FAILURES, API_REFUSALS, RUNS_ACCEPTED, Metric
 from shared.observability import about_no_run, emit, flush, logger, where
 from shared.records import Records
 from shared.settings import load, once
@@ -34,6 +34,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
 
     `api_url` is the API's URL if it differs from the request's host, with `{api_id}` in place of the API's id.
     `timeout_seconds` is the function's own timeout. `max_waiting` callers may wait for results at the same time.
+    `keep_records_seconds`: see `Records`.
     """
 
     table_name: str
@@ -43,6 +44,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     allowed_origin: str = "*"
     api_url: str | None = None
     timeout_seconds: int = 30
+    keep_records_seconds: int | None = None
 
 
 def answer(routes_by_method: Routes, request: Request) -> Answer:
@@ -79,10 +81,11 @@ def respond(status: int, body: Mapping[str, Any], allowed_origin: str) -> dict[s
     return {"statusCode": status, "headers": headers, "body": msgspec.json.encode(body).decode()}
 
 
-def _counted(status: int, method: str) -> Metric:
+def _counted(status: int, method: str) -> Metric | None:
+    """Return the metric of an answer; reads and cancels that succeed have none."""
     if status >= 400:
         return API_REFUSALS if status < 500 else API_FAILURES
-    return {"POST": RUNS_ACCEPTED, "DELETE": API_CANCELS}.get(method, API_READS)
+    return RUNS_ACCEPTED if method == "POST" else None
 
 
 def _api() -> tuple[ApiSettings, Api]:
@@ -101,7 +104,7 @@ def _api() -> tuple[ApiSettings, Api]:
         )
 
     api = Api(
-        Records(table, settings.table_name),
+        Records(table, settings.table_name, settings.keep_records_seconds),
         Bus(lambda: events, settings.bus_name),
         Listing(table, settings.table_name),
         partial(client, "stepfunctions"),
@@ -120,7 +123,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     settings, api = ready()
     request = read_request(event)
     status, body, waited = answer(routes(api), request)
-    emit(_counted(status, request.method))
+    if counted := _counted(status, request.method):
+        emit(counted)
     flush()
     logger().info("answered", extra={"http_method": request.method, "http_status": status})
     response = respond(status, body, settings.allowed_origin)

@@ -76,6 +76,17 @@ def decide(state: State, orders: Orders, limit_nano_usd: int, now: datetime) -> 
     return state, None
 
 
+def without_budget(state: State, now: datetime) -> tuple[State, Action | None]:
+    """Return the new state, and what to do, when a deployment has taken the budget away and the guard is still there.
+
+    The guard resumes the starter if the guard itself paused it, and pauses it no more.
+    """
+    state = replace(state, looked_at=iso(now))
+    if state.paused and state.starter == ASLEEP:
+        return _running(state), "resume"
+    return (_running(state) if state.starter == AWAKE else state), None
+
+
 def _running(state: State) -> State:
     return replace(state, paused=False, why=None, since=None)
 

@@ -54,6 +54,13 @@ class OvertakenError(Exception):
     """A concurrent invocation stored a newer state; the state of this invocation is stale."""
 
 
+class NoIndexError(Exception):
+    """The records have no index of days: the budget is being taken away, the platform's stack first, or cannot count.
+
+    It is raised to the end, so that a budget that can't count looks like a failed guard and not like a kept budget.
+    """
+
+
 BUSY = ("ResourceInUseException", "ResourceConflictException")
 """The errors while Lambda is still making an earlier change to the mapping."""
 
@@ -77,9 +84,18 @@ class Guard:
 
     def _look(self, now: datetime) -> State:
         orders = orders_of(self._item(ORDERS))
-        state = self._summed(core.today(state_of(self._item(STATE)), now), now)
+        state = core.today(state_of(self._item(STATE)), now)
+        try:
+            state = self._summed(state, now)
+        except NoIndexError:
+            state = msgspec.structs.replace(state, starter=self._starter())
+            self._apply(state, *core.without_budget(state, now))
+            raise
         state = msgspec.structs.replace(state, starter=self._starter())
-        after, action = core.decide(state, orders, self._limit, now)
+        return self._apply(state, *core.decide(state, orders, self._limit, now))
+
+    def _apply(self, state: State, after: State, action: core.Action | None) -> State:
+        """Switch the starter if `action` says so, and store the new state, which is `after` if that succeeds."""
         if (
             action == "pause"
         ):  # stored before the change: the guard enables only what its state says it disabled
@@ -101,30 +117,39 @@ class Guard:
         for partition in partitions(state.day):
             more: dict[str, Any] = {}
             while True:
-                with translated_errors():
-                    page = self._table.query(
-                        TableName=self._settings.table_name,
-                        IndexName=INDEX,
-                        KeyConditionExpression="#day = :day AND #moment BETWEEN :from AND :to",
-                        ProjectionExpression="#moment, #amount, #unknown",
-                        ExpressionAttributeNames={
-                            "#day": DAY,
-                            "#moment": MOMENT,
-                            "#amount": AMOUNT,
-                            "#unknown": UNKNOWN,
-                        },
-                        ExpressionAttributeValues={
-                            ":day": {"S": partition},
-                            ":from": {"S": state.upto},
-                            ":to": {"S": end},
-                        },
-                        **more,
-                    )
+                page = self._query(
+                    KeyConditionExpression="#day = :day AND #moment BETWEEN :from AND :to",
+                    ProjectionExpression="#moment, #amount, #unknown",
+                    ExpressionAttributeNames={
+                        "#day": DAY,
+                        "#moment": MOMENT,
+                        "#amount": AMOUNT,
+                        "#unknown": UNKNOWN,
+                    },
+                    ExpressionAttributeValues={
+                        ":day": {"S": partition},
+                        ":from": {"S": state.upto},
+                        ":to": {"S": end},
+                    },
+                    **more,
+                )
                 for item in page["Items"]:
                     yield attributes(item)
                 if "LastEvaluatedKey" not in page:
                     break
                 more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _query(self, **conditions: Any) -> Any:
+        """Return a page of the index of days. Raises NoIndexError, but not for a new index that is not filled yet."""
+        with translated_errors():
+            try:
+                return self._table.query(TableName=self._settings.table_name, IndexName=INDEX, **conditions)
+            except ClientError as error:
+                text = str(error.response["Error"].get("Message", ""))
+                absent = "does not have the specified index" in text
+                if absent or error_code(error) == "ResourceNotFoundException":
+                    raise NoIndexError(f"The index {INDEX} does not exist") from error
+                raise
 
     def _item(self, name: str) -> Any:
         with translated_errors():

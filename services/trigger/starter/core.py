@@ -8,6 +8,7 @@ from msgspec import Struct
 from shared.contracts import v1, v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
+from shared.contracts.record import accepted_event_id
 
 
 class _Request(Struct):
@@ -15,17 +16,35 @@ class _Request(Struct):
     history: tuple[v1.Turn, ...] = ()
 
 
+class _Owner(Struct, frozen=True):
+    pipeline_id: str | None = None
+
+
 class _State(Struct):
     request: _Request
+    metadata: _Owner = _Owner()
 
 
-def asked_hash(state: str) -> str:
-    """Return the `request_hash` of the request in an execution's input; empty for an input of another shape."""
+def asked_hash(state: str, pipeline_id: str) -> str:
+    """Return the `request_hash` of the request in an execution's input.
+
+    Empty for an input of another shape, and for that of another run: the id may be the name of its restart.
+    """
     try:
-        request = msgspec.json.decode(state, type=_State).request
+        of_run = msgspec.json.decode(state, type=_State)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return ""
-    return request_hash(request.user_message, request.history)
+    if of_run.metadata.pipeline_id not in (None, pipeline_id):
+        return ""
+    return request_hash(of_run.request.user_message, of_run.request.history)
+
+
+def may_be_old(metadata: Metadata) -> bool:
+    """Return whether the pipeline's id may have been used longer ago than Step Functions remembers names (90 days).
+
+    An id of EventBridge is new, and one of the API was new when its record was written.
+    """
+    return metadata.event_id not in (metadata.pipeline_id, accepted_event_id(metadata.pipeline_id))
 
 
 _NO_RESULTS = msgspec.to_builtins(v1.Results())

@@ -22,10 +22,11 @@ from shared.worker import Route
 
 
 class StarterSettings(Struct, frozen=True, kw_only=True):
-    """The environment of the starter's function."""
+    """The environment of the starter's function. `keep_records_seconds`: see `Records`."""
 
     table_name: str
     state_machine_arn: str
+    keep_records_seconds: int | None = None
 
 
 class Starter:
@@ -39,12 +40,15 @@ class Starter:
     def start(self, request: PipelineRequested, metadata: Metadata) -> None:
         """Start an execution, unless the request is a repeated one, and set the record to RUNNING.
 
-        Stops the execution if the run was cancelled before it started.
+        Stops the execution if the run was cancelled before it started. Step Functions remembers a name for 90 days;
+        after that, the record tells that the id was used.
 
         Raises ContractViolation if the pipeline id was used before for another message or history.
         """
         requested = request_hash(request.user_message, request.history)
         name = metadata.pipeline_id
+        if core.may_be_old(metadata) and self._was_started(name, requested):
+            return
         started = self._start_execution(name, core.execution_input(request, metadata))
         if started:
             emit(RUNS_STARTED)
@@ -55,12 +59,19 @@ class Starter:
                 # The starter died after StartExecution and before it wrote, or it got no answer from StartExecution.
                 started, recorded = self._describe_execution(name)
             if recorded != requested:
-                raise ContractViolation(
-                    "$.detail.metadata.pipeline_id",
-                    "The pipeline id was used before for another message",
-                )
+                raise _used_before()
         if not self._mark_running(request.user_message, requested, metadata, started):
             self._stop_if_cancelled(name)
+
+    def _was_started(self, name: str, requested: str) -> bool:
+        """Return whether the record says that this request was started. Raises ContractViolation for another one."""
+        record = self._records.get(name) or {}
+        recorded = record.get("request_hash")
+        if recorded is None or "execution_arn" not in record:
+            return False
+        if recorded != requested:
+            raise _used_before()
+        return True
 
     def _start_execution(self, name: str, state: str) -> dict[str, str]:
         """Return the record's fields for the new execution; none if an execution of this name exists."""
@@ -80,7 +91,7 @@ class Starter:
         arn = self._arn(name)
         with translated_errors():
             execution = self._client.describe_execution(executionArn=arn)
-        requested = core.asked_hash(str(execution.get("input") or ""))
+        requested = core.asked_hash(str(execution.get("input") or ""), name)
         return {"execution_arn": arn, "started_at": iso(execution["startDate"])}, requested
 
     def _stop_if_cancelled(self, name: str) -> None:
@@ -108,11 +119,17 @@ class Starter:
         )
 
 
+def _used_before() -> ContractViolation:
+    return ContractViolation(
+        "$.detail.metadata.pipeline_id", "The pipeline id was used before for another message"
+    )
+
+
 def routes() -> Routes:
     settings = load(StarterSettings)
     starter = Starter(
         client("stepfunctions"),
-        Records(client("dynamodb"), settings.table_name),
+        Records(client("dynamodb"), settings.table_name, settings.keep_records_seconds),
         settings.state_machine_arn,
     )
     return {

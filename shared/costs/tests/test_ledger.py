@@ -51,7 +51,7 @@ def test_a_run_from_the_bus_by_hand():
 def test_logs_are_estimated_and_say_so():
     """Logs are estimated by bytes per message, invocation and history event at $0.50 per GB; no other line is."""
     book = of(record())
-    functions, states = 5 * (1_000 + 550), 4 * 6 * 400 + 2 * 400
+    functions, states = 5 * (450 + 550), 4 * 6 * 400 + 2 * 400
     assert sum(line.quantity for line in lines(book, "logs")) == functions + states
     assert amount(book, "logs") == pytest.approx((functions + states) * 0.5 / 1.024**3, abs=5)
     assert {line.estimate for line in lines(book, "logs")} == {True}
@@ -65,7 +65,7 @@ def test_the_api_costs_its_request_function_and_write():
     bus = of(record())
     api = of(record(metered={**record()["metered"], "via": "api"}))
     assert (amount(api, "api"), amount(bus, "api")) == (3_500, 0)
-    more = 3_500 + 200 + 4 * 625 + round(500 * 0.5 / 1.024**3) + round(1_550 * 0.5 / 1.024**3)
+    more = 3_500 + 200 + 4 * 625 + round(500 * 0.5 / 1.024**3) + round(1_000 * 0.5 / 1.024**3)
     assert (api.total or 0) - (bus.total or 0) == more
 
 

@@ -13,8 +13,8 @@ import pytest
 from moto import mock_aws
 
 from services.trigger.guard.core import AT_ONCE, SETTLED_AFTER
-from services.trigger.guard.handler import Guard, GuardSettings, OvertakenError
-from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, State, budget_fields, state_of, written
+from services.trigger.guard.handler import Guard, GuardSettings, NoIndexError, OvertakenError
+from shared.budget import INDEX, KEY, NANOS, ORDERS, STATE, Orders, State, budget_fields, state_of, written
 from shared.errors import PermanentError
 from shared.records import Records
 from shared.tests.fakes import client_error, create_records_table
@@ -222,6 +222,54 @@ def test_what_somebody_enabled_is_paused_again(world):
     world.guard.look(NOW)
     world.by_hand(on=True)
     world.guard.look(NOW + timedelta(minutes=1))
+    assert world.starter == "Disabled"
+
+
+def without_index(world: World) -> None:
+    world.table.update_table(
+        TableName="PipelineLogs", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": INDEX}}]
+    )
+
+
+@pytest.mark.parametrize("enabled_by", ["the guard", "the deployment"])
+def test_a_budget_that_is_taken_away_leaves_the_starter_enabled(world, enabled_by):
+    """Without the index, which a deployment removes first, the guard resumes what it paused and pauses nothing."""
+    world.ended("p-1", 2.0, NOW)
+    world.guard.look(NOW)
+    assert world.starter == "Disabled"
+    without_index(world)
+    if enabled_by == "the deployment":
+        world.by_hand(on=True)
+    world.orders(hold=True)
+    for minute in range(1, 4):
+        with pytest.raises(NoIndexError):
+            world.guard.look(NOW + timedelta(minutes=minute))
+        assert world.starter == "Enabled"
+
+
+def test_a_budget_that_is_taken_away_leaves_what_was_disabled_by_hand(world):
+    """Without the index, the guard does not enable a mapping that it did not disable."""
+    world.by_hand(on=False)
+    world.guard.look(NOW)
+    without_index(world)
+    with pytest.raises(NoIndexError):
+        world.guard.look(NOW + timedelta(minutes=1))
+    assert world.starter == "Disabled"
+
+
+def test_an_index_that_is_not_filled_yet_is_no_missing_index(world):
+    """While DynamoDB fills a new index, the guard fails and switches nothing."""
+    world.ended("p-1", 2.0, NOW)
+    world.guard.look(NOW)
+    filling = client_error("ValidationException", "Query")
+    filling.response["Error"]["Message"] = "Cannot read from backfilling global secondary index: by-day"
+
+    def query(**_: Any) -> None:
+        raise filling
+
+    world.table.query = query
+    with pytest.raises(PermanentError):
+        world.guard.look(NOW + timedelta(minutes=1))
     assert world.starter == "Disabled"
 
 

@@ -221,3 +221,34 @@ def test_what_was_cancelled_before_it_began_is_stopped_when_it_begins(start, exe
     start("hi", "p2")
     assert executions.stopped == {EXECUTION.format("p1"): "Pipeline.Cancelled"}
     assert records.get("p1")["status"] == "ACCEPTED"
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_a_name_that_is_free_again_does_not_start_a_used_id(start, executions, records, status):
+    """When Step Functions has forgotten a name (after 90 days), the record still refuses a second start."""
+    start("first")
+    records.advance("p1", status, {"finished_at": "2026-11-22T10:00:02.000Z"})
+    before = records.get("p1")
+    executions.running.clear()
+    start("first")
+    with pytest.raises(ContractViolation, match="used before"):
+        start("second")
+    assert executions.running == {}
+    assert records.get("p1") == before
+
+
+def test_an_id_that_is_another_runs_restart_is_refused(start, executions, records):
+    """An id under which another run was restarted is refused, even for the same message."""
+    state = {"metadata": {"pipeline_id": "p1"}, "request": {"user_message": "hi"}}
+    executions.running["p1-restart-1"] = json.dumps(state)
+    executions.closed.add("p1-restart-1")
+    with pytest.raises(ContractViolation, match="used before"):
+        start("hi", "p1-restart-1")
+    assert records.get("p1-restart-1") is None
+
+
+def test_an_id_made_for_the_request_costs_no_reading(start, executions, records, monkeypatch):
+    """Only a publisher's own id can be older than the names of executions: others are started without a reading."""
+    monkeypatch.setattr(records, "get", lambda _: pytest.fail("the record was read"))
+    start("hi", "evt-1")
+    assert list(executions.running) == ["evt-1"]

@@ -1,0 +1,1 @@
+"""The reconciler: records failed executions whose ends nobody announced."""
