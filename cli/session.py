@@ -72,11 +72,10 @@ class Session:
         """Print a value as JSON, which stays valid in every encoding of the output and with any text in it."""
         import msgspec  # noqa: PLC0415
 
+        from cli.output import escaped  # noqa: PLC0415
         from operations.json_text import written  # noqa: PLC0415
 
-        encoding = str(getattr(sys.stdout, "encoding", None) or "utf-8")
-        ascii_only = not encoding.lower().replace("-", "").startswith("utf")
-        click.echo(written(msgspec.to_builtins(value), indent=2, ascii_only=ascii_only))
+        click.echo(escaped(written(msgspec.to_builtins(value), indent=2)))
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask on a terminal. Raises click's UsageError where there is no terminal, Abort after a no."""

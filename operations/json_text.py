@@ -31,17 +31,17 @@ def parse(text: str | bytes) -> Any:
 def loosely(text: str) -> Any:
     """Return the value of a JSON text as far as its fields can be read; None if they can't.
 
-    A number with too many digits is returned as a text.
+    A number with too many digits is returned as a text, one that is infinite or none as None.
     """
     try:
-        return json.loads(text, parse_int=lambda digits: digits if len(digits) > DIGITS else int(digits))
+        return json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_whole_or_text)
     except (ValueError, RecursionError):
         return None
 
 
-def written(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+def written(value: Any, *, indent: int | None = None) -> str:
     """Return a value as JSON text, with the characters that no carrier takes as escapes."""
-    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
     return REFUSED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -89,9 +89,18 @@ def _constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _number(digits: str) -> float:
+def _finite(digits: str) -> float | None:
     number = float(digits)
-    if number in (float("inf"), float("-inf")):
+    return None if number in (float("inf"), float("-inf")) else number
+
+
+def _whole_or_text(digits: str) -> int | str:
+    return digits if len(digits) > DIGITS else int(digits)
+
+
+def _number(digits: str) -> float:
+    number = _finite(digits)
+    if number is None:
         raise ValueError("a number is too large")
     return number
 

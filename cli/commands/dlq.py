@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.commands.selection import selecting
 from cli.exit_codes import FAILED, INTERRUPTED
+from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, about_message, follow, replay_all
@@ -283,7 +284,7 @@ def export(session: Session, selection: Selection, *, archived: bool, out: Path 
             lines = [journals.as_json_lines(message) for message in select(session.target, selection)]
     text = "".join(f"{line}\n" for line in lines)
     if out is None:
-        click.echo(text, nl=False)
+        click.echo(escaped(text), nl=False)
         return
     try:
         out.write_text(text, "utf-8")
