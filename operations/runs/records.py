@@ -79,7 +79,7 @@ def _fits(name: str, value: object) -> bool:
         return True
     try:
         msgspec.convert(value, kind)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):
         return False
     return True
 
