@@ -14,8 +14,6 @@ from shared.errors import PermanentError, TransientError, is_transient
 SIMPLE_SHARE = 0.5
 """A simple message gets half of the tokens, which limits its cost and rarely shortens its answer."""
 CODE_TEMPERATURE = 0.2
-CUT_REASONS = ("max_tokens", "model_context_window_exceeded")
-"""Stop reasons of an answer that has no end. Any other reason, also one that Bedrock adds later, is only recorded."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 """Characters that no terminal shows; the last two are none, and SQS does not carry them."""
@@ -85,8 +83,8 @@ def answer(
         text=kept,
         backend=backend,
         model_id=model_id,
-        stop_reason=stop_reason.encode("ascii", "replace").decode()[:64],
-        truncated=cut or stop_reason in CUT_REASONS,
+        stop_reason=stop_reason,
+        truncated=cut or stop_reason == "max_tokens",
         usage=usage,
     )
 
