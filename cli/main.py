@@ -53,6 +53,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "deploy-check": Entry(
             "deploy_check", "deploy_check", "Check that this checkout can read what is in flight."
         ),
+        "destroy": Entry("destroy", "destroy", "Delete a deployment on AWS."),
         "contracts": Entry("contracts", "contracts", "Compare, export and release the contracts of events."),
         "smoke": Entry("smoke", "smoke_", "Prove after a first deployment what only an account can prove."),
         "doctor": Entry("doctor", "doctor", "Check that the parts of a deployment fit together."),

@@ -19,11 +19,11 @@ from shared.contracts.schemas import References, closed, components
 _ABOUT = """\
 Send messages to the AI pipeline and read its answers. A pipeline, in this API, is the run of one message through all
 stages. Every call must be signed with AWS Signature Version 4 (service `execute-api`) by an IAM principal that has
-the permission `execute-api:Invoke`; the managed policy `ai-pipeline-<env>-api-caller` grants exactly that, except for
-the routes under `/operator`, which `ai-pipeline-<env>-api-operator` grants. A caller is an IAM user, a role with all
-its sessions, a user of IAM Identity Center, or an identity of a Cognito identity pool. The SSM parameter
-`/ai-pipeline/<env>/api/url` holds the address of a deployment. Errors of the API and of API Gateway have the same
-shape."""
+the permission `execute-api:Invoke`; the managed policy `ai-pipeline-<env>-api-caller-<region>` grants exactly that,
+except for the routes under `/operator`, which `ai-pipeline-<env>-api-operator-<region>` grants. A caller is an IAM
+user, a role with all its sessions, a user of IAM Identity Center, or an identity of a Cognito identity pool. The SSM
+parameter `/ai-pipeline/<env>/api/url` holds the address of a deployment. Errors of the API and of API Gateway have
+the same shape."""
 
 _SUMMARIES: Mapping[Route, str] = {
     ("POST", "/pipeline"): "Submit a message and start a pipeline",

@@ -27,8 +27,8 @@ aws events put-events --entries '[{{"EventBusName": "ai-pipeline-prod-bus", "Sou
 [examples/publish](../examples/publish) shows the same request with the AWS CLI, boto3 and the AWS SDK for
 JavaScript.
 
-- **Permission**: attach the managed policy `ai-pipeline-<env>-publisher`. It allows `pipeline.requested` from this
-  source on this bus, and no other event, so nobody can forge a request to a stage with it.
+- **Permission**: attach the managed policy `ai-pipeline-<env>-publisher-<region>`. It allows `pipeline.requested`
+  from this source on this bus, and no other event, so nobody can forge a request to a stage with it.
 - **Bus**: the SSM parameter `/ai-pipeline/<env>/bus/name` holds its name.
 - **Answer of PutEvents**: check `FailedEntryCount` even when the call itself succeeds. The entry's `EventId`
   is the `pipeline_id` of the run, unless the event's metadata contains your own `pipeline_id` (1 to 64 letters,

@@ -6,13 +6,15 @@ cdk deploy -c env=dev -c only=analyzer
 
 Options come from the environment's file in `environments/` and from `-c name=value`. `-c region=NAME` chooses the
 region that the file's options are for, if the CDK CLI does not; `only` makes the stack of one part, even if the code
-of other parts is broken; `-c nag=off` skips cdk-nag.
+of other parts is broken; `-c unprotected=NAME,NAME` makes these parts and tables without protection from deletion, so
+that their first deployment can fail and be repeated; `-c nag=off` skips cdk-nag.
 """
 
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from infra.toolchain import use_bundled_node
@@ -25,14 +27,15 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 from infra.bundling import ROOT, BundlingError, bundles  # noqa: E402
 from infra.environments import DEFAULT_REGION, Environment, UnknownEnvironmentError  # noqa: E402
 from infra.functions import ALL_FUNCTIONS, GUARD  # noqa: E402
+from infra.names import Names  # noqa: E402
 from infra.options import OptionError, load_deployed  # noqa: E402
+from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW, needed_by  # noqa: E402
 from infra.platform_stack import PlatformStack  # noqa: E402
+from infra.recorded import recorded  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
 from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
 from shared.contracts.stages import STAGES  # noqa: E402
-
-PLATFORM, TRIGGER, WORKFLOW, MONITORING = "platform", "trigger", "workflow", "monitoring"
 
 
 def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Callable[[App], Stack]]:
@@ -59,33 +62,40 @@ def _monitoring(app: App, environment: Environment) -> Stack:
     return MonitoringStack(app, environment=environment)
 
 
-def build(app: App, environment: Environment, packed: Mapping[str, Path], only: str | None = None) -> None:
+def build(
+    app: App,
+    environment: Environment,
+    packed: Mapping[str, Path],
+    only: str | None = None,
+    unprotected: Collection[str] = (),
+) -> None:
     """Add all stacks of an environment to `app`, or `only` one. `packed` holds each function's bundle.
+
+    The parts and tables in `unprotected` are made without protection from deletion, for their first deployment.
 
     Monitoring is among them if the environment has it. No stack reads another one: they refer to each other by name.
     When they are deployed together, the consumers of an event come before its publishers. In a first deployment a
     rule needs its bus, and a new version of an event must be read before it is sent.
-    Raises OptionError if there is no such part.
+    Raises OptionError if there is no such part or table.
     """
-    makers = parts(environment, packed)
+    makers = parts(replace(environment, unprotected=frozenset(unprotected)), packed)
+    tables = Names(environment.name).tables
     if only is not None and only not in makers:
         raise OptionError(f"Unknown part {only!r}. Set `-c only=PART` to one of: {', '.join(makers)}.")
+    if unknown := sorted(set(unprotected) - {*makers, *tables}):
+        raise OptionError(
+            f"Unknown part or table {unknown[0]!r}. Set `-c unprotected=NAME,NAME` to some of: "
+            f"{', '.join((*makers, *tables))}."
+        )
     chosen = {only} if only else {part for part in makers if part != MONITORING or environment.monitoring}
     stacks = {part: make(app) for part, make in makers.items() if part in chosen}
     for part, stack in stacks.items():
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)
-        for earlier in _deployed_before(part):
+        stack.template_options.metadata = recorded(environment, part)
+        for earlier in needed_by(part):
             if earlier in stacks:
                 stack.add_stack_dependency(stacks[earlier])
-
-
-def _deployed_before(part: str) -> tuple[str, ...]:
-    """Return the parts that come before `part` when they are deployed together."""
-    stages = tuple(stage.service for stage in STAGES)
-    return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW), MONITORING: ()}.get(
-        part, (PLATFORM,)
-    )
 
 
 def feature_flags() -> dict[str, object]:
@@ -110,7 +120,8 @@ def main() -> None:
             if only in (None, function.service) and (function != GUARD or environment.budget_usd_per_day)
         ],
     )
-    build(app, environment, packed, only)
+    unprotected = [part for part in str(context.get("unprotected") or "").split(",") if part]
+    build(app, environment, packed, only, unprotected)
     app.synth()
 
 

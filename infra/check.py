@@ -3,7 +3,7 @@
     python -m infra.check            checks all environments and the roles for GitHub
     python -m infra.check dev prod   checks these environments
 
-It prints a report, and exits with 1 if there are problems.
+Templates are checked for all supported regions. It prints a report, and exits with 1 if there are problems.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -23,15 +23,15 @@ from infra import synthesis, validators
 from infra.bundling import WORK, BundlingError, bundles
 from infra.doctor.reading import read
 from infra.doctor.table import examine
-from infra.environments import ENVIRONMENTS, Environment
+from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment
 from infra.functions import ALL_FUNCTIONS
 from infra.options import load_deployed
+from infra.regions import SUPPORTED
 from infra.rules import Templates, broken_rules
 from infra.synthesis import templates
 
 GITHUB = "github"
 """The name, among those of the environments, of the app with the roles for GitHub Actions."""
-LINTED_REGIONS = ["us-east-1", "eu-west-1"]
 IGNORED_LINT = [
     "I",  # informational hints
     "W3005",  # a DependsOn that a reference already implies: CDK writes it
@@ -63,15 +63,15 @@ def _nag_findings(report: Path) -> Iterator[str]:
                 yield f"{finding['ruleName']}: {finding.get('description', '')} ({place.get('constructPath')})"
 
 
-def lint(paths: list[Path]) -> list[str]:
-    """Return cfn-lint's findings on the templates."""
+def lint(linted: Mapping[Path, Sequence[str]]) -> list[str]:
+    """Return cfn-lint's findings on the templates, each for the regions that it is deployed to."""
     # Imported late: loading takes seconds. cfn-lint ships no types.
     from cfnlint.api import lint_file  # type: ignore[import-untyped]  # noqa: PLC0415
     from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # noqa: PLC0415
 
     findings: list[str] = []
-    for path in paths:
-        options = ManualArgs(regions=LINTED_REGIONS, ignore_checks=IGNORED_LINT)
+    for path, regions in linted.items():
+        options = ManualArgs(regions=list(regions), ignore_checks=IGNORED_LINT)
         findings += [f"{path.name}: {match}" for match in lint_file(path, config=options)]
     return findings
 
@@ -85,17 +85,40 @@ def examined(synthesised: Templates, environment: Environment) -> list[str]:
     ]
 
 
+def region_groups(name: str) -> list[tuple[Environment, list[str]]]:
+    """Return the environment as it is deployed to each group of supported regions that get the same resources."""
+    groups: list[tuple[Environment, list[str]]] = []
+    for region in (DEFAULT_REGION, *(other for other in SUPPORTED if other != DEFAULT_REGION)):
+        here = load_deployed(name, region=region)
+        # The chatbot's settings are values of variables and names in rights, which cfn-lint does not judge.
+        alike = replace(here, region=DEFAULT_REGION, chatbot=ENVIRONMENTS[name].chatbot)
+        for environment, regions in groups:
+            if environment == alike:
+                regions.append(region)
+                break
+        else:
+            groups.append((alike, [region]))
+    return groups
+
+
 def check(name: str) -> list[str]:
-    """Return all findings on the environment `name`."""
-    folder = WORK / "check" / name
-    # The optional parts are checked too.
-    environment = replace(load_deployed(name), monitoring=True, budget_usd_per_day=1.0)
-    problems = [f"cdk-nag: {finding}" for finding in synthesise(environment, folder)]
-    synthesised = templates(folder)
-    problems += [f"rule: {finding}" for finding in broken_rules(synthesised, environment)]
-    problems += [f"doctor: {finding}" for finding in examined(synthesised, environment)]
-    problems += [f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))]
-    return problems
+    """Return all findings on the environment `name` in all supported regions."""
+    problems: list[str] = []
+    linted: dict[Path, list[str]] = {}
+    by_content: dict[str, Path] = {}
+    for environment, regions in region_groups(name):
+        folder = WORK / "check" / (name if DEFAULT_REGION in regions else f"{name}-{regions[0]}")
+        # The optional parts are checked too.
+        whole = replace(environment, monitoring=True, budget_usd_per_day=1.0)
+        found = [f"cdk-nag: {finding}" for finding in synthesise(whole, folder)]
+        synthesised = templates(folder)
+        found += [f"rule: {finding}" for finding in broken_rules(synthesised, whole)]
+        found += [f"doctor: {finding}" for finding in examined(synthesised, whole)]
+        problems += [finding for finding in found if finding not in problems]
+        for path in sorted(folder.glob("*.template.json")):
+            # A template that is the same in another group is linted once, for the regions of both.
+            linted.setdefault(by_content.setdefault(path.read_text(), path), []).extend(regions)
+    return problems + [f"cfn-lint: {finding}" for finding in lint(linted)]
 
 
 def check_github(folder: Path) -> list[str]:
@@ -106,7 +129,8 @@ def check_github(folder: Path) -> list[str]:
     chosen = GithubOptions(repository="owner@1/name@2", environments=DEPLOYABLE, smoke=DEPLOYABLE)
     problems = _nagged(folder, lambda: synthesise_github(chosen, folder))
     return [f"cdk-nag: {finding}" for finding in problems] + [
-        f"cfn-lint: {finding}" for finding in lint(sorted(folder.glob("*.template.json")))
+        f"cfn-lint: {finding}"
+        for finding in lint(dict.fromkeys(sorted(folder.glob("*.template.json")), SUPPORTED))
     ]
 
 

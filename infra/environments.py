@@ -130,6 +130,10 @@ class Environment:
     """Days for which the record of an ended run is kept, at least `LEAST_RECORD_DAYS`; None for ever."""
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
+    unprotected: frozenset[str] = frozenset()
+    """Parts, with their tables, and single tables that are made without that protection: those of a first deployment,
+    since a protected stack or table could not be deleted after a failure.
+    """
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """Days for which the bus archives start and outcome events; None for no archive."""
@@ -163,6 +167,10 @@ class Environment:
         """The API's throttle, near the intended load: what comes faster is refused at once and costs nothing."""
         rate = math.ceil(CALLS_PER_RUN * self.requests_per_second)
         return Throttle(rate=rate, burst=BURST_SECONDS * rate)
+
+    def protects(self, *names: str) -> bool:
+        """Tell whether a stack, by its part, or a table, by its part and name, is protected from deletion."""
+        return self.keep_data and self.unprotected.isdisjoint(names)
 
     def api_url(self, api_id: str) -> str:
         """Return the API's address on the engine, which serves all APIs under its own address."""

@@ -81,10 +81,7 @@ def deploying(names: Names, qualifier: str) -> tuple[Right, ...]:
         Right(
             sid="LookUpTables",
             actions=("dynamodb:DescribeTable",),
-            resources=tuple(
-                _arn("dynamodb", f"table/{table}")
-                for table in (names.table, names.operations_table, names.answers_table, names.budget_table)
-            ),
+            resources=tuple(_arn("dynamodb", f"table/{table}") for table in names.tables),
         ),
     )
 

@@ -73,7 +73,7 @@ class MonitoringStack(Stack):
         dashboards = monitoring.DefaultDashboardFactory(
             self,
             "Dashboards",
-            dashboard_name_prefix=names.dashboard,
+            dashboard_name_prefix=names.dashboard(self.region),
             create_dashboard=True,
             create_summary_dashboard=False,
             create_alarm_dashboard=False,
@@ -178,7 +178,7 @@ class MonitoringStack(Stack):
             sqs.Queue.from_queue_arn(self, f"Queue-{name}", self.format_arn(service="sqs", resource=name))
             for name in (names.queue(service), names.dlq(service), names.rule_dlq(service))
         )
-        oldest = limits.parked_days(pausable=self._pausable(service)) * DAY_SECONDS
+        oldest = limits.parked_days(pausable=_pausable(service)) * DAY_SECONDS
         self._facade.monitor_sqs_queue_with_dlq(
             queue=work,
             dead_letter_queue=parked,
@@ -212,13 +212,9 @@ class MonitoringStack(Stack):
             **UNSEEN,
         )
 
-    def _pausable(self, service: str) -> bool:
-        """Whether a daily budget may pause the function of this service's queue, even for days."""
-        return service == TRIGGER and self._budgeted
-
     def _expires(self, service: str) -> dict[str, monitoring.MaxMessageAgeThreshold]:
-        """Return the alarm on messages that SQS will soon delete: with a budget, the starter's may wait for days."""
-        if not self._pausable(service):
+        """Return the alarm on messages that SQS will soon delete: the starter's may wait for days."""
+        if not _pausable(service):
             return {}
         oldest = self._limits.waiting_days * DAY_SECONDS
         condition = monitoring.MaxMessageAgeThreshold(
@@ -266,3 +262,8 @@ class MonitoringStack(Stack):
             "period": PERIOD,
             "metric_adjuster": _Unlabelled(),
         }
+
+
+def _pausable(service: str) -> bool:
+    """Whether the function of this service's queue may be paused for days: by a daily budget, or by hand."""
+    return service == TRIGGER

@@ -52,6 +52,11 @@ class Names:
         return f"{self.prefix}-state"
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """All tables, with those that only some environments have."""
+        return (self.table, self.operations_table, self.answers_table, self.budget_table, self.state_table)
+
+    @property
     def schema_registry(self) -> str:
         return self.prefix
 
@@ -86,9 +91,26 @@ class Names:
     def alarm_topic(self) -> str:
         return f"{self.prefix}-alarms"
 
-    @property
-    def dashboard(self) -> str:
-        return self.prefix
+    # --- names that are global in an account, so that each region needs its own ---
+
+    def dashboard(self, region: str) -> str:
+        return f"{self.prefix}-{region}"
+
+    def publisher_policy(self, region: str) -> str:
+        """Return the name of the managed policy for principals that request runs by event."""
+        return f"{self.prefix}-publisher-{region}"
+
+    def caller_policy(self, region: str) -> str:
+        """Return the name of the managed policy for principals that call the API."""
+        return f"{self.prefix}-api-caller-{region}"
+
+    def operator_policy(self, region: str) -> str:
+        """Return the name of the managed policy for operators."""
+        return f"{self.prefix}-operator-{region}"
+
+    def api_operator_policy(self, region: str) -> str:
+        """Return the name of the managed policy for operators who read any run over HTTP."""
+        return f"{self.prefix}-api-operator-{region}"
 
     def parameter(self, path: str) -> str:
         return f"/ai-pipeline/{self.env}/{path}"

@@ -18,6 +18,7 @@ import msgspec
 from infra.clocks import LEAST_RECORD_DAYS
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
 from infra.functions import FUNCTIONS
+from infra.regions import WITHOUT_SCHEMAS
 from services.chatbot.settings import Settings as ChatbotSettings
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "environments"
@@ -109,6 +110,28 @@ def _field(name: str, values: str, meaning: str, read: Callable[[str], Any]) -> 
     return option
 
 
+def _schema_registry() -> Option:
+    def apply(environment: Environment, value: str) -> Environment:
+        try:
+            wanted = _yes_or_no(value)
+        except KeyError as error:
+            raise option.wrong(value) from error
+        if wanted and environment.region in WITHOUT_SCHEMAS:
+            raise OptionError(
+                f"The option schema_registry can't be true in {environment.region}, which has no schema registry of "
+                "EventBridge. Leave it out: it is off there by default."
+            )
+        return replace(environment, schema_registry=wanted)
+
+    option = Option(
+        name="schema_registry",
+        values="true or false",
+        meaning="Whether the events' schemas are registered with EventBridge; by default, where the region has it.",
+        apply=apply,
+    )
+    return option
+
+
 def _engine() -> Option:
     def apply(environment: Environment, value: str) -> Environment:
         if environment.engine is None:
@@ -183,12 +206,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
             _budget,
         ),
         _field("monitoring", "true or false", "Whether alarms and dashboard are deployed.", _yes_or_no),
-        _field(
-            "schema_registry",
-            "true or false",
-            "Whether the events' schemas are registered with EventBridge, which some regions lack.",
-            _yes_or_no,
-        ),
+        _schema_registry(),
         _field("log_retention_days", "7, 14, 30, 90 or 365", "How many days the logs are kept.", _log_days),
         _field(
             "invocation_reports",
@@ -270,7 +288,7 @@ def read_file(name: str) -> EnvironmentFile:
                 f"{shown}: there is no option {unknown[0]}. The options are: {', '.join(OPTIONS)}."
             )
         try:
-            _applied(_known(name), file.options(region))
+            _applied(_known(name, region), file.options(region))
         except OptionError as error:
             raise OptionError(f"{shown}: {error}") from error
     return file
@@ -281,7 +299,7 @@ def load(name: str, context: Options | None = None, *, region: str = DEFAULT_REG
 
     An option that is empty counts as not given. Raises UnknownEnvironmentError or OptionError.
     """
-    return _applied(replace(_known(name), region=region), context or {})
+    return _applied(_known(name, region), context or {})
 
 
 def load_deployed(name: str, context: Options | None = None, *, region: str = DEFAULT_REGION) -> Environment:
@@ -291,12 +309,15 @@ def load_deployed(name: str, context: Options | None = None, *, region: str = DE
     return load(name, {**read_file(name).options(region), **given}, region=region)
 
 
-def _known(name: str) -> Environment:
+def _known(name: str, region: str = DEFAULT_REGION) -> Environment:
+    """Return the environment as it is in `region` without options."""
     if name not in ENVIRONMENTS:
         raise UnknownEnvironmentError(
             f"Unknown environment {name!r}. Set `-c env=NAME` to one of: {', '.join(ENVIRONMENTS)}."
         )
-    return ENVIRONMENTS[name]
+    environment = ENVIRONMENTS[name]
+    registry = environment.schema_registry and region not in WITHOUT_SCHEMAS
+    return replace(environment, region=region, schema_registry=registry)
 
 
 def _applied(environment: Environment, options: Options) -> Environment:

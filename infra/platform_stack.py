@@ -44,7 +44,7 @@ class PlatformStack(Stack):
             scope,
             names.stack("platform"),
             synthesizer=synthesizer(environment),
-            termination_protection=environment.keep_data,
+            termination_protection=environment.protects("platform"),
         )
         self.bus = events.EventBus(self, "Bus", event_bus_name=names.bus)
         if environment.archive_days is not None:
@@ -85,7 +85,7 @@ class PlatformStack(Stack):
         self.publisher = iam.ManagedPolicy(
             self,
             "Publisher",
-            managed_policy_name=f"{names.prefix}-publisher",
+            managed_policy_name=names.publisher_policy(self.region),
             # Must not change: CloudFormation would have to replace the policy, and cannot because it has a name.
             description="May ask the pipeline by an event, and may publish nothing else.",
             statements=[publishing(self.bus.event_bus_arn, *REQUESTS)],

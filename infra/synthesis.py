@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def synthesise(
     packed: Mapping[str, Path],
     *,
     only: str | None = None,
+    unprotected: Collection[str] = (),
     nag: bool = False,
 ) -> None:
     """Write the environment's cloud assembly, or that of `only` one part, into `folder`.
@@ -36,7 +37,7 @@ def synthesise(
     app = App(outdir=str(folder), context=feature_flags())
     if nag:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    build(app, environment, packed, only)
+    build(app, environment, packed, only, unprotected)
     app.synth()
 
 

@@ -32,21 +32,21 @@ class Thresholds:
     usd_per_hour: float = 5.0
     """Maximum cost of the runs that end within one hour."""
     waiting_days_left: int = 5
-    """Minimum number of days before SQS deletes the oldest message that a daily budget keeps waiting."""
+    """Minimum number of days before SQS deletes the oldest message that waits for the paused starter."""
     budget_guard_minutes: int = 15
     """Maximum time without a finished check of the daily budget's guard."""
 
     @property
     def waiting_days(self) -> int:
-        """Maximum age, in days, of a message that a daily budget keeps waiting."""
+        """Maximum age, in days, of a message that waits for the paused starter."""
         return PAUSE_DAYS - self.waiting_days_left
 
     def parked_days(self, *, pausable: bool) -> int:
         """Return the maximum age, in days, of a DLQ's oldest message, by the metric, which counts from the move.
 
         A message may have waited in its queue before it was moved, and SQS deletes it by its whole age. So the
-        longest wait is subtracted: `WAIT_DAYS` or, for the queue that a daily budget may pause, `waiting_days`. A
-        message that waits longer is announced by another alarm (`WAITING_EXPIRES`) before it is moved.
+        longest wait is subtracted: `WAIT_DAYS` or, for the queue of the starter, which may be paused, `waiting_days`.
+        A message that waits longer is announced by another alarm (`WAITING_EXPIRES`) before it is moved.
         """
         waited = self.waiting_days if pausable else WAIT_DAYS
         return DLQ_RETENTION_DAYS - self.parked_days_left - waited
@@ -137,7 +137,7 @@ WAITING_EXPIRES: Final = Alarm(
     symptom="SQS will soon delete the oldest message whose run is not started yet.",
     section="Alarm: a waiting message expires",
 )
-OF_A_BUDGET: Final = (BUDGET, BUDGET_GUARD, BUDGET_UNKNOWN, WAITING_EXPIRES)
+OF_A_BUDGET: Final = (BUDGET, BUDGET_GUARD, BUDGET_UNKNOWN)
 """The alarms of deployments with a daily budget."""
 
 ALARMS: Final = tuple(alarm for alarm in list(globals().values()) if isinstance(alarm, Alarm))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from infra.toolchain import bundled_node
 from local.errors import DeployError, SetupMissingError
@@ -109,15 +110,47 @@ def relevant(lines: Sequence[str], most: int = 12) -> str:
 
 def stack_names(assembly: Path) -> tuple[str, ...]:
     """Return the names of a synthesised app's stacks. Raises DeployError if the folder holds no such app."""
+    return tuple(_stacks(assembly))
+
+
+def protected_stacks(assembly: Path) -> tuple[str, ...]:
+    """Return the names of a synthesised app's stacks that get termination protection. Raises DeployError."""
+    return tuple(
+        name
+        for name, artifact in _stacks(assembly).items()
+        if artifact.get("properties", {}).get("terminationProtection")
+    )
+
+
+def templates(assembly: Path) -> dict[str, Any]:
+    """Return the templates of a synthesised app's stacks by stack name. Raises DeployError."""
+    files = {name: artifact["properties"]["templateFile"] for name, artifact in _stacks(assembly).items()}
+    return {name: _read(assembly, file) for name, file in files.items()}
+
+
+def _stacks(assembly: Path) -> dict[str, Any]:
     try:
-        artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
-        return tuple(
-            name for name, artifact in artifacts.items() if artifact["type"] == "aws:cloudformation:stack"
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise DeployError(
-            f"The synthesised app in {assembly} can't be read. Delete that folder, then deploy again."
-        ) from error
+        artifacts = _read(assembly, "manifest.json")["artifacts"]
+        return {
+            name: artifact
+            for name, artifact in artifacts.items()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(assembly) from error
+
+
+def _read(assembly: Path, file: str) -> Any:
+    try:
+        return json.loads((assembly / file).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(assembly) from error
+
+
+def _unreadable(assembly: Path) -> DeployError:
+    return DeployError(
+        f"The synthesised app in {assembly} can't be read. Delete that folder, then deploy again."
+    )
 
 
 def _usable_home(inherited: Mapping[str, str]) -> str:

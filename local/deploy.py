@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.names import Names
+from infra.parts import OPTIONAL, PARTS
 from local import cdk
 from local.bootstrap import bootstrap
 from local.engine import Engine, Running
@@ -17,18 +18,8 @@ from local.errors import DeployError, UnknownServiceError
 from local.fingerprint import fingerprint
 from local.paths import ROOT
 from operations.progress import Progress, Step, silent, step
-from shared.contracts.stages import SERVICES
 
 LOCK_SECONDS = 300.0
-
-
-def parts() -> tuple[str, ...]:
-    """Return the parts that can be deployed alone. Each is a stack called `ai-pipeline-<env>-<part>`."""
-    return ("platform", *SERVICES, "workflow", *OPTIONAL)
-
-
-OPTIONAL = ("monitoring",)
-"""Parts that an environment may leave out of a full deployment. There they change only when deployed by name."""
 
 
 # --- the local engine ------------------------------------------------------------------------------------
@@ -213,5 +204,5 @@ def by_part(env: str, progress: Progress) -> Progress:
 
 
 def require_known(service: str | None) -> None:
-    if service is not None and service not in parts():
-        raise UnknownServiceError(f"There is no service {service!r}. Choose one of: {', '.join(parts())}.")
+    if service is not None and service not in PARTS:
+        raise UnknownServiceError(f"There is no service {service!r}. Choose one of: {', '.join(PARTS)}.")

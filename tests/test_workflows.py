@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.parts import PARTS
 from infra.toolchain import bundled_node
-from local.deploy import parts
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "workflows"
@@ -109,7 +109,7 @@ def test_the_order_of_a_deployment() -> None:
 def test_inputs_name_what_there_is() -> None:
     """The services that a run by hand can choose are the parts of the app."""
     inputs = workflow("deploy.yml")["on"]["workflow_dispatch"]["inputs"]
-    assert inputs["service"]["options"] == ["everything", *parts()]
+    assert inputs["service"]["options"] == ["everything", *PARTS]
     assert inputs["environment"]["options"] == ["staging", "prod"]
 
 

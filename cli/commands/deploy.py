@@ -8,10 +8,12 @@ import click
 from cli.commands.deploy_check import look, show
 from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
+from cli.view import changes as changing
 from cli.view.steps import shown
 from local import aws_deploy
 from local import deploy as deploying
 from local.engine import Engine
+from operations.deployment.changes import Changes
 from operations.inflight.gate import decide
 
 
@@ -32,21 +34,34 @@ Examples:
     is_flag=True,
     help="Skip the check of what is in flight; messages that this version cannot read will be parked.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was deployed as JSON.")
+@click.option(
+    "--allow-data-loss",
+    is_flag=True,
+    help="With --yes: also deploy if a table, queue, archive or API is removed or replaced.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print what was deployed, and on AWS what changed, as JSON."
+)
 @click.pass_obj
-def deploy(session: Session, service: str | None, *, yes: bool, force: bool, as_json: bool) -> None:
+def deploy(  # noqa: PLR0913 -- its options
+    session: Session, service: str | None, *, yes: bool, force: bool, allow_data_loss: bool, as_json: bool
+) -> None:
     """Deploy all stacks, or one service alone.
 
-    Deploys to the local engine, or with --env to AWS; on AWS, the account and region
-    are printed first and you are asked to confirm. A deployment is refused if this
-    version cannot read the messages and executions in flight (see deploy-check).
+    Deploys to the local engine, or with --env to AWS; on AWS, the account and region,
+    and what changes there, are printed first and you are asked to confirm. A
+    deployment is refused if this version cannot read the messages and executions in
+    flight (see deploy-check).
     """
+    changes: Changes | None = None
     if session.is_local:
         parts = _to_engine(session, service, force=force)
     else:
-        parts = _to_aws(session, service, sure=yes, force=force)
+        parts, changes = _to_aws(session, service, sure=yes, force=force, losing=allow_data_loss)
     if as_json:
-        session.json({"env": session.env, "deployed": parts})
+        session.json(
+            {"env": session.env, "deployed": parts, **({"changes": changes} if changes is not None else {})}
+        )
     else:
         click.echo(
             f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed, so nothing was deployed."
@@ -77,26 +92,51 @@ def _gate(session: Session, service: str | None, *, force: bool) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _to_aws(session: Session, service: str | None, *, sure: bool, force: bool) -> tuple[str, ...]:
+def _to_aws(
+    session: Session, service: str | None, *, sure: bool, force: bool, losing: bool
+) -> tuple[tuple[str, ...], Changes]:
     # boto3, unlike the AWS CLI, does not read this variable
     region = session.region or os.environ.get("AWS_REGION")
     goal = aws_deploy.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
-    session.note("\n".join(f"  {stack}" for stack in goal.stacks))
-    _gate(session, service, force=force)
-    if not sure:
-        _ask(session)
-    with shown(session.err) as progress:
-        return aws_deploy.deploy_to_aws(goal, progress)
+    with aws_deploy.exclusive(goal.env):
+        with shown(session.err) as progress:
+            prepared = aws_deploy.prepare(goal, progress)
+        changes = prepared.changes
+        session.note("\n".join(changing.lines(changes)))
+        if changes.nothing:
+            return (), changes
+        _gate(session, service, force=force)
+        _require_losses_accepted(session, changes, sure=sure, losing=losing)
+        if not sure:
+            _ask(session, "Deploy to this account?", "Add --yes to deploy without being asked.")
+        with shown(session.err) as progress:
+            return aws_deploy.deploy_to_aws(prepared, progress), changes
 
 
-def _ask(session: Session) -> None:
+def _require_losses_accepted(session: Session, changes: Changes, *, sure: bool, losing: bool) -> None:
+    """Name what is lost; exit unless that is confirmed by an answer, or by its own option."""
+    if not changes.losses:
+        return
+    session.note("This deployment removes or replaces:")
+    session.note("\n".join(changing.losses(changes)))
+    if losing:
+        return
+    if sure:
+        session.note("Nothing was deployed, because --yes does not cover this. Add --allow-data-loss.")
+        raise click.exceptions.Exit(FAILED)
+    _ask(
+        session, "Go ahead all the same?", "To keep them, restore them in the code or in the file of options."
+    )
+
+
+def _ask(session: Session, question: str, hint: str) -> None:
     """Ask for confirmation; exit unless the answer is yes."""
     confirmed = False
     try:
-        confirmed = click.confirm("Deploy to this account?", err=True)
+        confirmed = click.confirm(question, err=True)
     finally:
         if not confirmed:
-            session.note("Nothing was deployed. Add --yes to deploy without being asked.")
+            session.note(f"Nothing was deployed. {hint}")
     if not confirmed:
         raise click.exceptions.Exit(FAILED)

@@ -5,9 +5,10 @@ import pytest
 from local import targets
 from operations.target import Target
 from operations.tests.dead_letters import machine
+from operations.tests.stacks_world import cloudformation
 from operations.tests.world import api, aws, nowhere, records, target
 
-__all__ = ["api", "aws", "machine", "nowhere", "records", "target"]
+__all__ = ["api", "aws", "cloudformation", "machine", "nowhere", "records", "target"]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import cli
+from infra.doctor.table import CHECKS
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 ENV = "dev"
@@ -36,7 +37,7 @@ def test_each_check_that_holds_says_in_a_line_what_it_compared(assembly):
     result = call("--env", ENV, "--templates", assembly)
     assert result.exit_code == 0, result.output
     assert "visibility 180 s ≥ 6 x 30 s + 0 s (5x)" in result.stdout
-    assert result.stdout.splitlines()[-1] == "23 checks, in order."
+    assert result.stdout.splitlines()[-1] == f"{len(CHECKS)} checks, in order; 1 skipped."
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
@@ -53,7 +54,7 @@ def test_a_finding_says_what_why_and_what_to_do(assembly):
     assert "✗ partial-batch" in result.stdout
     for text in (f"error: ai-pipeline-{ENV}-chatbot", "Why it matters: One bad message", "What to do: "):
         assert text in result.stdout
-    assert result.stdout.splitlines()[-1] == "23 checks: 1 error, 0 warnings."
+    assert result.stdout.splitlines()[-1] == f"{len(CHECKS)} checks: 1 error, 0 warnings."
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 

@@ -12,10 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from local import aws_deploy
 from local import deploy as deploying
 from local import engine_status as engines
-from local.aws_deploy import AwsTarget
 from local.connection import Connection
 from local.engine import Engine
 from local.errors import DeployError, PortTakenError
@@ -117,46 +115,6 @@ def test_deploying_one_service_names_what_was_deployed(engine, monkeypatch):
     assert call("deploy", "--service", "analyzer").stdout == "Deployed: analyzer\n"
     monkeypatch.setattr(deploying, "deploy", lambda *_: ())
     assert "Nothing has changed" in call("deploy").stdout
-
-
-@pytest.fixture
-def account(monkeypatch):
-    """The deployments to an AWS account."""
-    done: list[AwsTarget] = []
-
-    def aws_target(env, service, *, profile, region):
-        stacks = (f"ai-pipeline-{env}-{service}",)
-        return AwsTarget(
-            env=env,
-            account="123456789012",
-            region=region,
-            caller=f"arn:{profile}",
-            stacks=stacks,
-            service=service,
-        )
-
-    def deploy_to_aws(goal, _progress):
-        done.append(goal)
-        return (goal.service,)
-
-    monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
-    monkeypatch.setattr(aws_deploy, "deploy_to_aws", deploy_to_aws)
-    return done
-
-
-@pytest.mark.usefixtures("nothing_in_flight")
-@pytest.mark.parametrize(
-    ("answer", "options", "code", "deployments"),
-    [("n\n", [], 1, 0), ("", [], 130, 0), ("y\n", [], 0, 1), ("", ["--yes"], 0, 1)],
-)
-def test_an_aws_account_is_named_and_asked_for_first(account, answer, options, code, deployments):
-    """Account, region and stacks are printed; only a yes, or --yes, deploys."""
-    where = ("--env", "dev", "--region", "eu-west-1", "--profile", "mine")
-    result = call(*where, "deploy", "--service", "analyzer", *options, stdin=answer)
-    assert result.exit_code == code
-    assert len(account) == deployments
-    assert "account 123456789012, region eu-west-1, as arn:mine" in result.stderr
-    assert "ai-pipeline-dev-analyzer" in result.stderr
 
 
 @pytest.mark.usefixtures("nothing_in_flight")

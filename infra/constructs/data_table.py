@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from infra.environments import Environment
+from infra.names import Names
 
 
 def data_table(
@@ -24,6 +25,7 @@ def data_table(
 
     `expires` names the attribute with the time, in epoch seconds, after which DynamoDB deletes an item.
     """
+    part = Stack.of(scope).stack_name.removeprefix(Names(environment.name).stack(""))
     return dynamodb.TableV2(
         scope,
         construct_id,
@@ -36,7 +38,10 @@ def data_table(
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=environment.point_in_time_recovery
         ),
-        deletion_protection=environment.keep_data,
-        removal_policy=RemovalPolicy.RETAIN if environment.keep_data else RemovalPolicy.DESTROY,
+        deletion_protection=environment.protects(part, name),
+        # A table that a failed creation leaves behind would be in the way of the next attempt.
+        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        if environment.keep_data
+        else RemovalPolicy.DESTROY,
         **options,
     )

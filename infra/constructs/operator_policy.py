@@ -24,7 +24,7 @@ class OperatorPolicy(Construct):
         self.policy = iam.ManagedPolicy(
             self,
             "Policy",
-            managed_policy_name=f"{names.prefix}-operator",
+            managed_policy_name=names.operator_policy(Stack.of(self).region),
             # Must not change: CloudFormation would have to replace the policy, and cannot because it has a name.
             description="May read everything of the pipeline, and may change nothing.",
             statements=[

@@ -113,9 +113,10 @@ class PipelineApi(Construct):
             acknowledge(
                 preflight, "AwsSolutions-COG4", "A browser's preflight request carries no credentials."
             )
+        names, region = Names(environment.name), Stack.of(self).region
         self.caller = self._policy(
             "Caller",
-            f"{name}-caller",
+            names.caller_policy(region),
             "May call the pipeline's API.",
             ("POST", "/pipeline"),
             ("GET", "/pipelines"),
@@ -124,7 +125,7 @@ class PipelineApi(Construct):
         )
         self.operator = self._policy(
             "Operator",
-            f"{name}-operator",
+            names.api_operator_policy(region),
             "May read every run through the pipeline's API.",
             ("GET", "/operator/pipeline/*"),
         )

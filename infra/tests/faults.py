@@ -324,7 +324,7 @@ def records_of_open_runs_gone(templates):
 
 def records_never_gone(templates):
     delete_records(templates, days=200, functions=("trigger/api", "trigger/starter"))
-    delete_records(templates, days=100, functions=("logger/logger",))
+    delete_records(templates, days=100, functions=("logger/logger", "logger/reconciler"))
     table = only(templates, "platform", "AWS::DynamoDB::GlobalTable", TableName=f"PipelineLogs-{ENV}")
     del table["TimeToLiveSpecification"]
 

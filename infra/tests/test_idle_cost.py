@@ -29,7 +29,7 @@ def test_each_resource_counts_at_its_price(synthesised):
     # An alarm on an expression reads several metrics, each of which is paid for.
     assert before["metrics read by alarms"].count == len(alarms) + 1
     assert before["idle queues that are polled"].count == 5
-    assert before["scheduled calls"].count == 730 * 60
+    assert before["scheduled calls"].count == 730 * (60 + 4)
     for name in list(resources(monitoring, "AWS::KMS::Key")):
         del monitoring["Resources"][name]
     after = {line.what: line for line in lines(templates, budgeted=True)}

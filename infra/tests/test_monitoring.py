@@ -251,7 +251,8 @@ def test_thresholds_are_the_environments_own(synthesised, name):
     for service in SERVICES:
         assert thresholds[f"{service}-queue-age"] == limits.queue_age_seconds
         assert thresholds[f"{service}-parked"] == thresholds[f"{service}-rule-delivery"] == 0
-        assert thresholds[f"{service}-parked-expires"] == (14 - 4 - limits.parked_days_left) * 86_400
+        waited = limits.waiting_days if service == "trigger" else 4
+        assert thresholds[f"{service}-parked-expires"] == (14 - waited - limits.parked_days_left) * 86_400
 
 
 def test_the_dashboard_asks_three_questions_in_order(monitoring):

@@ -31,6 +31,7 @@ MAY_PUBLISH = {
         | (OUTCOMES if stage.service == "logger" else set())
         for stage in STAGES
     },
+    ("logger", "Reconciler"): frozenset({PipelineFailed.detail_type()}),
     ("workflow", "Pipeline"): STAGE_REQUESTS,
 }
 """The events that each role and policy may publish, by stack and by the beginning of its logical id or name."""

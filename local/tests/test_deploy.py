@@ -8,13 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from local import aws_deploy, cdk
+from local import cdk
 from local import deploy as deploying
-from local.aws_deploy import aws_target
-from local.deploy import deploy, is_current, parts
+from local.deploy import deploy, is_current
 from local.engine import Engine, Running, Status, free_port
 from local.errors import (
-    AwsAccessError,
     BusyError,
     DeployError,
     EngineNotRunningError,
@@ -271,37 +269,9 @@ def test_fingerprint_sees_the_context(checkout: Path) -> None:
     assert fingerprint({}, elsewhere)
 
 
-# --- AWS -----------------------------------------------------------------------------------------------------
-
-
-def test_aws_is_not_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell whose AWS_ENDPOINT_URL points to the local engine is refused as a way to AWS."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    with pytest.raises(AwsAccessError, match="AWS_ENDPOINT_URL"):
-        aws_target("dev")
-
-
-def test_aws_needs_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a region, a deployment to AWS is refused instead of guessing one."""
-    monkeypatch.delenv("AWS_REGION")
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(AwsAccessError, match="AWS_REGION"):
-        aws_target("dev", "analyzer")
-
-
-def test_aws_account_may_not_change(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
-    """A deployment that was confirmed for one account is never made in another."""
-    target = aws_deploy.AwsTarget(env="dev", account="1", region="us-east-1", caller="me", stacks=())
-    now = aws_deploy.AwsTarget(env="dev", account="2", region="us-east-1", caller="me", stacks=())
-    monkeypatch.setattr(aws_deploy, "aws_target", lambda *_, **__: now)
-    with pytest.raises(AwsAccessError, match="now lead to account 2"):
-        aws_deploy.deploy_to_aws(target)
-    assert cli.calls == []
-
-
 @pytest.mark.synth
 def test_parts_are_the_apps() -> None:
     """Every stack of the app is a part that can be deployed alone."""
-    from infra import app, options  # noqa: PLC0415 -- starts Node
+    from infra import app, options, parts  # noqa: PLC0415 -- starts Node
 
-    assert set(app.parts(options.load("local"), {})) <= set(parts())
+    assert set(app.parts(options.load("local"), {})) == set(parts.PARTS)

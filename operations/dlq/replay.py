@@ -18,7 +18,7 @@ from operations.dlq.messages import Parked, with_data
 from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, together
 from operations.dlq.queues import Dlq, Held, find_queues, held
 from operations.errors import InvalidInputError, OperationError
-from operations.json_text import loosely
+from operations.json_text import loosely, written
 from operations.runs import executions
 from operations.stop import Stop
 from operations.target import Target
@@ -323,6 +323,5 @@ def corrected_input(message: Parked, data: Mapping[str, Any], state: str) -> str
         asked = msgspec.convert({"messages": turns}, PipelineRequested)
     except msgspec.ValidationError as error:
         raise InvalidInputError(f"The corrected message is not valid: {error}. Nothing was sent.") from error
-    return msgspec.json.encode(
-        {**original, "request": {**request, "user_message": asked.user_message, "history": asked.history}}
-    ).decode()
+    corrected_request = {**request, "user_message": asked.user_message, "history": asked.history}
+    return written(msgspec.to_builtins({**original, "request": corrected_request}))

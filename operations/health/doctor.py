@@ -24,15 +24,14 @@ from infra.doctor.reading import alarm, read
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
 from infra.names import Names
 from infra.options import OptionError, load_deployed
+from infra.parts import OPTIONAL, PARTS
 from operations.addresses import how_to_deploy
 from operations.aws_errors import translated
 from operations.errors import InvalidInputError, NotDeployedError
 from operations.progress import Progress, silent, step
 from operations.target import Target
-from shared.contracts.stages import SERVICES
 
-REQUIRED = ("platform", *SERVICES, "workflow")
-OPTIONAL = ("monitoring",)
+REQUIRED = tuple(part for part in PARTS if part not in OPTIONAL)
 _ABSENT = (
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
@@ -140,7 +139,7 @@ def deployed(target: Target, progress: Progress = silent) -> System:
 
 def _deployed_templates(target: Target, names: Names) -> dict[str, Any]:
     client, templates = target.client("cloudformation"), {}
-    for part in (*REQUIRED, *OPTIONAL):
+    for part in PARTS:
         with translated("read the deployed templates"):
             try:
                 body = client.get_template(StackName=names.stack(part))["TemplateBody"]

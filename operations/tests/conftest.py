@@ -2,6 +2,18 @@
 
 from operations.tests.dead_letters import machine
 from operations.tests.smoke_world import account, trial
+from operations.tests.stacks_world import cloudformation, dev_account
 from operations.tests.world import api, aws, nowhere, records, target
 
-__all__ = ["account", "api", "aws", "machine", "nowhere", "records", "target", "trial"]
+__all__ = [
+    "account",
+    "api",
+    "aws",
+    "cloudformation",
+    "dev_account",
+    "machine",
+    "nowhere",
+    "records",
+    "target",
+    "trial",
+]

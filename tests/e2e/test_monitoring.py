@@ -33,7 +33,7 @@ def test_monitoring_is_deployed_alone_and_tells_what_was_deployed(pipeline):
     assert attributes["TopicArn"].endswith(":ai-pipeline-local-alarms")
     assert {f"ai-pipeline-local-{service}-queue-age" for service in SERVICES} <= alarms.keys()
 
-    body = json.loads(cloudwatch.get_dashboard(DashboardName="ai-pipeline-local")["DashboardBody"])
+    body = json.loads(cloudwatch.get_dashboard(DashboardName="ai-pipeline-local-us-east-1")["DashboardBody"])
     (shown,) = (widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm")
     assert set(shown) == {alarm["AlarmArn"] for alarm in alarms.values()}
     graphed = json.dumps(body)

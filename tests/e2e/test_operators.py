@@ -40,8 +40,8 @@ def use(pipeline: Deployment, who: Credentials, monkeypatch: pytest.MonkeyPatch)
 
 def test_iam_decides_who_is_an_operator(pipeline: Deployment, user):
     """The callers' policy does not allow the operators' route, and the operators' policy allows nothing else."""
-    caller = user(*granted(pipeline, "ai-pipeline-local-api-caller"))
-    operator = user(*granted(pipeline, "ai-pipeline-local-api-operator"))
+    caller = user(*granted(pipeline, "ai-pipeline-local-api-caller-us-east-1"))
+    operator = user(*granted(pipeline, "ai-pipeline-local-api-operator-us-east-1"))
     accepted = pipeline.call("POST", "/pipeline", {"user_message": "mine"}, signed_by=caller)
     assert accepted.status == 202
     item = f"pipeline/{accepted.body['pipeline_id']}"
@@ -77,7 +77,9 @@ def test_an_operator_uses_every_reading_command(pipeline: Deployment, user, shel
     """The operators' policy suffices for every command that only reads, and for none that changes something."""
     (failed,) = failed_runs(pipeline, 1)
     try:
-        operator = use(pipeline, user(*granted(pipeline, "ai-pipeline-local-operator")), monkeypatch)
+        operator = use(
+            pipeline, user(*granted(pipeline, "ai-pipeline-local-operator-us-east-1")), monkeypatch
+        )
         assert failed in operator("list").stdout
         for words in (*((*words, failed) for words in READING), *READING_ALL):
             operator(*words)

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).resolve().parents[2]
 KIT = ROOT / "examples" / "publish"
-POLICY = "ai-pipeline-local-publisher"
+POLICY = "ai-pipeline-local-publisher-us-east-1"
 AWKWARD = 'Is "this" a \'test\'?\n\\ $HOME `id` {"a": 1} \N{GRINNING FACE} é'
 
 

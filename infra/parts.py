@@ -1,0 +1,26 @@
+"""The parts of a deployment: one stack each, which can be deployed alone, and the order in which they depend."""
+
+from typing import Final
+
+from shared.contracts.stages import SERVICES, STAGES
+
+PLATFORM, TRIGGER, WORKFLOW, MONITORING = "platform", "trigger", "workflow", "monitoring"
+
+PARTS: Final = (PLATFORM, *SERVICES, WORKFLOW, MONITORING)
+"""All parts. Each is a stack called `ai-pipeline-<env>-<part>`."""
+OPTIONAL: Final = (MONITORING,)
+"""Parts that an environment may leave out of a full deployment. There they change only when deployed by name."""
+
+
+def needed_by(part: str) -> tuple[str, ...]:
+    """Return the parts that must be deployed before `part`, and outlive it."""
+    stages = tuple(stage.service for stage in STAGES)
+    return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW), MONITORING: ()}.get(
+        part, (PLATFORM,)
+    )
+
+
+def in_order() -> tuple[str, ...]:
+    """Return all parts in the order of a deployment: each after those that it needs, monitoring last."""
+    stages = tuple(stage.service for stage in STAGES)
+    return (PLATFORM, *stages, WORKFLOW, TRIGGER, MONITORING)

@@ -1,0 +1,1 @@
+"""The stacks of a deployment: their states, what a new version changes in them, and their deletion."""
