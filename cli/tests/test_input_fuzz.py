@@ -24,14 +24,14 @@ from contracts.references import record as released
 from operations.asking.batch import read_lines
 from operations.asking.publish import draft
 from operations.asking.results_file import Results
+from operations.dlq.messages import parked
 from operations.dlq.replay import corrected, corrected_input
 from operations.errors import InvalidInputError
 from operations.json_text import REFUSED, depth, parse, written
 from operations.runs.journey import assemble
 from operations.runs.logs import parsed, window
 from operations.runs.records import record_of
-from operations.tests.test_dlq_fuzz import BODIES, DETAIL, EVENTS, ODD, VALUES
-from operations.tests.test_dlq_fuzz import read_message as parked
+from operations.tests.odd_messages import BODIES, DETAIL, EVENTS, ODD, VALUES
 from shared.contracts.record import Record
 from shared.dynamodb import to_item
 from shared.tests.strategies import JSON
@@ -251,3 +251,20 @@ def test_a_damaged_release_file_is_said(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(InvalidInputError, match=r"released\.json"):
         released(path)
+
+
+def test_a_corrected_input_keeps_what_an_execution_was_started_with():
+    """The input of an execution that was started by hand with odd texts can be corrected like any other."""
+    message = parked(
+        {
+            "MessageId": "m",
+            "Body": '{"detail-type": "chat.requested.v1"}',
+            "Attributes": {"SentTimestamp": "0"},
+        },
+        "chatbot",
+        "dlq",
+    )
+    state = '{"note": "\\ud83d\\uffff", "n": ' + "9" * 5_000 + ', "request": {"user_message": "a"}}'
+    corrected_state = corrected_input(message, {"user_message": "b"}, state)
+    assert not REFUSED.search(corrected_state)
+    assert parse(corrected_state)["request"]["user_message"] == "b"

@@ -5,17 +5,46 @@ from typing import Any
 
 import pytest
 
+from shared.bus import Bus
 from shared.contracts import v1
 from shared.contracts.envelope import Metadata
 from shared.contracts.limits import ID_CHARS
 from shared.contracts.reading import read
 from shared.errors import ContractViolation
-from shared.tests.fakes import sqs_record, stage_event
-from shared.tests.test_worker import ANSWER, Bench
+from shared.parking import ParkingLot
+from shared.runtime import stage_route
+from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, sqs_record, stage_event
+from shared.worker import Route, Worker
+from shared.worker.outcome import Callback
 
 NINES = "9" * 5_000
 EARLY, LATE = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"
 DEEP = "[" * 100_000 + "]" * 100_000
+
+
+class Bench:
+    """A worker on doubles that starts runs and answers chat requests with `outcome`."""
+
+    def __init__(self, outcome: v1.ChatAnswer | None = None) -> None:
+        self.step_functions, self.dlq, self.events = FakeStepFunctions(), FakeSqs(), FakeEvents()
+        self.started: list[str] = []
+        self.worker = Worker(
+            service="chatbot",
+            routes={
+                **stage_route("chatbot", lambda *_: outcome),
+                "pipeline.requested.v1": Route(
+                    request=v1.PipelineRequested, run=lambda _, run: self.started.append(run.pipeline_id)
+                ),
+            },
+            callback=Callback(self.step_functions),
+            parking=ParkingLot(lambda: self.dlq, dlq_url="https://queue/dlq", service="chatbot"),
+            bus=Bus(lambda: self.events, "bus"),
+        )
+
+    def left(self, body: Any) -> list[Any]:
+        """Deliver a message; return what is to be delivered again."""
+        failures: list[Any] = self.worker.handle({"Records": [sqs_record(body)]}, None)["batchItemFailures"]
+        return failures
 
 
 def request(metadata: Any = None, **event: Any) -> str:
@@ -52,7 +81,7 @@ BROKEN = [
 def test_an_odd_event_is_parked_at_once_and_told(body, path):
     """It is parked with path and reason at its first delivery, and contract.rejected tells its publisher."""
     bench = Bench()
-    assert bench.handle(sqs_record(body)) == []
+    assert bench.left(body) == []
     assert bench.dlq.sent[0]["MessageBody"] == body
     assert not bench.started
     noted = bench.dlq.attributes()
@@ -66,7 +95,7 @@ def test_an_odd_event_is_parked_at_once_and_told(body, path):
 def test_a_rejection_keeps_its_own_contract(event_id):
     """Whatever id the rejected event has, the rejection is an event with a possible pipeline id, and is published."""
     bench = Bench()
-    assert bench.handle(sqs_record(request(id=event_id, detail={"data": {}}))) == []
+    assert bench.left(request(id=event_id, detail={"data": {}})) == []
     (told,) = bench.events.details("contract.rejected.v1")
     assert len(bench.dlq.sent) == 1
     assert len(json.dumps(told)) < 4_000
@@ -85,11 +114,11 @@ def test_a_log_request_with_an_impossible_time_is_a_violation(moment):
 
 def test_a_result_is_carried_to_the_next_stage():
     """A character in a result that SQS would not carry is replaced, so that no later stage lacks its message."""
-    bench = Bench()
-    bench.outcome = v1.ChatAnswer(
-        text="a\ufffe\uffffb", backend="function", model_id="m\uffff", stop_reason=ANSWER.stop_reason
+    answer = v1.ChatAnswer(
+        text="a\ufffe\uffffb", backend="function", model_id="m\uffff", stop_reason="end_turn"
     )
-    bench.handle(sqs_record(stage_event("chat.requested.v1", {"user_message": "Hi"})))
+    bench = Bench(answer)
+    assert bench.left(stage_event("chat.requested.v1", {"user_message": "Hi"})) == []
     (output,) = bench.step_functions.successes.values()
     assert output["data"]["text"] == "a\ufffd\ufffdb"
     assert output["data"]["model_id"] == "m\ufffd"
