@@ -186,7 +186,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
 @click.option("--edit", is_flag=True, help="Correct the data of the selected message in your editor first.")
 @click.option(
     "--data",
-    type=click.File("r"),
+    type=click.File("rb"),
     metavar="FILE.json",
     help="Replace the selected message's data with this file; `-` is stdin.",
 )

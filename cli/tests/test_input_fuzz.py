@@ -31,6 +31,7 @@ from operations.json_text import REFUSED, depth, parse, written
 from operations.runs.journey import assemble
 from operations.runs.logs import parsed, window
 from operations.runs.records import record_of
+from operations.tests.dead_letters import count, park, url
 from operations.tests.odd_messages import BODIES, DETAIL, EVENTS, ODD, VALUES
 from shared.contracts.record import Record
 from shared.dynamodb import to_item
@@ -268,3 +269,36 @@ def test_a_corrected_input_keeps_what_an_execution_was_started_with():
     corrected_state = corrected_input(message, {"user_message": "b"}, state)
     assert not REFUSED.search(corrected_state)
     assert parse(corrected_state)["request"]["user_message"] == "b"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null",
+        b"[1]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"n": ' + b"9" * 5_000 + b"}",
+        b'{"user_message": "\\ud83d"}',
+    ],
+)
+def test_an_odd_file_of_data_is_refused(content, local_engine, machine, tmp_path):
+    """`dlq replay --data` refuses a file that is no correction with a sentence, and sends nothing."""
+    machine.alive.add("alive")
+    park("p-1", token="alive")
+    path = tmp_path / "data.json"
+    path.write_bytes(content)
+    result = call("dlq", "replay", "--yes", "--data", str(path))
+    assert result.exit_code == 2
+    assert "Nothing was sent" in result.output or "nothing was sent" in result.output
+    assert (count(url("chatbot")), count(url("chatbot", ""))) == (1, 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b"[" * 100_000, b"9" * 5_000])
+def test_odd_templates_are_said(content, tmp_path):
+    """The doctor names the folder whose templates can't be read."""
+    (tmp_path / "ai-pipeline-dev-platform.template.json").write_bytes(content)
+    result = call("--env", "dev", "doctor", "--templates", str(tmp_path))
+    assert result.exit_code == 2
+    assert "can't be read" in result.output

@@ -110,7 +110,7 @@ def headline(journey: Journey) -> Text:
     if journey.execution_time_ms is not None:
         text.append(f" after {duration(journey.execution_time_ms)}")
     if journey.degraded:
-        text.append(f", without {' and '.join(journey.degraded)}", "yellow")
+        text.append(printable(f", without {' and '.join(journey.degraded)}"), "yellow")
     tokens = [
         (stage.input_tokens or 0, stage.output_tokens or 0) for stage in journey.stages if stage.output_tokens
     ]
@@ -118,7 +118,7 @@ def headline(journey: Journey) -> Text:
         text.append(f" · {sum(t[0] for t in tokens):,} tokens in, {sum(t[1] for t in tokens):,} out")
     model = (journey.chat or {}).get("model_id")
     if model:
-        text.append(f" · {model}")
+        text.append(printable(f" · {model}"))
     return text
 
 
@@ -148,9 +148,9 @@ def print_journey(session: Session, journey: Journey) -> None:
         for name, text in problems:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
-                out.print(Text(f"  used instead: {journey.instead[name]}", style="yellow"))
+                out.print(Text(printable(f"  used instead: {journey.instead[name]}"), style="yellow"))
     out.print()
-    out.print(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))
+    out.print(Text(printable(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))))
     if journey.final_response:
         out.print()
         out.print(Text(printable(journey.final_response)))

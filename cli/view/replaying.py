@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TextIO, TypeVar
+from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar
 
 import click
 from rich.text import Text
@@ -89,7 +89,7 @@ class Choices:
     as_json: bool = False
     restart: bool = False
     edit: bool = False
-    data: TextIO | None = None
+    data: BinaryIO | None = None
 
 
 # --- dlq replay ------------------------------------------------------------------------------------------
@@ -147,6 +147,7 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
             f"{counted(len(planned), 'message')} selected, but a correction needs exactly one. Select it with --id."
         )
     (item,) = planned
+    text: str | bytes
     if choices.data is not None:
         text = choices.data.read()
     else:
@@ -180,7 +181,7 @@ def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: st
         return False
     for line in lines if choices.dry_run else lines[:PLAN_LINES]:
         text = Text.assemble(
-            f"{line.label}  {line.where:<9} ",
+            printable(f"{line.label}  {line.where:<9} "),
             (f"{line.action:<9} ", STYLES[line.action]),
             printable(line.reason),
         )
@@ -299,7 +300,7 @@ def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -
             mark, style = MARKS.get(result.outcome, ("·", ""))
             text = Text.assemble(
                 (f"{mark} ", style),
-                f"{result.label}  {result.action}: ",
+                printable(f"{result.label}  {result.action}: "),
                 printable(result.problem or result.reason),
             )
             console.print(text)
