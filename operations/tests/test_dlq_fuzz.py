@@ -99,8 +99,8 @@ def test_replay_of_arbitrary_messages(world, messages, restart):
     assert set(outcomes.values()) <= {"done", "left"}
     assert {name for name, outcome in outcomes.items() if outcome == "left"} == world.parked
     assert "normal-run-restart-1" in machine.runs
-    for message in journals.archived(target):
-        json.loads(journals.as_json_lines(message).encode())
+    for archived in journals.archived(target):
+        json.loads(journals.as_json_lines(archived).encode())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -122,9 +122,9 @@ def test_archiving_arbitrary_messages(world, messages):
     }
     assert kept[normal].pipeline_id == "normal-run"
     assert '"dead"' not in kept[normal].body
-    for message in kept.values():
-        assert json.loads(journals.as_json_lines(message).encode())["message_id"] == message.message_id
-        assert message.as_parked().id == message.message_id
+    for archived in kept.values():
+        assert json.loads(journals.as_json_lines(archived).encode())["message_id"] == archived.message_id
+        assert archived.as_parked().id == archived.message_id
 
 
 def test_a_token_is_removed_wherever_the_body_has_it():

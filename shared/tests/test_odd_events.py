@@ -22,10 +22,13 @@ EARLY, LATE = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
+ANSWER = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="m", stop_reason="end_turn")
+
+
 class Bench:
     """A worker on doubles that starts runs and answers chat requests with `outcome`."""
 
-    def __init__(self, outcome: v1.ChatAnswer | None = None) -> None:
+    def __init__(self, outcome: v1.ChatAnswer = ANSWER) -> None:
         self.step_functions, self.dlq, self.events = FakeStepFunctions(), FakeSqs(), FakeEvents()
         self.started: list[str] = []
         self.worker = Worker(
@@ -107,7 +110,10 @@ def test_a_rejection_keeps_its_own_contract(event_id):
 def test_a_log_request_with_an_impossible_time_is_a_violation(moment):
     """The logger is asked for times only that have a date in UTC; the reason names the field."""
     data = {"user_message": "hi", "started_at": moment, "accepted_at": "2026-11-22T10:00:00Z"}
-    rest = {"results": {name: {} for name in ("analysis", "chat", "enhancement")}, "errors": {}}
+    rest: dict[str, Any] = {
+        "results": {name: {} for name in ("analysis", "chat", "enhancement")},
+        "errors": {},
+    }
     with pytest.raises(ContractViolation, match="`started_at` must be in the years"):
         read(json.dumps({**data, **rest}), v1.LogRequested)
 
