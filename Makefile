@@ -72,7 +72,7 @@ check: setup ## check formatting, lint, imports, types, contracts, workflows; sy
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod); with SERVICE=analyzer, one service alone
 	@$(BIN)/pipeline --env "$(ENV)" deploy $(if $(SERVICE),--service "$(SERVICE)") $(if $(YES),--yes) $(if $(FORCE),--force) \
-		$(if $(ALLOW_DATA_LOSS),--allow-data-loss)
+		$(if $(ALLOW_DATA_LOSS),--allow-data-loss) $(if $(SKIP_PREFLIGHT),--skip-preflight)
 
 smoke: setup ## prove after a first deployment to ENV what only an account can prove (YES=1 does not ask, ONLY=run)
 	@$(BIN)/pipeline --env "$(ENV)" smoke $(if $(ONLY),--only "$(ONLY)") $(if $(YES),--yes)

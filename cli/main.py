@@ -50,6 +50,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Deploy": {
         "deploy": Entry("deploy", "deploy", "Deploy all stacks, or one service alone."),
+        "preflight": Entry("preflight", "preflight", "Check that an AWS account is ready for a deployment."),
         "deploy-check": Entry(
             "deploy_check", "deploy_check", "Check that this checkout can read what is in flight."
         ),

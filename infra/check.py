@@ -25,7 +25,7 @@ from infra.doctor.reading import read
 from infra.doctor.table import examine
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment
 from infra.functions import ALL_FUNCTIONS
-from infra.options import load_deployed
+from infra.options import OptionError, load_deployed
 from infra.regions import SUPPORTED
 from infra.rules import Templates, broken_rules
 from infra.synthesis import templates
@@ -172,5 +172,5 @@ def _report(name: str, problems: Sequence[str], took: float) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except BundlingError as problem:
+    except (BundlingError, OptionError) as problem:
         sys.exit(f"error: {problem}")

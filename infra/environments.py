@@ -114,6 +114,9 @@ class Environment:
     """Sizes by function (`api`, `starter`, and each stage's service); other functions have `default_sizing`."""
     default_sizing: Sizing = Sizing()
     chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
+    model_behind: tuple[str, ...] = ()
+    model_behind_complex: tuple[str, ...] = ()
+    """The ids of the models behind `model_id` and `model_id_complex`, if these are ARNs that do not name a model."""
     allowed_origin: str = "*"
     requests_per_second: float = 10
     """The load, in requests for a run, that the environment should handle for hours; the doctor compares it with
@@ -161,6 +164,15 @@ class Environment:
 
     budget_usd_per_day: float | None = None
     """The daily budget: what the runs of a day (UTC) may cost before the starter is paused. None for no budget."""
+    prices_of: str | None = None
+    """The region whose price list is used; None for the environment's own."""
+    price_input_usd_per_million: str | None = None
+    price_output_usd_per_million: str | None = None
+    price_complex_input_usd_per_million: str | None = None
+    price_complex_output_usd_per_million: str | None = None
+    """Dollars, as decimal texts, for a million tokens of the two models; None for the listed prices."""
+    price_usd_per_answer: str | None = None
+    """Dollars, as a decimal text, that one answer of the existing chatbot function costs; None if not known."""
 
     @property
     def throttle(self) -> Throttle:

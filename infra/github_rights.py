@@ -15,6 +15,17 @@ from shared.contracts.stages import STAGES
 
 BOOTSTRAP_ROLES: Final = ("deploy-role", "file-publishing-role", "lookup-role")
 """The roles of `cdk bootstrap` that the CDK CLI takes; the app has no images to publish."""
+PREFLIGHT: Final = (
+    "account:GetRegionOptStatus",
+    "bedrock:GetFoundationModel",
+    "bedrock:GetFoundationModelAvailability",
+    "bedrock:GetInferenceProfile",
+    "lambda:GetAccountSettings",
+    "lambda:GetFunctionConfiguration",
+    "servicequotas:GetServiceQuota",
+    "servicequotas:ListServiceQuotas",
+)
+"""What preflight asks about an account, besides its CDK bootstrap; it asks a model only on request."""
 NO_RESOURCE: Final = "AWS knows no resource for this action."
 
 
@@ -77,6 +88,21 @@ def deploying(names: Names, qualifier: str) -> tuple[Right, ...]:
             actions=("cloudformation:DescribeStacks", "cloudformation:GetTemplate"),
             resources=(f"{stacks}/*",),
             why="The stacks of one environment; an id that is not known beforehand ends a stack's ARN.",
+        ),
+        Right(
+            sid="CheckTheAccount",
+            actions=PREFLIGHT,
+            resources=("*",),
+            why="Facts about the account and the region, and models of which AWS may be asked by any name.",
+        ),
+        Right(
+            sid="ReadTheBootstrap",
+            actions=("ssm:GetParameter", "cloudformation:DescribeStacks"),
+            resources=(
+                _arn("ssm", f"parameter/cdk-bootstrap/{qualifier}/version"),
+                _arn("cloudformation", "stack/CDKToolkit/*"),
+            ),
+            why="An id that is not known beforehand ends a stack's ARN.",
         ),
         Right(
             sid="LookUpTables",

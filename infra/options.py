@@ -18,6 +18,8 @@ import msgspec
 from infra.clocks import LEAST_RECORD_DAYS
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
 from infra.functions import FUNCTIONS
+from infra.pricing import PRICE_REGIONS, dollars, listed_region
+from infra.regional import RegionalError, in_its_region
 from infra.regions import WITHOUT_SCHEMAS
 from services.chatbot.settings import Settings as ChatbotSettings
 
@@ -92,6 +94,13 @@ def _log_days(value: str) -> Literal[7, 14, 30, 90, 365]:
         if value == str(days):
             return days
     raise ValueError(value)
+
+
+def _ids(value: str) -> tuple[str, ...]:
+    ids = tuple(part.strip() for part in value.split(","))
+    if not all(ids):
+        raise ValueError(value)
+    return ids
 
 
 LOG_DAYS: Final[tuple[Literal[7, 14, 30, 90, 365], ...]] = get_args(Literal[7, 14, 30, 90, 365])
@@ -205,6 +214,28 @@ OPTIONS: Final[Mapping[str, Option]] = {
             "The daily budget, above which no run is started.",
             _budget,
         ),
+        _field(
+            "prices_of",
+            f"one of {', '.join(PRICE_REGIONS)}",
+            "The region whose price list counts, if the environment's own has none.",
+            listed_region,
+        ),
+        *(
+            _field(
+                f"price_{prefix}{direction}_usd_per_million",
+                "dollars, 0 to 10,000",
+                f"What a million {direction} tokens of `{model}` cost, if no list has it; both directions together.",
+                dollars,
+            )
+            for prefix, model in (("", "model_id"), ("complex_", "model_id_complex"))
+            for direction in ("input", "output")
+        ),
+        _field(
+            "price_usd_per_answer",
+            "dollars, 0 to 10,000",
+            "What one answer of the existing chatbot function costs; a budget with that function needs it.",
+            dollars,
+        ),
         _field("monitoring", "true or false", "Whether alarms and dashboard are deployed.", _yes_or_no),
         _schema_registry(),
         _field("log_retention_days", "7, 14, 30, 90 or 365", "How many days the logs are kept.", _log_days),
@@ -237,6 +268,16 @@ OPTIONS: Final[Mapping[str, Option]] = {
             _setting(setting.name, _values(setting))
             for setting in msgspec.structs.fields(ChatbotSettings)
             if setting.name not in DERIVED_SETTINGS
+        ),
+        *(
+            _field(
+                f"model_behind{suffix}",
+                "model ids, separated by commas",
+                f"The models behind `model_id{suffix}`, if that is the ARN of an application inference profile or a "
+                "prompt router.",
+                _ids,
+            )
+            for suffix in ("", "_complex")
         ),
         *(_size("memory", "memory_mb", function.name, MEMORY_MB, "megabytes") for function in FUNCTIONS),
         *(
@@ -299,7 +340,14 @@ def load(name: str, context: Options | None = None, *, region: str = DEFAULT_REG
 
     An option that is empty counts as not given. Raises UnknownEnvironmentError or OptionError.
     """
-    return _applied(_known(name, region), context or {})
+    options = context or {}
+    environment = _applied(_known(name, region), options)
+    if environment.engine is not None:  # any model answers there, and costs nothing
+        return environment
+    try:
+        return in_its_region(environment, model_given=options.get("model_id") not in (None, ""))
+    except RegionalError as error:
+        raise OptionError(str(error)) from error
 
 
 def load_deployed(name: str, context: Options | None = None, *, region: str = DEFAULT_REGION) -> Environment:

@@ -12,13 +12,19 @@ import msgspec
 
 from infra.environments import Environment
 from infra.functions import FUNCTIONS
-from infra.options import DERIVED_SETTINGS, OFF
+from infra.options import DERIVED_SETTINGS, OFF, OPTIONS
 from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW
 from services.chatbot.settings import Settings as ChatbotSettings
 from shared.contracts.stages import STAGES
 
-NOT_RECORDED: Final = frozenset({"monitoring", "engine"})
-"""Options whose effect is a stack of its own, or that are no option on AWS."""
+NOT_RECORDED: Final = frozenset(
+    option
+    for option in OPTIONS
+    if option in ("monitoring", "engine") or option.startswith(("price_", "model_behind"))
+)
+"""Options whose effect is a stack of its own, that are no option on AWS, or that have an effect only together with
+others.
+"""
 _KEY: Final = "AiPipelineOptions"
 
 _Recorded = tuple[tuple[str, ...], Callable[[Environment], Any]]
@@ -40,6 +46,7 @@ RECORDED: Final[Mapping[str, _Recorded]] = {
     "budget_usd_per_day": ((TRIGGER,), lambda environment: environment.budget_usd_per_day),
     "requests_per_second": ((TRIGGER,), lambda environment: environment.requests_per_second),
     "max_waiting": ((TRIGGER,), lambda environment: environment.max_waiting),
+    "prices_of": (("logger",), lambda environment: environment.prices_of),
     "schema_registry": ((PLATFORM,), lambda environment: environment.schema_registry),
     "invocation_reports": (_WITH_FUNCTIONS, lambda environment: environment.invocation_reports),
     "keep_records_days": ((TRIGGER, "logger"), lambda environment: environment.keep_records_days),

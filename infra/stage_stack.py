@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -16,6 +17,7 @@ from infra.environments import Environment
 from infra.functions import RECONCILER, STAGE_FUNCTIONS
 from infra.nag import acknowledge_executions
 from infra.names import Names
+from infra.pricing import stated
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.executions import FAILED
@@ -65,8 +67,12 @@ class StageStack(Stack):
 def _variables(service: str, environment: Environment) -> Mapping[str, str]:
     if service != "logger":
         return {}
-    counts = {"COUNTS_DAYS": "true"} if environment.budget_usd_per_day else {}
-    return {**counts, **keeping_records(environment.keep_records_days)}
+    prices = msgspec.json.encode(stated(environment)).decode()
+    return {
+        **({"COUNTS_DAYS": "true"} if environment.budget_usd_per_day else {}),
+        **({"STATED_PRICES": prices} if prices != "{}" else {}),
+        **keeping_records(environment.keep_records_days),
+    }
 
 
 def _chatbot(stack: StageStack, _: Mapping[str, Path]) -> None:

@@ -93,6 +93,11 @@ class Target:
                     )
             return self._clients[service]
 
+    def regions_of(self, service: str) -> frozenset[str]:
+        """Return the regions that have a service, as the installed botocore knows; none if it lists none."""
+        partition = self._session.get_partition_for_region(self.region)
+        return frozenset(self._session.get_available_regions(service, partition))
+
     def credentials(self) -> Any:
         """Return the credentials for signing. Raises UnreachableError if there are none."""
         with translated("sign the request"):

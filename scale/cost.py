@@ -13,10 +13,10 @@ from scale.shape import Shape
 from shared.contracts.stages import RETRY, STAGES
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.ledger import ledger
-from shared.costs.prices import PRICE_LISTS
+from shared.costs.prices import US_EAST_1
 from shared.errors import TransientError
 
-DAY = PRICE_LISTS[-1].since
+DAY = US_EAST_1.since
 _NANO = 1e-9
 
 

@@ -10,8 +10,8 @@ from botocore import xform_name
 from infra.operator_rights import READS
 
 ROOT = Path(__file__).resolve().parents[1]
-OTHERS = {"tests", "smoke"}
-"""The folders whose calls need other rights: smoke's are compared with the role of deployments elsewhere."""
+OTHERS = {"tests", "smoke", "preflight", "deployment"}
+"""The folders whose calls need the rights of those who deploy."""
 PREFIXES = {"stepfunctions": "states"}
 """The services whose actions have another prefix in IAM than botocore's name of the service."""
 ACTIONS = {
@@ -56,7 +56,7 @@ def called() -> set[str]:
         if isinstance(node, ast.Call):
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-            if name in ("get_paginator", "_pages"):
+            if name in ("get_paginator", "_pages", "ask"):
                 methods |= {
                     argument.value
                     for argument in node.args

@@ -84,7 +84,9 @@ def cost(session: Session, since: datetime | None, limit: int, *, as_json: bool,
     with _bar(session) as advance:
         report = read_report(session.target, since=since, limit=limit, on_page=advance)
     if as_json:
-        session.json({**msgspec.structs.asdict(report), "never_metered": NEVER_METERED})
+        plain = {**msgspec.structs.asdict(report), "never_metered": NEVER_METERED}
+        # A report on costs at their own regions' prices looks as it did before prices could be stated.
+        session.json({name: value for name, value in plain.items() if value or name != "stated"})
     elif as_csv:
         _write_csv(report.rows)
     else:
@@ -133,6 +135,8 @@ def _print(session: Session, report: Report) -> None:
         )
     for line in _left_out(report):
         session.note(line)
+    for text in report.stated:
+        session.note(f"Counted with the prices of {printable(text)}.")
     session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")
 
 

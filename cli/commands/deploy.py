@@ -6,6 +6,7 @@ from functools import partial
 import click
 
 from cli.commands.deploy_check import look, show
+from cli.commands.preflight import stop_on_errors
 from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view import changes as changing
@@ -40,24 +41,36 @@ Examples:
     help="With --yes: also deploy if a table, queue, archive or API is removed or replaced.",
 )
 @click.option(
+    "--skip-preflight", is_flag=True, help="Skip the checks of the AWS account and region (see preflight)."
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print what was deployed, and on AWS what changed, as JSON."
 )
 @click.pass_obj
 def deploy(  # noqa: PLR0913 -- its options
-    session: Session, service: str | None, *, yes: bool, force: bool, allow_data_loss: bool, as_json: bool
+    session: Session,
+    service: str | None,
+    *,
+    yes: bool,
+    force: bool,
+    allow_data_loss: bool,
+    skip_preflight: bool,
+    as_json: bool,
 ) -> None:
     """Deploy all stacks, or one service alone.
 
     Deploys to the local engine, or with --env to AWS; on AWS, the account and region,
     and what changes there, are printed first and you are asked to confirm. A
     deployment is refused if this version cannot read the messages and executions in
-    flight (see deploy-check).
+    flight (see deploy-check), or if the AWS account is not ready (see preflight).
     """
     changes: Changes | None = None
     if session.is_local:
         parts = _to_engine(session, service, force=force)
     else:
-        parts, changes = _to_aws(session, service, sure=yes, force=force, losing=allow_data_loss)
+        parts, changes = _to_aws(
+            session, service, sure=yes, force=force, losing=allow_data_loss, skip_preflight=skip_preflight
+        )
     if as_json:
         session.json(
             {"env": session.env, "deployed": parts, **({"changes": changes} if changes is not None else {})}
@@ -92,13 +105,14 @@ def _gate(session: Session, service: str | None, *, force: bool) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _to_aws(
-    session: Session, service: str | None, *, sure: bool, force: bool, losing: bool
+def _to_aws(  # noqa: PLR0913 -- its options
+    session: Session, service: str | None, *, sure: bool, force: bool, losing: bool, skip_preflight: bool
 ) -> tuple[tuple[str, ...], Changes]:
     # boto3, unlike the AWS CLI, does not read this variable
     region = session.region or os.environ.get("AWS_REGION")
     goal = aws_deploy.aws_target(session.env, service, profile=session.profile, region=region)
     session.note(f"Environment {goal.env}: account {goal.account}, region {goal.region}, as {goal.caller}")
+    stop_on_errors(session, skip=skip_preflight)
     with aws_deploy.exclusive(goal.env):
         with shown(session.err) as progress:
             prepared = aws_deploy.prepare(goal, progress)

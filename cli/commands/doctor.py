@@ -1,24 +1,17 @@
 """`pipeline doctor`."""
 
-import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
+from cli.view.outcomes import as_fields, print_outcome, print_summary
 from cli.view.steps import shown
-from cli.view.text import counted, printable
 
 if TYPE_CHECKING:
-    from infra.doctor.findings import Finding, Outcome
     from infra.doctor.model import System
-
-WIDTH = 80
-NAME = 21
-"""Width of the column with the mark and the name of a check."""
-_COLOURS = {"error": "red", "warning": "yellow"}
 
 
 @click.command(
@@ -85,85 +78,28 @@ def doctor(  # noqa: PLR0913 -- one for each option
                 "region": intent.region,
                 "requests_per_second": intent.rate,
                 "in_order": not failed,
-                "checks": [_fields(outcome) for outcome in outcomes],
+                "checks": [as_fields(outcome) for outcome in outcomes],
             }
         )
     else:
         for outcome in outcomes:
-            _print_outcome(outcome)
-        _print_summary(outcomes, errors=len(errors), warnings=len(findings) - len(errors))
+            print_outcome(outcome)
+        print_summary(outcomes)
     if failed:
         raise click.exceptions.Exit(FAILED)
 
 
 def _system(session: Session, templates: Path | None, *, live: bool) -> "System":
+    from infra.environments import DEFAULT_REGION  # noqa: PLC0415 -- loads the contracts
     from operations.health import doctor as sources  # noqa: PLC0415 -- botocore
 
+    sources.require_known(session.env)  # an unknown name fails before AWS is asked
+    region = session.region or DEFAULT_REGION
     if templates:
-        return sources.in_folder(session.env, templates)
-    sources.environment(session.env)  # an unknown name fails before slow work begins
+        return sources.in_folder(session.env, templates, region=region)
     if live:
         target = session.target
         with shown(session.err) as progress:
             return sources.deployed(target, progress)
     with shown(session.err) as progress:
-        return sources.synthesised(session.env, progress)
-
-
-def _fields(outcome: "Outcome") -> dict[str, Any]:
-    return {
-        "check": outcome.check,
-        "held": outcome.comparisons,
-        "skipped": outcome.skipped,
-        "findings": [
-            {
-                "check": finding.check,
-                "severity": finding.severity,
-                "where": finding.where,
-                "what": finding.what,
-                "why": finding.why,
-                "mend": finding.fix,
-            }
-            for finding in outcome.findings
-        ],
-    }
-
-
-def _print_outcome(outcome: "Outcome") -> None:
-    if outcome.findings:
-        worst = "error" if any(finding.severity == "error" for finding in outcome.findings) else "warning"
-        mark, colour = ("✗" if worst == "error" else "!"), _COLOURS[worst]
-        text = counted(len(outcome.findings), "finding")
-    elif outcome.comparisons:
-        mark, colour, text = "✓", "green", "; ".join(outcome.comparisons)
-    else:
-        mark, colour, text = "–", "bright_black", f"not checked: {outcome.skipped}"
-    lines = textwrap.wrap(printable(text), WIDTH - NAME, break_on_hyphens=False, break_long_words=False)
-    head = click.style(mark, fg=colour) + f" {outcome.check:<{NAME - 3}} "
-    click.echo(head + f"\n{' ' * NAME}".join(lines))
-    for finding in outcome.findings:
-        _print_finding(finding)
-
-
-def _print_finding(finding: "Finding") -> None:
-    click.echo()
-    click.secho(_filled(f"{finding.severity}: {finding.where}"), fg=_COLOURS[finding.severity])
-    click.echo(_filled(finding.what))
-    click.echo(_filled(f"Why it matters: {finding.why}"))
-    click.echo(_filled(f"What to do: {finding.fix}"))
-    click.echo()
-
-
-def _filled(text: str) -> str:
-    return textwrap.fill(
-        printable(text), WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
-    )
-
-
-def _print_summary(outcomes: "list[Outcome]", *, errors: int, warnings: int) -> None:
-    checks = counted(len(outcomes), "check")
-    if not errors and not warnings:
-        skipped = sum(1 for outcome in outcomes if not outcome.comparisons)
-        click.echo(f"{checks}, in order" + (f"; {skipped} skipped." if skipped else "."))
-    else:
-        click.echo(f"{checks}: {counted(errors, 'error')}, {counted(warnings, 'warning')}.")
+        return sources.synthesised(session.env, progress, region=region)

@@ -284,3 +284,20 @@ def test_failed_runs_have_no_model():
     ledger = cost_of(priced(status="FAILED"))
     assert ledger is not None
     assert (ledger.model, ledger.input_tokens, ledger.status) == ("(no answer)", 0, "FAILED")
+
+
+def test_what_costs_were_counted_with_is_named(local_engine, records, target):
+    """The report and the ledger name the price list, the region it stands in for, and a stated price."""
+    arn = "arn:aws:states:eu-central-1:000000000000:execution:machine:p"
+    stated = {"prices_of": "eu-west-1", "tokens": {CHAT["model_id"]: ["0.5", "1.5"]}}
+    write(records, "abroad", priced(execution_arn=arn, metered={**record()["metered"], "stated": stated}))
+    counted_with = (
+        "eu-west-1 2026-09-01; used for eu-central-1; stated price of tokens of amazon.nova-lite-v1:0"
+    )
+    write(records, "at-home", priced())
+    assert read_report(target, limit=100).stated == [counted_with]
+    assert json.loads(call("cost", "--json").stdout)["stated"] == [counted_with]
+    assert f"Counted with the prices of {counted_with}." in call("cost").stderr
+    shown = call("show", "--cost", "abroad").stdout
+    assert "Prices of eu-west-1 since 2026-09-01, used for eu-central-1" in shown
+    assert "stated by an option of the environment" in shown

@@ -80,6 +80,7 @@ def account(monkeypatch, tmp_path, changes):
         done.append(prepared.goal)
         return (prepared.goal.service,)
 
+    monkeypatch.setattr("cli.commands.deploy.stop_on_errors", lambda *_, **__: None)
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
     monkeypatch.setattr(aws_deploy, "STATE", tmp_path)
     monkeypatch.setattr(aws_deploy, "aws_target", aws_target)

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import cli
+from infra import options
 from infra.doctor.table import CHECKS
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
@@ -127,3 +128,16 @@ def test_without_options_the_code_is_examined():
     result = call("--env", "local")
     assert result.exit_code == 0, result.output
     assert "not checked: The local engine has no quotas." in " ".join(result.stdout.split())
+
+
+def test_options_are_read_for_the_region(assembly, tmp_path, monkeypatch):
+    """An environment whose model fits one region only is checked there, and refused for another with the reason."""
+    folder = tmp_path / "options"
+    folder.mkdir()
+    (folder / f"{ENV}.toml").write_text('model_id = "eu.amazon.nova-lite-v1:0"\n')
+    monkeypatch.setattr(options, "FOLDER", folder)
+    there = call("--env", ENV, "--templates", assembly, "--region", "eu-west-1")
+    assert there.exit_code in (0, 1)
+    assert "checks" in there.stdout
+    elsewhere = call("--env", ENV, "--templates", assembly)
+    assert (elsewhere.exit_code, "In us-east-1, model_id is invalid" in elsewhere.stderr) == (2, True)

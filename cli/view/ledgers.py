@@ -42,7 +42,8 @@ def show_ledger(session: Session, run: RunLedger, *, as_json: bool) -> None:
     out.print(Text("~ estimated. µ$: millionths of a dollar, or dollars per million such runs.", "dim"))
     if ledger.prices:
         out.print()
-        out.print(f"Prices of {ledger.region} since {ledger.prices.since}, before free tiers:")
+        used = "" if ledger.prices.region == ledger.region else f", used for {ledger.region}"
+        out.print(f"Prices of {ledger.prices.region} since {ledger.prices.since}{used}, before free tiers:")
         for number, price in enumerate(prices, start=1):
             note = f" ({price.note})" if price.note else ""
             out.print(f"{number:>2}  {price.text()}{note}")

@@ -1,18 +1,16 @@
 """The chatbot's settings as environment variables, and the rights that they require."""
 
-import re
-
 import msgspec
 from aws_cdk import Stack
 
 from infra.constructs.data_table import data_table
 from infra.constructs.service_function import ServiceFunction
 from infra.environments import Environment
+from infra.models import Place, rights
 from infra.nag import acknowledge
 from infra.names import Names
+from infra.pricing import asked
 from services.chatbot.settings import Settings
-
-_PROFILE = re.compile(r"^(us|us-gov|eu|apac|jp|au|ca|sa|global)\.(?P<model>.+)$")
 
 
 def variables(settings: Settings) -> dict[str, str]:
@@ -24,25 +22,13 @@ def variables(settings: Settings) -> dict[str, str]:
     }
 
 
-def model_arns(stack: Stack, model_id: str) -> list[str]:
-    """Return the ARNs on which `bedrock:InvokeModel` must be allowed for a model id.
-
-    A plain id is a foundation model of this region. An id with a geographic prefix is an inference profile of this
-    account, which routes each call to the foundation model in some region of its geography. An ARN is returned as it
-    is.
-    """
-    if model_id.startswith("arn:"):
-        return [model_id]
-    if profile := _PROFILE.fullmatch(model_id):
-        return [
-            stack.format_arn(service="bedrock", resource="inference-profile", resource_name=model_id),
-            _foundation_model(stack, profile["model"], region="*"),
-        ]
-    return [_foundation_model(stack, model_id, region=stack.region)]
+def model_arns(stack: Stack, model_id: str, behind: tuple[str, ...] = ()) -> list[str]:
+    """Return the ARNs on which `bedrock:InvokeModel` must be allowed for a checked model id."""
+    return rights(model_id, _place(stack), behind)
 
 
-def _foundation_model(stack: Stack, model_id: str, *, region: str) -> str:
-    return f"arn:{stack.partition}:bedrock:{region}::foundation-model/{model_id}"
+def _place(stack: Stack) -> Place:
+    return Place(partition=stack.partition, region=stack.region, account=stack.account)
 
 
 def allow_chatbot(service: ServiceFunction, environment: Environment) -> None:
@@ -78,11 +64,11 @@ def allow_chatbot(service: ServiceFunction, environment: Environment) -> None:
 
 def _allow_models(service: ServiceFunction, environment: Environment) -> None:
     stack, settings = Stack.of(service), environment.chatbot
-    models = [model for model in (settings.model_id, settings.model_id_complex) if model]
-    arns = [_foundation_model(stack, "*", region="*")]
+    arns = [f"arn:{stack.partition}:bedrock:*::foundation-model/*"]
     reason = "The local engine cannot distinguish the ids of models; its models cost nothing."
     if environment.iam.models_by_arn:
-        arns = list(dict.fromkeys(arn for model in models for arn in model_arns(stack, model)))
+        named = [model_arns(stack, model_id, behind) for _, model_id, behind in asked(environment)]
+        arns = list(dict.fromkeys(arn for model in named for arn in model))
         reason = "The inference profile chooses the region within its geography; the model is named."
     service.allow("AskTheModel", [environment.iam.converse_action], arns)
     for arn in arns:

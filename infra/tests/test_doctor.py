@@ -10,6 +10,7 @@ from infra.doctor.checks.capacity import Intent
 from infra.doctor.reading import read
 from infra.doctor.table import CHECKS, examine
 from infra.environments import ENVIRONMENTS
+from infra.models import FAMILY
 from infra.options import load
 from infra.tests.faults import (
     ENV,
@@ -20,6 +21,7 @@ from infra.tests.faults import (
     no_monitoring,
     records_never_gone,
 )
+from infra.tests.support import APPLICATION
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
@@ -163,6 +165,8 @@ def test_an_inference_profile_and_an_existing_chatbot_are_in_order(synthesised):
     """The rights that follow from the chatbot's settings have no findings."""
     for options in (
         {"model_id": "us.amazon.nova-2-lite-v1:0"},
+        {"model_id": "global.amazon.nova-2-lite-v1:0", "model_id_complex": f"us.{FAMILY}"},
+        {"model_id": APPLICATION, "model_behind": f"us.{FAMILY}"},
         {"chatbot_function_arn": "arn:aws:lambda:us-east-1:111122223333:function:existing"},
     ):
         assert findings_of(synthesised(ENV, **options)) == {}

@@ -4,16 +4,8 @@ import re
 
 import pytest
 
-from infra import options
 from infra.environments import ENVIRONMENTS
 from infra.options import FOLDER, OPTIONS, OptionError, load_deployed, read_file
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty folder for environments' files."""
-    monkeypatch.setattr(options, "FOLDER", tmp_path)
-    return tmp_path
 
 
 def test_the_files_options_are_deployed(folder):

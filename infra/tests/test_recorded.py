@@ -14,6 +14,7 @@ VALUES = {
     "allowed_origin": "https://a.example",
     "alarm_email": "a@example.com",
     "budget_usd_per_day": "6",
+    "prices_of": "us-west-2",
     "schema_registry": "false",
     "requests_per_second": "33",
     "max_waiting": "7",
@@ -31,8 +32,10 @@ VALUES = {
     "memory": "512",
     "timeout": "29",
 }
-BASE = {"budget_usd_per_day": "5", "guardrail_id": "gr-0"}
-"""Options without which others have no effect: a version belongs to a guardrail, a budget changes to another one."""
+BASE = {"budget_usd_per_day": "5", "price_usd_per_answer": "0", "guardrail_id": "gr-0"}
+"""Options without which others have no effect: a version belongs to a guardrail, a budget changes to another one,
+and needs a price for each answer of an existing function.
+"""
 
 
 def value_of(option):

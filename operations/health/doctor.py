@@ -21,7 +21,7 @@ from infra.doctor.live import (
 )
 from infra.doctor.model import Machine, Rule, Schedule, Source, System
 from infra.doctor.reading import alarm, read
-from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
+from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment
 from infra.names import Names
 from infra.options import OptionError, load_deployed
 from infra.parts import OPTIONAL, PARTS
@@ -41,24 +41,29 @@ _ABSENT = (
 Named = TypeVar("Named")
 
 
+def require_known(name: str) -> None:
+    """Raise InvalidInputError if the code knows no environment of this name."""
+    if name not in ENVIRONMENTS:
+        raise InvalidInputError(
+            f"There is no environment {name!r}. Give --env with one of: {', '.join(ENVIRONMENTS)}."
+        )
+
+
 def environment(name: str, region: str = DEFAULT_REGION) -> Environment:
     """Return an environment's settings in `region`, with the options of its file.
 
     Raises InvalidInputError if the code does not know it, or its file is invalid.
     """
+    require_known(name)
     try:
         return load_deployed(name, region=region)
     except OptionError as error:
         raise InvalidInputError(str(error)) from error
-    except UnknownEnvironmentError as error:
-        raise InvalidInputError(
-            f"There is no environment {name!r}. Give --env with one of: {', '.join(ENVIRONMENTS)}."
-        ) from error
 
 
-def synthesised(name: str, progress: Progress = silent) -> System:
+def synthesised(name: str, progress: Progress = silent, *, region: str = DEFAULT_REGION) -> System:
     """Return the system that the present code describes. Nothing is bundled, since templates contain no code."""
-    chosen = environment(name)
+    chosen = environment(name, region)
     with (
         step(progress, "synth", f"synthesising the templates of {name}"),
         tempfile.TemporaryDirectory() as made,
@@ -70,7 +75,7 @@ def synthesised(name: str, progress: Progress = silent) -> System:
         return read(_templates(folder), chosen)
 
 
-def in_folder(name: str, folder: Path) -> System:
+def in_folder(name: str, folder: Path, *, region: str = DEFAULT_REGION) -> System:
     """Return the system of a cloud assembly, e.g. `cdk.out`. Raises InvalidInputError if it has no templates."""
     templates = _templates(folder)
     prefix = Names(name).stack("")
@@ -82,7 +87,7 @@ def in_folder(name: str, folder: Path) -> System:
         raise InvalidInputError(
             f"The stack {foreign[0]} does not belong to environment {name!r}. Give its --env, or another folder."
         )
-    return read(templates, environment(name))
+    return read(templates, environment(name, region))
 
 
 def _template(path: Path) -> dict[str, Any]:

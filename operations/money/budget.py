@@ -196,8 +196,8 @@ def _address(target: Target, path: str) -> str:
     address = target.addresses.values.get(path)
     if address is None:
         raise NotDeployedError(
-            f"Environment {target.env!r} has no budget. Set `budget_usd_per_day` in infra/environments.py or in "
-            "cdk.json's context, and deploy."
+            f"Environment {target.env!r} has no budget. Set `budget_usd_per_day` in "
+            f"environments/{target.env}.toml, and deploy."
         )
     return address
 

@@ -1,5 +1,6 @@
 """The costs of runs, read from their records: one run's ledger, and a report over many runs."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -74,6 +75,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     unmetered: tuple[str, ...] = ()
     input_tokens: int = 0
     output_tokens: int = 0
+    prices: str | None = None
+    """The region and date of the price list it was counted with, and what an option states instead."""
     recorded: bool = True
     """False if the record has no cost, so that it was computed from the meters."""
 
@@ -102,6 +105,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         unmetered=tuple(summary.get("unmetered", ())),
         input_tokens=meter.get("input_tokens", 0) if meter else 0,
         output_tokens=meter.get("output_tokens", 0) if meter else 0,
+        prices=summary.get("prices"),
         recorded="cost" in record,
     )
 
@@ -185,6 +189,8 @@ class Report(Struct, kw_only=True):
     stages: list[Part] = []
     services: list[Part] = []
     unknown: list[Unknown] = []
+    stated: list[str] = []
+    """What costs were counted with if not with the list of their region alone: another list, stated prices."""
     rows: list[Row] = []
 
 
@@ -197,7 +203,10 @@ def summarise(costs: Iterable[Cost]) -> Report:
     services: dict[str, Part] = {}
     unknown: dict[str, Unknown] = {}
     rows: dict[tuple[str, str, str, str], Row] = {}
+    stated: set[str] = set()
     for cost in costs:
+        if cost.prices and not _LIST_ALONE.fullmatch(cost.prices):
+            stated.add(cost.prices)
         report.partly_metered += bool(cost.unmetered)
         report.not_recorded += not cost.recorded
         report.earlier_nano_usd += cost.earlier
@@ -220,10 +229,13 @@ def summarise(costs: Iterable[Cost]) -> Report:
     report.days, report.models = ([groups[name] for name in sorted(groups)] for groups in (days, models))
     report.stages, report.services = (_by_amount(parts, report.all.priced) for parts in (stages, services))
     report.unknown = [unknown[price] for price in sorted(unknown)]
+    report.stated = sorted(stated)
     report.rows = [rows[key] for key in sorted(rows)]
     return report
 
 
+_LIST_ALONE = re.compile(r"\S+ \d{4}-\d{2}-\d{2}")
+"""A record's `cost.prices` if nothing is stated: region and date of a list."""
 _KEY = ("day", "model", "status", "stage")
 
 

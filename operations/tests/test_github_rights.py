@@ -1,6 +1,7 @@
 """The role for GitHub Actions (`infra/github_stack.py`) has the rights of the in-flight gate, and no others."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infra.github_rights import PREFLIGHT
 from infra.toolchain import use_bundled_node
 from operations.inflight import looking
 from operations.target import Target
@@ -135,6 +137,29 @@ def test_the_role_may_do_nothing_else(calls: list[Call], statements: list[Mappin
         "cloudformation:DescribeStacks",
         "cloudformation:GetTemplate",
         "dynamodb:DescribeTable",
+        "ssm:GetParameter",
+        *PREFLIGHT,
+    }
+
+
+def test_the_role_may_ask_what_preflight_asks() -> None:
+    """The role has exactly the rights for the calls in preflight's source, but not to ask a model, which costs."""
+    source = Path(__file__).resolve().parents[1] / "preflight"
+    asked = {
+        (service, operation)
+        for path in source.glob("*.py")
+        for service, operation in re.findall(
+            r"""ask\(\s*[\w.]+,\s*"([\w-]+)",\s*"(\w+)\"""", path.read_text("utf-8")
+        )
+    }
+    actions = {
+        f"{service.replace('-', '')}:{''.join(word.title() for word in operation.split('_'))}"
+        for service, operation in asked
+    }
+    assert actions - {"bedrockruntime:Converse"} == {
+        *PREFLIGHT,
+        "ssm:GetParameter",
+        "cloudformation:DescribeStacks",
     }
 
 

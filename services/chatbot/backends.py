@@ -12,7 +12,25 @@ from services.chatbot.settings import Settings
 from shared.aws import client, translated_errors
 from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import ChatAnswer, ChatRequested
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError
+
+_UNSUBSCRIBED = (
+    "the account has no AWS Marketplace subscription to this model yet: somebody with the right to it must ask "
+    "the model once, then this run can be redriven"
+)
+_NO_FORM = "the account has not sent the form on its use case that the model's provider requires"
+_PROFILE_ONLY = (
+    "the model answers through an inference profile only: set model_id to the id of a profile, e.g. us.…"
+)
+REASONS = (
+    (403, "marketplace", _UNSUBSCRIBED),
+    (404, "use case details", _NO_FORM),
+    (400, "on-demand throughput", _PROFILE_ONLY),
+)
+"""What a refusal by Bedrock means, by its HTTP status and words in its text, which may quote the request and is
+therefore not passed on. The first calls of a model may succeed for some 15 minutes before a missing subscription is
+noticed.
+"""
 
 
 class Backend(Protocol):
@@ -27,9 +45,21 @@ class Bedrock:
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:  # noqa: ARG002 -- the protocol's
         parameters = converse_request(self._settings, request)
-        with translated_errors():
-            response = self._client.converse(**parameters)
+        try:
+            with translated_errors():
+                response = self._client.converse(**parameters)
+        except PermanentError as error:
+            raise explained(error) from error.__cause__
         return converse_answer(response, parameters["modelId"])
+
+
+def explained(error: PermanentError) -> PermanentError:
+    """Return `error` with its reason added, if Bedrock's text tells it."""
+    refusal = error.__cause__
+    status = getattr(refusal, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    text = str(refusal).lower()
+    reason = next((reason for code, words, reason in REASONS if code == status and words in text), None)
+    return PermanentError(f"{error}: {reason}") if reason else error
 
 
 class ExistingFunction:

@@ -13,7 +13,8 @@ SYSTEM_PROMPT = (
 class Settings(Struct, frozen=True, kw_only=True):
     """The environment of the chatbot's function.
 
-    If `chatbot_function_arn` is set, the team's existing chatbot function is invoked instead of Bedrock.
+    A deployment sets `model_id`, by default to the id by which this model answers in its region. If
+    `chatbot_function_arn` is set, the team's existing chatbot function is invoked instead of Bedrock.
     `timeout_seconds` is the timeout of this service's function, not of the team's. Without `answers_table`,
     answers are not stored.
     """

@@ -16,10 +16,15 @@ from shared.contracts.stages import BY_KEY, BY_STATE, CRITICAL, LAST
 from shared.contracts.v1 import LogRequested, Meter, PipelineCompleted, PipelineFailed, Status
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
+from shared.costs.prices import Stated
 from shared.errors import ABORTED_ERROR, FAILED_ERROR, TIMEOUT_ERROR, PipelineError
 
 REST_OF_RECORD_BYTES = 768
 """Size of a record's other fields, beside those that are set at its end: ids, times, the cost."""
+
+
+LISTED = Stated()
+"""No option states a price: only listed prices count."""
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -36,13 +41,19 @@ def milliseconds(start: datetime, end: datetime) -> int:
     return max(0, round((end - start).total_seconds() * 1000))
 
 
-def completed(
-    request: LogRequested, metadata: Metadata, now: datetime, meter: Meter, *, by_day: bool = False
+def completed(  # noqa: PLR0913 -- the last two have defaults
+    request: LogRequested,
+    metadata: Metadata,
+    now: datetime,
+    meter: Meter,
+    *,
+    by_day: bool = False,
+    stated: Stated = LISTED,
 ) -> Completed:
     """Return the record's fields of a run that succeeded; its answer is the enhanced one or else the chatbot's own.
 
     A run without an answer can't succeed, as the chatbot is critical. `meter` is the logger's own meter so far.
-    `by_day`: the record is in the index of days, whose write has a cost.
+    `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes the listed prices.
     """
     results = request.results
     enhancement, chat = results.enhancement.data, results.chat.data
@@ -81,7 +92,7 @@ def completed(
         },
     }
     return Completed(
-        fields={**fields, **_cost("SUCCEEDED", fields, metered, by_day=by_day)},
+        fields={**fields, **_cost("SUCCEEDED", fields, metered, by_day=by_day, stated=stated)},
         first={
             "timestamp": iso(request.accepted_at),
             "accepted_at": iso(request.accepted_at),
@@ -97,11 +108,13 @@ def _via(pipeline_id: str, causation_id: str | None, execution_arn: str | None) 
     return via(pipeline_id, causation_id, restarts=restart_number(name, pipeline_id))
 
 
-def _cost(status: Status, fields: Record, metered: Metered, *, by_day: bool) -> Record:
+def _cost(status: Status, fields: Record, metered: Metered, *, by_day: bool, stated: Stated) -> Record:
     """Return the fields `metered`, which holds the ledger's further facts, and `cost`, the ledger's summary."""
     metered = {**metered, "record_bytes": item_bytes(fields) + REST_OF_RECORD_BYTES}
     if by_day:
         metered["by_day"] = True
+    if stated != LISTED:
+        metered["stated"] = msgspec.to_builtins(stated)
     cost_fields: Record = {"metered": metered}
     if run := facts({**fields, **cost_fields, "status": status}):
         cost_fields["cost"] = ledger(run).summary()
@@ -270,7 +283,9 @@ def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def failed_fields(run: Failure, stage: str | None, *, by_day: bool = False) -> tuple[Record, Record]:
+def failed_fields(
+    run: Failure, stage: str | None, *, by_day: bool = False, stated: Stated = LISTED
+) -> tuple[Record, Record]:
     """Return the fields to set, and those to set only if the record lacks them. `stage` is None if unknown."""
     fields: Record = {
         "error": run.error,
@@ -287,7 +302,8 @@ def failed_fields(run: Failure, stage: str | None, *, by_day: bool = False) -> t
     if run.user_message is not None:
         first["user_message"] = run.user_message
     metered: Metered = {"via": _via(run.pipeline_id, run.causation_id, run.execution_arn)}
-    return {**fields, **_cost("FAILED", {**first, **fields}, metered, by_day=by_day)}, first
+    cost = _cost("FAILED", {**first, **fields}, metered, by_day=by_day, stated=stated)
+    return {**fields, **cost}, first
 
 
 def failed_event(run: Failure, stage: str | None) -> Outgoing:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from services.logger import core
-from services.logger.recording import Logger, Settings, budget_fields_of
+from services.logger.recording import Logger, Settings, budget_fields_of, stated_of
 from shared.aws import client
 from shared.bus import Bus
 from shared.records import Records
@@ -19,6 +19,7 @@ def routes() -> Routes:
         Bus(lambda: events, settings.bus_name),
         partial(client, "stepfunctions"),
         budget_fields_of(settings),
+        stated_of(settings),
     )
     return {
         **stage_route("logger", writer.completed, metered=True),

@@ -14,6 +14,7 @@ from shared.aws import error_code, translated_errors
 from shared.bus import Bus
 from shared.contracts.envelope import Delivery, Metadata, trace_id
 from shared.contracts.v1 import LogReceipt, LogRequested, Meter, Status
+from shared.costs.prices import Stated
 from shared.errors import CANCELLED_ERROR, ContractViolation, PipelineError
 from shared.metrics import (
     COST,
@@ -36,13 +37,15 @@ BudgetFields = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, 
 class Settings(Struct, frozen=True, kw_only=True):
     """The environment of the logger's function. `counts_days` is true if there is a daily budget.
 
-    `keep_records_seconds`: see `Records`.
+    `keep_records_seconds`: see `Records`. `stated_prices` is a `Stated` as JSON: the prices that an option of the
+    environment states.
     """
 
     table_name: str
     bus_name: str
     counts_days: bool = False
     keep_records_seconds: int | None = None
+    stated_prices: str = "{}"
 
 
 class Logger:
@@ -54,18 +57,26 @@ class Logger:
         bus: Bus,
         executions: Callable[[], Any],
         budget_fields: BudgetFields | None = None,
+        stated: Stated = core.LISTED,
     ) -> None:
         """`executions` makes the Step Functions client, which only some failed runs need. `budget_fields` returns the
-        attributes that put a record into the index of the daily budget; None without a budget.
+        attributes that put a record into the index of the daily budget; None without a budget. `stated` precedes
+        the listed prices.
         """
         self._records = records
         self._bus = bus
         self._executions = cache(executions)
         self._budget_fields = budget_fields
+        self._stated = stated
 
     def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
         run = core.completed(
-            request, metadata, datetime.now(UTC), meter, by_day=self._budget_fields is not None
+            request,
+            metadata,
+            datetime.now(UTC),
+            meter,
+            by_day=self._budget_fields is not None,
+            stated=self._stated,
         )
         if self._end(metadata.pipeline_id, "SUCCEEDED", run.fields, run.first):
             _count_success(request, run)
@@ -94,7 +105,9 @@ class Logger:
         if stage is None:
             events = self._history(run.execution_arn)
             stage, run = core.last_stage(events), core.with_reason(run, events)
-        fields, first = core.failed_fields(run, stage, by_day=self._budget_fields is not None)
+        fields, first = core.failed_fields(
+            run, stage, by_day=self._budget_fields is not None, stated=self._stated
+        )
         is_new = self._end(run.pipeline_id, "FAILED", fields, first)
         if is_new:
             _count_failure(run.error, stage)
@@ -182,3 +195,7 @@ def budget_fields_of(settings: Settings) -> BudgetFields | None:
     from shared.budget import budget_fields  # noqa: PLC0415 -- without a budget a cold start does not need it
 
     return budget_fields
+
+
+def stated_of(settings: Settings) -> Stated:
+    return msgspec.json.decode(settings.stated_prices, type=Stated)

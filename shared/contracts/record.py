@@ -74,6 +74,8 @@ class Metered(TypedDict, total=False):
     """The logger's own meter, as far as it is known when the record is written."""
     by_day: bool
     """Whether the record is in the index of days, which the daily budget reads."""
+    stated: dict[str, Any]
+    """The fields of `costs.prices.Stated`: the prices that an option states; absent if there are none."""
 
 
 class Cost(TypedDict):
@@ -92,7 +94,7 @@ class Cost(TypedDict):
     unmetered: NotRequired[list[str]]
     """Usage that was not measured and is therefore missing from the total."""
     prices: NotRequired[str | None]
-    """Region and date of the price list."""
+    """Region and date of the price list, and what an option states instead."""
 
 
 class Record(TypedDict, total=False):

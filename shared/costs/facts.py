@@ -6,10 +6,12 @@ The logger takes them from the fields it is about to write, a reader from the st
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from shared.contracts.record import FINAL, Metered, Record, StageFailure, StageMeter, Via, expanded
 from shared.contracts.stages import LAST, RETRY, STAGES, Stage
+from shared.costs.prices import Stated
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
 REPORTED = (*NEVER_RETRIED, TransientError.NAME)
@@ -55,6 +57,7 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     stored_by_workflow: bool = False
     by_day: bool = False
     """Whether the record is in the index of days, which the daily budget reads."""
+    stated: Stated = Stated()
 
 
 def facts(stored: Mapping[str, Any]) -> RunFacts | None:
@@ -81,7 +84,15 @@ def facts(stored: Mapping[str, Any]) -> RunFacts | None:
         tokens_reported=chat is None or chat.get("usage") is not None,
         stored_by_workflow=by_workflow,
         by_day=bool(metered.get("by_day")),
+        stated=_stated(metered),
     )
+
+
+def _stated(metered: Metered) -> Stated:
+    try:
+        return msgspec.convert(metered.get("stated") or {}, Stated)
+    except msgspec.ValidationError:  # a newer release wrote it
+        return Stated()
 
 
 def _region(arn: str) -> str:

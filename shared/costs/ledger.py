@@ -43,7 +43,7 @@ NEVER_METERED = "time of the functions of API, starter and logger; callbacks; co
 
 
 def ledger(run: RunFacts, lists: tuple[PriceList, ...] = PRICE_LISTS) -> Ledger:
-    book = Book(price_list(run.region, run.day, lists))
+    book = Book(price_list(run.stated.prices_of or run.region, run.day, lists), run.stated)
     _start(book, run)
     for stage in run.stages:
         _stage(book, stage, run)
@@ -52,6 +52,7 @@ def ledger(run: RunFacts, lists: tuple[PriceList, ...] = PRICE_LISTS) -> Ledger:
         region=run.region,
         day=run.day,
         prices=book.prices,
+        stated=run.stated,
         lines=tuple(book.lines),
         unmetered=tuple(dict.fromkeys(book.unmetered)),
     )
@@ -171,10 +172,14 @@ def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
     book.add(
         stage.key, "write", "write: the stored answer", _kilobytes((run.answer_bytes or 0) + CLAIM_BYTES)
     )
-    if not run.tokens_reported:
+    paid_now = stage.model_id and not _paid_by_earlier_run(stage, run)
+    if run.stated.answer and not run.tokens_reported:
+        if paid_now:
+            book.answer(stage.key, str(stage.model_id))
+    elif not run.tokens_reported:
         book.unmetered.append(f"{stage.key}: tokens of {stage.model_id or 'the model'}")
-    elif stage.model_id and not _paid_by_earlier_run(stage, run):
-        book.tokens(stage.key, stage.model_id, stage.input_tokens, stage.output_tokens)
+    elif paid_now:
+        book.tokens(stage.key, str(stage.model_id), stage.input_tokens, stage.output_tokens)
 
 
 def _paid_by_earlier_run(stage: StageFacts, run: RunFacts) -> bool:

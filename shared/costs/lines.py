@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from shared.contracts.record import Cost
-from shared.costs.prices import Price, PriceList, model_name
+from shared.costs.prices import STATED, Price, PriceList, Stated, model_name
 
 SERVICES: Mapping[str, str] = {
     "api": "API Gateway",
@@ -18,6 +18,7 @@ SERVICES: Mapping[str, str] = {
     "logs": "CloudWatch Logs",
     "input": "Model",
     "output": "Model",
+    "answer": "Model",
 }
 
 
@@ -45,13 +46,15 @@ class Line(Struct, frozen=True, kw_only=True):
     @property
     def priced_as(self) -> str:
         """The name of the line's price, to be listed if the price is missing."""
-        return f"tokens of {self.what.partition(' of ')[2]}" if self.service == "Model" else self.kind
+        if self.kind in ("input", "output"):
+            return f"tokens of {self.what.partition(' of ')[2]}"
+        return self.what if self.kind == "answer" else self.kind
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
     """All lines of one run. `prices` is None if none are known for region and day.
 
-    `unmetered` names the usage that was not measured.
+    `prices` may be another region's list, if an option says so. `unmetered` names the usage that was not measured.
     """
 
     region: str
@@ -59,6 +62,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
     prices: PriceList | None
     lines: tuple[Line, ...]
     unmetered: tuple[str, ...]
+    stated: Stated = Stated()
 
     @property
     def total(self) -> int | None:
@@ -74,8 +78,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
     def unknown(self) -> tuple[str, ...]:
         """The names of the missing prices, each once."""
         if self.prices is None:
-            return (f"prices in {self.region} on {self.day[:10]}",)
-        missing = [f"{line.priced_as} in {self.region}" for line in self.lines if line.price is None]
+            return (f"prices in {self.stated.prices_of or self.region} on {self.day[:10]}",)
+        missing = [f"{line.priced_as} in {self.prices.region}" for line in self.lines if line.price is None]
         return tuple(dict.fromkeys(missing))
 
     def by(self, name: str) -> dict[str, int]:
@@ -96,15 +100,25 @@ class Ledger(Struct, frozen=True, kw_only=True):
             "services": self.by("service"),
             "unknown": list(self.unknown),
             "unmetered": list(self.unmetered),
-            "prices": f"{self.prices.region} {self.prices.since}" if self.prices else None,
+            "prices": self.counted_with,
         }
+
+    @property
+    def counted_with(self) -> str | None:
+        """The region and date of the price list, and what an option says instead; None if nothing has a price."""
+        parts = [f"{self.prices.region} {self.prices.since}"] if self.prices else []
+        if self.prices and self.prices.region != self.region:
+            parts.append(f"used for {self.region}")
+        stated = {line.priced_as for line in self.lines if line.price and line.price.note == STATED}
+        return "; ".join([*parts, *(f"stated price of {name}" for name in sorted(stated))]) or None
 
 
 class Book:
     """Collects a ledger's lines and prices them."""
 
-    def __init__(self, prices: PriceList | None) -> None:
+    def __init__(self, prices: PriceList | None, stated: Stated | None = None) -> None:
         self.prices = prices
+        self.stated = stated or Stated()
         self.lines: list[Line] = []
         self.unmetered: list[str] = []
 
@@ -125,12 +139,15 @@ class Book:
             self._line(stage, kind, what, quantity, shared_by=shared_by, waste=waste, price=listed)
 
     def tokens(self, stage: str, model_id: str, tokens_in: int, tokens_out: int) -> None:
-        name = model_name(model_id)
-        listed = self.prices.models.get(name) if self.prices else None
+        name, listed = model_name(model_id), self.stated.of_model(model_id, self.prices)
         for kind, quantity in (("input", tokens_in), ("output", tokens_out)):
             if quantity:
                 what, price = f"{kind} tokens of {name}", getattr(listed, kind, None)
                 self._line(stage, kind, what, quantity, price=price)
+
+    def answer(self, stage: str, function: str) -> None:
+        """Add an answer of the existing chatbot function, which reports no tokens."""
+        self._line(stage, "answer", f"answer of {function}", 1, price=self.stated.of_answer())
 
     def logs(self, stage: str, what: str, size: int, *, shared_by: int = 1, waste: bool = False) -> None:
         listed = self.prices.prices.get("logs") if self.prices else None

@@ -1,14 +1,16 @@
 """Price lists by region and date. A price that is not listed is unknown; it is neither guessed nor zero.
 
 When a price changes, add a list with a later `since`; the cost of older runs then stays the same. Free tiers are not
-deducted.
+deducted. What no list has, a deployment's options may state (`Stated`).
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 _PICO_DIGITS = 12
 
@@ -40,7 +42,8 @@ class Price(Struct, frozen=True):
 
     @property
     def source(self) -> str:
-        return f"https://aws.amazon.com/{self.page}/pricing/"
+        """The price's public page; for a stated price, a sentence that says so."""
+        return f"https://aws.amazon.com/{self.page}/pricing/" if self.page else STATED
 
 
 class ModelPrice(Struct, frozen=True):
@@ -58,6 +61,34 @@ class PriceList(Struct, frozen=True, kw_only=True):
     prices: Mapping[str, Price]
     models: Mapping[str, ModelPrice]
 
+    def of_model(self, model_id: str) -> ModelPrice | None:
+        """Return a model's price: that of the inference profile if it is listed, else that of the model itself."""
+        name = model_name(model_id)
+        return self.models.get(name) or self.models.get(_GEOGRAPHY.sub("", name))
+
+
+class Stated(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The prices that a deployment's options state. They precede the listed ones.
+
+    `prices_of` is the region whose list is used instead of the run's own. `tokens` has dollars per million input and
+    output tokens, by the id with which a model is asked; `listed_as` has the id under which such a model is listed.
+    `answer` is the price in dollars of one answer of the team's existing chatbot function.
+    """
+
+    prices_of: str | None = None
+    tokens: Mapping[str, tuple[str, str]] = {}
+    listed_as: Mapping[str, str] = {}
+    answer: str | None = None
+
+    def of_model(self, model_id: str, prices: PriceList | None) -> ModelPrice | None:
+        """Return a model's stated price, else its price in the list `prices`."""
+        if model_id in self.tokens:
+            return _tokens(*self.tokens[model_id], note=STATED)
+        return prices.of_model(self.listed_as.get(model_id, model_id)) if prices else None
+
+    def of_answer(self) -> Price | None:
+        return Price(self.answer, 1, "answer", "", note=STATED) if self.answer else None
+
 
 MILLION: Final = 1_000_000
 MB_MS: Final = 1_024 * 1_000
@@ -65,11 +96,35 @@ MB_MS: Final = 1_024 * 1_000
 GB: Final = 1_024**3
 
 
+STATED: Final = "stated by an option of the environment"
+_GEOGRAPHY: Final = re.compile(r"^(?:global|apac|us-gov|[a-z]{2})\.(?=[a-z0-9-]+\.)")
+"""The prefix of an inference profile's id, before the id of its model."""
+
+
 def _tokens(price_in: str, price_out: str, note: str = "") -> ModelPrice:
+    page = "" if note == STATED else "bedrock"
     return ModelPrice(
-        Price(price_in, MILLION, "input tokens", "bedrock", note=note),
-        Price(price_out, MILLION, "output tokens", "bedrock", note=note),
+        Price(price_in, MILLION, "input tokens", page, note=note),
+        Price(price_out, MILLION, "output tokens", page, note=note),
     )
+
+
+def _models(source: str, dollars: Mapping[str, tuple[str, str]]) -> dict[str, ModelPrice]:
+    return {name: _tokens(*pair, note=source) for name, pair in dollars.items()}
+
+
+LITELLM: Final = "as LiteLLM 1.110.2 lists it"
+_WORLDWIDE: Final = _models(
+    LITELLM,
+    {
+        "global.amazon.nova-2-lite-v1:0": ("0.30", "2.50"),
+        "global.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.00", "5.00"),
+        "global.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.00", "15.00"),
+        "global.anthropic.claude-sonnet-4-6": ("3.00", "15.00"),
+        "global.anthropic.claude-sonnet-5": ("2.00", "10.00"),
+    },
+)
+"""Prices of global inference profiles. A profile of one geography costs a tenth more, or more than that."""
 
 
 US_EAST_1: Final = PriceList(
@@ -90,13 +145,52 @@ US_EAST_1: Final = PriceList(
     models={
         "amazon.nova-micro-v1:0": _tokens("0.035", "0.14"),
         "amazon.nova-lite-v1:0": _tokens("0.06", "0.24"),
-        "global.amazon.nova-2-lite-v1:0": _tokens("0.30", "2.50", "from one source only"),
-        "global.anthropic.claude-haiku-4-5-20251001-v1:0": _tokens("1.00", "5.00"),
-        "us.anthropic.claude-haiku-4-5-20251001-v1:0": _tokens("1.10", "5.50", "list price and 10%"),
+        "amazon.nova-pro-v1:0": _tokens("0.80", "3.20", LITELLM),
+        **_WORLDWIDE,
+        **_models(
+            LITELLM,
+            {
+                "us.amazon.nova-2-lite-v1:0": ("0.33", "2.75"),
+                "us.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.10", "5.50"),
+                "us.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.30", "16.50"),
+                "us.anthropic.claude-sonnet-4-6": ("3.30", "16.50"),
+                "us.anthropic.claude-sonnet-5": ("2.20", "11.00"),
+            },
+        ),
+    },
+)
+# Taken as in us-east-1; only for API Gateway did a page of AWS name these regions with the same price.
+US_EAST_2: Final = replace(US_EAST_1, region="us-east-2")
+US_WEST_2: Final = replace(US_EAST_1, region="us-west-2")
+# The services' prices are those of AWS's public price lists of September 2026 (published from the 11th to the 22nd).
+EU_WEST_1: Final = PriceList(
+    region="eu-west-1",
+    since="2026-09-01",
+    prices={
+        **US_EAST_1.prices,
+        "write": Price("0.705", MILLION, "writes of 1 KB", "dynamodb"),
+        "read": Price("0.1415", MILLION, "reads of 4 KB", "dynamodb"),
+        "logs": Price("0.57", 1, "GB", "cloudwatch", base=GB),
+    },
+    models={
+        **_WORLDWIDE,
+        **_models(
+            LITELLM,
+            {
+                "eu.amazon.nova-micro-v1:0": ("0.046", "0.184"),
+                "eu.amazon.nova-lite-v1:0": ("0.078", "0.312"),
+                "eu.amazon.nova-pro-v1:0": ("1.05", "4.20"),
+                "eu.amazon.nova-2-lite-v1:0": ("0.429", "3.597"),
+                "eu.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.10", "5.50"),
+                "eu.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.30", "16.50"),
+                "eu.anthropic.claude-sonnet-4-6": ("3.30", "16.50"),
+                "eu.anthropic.claude-sonnet-5": ("2.20", "11.00"),
+            },
+        ),
     },
 )
 
-PRICE_LISTS: Final = (US_EAST_1,)
+PRICE_LISTS: Final = (US_EAST_1, US_EAST_2, US_WEST_2, EU_WEST_1)
 
 
 def price_list(region: str, day: str, lists: tuple[PriceList, ...] = PRICE_LISTS) -> PriceList | None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from services.logger.core import described, failure
 from services.logger.reconciler import core
 from services.logger.reconciler.core import Owed, Progress
-from services.logger.recording import Logger, Settings, budget_fields_of
+from services.logger.recording import Logger, Settings, budget_fields_of, stated_of
 from shared.aws import client, error_code, translated_errors
 from shared.bus import Bus
 from shared.contracts.executions import FAILED, ids_in
@@ -213,6 +213,7 @@ def _real() -> Reconciler:
         Bus(lambda: events, settings.bus_name),
         partial(client, "stepfunctions"),
         budget_fields_of(settings),
+        stated_of(settings),
     )
     return Reconciler(writer, client("stepfunctions"), table, settings)
 

@@ -15,6 +15,7 @@ from shared.contracts.reading import read
 from shared.contracts.v1 import LogRequested, Meter
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
+from shared.costs.prices import Stated
 from shared.errors import ContractViolation, PipelineError, TransientError
 from shared.observability import metrics
 from shared.tests.fakes import METADATA, client_error
@@ -598,3 +599,38 @@ def test_an_impossible_status_change_is_a_contract_violation(logger, change):
     """A name, an ARN or a time that no execution has is refused at once, and not tried five times."""
     with pytest.raises(ContractViolation):
         logger.failed(status_change(**change))
+
+
+STATED = Stated(prices_of="us-east-1", tokens={"amazon.nova-lite-v1:0": ("0.5", "1.5")})
+
+
+def test_stated_prices_are_counted_and_kept(records, events, history):
+    """A run's cost is counted with the stated prices, and its record holds them, so that a reader counts the same."""
+    logger = Logger(records, Bus(lambda: events, "bus"), lambda: history, stated=STATED)
+    metadata = msgspec.structs.replace(RUN, execution_arn=ARN.replace("us-east-1", "xx-new-1"))
+    logger.completed(metered_request(), metadata, meter=OWN)
+    record = records.get("p-1")
+    run = facts(record)
+    assert run is not None
+    assert run.stated == STATED
+    assert record["cost"] == ledger(run).summary()
+    assert record["cost"]["services"]["Model"] == 2_000 * 500 + 300 * 1_500
+    assert record["cost"]["unknown"] == []
+    assert record["cost"]["prices"].startswith("us-east-1 2026-09-01; used for xx-new-1; stated price of")
+
+
+def test_a_failed_runs_cost_is_counted_with_the_stated_prices(records, events, history):
+    """A failed run in a region without a list is counted with the list that the options name."""
+    logger = Logger(records, Bus(lambda: events, "bus"), lambda: history, stated=STATED)
+    logger.failed(status_change())
+    record = records.get("p-1")
+    run = facts(record)
+    assert run is not None
+    assert run.stated == STATED
+    assert record["cost"] == ledger(run).summary()
+
+
+def test_without_stated_prices_a_record_has_none_of_them(logger, records):
+    """A record holds no stated prices if no option states any."""
+    logger.completed(metered_request(), RUN, meter=OWN)
+    assert "stated" not in records.get("p-1")["metered"]

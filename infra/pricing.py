@@ -1,0 +1,93 @@
+"""The prices that an environment's options state, and what the ledger could not price without more of them."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
+
+from infra.environments import Environment
+from infra.models import needs_behind
+from shared.costs.prices import PRICE_LISTS, Stated, price_list
+
+PRICE_REGIONS: Final = tuple(dict.fromkeys(prices.region for prices in PRICE_LISTS))
+"""The regions that have a price list."""
+DIGITS: Final = 9
+"""The most digits of a stated price after the point."""
+_NUMBER: Final = re.compile(r"[0-9]{1,6}(\.[0-9]+)?([eE]-?[0-9]{1,2})?")
+
+
+def dollars(value: str) -> str:
+    """Return a price as a plain decimal text, e.g. `0.06`, however TOML has read it. Raises ValueError."""
+    if not _NUMBER.fullmatch(value):
+        raise ValueError(value)
+    price = Decimal(value)
+    if price > 10_000 or price != round(price, DIGITS):
+        raise ValueError(value)
+    return f"{price:f}"
+
+
+def listed_region(value: str) -> str:
+    """Return the name of a region that has a price list. Raises ValueError for another one."""
+    if value not in PRICE_REGIONS:
+        raise ValueError(value)
+    return value
+
+
+def asked(environment: Environment) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield each model that the chatbot asks: the option that names it, its id, and the models behind it."""
+    settings = environment.chatbot
+    if settings.chatbot_function_arn:
+        return
+    yield "model_id", settings.model_id, environment.model_behind
+    if settings.model_id_complex:
+        yield "model_id_complex", settings.model_id_complex, environment.model_behind_complex
+
+
+def stated(environment: Environment) -> Stated:
+    """Return the prices that the options state."""
+    tokens, listed_as = {}, {}
+    for option, model_id, behind in asked(environment):
+        pair = _pair(environment, option)
+        if pair[0] is not None and pair[1] is not None:
+            tokens[model_id] = (pair[0], pair[1])
+        elif needs_behind(model_id) and len(behind) == 1:
+            listed_as[model_id] = behind[0]
+    return Stated(
+        prices_of=environment.prices_of,
+        tokens=tokens,
+        listed_as=listed_as,
+        answer=environment.price_usd_per_answer if environment.chatbot.chatbot_function_arn else None,
+    )
+
+
+def _pair(environment: Environment, option: str) -> tuple[str | None, str | None]:
+    if option == "model_id":
+        return environment.price_input_usd_per_million, environment.price_output_usd_per_million
+    return (
+        environment.price_complex_input_usd_per_million,
+        environment.price_complex_output_usd_per_million,
+    )
+
+
+def unpriced(environment: Environment, day: str) -> list[str]:
+    """Return what has no price on `day` (ISO 8601), in sentences that say what to do; none if all can be counted."""
+    prices = price_list(environment.prices_of or environment.region, day)
+    missing = []
+    if prices is None:
+        missing.append(
+            f"There is no price list for {environment.prices_of or environment.region}. Set prices_of to a region "
+            f"whose prices are close ({', '.join(PRICE_REGIONS)}), or add the list in shared/costs/prices.py."
+        )
+    for option, model_id, _ in asked(environment):
+        if prices and stated(environment).of_model(model_id, prices) is None:
+            names = "price_" + ("complex_" if option == "model_id_complex" else "")
+            missing.append(
+                f"{option} = {model_id} has no listed price in {prices.region}. State it with "
+                f"{names}input_usd_per_million and {names}output_usd_per_million."
+            )
+    if environment.chatbot.chatbot_function_arn and environment.price_usd_per_answer is None:
+        missing.append(
+            "An existing chatbot function does not report what an answer costs. State it with price_usd_per_answer "
+            "(0 if it is paid for elsewhere)."
+        )
+    return missing

@@ -1,0 +1,1 @@
+"""Operations on an account and a region before anything is deployed to them."""
