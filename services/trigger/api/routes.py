@@ -222,7 +222,7 @@ def status_url(request: Request, pipeline_id: str, api_url: str | None = None) -
     if api_url:
         return f"{api_url.replace('{api_id}', request.api_id)}/pipeline/{pipeline_id}"
     base = request.address.rstrip("/")
-    if request.pipeline_id:  # the address of a pipeline, whose id may be percent-encoded there
+    if request.pipeline_id and not base.endswith("/pipeline"):  # of a pipeline: its id may be percent-encoded
         base = base.rpartition("/")[0]
     return f"{base}/{pipeline_id}"
 
