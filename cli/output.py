@@ -1,7 +1,9 @@
 """Makes output safe: any encoding prints any text, and an output that fails ends a command without a traceback."""
 
 import codecs
+import json
 import os
+import re
 import sys
 
 _PLAIN = {
@@ -29,6 +31,14 @@ def make_safe() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # not if it is closed, or a test's
             stream.reconfigure(errors="plain")
+
+
+def escaped(text: str) -> str:
+    """Return JSON text with escapes for whatever the encoding of standard output may lack, so that it stays JSON."""
+    encoding = str(getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    if encoding.startswith("utf"):
+        return text
+    return re.sub(r"[^\x00-\x7f]", lambda sign: json.dumps(sign[0])[1:-1], text)
 
 
 class ReaderGoneError(Exception):

@@ -69,9 +69,13 @@ class Session:
         click.echo(text, err=True)
 
     def json(self, value: Any) -> None:
+        """Print a value as JSON, which stays valid in every encoding of the output and with any text in it."""
         import msgspec  # noqa: PLC0415
 
-        click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
+        from cli.output import escaped  # noqa: PLC0415
+        from operations.json_text import written  # noqa: PLC0415
+
+        click.echo(escaped(written(msgspec.to_builtins(value), indent=2)))
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask on a terminal. Raises click's UsageError where there is no terminal, Abort after a no."""

@@ -56,7 +56,7 @@ def record(path: Path = RECORD) -> Record | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=Record)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InvalidInputError(
             f"{path} is not a record of released contracts ({error}). Restore it from git."
         ) from error
@@ -104,7 +104,7 @@ def _revision(name: str, root: Path) -> Reference:
         try:
             schema = json.loads(shown.stdout)
             schemas[schema["title"]] = schema
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidInputError(f"{path} at {name} is not a schema of this project.") from error
     said = commit[:9] if commit.startswith(name) else f"{name} ({commit[:9]})"
     return Reference(said=said, revision=name, commit=commit, schemas=schemas)

@@ -311,7 +311,7 @@ def read_file(name: str) -> EnvironmentFile:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return EnvironmentFile()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise OptionError(f"{shown} can't be read: {error}. Correct the file.") from error
     account, regions = content.pop("account", None), content.pop("regions", {})
     if account is not None and not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):

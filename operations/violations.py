@@ -1,6 +1,5 @@
 """The violations of an event: every place at which it breaks its contract, with a path and a reason."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from operations.json_text import REFUSED, cleaned, texts, written
 from shared.contracts import limits
 from shared.contracts.envelope import INBOUND_EVENT, Event, Metadata, PartialMetadata
 from shared.contracts.schemas import event_schema
@@ -43,6 +43,10 @@ def violations(detail_type: str, detail: Any) -> list[Violation]:
             if name in detail and not any(other.path.startswith(f"$.detail.{name}") for other in broken):
                 broken += _beyond_schema(detail[name], type_, at=f"$.detail.{name}")
         broken += _of_another_schema(detail.get("metadata"), kind)
+    for path, text in texts(detail, "$.detail"):
+        if REFUSED.search(text):
+            reason = "must not contain U+FFFE, U+FFFF or half a character, which SQS does not carry"
+            broken.append(Violation(cleaned(path), reason))
     if not broken and size(detail) > ENTRY_BYTES:
         broken = [Violation("$.detail", f"is larger than an event may be ({ENTRY_BYTES:,} bytes)")]
     return list(dict.fromkeys(broken))
@@ -69,7 +73,7 @@ def _of_another_schema(metadata: Any, kind: type[Event]) -> Iterator[Violation]:
 
 def size(detail: Any) -> int:
     """Return the size in bytes of the detail as it is sent."""
-    return len(json.dumps(detail, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return len(written(detail).encode())
 
 
 def _path(start: str, parts: Any) -> str:

@@ -1,6 +1,5 @@
 """`pipeline dlq`: list, show, replay, archive and export parked messages."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from cli.commands.selection import selecting
 from cli.exit_codes import FAILED, INTERRUPTED
+from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, about_message, follow, replay_all
@@ -22,6 +22,7 @@ from operations.dlq.overview import QueueView, overview
 from operations.dlq.replay import Result, Selection, archive, plan, select
 from operations.errors import InvalidInputError, NotFoundError
 from operations.files import replace_file
+from operations.json_text import parse, written
 from operations.runs.records import read_record
 
 
@@ -66,7 +67,7 @@ def list_(session: Session, *, as_json: bool) -> None:
         session.out.print()
         session.out.print(Text(_queue_name(view), style="bold"))
         for group in view.errors[:10]:
-            session.out.print(Text(f"  {group.count:>6,}  {group.error_type}: {printable(group.error)}"))
+            session.out.print(Text(printable(f"  {group.count:>6,}  {group.error_type}: {group.error}")))
         if len(view.errors) > 10:
             session.out.print(f"          and {len(view.errors) - 10} other errors; --json lists all of them")
     session.note(f"\nSee what a replay would do: {session.command('dlq', 'replay', '--dry-run')}")
@@ -125,7 +126,7 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
         session.out.print(Text.assemble((f"{name:<10}", "dim"), printable(text)))
     session.out.print()
     event = _event(message)
-    text = event if isinstance(event, str) else json.dumps(event, indent=2, ensure_ascii=False)
+    text = event if isinstance(event, str) else written(event, indent=2)
     session.out.print(Text(printable(text)))
 
 
@@ -143,8 +144,8 @@ def _deletion(message: Parked) -> str:
 
 def _event(message: Parked) -> Any:
     try:
-        return json.loads(message.public_body)
-    except (ValueError, RecursionError):
+        return parse(message.public_body)
+    except ValueError:
         return message.public_body
 
 
@@ -186,7 +187,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
 @click.option("--edit", is_flag=True, help="Correct the data of the selected message in your editor first.")
 @click.option(
     "--data",
-    type=click.File("r"),
+    type=click.File("rb"),
     metavar="FILE.json",
     help="Replace the selected message's data with this file; `-` is stdin.",
 )
@@ -229,7 +230,9 @@ def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, 
         session.note("No parked message matches.")
         return
     for message in messages[:20]:
-        session.note(f"  {message.id}  {message.service:<9} {message.error_type}: {printable(message.error)}")
+        session.note(
+            f"  {message.id}  {message.service:<9} {printable(f'{message.error_type}: {message.error}')}"
+        )
     if len(messages) > 20:
         session.note(f"  and {len(messages) - 20:,} more")
     session.confirm(f"Archive {counted(len(messages), 'message')}?", yes=yes)
@@ -282,7 +285,7 @@ def export(session: Session, selection: Selection, *, archived: bool, out: Path 
             lines = [journals.as_json_lines(message) for message in select(session.target, selection)]
     text = "".join(f"{line}\n" for line in lines)
     if out is None:
-        click.echo(text, nl=False)
+        click.echo(escaped(text), nl=False)
         return
     try:
         replace_file(out, text.encode())

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cli.session import Session, TargetCommand
 from cli.view.tables import grid
-from cli.view.text import duration
+from cli.view.text import duration, printable
 from operations.money.budget import notice
 from operations.runs.runs import Run, list_runs
 from shared.contracts.executions import EXECUTION_STATUSES
@@ -67,7 +67,7 @@ def _table(runs: list[Run]) -> Table:
     table = grid(*columns, texts=3)
     for run in runs:
         table.add_row(
-            run.pipeline_id,
+            Text(printable(run.pipeline_id)),
             Text(run.status, STYLES.get(run.status, "")),
             moment(run.started_at),
             duration(run.took_ms),

@@ -9,6 +9,7 @@ import click
 from rich.text import Text
 
 from cli.exit_codes import INTERRUPTED
+from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.text import counted, printable
@@ -105,7 +106,7 @@ def _notes(session: Session, pipeline_id: str, search: Read) -> None:
 
 def _print(session: Session, line: Line, *, as_json: bool) -> None:
     if as_json:
-        click.echo(line.as_json())
+        click.echo(escaped(line.as_json()))
         return
     style = STYLES.get(line.level, "")
     text = printable(line.text).replace("\n", " ")

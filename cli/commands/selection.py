@@ -14,7 +14,8 @@ from shared.contracts.stages import SERVICES
 F = TypeVar("F", bound=Callable[..., Any])
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)([smhd])$")
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)([smhd])")
+LONGEST = timedelta(days=36_500)
 
 
 class Age(click.ParamType):
@@ -28,7 +29,12 @@ class Age(click.ParamType):
         match = _DURATION.fullmatch(str(value).strip())
         if not match:
             self.fail(f"{value!r} is not an age. Write e.g. 90s, 30m, 2h or 7d.", param, ctx)
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        seconds = float(match[1]) * _UNITS[match[2]]
+        if seconds > LONGEST.total_seconds():
+            self.fail(
+                f"{value!r} is longer than any queue, log or record is kept. Write e.g. 14d.", param, ctx
+            )
+        return timedelta(seconds=seconds)
 
 
 _OPTIONS = (

@@ -1,5 +1,6 @@
 """Output fits any encoding, pipe, disk and terminal: nothing is cut, and nothing ends in a traceback."""
 
+import json
 import os
 import pty
 import subprocess
@@ -65,6 +66,24 @@ def test_any_encoding_prints_any_text(encoding, shown):
     result = run(encoding=encoding, capture_output=True)
     assert (result.returncode, result.stderr) == (0, b"")
     assert shown in result.stdout.decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "utf-16"])
+def test_json_is_valid_in_any_encoding(encoding):
+    """JSON output stays JSON in every encoding, with any text and number in it."""
+    value = {"a": "f\u00fcr \u201cx\u201d \u2713 \U0001f600 \ud83d \uffff", "b": 10**30, "\u2026": 1}
+    program = (
+        "import ast, sys; from cli import output, session; output.make_safe();"
+        "session.Session(env='local', region=None, profile=None).json(ast.literal_eval(sys.argv[1]))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, ascii(value)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(result.stdout.decode(encoding)) == value
 
 
 def test_nothing_is_cut_in_a_pipe():

@@ -12,7 +12,7 @@ from rich.text import Text
 from cli.session import Session
 from cli.view.money import cost_line, usd
 from cli.view.tables import grid
-from cli.view.text import counted, duration, in_columns, printable
+from cli.view.text import counted, duration, in_columns, local, printable
 from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView
@@ -110,7 +110,7 @@ def headline(journey: Journey) -> Text:
     if journey.execution_time_ms is not None:
         text.append(f" after {duration(journey.execution_time_ms)}")
     if journey.degraded:
-        text.append(f", without {' and '.join(journey.degraded)}", "yellow")
+        text.append(printable(f", without {' and '.join(journey.degraded)}"), "yellow")
     tokens = [
         (stage.input_tokens or 0, stage.output_tokens or 0) for stage in journey.stages if stage.output_tokens
     ]
@@ -118,7 +118,7 @@ def headline(journey: Journey) -> Text:
         text.append(f" · {sum(t[0] for t in tokens):,} tokens in, {sum(t[1] for t in tokens):,} out")
     model = (journey.chat or {}).get("model_id")
     if model:
-        text.append(f" · {model}")
+        text.append(printable(f" · {model}"))
     return text
 
 
@@ -148,9 +148,9 @@ def print_journey(session: Session, journey: Journey) -> None:
         for name, text in problems:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
-                out.print(Text(f"  used instead: {journey.instead[name]}", style="yellow"))
+                out.print(Text(printable(f"  used instead: {journey.instead[name]}"), style="yellow"))
     out.print()
-    out.print(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))
+    out.print(Text(printable(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))))
     if journey.final_response:
         out.print()
         out.print(Text(printable(journey.final_response)))
@@ -179,7 +179,7 @@ def _times(journey: Journey) -> list[tuple[str, str]]:
         ("started", journey.started_at),
         ("finished", journey.finished_at),
     )
-    rows = [(name, f"{at.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3]) for name, at in times if at]
+    rows = [(name, f"{local(at):%Y-%m-%d %H:%M:%S.%f}"[:-3]) for name, at in times if at]
     rows += [("trace", journey.trace_id)] if journey.trace_id else []
     return rows or [("accepted", "not started yet")]
 
@@ -201,7 +201,9 @@ def _cost(journey: Journey) -> list[tuple[str, str]]:
     if cost is None:
         return []
     text = cost_line(
-        cost["nano_usd"], cost["waste_nano_usd"], lacking=bool(cost["unknown"] or cost["unmetered"])
+        cost["nano_usd"],
+        cost.get("waste_nano_usd", 0),
+        lacking=bool(cost.get("unknown") or cost.get("unmetered")),
     )
     rows = [("cost", f"{text}; see --cost")]
     if journey.earlier_nano_usd:

@@ -21,6 +21,6 @@ def cost_line(nanos: int | None, waste: int, *, lacking: bool) -> str:
     if nanos is None:
         return "unknown, because no price is known"
     text = f"{'at least ' if lacking else ''}{usd(nanos)} (${nanos / 1_000:,.2f} per million such runs)"
-    if waste:
+    if waste and nanos:
         text += f", {waste / nanos:.0%} wasted"
     return text

@@ -1,10 +1,9 @@
 """How a plan is shown and carried out: the plan, the question, each outcome, canaries, the ends of the runs."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TextIO, TypeVar
+from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar
 
 import click
 from rich.text import Text
@@ -19,6 +18,7 @@ from operations.dlq.messages import Parked, data_of
 from operations.dlq.plan import Action, Planned
 from operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
 from operations.errors import InvalidInputError
+from operations.json_text import parse, written
 from operations.money.estimate import Estimate, Rates, Work, estimate, read_rates, work_of_message
 from operations.runs.ends import End, ends
 from operations.stop import Stop
@@ -89,7 +89,7 @@ class Choices:
     as_json: bool = False
     restart: bool = False
     edit: bool = False
-    data: TextIO | None = None
+    data: BinaryIO | None = None
 
 
 # --- dlq replay ------------------------------------------------------------------------------------------
@@ -147,16 +147,17 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
             f"{counted(len(planned), 'message')} selected, but a correction needs exactly one. Select it with --id."
         )
     (item,) = planned
+    text: str | bytes
     if choices.data is not None:
         text = choices.data.read()
     else:
-        current = json.dumps(data_of(item.message), indent=2, ensure_ascii=False)
+        current = written(data_of(item.message), indent=2)
         text = click.edit(current, extension=".json") or current
         if text.strip() == current.strip():
             raise InvalidInputError("The data was not changed, so nothing was sent.")
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse(text)
+    except ValueError as error:
         raise InvalidInputError(f"The data is not valid JSON: {error}. Nothing was sent.") from error
     if not isinstance(data, dict):
         raise InvalidInputError("The data must be a JSON object. Nothing was sent.")
@@ -180,7 +181,7 @@ def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: st
         return False
     for line in lines if choices.dry_run else lines[:PLAN_LINES]:
         text = Text.assemble(
-            f"{line.label}  {line.where:<9} ",
+            printable(f"{line.label}  {line.where:<9} "),
             (f"{line.action:<9} ", STYLES[line.action]),
             printable(line.reason),
         )
@@ -299,7 +300,7 @@ def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -
             mark, style = MARKS.get(result.outcome, ("·", ""))
             text = Text.assemble(
                 (f"{mark} ", style),
-                f"{result.label}  {result.action}: ",
+                printable(f"{result.label}  {result.action}: "),
                 printable(result.problem or result.reason),
             )
             console.print(text)

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-_CONTROLS = {
-    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"
-}
+_CONTROLS = dict.fromkeys(
+    [
+        *(code for code in range(32) if chr(code) not in "\n\t"),
+        *range(0x7F, 0xA0),
+        *(0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)),  # line ends, directions
+        *range(0xD800, 0xE000),
+    ],
+    "\N{REPLACEMENT CHARACTER}",
+)
 
 
 def printable(text: str) -> str:
-    """Replace control characters, by which a text could send commands to the terminal."""
+    """Replace what could send commands to the terminal, or show a text in another order than it has."""
     return text.translate(_CONTROLS)
 
 
@@ -20,6 +26,14 @@ def in_columns(rows: Sequence[tuple[str, str]], indent: str = "  ") -> str:
 
 def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def local(moment: datetime) -> datetime:
+    """Return a moment in local time, or as it is at an end of the calendar, where that has no date."""
+    try:
+        return moment.astimezone()
+    except OverflowError:
+        return moment
 
 
 def ago(moment: datetime) -> str:

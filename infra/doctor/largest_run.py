@@ -27,7 +27,7 @@ METADATA: Final = Metadata(
     traceparent="t" * 55,
 )
 HEAVIEST_MESSAGES: Final = {
-    "controls": "\x01" * 14_000 + "é" * 7_000,
+    "controls": "\x01\x01é" * 7_000,
     "quotes": '"' * 21_845 + "\N{GRINNING FACE}" * 10_922,
     "wide": "\N{GRINNING FACE}" * 16_384,
 }

@@ -5,7 +5,6 @@ and derives each request's key from the batch's name and line number, so that a 
 """
 
 import hashlib
-import json
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from operations.errors import (
     OperationError,
     UnreachableError,
 )
+from operations.json_text import cleaned, parse
 from operations.runs.records import read_records
 from operations.stop import SLICE_SECONDS, Stop
 from operations.target import Target
@@ -94,8 +94,8 @@ def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
 
 def _request(data: bytes) -> Request:
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        value = parse(data)
+    except ValueError as error:
         raise InvalidInputError(
             'not valid JSON; write a string in double quotes, or {"user_message": "…"}'
         ) from error
@@ -103,7 +103,8 @@ def _request(data: bytes) -> Request:
         return Request(user_message=value)
     if isinstance(value, dict) and (unknown := set(value) - set(Request.__struct_fields__)):
         raise InvalidInputError(
-            f"there is no field `{min(unknown)}`; a line may have `{'`, `'.join(Request.__struct_fields__)}`"
+            f"there is no field `{cleaned(min(unknown))[:80]}`; "
+            f"a line may have `{'`, `'.join(Request.__struct_fields__)}`"
         )
     try:
         return msgspec.convert(value, Request)
@@ -199,6 +200,7 @@ class _Batch:
             yield from self.sent(self.under_way.pop(future), future.result())
 
     def outcome(self, line: Line, status: Status, **fields: object) -> Outcome:
+        fields = {name: cleaned(value) if isinstance(value, str) else value for name, value in fields.items()}
         return msgspec.convert(
             {"line": line.number, "input": line.digest, "batch": self.plan.name, "status": status, **fields},
             Outcome,

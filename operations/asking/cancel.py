@@ -1,5 +1,6 @@
 """Cancelling a run through the API as the caller who is signed in."""
 
+import re
 import time
 
 import msgspec
@@ -7,9 +8,13 @@ from msgspec import Struct
 
 from operations.asking.http import ApiClient, Pause
 from operations.errors import InvalidInputError, RefusedError
+from operations.json_text import shortened
 from operations.target import Target
+from shared.contracts import limits
 from shared.contracts.envelope import PipelineId
 from shared.errors import CANCELLED_ERROR
+
+_PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
 
 class Cancelled(Struct, frozen=True, kw_only=True):
@@ -30,14 +35,12 @@ def cancel(target: Target, pipeline_id: str, *, pause: Pause = time.sleep) -> Ca
 
     Raises DeniedError for a run of another caller, RefusedError for a run that has finished.
     """
-    try:
-        name = msgspec.convert(pipeline_id, PipelineId)
-    except msgspec.ValidationError as error:
+    if not _PIPELINE_ID.fullmatch(pipeline_id):
         raise InvalidInputError(
-            f"{pipeline_id!r} is not a pipeline id. `pipeline list` shows the ids of the runs."
-        ) from error
+            f"{shortened(pipeline_id)} is not a pipeline id. `pipeline list` shows the ids of the runs."
+        )
     try:
-        return msgspec.convert(ApiClient(target, pause=pause).delete(f"/pipeline/{name}"), Cancelled)
+        return msgspec.convert(ApiClient(target, pause=pause).delete(f"/pipeline/{pipeline_id}"), Cancelled)
     except msgspec.ValidationError as error:
         raise RefusedError(
             "The API's answer has an unknown shape. Check that the API is what answers at its address."

@@ -1,6 +1,5 @@
 """Signed calls to the pipeline's API. They are repeated on errors, since every POST carries an Idempotency-Key."""
 
-import json
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from operations.errors import (
     RefusedError,
     UnreachableError,
 )
+from operations.json_text import parse, written
 from operations.target import CONNECTIONS, Target
 from shared.errors import is_transient
 
@@ -49,7 +49,7 @@ class ApiClient:
 
     def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
         """Return the answer's body. Raises OperationError with the text of the API's refusal."""
-        data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        data = written(body).encode()
         return self._send("POST", path, data, {"Content-Type": "application/json", **headers})
 
     def delete(self, path: str) -> Any:
@@ -80,8 +80,8 @@ class ApiClient:
         SigV4Auth(self._target.credentials(), "execute-api", self._target.region).add_auth(request)
         response = self._http.send(request.prepare())
         try:
-            body = json.loads(response.content or b"null")
-        except (ValueError, RecursionError):
+            body = parse(response.content or b"null")
+        except ValueError:
             body = None
         return Answer(response.status_code, body, response.headers.get("Retry-After"))
 

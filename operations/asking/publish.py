@@ -1,12 +1,12 @@
 """Publishing one event by hand, after it was checked against its contract."""
 
-import json
 from typing import Any
 
 from msgspec import Struct
 
 from operations.aws_errors import translated
 from operations.errors import InvalidInputError, RefusedError
+from operations.json_text import parse, shortened, written
 from operations.target import Target
 from operations.violations import KINDS, Violation, violations
 from shared.contracts.envelope import SOURCE
@@ -57,15 +57,15 @@ def draft(text: str | bytes, *, detail_type: str | None = None) -> Draft:
     `detail_type` is needed for a bare detail. Raises InvalidInputError, ContractBrokenError.
     """
     try:
-        event = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        event = parse(text)
+    except ValueError as error:
         raise InvalidInputError(f"The event is not valid JSON: {error}") from error
     if not isinstance(event, dict):
         raise InvalidInputError("An event is a JSON object.")
     fields, broken = _entry(event, detail_type)
     name = fields["detail-type"]
-    if name not in KINDS:
-        raise InvalidInputError(f"There is no event {name!r}. Known: {', '.join(KINDS)}.")
+    if not isinstance(name, str) or name not in KINDS:
+        raise InvalidInputError(f"There is no event {shortened(name)}. Known: {', '.join(KINDS)}.")
     broken += violations(name, fields["detail"])
     if broken:
         raise ContractBrokenError(tuple(broken))
@@ -88,17 +88,17 @@ def _entry(event: dict[str, Any], detail_type: str | None) -> tuple[dict[str, An
         else:
             broken.append(Violation(f"$.{field}", "there is no such field in an event to publish"))
     if fields.get("source", SOURCE) != SOURCE:
-        broken.append(Violation("$.source", f"must be {SOURCE!r}, got {fields['source']!r}"))
+        broken.append(Violation("$.source", f"must be {SOURCE!r}, got {shortened(fields['source'])}"))
     name: Any = fields.setdefault("detail-type", detail_type)
     if name is None:
         raise InvalidInputError("The event has no detail-type. Give it in the event, or with --detail-type.")
     if detail_type not in (None, name):
         raise InvalidInputError(
-            f"The event says detail-type {name!r}, but --detail-type says {detail_type!r}. Leave one out."
+            f"The event says detail-type {shortened(name)}, but --detail-type says {detail_type!r}. Leave one out."
         )
     if isinstance(fields["detail"], str):  # PutEvents takes the detail as a string
         try:
-            fields["detail"] = json.loads(fields["detail"])
+            fields["detail"] = parse(fields["detail"])
         except ValueError as error:
             raise InvalidInputError(f"`Detail` is not valid JSON: {error}") from error
     return fields, broken
@@ -114,7 +114,7 @@ def publish(target: Target, event: Draft) -> Published:
                     "EventBusName": bus,
                     "Source": SOURCE,
                     "DetailType": event.detail_type,
-                    "Detail": json.dumps(event.detail, ensure_ascii=False),
+                    "Detail": written(event.detail),
                 }
             ]
         )

@@ -59,7 +59,7 @@ class Results:
         for number, line in enumerate(lines, start=1):
             try:
                 outcomes.append(msgspec.json.decode(line, type=Outcome))
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
                 if number == len(lines):  # cut off when the earlier run was killed
                     break
                 raise InvalidInputError(

@@ -68,8 +68,6 @@ def check(request: Request, via: Via) -> None:
         )
     try:
         check_message(request.user_message)
-    except UnicodeError as error:
-        raise InvalidInputError("`user_message` contains half a character (a lone surrogate)") from error
     except ValueError as error:
         raise InvalidInputError(str(error)) from error
     if request.pipeline_id is not None and not _PIPELINE_ID.fullmatch(request.pipeline_id):

@@ -18,6 +18,8 @@ from shared.worker.outcome import SETTLED_CODES
 
 FIELDS = ("status", "request_hash", "execution_arn", "finished_at", CANCELLED)
 AT_ONCE = 8
+TOKEN_CHARS = 2_048
+"""The longest task token."""
 
 
 def gather(target: Target, messages: Sequence[Parked], *, restart: bool = False) -> list[Facts]:
@@ -61,6 +63,8 @@ def _facts(target: Target, message: Parked, record: Record, *, restart: bool) ->
 
 def is_alive(target: Target, token: str) -> bool:
     """Return whether a task still waits for this token's outcome. Raises OperationError if AWS gives no answer."""
+    if len(token) > TOKEN_CHARS or not token.isascii():
+        return False  # Step Functions never made it, and would refuse the call
     with translated("ask whether the task still waits"):
         try:
             target.client("stepfunctions").send_task_heartbeat(taskToken=token)

@@ -1,6 +1,5 @@
 """The operations table: archived messages and audit lines, by pipeline id."""
 
-import json
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from msgspec import Struct
 
 from operations.aws_errors import translated
 from operations.dlq.messages import Parked
+from operations.json_text import cleaned, parse, written
 from operations.target import Target
 from shared.contracts.record import iso
 
@@ -91,7 +91,7 @@ class Journal:
             error=message.error,
             detail_type=message.detail_type,
             execution_arn=message.execution_arn,
-            reason=reason,
+            reason=cleaned(reason),
             who=self.who,
             body=message.public_body,
         )
@@ -109,7 +109,7 @@ class Journal:
         self._put(
             entry.pipeline_id,
             f"{entry.at}#{entry.what}#{entry.message_id or entry.execution_arn or ''}",
-            {name: {"S": str(value)} for name, value in values.items() if name != "pipeline_id"},
+            {name: {"S": cleaned(str(value))} for name, value in values.items() if name != "pipeline_id"},
         )
 
     def _put(self, pipeline_id: str, entry: str, fields: Mapping[str, Any]) -> None:
@@ -138,11 +138,16 @@ def audit(target: Target, pipeline_id: str) -> list[Entry]:
 def archived(target: Target, pipeline_id: str | None = None) -> Iterator[Archived]:
     """Yield the archived messages of one pipeline, or of all."""
     parts: list[bytes] = []
+    of: tuple[str, str] | None = None
     for item in _items(target, pipeline_id):
         if not item["entry"]["S"].startswith("archived#"):
             continue
-        number = int(item["entry"]["S"].rpartition("#")[2])
-        parts = [*parts, item["part"]["B"]] if number else [item["part"]["B"]]
+        name, _, number = item["entry"]["S"].rpartition("#")
+        if of != (of := (item["pipeline_id"]["S"], name)):
+            parts = []
+        if int(number) != len(parts):  # DynamoDB deletes the parts of an old message one by one
+            continue
+        parts.append(item["part"]["B"])
         if len(parts) == int(item["parts"]["N"]):
             yield msgspec.json.decode(zlib.decompress(b"".join(parts)), type=Archived)
 
@@ -172,8 +177,8 @@ def as_json_lines(message: Archived | Parked) -> str:
     else:
         values = msgspec.to_builtins(message)
     try:
-        values["event"] = json.loads(values["body"])
+        values["event"] = parse(values["body"])
         del values["body"]
-    except (ValueError, RecursionError):
+    except ValueError:
         pass
-    return json.dumps(values, ensure_ascii=False)
+    return written(values)

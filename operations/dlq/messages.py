@@ -1,14 +1,15 @@
 """Parked messages as SQS delivers them (pure): no field is trusted to be there or to have the right type."""
 
-import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from operations.json_text import REFUSED, loosely, written
 from services.logger import core as logger
 from shared.contracts.envelope import SOURCE, Delivery, Detail, Event
 from shared.contracts.executions import pipeline_of
@@ -27,7 +28,14 @@ NEVER_STARTED = "ReceivedTooOften"
 STARTS = tuple(kind.detail_type() for kind in readable(PipelineRequested))
 """The detail-types that start a run."""
 
-_TOKEN = re.compile(r'("task_token"\s*:\s*)"[^"]*"?')
+ERROR_TYPE_CHARS, ERROR_CHARS = 256, 2_048
+"""The largest parts of the error's name and text that are read; whoever sends a message chooses its attributes."""
+ID_CHARS = 256
+
+_NAME = r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/]{1,80}"
+_EXECUTION_NAME = re.compile(_NAME)
+_EXECUTION_ARN = re.compile(rf"arn:[\w-]+:states:[\w-]+:\d*:execution:{_NAME}:{_NAME}")
+_TOKEN = re.compile(r'("task_token(\\*")\s*:\s*)\2[^"\\]*(?:\2)?')
 
 
 class Parked(Struct, frozen=True, kw_only=True):
@@ -74,7 +82,7 @@ def parked(
     `retention` is how long the queue keeps a message.
     """
     attributes = {
-        name: str(value.get("StringValue", ""))
+        name: REFUSED.sub("\N{REPLACEMENT CHARACTER}", str(value.get("StringValue", "")))
         for name, value in (message.get("MessageAttributes") or {}).items()
     }
     body = str(message["Body"])
@@ -89,20 +97,23 @@ def parked(
         service=service,
         kind=kind,
         sent_at=sent_at,
-        error_type=error_type,
-        error=error,
+        error_type=error_type[:ERROR_TYPE_CHARS],
+        error=error[:ERROR_CHARS],
         body=body,
-        detail_type=fields.get("detail_type") or attributes.get("detail_type", ""),
+        detail_type=fields.get("detail_type") or _id(attributes.get("detail_type")) or "",
         event_id=fields.get("event_id"),
-        pipeline_id=fields.get("pipeline_id") or attributes.get("pipeline_id") or None,
-        execution_arn=fields.get("execution_arn") or attributes.get("execution_arn") or None,
+        pipeline_id=fields.get("pipeline_id") or _pipeline_id(attributes.get("pipeline_id")),
+        execution_arn=fields.get("execution_arn") or _execution_arn(attributes.get("execution_arn")),
         token=fields.get("token"),
         deleted_at=sent_at + retention if retention is not None else None,
     )
 
 
 def _fields_of(body: str) -> dict[str, str]:
-    """Return the ids and types that the body contains, if they are non-empty texts."""
+    """Return the ids and types that the body contains, if they have the form of one.
+
+    They are used as keys, names and arguments, so one that no run can have counts as absent.
+    """
     event = _object(body)
     detail = _object(event.get("detail"))
     metadata = _object(detail.get("metadata"))
@@ -121,19 +132,32 @@ def _fields_of(body: str) -> dict[str, str]:
         fields["execution_arn"] = detail.get("executionArn")
     elif fields["detail_type"] in STARTS:
         fields["pipeline_id"] = fields["pipeline_id"] or event.get("id")
-    return {name: value for name, value in fields.items() if _text(value)}
+    forms = {"pipeline_id": _pipeline_id, "execution_arn": _execution_arn, "token": _token}
+    checked = {name: forms.get(name, _id)(value) for name, value in fields.items()}
+    return {name: value for name, value in checked.items() if value is not None}
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+def _id(value: Any) -> str | None:
+    fits = isinstance(value, str) and 0 < len(value) <= ID_CHARS and value.isprintable()
+    return value if fits else None
+
+
+def _pipeline_id(value: Any) -> str | None:
+    """Return the id of a run: any name that an execution can have, as some are started by hand."""
+    return value if _id(value) and _EXECUTION_NAME.fullmatch(value) else None
+
+
+def _execution_arn(value: Any) -> str | None:
+    return value if _id(value) and _EXECUTION_ARN.fullmatch(value) else None
+
+
+def _token(value: Any) -> str | None:
+    """Return the task token; text that Step Functions would not take as one is returned nevertheless: it is dead."""
+    return value if isinstance(value, str) and value else None
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return {}
+    value = loosely(value) if isinstance(value, str) else value
     return value if isinstance(value, Mapping) else {}
 
 
@@ -143,8 +167,9 @@ def without_token(body: str) -> str:
     detail = event.get("detail")
     if isinstance(detail, Mapping) and "task_token" in detail:
         detail = {name: value for name, value in detail.items() if name != "task_token"}
-        body = json.dumps({**event, "detail": detail}, ensure_ascii=False)
-    return _TOKEN.sub(r'\1"(removed)"', body)
+        with suppress(RecursionError):
+            body = written({**event, "detail": detail})
+    return _TOKEN.sub(r"\1\2(removed)\2", body)
 
 
 def violation(message: Parked) -> ContractViolation | None:
@@ -163,7 +188,7 @@ def violation(message: Parked) -> ContractViolation | None:
         read_upcast(detail, kind, newest)
     except ContractViolation as error:
         return error
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return ContractViolation("$.detail", "not an execution's status change")
     return None
 
@@ -196,4 +221,4 @@ def with_data(message: Parked, data: Mapping[str, Any]) -> str:
     """Return the message's body with this data in place of its own."""
     event = dict(_object(message.body))
     detail = dict(_object(event.get("detail")))
-    return json.dumps({**event, "detail": {**detail, "data": data}}, ensure_ascii=False)
+    return written({**event, "detail": {**detail, "data": data}})

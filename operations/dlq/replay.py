@@ -4,7 +4,6 @@ A message is deleted only after the action on it. An interrupted replay therefor
 have names and answers are stored, repeats nothing.
 """
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from operations.dlq.messages import Parked, with_data
 from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, together
 from operations.dlq.queues import Dlq, Held, find_queues, held
 from operations.errors import InvalidInputError, OperationError
+from operations.json_text import loosely, written
 from operations.runs import executions
 from operations.stop import Stop
 from operations.target import Target
@@ -299,7 +299,7 @@ def corrected(message: Parked, data: Mapping[str, Any]) -> str:
         raise InvalidInputError(
             f"A message of type {message.detail_type!r} has no data to correct. Replay it without new data."
         )
-    problems = violations(message.detail_type, json.loads(body)["detail"])
+    problems = violations(message.detail_type, loosely(body)["detail"])
     if problems:
         lines = "".join(f"\n  {violation.path}: {violation.reason}" for violation in problems)
         raise InvalidInputError(f"The corrected event breaks its contract; nothing was sent.{lines}")
@@ -317,14 +317,17 @@ def corrected_input(message: Parked, data: Mapping[str, Any], state: str) -> str
             f"The run of this {message.detail_type} is restarted from the user's message, so only `user_message` and "
             "`history` can be corrected."
         )
-    original = json.loads(state)
-    request = original.get("request", {})
+    original = loosely(state)
+    request = original.get("request") if isinstance(original, dict) else None
+    if not isinstance(request, dict):
+        raise InvalidInputError(
+            "The execution's input is not that of a run, so it can't be corrected. Nothing was sent."
+        )
     history = data.get("history", request.get("history", []))
     turns = [*(history if isinstance(history, list) else [history]), {"role": "user", "text": text}]
     try:
         asked = msgspec.convert({"messages": turns}, PipelineRequested)
     except msgspec.ValidationError as error:
         raise InvalidInputError(f"The corrected message is not valid: {error}. Nothing was sent.") from error
-    return msgspec.json.encode(
-        {**original, "request": {**request, "user_message": asked.user_message, "history": asked.history}}
-    ).decode()
+    corrected_request = {**request, "user_message": asked.user_message, "history": asked.history}
+    return written(msgspec.to_builtins({**original, "request": corrected_request}))

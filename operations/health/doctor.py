@@ -90,14 +90,18 @@ def in_folder(name: str, folder: Path, *, region: str = DEFAULT_REGION) -> Syste
     return read(templates, environment(name, region))
 
 
+def _template(path: Path) -> dict[str, Any]:
+    template = json.loads(path.read_text("utf-8"))
+    if not isinstance(template, dict):
+        raise ValueError(f"{path.name} is not an object")  # noqa: TRY004 -- as if it were no JSON
+    return template
+
+
 def _templates(folder: Path) -> dict[str, Any]:
     suffix = ".template.json"
     try:
-        return {
-            path.name.removesuffix(suffix): json.loads(path.read_text("utf-8"))
-            for path in sorted(folder.glob(f"*{suffix}"))
-        }
-    except (OSError, ValueError) as error:
+        return {path.name.removesuffix(suffix): _template(path) for path in sorted(folder.glob(f"*{suffix}"))}
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInputError(
             f"The templates in {folder} can't be read ({error}). Write them again with `cdk synth`."
         ) from error

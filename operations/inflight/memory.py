@@ -16,7 +16,7 @@ from shared.dynamodb import CONDITION_FAILED
 HELD_SECONDS = 3_600
 """How long a reading of the queue of a service without a stage is kept."""
 KEPT_BYTES = 300_000
-"""The largest size of all kept bodies: a DynamoDB item holds 400 KB. Messages with no room left lose their body."""
+"""The largest size of all kept messages: a DynamoDB item holds 400 KB. Messages with no room left lose their body."""
 
 
 class Memory:
@@ -63,9 +63,9 @@ class Memory:
         kept, left = [], KEPT_BYTES
         for message in messages:
             slim = msgspec.structs.replace(message, body=message.public_body, token=None)
-            if len(slim.body.encode()) > left:
+            if len(msgspec.json.encode(slim)) > left:
                 slim = msgspec.structs.replace(slim, body="")
-            left -= len(slim.body.encode())
+            left -= len(msgspec.json.encode(slim))
             kept.append(slim)
         with translated("store the messages of the queue"):
             self._client.update_item(

@@ -1,7 +1,7 @@
 """The executions of a run: describe one, redrive it, or restart the run."""
 
 import hashlib
-import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,8 +13,10 @@ from msgspec import Struct
 
 from operations.aws_errors import translated
 from operations.errors import OperationError, RefusedError
+from operations.json_text import loosely
 from operations.runs.records import read_records
 from operations.target import Target
+from shared.contracts import limits
 from shared.contracts.executions import FAILED, ids_in, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record, iso
 from shared.errors import PipelineError
@@ -22,6 +24,10 @@ from shared.records import Records, overtaken
 
 _MOST_RESTARTS = 1_000
 AT_ONCE = 8
+_PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
+
+UNKNOWN_EXECUTION = ("ExecutionDoesNotExist", "InvalidArn", "ValidationException")
+"""The error codes for an ARN of no execution; the last one for an ARN that is too long to be one."""
 
 
 class Execution(Struct, frozen=True, kw_only=True):
@@ -42,7 +48,9 @@ class Execution(Struct, frozen=True, kw_only=True):
 
     @property
     def pipeline_id(self) -> str:
-        return str(_metadata(self.input).get("pipeline_id") or pipeline_of(self.name))
+        """The run's id: the one in the input, unless that can't be one, as in an execution started by hand."""
+        own = _metadata(self.input).get("pipeline_id")
+        return own if isinstance(own, str) and _PIPELINE_ID.fullmatch(own) else pipeline_of(self.name)
 
 
 class NotRedrivableError(RefusedError):
@@ -50,10 +58,8 @@ class NotRedrivableError(RefusedError):
 
 
 def _metadata(state: str) -> Mapping[str, Any]:
-    try:
-        metadata = json.loads(state)["metadata"]
-    except (ValueError, TypeError, KeyError):
-        return {}
+    whole = loosely(state)
+    metadata = whole.get("metadata") if isinstance(whole, dict) else None
     return metadata if isinstance(metadata, dict) else {}
 
 
@@ -63,7 +69,7 @@ def describe(target: Target, arn: str) -> Execution | None:
         try:
             description = target.client("stepfunctions").describe_execution(executionArn=arn)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
+            if error.response["Error"]["Code"] in UNKNOWN_EXECUTION:
                 return None
             raise
     return Execution(

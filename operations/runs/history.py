@@ -3,13 +3,13 @@
 The four states run one after the other, so an event without a state's name belongs to the state entered last.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from operations.json_text import loosely
 from shared.contracts.executions import STOPPED
 from shared.contracts.stages import BY_STATE
 from shared.errors import TASK_ERROR, TIMEOUT_ERROR
@@ -115,9 +115,6 @@ def _end(history: History, stage: Progress | None, event: Mapping[str, Any]) -> 
 
 def _meter(output: str | None) -> Mapping[str, Any] | None:
     """Return the meter in a task's output; None if the history has no output, or a truncated one."""
-    try:
-        value = json.loads(output or "null")
-    except ValueError:
-        return None
+    value = loosely(output or "null")
     meter = value.get("meter") if isinstance(value, dict) else None
     return meter if isinstance(meter, dict) else None

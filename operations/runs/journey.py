@@ -6,7 +6,7 @@ For a finished run the record suffices. While a run goes on, and where it failed
 import re
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +15,7 @@ from msgspec import Struct
 from operations.aws_errors import translated
 from operations.errors import DeniedError, NotFoundError
 from operations.runs import history as histories
+from operations.runs.executions import UNKNOWN_EXECUTION
 from operations.runs.history import History, StageStatus
 from operations.runs.records import read_record
 from operations.stop import Stop
@@ -182,7 +183,7 @@ def _read_history(target: Target, arn: str) -> History | None:
             pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
             return histories.read_history(event for page in pages for event in page["events"])
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
+            if error.response["Error"]["Code"] in UNKNOWN_EXECUTION:
                 return None
             raise
 
@@ -266,10 +267,11 @@ def _unseen(stage: Stage, status: str, record: Record, execution: History) -> St
 
 
 def _time(text: str | None) -> datetime | None:
-    """Return the time in a text; None if it has none, so that a damaged record is shown without it."""
+    """Return the time in a text, in UTC; None if it has none, so that a damaged record is shown without it."""
     try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
+        moment = datetime.fromisoformat(text) if text else None
+        return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         return None
 
 

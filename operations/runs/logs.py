@@ -4,7 +4,6 @@ A line is JSON with the ids it is about (`shared/worker/outcome.py`). CloudWatch
 id; this module checks which of a line's fields has it. Each search is bounded in time and in calls.
 """
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from msgspec import Struct
 from infra.functions import FUNCTIONS
 from operations.aws_errors import translated
 from operations.errors import InvalidInputError
+from operations.json_text import parse, written
 from operations.runs.journey import Journey, read_journey
 from operations.stop import Stop
 from operations.target import Target
@@ -63,7 +63,7 @@ class Line(Struct, frozen=True, kw_only=True):
         return tuple(name for name in IDS if self.fields.get(name) == term)
 
     def as_json(self) -> str:
-        return json.dumps({"function": self.function, "at": iso(self.at), **self.fields}, ensure_ascii=False)
+        return written({"function": self.function, "at": iso(self.at), **self.fields})
 
 
 class Read(Struct, kw_only=True):
@@ -84,7 +84,7 @@ def log_group(env: str, function: str) -> str:
 def parsed(function: str, event: Mapping[str, Any]) -> Line | None:
     """Parse a log event; None if its line is not JSON of the project's functions."""
     try:
-        fields = json.loads(str(event.get("message")))
+        fields = parse(str(event.get("message")))
     except ValueError:
         return None
     if not isinstance(fields, dict):
@@ -92,11 +92,11 @@ def parsed(function: str, event: Mapping[str, Any]) -> Line | None:
     return Line(at=_time(fields.get("timestamp"), event), function=function, fields=fields)
 
 
-def _time(written: object, event: Mapping[str, Any]) -> datetime:
+def _time(timestamp: object, event: Mapping[str, Any]) -> datetime:
     """Return when the line was written; the engine's log events only have the end of their invocation."""
     try:
-        return datetime.strptime(str(written), "%Y-%m-%d %H:%M:%S,%f%z")
-    except ValueError:
+        return datetime.strptime(str(timestamp), "%Y-%m-%d %H:%M:%S,%f%z").astimezone(UTC)
+    except (ValueError, OverflowError):
         return datetime.fromtimestamp(int(event.get("timestamp") or 0) / 1_000, UTC)
 
 
@@ -167,7 +167,8 @@ def _pages(
 
 
 def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000)
+    """Return milliseconds since 1970; CloudWatch Logs takes no earlier time."""
+    return max(0, int(moment.timestamp() * 1_000))
 
 
 # --- one run -----------------------------------------------------------------------------------------------
@@ -175,9 +176,11 @@ def _milliseconds(moment: datetime) -> int:
 
 def window(journey: Journey) -> tuple[datetime, datetime | None]:
     """Return the time range of a run's lines, without an end while the run goes on."""
-    began = journey.accepted_at or journey.started_at
+    began = journey.accepted_at or journey.started_at or datetime.now(UTC)
     ended = journey.finished_at if journey.finished else None
-    return (began or datetime.now(UTC)) - BEFORE, ended + AFTER if ended else None
+    # A publisher chooses the time of its event, even one at an end of the calendar.
+    first, last = datetime.min.replace(tzinfo=UTC) + BEFORE, datetime.max.replace(tzinfo=UTC) - AFTER
+    return max(began, first) - BEFORE, min(ended, last) + AFTER if ended else None
 
 
 def read_logs(

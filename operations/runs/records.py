@@ -9,14 +9,23 @@ import msgspec
 
 from operations.asking.http import Pause, backoff
 from operations.aws_errors import translated
+from operations.json_text import REFUSED
 from operations.target import Target
 from shared.contracts.record import Record, expanded
 from shared.dynamodb import attributes
 
 BATCH_KEYS = 100
+KEY_BYTES = 2_048
+
+
+def is_key(pipeline_id: str) -> bool:
+    """Whether a record can have this id: whatever else is asked for, DynamoDB refuses the whole call."""
+    return not REFUSED.search(pipeline_id) and 0 < len(pipeline_id.encode()) <= KEY_BYTES
 
 
 def read_record(target: Target, pipeline_id: str) -> Record | None:
+    if not is_key(pipeline_id):
+        return None
     with translated("read the record"):
         answer = target.client("dynamodb").get_item(
             TableName=target.addresses.table_name,
@@ -30,7 +39,7 @@ def read_records(
     target: Target, pipeline_ids: Iterable[str], *, fields: Sequence[str] | None, pause: Pause = time.sleep
 ) -> dict[str, Record]:
     """Return the records that exist, by pipeline id, with these fields only, or whole for None."""
-    wanted = list(dict.fromkeys(pipeline_ids))
+    wanted = [pipeline_id for pipeline_id in dict.fromkeys(pipeline_ids) if is_key(pipeline_id)]
     records: dict[str, Record] = {}
     for start in range(0, len(wanted), BATCH_KEYS):
         keys = [{"pipeline_id": {"S": pipeline_id}} for pipeline_id in wanted[start : start + BATCH_KEYS]]
@@ -70,7 +79,7 @@ def _fits(name: str, value: object) -> bool:
         return True
     try:
         msgspec.convert(value, kind)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):
         return False
     return True
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import STOPPED, ids_in, pipeline_of, restart_number
-from shared.contracts.limits import CAUSE_CHARS, PIPELINE_ID_PATTERN
+from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN
 from shared.contracts.record import Metered, Record, Via, iso, via
 from shared.contracts.stages import BY_KEY, BY_STATE, CRITICAL, LAST
 from shared.contracts.v1 import LogRequested, Meter, PipelineCompleted, PipelineFailed, Status
@@ -173,8 +173,8 @@ Moment = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="Millisec
 
 
 class _StatusChange(Struct, rename="camel"):
-    execution_arn: str
-    name: str
+    execution_arn: Annotated[str, Meta(min_length=1, max_length=256)]
+    name: Annotated[str, Meta(pattern=r"^\S{1,80}\Z")]
     status: str
     start_date: Moment
     stop_date: Moment | None = None
@@ -198,15 +198,15 @@ def failure(detail: bytes) -> Failure:
     change = msgspec.json.decode(detail, type=_StatusChange)
     try:
         state = msgspec.json.decode(change.input or "{}", type=_Input)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         state = _Input()
     own_id = _text(state.metadata, "pipeline_id") or ""
     pipeline_id = own_id if _PIPELINE_ID.fullmatch(own_id) else pipeline_of(change.name)
     started = datetime.fromtimestamp(change.start_date / 1000, UTC)
     return Failure(
         pipeline_id=pipeline_id,
-        correlation_id=_text(state.metadata, "correlation_id") or pipeline_id,
-        causation_id=_text(state.metadata, "causation_id"),
+        correlation_id=_id(state.metadata, "correlation_id") or pipeline_id,
+        causation_id=_id(state.metadata, "causation_id"),
         traceparent=_text(state.metadata, "traceparent"),
         execution_arn=change.execution_arn,
         status=change.status,
@@ -238,6 +238,12 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
     """Return a text field of an execution's input, which has any shape if the execution was started by hand."""
     value = fields.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _id(fields: Mapping[str, Any], name: str) -> str | None:
+    """Return an id that an event may have."""
+    value = _text(fields, name)
+    return value if value and len(value) <= ID_CHARS else None
 
 
 def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:

@@ -88,7 +88,7 @@ class Logger:
     def failed(self, delivery: Delivery) -> None:
         try:
             run = core.failure(bytes(delivery.detail))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise ContractViolation("$.detail", "The detail is not an execution's status change") from error
         if run.is_doubtful:
             run = self._identified(run, bytes(delivery.detail))

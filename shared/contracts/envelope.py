@@ -46,10 +46,15 @@ def _check_ids_and_time(metadata: "Metadata | PartialMetadata") -> None:
         if len(getattr(metadata, name) or "") > ID_CHARS:
             raise ValueError(f"`{name}` must be at most {ID_CHARS} characters")
     if metadata.occurred_at is not None:
-        try:
-            metadata.occurred_at.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("`occurred_at` must be in the years 1 to 9999 in UTC, too") from None
+        check_time("occurred_at", metadata.occurred_at)
+
+
+def check_time(name: str, moment: datetime) -> None:
+    """Raise ValueError for a time that has no date in UTC."""
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"`{name}` must be in the years 1 to 9999 in UTC, too") from None
 
 
 class Metadata(Struct, frozen=True, kw_only=True):

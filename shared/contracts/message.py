@@ -1,12 +1,21 @@
 """The rules for messages and conversations that a type can't state, and the hash that identifies a request."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from shared.contracts import limits
+
+VISIBLE = re.compile(
+    r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+"""A character that is seen: no blank, no control character, and none that only joins or orders others."""
+
+
+_NOT_CARRIED = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
 
 class ConversationTurn(Protocol):
@@ -45,11 +54,11 @@ def check_conversation(turns: Sequence[ConversationTurn]) -> None:
 
 
 def _check_text(name: str, text: str) -> None:
-    if not text or text.isspace():
+    if not VISIBLE.search(text):
         raise ValueError(f"`{name}` must not be blank")
-    if "\ufffe" in text or "\uffff" in text:
+    if _NOT_CARRIED.search(text):
         # SQS refuses or replaces them, so the stages would read another text than was recorded.
-        raise ValueError(f"`{name}` must not contain U+FFFE or U+FFFF, which are no characters")
+        raise ValueError(f"`{name}` must not contain U+FFFE, U+FFFF or half a character (a lone surrogate)")
 
 
 def _check_size(name: str, texts: Sequence[str]) -> None:

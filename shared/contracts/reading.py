@@ -128,16 +128,20 @@ def read_metadata(delivery: Delivery, detail: Detail, kind: type[Event]) -> Meta
     pipeline_id = partial.pipeline_id or delivery.id
     if not pipeline_id or not _PIPELINE_ID.fullmatch(pipeline_id):
         raise ContractViolation("$.id", "An event needs an id, or a pipeline_id in its metadata")
-    return Metadata(
-        event_id=partial.event_id or delivery.id or pipeline_id,
-        pipeline_id=pipeline_id,
-        schema=kind.NAME,
-        schema_version=kind.VERSION,
-        occurred_at=partial.occurred_at or delivery.time or datetime.now(UTC),
-        correlation_id=partial.correlation_id or pipeline_id,
-        causation_id=partial.causation_id,
-        traceparent=well_formed(partial.traceparent) or traceparent_of(pipeline_id),
-    )
+    try:
+        return Metadata(
+            event_id=partial.event_id or delivery.id or pipeline_id,
+            pipeline_id=pipeline_id,
+            schema=kind.NAME,
+            schema_version=kind.VERSION,
+            occurred_at=partial.occurred_at or delivery.time or datetime.now(UTC),
+            correlation_id=partial.correlation_id or pipeline_id,
+            causation_id=partial.causation_id,
+            traceparent=well_formed(partial.traceparent) or traceparent_of(pipeline_id),
+        )
+    except ValueError as error:  # from the event's own id or time: its metadata were checked above
+        at = "$.time" if partial.occurred_at is None and "occurred_at" in str(error) else "$.id"
+        raise ContractViolation(at, str(error)) from error
 
 
 def _check_schema(metadata: Metadata | PartialMetadata, kind: type[Event]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from shared.contracts import limits
-from shared.contracts.envelope import INBOUND_EVENT, Event, PipelineId
+from shared.contracts.envelope import INBOUND_EVENT, Event, PipelineId, check_time
 from shared.contracts.message import check_conversation, check_message
 
 T = TypeVar("T")
@@ -238,6 +238,10 @@ class LogRequested(Event, frozen=True, kw_only=True):
     started_at: Annotated[datetime, Meta(tz=True)]
     results: Results
     errors: dict[str, StageError]
+
+    def __post_init__(self) -> None:
+        check_time("accepted_at", self.accepted_at)
+        check_time("started_at", self.started_at)
 
 
 # --- facts -----------------------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from msgspec import Struct
 from msgspec import inspect as types
 
 from shared.contracts import limits
+from shared.contracts.message import VISIBLE
 from shared.contracts.v1 import Turn
 
 S = TypeVar("S", bound=Struct)
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-"""Any text that JSON can carry; lone surrogates are left out, as UTF-8 has no bytes for them."""
-SAID = TEXT.filter(lambda text: bool(text) and not text.isspace())
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff"), max_size=60)
+"""Any text that is carried: without lone surrogates, for which UTF-8 has no bytes, and without noncharacters."""
+SAID = TEXT.filter(VISIBLE.search)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),

@@ -125,9 +125,11 @@ def test_unknown_fields_are_found_by_path():
         (" \n\t\u3000", "must not be blank"),
         ("x" * (limits.MESSAGE_CHARS + 1), "length <= 32768"),
         ("\N{GRINNING FACE}" * 16_385, "at most 65,536 bytes"),
-        ("\x01" * 20_000, "too many control characters"),
+        ("x" + "\x01" * 20_000, "too many control characters"),
+        ("\u200b\ufeff", "must not be blank"),
+        ("\x00", "must not be blank"),
     ],
-    ids=["null", "number", "empty", "blank", "long", "bytes", "controls"],
+    ids=["null", "number", "empty", "blank", "long", "bytes", "controls", "invisible", "nul"],
 )
 def test_bad_messages_are_refused_with_a_reason(message, says):
     """Every rule for user_message has its own sentence, which never quotes the message."""
@@ -200,7 +202,7 @@ def turns(*texts: str) -> list[dict[str, str]]:
     ("texts", "says"),
     [
         (("\N{GRINNING FACE}" * 10_000, "x", "\N{GRINNING FACE}" * 6_400), "at most 65,536 bytes"),
-        (("\x01" * 9_000, "x", "\x01" * 9_000), "too many control characters"),
+        (("x" + "\x01" * 9_000, "x", "x" + "\x01" * 9_000), "too many control characters"),
         (("x" * 16_384, "x" * 16_384, "x"), "at most 32,768 characters together"),
         (("x", " \n", "x"), "`messages[1].text` must not be blank"),
         (("x", "x"), "must end with a message of the user"),
@@ -294,5 +296,5 @@ def test_characters_that_sqs_does_not_carry_are_refused(sign):
         ({"user_message": f"a{sign}"}, v1.PipelineRequested),
         ({"messages": [{"role": "user", "text": f"a{sign}"}]}, v2.PipelineRequested),
     ):
-        with pytest.raises(ContractViolation, match=r"U\+FFFE or U\+FFFF"):
+        with pytest.raises(ContractViolation, match=r"U\+FFFE, U\+FFFF or half"):
             read(json.dumps(data), kind)

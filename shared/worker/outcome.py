@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import time
 from typing import Any, Generic, TypeVar
 
@@ -13,7 +14,7 @@ from shared.aws import error_code, translated_errors
 from shared.bus import Bus
 from shared.contracts import v1
 from shared.contracts.envelope import Outgoing
-from shared.contracts.limits import CAUSE_CHARS, ERROR_CHARS
+from shared.contracts.limits import CAUSE_CHARS, ERROR_CHARS, ID_CHARS, PIPELINE_ID_PATTERN
 from shared.errors import ContractViolation, PipelineError, TokenSettled
 from shared.metrics import (
     ATTEMPTS,
@@ -33,6 +34,11 @@ from shared.parking import ParkingLot
 from shared.worker.inbox import Message
 
 R_co = TypeVar("R_co", bound=Struct, covariant=True)
+
+REJECTED = "-rejected"
+"""The suffix of the id of an event about a rejection."""
+NOT_CARRIED = {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
+"""Noncharacters, which SQS does not carry to the next stage, and what a result has in their place."""
 
 SUCCEEDED, FAILED = "Succeeded", "Failed"
 """Outcomes that are logged but not counted. Counts of errors by type and of ended runs exist already."""
@@ -137,9 +143,8 @@ class Outcomes:
         if isinstance(result, Paid):
             billed, result = result.billed, result.result
         metered = meter(message, began, billed)
-        self._callback.succeed(
-            message.token, msgspec.json.encode({"data": result, "meter": metered}).decode()
-        )
+        output = msgspec.json.encode({"data": result, "meter": metered}).decode()
+        self._callback.succeed(message.token, output.translate(NOT_CARRIED))
         emit(QUEUE_WAIT, message.queue_wait_ms)
         emit(WORK_TIME, metered.work_ms)
         emit(ATTEMPTS, metered.attempt + 1)
@@ -184,19 +189,22 @@ class Outcomes:
         self._note(PARKED, message, error.cause, error=error.NAME)
 
     def _rejection(self, message: Message, violation: ContractViolation) -> Outgoing:
-        rejected_id = message.delivery.id if message.delivery else None
+        rejected_id = _told(message.delivery.id if message.delivery else None)
         metadata = message.metadata
-        pipeline_id = metadata.pipeline_id if metadata else (rejected_id or "unknown")
+        is_id = rejected_id and re.fullmatch(PIPELINE_ID_PATTERN, rejected_id)
+        pipeline_id = (
+            metadata.pipeline_id if metadata else rejected_id if is_id and rejected_id else "unknown"
+        )
         return Outgoing(
             data=v1.ContractRejected(
                 service=self._service,
                 rejected_event_id=rejected_id,
-                rejected_detail_type=message.detail_type,
+                rejected_detail_type=_told(message.detail_type) or "",
                 path=violation.path,
                 reason=violation.reason,
             ),
             pipeline_id=pipeline_id,
-            event_id=f"{rejected_id or pipeline_id}-rejected",
+            event_id=f"{rejected_id or pipeline_id}{REJECTED}",
             correlation_id=metadata.correlation_id if metadata else pipeline_id,
             causation_id=rejected_id,
             traceparent=metadata.traceparent if metadata else None,
@@ -223,6 +231,11 @@ class Outcomes:
                 **fields,
             },
         )
+
+
+def _told(name: str | None) -> str | None:
+    """Return an id or type as a rejection tells it, with room for a suffix; None if it has no such form."""
+    return name if name and len(name) <= ID_CHARS - len(REJECTED) and name.isprintable() else None
 
 
 def _emit_tokens(metered: v1.Meter) -> None:

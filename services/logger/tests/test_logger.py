@@ -561,6 +561,46 @@ def test_a_late_end_counts_for_the_day_in_which_it_is_recorded(counting, records
     assert (record["spent_nano_usd"], record["spent_unknown"]) == (0, True)
 
 
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        DEEP,
+        '{"metadata": {"pipeline_id": "p-1"}, "request": {"user_message": "\\ud83d"}}',
+        json.dumps(
+            {"metadata": {"pipeline_id": "p\n", "correlation_id": "c" * 5_000, "causation_id": "c" * 5_000}}
+        ),
+        json.dumps({"metadata": {"traceparent": "x" * 5_000, "accepted_at": "never"}}),
+        '{"metadata": {"attempt": ' + "9" * 5_000 + "}}",
+    ],
+)
+def test_the_end_of_an_execution_with_any_input_is_recorded_and_told(logger, records, events, state):
+    """An execution may be started by hand with any input: its end is recorded under its name, and announced once."""
+    logger.failed(status_change(name="by-hand", input=state))
+    assert records.get("by-hand")["status"] == "FAILED"
+    assert len(events.details("pipeline.failed.v1")) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "x" * 81},
+        {"name": ""},
+        {"name": "p\n"},
+        {"executionArn": "a" * 257},
+        {"startDate": 10**30},
+        {"startDate": -1},
+        {"startDate": "2026"},
+    ],
+)
+def test_an_impossible_status_change_is_a_contract_violation(logger, change):
+    """A name, an ARN or a time that no execution has is refused at once, and not tried five times."""
+    with pytest.raises(ContractViolation):
+        logger.failed(status_change(**change))
+
+
 STATED = Stated(prices_of="us-east-1", tokens={"amazon.nova-lite-v1:0": ("0.5", "1.5")})
 
 

@@ -75,13 +75,15 @@ class Request(Struct, frozen=True, kw_only=True):
 def read_request(event: Mapping[str, Any]) -> Request:
     """Return the request in an event of API Gateway, unchecked. Header names are case-insensitive."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    lines = {name.lower(): values for name, values in (event.get("multiValueHeaders") or {}).items()}
     context = event.get("requestContext") or {}
     host = headers.get("host") or context.get("domainName")
-    path = context.get("path") or event.get("path") or "/pipeline"
+    pipeline_id = str((event.get("pathParameters") or {}).get("pipeline_id") or "")
+    path = context.get("path") or event.get("path") or f"/pipeline/{pipeline_id}"
     return Request(
         method=str(event.get("httpMethod") or ""),
         resource=str(event.get("resource") or ""),
-        pipeline_id=str((event.get("pathParameters") or {}).get("pipeline_id") or ""),
+        pipeline_id=pipeline_id,
         parameters=event.get("queryStringParameters") or {},
         caller=_caller(context.get("identity") or {}),
         api_id=str(context.get("apiId")),
@@ -89,7 +91,7 @@ def read_request(event: Mapping[str, Any]) -> Request:
         content_type=(headers.get("content-type") or "").partition(";")[0].strip().lower(),
         idempotency_key=headers.get("idempotency-key"),
         traceparent=headers.get("traceparent"),
-        wait=_preferred_wait(headers.get("prefer") or ""),
+        wait=_preferred_wait(", ".join(filter(None, lines.get("prefer") or [headers.get("prefer")]))),
         body=event.get("body") or "",
         encoded=bool(event.get("isBase64Encoded")),
     )
@@ -161,11 +163,15 @@ def submission(request: Request, id_of: Callable[[str], str]) -> Submission:
 
 def _body(request: Request) -> bytes:
     try:
-        body = base64.b64decode(request.body, validate=True) if request.encoded else request.body.encode()
+        if request.encoded:  # some encoders wrap lines
+            body = base64.b64decode("".join(request.body.split()), validate=True)
+        else:
+            body = request.body.encode()
     except (ValueError, UnicodeEncodeError) as error:
         raise ApiError(Reason.INVALID_JSON) from error
     if len(body) > limits.REQUEST_BODY_BYTES:
         raise ApiError(Reason.BODY_TOO_LARGE)
+    body = body.removeprefix(b"\xef\xbb\xbf")
     if not body.strip():
         raise ApiError(Reason.EMPTY_BODY)
     return body

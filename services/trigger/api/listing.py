@@ -104,6 +104,8 @@ def _status(text: str) -> str:
 
 
 def _since(text: str) -> str:
+    if "T" in text:  # a `+` that is not percent-encoded arrives as a blank
+        text = text.replace(" ", "+")
     try:
         moment = datetime.fromisoformat(text)
         return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -221,7 +221,10 @@ def status_url(request: Request, pipeline_id: str, api_url: str | None = None) -
     """Return the pipeline's URL, under `api_url` or else under the request's address."""
     if api_url:
         return f"{api_url.replace('{api_id}', request.api_id)}/pipeline/{pipeline_id}"
-    return f"{request.address.removesuffix(f'/{pipeline_id}').rstrip('/')}/{pipeline_id}"
+    base = request.address.rstrip("/")
+    if request.pipeline_id and not base.endswith("/pipeline"):  # of a pipeline: its id may be percent-encoded
+        base = base.rpartition("/")[0]
+    return f"{base}/{pipeline_id}"
 
 
 Routes = Mapping[tuple[str, str], Callable[[Request], Answer]]

@@ -32,7 +32,7 @@ def asked_hash(state: str, pipeline_id: str) -> str:
     """
     try:
         of_run = msgspec.json.decode(state, type=_State)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return ""
     if of_run.metadata.pipeline_id not in (None, pipeline_id):
         return ""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.trigger.starter import core
 from services.trigger.starter.handler import Starter
 from shared.contracts import v2
 from shared.contracts.envelope import Metadata, trace_id
@@ -252,3 +253,11 @@ def test_an_id_made_for_the_request_costs_no_reading(start, executions, records,
     monkeypatch.setattr(records, "get", lambda _: pytest.fail("the record was read"))
     start("hi", "evt-1")
     assert list(executions.running) == ["evt-1"]
+
+
+@pytest.mark.parametrize(
+    "state", ["", "null", "{", "[" * 100_000, '{"request": {"user_message": "\\ud83d"}}', "9" * 5_000]
+)
+def test_an_execution_of_another_kind_has_no_request(state):
+    """The input of an execution that was started by hand, whatever it is, is no request and no failure."""
+    assert not core.asked_hash(state, "p-1")
