@@ -29,7 +29,9 @@ from infra.options import OptionError, load_deployed
 from infra.regions import SUPPORTED
 from infra.rules import Templates, broken_rules
 from infra.synthesis import templates
+from shared.settings import OFF
 
+ANY_MODEL = "global.amazon.nova-2-lite-v1:0"
 GITHUB = "github"
 """The name, among those of the environments, of the app with the roles for GitHub Actions."""
 IGNORED_LINT = [
@@ -89,8 +91,9 @@ def region_groups(name: str) -> list[tuple[Environment, list[str]]]:
     """Return the environment as it is deployed to each group of supported regions that get the same resources."""
     groups: list[tuple[Environment, list[str]]] = []
     for region in (DEFAULT_REGION, *(other for other in SUPPORTED if other != DEFAULT_REGION)):
-        here = load_deployed(name, region=region)
-        # The chatbot's settings are values of variables and names in rights, which cfn-lint does not judge.
+        # The model and its price are values of variables and names in rights, which cfn-lint does not judge. Whether
+        # a region has them is judged by a deployment to it.
+        here = load_deployed(name, {"model_id": ANY_MODEL, "budget_usd_per_day": OFF}, region=region)
         alike = replace(here, region=DEFAULT_REGION, chatbot=ENVIRONMENTS[name].chatbot)
         for environment, regions in groups:
             if environment == alike:

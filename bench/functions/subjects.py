@@ -21,6 +21,7 @@ from bench.probing import DATA, AnyAws
 from infra.bundling import bundles
 from infra.environments import Sizing, host
 from infra.functions import API, FUNCTIONS, STARTER
+from shared.contracts.record import accepted_event_id
 from shared.contracts.stages import BY_SERVICE
 from shared.tests.fakes import sqs_record, stage_event
 
@@ -50,10 +51,11 @@ def subjects(scratch: Path) -> Iterator[tuple[dict[str, Subject], str]]:
         for name, bundle in bundles(host()).items():
             folder = Path(shutil.copytree(bundle, scratch / name))
             compileall.compile_dir(folder, quiet=2)
-            module = next(function.module for function in FUNCTIONS if function.name == name)
-            handler = f"{module}.handler"
+            (spec,) = (function for function in FUNCTIONS if function.name == name)
+            if spec.scheduled:  # nobody waits for it
+                continue
             all_subjects.append(
-                Subject(name=name, handler=handler, folders=(folder, client), event=events(name))
+                Subject(name=name, handler=spec.handler, folders=(folder, client), event=events(name))
             )
         yield {subject.name: subject for subject in all_subjects}, endpoint
 
@@ -82,7 +84,10 @@ def _record(name: str) -> dict[str, Any]:
     number = next(_NUMBERS)
     if name == STARTER.name:
         body = stage_event(
-            "pipeline.requested.v1", {"user_message": f"What is queue {number}?"}, token=None, **_ids(number)
+            "pipeline.requested.v1",
+            {"user_message": f"What is queue {number}?"},
+            token=None,
+            **{**_ids(number), "event_id": accepted_event_id(f"pipeline-{number}")},
         )
     else:
         stage = BY_SERVICE.get(name, BY_SERVICE["analyzer"])

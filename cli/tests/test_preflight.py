@@ -8,7 +8,8 @@ from click.testing import CliRunner, Result
 
 from cli.main import cli
 from local import aws_deploy, targets
-from local.aws_deploy import AwsTarget
+from local.aws_deploy import AwsTarget, Prepared
+from operations.deployment.changes import Changes, StackChange
 from operations.tests.accounts import FakeAccount, Refusal, concurrency
 
 
@@ -28,18 +29,24 @@ def account(monkeypatch):
 
 
 @pytest.fixture
-def deployed(monkeypatch):
+def deployed(monkeypatch, tmp_path):
     """The deployments that were made."""
     done: list[AwsTarget] = []
+    new = Changes(stacks=(StackChange(stack="ai-pipeline-dev-platform", part="platform", status="new"),))
 
     def aws_target(env, service, *, profile, region):
         return AwsTarget(env=env, account="1", region="us-east-1", caller=f"{profile}{region}", stacks=())
 
-    def deploy_to_aws(goal, _progress):
-        done.append(goal)
+    def prepare(goal, _progress):
+        return Prepared(goal=goal, assembly=tmp_path, changes=new, failed=(), first={})
+
+    def deploy_to_aws(prepared, _progress):
+        done.append(prepared.goal)
         return ("platform",)
 
+    monkeypatch.setattr(aws_deploy, "STATE", tmp_path)
     monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
+    monkeypatch.setattr(aws_deploy, "prepare", prepare)
     monkeypatch.setattr(aws_deploy, "deploy_to_aws", deploy_to_aws)
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
     return done

@@ -31,7 +31,7 @@ def publishable(template):
 def heard(template):
     """Return the detail-types that the rules of a stack deliver."""
     rules = resources(template, "AWS::Events::Rule").values()
-    return {name for rule in rules for name in rule["EventPattern"]["detail-type"]}
+    return {name for rule in rules for name in rule.get("EventPattern", {}).get("detail-type", ())}
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ def test_asking_for_a_registry_where_there_is_none_is_refused(region):
     """The option is refused in a region without a schema registry, and may be stated as off."""
     with pytest.raises(OptionError, match=f"{region}.*Leave it out"):
         load("dev", {"schema_registry": "true"}, region=region)
-    assert not load("dev", {"schema_registry": "false"}, region=region).schema_registry
+    stated = {"schema_registry": "false", "model_id": "global.amazon.nova-2-lite-v1:0"}
+    assert not load("dev", stated, region=region).schema_registry
 
 
 def test_a_file_may_ask_for_a_registry_in_some_regions(tmp_path, monkeypatch):

@@ -176,10 +176,12 @@ class BusSender:
 def _event(request: Request) -> Outgoing:
     key = request.idempotency_key
     pipeline_id = request.pipeline_id or (keyed_id(key) if key else uuid.uuid4().hex)
+    # An id that is given, or follows from a key, may be an old one; a new one is also the event's.
+    is_new = request.pipeline_id is None and key is None
     return Outgoing(
         data=PipelineRequested(user_message=request.user_message),
         pipeline_id=pipeline_id,
-        event_id=pipeline_id,
+        event_id=pipeline_id if is_new else f"{pipeline_id}-requested",
         correlation_id=pipeline_id,
     )
 

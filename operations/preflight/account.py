@@ -130,7 +130,6 @@ def region(intended: Intended) -> Result:
     environment = intended.environment
     needed = [
         *SERVICES,
-        *(["schemas"] if environment.schema_registry else []),
         *(["xray"] if environment.xray else []),
         *(["cloudwatch", "sns"] if environment.monitoring else []),
     ]
@@ -138,10 +137,11 @@ def region(intended: Intended) -> Result:
         service for service in needed if (found := target.regions_of(service)) and target.region not in found
     ]
     for service in missing:
-        fix = "Choose another region."
-        if service == "schemas":
-            fix = f"Set schema_registry = false under [regions.{target.region}] in environments/{target.env}.toml."
-        yield Problem(where=target.region, what=f"The region does not have the service {service}.", fix=fix)
+        yield Problem(
+            where=target.region,
+            what=f"The region does not have the service {service}.",
+            fix="Choose another region.",
+        )
     if not missing:
         yield Passed(f"{len(needed)} services")
 

@@ -39,7 +39,7 @@ _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 _ARN = re.compile(r"(?P<machine>arn:[^:]+:states:[^:]+:[^:]*:execution:[^:]+):(?P<name>[^:]{1,80})")
 _STATES = "|".join(map(re.escape, BY_STATE))
 _OF_A_STAGE = re.compile(rf"(?P<name>.+)-(?:{_STATES})-\d{{1,3}}")
-_OF_A_RUN = re.compile(r"(?P<name>[^.]+)(?:\.\d+)?-(?:accepted|completed|failed|rejected)")
+_OF_A_RUN = re.compile(r"(?P<name>[^.]+)(?:\.\d+)?-(?:accepted|completed|failed|rejected|requested)")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _ID = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
 

@@ -171,7 +171,7 @@ def test_a_redrive_that_is_refused_is_offered_again(pipeline: Deployment, shell:
         arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{stopped}"
         pipeline.client("stepfunctions").stop_execution(executionArn=arn)
         before = pipeline.finished(stopped)
-    events = targets.find_target().client("stepfunctions").meta.events
+    events = targets.find_target("local").client("stepfunctions").meta.events
 
     def refuse(**_: Any) -> None:
         raise client_error("ThrottlingException", "StartExecution")
