@@ -28,7 +28,8 @@ from infra.bundling import ROOT, BundlingError, bundles  # noqa: E402
 from infra.environments import DEFAULT_REGION, Environment, UnknownEnvironmentError  # noqa: E402
 from infra.functions import ALL_FUNCTIONS, GUARD  # noqa: E402
 from infra.names import Names  # noqa: E402
-from infra.options import OptionError, load_deployed  # noqa: E402
+from infra.option_kinds import OptionError  # noqa: E402
+from infra.options import load_deployed  # noqa: E402
 from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW, needed_by  # noqa: E402
 from infra.platform_stack import PlatformStack  # noqa: E402
 from infra.recorded import recorded  # noqa: E402

@@ -25,7 +25,8 @@ from infra.doctor.reading import read
 from infra.doctor.table import examine
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment
 from infra.functions import ALL_FUNCTIONS
-from infra.options import OptionError, load_deployed
+from infra.option_kinds import OptionError
+from infra.options import load_deployed
 from infra.regions import SUPPORTED
 from infra.rules import Templates, broken_rules
 from infra.synthesis import templates

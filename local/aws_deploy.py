@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.environments import UnknownEnvironmentError
-from infra.options import OptionError, read_file
+from infra.option_kinds import OptionError
+from infra.options import read_file
 from infra.parts import OPTIONAL, PARTS
 from local import cdk
 from local.deploy import by_part, part_of, require_known, stack_name

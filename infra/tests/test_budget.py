@@ -9,7 +9,8 @@ from infra.bundling import ROOT
 from infra.clocks import PAUSE_DAYS
 from infra.doctor.reading import read
 from infra.doctor.table import examine
-from infra.options import OptionError, load
+from infra.option_kinds import OptionError
+from infra.options import load
 from infra.rules import broken_rules, resources, statements
 from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS

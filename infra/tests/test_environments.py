@@ -7,7 +7,8 @@ import pytest
 from infra.environments import CALLS_PER_RUN, ENVIRONMENTS, Throttle, UnknownEnvironmentError
 from infra.functions import FUNCTIONS
 from infra.names import Names
-from infra.options import DERIVED_SETTINGS, OptionError, load
+from infra.option_kinds import OptionError
+from infra.options import DERIVED_SETTINGS, load
 
 
 def test_an_unknown_environment_names_the_known_ones():

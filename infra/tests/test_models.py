@@ -5,7 +5,8 @@ import re
 import pytest
 
 from infra.models import FAMILY, GEOGRAPHIES, ModelError, Place, check, default_model, partition_of, rights
-from infra.options import OptionError, load, load_deployed
+from infra.option_kinds import OptionError
+from infra.options import load, load_deployed
 from infra.tests.support import APPLICATION, BEDROCK, NOVA
 
 ACCOUNT = "111122223333"

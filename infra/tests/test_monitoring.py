@@ -10,7 +10,8 @@ import pytest
 from infra.bundling import ROOT
 from infra.environments import ENVIRONMENTS
 from infra.functions import ALL_FUNCTIONS
-from infra.options import OptionError, load
+from infra.option_kinds import OptionError
+from infra.options import load
 from infra.rules import resources
 from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS, OF_A_BUDGET, Thresholds

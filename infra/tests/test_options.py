@@ -5,7 +5,8 @@ import re
 import pytest
 
 from infra.environments import ENVIRONMENTS
-from infra.options import FOLDER, OPTIONS, OptionError, load, load_deployed, read_file
+from infra.option_kinds import OptionError
+from infra.options import FOLDER, OPTIONS, load, load_deployed, read_file
 from infra.toolchain import use_bundled_node
 from services.chatbot.settings import Settings
 from shared.settings import load as load_settings

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from infra.environments import Environment
-from infra.options import OptionError, load, load_deployed
+from infra.option_kinds import OptionError
+from infra.options import load, load_deployed
 from infra.pricing import stated, unpriced
 from infra.tests.support import APPLICATION, NOVA
 from shared.costs.prices import Stated

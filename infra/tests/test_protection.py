@@ -81,7 +81,7 @@ def test_a_first_deployment_is_made_without_protection(tmp_path):
 def test_an_unknown_unprotected_part_is_refused(tmp_path):
     """A misspelt part is refused instead of being deployed with protection."""
     from infra import synthesis  # noqa: PLC0415 -- starts Node
-    from infra.options import OptionError  # noqa: PLC0415
+    from infra.option_kinds import OptionError  # noqa: PLC0415
 
     with pytest.raises(OptionError, match=r"'platfrom'.*-c unprotected=NAME"):
         synthesis.synthesise(

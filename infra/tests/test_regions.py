@@ -8,7 +8,8 @@ import botocore.session
 import pytest
 
 from infra import options
-from infra.options import OptionError, load, load_deployed
+from infra.option_kinds import OptionError
+from infra.options import load, load_deployed
 from infra.regions import SUPPORTED, WITHOUT_SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[2]

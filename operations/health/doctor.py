@@ -23,7 +23,8 @@ from infra.doctor.model import Machine, Rule, Schedule, Source, System
 from infra.doctor.reading import alarm, read
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment
 from infra.names import Names
-from infra.options import OptionError, load_deployed
+from infra.option_kinds import OptionError
+from infra.options import load_deployed
 from infra.parts import OPTIONAL, PARTS
 from operations.addresses import how_to_deploy
 from operations.aws_errors import translated

@@ -6,7 +6,8 @@ from infra.doctor.checks.capacity import MOMENTS, TYPICAL_SECONDS
 from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.environments import CALLS_PER_RUN
 from infra.functions import STAGE_FUNCTIONS, STARTER
-from infra.options import OptionError, read_file
+from infra.option_kinds import OptionError
+from infra.options import read_file
 from operations.errors import OperationError
 from operations.preflight.calls import AbsentError, UnknownError, ask, part
 from operations.preflight.intent import Intended

@@ -11,7 +11,8 @@ from typing import Final
 
 from infra.doctor.findings import Finding, Outcome, Passed, Problem, Result, Skipped
 from infra.environments import ENVIRONMENTS, Environment
-from infra.options import OptionError, load_deployed
+from infra.option_kinds import OptionError
+from infra.options import load_deployed
 from operations.health.doctor import require_known
 from operations.preflight import account, models
 from operations.preflight.calls import AbsentError, UnknownError
