@@ -70,6 +70,13 @@ def parked(shell: Shell) -> int:
     return sum(view["count"] for view in shell.json("dlq", "list"))
 
 
+def empty(pipeline: Deployment, queue: str) -> bool:
+    """Tell whether a queue has no message, neither waiting nor in work."""
+    waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=waiting)
+    return set(answer["Attributes"].values()) == {"0"}
+
+
 def question() -> str:
     return f"Question {uuid.uuid4().hex}?"
 

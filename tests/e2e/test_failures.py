@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.support import complete, deliver_unseen, history, kill_workers, question
+from tests.e2e.support import complete, deliver_unseen, empty, history, kill_workers, question
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -156,15 +156,7 @@ def test_late_outcome_changes_nothing(pipeline: Deployment):
     before = pipeline.finished(event_id)
     assert complete(before)
     pipeline.client("sqs").send_message(QueueUrl=queue, MessageBody=message["Body"])
-    waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-
-    def drained() -> bool:
-        counts = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=waiting)[
-            "Attributes"
-        ]
-        return set(counts.values()) == {"0"}
-
-    assert eventually(drained)
+    assert eventually(lambda: empty(pipeline, queue))
     assert pipeline.record(event_id) == before
     assert pipeline.asked(text) == 1
     assert pipeline.parked("chatbot") == []
@@ -199,9 +191,3 @@ def reconciled(pipeline: Deployment) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, report
     return report
-
-
-def empty(pipeline: Deployment, queue: str) -> bool:
-    waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=waiting)
-    return set(answer["Attributes"].values()) == {"0"}
