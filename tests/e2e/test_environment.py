@@ -9,7 +9,7 @@ import pytest
 
 from local.bootstrap import bootstrap
 from tests.e2e.conftest import Deployment
-from tests.e2e.support import Shell
+from tests.e2e.support import Shell, shell
 
 pytestmark = pytest.mark.engine
 
