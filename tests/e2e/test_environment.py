@@ -11,6 +11,8 @@ from local.bootstrap import bootstrap
 from tests.e2e.conftest import Deployment
 from tests.e2e.support import Shell, shell
 
+__all__ = ["shell"]  # a fixture
+
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -171,6 +171,7 @@ def test_a_redrive_that_is_refused_is_offered_again(pipeline: Deployment, shell:
         arn = f"{pipeline.addresses['state-machine/arn'].replace('stateMachine', 'execution')}:{stopped}"
         pipeline.client("stepfunctions").stop_execution(executionArn=arn)
         before = pipeline.finished(stopped)
+    redrive = ("redrive", "--since", "10m", "--status", "ABORTED")
     events = targets.find_target("local").client("stepfunctions").meta.events
 
     def refuse(**_: Any) -> None:
@@ -178,14 +179,14 @@ def test_a_redrive_that_is_refused_is_offered_again(pipeline: Deployment, shell:
 
     events.register("before-call.stepfunctions.StartExecution", refuse, unique_id="refuse")
     try:
-        shell("redrive", "--since", "10m", "--yes", code=1)
+        shell(*redrive, "--yes", code=1)
     finally:
         events.unregister("before-call.stepfunctions.StartExecution", unique_id="refuse")
     assert pipeline.record(stopped) == before
-    plan = {line["pipeline_id"] for line in shell.json("redrive", "--since", "10m", "--dry-run")}
+    plan = {line["pipeline_id"] for line in shell.json(*redrive, "--dry-run")}
     assert stopped in plan
-    shell("redrive", "--since", "10m", "--yes", "--wait")
-    assert complete(pipeline.record(stopped))
+    shell(*redrive, "--yes")
+    assert eventually(lambda: complete(pipeline.record(stopped)))
 
 
 def started(pipeline: Deployment, pipeline_id: str) -> bool:
