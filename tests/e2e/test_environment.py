@@ -44,10 +44,9 @@ def hostile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_commands_reach_the_engine_whatever_the_shell_holds(pipeline: Deployment, shell: Shell) -> None:
     """The engine is prepared, a message is submitted and listed, although profile, files and proxy lead elsewhere."""
     bootstrap(pipeline.connection)
-    accepted = shell.json("submit", "Where am I?")
-    pipeline.finished(accepted["pipeline_id"])
-    assert accepted["pipeline_id"] in {run["pipeline_id"] for run in shell.json("list")}
-    assert shell.json("show", accepted["pipeline_id"])["status"] == "SUCCEEDED"
+    answered = shell.json("submit", "--wait", "Where am I?")
+    assert answered["status"] == "SUCCEEDED"
+    assert answered["pipeline_id"] in {run["pipeline_id"] for run in shell.json("list")}
 
 
 def test_a_comparison_reads_the_folders_own_repository(tmp_path: Path) -> None:
