@@ -117,6 +117,8 @@ class Environment:
     model_behind: tuple[str, ...] = ()
     model_behind_complex: tuple[str, ...] = ()
     """The ids of the models behind `model_id` and `model_id_complex`, if these are ARNs that do not name a model."""
+    prompt_caching: Literal["auto", "on", "off"] = "auto"
+    """Which models get a cache checkpoint after the system prompt: those that take one, all, or none."""
     allowed_origin: str = "*"
     requests_per_second: float = 10
     """The load, in requests for a run, that the environment should handle for hours; the doctor compares it with
@@ -171,6 +173,11 @@ class Environment:
     price_complex_input_usd_per_million: str | None = None
     price_complex_output_usd_per_million: str | None = None
     """Dollars, as decimal texts, for a million tokens of the two models; None for the listed prices."""
+    price_cache_read_usd_per_million: str | None = None
+    price_cache_write_usd_per_million: str | None = None
+    price_complex_cache_read_usd_per_million: str | None = None
+    price_complex_cache_write_usd_per_million: str | None = None
+    """The same for tokens that are read from and written to the models' caches."""
     price_usd_per_answer: str | None = None
     """Dollars, as a decimal text, that one answer of the existing chatbot function costs; None if not known."""
 

@@ -111,14 +111,18 @@ def headline(journey: Journey) -> Text:
         text.append(f" after {duration(journey.execution_time_ms)}")
     if journey.degraded:
         text.append(printable(f", without {' and '.join(journey.degraded)}"), "yellow")
-    tokens = [
-        (stage.input_tokens or 0, stage.output_tokens or 0) for stage in journey.stages if stage.output_tokens
-    ]
-    if tokens:
-        text.append(f" · {sum(t[0] for t in tokens):,} tokens in, {sum(t[1] for t in tokens):,} out")
-    model = (journey.chat or {}).get("model_id")
-    if model:
+    asked = [stage for stage in journey.stages if stage.output_tokens]
+    if asked:
+        cached = sum(stage.cache_read_tokens or 0 for stage in asked)
+        of_cache = f" ({cached:,} from the cache)" if cached else ""
+        text.append(f" · {sum(stage.prompt_tokens for stage in asked):,} tokens in{of_cache}")
+        text.append(f", {sum(stage.output_tokens or 0 for stage in asked):,} out")
+    chat = journey.chat or {}
+    if model := chat.get("model_id"):
         text.append(printable(f" · {model}"))
+    for mark, word in (("blocked", "blocked"), ("truncated", "cut")):
+        if chat.get(mark):
+            text.append(printable(f" · the answer was {word} ({chat.get('stop_reason')})"), "yellow")
     return text
 
 
@@ -167,7 +171,7 @@ def _table(journey: Journey) -> Table:
             duration(stage.queue_wait_ms),
             duration(stage.work_ms),
             "" if stage.attempt is None else str(stage.attempt + 1),
-            f"{stage.input_tokens:,}" if stage.input_tokens else "",
+            f"{stage.prompt_tokens:,}" if stage.prompt_tokens else "",
             f"{stage.output_tokens:,}" if stage.output_tokens else "",
         )
     return table

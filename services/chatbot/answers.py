@@ -28,7 +28,7 @@ from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import InProgress, PermanentError, PipelineError, TransientError
-from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_RECALLED
+from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_BLOCKED, ANSWERS_RECALLED
 from shared.observability import emit, logger
 from shared.worker import Billed, Paid
 
@@ -144,13 +144,10 @@ class StoredAnswers:
 
 def paid(answer: ChatAnswer, *, recalled: bool = False) -> Paid[ChatAnswer]:
     """Return an answer with its billed usage. `recalled`: an earlier delivery, attempt or execution paid for it."""
-    usage = answer.usage
-    billed = Billed(
-        input_tokens=usage.input_tokens if usage else 0,
-        output_tokens=usage.output_tokens if usage else 0,
-        model_id=answer.model_id,
-        recalled=recalled,
-    )
+    counts = msgspec.structs.asdict(answer.usage) if answer.usage else {}
+    billed = Billed(**counts, model_id=answer.model_id, recalled=recalled)
+    if answer.blocked and not recalled:
+        emit(ANSWERS_BLOCKED)
     return Paid(result=answer, billed=billed)
 
 

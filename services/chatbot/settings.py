@@ -15,7 +15,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     A deployment sets `model_id`, by default to the id by which this model answers in its region. If
     `chatbot_function_arn` is set, the team's existing chatbot function is invoked instead of Bedrock.
-    `temperature` and `system_prompt` are None if they are switched off, for models that refuse them.
+    `temperature` and `system_prompt` are None if they are switched off, for models that refuse them. If only some of
+    the models do, `models_without_temperature` and `models_without_system_prompt` name these, and `cached_models`
+    those that get a cache checkpoint after the system prompt; each is a list of ids, separated by commas.
     `timeout_seconds` is the timeout of this service's function, not of the team's. Without `answers_table`,
     answers are not stored.
     """
@@ -25,13 +27,25 @@ class Settings(Struct, frozen=True, kw_only=True):
     system_prompt: str | None = SYSTEM_PROMPT
     max_tokens: Annotated[int, Meta(ge=1, le=8_192)] = 1_024
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = 0.5
+    models_without_temperature: str | None = None
+    models_without_system_prompt: str | None = None
+    cached_models: str | None = None
     guardrail_id: str | None = None
     guardrail_version: str = "DRAFT"
     chatbot_function_arn: str | None = None
     answers_table: str | None = None
     timeout_seconds: Annotated[int, Meta(ge=2, le=900)] = 30
 
+    def asks_with(self, parameter: str, model_id: str) -> bool:
+        """Tell whether a model is asked with `temperature` or `system_prompt`, which some models refuse."""
+        return model_id not in listed(getattr(self, f"models_without_{parameter}"))
+
     @property
     def read_seconds(self) -> int:
         """The longest time for a model call: less than the function's timeout, so that a slow model is reported."""
         return max(self.timeout_seconds - 5, self.timeout_seconds // 2)
+
+
+def listed(ids: str | None) -> list[str]:
+    """Return the ids in a list that is separated by commas."""
+    return [name for part in (ids or "").split(",") if (name := part.strip())]

@@ -97,10 +97,12 @@ class Analysis(Struct, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """The tokens that one model call was billed for."""
+    """The tokens that one model call was billed for; `input_tokens` without those read from or written to a cache."""
 
     input_tokens: Count
     output_tokens: Count
+    cache_read_tokens: Count = 0
+    cache_write_tokens: Count = 0
 
 
 class ChatAnswer(Struct, frozen=True, kw_only=True):
@@ -112,6 +114,12 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
     stop_reason: str
     truncated: bool = False
     usage: Usage | None = None
+    blocked: Annotated[
+        bool,
+        Meta(
+            description="Whether a guardrail, a filter or the model refused; the text is what it said instead."
+        ),
+    ] = False
 
 
 class Tracking(Struct, frozen=True, kw_only=True):
@@ -134,6 +142,9 @@ class Enhancement(Struct, frozen=True, kw_only=True):
     reading_time_seconds: Count
     contains_code: bool
     tracking: Tracking
+    blocked: Annotated[
+        bool, Meta(description="Whether the chatbot's answer was blocked; its text is then unchanged.")
+    ] = False
 
 
 class LogReceipt(Struct, frozen=True, kw_only=True):
@@ -160,6 +171,8 @@ class Meter(Struct, frozen=True, kw_only=True):
     message_bytes: Count | None = None
     memory_mb: Count | None = None
     architecture: str | None = None
+    cache_read_tokens: Count = 0
+    cache_write_tokens: Count = 0
 
 
 class Outcome(Struct, Generic[T], frozen=True, kw_only=True):

@@ -55,10 +55,12 @@ class _StepFunctions(FakeStepFunctions):
 
 
 class _Model:
+    stop_reason = "end_turn"
+
     def converse(self, **_: Any) -> dict[str, Any]:
         return {
             "output": {"message": {"content": [{"text": "A line."}]}},
-            "stopReason": "end_turn",
+            "stopReason": self.stop_reason,
             "usage": {"inputTokens": 9, "outputTokens": 6},
         }
 
