@@ -1,10 +1,11 @@
 """The two backends: Bedrock's Converse, and the team's existing chatbot function.
 
-Each backend makes one call. Retries belong to Step Functions: a client that retried by itself would pay again unseen.
+Each backend makes one call, and another one only to a model that has to answer in the place of one that did not take
+the request (`failover`). Retries belong to Step Functions: a client that retried by itself would pay again unseen.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -21,6 +22,9 @@ from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import PermanentError, PipelineError, TransientError, is_transient
 from shared.settings import OFF
+
+if TYPE_CHECKING:
+    from services.chatbot.failover import Failover
 
 _UNSUBSCRIBED = (
     "the account has no AWS Marketplace subscription to this model yet: somebody with the right to it must ask "
@@ -47,18 +51,39 @@ class Backend(Protocol):
 
 
 class Bedrock:
+    """Asks the model of the settings, or a fallback if there are any; see `failover`."""
+
     def __init__(self, settings: Settings, connection: Any = None) -> None:
         self._settings = settings
-        self._client = connection or client("bedrock-runtime", read_seconds=settings.read_seconds, tries=1)
+        self._connection = connection
+        self._client(settings.read_seconds)
+        self._failover = _failover(settings) if settings.fallbacks else None
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:  # noqa: ARG002 -- the protocol's
         parameters = converse_request(self._settings, request)
+        if self._failover is None:
+            return self._converse(parameters, self._settings.read_seconds)
+        return self._failover.ask(
+            parameters["modelId"],
+            lambda model_id, seconds: self._converse({**parameters, "modelId": model_id}, seconds),
+        )
+
+    def _client(self, read_seconds: float) -> Any:
+        return self._connection or client("bedrock-runtime", read_seconds=read_seconds, tries=1)
+
+    def _converse(self, parameters: dict[str, Any], read_seconds: float) -> ChatAnswer:
         try:
             with translated_errors():
-                response = self._client.converse(**parameters)
+                response = self._client(read_seconds).converse(**parameters)
         except (TransientError, PermanentError) as error:
             raise refusal(error, parameters) from error.__cause__
         return converse_answer(response, parameters["modelId"])
+
+
+def _failover(settings: Settings) -> "Failover":
+    from services.chatbot.failover import Failover  # noqa: PLC0415 -- only a setting with fallbacks needs it
+
+    return Failover(settings.fallbacks, seconds=settings.read_seconds)
 
 
 def refusal(error: PipelineError, parameters: Mapping[str, Any]) -> PipelineError:
