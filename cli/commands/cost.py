@@ -159,6 +159,12 @@ def _losses(report: Report) -> Iterator[str]:
         yield f"including {usd(runs.waste_nano_usd)} wasted on failed attempts and lost deliveries"
     if runs.failed_nano_usd:
         yield f"including {usd(runs.failed_nano_usd)} for runs that failed"
+    for model in report.models:
+        if model.failed_over:
+            yield (
+                f"including {usd(model.failed_over_nano_usd)} for {counted(model.failed_over, 'run')} that "
+                f"{printable(model.name)} answered in the place of an unavailable model"
+            )
     if report.earlier_nano_usd:
         yield f"plus {usd(report.earlier_nano_usd)} for earlier executions of restarted runs"
 
