@@ -194,17 +194,17 @@ def test_a_cancelled_run_needs_nothing(machine, records):
 
 
 @pytest.mark.parametrize(
-    ("accepted_at", "lies", "said", "step"),
+    ("accepted_at", "lies", "said"),
     [
-        (NOW, None, "is on its way to the trigger's queue, or was never published.", None),
-        (NOW, "", "1 message in the trigger's queue, its own probably among them.", None),
-        (NOW, "-dlq", "its event is parked.", "pipeline dlq replay --pipeline p-1"),
-        (NOW - 2 * DAY, None, "never published, or was deleted. Send the request again", None),
-        (NOW - 2 * DAY, "", "1 message in the trigger's queue", None),
-        (NOW - 2 * DAY, "-dlq", "its event is parked.", "pipeline dlq replay --pipeline p-1"),
+        (NOW, None, "is on its way to the trigger's queue, or was never published."),
+        (NOW, "", "1 message in the trigger's queue, its own probably among them."),
+        (NOW, "-dlq", "its event is parked."),
+        (NOW - 2 * DAY, None, "never published, or was deleted. Send the request again"),
+        (NOW - 2 * DAY, "", "1 message in the trigger's queue"),
+        (NOW - 2 * DAY, "-dlq", "its event is parked."),
     ],
 )
-def test_an_accepted_run_is_told_where_its_event_is(machine, records, accepted_at, lies, said, step):
+def test_an_accepted_run_is_told_where_its_event_is(machine, records, accepted_at, lies, said):
     """An accepted run waits in the trigger's queue, is parked, or, after a day, will not start by itself."""
     records.accept("p-1", user_message="Hi", accepted_at=iso(accepted_at))
     if lies is not None:
@@ -213,7 +213,7 @@ def test_an_accepted_run_is_told_where_its_event_is(machine, records, accepted_a
     assert said in " ".join(call("explain", "p-1").stdout.split())
     answer = explained("p-1")
     assert answer["waiting_to_start"] == (lies == "")
-    assert [command for command in answer["next"] if "replay" in command] == ([step] if step else [])
+    assert ("pipeline dlq replay --pipeline p-1" in answer["next"]) == (lies == "-dlq")
 
 
 def test_an_execution_that_is_gone_is_said(machine, records):
