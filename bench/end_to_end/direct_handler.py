@@ -60,7 +60,9 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     if isinstance(result, Paid):
         billed, result = result.billed, result.result
     tokens = {
-        name: count for name, count in msgspec.structs.asdict(billed).items() if name.endswith("_tokens")
+        name: count
+        for name, count in msgspec.structs.asdict(billed).items()
+        if name.endswith("_tokens") and count
     }
     meter = _meter(started_at, model_id=billed.model_id, **tokens)
     return {"data": msgspec.to_builtins(result), "meter": msgspec.to_builtins(meter)}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from services.chatbot.settings import Settings, listed
 from shared.contracts import limits
@@ -36,15 +36,14 @@ class Inference(Struct, frozen=True, kw_only=True):
     temperature: float | None
 
 
-def choose(settings: Settings, analysis: Analysis | None) -> Inference:
+def choose(settings: Settings, analysis: Analysis | None, model_id: str | None = None) -> Inference:
     """Choose the model (complex messages may have their own), fewer tokens if simple, a lower temperature for code.
 
     Without an analysis (the analyzer failed), the default settings apply.
     """
     complexity = analysis.complexity if analysis else "moderate"
-    model_id = settings.model_id
-    if complexity == "complex" and settings.model_id_complex:
-        model_id = settings.model_id_complex
+    own = settings.model_id_complex if complexity == "complex" else None
+    model_id = model_id or own or settings.model_id
     max_tokens = settings.max_tokens
     if complexity == "simple":
         max_tokens = max(1, int(max_tokens * SIMPLE_SHARE))
@@ -54,13 +53,17 @@ def choose(settings: Settings, analysis: Analysis | None) -> Inference:
     return Inference(model_id=model_id, max_tokens=max_tokens, temperature=temperature)
 
 
-def converse_request(settings: Settings, request: ChatRequested) -> dict[str, Any]:
+def converse_request(
+    settings: Settings, request: ChatRequested, model_id: str | None = None
+) -> dict[str, Any]:
     """Return the parameters of Bedrock's Converse: the conversation, with the user's message as its last turn.
+
+    `model_id` is the model to ask in the place of the chosen one.
 
     A temperature or a system prompt that is switched off is left out: some models refuse a request that has one. A
     cache checkpoint ends the system prompt for the models that take one.
     """
-    inference = choose(settings, request.analysis)
+    inference = choose(settings, request.analysis, model_id)
     turns = [*((turn.role, turn.text) for turn in request.history), ("user", request.user_message)]
     parameters: dict[str, Any] = {
         "modelId": inference.model_id,
@@ -109,7 +112,7 @@ def answer(
         model_id=model_id,
         stop_reason=stop_reason,
         truncated=cut or bool(_CUT_SHORT.search(stop_reason)),
-        blocked=bool(_BLOCKED.search(stop_reason)),
+        blocked=bool(_BLOCKED.search(stop_reason)) or UNSET,
         usage=usage,
     )
 
@@ -169,8 +172,8 @@ def _usage(value: Any) -> Usage | None:
     return Usage(
         input_tokens=count("inputTokens"),
         output_tokens=count("outputTokens"),
-        cache_read_tokens=count("cacheReadInputTokens"),
-        cache_write_tokens=count("cacheWriteInputTokens"),
+        cache_read_tokens=count("cacheReadInputTokens") or UNSET,
+        cache_write_tokens=count("cacheWriteInputTokens") or UNSET,
     )
 
 

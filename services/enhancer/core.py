@@ -9,6 +9,8 @@ it is: it is a guardrail's or a refusal, not an answer to the message.
 import re
 from datetime import datetime
 
+from msgspec import UNSET
+
 from shared.contracts.envelope import Metadata
 from shared.contracts.limits import DECORATION_BYTES
 from shared.contracts.v1 import Analysis, ChatAnswer, Complexity, Enhancement, Format, Tracking
@@ -106,5 +108,5 @@ def enhance(answer: ChatAnswer, analysis: Analysis | None, metadata: Metadata, n
             execution_arn=metadata.execution_arn,
             model_id=answer.model_id,
         ),
-        blocked=answer.blocked,
+        blocked=answer.blocked or UNSET,
     )

@@ -6,6 +6,8 @@ usage that a failed run's cost is counted from travels in the text.
 
 import re
 
+from msgspec import UNSET
+
 from shared.contracts.v1 import Usage
 
 _SENTENCE = re.compile(
@@ -30,9 +32,20 @@ def paid_in(cause: str) -> tuple[str, Usage] | None:
     match = _SENTENCE.search(cause)
     if match is None:
         return None
-    counts = dict(zip(Usage.__struct_fields__, map(int, match.groups()), strict=False))
-    return match[5], Usage(**counts)
+    tokens_in, tokens_out, read, written = map(int, match.groups()[:4])
+    usage = Usage(
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        cache_read_tokens=read or UNSET,
+        cache_write_tokens=written or UNSET,
+    )
+    return match[5], usage
 
 
 def _counts(usage: Usage) -> tuple[int, int, int, int]:
-    return usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+    return (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens or 0,
+        usage.cache_write_tokens or 0,
+    )

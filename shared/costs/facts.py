@@ -186,7 +186,8 @@ def _with_wasted(stage: StageFacts, cause: str) -> StageFacts:
     if paid is None:
         return stage
     model_id, usage = paid
-    return msgspec.structs.replace(stage, model_id=model_id, **msgspec.structs.asdict(usage))
+    counts = {name: count or 0 for name, count in msgspec.structs.asdict(usage).items()}
+    return msgspec.structs.replace(stage, model_id=model_id, **counts)
 
 
 def item_bytes(record: Mapping[str, Any]) -> int:

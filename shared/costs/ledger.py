@@ -17,6 +17,7 @@ from shared.contracts.stages import BY_KEY, LAST
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.lines import Book, Ledger
 from shared.costs.prices import PRICE_LISTS, PriceList, price_list
+from shared.errors import ModelTimedOut
 
 START, LOG = "start", LAST.key
 CHUNK = 65_536
@@ -170,7 +171,10 @@ def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
         book.add(stage.key, "write", "write: claim on the answer", waste=failed)
         if stage.model_id:
             book.tokens(stage.key, stage.model_id, stage.tokens, waste=failed)
-        book.unmetered.append(f"{stage.key}: tokens" + (" of its other tries" if stage.model_id else ""))
+        rest = " of its other tries" if stage.model_id else ""
+        if stage.error == ModelTimedOut.NAME:
+            rest = " of a model call that timed out, which may be billed"
+        book.unmetered.append(f"{stage.key}: tokens{rest}")
         return
     book.add(stage.key, "write", "write: claim on the answer")
     book.add(

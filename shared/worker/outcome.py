@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from botocore.exceptions import ClientError
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from shared.aws import error_code, translated_errors
 from shared.bus import Bus
@@ -73,8 +73,8 @@ def meter(message: Message, began: float, billed: Billed | None = None) -> v1.Me
         receives=message.receives,
         input_tokens=billed.input_tokens,
         output_tokens=billed.output_tokens,
-        cache_read_tokens=billed.cache_read_tokens,
-        cache_write_tokens=billed.cache_write_tokens,
+        cache_read_tokens=billed.cache_read_tokens or UNSET,
+        cache_write_tokens=billed.cache_write_tokens or UNSET,
         model_id=billed.model_id,
         recalled=billed.recalled,
         batch=message.batch,
@@ -259,6 +259,6 @@ def _emit_tokens(metered: v1.Meter) -> None:
 
 
 def _emit_usage(model_id: str, used: v1.Meter | v1.Usage) -> None:
-    prompt = used.input_tokens + used.cache_read_tokens + used.cache_write_tokens
+    prompt = used.input_tokens + (used.cache_read_tokens or 0) + (used.cache_write_tokens or 0)
     emit(INPUT_TOKENS, prompt, model=model_id)
     emit(OUTPUT_TOKENS, used.output_tokens, model=model_id)

@@ -55,9 +55,12 @@ class _StepFunctions(FakeStepFunctions):
 
 
 class _Model:
+    unavailable = ""
     stop_reason = "end_turn"
 
-    def converse(self, **_: Any) -> dict[str, Any]:
+    def converse(self, *, modelId: str, **_: Any) -> dict[str, Any]:
+        if modelId == self.unavailable:
+            raise client_error("ThrottlingException", "Converse", 429)
         return {
             "output": {"message": {"content": [{"text": "A line."}]}},
             "stopReason": self.stop_reason,

@@ -82,7 +82,7 @@ def test_a_blocked_answer_is_never_decorated(level, truncated):
     found = analysis(level, 3, ("python",)) if level else None
     got = enhance(chat(text, blocked=True, truncated=truncated), found, METADATA, NOW)
     assert (got.final_response, got.format, got.blocked) == (text, "plain", True)
-    assert enhance(chat(text), found, METADATA, NOW).blocked is False
+    assert not enhance(chat(text), found, METADATA, NOW).blocked
 
 
 def test_tracking_says_where_it_comes_from():
