@@ -162,7 +162,7 @@ def test_message_is_passed_as_it_is(message: str, tmp_path: Path) -> None:
     pipeline = tmp_path / "pipeline"
     pipeline.write_text(f"#!{sys.executable}\nimport sys\nif 'submit' in sys.argv: print(sys.argv[-1])\n")
     pipeline.chmod(0o755)
-    command = ["make", "-s", "-C", str(root), "-o", "setup", "run", f"BIN={tmp_path}"]
+    command = ["make", "-s", "-C", str(root), "-o", "setup", "-o", "model", "run", f"BIN={tmp_path}"]
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     by_environment = subprocess.run(
         command, env={**ours, "MESSAGE": message}, capture_output=True, text=True, check=True
