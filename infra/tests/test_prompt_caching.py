@@ -62,6 +62,8 @@ def test_each_model_is_looked_at_by_itself():
     """Of two models only the one that takes a checkpoint gets one; a profile's ARN counts as the model behind it."""
     options = {"model_id": LLAMA, "model_id_complex": APPLICATION, "model_behind_complex": SONNET}
     assert cached_models(load("dev", {**options, "system_prompt": LONG})) == (APPLICATION,)
+    fallbacks = {"model_id": LLAMA, "fallback_model_ids": f"{SONNET}, amazon.nova-2-lite-v1:0"}
+    assert cached_models(load("dev", {**fallbacks, "system_prompt": LONG})) == (SONNET,)
 
 
 @pytest.mark.parametrize("value", ["yes", "true", "AUTO", "1h"])

@@ -10,7 +10,8 @@ from services.chatbot.backends import Bedrock
 from services.chatbot.failover import FAILURES, LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, Failover
 from services.chatbot.settings import Settings
 from shared.contracts.limits import CAUSE_CHARS, FAILURE_CHARS, FALLBACKS, MODEL_ID_CHARS
-from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, FailedModel
+from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, FailedModel, Usage
+from shared.contracts.wasted import paid_in
 from shared.errors import PermanentError, PipelineError, TransientError
 from shared.observability import metrics
 from shared.tests.fakes import METADATA, client_error
@@ -82,6 +83,32 @@ def test_an_unavailable_model_is_replaced_in_the_same_try(error):
     assert (answer.text, answer.model_id) == ("Hello", "b")
     assert isinstance(answer.instead_of, tuple)
     assert [failed.model_id for failed in answer.instead_of] == ["a"]
+
+
+def test_a_fallback_is_asked_with_what_it_takes_itself():
+    """Temperature, system prompt and cache checkpoint are those of the model that is asked, not of the first one."""
+    models = Models(a=THROTTLED)
+    settings = {"models_without_temperature": "a", "models_without_system_prompt": "b", "cached_models": "a"}
+    ask(models, **settings)
+    first, second = models.requests
+    assert [list(block) for block in first["system"]] == [["text"], ["cachePoint"]]
+    assert ("temperature" in first["inferenceConfig"], "temperature" in second["inferenceConfig"]) == (
+        False,
+        True,
+    )
+    assert "system" not in second
+
+
+def test_a_blocked_or_unusable_answer_is_not_replaced():
+    """A model that refused, or was paid for nothing, is not followed by another one that would be paid, too."""
+    models = Models(a=reply(stop_reason="refusal"))
+    answer = ask(models)
+    assert (answer.blocked, answer.model_id, models.asked) == (True, "a", ["a"])
+    models = Models(a=reply("", "guardrail_intervened") | {"usage": {"inputTokens": 3, "outputTokens": 0}})
+    with pytest.raises(PermanentError) as failure:
+        ask(models)
+    assert models.asked == ["a"]
+    assert paid_in(failure.value.cause) == ("a", Usage(input_tokens=3, output_tokens=0))
 
 
 @pytest.mark.parametrize(
