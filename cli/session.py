@@ -132,10 +132,11 @@ def _console(*, stderr: bool) -> "Console":
             raise BrokenPipeError(errno.EPIPE, "The reader of the output has gone")  # not rich's exit code
 
     stream = sys.stderr if stderr else sys.stdout
-    terminal = stream is not None and stream.isatty()
+    terminal = stream.isatty()
     return Plain(
         stderr=stderr,
         width=None if terminal else UNLIMITED,
+        force_terminal=terminal,  # FORCE_COLOR must not draw moving bars, of unlimited width, into a file
         highlight=False,
         soft_wrap=not terminal,
         emoji=False,

@@ -7,7 +7,7 @@ this file are generated from them (`make schemas`); a test compares the two.
 from datetime import datetime
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.contracts import limits
 from shared.contracts.envelope import INBOUND_EVENT, Event, PipelineId, check_time
@@ -103,6 +103,13 @@ class Usage(Struct, frozen=True, kw_only=True):
     output_tokens: Count
 
 
+class FailedModel(Struct, frozen=True, kw_only=True):
+    """A model that did not answer, with the reason, which quotes no message."""
+
+    model_id: Annotated[str, Meta(max_length=limits.MODEL_ID_CHARS)]
+    reason: Annotated[str, Meta(max_length=limits.FAILURE_CHARS)]
+
+
 class ChatAnswer(Struct, frozen=True, kw_only=True):
     """The chatbot's answer. `usage` is null if the backend does not report it."""
 
@@ -112,6 +119,12 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
     stop_reason: str
     truncated: bool = False
     usage: Usage | None = None
+    instead_of: Annotated[
+        tuple[FailedModel, ...] | UnsetType,
+        Meta(
+            description="The models that should have answered before this one, in order; absent if there are none."
+        ),
+    ] = UNSET
 
 
 class Tracking(Struct, frozen=True, kw_only=True):
