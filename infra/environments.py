@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from infra.clocks import MAX_RECEIVES, THROTTLED_SECONDS, task_seconds, visibility_seconds
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
 
@@ -63,6 +64,16 @@ class Sizing:
     batch_size: int = 10
     batching_window_seconds: int = 0
     max_concurrency: int = 100
+
+    @property
+    def visibility_seconds(self) -> int:
+        """The visibility timeout of the function's queue."""
+        return visibility_seconds(self.timeout_seconds, self.batching_window_seconds)
+
+    @property
+    def task_seconds(self) -> int:
+        """The timeout of the task whose requests the queue takes."""
+        return task_seconds(self.visibility_seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +195,18 @@ class Environment:
         rate = math.ceil(CALLS_PER_RUN * self.requests_per_second)
         return Throttle(rate=rate, burst=BURST_SECONDS * rate)
 
+    @property
+    def limits(self) -> Thresholds:
+        """The alarms' thresholds, longer by what the chatbot's function may take beyond half a minute."""
+        longer = max(0, self.sizing_of("chatbot").timeout_seconds - THROTTLED_SECONDS)
+        limits = self.thresholds
+        return replace(
+            limits,
+            run_p95_seconds=limits.run_p95_seconds + longer,
+            run_open_seconds=limits.run_open_seconds + MAX_RECEIVES * longer,
+            answer_age_seconds=limits.queue_age_seconds + longer,
+        )
+
     def protects(self, *names: str) -> bool:
         """Tell whether a stack, by its part, or a table, by its part and name, is protected from deletion."""
         return self.keep_data and self.unprotected.isdisjoint(names)
@@ -194,6 +217,10 @@ class Environment:
 
     def sizing_of(self, function: str) -> Sizing:
         return self.sizing.get(function, self.default_sizing)
+
+    def task_seconds(self, service: str) -> int:
+        """Return the timeout of the task of a stage's service."""
+        return self.sizing_of(service).task_seconds
 
 
 # One message per invocation: an answer takes seconds, so a batch of ten would exceed the function's timeout.

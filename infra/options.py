@@ -52,9 +52,9 @@ Options = Mapping[str, object]
 
 MEMORY_MB: Final = (128, 10_240)
 TIMEOUT_SECONDS: Final = (5, 31)
-"""The bounds of a function's timeout. With a longer one, a task could end before the last delivery of its message,
-which may be invisible for six timeouts at each of its five receives.
-"""
+"""The bounds of a function's timeout."""
+LONGEST_SECONDS: Final = {"chatbot": 900}
+"""The longest timeouts of functions that wait for others: Lambda's own limit."""
 
 OPTIONS: Final[Mapping[str, Option]] = {
     option.name: option
@@ -146,7 +146,13 @@ OPTIONS: Final[Mapping[str, Option]] = {
         ),
         *(of_size("memory", "memory_mb", function.name, MEMORY_MB, "megabytes") for function in FUNCTIONS),
         *(
-            of_size("timeout", "timeout_seconds", function.name, TIMEOUT_SECONDS, "seconds")
+            of_size(
+                "timeout",
+                "timeout_seconds",
+                function.name,
+                (TIMEOUT_SECONDS[0], LONGEST_SECONDS.get(function.name, TIMEOUT_SECONDS[1])),
+                "seconds",
+            )
             for function in FUNCTIONS
         ),
     )

@@ -40,7 +40,10 @@ class Moment(click.ParamType):
             except click.BadParameter:
                 self.fail(f"{value!r} is neither an age like 2h or 7d nor a day like 2026-11-01.", param, ctx)
             return datetime.now(UTC) - age
-        return day if day.tzinfo else day.replace(tzinfo=UTC)
+        try:
+            return day.astimezone(UTC) if day.tzinfo else day.replace(tzinfo=UTC)
+        except OverflowError:
+            self.fail(f"{value!r} is at an end of the calendar and has no date in UTC.", param, ctx)
 
 
 @click.command(

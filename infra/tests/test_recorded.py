@@ -27,6 +27,7 @@ VALUES = {
     "system_prompt": "Be brief.",
     "max_tokens": "77",
     "temperature": "0.25",
+    "retries_after_timeout": "1",
     "guardrail_id": "gr-1",
     "guardrail_version": "2",
     "chatbot_function_arn": "arn:aws:lambda:us-east-1:123456789012:function:bot",

@@ -4,11 +4,14 @@ Each backend makes one call, and another one only to a model that has to answer 
 the request (`failover`). Retries belong to Step Functions: a client that retried by itself would pay again unseen.
 """
 
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from services.chatbot.core import (
     converse_answer,
@@ -17,10 +20,10 @@ from services.chatbot.core import (
     function_error,
 )
 from services.chatbot.settings import Settings
-from shared.aws import client, translated_errors
+from shared.aws import client, error_code, translated_errors
 from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import ChatAnswer, ChatRequested
-from shared.errors import PermanentError, PipelineError, TransientError, is_transient
+from shared.errors import ModelTimedOut, PermanentError, PipelineError, TransientError, is_transient
 from shared.settings import OFF
 
 if TYPE_CHECKING:
@@ -47,7 +50,61 @@ noticed.
 
 class Backend(Protocol):
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
-        """Return the answer to a request. Raises TransientError or PermanentError."""
+        """Return the answer to a request. Raises TransientError, PermanentError or ModelTimedOut."""
+
+
+TIMED_OUT = ("ModelTimeoutException",)
+"""Bedrock's codes for a model that took longer than Bedrock waits for it."""
+
+
+@contextmanager
+def asking(settings: Settings, metadata: Metadata, billed: str, *, seconds: float) -> Iterator[None]:
+    """Translate the errors of a call that is billed as `translated_errors` does, but a timeout to `timed_out`.
+
+    The call as a whole is ended after `seconds`: a timeout of reading is that of each part of the answer, and a
+    function that is killed reports nothing.
+    """
+    try:
+        with translated_errors(), _deadline(seconds):
+            yield
+    except TransientError as error:
+        cause = error.__cause__
+        if isinstance(cause, ReadTimeoutError):
+            text = f"No answer within {seconds:.3g} s"
+        elif isinstance(cause, ClientError) and error_code(cause) in TIMED_OUT:
+            text = str(error)
+        else:
+            raise
+        raise timed_out(f"{text}. {billed}", metadata, retries=settings.retries_after_timeout) from cause
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Let what runs longer fail like a read that times out. Only the main thread, Lambda's, can be interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def over(*_: object) -> None:
+        raise ReadTimeoutError(endpoint_url="the model", error="it took too long")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+FUNCTION_TIMED_OUT = "Sandbox.Timedout"
+"""What Lambda calls the error of a function that reached its own timeout."""
+FUNCTION_BILLED = "The function, and a model that it asked, may be billed all the same: how much is unknown."
+
+
+def timed_out(text: str, metadata: Metadata, *, retries: int) -> PipelineError:
+    """Return the error for a call that gave no answer in time: a transient one while `retries` are left."""
+    return (TransientError if metadata.attempt < retries else ModelTimedOut)(text)
 
 
 class Bedrock:
@@ -55,26 +112,26 @@ class Bedrock:
 
     def __init__(self, settings: Settings, connection: Any = None) -> None:
         self._settings = settings
-        self._connection = connection
-        self._client(settings.read_seconds)
+        self._client = connection or client("bedrock-runtime", read_seconds=settings.read_seconds, tries=1)
         self._failover = _failover(settings) if settings.fallbacks else None
 
-    def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:  # noqa: ARG002 -- the protocol's
+    def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
         parameters = converse_request(self._settings, request)
         if self._failover is None:
-            return self._converse(parameters, self._settings.read_seconds)
+            return self._converse(parameters, self._settings.read_seconds, metadata)
         return self._failover.ask(
             parameters["modelId"],
-            lambda model_id, seconds: self._converse({**parameters, "modelId": model_id}, seconds),
+            lambda model_id, seconds: self._converse({**parameters, "modelId": model_id}, seconds, metadata),
         )
 
-    def _client(self, read_seconds: float) -> Any:
-        return self._connection or client("bedrock-runtime", read_seconds=read_seconds, tries=1)
-
-    def _converse(self, parameters: dict[str, Any], read_seconds: float) -> ChatAnswer:
+    def _converse(self, parameters: dict[str, Any], seconds: float, metadata: Metadata) -> ChatAnswer:
+        billed = (
+            "The call may be billed all the same: its input, and an unknown number of output tokens, at most "
+            f"{parameters['inferenceConfig']['maxTokens']:,}."
+        )
         try:
-            with translated_errors():
-                response = self._client(read_seconds).converse(**parameters)
+            with asking(self._settings, metadata, billed, seconds=seconds):
+                response = self._client.converse(**parameters)
         except (TransientError, PermanentError) as error:
             raise refusal(error, parameters) from error.__cause__
         return converse_answer(response, parameters["modelId"])
@@ -128,6 +185,7 @@ class ExistingFunction:
     """
 
     def __init__(self, settings: Settings, connection: Any = None) -> None:
+        self._settings = settings
         self._arn = str(settings.chatbot_function_arn)
         self._client = connection or client("lambda", read_seconds=settings.read_seconds, tries=1)
 
@@ -139,11 +197,15 @@ class ExistingFunction:
         }
         if request.history:  # a function that supports no conversations gets the same fields as before
             payload["history"] = request.history
-        with translated_errors():
+        with asking(self._settings, metadata, FUNCTION_BILLED, seconds=self._settings.read_seconds):
             response = self._client.invoke(FunctionName=self._arn, Payload=msgspec.json.encode(payload))
             answer = response["Payload"].read()
         if response.get("FunctionError"):
-            raise function_error(str(response["FunctionError"]), answer)
+            error = function_error(str(response["FunctionError"]), answer)
+            if FUNCTION_TIMED_OUT in str(error):
+                retries = self._settings.retries_after_timeout
+                raise timed_out(f"{error} {FUNCTION_BILLED}", metadata, retries=retries)
+            raise error
         return function_answer(answer, self._arn.split(":function:")[-1])
 
 

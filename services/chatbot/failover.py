@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 from shared.aws import error_code
 from shared.contracts.limits import FAILURE_CHARS, FALLBACKS, MODEL_ID_CHARS
 from shared.contracts.v1 import ChatAnswer, FailedModel
-from shared.errors import PermanentError, PipelineError, TransientError
+from shared.errors import ModelTimedOut, PermanentError, PipelineError, TransientError
 from shared.metrics import CIRCUITS_OPENED, FALLBACK_ANSWERS
 from shared.observability import emit, logger
 
@@ -23,10 +23,8 @@ FAILURES: Final = 3
 PAUSE_SECONDS: Final = 30
 """How long a circuit stays open at first. Each further failure doubles it, up to `LONGEST_PAUSE_SECONDS`."""
 LONGEST_PAUSE_SECONDS: Final = 480
-STEPS: Final = 8
-"""A later model may take so many steps of a call's time as are left: each length has a client of its own."""
-LEAST_STEPS: Final = 4
-"""With less than half of a call's time, a model would often be cut off, and paid for nothing."""
+LEAST_SHARE: Final = 0.5
+"""With less than this share of a call's time, a model would often be cut off, and paid for nothing."""
 
 Call = Callable[[str, float], ChatAnswer]
 """Asks the model of this id, for at most so many seconds."""
@@ -43,12 +41,15 @@ class Verdict(Enum):
     """The model refused, or answered what can't be used; or the failure is not the model's."""
 
 
-_UNAVAILABLE_STATUSES: Final = (408, 424, 429)
+_LOST_STATUS: Final = 408
+_UNAVAILABLE_STATUSES: Final = (424, 429)
 _UNAVAILABLE_WORDS: Final = ("throttl", "quota")
 
 
 def verdict(error: PipelineError) -> Verdict:
     """Return what a failed call says about its model, from the botocore error that caused `error`."""
+    if isinstance(error, ModelTimedOut):
+        return Verdict.LOST
     cause = error.__cause__
     if isinstance(cause, ConnectionError):  # there was no connection
         return Verdict.UNAVAILABLE
@@ -57,6 +58,8 @@ def verdict(error: PipelineError) -> Verdict:
     if isinstance(cause, ClientError) and isinstance(error, TransientError):
         code = error_code(cause).lower()
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status == _LOST_STATUS:  # the model took longer than Bedrock waits for it
+            return Verdict.LOST
         if (
             status >= 500
             or status in _UNAVAILABLE_STATUSES
@@ -148,9 +151,9 @@ class Failover:
         raise TransientError(f"No model answered: {_listed(failed)}{late}") from last.__cause__
 
     def _left(self, began: float) -> float:
-        """Return the seconds that another call may take, in whole steps; 0 if these are too few."""
-        steps = int((self._seconds - (self._clock() - began)) * STEPS // self._seconds)
-        return self._seconds * steps / STEPS if steps >= LEAST_STEPS else 0
+        """Return the seconds that another call may take; 0 if these are too few."""
+        left = self._seconds - (self._clock() - began)
+        return left if left >= self._seconds * LEAST_SHARE else 0
 
     def _judge(self, model: str, error: PipelineError) -> None:
         if verdict(error) is Verdict.AVAILABLE:

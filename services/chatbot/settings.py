@@ -17,8 +17,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     `chatbot_function_arn` is set, the team's existing chatbot function is invoked instead of Bedrock.
     `temperature` and `system_prompt` are None if they are switched off, for models that refuse them.
     `fallback_model_ids` are the models to ask in turn if the chosen one is unavailable, separated by commas.
-    `timeout_seconds` is the timeout of this service's function, not of the team's. Without `answers_table`,
-    answers are not stored.
+    `timeout_seconds` is the timeout of this service's function, not of the team's. Up to `retries_after_timeout`
+    retries may follow a call that timed out, which may be billed. Without `answers_table`, answers are not stored.
     """
 
     model_id: str = "amazon.nova-lite-v1:0"
@@ -32,6 +32,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     chatbot_function_arn: str | None = None
     answers_table: str | None = None
     timeout_seconds: Annotated[int, Meta(ge=2, le=900)] = 30
+    retries_after_timeout: Annotated[int, Meta(ge=0, le=3)] = 0
 
     @property
     def read_seconds(self) -> int:

@@ -16,6 +16,7 @@ from shared.contracts.stages import BY_KEY, LAST
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.lines import Book, Ledger
 from shared.costs.prices import PRICE_LISTS, PriceList, price_list
+from shared.errors import ModelTimedOut
 
 START, LOG = "start", LAST.key
 CHUNK = 65_536
@@ -166,7 +167,12 @@ def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
     book.add(stage.key, "write", "write: claims of failed tries, twice", 2 * retries, waste=True)
     if stage.outcome != "done":
         book.add(stage.key, "write", "write: claim on the answer", waste=stage.outcome == "failed")
-        book.unmetered.append(f"{stage.key}: tokens")
+        lost = (
+            " of a model call that timed out, which may be billed"
+            if stage.error == ModelTimedOut.NAME
+            else ""
+        )
+        book.unmetered.append(f"{stage.key}: tokens{lost}")
         return
     book.add(stage.key, "write", "write: claim on the answer")
     book.add(

@@ -10,7 +10,7 @@ from services.chatbot.settings import Settings
 from services.chatbot.tests.fakes import HISTORY, FakeModel
 from shared.contracts import limits
 from shared.contracts.v1 import Analysis, ChatRequested
-from shared.errors import PermanentError, TransientError
+from shared.errors import ModelTimedOut, PermanentError, TransientError
 from shared.tests.fakes import METADATA, client_error
 
 
@@ -223,7 +223,7 @@ def test_bedrock_is_asked_once():
     ("code", "status", "expected"),
     [
         ("ThrottlingException", 429, TransientError),
-        ("ModelTimeoutException", 408, TransientError),
+        ("ModelTimeoutException", 408, ModelTimedOut),
         ("ModelNotReadyException", 429, TransientError),
         ("ServiceUnavailableException", 503, TransientError),
         ("ServiceQuotaExceededException", 400, TransientError),
@@ -234,7 +234,7 @@ def test_bedrock_is_asked_once():
     ],
 )
 def test_bedrock_errors_are_sorted(code, status, expected):
-    """Throttles and outages are transient; a denied or invalid request is permanent."""
+    """Throttles and outages are transient, a denied or invalid request permanent, and a timeout may be billed."""
     model = FakeModel(client_error(code, "Converse", status))
     with pytest.raises(expected, match=code):
         Bedrock(SETTINGS, model).ask(ChatRequested(user_message="Hi"), METADATA)
