@@ -103,8 +103,18 @@ class Usage(Struct, frozen=True, kw_only=True):
     output_tokens: Count
 
 
+class StoredText(Struct, frozen=True, kw_only=True):
+    """Where the whole of a text is stored that is too long for an event; only the pipeline's services can read it."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=limits.ID_CHARS)]
+    characters: Count
+    stored_bytes: Count
+
+
 class ChatAnswer(Struct, frozen=True, kw_only=True):
-    """The chatbot's answer. `usage` is null if the backend does not report it."""
+    """The chatbot's answer, or its beginning if `whole` refers to the rest. `usage` is null if the backend does not
+    report it.
+    """
 
     text: Annotated[str, Meta(min_length=1, max_length=limits.ANSWER_CHARS)]
     backend: Literal["bedrock", "function"]
@@ -112,6 +122,7 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
     stop_reason: str
     truncated: bool = False
     usage: Usage | None = None
+    whole: StoredText | None = None
 
 
 class Tracking(Struct, frozen=True, kw_only=True):
@@ -124,7 +135,9 @@ class Tracking(Struct, frozen=True, kw_only=True):
 
 
 class Enhancement(Struct, frozen=True, kw_only=True):
-    """The answer as the caller gets it, with its format, counts and origin."""
+    """The answer as the caller gets it, or its beginning if `whole` refers to the rest, with its format, counts and
+    origin.
+    """
 
     final_response: Annotated[str, Meta(min_length=1)]
     format: Format
@@ -134,6 +147,7 @@ class Enhancement(Struct, frozen=True, kw_only=True):
     reading_time_seconds: Count
     contains_code: bool
     tracking: Tracking
+    whole: StoredText | None = None
 
 
 class LogReceipt(Struct, frozen=True, kw_only=True):
