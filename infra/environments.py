@@ -128,6 +128,8 @@ class Environment:
     model_behind: tuple[str, ...] = ()
     model_behind_complex: tuple[str, ...] = ()
     """The ids of the models behind `model_id` and `model_id_complex`, if these are ARNs that do not name a model."""
+    model_behind_fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The same for the ARNs among `fallback_model_ids`, by ARN."""
     allowed_origin: str = "*"
     requests_per_second: float = 10
     """The load, in requests for a run, that the environment should handle for hours; the doctor compares it with
@@ -182,6 +184,8 @@ class Environment:
     price_complex_input_usd_per_million: str | None = None
     price_complex_output_usd_per_million: str | None = None
     """Dollars, as decimal texts, for a million tokens of the two models; None for the listed prices."""
+    price_fallbacks_usd_per_million: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The same for input and output tokens of `fallback_model_ids`, by model id."""
     price_usd_per_answer: str | None = None
     """Dollars, as a decimal text, that one answer of the existing chatbot function costs; None if not known."""
 

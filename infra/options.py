@@ -22,6 +22,7 @@ from infra.option_kinds import (
     MOST_RECORD_DAYS,
     Option,
     OptionError,
+    behind_each,
     budget,
     email,
     ids,
@@ -35,7 +36,7 @@ from infra.option_kinds import (
     whole,
     yes_or_no,
 )
-from infra.pricing import PRICE_REGIONS, dollars, listed_region
+from infra.pricing import PRICE_REGIONS, dollars, each_price, listed_region
 from infra.regional import RegionalError, in_its_region
 from infra.regions import WITHOUT_SCHEMAS
 from services.chatbot.settings import Settings as ChatbotSettings
@@ -81,6 +82,12 @@ OPTIONS: Final[Mapping[str, Option]] = {
             )
             for prefix, model in (("", "model_id"), ("complex_", "model_id_complex"))
             for direction in ("input", "output")
+        ),
+        of_field(
+            "price_fallbacks_usd_per_million",
+            "model id=input/output, separated by commas",
+            "What a million input and output tokens of each of `fallback_model_ids` cost, if no list has it.",
+            each_price,
         ),
         of_field(
             "price_usd_per_answer",
@@ -130,6 +137,12 @@ OPTIONS: Final[Mapping[str, Option]] = {
                 ids,
             )
             for suffix in ("", "_complex")
+        ),
+        of_field(
+            "model_behind_fallbacks",
+            "ARN=model id, separated by commas",
+            "The models behind such ARNs among `fallback_model_ids`; an ARN with several models is repeated.",
+            behind_each,
         ),
         *(of_size("memory", "memory_mb", function.name, MEMORY_MB, "megabytes") for function in FUNCTIONS),
         *(
@@ -200,8 +213,6 @@ def load(name: str, context: Options | None = None, *, region: str = DEFAULT_REG
     """
     options = context or {}
     environment = _applied(_known(name, region), options)
-    if environment.engine is not None:  # any model answers there, and costs nothing
-        return environment
     try:
         return in_its_region(environment, model_given=options.get("model_id") not in (None, ""))
     except RegionalError as error:
@@ -230,5 +241,6 @@ def _applied(environment: Environment, options: Options) -> Environment:
     for option in OPTIONS.values():
         value = options.get(option.name)
         if value not in (None, ""):
-            environment = option.apply(environment, str(value))
+            joined = ",".join(map(str, value)) if isinstance(value, list) and option.is_list else str(value)
+            environment = option.apply(environment, joined)
     return environment

@@ -11,6 +11,7 @@ from shared.costs.prices import PRICE_LISTS, Stated, price_list
 
 PRICE_REGIONS: Final = tuple(dict.fromkeys(prices.region for prices in PRICE_LISTS))
 """The regions that have a price list."""
+FALLBACKS: Final = "fallback_model_ids"
 DIGITS: Final = 9
 """The most digits of a stated price after the point."""
 _NUMBER: Final = re.compile(r"[0-9]{1,6}(\.[0-9]+)?([eE]-?[0-9]{1,2})?")
@@ -24,6 +25,18 @@ def dollars(value: str) -> str:
     if price > 10_000 or price != round(price, DIGITS):
         raise ValueError(value)
     return f"{price:f}"
+
+
+def each_price(value: str) -> dict[str, tuple[str, str]]:
+    """Return the prices in a text like `model id=0.06/0.24, …`, by model id. Raises ValueError."""
+    prices = {}
+    for part in value.split(","):
+        model_id, _, pair = part.rpartition("=")
+        price_in, _, price_out = pair.partition("/")
+        prices[model_id.strip()] = dollars(price_in.strip()), dollars(price_out.strip())
+    if not all(prices):
+        raise ValueError(value)
+    return prices
 
 
 def listed_region(value: str) -> str:
@@ -41,13 +54,21 @@ def asked(environment: Environment) -> Iterator[tuple[str, str, tuple[str, ...]]
     yield "model_id", settings.model_id, environment.model_behind
     if settings.model_id_complex:
         yield "model_id_complex", settings.model_id_complex, environment.model_behind_complex
+    for model_id in settings.fallbacks:
+        if model_id != settings.model_id_complex:
+            yield FALLBACKS, model_id, environment.model_behind_fallbacks.get(model_id, ())
+
+
+def behind_option(option: str) -> str:
+    """Return the option that names the models behind those of the option `option`."""
+    return "model_behind_fallbacks" if option == FALLBACKS else option.replace("_id", "_behind")
 
 
 def stated(environment: Environment) -> Stated:
     """Return the prices that the options state."""
     tokens, listed_as = {}, {}
     for option, model_id, behind in asked(environment):
-        pair = _pair(environment, option)
+        pair = _pair(environment, option, model_id)
         if pair[0] is not None and pair[1] is not None:
             tokens[model_id] = (pair[0], pair[1])
         elif needs_behind(model_id) and len(behind) == 1:
@@ -60,7 +81,9 @@ def stated(environment: Environment) -> Stated:
     )
 
 
-def _pair(environment: Environment, option: str) -> tuple[str | None, str | None]:
+def _pair(environment: Environment, option: str, model_id: str) -> tuple[str | None, str | None]:
+    if option == FALLBACKS:
+        return environment.price_fallbacks_usd_per_million.get(model_id, (None, None))
     if option == "model_id":
         return environment.price_input_usd_per_million, environment.price_output_usd_per_million
     return (
@@ -80,10 +103,9 @@ def unpriced(environment: Environment, day: str) -> list[str]:
         )
     for option, model_id, _ in asked(environment):
         if prices and stated(environment).of_model(model_id, prices) is None:
-            names = "price_" + ("complex_" if option == "model_id_complex" else "")
             missing.append(
                 f"{option} = {model_id} has no listed price in {prices.region}. State it with "
-                f"{names}input_usd_per_million and {names}output_usd_per_million."
+                f"{_price_options(option, model_id)}."
             )
     if environment.chatbot.chatbot_function_arn and environment.price_usd_per_answer is None:
         missing.append(
@@ -91,3 +113,10 @@ def unpriced(environment: Environment, day: str) -> list[str]:
             "(0 if it is paid for elsewhere)."
         )
     return missing
+
+
+def _price_options(option: str, model_id: str) -> str:
+    if option == FALLBACKS:
+        return f'price_fallbacks_usd_per_million = "{model_id}=INPUT/OUTPUT"'
+    names = "price_" + ("complex_" if option == "model_id_complex" else "")
+    return f"{names}input_usd_per_million and {names}output_usd_per_million"

@@ -102,6 +102,7 @@ TRANSIENT_WORDS: Final[Mapping[str, str]] = {
     "overlimit": "A limit of what may run or exist at the same time was reached.",
     "quota": "A quota was reached: a rate, or what may run at the same time.",
     "throughputexceeded": "A table's or an index's capacity was reached.",
+    "capacity": "No capacity is free at the moment.",
     "toomany": "Too many requests, connections or invocations at the same time.",
     "slowdown": "The service asks for fewer requests.",
     "busy": "The resource is being used.",

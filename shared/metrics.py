@@ -153,6 +153,16 @@ ANSWERS_RECALLED: Final = Metric(
 ANSWER_STORE_FAILURES: Final = Metric(
     name="AnswerStoreFailures", by=("chatbot",), meaning="failed calls to the table of stored answers"
 )
+FALLBACK_ANSWERS: Final = Metric(
+    name="FallbackAnswers",
+    by=("chatbot",),
+    meaning="answers of a fallback, in the place of a model that was unavailable",
+)
+CIRCUITS_OPENED: Final = Metric(
+    name="CircuitsOpened",
+    by=("chatbot",),
+    meaning="times that a function instance stopped asking a model first, after repeated failures",
+)
 COST: Final = Metric(
     name="CostMicroDollars",
     unit="None",

@@ -286,6 +286,42 @@ def test_failed_runs_have_no_model():
     assert (ledger.model, ledger.input_tokens, ledger.status) == ("(no answer)", 0, "FAILED")
 
 
+FALLBACK = "amazon.nova-pro-v1:0"
+REASON = "Converse answered ThrottlingException (HTTP 429)"
+FAILED_OVER = {
+    "stages": {"chat": {**CHAT, "model_id": FALLBACK}},
+    "chat": {"model_id": FALLBACK, "instead_of": [{"model_id": CHAT["model_id"], "reason": REASON}]},
+}
+
+
+def test_what_the_second_model_cost_is_told(local_engine, records):
+    """Runs that another model answered are counted under it, and the report says how many they are and their cost."""
+    write(records, "first", priced())
+    write(records, "second-1", priced(**FAILED_OVER))
+    write(records, "second-2", priced(**FAILED_OVER))
+    write(records, "damaged", priced(chat={"model_id": "m", "instead_of": [5]}))
+    write(records, "failed", {**priced(status="FAILED"), "chat": FAILED_OVER["chat"]})
+    report = json.loads(call("cost", "--json").stdout)
+    cost = priced(**FAILED_OVER)["cost"]["nano_usd"]
+    assert (report["all"]["failed_over"], report["all"]["failed_over_nano_usd"]) == (2, 2 * cost)
+    by_model = {model["name"]: model for model in report["models"]}
+    assert (by_model[FALLBACK]["runs"], by_model[FALLBACK]["nano_usd"]) == (2, 2 * cost)
+    assert by_model[CHAT["model_id"]]["failed_over"] == 0
+    told = (
+        f"including {usd(2 * cost)} for 2 runs that {FALLBACK} answered in the place of an unavailable model"
+    )
+    assert told in " ".join(call("cost").stdout.split())
+
+
+def test_show_says_which_model_answered_and_why(local_engine, records):
+    """`pipeline show` names the model that did not answer, with the reason, and the one that answered."""
+    write(records, "second", priced(**FAILED_OVER))
+    shown = call("show", "second").stdout
+    assert f"chat: {CHAT['model_id']} did not answer: {REASON}" in " ".join(shown.split())
+    assert f"answered in its place: {FALLBACK}" in shown
+    assert json.loads(call("show", "second", "--json").stdout)["chat"] == FAILED_OVER["chat"]
+
+
 def test_what_costs_were_counted_with_is_named(local_engine, records, target):
     """The report and the ledger name the price list, the region it stands in for, and a stated price."""
     arn = "arn:aws:states:eu-central-1:000000000000:execution:machine:p"

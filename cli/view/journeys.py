@@ -15,7 +15,7 @@ from cli.view.tables import grid
 from cli.view.text import counted, duration, in_columns, local, printable
 from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
 from operations.runs.history import StageStatus
-from operations.runs.journey import Journey, StageView
+from operations.runs.journey import Journey, StageView, failed_models
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -149,11 +149,24 @@ def print_journey(session: Session, journey: Journey) -> None:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
                 out.print(Text(printable(f"  used instead: {journey.instead[name]}"), style="yellow"))
+    for line in _failed_over(journey):
+        out.print(line)
     out.print()
     out.print(Text(printable(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))))
     if journey.final_response:
         out.print()
         out.print(Text(printable(journey.final_response)))
+
+
+def _failed_over(journey: Journey) -> Iterator[Text]:
+    """Yield a line for each model that did not answer, and one for the model that did."""
+    failed = failed_models(journey.chat)
+    for model in failed:
+        yield Text.assemble(
+            ("chat: ", "yellow"), printable(f"{model.model_id} did not answer: {model.reason}")
+        )
+    if failed and journey.chat:
+        yield Text(printable(f"  answered in its place: {journey.chat.get('model_id')}"), style="yellow")
 
 
 def _table(journey: Journey) -> Table:

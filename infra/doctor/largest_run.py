@@ -86,6 +86,8 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
         stop_reason="s" * 64,
         truncated=True,
         whole=WHOLE,
+        instead_of=(v1.FailedModel(model_id="m" * limits.MODEL_ID_CHARS, reason='"' * limits.FAILURE_CHARS),)
+        * limits.FALLBACKS,
     )
     analysis = heaviest_analysis()
     meter = v1.Meter(

@@ -23,6 +23,7 @@ VALUES = {
     "log_retention_days": "365",
     "model_id": "amazon.nova-pro-v1:0",
     "model_id_complex": "amazon.nova-pro-v1:0",
+    "fallback_model_ids": "amazon.nova-pro-v1:0,us.amazon.nova-lite-v1:0",
     "system_prompt": "Be brief.",
     "max_tokens": "77",
     "temperature": "0.25",

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from operations.aws_errors import translated
 from operations.errors import NotFoundError, RefusedError
+from operations.runs.journey import failed_models
 from operations.runs.records import read_record, read_records, record_of
 from operations.target import Target
 from shared.contracts.record import FINAL, Record, expanded, iso
@@ -18,7 +19,7 @@ from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger
 
 PAGE = 1_000
-FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "cost", "earlier_nano_usd")
+FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "chat", "cost", "earlier_nano_usd")
 """The fields that the report reads of a record with a cost."""
 NO_MODEL = "(no answer)"
 
@@ -77,6 +78,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
     prices: str | None = None
     """The region and date of the price list it was counted with, and what an option states instead."""
+    failed_over: bool = False
+    """Whether the model answered in the place of another one, which was unavailable."""
     recorded: bool = True
     """False if the record has no cost, so that it was computed from the meters."""
 
@@ -106,6 +109,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         input_tokens=meter.get("input_tokens", 0) if meter else 0,
         output_tokens=meter.get("output_tokens", 0) if meter else 0,
         prices=summary.get("prices"),
+        failed_over=answered and bool(failed_models(record.get("chat"))),
         recorded="cost" in record,
     )
 
@@ -123,6 +127,10 @@ class Group(Struct, kw_only=True):
     """The cost of failed runs. It is part of `nano_usd`, as waste is."""
     input_tokens: int = 0
     output_tokens: int = 0
+    failed_over: int = 0
+    """The runs in which a model answered in the place of another one."""
+    failed_over_nano_usd: int = 0
+    """The cost of these runs, a part of `nano_usd`."""
     per_million_usd: float | None = None
     """The cost of a million such runs, failed ones included. None if no run has a known total."""
 
@@ -132,11 +140,13 @@ class Group(Struct, kw_only=True):
         self.failed += is_failed
         self.input_tokens += cost.input_tokens
         self.output_tokens += cost.output_tokens
+        self.failed_over += cost.failed_over
         if cost.total is not None:
             self.priced += 1
             self.nano_usd += cost.total
             self.waste_nano_usd += cost.waste
             self.failed_nano_usd += cost.total if is_failed else 0
+            self.failed_over_nano_usd += cost.total if cost.failed_over else 0
             self.per_million_usd = self.nano_usd / self.priced / 1_000
 
 

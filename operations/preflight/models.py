@@ -2,7 +2,7 @@
 
 from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.models import GEOGRAPHIES, answering, parsed_arn, profile_of
-from infra.pricing import asked, unpriced
+from infra.pricing import asked, behind_option, unpriced
 from operations.preflight.calls import AbsentError, UnknownError, ask, part
 from operations.preflight.intent import Intended
 
@@ -73,7 +73,7 @@ def _profile(intended: Intended, option: str, model_id: str, behind: tuple[str, 
     listed, status = answer.get("models") or [], answer.get("status")
     models = {str(part(model, "modelArn")).rpartition("/")[2] for model in listed if part(model, "modelArn")}
     named = set(answering(model_id, behind))
-    behind_option = option.replace("_id", "_behind")
+    behind_of = behind_option(option)
     if status != "ACTIVE":
         yield Problem(
             where=f"{option} = {model_id}",
@@ -82,17 +82,17 @@ def _profile(intended: Intended, option: str, model_id: str, behind: tuple[str, 
         )
     elif behind and models and models != named:
         yield Problem(
-            where=behind_option,
+            where=behind_of,
             what=f"Behind {model_id} is {', '.join(sorted(models))}, not {', '.join(sorted(named))}.",
-            fix=f"Set {behind_option} to the id of that model; if the profile covers several regions, with the "
+            fix=f"Set {behind_of} to the id of that model; if the profile covers several regions, with the "
             "prefix of their geography.",
             why="The chatbot has no right on the model that answers, and its calls are denied.",
         )
     elif behind and len(listed) > 1 and not any(profile_of(name) for name in behind):
         yield Problem(
-            where=behind_option,
+            where=behind_of,
             what=f"{model_id} covers {len(listed)} regions, but {', '.join(behind)} names this region only.",
-            fix=f"Write the model in {behind_option} with the prefix of the geography, e.g. us.{behind[0]}.",
+            fix=f"Write the model in {behind_of} with the prefix of the geography, e.g. us.{behind[0]}.",
             why="The chatbot has no right on the model in the other regions, and its calls there are denied.",
         )
     else:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
@@ -23,6 +24,7 @@ from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.record import FINAL, Record, expanded
 from shared.contracts.stages import STAGES, Stage
+from shared.contracts.v1 import FailedModel
 
 GRACE_SECONDS = 10.0
 """How long the record may lag behind an execution that has ended."""
@@ -221,6 +223,14 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
         cost=record.get("cost"),
         earlier_nano_usd=record.get("earlier_nano_usd") or 0,
     )
+
+
+def failed_models(chat: Mapping[str, Any] | None) -> tuple[FailedModel, ...]:
+    """Return the models in whose place another one answered; none if the record does not tell them readably."""
+    try:
+        return msgspec.convert((chat or {}).get("instead_of") or (), tuple[FailedModel, ...])
+    except (msgspec.ValidationError, UnicodeError):
+        return ()
 
 
 def _stage(stage: Stage, status: str, record: Record, execution: History) -> StageView:

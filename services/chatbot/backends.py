@@ -1,13 +1,14 @@
 """The two backends: Bedrock's Converse, and the team's existing chatbot function.
 
-Each backend makes one call. Retries belong to Step Functions: a client that retried by itself would pay again unseen.
+Each backend makes one call, and another one only to a model that has to answer in the place of one that did not take
+the request (`failover`). Retries belong to Step Functions: a client that retried by itself would pay again unseen.
 """
 
 import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -24,6 +25,9 @@ from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import ChatAnswer, ChatRequested
 from shared.errors import ModelTimedOut, PermanentError, PipelineError, TransientError, is_transient
 from shared.settings import OFF
+
+if TYPE_CHECKING:
+    from services.chatbot.failover import Failover
 
 _UNSUBSCRIBED = (
     "the account has no AWS Marketplace subscription to this model yet: somebody with the right to it must ask "
@@ -54,19 +58,19 @@ TIMED_OUT = ("ModelTimeoutException",)
 
 
 @contextmanager
-def asking(settings: Settings, metadata: Metadata, billed: str) -> Iterator[None]:
+def asking(settings: Settings, metadata: Metadata, billed: str, *, seconds: float) -> Iterator[None]:
     """Translate the errors of a call that is billed as `translated_errors` does, but a timeout to `timed_out`.
 
-    The call as a whole is ended after `read_seconds`, too: a timeout of reading is that of each part of the answer,
-    and a function that is killed reports nothing.
+    The call as a whole is ended after `seconds`: a timeout of reading is that of each part of the answer, and a
+    function that is killed reports nothing.
     """
     try:
-        with translated_errors(), _deadline(settings.read_seconds):
+        with translated_errors(), _deadline(seconds):
             yield
     except TransientError as error:
         cause = error.__cause__
         if isinstance(cause, ReadTimeoutError):
-            text = f"No answer within {settings.read_seconds} s"
+            text = f"No answer within {seconds:.3g} s"
         elif isinstance(cause, ClientError) and error_code(cause) in TIMED_OUT:
             text = str(error)
         else:
@@ -104,22 +108,39 @@ def timed_out(text: str, metadata: Metadata, *, retries: int) -> PipelineError:
 
 
 class Bedrock:
+    """Asks the model of the settings, or a fallback if there are any; see `failover`."""
+
     def __init__(self, settings: Settings, connection: Any = None) -> None:
         self._settings = settings
         self._client = connection or client("bedrock-runtime", read_seconds=settings.read_seconds, tries=1)
+        self._failover = _failover(settings) if settings.fallbacks else None
 
     def ask(self, request: ChatRequested, metadata: Metadata) -> ChatAnswer:
         parameters = converse_request(self._settings, request)
+        if self._failover is None:
+            return self._converse(parameters, self._settings.read_seconds, metadata)
+        return self._failover.ask(
+            parameters["modelId"],
+            lambda model_id, seconds: self._converse({**parameters, "modelId": model_id}, seconds, metadata),
+        )
+
+    def _converse(self, parameters: dict[str, Any], seconds: float, metadata: Metadata) -> ChatAnswer:
         billed = (
             "The call may be billed all the same: its input, and an unknown number of output tokens, at most "
             f"{parameters['inferenceConfig']['maxTokens']:,}."
         )
         try:
-            with asking(self._settings, metadata, billed):
+            with asking(self._settings, metadata, billed, seconds=seconds):
                 response = self._client.converse(**parameters)
         except (TransientError, PermanentError) as error:
             raise refusal(error, parameters) from error.__cause__
         return converse_answer(response, parameters["modelId"])
+
+
+def _failover(settings: Settings) -> "Failover":
+    from services.chatbot.failover import Failover  # noqa: PLC0415 -- only a setting with fallbacks needs it
+
+    return Failover(settings.fallbacks, seconds=settings.read_seconds)
 
 
 def refusal(error: PipelineError, parameters: Mapping[str, Any]) -> PipelineError:
@@ -176,7 +197,7 @@ class ExistingFunction:
         }
         if request.history:  # a function that supports no conversations gets the same fields as before
             payload["history"] = request.history
-        with asking(self._settings, metadata, FUNCTION_BILLED):
+        with asking(self._settings, metadata, FUNCTION_BILLED, seconds=self._settings.read_seconds):
             response = self._client.invoke(FunctionName=self._arn, Payload=msgspec.json.encode(payload))
             answer = response["Payload"].read()
         if response.get("FunctionError"):

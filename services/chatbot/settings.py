@@ -16,12 +16,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     A deployment sets `model_id`, by default to the id by which this model answers in its region. If
     `chatbot_function_arn` is set, the team's existing chatbot function is invoked instead of Bedrock.
     `temperature` and `system_prompt` are None if they are switched off, for models that refuse them.
+    `fallback_model_ids` are the models to ask in turn if the chosen one is unavailable, separated by commas.
     `timeout_seconds` is the timeout of this service's function, not of the team's. Up to `retries_after_timeout`
     retries may follow a call that timed out, which may be billed. Without `answers_table`, answers are not stored.
     """
 
     model_id: str = "amazon.nova-lite-v1:0"
     model_id_complex: str | None = None
+    fallback_model_ids: Annotated[str, Meta(description="model ids, separated by commas")] | None = None
     system_prompt: str | None = SYSTEM_PROMPT
     max_tokens: Annotated[int, Meta(ge=1, le=128_000)] = 1_024
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = 0.5
@@ -36,3 +38,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     def read_seconds(self) -> int:
         """The longest time for a model call: less than the function's timeout, so that a slow model is reported."""
         return max(self.timeout_seconds - 5, self.timeout_seconds // 2)
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        return tuple(filter(None, map(str.strip, (self.fallback_model_ids or "").split(","))))

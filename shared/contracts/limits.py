@@ -39,6 +39,11 @@ marked as truncated."""
 PACKED_BYTES: Final = 262_144
 """Bytes of a long text as it is stored, compressed. With the longest message, the beginning of the text and all other
 fields, it fits into a record, an item of DynamoDB with at most 400 KB."""
+FALLBACKS: Final = 4
+"""Models that may be asked in the place of one that does not answer."""
+MODEL_ID_CHARS: Final = 256
+FAILURE_CHARS: Final = 192
+"""Characters of the reason why a model did not answer."""
 DECORATION_BYTES: Final = 4_096
 """UTF-8 bytes that the enhancer may add to an answer."""
 

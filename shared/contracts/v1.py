@@ -7,7 +7,7 @@ this file are generated from them (`make schemas`); a test compares the two.
 from datetime import datetime
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.contracts import limits
 from shared.contracts.envelope import INBOUND_EVENT, Event, PipelineId, check_time
@@ -111,6 +111,13 @@ class StoredText(Struct, frozen=True, kw_only=True):
     stored_bytes: Count
 
 
+class FailedModel(Struct, frozen=True, kw_only=True):
+    """A model that did not answer, with the reason, which quotes no message."""
+
+    model_id: Annotated[str, Meta(max_length=limits.MODEL_ID_CHARS)]
+    reason: Annotated[str, Meta(max_length=limits.FAILURE_CHARS)]
+
+
 class ChatAnswer(Struct, frozen=True, kw_only=True):
     """The chatbot's answer, or its beginning if `whole` refers to the rest. `usage` is null if the backend does not
     report it.
@@ -123,6 +130,12 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
     truncated: bool = False
     usage: Usage | None = None
     whole: StoredText | None = None
+    instead_of: Annotated[
+        tuple[FailedModel, ...] | UnsetType,
+        Meta(
+            description="The models that should have answered before this one, in order; absent if there are none."
+        ),
+    ] = UNSET
 
 
 class Tracking(Struct, frozen=True, kw_only=True):

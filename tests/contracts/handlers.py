@@ -55,7 +55,11 @@ class _StepFunctions(FakeStepFunctions):
 
 
 class _Model:
-    def converse(self, **_: Any) -> dict[str, Any]:
+    unavailable = ""
+
+    def converse(self, *, modelId: str, **_: Any) -> dict[str, Any]:
+        if modelId == self.unavailable:
+            raise client_error("ThrottlingException", "Converse", 429)
         return {
             "output": {"message": {"content": [{"text": "A line."}]}},
             "stopReason": "end_turn",
