@@ -1,6 +1,7 @@
 """Set-up of all tests: dummy credentials, and no network except loopback."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ DUMMY_ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "TMPDIR": tempfile.gettempdir(),  # the shell may name a folder that does not exist, which Node would use
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
 }

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ def command() -> list[str]:
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return `inherited` with the variables that stop the CLI's telemetry and give it a writable home folder."""
+    """Return `inherited` with the variables that stop the CLI's telemetry and give it writable folders."""
     path = [
         str(Path(command()[0]).parent),
         str(Path(sys.executable).parent),
@@ -96,6 +97,7 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
         "CDK_DISABLE_VERSION_CHECK": "true",
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         "HOME": _usable_home(inherited),
+        "TMPDIR": tempfile.gettempdir(),  # the user's, or another if that one is not writable
         "CI": "true",  # progress as lines, on stdout
         "NO_COLOR": "1",
     }

@@ -2,11 +2,13 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from local import cdk
+from local import setup_environment as setting_up
 from local.errors import DeployError, SetupMissingError
 from operations.progress import Step
 
@@ -76,3 +78,13 @@ def test_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(cdk, "STATE", tmp_path)
     assert cdk.environment({"HOME": "/nonexistent"})["HOME"] == str(tmp_path / "home")
     assert cdk.environment({"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
+
+
+def test_a_temporary_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """If the shell names a temporary folder that does not exist, Node gets another; one that does is kept."""
+    cli_that("", code=0, monkeypatch=monkeypatch)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for named, expected in ((tmp_path, str(tmp_path)), (tmp_path / "gone", tempfile.gettempdir())):
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setenv("TMPDIR", str(named))
+        assert cdk.environment(os.environ)["TMPDIR"] == setting_up.environment()["TMPDIR"] == expected
