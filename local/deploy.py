@@ -18,6 +18,7 @@ from local.engine import Engine, Running
 from local.errors import DeployError, UnknownServiceError
 from local.fingerprint import fingerprint
 from local.paths import ROOT
+from local.small_model.starting import await_ready
 from operations.progress import Progress, Step, silent, step
 
 LOCK_SECONDS = 300.0
@@ -32,11 +33,17 @@ NO_CONTEXT: Mapping[str, str] = {}
 def up(engine: Engine, progress: Progress = silent, *, context: Mapping[str, str] = NO_CONTEXT) -> Running:
     """Start the engine and deploy all stacks to it, skipping what is already done.
 
-    `context` holds additional CDK context for the app: settings by name, e.g. `{"memory_analyzer": "256"}`. Raises
-    the errors of Engine.start and deploy.
+    `context` holds additional CDK context for the app: settings by name, e.g. `{"memory_analyzer": "256"}`. The small
+    model is loaded during the deployment; if that fails, the engine is started again with canned answers. Raises the
+    errors of Engine.start and deploy.
     """
     running = engine.start(progress)
     deploy(engine, progress=progress, context=context)
+    if running.model and running.model.small:
+        trouble = await_ready(running.model, engine.state.model_log, progress)
+        if trouble:
+            running = engine.start(progress, without_small=trouble)
+            deploy(engine, progress=progress, context=context)
     return running
 
 

@@ -85,8 +85,9 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
         session.out.print(
             Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {operator}. {in_a_line(entry.why)}", "dim")
         )
-    if journey.status == "ACCEPTED" and (paused := notice(session.target)):
-        session.note(paused)
+    if journey.status == "ACCEPTED":
+        where = f"To find out where its event is: {session.command('explain', journey.pipeline_id)}"
+        session.note(notice(session.target) or where)
     if journey.status == "FAILED":
         session.note(
             "Fix the cause, then retry: "

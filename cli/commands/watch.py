@@ -61,7 +61,7 @@ def watch(session: Session, *, interval: float, once: bool, as_json: bool) -> No
             session.out.print(screen(session.env, snapshot))
         return
     with stoppable() as stop:
-        if as_json or not session.out.is_terminal:
+        if as_json or session.is_narrow or not session.out.is_terminal:
             _lines(session, interval, stop, as_json=as_json)
         else:
             _live(session, interval, stop)

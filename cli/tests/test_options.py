@@ -43,6 +43,7 @@ def started(monkeypatch):
     monkeypatch.setattr(commands, "Engine", engine)
     monkeypatch.setattr("local.deploy.up", lambda _engine, _progress: None)
     monkeypatch.setattr(commands, "engine_status", lambda: UP)
+    monkeypatch.setattr(commands, "ollama_models", lambda: None)
     return settings_used
 
 

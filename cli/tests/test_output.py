@@ -1,5 +1,6 @@
 """Output fits any encoding, pipe, disk and terminal: nothing is cut, and nothing ends in a traceback."""
 
+import io
 import json
 import os
 import pty
@@ -174,6 +175,23 @@ def test_a_narrow_terminal_shows_whole_ids():
     console.print(table)
     rows = [line.split("  ")[0].strip() for line in console.export_text().splitlines()[1:]]
     assert "".join(rows) == ID
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", ["1", "40", "80"])
+def test_a_narrow_terminal_shows_every_number(monkeypatch, columns):
+    """A table is never made so narrow that a number is cut or a column disappears: the terminal breaks its lines."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    table = grid("stage", "status", "took", "queue", "work", "attempts", "tokens in", "out", texts=2)
+    table.add_row("enhancement", "done", "177 ms", "44 ms", "18 ms", "4", "1,159", "442")
+    Session("local", None, None).out.print(table)
+    shown = sys.stdout.getvalue().replace("\x1b[", " ").split()
+    assert {"177", "44", "18", "4", "1,159", "442"} <= set(shown)
 
 
 def outcomes(total: int, failed: int) -> list[Result]:
