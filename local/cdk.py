@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.toolchain import bundled_node
+from local import process
 from local.errors import DeployError, SetupMissingError
 from local.paths import CDK, ROOT, STATE
 from operations.progress import Progress, Step, silent
@@ -54,6 +55,7 @@ class Run:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                start_new_session=True,  # with the app and its bundling, so that all of them can be ended
             )
             with child:
                 try:
@@ -64,8 +66,8 @@ class Run:
                         log.flush()
                         if event := _step(line):
                             progress(_timed(event, started_at))
-                except BaseException:  # also Ctrl-C
-                    child.terminate()
+                except BaseException:  # also Ctrl-C, which does not reach another session
+                    process.end_group(child.pid)
                     raise
         if child.returncode:
             raise DeployError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local import cdk
+from local import cdk, process
 from local import setup_environment as setting_up
 from local.errors import DeployError, SetupMissingError
 from operations.progress import Step
@@ -45,6 +45,25 @@ def test_reports_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("chatbot", "started"), ("chatbot", "failed"),
     ]  # fmt: skip
     assert [step.seconds is None for step in steps] == [True, False] * 3
+
+
+def test_an_interrupted_call_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app that the CLI has started ends with it, so that the next call has the assembly for itself."""
+    program = (
+        "import subprocess, sys;"
+        "app = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        "print(f'app-{app.pid}: deploying...', flush=True); app.wait()"
+    )
+    monkeypatch.setattr(cdk, "command", lambda: [sys.executable, "-c", program])
+    apps: list[int] = []
+
+    def interrupt(step: Step) -> None:
+        apps.append(int(step.name.removeprefix("app-")))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cdk.Run(environment={}, log=tmp_path / "log")(["deploy"], interrupt)
+    assert [process.command_line(pid) for pid in apps] == [None]
 
 
 def test_failure_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
