@@ -1,13 +1,17 @@
 """Set-up of all tests: dummy credentials, and no network except loopback."""
 
+import functools
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
+from moto.core.config import default_user_config
 from pytest_socket import disable_socket, socket_allow_hosts
 
 from shared.records import Records
@@ -28,6 +32,10 @@ for name in list(os.environ):
     if name.startswith(("AWS_", "GIT_", "CDK_")) or name.lower().endswith("_proxy") or name == "PIPELINE_ENV":
         del os.environ[name]
 os.environ.update(DUMMY_ENVIRONMENT)
+
+# A process reads botocore's megabytes of JSON once, not for each session; boto3's default session serves all tests.
+botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
+default_user_config["core"]["reset_boto3_session"] = False
 
 # Property-based tests use the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones. There is no
 # deadline: a slow machine must not fail a test.
