@@ -55,6 +55,22 @@ pytest_plugins = ["infra.tests.synthesised"]
 UNIT_FOLDERS = ("shared", "services")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Write each test's group, or its file, into its id, where `--dist loadgroup` reads what runs in one process.
+
+    pytest-xdist 3.8 writes the group into an attribute that pytest 9.2 no longer reads.
+    """
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        mark = item.get_closest_marker("xdist_group")
+        group = mark.args[0] if mark else item.path.relative_to(config.rootpath).as_posix()
+        item._id = type(item._id).parse(f"{item.nodeid}@{group}")
+        if not item.nodeid.endswith(f"@{group}"):
+            raise RuntimeError("The id of a test can't be given its group, so groups would be spread.")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Forbid network connections in tests of `shared` and `services`; allow only loopback in all other tests."""
     top = item.path.relative_to(item.config.rootpath).parts[0]
