@@ -71,7 +71,7 @@ check: setup ## check formatting, lint, imports, types, contracts, workflows; sy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo --no-cache
-	@$(BIN)/mypy --num-workers 2
+	@$(BIN)/mypy
 	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check
 	@$(BIN)/shellcheck .ci/run examples/publish/aws_cli.sh
