@@ -13,12 +13,12 @@ from cli.exit_codes import INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import about_message
-from cli.view.text import ago, counted, duration, printable
+from cli.view.text import ago, counted, printable
 from operations.errors import NotFoundError
+from operations.runs import advice
 from operations.runs.explain import Explanation
 from operations.runs.explain import explain as find
 from operations.runs.journey import Journey
-from shared.errors import CANCELLED_ERROR
 
 WIDTH = 79
 
@@ -104,7 +104,7 @@ def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
         yield f"{counted(len(explanation.journeys), 'run')} belong to this trace{more}:"
     for journey in explanation.journeys:
         parked = sum(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
-        yield f"Run {journey.pipeline_id} {state(journey, now)}{_parked(journey, parked)}"
+        yield f"Run {journey.pipeline_id} {advice.state(journey, now)}{_parked(journey, parked)}"
 
 
 def _article(kind: str) -> str:
@@ -119,36 +119,8 @@ def _article(kind: str) -> str:
     }[kind]
 
 
-def state(journey: Journey, now: datetime) -> str:
-    """Return the status of a run as a sentence without its subject."""
-    if journey.status == "ACCEPTED":
-        since = f", {_since(journey.accepted_at, now)} ago" if journey.accepted_at else ""
-        return f"was accepted{since} and has not started: it waits in the trigger's queue."
-    if journey.status == "RUNNING":
-        current = next((stage for stage in journey.stages if stage.status == "running"), None)
-        if current is None:
-            return "is running, between two stages."
-        retry = f", retry {current.attempt}" if current.attempt else ""
-        since = f" for {_since(current.started_at, now)}" if current.started_at else ""
-        error = f", after {current.error}" if current.error else ""
-        return f"is running: at stage {current.key}{since}{retry}{error}."
-    took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
-    if journey.status == "SUCCEEDED":
-        without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""
-        return f"has succeeded{took}{without}."
-    if journey.error == CANCELLED_ERROR:
-        return f"was cancelled by its caller{took}."
-    stage = f" at stage {journey.failed_stage}" if journey.failed_stage else ""
-    why = ": ".join(filter(None, (journey.error, journey.cause))) or "no reason given"
-    return f"has failed{stage}{took}: {why.rstrip('.')}."
-
-
-def _since(moment: datetime | None, now: datetime) -> str:
-    return duration(max(0.0, (now - moment).total_seconds() * 1_000)) if moment else ""
-
-
 def _parked(journey: Journey, count: int) -> str:
-    if journey.status != "FAILED" or journey.error == CANCELLED_ERROR:
+    if not advice.can_be_retried(journey):
         return ""
     if not count:
         return " It has no parked message."
@@ -157,27 +129,7 @@ def _parked(journey: Journey, count: int) -> str:
 
 def next_steps(session: Session, explanation: Explanation) -> list[tuple[str, str]]:
     """Return the commands to run next, each with its purpose."""
-    steps: list[tuple[str, str]] = []
-    if explanation.message is not None:
-        steps.append(("message", session.command("dlq", "show", explanation.message.id)))
-        steps.append(("replay", session.command("dlq", "replay", "--id", explanation.message.id)))
-    for journey in explanation.journeys[:3]:
-        follow = ("--follow",) if journey.status == "RUNNING" else ()
-        steps.append(("show run", session.command("show", *follow, journey.pipeline_id)))
-        steps.append(("logs", session.command("logs", journey.pipeline_id)))
-        if journey.status == "FAILED" and journey.error != CANCELLED_ERROR and explanation.message is None:
-            parked = any(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
-            steps.append(("retry", session.command(*_retry_command(journey, parked=parked))))
-    return steps
-
-
-def _retry_command(journey: Journey, *, parked: bool) -> tuple[str, ...]:
-    if parked:
-        return "dlq", "replay", "--pipeline", journey.pipeline_id
-    ended = journey.finished_at or journey.started_at or datetime.now(UTC)
-    hours = int((datetime.now(UTC) - ended).total_seconds() // 3_600) + 1
-    stage = ("--stage", journey.failed_stage) if journey.failed_stage else ()
-    return "redrive", "--since", f"{hours}h", *stage, "--dry-run"
+    return [(purpose, session.command(*words)) for purpose, words in advice.next_steps(explanation)]
 
 
 def _as_json(session: Session, explanation: Explanation) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from rich.text import Text
 from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session
 from cli.view.interrupt import stoppable
-from cli.view.money import usd
 from cli.view.steps import bar
 from cli.view.text import counted, printable
 from operations.dlq.messages import Parked, data_of
@@ -22,6 +21,7 @@ from operations.json_text import parse, written
 from operations.money.estimate import Estimate, Rates, Work, estimate, read_rates, work_of_message
 from operations.runs.ends import End, ends
 from operations.stop import Stop
+from operations.wording import usd
 
 PLAN_LINES = 40
 QUESTIONS = {"message": "Replay these messages?", "run": "Redrive these runs?"}
