@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
         print(f"The console of environment {env} runs until Ctrl-C. Open this link; it works once:\n")
         print(f"  {own.url}/open?t={access.new_link()}\n", flush=True)
-        serve(app, listener, stopping=lambda: None)
+        serve(app, listener, stopping=desk.feeds.stop)
     finally:
         announcement.withdraw(env, own)
     print("The console has stopped.")

@@ -32,7 +32,7 @@ def console_app(desk: Desk) -> App:
 def _route(route: Route, desk: Desk) -> StarletteRoute:
     module, name = route.view.split(":")
     view: View = getattr(importlib.import_module(f"console.pages.{module}"), name)
-    methods = ["GET"] if route.kind == "read" else ["POST"]
+    methods = ["POST"] if route.kind in ("own", "write") else ["GET"]
 
     async def endpoint(request: Request) -> Response:
         return await answered(desk, request, view, route)

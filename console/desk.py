@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, field
 
 from console.environment import Environment
+from console.live.feed import Feeds
 from console.security.access import Access
 from console.security.lock import Lock
 
@@ -14,6 +15,7 @@ class Desk:
     access: Access
     lock: Lock
     port: int
+    feeds: Feeds = field(default_factory=Feeds)
     searching: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one search that may run at a time: it reads queues and logs, which are slow and shared."""
 

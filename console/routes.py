@@ -5,12 +5,12 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
-Kind = Literal["read", "own", "write"]
-"""Reads; changes only what this console shows, e.g. its theme; changes the deployment."""
+Kind = Literal["read", "stream", "own", "write"]
+"""Reads; reads again and again; changes only what this console shows, e.g. its theme; changes the deployment."""
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """One route. `view` is the module and function below `console.pages`; it answers POST unless it reads."""
+    """One route. `view` is a module and function of `console.pages`. What changes something is posted to."""
 
     name: str
     path: str
@@ -28,6 +28,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 ROUTES = (
     Route(name="now", path="/", view="now:page"),
+    Route(name="live-now", path="/live/now", view="now:live", kind="stream"),
+    Route(name="live-run", path="/live/runs/{pipeline_id}", view="run:live", kind="stream"),
     Route(name="runs", path="/runs", view="runs:page"),
     Route(name="run", path="/runs/{pipeline_id}", view="run:page"),
     Route(name="raw", path="/runs/{pipeline_id}/raw", view="run:raw"),

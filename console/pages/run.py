@@ -1,11 +1,13 @@
 """One run: its waterfall, data, events, cost and logs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import Response
 
+from console.live.feed import Look
+from console.live.stream import streamed
 from console.markdown import markdown
 from console.models.run import MOST_EVENTS, PAYLOAD_CHARS, Payload, as_text, cut, run_view, visits
 from console.routes import link
@@ -21,6 +23,7 @@ from shared.contracts.executions import restart_name, restart_number
 
 TABS = ("timeline", "data", "events", "cost", "logs")
 MOST_LINES = 500
+LATE = timedelta(seconds=10)
 PARTS = ("record", "events", "input", "output", "message", "answer")
 
 
@@ -39,7 +42,11 @@ def page(ask: Ask) -> Response:
         title=f"Run {pipeline_id[:12]}",
         command=_command(tab, pipeline_id),
         current="runs",
+        live=""
+        if _settled(journey) or ask.query.get("execution")
+        else link("live-run", pipeline_id=pipeline_id),
         view=run_view(journey, trail, now),
+        error="",
         tab=tab,
         tabs=[
             (name, link("run", pipeline_id=pipeline_id, tab="" if name == TABS[0] else name)) for name in TABS
@@ -50,6 +57,26 @@ def page(ask: Ask) -> Response:
         denied=denied,
         raw=link("raw", pipeline_id=pipeline_id, part="record"),
         **_guarded(ask, tab, journey, trail),
+    )
+
+
+def live(ask: Ask) -> Response:
+    """Stream what a run's page shows of its progress, until the run ends."""
+    pipeline_id = ask.params["pipeline_id"]
+    read_journey(ask.target, pipeline_id)  # an unknown run has no stream
+
+    def look() -> tuple[Journey, Trail | None]:
+        journey = read_journey(ask.target, pipeline_id)
+        return journey, trail_of(ask, journey)[0]
+
+    def draw(seen: Look[tuple[Journey, Trail | None]]) -> str:
+        if seen.value is None:
+            return ask.fragment("lost.html", error=seen.error)
+        return ask.fragment("run_now.html", view=run_view(*seen.value, datetime.now(UTC)), error=seen.error)
+
+    feed = ask.desk.feeds.feed(f"run {pipeline_id}", look)
+    return streamed(
+        ask.desk.feeds, feed, draw, ended=lambda seen: seen.value is not None and _settled(seen.value[0])
     )
 
 
@@ -84,6 +111,14 @@ def raw(ask: Ask) -> Response:
         else None
     )
     return plain((visit.input if part == "input" else visit.output) or "" if visit else "", name)
+
+
+def _settled(journey: Journey) -> bool:
+    """Return whether nothing will change: a record is final a moment before its execution has left its last state."""
+    if not journey.finished:
+        return False
+    late = journey.finished_at is None or datetime.now(UTC) - journey.finished_at > LATE
+    return late or not any(stage.is_ending for stage in journey.stages)
 
 
 def trail_of(ask: Ask, journey: Journey) -> tuple[Trail | None, str]:

@@ -119,7 +119,7 @@ def call(app: App, method: str, path: str, headers: list[tuple[str, str]], body:
         if pieces:
             piece = pieces.pop(0)
             return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
-        return {"type": "http.disconnect"}
+        await asyncio.Event().wait()  # the client stays
 
     async def send(message: Any) -> None:
         sent.append(message)

@@ -19,6 +19,7 @@ from console.tests.chromium import chromium, options
 from console.tests.test_gate import path_of
 from console.tests.world import Machine, add_run
 from local.setup_environment import BROWSER
+from operations.tests.test_history import Story
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),
@@ -73,7 +74,7 @@ class Served:
 
     @property
     def link(self) -> str:
-        return f"{self.url}/open?t={self.access.new_link()}"
+        return f"{self.url}/open?t={self.access.new_link()}&to=/more/parked"
 
 
 @pytest.fixture
@@ -245,3 +246,28 @@ def test_the_keyboard_leads_everywhere(served: Served, tab: Callable[..., Tab]):
     one.page.wait_for_url("**/runs")
     press("t")
     one.page.wait_for_selector("#clock:text('UTC')")
+
+
+def test_a_run_is_seen_as_it_goes_on(served: Served, machine: Machine, records: Any, tab: Callable[..., Tab]):
+    """A run's page follows it by itself: what the reader has opened stays open, and the stream ends with the run."""
+    story = Story().done("AnalyzeInput").enter("CallExistingChatbot").ask()
+    add_run(machine, records, "going", "RUNNING", story)
+    one = tab()
+    one.page.goto(served.link)
+    one.page.goto(f"{served.url}/runs/going")
+    from playwright.sync_api import expect  # noqa: PLC0415 -- only `make test` installs it
+
+    expect(one.page.locator("#dot")).to_have_attribute("data-state", "live")
+    one.page.focus("#now .fall a")
+    story.fail("Told.Later", "as it happened")
+    story.add(
+        "ExecutionFailed", executionFailedEventDetails={"error": "Told.Later", "cause": "as it happened"}
+    )
+    machine.histories["going"] = story.events
+    records.advance(
+        "going", "FAILED", {"error": "Told.Later", "cause": "as it happened", "stage": "chat"}, first={}
+    )
+    expect(one.page.locator("#now .headline")).to_contain_text("Told.Later")
+    expect(one.page.locator("#dot")).to_have_text("finished")
+    assert one.page.evaluate("document.activeElement.textContent") == "analysis"
+    assert len([url for url in one.asked if "/live/" in url]) == 1
