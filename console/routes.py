@@ -33,6 +33,10 @@ ROUTES = (
     Route(name="runs", path="/runs", view="runs:page"),
     Route(name="run", path="/runs/{pipeline_id}", view="run:page"),
     Route(name="raw", path="/runs/{pipeline_id}/raw", view="run:raw"),
+    Route(name="ask", path="/ask", view="ask:page"),
+    Route(name="ask-send", path="/ask/send", view="ask:send", kind="write"),
+    Route(name="asked", path="/asked/{pipeline_id}", view="ask:asked"),
+    Route(name="live-asked", path="/live/asked/{pipeline_id}", view="ask:live", kind="stream"),
     Route(name="find", path="/find", view="find:page"),
     Route(name="terminal", path="/more/{subject}", view="terminal:page"),
     Route(name="preferences", path="/preferences", view="own:preferences", kind="own"),
@@ -44,6 +48,7 @@ BY_NAME = {route.name: route for route in ROUTES}
 MENU = (
     Entry(route="now", title="Now", key="n"),
     Entry(route="runs", title="Runs", key="r"),
+    Entry(route="ask", title="Ask", key="a"),
 )
 
 

@@ -43,10 +43,11 @@ def page(ask: Ask) -> Response:
         command=_command(tab, pipeline_id),
         current="runs",
         live=""
-        if _settled(journey) or ask.query.get("execution")
+        if is_settled(journey) or ask.query.get("execution")
         else link("live-run", pipeline_id=pipeline_id),
         view=run_view(journey, trail, now),
         error="",
+        again=link("ask", again=pipeline_id),
         tab=tab,
         tabs=[
             (name, link("run", pipeline_id=pipeline_id, tab="" if name == TABS[0] else name)) for name in TABS
@@ -76,7 +77,7 @@ def live(ask: Ask) -> Response:
 
     feed = ask.desk.feeds.feed(f"run {pipeline_id}", look)
     return streamed(
-        ask.desk.feeds, feed, draw, ended=lambda seen: seen.value is not None and _settled(seen.value[0])
+        ask.desk.feeds, feed, draw, ended=lambda seen: seen.value is not None and is_settled(seen.value[0])
     )
 
 
@@ -113,7 +114,7 @@ def raw(ask: Ask) -> Response:
     return plain((visit.input if part == "input" else visit.output) or "" if visit else "", name)
 
 
-def _settled(journey: Journey) -> bool:
+def is_settled(journey: Journey) -> bool:
     """Return whether nothing will change: a record is final a moment before its execution has left its last state."""
     if not journey.finished:
         return False
@@ -184,9 +185,9 @@ def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None) -> dict[s
             return {"cost": read_ledger(ask.target, pipeline_id) if journey.finished else None}
         case "logs":
             read = read_logs(ask.target, pipeline_id) if ask.query.get("read") else None
-            again = link("run", pipeline_id=pipeline_id, tab="logs", read=1)
+            button = link("run", pipeline_id=pipeline_id, tab="logs", read=1)
             lines = read.lines[-MOST_LINES:] if read else []
-            return {"read": read, "lines": lines, "again": again, "read_at": datetime.now(UTC)}
+            return {"read": read, "lines": lines, "button": button, "read_at": datetime.now(UTC)}
     return {"visits": visits(trail, pipeline_id) if trail else ()}
 
 

@@ -29,6 +29,10 @@
     g: () => { going = true; setTimeout(() => { going = false; }, 1500); },
   };
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("[data-send]")) {
+      event.target.form.requestSubmit();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
     if (event.target.closest("input, textarea, select")) {
       if (event.key === "Escape") event.target.blur();
@@ -64,6 +68,12 @@
       if (age >= 6) say(age > 60 ? "down" : "old", age > 60 ? `paused, ${Math.round(age / 60)} min old` : `${age} s old`);
     }, 1000);
   }
+
+  // --- a form is sent once; the page that follows has a new one
+  document.addEventListener("submit", (event) => {
+    for (const one of event.target.querySelectorAll("button.main")) setTimeout(() => { one.disabled = true; });
+  });
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
   // --- a click on a command copies it
   document.addEventListener("click", (event) => {

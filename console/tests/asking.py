@@ -68,6 +68,13 @@ class Console:
     def get(self, path: str, **headers: str) -> Answer:
         return self.ask("GET", path, headers={**PAGE, **_names(headers)})
 
+    def watch(self, path: str) -> Answer:
+        """Return all messages of a stream that ends."""
+        cookies = [("cookie", f"{name}={value}") for name, value in self.cookies.items()]
+        return call(
+            self.app, "GET", path, [("host", f"127.0.0.1:{PORT}"), *cookies, *PAGE.items()], stays=True
+        )
+
     def post(self, path: str, form: Mapping[str, str] | None = None, **headers: str) -> Answer:
         """Post a form of this console's own."""
         body = urlencode({"csrf": self.desk.access.csrf, **(form or {})}).encode()
@@ -96,8 +103,19 @@ def console_of(target: Target | None, env: str = "local", *, read_only: bool = F
     return Console(app=console_app(desk), desk=desk, cookies={name: rest.partition(";")[0]})
 
 
-def call(app: App, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> Answer:
-    """Send one request to an ASGI app, with exactly these headers, and return the whole answer."""
+def call(
+    app: App,
+    method: str,
+    path: str,
+    headers: list[tuple[str, str]],
+    body: bytes = b"",
+    *,
+    stays: bool = False,
+) -> Answer:
+    """Send one request to an ASGI app, with exactly these headers, and return the whole answer.
+
+    A stream is left at once, unless the client `stays`.
+    """
     raw, _, query = path.partition("?")
     scope: dict[str, Any] = {
         "type": "http",
@@ -119,7 +137,7 @@ def call(app: App, method: str, path: str, headers: list[tuple[str, str]], body:
         if pieces:
             piece = pieces.pop(0)
             return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
-        await asyncio.Event().wait()  # the client stays
+        return await asyncio.Future() if stays else {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)

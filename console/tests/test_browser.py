@@ -33,6 +33,8 @@ PAGES = (
     "/runs/p",
     *(f"/runs/p?tab={tab}" for tab in ("data", "events", "cost")),
     "/runs/q",
+    "/ask",
+    "/asked/p",
     "/more/parked",
 )
 ODD = "[onerror],[onload],[onclick],[onmouseover],[style],[hx-get],main script,main img,main iframe"

@@ -182,4 +182,4 @@ def test_a_finished_run_needs_no_stream(console: Console, machine, records):
     assert "hx-sse:connect" not in console.get("/runs/p").text
     assert 'hx-sse:connect="/live/runs/going"' in console.get("/runs/going").text
     assert console.get("/live/runs/nobody").status == 404
-    assert console.get("/live/runs/p").body.endswith(DONE)
+    assert console.watch("/live/runs/p").body.endswith(DONE)
