@@ -28,9 +28,14 @@ override export MESSAGE := $(value MESSAGE)
 export PIPELINE_PORT := $(or $(PORT),$(PIPELINE_PORT))
 export PIPELINE_MODEL_URL := $(or $(MODEL_URL),$(PIPELINE_MODEL_URL))
 export PIPELINE_MODEL := $(or $(MODEL),$(PIPELINE_MODEL))
+export PIPELINE_MODEL_KEY_FILE := $(or $(MODEL_KEY_FILE),$(PIPELINE_MODEL_KEY_FILE))
+ifneq (,$(filter command line,$(origin MODEL_KEY) $(origin PIPELINE_MODEL_KEY)))
+$(error A key on the command line is visible to every program. Export MODEL_KEY, or set MODEL_KEY_FILE to the name of \
+a file that holds it)
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop unit test check deploy smoke chaos bench scale picture evaluate schemas lock clean
+.PHONY: help setup model run stop unit test check deploy smoke chaos bench scale picture evaluate schemas lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +43,10 @@ help: ## print this list
 setup: ## install everything that is needed, inside this folder
 	@$(PYTHON) local/setup_environment.py
 
-run: setup ## start the local engine, deploy, and ask a question (MESSAGE="…", PORT=, MODEL_URL=, MODEL=)
+model: setup # install the small model where it can run; a MODEL or MODEL_URL of one's own needs none
+	@$(PYTHON) local/setup_environment.py model
+
+run: setup model ## start the local engine, deploy, ask a question (MESSAGE="…", MODEL=canned, MODEL_URL=, PORT=)
 	@$(BIN)/pipeline up
 	@$(BIN)/pipeline submit --wait -- "$$MESSAGE"
 
@@ -102,6 +110,8 @@ schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md fr
 lock: setup ## pin all requirements with hashes
 	@for name in "" -dev -engine -checkov -clients -browser -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
 		--python-version 3.11 --custom-compile-command "make lock" requirements$$name.in -o requirements$$name.txt; done
+	@$(BIN)/uv pip compile --quiet --universal --no-deps --generate-hashes --no-config --python-version 3.11 \
+		--custom-compile-command "make lock" requirements-model.in -o requirements-model.txt
 
 clean: stop ## stop the engine and delete everything that was generated
 	@rm -rf .venv .pipeline node_modules cdk.out build *.egg-info

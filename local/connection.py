@@ -67,9 +67,10 @@ DISTURBING = frozenset(
         "NODE_OPTIONS", "NODE_PATH", "NODE_ENV",
         "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONINSPECT",
         "PYTHONDEBUG", "PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME", "VIRTUAL_ENV",
+        "PIPELINE_MODEL_KEY", "MODEL_KEY",
     }
 )  # fmt: skip
-"""Variables of a user's shell that change how Node and Python run, or what they load."""
+"""Variables of a user's shell that change how Node and Python run, or what they load, and the model server's key."""
 
 _NO_OTHER_CREDENTIALS = {
     "AWS_CONFIG_FILE": os.devnull,

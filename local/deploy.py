@@ -4,6 +4,7 @@ Unchanged work is skipped: the synthesised app is reused while its sources are t
 deployed to an engine that already has these sources.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from local.engine import Engine, Running
 from local.errors import DeployError, UnknownServiceError
 from local.fingerprint import fingerprint
 from local.paths import ROOT
+from local.small_model.starting import await_ready
 from operations.progress import Progress, Step, silent, step
 
 LOCK_SECONDS = 300.0
@@ -31,11 +33,17 @@ NO_CONTEXT: Mapping[str, str] = {}
 def up(engine: Engine, progress: Progress = silent, *, context: Mapping[str, str] = NO_CONTEXT) -> Running:
     """Start the engine and deploy all stacks to it, skipping what is already done.
 
-    `context` holds additional CDK context for the app: settings by name, e.g. `{"memory_analyzer": "256"}`. Raises
-    the errors of Engine.start and deploy.
+    `context` holds additional CDK context for the app: settings by name, e.g. `{"memory_analyzer": "256"}`. The small
+    model is loaded during the deployment; if that fails, the engine is started again with canned answers. Raises the
+    errors of Engine.start and deploy.
     """
     running = engine.start(progress)
     deploy(engine, progress=progress, context=context)
+    if running.model and running.model.small:
+        trouble = await_ready(running.model, engine.state.model_log, progress)
+        if trouble:
+            running = engine.start(progress, without_small=trouble)
+            deploy(engine, progress=progress, context=context)
     return running
 
 
@@ -82,10 +90,7 @@ class _LocalDeployment:
         self._state = engine.state
         self._context = {**context, **context_of(running)}
         self._wanted = fingerprint(self._context, root)
-        recorded = self._state.read(self._state.deployed)
-        self._parts: dict[str, str] = (
-            recorded.get("parts", {}) if recorded.get("instance") == running.instance else {}
-        )
+        self._parts = self._state.deployed_parts(running.instance)
         self._cdk = cdk.Run(
             environment=running.connection.environment(os.environ), log=self._state.deploy_log, folder=root
         )
@@ -153,8 +158,9 @@ class _LocalDeployment:
 
     @staticmethod
     def _holds(assembly: Path, key: str) -> bool:
-        file = _key_file(assembly)
-        return file.exists() and file.read_text() == key
+        with contextlib.suppress(OSError, ValueError):
+            return _key_file(assembly).read_text() == key
+        return False
 
     def _deploy_stacks(self, service: str | None, assembly: Path) -> tuple[str, ...]:
         names = cdk.stack_names(assembly)

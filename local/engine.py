@@ -5,6 +5,9 @@ the recorded process was started as this folder's engine and the port answers wi
 """
 
 import contextlib
+import hashlib
+import hmac
+import json
 import re
 import shutil
 import socket
@@ -29,13 +32,18 @@ from local.errors import (
 )
 from local.ministack import environment, identity_on
 from local.paths import ENGINE_PROCESS, ENGINE_PYTHON, ROOT, STATE
+from local.servers import require_reachable
 from local.settings import DEFAULT_PORT, Model, Settings
+from local.small_model import starting
+from local.small_model.place import TITLE
 from local.state import StateFolder
 from operations.progress import Progress, Step, silent, step
 
 READY_SECONDS = 60.0
 LOCK_SECONDS = 2 * READY_SECONDS
 RECOVERY_SECONDS = 10.0
+MOST = 2**31 - 1
+"""No process has a larger id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,10 @@ class Running:
     checkout: Path
     state: Path
     model: Model | None
+    key_mark: str | None = None
+    """A hash of the instance and the model server's key, by which another key is noticed; None without a key."""
+    why_canned: str | None = None
+    """Why the small model does not answer although it was chosen; None if it answers, or was not chosen."""
 
     @property
     def connection(self) -> Connection:
@@ -61,6 +73,8 @@ class Running:
     @property
     def answers(self) -> str:
         """What answers in Bedrock's place: `canned answers`, or e.g. `llama3.2 at http://127.0.0.1:11434/v1`."""
+        if self.model and self.model.small:
+            return TITLE
         return f"{self.model.name} at {self.model.url}" if self.model else "canned answers"
 
 
@@ -94,20 +108,23 @@ class Engine:
     def log(self) -> Path:
         return self.state.engine_log
 
-    def start(self, progress: Progress = silent) -> Running:
+    def start(self, progress: Progress = silent, *, without_small: str | None = None) -> Running:
         """Return the running engine; start it if there is none, restart it if it hangs or for another port or model.
 
-        Raises PortTakenError, OtherCheckoutError, EngineStartError, BusyError, SettingsError, SetupMissingError.
+        If the small model is chosen and can't run here, canned answers are given; `without_small` says why it can't,
+        if the caller knows. Raises PortTakenError, OtherCheckoutError, EngineStartError, BusyError, SettingsError,
+        SetupMissingError.
         """
         settings = self._settings or Settings.from_environment()
-        if settings.model:
-            settings.model.require_reachable()
+        if settings.model and not settings.model.small:
+            require_reachable(settings.model, settings.key)
         with self.state.lock("engine", progress, patience_seconds=LOCK_SECONDS):
             engine = self._recorded()
             port = settings.port or (engine.port if engine else DEFAULT_PORT)
             if (
                 engine
-                and (engine.port, engine.model) == (port, settings.model)
+                and engine.port == port
+                and _suits(engine, settings, without_small)
                 and self._becomes_healthy(engine)
             ):
                 progress(Step("engine", "unchanged", f"the local engine already runs on {HOST}:{port}"))
@@ -121,8 +138,11 @@ class Engine:
                 raise SetupMissingError(
                     "The local engine is not installed in this folder. Install it: make setup"
                 )
+            why_canned = (
+                (without_small or starting.obstacle()) if settings.model and settings.model.small else None
+            )
             with step(progress, "engine", f"starting the local engine on {HOST}:{port}"):
-                return self._launch(port, settings.model)
+                return self._launch(port, settings, why_canned)
 
     def stop(self, progress: Progress = silent) -> bool:
         """End the engine and its function processes. Return False if there was no engine.
@@ -148,9 +168,9 @@ class Engine:
             return Status(state="stale" if record else "stopped")
         if identity_on(engine.port).get("instance") != engine.instance:
             return Status(state="stale", running=engine)
-        deployed = self.state.read(self.state.deployed)
-        parts = deployed.get("parts", {}) if deployed.get("instance") == engine.instance else {}
-        return Status(state="running", running=engine, deployed=tuple(parts))
+        return Status(
+            state="running", running=engine, deployed=tuple(self.state.deployed_parts(engine.instance))
+        )
 
     def running(self) -> Running:
         """Return the running engine. Raises EngineNotRunningError."""
@@ -213,33 +233,40 @@ class Engine:
 
     # --- start and end ---
 
-    def _launch(self, port: int, model: Model | None) -> Running:
+    def _launch(self, port: int, settings: Settings, why_canned: str | None) -> Running:
         shutil.rmtree(self.state.tmp, ignore_errors=True)
         self.state.tmp.mkdir(parents=True)
-        if self.state.engine_log.exists():
-            self.state.engine_log.replace(self.state.previous_engine_log)
+        self.state.begin_logs()
         instance = uuid.uuid4().hex
         started_at = datetime.now(UTC).replace(microsecond=0)
-        identity = {
-            "instance": instance,
-            "started_at": started_at.isoformat(),
-            "port": port,
-            "checkout": str(ROOT),
-            "state": str(self.state.path),
-            "model": asdict(model) if model else None,
-        }
-        with self.state.engine_log.open("wb") as log:
+        with contextlib.ExitStack() as stack:
+            model, listener = None if why_canned else settings.model, None
+            if model and model.small:
+                listener = stack.enter_context(socket.create_server((HOST, 0)))
+                model = model.at(listener.getsockname()[1])
+            identity = {
+                "instance": instance,
+                "started_at": started_at.isoformat(),
+                "port": port,
+                "checkout": str(ROOT),
+                "state": str(self.state.path),
+                "model": asdict(model) if model else None,
+                "why_canned": why_canned,
+            }
+            log = stack.enter_context(self.state.engine_log.open("wb"))
             child = subprocess.Popen(
                 [self._python, *_arguments(port, self.state.path)],
                 cwd=self.state.path,
                 env=environment(port, self.state, identity, model),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=(listener.fileno(),) if listener else (),
             )
+            _tell(child, {"key": settings.key, "model": starting.instructions(self.state, listener)})
         child.returncode = 0  # the engine outlives this process on purpose, so Popen must not warn about it
-        running = _from_record({**identity, "pid": child.pid})
+        running = _from_record({**identity, "pid": child.pid, "key_mark": _mark(instance, settings.key)})
         assert running is not None  # noqa: S101 -- for the type checker: `identity` has all fields
         try:
             self._remember(running)
@@ -317,15 +344,43 @@ def _arguments(port: int | str, state: Path) -> list[str]:
     return ["-X", f"ai-pipeline-engine={port}:{state}", "-P", str(ENGINE_PROCESS)]
 
 
+def _tell(child: subprocess.Popen[bytes], instructions: Mapping[str, Any]) -> None:
+    """Write to the child's standard input, which neither the process list nor the child's children show."""
+    assert child.stdin is not None  # noqa: S101 -- for the type checker: it is a pipe
+    with contextlib.suppress(BrokenPipeError), child.stdin:  # a child that ended at once is noticed soon
+        child.stdin.write(json.dumps(instructions).encode())
+
+
+def _mark(instance: str, key: str | None) -> str | None:
+    return hmac.new(instance.encode(), key.encode(), hashlib.sha256).hexdigest() if key else None
+
+
+def _suits(engine: Running, settings: Settings, without_small: str | None) -> bool:
+    """Tell whether an engine has the model that the settings ask for.
+
+    An engine that gives canned answers instead of the small model is kept: a restart would discard its runs.
+    """
+    if settings.model and settings.model.small:
+        return engine.why_canned is not None or bool(
+            engine.model and engine.model.small and without_small is None
+        )
+    return engine.model == settings.model and engine.key_mark == _mark(engine.instance, settings.key)
+
+
 def _from_record(record: Mapping[str, Any]) -> Running | None:
-    with contextlib.suppress(KeyError, TypeError, ValueError):
+    with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+        pid, port = int(record["pid"]), int(record["port"])
+        if not (1 < pid <= MOST and 0 < port <= 65_535):
+            return None
         return Running(
             instance=str(record["instance"]),
-            pid=int(record["pid"]),
-            started_at=datetime.fromisoformat(record["started_at"]),
-            port=int(record["port"]),
+            pid=pid,
+            started_at=datetime.fromisoformat(record["started_at"]).astimezone(UTC),
+            port=port,
             checkout=Path(record["checkout"]),
             state=Path(record["state"]),
             model=Model(**record["model"]) if record["model"] else None,
+            key_mark=record.get("key_mark"),
+            why_canned=record.get("why_canned"),
         )
     return None

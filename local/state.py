@@ -2,6 +2,7 @@
 
 engine.json     the running engine: process, port, instance
 engine.log      the engine's output; engine.previous.log is that of the engine before
+model.log       the output of the small model's server; model.previous.log likewise
 engine.lock     held while the engine is started, stopped or restarted
 deployed.json   what was deployed to which instance
 deploy.lock     held during a deployment
@@ -25,20 +26,34 @@ class StateFolder:
         self.path = path
         self.record = path / "engine.json"
         self.engine_log = path / "engine.log"
-        self.previous_engine_log = path / "engine.previous.log"
+        self.model_log = path / "model.log"
         self.deployed = path / "deployed.json"
         self.deploy_log = path / "deploy.log"
         self.assembly = path / "cdk.out"
         self.assembly_of_service = path / "cdk.out.one"
         self.tmp = path / "tmp"
 
+    def begin_logs(self) -> None:
+        """Keep the logs of the engine before under another name."""
+        for log in (self.engine_log, self.model_log):
+            if log.exists():
+                log.replace(log.with_suffix(".previous.log"))
+
     def read(self, file: Path) -> dict[str, Any]:
         """Return the JSON object in the file; empty if the file is missing or broken."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             content = json.loads(file.read_text())
             if isinstance(content, dict):
                 return content
         return {}
+
+    def deployed_parts(self, instance: str) -> dict[str, str]:
+        """Return the fingerprint of each part that was deployed to an instance; none if the file is broken."""
+        recorded = self.read(self.deployed)
+        parts = recorded.get("parts") if recorded.get("instance") == instance else None
+        if not isinstance(parts, dict):
+            return {}
+        return {part: value for part, value in parts.items() if isinstance(value, str)}
 
     def write(self, file: Path, content: dict[str, Any]) -> None:
         """Write the file atomically: an interrupted write leaves the old content. Paths and times become text."""

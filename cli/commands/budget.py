@@ -4,6 +4,7 @@ from datetime import datetime
 
 import click
 
+from cli.bounds import Number
 from cli.session import Session, TargetCommand
 from cli.view.text import ago, counted, in_columns
 from operations.money import budget as operations
@@ -60,7 +61,7 @@ Examples:
 @click.option(
     "--add",
     metavar="USD",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, 1_000_000, min_open=True),
     help="Raise today's limit by this amount (USD).",
 )
 @yes_option

@@ -1,17 +1,18 @@
 """`pipeline up`, `down` and `status`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import click
 
 from cli.exit_codes import UNREACHABLE
 from cli.session import Session, TargetCommand
 from cli.view.steps import shown
-from cli.view.text import in_columns
+from cli.view.text import counted, in_columns
 from local import deploy as deploying
 from local.engine import Engine
-from local.engine_status import EngineStatus, engine_status
+from local.engine_status import EngineStatus, SmallModelStatus, engine_status
+from local.servers import ollama_models
 from local.settings import Settings
 from operations.errors import UnreachableError
 
@@ -28,27 +29,35 @@ Examples:
   pipeline up
   pipeline up --port 4570
   pipeline up --model-url http://127.0.0.1:11434/v1 --model llama3.2
+  pipeline up --model canned
 \b
-The variables PIPELINE_PORT, PIPELINE_MODEL_URL and PIPELINE_MODEL can be used
-instead of the options.""",
+The variables PIPELINE_PORT, PIPELINE_MODEL_URL, PIPELINE_MODEL and
+PIPELINE_MODEL_KEY_FILE can be used instead of the options. A server's key can
+also be in the variable MODEL_KEY; it is not stored.""",
 )
 @click.option("--port", metavar="PORT", help="The engine's port on 127.0.0.1; 4566 by default.")
 @click.option(
     "--model-url", metavar="URL", help="The address of Ollama or any OpenAI-compatible model server."
 )
-@click.option("--model", metavar="NAME", help="The name of the model on that server.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="The name of the model on that server. Without a server, `canned` gives canned answers.",
+)
+@click.option(
+    "--model-key-file", metavar="FILE", help="A file with the key that the model server asks for, if it does."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the engine's status as JSON.")
 @click.pass_obj
-def up(
-    session: Session, *, port: str | None, model_url: str | None, model: str | None, as_json: bool
-) -> None:
+def up(session: Session, /, *, as_json: bool, **options: str | None) -> None:
     """Start the local engine and deploy everything to it.
 
     Steps that are already done are skipped. The engine runs until it is stopped.
-    Without --model-url and --model it gives canned answers.
+    Without --model-url and --model, a very small model on this machine answers,
+    or canned text where that model can't run.
     """
     _local_only(session, "up")
-    local_engine = Engine(settings=_settings(port, model_url, model))
+    local_engine = Engine(settings=_settings(options))
     try:
         with shown(session.err) as progress:
             deploying.up(local_engine, progress)
@@ -63,7 +72,9 @@ def up(
     if as_json:
         session.json(engine)
         return
-    click.echo(f"The pipeline is up at {engine.endpoint} and stays up. It gives {engine.answers}.")
+    click.echo(f"The pipeline is up at {engine.endpoint} and stays up. Answers: {engine.answers}.")
+    if engine.why_canned:
+        click.echo(engine.why_canned)
     click.echo()
     rows = [
         ("Ask", session.command("submit", "--wait", '"What is a monad?"')),
@@ -72,16 +83,29 @@ def up(
         ("Stop it", "make stop"),
     ]
     click.echo(in_columns(rows))
-    if engine.canned:
+    if engine.canned or engine.small_model:
         click.echo()
-        click.echo("For answers from your own model (Ollama or any OpenAI-compatible server):")
-        click.echo("  make run MODEL_URL=http://127.0.0.1:11434/v1 MODEL=llama3.2")
+        click.echo("\n".join(_better_model(ollama_models())))
 
 
-def _settings(port: str | None, model_url: str | None, model: str | None) -> Settings:
+def _better_model(installed: tuple[str, ...] | None) -> Iterator[str]:
+    """Yield how to use a better model; `installed` are Ollama's models on this machine, None if it does not run."""
+    command = "make run MODEL_URL=http://127.0.0.1:11434/v1 MODEL={}"
+    if installed:
+        others = f" (it also has {', '.join(installed[1:6])})" if len(installed) > 1 else ""
+        yield f"Ollama runs on this machine. For its answers{others}:"
+        yield f"  {command.format(installed[0])}"
+    elif installed is not None:
+        yield "Ollama runs on this machine, without a model. For its answers:"
+        yield f"  ollama pull llama3.2 && {command.format('llama3.2')}"
+    else:
+        yield "For answers from a model of your own (Ollama or any OpenAI-compatible server):"
+        yield f"  {command.format('llama3.2')}"
+
+
+def _settings(options: Mapping[str, str | None]) -> Settings:
     """Return the engine's settings: options, then environment variables. Raises SettingsError."""
-    options = {"PIPELINE_PORT": port, "PIPELINE_MODEL_URL": model_url, "PIPELINE_MODEL": model}
-    chosen = {name: value for name, value in options.items() if value is not None}
+    chosen = {f"PIPELINE_{name.upper()}": value for name, value in options.items() if value is not None}
     return Settings.from_environment({**os.environ, **chosen})
 
 
@@ -125,7 +149,8 @@ def _rows(session: Session, engine: EngineStatus) -> list[tuple[str, str]]:
             "Engine",
             f"{engine.endpoint}, process {engine.pid}, since {engine.started_at.astimezone():%m-%d %H:%M:%S}",
         ),
-        ("Answers", engine.answers),
+        ("Answers", engine.answers if engine.why_canned is None else f"canned. {engine.why_canned}"),
+        *_model_rows(engine.small_model),
         ("Log", engine.log_file),
     ]
     if not engine.deployed:
@@ -133,6 +158,18 @@ def _rows(session: Session, engine: EngineStatus) -> list[tuple[str, str]]:
     when = f"since {engine.deployed_at.astimezone():%m-%d %H:%M:%S}" if engine.deployed_at else ""
     current = "" if engine.current else f"; the sources have changed since: {session.command('deploy')}"
     return [*rows, ("Deployed", f"{when}{current}"), *_deployed(engine.services, engine.addresses)]
+
+
+def _model_rows(model: SmallModelStatus | None) -> list[tuple[str, str]]:
+    if model is None:
+        return []
+    states = {
+        "ready": f"ready, process {model.pid}, {counted(model.answered, 'answer')}, {model.waiting} waiting",
+        "loading": "being loaded; questions wait for it",
+        "starting": "its server is being started; questions wait for it",
+        "down": "its server has ended and is not started again: its log says why. Restart the engine: make stop run",
+    }
+    return [("Model", states.get(model.state, model.state)), ("Model's log", model.log_file)]
 
 
 def _deployed(services: tuple[str, ...], addresses: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -104,7 +104,10 @@ def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
         yield f"{counted(len(explanation.journeys), 'run')} belong to this trace{more}:"
     for journey in explanation.journeys:
         parked = sum(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
-        yield f"Run {journey.pipeline_id} {advice.state(journey, now)}{_parked(journey, parked)}"
+        if journey.status == "ACCEPTED":
+            yield f"Run {journey.pipeline_id} {advice.unstarted(journey, parked, explanation.waiting or 0, now)}"
+        else:
+            yield f"Run {journey.pipeline_id} {advice.state(journey, now)}{_parked(journey, parked)}"
 
 
 def _article(kind: str) -> str:
@@ -155,6 +158,7 @@ def _as_json(session: Session, explanation: Explanation) -> dict[str, Any]:
             for journey in explanation.journeys
         ],
         "runs_left_out": explanation.others,
+        "waiting_to_start": explanation.waiting,
         "execution": explanation.execution
         and {"name": explanation.execution.name, "status": explanation.execution.status},
         "message": about_message(explanation.message) if explanation.message else None,

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cli.bounds import Number
 from cli.commands.selection import Age
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
@@ -44,7 +45,7 @@ Examples:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--rate",
-    type=click.FloatRange(0.1, 100),
+    type=Number(0.1, 100),
     default=10,
     show_default=True,
     metavar="N",

@@ -9,11 +9,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli.bounds import Number
 from cli.exit_codes import INTERRUPTED
+from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.tables import grid
-from cli.view.text import ago, printable
+from cli.view.text import ago, in_a_line, printable
 from operations.errors import OperationError
 from operations.health.watch import Failure, Rates, Snapshot, look
 from operations.health.watch import watch as snapshots
@@ -35,7 +37,7 @@ five in a row, failed.""",
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(0.5, 3_600),
+    type=Number(0.5, 3_600),
     default=2.0,
     show_default=True,
     metavar="SECONDS",
@@ -59,7 +61,7 @@ def watch(session: Session, *, interval: float, once: bool, as_json: bool) -> No
             session.out.print(screen(session.env, snapshot))
         return
     with stoppable() as stop:
-        if as_json or not session.out.is_terminal:
+        if as_json or session.is_narrow or not session.out.is_terminal:
             _lines(session, interval, stop, as_json=as_json)
         else:
             _live(session, interval, stop)
@@ -90,9 +92,8 @@ def _live(session: Session, interval: float, stop: Stop) -> None:
 
 def _as_json(snapshot: Snapshot) -> str:
     values: dict[str, Any] = msgspec.to_builtins(snapshot)
-    return msgspec.json.encode(
-        {**values, "waiting": snapshot.waiting, "working": snapshot.working, "parked": snapshot.parked}
-    ).decode()
+    totals = {"waiting": snapshot.waiting, "working": snapshot.working, "parked": snapshot.parked}
+    return escaped(msgspec.json.encode({**values, **totals}).decode())
 
 
 def line(snapshot: Snapshot) -> str:
@@ -165,5 +166,5 @@ def _stages(snapshot: Snapshot, before: Snapshot | None) -> Table:
 def _failure(failure: Failure) -> Text:
     why = ": ".join(filter(None, (failure.error, failure.cause))) or failure.status
     text = f"{failure.pipeline_id}  {ago(failure.ended_at)}  {failure.stage or ''}  {why}"
-    text = printable(" ".join(text.split()))
+    text = in_a_line(text)
     return Text(text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…")

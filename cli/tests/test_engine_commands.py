@@ -28,6 +28,7 @@ RUNNING = SimpleNamespace(
     started_at=datetime(2026, 11, 22, 10, tzinfo=UTC),
     answers="canned answers",
     model=None,
+    why_canned=None,
     checkout=Path("checkout"),
     log_file=Path("engine.log"),
 )
@@ -43,6 +44,7 @@ def engine(target, monkeypatch):
     monkeypatch.setattr(Engine, "running", lambda _self: RUNNING)
     monkeypatch.setattr(engines, "local_target", lambda _connection: target)
     monkeypatch.setattr(engines, "is_current", lambda _engine: True)
+    monkeypatch.setattr("cli.commands.engine.ollama_models", lambda: None)
 
 
 def test_up_says_where_it_is_how_to_ask_and_how_to_stop(engine, monkeypatch):

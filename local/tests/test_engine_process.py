@@ -180,6 +180,9 @@ def _proxy_openai_chat_message(model_id, messages, system, inference_config, too
     except Exception:
         return None, None
 
+def _converse_blocks_from_message(message):
+    return [{"text": message["content"]}], "end_turn"
+
 async def handle_request(method, path, headers, body, query_params):
     message, _ = await asyncio.to_thread(_proxy_openai_chat_message, "m", [], [], {})
     return 200, {}, json.dumps({"canned": message is None}).encode()

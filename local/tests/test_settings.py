@@ -1,18 +1,28 @@
 """Reading the engine's settings from environment variables, and refusing wrong ones."""
 
+from pathlib import Path
+
 import pytest
 
 from local.errors import SettingsError
-from local.settings import Model, Settings
+from local.servers import require_reachable
+from local.settings import SMALL, Model, Settings
 from local.tests import fakes
 
 OLLAMA = "http://127.0.0.1:11434/v1"
 
 
 def test_defaults() -> None:
-    """Without variables, or with the empty ones that `make` sets, the engine chooses port and model."""
-    assert Settings.from_environment({}) == Settings(port=None, model=None)
-    assert Settings.from_environment({"PIPELINE_PORT": "", "PIPELINE_MODEL": " "}) == Settings()
+    """Without variables, or with the empty ones that `make` sets, the engine chooses its port and the small model."""
+    assert Settings.from_environment({}) == Settings(port=None, model=SMALL)
+    assert Settings.from_environment({"PIPELINE_PORT": "", "PIPELINE_MODEL": " "}) == Settings(model=SMALL)
+
+
+def test_canned() -> None:
+    """`MODEL=canned` alone asks for canned answers; with a server it is the name of the server's model."""
+    assert Settings.from_environment({"PIPELINE_MODEL": "canned"}) == Settings(model=None)
+    served = Settings.from_environment({"PIPELINE_MODEL": "canned", "PIPELINE_MODEL_URL": OLLAMA})
+    assert served.model == Model(url=OLLAMA, name="canned")
 
 
 def test_reads() -> None:
@@ -54,11 +64,11 @@ def test_reachable_model() -> None:
     """A server that lists the model (with or without Ollama's tag), or lists no models at all, is accepted."""
     with fakes.server({"/v1/models": {"data": [{"id": "llama3.2:latest"}]}}) as port:
         known = Model(url=f"http://127.0.0.1:{port}/v1", name="llama3.2")
-        known.require_reachable()
+        require_reachable(known)
         with pytest.raises(SettingsError):
-            Model(url=known.url, name="another").require_reachable()
+            require_reachable(Model(url=known.url, name="another"))
     with fakes.server({}) as port:
-        Model(url=f"http://127.0.0.1:{port}", name="any").require_reachable()
+        require_reachable(Model(url=f"http://127.0.0.1:{port}", name="any"))
 
 
 def test_unknown_model() -> None:
@@ -67,13 +77,66 @@ def test_unknown_model() -> None:
         fakes.server({"/v1/models": {"data": [{"id": "qwen3"}]}}) as port,
         pytest.raises(SettingsError, match="it has qwen3"),
     ):
-        Model(url=f"http://127.0.0.1:{port}", name="llama3.2").require_reachable()
+        require_reachable(Model(url=f"http://127.0.0.1:{port}", name="llama3.2"))
 
 
 def test_model_server_with_key() -> None:
-    """A server that asks for a key is refused, because the engine sends none."""
-    with (
-        fakes.server({"/v1/models": {}}, status=401) as port,
-        pytest.raises(SettingsError, match="asks for a key"),
-    ):
-        Model(url=f"http://127.0.0.1:{port}", name="m").require_reachable()
+    """A server that asks for a key says how to give one; one that refuses the key says so without the key."""
+    with fakes.server({"/v1/models": {}}, status=401) as port:
+        model = Model(url=f"http://127.0.0.1:{port}", name="m")
+        with pytest.raises(SettingsError, match=r"asks for a key.*MODEL_KEY"):
+            require_reachable(model)
+        with pytest.raises(SettingsError, match="refuses the key") as refused:
+            require_reachable(model, "sk-secret")
+    assert "sk-secret" not in str(refused.value)
+
+
+def test_a_key_that_may_not_list_models() -> None:
+    """A key with which the server forbids to list its models is accepted: it may still ask."""
+    with fakes.server({"/v1/models": {}}, status=403) as port:
+        require_reachable(Model(url=f"http://127.0.0.1:{port}", name="m"), "sk-secret")
+
+
+HOSTED = {"PIPELINE_MODEL_URL": "https://models.example/v1", "PIPELINE_MODEL": "m"}
+
+
+@pytest.mark.parametrize("variable", ["MODEL_KEY", "PIPELINE_MODEL_KEY"])
+def test_a_key_from_the_environment(variable: str) -> None:
+    """A key in the environment is taken, and is not shown with the settings."""
+    settings = Settings.from_environment({**HOSTED, variable: " sk-secret\n"})
+    assert settings.key == "sk-secret"
+    assert "sk-secret" not in repr(settings)
+
+
+def test_a_key_from_a_file(tmp_path: Path) -> None:
+    """A key in a file is taken without its line end."""
+    (tmp_path / "key").write_text("sk-secret\n")
+    assert Settings.from_environment({**HOSTED, "MODEL_KEY_FILE": str(tmp_path / "key")}).key == "sk-secret"
+
+
+def test_a_key_without_a_server_goes_nowhere() -> None:
+    """A key in the environment is ignored if no model server is named."""
+    assert Settings.from_environment({"MODEL_KEY": "sk-secret"}) == Settings(model=SMALL)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"MODEL_KEY": "sk secret"}, "MODEL_KEY holds no key"),
+        ({"MODEL_KEY": "sk-\nsecret"}, "one line"),
+        ({"MODEL_KEY": "sk-sécret"}, "visible ASCII"),
+        ({"MODEL_KEY_FILE": "/nonexistent/key"}, "can't be read: No such file"),
+        ({"MODEL_KEY": "sk-secret", "PIPELINE_MODEL_URL": "http://models.example/v1"}, "unencrypted"),
+    ],
+)
+def test_a_key_that_can_not_be_used(variables: dict[str, str], message: str) -> None:
+    """A key that no header can carry, that can't be read or would be sent in the clear is refused unquoted."""
+    with pytest.raises(SettingsError, match=message) as refused:
+        Settings.from_environment({**HOSTED, **variables})
+    assert "secret" not in str(refused.value)
+
+
+def test_a_key_stays_on_this_machine() -> None:
+    """A server on this machine may be asked with a key over plain HTTP."""
+    variables = {**HOSTED, "PIPELINE_MODEL_URL": OLLAMA, "MODEL_KEY": "sk-secret"}
+    assert Settings.from_environment(variables).key == "sk-secret"

@@ -1,21 +1,42 @@
 """What a run's state is, in a sentence, and the commands to run next (pure)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from operations.runs.explain import Explanation
 from operations.runs.journey import Journey
-from operations.wording import duration
+from operations.wording import counted, duration
 from shared.errors import CANCELLED_ERROR
 
 EXPLAINED = 3
 """The runs of one trace for which commands are listed."""
 
 
+def unstarted(journey: Journey, parked: int, waiting: int, now: datetime) -> str:
+    """Return what is known about an accepted run that has not started, without the subject.
+
+    `waiting` messages of any runs are in the starter's queue. EventBridge goes on delivering an event for a day.
+    """
+    since = f", {_since(journey.accepted_at, now)} ago," if journey.accepted_at else ""
+    accepted = f"was accepted{since} and has not started"
+    if parked:
+        return f"{accepted}: its event is parked."
+    if waiting:
+        return (
+            f"{accepted}: {counted(waiting, 'message')} in the trigger's queue, its own probably among them."
+        )
+    if journey.accepted_at and now - journey.accepted_at < timedelta(days=1):
+        return f"{accepted}: its event is on its way to the trigger's queue, or was never published."
+    return (
+        f"{accepted}. No event of it waits or is parked: it was never published, or was deleted. Send the request "
+        "again, with the same Idempotency-Key if it had one."
+    )
+
+
 def state(journey: Journey, now: datetime) -> str:
-    """Return the status of a run as a sentence without its subject."""
+    """Return the status of a run as a sentence without its subject; `unstarted` knows more of one that waits."""
     if journey.status == "ACCEPTED":
-        since = f", {_since(journey.accepted_at, now)} ago" if journey.accepted_at else ""
-        return f"was accepted{since} and has not started: it waits in the trigger's queue."
+        since = f" {_since(journey.accepted_at, now)} ago" if journey.accepted_at else ""
+        return f"was accepted{since} and has not started yet."
     if journey.status == "RUNNING":
         current = next((stage for stage in journey.stages if stage.status == "running"), None)
         if current is None:
@@ -49,8 +70,9 @@ def next_steps(explanation: Explanation) -> list[tuple[str, tuple[str, ...]]]:
         follow = ("--follow",) if journey.status == "RUNNING" else ()
         steps.append(("show run", ("show", *follow, journey.pipeline_id)))
         steps.append(("logs", ("logs", journey.pipeline_id)))
-        if can_be_retried(journey) and explanation.message is None:
-            parked = any(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
+        parked = any(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
+        waits = parked and journey.status == "ACCEPTED"
+        if explanation.message is None and (can_be_retried(journey) or waits):
             steps.append(("retry", retry_command(journey, parked=parked)))
     return steps
 
