@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from console.app import console_app
 from console.desk import Desk
 from console.environment import Chip, Environment
+from console.routes import Route
 from console.security.access import Access
 from console.security.gate import App
 from console.security.lock import Lock
@@ -152,6 +153,10 @@ def call(
     if whole.get("content-encoding") == "gzip":
         content = gzip.decompress(content)
     return Answer(start["status"], whole, content)
+
+
+def path_of(route: Route) -> str:
+    return route.path.replace("{pipeline_id}", "p-1").replace("{subject}", "parked")
 
 
 def _names(headers: Mapping[str, str]) -> dict[str, str]:

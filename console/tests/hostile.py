@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 from typing import Any
 
-from operations.tests.test_history import METER, Story
+from operations.tests.histories import METER, Story
 
 TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAAVUAhLmZm5Q3ocx7"
 STRINGS = (

@@ -14,12 +14,11 @@ import uvicorn
 from console.routes import ROUTES
 from console.serving import listen
 from console.tests import hostile
-from console.tests.asking import Known
+from console.tests.asking import Known, path_of
 from console.tests.chromium import chromium, options
-from console.tests.test_gate import path_of
 from console.tests.world import Machine, add_run
 from local.setup_environment import BROWSER
-from operations.tests.test_history import Story
+from operations.tests.histories import Story
 
 pytestmark = [
     pytest.mark.xdist_group("browser"),

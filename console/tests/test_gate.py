@@ -6,7 +6,7 @@ from console import assets
 from console.routes import ROUTES, Route
 from console.security.headers import POLICY
 from console.security.rules import BODY_BYTES
-from console.tests.asking import FORM, OURS, PAGE, PORT, Console, call, console_of
+from console.tests.asking import FORM, OURS, PAGE, PORT, Console, call, console_of, path_of
 
 HOST = f"127.0.0.1:{PORT}"
 FOREIGN_HOSTS = (
@@ -29,10 +29,6 @@ SENDERS = {
 def console() -> Console:
     """Return a console whose environment is not reachable: what the gate does needs none."""
     return console_of(None)
-
-
-def path_of(route: Route) -> str:
-    return route.path.replace("{pipeline_id}", "p-1").replace("{subject}", "parked")
 
 
 PATHS = [*(path_of(route) for route in ROUTES), assets.address("console.css"), "/open", "/nothing"]

@@ -14,7 +14,7 @@ from console.tests.asking import Console
 from console.tests.world import add_run
 from operations.errors import UnreachableError
 from operations.health.watch import Failure, Rates, Snapshot, StageNow
-from operations.tests.test_history import Story
+from operations.tests.histories import Story
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
 

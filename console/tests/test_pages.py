@@ -9,7 +9,7 @@ from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import TOKEN, shape
 from console.tests.world import add_run
-from operations.tests.test_history import Story
+from operations.tests.histories import Story
 from operations.tests.world import TABLE, client
 
 TABS = ("timeline", "data", "events", "cost", "logs")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from operations.target import Target
-from operations.tests.test_history import Story
+from operations.tests.histories import Story
 from operations.tests.world import finish
 from shared.records import Records
 from shared.tests.fakes import client_error

@@ -3,7 +3,7 @@
 import json
 
 from operations.runs.trail import redacted, trail, without_tokens
-from operations.tests.test_history import Story
+from operations.tests.histories import Story
 
 TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAAVUAhLmZm5Q3oc"
 
