@@ -108,7 +108,7 @@ schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md fr
 	@$(BIN)/python -m cli.main contracts export
 
 lock: setup ## pin all requirements with hashes
-	@for name in "" -dev -engine -checkov -clients -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
+	@for name in "" -dev -engine -checkov -clients -browser -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \
 		--python-version 3.11 --custom-compile-command "make lock" requirements$$name.in -o requirements$$name.txt; done
 	@$(BIN)/uv pip compile --quiet --universal --no-deps --generate-hashes --no-config --python-version 3.11 \
 		--custom-compile-command "make lock" requirements-model.in -o requirements-model.txt
