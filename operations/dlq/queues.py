@@ -74,12 +74,13 @@ class Held:
             self._target.client("sqs").delete_message(QueueUrl=self.queue.url, ReceiptHandle=self.receipt)
         self.deleted = True
 
-    def put_back(self, body: str | None = None) -> None:
-        """Send the message, or the corrected `body`, to its service's queue."""
+    def put_back(self, body: str | None = None) -> str:
+        """Send the message, or the corrected `body`, to its service's queue; return the id of what was sent."""
         with translated("send the message"):
-            self._target.client("sqs").send_message(
+            answer = self._target.client("sqs").send_message(
                 QueueUrl=self.queue.work_url, MessageBody=self.message.body if body is None else body
             )
+        return str(answer["MessageId"])
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.dlq.messages import Parked, with_data
 from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, together
 from operations.dlq.queues import Dlq, Held, find_queues, held
-from operations.errors import InvalidInputError, OperationError
+from operations.errors import InvalidInputError, OperationError, RefusedError
 from operations.json_text import loosely, written
 from operations.runs import executions
 from operations.stop import Stop
@@ -56,7 +56,10 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """The result of the action on one message. Outcome `gone`: the message was no longer in its queue."""
+    """The result of the action on one message. Outcome `gone`: the message was no longer in its queue.
+
+    `sent_id` is the new id of a message that was moved back.
+    """
 
     message_id: str
     service: str
@@ -67,6 +70,7 @@ class Result(Struct, frozen=True, kw_only=True):
     problem: str | None = None
     execution_arn: str | None = None
     detail_type: str = ""
+    sent_id: str | None = None
 
     @property
     def label(self) -> str:
@@ -175,15 +179,16 @@ class Replay:
         if decision.action is Action.LEAVE:
             return _result(message, decision, "left")
         try:
-            arn = self._act(item, decision, facts)
+            arn, sent_id = self._act(item, decision, facts)
         except OperationError as error:
             return _result(message, decision, "failed", problem=str(error))
-        return _result(message, decision, "done", execution_arn=arn)
+        return _result(message, decision, "done", execution_arn=arn, sent_id=sent_id)
 
-    def _act(self, item: Held, decision: Decision, facts: Facts) -> str | None:
-        message, arn = item.message, None
+    def _act(self, item: Held, decision: Decision, facts: Facts) -> tuple[str | None, str | None]:
+        """Act on a message; return the execution in which its run goes on, and the id of what was sent."""
+        message, arn, sent_id = item.message, None, None
         if decision.action is Action.MOVE:
-            item.put_back(None if self._data is None else corrected(message, self._data))
+            sent_id = item.put_back(None if self._data is None else corrected(message, self._data))
         elif decision.action is Action.REDRIVE:
             decision, arn = self._redrive(message, decision, facts)
         elif decision.action is Action.RESTART:
@@ -194,11 +199,18 @@ class Replay:
             executions.reopen(
                 self._target, facts.execution, running.arn, running.started_at, after=facts.failed_at
             )
-        if decision.action is not Action.MOVE or self._data is not None:
-            self._journal.archive(message, decision.reason)
-        self._journal.note(self._entry(message, decision, arn))
-        item.delete()
-        return arn
+        try:
+            if decision.action is not Action.MOVE or self._data is not None:
+                self._journal.archive(message, decision.reason)
+            self._journal.note(self._entry(message, decision, arn))
+            item.delete()
+        except OperationError as error:
+            if sent_id is None:
+                raise
+            raise RefusedError(
+                f"It was sent, as message {sent_id}, and is still parked, too: {error} Archive it; do not replay it."
+            ) from error
+        return arn, sent_id
 
     def _redrive(self, message: Parked, decision: Decision, facts: Facts) -> tuple[Decision, str]:
         execution = facts.execution

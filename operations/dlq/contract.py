@@ -1,0 +1,45 @@
+"""How a parked message, or a correction of its data, breaks its contract (pure)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from operations.dlq.messages import Parked, violation, with_data
+from operations.json_text import loosely, parse
+from operations.violations import KINDS, Violation, violations
+
+MOST = 50
+"""Violations of one message that are told."""
+
+
+def problems(message: Parked) -> list[Violation]:
+    """Return what is wrong with a message: what its service refuses first, then every other place."""
+    refused = violation(message)
+    found = [Violation(refused.path, refused.reason)] if refused else []
+    event = loosely(message.body)
+    if refused and message.detail_type in KINDS and isinstance(event, Mapping):
+        places = {one.path for one in found}
+        found += [
+            one for one in violations(message.detail_type, event.get("detail")) if one.path not in places
+        ]
+    return found[:MOST]
+
+
+def correction(text: str) -> tuple[dict[str, Any] | None, list[Violation]]:
+    """Return the data that a text holds; None and the reason if it is no JSON object."""
+    try:
+        data = parse(text)
+    except ValueError as error:
+        return None, [Violation("$.detail.data", f"is not valid JSON: {error}")]
+    if not isinstance(data, dict):
+        return None, [Violation("$.detail.data", "must be a JSON object")]
+    return data, []
+
+
+def problems_of_correction(message: Parked, text: str) -> list[Violation]:
+    """Return how the message with this text as its data would break its contract."""
+    data, found = correction(text)
+    if data is None:
+        return found
+    if message.detail_type not in KINDS:
+        return [Violation("$.detail-type", "has no data to correct. Replay the message as it is")]
+    return violations(message.detail_type, loosely(with_data(message, data))["detail"])[:MOST]
