@@ -56,8 +56,9 @@ def _run(options: argparse.Namespace) -> int:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
         print(f"The console of environment {env} runs until Ctrl-C. Open this link; it works once:\n")
         print(f"  {own.url}/open?t={access.new_link()}\n", flush=True)
-        serve(app, listener, stopping=desk.feeds.stop)
+        serve(app, listener, stopping=desk.stop)
     finally:
+        desk.jobs.close()
         announcement.withdraw(env, own)
     print("The console has stopped.")
     return 0

@@ -2,11 +2,16 @@
 
 import threading
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
 from console.environment import Environment
 from console.live.feed import Feeds
+from console.live.shelf import Shelf
 from console.security.access import Access
 from console.security.lock import Lock
+from local.paths import STATE
+from operations.jobs import Jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,9 +20,22 @@ class Desk:
     access: Access
     lock: Lock
     port: int
+    state: Path = STATE
+    """The folder in which jobs are kept."""
     feeds: Feeds = field(default_factory=Feeds)
+    shelf: Shelf = field(default_factory=Shelf)
     searching: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one search that may run at a time: it reads queues and logs, which are slow and shared."""
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The plans of this environment, also those of earlier consoles."""
+        return Jobs(self.state / f"plans-{self.environment.env}")
+
+    def stop(self) -> None:
+        """End the streams, and ask the jobs to stop after what is under way."""
+        self.feeds.stop()
+        self.jobs.close(0)
 
     def command(self, *words: str) -> str:
         """Return a command of the command line as a terminal takes it."""

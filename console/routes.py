@@ -37,6 +37,19 @@ ROUTES = (
     Route(name="ask-send", path="/ask/send", view="ask:send", kind="write"),
     Route(name="asked", path="/asked/{pipeline_id}", view="ask:asked"),
     Route(name="live-asked", path="/live/asked/{pipeline_id}", view="ask:live", kind="stream"),
+    Route(name="parked", path="/parked", view="parked:page"),
+    Route(name="live-parked", path="/live/parked", view="parked:live", kind="stream"),
+    Route(name="parked-read", path="/parked-reading", view="parked:read", kind="own"),
+    Route(name="parked-export", path="/parked/export", view="parked:export"),
+    Route(name="message", path="/parked/{message_id}", view="message:page"),
+    Route(name="message-raw", path="/parked/{message_id}/raw", view="message:raw"),
+    Route(name="message-check", path="/parked/{message_id}/check", view="message:check", kind="own"),
+    Route(name="plans", path="/plans", view="plans:listed"),
+    Route(name="plan-make", path="/plans/make", view="plans:make", kind="own"),
+    Route(name="plan", path="/plans/{number}", view="plans:page"),
+    Route(name="live-plan", path="/live/plans/{number}", view="plans:live", kind="stream"),
+    Route(name="plan-run", path="/plans/{number}/run", view="plans:run", kind="write"),
+    Route(name="plan-stop", path="/plans/{number}/stop", view="plans:stop", kind="own"),
     Route(name="find", path="/find", view="find:page"),
     Route(name="terminal", path="/more/{subject}", view="terminal:page"),
     Route(name="preferences", path="/preferences", view="own:preferences", kind="own"),
@@ -48,6 +61,8 @@ BY_NAME = {route.name: route for route in ROUTES}
 MENU = (
     Entry(route="now", title="Now", key="n"),
     Entry(route="runs", title="Runs", key="r"),
+    Entry(route="parked", title="Parked", key="p"),
+    Entry(route="plans", title="Plans", key="l"),
     Entry(route="ask", title="Ask", key="a"),
 )
 

@@ -1,5 +1,6 @@
 """Text of strangers, made safe to read: escaping keeps it from being HTML, this keeps it from deceiving the eye."""
 
+import json
 import re
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -27,3 +28,8 @@ def line(text: str, most: int) -> str:
     """Return the beginning of a text on one line."""
     flat = " ".join(text[: most * 4].split())
     return flat if len(flat) <= most and len(text) <= most * 4 else f"{flat[: most - 1]}…"
+
+
+def editable(json_text: str) -> str:
+    """Return a JSON text of the same value in which nothing deceives: what would be replaced elsewhere is escaped."""
+    return _DECEIVES.sub(lambda match: json.dumps(match[0])[1:-1], json_text)

@@ -2,8 +2,10 @@
 
 import asyncio
 import gzip
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -91,14 +93,20 @@ class Console:
         return call(self.app, method, path, [(name, value) for name, value in whole.items() if value], body)
 
 
-def console_of(target: Target | None, env: str = "local", *, read_only: bool = False) -> Console:
-    """Return a console of a target; of an environment that is not reachable if there is none."""
+def console_of(
+    target: Target | None, env: str = "local", *, read_only: bool = False, state: Path = Path(os.devnull)
+) -> Console:
+    """Return a console of a target; of an environment that is not reachable if there is none.
+
+    Without a folder for its `state` it can keep no plans.
+    """
     access = Access(PORT)
     desk = Desk(
         environment=Down() if target is None else Known(target, env),
         access=access,
         lock=Lock(env, is_local=env == "local", read_only=read_only),
         port=PORT,
+        state=state,
     )
     name, _, rest = access.set_cookie().partition("=")
     return Console(app=console_app(desk), desk=desk, cookies={name: rest.partition(";")[0]})
@@ -156,7 +164,8 @@ def call(
 
 
 def path_of(route: Route) -> str:
-    return route.path.replace("{pipeline_id}", "p-1").replace("{subject}", "parked")
+    names = {"pipeline_id": "p-1", "subject": "parked", "message_id": "m-1", "number": "1"}
+    return route.path.format_map(names)
 
 
 def _names(headers: Mapping[str, str]) -> dict[str, str]:

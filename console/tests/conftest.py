@@ -1,5 +1,7 @@
 """The world's fixtures, and a console over it."""
 
+from pathlib import Path
+
 import pytest
 
 from console.tests.asking import Console, console_of
@@ -11,6 +13,6 @@ __all__ = ["api", "aws", "machine", "nowhere", "records", "target"]
 
 
 @pytest.fixture
-def console(target: Target) -> Console:
+def console(target: Target, tmp_path: Path) -> Console:
     """Return a console of an environment without an engine."""
-    return console_of(target)
+    return console_of(target, state=tmp_path)

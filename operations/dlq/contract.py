@@ -12,15 +12,15 @@ MOST = 50
 
 
 def problems(message: Parked) -> list[Violation]:
-    """Return what is wrong with a message: what its service refuses first, then every other place."""
+    """Return what is wrong with a message: every place in words, and what only its service refuses."""
     refused = violation(message)
-    found = [Violation(refused.path, refused.reason)] if refused else []
+    if refused is None:
+        return []
     event = loosely(message.body)
-    if refused and message.detail_type in KINDS and isinstance(event, Mapping):
-        places = {one.path for one in found}
-        found += [
-            one for one in violations(message.detail_type, event.get("detail")) if one.path not in places
-        ]
+    known = message.detail_type in KINDS and isinstance(event, Mapping)
+    found = violations(message.detail_type, event.get("detail")) if known else []
+    if refused.path not in {one.path for one in found}:
+        found = [Violation(refused.path, refused.reason), *found]
     return found[:MOST]
 
 

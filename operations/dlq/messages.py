@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from operations.json_text import REFUSED, loosely, written
+from operations.runs.trail import SHORTEST_TOKEN
 from services.logger import core as logger
 from shared.contracts.envelope import SOURCE, Delivery, Detail, Event
 from shared.contracts.executions import pipeline_of
@@ -67,7 +68,7 @@ class Parked(Struct, frozen=True, kw_only=True):
 
     @property
     def public_body(self) -> str:
-        return without_token(self.body)
+        return _without(self.token, without_token(self.body))
 
     @property
     def execution_name(self) -> str | None:
@@ -92,19 +93,20 @@ def parked(
     error = (
         attributes.get("error") or attributes.get("ERROR_MESSAGE") or "received five times without an outcome"
     )
+    token = fields.get("token")
     return Parked(
         id=str(message["MessageId"]),
         service=service,
         kind=kind,
         sent_at=sent_at,
-        error_type=error_type[:ERROR_TYPE_CHARS],
-        error=error[:ERROR_CHARS],
+        error_type=_without(token, error_type)[:ERROR_TYPE_CHARS],
+        error=_without(token, error)[:ERROR_CHARS],
         body=body,
         detail_type=fields.get("detail_type") or _id(attributes.get("detail_type")) or "",
         event_id=fields.get("event_id"),
         pipeline_id=fields.get("pipeline_id") or _pipeline_id(attributes.get("pipeline_id")),
         execution_arn=fields.get("execution_arn") or _execution_arn(attributes.get("execution_arn")),
-        token=fields.get("token"),
+        token=token,
         deleted_at=sent_at + retention if retention is not None else None,
     )
 
@@ -172,6 +174,11 @@ def without_token(body: str) -> str:
     return _TOKEN.sub(r"\1\2(removed)\2", body)
 
 
+def _without(token: str | None, text: str) -> str:
+    """Return a text without a message's task token, which its error and its data may quote."""
+    return text.replace(token, "(removed)") if token and len(token) >= SHORTEST_TOKEN else text
+
+
 def violation(message: Parked) -> ContractViolation | None:
     """Return how the message breaks the present contract; None if its service can read it."""
     try:
@@ -215,6 +222,11 @@ def metadata_of(message: Parked) -> Mapping[str, Any]:
 
 def data_of(message: Parked) -> Mapping[str, Any]:
     return _object(_object(_object(message.body).get("detail")).get("data"))
+
+
+def public_data_of(message: Parked) -> Mapping[str, Any]:
+    """Return the data without the message's task token, should it quote it."""
+    return _object(_object(_object(message.public_body).get("detail")).get("data"))
 
 
 def with_data(message: Parked, data: Mapping[str, Any]) -> str:

@@ -1,0 +1,217 @@
+"""Plans: made of parked messages, looked at, carried out once, followed by whoever opens their page."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from console.desk import Desk
+from console.live.feed import Look
+from console.live.stream import streamed
+from console.models.plans import order_of, plan_of, plan_row, plan_view
+from console.pages import message as message_page
+from console.pages.parked import UNREAD
+from console.routes import link
+from console.views import Ask
+from operations.dlq.causes import of_cause
+from operations.dlq.contract import correction, problems_of_correction
+from operations.dlq.plan import Action, Planned
+from operations.dlq.plans import Note, Order, Plan, archive_plan, carried_out, order, replay_plan
+from operations.dlq.replay import plan as decided
+from operations.dlq.snapshot import Snapshot, planned_again
+from operations.errors import InvalidInputError, NotFoundError, RefusedError
+from operations.jobs import BusyError, Job, Work
+from operations.json_text import parse
+from operations.stop import Stop
+from operations.target import Target
+
+KIND = "replay"
+LISTED = 50
+CANARY = 3
+IDS_IN_COMMAND = 3
+
+
+def listed(ask: Ask) -> Response:
+    """Show the latest plans with what came of them."""
+    rows = [plan_row(job) for job in ask.desk.jobs.latest(LISTED) if job.kind == KIND]
+    return ask.page("plans.html", title="Plans", json=rows, rows=rows)
+
+
+def page(ask: Ask) -> Response:
+    job = _job(ask)
+    plan = plan_of(job)
+    view = plan_view(job, _start(ask))
+    refusal = ask.desk.lock.refusal()
+    return ask.page(
+        "plan.html",
+        title=f"{view.title}: plan {job.number}",
+        command=_command(job, plan),
+        json={"plan": plan, "order": order_of(job), "state": job.state, "notes": job.notes},
+        current="plans",
+        live=link("live-plan", number=job.number, start=ask.query.get("start", "")) if job.is_running else "",
+        view=view,
+        locked=refusal.text if refusal else "",
+        canary=min(CANARY, view.most_canaries),
+        error="",
+        csrf=ask.desk.access.csrf,
+    )
+
+
+def live(ask: Ask) -> Response:
+    """Stream a plan's progress until it ends."""
+    job, start = _job(ask), _start(ask)
+    jobs = ask.desk.jobs
+
+    def draw(seen: Look[Job]) -> str:
+        if seen.value is None:
+            return ask.fragment("lost.html", error=seen.error)
+        return ask.fragment("plan_now.html", view=plan_view(seen.value, start), error=seen.error)
+
+    feed = ask.desk.feeds.feed(f"plan {job.number}", lambda: jobs.read(job.number))
+    return streamed(
+        ask.desk.feeds, feed, draw, ended=lambda seen: seen.value is not None and not seen.value.is_running
+    )
+
+
+def make(ask: Ask) -> Response:
+    """Make a plan of the messages of a cause, of an earlier plan, or of one, and show it. Nothing is done yet."""
+    snapshot = ask.desk.shelf.shown(ask.target).snapshot
+    if snapshot is None:
+        raise NotFoundError(UNREAD)
+    items, what = _chosen(ask, snapshot), ask.form.get("what", "")
+    if not items:
+        raise NotFoundError("None of these messages was parked when the queues were read. Read them again.")
+    if what == "edit":
+        return _make_edit(ask, snapshot, items[0])
+    if what == "archive":
+        plan = archive_plan(items, snapshot.at, ask.form.get("reason", ""))
+    else:
+        restart = bool(ask.form.get("restart"))
+        again = planned_again(ask.target, snapshot, [item.message.id for item in items], restart=restart)
+        plan = replay_plan(again, snapshot, restart=restart)
+    return _made(ask, plan)
+
+
+def run(ask: Ask) -> Response:
+    """Carry a plan out, once. Whoever comes second joins."""
+    job = _job(ask)
+    there = ask.redirect(link("plan", number=job.number))
+    if job.state != "made":
+        return there
+    plan, target = plan_of(job), ask.target
+    if not plan.acts:
+        raise InvalidInputError(
+            "This plan leaves every message where it is, so there is nothing to carry out."
+        )
+    how = order(target.describe().caller, ask.form.get("canary", ""), ask.form.get("rate", ""))
+    try:
+        ask.desk.jobs.start(job.number, how, _work(ask.desk, target, plan, how))
+    except BusyError as error:
+        return ask.problem(
+            HTTPStatus.CONFLICT, "Another plan is being carried out", f"{error} See the list of plans."
+        )
+    except RefusedError:
+        if ask.desk.jobs.read(job.number).state == "made":
+            raise
+    return there
+
+
+def stop(ask: Ask) -> Response:
+    """Ask a plan to stop after what is under way. A lock does not keep anybody from stopping."""
+    job = _job(ask)
+    if job.is_running and not ask.desk.jobs.stop(job.number):
+        raise RefusedError("Another console carries this plan out. Stop it there.")
+    return ask.redirect(link("plan", number=job.number))
+
+
+def _work(desk: Desk, target: Target, plan: Plan, how: Order) -> Work:
+    """Return the work of a job. Nobody reads the queues while it acts: a message that is read is hidden from it."""
+
+    def work(stop: Stop) -> Iterator[Note]:
+        with ExitStack() as alone:
+            alone.enter_context(desk.shelf.alone(stop))
+            if stop.requested:
+                return
+            for note in carried_out(target, plan, how, stop):
+                if note.result and note.result.reached:
+                    desk.shelf.drop([note.result.message_id])
+                if note.phase == "runs":
+                    alone.close()
+                yield note
+
+    return work
+
+
+def _chosen(ask: Ask, snapshot: Snapshot) -> list[Planned]:
+    """Return the messages that a form names: by cause, by the number of an earlier plan, by an id, or all."""
+    form = ask.form
+    if message_id := form.get("message"):
+        item = snapshot.find(message_id)
+        return [item] if item else []
+    if key := form.get("cause"):
+        return of_cause(snapshot.planned, key)
+    if number := form.get("plan"):
+        ids = {one.message_id for one in plan_of(_numbered(ask, number)).lines}
+        return [item for item in snapshot.planned if item.message.id in ids]
+    return list(snapshot.planned) if form.get("all") else []
+
+
+def _make_edit(ask: Ask, snapshot: Snapshot, item: Planned) -> Response:
+    message, text = item.message, ask.form.get("data", "")
+    original = message_page.editable_data(message)
+    if original is None:
+        raise InvalidInputError(
+            "The data of this message can't be corrected here. Replay or archive the message."
+        )
+
+    def again(error: str) -> Response:
+        return message_page.shown(ask, snapshot, item, text=text, error=error, status=HTTPStatus.BAD_REQUEST)
+
+    data, _ = correction(text)
+    if data is None or problems_of_correction(message, text):
+        return again("The correction breaks the contract, so nothing was sent.")
+    if data == parse(original):
+        return again("The data was not changed, so there is nothing to send.")
+    (planned,) = decided(ask.target, [message], edited=True)
+    if planned.decision.action is Action.RESTART and not isinstance(data.get("user_message"), str):
+        return again(
+            "The run would be restarted from the user's message: only `user_message` and `history` can be corrected."
+        )
+    return _made(ask, replay_plan([planned], snapshot, data=data))
+
+
+def _made(ask: Ask, plan: Plan) -> Response:
+    return ask.redirect(link("plan", number=ask.desk.jobs.make(KIND, plan)))
+
+
+def _job(ask: Ask) -> Job:
+    return _numbered(ask, ask.params["number"])
+
+
+def _numbered(ask: Ask, text: str) -> Job:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise NotFoundError("A plan has a number. The list of plans shows them.")
+    job = ask.desk.jobs.read(int(text))
+    if job.kind != KIND:
+        raise NotFoundError(f"There is no plan {job.number}.")
+    return job
+
+
+def _start(ask: Ask) -> int:
+    text = ask.query.get("start", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+
+
+def _command(job: Job, plan: Plan) -> tuple[str, ...]:
+    """Return the command that would do the same."""
+    how = order_of(job)
+    ids = [one.message_id for one in plan.lines[:IDS_IN_COMMAND]]
+    more = ("…",) if len(plan.lines) > IDS_IN_COMMAND else ()
+    chosen = (*(word for one in ids for word in ("--id", one)), *more)
+    if plan.what == "archive":
+        return ("dlq", "archive", *chosen, "--reason", '"…"')
+    canary = ("--canary", str(how.canary)) if how and how.canary else ()
+    again = ("--restart",) if plan.restart else ()
+    edit = ("--edit",) if plan.what == "edit" else ()
+    return ("dlq", "replay", *chosen, *canary, *again, *edit)
