@@ -37,13 +37,14 @@ class Shelf:
 
     def read(self, target: Target) -> bool:
         """Begin to read the queues, or join whoever reads them; False if a plan is being carried out."""
-        if not self._queues.acquire(blocking=False):
-            return bool(self.shown(target).reading)
         with self._lock:
-            if self._target is not target:
-                self._target, self._shown = target, Shown()
-            self._shown = Shown(snapshot=self._shown.snapshot, reading="the dead-letter queues")
-        threading.Thread(target=self._read, args=(target,), name="shelf", daemon=True).start()
+            if self._shown.reading:
+                return True
+            if not self._queues.acquire(blocking=False):
+                return False
+            before = self._shown.snapshot if self._target is target else None
+            self._target, self._shown = target, Shown(snapshot=before, reading="the dead-letter queues")
+        threading.Thread(target=self._read, args=(target, before), name="shelf", daemon=True).start()
         return True
 
     def drop(self, ids: Collection[str]) -> None:
@@ -68,8 +69,7 @@ class Shelf:
         with self._queues:
             pass
 
-    def _read(self, target: Target) -> None:
-        before = self._shown.snapshot
+    def _read(self, target: Target, before: Snapshot | None) -> None:
         outcome = Shown(snapshot=before, error="The reading has ended without a result. Read again.")
         try:
             for step in read(target):
@@ -83,4 +83,4 @@ class Shelf:
         finally:
             with self._lock:
                 self._shown = outcome
-            self._queues.release()
+                self._queues.release()

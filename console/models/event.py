@@ -27,7 +27,7 @@ class EventText(Struct, frozen=True, kw_only=True):
 
 
 class DiffLine(Struct, frozen=True, kw_only=True):
-    """One line of a difference. `sign` is `+`, `-`, `@` or a space."""
+    """One line of a difference. `sign` is `+`, `-` or a space; `…` stands for lines that are the same."""
 
     sign: str
     text: str
@@ -60,9 +60,14 @@ def difference(before: Any, after: Any) -> tuple[DiffLine, ...] | None:
     one, other = (written(value, indent=2).split("\n") for value in (before, after))
     if max(len(one), len(other)) > MOST_LINES:
         return None
-    rows = difflib.unified_diff(one, other, lineterm="", n=3)
+    rows = list(difflib.unified_diff(one, other, lineterm="", n=3))[
+        3:
+    ]  # without the heads of files and first part
     return tuple(
-        DiffLine(sign=row[:1], text=row[1:MOST_CHARS]) for row in rows if not row.startswith(("---", "+++"))
+        DiffLine(sign=" ", text="…")
+        if row.startswith("@@")
+        else DiffLine(sign=row[:1], text=row[1:MOST_CHARS])
+        for row in rows
     )
 
 

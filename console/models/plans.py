@@ -1,7 +1,7 @@
 """A plan as its page shows it: what is to be done, how far it is, and what came of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -14,7 +14,7 @@ from console.routes import link
 from console.text import line
 from operations.dlq.plan import Action
 from operations.dlq.plans import Line, Note, Order, Phase, Plan
-from operations.dlq.replay import Result
+from operations.dlq.replay import Outcome, Result
 from operations.jobs import Job
 from operations.runs.ends import End
 from operations.wording import counted, usd
@@ -37,7 +37,7 @@ STATES = {
 }
 CANARY_FAILED = Status(mark="✗", word="canary failed", tone="bad")
 PARTLY = Status(mark="!", word="done in part", tone="warn")
-OUTCOMES = {
+OUTCOMES: Mapping[Outcome, Status] = {
     "done": Status(mark="✓", word="done", tone="good"),
     "left": Status(mark="·", word="left", tone="warn"),
     "gone": Status(mark="·", word="gone", tone="still"),
@@ -230,7 +230,9 @@ def _sentence(job: Job, plan: Plan, told: Happened, rest: int) -> str:
                 f"The console ended while it ran. {counted(rest, 'message')} have no outcome here: they are where "
                 "they were, except perhaps the one that was under way. Read the queues and plan the rest again."
             )
-    done = f"{_reached(told):,} of {counted(acts, 'message')} reached their outcome"
+    done = (
+        f"{_reached(told):,} of {counted(acts, 'message')} reached {'its' if acts == 1 else 'their'} outcome"
+    )
     unsuccessful = sum(not end.good for end in told.ends.values())
     runs = f"; {counted(unsuccessful, 'run')} did not succeed" if unsuccessful else ""
     if told.canary_held is False:
@@ -250,8 +252,8 @@ def _canary(order: Order | None, told: Happened) -> str:
     return f"{counted(order.canary, 'message')}: {verdict[told.canary_held]}"
 
 
-def _outcomes(results: Sequence[Result] | object) -> tuple[tuple[str, Status], ...]:
-    counts = Counter(result.outcome for result in results)  # type: ignore[attr-defined]
+def _outcomes(results: Iterable[Result]) -> tuple[tuple[str, Status], ...]:
+    counts = Counter(result.outcome for result in results)
     return tuple((f"{counts[name]:,}", status) for name, status in OUTCOMES.items() if counts[name])
 
 

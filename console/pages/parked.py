@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from shlex import quote
+from typing import Any
 
 from starlette.responses import Response
 
@@ -73,7 +74,8 @@ def export(ask: Ask) -> Response:
 def _cause(ask: Ask, key: str) -> Response:
     snapshot = ask.desk.shelf.shown(ask.target).snapshot
     start = ask.query.get("start", "")
-    view = snapshot and cause_view(snapshot, key, int(start) if start.isdecimal() and len(start) < 9 else 0)
+    first = int(start) if start.isdecimal() and len(start) < 9 else 0
+    view = cause_view(snapshot, key, first) if snapshot else None
     if view is None:
         text = "No message of this cause was parked when the queues were read." if snapshot else UNREAD
         return ask.page(
@@ -100,7 +102,7 @@ def _feed(ask: Ask) -> Feed[tuple[Count, ...]]:
     return ask.desk.feeds.feed("parked", lambda: tuple(counts(ask.target)))
 
 
-def _values(ask: Ask, seen: Look[tuple[Count, ...]]) -> dict[str, object]:
+def _values(ask: Ask, seen: Look[tuple[Count, ...]]) -> dict[str, Any]:
     """Return what the page shows. The shelf is looked at anew: it costs nothing, and may have changed just now."""
     known = seen.value or ()
     shown = ask.desk.shelf.shown(ask.target)

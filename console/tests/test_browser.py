@@ -6,6 +6,7 @@ An error on the browser's console and a violation of the policy fail any test, u
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,7 +51,7 @@ def browser() -> Iterator[Any]:
 class Served:
     """A console on a real port."""
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, state: Path) -> None:
         from console.app import console_app  # noqa: PLC0415
         from console.desk import Desk  # noqa: PLC0415
         from console.security.access import Access  # noqa: PLC0415
@@ -61,7 +62,9 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self.access = Access(self.port)
         lock = Lock("local", is_local=True, read_only=False)
-        self.desk = Desk(environment=Known(target), access=self.access, lock=lock, port=self.port)
+        self.desk = Desk(
+            environment=Known(target), access=self.access, lock=lock, port=self.port, state=state
+        )
         app = console_app(self.desk)
         config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_level="error")
         self._server = uvicorn.Server(config)
@@ -79,12 +82,12 @@ class Served:
 
 
 @pytest.fixture
-def served(target: Any, machine: Machine, records: Any) -> Iterator[Served]:
+def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Iterator[Served]:
     """Yield a console over two runs whose every text is hostile."""
     text = " ".join(hostile.STRINGS[:6])
     add_run(machine, records, "p", "SUCCEEDED", hostile.story(text), **hostile.record(text))
     add_run(machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text))
-    console = Served(target)
+    console = Served(target, tmp_path)
     yield console
     console.stop()
 

@@ -348,7 +348,7 @@ def park_hostile(text: str) -> None:
 def test_hostile_messages_change_no_page(console: Console, put: Callable[[Console, str], list[str]]):
     """A hostile string in every field of a parked message leaves all its pages with the elements of a plain one."""
     plain = [shape(console.get(path).text) for path in put(console, hostile.BENIGN)]
-    for text in hostile.STRINGS:
+    for text in (" ".join(hostile.STRINGS), *hostile.STRINGS[:2]):
         for path, expected in zip(put(console, text), plain, strict=True):
             answer = console.get(path)
             assert answer.status == 200
@@ -405,4 +405,4 @@ def test_what_is_edited_is_what_was_there():
 def test_texts_that_are_too_long_are_not_compared():
     """A comparison that would take minutes is not made."""
     assert difference({"a": list(range(5_000))}, {}) is None
-    assert [row.sign for row in difference({"a": "1\u2028"}, {"a": "2"}) or ()] == ["@", " ", "-", "+", " "]
+    assert [row.sign for row in difference({"a": "1\u2028"}, {"a": "2"}) or ()] == [" ", "-", "+", " "]

@@ -13,6 +13,7 @@ from operations.dlq.queues import Dlq, depth, find_queues, held
 from operations.dlq.replay import FACTS_AT_ONCE, plan
 from operations.money.estimate import Rates, read_rates
 from operations.target import Target
+from operations.wording import counted
 
 MOST = 5_000
 """Messages of one snapshot. Of more, these are read first; the others stay where they are."""
@@ -66,7 +67,7 @@ def read(target: Target) -> Iterator[Reading]:
     queues = find_queues(target)
     for number, queue in enumerate(queues, start=1):
         yield Reading(
-            text=f"dead-letter queues, {number} of {len(queues)}: {len(messages):,} messages so far"
+            text=f"dead-letter queues, {number} of {len(queues)}: {counted(len(messages), 'message')} so far"
         )
         of_queue, cut = _read_queue(target, queue, MOST - len(messages))
         messages += of_queue
@@ -74,7 +75,7 @@ def read(target: Target) -> Iterator[Reading]:
     messages.sort(key=lambda message: message.sent_at)
     planned: list[Planned] = []
     for start in range(0, len(messages), FACTS_AT_ONCE):
-        yield Reading(text=f"what became of their runs, {start:,} of {len(messages):,} messages")
+        yield Reading(text=f"what became of their runs, {start:,} of {counted(len(messages), 'message')}")
         part = messages[start : start + FACTS_AT_ONCE]
         planned += [
             Planned(message=message, decision=decide(message, facts))

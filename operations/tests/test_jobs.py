@@ -41,9 +41,14 @@ def test_a_job_leaves_a_file_of_what_it_did(jobs: Jobs, tmp_path: Path):
 def test_a_job_is_started_once(jobs: Jobs):
     """A job that was started, by a second press or a reload, is refused and done once."""
     times: list[int] = []
-    job = finished(jobs, lambda _: iter([times.append(1)]))
+
+    def work(_: Stop) -> Any:
+        times.append(1)
+        yield 1
+
+    job = finished(jobs, work)
     with pytest.raises(RefusedError, match="started already"):
-        jobs.start(job.number, {}, lambda _: iter([times.append(1)]))
+        jobs.start(job.number, {}, work)
     assert len(times) == 1
 
 
