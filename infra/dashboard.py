@@ -11,6 +11,7 @@ from infra.signals import HOUR, Signals
 from shared.contracts.stages import CRITICAL, SERVICES
 from shared.metrics import (
     ANSWER_STORE_FAILURES,
+    ANSWERS_BLOCKED,
     ANSWERS_RECALLED,
     API_FAILURES,
     API_REFUSALS,
@@ -207,9 +208,10 @@ def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:
             stacked=True,
         ),
         _graph(
-            "Unknown prices, recalled answers, failures of their table, fallbacks",
+            "Unknown prices, blocked and recalled answers, failures of their table, fallbacks",
             [
                 signals.own(UNKNOWN_PRICES, "logger", label="runs with an unknown price"),
+                signals.own(ANSWERS_BLOCKED, chatbot, label="answers that were blocked"),
                 signals.own(ANSWERS_RECALLED, chatbot, label="recalled answers (not paid for again)"),
                 signals.own(ANSWER_STORE_FAILURES, chatbot, label="failed calls to the table of answers"),
                 signals.own(FALLBACK_ANSWERS, chatbot, label="answers of a fallback"),

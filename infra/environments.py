@@ -130,6 +130,8 @@ class Environment:
     """The ids of the models behind `model_id` and `model_id_complex`, if these are ARNs that do not name a model."""
     model_behind_fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The same for the ARNs among `fallback_model_ids`, by ARN."""
+    prompt_caching: Literal["auto", "on", "off"] = "auto"
+    """Which models get a cache checkpoint after the system prompt: those that take one, all, or none."""
     allowed_origin: str = "*"
     requests_per_second: float = 10
     """The load, in requests for a run, that the environment should handle for hours; the doctor compares it with
@@ -184,6 +186,11 @@ class Environment:
     price_complex_input_usd_per_million: str | None = None
     price_complex_output_usd_per_million: str | None = None
     """Dollars, as decimal texts, for a million tokens of the two models; None for the listed prices."""
+    price_cache_read_usd_per_million: str | None = None
+    price_cache_write_usd_per_million: str | None = None
+    price_complex_cache_read_usd_per_million: str | None = None
+    price_complex_cache_write_usd_per_million: str | None = None
+    """The same for tokens that are read from and written to the models' caches."""
     price_fallbacks_usd_per_million: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The same for input and output tokens of `fallback_model_ids`, by model id."""
     price_usd_per_answer: str | None = None

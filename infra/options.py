@@ -37,13 +37,14 @@ from infra.option_kinds import (
     yes_or_no,
 )
 from infra.pricing import PRICE_REGIONS, dollars, each_price, listed_region
+from infra.prompt_caching import caching
 from infra.regional import RegionalError, in_its_region
 from infra.regions import WITHOUT_SCHEMAS
 from services.chatbot.settings import Settings as ChatbotSettings
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "environments"
 """The folder of the environments' files, e.g. `prod.toml`."""
-DERIVED_SETTINGS: Final = ("answers_table", "timeout_seconds")
+DERIVED_SETTINGS: Final = ("answers_table", "cached_models", "timeout_seconds")
 """The chatbot's settings that its deployment determines; they are not options."""
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -82,6 +83,16 @@ OPTIONS: Final[Mapping[str, Option]] = {
             )
             for prefix, model in (("", "model_id"), ("complex_", "model_id_complex"))
             for direction in ("input", "output")
+        ),
+        *(
+            of_field(
+                f"price_{prefix}cache_{act}_usd_per_million",
+                "dollars, 0 to 10,000",
+                f"What a million tokens cost that `{model}` {said} its cache; stated together with the other prices.",
+                dollars,
+            )
+            for prefix, model in (("", "model_id"), ("complex_", "model_id_complex"))
+            for act, said in (("read", "reads from"), ("write", "writes to"))
         ),
         of_field(
             "price_fallbacks_usd_per_million",
@@ -127,6 +138,12 @@ OPTIONS: Final[Mapping[str, Option]] = {
             of_setting(setting)
             for setting in msgspec.structs.fields(ChatbotSettings)
             if setting.name not in DERIVED_SETTINGS
+        ),
+        of_field(
+            "prompt_caching",
+            "auto, on or off",
+            "Which models get a cache checkpoint after the system prompt: those that take one, all, or none.",
+            caching,
         ),
         *(
             of_field(

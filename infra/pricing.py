@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from infra.environments import Environment
-from infra.models import needs_behind
+from infra.models import answering, needs_behind
 from shared.costs.prices import PRICE_LISTS, Stated, price_list
 
 PRICE_REGIONS: Final = tuple(dict.fromkeys(prices.region for prices in PRICE_LISTS))
@@ -66,30 +66,37 @@ def behind_option(option: str) -> str:
 
 def stated(environment: Environment) -> Stated:
     """Return the prices that the options state."""
-    tokens, listed_as = {}, {}
+    tokens, cached, listed_as = {}, {}, {}
     for option, model_id, behind in asked(environment):
-        pair = _pair(environment, option, model_id)
-        if pair[0] is not None and pair[1] is not None:
-            tokens[model_id] = (pair[0], pair[1])
+        if pair := _pair(environment, option, model_id, "input", "output"):
+            tokens[model_id] = pair
+            if of_cache := _pair(environment, option, model_id, "cache_read", "cache_write"):
+                cached[model_id] = of_cache
         elif needs_behind(model_id) and len(behind) == 1:
             listed_as[model_id] = behind[0]
     return Stated(
         prices_of=environment.prices_of,
         tokens=tokens,
+        cached=cached,
         listed_as=listed_as,
         answer=environment.price_usd_per_answer if environment.chatbot.chatbot_function_arn else None,
     )
 
 
-def _pair(environment: Environment, option: str, model_id: str) -> tuple[str | None, str | None]:
+def _pair(
+    environment: Environment, option: str, model_id: str, first: str, second: str
+) -> tuple[str, str] | None:
+    """Return the stated prices of two kinds of a model's tokens; None unless both are. `option` names the model."""
     if option == FALLBACKS:
-        return environment.price_fallbacks_usd_per_million.get(model_id, (None, None))
-    if option == "model_id":
-        return environment.price_input_usd_per_million, environment.price_output_usd_per_million
-    return (
-        environment.price_complex_input_usd_per_million,
-        environment.price_complex_output_usd_per_million,
-    )
+        return environment.price_fallbacks_usd_per_million.get(model_id) if first == "input" else None
+    prices = [getattr(environment, name) for name in price_options(option, first, second)]
+    return None if None in prices else (prices[0], prices[1])
+
+
+def price_options(option: str, *kinds: str) -> list[str]:
+    """Return the options that state prices of the model which `option` names."""
+    prefix = "price_complex" if option == "model_id_complex" else "price"
+    return [f"{prefix}_{kind}_usd_per_million" for kind in kinds]
 
 
 def unpriced(environment: Environment, day: str) -> list[str]:
@@ -101,11 +108,12 @@ def unpriced(environment: Environment, day: str) -> list[str]:
             f"There is no price list for {environment.prices_of or environment.region}. Set prices_of to a region "
             f"whose prices are close ({', '.join(PRICE_REGIONS)}), or add the list in shared/costs/prices.py."
         )
-    for option, model_id, _ in asked(environment):
+    for option, model_id, behind in asked(environment):
         if prices and stated(environment).of_model(model_id, prices) is None:
+            free = " (0 if it is paid for by the hour)" if not answering(model_id, behind) else ""
             missing.append(
                 f"{option} = {model_id} has no listed price in {prices.region}. State it with "
-                f"{_price_options(option, model_id)}."
+                f"{_stating(option, model_id)}{free}."
             )
     if environment.chatbot.chatbot_function_arn and environment.price_usd_per_answer is None:
         missing.append(
@@ -115,8 +123,7 @@ def unpriced(environment: Environment, day: str) -> list[str]:
     return missing
 
 
-def _price_options(option: str, model_id: str) -> str:
+def _stating(option: str, model_id: str) -> str:
     if option == FALLBACKS:
         return f'price_fallbacks_usd_per_million = "{model_id}=INPUT/OUTPUT"'
-    names = "price_" + ("complex_" if option == "model_id_complex" else "")
-    return f"{names}input_usd_per_million and {names}output_usd_per_million"
+    return " and ".join(price_options(option, "input", "output"))

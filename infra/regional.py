@@ -7,7 +7,8 @@ import msgspec
 
 from infra.environments import Environment
 from infra.models import FAMILY, ModelError, check, default_model
-from infra.pricing import FALLBACKS, asked, behind_option, unpriced
+from infra.pricing import FALLBACKS, asked, behind_option, price_options, unpriced
+from services.chatbot.settings import listed
 from shared.contracts import limits
 
 
@@ -27,6 +28,7 @@ def in_its_region(environment: Environment, *, model_given: bool) -> Environment
     if environment.engine is not None:
         return environment
     _check_models(environment)
+    _check_named(environment)
     _check_prices(environment)
     return environment
 
@@ -80,12 +82,31 @@ def _check_models(environment: Environment) -> None:
             raise RegionalError(f"In {environment.region}, {names} invalid: {error}.") from error
 
 
+def _check_named(environment: Environment) -> None:
+    """Refuse an id in a list of models that the chatbot does not ask, as a misspelt one has no effect."""
+    models = [model_id for _, model_id, _ in asked(environment)]
+    for option in ("models_without_temperature", "models_without_system_prompt"):
+        for name in listed(getattr(environment.chatbot, option)):
+            if models and name not in models:
+                raise RegionalError(
+                    f"{option} names {name}, which the chatbot does not ask. Write one of: {', '.join(models)}."
+                )
+
+
 def _check_prices(environment: Environment) -> None:
     """Refuse half a price, and a budget that could not count what a run costs."""
-    for prefix in ("price_", "price_complex_"):
-        names = [f"{prefix}{direction}_usd_per_million" for direction in ("input", "output")]
-        if len({getattr(environment, name) is None for name in names}) > 1:
-            raise RegionalError(f"The options {names[0]} and {names[1]} need each other. Set both of them.")
+    for option in ("model_id", "model_id_complex"):
+        names = price_options(option, "input", "output", "cache_read", "cache_write")
+        given = [getattr(environment, name) is not None for name in names]
+        for first, second in ((0, 1), (2, 3)):
+            if given[first] != given[second]:
+                raise RegionalError(
+                    f"The options {names[first]} and {names[second]} need each other. Set both."
+                )
+        if given[2] and not given[0]:
+            raise RegionalError(
+                f"The options {names[2]} and {names[3]} need {names[0]} and {names[1]}. Set all."
+            )
     missing = unpriced(environment, datetime.now(UTC).date().isoformat())
     if environment.budget_usd_per_day and missing:
         raise RegionalError(

@@ -140,7 +140,10 @@ API_FAILURES: Final = Metric(
 # --- money -----------------------------------------------------------------------------------------------
 
 INPUT_TOKENS: Final = Metric(
-    name="InputTokens", by=("chatbot",), also=("model",), meaning="tokens sent to a model"
+    name="InputTokens",
+    by=("chatbot",),
+    also=("model",),
+    meaning="tokens sent to a model, those of its cache included",
 )
 OUTPUT_TOKENS: Final = Metric(
     name="OutputTokens", by=("chatbot",), also=("model",), meaning="tokens received from a model"
@@ -149,6 +152,11 @@ ANSWERS_RECALLED: Final = Metric(
     name="AnswersRecalled",
     by=("chatbot",),
     meaning="stored answers that were sent without asking the model again",
+)
+ANSWERS_BLOCKED: Final = Metric(
+    name="AnswersBlocked",
+    by=("chatbot",),
+    meaning="answers that a guardrail, a filter or the model itself refused to give",
 )
 ANSWER_STORE_FAILURES: Final = Metric(
     name="AnswerStoreFailures", by=("chatbot",), meaning="failed calls to the table of stored answers"

@@ -203,12 +203,17 @@ def _days(days: list[Group]) -> Table:
 
 
 def _models(models: list[Group]) -> Table:
-    table = grid("model", "runs", "tokens in", "out", "cost", "per million")
+    """Return the table of models; it has the columns of the prompt cache if any model used one."""
+    cached = any(model.cache_read_tokens or model.cache_write_tokens for model in models)
+    cache_columns = ("from cache", "to cache") if cached else ()
+    table = grid("model", "runs", "tokens in", *cache_columns, "out", "cost", "per million")
     for model in models:
+        counts = (model.cache_read_tokens, model.cache_write_tokens) if cached else ()
         table.add_row(
             Text(printable(model.name)),
             f"{model.runs:,}",
             f"{model.input_tokens:,}" if model.input_tokens else "",
+            *(f"{count:,}" if count else "" for count in counts),
             f"{model.output_tokens:,}" if model.output_tokens else "",
             usd(model.nano_usd) if model.priced else "?",
             _million(model.per_million_usd),

@@ -16,8 +16,11 @@ from operations.errors import RefusedError
 from operations.money import costs
 from operations.money.costs import cost_of, read_ledger, read_report, summarise
 from operations.tests.world import TABLE, client, finish
+from shared.contracts.v1 import Usage
+from shared.contracts.wasted import paid_for
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
+from shared.costs.prices import AS_INPUT
 from shared.costs.tests.support import CHAT, METER, TRANSIENT, failed, record
 
 
@@ -79,6 +82,35 @@ def test_projection_is_the_average_times_a_million(target, some_runs):
     """The cost of a million runs is the average cost times a million."""
     report = read_report(target, limit=100)
     assert report.all.per_million_usd == pytest.approx(stored() / 8 * 1_000_000 / 1_000_000_000)
+
+
+def test_tokens_of_a_cache_have_their_columns(local_engine, target, records):
+    """`cost` counts the tokens of a model's cache beside the others, and shows their columns where there are any."""
+    assert "cache" not in call("cost").stdout
+    write(records, "plain", priced())
+    assert "cache" not in call("cost").stdout
+    cached = {**CHAT, "cache_read_tokens": 1_000, "cache_write_tokens": 50}
+    write(records, "cached", priced(stages={"chat": cached}))
+    report = read_report(target, limit=100)
+    assert (report.all.input_tokens, report.all.cache_read_tokens, report.all.cache_write_tokens) == (
+        4_000,
+        1_000,
+        50,
+    )
+    shown = call("cost").stdout
+    assert "from cache" in shown
+    assert "1,000" in shown
+    assert f"cache-write tokens of {CHAT['model_id']} {AS_INPUT}" in " ".join(call("cost").output.split())
+
+
+def test_an_unusable_answer_is_in_the_sum_as_waste(target, records):
+    """What an answer cost that failed its run is part of the report's sums, and of its waste."""
+    cause = f"No text.{paid_for(CHAT['model_id'], Usage(input_tokens=2_000, output_tokens=300))}"
+    write(records, "failed", priced(status="FAILED"))
+    before = read_report(target, limit=100).all
+    write(records, "wasted", priced(status="FAILED", cause=cause))
+    after = read_report(target, limit=100).all
+    assert after.nano_usd - 2 * before.nano_usd == after.waste_nano_usd - 2 * before.waste_nano_usd == 192_000
 
 
 def test_unknown_price_is_named_with_its_tokens(target, some_runs):

@@ -12,7 +12,7 @@ from rich.text import Text
 from cli.session import Session
 from cli.view.money import cost_line, usd
 from cli.view.tables import grid
-from cli.view.text import counted, duration, in_columns, local, printable
+from cli.view.text import counted, duration, in_a_line, in_columns, local, printable
 from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
@@ -96,7 +96,7 @@ def _line(mark: str, style: str, name: str, text: str) -> Text:
 
 
 def _problem(stage: StageView) -> str:
-    return printable(": ".join(filter(None, (stage.error, stage.cause))) or "no reason given")
+    return in_a_line(": ".join(filter(None, (stage.error, stage.cause))) or "no reason given")
 
 
 def _between(journey: Journey) -> str:
@@ -111,14 +111,18 @@ def headline(journey: Journey) -> Text:
         text.append(f" after {duration(journey.execution_time_ms)}")
     if journey.degraded:
         text.append(printable(f", without {' and '.join(journey.degraded)}"), "yellow")
-    tokens = [
-        (stage.input_tokens or 0, stage.output_tokens or 0) for stage in journey.stages if stage.output_tokens
-    ]
-    if tokens:
-        text.append(f" · {sum(t[0] for t in tokens):,} tokens in, {sum(t[1] for t in tokens):,} out")
-    model = (journey.chat or {}).get("model_id")
-    if model:
+    asked = [stage for stage in journey.stages if stage.output_tokens]
+    if asked:
+        cached = sum(stage.cache_read_tokens or 0 for stage in asked)
+        of_cache = f" ({cached:,} from the cache)" if cached else ""
+        text.append(f" · {sum(stage.prompt_tokens for stage in asked):,} tokens in{of_cache}")
+        text.append(f", {sum(stage.output_tokens or 0 for stage in asked):,} out")
+    chat = journey.chat or {}
+    if model := chat.get("model_id"):
         text.append(printable(f" · {model}"))
+    for mark, word in (("blocked", "blocked"), ("truncated", "cut")):
+        if chat.get(mark):
+            text.append(printable(f" · the answer was {word} ({chat.get('stop_reason')})"), "yellow")
     return text
 
 
@@ -142,13 +146,13 @@ def print_journey(session: Session, journey: Journey) -> None:
             )
     problems = [(stage.key, _problem(stage)) for stage in journey.stages if stage.error]
     if journey.error and not any(stage.error for stage in journey.stages):
-        problems.append(("run", printable(": ".join(filter(None, (journey.error, journey.cause))))))
+        problems.append(("run", in_a_line(": ".join(filter(None, (journey.error, journey.cause))))))
     if problems:
         out.print()
         for name, text in problems:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
-                out.print(Text(printable(f"  used instead: {journey.instead[name]}"), style="yellow"))
+                out.print(Text(f"  used instead: {in_a_line(str(journey.instead[name]))}", style="yellow"))
     for line in _failed_over(journey):
         out.print(line)
     out.print()
@@ -180,7 +184,7 @@ def _table(journey: Journey) -> Table:
             duration(stage.queue_wait_ms),
             duration(stage.work_ms),
             "" if stage.attempt is None else str(stage.attempt + 1),
-            f"{stage.input_tokens:,}" if stage.input_tokens else "",
+            f"{stage.prompt_tokens:,}" if stage.prompt_tokens else "",
             f"{stage.output_tokens:,}" if stage.output_tokens else "",
         )
     return table

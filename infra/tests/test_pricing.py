@@ -9,11 +9,14 @@ from infra.environments import Environment
 from infra.option_kinds import OptionError
 from infra.options import load, load_deployed
 from infra.pricing import stated, unpriced
-from infra.tests.support import APPLICATION, NOVA
+from infra.tests.support import APPLICATION, BEDROCK, NOVA
 from shared.costs.prices import Stated
 
 BUDGET = {"budget_usd_per_day": "5"}
 TOKENS = {"price_input_usd_per_million": "0.5", "price_output_usd_per_million": "1.5"}
+CACHED = {"price_cache_read_usd_per_million": "0.05", "price_cache_write_usd_per_million": "0.625"}
+FREE = dict.fromkeys(TOKENS, "0")
+BY_THEMSELVES = ("provisioned-model", "imported-model", "custom-model-deployment")
 FUNCTION = {"chatbot_function_arn": "arn:aws:lambda:us-east-1:111122223333:function:mine"}
 
 FALLBACKS = {
@@ -38,6 +41,11 @@ FALLBACKS = {
         (FALLBACKS, "us-east-1"),
         ({**FUNCTION, "price_usd_per_answer": "0"}, "us-east-1"),
         ({"model_id": f"arn:aws:bedrock:us-east-1::foundation-model/{NOVA}"}, "us-east-1"),
+        ({"model_id": f"{BEDROCK}:inference-profile/us.{NOVA}"}, "us-east-1"),
+        ({"model_id": f"{BEDROCK}:default-prompt-router/a:1", "model_behind": NOVA}, "us-east-1"),
+        ({"model_id": APPLICATION, "model_behind": f"us.{NOVA}"}, "us-east-1"),
+        ({"model_id_complex": APPLICATION, "model_behind_complex": NOVA}, "us-east-1"),
+        *(({"model_id": f"{BEDROCK}:{kind}/abc123def456", **FREE}, "us-east-1") for kind in BY_THEMSELVES),
     ],
 )
 def test_a_budget_that_can_count_is_deployed(options, region):
@@ -58,6 +66,19 @@ def test_a_budget_that_can_count_is_deployed(options, region):
             "price_complex_input_usd_per_million",
         ),
         ({"model_id": APPLICATION, "model_behind": "company.model-v1:0"}, "us-east-1", "has no listed price"),
+        *(
+            (
+                {"model_id": f"{BEDROCK}:{kind}/abc123def456"},
+                "us-east-1",
+                "(0 if it is paid for by the hour)",
+            )
+            for kind in BY_THEMSELVES
+        ),
+        (
+            {"model_id": f"{BEDROCK}:prompt-router/a", "model_behind": f"{NOVA},company.model-v1:0"},
+            "us-east-1",
+            "no listed price",
+        ),
         (
             {"fallback_model_ids": "company.model-v1:0"},
             "us-east-1",
@@ -75,11 +96,22 @@ def test_a_budget_that_can_not_count_is_refused(options, region, text):
     assert load("dev", options, region=region).budget_usd_per_day is None
 
 
-@pytest.mark.parametrize("option", [*TOKENS, "price_complex_input_usd_per_million"])
+@pytest.mark.parametrize(
+    "option",
+    [*TOKENS, *CACHED, "price_complex_input_usd_per_million", "price_complex_cache_read_usd_per_million"],
+)
 def test_half_a_price_is_refused(option):
-    """The price of input tokens needs that of output tokens, and the reverse."""
+    """The price of input tokens needs that of output tokens, of reads of a cache that of writes, and the reverse."""
     with pytest.raises(OptionError, match="need each other"):
         load("dev", {option: "1"})
+
+
+def test_prices_of_a_cache_need_those_of_the_model():
+    """The prices of a model's cache are stated together with its others, and belong to the same model."""
+    with pytest.raises(OptionError, match="need price_input_usd_per_million"):
+        load("dev", CACHED)
+    assert stated(load("dev", {**TOKENS, **CACHED})).cached == {NOVA: ("0.05", "0.625")}
+    assert stated(load("dev", TOKENS)).cached == {}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ VALUES = {
     "system_prompt": "Be brief.",
     "max_tokens": "77",
     "temperature": "0.25",
+    "models_without_temperature": "amazon.nova-lite-v1:0",
+    "models_without_system_prompt": "amazon.nova-lite-v1:0",
     "retries_after_timeout": "1",
     "guardrail_id": "gr-1",
     "guardrail_version": "2",

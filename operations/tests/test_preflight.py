@@ -276,6 +276,25 @@ def test_the_right_model_behind_a_profile(file, behind, regions):
     assert findings(FakeAccount(GetInferenceProfile=inference_profile("abc", *regions))) == []
 
 
+def test_each_fallback_is_checked(file):
+    """The account's access to each fallback is checked as that to the first model, under the option's name."""
+    file(
+        f'fallback_model_ids = ["amazon.nova-pro-v1:0", "{APPLICATION}"]\n'
+        f'model_behind_fallbacks = "{APPLICATION}=amazon.nova-pro-v1:0"'
+    )
+    account = FakeAccount(
+        GetInferenceProfile=inference_profile("abc", "us-east-1"),
+        GetFoundationModelAvailability=availability("NOT_AVAILABLE"),
+    )
+    where = [finding.where for finding in outcomes(account)["model"].findings]
+    assert where == [
+        f"model_id: {FAMILY}",
+        "fallback_model_ids: amazon.nova-pro-v1:0",
+        "model_behind_fallbacks",
+        "fallback_model_ids: amazon.nova-pro-v1:0",
+    ]
+
+
 def test_a_resource_that_answers_by_itself_is_unknown_until_it_is_asked(file):
     """Whether provisioned throughput answers is known only after it was asked."""
     file(f'model_id = "arn:aws:bedrock:us-east-1:{ACCOUNT}:provisioned-model/abc123def456"')
@@ -288,7 +307,24 @@ def test_a_model_that_does_not_answer():
     account = FakeAccount(
         Converse=Refusal("AccessDeniedException", 403, "aws-marketplace:Subscribe is missing")
     )
-    assert "aws-marketplace:Subscribe is missing" in only(account, "model", call_model=True).what
+    problem = only(account, "model", call_model=True)
+    assert "aws-marketplace:Subscribe is missing" in problem.what
+    assert "aws-marketplace:Subscribe" in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "fix"),
+    [
+        ("ValidationException", "`temperature` is deprecated for this model.", 'temperature = "off"'),
+        ("ValidationException", "This model doesn't support system prompts.", "models_without_system_prompt"),
+        ("AccessDeniedException", "Your request did not allow prompt caching.", 'prompt_caching = "off"'),
+    ],
+)
+def test_a_model_that_refuses_what_the_chatbot_sends(file, code, text, fix):
+    """A model is asked with what the chatbot would send; the fix of a refusal is the option that leaves it out."""
+    file('prompt_caching = "on"\ntemperature = 0.3')
+    account = FakeAccount(Converse=Refusal(code, 400, text))
+    assert fix in only(account, "model", call_model=True).fix
 
 
 @pytest.mark.parametrize(

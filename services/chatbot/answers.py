@@ -28,13 +28,14 @@ from shared.aws import translated_errors
 from shared.contracts import limits
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
-from shared.contracts.v1 import ChatAnswer, ChatRequested
+from shared.contracts.v1 import ChatAnswer, ChatRequested, Usage
 from shared.errors import InProgress, ModelTimedOut, PermanentError, PipelineError, TransientError
-from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_RECALLED
+from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_BLOCKED, ANSWERS_RECALLED
 from shared.observability import emit, logger
 from shared.worker import Billed, Paid
 
 STAGE = "chat"
+_NONE = Usage(input_tokens=0, output_tokens=0)
 KEPT_SECONDS = 30 * 24 * 3_600
 """Longer than a parked message or a failed execution can be replayed (14 days each)."""
 IN_PROGRESS = "Another delivery of this request is waiting for the model."
@@ -200,13 +201,10 @@ class StoredAnswers:
 
 def paid(answer: ChatAnswer, *, recalled: bool = False) -> Paid[ChatAnswer]:
     """Return an answer with its billed usage. `recalled`: an earlier delivery, attempt or execution paid for it."""
-    usage = answer.usage
-    billed = Billed(
-        input_tokens=usage.input_tokens if usage else 0,
-        output_tokens=usage.output_tokens if usage else 0,
-        model_id=answer.model_id,
-        recalled=recalled,
-    )
+    counts = {name: count or 0 for name, count in msgspec.structs.asdict(answer.usage or _NONE).items()}
+    billed = Billed(**counts, model_id=answer.model_id, recalled=recalled)
+    if answer.blocked and not recalled:
+        emit(ANSWERS_BLOCKED)
     return Paid(result=answer, billed=billed)
 
 

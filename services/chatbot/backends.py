@@ -4,6 +4,7 @@ Each backend makes one call, and another one only to a model that has to answer 
 the request (`failover`). Retries belong to Step Functions: a client that retried by itself would pay again unseen.
 """
 
+import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,11 @@ REASONS = (
 therefore not passed on. The first calls of a model may succeed for some 15 minutes before a missing subscription is
 noticed.
 """
+
+_CACHE = re.compile(r"cache ?point|prompt caching")
+"""Words of a refusal of a cache checkpoint."""
+_OPTIONAL = {"temperature": "temperature", "system": "system_prompt"}
+"""The parameters that some models refuse, with their options."""
 
 
 class Backend(Protocol):
@@ -121,7 +127,9 @@ class Bedrock:
             return self._converse(parameters, self._settings.read_seconds, metadata)
         return self._failover.ask(
             parameters["modelId"],
-            lambda model_id, seconds: self._converse({**parameters, "modelId": model_id}, seconds, metadata),
+            lambda model_id, seconds: self._converse(
+                converse_request(self._settings, request, model_id), seconds, metadata
+            ),
         )
 
     def _converse(self, parameters: dict[str, Any], seconds: float, metadata: Metadata) -> ChatAnswer:
@@ -146,26 +154,36 @@ def _failover(settings: Settings) -> "Failover":
 def refusal(error: PipelineError, parameters: Mapping[str, Any]) -> PipelineError:
     """Return the error to raise for a failed Converse call.
 
-    A refusal of a parameter that some models do not take names the option that leaves it out. AWS's text is only
-    searched for the parameter's name, as it may quote the request. An error that the model itself reported is judged
-    by the model's status.
+    A refusal of what some models do not take names the option that leaves it out. AWS's text is only searched for its
+    name, as it may quote the request. An error that the model itself reported is judged by the model's status.
     """
     cause = error.__cause__
     answer: Mapping[str, Any] = cause.response if isinstance(cause, ClientError) else {}
     status, problem = answer.get("originalStatusCode"), answer.get("Error", {})
     if isinstance(status, int) and 400 <= status < 500 and not is_transient("", status):
         return PermanentError(f"{error}; the model answered HTTP {status}")
-    text = str(problem.get("Message", "")).lower() if problem.get("Code") == "ValidationException" else ""
-    optional = {
-        "temperature": ("temperature", parameters["inferenceConfig"]),
-        "system_prompt": ("system", parameters),
-    }
-    options = [f'{name} = "{OFF}"' for name, (key, sent) in optional.items() if key in sent and key in text]
-    if not options:
+    refused = problem.get("Code") in ("ValidationException", "AccessDeniedException")
+    what = remedy(str(problem.get("Message", "")), parameters) if refused else None
+    if what is None:
         return explained(error) if isinstance(error, PermanentError) else error
-    return PermanentError(
-        f"{error}: the model does not take a parameter. "
-        f"Set {' and '.join(options)} in the environment's file, and deploy the chatbot."
+    return PermanentError(f"{error}: the model does not take a part of the request. {what}")
+
+
+def remedy(text: str, parameters: Mapping[str, Any]) -> str | None:
+    """Return how to leave out what a model refused of a request, by AWS's text; None if it refused something else."""
+    text = text.lower()
+    checkpoint = any("cachePoint" in block for block in parameters.get("system", ()))
+    if checkpoint and _CACHE.search(text):
+        return f'Set prompt_caching = "{OFF}" in the environment\'s file, and deploy the chatbot.'
+    sent = {"temperature": parameters["inferenceConfig"], "system": parameters}
+    named = [name for key, name in _OPTIONAL.items() if key in sent[key] and key in text]
+    if not named or "authorized" in text:
+        return None
+    options = " and ".join(f'{name} = "{OFF}"' for name in named)
+    lists = " and ".join(f"models_without_{name}" for name in named)
+    return (
+        f"Set {options} in the environment's file, or name the model {parameters['modelId']} in {lists} if other "
+        "models take it, and deploy the chatbot."
     )
 
 

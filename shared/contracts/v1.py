@@ -96,11 +96,17 @@ class Analysis(Struct, frozen=True, kw_only=True):
     ]
 
 
+CacheCount = Annotated[int, Meta(ge=0)] | UnsetType
+"""A count of tokens of a model's cache; absent if there are none."""
+
+
 class Usage(Struct, frozen=True, kw_only=True):
-    """The tokens that one model call was billed for."""
+    """The tokens that one model call was billed for; `input_tokens` without those read from or written to a cache."""
 
     input_tokens: Count
     output_tokens: Count
+    cache_read_tokens: CacheCount = UNSET
+    cache_write_tokens: CacheCount = UNSET
 
 
 class StoredText(Struct, frozen=True, kw_only=True):
@@ -130,6 +136,12 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
     truncated: bool = False
     usage: Usage | None = None
     whole: StoredText | None = None
+    blocked: Annotated[
+        bool | UnsetType,
+        Meta(
+            description="True if a guardrail, a filter or the model refused; the text is what it said instead."
+        ),
+    ] = UNSET
     instead_of: Annotated[
         tuple[FailedModel, ...] | UnsetType,
         Meta(
@@ -161,6 +173,9 @@ class Enhancement(Struct, frozen=True, kw_only=True):
     contains_code: bool
     tracking: Tracking
     whole: StoredText | None = None
+    blocked: Annotated[
+        bool | UnsetType, Meta(description="True if the chatbot's answer was blocked; its text is unchanged.")
+    ] = UNSET
 
 
 class LogReceipt(Struct, frozen=True, kw_only=True):
@@ -187,6 +202,8 @@ class Meter(Struct, frozen=True, kw_only=True):
     message_bytes: Count | None = None
     memory_mb: Count | None = None
     architecture: str | None = None
+    cache_read_tokens: CacheCount = UNSET
+    cache_write_tokens: CacheCount = UNSET
 
 
 class Outcome(Struct, Generic[T], frozen=True, kw_only=True):

@@ -93,7 +93,11 @@ def work(stand: Stand, service: str) -> None:
 
 
 def chat(stand: Stand) -> None:
-    """Let the chatbot fail because its table of answers is missing."""
+    """Let the chatbot answer for a guardrail, then fail because its table of answers is missing."""
+    stand.clients["bedrock-runtime"].stop_reason = "guardrail_intervened"
+    stand.messages(
+        sqs_record(stage_event("chat.requested.v1", DATA["chatbot"], token="f", pipeline_id="p-8"))
+    )
     boto3.client("dynamodb").delete_table(TableName="answers")
     event = stage_event("chat.requested.v1", DATA["chatbot"], attempt=RETRY.max_attempts, pipeline_id="p-9")
     stand.messages(sqs_record(event))

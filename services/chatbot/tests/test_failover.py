@@ -10,7 +10,8 @@ from services.chatbot.backends import Bedrock
 from services.chatbot.failover import FAILURES, LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, Failover
 from services.chatbot.settings import Settings
 from shared.contracts.limits import CAUSE_CHARS, FAILURE_CHARS, FALLBACKS, MODEL_ID_CHARS
-from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, FailedModel
+from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, FailedModel, Usage
+from shared.contracts.wasted import paid_in
 from shared.errors import PermanentError, PipelineError, TransientError
 from shared.observability import metrics
 from shared.tests.fakes import METADATA, client_error
@@ -74,7 +75,7 @@ def ask(models: Models, **settings: Any) -> ChatAnswer:
         else error.response["Error"]["Code"]
     ),
 )
-def test_an_unavailable_model_is_replaced_in_the_same_try(error):
+def test_an_unavailable_model_is_replaced_in_the_same_attempt(error):
     """A model that is throttled, unavailable or not reached is replaced by the next one, and the answer tells so."""
     models = Models(a=error)
     answer = ask(models)
@@ -82,6 +83,32 @@ def test_an_unavailable_model_is_replaced_in_the_same_try(error):
     assert (answer.text, answer.model_id) == ("Hello", "b")
     assert isinstance(answer.instead_of, tuple)
     assert [failed.model_id for failed in answer.instead_of] == ["a"]
+
+
+def test_a_fallback_is_asked_with_what_it_takes_itself():
+    """Temperature, system prompt and cache checkpoint are those of the model that is asked, not of the first one."""
+    models = Models(a=THROTTLED)
+    settings = {"models_without_temperature": "a", "models_without_system_prompt": "b", "cached_models": "a"}
+    ask(models, **settings)
+    first, second = models.requests
+    assert [list(block) for block in first["system"]] == [["text"], ["cachePoint"]]
+    assert ("temperature" in first["inferenceConfig"], "temperature" in second["inferenceConfig"]) == (
+        False,
+        True,
+    )
+    assert "system" not in second
+
+
+def test_a_blocked_or_unusable_answer_is_not_replaced():
+    """A model that refused, or was paid for nothing, is not followed by another one that would be paid, too."""
+    models = Models(a=reply(stop_reason="refusal"))
+    answer = ask(models)
+    assert (answer.blocked, answer.model_id, models.asked) == (True, "a", ["a"])
+    models = Models(a=reply("", "guardrail_intervened") | {"usage": {"inputTokens": 3, "outputTokens": 0}})
+    with pytest.raises(PermanentError) as failure:
+        ask(models)
+    assert models.asked == ["a"]
+    assert paid_in(failure.value.cause) == ("a", Usage(input_tokens=3, output_tokens=0))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +197,7 @@ def test_the_failure_of_all_models_is_one_transient_error():
 
 
 def test_a_fallbacks_refusal_does_not_end_the_run():
-    """A refusal by a fallback ends the try, not the run: the first model may be available at the retry."""
+    """A refusal by a fallback ends the attempt, not the run: the first model may be available at the retry."""
     models = Models(a=THROTTLED, b=DENIED)
     with pytest.raises(TransientError) as failure:
         ask(models)
@@ -300,7 +327,7 @@ def test_a_pause_has_a_limit():
 
 
 def test_a_hanging_model_opens_its_circuit():
-    """Calls that end without an answer count as failures, so that a hanging model costs three tries, not each run."""
+    """Calls without an answer count as failures, so that a hanging model costs three attempts, not each run."""
     circuit = Circuit(a=botocore_errors.ReadTimeoutError(endpoint_url="https://x"))
     assert [circuit.asked() for _ in range(FAILURES)] == [["a"]] * FAILURES
     assert circuit.asked() == ["b"]
@@ -320,7 +347,7 @@ def test_only_failures_in_a_row_count(outcome):
 
 
 def test_a_model_whose_circuit_is_open_is_asked_last():
-    """A model whose circuit is open is asked after the others, before a try fails; its answer closes the circuit."""
+    """A model with an open circuit is asked after the others, before an attempt fails; its answer closes it."""
     circuit = Circuit(a=THROTTLED)
     for _ in range(FAILURES):
         circuit.run()
