@@ -142,7 +142,7 @@ def test_without_the_enhancer_the_record_has_the_chatbots_own_text(run):
 
 
 def test_an_older_enhancer_does_not_cost_the_rest_of_the_answer(run, monkeypatch):
-    """If the enhancer has formatted the beginning only, as one does that knows no references, the whole is recorded."""
+    """If the enhancer knows no references and has formatted the beginning only, the whole is recorded."""
     monkeypatch.delenv("ANSWERS_TABLE")
     assert run.record(run.chat(LARGEST["digits"]))["final_response"] == LARGEST["digits"]
 
