@@ -1,6 +1,7 @@
 """What all pages of one console share."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from console.environment import Environment
@@ -15,6 +16,8 @@ class Desk:
     access: Access
     lock: Lock
     port: int
+    stop: Callable[[], None] = lambda: None
+    """Stops this console."""
     feeds: Feeds = field(default_factory=Feeds)
     searching: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one search that may run at a time: it reads queues and logs, which are slow and shared."""

@@ -136,6 +136,14 @@ def test_pages_as_json_are_what_the_command_prints(console: Console, failed):
     assert json.loads(console.get("/runs?format=json").body)["rows"][0]["error"] == "B"
 
 
+def test_the_latest_run_is_found(console: Console, machine, records):
+    """The address of the latest run leads to it; without runs, to the list."""
+    assert console.get("/latest").headers["location"] == "/runs"
+    add_run(machine, records, "p")
+    add_run(machine, records, "older")
+    assert console.get("/latest").headers["location"] == "/runs/p"
+
+
 def test_a_search_leads_to_the_run(console: Console, failed):
     """The search leads straight to a run by its id, and says what was searched for an unknown one."""
     assert console.get("/find?q=+p+").headers["location"] == "/runs/p"

@@ -59,6 +59,27 @@ def test_a_console_is_found_and_stops(folder: Path):
     assert "t=" not in (folder / "console.log").read_text()
 
 
+def test_a_console_in_the_background_stops_when_it_is_told(folder: Path):
+    """A console in the background prints its link and returns; it is found by the next, and --stop ends it."""
+    links = []
+    try:
+        for _ in range(2):
+            with start(folder, "--background", "--latest") as one:
+                out, errors = one.communicate(timeout=60)
+            assert (one.returncode, errors) == (0, "")
+            links.append(out.split()[-1])
+        ports = {link.partition("/open")[0] for link in links}
+        assert (len(ports), len(set(links))) == (1, 2)
+        assert all(link.endswith("&to=/latest") for link in links)
+        assert [opened(link) for link in links] == [303, 303]
+    finally:
+        with start(folder, "--stop") as last:
+            told, _ = last.communicate(timeout=30)
+    assert "has stopped" in told
+    with start(folder, "--stop") as nobody:
+        assert "No console" in nobody.communicate(timeout=30)[0]
+
+
 def opened(link: str) -> int:
     """Open a link as a browser does, and return the status."""
     host, path = link.removeprefix("http://").split("/", 1)
