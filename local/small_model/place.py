@@ -17,6 +17,8 @@ TITLE = "SmolLM2 135M, a very small model on this machine: for trying things out
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".pipeline" / "model-venv"
 PYTHON = VENV / "bin" / "python"
+TEMPERATURE = "0.2"
+"""What its makers recommend. With the chatbot's own, 0.5, it rambles."""
 REQUIREMENTS = "requirements-model.txt"
 CANNOT_LOAD = 3
 """The exit code of a model server that will not load its model the next time, either."""

@@ -5,13 +5,14 @@ import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from local import cdk
 from local import deploy as deploying
 from local.deploy import deploy, is_current
-from local.engine import Engine, Running, Status, free_port
+from local.engine import Engine, Status, free_port
 from local.errors import (
     BusyError,
     DeployError,
@@ -19,7 +20,7 @@ from local.errors import (
     UnknownServiceError,
 )
 from local.fingerprint import fingerprint
-from local.settings import Settings
+from local.settings import SMALL, Model, Settings
 from local.tests import fakes
 from operations.progress import Step, silent
 
@@ -237,9 +238,16 @@ def test_model_reaches_the_app(engine: Engine) -> None:
     """With a model server, the app is synthesised with that server's model name."""
     running = engine.start()
     assert deploying.context_of(running) == {"env": "local", "engine": running.connection.endpoint_url}
-    model = SimpleNamespace(name="llama3.2")
-    double: Running = SimpleNamespace(connection=running.connection, model=model)  # type: ignore[assignment]
-    assert deploying.context_of(double)["model_id"] == "llama3.2"
+    model = Model(url="http://127.0.0.1:11434/v1", name="llama3.2")
+    double: Any = SimpleNamespace(connection=running.connection, model=model)
+    assert deploying.context_of(double) == {**deploying.context_of(running), "model_id": "llama3.2"}
+
+
+def test_the_small_model_has_a_temperature_of_its_own(engine: Engine) -> None:
+    """The small model is asked with the temperature that its makers recommend."""
+    double: Any = SimpleNamespace(connection=engine.start().connection, model=SMALL.at(1))
+    context = deploying.context_of(double)
+    assert (context["model_id"], context["temperature"]) == ("smollm2-135m", "0.2")
 
 
 # --- the fingerprint -----------------------------------------------------------------------------------------
