@@ -67,7 +67,7 @@ def direct_ledger(run: RunFacts, record_bytes: int) -> Ledger:
             used = stage.memory_mb * stage.work_ms
             book.add(stage.key, "time", f"work of {row.service}", used, price=stage.architecture)
         if stage.model_id:
-            book.tokens(stage.key, stage.model_id, stage.input_tokens, stage.output_tokens)
+            book.tokens(stage.key, stage.model_id, stage.tokens)
     book.add(LOG, "write", "write: the record", -(-record_bytes // KB))
     return Ledger(region=run.region, day=run.day, prices=book.prices, lines=tuple(book.lines), unmetered=())
 

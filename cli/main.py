@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from cli import output
+from cli.ending import ending_in_order
 from cli.exit_codes import FAILED, INTERRUPTED, exit_code
 from local.errors import LocalError
 from operations.errors import OperationError
@@ -110,8 +111,9 @@ class Commands(click.Group):
         options["standalone_mode"] = False
         output.make_safe()
         try:
-            code = super().main(*args, **options)
-            output.flush()
+            with ending_in_order():
+                code = super().main(*args, **options)
+                output.flush()
         except click.ClickException as error:
             error.show()
             code = error.exit_code

@@ -1,10 +1,12 @@
 """Makes output safe: any encoding prints any text, and an output that fails ends a command without a traceback."""
 
 import codecs
+import io
 import json
 import os
 import re
 import sys
+from typing import Any
 
 _PLAIN = {
     "✓": "+", "✗": "x", "✔": "+", "✘": "x", "●": "*", "○": "o", "·": "-", "•": "*", "…": "...", "–": "-", "—": "-",
@@ -26,11 +28,42 @@ def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
 codecs.register_error("plain", _replaced)
 
 
+class _Notes(io.FileIO):
+    """Standard error. What it can't take is lost: a note is no result, and must not end what the command does."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(data)
+
+
 def make_safe() -> None:
-    """Let standard output and error print any text, whatever their encoding."""
+    """Let standard output and error print any text, whatever their encoding.
+
+    A stream that the caller has closed reads nothing and takes everything, so that no file that is opened later gets
+    its number. An error of standard error is no error of the command.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            _open_nowhere(number)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115, PTH123
+    if sys.stderr is sys.__stderr__:  # not a test's
+        raw = _Notes(sys.stderr.fileno(), "w", closefd=False)
+        sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), sys.stderr.encoding, line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # not if it is closed, or a test's
+        if hasattr(stream, "reconfigure"):  # not a test's
             stream.reconfigure(errors="plain")
+
+
+def _open_nowhere(number: int) -> None:
+    """Open the null device under a number that is free."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != number:
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+    else:
+        os.set_inheritable(number, True)  # noqa: FBT003 -- the standard library's signature
 
 
 def escaped(text: str) -> str:

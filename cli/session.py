@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 UNLIMITED = 1_000_000
 """More columns than any line needs."""
+NARROWEST = 60
+"""Columns that every table needs so that no number is cut. A narrower terminal breaks the lines itself."""
 ENV_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 
 
@@ -56,9 +58,17 @@ class Session:
             self.note(f"Environment {self.env}: account {identity.account}, region {identity.region}{where}")
         return target
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the terminal breaks the lines of tables, which then can't be redrawn in place."""
+        return shutil.get_terminal_size().columns < NARROWEST
+
     @cached_property
     def out(self) -> "Console":
-        return _console(stderr=False)
+        console = _console(stderr=False)
+        if self.is_narrow and console.is_terminal:
+            console.width = NARROWEST
+        return console
 
     @cached_property
     def err(self) -> "Console":
@@ -122,10 +132,11 @@ def _console(*, stderr: bool) -> "Console":
             raise BrokenPipeError(errno.EPIPE, "The reader of the output has gone")  # not rich's exit code
 
     stream = sys.stderr if stderr else sys.stdout
-    terminal = stream is not None and stream.isatty()
+    terminal = stream.isatty()
     return Plain(
         stderr=stderr,
         width=None if terminal else UNLIMITED,
+        force_terminal=terminal,  # FORCE_COLOR must not draw moving bars, of unlimited width, into a file
         highlight=False,
         soft_wrap=not terminal,
         emoji=False,

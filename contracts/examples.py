@@ -48,6 +48,9 @@ SAMPLES: Mapping[str, Any] = {
     "idempotency_key": "order-4711",
     "input_tokens": 214,
     "instead": {"enhancement": "The answer was not formatted: it is the chatbot's own text."},
+    "instead_of": [
+        {"model_id": "amazon.nova-pro-v1:0", "reason": "Converse answered ThrottlingException (HTTP 429)"}
+    ],
     "is_question": True,
     "languages": [],
     "messages": [

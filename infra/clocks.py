@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from shared.contracts.stages import LEAST_TASK_SECONDS
+
 MAX_RECEIVES: Final = 5
 """How often a message is received before SQS moves it to the DLQ. AWS recommends at least 5 with Lambda."""
 
@@ -32,7 +34,35 @@ stored answer and the archive of events are not kept longer, either.
 """
 
 VISIBILITY_FACTOR: Final = 6
-"""A queue's visibility timeout is this many times its function's timeout, plus the batching window (AWS's rule)."""
+THROTTLED_SECONDS: Final = 30
+"""A queue's visibility timeout is AWS's six times its function's timeout, plus the batching window. But the five
+timeouts beyond the first, in which Lambda may try a throttled call again, count with at most this many seconds each:
+six times 15 minutes would keep the message of a worker that died away from others for an hour and a half.
+"""
+
+
+def visibility_seconds(timeout: int, window: int) -> int:
+    """Return the visibility timeout of a queue whose function has this timeout and batching window."""
+    return timeout + (VISIBILITY_FACTOR - 1) * min(timeout, THROTTLED_SECONDS) + window
+
+
+def visibility_rule(timeout: int, window: int) -> str:
+    """Return how the visibility timeout is computed, e.g. "6 x 30 s + 0 s"."""
+    if timeout <= THROTTLED_SECONDS:
+        return f"{VISIBILITY_FACTOR} x {timeout} s + {window} s"
+    return f"{timeout} s + {VISIBILITY_FACTOR - 1} x {THROTTLED_SECONDS} s + {window} s"
+
+
+SLACK_SECONDS: Final = 60
+
+
+def task_seconds(visibility: int) -> int:
+    """Return the timeout of a task whose message has this visibility timeout: longer than all its deliveries take."""
+    return max(LEAST_TASK_SECONDS, visibility * MAX_RECEIVES + SLACK_SECONDS)
+
+
+TASK_SECONDS: Final = "TASK_SECONDS"
+"""The environment variable with the timeout of a stage's task, which the stage's function compares with its age."""
 
 
 KEEP_RECORDS: Final = "KEEP_RECORDS_SECONDS"

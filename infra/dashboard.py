@@ -11,14 +11,17 @@ from infra.signals import HOUR, Signals
 from shared.contracts.stages import CRITICAL, SERVICES
 from shared.metrics import (
     ANSWER_STORE_FAILURES,
+    ANSWERS_BLOCKED,
     ANSWERS_RECALLED,
     API_FAILURES,
     API_REFUSALS,
     ATTEMPTS,
     BUDGET_PAUSED,
     BUDGET_SPENT,
+    CIRCUITS_OPENED,
     COST,
     ERRORS,
+    FALLBACK_ANSWERS,
     INPUT_TOKENS,
     LATE_CALLBACKS,
     OUTPUT_TOKENS,
@@ -205,11 +208,14 @@ def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:
             stacked=True,
         ),
         _graph(
-            "Unknown prices, recalled answers, failures of their table",
+            "Unknown prices, blocked and recalled answers, failures of their table, fallbacks",
             [
                 signals.own(UNKNOWN_PRICES, "logger", label="runs with an unknown price"),
+                signals.own(ANSWERS_BLOCKED, chatbot, label="answers that were blocked"),
                 signals.own(ANSWERS_RECALLED, chatbot, label="recalled answers (not paid for again)"),
                 signals.own(ANSWER_STORE_FAILURES, chatbot, label="failed calls to the table of answers"),
+                signals.own(FALLBACK_ANSWERS, chatbot, label="answers of a fallback"),
+                signals.own(CIRCUITS_OPENED, chatbot, label="models not asked first after failures"),
             ],
             columns=4,
         ),

@@ -4,17 +4,18 @@ It uses only features that AWS and two independent interpreters run in the same 
 definition. The critical stage has no Catch: the execution fails at its state, from which RedriveExecution continues.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from shared import dynamodb
 from shared.contracts.envelope import SOURCE
 from shared.contracts.record import ANALYSIS_JSON, ERRORS_JSON, METERS_JSON
-from shared.contracts.stages import RETRY, STAGES, Stage
+from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY, STAGES, Stage
 from shared.errors import DATA_LIMIT_ERROR, HEARTBEAT_ERROR, NEVER_RETRIED, TASK_ERROR, TIMEOUT_ERROR
 from shared.records import MAY_REPLACE
 
 State = dict[str, Any]
+TaskSeconds = Callable[[str], int]
 
 STORE_ANSWER: Final = "StoreAnswer"
 ALREADY_STORED: Final = "AnswerAlreadyStored"
@@ -24,29 +25,40 @@ CATCH_ALL: Final = "States.ALL"
 _TIMEOUTS: Final = (TIMEOUT_ERROR, HEARTBEAT_ERROR)
 
 
+def least_seconds(service: str) -> int:  # noqa: ARG001 -- every service's
+    """Return the timeout of a service's task in an environment whose functions run for half a minute at most."""
+    return LEAST_TASK_SECONDS
+
+
 def definition(
     *,
     bus_name: str,
     queue_urls: Mapping[str, str],
     table_name: str,
     stages: Sequence[Stage] = STAGES,
+    task_seconds: TaskSeconds = least_seconds,
 ) -> dict[str, Any]:
-    """Return the definition. `queue_urls` holds, by service, the queue of each stage whose `via` is "queue"."""
+    """Return the definition. `queue_urls` holds, by service, the queue of each stage whose `via` is "queue".
+
+    `task_seconds` returns the timeout of a service's task.
+    """
     states: dict[str, State] = {}
     following = [stage.state for stage in stages[1:]]
     for stage, after in zip(stages, [*following, None], strict=True):
-        states[stage.state] = _task(stage, after, bus_name=bus_name, queue_urls=queue_urls)
+        states[stage.state] = _task(
+            stage, after, bus_name=bus_name, queue_urls=queue_urls, seconds=task_seconds(stage.service)
+        )
     states[STORE_ANSWER] = _store_answer(table_name, stages)
     states[ALREADY_STORED] = {"Type": "Succeed"}
     return {
         "Comment": "Each stage gets a request with a task token and reports its outcome with that token.",
         "StartAt": stages[0].state,
-        "TimeoutSeconds": longest_seconds(stages),
+        "TimeoutSeconds": longest_seconds(stages, task_seconds),
         "States": states,
     }
 
 
-def longest_seconds(stages: Sequence[Stage] = STAGES) -> int:
+def longest_seconds(stages: Sequence[Stage] = STAGES, task_seconds: TaskSeconds = least_seconds) -> int:
     """Return the state machine's timeout in seconds.
 
     It is the time that an execution takes if each attempt of each stage uses its whole timeout, with the pauses
@@ -55,17 +67,19 @@ def longest_seconds(stages: Sequence[Stage] = STAGES) -> int:
     waits = sum(RETRY.interval_seconds * RETRY.backoff_rate**retry for retry in range(RETRY.max_attempts))
     attempts = 1 + RETRY.max_attempts
     stored = STORE_TIMEOUT_SECONDS * attempts + waits
-    return int(sum(stage.timeout_seconds * attempts + waits for stage in stages) + stored)
+    return int(sum(task_seconds(stage.service) * attempts + waits for stage in stages) + stored)
 
 
-def _task(stage: Stage, after: str | None, *, bus_name: str, queue_urls: Mapping[str, str]) -> State:
+def _task(
+    stage: Stage, after: str | None, *, bus_name: str, queue_urls: Mapping[str, str], seconds: int
+) -> State:
     state: State = {"Type": "Task", "Comment": (stage.request.__doc__ or "").strip()}
     if stage.via == "bus":
         state |= _publish(stage, bus_name)
     else:
         state |= _send(stage, queue_urls[stage.service])
     state |= {
-        "TimeoutSeconds": stage.timeout_seconds,
+        "TimeoutSeconds": seconds,
         "ResultPath": f"$.results.{stage.key}" if after else f"$.{stage.key}",
         "Retry": _retry(),
     }

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from infra.clocks import MAX_RECEIVES, THROTTLED_SECONDS, task_seconds, visibility_seconds
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
 
@@ -64,6 +65,16 @@ class Sizing:
     batching_window_seconds: int = 0
     max_concurrency: int = 100
 
+    @property
+    def visibility_seconds(self) -> int:
+        """The visibility timeout of the function's queue."""
+        return visibility_seconds(self.timeout_seconds, self.batching_window_seconds)
+
+    @property
+    def task_seconds(self) -> int:
+        """The timeout of the task whose requests the queue takes."""
+        return task_seconds(self.visibility_seconds)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Throttle:
@@ -117,6 +128,10 @@ class Environment:
     model_behind: tuple[str, ...] = ()
     model_behind_complex: tuple[str, ...] = ()
     """The ids of the models behind `model_id` and `model_id_complex`, if these are ARNs that do not name a model."""
+    model_behind_fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The same for the ARNs among `fallback_model_ids`, by ARN."""
+    prompt_caching: Literal["auto", "on", "off"] = "auto"
+    """Which models get a cache checkpoint after the system prompt: those that take one, all, or none."""
     allowed_origin: str = "*"
     requests_per_second: float = 10
     """The load, in requests for a run, that the environment should handle for hours; the doctor compares it with
@@ -171,6 +186,13 @@ class Environment:
     price_complex_input_usd_per_million: str | None = None
     price_complex_output_usd_per_million: str | None = None
     """Dollars, as decimal texts, for a million tokens of the two models; None for the listed prices."""
+    price_cache_read_usd_per_million: str | None = None
+    price_cache_write_usd_per_million: str | None = None
+    price_complex_cache_read_usd_per_million: str | None = None
+    price_complex_cache_write_usd_per_million: str | None = None
+    """The same for tokens that are read from and written to the models' caches."""
+    price_fallbacks_usd_per_million: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The same for input and output tokens of `fallback_model_ids`, by model id."""
     price_usd_per_answer: str | None = None
     """Dollars, as a decimal text, that one answer of the existing chatbot function costs; None if not known."""
 
@@ -179,6 +201,18 @@ class Environment:
         """The API's throttle, near the intended load: what comes faster is refused at once and costs nothing."""
         rate = math.ceil(CALLS_PER_RUN * self.requests_per_second)
         return Throttle(rate=rate, burst=BURST_SECONDS * rate)
+
+    @property
+    def limits(self) -> Thresholds:
+        """The alarms' thresholds, longer by what the chatbot's function may take beyond half a minute."""
+        longer = max(0, self.sizing_of("chatbot").timeout_seconds - THROTTLED_SECONDS)
+        limits = self.thresholds
+        return replace(
+            limits,
+            run_p95_seconds=limits.run_p95_seconds + longer,
+            run_open_seconds=limits.run_open_seconds + MAX_RECEIVES * longer,
+            answer_age_seconds=limits.queue_age_seconds + longer,
+        )
 
     def protects(self, *names: str) -> bool:
         """Tell whether a stack, by its part, or a table, by its part and name, is protected from deletion."""
@@ -190,6 +224,10 @@ class Environment:
 
     def sizing_of(self, function: str) -> Sizing:
         return self.sizing.get(function, self.default_sizing)
+
+    def task_seconds(self, service: str) -> int:
+        """Return the timeout of the task of a stage's service."""
+        return self.sizing_of(service).task_seconds
 
 
 # One message per invocation: an answer takes seconds, so a batch of ten would exceed the function's timeout.

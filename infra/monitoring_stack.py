@@ -66,7 +66,7 @@ class MonitoringStack(Stack):
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         self._names = names = Names(environment.name)
         super().__init__(scope, names.stack("monitoring"), synthesizer=synthesizer(environment))
-        self._limits = environment.thresholds
+        self._limits = environment.limits
         self._metric_math = environment.metric_math
         self._signals = Signals(names)
         self.alarms = AlarmTopic(self, environment=environment).topic
@@ -185,7 +185,8 @@ class MonitoringStack(Stack):
             alarm_friendly_name=service,
             add_queue_max_message_age_alarm={
                 "Warning": monitoring.MaxMessageAgeThreshold(
-                    max_age_in_seconds=limits.queue_age_seconds, **self._named(thresholds.QUEUE_AGE, service)
+                    max_age_in_seconds=limits.age_seconds(service),
+                    **self._named(thresholds.QUEUE_AGE, service),
                 ),
                 **self._expires(service),
             },

@@ -36,6 +36,11 @@ class Option:
     meaning: str
     apply: Apply
 
+    @property
+    def is_list(self) -> bool:
+        """Whether a file may give the values as a list instead of one text."""
+        return "separated by commas" in self.values
+
     def wrong(self, value: str) -> OptionError:
         return OptionError(f"The option {self.name} must be {self.values}, not {value}.")
 
@@ -83,6 +88,17 @@ def ids(value: str) -> tuple[str, ...]:
     if not all(ids):
         raise ValueError(value)
     return ids
+
+
+def behind_each(value: str) -> dict[str, tuple[str, ...]]:
+    """Return the models behind each ARN, from pairs like `ARN=model`; of a repeated ARN, all models."""
+    models: dict[str, tuple[str, ...]] = {}
+    for pair in ids(value):
+        arn, _, model = (part.strip() for part in pair.partition("="))
+        if not (arn and model):
+            raise ValueError(pair)
+        models[arn] = (*models.get(arn, ()), model)
+    return models
 
 
 LOG_DAYS: Final[tuple[Literal[7, 14, 30, 90, 365], ...]] = get_args(Literal[7, 14, 30, 90, 365])
@@ -173,8 +189,9 @@ def of_size(option_name: str, field: str, function: str, bounds: tuple[int, int]
 
 
 def values_of(setting: msgspec.structs.FieldInfo) -> str:
-    """Return the phrase for a chatbot setting's values: its bounds if it is a number, and whether it may be off."""
+    """Return the phrase for a chatbot setting's values: its description or bounds, and whether it may be off."""
     schema = msgspec.json.schema(setting.type)
     kinds = schema.get("anyOf", [schema])
+    told = [str(kind["description"]) for kind in kinds if "description" in kind]
     bounds = [f"{kind['minimum']:,} to {kind['maximum']:,}" for kind in kinds if "minimum" in kind]
-    return (bounds or ["text"])[0] + (f", or {OFF}" if may_be_off(setting) else "")
+    return (told + bounds or ["text"])[0] + (f", or {OFF}" if may_be_off(setting) else "")

@@ -22,6 +22,7 @@ from infra.option_kinds import (
     MOST_RECORD_DAYS,
     Option,
     OptionError,
+    behind_each,
     budget,
     email,
     ids,
@@ -35,14 +36,15 @@ from infra.option_kinds import (
     whole,
     yes_or_no,
 )
-from infra.pricing import PRICE_REGIONS, dollars, listed_region
+from infra.pricing import PRICE_REGIONS, dollars, each_price, listed_region
+from infra.prompt_caching import caching
 from infra.regional import RegionalError, in_its_region
 from infra.regions import WITHOUT_SCHEMAS
 from services.chatbot.settings import Settings as ChatbotSettings
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "environments"
 """The folder of the environments' files, e.g. `prod.toml`."""
-DERIVED_SETTINGS: Final = ("answers_table", "timeout_seconds")
+DERIVED_SETTINGS: Final = ("answers_table", "cached_models", "timeout_seconds")
 """The chatbot's settings that its deployment determines; they are not options."""
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -51,9 +53,9 @@ Options = Mapping[str, object]
 
 MEMORY_MB: Final = (128, 10_240)
 TIMEOUT_SECONDS: Final = (5, 31)
-"""The bounds of a function's timeout. With a longer one, a task could end before the last delivery of its message,
-which may be invisible for six timeouts at each of its five receives.
-"""
+"""The bounds of a function's timeout."""
+LONGEST_SECONDS: Final = {"chatbot": 900}
+"""The longest timeouts of functions that wait for others: Lambda's own limit."""
 
 OPTIONS: Final[Mapping[str, Option]] = {
     option.name: option
@@ -81,6 +83,22 @@ OPTIONS: Final[Mapping[str, Option]] = {
             )
             for prefix, model in (("", "model_id"), ("complex_", "model_id_complex"))
             for direction in ("input", "output")
+        ),
+        *(
+            of_field(
+                f"price_{prefix}cache_{act}_usd_per_million",
+                "dollars, 0 to 10,000",
+                f"What a million tokens cost that `{model}` {said} its cache; stated together with the other prices.",
+                dollars,
+            )
+            for prefix, model in (("", "model_id"), ("complex_", "model_id_complex"))
+            for act, said in (("read", "reads from"), ("write", "writes to"))
+        ),
+        of_field(
+            "price_fallbacks_usd_per_million",
+            "model id=input/output, separated by commas",
+            "What a million input and output tokens of each of `fallback_model_ids` cost, if no list has it.",
+            each_price,
         ),
         of_field(
             "price_usd_per_answer",
@@ -121,6 +139,12 @@ OPTIONS: Final[Mapping[str, Option]] = {
             for setting in msgspec.structs.fields(ChatbotSettings)
             if setting.name not in DERIVED_SETTINGS
         ),
+        of_field(
+            "prompt_caching",
+            "auto, on or off",
+            "Which models get a cache checkpoint after the system prompt: those that take one, all, or none.",
+            caching,
+        ),
         *(
             of_field(
                 f"model_behind{suffix}",
@@ -131,9 +155,21 @@ OPTIONS: Final[Mapping[str, Option]] = {
             )
             for suffix in ("", "_complex")
         ),
+        of_field(
+            "model_behind_fallbacks",
+            "ARN=model id, separated by commas",
+            "The models behind such ARNs among `fallback_model_ids`; an ARN with several models is repeated.",
+            behind_each,
+        ),
         *(of_size("memory", "memory_mb", function.name, MEMORY_MB, "megabytes") for function in FUNCTIONS),
         *(
-            of_size("timeout", "timeout_seconds", function.name, TIMEOUT_SECONDS, "seconds")
+            of_size(
+                "timeout",
+                "timeout_seconds",
+                function.name,
+                (TIMEOUT_SECONDS[0], LONGEST_SECONDS.get(function.name, TIMEOUT_SECONDS[1])),
+                "seconds",
+            )
             for function in FUNCTIONS
         ),
     )
@@ -194,8 +230,6 @@ def load(name: str, context: Options | None = None, *, region: str = DEFAULT_REG
     """
     options = context or {}
     environment = _applied(_known(name, region), options)
-    if environment.engine is not None:  # any model answers there, and costs nothing
-        return environment
     try:
         return in_its_region(environment, model_given=options.get("model_id") not in (None, ""))
     except RegionalError as error:
@@ -224,5 +258,6 @@ def _applied(environment: Environment, options: Options) -> Environment:
     for option in OPTIONS.values():
         value = options.get(option.name)
         if value not in (None, ""):
-            environment = option.apply(environment, str(value))
+            joined = ",".join(map(str, value)) if isinstance(value, list) and option.is_list else str(value)
+            environment = option.apply(environment, joined)
     return environment

@@ -21,7 +21,7 @@ from shared.settings import OFF
 NOT_RECORDED: Final = frozenset(
     option
     for option in OPTIONS
-    if option in ("monitoring", "engine") or option.startswith(("price_", "model_behind"))
+    if option in ("monitoring", "engine", "prompt_caching") or option.startswith(("price_", "model_behind"))
 )
 """Options whose effect is a stack of its own, that are no option on AWS, or that have an effect only together with
 others.

@@ -7,7 +7,9 @@ import msgspec
 
 from infra.environments import Environment
 from infra.models import FAMILY, ModelError, check, default_model
-from infra.pricing import asked, unpriced
+from infra.pricing import FALLBACKS, asked, behind_option, price_options, unpriced
+from services.chatbot.settings import listed
+from shared.contracts import limits
 
 
 class RegionalError(Exception):
@@ -18,13 +20,15 @@ def in_its_region(environment: Environment, *, model_given: bool) -> Environment
     """Return the environment with its region's default model, unless an option gives one. Raises RegionalError.
 
     Models must be askable from the region, and a budget must be able to count what a run costs. For the local engine
-    nothing is checked: any model answers there, and costs nothing.
+    only the list of fallbacks is checked: any model answers there, and costs nothing.
     """
+    if environment.engine is None and not model_given and not environment.chatbot.chatbot_function_arn:
+        environment = _with_default_model(environment)
+    _check_fallbacks(environment)
     if environment.engine is not None:
         return environment
-    if not model_given and not environment.chatbot.chatbot_function_arn:
-        environment = _with_default_model(environment)
     _check_models(environment)
+    _check_named(environment)
     _check_prices(environment)
     return environment
 
@@ -40,22 +44,69 @@ def _with_default_model(environment: Environment) -> Environment:
     return replace(environment, chatbot=msgspec.structs.replace(environment.chatbot, model_id=model_id))
 
 
+def _check_fallbacks(environment: Environment) -> None:
+    """Refuse fallbacks that could never be asked, and facts about models that are no fallbacks."""
+    settings = environment.chatbot
+    fallbacks = [model_id.strip() for model_id in (settings.fallback_model_ids or "").split(",")]
+    if not settings.fallback_model_ids:
+        fallbacks = []
+    if fallbacks and settings.chatbot_function_arn:
+        raise RegionalError(
+            f"{FALLBACKS} and chatbot_function_arn are both set, but an existing chatbot function has no fallbacks. "
+            f'Leave out one of them ({FALLBACKS} = "off" overrides the general options).'
+        )
+    if not all(fallbacks):
+        raise RegionalError(f"{FALLBACKS} has a comma without a model id beside it. Leave out the comma.")
+    if settings.model_id in fallbacks:
+        raise RegionalError(f"{FALLBACKS} names {settings.model_id}, which is model_id itself. Leave it out.")
+    if repeated := [model_id for model_id in fallbacks if fallbacks.count(model_id) > 1]:
+        raise RegionalError(f"{FALLBACKS} names {repeated[0]} more than once. Name each model once.")
+    if len(fallbacks) > limits.FALLBACKS:
+        raise RegionalError(f"{FALLBACKS} names {len(fallbacks)} models. Name at most {limits.FALLBACKS}.")
+    known = {model_id for option, model_id, _ in asked(environment) if option == FALLBACKS}
+    for option in (behind_option(FALLBACKS), "price_fallbacks_usd_per_million"):
+        for model_id in getattr(environment, option):
+            if model_id not in known:
+                raise RegionalError(
+                    f"{option} names {model_id}, which {FALLBACKS} does not name. Write the id as it is there."
+                )
+
+
 def _check_models(environment: Environment) -> None:
     for option, model_id, behind in asked(environment):
-        behind_option = option.replace("_id", "_behind")
+        behind_of = behind_option(option)
         try:
-            check(model_id, environment.region, behind, behind_option=behind_option)
+            check(model_id, environment.region, behind, behind_option=behind_of)
         except ModelError as error:
-            names = f"{option} and {behind_option} are" if behind else f"{option} is"
+            names = f"{option} and {behind_of} are" if behind else f"{option} is"
             raise RegionalError(f"In {environment.region}, {names} invalid: {error}.") from error
+
+
+def _check_named(environment: Environment) -> None:
+    """Refuse an id in a list of models that the chatbot does not ask, as a misspelt one has no effect."""
+    models = [model_id for _, model_id, _ in asked(environment)]
+    for option in ("models_without_temperature", "models_without_system_prompt"):
+        for name in listed(getattr(environment.chatbot, option)):
+            if models and name not in models:
+                raise RegionalError(
+                    f"{option} names {name}, which the chatbot does not ask. Write one of: {', '.join(models)}."
+                )
 
 
 def _check_prices(environment: Environment) -> None:
     """Refuse half a price, and a budget that could not count what a run costs."""
-    for prefix in ("price_", "price_complex_"):
-        names = [f"{prefix}{direction}_usd_per_million" for direction in ("input", "output")]
-        if len({getattr(environment, name) is None for name in names}) > 1:
-            raise RegionalError(f"The options {names[0]} and {names[1]} need each other. Set both of them.")
+    for option in ("model_id", "model_id_complex"):
+        names = price_options(option, "input", "output", "cache_read", "cache_write")
+        given = [getattr(environment, name) is not None for name in names]
+        for first, second in ((0, 1), (2, 3)):
+            if given[first] != given[second]:
+                raise RegionalError(
+                    f"The options {names[first]} and {names[second]} need each other. Set both."
+                )
+        if given[2] and not given[0]:
+            raise RegionalError(
+                f"The options {names[2]} and {names[3]} need {names[0]} and {names[1]}. Set all."
+            )
     missing = unpriced(environment, datetime.now(UTC).date().isoformat())
     if environment.budget_usd_per_day and missing:
         raise RegionalError(

@@ -9,7 +9,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from infra.clocks import keeping_records
+from infra.clocks import TASK_SECONDS, keeping_records
 from infra.constructs.chatbot_rights import allow_chatbot
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
@@ -47,7 +47,10 @@ class StageStack(Stack):
             spec=spec,
             bundle=bundles[spec.name],
             environment=environment,
-            variables=_variables(stage.service, environment),
+            variables={
+                TASK_SECONDS: str(environment.task_seconds(stage.service)),
+                **_variables(stage.service, environment),
+            },
         )
         self.service.consume(self.work)
         self.service.allow_callbacks()
@@ -58,7 +61,7 @@ class StageStack(Stack):
                 source=SOURCE,
                 detail_types=[kind.detail_type() for kind in readable(stage.request)],
                 bus=bus_of(self, names),
-                worthless_after=Duration.seconds(stage.timeout_seconds),
+                worthless_after=Duration.seconds(environment.task_seconds(stage.service)),
             )
         if extra := EXTRAS.get(stage.service):
             extra(self, bundles)

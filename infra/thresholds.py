@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from infra.clocks import DLQ_RETENTION_DAYS, PAUSE_DAYS, WAIT_DAYS
+from shared.contracts.stages import CRITICAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class Thresholds:
     """Maximum duration of an execution. The default is below a stage's timeout, so a timeout raises the alarm."""
     queue_age_seconds: int = 120
     """Maximum age of the oldest message of a queue."""
+    answer_age_seconds: int | None = None
+    """The same for the chatbot's queue, if it differs: the age of a message counts until its answer is there."""
     function_errors: int = 5
     """Maximum number of calls of one function that ended with a crash or a timeout. A scheduled function, which has
     few calls, may have none.
@@ -35,6 +38,11 @@ class Thresholds:
     """Minimum number of days before SQS deletes the oldest message that waits for the paused starter."""
     budget_guard_minutes: int = 15
     """Maximum time without a finished check of the daily budget's guard."""
+
+    def age_seconds(self, service: str) -> int:
+        """Return the maximum age of the oldest message of a service's queue."""
+        longest = self.answer_age_seconds if service == CRITICAL.service else None
+        return longest or self.queue_age_seconds
 
     @property
     def waiting_days(self) -> int:

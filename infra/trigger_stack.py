@@ -72,7 +72,8 @@ class TriggerStack(Stack):
             variables={
                 "STATE_MACHINE_ARN": names.state_machine_arn(self),
                 **keeping_records(
-                    environment.keep_records_days, open_for=timedelta(seconds=longest_seconds())
+                    environment.keep_records_days,
+                    open_for=timedelta(seconds=longest_seconds(task_seconds=environment.task_seconds)),
                 ),
             },
         )

@@ -32,6 +32,7 @@ class WorkflowStack(Stack):
             bus_name=names.bus,
             queue_urls={service: names.queue_url(self, service) for service in queued},
             table_name=names.table,
+            task_seconds=environment.task_seconds,
         )
         # All log groups with this prefix share one resource policy of the account, whose size is limited.
         group = log_group(self, "Logs", f"/aws/vendedlogs/states/{names.state_machine}", environment)

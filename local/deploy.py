@@ -4,6 +4,7 @@ Unchanged work is skipped: the synthesised app is reused while its sources are t
 deployed to an engine that already has these sources.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -90,10 +91,7 @@ class _LocalDeployment:
         self._state = engine.state
         self._context = {**context, **context_of(running)}
         self._wanted = fingerprint(self._context, root)
-        recorded = self._state.read(self._state.deployed)
-        self._parts: dict[str, str] = (
-            recorded.get("parts", {}) if recorded.get("instance") == running.instance else {}
-        )
+        self._parts = self._state.deployed_parts(running.instance)
         self._cdk = cdk.Run(
             environment=running.connection.environment(os.environ), log=self._state.deploy_log, folder=root
         )
@@ -161,8 +159,9 @@ class _LocalDeployment:
 
     @staticmethod
     def _holds(assembly: Path, key: str) -> bool:
-        file = _key_file(assembly)
-        return file.exists() and file.read_text() == key
+        with contextlib.suppress(OSError, ValueError):
+            return _key_file(assembly).read_text() == key
+        return False
 
     def _deploy_stacks(self, service: str | None, assembly: Path) -> tuple[str, ...]:
         names = cdk.stack_names(assembly)

@@ -42,6 +42,8 @@ from operations.progress import Progress, Step, silent, step
 READY_SECONDS = 60.0
 LOCK_SECONDS = 2 * READY_SECONDS
 RECOVERY_SECONDS = 10.0
+MOST = 2**31 - 1
+"""No process has a larger id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,9 +168,9 @@ class Engine:
             return Status(state="stale" if record else "stopped")
         if identity_on(engine.port).get("instance") != engine.instance:
             return Status(state="stale", running=engine)
-        deployed = self.state.read(self.state.deployed)
-        parts = deployed.get("parts", {}) if deployed.get("instance") == engine.instance else {}
-        return Status(state="running", running=engine, deployed=tuple(parts))
+        return Status(
+            state="running", running=engine, deployed=tuple(self.state.deployed_parts(engine.instance))
+        )
 
     def running(self) -> Running:
         """Return the running engine. Raises EngineNotRunningError."""
@@ -366,12 +368,15 @@ def _suits(engine: Running, settings: Settings, without_small: str | None) -> bo
 
 
 def _from_record(record: Mapping[str, Any]) -> Running | None:
-    with contextlib.suppress(KeyError, TypeError, ValueError):
+    with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+        pid, port = int(record["pid"]), int(record["port"])
+        if not (1 < pid <= MOST and 0 < port <= 65_535):
+            return None
         return Running(
             instance=str(record["instance"]),
-            pid=int(record["pid"]),
-            started_at=datetime.fromisoformat(record["started_at"]),
-            port=int(record["port"]),
+            pid=pid,
+            started_at=datetime.fromisoformat(record["started_at"]).astimezone(UTC),
+            port=port,
             checkout=Path(record["checkout"]),
             state=Path(record["state"]),
             model=Model(**record["model"]) if record["model"] else None,

@@ -13,7 +13,7 @@ from local.settings import Model
 from local.state import StateFolder
 
 HEALTH_SECONDS = 2.0
-MODEL_SECONDS = 120.0
+MODEL_SECONDS = 960.0
 """Longer than the chatbot waits for an answer, so that the chatbot gives up first, as with Bedrock."""
 
 SERVICES = (

@@ -66,9 +66,9 @@ class Settings:
 def _port(text: str) -> int | None:
     if not text:
         return None
-    if not text.isdecimal() or not 1024 <= int(text) <= 65535:
+    if not re.fullmatch("[0-9]{4,5}", text) or not 1024 <= int(text) <= 65535:
         raise SettingsError(
-            f"The port {text!r} can't be used. Choose a number from 1024 to 65535: PORT=4567 make run"
+            f"The port {text[:20]!r} can't be used. Choose a number from 1024 to 65535: PORT=4567 make run"
         )
     return int(text)
 
@@ -84,8 +84,12 @@ def _model(url: str, name: str) -> Model | None:
             f"{present} is set but {missing} is not. Set both: "
             f"MODEL_URL=http://127.0.0.1:11434/v1 MODEL=llama3.2 make run. MODEL={CANNED} alone gives canned answers."
         )
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise SettingsError(
             f"MODEL_URL {url!r} is not an HTTP address. Set it like this: MODEL_URL=http://127.0.0.1:11434/v1"
         )

@@ -41,11 +41,19 @@ class StateFolder:
 
     def read(self, file: Path) -> dict[str, Any]:
         """Return the JSON object in the file; empty if the file is missing or broken."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             content = json.loads(file.read_text())
             if isinstance(content, dict):
                 return content
         return {}
+
+    def deployed_parts(self, instance: str) -> dict[str, str]:
+        """Return the fingerprint of each part that was deployed to an instance; none if the file is broken."""
+        recorded = self.read(self.deployed)
+        parts = recorded.get("parts") if recorded.get("instance") == instance else None
+        if not isinstance(parts, dict):
+            return {}
+        return {part: value for part, value in parts.items() if isinstance(value, str)}
 
     def write(self, file: Path, content: dict[str, Any]) -> None:
         """Write the file atomically: an interrupted write leaves the old content. Paths and times become text."""

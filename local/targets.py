@@ -11,17 +11,24 @@ from operations.errors import UnreachableError
 from operations.target import LOCAL, Target, aws_target
 
 _NO_USER_SETTINGS = {
+    **{
+        name: (setting, None, default, conversion)
+        for name, (setting, _, default, conversion) in botocore.session.Session.SESSION_VARIABLES.items()
+    },
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""Session variables that hide the user's AWS profile and files, which the engine does not need."""
+"""Session variables that hide the user's AWS profile, files and every `AWS_` variable, none of which the engine
+needs: one with an invalid value would make each client fail."""
 
 
 def local_target(connection: Connection) -> Target:
     session = botocore.session.Session(session_vars=_NO_USER_SETTINGS)
     session.set_credentials(connection.access_key_id, connection.secret_access_key)
     session.set_config_variable("region", connection.region)
+    store = session.get_component("config_store")
+    store.set_config_variable("s3", {})  # it has variables of its own, which every client checks
     return Target(env=LOCAL, session=session, endpoint=connection.endpoint_url)
 
 

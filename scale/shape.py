@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from infra.clocks import VISIBILITY_FACTOR
 from infra.environments import ENVIRONMENTS, Environment, Sizing
 from shared.contracts.stages import RETRY, STAGES, RetryPolicy
 
@@ -137,7 +136,7 @@ def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUME
             concurrency=sizing.max_concurrency,
             batch=sizing.batch_size,
             timeout_seconds=sizing.timeout_seconds,
-            visibility_seconds=VISIBILITY_FACTOR * sizing.timeout_seconds + sizing.batching_window_seconds,
+            visibility_seconds=sizing.visibility_seconds,
             span=times.functions[name],
         )
 
@@ -150,7 +149,7 @@ def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUME
                 station=station(stage.service),
                 via=stage.via,
                 critical=stage.critical,
-                timeout_seconds=stage.timeout_seconds,
+                timeout_seconds=environment.task_seconds(stage.service),
                 asks_model=stage.service == "chatbot",
             )
             for stage in STAGES

@@ -4,6 +4,7 @@ Functions use botocore, the core of boto3, directly: importing boto3 itself leng
 brings resources and S3 transfers that no function needs.
 """
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +19,16 @@ from shared.errors import PermanentError, TransientError, is_transient
 
 USER_AGENT = f"Botocore/{botocore.__version__} app/ai-pipeline"
 
+QUIET_SECONDS = 60
+"""For how long a connection may be quiet without being kept alive. NAT gateways and load balancers forget one after
+350 seconds, in which a model may still be at work, and the answer would then never arrive.
+"""
+PROBES = [
+    (socket.IPPROTO_TCP, getattr(socket, name), QUIET_SECONDS)
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE", "TCP_KEEPINTVL")
+    if hasattr(socket, name)
+]
+"""The socket options with which a quiet connection is probed every `QUIET_SECONDS`; macOS's name is the second."""
 
 CLIENT_TRIES = 3
 """Requests that botocore makes for one call before the call counts as failed."""
@@ -37,16 +48,21 @@ def client(
     botocore's own parameter check is switched off, as requests are built from typed values. A fixed user agent
     saves a tenth of each call's CPU: botocore would compose a new one for every request.
     """
-    return session().create_client(
+    made = session().create_client(
         service,
         config=Config(
             connect_timeout=connect_seconds,
             read_timeout=read_seconds,
+            tcp_keepalive=read_seconds > QUIET_SECONDS,
             parameter_validation=False,
             user_agent=USER_AGENT,
             retries={"total_max_attempts": tries, "mode": "standard"},
         ),
     )
+    if read_seconds > QUIET_SECONDS:
+        # botocore turns keep-alive on, but Linux would send the first probe after two hours.
+        made._endpoint.http_session._socket_options.extend(PROBES)
+    return made
 
 
 def error_code(error: ClientError) -> str:

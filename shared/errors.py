@@ -4,6 +4,7 @@ PipelineError
 ├── ContractViolation   the event breaks its contract: parked, never retried (a stage's invalid result is retried)
 ├── TransientError      a retry may succeed: Step Functions retries (SQS, if there is no task token)
 ├── PermanentError      no retry can succeed: the message is parked and the stage fails
+├── ModelTimedOut       a model call gave no answer in time and may be billed: parked, never retried, the stage fails
 ├── WorkerLost          two counted starts ended without an outcome, none follows: parked, the stage fails
 ├── InProgress          another delivery of the message is being handled: left for redelivery
 └── TokenSettled        the task is over or never existed: the message is acknowledged
@@ -46,6 +47,12 @@ class PermanentError(PipelineError):
     NAME = "Pipeline.Permanent"
 
 
+class ModelTimedOut(PipelineError):  # noqa: N818
+    """A call that may be billed gave no answer in time, or its worker died: a repetition would pay again."""
+
+    NAME = "Pipeline.ModelTimedOut"
+
+
 class WorkerLost(PipelineError):  # noqa: N818
     """A message was started so often without an outcome that it must have killed its workers."""
 
@@ -78,7 +85,7 @@ ABORTED_ERROR = "Execution.Aborted"
 FAILED_ERROR = "Execution.Failed"
 """The error in the record of an execution that was stopped, or failed, without an error name."""
 
-NEVER_RETRIED = (PermanentError.NAME, ContractViolation.NAME, WorkerLost.NAME)
+NEVER_RETRIED = (PermanentError.NAME, ContractViolation.NAME, WorkerLost.NAME, ModelTimedOut.NAME)
 
 
 TRANSIENT_STATUSES: Final[Mapping[int, str]] = {
@@ -95,6 +102,7 @@ TRANSIENT_WORDS: Final[Mapping[str, str]] = {
     "overlimit": "A limit of what may run or exist at the same time was reached.",
     "quota": "A quota was reached: a rate, or what may run at the same time.",
     "throughputexceeded": "A table's or an index's capacity was reached.",
+    "capacity": "No capacity is free at the moment.",
     "toomany": "Too many requests, connections or invocations at the same time.",
     "slowdown": "The service asks for fewer requests.",
     "busy": "The resource is being used.",

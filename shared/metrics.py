@@ -19,6 +19,7 @@ from shared.errors import (
     TIMEOUT_ERROR,
     ContractViolation,
     InProgress,
+    ModelTimedOut,
     PermanentError,
     PipelineError,
     TokenSettled,
@@ -139,7 +140,10 @@ API_FAILURES: Final = Metric(
 # --- money -----------------------------------------------------------------------------------------------
 
 INPUT_TOKENS: Final = Metric(
-    name="InputTokens", by=("chatbot",), also=("model",), meaning="tokens sent to a model"
+    name="InputTokens",
+    by=("chatbot",),
+    also=("model",),
+    meaning="tokens sent to a model, those of its cache included",
 )
 OUTPUT_TOKENS: Final = Metric(
     name="OutputTokens", by=("chatbot",), also=("model",), meaning="tokens received from a model"
@@ -149,8 +153,23 @@ ANSWERS_RECALLED: Final = Metric(
     by=("chatbot",),
     meaning="stored answers that were sent without asking the model again",
 )
+ANSWERS_BLOCKED: Final = Metric(
+    name="AnswersBlocked",
+    by=("chatbot",),
+    meaning="answers that a guardrail, a filter or the model itself refused to give",
+)
 ANSWER_STORE_FAILURES: Final = Metric(
     name="AnswerStoreFailures", by=("chatbot",), meaning="failed calls to the table of stored answers"
+)
+FALLBACK_ANSWERS: Final = Metric(
+    name="FallbackAnswers",
+    by=("chatbot",),
+    meaning="answers of a fallback, in the place of a model that was unavailable",
+)
+CIRCUITS_OPENED: Final = Metric(
+    name="CircuitsOpened",
+    by=("chatbot",),
+    meaning="times that a function instance stopped asking a model first, after repeated failures",
 )
 COST: Final = Metric(
     name="CostMicroDollars",
@@ -199,6 +218,7 @@ ERROR_TYPES: Final = (
             ContractViolation,
             TransientError,
             PermanentError,
+            ModelTimedOut,
             WorkerLost,
             InProgress,
             TokenSettled,

@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from shared.aws import client
 from shared.bus import Bus
-from shared.contracts.stages import BY_SERVICE
+from shared.contracts.stages import BY_SERVICE, LEAST_TASK_SECONDS
 from shared.parking import ParkingLot
 from shared.settings import load, once
 from shared.worker import AnyRoute, Route, Worker
 from shared.worker.outcome import Callback
+from shared.worker.policy import WORK_MS
 
 if TYPE_CHECKING:
     from shared.worker.starts import Starts
@@ -28,6 +29,12 @@ class QueueSettings(Struct, frozen=True, kw_only=True):
     dlq_url: str
     bus_name: str
     state_table: str | None = None
+
+
+class StageSettings(Struct, frozen=True, kw_only=True):
+    """The environment variables of a stage's function."""
+
+    task_seconds: int = LEAST_TASK_SECONDS
 
 
 def worker(service: str, routes: Routes) -> Worker:
@@ -57,8 +64,12 @@ def stage_route(
     *,
     recall: Callable[..., Struct | None] | None = None,
     metered: bool = False,
+    work_seconds: int = WORK_MS // 1_000,
 ) -> Routes:
-    """Return the route of the request to the service's stage, as the stage table defines it."""
+    """Return the route of the request to the service's stage, as the stage table defines it.
+
+    `work_seconds` is the longest time that a paid `run` may take.
+    """
     stage = BY_SERVICE[service]
     route = Route(
         request=stage.request,
@@ -66,7 +77,8 @@ def stage_route(
         recall=recall,
         pays=stage.pays,
         metered=metered,
-        task_ms=stage.timeout_seconds * 1000,
+        task_ms=load(StageSettings).task_seconds * 1_000,
+        work_ms=work_seconds * 1_000,
     )
     return {stage.request.detail_type(): route}
 

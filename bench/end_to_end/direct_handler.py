@@ -59,12 +59,12 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     billed = Billed()
     if isinstance(result, Paid):
         billed, result = result.billed, result.result
-    meter = _meter(
-        started_at,
-        input_tokens=billed.input_tokens,
-        output_tokens=billed.output_tokens,
-        model_id=billed.model_id,
-    )
+    tokens = {
+        name: count
+        for name, count in msgspec.structs.asdict(billed).items()
+        if name.endswith("_tokens") and count
+    }
+    meter = _meter(started_at, model_id=billed.model_id, **tokens)
     return {"data": msgspec.to_builtins(result), "meter": msgspec.to_builtins(meter)}
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import click
 
+from cli.numbers import Number
 from cli.session import Session, TargetCommand
 from cli.view.money import usd
 from cli.view.text import ago, counted, in_columns
@@ -60,7 +61,7 @@ Examples:
 @click.option(
     "--add",
     metavar="USD",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, 1_000_000, min_open=True),
     help="Raise today's limit by this amount (USD).",
 )
 @yes_option

@@ -40,7 +40,10 @@ class Moment(click.ParamType):
             except click.BadParameter:
                 self.fail(f"{value!r} is neither an age like 2h or 7d nor a day like 2026-11-01.", param, ctx)
             return datetime.now(UTC) - age
-        return day if day.tzinfo else day.replace(tzinfo=UTC)
+        try:
+            return day.astimezone(UTC) if day.tzinfo else day.replace(tzinfo=UTC)
+        except OverflowError:
+            self.fail(f"{value!r} is at an end of the calendar and has no date in UTC.", param, ctx)
 
 
 @click.command(
@@ -159,6 +162,12 @@ def _losses(report: Report) -> Iterator[str]:
         yield f"including {usd(runs.waste_nano_usd)} wasted on failed attempts and lost deliveries"
     if runs.failed_nano_usd:
         yield f"including {usd(runs.failed_nano_usd)} for runs that failed"
+    for model in report.models:
+        if model.failed_over:
+            yield (
+                f"including {usd(model.failed_over_nano_usd)} for {counted(model.failed_over, 'run')} that "
+                f"{printable(model.name)} answered in the place of an unavailable model"
+            )
     if report.earlier_nano_usd:
         yield f"plus {usd(report.earlier_nano_usd)} for earlier executions of restarted runs"
 
@@ -194,12 +203,17 @@ def _days(days: list[Group]) -> Table:
 
 
 def _models(models: list[Group]) -> Table:
-    table = grid("model", "runs", "tokens in", "out", "cost", "per million")
+    """Return the table of models; it has the columns of the prompt cache if any model used one."""
+    cached = any(model.cache_read_tokens or model.cache_write_tokens for model in models)
+    cache_columns = ("from cache", "to cache") if cached else ()
+    table = grid("model", "runs", "tokens in", *cache_columns, "out", "cost", "per million")
     for model in models:
+        counts = (model.cache_read_tokens, model.cache_write_tokens) if cached else ()
         table.add_row(
             Text(printable(model.name)),
             f"{model.runs:,}",
             f"{model.input_tokens:,}" if model.input_tokens else "",
+            *(f"{count:,}" if count else "" for count in counts),
             f"{model.output_tokens:,}" if model.output_tokens else "",
             usd(model.nano_usd) if model.priced else "?",
             _million(model.per_million_usd),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.commands.selection import selecting
 from cli.exit_codes import FAILED, INTERRUPTED
+from cli.numbers import Number
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
@@ -170,7 +171,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--rate",
-    type=click.FloatRange(0.1, 500),
+    type=Number(0.1, 500),
     default=10,
     show_default=True,
     metavar="N",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.exit_codes import FAILED
+from cli.numbers import Number
 from cli.session import Session, TargetCommand
 from cli.view.outcomes import as_fields, print_outcome, print_summary
 from cli.view.steps import shown
@@ -35,7 +36,7 @@ Exit codes: 0 no errors, 1 an error (with --strict: or a warning),
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True, max=1_000_000),
+    type=Number(min=0, min_open=True, max=1_000_000),
     metavar="N",
     help="Target load in requests per second; by default that of the environment.",
 )

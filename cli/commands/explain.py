@@ -104,7 +104,10 @@ def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
         yield f"{counted(len(explanation.journeys), 'run')} belong to this trace{more}:"
     for journey in explanation.journeys:
         parked = sum(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
-        yield f"Run {journey.pipeline_id} {state(journey, now)}{_parked(journey, parked)}"
+        if journey.status == "ACCEPTED":
+            yield f"Run {journey.pipeline_id} {unstarted(journey, parked, explanation.waiting or 0, now)}"
+        else:
+            yield f"Run {journey.pipeline_id} {state(journey, now)}{_parked(journey, parked)}"
 
 
 def _article(kind: str) -> str:
@@ -119,11 +122,29 @@ def _article(kind: str) -> str:
     }[kind]
 
 
+def unstarted(journey: Journey, parked: int, waiting: int, now: datetime) -> str:
+    """Return what is known about an accepted run that has not started, without the subject.
+
+    `waiting` messages of any runs are in the starter's queue. EventBridge goes on delivering an event for a day.
+    """
+    since = f", {_since(journey.accepted_at, now)} ago," if journey.accepted_at else ""
+    accepted = f"was accepted{since} and has not started"
+    if parked:
+        return f"{accepted}: its event is parked."
+    if waiting:
+        return (
+            f"{accepted}: {counted(waiting, 'message')} in the trigger's queue, its own probably among them."
+        )
+    if journey.accepted_at and now - journey.accepted_at < timedelta(days=1):
+        return f"{accepted}: its event is on its way to the trigger's queue, or was never published."
+    return (
+        f"{accepted}. No event of it waits or is parked: it was never published, or was deleted. Send the request "
+        "again, with the same Idempotency-Key if it had one."
+    )
+
+
 def state(journey: Journey, now: datetime) -> str:
-    """Return the status of a run as a sentence without its subject."""
-    if journey.status == "ACCEPTED":
-        since = f", {_since(journey.accepted_at, now)} ago" if journey.accepted_at else ""
-        return f"was accepted{since} and has not started: it waits in the trigger's queue."
+    """Return the status of a run that has started as a sentence without its subject."""
     if journey.status == "RUNNING":
         current = next((stage for stage in journey.stages if stage.status == "running"), None)
         if current is None:
@@ -165,8 +186,9 @@ def next_steps(session: Session, explanation: Explanation) -> list[tuple[str, st
         follow = ("--follow",) if journey.status == "RUNNING" else ()
         steps.append(("show run", session.command("show", *follow, journey.pipeline_id)))
         steps.append(("logs", session.command("logs", journey.pipeline_id)))
-        if journey.status == "FAILED" and journey.error != CANCELLED_ERROR and explanation.message is None:
-            parked = any(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
+        parked = any(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
+        failed = journey.status == "FAILED" and journey.error != CANCELLED_ERROR
+        if explanation.message is None and (failed or (parked and journey.status == "ACCEPTED")):
             steps.append(("retry", session.command(*_retry_command(journey, parked=parked))))
     return steps
 
@@ -203,6 +225,7 @@ def _as_json(session: Session, explanation: Explanation) -> dict[str, Any]:
             for journey in explanation.journeys
         ],
         "runs_left_out": explanation.others,
+        "waiting_to_start": explanation.waiting,
         "execution": explanation.execution
         and {"name": explanation.execution.name, "status": explanation.execution.status},
         "message": about_message(explanation.message) if explanation.message else None,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.commands.selection import Age
+from cli.numbers import Number
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, Line, PlanExecutor, announce
@@ -44,7 +45,7 @@ Examples:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--rate",
-    type=click.FloatRange(0.1, 100),
+    type=Number(0.1, 100),
     default=10,
     show_default=True,
     metavar="N",

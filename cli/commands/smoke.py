@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.exit_codes import FAILED, INTERRUPTED
+from cli.numbers import Number
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.steps import shown
@@ -46,7 +47,7 @@ Exit codes: 0 no step failed, 1 a step failed, 2 wrong usage,
 )
 @click.option(
     "--patience",
-    type=click.FloatRange(min=1, max=3_600),
+    type=Number(min=1, max=3_600),
     default=PATIENCE_SECONDS,
     show_default=True,
     metavar="SECONDS",

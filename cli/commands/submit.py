@@ -114,10 +114,10 @@ def _submit_one(session: Session, message: str, choices: Choices) -> None:
     elif choices.as_json:
         session.json(accepted)
     else:
-        click.echo(accepted.pipeline_id)
-        session.note(
+        session.note(  # first: it names the run even if stdout is full
             f"{accepted.status}. Follow the run: {session.command('show', '--follow', accepted.pipeline_id)}"
         )
+        click.echo(accepted.pipeline_id)
 
 
 def _wait(session: Session, accepted: Accepted, choices: Choices, stop: Stop) -> Journey:

@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.exit_codes import INTERRUPTED
+from cli.numbers import Number
+from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.tables import grid
@@ -35,7 +37,7 @@ five in a row, failed.""",
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(0.5, 3_600),
+    type=Number(0.5, 3_600),
     default=2.0,
     show_default=True,
     metavar="SECONDS",
@@ -59,7 +61,7 @@ def watch(session: Session, *, interval: float, once: bool, as_json: bool) -> No
             session.out.print(screen(session.env, snapshot))
         return
     with stoppable() as stop:
-        if as_json or not session.out.is_terminal:
+        if as_json or session.is_narrow or not session.out.is_terminal:
             _lines(session, interval, stop, as_json=as_json)
         else:
             _live(session, interval, stop)
@@ -90,9 +92,8 @@ def _live(session: Session, interval: float, stop: Stop) -> None:
 
 def _as_json(snapshot: Snapshot) -> str:
     values: dict[str, Any] = msgspec.to_builtins(snapshot)
-    return msgspec.json.encode(
-        {**values, "waiting": snapshot.waiting, "working": snapshot.working, "parked": snapshot.parked}
-    ).decode()
+    totals = {"waiting": snapshot.waiting, "working": snapshot.working, "parked": snapshot.parked}
+    return escaped(msgspec.json.encode({**values, **totals}).decode())
 
 
 def line(snapshot: Snapshot) -> str:

@@ -163,6 +163,21 @@ def test_show_tells_the_whole_journey(local_engine, records):
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_show_says_what_was_blocked_cut_or_read_from_a_cache(local_engine, records):
+    """`show` marks a blocked and a cut answer with the stop reason, and counts the tokens of the model's cache."""
+    chat = {"model_id": "m", "stop_reason": "guardrail_intervened", "blocked": True, "truncated": False}
+    finish(records, "blocked", chat=chat)
+    assert "the answer was blocked (guardrail_intervened)" in " ".join(call("show", "blocked").stdout.split())
+    tokens = {"input_tokens": 12, "cache_read_tokens": 2_000, "cache_write_tokens": 5, "output_tokens": 34}
+    meter = {"attempt": 0, "receives": 1, "model_id": "m", **tokens}
+    cut = {"model_id": "m", "stop_reason": "max_tokens", "truncated": True}
+    finish(records, "cut", chat=cut, stages={"chat": meter})
+    shown = " ".join(call("show", "cut").stdout.split())
+    assert "2,017 tokens in (2,000 from the cache), 34 out" in shown
+    assert "the answer was cut (max_tokens)" in shown
+    assert "blocked" not in shown
+
+
 def test_show_json_has_every_stage(local_engine, records):
     """`show --json` prints the journey with every stage as one JSON object."""
     finish(records, "p")

@@ -16,8 +16,11 @@ from operations.errors import RefusedError
 from operations.money import costs
 from operations.money.costs import cost_of, read_ledger, read_report, summarise
 from operations.tests.world import TABLE, client, finish
+from shared.contracts.v1 import Usage
+from shared.contracts.wasted import paid_for
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
+from shared.costs.prices import AS_INPUT
 from shared.costs.tests.support import CHAT, METER, TRANSIENT, failed, record
 
 
@@ -79,6 +82,35 @@ def test_projection_is_the_average_times_a_million(target, some_runs):
     """The cost of a million runs is the average cost times a million."""
     report = read_report(target, limit=100)
     assert report.all.per_million_usd == pytest.approx(stored() / 8 * 1_000_000 / 1_000_000_000)
+
+
+def test_tokens_of_a_cache_have_their_columns(local_engine, target, records):
+    """`cost` counts the tokens of a model's cache beside the others, and shows their columns where there are any."""
+    assert "cache" not in call("cost").stdout
+    write(records, "plain", priced())
+    assert "cache" not in call("cost").stdout
+    cached = {**CHAT, "cache_read_tokens": 1_000, "cache_write_tokens": 50}
+    write(records, "cached", priced(stages={"chat": cached}))
+    report = read_report(target, limit=100)
+    assert (report.all.input_tokens, report.all.cache_read_tokens, report.all.cache_write_tokens) == (
+        4_000,
+        1_000,
+        50,
+    )
+    shown = call("cost").stdout
+    assert "from cache" in shown
+    assert "1,000" in shown
+    assert f"cache-write tokens of {CHAT['model_id']} {AS_INPUT}" in " ".join(call("cost").output.split())
+
+
+def test_an_unusable_answer_is_in_the_sum_as_waste(target, records):
+    """What an answer cost that failed its run is part of the report's sums, and of its waste."""
+    cause = f"No text.{paid_for(CHAT['model_id'], Usage(input_tokens=2_000, output_tokens=300))}"
+    write(records, "failed", priced(status="FAILED"))
+    before = read_report(target, limit=100).all
+    write(records, "wasted", priced(status="FAILED", cause=cause))
+    after = read_report(target, limit=100).all
+    assert after.nano_usd - 2 * before.nano_usd == after.waste_nano_usd - 2 * before.waste_nano_usd == 192_000
 
 
 def test_unknown_price_is_named_with_its_tokens(target, some_runs):
@@ -284,6 +316,42 @@ def test_failed_runs_have_no_model():
     ledger = cost_of(priced(status="FAILED"))
     assert ledger is not None
     assert (ledger.model, ledger.input_tokens, ledger.status) == ("(no answer)", 0, "FAILED")
+
+
+FALLBACK = "amazon.nova-pro-v1:0"
+REASON = "Converse answered ThrottlingException (HTTP 429)"
+FAILED_OVER = {
+    "stages": {"chat": {**CHAT, "model_id": FALLBACK}},
+    "chat": {"model_id": FALLBACK, "instead_of": [{"model_id": CHAT["model_id"], "reason": REASON}]},
+}
+
+
+def test_what_the_second_model_cost_is_told(local_engine, records):
+    """Runs that another model answered are counted under it, and the report says how many they are and their cost."""
+    write(records, "first", priced())
+    write(records, "second-1", priced(**FAILED_OVER))
+    write(records, "second-2", priced(**FAILED_OVER))
+    write(records, "damaged", priced(chat={"model_id": "m", "instead_of": [5]}))
+    write(records, "failed", {**priced(status="FAILED"), "chat": FAILED_OVER["chat"]})
+    report = json.loads(call("cost", "--json").stdout)
+    cost = priced(**FAILED_OVER)["cost"]["nano_usd"]
+    assert (report["all"]["failed_over"], report["all"]["failed_over_nano_usd"]) == (2, 2 * cost)
+    by_model = {model["name"]: model for model in report["models"]}
+    assert (by_model[FALLBACK]["runs"], by_model[FALLBACK]["nano_usd"]) == (2, 2 * cost)
+    assert by_model[CHAT["model_id"]]["failed_over"] == 0
+    told = (
+        f"including {usd(2 * cost)} for 2 runs that {FALLBACK} answered in the place of an unavailable model"
+    )
+    assert told in " ".join(call("cost").stdout.split())
+
+
+def test_show_says_which_model_answered_and_why(local_engine, records):
+    """`pipeline show` names the model that did not answer, with the reason, and the one that answered."""
+    write(records, "second", priced(**FAILED_OVER))
+    shown = call("show", "second").stdout
+    assert f"chat: {CHAT['model_id']} did not answer: {REASON}" in " ".join(shown.split())
+    assert f"answered in its place: {FALLBACK}" in shown
+    assert json.loads(call("show", "second", "--json").stdout)["chat"] == FAILED_OVER["chat"]
 
 
 def test_what_costs_were_counted_with_is_named(local_engine, records, target):

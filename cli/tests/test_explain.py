@@ -16,6 +16,7 @@ from operations.tests.dead_letters import MACHINE, count, park, url
 from operations.tests.log_lines import NOW, line, write, written
 from operations.tests.world import client, finish
 from shared.contracts.envelope import traceparent_of
+from shared.contracts.record import iso
 from shared.contracts.stages import STAGES
 from shared.tests.fakes import stage_event
 
@@ -192,12 +193,27 @@ def test_a_cancelled_run_needs_nothing(machine, records):
     assert not any("replay" in command or "redrive" in command for command in explained("p-1")["next"])
 
 
-def test_an_accepted_run_waits(machine, records):
-    """An accepted run without an execution is reported as waiting in the trigger's queue."""
-    records.accept("p-1", user_message="Hi", accepted_at="2026-11-22T10:00:00.000Z")
-    assert "has not started: it waits in the trigger's queue." in " ".join(
-        call("explain", "p-1").stdout.split()
-    )
+@pytest.mark.parametrize(
+    ("accepted_at", "lies", "said"),
+    [
+        (NOW, None, "is on its way to the trigger's queue, or was never published."),
+        (NOW, "", "1 message in the trigger's queue, its own probably among them."),
+        (NOW, "-dlq", "its event is parked."),
+        (NOW - 2 * DAY, None, "never published, or was deleted. Send the request again"),
+        (NOW - 2 * DAY, "", "1 message in the trigger's queue"),
+        (NOW - 2 * DAY, "-dlq", "its event is parked."),
+    ],
+)
+def test_an_accepted_run_is_told_where_its_event_is(machine, records, accepted_at, lies, said):
+    """An accepted run waits in the trigger's queue, is parked, or, after a day, will not start by itself."""
+    records.accept("p-1", user_message="Hi", accepted_at=iso(accepted_at))
+    if lies is not None:
+        event = stage_event("pipeline.requested.v1", {"user_message": "Hi"}, token=None, pipeline_id="p-1")
+        client("sqs").send_message(QueueUrl=url("trigger", lies), MessageBody=json.dumps(event))
+    assert said in " ".join(call("explain", "p-1").stdout.split())
+    answer = explained("p-1")
+    assert answer["waiting_to_start"] == (lies == "")
+    assert ("pipeline dlq replay --pipeline p-1" in answer["next"]) == (lies == "-dlq")
 
 
 def test_an_execution_that_is_gone_is_said(machine, records):

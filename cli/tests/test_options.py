@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.commands import engine as commands
+from cli.commands.cost import Moment
 from cli.main import cli
 from local import aws_deploy
 from local.engine import Engine
@@ -100,12 +101,53 @@ def test_ollama_on_this_machine_is_named(started, monkeypatch, models, command):
     assert command in said
 
 
-@pytest.mark.parametrize("options", [("--port", "99"), ("--port", "x"), ("--model", "llama3.2")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--port", "99"),
+        ("--port", "x"),
+        ("--port", "9" * 5_000),
+        ("--port", "\N{ARABIC-INDIC DIGIT FOUR}" * 4),
+        ("--model", "llama3.2"),
+        ("--model", "llama3.2", "--model-url", "http://["),
+        ("--model", "llama3.2", "--model-url", "http://127.0.0.1:99999"),
+    ],
+)
 def test_a_setting_that_can_not_be_used_is_wrong_usage(started, options):
     """An invalid setting gives exit code 2 and a sentence before anything is started."""
     result = up(*options)
     assert (result.exit_code, result.stdout, started) == (2, "", [])
     assert result.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize("number", ["nan", "NaN", "inf", "-inf", "1e999"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("dlq", "replay", "--rate"),
+        ("redrive", "--since", "2h", "--rate"),
+        ("watch", "--interval"),
+        ("budget", "resume", "--add"),
+        ("doctor", "--rate"),
+        ("smoke", "--patience"),
+    ],
+)
+def test_a_number_without_end_is_wrong_usage(command, number):
+    """A number that is infinite or none is outside every option's range."""
+    result = CliRunner().invoke(cli, [*command, number])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: Invalid value for" in result.stderr
+
+
+@pytest.mark.parametrize("day", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00+23:59"])
+def test_a_day_at_an_end_of_the_calendar_is_wrong_usage(day):
+    """A day without a date in UTC is refused before records are read."""
+    assert CliRunner().invoke(cli, ["cost", "--since", day]).exit_code == 2
+
+
+def test_a_day_in_another_zone_is_meant_in_utc():
+    """Reports name their first moment in UTC, so a moment of another zone is converted."""
+    assert Moment().convert("2026-11-01T00:00+05:00", None, None).isoformat() == "2026-10-31T19:00:00+00:00"
 
 
 def test_it_says_what_to_do_next(started):

@@ -1,5 +1,6 @@
 """Output fits any encoding, pipe, disk and terminal: nothing is cut, and nothing ends in a traceback."""
 
+import io
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from cli.session import Session
 from cli.view.replaying import PLAN_LINES, follow
+from cli.view.steps import bar
 from cli.view.tables import grid
 from operations.dlq.plan import Action
 from operations.dlq.replay import Result
@@ -112,6 +114,49 @@ def test_a_full_disk_is_told(times):
     assert (result.returncode, result.stderr) == (1, b"Error: No space left on device\n")
 
 
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_notes_that_no_one_takes_are_lost(redirection):
+    """Without standard input or error, or with a full disk behind the latter, a command does the same work."""
+    program = (
+        "import sys; from cli import output; output.make_safe(); file = open(sys.argv[1], 'w');"
+        "print('note' * 9_999, file=sys.stderr); sys.stderr.flush(); print('result');"
+        "sys.stdin.read(); print(file.fileno() > 2); sys.exit(3)"
+    )
+    result = subprocess.run(
+        ["bash", "-c", f'"$@" {redirection}', "-", sys.executable, "-c", program, os.devnull],
+        cwd=ROOT,
+        capture_output=True,
+        input=b"",
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (3, b"")
+    assert result.stdout == (b"" if ">&- " in redirection else b"result\nTrue\n")
+
+
+def test_forced_colours_draw_no_bars_into_a_pipe(monkeypatch, capsys):
+    """FORCE_COLOR, which many CI systems set, makes no terminal of a pipe."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    session = Session(env="local", region=None, profile=None)
+    with bar(session.err, "answered", 10) as advance, session.err.status("reading"):
+        advance(5, "")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_command_that_is_ended_tidies_up(name, code):
+    """SIGTERM and SIGHUP end a command with the usual code, after its drafts and children are gone."""
+    program = (
+        "import os, signal, sys; from cli.ending import ending_in_order\n"
+        "with ending_in_order():\n"
+        "    try: os.kill(os.getpid(), getattr(signal, sys.argv[1])); signal.pause()\n"
+        "    finally: print('tidy')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, name], cwd=ROOT, capture_output=True, check=False, timeout=30
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (code, b"tidy\n", b"")
+
+
 def test_a_narrow_terminal_shows_whole_ids():
     """On a terminal that is narrower than an id, the id continues on the next row."""
     console = Console(width=30, record=True, color_system=None)
@@ -120,6 +165,23 @@ def test_a_narrow_terminal_shows_whole_ids():
     console.print(table)
     rows = [line.split("  ")[0].strip() for line in console.export_text().splitlines()[1:]]
     assert "".join(rows) == ID
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("columns", ["1", "40", "80"])
+def test_a_narrow_terminal_shows_every_number(monkeypatch, columns):
+    """A table is never made so narrow that a number is cut or a column disappears: the terminal breaks its lines."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    table = grid("stage", "status", "took", "queue", "work", "attempts", "tokens in", "out", texts=2)
+    table.add_row("enhancement", "done", "177 ms", "44 ms", "18 ms", "4", "1,159", "442")
+    Session("local", None, None).out.print(table)
+    shown = sys.stdout.getvalue().replace("\x1b[", " ").split()
+    assert {"177", "44", "18", "4", "1,159", "442"} <= set(shown)
 
 
 def outcomes(total: int, failed: int) -> list[Result]:

@@ -15,7 +15,7 @@ from cli.view.tables import grid
 from cli.view.text import counted, duration, in_columns, local, printable
 from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
 from operations.runs.history import StageStatus
-from operations.runs.journey import Journey, StageView
+from operations.runs.journey import Journey, StageView, failed_models
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -111,14 +111,18 @@ def headline(journey: Journey) -> Text:
         text.append(f" after {duration(journey.execution_time_ms)}")
     if journey.degraded:
         text.append(printable(f", without {' and '.join(journey.degraded)}"), "yellow")
-    tokens = [
-        (stage.input_tokens or 0, stage.output_tokens or 0) for stage in journey.stages if stage.output_tokens
-    ]
-    if tokens:
-        text.append(f" · {sum(t[0] for t in tokens):,} tokens in, {sum(t[1] for t in tokens):,} out")
-    model = (journey.chat or {}).get("model_id")
-    if model:
+    asked = [stage for stage in journey.stages if stage.output_tokens]
+    if asked:
+        cached = sum(stage.cache_read_tokens or 0 for stage in asked)
+        of_cache = f" ({cached:,} from the cache)" if cached else ""
+        text.append(f" · {sum(stage.prompt_tokens for stage in asked):,} tokens in{of_cache}")
+        text.append(f", {sum(stage.output_tokens or 0 for stage in asked):,} out")
+    chat = journey.chat or {}
+    if model := chat.get("model_id"):
         text.append(printable(f" · {model}"))
+    for mark, word in (("blocked", "blocked"), ("truncated", "cut")):
+        if chat.get(mark):
+            text.append(printable(f" · the answer was {word} ({chat.get('stop_reason')})"), "yellow")
     return text
 
 
@@ -149,11 +153,24 @@ def print_journey(session: Session, journey: Journey) -> None:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
                 out.print(Text(printable(f"  used instead: {journey.instead[name]}"), style="yellow"))
+    for line in _failed_over(journey):
+        out.print(line)
     out.print()
     out.print(Text(printable(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))))
     if journey.final_response:
         out.print()
         out.print(Text(printable(journey.final_response)))
+
+
+def _failed_over(journey: Journey) -> Iterator[Text]:
+    """Yield a line for each model that did not answer, and one for the model that did."""
+    failed = failed_models(journey.chat)
+    for model in failed:
+        yield Text.assemble(
+            ("chat: ", "yellow"), printable(f"{model.model_id} did not answer: {model.reason}")
+        )
+    if failed and journey.chat:
+        yield Text(printable(f"  answered in its place: {journey.chat.get('model_id')}"), style="yellow")
 
 
 def _table(journey: Journey) -> Table:
@@ -167,7 +184,7 @@ def _table(journey: Journey) -> Table:
             duration(stage.queue_wait_ms),
             duration(stage.work_ms),
             "" if stage.attempt is None else str(stage.attempt + 1),
-            f"{stage.input_tokens:,}" if stage.input_tokens else "",
+            f"{stage.prompt_tokens:,}" if stage.prompt_tokens else "",
             f"{stage.output_tokens:,}" if stage.output_tokens else "",
         )
     return table

@@ -10,6 +10,7 @@ from infra.models import Place, rights
 from infra.nag import acknowledge
 from infra.names import Names
 from infra.pricing import asked
+from infra.prompt_caching import cached_models
 from services.chatbot.settings import Settings
 from shared.settings import OFF
 
@@ -53,6 +54,7 @@ def allow_chatbot(service: ServiceFunction, environment: Environment) -> None:
     settings = msgspec.structs.replace(
         environment.chatbot,
         answers_table=answers.table_name,
+        cached_models=",".join(cached_models(environment)) or None,
         timeout_seconds=environment.sizing_of("chatbot").timeout_seconds,
     )
     for name, value in variables(settings).items():

@@ -10,15 +10,10 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infra.clocks import DLQ_RETENTION_DAYS, MAX_RECEIVES, VISIBILITY_FACTOR
+from infra.clocks import DLQ_RETENTION_DAYS, MAX_RECEIVES
 from infra.environments import Environment, Sizing
 from infra.nag import acknowledge
 from infra.names import Names
-
-
-def visibility_seconds(sizing: Sizing) -> int:
-    """Return the visibility timeout of a queue: six times the function's timeout, plus the batching window."""
-    return VISIBILITY_FACTOR * sizing.timeout_seconds + sizing.batching_window_seconds
 
 
 class WorkQueue(Construct):
@@ -45,7 +40,7 @@ class WorkQueue(Construct):
         self.queue = self._queue(
             "Queue",
             names.queue(service),
-            visibility_timeout=Duration.seconds(visibility_seconds(sizing)),
+            visibility_timeout=Duration.seconds(sizing.visibility_seconds),
             retention_period=keeps,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dlq, max_receive_count=MAX_RECEIVES),
         )

@@ -84,6 +84,8 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
         model_id="m" * 128,
         stop_reason="s" * 64,
         truncated=True,
+        instead_of=(v1.FailedModel(model_id="m" * limits.MODEL_ID_CHARS, reason='"' * limits.FAILURE_CHARS),)
+        * limits.FALLBACKS,
     )
     analysis = heaviest_analysis()
     meter = v1.Meter(

@@ -93,6 +93,10 @@ def endless_task(templates):
     rewrite(templates, '"TimeoutSeconds": 960, "ResultPath": "$.log", ', '"ResultPath": "$.log", ')
 
 
+def mistaken_function(templates):
+    function(templates, "chatbot")["Environment"]["Variables"]["TASK_SECONDS"] = "5310"
+
+
 def late_events(templates):
     rule(templates, "chatbot")["Targets"][0].pop("RetryPolicy")
 
@@ -357,6 +361,7 @@ PLANTED = [
     (long_visibility, {"task-timeout": "AnalyzeInput"}),
     (short_task, {"task-timeout": "LogResults"}),
     (endless_task, {"task-timeout": "LogResults"}),
+    (mistaken_function, {"task-timeout": "CallExistingChatbot"}),
     (late_events, {"event-age": "chatbot-requests"}),
     (whole_batches, {"partial-batch": f"ai-pipeline-{ENV}-chatbot"}),
     (asleep, {"consumers": f"ai-pipeline-{ENV}-enhancer"}),

@@ -8,7 +8,7 @@ import pytest
 from infra.definition import ALREADY_STORED, STORE_ANSWER, definition, longest_seconds
 from infra.doctor.largest_run import HEAVIEST_MESSAGES, heaviest_analysis
 from shared.contracts.limits import STATE_BYTES
-from shared.contracts.stages import RETRY, STAGES
+from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY, STAGES
 from shared.errors import NEVER_RETRIED
 
 ASL = definition(bus_name="bus", queue_urls={"logger": "https://queue"}, table_name="table")
@@ -59,7 +59,7 @@ def test_a_request_holds_what_its_type_asks_for(stage):
 @each_stage
 def test_every_state_ends(stage):
     """Each state has its stage's timeout, so that a lost message does not keep an execution waiting."""
-    assert STATES[stage.state]["TimeoutSeconds"] == stage.timeout_seconds
+    assert STATES[stage.state]["TimeoutSeconds"] == LEAST_TASK_SECONDS
 
 
 @each_stage
@@ -90,7 +90,7 @@ def test_only_what_is_critical_stops_the_run(stage):
 def test_the_machine_outlives_its_slowest_run():
     """The execution's own timeout is longer than all attempts of all stages together."""
     assert ASL["TimeoutSeconds"] == longest_seconds()
-    assert longest_seconds() > sum(stage.timeout_seconds * (1 + RETRY.max_attempts) for stage in STAGES)
+    assert longest_seconds() > len(STAGES) * LEAST_TASK_SECONDS * (1 + RETRY.max_attempts)
 
 
 @pytest.mark.parametrize("message", HEAVIEST_MESSAGES.values(), ids=HEAVIEST_MESSAGES)

@@ -38,10 +38,12 @@ def test_a_functions_memory_is_an_option():
 
 
 def test_a_functions_timeout_is_an_option():
-    """An option changes a function's timeout; one that is too long for the stages' timeouts is refused."""
-    assert load("dev", {"timeout_chatbot": "20"}).sizing_of("chatbot").timeout_seconds == 20
-    with pytest.raises(OptionError, match="timeout_chatbot"):
-        load("dev", {"timeout_chatbot": "60"})
+    """An option changes a function's timeout; one that is too long is refused, earlier if nothing slow is asked."""
+    for seconds in (20, 900):
+        assert load("dev", {"timeout_chatbot": f"{seconds}"}).sizing_of("chatbot").timeout_seconds == seconds
+    for option, seconds in (("timeout_chatbot", 901), ("timeout_logger", 32), ("timeout_api", 60)):
+        with pytest.raises(OptionError, match=option):
+            load("dev", {option: f"{seconds}"})
 
 
 @pytest.mark.parametrize("option", DERIVED_SETTINGS)

@@ -7,6 +7,7 @@ import pytest
 from infra.models import FAMILY, GEOGRAPHIES, ModelError, Place, check, default_model, partition_of, rights
 from infra.option_kinds import OptionError
 from infra.options import load, load_deployed
+from infra.pricing import asked
 from infra.tests.support import APPLICATION, BEDROCK, NOVA
 
 ACCOUNT = "111122223333"
@@ -116,6 +117,71 @@ def test_the_models_behind_an_arn_are_checked(options, text):
     """The models behind an ARN must be given where they are needed, and only there."""
     with pytest.raises(OptionError, match=re.escape(text)):
         load("dev", options)
+
+
+PRO = "amazon.nova-pro-v1:0"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"fallback_model_ids": f"{PRO},"}, "a comma without a model id"),
+        ({"fallback_model_ids": NOVA}, f"names {NOVA}, which is model_id itself"),
+        ({"fallback_model_ids": f"{PRO}, {PRO}"}, f"names {PRO} more than once"),
+        ({"fallback_model_ids": "a.b,a.c,a.d,a.e,a.f"}, "names 5 models. Name at most 4."),
+        (
+            {
+                "fallback_model_ids": PRO,
+                "chatbot_function_arn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:x",
+            },
+            "an existing chatbot function has no fallbacks",
+        ),
+        ({"model_behind_fallbacks": f"{APPLICATION}={NOVA}"}, "which fallback_model_ids does not name"),
+        ({"price_fallbacks_usd_per_million": f"{PRO}=1/2"}, "which fallback_model_ids does not name"),
+    ],
+)
+@pytest.mark.parametrize("env", ["dev", "local"])
+def test_fallbacks_that_could_not_be_asked_are_refused(env, options, text):
+    """A fallback that is the first model, or named twice, or beside an existing function, is refused everywhere."""
+    with pytest.raises(OptionError, match=re.escape(text)):
+        load(env, options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"fallback_model_ids": f"{PRO},eu.{NOVA}"}, "fallback_model_ids is invalid"),
+        ({"fallback_model_ids": APPLICATION}, "Name the model in model_behind_fallbacks"),
+        (
+            {"fallback_model_ids": PRO, "model_behind_fallbacks": f"{PRO}={NOVA}"},
+            "Leave out model_behind_fallbacks",
+        ),
+        ({"fallback_model_ids": APPLICATION, "model_behind_fallbacks": NOVA}, "ARN=model id"),
+        ({"fallback_model_ids": APPLICATION, "model_behind_fallbacks": f"{APPLICATION}="}, "ARN=model id"),
+    ],
+)
+def test_each_fallback_is_checked_like_the_first_model(options, text):
+    """A fallback that the region can't ask, or whose model nobody named, is refused with its option's name."""
+    with pytest.raises(OptionError, match=re.escape(text)):
+        load("dev", options)
+
+
+def test_a_file_may_list_the_fallbacks(folder):
+    """The fallbacks are a list or one text in a file; an ARN has the models behind it, several if it is repeated."""
+    (folder / "dev.toml").write_text(
+        f'fallback_model_ids = ["{APPLICATION}", "{PRO}"]\n'
+        f'model_behind_fallbacks = ["{APPLICATION}=us.{NOVA}", "{APPLICATION}={PRO}"]\n'
+    )
+    environment = load_deployed("dev")
+    assert environment.chatbot.fallbacks == (APPLICATION, PRO)
+    assert environment.model_behind_fallbacks == {APPLICATION: (f"us.{NOVA}", PRO)}
+    assert [asked_model for _, asked_model, _ in asked(environment)] == [NOVA, APPLICATION, PRO]
+
+
+def test_a_fallback_may_be_the_model_for_complex_messages():
+    """The model for complex messages may be a fallback of the other one, and is checked and priced once."""
+    environment = load("dev", {"model_id_complex": PRO, "fallback_model_ids": PRO})
+    assert [asked_model for _, asked_model, _ in asked(environment)] == [NOVA, PRO]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Stand-ins for what `local` observes of other programs: an engine's process, and a server on a port."""
 
 import json
+import shlex
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any, Literal
 Behaviour = Literal["well", "dies", "mute", "stubborn"]
 
 # Reads the engine's settings from its environment, starts a function's process, and answers on the port.
-_ENGINE = """#!{python}
+_ENGINE = """
 import http.server, json, os, signal, subprocess, sys
 
 behaviour = {behaviour!r}
@@ -35,12 +36,20 @@ http.server.HTTPServer((os.environ["BIND_HOST"], int(os.environ["GATEWAY_PORT"])
 """
 
 
-def interpreter(folder: Path, behaviour: Behaviour = "well") -> Path:
-    """Write an executable to pass to Engine as `python`."""
-    file = folder / f"engine-that-{behaviour}"
-    file.write_text(_ENGINE.format(python=sys.executable, behaviour=behaviour))
+def executable(file: Path, source: str) -> Path:
+    """Write a Python program that can be called by its path.
+
+    A shell calls Python, whose path may have blanks; to Python, the shell's lines are a text.
+    """
+    begin = f"#!/bin/sh\n'''exec' {shlex.quote(sys.executable)} \"$0\" \"$@\"\n'''\n"
+    file.write_text(begin + source, encoding="utf-8")
     file.chmod(0o755)
     return file
+
+
+def interpreter(folder: Path, behaviour: Behaviour = "well") -> Path:
+    """Write an executable to pass to Engine as `python`."""
+    return executable(folder / f"engine-that-{behaviour}", _ENGINE.format(behaviour=behaviour))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,6 +202,39 @@ def test_reused_process_id(make, state: Path) -> None:
     StateFolder(state).write(state / "engine.json", {**recorded, "pid": os.getpid(), "started": "long ago"})
     assert make().status().state == "stale"
     assert make().stop() is False
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"pid": -1}, {"pid": 0}, {"pid": 1}, {"pid": 10**30}, {"pid": float("inf")}, {"pid": "x"}, {"port": 10**30},
+        {"port": 0}, {"started_at": "0001-01-01T00:00:00+14:00"}, {"started_at": 3}, {"checkout": None}, {"model": 7},
+        {"model": {"x": 1}}, {"deep": "[" * 100_000},
+    ],
+)  # fmt: skip
+def test_a_damaged_record_is_none(make, state: Path, odd: dict[str, Any]) -> None:
+    """A record with values that no engine has stops no command, and leads to no process."""
+    record = {
+        "instance": "i", "pid": 2**31 - 1, "started_at": "2026-11-29T00:00:00+00:00", "port": 4566,
+        "checkout": "/c", "state": "/s", "model": None, **odd,
+    }  # fmt: skip
+    state.mkdir()
+    text = json.dumps(record).replace('"' + "[" * 100_000 + '"', "[" * 100_000)
+    (state / "engine.json").write_text(text)
+    assert make().status().running is None
+    assert make().stop() is False
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[", "[" * 100_000, "7", '{"instance": "i", "parts": []}', '{"instance": "i", "parts": {"a": 1}}'],
+)
+def test_a_damaged_note_of_what_is_deployed_is_none(state: Path, content: str) -> None:
+    """If the note of what is deployed can't be read, everything is deployed again."""
+    state.mkdir()
+    folder = StateFolder(state)
+    folder.deployed.write_text(content)
+    assert folder.deployed_parts("i") == {}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": null, "started": 3}'])

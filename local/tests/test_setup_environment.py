@@ -11,6 +11,7 @@ import pytest
 from local import setup_environment as setting_up
 from local.setup_environment import SetupError, Step
 from local.small_model import place
+from local.tests.fakes import executable
 
 
 @pytest.fixture(autouse=True)
@@ -236,9 +237,7 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
 def test_message_is_passed_as_it_is(message: str, tmp_path: Path) -> None:
     """`make run` passes MESSAGE to the command unchanged, from the environment and from the command line."""
     root = Path(__file__).parents[2]
-    pipeline = tmp_path / "pipeline"
-    pipeline.write_text(f"#!{sys.executable}\nimport sys\nif 'submit' in sys.argv: print(sys.argv[-1])\n")
-    pipeline.chmod(0o755)
+    executable(tmp_path / "pipeline", "import sys\nif 'submit' in sys.argv: print(sys.argv[-1])\n")
     command = ["make", "-s", "-C", str(root), "-o", "setup", "-o", "model", "run", f"BIN={tmp_path}"]
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     by_environment = subprocess.run(

@@ -49,6 +49,23 @@ def test_a_local_target_ignores_the_users_aws_settings(monkeypatch, tmp_path):
     assert target.region == "us-east-1"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_DEFAULTS_MODE", "AWS_STS_REGIONAL_ENDPOINTS", "AWS_REQUEST_CHECKSUM_CALCULATION",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION", "AWS_ACCOUNT_ID_ENDPOINT_MODE", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS",
+        "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES", "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT", "AWS_USE_FIPS_ENDPOINT",
+        "AWS_USE_DUALSTACK_ENDPOINT", "AWS_CA_BUNDLE", "AWS_DATA_PATH", "AWS_ENDPOINT_URL_SQS", "AWS_SDK_UA_APP_ID",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("value", ["true", "of another program's"])
+def test_an_invalid_aws_setting_stops_no_local_client(monkeypatch, name, value):
+    """A variable of the shell that botocore reads, whatever its value, neither stops nor redirects a client."""
+    monkeypatch.setenv(name, value)
+    target = local_target(Connection(endpoint_url="http://127.0.0.1:4566"))
+    assert target.client("sqs").meta.endpoint_url == "http://127.0.0.1:4566"
+
+
 def test_loopback_is_never_reached_through_a_proxy(monkeypatch):
     """The shell's proxy is not used for loopback addresses, but for all others."""
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")

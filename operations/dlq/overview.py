@@ -41,7 +41,7 @@ def overview(target: Target, services: Sequence[str] = ()) -> list[QueueView]:
     """Read every message of the queues, and leave all of them there."""
     views = []
     for queue in find_queues(target, services):
-        known = depth(target, queue)
+        known = depth(target, queue.url)
         with held(target, queue) as items:
             messages = [item.message for item in items]
         oldest = min(messages, key=lambda message: message.sent_at, default=None)

@@ -45,10 +45,11 @@ def find_queues(target: Target, services: Sequence[str] = ()) -> list[Dlq]:
     ]
 
 
-def depth(target: Target, queue: Dlq) -> Depth:
+def depth(target: Target, url: str) -> Depth:
+    """Return how many messages are in a queue."""
     names = [_COUNT, f"{_COUNT}NotVisible", "MessageRetentionPeriod"]
     with translated("read the queue"):
-        attributes = target.client("sqs").get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)[
+        attributes = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)[
             "Attributes"
         ]
     return Depth(
@@ -99,7 +100,7 @@ def _receive(target: Target, queue: Dlq, seen: dict[str, Held]) -> Iterator[Held
 
     A message that is held for longer than `HOLD_SECONDS` may be received again, but is yielded once.
     """
-    known = depth(target, queue)
+    known = depth(target, queue.url)
     if known.visible == 0:
         return
     fruitless = 0

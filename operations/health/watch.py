@@ -21,13 +21,13 @@ from operations.stop import Stop
 from operations.target import Target
 from shared.contracts.executions import BROKEN, STOPPED, pipeline_of
 from shared.contracts.record import Record
-from shared.contracts.stages import BY_SERVICE, SERVICES, STAGES
+from shared.contracts.stages import BY_SERVICE, LEAST_TASK_SECONDS, SERVICES
 
 PAGE = 1_000
 """Executions in one answer, at most."""
 WINDOW = timedelta(minutes=1)
-OPEN_FOR = timedelta(seconds=max(stage.timeout_seconds for stage in STAGES))
-"""The longest timeout of one task. A run that was open for longer may be missing from the rates, unmarked."""
+OPEN_FOR = timedelta(seconds=LEAST_TASK_SECONDS)
+"""The usual timeout of one task. A run that was open for longer may be missing from the rates, unmarked."""
 FAILURES = 5
 TROUBLES = 5
 """The number of consecutive failed snapshots after which watching ends."""

@@ -83,10 +83,10 @@ def _looks(target: Target, service: str) -> Any:
 
 def _queue(target: Target, service: str) -> Look:
     url = target.addresses.queue_url(service)
-    there = _count(target, url)
+    there, visibility = _attributes(target, url)
     if there == 0:
         return Look(service=service, place="queue", looked=0, there=0)
-    memory = Memory(target, service)
+    memory = Memory(target, service, visibility)
     note = None
     if memory.begin():
         with translated("read the queue's messages"):
@@ -116,11 +116,14 @@ def _queue(target: Target, service: str) -> Look:
     )
 
 
-def _count(target: Target, url: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+def _attributes(target: Target, url: str) -> tuple[int, int]:
+    """Return the number of the queue's waiting messages and its visibility timeout."""
+    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed")
     with translated("read the queue"):
-        counts = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(counts.get(name, 0)) for name in names)
+        values = target.client("sqs").get_queue_attributes(
+            QueueUrl=url, AttributeNames=[*counts, "VisibilityTimeout"]
+        )["Attributes"]
+    return sum(int(values.get(name, 0)) for name in counts), int(values["VisibilityTimeout"])
 
 
 # --- open executions -------------------------------------------------------------------------------------

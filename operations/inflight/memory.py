@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
+from infra.clocks import task_seconds
 from operations.aws_errors import translated
 from operations.dlq.messages import Parked
 from operations.target import Target
@@ -26,12 +27,12 @@ class Memory:
     entry of a stage expires after the task's timeout, when its messages no longer matter; any other after an hour.
     """
 
-    def __init__(self, target: Target, service: str) -> None:
+    def __init__(self, target: Target, service: str, visibility: int) -> None:
+        """`visibility` is the queue's visibility timeout, from which the task's timeout follows."""
         self._client = target.client("dynamodb")
         self._table = target.addresses["operations/table"]
         self._key = {"pipeline_id": {"S": f"deploy-check#{service}"}, "entry": {"S": "look"}}
-        stage = BY_SERVICE.get(service)
-        self._seconds = stage.timeout_seconds if stage else HELD_SECONDS
+        self._seconds = task_seconds(visibility) if service in BY_SERVICE else HELD_SECONDS
 
     def begin(self) -> bool:
         """Return whether the queue may be read now, and if so, store first that it is being read.

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from operations.aws_errors import translated
 from operations.errors import NotFoundError, RefusedError
+from operations.runs.journey import failed_models
 from operations.runs.records import read_record, read_records, record_of
 from operations.target import Target
 from shared.contracts.record import FINAL, Record, expanded, iso
@@ -18,9 +19,10 @@ from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger
 
 PAGE = 1_000
-FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "cost", "earlier_nano_usd")
+FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "chat", "cost", "earlier_nano_usd")
 """The fields that the report reads of a record with a cost."""
 NO_MODEL = "(no answer)"
+_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 OnPage = Callable[[int, int], None]
 """A callback that receives the number of records read so far and the approximate number of all."""
@@ -75,8 +77,12 @@ class Cost(Struct, frozen=True, kw_only=True):
     unmetered: tuple[str, ...] = ()
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
     prices: str | None = None
     """The region and date of the price list it was counted with, and what an option states instead."""
+    failed_over: bool = False
+    """Whether the model answered in the place of another one, which was unavailable."""
     recorded: bool = True
     """False if the record has no cost, so that it was computed from the meters."""
 
@@ -103,9 +109,9 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         services=summary.get("services", {}),
         unknown=tuple(summary.get("unknown", ())),
         unmetered=tuple(summary.get("unmetered", ())),
-        input_tokens=meter.get("input_tokens", 0) if meter else 0,
-        output_tokens=meter.get("output_tokens", 0) if meter else 0,
+        **{name: meter.get(name) or 0 for name in _TOKENS if meter},
         prices=summary.get("prices"),
+        failed_over=answered and bool(failed_models(record.get("chat"))),
         recorded="cost" in record,
     )
 
@@ -123,6 +129,12 @@ class Group(Struct, kw_only=True):
     """The cost of failed runs. It is part of `nano_usd`, as waste is."""
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    failed_over: int = 0
+    """The runs in which a model answered in the place of another one."""
+    failed_over_nano_usd: int = 0
+    """The cost of these runs, a part of `nano_usd`."""
     per_million_usd: float | None = None
     """The cost of a million such runs, failed ones included. None if no run has a known total."""
 
@@ -130,13 +142,15 @@ class Group(Struct, kw_only=True):
         is_failed = cost.status == "FAILED"
         self.runs += 1
         self.failed += is_failed
-        self.input_tokens += cost.input_tokens
-        self.output_tokens += cost.output_tokens
+        for name in _TOKENS:
+            setattr(self, name, getattr(self, name) + getattr(cost, name))
+        self.failed_over += cost.failed_over
         if cost.total is not None:
             self.priced += 1
             self.nano_usd += cost.total
             self.waste_nano_usd += cost.waste
             self.failed_nano_usd += cost.total if is_failed else 0
+            self.failed_over_nano_usd += cost.total if cost.failed_over else 0
             self.per_million_usd = self.nano_usd / self.priced / 1_000
 
 
@@ -219,7 +233,7 @@ def summarise(costs: Iterable[Cost]) -> Report:
         for price in cost.unknown:
             missing = unknown.setdefault(price, Unknown(price=price))
             missing.runs += 1
-            missing.input_tokens += cost.input_tokens
+            missing.input_tokens += cost.input_tokens + cost.cache_read_tokens + cost.cache_write_tokens
             missing.output_tokens += cost.output_tokens
         for stage, amount in cost.stages.items():
             key = (cost.day, cost.model, cost.status, stage)

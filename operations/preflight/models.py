@@ -1,10 +1,16 @@
 """Checks of the models: whether the account may ask them, and whether their cost can be counted."""
 
+import msgspec
+
 from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.models import GEOGRAPHIES, answering, parsed_arn, profile_of
-from infra.pricing import asked, unpriced
+from infra.pricing import asked, behind_option, unpriced
+from infra.prompt_caching import cached_models
 from operations.preflight.calls import AbsentError, UnknownError, ask, part
 from operations.preflight.intent import Intended
+from services.chatbot.backends import remedy
+from services.chatbot.core import converse_request
+from shared.contracts.v1 import ChatRequested
 
 SUBSCRIBE = (
     "With credentials that may subscribe in AWS Marketplace (aws-marketplace:Subscribe), run this check with "
@@ -73,7 +79,7 @@ def _profile(intended: Intended, option: str, model_id: str, behind: tuple[str, 
     listed, status = answer.get("models") or [], answer.get("status")
     models = {str(part(model, "modelArn")).rpartition("/")[2] for model in listed if part(model, "modelArn")}
     named = set(answering(model_id, behind))
-    behind_option = option.replace("_id", "_behind")
+    behind_of = behind_option(option)
     if status != "ACTIVE":
         yield Problem(
             where=f"{option} = {model_id}",
@@ -82,17 +88,17 @@ def _profile(intended: Intended, option: str, model_id: str, behind: tuple[str, 
         )
     elif behind and models and models != named:
         yield Problem(
-            where=behind_option,
+            where=behind_of,
             what=f"Behind {model_id} is {', '.join(sorted(models))}, not {', '.join(sorted(named))}.",
-            fix=f"Set {behind_option} to the id of that model; if the profile covers several regions, with the "
+            fix=f"Set {behind_of} to the id of that model; if the profile covers several regions, with the "
             "prefix of their geography.",
             why="The chatbot has no right on the model that answers, and its calls are denied.",
         )
     elif behind and len(listed) > 1 and not any(profile_of(name) for name in behind):
         yield Problem(
-            where=behind_option,
+            where=behind_of,
             what=f"{model_id} covers {len(listed)} regions, but {', '.join(behind)} names this region only.",
-            fix=f"Write the model in {behind_option} with the prefix of the geography, e.g. us.{behind[0]}.",
+            fix=f"Write the model in {behind_of} with the prefix of the geography, e.g. us.{behind[0]}.",
             why="The chatbot has no right on the model in the other regions, and its calls there are denied.",
         )
     else:
@@ -158,19 +164,22 @@ def _availability(intended: Intended, option: str, model: str, *, here: bool) ->
 
 
 def _called(intended: Intended, option: str, model_id: str) -> Result:
-    """Ask the model for one token, with the caller's rights, not the chatbot's."""
+    """Ask the model for one token as the chatbot would, but with the caller's rights and without the guardrail."""
+    settings = msgspec.structs.replace(
+        intended.environment.chatbot,
+        model_id=model_id,
+        max_tokens=1,
+        guardrail_id=None,
+        cached_models=",".join(cached_models(intended.environment)),
+    )
+    parameters = converse_request(settings, ChatRequested(user_message="Hi"))
     try:
-        ask(
-            intended.target,
-            "bedrock-runtime",
-            "converse",
-            modelId=model_id,
-            messages=[{"role": "user", "content": [{"text": "Hi"}]}],
-            inferenceConfig={"maxTokens": 1},
-        )
+        ask(intended.target, "bedrock-runtime", "converse", **parameters)
     except (AbsentError, UnknownError) as error:
         yield Problem(
-            where=f"{option} = {model_id}", what=f"It was asked and did not answer: {error}", fix=SUBSCRIBE
+            where=f"{option} = {model_id}",
+            what=f"It was asked and did not answer: {error}",
+            fix=remedy(str(error), parameters) or SUBSCRIBE,
         )
     else:
         yield Passed(f"{model_id.rpartition('/')[2]} answers")

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from operations.dlq.messages import Parked, metadata_of
-from operations.dlq.queues import find_queues, held
+from operations.dlq.queues import depth, find_queues, held
 from operations.errors import InvalidInputError, NotFoundError
 from operations.runs import executions
 from operations.runs.executions import Execution
@@ -34,6 +34,8 @@ Kind = Literal[
 RUNS = 20
 """The largest number of runs of one trace that are returned."""
 LOG_PAGES = 100
+STARTER = "trigger"
+"""The service whose queue holds the events that start runs."""
 
 _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 _ARN = re.compile(r"(?P<machine>arn:[^:]+:states:[^:]+:[^:]*:execution:[^:]+):(?P<name>[^:]{1,80})")
@@ -62,6 +64,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     message: Parked | None = None
     parked: tuple[Parked, ...] = ()
     """The parked messages of these runs."""
+    waiting: int | None = None
+    """Messages that wait for the starter, or are at it; read if one of the runs has not started."""
     execution: Execution | None = None
     """The execution that the id names; null if Step Functions does not know it any more."""
     others: int = 0
@@ -140,7 +144,7 @@ def explain(
             explanation = place()
     if explanation is None:
         raise UnknownIdError(_nothing(target, any_id, since, searched))
-    return _with_parked(target, explanation)
+    return _with_parked(target, _with_waiting(target, explanation))
 
 
 def _require_this_deployment(target: Target, any_id: str) -> None:
@@ -250,20 +254,31 @@ def _kind_in(message: Parked, any_id: str, trace_id: str) -> Kind | None:
 
 
 def _with_parked(target: Target, explanation: Explanation) -> Explanation:
-    """Add the parked messages of failed runs, which decide what to do next."""
-    failed = {
-        journey.pipeline_id: journey.failed_stage
+    """Add the parked messages of runs that failed or have not started, which decide what to do next."""
+    services = {
+        journey.pipeline_id: STARTER if journey.status == "ACCEPTED" else _service_of(journey.failed_stage)
         for journey in explanation.journeys
-        if journey.status == "FAILED"
+        if journey.status in ("ACCEPTED", "FAILED")
     }
-    if not failed:
+    if not services:
         return explanation
-    services = [BY_KEY[stage].service for stage in failed.values() if stage and stage in BY_KEY]
+    known = [service for service in services.values() if service]
     parked = []
-    for queue in find_queues(target, services if len(services) == len(failed) else ()):
+    for queue in find_queues(target, known if len(known) == len(services) else ()):
         with held(target, queue) as items:
-            parked += [item.message for item in items if item.message.pipeline_id in failed]
+            parked += [item.message for item in items if item.message.pipeline_id in services]
     return replace(explanation, parked=tuple(parked))
+
+
+def _service_of(stage: str | None) -> str | None:
+    return BY_KEY[stage].service if stage in BY_KEY else None
+
+
+def _with_waiting(target: Target, explanation: Explanation) -> Explanation:
+    if all(journey.status != "ACCEPTED" for journey in explanation.journeys):
+        return explanation
+    queue = depth(target, target.addresses.queue_url(STARTER))
+    return replace(explanation, waiting=queue.visible + queue.held)
 
 
 # --- logs --------------------------------------------------------------------------------------------------

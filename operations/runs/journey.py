@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from botocore.exceptions import ClientError
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from operations.aws_errors import translated
 from operations.errors import DeniedError, NotFoundError
@@ -23,6 +24,7 @@ from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.record import FINAL, Record, expanded
 from shared.contracts.stages import STAGES, Stage
+from shared.contracts.v1 import FailedModel
 
 GRACE_SECONDS = 10.0
 """How long the record may lag behind an execution that has ended."""
@@ -31,7 +33,17 @@ LAST_STATE_SECONDS = 1.0
 """How long the execution may lag behind its record, which the last state writes before it ends."""
 
 _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
-_METER = ("queue_wait_ms", "work_ms", "attempt", "receives", "input_tokens", "output_tokens", "model_id")
+_METER = (
+    "queue_wait_ms",
+    "work_ms",
+    "attempt",
+    "receives",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "model_id",
+)
 
 
 class StageView(Struct, frozen=True, kw_only=True):
@@ -53,9 +65,21 @@ class StageView(Struct, frozen=True, kw_only=True):
     receives: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cache_read_tokens: int | UnsetType = UNSET
+    cache_write_tokens: int | UnsetType = UNSET
     model_id: str | None = None
     error: str | None = None
     cause: str | None = None
+
+    @property
+    def cached_tokens(self) -> int:
+        """The tokens of the prompt that were read from a cache or written to it."""
+        return (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All tokens of the prompt."""
+        return (self.input_tokens or 0) + self.cached_tokens
 
     @property
     def is_ending(self) -> bool:
@@ -221,6 +245,14 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
         cost=record.get("cost"),
         earlier_nano_usd=record.get("earlier_nano_usd") or 0,
     )
+
+
+def failed_models(chat: Mapping[str, Any] | None) -> tuple[FailedModel, ...]:
+    """Return the models in whose place another one answered; none if the record does not tell them readably."""
+    try:
+        return msgspec.convert((chat or {}).get("instead_of") or (), tuple[FailedModel, ...])
+    except (msgspec.ValidationError, UnicodeError):
+        return ()
 
 
 def _stage(stage: Stage, status: str, record: Record, execution: History) -> StageView:

@@ -15,6 +15,7 @@ from operations.smoke.verdicts import Check, failed, not_possible, passed
 
 ACTION = "bedrock:InvokeModel"
 """The right that Bedrock's Converse needs."""
+MODEL_SETTINGS = ("MODEL_ID", "MODEL_ID_COMPLEX", "FALLBACK_MODEL_IDS")
 MODELS = (
     "smoke.no-such-model-v1:0",
     "anthropic.claude-opus-4-1-20250805-v1:0",
@@ -33,7 +34,7 @@ def denied_model(trial: Trial) -> Iterator[Check]:
     try:
         configuration = function_configuration(target, Names(target.env).function("chatbot"))
         role, own = str(configuration["Role"]), configuration.get("Environment", {}).get("Variables", {})
-        configured = f"{own.get('MODEL_ID', '')} {own.get('MODEL_ID_COMPLEX', '')}"
+        configured = " ".join(str(own.get(name, "")) for name in MODEL_SETTINGS)
         others = [model for model in MODELS if model not in configured]
         partition = role.split(":")[1]
         allowed = []

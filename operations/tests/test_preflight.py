@@ -288,7 +288,24 @@ def test_a_model_that_does_not_answer():
     account = FakeAccount(
         Converse=Refusal("AccessDeniedException", 403, "aws-marketplace:Subscribe is missing")
     )
-    assert "aws-marketplace:Subscribe is missing" in only(account, "model", call_model=True).what
+    problem = only(account, "model", call_model=True)
+    assert "aws-marketplace:Subscribe is missing" in problem.what
+    assert "aws-marketplace:Subscribe" in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "fix"),
+    [
+        ("ValidationException", "`temperature` is deprecated for this model.", 'temperature = "off"'),
+        ("ValidationException", "This model doesn't support system prompts.", "models_without_system_prompt"),
+        ("AccessDeniedException", "Your request did not allow prompt caching.", 'prompt_caching = "off"'),
+    ],
+)
+def test_a_model_that_refuses_what_the_chatbot_sends(file, code, text, fix):
+    """A model is asked with what the chatbot would send; the fix of a refusal is the option that leaves it out."""
+    file('prompt_caching = "on"\ntemperature = 0.3')
+    account = FakeAccount(Converse=Refusal(code, 400, text))
+    assert fix in only(account, "model", call_model=True).fix
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ from shared.contracts.stages import STAGES
 
 
 def test_the_stages_are_the_table():
-    """Order, route, criticality and timeout of each step come from the stage table, sizes from the environment."""
+    """Order, route and criticality of each step come from the stage table, sizes and times from the environment."""
     plan, environment = shape(), ENVIRONMENTS["prod"]
     for stage, step in zip(STAGES, plan.steps, strict=True):
         sizing = environment.sizing_of(stage.service)
         assert (step.station.name, step.via, step.critical) == (stage.service, stage.via, stage.critical)
-        assert step.timeout_seconds == stage.timeout_seconds
+        assert step.timeout_seconds == environment.task_seconds(stage.service)
         assert (step.station.concurrency, step.station.batch) == (sizing.max_concurrency, sizing.batch_size)
 
 

@@ -26,16 +26,23 @@ from services.chatbot.backends import Backend
 from shared.aws import translated_errors
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
-from shared.contracts.v1 import ChatAnswer, ChatRequested
-from shared.errors import InProgress, PermanentError, PipelineError, TransientError
-from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_RECALLED
+from shared.contracts.v1 import ChatAnswer, ChatRequested, Usage
+from shared.errors import InProgress, ModelTimedOut, PermanentError, PipelineError, TransientError
+from shared.metrics import ANSWER_STORE_FAILURES, ANSWERS_BLOCKED, ANSWERS_RECALLED
 from shared.observability import emit, logger
 from shared.worker import Billed, Paid
 
 STAGE = "chat"
+_NONE = Usage(input_tokens=0, output_tokens=0)
 KEPT_SECONDS = 30 * 24 * 3_600
 """Longer than a parked message or a failed execution can be replayed (14 days each)."""
 IN_PROGRESS = "Another delivery of this request is waiting for the model."
+TIMED_OUT = "timed out"
+"""What a claim holds in place of the answer, if the call for it gave none in time."""
+ASKED = (
+    "An earlier delivery of this message got no answer in time. The call may be billed all the same, so it is not "
+    "repeated."
+)
 
 
 class _Serializer(BaseIdempotencySerializer):
@@ -50,6 +57,25 @@ class _Serializer(BaseIdempotencySerializer):
             raise PermanentError(
                 "The stored answer has a shape that this release can't read. Deploy the release that stored it."
             ) from error
+
+
+class _Store(DynamoDBPersistenceLayer):
+    """Marks the claim on an answer whose call timed out, so that a redelivery sees that the call was made."""
+
+    def delete_record(self, data: dict[str, Any], exception: Exception) -> None:
+        if not isinstance(exception, ModelTimedOut):
+            super().delete_record(data, exception)
+        elif key := self._get_hashed_idempotency_key(data=data):
+            self.client.update_item(
+                TableName=self.table_name,
+                Key=self._get_key(key),
+                UpdateExpression="SET #until = :now, #answer = :none",
+                ExpressionAttributeNames={"#until": self.in_progress_expiry_attr, "#answer": self.data_attr},
+                ExpressionAttributeValues={
+                    ":now": {"N": str(round(time.time() * 1_000))},
+                    ":none": {"S": TIMED_OUT},
+                },
+            )
 
 
 class _Call:
@@ -70,7 +96,7 @@ class StoredAnswers:
 
     def __init__(self, backend: Backend, connection: Any, *, table: str, timeout_seconds: int) -> None:
         self._backend = backend
-        self._store = DynamoDBPersistenceLayer(table_name=table, boto3_client=connection)
+        self._store = _Store(table_name=table, boto3_client=connection)
         self._config = IdempotencyConfig(
             expires_after_seconds=KEPT_SECONDS,
             hash_function="sha256",
@@ -118,10 +144,14 @@ class StoredAnswers:
             return paid(answer)
         return _recalled(answer)
 
-    def recall(self, request: ChatRequested, metadata: Metadata) -> Paid[ChatAnswer] | None:
+    def recall(
+        self, request: ChatRequested, metadata: Metadata, sent_ms: int | None = None
+    ) -> Paid[ChatAnswer] | None:
         """Return the stored answer, or None; never asks the model.
 
-        Raises InProgress while another delivery is waiting for the model.
+        `sent_ms` is when the message was sent that is delivered again. Raises InProgress while another delivery is
+        waiting for the model, and ModelTimedOut if one of the same message has waited in vain, which it could not
+        report: the call timed out after the message was sent.
         """
         with translated_errors():
             try:
@@ -130,7 +160,11 @@ class StoredAnswers:
                 return None
         if record is not None and record.status == "COMPLETED":
             return _recalled(_Serializer().from_dict(record.response_json_as_dict() or {}))
-        if record is not None and (record.in_progress_expiry_timestamp or 0) > time.time() * 1_000:
+        until = (record and record.in_progress_expiry_timestamp) or 0
+        if record is not None and record.response_data == TIMED_OUT:
+            if sent_ms is not None and until >= sent_ms:
+                raise ModelTimedOut(ASKED)
+        elif until > time.time() * 1_000:
             raise InProgress(IN_PROGRESS)
         return None
 
@@ -144,13 +178,10 @@ class StoredAnswers:
 
 def paid(answer: ChatAnswer, *, recalled: bool = False) -> Paid[ChatAnswer]:
     """Return an answer with its billed usage. `recalled`: an earlier delivery, attempt or execution paid for it."""
-    usage = answer.usage
-    billed = Billed(
-        input_tokens=usage.input_tokens if usage else 0,
-        output_tokens=usage.output_tokens if usage else 0,
-        model_id=answer.model_id,
-        recalled=recalled,
-    )
+    counts = {name: count or 0 for name, count in msgspec.structs.asdict(answer.usage or _NONE).items()}
+    billed = Billed(**counts, model_id=answer.model_id, recalled=recalled)
+    if answer.blocked and not recalled:
+        emit(ANSWERS_BLOCKED)
     return Paid(result=answer, billed=billed)
 
 

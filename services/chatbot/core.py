@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from services.chatbot.settings import Settings
+from services.chatbot.settings import Settings, listed
 from shared.contracts import limits
 from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Usage
 from shared.errors import PermanentError, PipelineError, TransientError, is_transient
@@ -20,8 +20,10 @@ REASON_CHARS = 64
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """Characters that no terminal shows: controls, halves of a character, and noncharacters, which SQS does not carry."""
-_CUT_SHORT = re.compile("max|length|limit|exceed")
-"""Words in the stop reasons of an answer that a bound has cut."""
+_CUT_SHORT = re.compile("max|length|limit|exceed|pause")
+"""Words in the stop reasons of an answer that is not complete: a bound has cut it."""
+_BLOCKED = re.compile("guardrail|filter|refus|safety")
+"""Words in the stop reasons of an answer that a guardrail, a filter or the model itself refused to give."""
 _BY_CHANCE = re.compile("end_turn|stop_sequence|malformed")
 """Stop reasons after which the same request may well be answered with text the next time."""
 
@@ -34,30 +36,34 @@ class Inference(Struct, frozen=True, kw_only=True):
     temperature: float | None
 
 
-def choose(settings: Settings, analysis: Analysis | None) -> Inference:
+def choose(settings: Settings, analysis: Analysis | None, model_id: str | None = None) -> Inference:
     """Choose the model (complex messages may have their own), fewer tokens if simple, a lower temperature for code.
 
     Without an analysis (the analyzer failed), the default settings apply.
     """
     complexity = analysis.complexity if analysis else "moderate"
-    model_id = settings.model_id
-    if complexity == "complex" and settings.model_id_complex:
-        model_id = settings.model_id_complex
+    own = settings.model_id_complex if complexity == "complex" else None
+    model_id = model_id or own or settings.model_id
     max_tokens = settings.max_tokens
     if complexity == "simple":
         max_tokens = max(1, int(max_tokens * SIMPLE_SHARE))
-    temperature = settings.temperature
+    temperature = settings.temperature if settings.asks_with("temperature", model_id) else None
     if temperature is not None and analysis and analysis.has_code:
         temperature = min(temperature, CODE_TEMPERATURE)
     return Inference(model_id=model_id, max_tokens=max_tokens, temperature=temperature)
 
 
-def converse_request(settings: Settings, request: ChatRequested) -> dict[str, Any]:
+def converse_request(
+    settings: Settings, request: ChatRequested, model_id: str | None = None
+) -> dict[str, Any]:
     """Return the parameters of Bedrock's Converse: the conversation, with the user's message as its last turn.
 
-    A temperature or a system prompt that is switched off is left out: some models refuse a request that has one.
+    `model_id` is the model to ask in the place of the chosen one.
+
+    A temperature or a system prompt that is switched off is left out: some models refuse a request that has one. A
+    cache checkpoint ends the system prompt for the models that take one.
     """
-    inference = choose(settings, request.analysis)
+    inference = choose(settings, request.analysis, model_id)
     turns = [*((turn.role, turn.text) for turn in request.history), ("user", request.user_message)]
     parameters: dict[str, Any] = {
         "modelId": inference.model_id,
@@ -66,8 +72,10 @@ def converse_request(settings: Settings, request: ChatRequested) -> dict[str, An
     }
     if inference.temperature is not None:
         parameters["inferenceConfig"]["temperature"] = inference.temperature
-    if settings.system_prompt:
+    if settings.system_prompt and settings.asks_with("system_prompt", inference.model_id):
         parameters["system"] = [{"text": settings.system_prompt}]
+        if inference.model_id in listed(settings.cached_models):
+            parameters["system"].append({"cachePoint": {"type": "default"}})
     if settings.guardrail_id:
         parameters["guardrailConfig"] = {
             "guardrailIdentifier": settings.guardrail_id,
@@ -91,21 +99,31 @@ def answer(
     """Return a ChatAnswer with bounded text.
 
     Without text, raises TransientError if the next answer may have some by the stop reason, else PermanentError: each
-    attempt is paid for.
+    attempt is paid for, and the error says how much was.
     """
     kept, cut = bounded(text)
     stop_reason = _CONTROL.sub("", stop_reason)[:REASON_CHARS]
     if not kept:
         kind = TransientError if _BY_CHANCE.search(stop_reason) else PermanentError
-        raise kind(f"The {backend} answered without text (stop reason {stop_reason}).")
+        raise unusable(kind, f"The {backend} answered without text", stop_reason, model_id, usage)
     return ChatAnswer(
         text=kept,
         backend=backend,
         model_id=model_id,
         stop_reason=stop_reason,
         truncated=cut or bool(_CUT_SHORT.search(stop_reason)),
+        blocked=bool(_BLOCKED.search(stop_reason)) or UNSET,
         usage=usage,
     )
+
+
+def unusable(
+    kind: type[PipelineError], text: str, stop_reason: str, model_id: str, usage: Usage | None
+) -> PipelineError:
+    """Return the error for an answer that can't be used, with what was paid for it."""
+    from shared.contracts.wasted import paid_for  # noqa: PLC0415 -- hardly any answer needs it
+
+    return kind(f"{text} (stop reason {stop_reason[:REASON_CHARS]}).{paid_for(model_id, usage)}")
 
 
 def converse_answer(response: Mapping[str, Any], model_id: str) -> ChatAnswer:
@@ -121,16 +139,16 @@ def converse_answer(response: Mapping[str, Any], model_id: str) -> ChatAnswer:
     blocks = [_map(block) for block in _list(message.get("content"))]
     separator = "" if any("citationsContent" in block for block in blocks) else "\n\n"
     text = separator.join(text for block in blocks for text in _texts(block) if text)
+    usage = _usage(response.get("usage"))
     if not text.strip() and any(block and "text" not in block for block in blocks):
-        raise PermanentError(
-            f"Bedrock answered without text, but with other content (stop reason {reason[:REASON_CHARS]})."
-        )
+        said = "Bedrock answered without text, but with other content"
+        raise unusable(PermanentError, said, reason, model_id, usage)
     return answer(
         text,
         backend="bedrock",
         model_id=model_id,
         stop_reason=reason,
-        usage=_usage(response.get("usage")),
+        usage=usage,
     )
 
 
@@ -151,7 +169,12 @@ def _usage(value: Any) -> Usage | None:
 
     if not isinstance(value, dict):
         return None
-    return Usage(input_tokens=count("inputTokens"), output_tokens=count("outputTokens"))
+    return Usage(
+        input_tokens=count("inputTokens"),
+        output_tokens=count("outputTokens"),
+        cache_read_tokens=count("cacheReadInputTokens") or UNSET,
+        cache_write_tokens=count("cacheWriteInputTokens") or UNSET,
+    )
 
 
 def _map(value: Any) -> Mapping[str, Any]:

@@ -12,11 +12,18 @@ def routes() -> Routes:
     settings = load(Settings)
     model = backend(settings)
     if not settings.answers_table:
-        return stage_route("chatbot", lambda request, metadata: paid(model.ask(request, metadata)))
+        return stage_route(
+            "chatbot",
+            lambda request, metadata: paid(model.ask(request, metadata)),
+            work_seconds=settings.timeout_seconds,
+        )
     answers = StoredAnswers(
-        model, client("dynamodb"), table=settings.answers_table, timeout_seconds=settings.timeout_seconds
+        model,
+        client("dynamodb"),
+        table=settings.answers_table,
+        timeout_seconds=settings.timeout_seconds,
     )
-    return stage_route("chatbot", answers.ask, recall=answers.recall)
+    return stage_route("chatbot", answers.ask, recall=answers.recall, work_seconds=settings.timeout_seconds)
 
 
 handler = queue_handler("chatbot", routes)

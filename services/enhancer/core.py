@@ -2,11 +2,14 @@
 
 The format `plain` (simple messages, or no analysis) is the tidied answer itself. `sectioned` (moderate) adds a
 closing note if the message has several questions or code. `detailed` (complex) also opens with the first sentence
-of a long answer. In every format, a closing note says if the answer was cut.
+of a long answer. In every format, a closing note says if the answer was cut. The text of a blocked answer is left as
+it is: it is a guardrail's or a refusal, not an answer to the message.
 """
 
 import re
 from datetime import datetime
+
+from msgspec import UNSET
 
 from shared.contracts.envelope import Metadata
 from shared.contracts.limits import DECORATION_BYTES
@@ -74,18 +77,22 @@ def note(answer: ChatAnswer, analysis: Analysis | None, kind: Format) -> str | N
     return f"_This reply {' and '.join(facts)}._" if facts else None
 
 
-def enhance(answer: ChatAnswer, analysis: Analysis | None, metadata: Metadata, now: datetime) -> Enhancement:
-    complexity = analysis.complexity if analysis else None
-    kind: Format = FORMATS[complexity] if complexity else "plain"
-    body = tidy(answer.text)
+def decorated(body: str, answer: ChatAnswer, analysis: Analysis | None, kind: Format) -> str:
+    """Return the tidied text with what its format adds, or alone if the addition exceeds its bound."""
     parts = [body]
     if kind == "detailed" and (short := summary(body)):
         parts.insert(0, f"**In short:** {short}")
     if closing := note(answer, analysis, kind):
         parts.append(closing)
     text = "\n\n".join(parts)
-    if len(text.encode()) > len(answer.text.encode()) + DECORATION_BYTES:
-        text = body
+    return body if len(text.encode()) > len(answer.text.encode()) + DECORATION_BYTES else text
+
+
+def enhance(answer: ChatAnswer, analysis: Analysis | None, metadata: Metadata, now: datetime) -> Enhancement:
+    complexity = analysis.complexity if analysis else None
+    kind: Format = FORMATS[complexity] if complexity and not answer.blocked else "plain"
+    body = answer.text if answer.blocked else tidy(answer.text)
+    text = body if answer.blocked else decorated(body, answer, analysis, kind)
     words = len(body.split())
     return Enhancement(
         final_response=text,
@@ -101,4 +108,5 @@ def enhance(answer: ChatAnswer, analysis: Analysis | None, metadata: Metadata, n
             execution_arn=metadata.execution_arn,
             model_id=answer.model_id,
         ),
+        blocked=answer.blocked or UNSET,
     )

@@ -24,6 +24,11 @@ all of them together."""
 ANSWER_CHARS: Final = 16_384
 ANSWER_BYTES: Final = 32_768
 """UTF-8 bytes of the chatbot's answer; a longer one is cut and marked as truncated."""
+FALLBACKS: Final = 4
+"""Models that may be asked in the place of one that does not answer."""
+MODEL_ID_CHARS: Final = 256
+FAILURE_CHARS: Final = 192
+"""Characters of the reason why a model did not answer."""
 DECORATION_BYTES: Final = 4_096
 """UTF-8 bytes that the enhancer may add to an answer."""
 

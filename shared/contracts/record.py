@@ -44,7 +44,10 @@ class StageMeter(TypedDict):
     receives: int
     """Deliveries by SQS, this one included."""
     input_tokens: NotRequired[int]
+    """Without those read from or written to a cache."""
     output_tokens: NotRequired[int]
+    cache_read_tokens: NotRequired[int]
+    cache_write_tokens: NotRequired[int]
     model_id: NotRequired[str | None]
     recalled: NotRequired[bool]
     """Whether an earlier delivery, attempt or execution paid for the answer."""

@@ -28,16 +28,16 @@ class Stage(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, str]
     via: Literal["bus", "queue"]
     critical: bool
-    timeout_seconds: int
     pays: bool = False
     """Whether each run of the stage costs money: none is begun for a task that is over, or nearly over."""
     without: str = ""
     """How the answer differs if this stage fails, in a sentence for the caller; empty for the critical stage."""
 
 
-# Longer than all deliveries of a message take: visibility (6 x 30 s) x 5 receives, with some slack. With a shorter
-# timeout, a backlog would let tasks expire: a task's time also passes while its message waits in the queue.
-_TIMEOUT_SECONDS: Final = 960
+LEAST_TASK_SECONDS: Final = 960
+"""The shortest timeout of a task. With a shorter one, a backlog would let tasks expire: a task's time also passes
+while its message waits in the queue. An environment whose functions may run for longer has longer timeouts.
+"""
 
 HISTORY: Final = "$.*.history[*]"
 """`$.request.history`, or an empty list if there is none, as in executions that an older starter began and in
@@ -53,7 +53,6 @@ STAGES: Final[tuple[Stage, ...]] = (
         inputs={"user_message": "$.request.user_message"},
         via="bus",
         critical=False,
-        timeout_seconds=_TIMEOUT_SECONDS,
         without="The message was not analysed: default model settings and a plain format were used.",
     ),
     Stage(
@@ -69,7 +68,6 @@ STAGES: Final[tuple[Stage, ...]] = (
         },
         via="bus",
         critical=True,
-        timeout_seconds=_TIMEOUT_SECONDS,
         pays=True,
     ),
     Stage(
@@ -81,7 +79,6 @@ STAGES: Final[tuple[Stage, ...]] = (
         inputs={"chat": "$.results.chat.data", "analysis": "$.results.analysis.data"},
         via="bus",
         critical=False,
-        timeout_seconds=_TIMEOUT_SECONDS,
         without="The answer was not formatted: it is the chatbot's own text.",
     ),
     Stage(
@@ -99,7 +96,6 @@ STAGES: Final[tuple[Stage, ...]] = (
         },
         via="queue",
         critical=False,
-        timeout_seconds=_TIMEOUT_SECONDS,
         without="The workflow stored the chatbot's own text itself; no pipeline.completed event was published.",
     ),
 )

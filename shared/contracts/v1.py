@@ -7,7 +7,7 @@ this file are generated from them (`make schemas`); a test compares the two.
 from datetime import datetime
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.contracts import limits
 from shared.contracts.envelope import INBOUND_EVENT, Event, PipelineId, check_time
@@ -96,11 +96,24 @@ class Analysis(Struct, frozen=True, kw_only=True):
     ]
 
 
+CacheCount = Annotated[int, Meta(ge=0)] | UnsetType
+"""A count of tokens of a model's cache; absent if there are none."""
+
+
 class Usage(Struct, frozen=True, kw_only=True):
-    """The tokens that one model call was billed for."""
+    """The tokens that one model call was billed for; `input_tokens` without those read from or written to a cache."""
 
     input_tokens: Count
     output_tokens: Count
+    cache_read_tokens: CacheCount = UNSET
+    cache_write_tokens: CacheCount = UNSET
+
+
+class FailedModel(Struct, frozen=True, kw_only=True):
+    """A model that did not answer, with the reason, which quotes no message."""
+
+    model_id: Annotated[str, Meta(max_length=limits.MODEL_ID_CHARS)]
+    reason: Annotated[str, Meta(max_length=limits.FAILURE_CHARS)]
 
 
 class ChatAnswer(Struct, frozen=True, kw_only=True):
@@ -112,6 +125,18 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
     stop_reason: str
     truncated: bool = False
     usage: Usage | None = None
+    blocked: Annotated[
+        bool | UnsetType,
+        Meta(
+            description="True if a guardrail, a filter or the model refused; the text is what it said instead."
+        ),
+    ] = UNSET
+    instead_of: Annotated[
+        tuple[FailedModel, ...] | UnsetType,
+        Meta(
+            description="The models that should have answered before this one, in order; absent if there are none."
+        ),
+    ] = UNSET
 
 
 class Tracking(Struct, frozen=True, kw_only=True):
@@ -134,6 +159,9 @@ class Enhancement(Struct, frozen=True, kw_only=True):
     reading_time_seconds: Count
     contains_code: bool
     tracking: Tracking
+    blocked: Annotated[
+        bool | UnsetType, Meta(description="True if the chatbot's answer was blocked; its text is unchanged.")
+    ] = UNSET
 
 
 class LogReceipt(Struct, frozen=True, kw_only=True):
@@ -160,6 +188,8 @@ class Meter(Struct, frozen=True, kw_only=True):
     message_bytes: Count | None = None
     memory_mb: Count | None = None
     architecture: str | None = None
+    cache_read_tokens: CacheCount = UNSET
+    cache_write_tokens: CacheCount = UNSET
 
 
 class Outcome(Struct, Generic[T], frozen=True, kw_only=True):

@@ -31,11 +31,23 @@ class StageFacts(Struct, frozen=True, kw_only=True):
     work_ms: int | None = None
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
     model_id: str | None = None
     recalled: bool = False
     error: str | None = None
     """The error's name if the stage failed after all retries."""
     outcome: Literal["done", "failed", "unknown"] = "done"
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """The numbers of tokens by their kinds in `lines.TOKENS`."""
+        return {
+            "input": self.input_tokens,
+            "output": self.output_tokens,
+            "cache_read": self.cache_read_tokens,
+            "cache_write": self.cache_write_tokens,
+        }
 
     @property
     def parked(self) -> bool:
@@ -133,6 +145,8 @@ _OPTIONAL = (
     "work_ms",
     "input_tokens",
     "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
     "model_id",
     "recalled",
 )
@@ -160,7 +174,20 @@ def _failed_run(record: Record) -> list[StageFacts]:
     if reached not in keys:
         return []
     before = [StageFacts(key=key, tries=None, outcome="unknown") for key in keys[: keys.index(str(reached))]]
-    return [*before, _given_up(str(reached), str(record.get("error") or PermanentError.NAME))]
+    last = _given_up(str(reached), str(record.get("error") or PermanentError.NAME))
+    return [*before, _with_wasted(last, str(record.get("cause") or ""))]
+
+
+def _with_wasted(stage: StageFacts, cause: str) -> StageFacts:
+    """Return a failed stage with the tokens of its last answer, if it was paid for and could not be used."""
+    from shared.contracts.wasted import paid_in  # noqa: PLC0415 -- only failed runs need it
+
+    paid = paid_in(cause) if stage.parked else None
+    if paid is None:
+        return stage
+    model_id, usage = paid
+    counts = {name: count or 0 for name, count in msgspec.structs.asdict(usage).items()}
+    return msgspec.structs.replace(stage, model_id=model_id, **counts)
 
 
 def item_bytes(record: Mapping[str, Any]) -> int:

@@ -6,7 +6,8 @@ Rules for counting:
   deleted it.
 - If the batch is not known (failed attempts, lost deliveries, the starter), the message counts as if it came alone,
   which is the most it can have cost.
-- Failed attempts and repeated deliveries are waste. Their time and tokens are listed as unmetered.
+- Failed attempts and repeated deliveries are waste. Their time and tokens are listed as unmetered, except the tokens
+  of an answer that could not be used, at which a run failed: its cause has them.
 - Logs are estimates, from the usual size of the log of a message and of an invocation.
 """
 
@@ -16,6 +17,7 @@ from shared.contracts.stages import BY_KEY, LAST
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.lines import Book, Ledger
 from shared.costs.prices import PRICE_LISTS, PriceList, price_list
+from shared.errors import ModelTimedOut
 
 START, LOG = "start", LAST.key
 CHUNK = 65_536
@@ -165,8 +167,14 @@ def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
     retries = (stage.tries or 1) - 1
     book.add(stage.key, "write", "write: claims of failed tries, twice", 2 * retries, waste=True)
     if stage.outcome != "done":
-        book.add(stage.key, "write", "write: claim on the answer", waste=stage.outcome == "failed")
-        book.unmetered.append(f"{stage.key}: tokens")
+        failed = stage.outcome == "failed"
+        book.add(stage.key, "write", "write: claim on the answer", waste=failed)
+        if stage.model_id:
+            book.tokens(stage.key, stage.model_id, stage.tokens, waste=failed)
+        rest = " of its other tries" if stage.model_id else ""
+        if stage.error == ModelTimedOut.NAME:
+            rest = " of a model call that timed out, which may be billed"
+        book.unmetered.append(f"{stage.key}: tokens{rest}")
         return
     book.add(stage.key, "write", "write: claim on the answer")
     book.add(
@@ -179,7 +187,7 @@ def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:
     elif not run.tokens_reported:
         book.unmetered.append(f"{stage.key}: tokens of {stage.model_id or 'the model'}")
     elif paid_now:
-        book.tokens(stage.key, str(stage.model_id), stage.input_tokens, stage.output_tokens)
+        book.tokens(stage.key, str(stage.model_id), stage.tokens)
 
 
 def _paid_by_earlier_run(stage: StageFacts, run: RunFacts) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from shared.contracts.record import Cost
-from shared.costs.prices import STATED, Price, PriceList, Stated, model_name
+from shared.costs.prices import AS_INPUT, STATED, Price, PriceList, Stated, model_name
 
 SERVICES: Mapping[str, str] = {
     "api": "API Gateway",
@@ -18,8 +18,18 @@ SERVICES: Mapping[str, str] = {
     "logs": "CloudWatch Logs",
     "input": "Model",
     "output": "Model",
+    "cache_read": "Model",
+    "cache_write": "Model",
     "answer": "Model",
 }
+
+TOKENS: Mapping[str, str] = {
+    "input": "input tokens",
+    "output": "output tokens",
+    "cache_read": "cache-read tokens",
+    "cache_write": "cache-write tokens",
+}
+"""The kinds of tokens, with their names in a ledger. Input tokens exclude those read from and written to a cache."""
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -46,7 +56,7 @@ class Line(Struct, frozen=True, kw_only=True):
     @property
     def priced_as(self) -> str:
         """The name of the line's price, to be listed if the price is missing."""
-        if self.kind in ("input", "output"):
+        if self.kind in TOKENS:
             return f"tokens of {self.what.partition(' of ')[2]}"
         return self.what if self.kind == "answer" else self.kind
 
@@ -109,8 +119,11 @@ class Ledger(Struct, frozen=True, kw_only=True):
         parts = [f"{self.prices.region} {self.prices.since}"] if self.prices else []
         if self.prices and self.prices.region != self.region:
             parts.append(f"used for {self.region}")
-        stated = {line.priced_as for line in self.lines if line.price and line.price.note == STATED}
-        return "; ".join([*parts, *(f"stated price of {name}" for name in sorted(stated))]) or None
+        priced = [(line, line.price.note) for line in self.lines if line.price]
+        stated = {line.priced_as for line, note in priced if STATED in note}
+        as_input = {line.what for line, note in priced if AS_INPUT in note}
+        parts += [f"stated price of {name}" for name in sorted(stated)]
+        return "; ".join([*parts, *(f"{name} {AS_INPUT}" for name in sorted(as_input))]) or None
 
 
 class Book:
@@ -138,12 +151,13 @@ class Book:
             listed = self.prices.prices.get(price or kind) if self.prices else None
             self._line(stage, kind, what, quantity, shared_by=shared_by, waste=waste, price=listed)
 
-    def tokens(self, stage: str, model_id: str, tokens_in: int, tokens_out: int) -> None:
+    def tokens(self, stage: str, model_id: str, counts: Mapping[str, int], *, waste: bool = False) -> None:
+        """Add a line for each kind of a model's tokens; `counts` has their numbers by the kinds in `TOKENS`."""
         name, listed = model_name(model_id), self.stated.of_model(model_id, self.prices)
-        for kind, quantity in (("input", tokens_in), ("output", tokens_out)):
-            if quantity:
-                what, price = f"{kind} tokens of {name}", getattr(listed, kind, None)
-                self._line(stage, kind, what, quantity, price=price)
+        for kind, words in TOKENS.items():
+            if quantity := counts.get(kind, 0):
+                price = listed.of(kind) if listed else None
+                self._line(stage, kind, f"{words} of {name}", quantity, price=price, waste=waste)
 
     def answer(self, stage: str, function: str) -> None:
         """Add an answer of the existing chatbot function, which reports no tokens."""

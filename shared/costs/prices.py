@@ -47,10 +47,17 @@ class Price(Struct, frozen=True):
 
 
 class ModelPrice(Struct, frozen=True):
-    """A model's prices per million tokens."""
+    """A model's prices per million tokens; those of its prompt cache are None if they are not known."""
 
     input: Price
     output: Price
+    cache_read: Price | None = None
+    cache_write: Price | None = None
+
+    def of(self, kind: str) -> Price:
+        """Return the price of a kind of tokens. One that is not known counts as that of input tokens, and says so."""
+        own: Price | None = getattr(self, kind)
+        return own or replace(self.input, note=f"{self.input.note}, {AS_INPUT}".removeprefix(", "))
 
 
 class PriceList(Struct, frozen=True, kw_only=True):
@@ -71,7 +78,8 @@ class Stated(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The prices that a deployment's options state. They precede the listed ones.
 
     `prices_of` is the region whose list is used instead of the run's own. `tokens` has dollars per million input and
-    output tokens, by the id with which a model is asked; `listed_as` has the id under which such a model is listed.
+    output tokens, by the id with which a model is asked, and `cached` those for tokens that are read from and written
+    to its prompt cache; `listed_as` has the id under which such a model is listed.
     `answer` is the price in dollars of one answer of the team's existing chatbot function.
     """
 
@@ -79,11 +87,12 @@ class Stated(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: Mapping[str, tuple[str, str]] = {}
     listed_as: Mapping[str, str] = {}
     answer: str | None = None
+    cached: Mapping[str, tuple[str, str]] = {}
 
     def of_model(self, model_id: str, prices: PriceList | None) -> ModelPrice | None:
         """Return a model's stated price, else its price in the list `prices`."""
         if model_id in self.tokens:
-            return _tokens(*self.tokens[model_id], note=STATED)
+            return _tokens(*self.tokens[model_id], *self.cached.get(model_id, ()), note=STATED)
         return prices.of_model(self.listed_as.get(model_id, model_id)) if prices else None
 
     def of_answer(self) -> Price | None:
@@ -97,31 +106,39 @@ GB: Final = 1_024**3
 
 
 STATED: Final = "stated by an option of the environment"
+AS_INPUT: Final = "counted as input tokens"
+"""The note of a price of cached tokens that is not known."""
+LITELLM: Final = "as LiteLLM 1.110.2 lists it"
 _GEOGRAPHY: Final = re.compile(r"^(?:global|apac|us-gov|[a-z]{2})\.(?=[a-z0-9-]+\.)")
 """The prefix of an inference profile's id, before the id of its model."""
 
 
-def _tokens(price_in: str, price_out: str, note: str = "") -> ModelPrice:
+def _tokens(price_in: str, price_out: str, *cached: str, note: str = "") -> ModelPrice:
+    """Return a model's prices; `cached` are those of tokens read from and written to its cache, as far as known."""
     page = "" if note == STATED else "bedrock"
+    kinds = ("tokens read from a cache", "tokens written to a cache")
     return ModelPrice(
         Price(price_in, MILLION, "input tokens", page, note=note),
         Price(price_out, MILLION, "output tokens", page, note=note),
+        *(
+            Price(usd, MILLION, kind, page, note=note or LITELLM)
+            for usd, kind in zip(cached, kinds, strict=False)
+        ),
     )
 
 
-def _models(source: str, dollars: Mapping[str, tuple[str, str]]) -> dict[str, ModelPrice]:
-    return {name: _tokens(*pair, note=source) for name, pair in dollars.items()}
+def _models(source: str, dollars: Mapping[str, tuple[str, ...]]) -> dict[str, ModelPrice]:
+    return {name: _tokens(*prices, note=source) for name, prices in dollars.items()}
 
 
-LITELLM: Final = "as LiteLLM 1.110.2 lists it"
 _WORLDWIDE: Final = _models(
     LITELLM,
     {
-        "global.amazon.nova-2-lite-v1:0": ("0.30", "2.50"),
-        "global.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.00", "5.00"),
-        "global.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.00", "15.00"),
-        "global.anthropic.claude-sonnet-4-6": ("3.00", "15.00"),
-        "global.anthropic.claude-sonnet-5": ("2.00", "10.00"),
+        "global.amazon.nova-2-lite-v1:0": ("0.30", "2.50", "0.075"),
+        "global.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.00", "5.00", "0.10", "1.25"),
+        "global.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.00", "15.00", "0.30", "3.75"),
+        "global.anthropic.claude-sonnet-4-6": ("3.00", "15.00", "0.30", "3.75"),
+        "global.anthropic.claude-sonnet-5": ("2.00", "10.00", "0.20", "2.50"),
     },
 )
 """Prices of global inference profiles. A profile of one geography costs a tenth more, or more than that."""
@@ -143,18 +160,18 @@ US_EAST_1: Final = PriceList(
         "logs": Price("0.50", 1, "GB", "cloudwatch", base=GB),
     },
     models={
-        "amazon.nova-micro-v1:0": _tokens("0.035", "0.14"),
-        "amazon.nova-lite-v1:0": _tokens("0.06", "0.24"),
-        "amazon.nova-pro-v1:0": _tokens("0.80", "3.20", LITELLM),
+        "amazon.nova-micro-v1:0": _tokens("0.035", "0.14", "0.00875"),
+        "amazon.nova-lite-v1:0": _tokens("0.06", "0.24", "0.015"),
+        "amazon.nova-pro-v1:0": _tokens("0.80", "3.20", "0.20", note=LITELLM),
         **_WORLDWIDE,
         **_models(
             LITELLM,
             {
-                "us.amazon.nova-2-lite-v1:0": ("0.33", "2.75"),
-                "us.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.10", "5.50"),
-                "us.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.30", "16.50"),
-                "us.anthropic.claude-sonnet-4-6": ("3.30", "16.50"),
-                "us.anthropic.claude-sonnet-5": ("2.20", "11.00"),
+                "us.amazon.nova-2-lite-v1:0": ("0.33", "2.75", "0.0825"),
+                "us.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.10", "5.50", "0.11", "1.375"),
+                "us.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.30", "16.50", "0.33", "4.125"),
+                "us.anthropic.claude-sonnet-4-6": ("3.30", "16.50", "0.33", "4.125"),
+                "us.anthropic.claude-sonnet-5": ("2.20", "11.00", "0.22", "2.75"),
             },
         ),
     },
@@ -177,14 +194,14 @@ EU_WEST_1: Final = PriceList(
         **_models(
             LITELLM,
             {
-                "eu.amazon.nova-micro-v1:0": ("0.046", "0.184"),
-                "eu.amazon.nova-lite-v1:0": ("0.078", "0.312"),
-                "eu.amazon.nova-pro-v1:0": ("1.05", "4.20"),
-                "eu.amazon.nova-2-lite-v1:0": ("0.429", "3.597"),
-                "eu.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.10", "5.50"),
-                "eu.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.30", "16.50"),
-                "eu.anthropic.claude-sonnet-4-6": ("3.30", "16.50"),
-                "eu.anthropic.claude-sonnet-5": ("2.20", "11.00"),
+                "eu.amazon.nova-micro-v1:0": ("0.046", "0.184", "0.0115"),
+                "eu.amazon.nova-lite-v1:0": ("0.078", "0.312", "0.0195"),
+                "eu.amazon.nova-pro-v1:0": ("1.05", "4.20", "0.2625"),
+                "eu.amazon.nova-2-lite-v1:0": ("0.429", "3.597", "0.10725"),
+                "eu.anthropic.claude-haiku-4-5-20251001-v1:0": ("1.10", "5.50", "0.11", "1.375"),
+                "eu.anthropic.claude-sonnet-4-5-20250929-v1:0": ("3.30", "16.50", "0.33", "4.125"),
+                "eu.anthropic.claude-sonnet-4-6": ("3.30", "16.50", "0.33", "4.125"),
+                "eu.anthropic.claude-sonnet-5": ("2.20", "11.00", "0.22", "2.75"),
             },
         ),
     },

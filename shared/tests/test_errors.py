@@ -148,6 +148,7 @@ UNMODELLED = [
     ("ExpiredTokenException", 400, True),
     ("InvalidSignatureException", 403, True),
     ("LimitExceededException", 400, True),
+    ("InsufficientCapacityException", 400, True),
     ("PriorRequestNotComplete", 400, True),
     ("RequestExpired", 400, True),
     ("RequestThrottled", 403, True),

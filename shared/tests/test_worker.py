@@ -12,7 +12,8 @@ import pytest
 from shared.bus import Bus
 from shared.contracts import v1
 from shared.contracts.envelope import Delivery, Metadata, trace_id
-from shared.contracts.stages import BY_SERVICE, RETRY
+from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY
+from shared.contracts.wasted import paid_for, paid_in
 from shared.errors import PermanentError, TransientError
 from shared.observability import logger
 from shared.parking import ParkingLot
@@ -404,6 +405,18 @@ def test_metrics_are_one_blob_per_batch(bench, capsys):
     assert blobs[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["environment", "service"]]
 
 
+@pytest.mark.parametrize("error", [TransientError, PermanentError])
+def test_tokens_of_an_unusable_answer_are_counted(bench, capsys, error):
+    """The tokens of an answer that was paid for and can't be used are in the metrics, and in the failure's cause."""
+    usage = v1.Usage(input_tokens=3, output_tokens=5, cache_read_tokens=7)
+    bench.outcome = error(f"No text.{paid_for('m', usage)}")
+    bench.handle(bench.chat())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    counted = {name: line[name] for line in lines if line.get("model") == "m" for name in line}
+    assert (counted["InputTokens"], counted["OutputTokens"]) == ([10.0], [5.0])
+    assert paid_in(bench.step_functions.failures["token-1"][1]) == ("m", usage)
+
+
 def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
     """After a long wait, a paid stage runs only if its task is not over; a fresh message is not checked."""
     bench = Bench()
@@ -415,7 +428,7 @@ def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
         assert len(bench.asked) == runs
 
 
-TASK_MS = BY_SERVICE["chatbot"].timeout_seconds * 1000
+TASK_MS = LEAST_TASK_SECONDS * 1000
 
 
 def ago(milliseconds: float) -> str:

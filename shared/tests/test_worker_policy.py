@@ -13,6 +13,7 @@ from shared.contracts.stages import (
 from shared.errors import (
     ContractViolation,
     InProgress,
+    ModelTimedOut,
     PermanentError,
     TokenSettled,
     TransientError,
@@ -40,14 +41,14 @@ NOW_LATE = TASK_MS - WORK_MS
 
 @pytest.mark.parametrize(("receives", "wait"), CASES)
 def test_a_stage_that_pays_buys_only_what_its_task_still_waits_for(receives, wait):
-    """A paid stage runs only with time left, asks first after a long wait, and its starts are counted if repeated."""
+    """A paid stage runs only with time left, asks first after a long wait, and looks for an answer if repeated."""
     expected: tuple[Step, ...]
     if wait is Wait.LATE:
         expected = (Step.RECALL, Step.SKIP)
     elif receives == 1:
         expected = (Step.RUN,)
     else:
-        expected = (Step.RUN_UNLESS_LOST, Step.RECALL, Step.SKIP_IF_OVER, Step.GIVE_UP)
+        expected = (Step.RECALL, Step.RUN_UNLESS_LOST, Step.SKIP_IF_OVER, Step.GIVE_UP)
     if wait is Wait.STALE:
         expected = (Step.SKIP_IF_OVER, *expected)
     assert steps(receives=receives, wait=wait, pays=True) == expected
@@ -107,6 +108,7 @@ ERRORS = {
     ContractViolation("$", "wrong"): (Ending.REJECT, Ending.REPORT),
     TransientError("slow"): (Ending.REDELIVER, Ending.REPORT),
     PermanentError("denied"): (Ending.GIVE_UP, Ending.GIVE_UP),
+    ModelTimedOut("no answer"): (Ending.GIVE_UP, Ending.GIVE_UP),
     WorkerLost("lost"): (Ending.GIVE_UP, Ending.GIVE_UP),
     InProgress("busy"): (Ending.REDELIVER, Ending.REDELIVER),
     TokenSettled("over"): (Ending.DROP, Ending.DROP),

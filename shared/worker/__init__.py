@@ -107,7 +107,7 @@ class Worker:
                 if end is not None:
                     return _run_and(end, job, began)
             elif step is Step.RECALL:
-                stored = route.recall(*job.arguments) if route.recall else None
+                stored = route.recall(*job.arguments, message.sent_ms) if route.recall else None
                 if stored is not None:
                     return stored
             elif step is Step.SKIP or (step is Step.SKIP_IF_OVER and self._is_over(message)):
@@ -146,7 +146,12 @@ def _wait(job: Job) -> Wait:
     route, message = job.route, job.message
     if isinstance(route, ExternalRoute) or message.token is None:
         return Wait.FRESH
-    return wait_of(waited_ms=message.queue_wait_ms, told_ms=message.task_age_ms(), task_ms=route.task_ms)
+    return wait_of(
+        waited_ms=message.queue_wait_ms,
+        told_ms=message.task_age_ms(),
+        task_ms=route.task_ms,
+        work_ms=route.work_ms,
+    )
 
 
 def _run(job: Job, began: float) -> Struct | None:

@@ -11,6 +11,7 @@ from shared.contracts.envelope import SOURCE, Delivery, Detail, Event, Metadata
 from shared.contracts.reading import SOURCE_REFUSED, read, read_metadata, read_upcast
 from shared.contracts.upcasting import readable
 from shared.errors import ContractViolation
+from shared.worker.policy import WORK_MS
 
 E = TypeVar("E", bound=Event)
 
@@ -22,18 +23,20 @@ class Route(Struct, Generic[E], frozen=True, kw_only=True):
     data and metadata and returns the stage's result, wrapped in `Paid` if it is billed by usage. For a failure, `run`
     raises TransientError, PermanentError or InProgress; any other exception counts as transient. With `metered`,
     `run` also gets the meter so far, as `meter`. `recall` returns the result that an earlier delivery, attempt or
-    execution stored, or None. `pays`: a call of `run` costs money, so none is made for a task that is over, or nearly
-    over. `source` is the only publisher that may send the message. `task_ms` is the time that Step Functions waits
-    for the outcome.
+    execution stored, or None; it is also told when the message was sent, in milliseconds since the epoch. `pays`:
+    a call of `run` costs money, so none is made for a task that is over, or nearly over. `source` is the only
+    publisher that may send the message. `task_ms` is the time that Step Functions waits for the outcome, `work_ms`
+    the time that a paid `run` may take.
     """
 
     request: type[E]
     run: Callable[..., Struct | None]
-    recall: Callable[[E, Metadata], Struct | None] | None = None
+    recall: Callable[[E, Metadata, int], Struct | None] | None = None
     pays: bool = False
     source: str = SOURCE
     metered: bool = False
     task_ms: int | None = None
+    work_ms: int = WORK_MS
 
 
 class ExternalRoute(Struct, frozen=True, kw_only=True):
@@ -55,6 +58,7 @@ class Message(Struct, kw_only=True):
     message_id: str
     receives: int
     queue_wait_ms: int
+    sent_ms: int = 0
     batch: int = 1
     delivery: Delivery | None = None
     metadata: Metadata | None = None
@@ -93,11 +97,13 @@ class Job(Struct, frozen=True, kw_only=True):
 def received(record: Mapping[str, Any], batch: int) -> Message:
     """Return the message in one of the records that Lambda gets from SQS."""
     attributes = record["attributes"]
+    sent_ms = int(attributes["SentTimestamp"])
     return Message(
         body=record["body"],
         message_id=record["messageId"],
         receives=int(attributes["ApproximateReceiveCount"]),
-        queue_wait_ms=max(0, int(time.time() * 1000) - int(attributes["SentTimestamp"])),
+        queue_wait_ms=max(0, int(time.time() * 1000) - sent_ms),
+        sent_ms=sent_ms,
         batch=batch,
     )
 

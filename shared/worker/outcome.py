@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from botocore.exceptions import ClientError
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from shared.aws import error_code, translated_errors
 from shared.bus import Bus
@@ -50,6 +50,8 @@ class Billed(Struct, frozen=True, kw_only=True):
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
     model_id: str | None = None
     recalled: bool = False
 
@@ -71,6 +73,8 @@ def meter(message: Message, began: float, billed: Billed | None = None) -> v1.Me
         receives=message.receives,
         input_tokens=billed.input_tokens,
         output_tokens=billed.output_tokens,
+        cache_read_tokens=billed.cache_read_tokens or UNSET,
+        cache_write_tokens=billed.cache_write_tokens or UNSET,
         model_id=billed.model_id,
         recalled=billed.recalled,
         batch=message.batch,
@@ -172,6 +176,7 @@ class Outcomes:
         if message.token is not None:
             self._callback.fail(message.token, error.NAME, error.cause[:CAUSE_CHARS])
         emit(ERRORS, error_type=error.NAME)
+        _emit_wasted(error)
         self._note(FAILED, message, error.cause, error=error.NAME)
 
     def drop(self, message: Message, error: PipelineError) -> None:
@@ -238,8 +243,22 @@ def _told(name: str | None) -> str | None:
     return name if name and len(name) <= ID_CHARS - len(REJECTED) and name.isprintable() else None
 
 
+def _emit_wasted(error: PipelineError) -> None:
+    """Count the tokens of an answer that was paid for and can't be used."""
+    from shared.contracts.wasted import paid_in  # noqa: PLC0415 -- only failures need it
+
+    if paid := paid_in(error.cause):
+        model_id, usage = paid
+        _emit_usage(model_id, usage)
+
+
 def _emit_tokens(metered: v1.Meter) -> None:
     """Count the tokens that were paid for, by model; a recalled answer used none."""
     if metered.model_id and not metered.recalled:
-        emit(INPUT_TOKENS, metered.input_tokens, model=metered.model_id)
-        emit(OUTPUT_TOKENS, metered.output_tokens, model=metered.model_id)
+        _emit_usage(metered.model_id, metered)
+
+
+def _emit_usage(model_id: str, used: v1.Meter | v1.Usage) -> None:
+    prompt = used.input_tokens + (used.cache_read_tokens or 0) + (used.cache_write_tokens or 0)
+    emit(INPUT_TOKENS, prompt, model=model_id)
+    emit(OUTPUT_TOKENS, used.output_tokens, model=model_id)

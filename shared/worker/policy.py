@@ -10,14 +10,22 @@ from enum import Enum, auto
 from typing import Final
 
 from shared.contracts.stages import FIRST_COUNTED_RECEIVE, RETRY
-from shared.errors import ContractViolation, InProgress, PermanentError, TokenSettled, WorkerLost
+from shared.errors import (
+    ContractViolation,
+    InProgress,
+    ModelTimedOut,
+    PermanentError,
+    TokenSettled,
+    WorkerLost,
+)
 
 STALE_MS = 5_000
 """A message that waited for this long may belong to a task that has since been cancelled or timed out."""
 
 WORK_MS = 30_000
-"""Minimum task time that must remain before a paid stage starts; otherwise the answer could arrive after the task
-expires."""
+"""Minimum task time that must remain before a paid stage starts, unless its route names another; otherwise the answer
+could arrive after the task expires.
+"""
 
 
 class Step(Enum):
@@ -27,7 +35,9 @@ class Step(Enum):
     RUN_UNLESS_LOST = auto()
     """Count the start and run, unless too many counted starts of the message ended without an outcome."""
     RECALL = auto()
-    """Send the answer that an earlier delivery, attempt or execution stored, if there is one."""
+    """Send the answer that an earlier delivery, attempt or execution stored, if there is one; fail if an earlier
+    delivery may have paid for one that was lost.
+    """
     SKIP_IF_OVER = auto()
     """Acknowledge the message if Step Functions says that its task is over."""
     SKIP = auto()
@@ -44,14 +54,14 @@ class Wait(Enum):
     STALE = auto()
     """The task began `STALE_MS` ago or earlier: it may be over."""
     LATE = auto()
-    """The task has at most `WORK_MS` left, too little for a paid stage. LATE takes precedence over STALE."""
+    """The task has too little time left for a paid stage. LATE takes precedence over STALE."""
 
 
 Steps = tuple[Step, ...]
 
 _RUN: Final[Steps] = (Step.RUN,)
 _RUN_AGAIN: Final[Steps] = (Step.RUN_UNLESS_LOST, Step.SKIP_IF_OVER, Step.GIVE_UP)
-_PAY_AGAIN: Final[Steps] = (Step.RUN_UNLESS_LOST, Step.RECALL, Step.SKIP_IF_OVER, Step.GIVE_UP)
+_PAY_AGAIN: Final[Steps] = (Step.RECALL, Step.RUN_UNLESS_LOST, Step.SKIP_IF_OVER, Step.GIVE_UP)
 
 STEPS: Final[Mapping[tuple[bool, Wait], tuple[Steps, Steps]]] = {
     # (the starts are counted, wait): (steps of an unpaid stage, steps of a paid stage)
@@ -65,11 +75,12 @@ STEPS: Final[Mapping[tuple[bool, Wait], tuple[Steps, Steps]]] = {
 """The steps for a message. Under overload every message at the head of the queue is LATE."""
 
 
-def wait_of(*, waited_ms: int, told_ms: int | None, task_ms: int | None) -> Wait:
+def wait_of(*, waited_ms: int, told_ms: int | None, task_ms: int | None, work_ms: int = WORK_MS) -> Wait:
     """Return how late a message is handled.
 
     `waited_ms` is the time since the last hop, which the task's age surely exceeds. `told_ms` is the task's age as
-    the message itself tells it, None if it does not. `task_ms` is the task's timeout, None if it has none.
+    the message itself tells it, None if it does not. `task_ms` is the task's timeout, None if it has none, and
+    `work_ms` how much of it must be left.
 
     The greater of the two ages counts: EventBridge may have delivered the message late, or a replay moved it back.
     But no task is older than its timeout. A greater `told_ms` is that of a task that is over, or it is wrong (a
@@ -79,7 +90,7 @@ def wait_of(*, waited_ms: int, told_ms: int | None, task_ms: int | None) -> Wait
     told = told_ms or 0
     if task_ms is not None:
         age = max(waited_ms, told) if told <= task_ms else waited_ms
-        if task_ms - age <= WORK_MS:
+        if task_ms - age <= work_ms:
             return Wait.LATE
     return Wait.STALE if max(waited_ms, told) >= STALE_MS else Wait.FRESH
 
@@ -108,6 +119,7 @@ ENDINGS: Final[Mapping[type[Exception], tuple[Ending, Ending]]] = {
     # error: (no task waits for the outcome, a task waits for it)
     ContractViolation: (Ending.REJECT, Ending.REPORT),
     PermanentError: (Ending.GIVE_UP, Ending.GIVE_UP),
+    ModelTimedOut: (Ending.GIVE_UP, Ending.GIVE_UP),
     WorkerLost: (Ending.GIVE_UP, Ending.GIVE_UP),
     InProgress: (Ending.REDELIVER, Ending.REDELIVER),
     TokenSettled: (Ending.DROP, Ending.DROP),

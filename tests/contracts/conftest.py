@@ -12,7 +12,7 @@ from tests.contracts.handlers import MACHINE, Stand, forget
 def stand(monkeypatch):
     """Return a function that makes a service's Stand, with its environment and tables."""
 
-    def make(service: str, module: str) -> Stand:
+    def make(service: str, module: str, fallbacks: str = "") -> Stand:
         for name, value in {
             "POWERTOOLS_SERVICE_NAME": service,
             "PIPELINE_ENV": "test",
@@ -27,6 +27,7 @@ def stand(monkeypatch):
             "STATE_TABLE": "state",
             "MAPPING_ID": "the-starters",
             "USD_PER_DAY": "5",
+            "FALLBACK_MODEL_IDS": fallbacks,
         }.items():
             monkeypatch.setenv(name, value)
         made = Stand(module)

@@ -55,10 +55,15 @@ class _StepFunctions(FakeStepFunctions):
 
 
 class _Model:
-    def converse(self, **_: Any) -> dict[str, Any]:
+    unavailable = ""
+    stop_reason = "end_turn"
+
+    def converse(self, *, modelId: str, **_: Any) -> dict[str, Any]:
+        if modelId == self.unavailable:
+            raise client_error("ThrottlingException", "Converse", 429)
         return {
             "output": {"message": {"content": [{"text": "A line."}]}},
-            "stopReason": "end_turn",
+            "stopReason": self.stop_reason,
             "usage": {"inputTokens": 9, "outputTokens": 6},
         }
 

@@ -7,6 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
+from services.chatbot.failover import FAILURES
+from services.chatbot.settings import Settings
 from services.logger.core import DETAIL_TYPE
 from shared import observability
 from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY, SERVICES, STAGES
@@ -23,6 +25,8 @@ from shared.metrics import (
 )
 from shared.tests.fakes import client_error, open_starts, sqs_record, stage_event
 from tests.contracts.handlers import DATA, MACHINE, REQUESTS, Stand
+
+MODEL, FALLBACK = Settings().model_id, "amazon.nova-pro-v1:0"
 
 
 def ask(stand: Stand) -> None:
@@ -89,10 +93,22 @@ def work(stand: Stand, service: str) -> None:
 
 
 def chat(stand: Stand) -> None:
-    """Let the chatbot fail because its table of answers is missing."""
+    """Let the chatbot answer for a guardrail, then fail because its table of answers is missing."""
+    stand.clients["bedrock-runtime"].stop_reason = "guardrail_intervened"
+    stand.messages(
+        sqs_record(stage_event("chat.requested.v1", DATA["chatbot"], token="f", pipeline_id="p-8"))
+    )
     boto3.client("dynamodb").delete_table(TableName="answers")
     event = stage_event("chat.requested.v1", DATA["chatbot"], attempt=RETRY.max_attempts, pipeline_id="p-9")
     stand.messages(sqs_record(event))
+
+
+def fail_over(stand: Stand) -> None:
+    """Let the chatbot's first model fail until its circuit opens."""
+    stand.clients["bedrock-runtime"].unavailable = MODEL
+    for number in range(FAILURES):
+        event = stage_event("chat.requested.v1", DATA["chatbot"], pipeline_id=f"f-{number}")
+        stand.messages(sqs_record(event))
 
 
 def end(stand: Stand) -> None:
@@ -129,6 +145,7 @@ def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str,
     start(stand("trigger", "services.trigger.starter.handler"))
     stand("trigger", "services.trigger.guard.handler").call({}, None)
     stand("logger", "services.logger.reconciler.handler").call({}, Context())
+    fail_over(stand("chatbot", "services.chatbot.handler", FALLBACK))
     for stage in STAGES:
         worker = stand(stage.service, f"services.{stage.service}.handler")
         work(worker, stage.service)
@@ -164,7 +181,7 @@ def test_dimensions_have_few_values(stand, capsys):
     closed = {
         "error_type": {*ERROR_TYPES, OTHER},
         "failure": {f"{stage}: {name}" for stage in stages for name in (*ERROR_TYPES, OTHER)},
-        "model": {"amazon.nova-lite-v1:0"},
+        "model": {MODEL, FALLBACK},
     }
     for line in everything(stand, capsys):
         for name in set(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) - set(EVERYWHERE):

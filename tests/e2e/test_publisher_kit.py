@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from contracts.examples import event_examples
 from contracts.parties import PUBLISHERS, events, parties
 from infra.toolchain import bundled_node
+from local.tests.fakes import executable
 from shared.contracts.schemas import event_schema
 from tests.e2e.conftest import Deployment
 from tests.e2e.support import complete
@@ -52,7 +53,7 @@ def publisher(pipeline: Deployment) -> Iterator[Credentials]:
 # --- the examples ------------------------------------------------------------------------------------------
 
 
-AWS_CLI_STAND_IN = f"""#!{sys.executable}
+AWS_CLI_STAND_IN = """
 # Takes exactly the call of the example, and makes it with botocore, which checks its parameters as the CLI does.
 import argparse, json, boto3
 parser = argparse.ArgumentParser(allow_abbrev=False)
@@ -75,9 +76,7 @@ def command(tool: str, folder: Path) -> tuple[list[str], dict[str, str]]:
         assert node is not None
         return [str(node), str(KIT / "node_sdk.mjs")], {}
     if tool == "aws stand-in":
-        aws = folder / "aws"
-        aws.write_text(AWS_CLI_STAND_IN)
-        aws.chmod(0o755)
+        executable(folder / "aws", AWS_CLI_STAND_IN)
         return [str(KIT / "aws_cli.sh")], {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     if not shutil.which("aws"):
         pytest.skip("the AWS CLI is not installed here; its stand-in takes the same call")

@@ -2,9 +2,10 @@
 deliveries of its message, and no event is delivered after its task has timed out.
 """
 
-from infra.clocks import VISIBILITY_FACTOR
+from infra.clocks import TASK_SECONDS, visibility_rule, visibility_seconds
 from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Queue, State, System
+from shared.contracts.stages import LEAST_TASK_SECONDS
 
 
 def visibility(system: System) -> Result:
@@ -13,8 +14,7 @@ def visibility(system: System) -> Result:
         if queue is None or function is None:
             continue  # the check `consumers` reports it
         timeout, window = function.timeout_seconds, source.window_seconds
-        rule = f"{VISIBILITY_FACTOR} x {timeout} s + {window} s"
-        needed = VISIBILITY_FACTOR * timeout + window
+        rule, needed = visibility_rule(timeout, window), visibility_seconds(timeout, window)
         if queue.visibility_seconds < needed:
             yield Problem(
                 where=queue.name,
@@ -34,11 +34,12 @@ def task_timeouts(system: System) -> Result:
                 yield Problem(
                     where=f"{machine.name}, state {state.name}",
                     what="It has no TimeoutSeconds, so it waits up to 99,999,999 s for an answer that is lost.",
-                    fix="Give the state a timeout: `timeout_seconds` in the stage table.",
+                    fix="Give the state a timeout (`task_seconds` in infra/clocks.py).",
                 )
             for queue in queues_of(system, state):
                 if state.timeout_seconds is not None:
                     yield _outlasts(machine.name, state, queue, state.timeout_seconds)
+                    yield from _known(system, machine.name, state, queue)
 
 
 def _outlasts(machine: str, state: State, queue: Queue, timeout: int) -> Problem | Passed:
@@ -50,10 +51,26 @@ def _outlasts(machine: str, state: State, queue: Queue, timeout: int) -> Problem
             where=f"{machine}, state {state.name}",
             what=f"It times out after {timeout} s, but its message stays in {queue.name} for up to {rule} = "
             f"{longest} s.",
-            fix="Lengthen the stage's timeout, or shorten the function's timeout and with it the queue's visibility "
-            "timeout.",
+            fix="Deploy the workflow and the service with the same options, from which both times follow.",
         )
     return Passed(f"task timeout {timeout} s > {rule}", state.name)
+
+
+def _known(system: System, machine: str, state: State, queue: Queue) -> Result:
+    """Report a function that takes its stage's task to be longer or shorter than it is."""
+    for source in system.sources:
+        function = system.functions.get(source.function)
+        if source.queue != queue.name or function is None:
+            continue
+        known = int(function.variables.get(TASK_SECONDS) or LEAST_TASK_SECONDS)
+        if known != state.timeout_seconds:
+            yield Problem(
+                where=f"{machine}, state {state.name}",
+                what=f"It times out after {state.timeout_seconds} s, but {function.name} expects {known} s.",
+                fix="Deploy the workflow and the service with the same options.",
+                why="A paid stage may begin with work that its task does not wait for, or leave out work that it "
+                "would wait for.",
+            )
 
 
 def event_ages(system: System) -> Result:

@@ -36,7 +36,9 @@ def kept(system: System) -> Result:
     needed = dict.fromkeys(writers, least)
     starter, logger = (names.function(spec.name) for spec in (STARTER, STAGE_FUNCTIONS["logger"]))
     if starter in needed:
-        needed[starter] = max(least, times.get(logger, 0)) + longest_seconds()
+        needed[starter] = max(least, times.get(logger, 0)) + longest_seconds(
+            task_seconds=system.environment.task_seconds
+        )
     for name, seconds in needed.items():
         if times[name] < seconds:
             yield Problem(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from services.chatbot.answers import StoredAnswers
 from shared.bus import Bus
 from shared.contracts.envelope import Metadata
 from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Turn, Usage
-from shared.errors import InProgress, PermanentError, TransientError
+from shared.errors import InProgress, ModelTimedOut, PermanentError, TransientError
 from shared.parking import ParkingLot
 from shared.runtime import stage_route
 from shared.tests.fakes import (
@@ -256,6 +257,10 @@ def test_no_message_is_stored_beside_its_answer(answers, table):
     assert int(item["expiration"]["N"]) > 0
 
 
+def sent_ms(*, ago: int = 0) -> int:
+    return round(time.time() * 1_000) - ago
+
+
 class Stage:
     """The chatbot's worker on doubles, with its table of answers on moto."""
 
@@ -270,10 +275,11 @@ class Stage:
             bus=Bus(FakeEvents, "bus"),
         )
 
-    def deliver(self, receives: int = 1, **changes: Any) -> bool:
+    def deliver(self, receives: int = 1, sent_ms: int | None = None, **changes: Any) -> bool:
         """Whether the message is settled and not left for redelivery."""
         event = stage_event("chat.requested.v1", {"user_message": "Hi"}, **changes)
-        answer = self.worker.handle({"Records": [sqs_record(event, receives=receives)]}, None)
+        record = sqs_record(event, receives=receives, sent_ms=sent_ms)
+        answer = self.worker.handle({"Records": [record]}, None)
         return not answer["batchItemFailures"]
 
 
@@ -321,6 +327,52 @@ def test_second_delivery_waits_for_the_first(stage, answers, model):
     assert stage.deliver()
     assert inner == [False]
     assert (other.step_functions.failures, other.dlq.sent, model.paid) == ({}, [], 1)
+
+
+def failed_with(stage: Stage) -> str:
+    """Return the error's name with which the run failed; its message must be parked with the same."""
+    ((error, _),) = stage.step_functions.failures.values()
+    assert {attributes["error_type"] for attributes in [stage.dlq.attributes()]} == {error}
+    return str(error)
+
+
+def test_a_call_that_timed_out_is_not_made_again_by_a_redelivery(stage, model):
+    """If the failure of a call that may be billed can't be reported, redeliveries report it and never ask again."""
+    model.outcome = ModelTimedOut("No answer within 895 s.")
+    stage.step_functions.error = client_error("ServiceUnavailable", "SendTaskFailure", 503)
+    assert not stage.deliver(sent_ms=sent_ms())
+    model.outcome = ANSWER
+    stage.step_functions.error = None
+    assert stage.deliver(receives=2, sent_ms=sent_ms(ago=1_000))
+    assert failed_with(stage) == "Pipeline.ModelTimedOut"
+    assert model.paid == 0
+
+
+def test_a_redriven_run_asks_again_after_a_timeout(stage, model):
+    """A message that was sent after the call timed out, by an operator's redrive, asks the model, at once."""
+    model.outcome = ModelTimedOut("No answer within 895 s.")
+    assert stage.deliver(sent_ms=sent_ms(ago=900_000))
+    model.outcome = ANSWER
+    stage.step_functions.failures.clear()
+    assert stage.deliver(receives=2, sent_ms=sent_ms(ago=-1_000)), (
+        "SQS counted a throttled call as a delivery"
+    )
+    assert stage.step_functions.successes["token-1"]["data"]["text"] == ANSWER.text
+    assert model.paid == 1
+
+
+def test_a_timeout_is_told_though_its_claim_cannot_be_ended(answers, model, table, monkeypatch):
+    """A table that fails after the timeout hides the timeout neither from the run nor from the next delivery."""
+
+    def broken(**_: Any) -> None:
+        raise client_error("InternalServerError", "UpdateItem", 500)
+
+    monkeypatch.setattr(table, "update_item", broken)
+    model.outcome = ModelTimedOut("No answer within 895 s.")
+    with pytest.raises(ModelTimedOut):
+        answers.ask(REQUEST, METADATA)
+    with pytest.raises(InProgress):
+        answers.recall(REQUEST, METADATA, 1)
 
 
 def test_answers_stored_before_conversations_are_still_found():

@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import astuple, replace
 
 from services.chatbot import core
 from services.chatbot.backends import Bedrock, ExistingFunction, backend
 from services.chatbot.settings import Settings
 from services.chatbot.tests.fakes import HISTORY, FakeModel
 from shared.contracts import limits
-from shared.contracts.v1 import Analysis, ChatRequested
-from shared.errors import PermanentError, TransientError
+from shared.contracts.v1 import Analysis, ChatRequested, Usage
+from shared.contracts.wasted import paid_in
+from shared.errors import ModelTimedOut, PermanentError, TransientError
 from shared.tests.fakes import METADATA, client_error
 
 
@@ -160,21 +162,80 @@ def test_an_answer_that_will_never_have_text_is_not_paid_for_again(response):
     [
         (None, None),
         ("12", None),
-        ({}, (0, 0)),
-        ({"inputTokens": 5, "outputTokens": None, "cacheReadInputTokens": 7, "new": {}}, (5, 0)),
-        ({"inputTokens": "5", "outputTokens": -3}, (0, 0)),
+        ({}, (0, 0, 0, 0)),
+        ({"inputTokens": 5, "outputTokens": None, "cacheReadInputTokens": 7, "new": {}}, (5, 0, 7, 0)),
+        ({"inputTokens": 1, "outputTokens": 2, "cacheWriteInputTokens": 9, "cacheDetails": []}, (1, 2, 0, 9)),
+        ({"inputTokens": "5", "outputTokens": -3, "cacheReadInputTokens": "7"}, (0, 0, 0, 0)),
     ],
 )
 def test_odd_usage_costs_no_answer(usage, expected):
-    """A usage that is missing or odd does not lose the answer that was paid for."""
+    """A usage that is missing or odd does not lose the answer that was paid for; tokens of a cache are kept apart."""
     read = core.converse_answer(converse("Hello") | {"usage": usage}, "m").usage
-    assert (read and (read.input_tokens, read.output_tokens)) == expected
+    assert (read and tuple(count or 0 for count in astuple(read))) == expected
 
 
-@pytest.mark.parametrize("stop", ["model_context_window_exceeded", "max_output_length"])
-def test_any_bound_of_the_model_truncates(stop):
-    """A stop reason that names a bound marks the answer as truncated, also one that is not known yet."""
-    assert core.converse_answer(converse("Hello", stop=stop), "m").truncated is True
+@pytest.mark.parametrize(
+    ("stop", "truncated", "blocked"),
+    [
+        ("end_turn", False, False),
+        ("stop_sequence", False, False),
+        ("tool_use", False, False),
+        ("max_tokens", True, False),
+        ("model_context_window_exceeded", True, False),
+        ("max_output_length", True, False),
+        ("pause_turn", True, False),
+        ("guardrail_intervened", False, True),
+        ("content_filtered", False, True),
+        ("content_filter", False, True),
+        ("refusal", False, True),
+        ("malformed_model_output", False, False),
+        ("malformed_tool_use", False, False),
+        ("a reason of next year", False, False),
+        ("", False, False),
+    ],
+)
+def test_a_stop_reason_marks_what_it_means(stop, truncated, blocked):
+    """An answer that a bound cut is marked as truncated, a refused one as blocked; no other reason leaves a mark."""
+    answer = core.converse_answer(converse("Hello", stop=stop), "m")
+    assert (answer.text, answer.truncated, bool(answer.blocked)) == ("Hello", truncated, blocked)
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (converse(), TransientError),
+        (converse("\x00 ", stop="refusal"), PermanentError),
+        (blocks(REASONING, stop="max_tokens"), PermanentError),
+    ],
+)
+def test_an_answer_without_text_says_what_was_paid_for_it(response, error):
+    """The error of an unusable answer ends with the model and the tokens, from which its cost is counted."""
+    response["usage"] |= {"cacheReadInputTokens": 1_000}
+    with pytest.raises(error) as failure:
+        core.converse_answer(response, "us.model-v1:0")
+    usage = Usage(input_tokens=10, output_tokens=20, cache_read_tokens=1_000)
+    assert paid_in(failure.value.cause) == ("us.model-v1:0", usage)
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"inputTokens": 0, "outputTokens": 0}])
+def test_an_answer_that_cost_nothing_names_no_tokens(usage):
+    """Without tokens, as of a guardrail that did not let the model be asked, the error says nothing of a payment."""
+    with pytest.raises(PermanentError) as failure:
+        core.converse_answer(converse(stop="guardrail_intervened") | {"usage": usage}, "m")
+    assert paid_in(failure.value.cause) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Converse answered ThrottlingException", "Paid for: 1 input, 2 output tokens of m."),
+        " Paid for: 1 input, 2 output, 3 cache-read, 4 cache-write tokens of m. And more.",
+        f" Paid for: {'9' * 40} input, 2 output, 3 cache-read, 4 cache-write tokens of m.",
+    ],
+)
+def test_only_the_sentence_itself_is_read_as_a_payment(text):
+    """A failure's text without the exact sentence at its end names no payment."""
+    assert paid_in(text) is None
 
 
 def test_a_long_stop_reason_is_cut():
@@ -190,6 +251,30 @@ def test_what_a_model_refuses_is_left_out():
     parameters = core.converse_request(settings, request)
     assert parameters["inferenceConfig"] == {"maxTokens": 1_024}
     assert "system" not in parameters
+
+
+@pytest.mark.parametrize(("complexity", "model_id"), [("moderate", "small"), ("complex", "large")])
+@pytest.mark.parametrize("without", ["small", "large", " large , small", None])
+def test_each_model_is_asked_with_what_it_takes(complexity, model_id, without):
+    """A model that is named as one without a parameter is asked without it, and the other model with it."""
+    settings = replace(SETTINGS, models_without_temperature=without, models_without_system_prompt=without)
+    request = ChatRequested(user_message="Hi", analysis=analysis(complexity, has_code=True))
+    parameters = core.converse_request(settings, request)
+    asked_without = model_id in (without or "")
+    assert parameters["modelId"] == model_id
+    assert ("temperature" not in parameters["inferenceConfig"]) is asked_without
+    assert ("system" not in parameters) is asked_without
+
+
+def test_the_system_prompt_is_cached_for_the_named_models():
+    """A checkpoint follows the system prompt of a model that is named, and no model is sent one without a prompt."""
+    settings = replace(SETTINGS, cached_models="large", system_prompt="Be kind.")
+    complex_one = ChatRequested(user_message="Hi", analysis=analysis("complex"))
+    checkpoint = [{"text": "Be kind."}, {"cachePoint": {"type": "default"}}]
+    assert core.converse_request(settings, complex_one)["system"] == checkpoint
+    assert core.converse_request(settings, ChatRequested(user_message="Hi"))["system"] == checkpoint[:1]
+    for without in ({"system_prompt": None}, {"models_without_system_prompt": "large"}):
+        assert "system" not in core.converse_request(replace(settings, **without), complex_one)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +308,7 @@ def test_bedrock_is_asked_once():
     ("code", "status", "expected"),
     [
         ("ThrottlingException", 429, TransientError),
-        ("ModelTimeoutException", 408, TransientError),
+        ("ModelTimeoutException", 408, ModelTimedOut),
         ("ModelNotReadyException", 429, TransientError),
         ("ServiceUnavailableException", 503, TransientError),
         ("ServiceQuotaExceededException", 400, TransientError),
@@ -234,7 +319,7 @@ def test_bedrock_is_asked_once():
     ],
 )
 def test_bedrock_errors_are_sorted(code, status, expected):
-    """Throttles and outages are transient; a denied or invalid request is permanent."""
+    """Throttles and outages are transient, a denied or invalid request permanent, and a timeout may be billed."""
     model = FakeModel(client_error(code, "Converse", status))
     with pytest.raises(expected, match=code):
         Bedrock(SETTINGS, model).ask(ChatRequested(user_message="Hi"), METADATA)
@@ -262,8 +347,33 @@ def test_a_refused_parameter_names_its_option(message, settings, named):
         Bedrock(settings, FakeModel(refusal)).ask(ChatRequested(user_message="Hi"), METADATA)
     assert "ValidationException" in str(caught.value)
     assert ("off" in str(caught.value)) is bool(named)
+    assert ("models_without_" in str(caught.value)) is bool(named)
     assert (named or "") in str(caught.value)
     assert message not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "message"),
+    [
+        (
+            "AccessDeniedException",
+            403,
+            "You invoked an unsupported model or your request did not allow prompt caching.",
+        ),
+        ("ValidationException", 400, "Malformed input request: extraneous key [cachePoint] is not permitted"),
+        ("ValidationException", 400, "Cache point cannot be inserted here. Remove the invalid cache point."),
+    ],
+)
+def test_a_refused_checkpoint_names_its_option(code, status, message):
+    """The refusal of a cache checkpoint names the option; if none was sent, the same text means nothing."""
+    refusal = client_error(code, "Converse", status)
+    refusal.response["Error"]["Message"] = message
+    for cached_models, named in (("m", True), (None, False)):
+        settings = Settings(model_id="m", cached_models=cached_models)
+        with pytest.raises(PermanentError) as caught:
+            Bedrock(settings, FakeModel(refusal)).ask(ChatRequested(user_message="Hi"), METADATA)
+        assert ('prompt_caching = "off"' in str(caught.value)) is named
+        assert message not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from services.chatbot.settings import Settings
 from services.chatbot.tests.fakes import HISTORY, FakeModel
 from shared.contracts import limits
 from shared.contracts.v1 import ChatRequested
-from shared.errors import PermanentError, TransientError
+from shared.errors import ModelTimedOut, PermanentError, TransientError
 from shared.tests.fakes import METADATA, client_error
 
 
@@ -139,7 +139,7 @@ def test_existing_function_gets_message_analysis_and_id():
     [
         (b'{"errorMessage": "x"}', TransientError, "(Unhandled)"),
         (b'{"errorMessage": "x", "errorType": "ValueError"}', TransientError, "(Unhandled: ValueError)"),
-        (b'{"errorType": "Sandbox.Timedout"}', TransientError, "(Unhandled: Sandbox.Timedout)"),
+        (b'{"errorType": "Sandbox.Timedout"}', ModelTimedOut, "(Unhandled: Sandbox.Timedout)"),
         (b'{"errorType": "Runtime.ExitError"}', TransientError, "Runtime.ExitError"),
         (b'{"errorType": "ThrottlingException"}', TransientError, "ThrottlingException"),
         (b'{"errorType": "an odd \\n name"}', TransientError, "(Unhandled)"),
@@ -153,7 +153,7 @@ def test_existing_function_gets_message_analysis_and_id():
     ],
 )
 def test_a_failing_function_is_judged_by_its_error(payload, expected, shown):
-    """An exception in the team's function is transient, unless its type says that it would be raised again."""
+    """An exception in the team's function is transient unless its type says that a retry would fail or pay again."""
     model = FakeModel({"Payload": io.BytesIO(payload), "FunctionError": "Unhandled"})
     with pytest.raises(expected, match=re.escape(shown)):
         ExistingFunction(Settings(chatbot_function_arn="arn:x:function:bot"), model).ask(

@@ -12,8 +12,8 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LONG = "The short answer is yes. " + "It depends on many things that are worth a look. " * 20
 
 
-def chat(text: str, *, truncated: bool = False) -> ChatAnswer:
-    return ChatAnswer(text=text, backend="bedrock", model_id="m", stop_reason="end_turn", truncated=truncated)
+def chat(text: str, **marks: bool) -> ChatAnswer:
+    return ChatAnswer(text=text, backend="bedrock", model_id="m", stop_reason="end_turn", **marks)
 
 
 def analysis(complexity, questions=1, languages=()):
@@ -72,6 +72,17 @@ def test_cut_answer_says_so(level):
     """A truncated answer is marked in every format."""
     got = enhance(chat("Half", truncated=True), analysis(level), METADATA, NOW)
     assert "cut at the length limit" in got.final_response
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+@pytest.mark.parametrize("level", [None, "simple", "moderate", "complex"])
+def test_a_blocked_answer_is_never_decorated(level, truncated):
+    """A blocked answer keeps its text to the letter, whatever the message was, and the result says that it is one."""
+    text = f"{LONG}\n\n\n\n```\nno end"
+    found = analysis(level, 3, ("python",)) if level else None
+    got = enhance(chat(text, blocked=True, truncated=truncated), found, METADATA, NOW)
+    assert (got.final_response, got.format, got.blocked) == (text, "plain", True)
+    assert not enhance(chat(text), found, METADATA, NOW).blocked
 
 
 def test_tracking_says_where_it_comes_from():

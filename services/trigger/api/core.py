@@ -73,9 +73,8 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 def read_request(event: Mapping[str, Any]) -> Request:
-    """Return the request in an event of API Gateway, unchecked. Header names are case-insensitive."""
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    lines = {name.lower(): values for name, values in (event.get("multiValueHeaders") or {}).items()}
+    """Return the request in an event of API Gateway, unchecked."""
+    headers = _headers(event)
     context = event.get("requestContext") or {}
     host = headers.get("host") or context.get("domainName")
     pipeline_id = str((event.get("pathParameters") or {}).get("pipeline_id") or "")
@@ -88,13 +87,28 @@ def read_request(event: Mapping[str, Any]) -> Request:
         caller=_caller(context.get("identity") or {}),
         api_id=str(context.get("apiId")),
         address=f"https://{host}{path}" if host else path,
-        content_type=(headers.get("content-type") or "").partition(";")[0].strip().lower(),
+        content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
         idempotency_key=headers.get("idempotency-key"),
         traceparent=headers.get("traceparent"),
-        wait=_preferred_wait(", ".join(filter(None, lines.get("prefer") or [headers.get("prefer")]))),
+        wait=_preferred_wait(headers.get("prefer", "")),
         body=event.get("body") or "",
         encoded=bool(event.get("isBase64Encoded")),
     )
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers by their names in lower case; a header in several lines has their values, joined by commas.
+
+    Equal values count once. Different ones of a header that may have only one are not a valid value together.
+    """
+    single = {name.lower(): [value] for name, value in (event.get("headers") or {}).items()}
+    lines: dict[str, list[str | None]] = {}
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        lines.setdefault(name.lower(), []).extend(values or ())
+    present = {
+        name: [value for value in values if value is not None] for name, values in {**single, **lines}.items()
+    }
+    return {name: ", ".join(dict.fromkeys(values)) for name, values in present.items() if values}
 
 
 def _caller(identity: Mapping[str, Any]) -> str:

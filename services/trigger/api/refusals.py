@@ -37,7 +37,7 @@ class Reason(Enum):
     INVALID_IDEMPOTENCY_KEY = (
         400,
         "invalid_idempotency_key",
-        "The header `Idempotency-Key` is not valid. Send 1 to 255 visible ASCII characters.",
+        "The header `Idempotency-Key` is not valid. Send it once, with 1 to 255 visible ASCII characters.",
     )
     INVALID_PARAMETER = (
         400,

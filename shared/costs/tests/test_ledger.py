@@ -159,6 +159,46 @@ def test_a_failed_run_counts_what_is_known_and_names_the_rest():
     )
 
 
+PAID = "No text (stop reason tool_use). Paid for: 2000 input, 300 output, 0 cache-read, 10 cache-write tokens of "
+
+
+@pytest.mark.parametrize("error", ["Pipeline.Permanent", "Pipeline.Transient"])
+def test_an_answer_that_could_not_be_used_is_waste(error):
+    """A run that failed at an unusable answer pays for its tokens, as waste; those of other tries are unmetered."""
+    book = of(failed(error=error, cause=f"{PAID}{MODEL}."))
+    assert amount(book, "input", "chat", waste=True) == 2_000 * 60
+    assert amount(book, "output", "chat", waste=True) == 300 * 240
+    assert amount(book, "cache_write", "chat", waste=True) == 10 * 60
+    assert "chat: tokens of its other tries" in book.unmetered
+    assert "chat: tokens" not in book.unmetered
+    assert book.waste >= 2_000 * 60 + 300 * 240
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"error": "Execution.Aborted"}, {"error": "States.Timeout"}, {"stage": "analysis"}, {"stage": "x"}],
+)
+def test_only_a_failure_of_the_chatbot_has_such_tokens(changes):
+    """A cause of another failure that reads like a payment adds no tokens."""
+    book = of(failed(cause=f"{PAID}{MODEL}.", **changes))
+    assert not [line for line in book.lines if line.service == "Model"]
+
+
+def test_tokens_of_a_cache_have_their_own_lines():
+    """Tokens read from a cache cost their own price, beside the input tokens, which exclude them."""
+    chat = {**CHAT, "cache_read_tokens": 1_000, "model_id": "global.anthropic.claude-sonnet-4-6"}
+    book = of(record(stages={"chat": {**chat, "cache_write_tokens": 100}}))
+    found = {line.what: line.nanos for line in book.lines if line.service == "Model"}
+    name = "global.anthropic.claude-sonnet-4-6"
+    assert found == {
+        f"input tokens of {name}": 2_000 * 3_000,
+        f"output tokens of {name}": 300 * 15_000,
+        f"cache-read tokens of {name}": 1_000 * 300,
+        f"cache-write tokens of {name}": 100 * 3_750,
+    }
+    assert (book.unknown, book.counted_with) == ((), "us-east-1 2026-09-01")
+
+
 def test_the_last_try_of_a_transient_failure_was_the_fourth():
     """A transient error fails a run after all its attempts, and each of them is counted."""
     book = of(failed(error="Pipeline.Transient"))

@@ -8,7 +8,7 @@ import pytest
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger
-from shared.costs.prices import EU_WEST_1, PRICE_LISTS, STATED, US_EAST_1, Stated
+from shared.costs.prices import AS_INPUT, EU_WEST_1, PRICE_LISTS, STATED, US_EAST_1, Stated
 from shared.costs.tests.support import CHAT, METER, MODEL, record
 
 EU_ARN = "arn:aws:states:eu-central-1:000000000000:execution:machine:p"
@@ -97,6 +97,40 @@ def test_a_stated_price_precedes_the_list():
     assert model_nanos(asked(f"us.{MODEL}", stated)) == dollars(60, 240)
 
 
+CACHED = {"cache_read_tokens": 1_000, "cache_write_tokens": 100}
+
+
+@pytest.mark.parametrize(
+    ("model_id", "stated", "read", "written", "as_input"),
+    [
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", None, 110, 1_375, ""),
+        (MODEL, None, 15, 60, f"; cache-write tokens of {MODEL} {AS_INPUT}"),
+        ("m", {"tokens": {"m": ["2", "9"]}, "cached": {"m": ["0.2", "2.5"]}}, 200, 2_500, ""),
+        (
+            "m",
+            {"tokens": {"m": ["2", "9"]}},
+            2_000,
+            2_000,
+            f"; cache-read tokens of m {AS_INPUT}; cache-write tokens of m {AS_INPUT}",
+        ),
+    ],
+)
+def test_tokens_of_a_cache_are_listed_stated_or_count_as_input(model_id, stated, read, written, as_input):
+    """Tokens of a cache have a listed or stated price, or count as input tokens, and the record says so."""
+    metered = {**record()["metered"], **({"stated": stated} if stated else {})}
+    meter = {**METER, **CACHED, "model_id": model_id}
+    book = of(record(stages={"chat": meter}, metered=metered))
+    assert model_nanos(book) == 1_000 * read + 100 * written
+    by_option = f"; stated price of tokens of {model_id}" if stated else ""
+    assert book.counted_with == f"us-east-1 2026-09-01{by_option}{as_input}"
+
+
+def test_tokens_of_a_cache_of_an_unlisted_model_are_unknown():
+    """A model without a price has none for its cache either, and the tokens are named once."""
+    book = of(record(stages={"chat": {**METER, **CACHED, "model_id": "unlisted.model"}}))
+    assert (model_nanos(book), book.unknown) == (0, ("tokens of unlisted.model in us-east-1",))
+
+
 def test_a_stated_price_without_a_list():
     """Where the region has no list, a stated price counts the tokens, and the rest stays unknown."""
     book = asked(MODEL, {"tokens": {MODEL: ["0.5", "1.5"]}}, execution_arn=EU_ARN)
@@ -151,4 +185,6 @@ def test_lists_are_complete():
         assert set(prices.prices) == set(US_EAST_1.prices)
         for model in prices.models.values():
             assert 0 < model.input.nanos(1_000_000) < model.output.nanos(1_000_000)
+            assert model.cache_read is not None
+            assert 0 < model.cache_read.nanos(1_000_000) < model.input.nanos(1_000_000)
     assert all(price.nanos(price.base) >= 0 for price in EU_WEST_1.prices.values())

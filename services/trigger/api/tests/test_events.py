@@ -111,6 +111,24 @@ def test_preferences_may_stand_in_several_lines(values, wait):
     assert read_request(event).wait == wait
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "status"),
+    [
+        ("Idempotency-Key", ["key-1", "key-2"], 400),
+        ("Idempotency-Key", ["key-1", "key-1"], 202),
+        ("Content-Type", ["text/plain", "application/json"], 415),
+        ("Content-Type", ["application/json", "application/json"], 202),
+        ("traceparent", ["00-" + "1" * 32 + "-" + "2" * 16 + "-01", "x"], 202),
+    ],
+)
+def test_different_values_of_a_header_that_has_one_are_refused(table, name, values, status):
+    """Two different keys or content types are refused rather than one being chosen; equal ones count once."""
+    event = {**post(BODY, {name: values[-1]}), "multiValueHeaders": {name: values}}
+    assert answer(table, event)[0] == status
+    event["multiValueHeaders"] = {name: values[:1], name.lower(): values[1:]}
+    assert answer(table, event)[0] == status
+
+
 @pytest.mark.parametrize("form", ["/v1/pipeline/{}", "/v1/pipeline/{}/", "/base/pipeline/{}", "/pipeline/{}"])
 @pytest.mark.parametrize("escaped", [False, True])
 def test_the_url_of_a_pipeline_is_that_of_its_own_address(table, form, escaped):
