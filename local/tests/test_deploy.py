@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infra.options import load
 from local import cdk
 from local import deploy as deploying
 from local.deploy import deploy, is_current
@@ -21,6 +22,7 @@ from local.errors import (
 )
 from local.fingerprint import fingerprint
 from local.settings import SMALL, Model, Settings
+from local.small_model.smollm import ANSWER_SECONDS
 from local.tests import fakes
 from operations.progress import Step, silent
 
@@ -243,11 +245,13 @@ def test_model_reaches_the_app(engine: Engine) -> None:
     assert deploying.context_of(double) == {**deploying.context_of(running), "model_id": "llama3.2"}
 
 
-def test_the_small_model_has_a_temperature_of_its_own(engine: Engine) -> None:
-    """The small model is asked with the temperature that its makers recommend."""
+def test_the_small_model_has_options_of_its_own(engine: Engine) -> None:
+    """With the small model, the app has a lower temperature, and tasks that outlast a long queue."""
     double: Any = SimpleNamespace(connection=engine.start().connection, model=SMALL.at(1))
     context = deploying.context_of(double)
     assert (context["model_id"], context["temperature"]) == ("smollm2-135m", "0.2")
+    local = load("local", context)
+    assert local.task_seconds("chatbot") > 200 * (ANSWER_SECONDS + 1)
 
 
 # --- the fingerprint -----------------------------------------------------------------------------------------
