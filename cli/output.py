@@ -42,8 +42,11 @@ def make_safe() -> None:
     """Let standard output and error print any text, whatever their encoding.
 
     A stream that the caller has closed reads nothing and takes everything, so that no file that is opened later gets
-    its number. An error of standard error is no error of the command.
+    its number. An error of standard error is no error of the command. A width that is none is as good as none.
     """
+    for name in ("COLUMNS", "LINES"):
+        if not re.fullmatch("[1-9][0-9]{0,4}", os.environ.get(name, "80")):
+            del os.environ[name]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             _open_nowhere(number)

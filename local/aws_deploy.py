@@ -63,7 +63,7 @@ def aws_target(
                 "No AWS region is chosen. Set AWS_REGION, or set a region in your AWS profile, then try again."
             )
         caller = session.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: a setting that can't be read
         raise AwsAccessError(
             f"AWS can't be reached with your credentials: {error}. Sign in (for example: aws sso login) or choose a "
             "profile with AWS_PROFILE, then try again."

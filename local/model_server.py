@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         server: Any = self.server
         server.requests.append(request)
         question = str(request["messages"][-1]["content"])
-        reply = server.behaviour(question)
+        reply = server.by_model.get(request["model"], server.behaviour)(question)
         if reply.delay_seconds:
             server.ending.wait(reply.delay_seconds)
         if reply.status is reply.body is reply.text is None:
@@ -79,7 +79,10 @@ def _completion(text: str) -> bytes:
 
 
 class ModelServer(ThreadingHTTPServer):
-    """The server. `requests` holds all requests, `answered` the questions whose answers were sent completely."""
+    """The server. `requests` holds all requests, `answered` the questions whose answers were sent completely.
+
+    `by_model` has the behaviour of models that do not behave as the others do.
+    """
 
     daemon_threads = True
     request_queue_size = 128
@@ -87,6 +90,7 @@ class ModelServer(ThreadingHTTPServer):
     def __init__(self, behaviour: Behaviour = echo) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behaviour = behaviour
+        self.by_model: dict[str, Behaviour] = {}
         self.requests: list[dict[str, Any]] = []
         self.answered: list[tuple[str, str]] = []
         self.ending = threading.Event()

@@ -44,6 +44,8 @@ def translated(action: str) -> Iterator[None]:
         raise InvalidInputError(f"{error}. `aws configure list-profiles` lists the profiles.") from error
     except aws.NoRegionError as error:
         raise InvalidInputError("No region is set. Give --region, or set a region in the profile.") from error
+    except aws.InvalidRegionError as error:
+        raise InvalidInputError(f"{error} Give a region like us-east-1 with --region.") from error
     except (aws.HTTPClientError, aws.ConnectionError) as error:
         where = error.kwargs.get("endpoint_url") or "AWS"
         raise UnreachableError(

@@ -6,7 +6,8 @@ says, so that it can't reach a real account by accident.
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from msgspec import Struct
 
 from operations.addresses import Addresses, read_addresses
 from operations.aws_errors import translated
-from operations.errors import UnreachableError
+from operations.errors import InvalidInputError, UnreachableError
 from operations.pace import AWS, ENGINE, Pace
 
 LOCAL = "local"
@@ -87,7 +88,7 @@ class Target:
     def client(self, service: str) -> Any:
         with self._lock:
             if service not in self._clients:
-                with translated("connect"):
+                with translated("connect"), _usable_settings():
                     self._clients[service] = self._session.create_client(
                         service, endpoint_url=self._endpoint, config=self._config()
                     )
@@ -100,7 +101,7 @@ class Target:
 
     def credentials(self) -> Any:
         """Return the credentials for signing. Raises UnreachableError if there are none."""
-        with translated("sign the request"):
+        with translated("sign the request"), _usable_settings():
             credentials = self._session.get_credentials()
             frozen = credentials.get_frozen_credentials() if credentials else None
         if frozen is None:
@@ -132,6 +133,18 @@ class Target:
             max_pool_connections=CONNECTIONS,
             proxies={} if self._endpoint else None,
         )
+
+
+@contextmanager
+def _usable_settings() -> Iterator[None]:
+    """Raise InvalidInputError for a setting, as of a variable or a profile, that botocore can't read."""
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidInputError(
+            f"An AWS setting can't be used: {str(error).rstrip('.')}. Correct it in the environment (AWS_…) or in the "
+            "profile."
+        ) from error
 
 
 def aws_target(env: str, *, region: str | None = None, profile: str | None = None) -> Target:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from cli.numbers import Number
+from cli.bounds import Number
 from cli.session import Session, TargetCommand
 from cli.view.money import usd
 from cli.view.text import ago, counted, in_columns

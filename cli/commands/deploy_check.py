@@ -7,7 +7,7 @@ from rich.text import Text
 
 from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
-from cli.view.text import counted, printable
+from cli.view.text import counted, in_a_line
 from operations.errors import NotDeployedError
 from operations.inflight.looking import check
 from operations.inflight.reading import Check, Look
@@ -73,7 +73,7 @@ def show(session: Session, checks: Sequence[Check]) -> None:
                 mark, style = ("✗", "red") if finding.blocks else ("·", "yellow")
                 run = f" (run {finding.pipeline_id})" if finding.pipeline_id else ""
                 text = f"{finding.name} {finding.detail_type}{run}: {finding.reason}"
-                session.out.print(Text.assemble((f"  {mark} ", style), printable(text)))
+                session.out.print(Text.assemble((f"  {mark} ", style), in_a_line(text)))
                 if not finding.blocks:
                     session.out.print(
                         "    no released version can read it; this does not block the deployment"

@@ -8,15 +8,15 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from cli.bounds import Number
 from cli.commands.selection import selecting
 from cli.exit_codes import FAILED, INTERRUPTED
-from cli.numbers import Number
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, about_message, follow, replay_all
 from cli.view.tables import grid
-from cli.view.text import ago, counted, duration, printable
+from cli.view.text import ago, counted, duration, in_a_line, printable
 from operations.dlq import journal as journals
 from operations.dlq.messages import Parked
 from operations.dlq.overview import QueueView, overview
@@ -25,6 +25,8 @@ from operations.errors import InvalidInputError, NotFoundError
 from operations.files import replace_file
 from operations.json_text import parse, written
 from operations.runs.records import read_record
+
+REASON_CHARS = 1_000
 
 
 @click.group(
@@ -68,7 +70,7 @@ def list_(session: Session, *, as_json: bool) -> None:
         session.out.print()
         session.out.print(Text(_queue_name(view), style="bold"))
         for group in view.errors[:10]:
-            session.out.print(Text(printable(f"  {group.count:>6,}  {group.error_type}: {group.error}")))
+            session.out.print(Text(f"  {group.count:>6,}  {in_a_line(f'{group.error_type}: {group.error}')}"))
         if len(view.errors) > 10:
             session.out.print(f"          and {len(view.errors) - 10} other errors; --json lists all of them")
     session.note(f"\nSee what a replay would do: {session.command('dlq', 'replay', '--dry-run')}")
@@ -124,7 +126,7 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
     ]
     session.out.print(Text(message.id, style="bold"))
     for name, text in rows:
-        session.out.print(Text.assemble((f"{name:<10}", "dim"), printable(text)))
+        session.out.print(Text.assemble((f"{name:<10}", "dim"), in_a_line(text)))
     session.out.print()
     event = _event(message)
     text = event if isinstance(event, str) else written(event, indent=2)
@@ -225,14 +227,21 @@ def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, 
     Their runs are not changed. `pipeline dlq export --archived` prints archived
     messages.
     """
+    if not reason.strip() or len(reason) > REASON_CHARS:
+        raise click.BadParameter(
+            f"Give a reason of 1 to {REASON_CHARS:,} characters; it is stored with every message.",
+            param_hint="--reason",
+        )
     with _busy(session, "reading the queues"):
         messages = select(session.target, selection)
     if not messages:
         session.note("No parked message matches.")
+        if as_json:
+            session.json([])
         return
     for message in messages[:20]:
         session.note(
-            f"  {message.id}  {message.service:<9} {printable(f'{message.error_type}: {message.error}')}"
+            f"  {message.id}  {message.service:<9} {in_a_line(f'{message.error_type}: {message.error}')}"
         )
     if len(messages) > 20:
         session.note(f"  and {len(messages) - 20:,} more")

@@ -1,5 +1,6 @@
 """`pipeline submit` for many messages: a bar, a results file, a summary."""
 
+import contextlib
 import sys
 import uuid
 from collections import Counter
@@ -11,15 +12,17 @@ from pathlib import Path
 import click
 import msgspec
 
+from cli.bounds import MOST_BYTES
 from cli.commands.submission import Choices
 from cli.exit_codes import FAILED, INTERRUPTED, USAGE, exit_code
 from cli.session import Session
 from cli.view.interrupt import stoppable
 from cli.view.steps import bar
-from cli.view.text import counted, printable
+from cli.view.text import counted, in_a_line
 from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
 from operations.asking.results_file import Results
 from operations.asking.submit import check_key
+from operations.errors import InvalidInputError
 from operations.stop import Stop
 
 
@@ -57,6 +60,8 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
     """
     if choices.resume and choices.out is None:
         raise click.UsageError("--resume continues a results file; name that file with --out.")
+    if choices.idempotency_key is not None:
+        check_key(choices.idempotency_key)  # an empty one, e.g. of an unset variable, is no key for the batch
     with ExitStack() as stack:
         lines = list(read_lines(_read(file), via=choices.via))
         if not lines:
@@ -67,9 +72,15 @@ def submit_many(session: Session, file: Path, choices: Choices) -> None:
         tally = Tally(total=len(lines), wait=choices.wait)
         if choices.out:
             results = stack.enter_context(Results(choices.out, resume=choices.resume))
+            if choices.idempotency_key not in (None, results.batch) and not results.new:
+                raise InvalidInputError(
+                    f"The batch in {choices.out} was begun with the key {results.batch!r}. Remove --idempotency-key: "
+                    "with another key, its messages would start second runs."
+                )
             todo, known = results.left(lines), dict(results.known)
             batch = choices.idempotency_key or results.batch
             results.begin(todo, batch)
+            tally.statuses = dict.fromkeys(known, "ACCEPTED")
             for outcome in results.ended.values():
                 tally.add(outcome)
             if len(todo) < len(lines):
@@ -99,7 +110,7 @@ def _run(
                 tally.add(outcome)
                 receive(outcome)
                 if outcome.status in ("INVALID", "REFUSED"):
-                    session.err.print(f"line {outcome.line}: {printable(outcome.error or '')}")
+                    session.err.print(f"line {outcome.line}: {in_a_line(outcome.error or '')}")
                 advance(tally.finished, f"{tally.bad:,} unsuccessful" if tally.bad else "")
         except BatchHaltedError as error:
             tally.halted = error
@@ -122,7 +133,7 @@ def _receiver(choices: Choices, results: Results | None) -> Callable[[Outcome], 
 
 def _answer(outcome: Outcome) -> str:
     text = outcome.final_response or outcome.error
-    return f"\t{printable(' '.join(text.split()))}" if text else ""
+    return f"\t{in_a_line(text)}" if text else ""
 
 
 def _conclude(session: Session, tally: Tally, choices: Choices) -> None:
@@ -160,12 +171,20 @@ def _code(tally: Tally, counts: Counter[str], *, unfinished: int) -> int:
 
 
 def _read(file: Path) -> list[bytes]:
-    if file == Path("-"):
-        return sys.stdin.buffer.read().splitlines()
+    """Return the lines of a file. A file without end, such as /dev/zero, is refused at its first line."""
     try:
-        return file.read_bytes().splitlines()
+        with contextlib.nullcontext(sys.stdin.buffer) if file == Path("-") else file.open("rb") as stream:
+            lines: list[bytes] = []
+            while line := stream.readline(MOST_BYTES):
+                if len(line) == MOST_BYTES:
+                    raise click.UsageError(
+                        f"Line {len(lines) + 1:,} of {_name(file)} has more than {MOST_BYTES:,} bytes. Is it a file "
+                        "of messages, one per line?"
+                    )
+                lines += line.splitlines()
+            return lines
     except OSError as error:
-        raise click.UsageError(f"Cannot read {file}: {error.strerror}.") from error
+        raise click.UsageError(f"Cannot read {_name(file)}: {error.strerror}.") from error
 
 
 def _name(file: Path) -> str:

@@ -2,6 +2,7 @@
 
 import click
 
+from cli.bounds import MOST_BYTES
 from cli.session import Session, TargetCommand
 from operations.asking import publish as publishing
 
@@ -39,7 +40,7 @@ def publish(
     The event is checked against its contract first; unknown fields are refused.
     If a request has no pipeline_id, its event id becomes the pipeline id.
     """
-    draft = publishing.draft(event.read(), detail_type=detail_type)
+    draft = publishing.draft(event.read(MOST_BYTES), detail_type=detail_type)
     if check:
         session.note(f"The event keeps the contract of {draft.detail_type}. Nothing was published.")
         return
@@ -48,6 +49,6 @@ def publish(
         session.json(published)
         return
     session.note(f"Published {published.detail_type} to {published.bus}.")
-    click.echo(published.pipeline_id)
     if draft.detail_type.startswith("pipeline.requested."):
         session.note(f"Follow the run: {session.command('show', '--follow', published.pipeline_id)}")
+    click.echo(published.pipeline_id)

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from cli.bounds import Number
 from cli.commands.selection import Age
-from cli.numbers import Number
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, Line, PlanExecutor, announce

@@ -37,6 +37,17 @@ class Age(click.ParamType):
         return timedelta(seconds=seconds)
 
 
+class Filled(click.ParamType):
+    """An option value that selects something. An empty one, e.g. of an unset variable, would select everything."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("it is empty. Leave the option away to select all messages.", param, ctx)
+        return str(value)
+
+
 _OPTIONS = (
     click.option(
         "--service",
@@ -49,6 +60,7 @@ _OPTIONS = (
         "--error",
         "errors",
         multiple=True,
+        type=Filled(),
         metavar="TEXT",
         help="Only messages whose error type or text contains TEXT.",
     ),
@@ -56,6 +68,7 @@ _OPTIONS = (
         "--id",
         "ids",
         multiple=True,
+        type=Filled(),
         metavar="ID",
         help="Only the message whose id is or begins with ID.",
     ),
@@ -63,6 +76,7 @@ _OPTIONS = (
         "--pipeline",
         "pipelines",
         multiple=True,
+        type=Filled(),
         metavar="ID",
         help="Only messages of the run with this pipeline id.",
     ),

@@ -11,7 +11,7 @@ from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.journeys import print_journey, watch
 from cli.view.ledgers import show_ledger
-from cli.view.text import printable
+from cli.view.text import in_a_line
 from cli.view.timeline import bars, longest
 from operations.dlq.journal import Entry, audit
 from operations.errors import DeniedError, NotDeployedError
@@ -83,10 +83,11 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
         at = datetime.fromisoformat(entry.at).astimezone()
         operator = entry.who.rpartition("/")[2]
         session.out.print(
-            Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {operator}. {printable(entry.why)}", "dim")
+            Text(f"{at:%m-%d %H:%M:%S}  {entry.what} by {operator}. {in_a_line(entry.why)}", "dim")
         )
-    if journey.status == "ACCEPTED" and (paused := notice(session.target)):
-        session.note(paused)
+    if journey.status == "ACCEPTED":
+        where = f"To find out where its event is: {session.command('explain', journey.pipeline_id)}"
+        session.note(notice(session.target) or where)
     if journey.status == "FAILED":
         session.note(
             "Fix the cause, then retry: "

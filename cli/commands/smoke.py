@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.bounds import Number
 from cli.exit_codes import FAILED, INTERRUPTED
-from cli.numbers import Number
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.steps import shown

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cli.bounds import MOST_BYTES
 from cli.commands.many import submit_many
 from cli.commands.submission import Choices
 from cli.exit_codes import FAILED, INTERRUPTED
@@ -93,7 +94,7 @@ def submit(session: Session, /, message: str | None, file: Path | None, **option
 def _text_on_stdin() -> str:
     """Read stdin, without a final line break. Raises InvalidInputError if it is not UTF-8."""
     try:
-        text = click.get_binary_stream("stdin").read().decode("utf-8-sig")
+        text = click.get_binary_stream("stdin").read(MOST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInputError("The text on stdin is not UTF-8. Nothing was sent.") from error
     return text.removesuffix("\n").removesuffix("\r")

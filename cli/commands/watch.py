@@ -9,13 +9,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli.bounds import Number
 from cli.exit_codes import INTERRUPTED
-from cli.numbers import Number
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.tables import grid
-from cli.view.text import ago, printable
+from cli.view.text import ago, in_a_line, printable
 from operations.errors import OperationError
 from operations.health.watch import Failure, Rates, Snapshot, look
 from operations.health.watch import watch as snapshots
@@ -166,5 +166,5 @@ def _stages(snapshot: Snapshot, before: Snapshot | None) -> Table:
 def _failure(failure: Failure) -> Text:
     why = ": ".join(filter(None, (failure.error, failure.cause))) or failure.status
     text = f"{failure.pipeline_id}  {ago(failure.ended_at)}  {failure.stage or ''}  {why}"
-    text = printable(" ".join(text.split()))
+    text = in_a_line(text)
     return Text(text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…")

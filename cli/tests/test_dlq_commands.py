@@ -25,6 +25,49 @@ def test_an_empty_dlq_is_no_error():
     assert json.loads(call("dlq", "replay", "--dry-run", "--json").stdout) == []
 
 
+@pytest.mark.parametrize("option", ["--id", "--error", "--pipeline"])
+@pytest.mark.parametrize(
+    "command", [("replay", "--yes"), ("archive", "--yes", "--reason", "x"), ("export", "--archived")]
+)
+def test_an_empty_selection_is_refused(machine: StepFunctions, command, option):
+    """An option that is empty, as with an unset variable, never selects every message."""
+    park("p-1")
+    result = call("dlq", *command, option, "")
+    assert (result.exit_code, count(url("chatbot"))) == (2, 1)
+    assert f"Invalid value for '{option}': it is empty" in result.stderr
+
+
+@pytest.mark.parametrize("reason", ["", " ", "x" * 1_001])
+def test_a_reason_that_says_nothing_or_does_not_fit_is_refused(machine: StepFunctions, reason):
+    """A reason is stored with every message, so it has a text and a bound."""
+    park("p-1")
+    assert call("dlq", "archive", "--yes", "--reason", reason).exit_code == 2
+    assert count(url("chatbot")) == 1
+
+
+def test_archiving_nothing_is_an_empty_document():
+    """With --json a command that finds nothing prints an empty list."""
+    result = call("dlq", "archive", "--yes", "--reason", "x", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+def test_an_error_of_several_lines_is_one_line(machine: StepFunctions):
+    """A line break in a parked message's error can't forge a line of a list, a plan or an outcome."""
+    client("sqs").send_message(
+        QueueUrl=url("chatbot"),
+        MessageBody="{",
+        MessageAttributes={
+            "error": {"DataType": "String", "StringValue": "no\n✓ forged  archive: done\u2028✓ forged"}
+        },
+    )
+    (line,) = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+    reason = ("--reason", "a\n✓ forged", "--yes")
+    for words in (("list",), ("replay", "--yes"), ("show", line["id"]), ("archive", *reason)):
+        result = call("dlq", *words)
+        assert "forged" in result.output or words[0] == "replay"
+        assert not [line for line in result.output.splitlines() if line.startswith("✓ forged")]
+
+
 def test_list_fits_80_columns(machine: StepFunctions):
     """`dlq list` shows counts, age, time left and grouped errors in 80 columns."""
     for number in range(3):

@@ -214,6 +214,7 @@ def test_an_accepted_run_is_told_where_its_event_is(machine, records, accepted_a
     answer = explained("p-1")
     assert answer["waiting_to_start"] == (lies == "")
     assert ("pipeline dlq replay --pipeline p-1" in answer["next"]) == (lies == "-dlq")
+    assert call("show", "p-1").stderr == "To find out where its event is: pipeline explain p-1\n"
 
 
 def test_an_execution_that_is_gone_is_said(machine, records):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -62,6 +63,45 @@ def test_json_for_many_is_one_object_a_line(local_engine, api):
     """--json with --file prints one object per line to stdout."""
     result = call("submit", "--json", "--file", "-", stdin='"a"\nbad\n')
     assert {json.loads(line)["status"] for line in result.stdout.splitlines()} == {"ACCEPTED", "INVALID"}
+
+
+@pytest.mark.parametrize("key", ["", " ", "é"])
+def test_a_key_that_is_none_sends_nothing(local_engine, api, messages, key):
+    """An empty key of a batch, as of an unset variable, is refused: a repetition would start everything again."""
+    assert call("submit", "--file", str(messages), "--idempotency-key", key).exit_code == 2
+    assert api.messages == []
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="the system has no /dev/zero")
+def test_a_file_without_end_is_refused(local_engine, api, monkeypatch):
+    """A file whose line does not end is read up to a bound."""
+    monkeypatch.setattr("cli.commands.many.MOST_BYTES", 1_000)
+    result = call("submit", "--file", "/dev/zero")
+    assert (result.exit_code, api.messages) == (2, [])
+    assert "Line 1 of /dev/zero has more than 1,000 bytes" in result.stderr
+
+
+def test_a_file_in_utf_16_sends_nothing(local_engine, api, tmp_path):
+    """The first line of a file in UTF-16, as PowerShell's `>` writes it, is as invalid as the others."""
+    path = tmp_path / "messages.jsonl"
+    path.write_text('"a"\n"b"\n', "utf-16")
+    assert call("submit", "--file", str(path)).exit_code == 2
+    assert api.messages == []
+
+
+def test_resuming_with_another_key_is_refused(local_engine, api, messages, tmp_path):
+    """Another key would start second runs, so a batch keeps its own."""
+    out = tmp_path / "results.jsonl"
+    call("submit", "--file", str(messages), "--out", str(out), "--idempotency-key", "one")
+    sent = len(api.messages)
+    again = ("submit", "--file", str(messages), "--out", str(out), "--resume", "--idempotency-key")
+    assert call(*again, "two").exit_code == 2
+    assert len(api.messages) == sent
+    assert "was begun with the key 'one'" in call(*again, "two").stderr
+    resumed = call(*again, "one")
+    assert resumed.exit_code == 1
+    assert len(api.messages) == sent
+    assert "40 messages: 38 accepted, 2 invalid." in resumed.stderr
 
 
 def test_only_bad_lines_is_wrong_input(local_engine, api):

@@ -133,6 +133,16 @@ def test_notes_that_no_one_takes_are_lost(redirection):
     assert result.stdout == (b"" if ">&- " in redirection else b"result\nTrue\n")
 
 
+@pytest.mark.parametrize("columns", ["0", "-1", "abc", "", "\N{SUPERSCRIPT TWO}", "9" * 30])
+def test_a_width_that_is_none_is_ignored(columns):
+    """COLUMNS and LINES count only if a terminal can be that large."""
+    program = (
+        "import os, sys; from cli import output; os.environ.update(COLUMNS=sys.argv[1], LINES=sys.argv[1]);"
+        "output.make_safe(); sys.exit('COLUMNS' in os.environ or 'LINES' in os.environ)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, columns], cwd=ROOT, check=False).returncode == 0
+
+
 def test_forced_colours_draw_no_bars_into_a_pipe(monkeypatch, capsys):
     """FORCE_COLOR, which many CI systems set, makes no terminal of a pipe."""
     monkeypatch.setenv("FORCE_COLOR", "1")

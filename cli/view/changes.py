@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from cli.view.text import counted, printable
+from cli.view.text import counted, in_a_line, printable
 from operations.deployment.changes import Changes, OptionChange, ResourceChange, StackChange
 
 SHOWN_NAMES = 12
@@ -60,5 +60,5 @@ def _resource(change: ResourceChange) -> str:
 
 
 def _short(text: str) -> str:
-    text = printable(" ".join(text.split()))
+    text = in_a_line(text)
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"

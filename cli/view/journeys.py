@@ -12,7 +12,7 @@ from rich.text import Text
 from cli.session import Session
 from cli.view.money import cost_line, usd
 from cli.view.tables import grid
-from cli.view.text import counted, duration, in_columns, local, printable
+from cli.view.text import counted, duration, in_a_line, in_columns, local, printable
 from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
@@ -96,7 +96,7 @@ def _line(mark: str, style: str, name: str, text: str) -> Text:
 
 
 def _problem(stage: StageView) -> str:
-    return printable(": ".join(filter(None, (stage.error, stage.cause))) or "no reason given")
+    return in_a_line(": ".join(filter(None, (stage.error, stage.cause))) or "no reason given")
 
 
 def _between(journey: Journey) -> str:
@@ -146,13 +146,13 @@ def print_journey(session: Session, journey: Journey) -> None:
             )
     problems = [(stage.key, _problem(stage)) for stage in journey.stages if stage.error]
     if journey.error and not any(stage.error for stage in journey.stages):
-        problems.append(("run", printable(": ".join(filter(None, (journey.error, journey.cause))))))
+        problems.append(("run", in_a_line(": ".join(filter(None, (journey.error, journey.cause))))))
     if problems:
         out.print()
         for name, text in problems:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
-                out.print(Text(printable(f"  used instead: {journey.instead[name]}"), style="yellow"))
+                out.print(Text(f"  used instead: {in_a_line(str(journey.instead[name]))}", style="yellow"))
     for line in _failed_over(journey):
         out.print(line)
     out.print()

@@ -8,12 +8,13 @@ from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar
 import click
 from rich.text import Text
 
+from cli.bounds import MOST_BYTES
 from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session
 from cli.view.interrupt import stoppable
 from cli.view.money import usd
 from cli.view.steps import bar
-from cli.view.text import counted, printable
+from cli.view.text import counted, in_a_line
 from operations.dlq.messages import Parked, data_of
 from operations.dlq.plan import Action, Planned
 from operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
@@ -149,7 +150,7 @@ def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
     (item,) = planned
     text: str | bytes
     if choices.data is not None:
-        text = choices.data.read()
+        text = choices.data.read(MOST_BYTES)
     else:
         current = written(data_of(item.message), indent=2)
         text = click.edit(current, extension=".json") or current
@@ -181,9 +182,9 @@ def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: st
         return False
     for line in lines if choices.dry_run else lines[:PLAN_LINES]:
         text = Text.assemble(
-            printable(f"{line.label}  {line.where:<9} "),
+            f"{line.label}  {line.where:<9} ",
             (f"{line.action:<9} ", STYLES[line.action]),
-            printable(line.reason),
+            in_a_line(line.reason),
         )
         (session.out if choices.dry_run else session.err).print(text)
     if not choices.dry_run and len(lines) > PLAN_LINES:
@@ -263,7 +264,7 @@ class PlanExecutor:
                 if not end.good:
                     self._unsuccessful.append(end)
                     why = ": ".join(filter(None, (end.error, end.cause))) or "not finished yet"
-                    text = f"✗ {end.pipeline_id}  {end.status}  {printable(why)}"
+                    text = f"✗ {end.pipeline_id}  {end.status}  {in_a_line(why)}"
                     self._session.err.print(Text(text))
 
     def _finish(self, total: int) -> NoReturn:
@@ -300,8 +301,8 @@ def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -
             mark, style = MARKS.get(result.outcome, ("·", ""))
             text = Text.assemble(
                 (f"{mark} ", style),
-                printable(f"{result.label}  {result.action}: "),
-                printable(result.problem or result.reason),
+                f"{result.label}  {result.action}: ",
+                in_a_line(result.problem or result.reason),
             )
             console.print(text)
     return outcomes

@@ -15,6 +15,7 @@ from infra.functions import ALL_FUNCTIONS, FUNCTIONS
 from infra.names import Names
 from infra.options import load
 from infra.rules import resources, statements
+from infra.tests.support import APPLICATION
 from services.chatbot.answers import KEPT_SECONDS
 from shared.contracts.stages import LEAST_TASK_SECONDS, RECEIVES_BEFORE_LOST, SERVICES, STAGES
 from shared.contracts.upcasting import readable
@@ -343,6 +344,21 @@ def test_an_inference_profile_needs_two_rights(synthesised):
     arns = json.dumps(allowed(template, "bedrock:InvokeModel")["Resource"])
     assert ":inference-profile/us.amazon.nova-2-lite-v1:0" in arns
     assert ":bedrock:*::foundation-model/amazon.nova-2-lite-v1:0" in arns
+
+
+def test_fallbacks_get_their_rights(synthesised):
+    """Each fallback's ARNs are in the chatbot's right beside the first model's, and its function knows the list."""
+    fallbacks = f"amazon.nova-pro-v1:0,{APPLICATION}"
+    options = {
+        "fallback_model_ids": fallbacks,
+        "model_behind_fallbacks": f"{APPLICATION}=us.amazon.nova-2-lite-v1:0",
+    }
+    template = synthesised("dev", only="chatbot", **options)["ai-pipeline-dev-chatbot"]
+    arns = json.dumps(allowed(template, "bedrock:InvokeModel")["Resource"])
+    names = ("amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0", "amazon.nova-2-lite-v1:0")
+    assert [arns.count(f"foundation-model/{name}") for name in names] == [1, 1, 1]
+    assert APPLICATION in arns
+    assert variables(template, "ai-pipeline-dev-chatbot")["FALLBACK_MODEL_IDS"] == fallbacks
 
 
 def test_an_existing_chatbot_is_asked_instead(synthesised):

@@ -94,7 +94,9 @@ def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
 
 def _request(data: bytes) -> Request:
     try:
-        value = parse(data)
+        value = parse(data.decode("utf-8", "surrogatepass"))  # json.loads would guess UTF-16 for a line
+    except UnicodeDecodeError as error:
+        raise InvalidInputError("not UTF-8") from error
     except ValueError as error:
         raise InvalidInputError(
             'not valid JSON; write a string in double quotes, or {"user_message": "…"}'

@@ -37,6 +37,8 @@ class Results:
         self.ended: dict[int, Outcome] = {}
         with _reported(path):
             earlier = self._earlier(resume=resume)
+        self.new = not earlier
+        """Whether the file holds no earlier batch."""
         self.batch = next((outcome.batch for outcome in earlier), uuid.uuid4().hex[:12])
         for outcome in earlier:
             self._keep(outcome)

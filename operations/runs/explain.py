@@ -271,7 +271,7 @@ def _with_parked(target: Target, explanation: Explanation) -> Explanation:
 
 
 def _service_of(stage: str | None) -> str | None:
-    return BY_KEY[stage].service if stage in BY_KEY else None
+    return BY_KEY[stage].service if stage and stage in BY_KEY else None
 
 
 def _with_waiting(target: Target, explanation: Explanation) -> Explanation:

@@ -3,7 +3,15 @@
 import pytest
 
 from operations.aws_errors import translated
-from operations.errors import DeniedError, NotDeployedError, OperationError, RefusedError, UnreachableError
+from operations.errors import (
+    DeniedError,
+    InvalidInputError,
+    NotDeployedError,
+    OperationError,
+    RefusedError,
+    UnreachableError,
+)
+from operations.target import aws_target
 from shared.tests.fakes import client_error
 
 ADVICE = "passes by itself"
@@ -31,3 +39,21 @@ def test_a_refusal_that_passes_by_itself_says_so(code, status, kind, passes):
     assert type(caught.value) is kind
     assert (ADVICE in str(caught.value)) is passes
     assert str(caught.value).startswith("Could not read the records: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "garbage"),
+        ("AWS_ENDPOINT_URL", "http://["),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
+        ("AWS_REGION", "no region"),
+    ],
+)
+def test_a_setting_that_can_not_be_read_is_wrong_input(monkeypatch, name, value):
+    """A variable of the AWS tools with a value that is none is named as such, by every way to a client."""
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidInputError):
+        _ = aws_target("dev").region

@@ -276,6 +276,25 @@ def test_the_right_model_behind_a_profile(file, behind, regions):
     assert findings(FakeAccount(GetInferenceProfile=inference_profile("abc", *regions))) == []
 
 
+def test_each_fallback_is_checked(file):
+    """The account's access to each fallback is checked as that to the first model, under the option's name."""
+    file(
+        f'fallback_model_ids = ["amazon.nova-pro-v1:0", "{APPLICATION}"]\n'
+        f'model_behind_fallbacks = "{APPLICATION}=amazon.nova-pro-v1:0"'
+    )
+    account = FakeAccount(
+        GetInferenceProfile=inference_profile("abc", "us-east-1"),
+        GetFoundationModelAvailability=availability("NOT_AVAILABLE"),
+    )
+    where = [finding.where for finding in outcomes(account)["model"].findings]
+    assert where == [
+        f"model_id: {FAMILY}",
+        "fallback_model_ids: amazon.nova-pro-v1:0",
+        "model_behind_fallbacks",
+        "fallback_model_ids: amazon.nova-pro-v1:0",
+    ]
+
+
 def test_a_resource_that_answers_by_itself_is_unknown_until_it_is_asked(file):
     """Whether provisioned throughput answers is known only after it was asked."""
     file(f'model_id = "arn:aws:bedrock:us-east-1:{ACCOUNT}:provisioned-model/abc123def456"')

@@ -17,6 +17,8 @@ SIMPLE_SHARE = 0.5
 """A simple message gets half of the tokens, which limits its cost and rarely shortens its answer."""
 CODE_TEMPERATURE = 0.2
 REASON_CHARS = 64
+MOST_TOKENS = 1_000_000_000
+"""More than any answer uses: a greater number is wrong, and no record could hold one of 39 digits."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """Characters that no terminal shows: controls, halves of a character, and noncharacters, which SQS does not carry."""
@@ -165,7 +167,7 @@ def _usage(value: Any) -> Usage | None:
 
     def count(name: str) -> int:
         number = value.get(name)
-        return max(0, number) if isinstance(number, int) else 0
+        return min(max(0, number), MOST_TOKENS) if isinstance(number, int) else 0
 
     if not isinstance(value, dict):
         return None

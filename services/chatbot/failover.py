@@ -36,7 +36,7 @@ class Verdict(Enum):
     UNAVAILABLE = auto()
     """The model did not take the request, so nothing was paid: the next one is asked."""
     LOST = auto()
-    """No answer arrived. The model may have been paid, so no other one is asked within this try."""
+    """No answer arrived. The model may have been paid, so no other one is asked within this attempt."""
     AVAILABLE = auto()
     """The model refused, or answered what can't be used; or the failure is not the model's."""
 
@@ -109,7 +109,7 @@ class Circuits:
 class Failover:
     """Asks `fallbacks`, in their order, in the place of a model that is unavailable.
 
-    `seconds` is the time for all calls of one try: the longest time that a call of the first model may take.
+    `seconds` is the time for all calls of one attempt: the longest time that a call of the first model may take.
     """
 
     def __init__(

@@ -36,6 +36,8 @@ _PIPELINE_ID = re.compile(PIPELINE_ID_PATTERN)
 _PATH = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
 _QUOTING = re.compile(r"^(Invalid (?:enum )?value) .*$", re.DOTALL)
 """Matches msgspec's errors that quote the invalid value, which may be a user's text."""
+_OF_A_FIELD = re.compile(r"`(?P<field>\w+(?:\[\d+\](?:\.\w+)?)?)` (?:must|holds) ")
+"""Matches our own reasons, which msgspec reports at the object that holds the field."""
 
 
 def read(raw: bytes | str, kind: type[T], *, at: str = "$") -> T:
@@ -60,7 +62,8 @@ def _violation(error: msgspec.ValidationError, at: str) -> ContractViolation:
     match = _PATH.match(str(error))
     path = (match and match["path"]) or "$"
     reason = _QUOTING.sub(r"\1", (match and match["reason"]) or "invalid")
-    return ContractViolation(at + path.removeprefix("$"), reason)
+    field = _OF_A_FIELD.match(reason)
+    return ContractViolation(at + path.removeprefix("$") + (f".{field['field']}" if field else ""), reason)
 
 
 def unknown_fields(raw: bytes | str, value: Any, *, at: str = "$") -> str | None:

@@ -216,7 +216,7 @@ def expanded(stored: Mapping[str, Any]) -> Record:
 def _decoded(text: Any, kind: type[Any]) -> Any:
     try:
         value = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         value = None
     return value if isinstance(value, kind) else kind()
 

@@ -253,14 +253,14 @@ def test_requests_are_told_apart_by_all_that_was_said():
 @pytest.mark.parametrize(
     ("metadata", "path", "reason"),
     [
-        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "$.detail.metadata", "years 1 to 9999"),
-        ({"occurred_at": "9999-12-31T23:59:59-12:00"}, "$.detail.metadata", "years 1 to 9999"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "$.detail.metadata.occurred_at", "years 1 to 9999"),
+        ({"occurred_at": "9999-12-31T23:59:59-12:00"}, "$.detail.metadata.occurred_at", "years 1 to 9999"),
         ({"occurred_at": "2016-12-31T23:59:60Z"}, "$.detail.metadata.occurred_at", "datetime"),
-        ({"pipeline_id": "order-7\n"}, "$.detail.metadata", "line break"),
+        ({"pipeline_id": "order-7\n"}, "$.detail.metadata.pipeline_id", "line break"),
         ({"pipeline_id": "order 7"}, "$.detail.metadata.pipeline_id", "regex"),
-        ({"correlation_id": "c" * 257}, "$.detail.metadata", "at most 256"),
-        ({"event_id": "e" * 257}, "$.detail.metadata", "at most 256"),
-        ({"causation_id": "e" * 257}, "$.detail.metadata", "at most 256"),
+        ({"correlation_id": "c" * 257}, "$.detail.metadata.correlation_id", "at most 256"),
+        ({"event_id": "e" * 257}, "$.detail.metadata.event_id", "at most 256"),
+        ({"causation_id": "e" * 257}, "$.detail.metadata.causation_id", "at most 256"),
     ],
 )
 def test_metadata_that_would_fail_later_are_refused_at_once(metadata, path, reason):

@@ -103,6 +103,14 @@ def test_record_of_the_workflow_reads_like_any_other():
     }
 
 
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "9" * 5_000, "null", 7])
+def test_a_record_of_the_workflow_that_can_not_be_decoded(text):
+    """JSON text that can't be decoded, however it came there, counts as absent and stops no reader."""
+    stored = {"status": "SUCCEEDED", "meters_json": text, "errors_json": text, "analysis_json": text}
+    read = expanded(stored)
+    assert (read["analysis"], read["stages"], read["errors"]) == (None, {}, {})
+
+
 def failed(arn: str, started_at: str) -> dict[str, str]:
     return {"error": "E", "cause": "c", "execution_arn": arn, "started_at": started_at}
 

@@ -172,6 +172,19 @@ class Deployment:
             iam.delete_role_policy(RoleName=role, PolicyName="denied")
 
     @contextmanager
+    def set(self, function: str, **variables: str) -> Iterator[None]:
+        """Set variables of a function's environment inside the context."""
+        functions, name = self.client("lambda"), f"ai-pipeline-local-{function}"
+        before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**before, **variables}}
+        )
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+
+    @contextmanager
     def visible_after(self, service: str, seconds: int) -> Iterator[str]:
         """Set a queue's visibility timeout inside the context. Yields the queue's URL."""
         sqs, url = self.client("sqs"), self.addresses[f"services/{service}/queue-url"]

@@ -166,6 +166,7 @@ def test_an_answer_that_will_never_have_text_is_not_paid_for_again(response):
         ({"inputTokens": 5, "outputTokens": None, "cacheReadInputTokens": 7, "new": {}}, (5, 0, 7, 0)),
         ({"inputTokens": 1, "outputTokens": 2, "cacheWriteInputTokens": 9, "cacheDetails": []}, (1, 2, 0, 9)),
         ({"inputTokens": "5", "outputTokens": -3, "cacheReadInputTokens": "7"}, (0, 0, 0, 0)),
+        ({"inputTokens": 10**40, "outputTokens": True}, (core.MOST_TOKENS, 1, 0, 0)),
     ],
 )
 def test_odd_usage_costs_no_answer(usage, expected):

@@ -75,7 +75,7 @@ def ask(models: Models, **settings: Any) -> ChatAnswer:
         else error.response["Error"]["Code"]
     ),
 )
-def test_an_unavailable_model_is_replaced_in_the_same_try(error):
+def test_an_unavailable_model_is_replaced_in_the_same_attempt(error):
     """A model that is throttled, unavailable or not reached is replaced by the next one, and the answer tells so."""
     models = Models(a=error)
     answer = ask(models)
@@ -197,7 +197,7 @@ def test_the_failure_of_all_models_is_one_transient_error():
 
 
 def test_a_fallbacks_refusal_does_not_end_the_run():
-    """A refusal by a fallback ends the try, not the run: the first model may be available at the retry."""
+    """A refusal by a fallback ends the attempt, not the run: the first model may be available at the retry."""
     models = Models(a=THROTTLED, b=DENIED)
     with pytest.raises(TransientError) as failure:
         ask(models)
@@ -327,7 +327,7 @@ def test_a_pause_has_a_limit():
 
 
 def test_a_hanging_model_opens_its_circuit():
-    """Calls that end without an answer count as failures, so that a hanging model costs three tries, not each run."""
+    """Calls without an answer count as failures, so that a hanging model costs three attempts, not each run."""
     circuit = Circuit(a=botocore_errors.ReadTimeoutError(endpoint_url="https://x"))
     assert [circuit.asked() for _ in range(FAILURES)] == [["a"]] * FAILURES
     assert circuit.asked() == ["b"]
@@ -347,7 +347,7 @@ def test_only_failures_in_a_row_count(outcome):
 
 
 def test_a_model_whose_circuit_is_open_is_asked_last():
-    """A model whose circuit is open is asked after the others, before a try fails; its answer closes the circuit."""
+    """A model with an open circuit is asked after the others, before an attempt fails; its answer closes it."""
     circuit = Circuit(a=THROTTLED)
     for _ in range(FAILURES):
         circuit.run()

@@ -83,7 +83,7 @@ def read_request(event: Mapping[str, Any]) -> Request:
         method=str(event.get("httpMethod") or ""),
         resource=str(event.get("resource") or ""),
         pipeline_id=pipeline_id,
-        parameters=event.get("queryStringParameters") or {},
+        parameters=_parameters(event),
         caller=_caller(context.get("identity") or {}),
         api_id=str(context.get("apiId")),
         address=f"https://{host}{path}" if host else path,
@@ -97,18 +97,27 @@ def read_request(event: Mapping[str, Any]) -> Request:
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers by their names in lower case; a header in several lines has their values, joined by commas.
-
-    Equal values count once. Different ones of a header that may have only one are not a valid value together.
-    """
+    """Return the headers by their names in lower case; a header in several lines has all their values."""
     single = {name.lower(): [value] for name, value in (event.get("headers") or {}).items()}
     lines: dict[str, list[str | None]] = {}
     for name, values in (event.get("multiValueHeaders") or {}).items():
         lines.setdefault(name.lower(), []).extend(values or ())
-    present = {
-        name: [value for value in values if value is not None] for name, values in {**single, **lines}.items()
-    }
-    return {name: ", ".join(dict.fromkeys(values)) for name, values in present.items() if values}
+    return _joined({**single, **lines})
+
+
+def _parameters(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the query string's parameters; a repeated parameter has all its values."""
+    single = {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
+    return _joined({**single, **(event.get("multiValueQueryStringParameters") or {})})
+
+
+def _joined(values: Mapping[str, Sequence[str | None] | None]) -> dict[str, str]:
+    """Return the values of each name, joined by commas. Equal values count once.
+
+    Different values of what may have only one are not a valid value together, so that none of them is preferred.
+    """
+    given = {name: [one for one in several or () if one is not None] for name, several in values.items()}
+    return {name: ", ".join(dict.fromkeys(several)) for name, several in given.items() if several}
 
 
 def _caller(identity: Mapping[str, Any]) -> str:

@@ -129,6 +129,16 @@ def test_different_values_of_a_header_that_has_one_are_refused(table, name, valu
     assert answer(table, event)[0] == status
 
 
+@pytest.mark.parametrize(
+    ("values", "status"), [(["1", "2"], 400), (["2", "2"], 200), (["2"], 200), (None, 200), ([], 200)]
+)
+def test_different_values_of_a_parameter_are_refused(table, values, status):
+    """A query parameter that is given twice is refused unless its values are equal."""
+    last = {"limit": values[-1]} if values else None
+    event = {"httpMethod": "GET", "resource": "/pipelines", "queryStringParameters": last}
+    assert answer(table, {**event, "multiValueQueryStringParameters": {"limit": values}})[0] == status
+
+
 @pytest.mark.parametrize("form", ["/v1/pipeline/{}", "/v1/pipeline/{}/", "/base/pipeline/{}", "/pipeline/{}"])
 @pytest.mark.parametrize("escaped", [False, True])
 def test_the_url_of_a_pipeline_is_that_of_its_own_address(table, form, escaped):

@@ -1,9 +1,12 @@
-"""Options whose values are numbers."""
+"""Bounds of inputs: numbers that options take, bytes that are read."""
 
 import math
 from typing import Any
 
 import click
+
+MOST_BYTES = 16 * 2**20
+"""What is read of an input: more than any event or message has, also escaped, and little enough for /dev/zero."""
 
 
 class Number(click.FloatRange):
