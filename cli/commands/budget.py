@@ -6,10 +6,10 @@ import click
 
 from cli.bounds import Number
 from cli.session import Session, TargetCommand
-from cli.view.money import usd
 from cli.view.text import ago, counted, in_columns
 from operations.money import budget as operations
 from operations.money.budget import Budget
+from operations.wording import usd
 from shared.budget import NANOS
 
 

@@ -15,10 +15,10 @@ from rich.text import Text
 
 from cli.commands.selection import Age
 from cli.session import Session, TargetCommand
-from cli.view.money import usd
 from cli.view.tables import grid
 from cli.view.text import counted, printable
 from operations.money.costs import Group, OnPage, Part, Report, Row, read_report
+from operations.wording import usd
 from shared.costs.ledger import NEVER_METERED
 
 RECORDS = 100_000

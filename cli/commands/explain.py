@@ -13,12 +13,12 @@ from cli.exit_codes import INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import about_message
-from cli.view.text import ago, counted, duration, printable
+from cli.view.text import ago, counted, printable
 from operations.errors import NotFoundError
+from operations.runs import advice
 from operations.runs.explain import Explanation
 from operations.runs.explain import explain as find
 from operations.runs.journey import Journey
-from shared.errors import CANCELLED_ERROR
 
 WIDTH = 79
 
@@ -70,7 +70,7 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
         session.json(_as_json(session, explanation))
         return
     for sentence in sentences(explanation, datetime.now(UTC)):
-        for line in textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False):
+        for line in textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False, break_long_words=False):
             session.out.print(Text(line))
     session.out.print()
     for purpose, command in next_steps(session, explanation):
@@ -105,9 +105,9 @@ def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
     for journey in explanation.journeys:
         parked = sum(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
         if journey.status == "ACCEPTED":
-            yield f"Run {journey.pipeline_id} {unstarted(journey, parked, explanation.waiting or 0, now)}"
+            yield f"Run {journey.pipeline_id} {advice.unstarted(journey, parked, explanation.waiting or 0, now)}"
         else:
-            yield f"Run {journey.pipeline_id} {state(journey, now)}{_parked(journey, parked)}"
+            yield f"Run {journey.pipeline_id} {advice.state(journey, now)}{_parked(journey, parked)}"
 
 
 def _article(kind: str) -> str:
@@ -122,54 +122,8 @@ def _article(kind: str) -> str:
     }[kind]
 
 
-def unstarted(journey: Journey, parked: int, waiting: int, now: datetime) -> str:
-    """Return what is known about an accepted run that has not started, without the subject.
-
-    `waiting` messages of any runs are in the starter's queue. EventBridge goes on delivering an event for a day.
-    """
-    since = f", {_since(journey.accepted_at, now)} ago," if journey.accepted_at else ""
-    accepted = f"was accepted{since} and has not started"
-    if parked:
-        return f"{accepted}: its event is parked."
-    if waiting:
-        return (
-            f"{accepted}: {counted(waiting, 'message')} in the trigger's queue, its own probably among them."
-        )
-    if journey.accepted_at and now - journey.accepted_at < timedelta(days=1):
-        return f"{accepted}: its event is on its way to the trigger's queue, or was never published."
-    return (
-        f"{accepted}. No event of it waits or is parked: it was never published, or was deleted. Send the request "
-        "again, with the same Idempotency-Key if it had one."
-    )
-
-
-def state(journey: Journey, now: datetime) -> str:
-    """Return the status of a run that has started as a sentence without its subject."""
-    if journey.status == "RUNNING":
-        current = next((stage for stage in journey.stages if stage.status == "running"), None)
-        if current is None:
-            return "is running, between two stages."
-        retry = f", retry {current.attempt}" if current.attempt else ""
-        since = f" for {_since(current.started_at, now)}" if current.started_at else ""
-        error = f", after {current.error}" if current.error else ""
-        return f"is running: at stage {current.key}{since}{retry}{error}."
-    took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
-    if journey.status == "SUCCEEDED":
-        without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""
-        return f"has succeeded{took}{without}."
-    if journey.error == CANCELLED_ERROR:
-        return f"was cancelled by its caller{took}."
-    stage = f" at stage {journey.failed_stage}" if journey.failed_stage else ""
-    why = ": ".join(filter(None, (journey.error, journey.cause))) or "no reason given"
-    return f"has failed{stage}{took}: {why.rstrip('.')}."
-
-
-def _since(moment: datetime | None, now: datetime) -> str:
-    return duration(max(0.0, (now - moment).total_seconds() * 1_000)) if moment else ""
-
-
 def _parked(journey: Journey, count: int) -> str:
-    if journey.status != "FAILED" or journey.error == CANCELLED_ERROR:
+    if not advice.can_be_retried(journey):
         return ""
     if not count:
         return " It has no parked message."
@@ -178,28 +132,7 @@ def _parked(journey: Journey, count: int) -> str:
 
 def next_steps(session: Session, explanation: Explanation) -> list[tuple[str, str]]:
     """Return the commands to run next, each with its purpose."""
-    steps: list[tuple[str, str]] = []
-    if explanation.message is not None:
-        steps.append(("message", session.command("dlq", "show", explanation.message.id)))
-        steps.append(("replay", session.command("dlq", "replay", "--id", explanation.message.id)))
-    for journey in explanation.journeys[:3]:
-        follow = ("--follow",) if journey.status == "RUNNING" else ()
-        steps.append(("show run", session.command("show", *follow, journey.pipeline_id)))
-        steps.append(("logs", session.command("logs", journey.pipeline_id)))
-        parked = any(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
-        failed = journey.status == "FAILED" and journey.error != CANCELLED_ERROR
-        if explanation.message is None and (failed or (parked and journey.status == "ACCEPTED")):
-            steps.append(("retry", session.command(*_retry_command(journey, parked=parked))))
-    return steps
-
-
-def _retry_command(journey: Journey, *, parked: bool) -> tuple[str, ...]:
-    if parked:
-        return "dlq", "replay", "--pipeline", journey.pipeline_id
-    ended = journey.finished_at or journey.started_at or datetime.now(UTC)
-    hours = int((datetime.now(UTC) - ended).total_seconds() // 3_600) + 1
-    stage = ("--stage", journey.failed_stage) if journey.failed_stage else ()
-    return "redrive", "--since", f"{hours}h", *stage, "--dry-run"
+    return [(purpose, session.command(*words)) for purpose, words in advice.next_steps(explanation)]
 
 
 def _as_json(session: Session, explanation: Explanation) -> dict[str, Any]:

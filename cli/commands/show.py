@@ -12,12 +12,12 @@ from cli.view.interrupt import stoppable
 from cli.view.journeys import print_journey, watch
 from cli.view.ledgers import show_ledger
 from cli.view.text import in_a_line
-from cli.view.timeline import bars, longest
 from operations.dlq.journal import Entry, audit
 from operations.errors import DeniedError, NotDeployedError
 from operations.money.budget import notice
 from operations.money.costs import read_ledger
 from operations.runs.journey import Journey, follow, read_journey
+from operations.runs.timeline import bars, longest
 
 APPEARS_SECONDS = 5.0
 """How long a published event may take to become a run before its id counts as unknown."""

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
-from cli.view.money import cost_line, usd
 from operations.errors import RefusedError
 from operations.money import costs
 from operations.money.costs import cost_of, read_ledger, read_report, summarise
 from operations.tests.world import TABLE, client, finish
+from operations.wording import cost_line, usd
 from shared.contracts.v1 import Usage
 from shared.contracts.wasted import paid_for
 from shared.costs.facts import facts

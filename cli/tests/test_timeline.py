@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.view.timeline import OPEN, OTHER, WAITED, WORKED, Longest, bars, drawn, longest
+from cli.view.timeline import OPEN, OTHER, WAITED, WORKED, drawn
 from operations.runs.journey import Journey, StageView
+from operations.runs.timeline import Longest, bars, longest
 
 ZERO = datetime(2026, 11, 23, 9, tzinfo=UTC)
 STAGES = ("analysis", "chat", "enhancement", "log")

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.session import Session
-from cli.view.money import cost_line, usd
 from cli.view.tables import grid
 from cli.view.text import counted, duration, in_a_line, in_columns, local, printable
-from cli.view.timeline import LEGEND, NAME, bars, drawn, longest
+from cli.view.timeline import LEGEND, NAME, drawn
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
+from operations.runs.timeline import bars, longest
+from operations.wording import cost_line, usd
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.session import Session
-from cli.view.money import cost_line, micro, usd
 from cli.view.tables import grid
 from operations.money.costs import RunLedger
+from operations.wording import cost_line, micro, usd
 from shared.costs.ledger import NEVER_METERED
 from shared.costs.lines import Line
 from shared.costs.prices import Price

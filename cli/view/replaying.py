@@ -12,7 +12,6 @@ from cli.bounds import MOST_BYTES
 from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session
 from cli.view.interrupt import stoppable
-from cli.view.money import usd
 from cli.view.steps import bar
 from cli.view.text import counted, in_a_line
 from operations.dlq.messages import Parked, data_of
@@ -23,6 +22,7 @@ from operations.json_text import parse, written
 from operations.money.estimate import Estimate, Rates, Work, estimate, read_rates, work_of_message
 from operations.runs.ends import End, ends
 from operations.stop import Stop
+from operations.wording import usd
 
 PLAN_LINES = 40
 QUESTIONS = {"message": "Replay these messages?", "run": "Redrive these runs?"}

@@ -13,10 +13,10 @@ from bench.end_to_end.burst import Run, counts
 from bench.end_to_end.direct import EXECUTION_INPUT, REFERENCE_RETRY, direct_definition
 from bench.end_to_end.hops import medians
 from bench.end_to_end.tables import median_bursts, p95
-from cli.view.timeline import Bar
 from infra.bundling import bundles
 from infra.environments import host
 from infra.functions import STAGE_FUNCTIONS
+from operations.runs.timeline import Bar
 from services.analyzer.core import analyze
 from shared.contracts.stages import STAGES
 

@@ -1,0 +1,76 @@
+"""The environment that a console shows: the running engine of this checkout, or an AWS account."""
+
+import threading
+import time
+
+from msgspec import Struct
+
+from local.engine import Engine
+from local.errors import EngineNotRunningError
+from local.targets import find_target, local_target
+from operations.errors import UnreachableError
+from operations.target import LOCAL, Identity, Target
+
+KNOWN_SECONDS = 1.0
+"""How long the engine is taken for the one that answered last."""
+
+
+class Chip(Struct, frozen=True, kw_only=True):
+    """What the frame of every page says about the environment."""
+
+    env: str
+    is_local: bool
+    where: str
+    """Account, region and caller on AWS; the engine's address on this machine."""
+
+
+class Environment:
+    """The target of a console, found again when the engine was restarted. Several threads may use it."""
+
+    def __init__(self, env: str, *, region: str | None = None, profile: str | None = None) -> None:
+        self.env = env
+        self.is_local = env == LOCAL
+        self.restarts = 0
+        """How often the engine was found to be another one; what was deployed to the earlier one is gone."""
+        self._region, self._profile = region, profile
+        self._lock = threading.Lock()
+        self._target: Target | None = None
+        self._identity: Identity | None = None
+        self._instance = ""
+        self._known_until = 0.0
+
+    def target(self) -> Target:
+        """Return the target. Raises UnreachableError if the engine does not run."""
+        with self._lock:
+            if not self.is_local:
+                self._target = self._target or find_target(
+                    self.env, region=self._region, profile=self._profile
+                )
+                return self._target
+            if self._target is not None and time.monotonic() < self._known_until:
+                return self._target
+            try:
+                running = Engine().running()
+            except EngineNotRunningError as error:
+                raise UnreachableError(str(error)) from error
+            if self._target is None or running.instance != self._instance:
+                self.restarts += bool(self._instance)
+                self._instance, self._target = running.instance, local_target(running.connection)
+            self._known_until = time.monotonic() + KNOWN_SECONDS
+            return self._target
+
+    def forget(self) -> None:
+        """Read the addresses again at the next request: something may have been deployed since."""
+        with self._lock:
+            self._target, self._known_until = None, 0.0
+
+    def chip(self) -> Chip:
+        """Describe the environment without asking it, except AWS once, for the account."""
+        if self.is_local:
+            engine = self._target.endpoint if self._target else None
+            return Chip(env=self.env, is_local=True, where=(engine or "").removeprefix("http://"))
+        if self._identity is None:
+            self._identity = self.target().describe()
+        one = self._identity
+        where = f"{one.account} · {one.region} · {one.caller.rpartition('/')[2]}"
+        return Chip(env=self.env, is_local=False, where=where)

@@ -1,0 +1,187 @@
+"""A run as a waterfall: each try of each stage a row, waiting apart from work, on one scale of time."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import Literal
+
+from msgspec import Struct
+
+from console.models.words import Status, of_stage
+from operations.runs.journey import Journey, StageView
+from operations.runs.timeline import bars
+from operations.runs.trail import Trail, Try, Visit
+from operations.wording import duration
+
+MOST_ROWS = 60
+SCALE = 1_000.0
+NARROWEST = 3.0
+"""The least width of a part in the drawing's units, so that a millisecond of an hour is still seen."""
+TICKS = 4
+
+Part = Literal["w", "k", "h", "f", "o"]
+"""Waiting, working, retries and hops, a failed try, still open: the names of colours in the style sheet."""
+WORDS: dict[Part, str] = {
+    "w": "waiting",
+    "k": "working",
+    "h": "retries and hops",
+    "f": "failed",
+    "o": "still open",
+}
+
+
+class Piece(Struct, frozen=True, kw_only=True):
+    """A part of a row, in the drawing's units."""
+
+    part: Part
+    x: float
+    width: float
+
+
+class WaterfallRow(Struct, frozen=True, kw_only=True):
+    """One row. `anchor` is the id of the section that tells more about it; empty if there is none."""
+
+    name: str
+    note: str
+    anchor: str
+    pieces: tuple[Piece, ...]
+    text: str
+    status: Status
+    took: str
+
+
+class Waterfall(Struct, frozen=True, kw_only=True):
+    rows: tuple[WaterfallRow, ...]
+    ticks: tuple[str, ...]
+    left_out: int
+
+
+class _Span(Struct, frozen=True, kw_only=True):
+    """A row before it is drawn, in milliseconds from the run's beginning."""
+
+    name: str
+    note: str = ""
+    anchor: str = ""
+    status: str
+    start: float
+    parts: tuple[tuple[Part, float], ...]
+
+    @property
+    def length(self) -> float:
+        return sum(ms for _, ms in self.parts)
+
+
+def waterfall(journey: Journey, trail: Trail | None, now: datetime) -> Waterfall:
+    """Return the waterfall of a run; from its record alone if its history has expired."""
+    spans = list(_tried(journey, trail, now)) if trail and trail.visits else list(_recorded(journey, now))
+    whole = max((span.start + span.length for span in spans), default=0.0)
+    kept = spans if len(spans) <= MOST_ROWS else [*spans[:10], *spans[10 - MOST_ROWS :]]
+    return Waterfall(
+        rows=tuple(_row(span, whole) for span in kept),
+        ticks=tuple(duration(whole * step / TICKS) for step in range(TICKS + 1)) if whole else (),
+        left_out=len(spans) - len(kept),
+    )
+
+
+def anchor_of(visit: int) -> str:
+    return f"visit-{visit}"
+
+
+def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
+    zero = journey.accepted_at or trail.visits[0].entered_at
+    entered = trail.visits[0].entered_at
+    if (began := _ms(zero, entered)) > 0:
+        yield _Span(name="start", status="done", start=0.0, parts=(("w", began),))
+    meters = {stage.key: stage for stage in journey.stages}
+    for number, visit in enumerate(trail.visits):
+        name = visit.key or visit.state
+        stage = meters.get(visit.key or "")
+        if not visit.tries:
+            end = visit.left_at or now
+            status = "done" if visit.left_at else "running"
+            parts: tuple[tuple[Part, float], ...] = (("h", _ms(visit.entered_at, end)),)
+            yield _Span(
+                name=name,
+                status=status,
+                start=_ms(zero, visit.entered_at),
+                parts=parts,
+                anchor=anchor_of(number),
+            )
+        for tried in visit.tries:
+            yield _Span(
+                name=name,
+                note=_note(visit, tried),
+                anchor=anchor_of(number),
+                status=_status(tried, stage),
+                start=max(0.0, _ms(zero, tried.started_at)),
+                parts=_parts(tried, stage if tried is visit.tries[-1] else None, now),
+            )
+
+
+def _note(visit: Visit, tried: Try) -> str:
+    notes = [f"try {tried.number}"] if len(visit.tries) > 1 else []
+    earlier = dict(pairwise(visit.tries[::-1])).get(tried)
+    if tried.redrive and (earlier is None or earlier.redrive != tried.redrive):
+        notes.append("after a redrive")
+    return ", ".join(notes)
+
+
+def _status(tried: Try, stage: StageView | None) -> str:
+    if tried.outcome == "open":
+        return "running"
+    if tried.outcome == "succeeded":
+        return "done"
+    is_degraded = stage is not None and stage.status == "degraded"
+    return "degraded" if is_degraded else "failed"
+
+
+def _parts(tried: Try, stage: StageView | None, now: datetime) -> tuple[tuple[Part, float], ...]:
+    """Divide a try's time as its worker's meter says: it waits first, works last, and the rest are hops."""
+    took = max(0.0, _ms(tried.started_at, tried.ended_at or now))
+    if tried.outcome == "open":
+        return (("o", took),)
+    if tried.outcome != "succeeded":
+        return (("f", took),)
+    if stage is None or stage.queue_wait_ms is None or stage.work_ms is None:
+        return (("h", took),)
+    waited = min(float(stage.queue_wait_ms), took)
+    worked = min(float(stage.work_ms), took - waited)
+    return (("w", waited), ("h", took - waited - worked), ("k", worked))
+
+
+def _recorded(journey: Journey, now: datetime) -> Iterator[_Span]:
+    statuses = {stage.key: stage.status for stage in journey.stages}
+    for bar in bars(journey, now):
+        failed = statuses.get(bar.name) in ("failed", "degraded")
+        rest: Part = "f" if failed and not bar.is_metered else "h"
+        waited: Part = "o" if bar.is_open else "w"
+        parts: tuple[tuple[Part, float], ...] = (
+            (waited, bar.waited_ms),
+            (rest, bar.other_ms),
+            ("k", bar.worked_ms),
+        )
+        yield _Span(name=bar.name, status=statuses.get(bar.name, "done"), start=bar.start_ms, parts=parts)
+
+
+def _row(span: _Span, whole: float) -> WaterfallRow:
+    scale = SCALE / whole if whole else 0.0
+    pieces, at = [], min(span.start * scale, SCALE - NARROWEST)
+    shown = [(part, ms) for part, ms in span.parts if ms > 0] or [("h", 0.0)]
+    for part, ms in shown:
+        width = max(NARROWEST, ms * scale)
+        pieces.append(Piece(part=part, x=round(at, 2), width=round(width, 2)))
+        at += width
+    words = ", ".join(f"{WORDS[part]} {duration(ms)}" for part, ms in span.parts if ms > 0)
+    return WaterfallRow(
+        name=span.name,
+        note=span.note,
+        anchor=span.anchor,
+        pieces=tuple(pieces),
+        text=words or "no time",
+        status=of_stage(span.status),
+        took=duration(span.length),
+    )
+
+
+def _ms(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() * 1_000

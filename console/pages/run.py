@@ -1,0 +1,216 @@
+"""One run: its waterfall, data, events, cost and logs."""
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import Response
+
+from console.live.feed import Look
+from console.live.stream import streamed
+from console.markdown import markdown
+from console.models.run import MOST_EVENTS, PAYLOAD_CHARS, Payload, as_text, cut, run_view, visits
+from console.routes import link
+from console.views import Ask, as_json, plain
+from operations.errors import DeniedError, NotFoundError, OperationError
+from operations.json_text import written
+from operations.money.costs import read_ledger
+from operations.runs.journey import Journey, read_journey
+from operations.runs.logs import read_logs
+from operations.runs.records import read_record
+from operations.runs.trail import Trail, read_trail
+from shared.contracts.executions import restart_name, restart_number
+
+TABS = ("timeline", "data", "events", "cost", "logs")
+MOST_LINES = 500
+LATE = timedelta(seconds=10)
+PARTS = ("record", "events", "input", "output", "message", "answer")
+
+
+def page(ask: Ask) -> Response:
+    pipeline_id = ask.params["pipeline_id"]
+    journey = read_journey(ask.target, pipeline_id)
+    if ask.wants_json:
+        return as_json(journey)
+    tab = ask.query.get("tab", TABS[0])
+    if tab not in TABS:
+        tab = TABS[0]
+    trail, denied = trail_of(ask, journey)
+    now = datetime.now(UTC)
+    return ask.page(
+        "run.html",
+        title=f"Run {pipeline_id[:12]}",
+        command=_command(tab, pipeline_id),
+        current="runs",
+        live=""
+        if is_settled(journey) or ask.query.get("execution")
+        else link("live-run", pipeline_id=pipeline_id),
+        view=run_view(journey, trail, now),
+        error="",
+        again=link("ask", again=pipeline_id),
+        tab=tab,
+        tabs=[
+            (name, link("run", pipeline_id=pipeline_id, tab="" if name == TABS[0] else name)) for name in TABS
+        ],
+        retry=ask.desk.command("dlq", "replay", "--pipeline", pipeline_id),
+        explain=ask.desk.command("explain", pipeline_id),
+        executions=_executions(journey),
+        denied=denied,
+        raw=link("raw", pipeline_id=pipeline_id, part="record"),
+        **_guarded(ask, tab, journey, trail),
+    )
+
+
+def live(ask: Ask) -> Response:
+    """Stream what a run's page shows of its progress, until the run ends."""
+    pipeline_id = ask.params["pipeline_id"]
+    read_journey(ask.target, pipeline_id)  # an unknown run has no stream
+
+    def look() -> tuple[Journey, Trail | None]:
+        journey = read_journey(ask.target, pipeline_id)
+        return journey, trail_of(ask, journey)[0]
+
+    def draw(seen: Look[tuple[Journey, Trail | None]]) -> str:
+        if seen.value is None:
+            return ask.fragment("lost.html", error=seen.error)
+        return ask.fragment("run_now.html", view=run_view(*seen.value, datetime.now(UTC)), error=seen.error)
+
+    feed = ask.desk.feeds.feed(f"run {pipeline_id}", look)
+    return streamed(
+        ask.desk.feeds, feed, draw, ended=lambda seen: seen.value is not None and is_settled(seen.value[0])
+    )
+
+
+def raw(ask: Ask) -> Response:
+    """Return a part of a run as a text to save."""
+    pipeline_id, part = ask.params["pipeline_id"], ask.query.get("part", "")
+    if part not in PARTS:
+        return ask.problem(
+            HTTPStatus.NOT_FOUND, "There is no such part", f"A run has these: {', '.join(PARTS)}."
+        )
+    name = f"{pipeline_id[:64]}-{part}.txt"
+    if part == "record":
+        record = read_record(ask.target, pipeline_id)
+        if record is None:
+            raise NotFoundError(f"There is no run {pipeline_id!r} in environment {ask.target.env!r}.")
+        return plain(written(record, indent=2), name)
+    journey = read_journey(ask.target, pipeline_id)
+    if part in ("message", "answer"):
+        return plain((journey.user_message if part == "message" else journey.final_response) or "", name)
+    trail, _ = trail_of(ask, journey)
+    if part == "events":
+        rows = (
+            [f"{event.number} {event.at} {event.type}\n{event.details}" for event in trail.events]
+            if trail
+            else []
+        )
+        return plain("\n\n".join(rows), name)
+    number = ask.query.get("visit", "")
+    visit = (
+        trail.visits[int(number)]
+        if trail and number.isdecimal() and int(number) < len(trail.visits)
+        else None
+    )
+    return plain((visit.input if part == "input" else visit.output) or "" if visit else "", name)
+
+
+def is_settled(journey: Journey) -> bool:
+    """Return whether nothing will change: a record is final a moment before its execution has left its last state."""
+    if not journey.finished:
+        return False
+    late = journey.finished_at is None or datetime.now(UTC) - journey.finished_at > LATE
+    return late or not any(stage.is_ending for stage in journey.stages)
+
+
+def trail_of(ask: Ask, journey: Journey) -> tuple[Trail | None, str]:
+    """Return the trail of a run's latest execution, or of the one that the query names; and why there is none."""
+    arn = journey.execution_arn or ask.target.addresses.execution_arn(journey.pipeline_id)
+    wanted = ask.query.get("execution", "")
+    if wanted and wanted in [name for name, _ in _executions(journey)]:
+        arn = ask.target.addresses.execution_arn(wanted)
+    try:
+        return read_trail(ask.target, arn), ""
+    except DeniedError as error:
+        return None, str(error)
+
+
+def _executions(journey: Journey) -> list[tuple[str, str]]:
+    """Return the names of a restarted run's executions with their addresses; none if there is one only."""
+    latest = (journey.execution_arn or "").rpartition(":")[2]
+    restarts = restart_number(latest, journey.pipeline_id) if latest else 0
+    if not restarts:
+        return []
+    names = [journey.pipeline_id, *(restart_name(journey.pipeline_id, one) for one in range(1, restarts + 1))]
+    return [(name, link("run", pipeline_id=journey.pipeline_id, execution=name)) for name in names[-20:]]
+
+
+def _command(tab: str, pipeline_id: str) -> tuple[str, ...]:
+    match tab:
+        case "cost":
+            return ("show", "--cost", pipeline_id)
+        case "logs":
+            return ("logs", pipeline_id)
+    return ("show", pipeline_id)
+
+
+def _guarded(ask: Ask, tab: str, journey: Journey, trail: Trail | None) -> dict[str, Any]:
+    """Return what one tab shows, or why it can't: the rest of the page stays."""
+    try:
+        return {"shown": tab, "trouble": "", **_of_tab(ask, tab, journey, trail)}
+    except OperationError as error:
+        return {"shown": "trouble", "trouble": str(error)}
+
+
+def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None) -> dict[str, Any]:
+    """Return what one tab shows; nothing is read for the others."""
+    pipeline_id = journey.pipeline_id
+    match tab:
+        case "data":
+            return {"data": _data(journey)}
+        case "events":
+            only = ask.query.get("only") == "failures"
+            events = [one for one in (trail.events if trail else ()) if one.is_failure or not only]
+            details = [
+                (one, cut(one.details, link("raw", pipeline_id=pipeline_id, part="events"))) for one in events
+            ]
+            return {
+                "events": details[-MOST_EVENTS:],
+                "earlier": max(0, len(events) - MOST_EVENTS),
+                "only": only,
+                "failures": link(
+                    "run", pipeline_id=pipeline_id, tab="events", only="" if only else "failures"
+                ),
+            }
+        case "cost":
+            return {"cost": read_ledger(ask.target, pipeline_id) if journey.finished else None}
+        case "logs":
+            read = read_logs(ask.target, pipeline_id) if ask.query.get("read") else None
+            button = link("run", pipeline_id=pipeline_id, tab="logs", read=1)
+            lines = read.lines[-MOST_LINES:] if read else []
+            return {"read": read, "lines": lines, "button": button, "read_at": datetime.now(UTC)}
+    return {"visits": visits(trail, pipeline_id) if trail else ()}
+
+
+def _data(journey: Journey) -> dict[str, Any]:
+    pipeline_id = journey.pipeline_id
+
+    def payload(part: str, text: str | None) -> Payload | None:
+        return cut(text, link("raw", pipeline_id=pipeline_id, part=part)) if text else None
+
+    answer = journey.final_response
+    return {
+        "message": payload("message", journey.user_message),
+        "answer": markdown(answer[:PAYLOAD_CHARS]) if answer else None,
+        "answer_left_out": max(0, len(answer or "") - PAYLOAD_CHARS),
+        "answer_raw": link("raw", pipeline_id=pipeline_id, part="answer"),
+        "parts": [
+            (name, payload("record", as_text(value)))
+            for name, value in (
+                ("analysis", journey.analysis),
+                ("chat", journey.chat),
+                ("enhancement", journey.enhancement),
+            )
+            if value
+        ],
+        "instead": sorted(journey.instead.items()),
+    }

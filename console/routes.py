@@ -1,0 +1,64 @@
+"""The table of the console's pages: its menu, its routes, and the addresses of its links are made of it."""
+
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+
+Kind = Literal["read", "stream", "own", "write"]
+"""Reads; reads again and again; changes only what this console shows, e.g. its theme; changes the deployment."""
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """One route. `view` is a module and function of `console.pages`. What changes something is posted to."""
+
+    name: str
+    path: str
+    view: str
+    kind: Kind = "read"
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One entry of the menu. `key` follows `g`."""
+
+    route: str
+    title: str
+    key: str
+
+
+ROUTES = (
+    Route(name="now", path="/", view="now:page"),
+    Route(name="live-now", path="/live/now", view="now:live", kind="stream"),
+    Route(name="live-run", path="/live/runs/{pipeline_id}", view="run:live", kind="stream"),
+    Route(name="runs", path="/runs", view="runs:page"),
+    Route(name="run", path="/runs/{pipeline_id}", view="run:page"),
+    Route(name="raw", path="/runs/{pipeline_id}/raw", view="run:raw"),
+    Route(name="ask", path="/ask", view="ask:page"),
+    Route(name="ask-send", path="/ask/send", view="ask:send", kind="write"),
+    Route(name="asked", path="/asked/{pipeline_id}", view="ask:asked"),
+    Route(name="live-asked", path="/live/asked/{pipeline_id}", view="ask:live", kind="stream"),
+    Route(name="find", path="/find", view="find:page"),
+    Route(name="terminal", path="/more/{subject}", view="terminal:page"),
+    Route(name="preferences", path="/preferences", view="own:preferences", kind="own"),
+    Route(name="lock", path="/lock", view="own:lock", kind="own"),
+    Route(name="link", path="/link", view="own:link", kind="own"),
+)
+BY_NAME = {route.name: route for route in ROUTES}
+
+MENU = (
+    Entry(route="now", title="Now", key="n"),
+    Entry(route="runs", title="Runs", key="r"),
+    Entry(route="ask", title="Ask", key="a"),
+)
+
+
+def link(name: str, /, **values: object) -> str:
+    """Return the address of a route. Values that its path does not name become its query, unless they are empty."""
+    route = BY_NAME[name]
+    path, query = route.path, {}
+    for key, value in values.items():
+        if f"{{{key}}}" in path:
+            path = path.replace(f"{{{key}}}", quote(str(value), safe=""))
+        elif value not in (None, "", False):
+            query[key] = str(value)
+    return f"{path}?{urlencode(query)}" if query else path

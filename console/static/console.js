@@ -1,0 +1,83 @@
+// The console's only script: keys, the browser's time zone, the live dot, copying. Everything works without it except live pages.
+"use strict";
+(() => {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  document.cookie = `${document.body.dataset.zoneCookie}=${zone.replace(/[^\w/+-]/g, "")}; Path=/; SameSite=Strict; Max-Age=31536000`;
+
+  const help = document.getElementById("help");
+  const button = document.getElementById("keys");
+  button.hidden = false;
+  button.addEventListener("click", () => help.showModal());
+
+  // --- keys
+  let going = false;
+  const rows = () => [...document.querySelectorAll("[data-row] a[data-open]")];
+  const move = (step) => {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.indexOf(document.activeElement);
+    const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))];
+    next.focus();
+  };
+  const keys = {
+    "/": () => document.getElementById("q").select(),
+    "?": () => help.showModal(),
+    j: () => move(1),
+    k: () => move(-1),
+    r: () => location.reload(),
+    t: () => document.getElementById("clock").click(),
+    g: () => { going = true; setTimeout(() => { going = false; }, 1500); },
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("[data-send]")) {
+      event.target.form.requestSubmit();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+    if (event.target.closest("input, textarea, select")) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if (going) {
+      going = false;
+      const entry = [...document.querySelectorAll("[data-key]")].find((link) => link.dataset.key === event.key);
+      if (entry) { event.preventDefault(); entry.click(); }
+      return;
+    }
+    if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
+  });
+
+  // --- the live dot: every message is a whole state, so its age is the page's age
+  const dot = document.getElementById("dot");
+  if (dot) {
+    let last = 0;
+    let ended = false;
+    const say = (state, text) => {
+      if (dot.dataset.state !== state) dot.dataset.state = state;
+      if (dot.textContent !== text) dot.textContent = text;
+    };
+    document.addEventListener("htmx:sse:after:message", (event) => {
+      last = Date.now();
+      const state = event.target.querySelector?.("[data-live]")?.dataset.live || "live";
+      ended = state === "ended";
+      say(ended ? "ended" : state === "down" ? "down" : "live", { ended: "finished", down: "not reachable" }[state] || "live");
+    });
+    setInterval(() => {
+      if (ended || !last || document.hidden) return;
+      const age = Math.round((Date.now() - last) / 1000);
+      if (age >= 6) say(age > 60 ? "down" : "old", age > 60 ? `paused, ${Math.round(age / 60)} min old` : `${age} s old`);
+    }, 1000);
+  }
+
+  // --- a form is sent once; the page that follows has a new one
+  document.addEventListener("submit", (event) => {
+    for (const one of event.target.querySelectorAll("button.main")) setTimeout(() => { one.disabled = true; });
+  });
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+  // --- a click on a command copies it
+  document.addEventListener("click", (event) => {
+    const code = event.target.closest("code[tabindex]");
+    if (code && navigator.clipboard && getSelection().isCollapsed) navigator.clipboard.writeText(code.textContent);
+  });
+})();

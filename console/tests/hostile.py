@@ -1,0 +1,87 @@
+"""Runs whose every text is hostile, and what a page of theirs is made of."""
+
+from html.parser import HTMLParser
+from typing import Any
+
+from operations.tests.histories import METER, Story
+
+TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAAVUAhLmZm5Q3ocx7"
+STRINGS = (
+    "<script>window.pwned=1</script>",
+    '"><img src=x onerror=window.pwned=1>',
+    "'onmouseover='window.pwned=1' x='",
+    "</pre></textarea></title><svg onload=window.pwned=1>",
+    "javascript:window.pwned=1//",
+    "![x](http://127.0.0.1:9/stolen) [y](javascript:window.pwned=1) <b hx-get=/x>z</b> <http://a.example>",
+    "<a hx-on:click=window.pwned=1 style=color:red>{{ 7+7 }} {% raw %} ${7+7}</a>",
+    "<!-- ]]> &lt;i&gt; \u202e\u200b\x1b[31m",
+)
+BENIGN = "plain"
+
+
+def record(text: str) -> dict[str, Any]:
+    """Return the fields of a finished run's record in which every text is `text`."""
+    return {
+        "user_message": text,
+        "excerpt": text,
+        "final_response": text,
+        "analysis": {text: text, "complexity": text, "languages": [text]},
+        "chat": {"model_id": text, "backend": text, "stop_reason": text},
+        "enhancement": {"format": text, "nested": {"deep": [text]}},
+        "stages": {"chat": {**METER, "model_id": text, "output_tokens": 3}},
+        "errors": {"analysis": {"Error": text, "Cause": f'{text} "task_token": "{TOKEN}"'}},
+        "degraded": ["analysis"],
+        "instead": {"analysis": text},
+        "trace_id": text,
+        "correlation_id": text,
+        "owner": text,
+        "execution_time_ms": 212,
+        "started_at": "2026-11-22T10:00:00.100Z",
+        "finished_at": "2026-11-22T10:00:00.312Z",
+        "cost": {
+            "nano_usd": 5,
+            "waste_nano_usd": 1,
+            "stages": {text: 5},
+            "services": {text: 5},
+            "unknown": [text],
+        },
+    }
+
+
+def failure(text: str) -> dict[str, Any]:
+    return {**record(text), "error": text, "cause": text, "stage": text, "final_response": None}
+
+
+def story(text: str) -> Story:
+    """Return a history in which every text is `text`, with task tokens where AWS puts them."""
+    told = Story().enter("AnalyzeInput")
+    told.events[-1]["stateEnteredEventDetails"]["input"] = f'{{"x": "{text}", "task_token": "{TOKEN}"}}'
+    told.add(
+        "TaskScheduled", taskScheduledEventDetails={"parameters": f'{{"task_token":"{TOKEN}","y":"{text}"}}'}
+    )
+    told.fail(text, f"{text} {TOKEN}").ask().succeed({"data": {text: text}, "meter": METER}).leave()
+    return told.enter(text).add("ExecutionSucceeded", executionSucceededEventDetails={"output": text})
+
+
+class Shape(HTMLParser):
+    """Collects what a page is made of: its tags with the names of their attributes, without any text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[tuple[str, tuple[str, ...]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.parts.append((tag, tuple(name for name, _ in attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.parts.append((f"/{tag}", ()))
+
+    def handle_comment(self, data: str) -> None:
+        self.parts.append(("comment", (data,)))
+
+
+def shape(page: str) -> list[tuple[str, tuple[str, ...]]]:
+    parser = Shape()
+    parser.feed(page)
+    parser.close()
+    return parser.parts

@@ -1,0 +1,274 @@
+"""The console in a real browser: what other sites can't do, what hostile data can't do, what everybody can use.
+
+An error on the browser's console and a violation of the policy fail any test, unless it has caused them on purpose.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import uvicorn
+
+from console.routes import ROUTES
+from console.serving import listen
+from console.tests import hostile
+from console.tests.asking import Known, path_of
+from console.tests.chromium import chromium, options
+from console.tests.world import Machine, add_run
+from local.setup_environment import BROWSER
+from operations.tests.histories import Story
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(
+        options() is None, reason="no Chromium: install one, or name it: CHROME=/path/to/chrome"
+    ),
+]
+PAGES = (
+    "/",
+    "/runs",
+    "/runs/p",
+    *(f"/runs/p?tab={tab}" for tab in ("data", "events", "cost")),
+    "/runs/q",
+    "/ask",
+    "/asked/p",
+    "/more/parked",
+)
+ODD = "[onerror],[onload],[onclick],[onmouseover],[style],[hx-get],main script,main img,main iframe"
+AXE = BROWSER / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    pytest.importorskip("playwright", reason="`make test` installs what drives a browser")
+    with chromium() as running:
+        yield running
+
+
+class Served:
+    """A console on a real port."""
+
+    def __init__(self, target: Any) -> None:
+        from console.app import console_app  # noqa: PLC0415
+        from console.desk import Desk  # noqa: PLC0415
+        from console.security.access import Access  # noqa: PLC0415
+        from console.security.lock import Lock  # noqa: PLC0415
+
+        self._socket = listen(0)
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.access = Access(self.port)
+        lock = Lock("local", is_local=True, read_only=False)
+        self.desk = Desk(environment=Known(target), access=self.access, lock=lock, port=self.port)
+        app = console_app(self.desk)
+        config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_level="error")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    @property
+    def link(self) -> str:
+        return f"{self.url}/open?t={self.access.new_link()}&to=/more/parked"
+
+
+@pytest.fixture
+def served(target: Any, machine: Machine, records: Any) -> Iterator[Served]:
+    """Yield a console over two runs whose every text is hostile."""
+    text = " ".join(hostile.STRINGS[:6])
+    add_run(machine, records, "p", "SUCCEEDED", hostile.story(text), **hostile.record(text))
+    add_run(machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text))
+    console = Served(target)
+    yield console
+    console.stop()
+
+
+class Tab:
+    """A page of a new browser profile that keeps what went wrong in it."""
+
+    def __init__(self, context: Any) -> None:
+        self.page = context.new_page()
+        self.wrong: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("dialog", self._opened)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def _said(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.wrong.append(message.text)
+
+    def _opened(self, dialog: Any) -> None:
+        self.wrong.append(dialog.message)
+        dialog.dismiss()
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
+    """Yield a function that opens tabs. Whatever went wrong in one of them fails the test."""
+    contexts, tabs = [], []
+
+    def opened(**profile: Any) -> Tab:
+        contexts.append(browser.new_context(**profile))
+        tabs.append(Tab(contexts[-1]))
+        return tabs[-1]
+
+    yield opened
+    wrong = [text for one in tabs for text in one.wrong]
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def evil(served: Served) -> Iterator[str]:
+    """Yield the address of another site, on another port, whose page tries what it can with the console."""
+    paths = [path_of(route) for route in ROUTES]
+    pictures = "".join(f"<img src='{served.url}{path}'>" for path in paths)
+    page = f"""<!doctype html><meta charset=utf-8>{pictures}<iframe src='{served.url}/runs' name=frame></iframe>
+        <form id=form method=post action='{served.url}/preferences' target=frame><input name=theme value=dark></form>
+        <a id=link href='{served.url}/runs'>ticket</a><script>
+        window.done = Promise.allSettled([
+          fetch('{served.url}/runs', {{mode: 'no-cors', credentials: 'include'}}),
+          fetch('{served.url}/runs', {{credentials: 'include'}}),
+          fetch('{served.url}/lock', {{method: 'POST', mode: 'no-cors', credentials: 'include', body: '{{}}'}}),
+        ]); document.getElementById('form').submit();</script>"""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_another_port_gets_nothing(served: Served, evil: str, tab: Callable[..., Tab], caplog: Any):
+    """A page of another port, with the operator's cookie in the same browser, gets no answer and changes nothing."""
+    one = tab()
+    one.page.goto(served.link)
+    caplog.set_level("INFO", "console.requests")
+    one.page.goto(evil)
+    one.page.evaluate("window.done")
+    one.page.wait_for_load_state("networkidle")
+    one.wrong.clear()  # the browser reports each refusal
+    answers = [
+        record.getMessage().split()[:3] for record in caplog.records if record.name == "console.requests"
+    ]
+    assert {path_of(route) for route in ROUTES} <= {path for _, path, _ in answers}
+    assert {method for method, _, _ in answers} == {"GET", "POST"}
+    assert {status for _, _, status in answers} == {"403"}
+    assert not [name for name in (cookie["name"] for cookie in one.page.context.cookies()) if "theme" in name]
+
+
+def test_a_rebound_name_gets_nothing(served: Served, tab: Callable[..., Tab]):
+    """A page whose name leads to this machine sees neither a page nor a file of the console."""
+    one = tab()
+    for path in ("/runs", "/open?t=x", "/static/x/console.css"):
+        answer = one.page.goto(f"http://rebound.localhost:{served.port}{path}")
+        assert answer.status == 421
+    one.wrong.clear()
+
+
+def test_a_link_in_a_ticket_opens_the_page(served: Served, evil: str, tab: Callable[..., Tab]):
+    """A link on another site leads to the page in a browser that has opened the console, on a second load."""
+    one = tab()
+    one.page.goto(served.link)
+    one.page.goto(evil.replace("127.0.0.1", "localhost"))
+    one.page.evaluate("window.done")
+    one.wrong.clear()
+    one.page.click("#link")
+    one.page.wait_for_selector("h1")
+    assert one.page.inner_text("h1") == "Runs"
+
+
+def test_hostile_data_does_nothing(served: Served, tab: Callable[..., Tab]):
+    """Pages of runs whose every text is hostile run nothing, ask no other server, and break no rule of the policy."""
+    one = tab()
+    one.page.goto(served.link)
+    for path in PAGES:
+        one.page.goto(served.url + path)
+        assert one.page.evaluate("window.pwned") is None, path
+        assert one.page.locator(ODD).count() == 0, path
+    assert [url for url in one.asked if not url.startswith((served.url, "data:"))] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_it(served: Served, tab: Callable[..., Tab], scheme: str):
+    """The checker of accessibility finds nothing on any page, in both themes; no page is wider than a phone."""
+    one = tab(color_scheme=scheme, viewport={"width": 400, "height": 800})
+    one.page.goto(served.link)
+    for path in PAGES:
+        one.page.goto(served.url + path)
+        one.page.evaluate(AXE.read_text("utf-8"))
+        found = one.page.evaluate(
+            "axe.run().then(result => result.violations.map(one => [one.id, one.nodes[0].html]))"
+        )
+        assert found == [], path
+        assert one.page.evaluate("document.documentElement.scrollWidth") <= 400, path
+
+
+def test_the_keyboard_leads_everywhere(served: Served, tab: Callable[..., Tab]):
+    """Keys go to the search, along the rows, into a run and to pages; none of them acts while one types."""
+    one = tab()
+    one.page.goto(served.link)
+    one.page.goto(f"{served.url}/runs")
+    press = one.page.keyboard.press
+    press("/")
+    one.page.keyboard.type("jgr?t")
+    assert one.page.input_value("#q") == "jgr?t"
+    press("Escape")
+    press("?")
+    assert one.page.locator("#help").is_visible()
+    press("Escape")
+    press("j")
+    press("j")
+    press("Enter")
+    one.page.wait_for_url("**/runs/q")
+    press("g")
+    press("r")
+    one.page.wait_for_url("**/runs")
+    press("t")
+    one.page.wait_for_selector("#clock:text('UTC')")
+
+
+def test_a_run_is_seen_as_it_goes_on(served: Served, machine: Machine, records: Any, tab: Callable[..., Tab]):
+    """A run's page follows it by itself: what the reader has opened stays open, and the stream ends with the run."""
+    story = Story().done("AnalyzeInput").enter("CallExistingChatbot").ask()
+    add_run(machine, records, "going", "RUNNING", story)
+    one = tab()
+    one.page.goto(served.link)
+    one.page.goto(f"{served.url}/runs/going")
+    from playwright.sync_api import expect  # noqa: PLC0415 -- only `make test` installs it
+
+    expect(one.page.locator("#dot")).to_have_attribute("data-state", "live")
+    one.page.focus("#now .fall a")
+    story.fail("Told.Later", "as it happened")
+    story.add(
+        "ExecutionFailed", executionFailedEventDetails={"error": "Told.Later", "cause": "as it happened"}
+    )
+    machine.histories["going"] = story.events
+    records.advance(
+        "going", "FAILED", {"error": "Told.Later", "cause": "as it happened", "stage": "chat"}, first={}
+    )
+    expect(one.page.locator("#now .headline")).to_contain_text("Told.Later")
+    expect(one.page.locator("#dot")).to_have_text("finished")
+    assert one.page.evaluate("document.activeElement.textContent") == "analysis"
+    assert len([url for url in one.asked if "/live/" in url]) == 1

@@ -1,0 +1,306 @@
+"""The pages, over runs that are honest, hostile, half there or gone."""
+
+import json
+import re
+
+import pytest
+
+from console.tests import hostile
+from console.tests.asking import Console, console_of
+from console.tests.hostile import TOKEN, shape
+from console.tests.world import add_run
+from operations.tests.histories import Story
+from operations.tests.world import TABLE, client
+
+TABS = ("timeline", "data", "events", "cost", "logs")
+PAGES = (
+    "/runs",
+    *(f"/runs/p?tab={tab}" for tab in TABS),
+    "/runs/q",
+    "/ask?again=p",
+    "/asked/p",
+    "/asked/q",
+    "/find?q=nothing%22%3E%3Cb%3E",
+)
+
+
+@pytest.fixture
+def failed(machine, records):
+    """Add a run that failed at its second stage, after a retry."""
+    story = (
+        Story()
+        .done("AnalyzeInput")
+        .enter("CallExistingChatbot")
+        .ask()
+        .fail("A", "first")
+        .ask()
+        .fail("B", "last")
+    )
+    story.add("ExecutionFailed", executionFailedEventDetails={"error": "B", "cause": "last"})
+    add_run(machine, records, "p", "FAILED", story, error="B", cause="last", stage="chat")
+
+
+def test_the_list_shows_runs_with_links(console: Console, machine, records):
+    """The list has a row for each run, with a link to it, its status, cost and message."""
+    add_run(machine, records, "p", cost={"nano_usd": 162_384})
+    add_run(machine, records, "going", "RUNNING")
+    text = console.get("/runs").text
+    for part in ('href="/runs/p"', "succeeded", "$0.0001624", "What is a monad?", "running", "not yet"):
+        assert part in text
+    assert "pipeline list" in text
+
+
+def test_an_empty_list_says_how_to_begin(console: Console, machine):
+    """Without runs, the list says how to make one; with a filter, that none fits."""
+    assert "pipeline submit --wait" in console.get("/runs").text
+    assert "No run fits" in console.get("/runs?status=FAILED").text
+
+
+def test_filters_are_in_the_address_and_survive_paging(console: Console, machine, records):
+    """A filter stays in the address of the next page; an unknown one is refused in words."""
+    for number in range(60):
+        machine.add(f"p-{number}", "FAILED")
+    text = console.get("/runs?status=FAILED").text
+    assert "/runs?status=FAILED&amp;cursor=50" in text
+    older = console.get("/runs?status=FAILED&cursor=50").text
+    assert older.count("data-row") == 10
+    assert console.get("/runs?status=BROKEN").status == 400
+    assert console.get("/runs?since=forever").status == 400
+
+
+def test_a_failed_run_says_where_why_and_what_next(console: Console, failed):
+    """The page of a failed run has a row for each try with its error, and the command that retries it."""
+    text = console.get("/runs/p").text
+    for part in ("failed at stage chat", "try 1", "try 2", "A: first", "B: last", "dlq replay --pipeline p"):
+        assert part in text
+
+
+def test_only_failures_are_shown_on_request(console: Console, failed):
+    """The events of a run can be narrowed to its failures."""
+    assert "TaskSucceeded" in console.get("/runs/p?tab=events").text
+    only = console.get("/runs/p?tab=events&only=failures").text
+    assert "TaskFailed" in only
+    assert "TaskSucceeded" not in only
+
+
+def test_a_run_without_history_is_shown_by_its_record(console: Console, machine, records):
+    """A run whose history has expired has its waterfall and answer from the record."""
+    add_run(machine, records, "p")
+    machine.histories.clear()
+    text = console.get("/runs/p").text
+    assert "no history" in text
+    assert text.count('role="rowheader"') == 4
+
+
+def test_logs_are_read_on_request_only(console: Console, machine, records, monkeypatch):
+    """Opening the logs' page reads no log; the button does."""
+    from console.pages import run  # noqa: PLC0415
+
+    add_run(machine, records, "p")
+    monkeypatch.setattr(run, "read_logs", lambda *_: pytest.fail("read without being asked"))
+    assert "Read the logs" in console.get("/runs/p?tab=logs").text
+
+
+def test_the_cost_is_shown_line_by_line(console: Console, machine, records, target):
+    """The page of costs has the ledger's lines; an open run says when its cost is known."""
+    add_run(machine, records, "p", execution_arn=target.addresses.execution_arn("p"))
+    add_run(machine, records, "old")
+    assert "transition into AnalyzeInput" in console.get("/runs/p?tab=cost").text
+    old = console.get("/runs/old?tab=cost")
+    assert (old.status, "before runs were metered" in old.text) == (200, True)
+    add_run(machine, records, "going", "RUNNING")
+    assert "known when the run has finished" in console.get("/runs/going?tab=cost").text
+
+
+def test_a_restarted_run_leads_to_its_executions(console: Console, machine, records, target):
+    """A restarted run has links to its earlier executions, whose waterfalls can be seen."""
+    arn = target.addresses.execution_arn("p-restart-1")
+    machine.add("p-restart-1", "SUCCEEDED", Story().done("AnalyzeInput").events)
+    add_run(machine, records, "p", execution_arn=arn)
+    machine.histories["p"] = Story().enter("AnalyzeInput").ask().fail("Earlier").events
+    assert "/runs/p?execution=p" in console.get("/runs/p").text
+    assert "Earlier" in console.get("/runs/p?execution=p").text
+    assert "Earlier" not in console.get("/runs/p?execution=someone-else").text
+
+
+def test_an_unknown_run_is_not_found(console: Console, machine):
+    """An unknown run's page is a 404 that says so, and JSON if that is asked for."""
+    answer = console.get("/runs/nobody")
+    assert (answer.status, "There is no run" in answer.text) == (404, True)
+    assert json.loads(console.get("/runs/nobody?format=json").body)["error"] == "Not found"
+
+
+def test_pages_as_json_are_what_the_command_prints(console: Console, failed):
+    """A page's JSON is the operation's own value."""
+    assert json.loads(console.get("/runs/p?format=json").body)["failed_stage"] == "chat"
+    assert json.loads(console.get("/runs?format=json").body)["rows"][0]["error"] == "B"
+
+
+def test_a_search_leads_to_the_run(console: Console, failed):
+    """The search leads straight to a run by its id, and says what was searched for an unknown one."""
+    assert console.get("/find?q=+p+").headers["location"] == "/runs/p"
+    assert console.get("/find?q=").headers["location"] == "/runs"
+    assert console.get("/find?q=what%20is%20this").status == 400
+
+
+def test_one_search_runs_at_a_time(console: Console, machine):
+    """A second search, which would read queues and logs as well, is told to come back."""
+    with console.desk.searching:
+        assert console.get("/find?q=nobody").status == 429
+
+
+def test_an_environment_that_is_down_says_what_to_do():
+    """Without an engine every page says so, and how to start it."""
+    console = console_of(None)
+    for path in ("/runs", "/runs/p", "/find?q=p"):
+        answer = console.get(path)
+        assert (answer.status, "pipeline up" in answer.text) == (503, True)
+
+
+def test_a_mistake_of_the_console_is_a_page(console: Console, monkeypatch):
+    """An error of the console itself is a page that says so and shows none of it; the terminal has it."""
+    from console.pages import runs  # noqa: PLC0415
+
+    def broken(*_args, **_options):
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(runs, "runs_page", broken)
+    with pytest.raises(ZeroDivisionError):
+        console.get("/runs")
+
+
+@pytest.fixture
+def put(machine, records):
+    """Return a function that replaces all runs by a success `p` and a failure `q` that consist of one text."""
+
+    def replace(text: str) -> None:
+        machine.executions.clear()
+        for name, status, fields in (("p", "SUCCEEDED", hostile.record), ("q", "FAILED", hostile.failure)):
+            client("dynamodb").delete_item(TableName=TABLE, Key={"pipeline_id": {"S": name}})
+            add_run(machine, records, name, status, hostile.story(text), **fields(text))
+
+    return replace
+
+
+def test_hostile_texts_change_no_page(console: Console, put):
+    """A hostile string in every field leaves every page with the elements and attributes that a plain text has."""
+    put(hostile.BENIGN)
+    plain = {path: shape(console.get(path).text) for path in PAGES}
+    for text in hostile.STRINGS:
+        put(text)
+        for path in PAGES:
+            answer = console.get(path)
+            parts = shape(answer.text)
+            if "](" in text and path in (
+                "/runs/p?tab=data",
+                "/asked/p",
+            ):  # Markdown: the answer's link, and nothing else
+                parts = [part for part in parts if part not in (("a", ("href", "rel", "target")), ("/a", ()))]
+                assert parts == [part for part in plain[path] if part != ("/a", ())], (path, text)
+            else:
+                assert parts == plain[path], (path, text)
+
+
+def test_no_page_shows_a_task_token(console: Console, put):
+    """A task token in a run's history and errors is on none of its pages, raw texts and JSON."""
+    put("x")
+    raws = [f"/runs/p/raw?part={part}&visit=0" for part in ("record", "events", "input", "output")]
+    for path in (*PAGES, *raws):
+        for suffix in ("", "&format=json" if "?" in path else "?format=json"):
+            answer = console.get(path + suffix)
+            assert answer.status in (200, 400, 404)
+            assert TOKEN not in answer.text, path + suffix
+
+
+def test_raw_texts_are_saved_never_shown(console: Console, put):
+    """A raw text is an attachment of plain text, whatever it holds."""
+    put("<b>")
+    for part in ("record", "events", "input", "output", "message", "answer"):
+        answer = console.get(f"/runs/p/raw?part={part}&visit=0")
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_raw_parts_that_are_not_there(console: Console, machine, records):
+    """A part that does not exist is empty or not found, never an error of the console."""
+    add_run(machine, records, "p")
+    for query in ("part=secrets", "part=input&visit=99", "part=output&visit=-1", "part=input&visit=x", ""):
+        assert console.get(f"/runs/p/raw?{query}").status in (200, 404)
+
+
+def test_a_huge_payload_is_cut(console: Console, machine, records):
+    """A payload of a quarter of a million characters leaves the page small, and says where the rest is."""
+    story = Story().enter("AnalyzeInput").ask().succeed({"data": {"x": "y" * 250_000}, "meter": {}}).leave()
+    add_run(machine, records, "p", "SUCCEEDED", story, final_response="z" * 250_000)
+    for tab in ("timeline", "data", "events"):
+        text = console.get(f"/runs/p?tab={tab}").text
+        assert len(text) < 60_000
+        assert "characters more" in text
+    assert len(console.get("/runs/p/raw?part=output&visit=0").text) > 250_000
+
+
+def test_preferences_are_kept(console: Console, machine, records):
+    """A choice of theme and clock is kept in cookies, and every time obeys it."""
+    add_run(machine, records, "p")
+    answer = console.post("/preferences", {"theme": "dark", "to": "/runs"})
+    assert (answer.status, answer.headers["location"]) == (303, "/runs")
+    assert "pipeline-console-theme=dark" in answer.headers["set-cookie"]
+    console.cookies |= {"pipeline-console-theme": "dark", "pipeline-console-zone": "Asia/Tokyo"}
+    text = console.get("/runs").text
+    assert 'data-theme="dark"' in text
+    assert "11-22 19:00:00" in text
+    console.cookies["pipeline-console-clock"] = "utc"
+    assert "11-22 10:00:00" in console.get("/runs").text
+    assert "set-cookie" not in console.post("/preferences", {"theme": "<b>", "to": "//evil.example"}).headers
+
+
+def test_a_message_becomes_one_run(console: Console, api, records):
+    """A form that is sent twice starts one run, since both carry the form's own key."""
+    api.on_request = lambda _: records.accept(
+        "p", user_message="Why?", accepted_at="2026-11-22T10:00:00.000Z"
+    )
+    api.answers = [(202, {"pipeline_id": "p", "status": "ACCEPTED"})] * 2
+    key = re.findall(r'name="key" value="([^"]+)"', console.get("/ask").text)[0]
+    answers = [console.post("/ask/send", {"message": "Why?\r\nReally?", "key": key}) for _ in range(2)]
+    assert {(answer.status, answer.headers["location"]) for answer in answers} == {(303, "/asked/p")}
+    assert {request["headers"]["Idempotency-Key"] for request in api.requests} == {key}
+    assert api.messages == ["Why?\nReally?"] * 2
+    assert "Why?" in console.get("/asked/p").text
+
+
+def test_what_was_typed_survives_a_refusal(console: Console, api):
+    """After a refusal the form shows why, with the message; only one that was never sent gets a new key."""
+    key = "console-1234567890"
+    empty = console.post("/ask/send", {"message": " ", "key": key})
+    assert (empty.status, key in empty.text) == (400, False)
+    api.answers = [(403, {"message": "no"})]
+    refused = console.post("/ask/send", {"message": "<b>Why?", "key": key})
+    assert (refused.status, key in refused.text, "&lt;b&gt;Why?" in refused.text) == (502, True, True)
+
+
+def test_asking_needs_an_unlocked_environment(nowhere, api):
+    """On AWS, asking, which costs money, is refused until the environment is unlocked."""
+    console = console_of(nowhere, "prod")
+    assert "locked" in console.get("/ask").text
+    assert console.post("/ask/send", {"message": "Why?", "key": "console-1234567890"}).status == 403
+    assert api.requests == []
+
+
+def test_an_answer_is_harmless_markdown(console: Console, machine, records):
+    """An answer's Markdown is drawn without raw HTML, images and styles; each link shows where it leads."""
+    text = (
+        "**bold**\n\n| a | b |\n|:--|--:|\n| 1 | 2 |\n\n```js\nx\n```\n\n[here](https://a.example/x) <b>y</b>"
+    )
+    add_run(
+        machine,
+        records,
+        "p",
+        final_response=f"{text} ![i](https://b.example/i.png) [bad](javascript:alert(1))",
+    )
+    page = console.get("/asked/p").text
+    for part in ("<strong>bold</strong>", "<td>1</td>", ">here</a> (https://a.example/x)", "&lt;b&gt;y"):
+        assert part in page
+    answer = page.partition('aria-label="Answer"')[2].partition("</div>")[0]
+    assert not any(part in answer for part in ("<img", "style=", "class=", 'href="javascript'))
+    assert 'rel="noreferrer noopener nofollow"' in answer

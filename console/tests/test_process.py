@@ -1,0 +1,124 @@
+"""The console's process: how it starts, is found again, and stops; and the command that starts it."""
+
+import http.client
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.commands import console as command
+from cli.tests.support import call
+from console import announcement
+from console.announcement import Announcement
+from console.serving import listen
+from operations.errors import RefusedError
+
+START = """
+import sys
+from pathlib import Path
+import local.paths
+local.paths.STATE = Path(sys.argv[1])
+from console.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+OWN = Announcement(pid=1, port=4_580, control="secret", read_only=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(announcement, "STATE", tmp_path)
+    return tmp_path
+
+
+def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+    arguments = [sys.executable, "-c", START, str(folder), "--env", "local", *options]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_console_is_found_and_stops(folder: Path):
+    """A second start prints a link to the first console; Ctrl-C ends that one with 0 and leaves no file behind."""
+    with start(folder) as first:
+        assert first.stdout
+        link = next(line.strip() for line in first.stdout if "http://" in line)
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/open\?t=[\w-]{43}", link)
+        assert (folder / "console-local.json").stat().st_mode & 0o777 == 0o600
+        with start(folder) as second:
+            out, _ = second.communicate(timeout=30)
+        assert second.returncode == 0
+        assert "runs already" in out
+        there = next(line.strip() for line in out.splitlines() if "http://" in line)
+        assert (there.partition("?")[0], there != link) == (link.partition("?")[0], True)
+        assert opened(there) == 303
+        first.send_signal(signal.SIGINT)
+        rest, errors = first.communicate(timeout=30)
+    assert (first.returncode, "stopped" in rest, errors) == (0, True, "")
+    assert not (folder / "console-local.json").exists()
+    assert "open" in (folder / "console.log").read_text()
+    assert "t=" not in (folder / "console.log").read_text()
+
+
+def opened(link: str) -> int:
+    """Open a link as a browser does, and return the status."""
+    host, path = link.removeprefix("http://").split("/", 1)
+    connection = http.client.HTTPConnection(host, timeout=10)
+    fetch = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    connection.request("GET", f"/{path}", headers=fetch)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"pid": 1}', '{"pid":1,"port":"x","control":"","read_only":0}']
+)
+def test_a_damaged_file_means_no_console(folder: Path, content: str):
+    """A file that can't be read is taken for none."""
+    (folder / "console-local.json").write_text(content)
+    assert announcement.read("local") is None
+    assert announcement.running("local") is None
+
+
+def test_a_console_that_died_is_not_found(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """A file of a console that does not answer, or of a port that another program has taken, leads nowhere."""
+    free = listen(0)
+    port = free.getsockname()[1]
+    free.close()
+    announcement.announce("local", Announcement(pid=1, port=port, control="x", read_only=False))
+    assert announcement.running("local") is None
+    with socket.create_server(("127.0.0.1", port)):
+        monkeypatch.setattr(announcement, "SECONDS", 0.2)
+        assert announcement.running("local") is None
+
+
+def test_only_its_own_file_is_deleted(folder: Path):
+    """A console that stops leaves the file of the one that has replaced it."""
+    later = Announcement(pid=2, port=4_581, control="other", read_only=True)
+    announcement.announce("local", OWN)
+    announcement.announce("local", later)
+    announcement.withdraw("local", OWN)
+    assert announcement.read("local") == later
+    announcement.withdraw("local", later)
+    assert announcement.read("local") is None
+
+
+def test_a_port_that_is_taken_is_named():
+    """A chosen port that is taken is an error; without a choice, another one is used."""
+    with listen(0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(RefusedError, match=f"Port {port}"):
+            listen(port)
+        assert taken.getsockname()[0] == "127.0.0.1"
+
+
+def test_the_command_starts_the_program(monkeypatch: pytest.MonkeyPatch):
+    """The command passes its options on, and takes no folder of the present directory for the program."""
+    started: list[list[str]] = []
+    monkeypatch.setattr(command.os, "execv", lambda _, arguments: started.append(arguments))
+    call("--env", "dev", "console", "--port", "4600", "--read-only", "--profile", "work")
+    assert started == [
+        [sys.executable, "-P", "-m", "console", "--env=dev", "--profile=work", "--port=4600", "--read-only"]
+    ]

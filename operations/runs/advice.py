@@ -1,0 +1,92 @@
+"""What a run's state is, in a sentence, and the commands to run next (pure)."""
+
+from datetime import UTC, datetime, timedelta
+
+from operations.runs.explain import Explanation
+from operations.runs.journey import Journey
+from operations.wording import counted, duration
+from shared.errors import CANCELLED_ERROR
+
+EXPLAINED = 3
+"""The runs of one trace for which commands are listed."""
+
+
+def unstarted(journey: Journey, parked: int, waiting: int, now: datetime) -> str:
+    """Return what is known about an accepted run that has not started, without the subject.
+
+    `waiting` messages of any runs are in the starter's queue. EventBridge goes on delivering an event for a day.
+    """
+    since = f", {_since(journey.accepted_at, now)} ago," if journey.accepted_at else ""
+    accepted = f"was accepted{since} and has not started"
+    if parked:
+        return f"{accepted}: its event is parked."
+    if waiting:
+        return (
+            f"{accepted}: {counted(waiting, 'message')} in the trigger's queue, its own probably among them."
+        )
+    if journey.accepted_at and now - journey.accepted_at < timedelta(days=1):
+        return f"{accepted}: its event is on its way to the trigger's queue, or was never published."
+    return (
+        f"{accepted}. No event of it waits or is parked: it was never published, or was deleted. Send the request "
+        "again, with the same Idempotency-Key if it had one."
+    )
+
+
+def state(journey: Journey, now: datetime) -> str:
+    """Return the status of a run as a sentence without its subject; `unstarted` knows more of one that waits."""
+    if journey.status == "ACCEPTED":
+        since = f" {_since(journey.accepted_at, now)} ago" if journey.accepted_at else ""
+        return f"was accepted{since} and has not started yet."
+    if journey.status == "RUNNING":
+        current = next((stage for stage in journey.stages if stage.status == "running"), None)
+        if current is None:
+            return "is running, between two stages."
+        retry = f", retry {current.attempt}" if current.attempt else ""
+        since = f" for {_since(current.started_at, now)}" if current.started_at else ""
+        error = f", after {current.error}" if current.error else ""
+        return f"is running: at stage {current.key}{since}{retry}{error}."
+    took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
+    if journey.status == "SUCCEEDED":
+        without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""
+        return f"has succeeded{took}{without}."
+    if journey.error == CANCELLED_ERROR:
+        return f"was cancelled by its caller{took}."
+    stage = f" at stage {journey.failed_stage}" if journey.failed_stage else ""
+    why = ": ".join(filter(None, (journey.error, journey.cause))) or "no reason given"
+    return f"has failed{stage}{took}: {why.rstrip('.')}."
+
+
+def _since(moment: datetime | None, now: datetime) -> str:
+    return duration(max(0.0, (now - moment).total_seconds() * 1_000)) if moment else ""
+
+
+def next_steps(explanation: Explanation) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the commands to run next, each with its purpose, as the words after `pipeline`."""
+    steps: list[tuple[str, tuple[str, ...]]] = []
+    if explanation.message is not None:
+        steps.append(("message", ("dlq", "show", explanation.message.id)))
+        steps.append(("replay", ("dlq", "replay", "--id", explanation.message.id)))
+    for journey in explanation.journeys[:EXPLAINED]:
+        follow = ("--follow",) if journey.status == "RUNNING" else ()
+        steps.append(("show run", ("show", *follow, journey.pipeline_id)))
+        steps.append(("logs", ("logs", journey.pipeline_id)))
+        parked = any(message.pipeline_id == journey.pipeline_id for message in explanation.parked)
+        waits = parked and journey.status == "ACCEPTED"
+        if explanation.message is None and (can_be_retried(journey) or waits):
+            steps.append(("retry", retry_command(journey, parked=parked)))
+    return steps
+
+
+def can_be_retried(journey: Journey) -> bool:
+    """Return whether the run failed by itself: nobody asked for its end."""
+    return journey.status == "FAILED" and journey.error != CANCELLED_ERROR
+
+
+def retry_command(journey: Journey, *, parked: bool) -> tuple[str, ...]:
+    """Return the command that runs a failed run again, as the words after `pipeline`."""
+    if parked:
+        return "dlq", "replay", "--pipeline", journey.pipeline_id
+    ended = journey.finished_at or journey.started_at or datetime.now(UTC)
+    hours = int((datetime.now(UTC) - ended).total_seconds() // 3_600) + 1
+    stage = ("--stage", journey.failed_stage) if journey.failed_stage else ()
+    return "redrive", "--since", f"{hours}h", *stage, "--dry-run"

@@ -1,0 +1,193 @@
+"""The runs of an environment by pages, newest first, with what their records say.
+
+Step Functions lists the executions and keeps the position; the records of one page are read together. For a filter
+that only the records can answer, more executions are looked at until the page is full, and it says how far back that
+was. A run that is accepted but not started yet has no execution and is on no page.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from msgspec import Struct
+
+from operations.aws_errors import translated
+from operations.errors import InvalidInputError
+from operations.runs.executions import pipelines_of
+from operations.runs.records import read_records
+from operations.target import Target
+from shared.contracts.executions import ExecutionStatus, restart_number
+from shared.contracts.record import Record
+
+SIZE = 50
+MOST_LOOKED_AT = 2_000
+"""Executions that one page looks at, at most, to find those that a filter wants."""
+EXCERPT_CHARS = 200
+CURSOR_CHARS = 3_096
+"""The longest position that Step Functions takes."""
+
+_FIELDS = (
+    "excerpt", "user_message", "status", "degraded", "stage", "error", "cost", "stages", "accepted_at",
+    "execution_arn", "execution_time_ms",
+)  # fmt: skip
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which runs are wanted. `stage` is where a run failed or is degraded; `error` is a part of the error's name."""
+
+    status: ExecutionStatus | None = None
+    stage: str = ""
+    error: str = ""
+    degraded: bool = False
+    since: datetime | None = None
+
+    @property
+    def needs_records(self) -> bool:
+        return bool(self.stage or self.error or self.degraded)
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One execution, with its run's record. `replaced`: a later execution of the run has replaced its record's facts.
+
+    `waited_ms` and `worked_ms` are sums over the stages; null if the record has no meter.
+    """
+
+    pipeline_id: str
+    restart: int
+    status: ExecutionStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    redrives: int = 0
+    replaced: bool = False
+    excerpt: str = ""
+    degraded: tuple[str, ...] = ()
+    stage: str | None = None
+    error: str | None = None
+    tries: int | None = None
+    waited_ms: int | None = None
+    worked_ms: int | None = None
+    nano_usd: int | None = None
+
+    @property
+    def took_ms(self) -> int | None:
+        if self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1_000)
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """One page. `cursor` leads to older runs, if there are any; `back_to` is when the oldest one looked at began."""
+
+    rows: tuple[Row, ...]
+    cursor: str | None = None
+    looked_at: int = 0
+    back_to: datetime | None = None
+
+
+def runs_page(
+    target: Target, wanted: Filter | None = None, *, cursor: str | None = None, size: int = SIZE
+) -> Page:
+    """Return one page of at most `size` runs. Raises InvalidInputError for a cursor that is not known any more."""
+    wanted = wanted or Filter()
+    if cursor is not None and not 0 < len(cursor) <= CURSOR_CHARS:
+        raise _unknown_cursor()
+    step = max(1, size // 2) if wanted.needs_records else size
+    rows: list[Row] = []
+    looked_at, back_to = 0, None
+    while True:
+        listed, cursor = _listed(target, wanted.status, cursor, step)
+        fresh = [one for one in listed if wanted.since is None or one["startDate"] >= wanted.since]
+        looked_at += len(fresh)
+        back_to = fresh[-1]["startDate"] if fresh else back_to
+        rows += [row for row in _rows(target, fresh) if _fits(row, wanted)]
+        if cursor is None or len(fresh) < len(listed):
+            cursor = None
+            break
+        if len(rows) + step > size or looked_at >= MOST_LOOKED_AT:
+            break
+    return Page(rows=tuple(rows), cursor=cursor, looked_at=looked_at, back_to=back_to)
+
+
+def _listed(
+    target: Target, status: ExecutionStatus | None, cursor: str | None, size: int
+) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+    options: dict[str, Any] = {"stateMachineArn": target.addresses.state_machine_arn, "maxResults": size}
+    if status:
+        options["statusFilter"] = status
+    if cursor:
+        options["nextToken"] = cursor
+    with translated("list the runs"):
+        try:
+            answer = target.client("stepfunctions").list_executions(**options)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("InvalidToken", "ValidationException") and cursor:
+                raise _unknown_cursor() from error
+            raise
+    return answer["executions"], answer.get("nextToken")
+
+
+def _unknown_cursor() -> InvalidInputError:
+    return InvalidInputError(
+        "This position in the list of runs is not known any more; AWS keeps it for a day. Begin with the newest runs."
+    )
+
+
+def _rows(target: Target, listed: Sequence[Mapping[str, Any]]) -> list[Row]:
+    pipelines = pipelines_of(target, [execution["name"] for execution in listed])
+    records = read_records(target, pipelines.values(), fields=_FIELDS)
+    return [
+        _row(
+            target,
+            execution,
+            pipelines[execution["name"]],
+            records.get(pipelines[execution["name"]], Record()),
+        )
+        for execution in listed
+    ]
+
+
+def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record: Record) -> Row:
+    arn = record.get("execution_arn")
+    replaced = arn is not None and arn != target.addresses.execution_arn(execution["name"])
+    known = {} if replaced else _known(record)
+    return Row(
+        pipeline_id=pipeline_id,
+        restart=restart_number(execution["name"], pipeline_id),
+        status=execution["status"],
+        started_at=execution["startDate"],
+        finished_at=execution.get("stopDate"),
+        redrives=execution.get("redriveCount") or 0,
+        replaced=replaced,
+        excerpt=str(record.get("excerpt") or record.get("user_message") or "")[:EXCERPT_CHARS],
+        **known,
+    )
+
+
+def _known(record: Record) -> dict[str, Any]:
+    """Return what a record says about the execution that it is of."""
+    meters = [meter for meter in (record.get("stages") or {}).values() if isinstance(meter, Mapping)]
+    failed = record.get("status") == "FAILED"
+    cost = record.get("cost")
+    return {
+        "degraded": tuple(record.get("degraded") or ()),
+        "stage": record.get("stage") if failed else None,
+        "error": record.get("error") if failed else None,
+        "tries": max((_whole(meter, "attempt") for meter in meters), default=0) + 1 if meters else None,
+        "waited_ms": sum(_whole(meter, "queue_wait_ms") for meter in meters) if meters else None,
+        "worked_ms": sum(_whole(meter, "work_ms") for meter in meters) if meters else None,
+        "nano_usd": cost["nano_usd"] if cost else None,
+    }
+
+
+def _whole(meter: Mapping[str, Any], name: str) -> int:
+    value = meter.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _fits(row: Row, wanted: Filter) -> bool:
+    if wanted.degraded and not row.degraded:
+        return False
+    if wanted.stage and wanted.stage != row.stage and wanted.stage not in row.degraded:
+        return False
+    return wanted.error.lower() in (row.error or "").lower()

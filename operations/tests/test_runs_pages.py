@@ -1,0 +1,115 @@
+"""The runs of an environment by pages, with a double of ListExecutions that pages as AWS does."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from operations.errors import InvalidInputError
+from operations.runs.pages import MOST_LOOKED_AT, Filter, runs_page
+from operations.tests.world import finish
+from shared.tests.fakes import client_error
+
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+class Executions:
+    """ListExecutions over `count` executions, newest first, one a second; every third one failed."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.calls: list[dict[str, Any]] = []
+
+    def list_executions(self, **options: Any) -> dict[str, Any]:
+        self.calls.append(options)
+        token = options.get("nextToken", "at-0")
+        if not token.startswith("at-"):
+            raise client_error("InvalidToken", "ListExecutions")
+        wanted = options.get("statusFilter")
+        numbers = [n for n in range(self.count) if wanted in (None, self.status(n))]
+        start, size = int(token[3:]), options["maxResults"]
+        page = [self.execution(n) for n in numbers[start : start + size]]
+        more = {"nextToken": f"at-{start + size}"} if start + size < len(numbers) else {}
+        return {"executions": page, **more}
+
+    def status(self, number: int) -> str:
+        return "FAILED" if number % 3 == 0 else "SUCCEEDED"
+
+    def execution(self, number: int) -> dict[str, Any]:
+        at = NOW - timedelta(seconds=number)
+        return {"name": f"p-{number}", "status": self.status(number), "startDate": at, "stopDate": at}
+
+
+@pytest.fixture
+def executions(target, monkeypatch: pytest.MonkeyPatch) -> Executions:
+    listed = Executions(120)
+    inner = target.client
+    monkeypatch.setattr(target, "client", lambda name: listed if name == "stepfunctions" else inner(name))
+    return listed
+
+
+def test_pages_lead_to_every_run_once(target, executions: Executions):
+    """The pages of 50 lead to every run, newest first, each once, with one list call for each page."""
+    seen, cursor = [], None
+    while True:
+        page = runs_page(target, cursor=cursor)
+        seen += [row.pipeline_id for row in page.rows]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert seen == [f"p-{number}" for number in range(120)]
+    assert len(executions.calls) == 3
+
+
+def test_a_row_has_its_record(target, records, executions: Executions):
+    """A row has the record's message, cost, times and tries, without the answer."""
+    finish(records, "p-1", cost={"nano_usd": 5}, degraded=["analysis"])
+    records.advance("p-2", "SUCCEEDED", {"user_message": "x" * 5_000, "execution_arn": "arn:other"}, first={})
+    row, other = runs_page(target, size=3).rows[1:]
+    assert (row.excerpt, row.nano_usd, row.degraded, row.tries) == ("What is a monad?", 5, ("analysis",), 1)
+    assert (row.waited_ms, row.worked_ms) == (15, 21)
+    assert (other.replaced, other.nano_usd, len(other.excerpt)) == (True, None, 200)
+
+
+def test_filters_search_further_and_say_how_far(target, records, executions: Executions):
+    """A filter that only records answer looks on until the page is full or the end is reached, and loses no run."""
+    for number in (1, 40, 100):
+        finish(records, f"p-{number}", degraded=["analysis"])
+    finish(records, "p-3", status="FAILED", stage="chat", error="Pipeline.Transient")
+    page = runs_page(target, Filter(degraded=True), size=10)
+    assert [row.pipeline_id for row in page.rows] == ["p-1", "p-40", "p-100"]
+    assert (page.looked_at, page.cursor) == (120, None)
+    assert [row.pipeline_id for row in runs_page(target, Filter(error="transient")).rows] == ["p-3"]
+    assert [row.pipeline_id for row in runs_page(target, Filter(stage="chat")).rows] == ["p-3"]
+    assert len(runs_page(target, Filter(stage="analysis")).rows) == 3
+
+
+def test_a_full_page_is_never_too_long(target, records, executions: Executions):
+    """A filtered page has at most as many rows as asked for, and the next page goes on behind them."""
+    for number in range(40):
+        finish(records, f"p-{number}", degraded=["analysis"])
+    first = runs_page(target, Filter(degraded=True), size=10)
+    second = runs_page(target, Filter(degraded=True), size=10, cursor=first.cursor)
+    ids = [row.pipeline_id for page in (first, second) for row in page.rows]
+    assert (len(first.rows) <= 10, ids) == (True, [f"p-{number}" for number in range(len(ids))])
+
+
+def test_a_search_ends(target, executions: Executions):
+    """A filter that fits nothing looks at a bounded number of runs, and leads on from there."""
+    executions.count = 10_000
+    page = runs_page(target, Filter(error="never"))
+    assert (page.rows, page.looked_at) == ((), MOST_LOOKED_AT)
+    assert page.cursor == f"at-{MOST_LOOKED_AT}"
+
+
+def test_runs_since_a_moment_end_there(target, executions: Executions):
+    """With a beginning, older runs are neither listed nor looked at."""
+    page = runs_page(target, Filter(since=NOW - timedelta(seconds=9)), size=25)
+    assert (len(page.rows), page.cursor, len(executions.calls)) == (10, None, 1)
+
+
+@pytest.mark.parametrize("cursor", ["", "garbage", "x" * 4_000])
+def test_a_cursor_that_is_not_known_is_an_input_error(target, executions: Executions, cursor: str):
+    """A position that has expired or was invented is refused with what to do."""
+    with pytest.raises(InvalidInputError, match="Begin with the newest"):
+        runs_page(target, cursor=cursor)
