@@ -1,4 +1,4 @@
-"""The console's process: how it starts, is found again, and stops; and the command that starts it."""
+"""The console's process: how it starts, is found again, and stops."""
 
 import http.client
 import re
@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import console as command
-from cli.tests.support import call
 from console import announcement
 from console.announcement import Announcement
 from console.serving import listen
@@ -112,13 +110,3 @@ def test_a_port_that_is_taken_is_named():
         with pytest.raises(RefusedError, match=f"Port {port}"):
             listen(port)
         assert taken.getsockname()[0] == "127.0.0.1"
-
-
-def test_the_command_starts_the_program(monkeypatch: pytest.MonkeyPatch):
-    """The command passes its options on, and takes no folder of the present directory for the program."""
-    started: list[list[str]] = []
-    monkeypatch.setattr(command.os, "execv", lambda _, arguments: started.append(arguments))
-    call("--env", "dev", "console", "--port", "4600", "--read-only", "--profile", "work")
-    assert started == [
-        [sys.executable, "-P", "-m", "console", "--env=dev", "--profile=work", "--port=4600", "--read-only"]
-    ]

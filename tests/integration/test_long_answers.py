@@ -16,7 +16,7 @@ from services.enhancer import handler as enhancer
 from services.logger.recording import Logger
 from shared import texts
 from shared.bus import Bus
-from shared.contracts import limits
+from shared.contracts import limits, packing
 from shared.contracts.record import PACKED, expanded
 from shared.contracts.v1 import (
     ChatAnswer,
@@ -226,7 +226,7 @@ def test_a_later_short_answer_removes_the_long_one(run):
 def test_a_reference_reads_nothing_but_long_texts(run, key):
     """A forged reference to another item of the table reads nothing."""
     texts_of_runs = texts.Texts(run.client, ANSWERS)
-    run.client.put_item(TableName=ANSWERS, Item={"id": {"S": key}, "packed": {"B": texts.pack("secret")}})
+    run.client.put_item(TableName=ANSWERS, Item={"id": {"S": key}, "packed": {"B": packing.pack("secret")}})
     kept = texts_of_runs.keep("p-1", "chat", "text")
     assert texts_of_runs.read(kept) == "text"
     assert texts_of_runs.read(msgspec.structs.replace(kept, key=key)) is None
