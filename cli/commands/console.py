@@ -28,7 +28,7 @@ Examples:
 @click.option("--latest", is_flag=True, help="Let the link open the run that was started last.")
 @click.option("--stop", is_flag=True, help="Stop the console that runs.")
 @click.pass_obj
-def console(session: Session, *, port: int | None, **flags: bool) -> None:
+def console(session: Session, /, *, port: int | None, **flags: bool) -> None:
     """Serve the web console on this machine, and print a link to it.
 
     The link opens the console in one browser, once; run the command again for

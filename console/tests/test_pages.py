@@ -163,6 +163,15 @@ def test_an_environment_that_is_down_says_what_to_do():
     for path in ("/runs", "/runs/p", "/find?q=p"):
         answer = console.get(path)
         assert (answer.status, "pipeline up" in answer.text) == (503, True)
+        assert "data-again" in answer.text
+    form = console.post("/ask/send", {"message": "Why?", "key": "console-1234567890"})
+    assert (form.status, "data-again" in form.text, "Why?" in form.text) == (502, False, True)
+
+
+def test_a_new_engine_explains_lost_runs(console: Console, machine):
+    """After the engine was restarted, a run that is gone is explained by that."""
+    console.desk.environment.restarts = 1
+    assert "engine was restarted" in console.get("/runs/gone").text
 
 
 def test_a_mistake_of_the_console_is_a_page(console: Console, monkeypatch):

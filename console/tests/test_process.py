@@ -1,6 +1,7 @@
 """The console's process: how it starts, is found again, and stops; and the command that starts it."""
 
 import http.client
+import os
 import re
 import signal
 import socket
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import console as command
 from cli.tests.support import call
 from console import announcement
 from console.announcement import Announcement
@@ -138,7 +138,7 @@ def test_a_port_that_is_taken_is_named():
 def test_the_command_starts_the_program(monkeypatch: pytest.MonkeyPatch):
     """The command passes its options on, and takes no folder of the present directory for the program."""
     started: list[list[str]] = []
-    monkeypatch.setattr(command.os, "execv", lambda _, arguments: started.append(arguments))
+    monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments))
     call("--env", "dev", "console", "--port", "4600", "--read-only", "--profile", "work")
     assert started == [
         [sys.executable, "-P", "-m", "console", "--env=dev", "--profile=work", "--port=4600", "--read-only"]
