@@ -59,12 +59,12 @@ unit test check: export PYTHONUTF8 = 1
 unit test check: export PYTHONIOENCODING = utf-8
 
 unit: setup ## run only the fast unit tests, of shared, services, operations, contracts, cli and infra
-	@$(BIN)/python -m pytest -q -n 2 -m "not engine and not synth and not slow" \
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not engine and not synth and not slow" \
 		shared services operations contracts cli infra
 
 test: setup ## run all tests: units and contracts, then end to end on local engines
 	@$(PYTHON) local/setup_environment.py tests
-	@$(BIN)/python -m pytest -q -n 2 -m "not engine"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not engine"
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
 
 check: setup ## check formatting, lint, imports, types, contracts, workflows; synthesise with cdk-nag, checkov, …
@@ -72,7 +72,7 @@ check: setup ## check formatting, lint, imports, types, contracts, workflows; sy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo --no-cache
-	@$(BIN)/mypy --num-workers 2
+	@$(BIN)/mypy
 	@$(BIN)/python -m cli.main contracts export --check
 	@$(BIN)/python -m cli.main contracts check
 	@$(BIN)/shellcheck .ci/run examples/publish/aws_cli.sh

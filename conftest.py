@@ -1,13 +1,18 @@
 """Set-up of all tests: dummy credentials, and no network except loopback."""
 
+import functools
 import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
+from moto.core.config import default_user_config
 from pytest_socket import disable_socket, socket_allow_hosts
 
 from shared.records import Records
@@ -21,6 +26,7 @@ DUMMY_ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "TMPDIR": tempfile.gettempdir(),  # the shell may name a folder that does not exist, which Node would use
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
 }
@@ -28,6 +34,10 @@ for name in list(os.environ):
     if name.startswith(("AWS_", "GIT_", "CDK_")) or name.lower().endswith("_proxy") or name == "PIPELINE_ENV":
         del os.environ[name]
 os.environ.update(DUMMY_ENVIRONMENT)
+
+# A process reads botocore's megabytes of JSON once, not for each session; boto3's default session serves all tests.
+botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
+default_user_config["core"]["reset_boto3_session"] = False
 
 # Property-based tests use the same examples every time; PROPERTY_EXAMPLES=5000 searches for new ones. There is no
 # deadline: a slow machine must not fail a test.
@@ -45,6 +55,22 @@ settings.load_profile("project")
 pytest_plugins = ["infra.tests.synthesised"]
 
 UNIT_FOLDERS = ("shared", "services")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Write each test's group, or its file, into its id, where `--dist loadgroup` reads what runs in one process.
+
+    pytest-xdist 3.8 writes the group into an attribute that pytest 9.2 no longer reads.
+    """
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        mark = item.get_closest_marker("xdist_group")
+        group = mark.args[0] if mark else item.path.relative_to(config.rootpath).as_posix()
+        item._id = type(item._id).parse(f"{item.nodeid}@{group}")
+        if not item.nodeid.endswith(f"@{group}"):
+            raise RuntimeError("The id of a test can't be given its group, so groups would be spread.")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

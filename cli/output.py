@@ -51,7 +51,7 @@ def make_safe() -> None:
         if getattr(sys, name) is None:
             _open_nowhere(number)
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115, PTH123
-    if sys.stderr is sys.__stderr__:  # not a test's
+    if sys.__stderr__ is not None and sys.stderr is sys.__stderr__:  # not a test's
         raw = _Notes(sys.stderr.fileno(), "w", closefd=False)
         sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), sys.stderr.encoding, line_buffering=True)
     for stream in (sys.stdout, sys.stderr):

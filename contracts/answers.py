@@ -15,13 +15,13 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 def _without(kind: type[Struct], left_out: str) -> type[Struct]:
-    """Return a type like `kind` without the field `left_out`, which the record has at its top level."""
+    """Return a type like `kind` without its text, in the field `left_out`, which the record has at its top level."""
     fields: list[Any] = [
         (item.name, item.type)
         if item.required
         else (item.name, item.type, msgspec.field(default=item.default))
         for item in msgspec.structs.fields(kind)
-        if item.name != left_out
+        if item.name not in {left_out, "whole"}
     ]
     return msgspec.defstruct(f"{kind.__name__}InRecord", fields, frozen=True, kw_only=True)
 

@@ -86,6 +86,7 @@ SAMPLES: Mapping[str, Any] = {
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     "truncated": False,
     "user_message": "What is a monad?",
+    "whole": None,
     "word_count": 4,
     "work_ms": 7,
 }

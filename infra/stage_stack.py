@@ -10,7 +10,7 @@ from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from infra.clocks import TASK_SECONDS, keeping_records
-from infra.constructs.chatbot_rights import allow_chatbot
+from infra.constructs.chatbot_rights import allow_chatbot, allow_texts
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
@@ -86,11 +86,16 @@ EVERY = Duration.minutes(15)
 """How often the reconciler runs."""
 
 
+def _enhancer(stack: StageStack, _: Mapping[str, Path]) -> None:
+    allow_texts(stack.service, stack.environment_data, "GetItem", "PutItem")
+
+
 def _logger(stack: StageStack, bundles: Mapping[str, Path]) -> None:
     """Let the logger receive failed executions, which Step Functions announces on the account's default bus, and add
     the reconciler, which finds those that were not announced.
     """
     environment = stack.environment_data
+    allow_texts(stack.service, environment, "GetItem")
     names = Names(environment.name)
     machine = names.state_machine_arn(stack)
     reconciler = ServiceFunction(
@@ -136,6 +141,7 @@ def _logger(stack: StageStack, bundles: Mapping[str, Path]) -> None:
 
 EXTRAS: Mapping[str, Callable[[StageStack, Mapping[str, Path]], None]] = {
     "chatbot": _chatbot,
+    "enhancer": _enhancer,
     "logger": _logger,
 }
 """Functions that add what only one service needs."""

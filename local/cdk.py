@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.toolchain import bundled_node
+from local import process
 from local.errors import DeployError, SetupMissingError
 from local.paths import CDK, ROOT, STATE
 from operations.progress import Progress, Step, silent
@@ -53,6 +55,7 @@ class Run:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                start_new_session=True,  # with the app and its bundling, so that all of them can be ended
             )
             with child:
                 try:
@@ -63,8 +66,8 @@ class Run:
                         log.flush()
                         if event := _step(line):
                             progress(_timed(event, started_at))
-                except BaseException:  # also Ctrl-C
-                    child.terminate()
+                except BaseException:  # also Ctrl-C, which does not reach another session
+                    process.end_group(child.pid)
                     raise
         if child.returncode:
             raise DeployError(
@@ -82,7 +85,7 @@ def command() -> list[str]:
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return `inherited` with the variables that stop the CLI's telemetry and give it a writable home folder."""
+    """Return `inherited` with the variables that stop the CLI's telemetry and give it writable folders."""
     path = [
         str(Path(command()[0]).parent),
         str(Path(sys.executable).parent),
@@ -96,6 +99,7 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
         "CDK_DISABLE_VERSION_CHECK": "true",
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         "HOME": _usable_home(inherited),
+        "TMPDIR": tempfile.gettempdir(),  # the user's, or another if that one is not writable
         "CI": "true",  # progress as lines, on stdout
         "NO_COLOR": "1",
     }

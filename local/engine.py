@@ -177,6 +177,12 @@ class Engine:
         status = self.status()
         if status.state == "running" and status.running:
             return status.running
+        if status.running:
+            raise EngineNotRunningError(
+                f"The local engine (process {status.running.pid}) does not answer on {HOST}:{status.running.port}. "
+                "It may be busy or suspended: try again in a moment. If it stays so, its log says why: "
+                f"{self.log}. `make run` starts it anew, without its runs."
+            )
         if status.state == "stale":
             raise EngineNotRunningError(
                 f"The local engine has ended unexpectedly. Its log {self.log} says why. Start it again: make run"
@@ -186,14 +192,14 @@ class Engine:
     # --- which engine is there ---
 
     def _recorded(self) -> Running | None:
-        """Return the recorded engine if its process is alive; without a record, search the processes for one."""
-        if not self.state.record.exists():
-            return self._unrecorded()
+        """Return the recorded engine if its process is alive; without a readable record, search the processes."""
         engine = _from_record(self.state.read(self.state.record))
-        return engine if engine and self._is_alive(engine) else None
+        if engine is None:
+            return self._unrecorded()
+        return engine if self._is_alive(engine) else None
 
     def _unrecorded(self) -> Running | None:
-        """Find an engine of this state folder whose record was deleted, e.g. by `git clean -fdx`."""
+        """Find an engine of this state folder whose record is damaged, or was deleted, e.g. by `git clean -fdx`."""
         words = re.escape(" ".join(_arguments("PORT", self.state.path))).replace("PORT", r"(\d+)")
         matches = ((pid, re.search(rf"{words}$", command)) for pid, command in process.living())
         pid, port = next(((pid, int(match[1])) for pid, match in matches if match), (0, 0))

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -357,13 +358,14 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
 def environment(path: Path | None = None) -> dict[str, str]:
     """Return the environment for a tool that installs packages.
 
-    Without a writable home folder, one of ours holds the tools' caches.
+    Without a writable home folder, one of ours holds the tools' caches; another temporary folder is used likewise.
     """
     kept = without_users_choices(os.environ)
     home = kept.get("HOME")
     if not home or not os.access(home, os.W_OK):
         kept["HOME"] = str(STATE / "home")
         Path(kept["HOME"]).mkdir(parents=True, exist_ok=True)
+    kept["TMPDIR"] = tempfile.gettempdir()
     kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     if PYTHON.exists():
         kept |= ways_to_packages(PYTHON, kept)

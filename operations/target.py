@@ -142,8 +142,8 @@ def _usable_settings() -> Iterator[None]:
         yield
     except ValueError as error:
         raise InvalidInputError(
-            f"An AWS setting can't be used: {str(error).rstrip('.')}. Correct it in the environment (AWS_…) or in the "
-            "profile."
+            f"An AWS setting can't be used: {str(error).rstrip('.')}. Correct it in the environment (AWS_…) or in "
+            "the profile."
         ) from error
 
 

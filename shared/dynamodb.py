@@ -16,8 +16,8 @@ def to_item(value: Any) -> dict[str, Any]:
             return {"BOOL": value}
         case int():
             return {"N": str(value)}
-        case str():
-            return {"S": value}
+        case str() | bytes():
+            return {"S" if isinstance(value, str) else "B": value}
         case Mapping():
             return {"M": {str(name): to_item(inner) for name, inner in value.items()}}
         case list() | tuple():

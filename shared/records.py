@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from shared.aws import error_code, translated_errors
 from shared.contracts.message import ConversationTurn, request_hash
-from shared.contracts.record import CANCELLED, FINAL, STATUSES, Record, expanded
+from shared.contracts.record import CANCELLED, FINAL, PACKED, STATUSES, Record, expanded
 from shared.contracts.stages import LAST
 from shared.contracts.v1 import Status
 from shared.dynamodb import CONDITION_FAILED, attributes, to_item
@@ -226,7 +226,7 @@ class Records:
             {"status": status, **fields, **self._expiry()},
             first=first or {},
             remove=(
-                *(FAILURE_FIELDS if status == "SUCCEEDED" else ()),
+                *((*FAILURE_FIELDS, PACKED) if status == "SUCCEEDED" else ()),
                 *((EXPECTED,) if status in FINAL else ()),
             ),
             condition=condition,

@@ -12,6 +12,7 @@ from cli.view.text import counted, in_columns
 from local import deploy as deploying
 from local.engine import Engine
 from local.engine_status import EngineStatus, SmallModelStatus, engine_status
+from local.errors import EngineNotRunningError
 from local.servers import ollama_models
 from local.settings import Settings
 from operations.errors import UnreachableError
@@ -136,11 +137,23 @@ def status(session: Session, *, as_json: bool) -> None:
     if as_json:
         session.json({"running": engine is not None, "engine": engine})
     elif engine is None:
-        click.echo(f"The local engine is not running. Start it: {session.command('up')}")
+        stale = Engine().status().state == "stale"
+        click.echo(
+            _why_stale() if stale else f"The local engine is not running. Start it: {session.command('up')}"
+        )
     else:
         click.echo(in_columns(_rows(session, engine), indent=""))
     if engine is None or not engine.deployed:
         raise click.exceptions.Exit(UNREACHABLE)
+
+
+def _why_stale() -> str:
+    """Return why an engine that was started does not answer."""
+    try:
+        Engine().running()
+    except EngineNotRunningError as error:
+        return str(error)
+    return "The local engine answers again. Repeat the command."
 
 
 def _rows(session: Session, engine: EngineStatus) -> list[tuple[str, str]]:

@@ -70,7 +70,7 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
         session.json(_as_json(session, explanation))
         return
     for sentence in sentences(explanation, datetime.now(UTC)):
-        for line in textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False):
+        for line in textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False, break_long_words=False):
             session.out.print(Text(line))
     session.out.print()
     for purpose, command in next_steps(session, explanation):

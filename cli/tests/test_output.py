@@ -186,11 +186,12 @@ class Terminal(io.StringIO):
 def test_a_narrow_terminal_shows_every_number(monkeypatch, columns):
     """A table is never made so narrow that a number is cut or a column disappears: the terminal breaks its lines."""
     monkeypatch.setenv("COLUMNS", columns)
-    monkeypatch.setattr(sys, "stdout", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
     table = grid("stage", "status", "took", "queue", "work", "attempts", "tokens in", "out", texts=2)
     table.add_row("enhancement", "done", "177 ms", "44 ms", "18 ms", "4", "1,159", "442")
     Session("local", None, None).out.print(table)
-    shown = sys.stdout.getvalue().replace("\x1b[", " ").split()
+    shown = terminal.getvalue().replace("\x1b[", " ").split()
     assert {"177", "44", "18", "4", "1,159", "442"} <= set(shown)
 
 

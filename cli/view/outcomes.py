@@ -47,7 +47,10 @@ def print_outcome(outcome: Outcome, *, err: bool = False) -> None:
     lines = textwrap.wrap(printable(text), WIDTH - NAME, break_on_hyphens=False, break_long_words=False)
     if outcome.skipped and (outcome.findings or outcome.comparisons):
         lines += textwrap.wrap(
-            printable(f"not checked: {outcome.skipped}"), WIDTH - NAME, break_on_hyphens=False
+            printable(f"not checked: {outcome.skipped}"),
+            WIDTH - NAME,
+            break_on_hyphens=False,
+            break_long_words=False,
         )
     head = click.style(mark, fg=colour) + f" {outcome.check:<{NAME - 3}} "
     click.echo(head + f"\n{' ' * NAME}".join(lines), err=err)
@@ -66,7 +69,12 @@ def _print_finding(finding: Finding, *, err: bool) -> None:
 
 def _filled(text: str) -> str:
     return textwrap.fill(
-        printable(text), WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+        printable(text),
+        WIDTH,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

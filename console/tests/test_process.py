@@ -1,7 +1,6 @@
-"""The console's process: how it starts, is found again, and stops; and the command that starts it."""
+"""The console's process: how it starts, is found again, and stops."""
 
 import http.client
-import os
 import re
 import signal
 import socket
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.tests.support import call
 from console import announcement
 from console.announcement import Announcement
 from console.serving import listen
@@ -133,13 +131,3 @@ def test_a_port_that_is_taken_is_named():
         with pytest.raises(RefusedError, match=f"Port {port}"):
             listen(port)
         assert taken.getsockname()[0] == "127.0.0.1"
-
-
-def test_the_command_starts_the_program(monkeypatch: pytest.MonkeyPatch):
-    """The command passes its options on, and takes no folder of the present directory for the program."""
-    started: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments))
-    call("--env", "dev", "console", "--port", "4600", "--read-only", "--profile", "work")
-    assert started == [
-        [sys.executable, "-P", "-m", "console", "--env=dev", "--profile=work", "--port=4600", "--read-only"]
-    ]

@@ -13,6 +13,7 @@ from infra.pricing import asked
 from infra.prompt_caching import cached_models
 from services.chatbot.settings import Settings
 from shared.settings import OFF
+from shared.texts import PREFIX
 
 
 def variables(settings: Settings) -> dict[str, str]:
@@ -63,6 +64,26 @@ def allow_chatbot(service: ServiceFunction, environment: Environment) -> None:
         service.allow("AskTheExistingFunction", ["lambda:InvokeFunction"], [settings.chatbot_function_arn])
     else:
         _allow_models(service, environment)
+
+
+def allow_texts(service: ServiceFunction, environment: Environment, *actions: str) -> None:
+    """Let a service read (`GetItem`), or also store (`PutItem`), the long texts in the chatbot's table of answers."""
+    names = Names(environment.name)
+    texts = {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{PREFIX}*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    service.function.add_environment("ANSWERS_TABLE", names.answers_table)
+    service.allow(
+        "UseLongTexts",
+        [f"dynamodb:{action}" for action in actions],
+        [
+            Stack.of(service).format_arn(
+                service="dynamodb", resource="table", resource_name=names.answers_table
+            )
+        ],
+        texts if environment.iam.items_by_key else None,
+    )
 
 
 def _allow_models(service: ServiceFunction, environment: Environment) -> None:

@@ -1,6 +1,6 @@
 """The results of a check: comparisons that passed, problems, or the reason why the check was skipped."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,3 +66,25 @@ class Outcome:
         return tuple(
             f"{text} ({len(names)}x)" if len(names) > 1 else text for text, names in subjects.items()
         )
+
+
+def outcome(check: str, why: str, results: Sequence[Passed | Problem | Skipped]) -> Outcome:
+    """Return the outcome of the check of this name. `why` says what goes wrong where it fails."""
+    unknown = [result.text for result in results if isinstance(result, Skipped)]
+    return Outcome(
+        check=check,
+        passed=tuple(result for result in results if isinstance(result, Passed)),
+        findings=tuple(
+            Finding(
+                check=check,
+                severity=problem.severity,
+                where=problem.where,
+                what=problem.what,
+                why=problem.why or why,
+                fix=problem.fix,
+            )
+            for problem in results
+            if isinstance(problem, Problem)
+        ),
+        skipped="; ".join(unknown) or None,
+    )

@@ -31,6 +31,7 @@ HEAVIEST_MESSAGES: Final = {
     "quotes": '"' * 21_845 + "\N{GRINNING FACE}" * 10_922,
     "wide": "\N{GRINNING FACE}" * 16_384,
 }
+WHOLE: Final = v1.StoredText(key="k" * limits.ID_CHARS, characters=10**7, stored_bytes=10**6)
 _TOKEN_CHARS: Final = 2_048
 
 
@@ -84,6 +85,7 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
         model_id="m" * 128,
         stop_reason="s" * 64,
         truncated=True,
+        whole=WHOLE,
         instead_of=(v1.FailedModel(model_id="m" * limits.MODEL_ID_CHARS, reason='"' * limits.FAILURE_CHARS),)
         * limits.FALLBACKS,
     )
@@ -103,7 +105,10 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
     state["results"] = {
         "analysis": {"data": analysis, "meter": meter},
         "chat": {"data": chat, "meter": meter},
-        "enhancement": {"data": enhance(chat, analysis, METADATA, _NOW), "meter": meter},
+        "enhancement": {
+            "data": msgspec.structs.replace(enhance(chat, analysis, METADATA, _NOW), whole=WHOLE),
+            "meter": meter,
+        },
     }
     state["errors"] = {
         stage.key: {"Error": "e" * limits.ERROR_CHARS, "Cause": '"' * limits.CAUSE_CHARS}

@@ -7,7 +7,7 @@ from typing import Final
 from infra.doctor import live
 from infra.doctor.checks import alarms, capacity, clocks, events, queues, records, rights, workflow
 from infra.doctor.checks.capacity import Intent
-from infra.doctor.findings import Finding, Outcome, Passed, Problem, Result, Skipped
+from infra.doctor.findings import Outcome, Problem, Result, outcome
 from infra.doctor.model import System
 
 
@@ -122,7 +122,8 @@ def examine(system: System, intent: Intent | None = None) -> list[Outcome]:
     """
     intent = intent or Intent(rate=system.environment.requests_per_second)
     return [
-        _outcome(check, list(_run(check, system, intent))) for check in (LIVE if system.written else CHECKS)
+        outcome(check.name, check.why, list(_run(check, system, intent)) or [NOTHING])
+        for check in (LIVE if system.written else CHECKS)
     ]
 
 
@@ -137,24 +138,3 @@ NOTHING: Final = Problem(
     "does not read.",
     why="A check without comparisons proves nothing.",
 )
-
-
-def _outcome(check: Check, results: list[Passed | Problem | Skipped]) -> Outcome:
-    results = results or [NOTHING]
-    return Outcome(
-        check=check.name,
-        passed=tuple(result for result in results if isinstance(result, Passed)),
-        findings=tuple(
-            Finding(
-                check=check.name,
-                severity=problem.severity,
-                where=problem.where,
-                what=problem.what,
-                why=problem.why or check.why,
-                fix=problem.fix,
-            )
-            for problem in results
-            if isinstance(problem, Problem)
-        ),
-        skipped=next((result.text for result in results if isinstance(result, Skipped)), None),
-    )

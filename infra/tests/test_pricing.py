@@ -176,6 +176,8 @@ def variables_of(templates):
     return {one["FunctionName"]: one["Environment"]["Variables"] for one in functions}
 
 
+@pytest.mark.synth
+@pytest.mark.xdist_group("synth")
 def test_stated_prices_reach_every_function_that_records(synthesised):
     """The logger and the reconciler get the stated prices as JSON, and no such variable if there are none."""
     functions = variables_of(synthesised("dev", prices_of="eu-west-1", **TOKENS))

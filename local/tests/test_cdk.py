@@ -2,11 +2,13 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from local import cdk
+from local import cdk, process
+from local import setup_environment as setting_up
 from local.errors import DeployError, SetupMissingError
 from operations.progress import Step
 
@@ -45,6 +47,25 @@ def test_reports_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert [step.seconds is None for step in steps] == [True, False] * 3
 
 
+def test_an_interrupted_call_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app that the CLI has started ends with it, so that the next call has the assembly for itself."""
+    program = (
+        "import subprocess, sys;"
+        "app = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        "print(f'app-{app.pid}: deploying...', flush=True); app.wait()"
+    )
+    monkeypatch.setattr(cdk, "command", lambda: [sys.executable, "-c", program])
+    apps: list[int] = []
+
+    def interrupt(step: Step) -> None:
+        apps.append(int(step.name.removeprefix("app-")))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cdk.Run(environment={}, log=tmp_path / "log")(["deploy"], interrupt)
+    assert [process.command_line(pid) for pid in apps] == [None]
+
+
 def test_failure_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error starts with the first line that names a failure, and the log has the whole output."""
     cli_that(OUTPUT, code=1, monkeypatch=monkeypatch)
@@ -76,3 +97,13 @@ def test_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(cdk, "STATE", tmp_path)
     assert cdk.environment({"HOME": "/nonexistent"})["HOME"] == str(tmp_path / "home")
     assert cdk.environment({"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
+
+
+def test_a_temporary_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """If the shell names a temporary folder that does not exist, Node gets another; one that does is kept."""
+    cli_that("", code=0, monkeypatch=monkeypatch)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for named, expected in ((tmp_path, str(tmp_path)), (tmp_path / "gone", tempfile.gettempdir())):
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setenv("TMPDIR", str(named))
+        assert cdk.environment(os.environ)["TMPDIR"] == setting_up.environment()["TMPDIR"] == expected

@@ -168,6 +168,8 @@ def test_replaces_one_that_hangs(make, monkeypatch: pytest.MonkeyPatch) -> None:
         patched.setattr(Engine, "_wait_ready", lambda *_: None)
         hanging = make("mute", port=port).start()
     assert make().status().state == "stale"
+    with pytest.raises(EngineNotRunningError, match="does not answer"):
+        make().running()
     assert make(port=port).start().pid != hanging.pid
     assert gone(hanging.pid)
 
@@ -244,6 +246,15 @@ def test_broken_record(make, state: Path, content: str) -> None:
     (state / "engine.json").write_text(content)
     assert make().status().running is None
     assert make(port=free_port()).start().pid
+
+
+def test_a_damaged_record_hides_no_engine(make, state: Path) -> None:
+    """A running engine whose record is damaged is found among the processes, and stopped."""
+    running = make(port=free_port()).start()
+    (state / "engine.json").write_bytes(b"\xff{")
+    assert make().running().pid == running.pid
+    assert make().stop() is True
+    assert gone(running.pid)
 
 
 def test_lost_record(make, state: Path) -> None:

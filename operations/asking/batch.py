@@ -28,11 +28,11 @@ from operations.json_text import cleaned, parse
 from operations.runs.records import read_records
 from operations.stop import SLICE_SECONDS, Stop
 from operations.target import Target
-from shared.contracts.record import FINAL, Record
+from shared.contracts.record import FINAL, PACKED, Record
 
 Status = Literal["PENDING", "ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED", "INVALID", "REFUSED"]
 POLLED_AT_ONCE = 200
-_FIELDS = ("status", "final_response", "error", "cause", "execution_time_ms", "degraded")
+_FIELDS = ("status", "final_response", PACKED, "error", "cause", "execution_time_ms", "degraded")
 _HALTING = (UnreachableError, DeniedError, NotDeployedError)
 
 

@@ -21,8 +21,17 @@ def _reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kind = OperationError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InvalidInputError
-        raise kind(f"Can't use {path} for results: {error.strerror}. Name another file.") from error
+        if error.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+        ):  # with another file, a batch that has begun would begin anew
+            raise OperationError(
+                f"Can't write results to {path}: {error.strerror}. Make room, then repeat the command with --resume; "
+                "nothing is started twice."
+            ) from error
+        raise InvalidInputError(
+            f"Can't use {path} for results: {error.strerror}. Name another file."
+        ) from error
 
 
 class Results:
@@ -122,6 +131,6 @@ class Results:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Write one line per input line, also for runs that have not finished, so that the batch can be resumed."""
-        self._file.close()
         with _reported(self._path):
+            self._file.close()
             self._rewrite()

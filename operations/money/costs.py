@@ -98,6 +98,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         return None
     answered = record["status"] == "SUCCEEDED"
     meter = record.get("stages", {}).get(CRITICAL.key) if answered else None
+    counts: dict[str, Any] = {name: meter.get(name) or 0 for name in _TOKENS} if meter else {}
     return Cost(
         day=str(record.get("finished_at") or record.get("timestamp"))[:10],
         status=record["status"],
@@ -109,7 +110,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         services=summary.get("services", {}),
         unknown=tuple(summary.get("unknown", ())),
         unmetered=tuple(summary.get("unmetered", ())),
-        **{name: meter.get(name) or 0 for name in _TOKENS if meter},
+        **counts,
         prices=summary.get("prices"),
         failed_over=answered and bool(failed_models(record.get("chat"))),
         recorded="cost" in record,

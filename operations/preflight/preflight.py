@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from infra.doctor.findings import Finding, Outcome, Passed, Problem, Result, Skipped
+from infra.doctor.findings import Outcome, Passed, Problem, Result, Skipped, outcome
 from infra.environments import ENVIRONMENTS, Environment
 from infra.option_kinds import OptionError
 from infra.options import load_deployed
@@ -93,8 +93,8 @@ def _options(target: Target) -> tuple[Environment, Outcome]:
     except OptionError as error:
         fix = f"Correct environments/{name}.toml; environments/README.md explains the options."
         problem = Problem(where=f"environments/{name}.toml", what=str(error), fix=fix)
-        return replace(ENVIRONMENTS[name], region=region), _collected(check, [problem])
-    return environment, _collected(check, [Passed(f"{name} in {region}")])
+        return replace(ENVIRONMENTS[name], region=region), outcome(check.name, check.why, [problem])
+    return environment, outcome(check.name, check.why, [Passed(f"{name} in {region}")])
 
 
 def _outcome(check: Check, intended: Intended) -> Outcome:
@@ -105,29 +105,8 @@ def _outcome(check: Check, intended: Intended) -> Outcome:
             results.append(result)  # noqa: PERF402 -- what came before an error is kept
     except (AbsentError, UnknownError) as error:
         results.append(Skipped(str(error)))
-    return _collected(check, results)
+    return outcome(check.name, check.why, results)
 
 
 def _skipped(check: Check, why: str) -> Outcome:
     return Outcome(check=check.name, passed=(), findings=(), skipped=why)
-
-
-def _collected(check: Check, results: list[Passed | Problem | Skipped]) -> Outcome:
-    unknown = [result.text for result in results if isinstance(result, Skipped)]
-    return Outcome(
-        check=check.name,
-        passed=tuple(result for result in results if isinstance(result, Passed)),
-        findings=tuple(
-            Finding(
-                check=check.name,
-                severity=problem.severity,
-                where=problem.where,
-                what=problem.what,
-                why=problem.why or check.why,
-                fix=problem.fix,
-            )
-            for problem in results
-            if isinstance(problem, Problem)
-        ),
-        skipped="; ".join(unknown) or None,
-    )

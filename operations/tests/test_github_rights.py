@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from infra.github_rights import PREFLIGHT
 from infra.toolchain import use_bundled_node
 from operations.inflight import looking
 from operations.target import Target
@@ -131,6 +130,8 @@ def test_the_gate_may_do_what_it_does(calls: list[Call], statements: list[Mappin
 
 def test_the_role_may_do_nothing_else(calls: list[Call], statements: list[Mapping[str, Any]]) -> None:
     """The role has no right that the gate does not use, but to take bootstrap roles and look at what is deployed."""
+    from infra.github_rights import PREFLIGHT  # noqa: PLC0415 -- starts Node
+
     granted = {action for statement in statements for action in listed(statement["Action"])}
     assert granted - {action for action, *_ in calls} == {
         "sts:AssumeRole",
@@ -144,6 +145,8 @@ def test_the_role_may_do_nothing_else(calls: list[Call], statements: list[Mappin
 
 def test_the_role_may_ask_what_preflight_asks() -> None:
     """The role has exactly the rights for the calls in preflight's source, but not to ask a model, which costs."""
+    from infra.github_rights import PREFLIGHT  # noqa: PLC0415 -- starts Node
+
     source = Path(__file__).resolve().parents[1] / "preflight"
     asked = {
         (service, operation)

@@ -6,7 +6,6 @@ import pytest
 
 from scale import cost, tables
 from scale.__main__ import DOCS, PAGE, block, static_blocks, written
-from scale.plots import draw_ceilings
 from scale.scenarios import today
 from scale.shape import shape
 from scale.simulation import simulate
@@ -34,6 +33,8 @@ def test_writing_keeps_the_text_around_a_block():
 
 def test_a_plot_is_the_same_bytes_again(tmp_path):
     """Drawing a plot twice gives the same bytes, without a date or random ids."""
+    from scale.plots import draw_ceilings  # noqa: PLC0415 -- matplotlib takes a second to load
+
     for name in ("one.svg", "two.svg"):
         draw_ceilings(tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()

@@ -23,7 +23,9 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from aws_lambda_powertools.utilities.idempotency.serialization.base import BaseIdempotencySerializer
 
 from services.chatbot.backends import Backend
+from services.chatbot.core import shortened
 from shared.aws import translated_errors
+from shared.contracts import limits
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 from shared.contracts.v1 import ChatAnswer, ChatRequested, Usage
@@ -115,7 +117,7 @@ class StoredAnswers:
 
         def pay(*, key: dict[str, str]) -> ChatAnswer:  # noqa: ARG001 -- Powertools reads it
             try:
-                bought.append(self._backend.ask(request, metadata))
+                bought.append(self._kept(self._backend.ask(request, metadata), metadata))
             except PipelineError as error:
                 failed.append(error)
                 raise
@@ -143,6 +145,28 @@ class StoredAnswers:
         if bought:
             return paid(answer)
         return _recalled(answer)
+
+    def _kept(self, answer: ChatAnswer, metadata: Metadata) -> ChatAnswer:
+        """Return an answer that fits the execution's state, after storing the whole of a longer one.
+
+        An answer that can't be stored is cut and marked: it is paid for.
+        """
+        beginning = limits.beginning(answer.text)
+        if beginning == answer.text:
+            return answer
+        from shared.contracts.packing import storable  # noqa: PLC0415 -- only long answers need it
+        from shared.texts import Texts  # noqa: PLC0415 -- only long answers need it
+
+        whole = storable(answer.text)
+        cut = answer.truncated or len(whole) < len(answer.text)
+        try:
+            stored = Texts(self._store.client, self._store.table_name).keep(
+                metadata.pipeline_id, STAGE, whole
+            )
+        except PipelineError as error:
+            self._note(error)
+            return shortened(answer)
+        return msgspec.structs.replace(answer, text=beginning, truncated=cut, whole=stored)
 
     def recall(
         self, request: ChatRequested, metadata: Metadata, sent_ms: int | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from services.chatbot.settings import Settings, listed
 from shared.contracts import limits
@@ -87,12 +88,16 @@ def converse_request(
 
 
 def bounded(text: str) -> tuple[str, bool]:
-    """Return `text` without control characters and within the contract's bounds, and whether it was cut."""
+    """Return `text` without control characters and within the bounds of a whole answer, and whether it was cut."""
     text = _CONTROL.sub("", text.replace("\r\n", "\n")).strip()
-    cut = (
-        text[: limits.ANSWER_CHARS].encode("utf-8", "ignore")[: limits.ANSWER_BYTES].decode("utf-8", "ignore")
-    )
+    cut = text[: limits.WHOLE_CHARS].encode("utf-8", "ignore")[: limits.WHOLE_BYTES].decode("utf-8", "ignore")
     return cut, len(cut) < len(text)
+
+
+def shortened(answer: ChatAnswer) -> ChatAnswer:
+    """Return an answer that fits the execution's state: a longer one is cut and marked."""
+    text = limits.beginning(answer.text)
+    return answer if text == answer.text else replace(answer, text=text, truncated=True)
 
 
 def answer(

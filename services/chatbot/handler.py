@@ -2,6 +2,7 @@
 
 from services.chatbot.answers import StoredAnswers, paid
 from services.chatbot.backends import backend
+from services.chatbot.core import shortened
 from services.chatbot.settings import Settings
 from shared.aws import client
 from shared.runtime import Routes, queue_handler, stage_route
@@ -14,7 +15,7 @@ def routes() -> Routes:
     if not settings.answers_table:
         return stage_route(
             "chatbot",
-            lambda request, metadata: paid(model.ask(request, metadata)),
+            lambda request, metadata: paid(shortened(model.ask(request, metadata))),
             work_seconds=settings.timeout_seconds,
         )
     answers = StoredAnswers(

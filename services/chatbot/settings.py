@@ -27,7 +27,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     model_id_complex: str | None = None
     fallback_model_ids: Annotated[str, Meta(description="model ids, separated by commas")] | None = None
     system_prompt: str | None = SYSTEM_PROMPT
-    max_tokens: Annotated[int, Meta(ge=1, le=8_192)] = 1_024
+    max_tokens: Annotated[int, Meta(ge=1, le=128_000)] = 1_024
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = 0.5
     models_without_temperature: Annotated[str, Meta(description="model ids, separated by commas")] | None = (
         None

@@ -10,10 +10,19 @@ from msgspec import Meta, Struct
 
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import STOPPED, ids_in, pipeline_of, restart_number
-from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN
-from shared.contracts.record import Metered, Record, Via, iso, via
+from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN, beginning
+from shared.contracts.record import PACKED, Metered, Record, Via, iso, via
 from shared.contracts.stages import BY_KEY, BY_STATE, CRITICAL, LAST
-from shared.contracts.v1 import LogRequested, Meter, PipelineCompleted, PipelineFailed, Status
+from shared.contracts.v1 import (
+    ChatAnswer,
+    Enhancement,
+    LogRequested,
+    Meter,
+    PipelineCompleted,
+    PipelineFailed,
+    Status,
+    StoredText,
+)
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
 from shared.costs.prices import Stated
@@ -25,6 +34,23 @@ REST_OF_RECORD_BYTES = 768
 
 LISTED = Stated()
 """No option states a price: only listed prices count."""
+
+
+class Whole(Struct, frozen=True, kw_only=True):
+    """The whole of a long answer, and its packed form for the record (`shared/texts.py`); None if it is not long."""
+
+    text: str | None = None
+    packed: bytes | None = None
+
+
+NOT_LONG = Whole()
+
+
+def referred(request: LogRequested) -> StoredText | None:
+    """Return the reference to the whole of a long answer: the enhanced one, or else the chatbot's own."""
+    results = request.results
+    enhancement, chat = results.enhancement.data, results.chat.data
+    return (enhancement and enhancement.whole) or (chat and chat.whole) or None
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -49,15 +75,19 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
     *,
     by_day: bool = False,
     stated: Stated = LISTED,
+    whole: Whole = NOT_LONG,
 ) -> Completed:
     """Return the record's fields of a run that succeeded; its answer is the enhanced one or else the chatbot's own.
 
     A run without an answer can't succeed, as the chatbot is critical. `meter` is the logger's own meter so far.
-    `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes the listed prices.
+    `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes the listed prices. `whole`
+    is the answer if it is a long one.
     """
     results = request.results
     enhancement, chat = results.enhancement.data, results.chat.data
     answer = enhancement.final_response if enhancement else chat.text if chat else None
+    if whole.text is not None:
+        answer = beginning(whole.text)
     degraded = tuple(request.errors)
     took = milliseconds(request.started_at, now)
     outcomes = {name: getattr(results, name) for name in results.__struct_fields__}
@@ -65,9 +95,10 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
     fields: Record = {
         "user_message": request.user_message,
         "analysis": msgspec.to_builtins(results.analysis.data),
-        "chat": _without(chat, "text"),
-        "enhancement": _without(enhancement, "final_response"),
+        "chat": _without(chat, "text", "whole"),
+        "enhancement": _without(enhancement, "final_response", "whole"),
         "final_response": answer,
+        **({PACKED: whole.packed} if whole.packed else {}),
         "stages": msgspec.to_builtins(meters),
         "errors": {
             name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
@@ -83,7 +114,8 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
     }
     metered: Metered = {
         "via": _via(metadata.pipeline_id, metadata.causation_id, metadata.execution_arn),
-        "answer_bytes": len(chat.text.encode()) if chat else 0,
+        "answer_bytes": sum(_stored_bytes(result) for result in (chat, enhancement))
+        + (len(chat.text.encode()) if chat else 0),
         "log": {
             "attempt": meter.attempt,
             "receives": meter.receives,
@@ -121,10 +153,15 @@ def _cost(status: Status, fields: Record, metered: Metered, *, by_day: bool, sta
     return cost_fields
 
 
-def _without(value: Struct | None, name: str) -> dict[str, Any] | None:
+def _stored_bytes(result: ChatAnswer | Enhancement | None) -> int:
+    """Return the size of the stored text that a result refers to."""
+    return result.whole.stored_bytes if result and result.whole else 0
+
+
+def _without(value: Struct | None, *names: str) -> dict[str, Any] | None:
     if value is None:
         return None
-    return {key: inner for key, inner in msgspec.to_builtins(value).items() if key != name}
+    return {key: inner for key, inner in msgspec.to_builtins(value).items() if key not in names}
 
 
 def completed_event(metadata: Metadata, run: Completed) -> Outgoing:

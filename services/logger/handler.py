@@ -1,6 +1,7 @@
 """The Lambda handler of the logger: records runs that end, at the workflow's request or when an event reports it."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from services.logger import core
 from services.logger.recording import Logger, Settings, budget_fields_of, stated_of
@@ -11,6 +12,15 @@ from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
 from shared.worker import ExternalRoute
 
+if TYPE_CHECKING:
+    from shared.texts import Texts
+
+
+def _texts(table: str) -> "Texts":
+    from shared.texts import Texts  # noqa: PLC0415 -- only long answers need it
+
+    return Texts(client("dynamodb"), table)
+
 
 def routes() -> Routes:
     settings, events = load(Settings), client("events")
@@ -20,6 +30,7 @@ def routes() -> Routes:
         partial(client, "stepfunctions"),
         budget_fields_of(settings),
         stated_of(settings),
+        texts=partial(_texts, settings.answers_table) if settings.answers_table else None,
     )
     return {
         **stage_route("logger", writer.completed, metered=True),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -31,6 +31,9 @@ from shared.metrics import (
 from shared.observability import about_run, emit, logger
 from shared.records import Records
 
+if TYPE_CHECKING:
+    from shared.texts import Texts
+
 BudgetFields = Callable[[str, Mapping[str, Any] | None, datetime], Mapping[str, Any]]
 
 
@@ -46,24 +49,28 @@ class Settings(Struct, frozen=True, kw_only=True):
     counts_days: bool = False
     keep_records_seconds: int | None = None
     stated_prices: str = "{}"
+    answers_table: str | None = None
 
 
 class Logger:
     """Writes each record before its event is published, so that every subscriber can read the record."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the last three have defaults
         self,
         records: Records,
         bus: Bus,
         executions: Callable[[], Any],
         budget_fields: BudgetFields | None = None,
         stated: Stated = core.LISTED,
+        *,
+        texts: "Callable[[], Texts] | None" = None,
     ) -> None:
         """`executions` makes the Step Functions client, which only some failed runs need. `budget_fields` returns the
         attributes that put a record into the index of the daily budget; None without a budget. `stated` precedes
-        the listed prices.
+        the listed prices. `texts` makes the store of long texts; without it, of a long answer the beginning is kept.
         """
         self._records = records
+        self._texts = texts
         self._bus = bus
         self._executions = cache(executions)
         self._budget_fields = budget_fields
@@ -77,6 +84,7 @@ class Logger:
             meter,
             by_day=self._budget_fields is not None,
             stated=self._stated,
+            whole=self._whole(request),
         )
         if self._end(metadata.pipeline_id, "SUCCEEDED", run.fields, run.first):
             _count_success(request, run)
@@ -84,6 +92,19 @@ class Logger:
         # If an earlier delivery wrote the record, it may have died before it published the event: publish it again.
         self._bus.publish([core.completed_event(metadata, run)])
         return LogReceipt(status="SUCCEEDED", execution_time_ms=run.execution_time_ms)
+
+    def _whole(self, request: LogRequested) -> core.Whole:
+        """Return the whole of a long answer, for the record, which outlives the place where it is stored."""
+        reference = core.referred(request)
+        if reference is None or self._texts is None:
+            return core.NOT_LONG
+        from shared.contracts.packing import pack  # noqa: PLC0415 -- only long answers need it
+
+        text = self._texts().read(reference)
+        if text is None:
+            logger().error("a long answer is not stored any more; the record has its beginning")
+            return core.NOT_LONG
+        return core.Whole(text=text, packed=pack(text))
 
     def failed(self, delivery: Delivery) -> None:
         try:

@@ -1,7 +1,8 @@
 """The bounds that keep the state of every execution below Step Functions' limit of 256 KiB.
 
 The state holds the conversation once (a single message is the shortest conversation), the answer twice (from the
-chatbot and, formatted, from the enhancer), and a little more. Each part has its own bound here;
+chatbot and, formatted, from the enhancer), and a little more. Of an answer that is longer than its bound, the state
+holds the beginning and a reference (`shared/texts.py`). Each part has its own bound here;
 `tests/contracts/test_state_size.py` adds them up.
 """
 
@@ -23,7 +24,21 @@ all of them together."""
 
 ANSWER_CHARS: Final = 16_384
 ANSWER_BYTES: Final = 32_768
-"""UTF-8 bytes of the chatbot's answer; a longer one is cut and marked as truncated."""
+"""UTF-8 bytes of the chatbot's answer in the state."""
+
+
+def beginning(text: str) -> str:
+    """Return an answer, or as much of it as the state has room for."""
+    return text[:ANSWER_CHARS].encode("utf-8", "ignore")[:ANSWER_BYTES].decode("utf-8", "ignore")
+
+
+WHOLE_CHARS: Final = 1_048_576
+WHOLE_BYTES: Final = 1_048_576
+"""UTF-8 bytes of the chatbot's whole answer, twice of what 128,000 tokens usually have; a longer one is cut and
+marked as truncated."""
+PACKED_BYTES: Final = 262_144
+"""Bytes of a long text as it is stored, compressed. With the longest message, the beginning of the text and all other
+fields, it fits into a record, an item of DynamoDB with at most 400 KB."""
 FALLBACKS: Final = 4
 """Models that may be asked in the place of one that does not answer."""
 MODEL_ID_CHARS: Final = 256

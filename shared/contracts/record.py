@@ -138,6 +138,9 @@ class Record(TypedDict, total=False):
     """The cost of the run before its latest restart or redrive, as far as `cost` does not include it."""
 
     final_response: str | None
+    final_response_packed: bytes
+    """The whole of a long answer, compressed (`shared/texts.py`), of which the stored `final_response` is the
+    beginning; readers get the whole as `final_response`."""
     analysis: dict[str, Any] | None
     """The fields of `v1.Analysis`."""
     chat: dict[str, Any] | None
@@ -187,11 +190,29 @@ a workflow can write a structure only as JSON text. The meters are a list in the
 stage that failed."""
 
 
+PACKED: Final = "final_response_packed"
+
+
+def _unpacked(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a stored record with its whole answer, unless its beginning was written for another answer since."""
+    from shared.contracts.packing import unpack  # noqa: PLC0415 -- only long answers need it
+
+    rest = {name: value for name, value in stored.items() if name != PACKED}
+    try:
+        text = unpack(stored[PACKED])
+    except (TypeError, ValueError):
+        return rest
+    return {**rest, "final_response": text} if text.startswith(str(rest.get("final_response"))) else rest
+
+
 def expanded(stored: Mapping[str, Any]) -> Record:
-    """Return a stored record in the layout that the logger writes, whether the logger or the workflow wrote it.
+    """Return a stored record in the layout of its type, whether the logger or the workflow wrote it: with its whole
+    answer, and without JSON text.
 
     JSON text that can't be decoded counts as absent.
     """
+    if PACKED in stored:
+        stored = _unpacked(stored)
     if METERS_JSON not in stored:
         return cast("Record", stored)
     whole = {name: value for name, value in stored.items() if name not in STORED_AS_JSON}

@@ -96,7 +96,8 @@ STAGES: Final[tuple[Stage, ...]] = (
         },
         via="queue",
         critical=False,
-        without="The workflow stored the chatbot's own text itself; no pipeline.completed event was published.",
+        without="The workflow stored the chatbot's own text itself, of a long one the beginning; "
+        "no pipeline.completed event was published.",
     ),
 )
 

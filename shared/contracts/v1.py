@@ -109,6 +109,14 @@ class Usage(Struct, frozen=True, kw_only=True):
     cache_write_tokens: CacheCount = UNSET
 
 
+class StoredText(Struct, frozen=True, kw_only=True):
+    """Where the whole of a text is stored that is too long for an event; only the pipeline's services can read it."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=limits.ID_CHARS)]
+    characters: Count
+    stored_bytes: Count
+
+
 class FailedModel(Struct, frozen=True, kw_only=True):
     """A model that did not answer, with the reason, which quotes no message."""
 
@@ -117,7 +125,9 @@ class FailedModel(Struct, frozen=True, kw_only=True):
 
 
 class ChatAnswer(Struct, frozen=True, kw_only=True):
-    """The chatbot's answer. `usage` is null if the backend does not report it."""
+    """The chatbot's answer, or its beginning if `whole` refers to the rest. `usage` is null if the backend does not
+    report it.
+    """
 
     text: Annotated[str, Meta(min_length=1, max_length=limits.ANSWER_CHARS)]
     backend: Literal["bedrock", "function"]
@@ -131,6 +141,7 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
             description="True if a guardrail, a filter or the model refused; the text is what it said instead."
         ),
     ] = UNSET
+    whole: StoredText | None = None
     instead_of: Annotated[
         tuple[FailedModel, ...] | UnsetType,
         Meta(
@@ -149,7 +160,9 @@ class Tracking(Struct, frozen=True, kw_only=True):
 
 
 class Enhancement(Struct, frozen=True, kw_only=True):
-    """The answer as the caller gets it, with its format, counts and origin."""
+    """The answer as the caller gets it, or its beginning if `whole` refers to the rest, with its format, counts and
+    origin.
+    """
 
     final_response: Annotated[str, Meta(min_length=1)]
     format: Format
@@ -162,6 +175,7 @@ class Enhancement(Struct, frozen=True, kw_only=True):
     blocked: Annotated[
         bool | UnsetType, Meta(description="True if the chatbot's answer was blocked; its text is unchanged.")
     ] = UNSET
+    whole: StoredText | None = None
 
 
 class LogReceipt(Struct, frozen=True, kw_only=True):

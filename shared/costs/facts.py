@@ -203,6 +203,8 @@ def _value_bytes(value: Any) -> int:
             return len(str(abs(value))) // 2 + 2
         case str():
             return len(value.encode())
+        case bytes():
+            return len(value)
         case Mapping():
             return 3 + item_bytes(value) + len(value)
         case list() | tuple():

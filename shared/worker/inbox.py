@@ -31,7 +31,7 @@ class Route(Struct, Generic[E], frozen=True, kw_only=True):
 
     request: type[E]
     run: Callable[..., Struct | None]
-    recall: Callable[[E, Metadata, int], Struct | None] | None = None
+    recall: Callable[..., Struct | None] | None = None
     pays: bool = False
     source: str = SOURCE
     metered: bool = False

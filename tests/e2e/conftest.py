@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -38,11 +37,7 @@ DEPLOYS = pytest.mark.xdist_group("deploys")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the slowest group first, and make a group of every file that has none."""
-    here = [item for item in items if item.path.parent == Path(__file__).parent]
-    for item in here:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Start the slowest group first."""
     items.sort(key=lambda item: DEPLOYS.mark not in item.iter_markers("xdist_group"))
 
 

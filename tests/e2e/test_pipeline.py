@@ -2,15 +2,18 @@
 
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from local.model_server import LONG_ANSWER, Reply, echo
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.support import BAD_REQUESTS, complete
+from tests.e2e.support import BAD_REQUESTS, complete, question
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
+SLOW_SECONDS = 4
 CODE_QUESTION = "Why does this fail?\n```python\nprint(1/0)\n```"
 
 
@@ -38,13 +41,33 @@ def test_model_is_asked_with_the_configured_prompt(pipeline: Deployment):
     assert asked["messages"][0]["role"] == "system"
 
 
-def test_overlong_answer_is_cut_and_says_so(pipeline: Deployment):
-    """An answer longer than the contract allows is cut and marked as cut, and the run succeeds."""
+def test_long_answer_is_kept_whole(pipeline: Deployment):
+    """An answer that is too long for the state of an execution arrives whole, with each function's own rights."""
     (event_id,) = pipeline.publish({"data": {"user_message": "LONG please"}})
     record = pipeline.finished(event_id)
     assert complete(record)
-    assert record["chat"]["truncated"] is True
-    assert "cut at the length limit" in record["final_response"]
+    assert record["chat"]["truncated"] is False
+    assert record["final_response"] == LONG_ANSWER.strip()
+    assert record["degraded"] == []
+
+
+def slowly(asked: str) -> Reply:
+    return replace(echo(asked), delay_seconds=SLOW_SECONDS)
+
+
+def test_answer_that_takes_longer_than_its_message_is_hidden_is_paid_for_once(pipeline: Deployment):
+    """While the model is at work, further deliveries of the message wait for its answer and ask for none."""
+    text = question()
+    before, pipeline.model.behaviour = pipeline.model.behaviour, slowly
+    try:
+        with pipeline.visible_after("chatbot", SLOW_SECONDS // 2):
+            (event_id,) = pipeline.publish({"data": {"user_message": text}})
+            record = pipeline.finished(event_id)
+    finally:
+        pipeline.model.behaviour = before
+    assert complete(record)
+    assert record["stages"]["chat"]["work_ms"] >= 1_000 * SLOW_SECONDS
+    assert pipeline.asked(text) == 1
 
 
 def test_published_event_runs_under_its_event_id(pipeline: Deployment):

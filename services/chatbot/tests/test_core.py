@@ -282,12 +282,24 @@ def test_the_system_prompt_is_cached_for_the_named_models():
     "text", ["x" * 50_000, "é" * 50_000, "\N{GRINNING FACE}" * 20_000], ids=["ascii", "latin", "emoji"]
 )
 def test_long_answers_are_cut_to_the_contract(text):
-    """An answer in any script is cut to the contract's characters and bytes, between characters."""
-    kept, cut = core.bounded(text)
-    assert cut is True
-    assert len(kept) <= limits.ANSWER_CHARS
-    assert len(kept.encode()) <= limits.ANSWER_BYTES
-    assert set(kept) == set(text)
+    """An answer that is stored nowhere is cut to the state's characters and bytes, between characters."""
+    answer = core.answer(text, backend="bedrock", model_id="m", stop_reason="end_turn")
+    assert (answer.text, answer.truncated) == (text, False)
+    short = core.shortened(answer)
+    assert short.truncated is True
+    assert len(short.text) <= limits.ANSWER_CHARS
+    assert len(short.text.encode()) <= limits.ANSWER_BYTES
+    assert set(short.text) == set(text)
+
+
+def test_what_no_model_writes_is_cut():
+    """A text beyond the bounds of a whole answer is cut and marked, and one within the state's is left as it is."""
+    for text in ("x" * (limits.WHOLE_CHARS + 1), "é" * (limits.WHOLE_BYTES // 2 + 1)):
+        answer = core.answer(text, backend="bedrock", model_id="m", stop_reason="end_turn")
+        assert answer.truncated is True
+        assert len(answer.text.encode()) == limits.WHOLE_BYTES
+    short = core.answer("x", backend="bedrock", model_id="m", stop_reason="end_turn")
+    assert core.shortened(short) is short
 
 
 def test_control_characters_do_not_pass():

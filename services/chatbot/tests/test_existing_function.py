@@ -12,7 +12,6 @@ from services.chatbot import core
 from services.chatbot.backends import ExistingFunction
 from services.chatbot.settings import Settings
 from services.chatbot.tests.fakes import HISTORY, FakeModel
-from shared.contracts import limits
 from shared.contracts.v1 import ChatRequested
 from shared.errors import ModelTimedOut, PermanentError, TransientError
 from shared.tests.fakes import METADATA, client_error
@@ -100,7 +99,7 @@ def test_bad_function_answers_are_sorted(payload, expected):
 def test_text_that_looks_like_json_is_text(text):
     """A body of no declared type is JSON only if it is an object, a string or null; else it is the answer itself."""
     payload = json.dumps({"statusCode": 200, "body": text})
-    assert core.function_answer(payload.encode(), "bot").text == text[: limits.ANSWER_CHARS]
+    assert core.function_answer(payload.encode(), "bot").text == text
 
 
 def test_a_body_is_what_its_type_says():

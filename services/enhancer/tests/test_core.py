@@ -1,6 +1,7 @@
 """The enhancer: format by complexity, tidy text, tracking."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LONG = "The short answer is yes. " + "It depends on many things that are worth a look. " * 20
 
 
-def chat(text: str, **marks: bool) -> ChatAnswer:
+def chat(text: str, **marks: Any) -> ChatAnswer:
     return ChatAnswer(text=text, backend="bedrock", model_id="m", stop_reason="end_turn", **marks)
 
 
