@@ -141,6 +141,12 @@ def test_without_the_enhancer_the_record_has_the_chatbots_own_text(run):
     assert run.record(run.chat(LARGEST["digits"]), enhance=False)["final_response"] == LARGEST["digits"]
 
 
+def test_an_older_enhancer_does_not_cost_the_rest_of_the_answer(run, monkeypatch):
+    """If the enhancer knows no references and has formatted the beginning only, the whole is recorded."""
+    monkeypatch.delenv("ANSWERS_TABLE")
+    assert run.record(run.chat(LARGEST["digits"]))["final_response"] == LARGEST["digits"]
+
+
 def test_without_the_logger_the_workflow_has_the_beginning(run):
     """What the workflow itself would store of a long answer is its beginning, a text that is not empty."""
     chat = run.chat(LARGEST["digits"])
