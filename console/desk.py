@@ -1,6 +1,7 @@
 """What all pages of one console share."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ class Desk:
     port: int
     state: Path = STATE
     """The folder in which jobs are kept."""
+    stop: Callable[[], None] = lambda: None
+    """Stops this console."""
     feeds: Feeds = field(default_factory=Feeds)
     shelf: Shelf = field(default_factory=Shelf)
     searching: threading.Lock = field(default_factory=threading.Lock)
@@ -32,7 +35,7 @@ class Desk:
         """The plans of this environment, also those of earlier consoles."""
         return Jobs(self.state / f"plans-{self.environment.env}")
 
-    def stop(self) -> None:
+    def wind_down(self) -> None:
         """End the streams, and ask the jobs to stop after what is under way."""
         self.feeds.stop()
         self.jobs.close(0)
