@@ -33,6 +33,7 @@ ROUTES = (
     Route(name="runs", path="/runs", view="runs:page"),
     Route(name="run", path="/runs/{pipeline_id}", view="run:page"),
     Route(name="raw", path="/runs/{pipeline_id}/raw", view="run:raw"),
+    Route(name="compare", path="/compare", view="compare:page"),
     Route(name="ask", path="/ask", view="ask:page"),
     Route(name="ask-send", path="/ask/send", view="ask:send", kind="write"),
     Route(name="asked", path="/asked/{pipeline_id}", view="ask:asked"),

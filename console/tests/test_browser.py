@@ -32,6 +32,7 @@ PAGES = (
     "/runs/p",
     *(f"/runs/p?tab={tab}" for tab in ("data", "events", "cost")),
     "/runs/q",
+    "/compare?a=p&b=q",
     "/ask",
     "/asked/p",
     "/more/parked",

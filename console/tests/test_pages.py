@@ -17,6 +17,8 @@ PAGES = (
     "/runs",
     *(f"/runs/p?tab={tab}" for tab in TABS),
     "/runs/q",
+    "/compare?a=p&b=q",
+    "/compare?b=q",
     "/ask?again=p",
     "/asked/p",
     "/asked/q",
