@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from console.environment import Environment
 from console.live.feed import Feeds
+from console.live.reading import Readings
 from console.security.access import Access
 from console.security.lock import Lock
 
@@ -16,6 +17,7 @@ class Desk:
     lock: Lock
     port: int
     feeds: Feeds = field(default_factory=Feeds)
+    readings: Readings = field(default_factory=Readings)
     searching: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one search that may run at a time: it reads queues and logs, which are slow and shared."""
 

@@ -38,6 +38,12 @@ ROUTES = (
     Route(name="ask-send", path="/ask/send", view="ask:send", kind="write"),
     Route(name="asked", path="/asked/{pipeline_id}", view="ask:asked"),
     Route(name="live-asked", path="/live/asked/{pipeline_id}", view="ask:live", kind="stream"),
+    Route(name="costs", path="/costs", view="costs:page"),
+    Route(name="costs-sheet", path="/costs/sheet", view="costs:sheet"),
+    Route(name="budget", path="/costs/budget", view="costs:order", kind="write"),
+    Route(name="read", path="/read/{subject}", view="reading:begin", kind="own"),
+    Route(name="stop-read", path="/read/{subject}/stop", view="reading:stop", kind="own"),
+    Route(name="live-read", path="/live/read/{subject}", view="reading:live", kind="stream"),
     Route(name="find", path="/find", view="find:page"),
     Route(name="terminal", path="/more/{subject}", view="terminal:page"),
     Route(name="preferences", path="/preferences", view="own:preferences", kind="own"),
@@ -50,6 +56,7 @@ MENU = (
     Entry(route="now", title="Now", key="n"),
     Entry(route="runs", title="Runs", key="r"),
     Entry(route="ask", title="Ask", key="a"),
+    Entry(route="costs", title="Costs", key="c"),
 )
 
 

@@ -23,11 +23,6 @@ SUBJECTS = {
             ("See what a replay would do", ("dlq", "replay", "--dry-run")),
         ),
     ),
-    "costs": Subject(
-        title="Costs",
-        text="Every run has a ledger; the report adds them up by day, model and stage.",
-        commands=(("Report the costs", ("cost",)), ("See today's budget", ("budget",))),
-    ),
     "health": Subject(
         title="Health",
         text="The doctor compares what is deployed with what should be.",

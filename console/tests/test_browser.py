@@ -35,6 +35,7 @@ PAGES = (
     "/compare?a=p&b=q",
     "/ask",
     "/asked/p",
+    "/costs",
     "/more/parked",
 )
 ODD = "[onerror],[onload],[onclick],[onmouseover],[style],[hx-get],main script,main img,main iframe"

@@ -20,6 +20,7 @@ PAGES = (
     "/compare?a=p&b=q",
     "/compare?b=q",
     "/ask?again=p",
+    "/costs",
     "/asked/p",
     "/asked/q",
     "/find?q=nothing%22%3E%3Cb%3E",
