@@ -41,6 +41,9 @@ ROUTES = (
     Route(name="costs", path="/costs", view="costs:page"),
     Route(name="costs-sheet", path="/costs/sheet", view="costs:sheet"),
     Route(name="budget", path="/costs/budget", view="costs:order", kind="write"),
+    Route(name="events", path="/events", view="events:page"),
+    Route(name="event", path="/events/{name}/v{version}", view="events:event"),
+    Route(name="contract", path="/contracts/{file}", view="events:download"),
     Route(name="read", path="/read/{subject}", view="reading:begin", kind="own"),
     Route(name="stop-read", path="/read/{subject}/stop", view="reading:stop", kind="own"),
     Route(name="live-read", path="/live/read/{subject}", view="reading:live", kind="stream"),
@@ -57,6 +60,7 @@ MENU = (
     Entry(route="runs", title="Runs", key="r"),
     Entry(route="ask", title="Ask", key="a"),
     Entry(route="costs", title="Costs", key="c"),
+    Entry(route="events", title="Events", key="e"),
 )
 
 

@@ -156,7 +156,14 @@ def call(
 
 
 def path_of(route: Route) -> str:
-    return route.path.replace("{pipeline_id}", "p-1").replace("{subject}", "parked")
+    values = {
+        "pipeline_id": "p-1",
+        "subject": "parked",
+        "name": "pipeline.requested",
+        "version": "1",
+        "file": "asyncapi.json",
+    }
+    return route.path.format(**values)
 
 
 def _names(headers: Mapping[str, str]) -> dict[str, str]:

@@ -36,6 +36,8 @@ PAGES = (
     "/ask",
     "/asked/p",
     "/costs",
+    "/events",
+    "/events/pipeline.requested/v2?with=pipeline.requested.v1",
     "/more/parked",
 )
 ODD = "[onerror],[onload],[onclick],[onmouseover],[style],[hx-get],main script,main img,main iframe"
