@@ -44,6 +44,9 @@ ROUTES = (
     Route(name="events", path="/events", view="events:page"),
     Route(name="event", path="/events/{name}/v{version}", view="events:event"),
     Route(name="contract", path="/contracts/{file}", view="events:download"),
+    Route(name="health", path="/health", view="health:page"),
+    Route(name="in-flight", path="/health/in-flight", view="health:flight"),
+    Route(name="activity", path="/activity", view="activity:page"),
     Route(name="read", path="/read/{subject}", view="reading:begin", kind="own"),
     Route(name="stop-read", path="/read/{subject}/stop", view="reading:stop", kind="own"),
     Route(name="live-read", path="/live/read/{subject}", view="reading:live", kind="stream"),
@@ -61,6 +64,8 @@ MENU = (
     Entry(route="ask", title="Ask", key="a"),
     Entry(route="costs", title="Costs", key="c"),
     Entry(route="events", title="Events", key="e"),
+    Entry(route="health", title="Health", key="h"),
+    Entry(route="activity", title="Activity", key="v"),
 )
 
 

@@ -24,8 +24,8 @@ VALUE_CHARS = 300
 SCALE = 100.0
 _WORD = re.compile(r"\s+|[^\s]+")
 _SETTINGS = ("model_id", "backend", "architecture", "memory_mb")
-_RESULTS = ("text", "whole", "final_response", "code_blocks")
-"""Fields of results that are compared as the answer, or not at all."""
+_LEFT_OUT = (*_SETTINGS, "text", "whole", "final_response", "tracking", "enhanced_at", "usage")
+"""Fields of results that are compared elsewhere, or differ between any two runs."""
 
 
 class Side(Struct, frozen=True, kw_only=True):
@@ -166,7 +166,7 @@ def _amounts(name: str, a: int | None, b: int | None, worded: Any) -> Pair:
 
 
 def _change(a: float, b: float, worded: Any) -> str:
-    if a == b:
+    if worded(a) == worded(b):
         return ""
     sign = "+" if b > a else "\N{MINUS SIGN}"
     share = f" ({sign}{abs(b - a) / a:.0%})" if a > 0 else ""
@@ -222,7 +222,7 @@ def _results(journey: Journey) -> dict[str, str]:
         path: text
         for part, value in parts.items()
         for path, text in _leaves(
-            {name: inner for name, inner in (value or {}).items() if name not in (*_RESULTS, *_SETTINGS)},
+            {name: inner for name, inner in (value or {}).items() if name not in _LEFT_OUT},
             part,
         )
     }

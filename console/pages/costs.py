@@ -7,7 +7,8 @@ from typing import Any
 from starlette.responses import Response
 
 from console.models.costs import BudgetView, budget_view, spreadsheet
-from console.pages.reading import AGES, live_address, shown, state_of
+from console.pages.reading import live_address, shown, state_of
+from console.pages.subjects import AGES
 from console.routes import link
 from console.views import Ask, plain
 from operations.errors import InvalidInputError, NotDeployedError, OperationError

@@ -1,69 +1,16 @@
 """What is read on request: the buttons that begin and stop it, its progress, and the pages' part that shows it."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from msgspec import Struct
 from starlette.responses import Response
 
 from console.live.feed import Look
-from console.live.reading import Reading, State, Tell
+from console.live.reading import Reading, State
 from console.live.stream import streamed
-from console.models.costs import costs_view
+from console.pages.subjects import SUBJECTS
 from console.routes import link
 from console.views import Ask
-from operations.money.costs import Report, read_report
-from operations.stop import Stop
-from operations.target import Target
-
-AGES = {
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-    "ever": None,
-}
-MOST_RECORDS = 100_000
-
-
-class Subject(Struct, frozen=True, kw_only=True):
-    """One thing that is read on request. `view` makes of the value what the `template` shows as `read`."""
-
-    page: str
-    """The page that shows it."""
-    template: str
-    button: str
-    about: str
-    """What the reading costs or does, said beside the button."""
-    read: Callable[[Target, Tell, Stop], Any]
-    view: Callable[[Any], Any]
-
-
-def _costs(age: timedelta | None) -> Callable[[Target, Tell, Stop], Report]:
-    def read(target: Target, tell: Tell, stop: Stop) -> Report:
-        return read_report(
-            target,
-            since=datetime.now(UTC) - age if age else None,
-            limit=MOST_RECORDS,
-            on_page=lambda read, about: tell(f"read {read:,} of about {about:,} records"),
-            stop=stop,
-        )
-
-    return read
-
-
-SUBJECTS: Mapping[str, Subject] = {
-    f"costs-{name}": Subject(
-        page=link("costs", since=name),
-        template="costs_read.html",
-        button="Read the costs",
-        about=f"It reads the whole table of records, {MOST_RECORDS:,} at most: on AWS, reads cost money.",
-        read=_costs(age),
-        view=costs_view,
-    )
-    for name, age in AGES.items()
-}
 
 
 def begin(ask: Ask) -> Response:

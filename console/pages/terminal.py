@@ -23,11 +23,6 @@ SUBJECTS = {
             ("See what a replay would do", ("dlq", "replay", "--dry-run")),
         ),
     ),
-    "health": Subject(
-        title="Health",
-        text="The doctor compares what is deployed with what should be.",
-        commands=(("Check the deployment", ("doctor", "--live")), ("See what is deployed", ("status",))),
-    ),
 }
 
 

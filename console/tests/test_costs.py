@@ -8,7 +8,7 @@ import pytest
 
 from console.live.reading import Reading
 from console.models.costs import COLOURS, MOST_DAYS, costs_view, spreadsheet
-from console.pages import reading
+from console.pages import subjects
 from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import shape
@@ -37,7 +37,7 @@ def cost(day: str, nanos: int, stage: str = "chat", **fields: object) -> Cost:
 
 def test_looking_reads_nothing(console: Console, records, monkeypatch):
     """Opening the page reads no record: the button does, and its result is shown to every tab."""
-    monkeypatch.setattr(reading, "read_report", lambda *_, **__: pytest.fail("read without being asked"))
+    monkeypatch.setattr(subjects, "read_report", lambda *_, **__: pytest.fail("read without being asked"))
     page = console.get("/costs").text
     assert "Read the costs" in page
     assert "a million such runs" not in page
@@ -82,7 +82,7 @@ def test_no_permission_is_said_where_it_matters(console: Console, records, monke
     def refuse(*_args: object, **_options: object) -> None:
         raise denied
 
-    monkeypatch.setattr(reading, "read_report", refuse)
+    monkeypatch.setattr(subjects, "read_report", refuse)
     read(console)
     page = console.get("/costs?since=ever")
     assert (page.status, "dynamodb:Scan" in page.text, "Today's budget" in page.text) == (200, True, True)

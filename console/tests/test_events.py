@@ -1,6 +1,7 @@
 """The catalogue of events, its versions side by side, and the documents to save."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +12,14 @@ from contracts.catalogue import entry, versions
 from contracts.comparison import compare
 from contracts.references import Reference, current
 from operations.violations import violations
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """Forget what was compared: a test may replace what is compared with."""
+    events._compared_with.cache_clear()
+    yield
+    events._compared_with.cache_clear()
 
 
 @pytest.fixture
