@@ -9,6 +9,7 @@ from pathlib import Path
 from console.environment import Environment
 from console.live.feed import Feeds
 from console.live.shelf import Shelf
+from console.live.reading import Readings
 from console.security.access import Access
 from console.security.lock import Lock
 from local.paths import STATE
@@ -27,6 +28,7 @@ class Desk:
     """Stops this console."""
     feeds: Feeds = field(default_factory=Feeds)
     shelf: Shelf = field(default_factory=Shelf)
+    readings: Readings = field(default_factory=Readings)
     searching: threading.Lock = field(default_factory=threading.Lock)
     """Held by the one search that may run at a time: it reads queues and logs, which are slow and shared."""
 

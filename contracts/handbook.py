@@ -8,6 +8,7 @@ from typing import Any
 
 from contracts.alternatives import Schema, alternatives
 from contracts.asyncapi import event_components
+from contracts.catalogue import meaning
 from contracts.examples import event_examples, value_of
 from contracts.parties import PUBLISHERS, SUBSCRIBERS, events, on_the_bus, parties, results
 from contracts.prose import INTRODUCTION, OF_A_STAGE, TYPES, VERSIONS
@@ -107,20 +108,14 @@ _HEAD = ("| field | type | required | meaning |", "| --- | --- | --- | --- |")
 def _rows(schema: Schema, document: Schema, within: str = "") -> Iterator[str]:
     for field, inner in schema["properties"].items():
         required = "yes" if field in schema.get("required", ()) else _default(inner)
-        meaning = _plain(_description(inner))
-        yield f"| `{within}{field}` | {_type_of(inner, document)} | {required} | {meaning} |"
+        about = _plain(meaning(inner))
+        yield f"| `{within}{field}` | {_type_of(inner, document)} | {required} | {about} |"
 
 
 def _default(inner: Mapping[str, Any]) -> str:
     if inner.get("default") in (None, [], {}):
         return "no"
     return f"no; default `{json.dumps(inner['default'])}`"
-
-
-def _description(inner: Mapping[str, Any]) -> str:
-    """Return the field's own description, or that of the only member of its union that has one."""
-    descriptions = [member["description"] for member in inner.get("anyOf", ()) if "description" in member]
-    return str(inner.get("description") or (descriptions[0] if len(descriptions) == 1 else ""))
 
 
 def _type_of(inner: Any, document: Schema) -> str:

@@ -1,15 +1,13 @@
 """`pipeline budget`."""
 
-from datetime import datetime
-
 import click
 
 from cli.bounds import Number
 from cli.session import Session, TargetCommand
-from cli.view.text import ago, counted, in_columns
+from cli.view.text import counted, in_columns
 from operations.money import budget as operations
 from operations.money.budget import Budget
-from operations.wording import usd
+from operations.money.words import budget_rows
 from shared.budget import NANOS
 
 
@@ -109,7 +107,7 @@ def _show(session: Session, report: Budget, *, as_json: bool) -> None:
     if as_json:
         session.json(report)
         return
-    session.out.print(in_columns(list(_rows(report)), indent=""))
+    session.out.print(in_columns(budget_rows(report), indent=""))
     if report.silent:
         last_check = f"since {report.looked_at}" if report.looked_at else "yet"
         session.note(
@@ -121,38 +119,3 @@ def _show(session: Session, report: Budget, *, as_json: bool) -> None:
             f"The price of {counted(report.unknown_runs, 'run')} of today is unknown, so more is spent than shown. "
             f"See which price is missing: {session.command('cost')}"
         )
-
-
-def _rows(report: Budget) -> list[tuple[str, str]]:
-    lower_bound = "at least " if report.at_least else ""
-    limit = usd(report.limit_nano_usd) if report.limit_nano_usd is not None else "no limit today"
-    if report.limit_nano_usd not in (None, report.per_day_nano_usd):
-        limit += f" today, usually {usd(report.per_day_nano_usd)}"
-    share = f", {report.share:.0%}" if report.share is not None else ""
-    rows = [
-        ("day (UTC)", report.day),
-        ("starter", _starter(report)),
-        (
-            "spent",
-            f"{lower_bound}{usd(report.spent_nano_usd)}{share}, by {counted(report.runs, 'finished run')}",
-        ),
-        ("limit", limit),
-    ]
-    if report.projected_nano_usd is not None:
-        rows.append(("at this pace", f"{lower_bound}{usd(report.projected_nano_usd)} by the end of the day"))
-    if report.looked_at:
-        rows.append(("last check", ago(_moment(report.looked_at))))
-    return rows
-
-
-def _starter(report: Budget) -> str:
-    text: str = report.standing
-    if report.since:
-        text += f" since {_moment(report.since):%H:%M} UTC"
-    if report.resumes_at:
-        text += ", until 00:00 UTC"
-    return text
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -18,6 +18,7 @@ from cli.session import Session, TargetCommand
 from cli.view.tables import grid
 from cli.view.text import counted, printable
 from operations.money.costs import Group, OnPage, Part, Report, Row, read_report
+from operations.money.words import headline, left_out, losses, million
 from operations.wording import usd
 from shared.costs.ledger import NEVER_METERED
 
@@ -121,9 +122,9 @@ def _write_csv(rows: list[Row]) -> None:
 def _print(session: Session, report: Report) -> None:
     out, runs = session.out, report.all
     if runs.runs:
-        out.print(Text(_headline(report), style="bold"))
-        for line in _losses(report):
-            out.print(line)
+        out.print(Text(headline(report), style="bold"))
+        for line in losses(report):
+            out.print(Text(printable(line)))
         out.print()
         out.print(_days(report.days))
         out.print()
@@ -136,56 +137,11 @@ def _print(session: Session, report: Report) -> None:
         session.note(
             f"There is no finished run with meters. See the runs that were started: {session.command('list')}"
         )
-    for line in _left_out(report):
-        session.note(line)
+    for line in left_out(report):
+        session.note(printable(line))
     for text in report.stated:
         session.note(f"Counted with the prices of {printable(text)}.")
     session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")
-
-
-def _headline(report: Report) -> str:
-    runs = report.all
-    text = counted(runs.runs, "run")
-    if runs.failed:
-        text += f", {runs.failed:,} failed"
-    if report.since:
-        text += f", since {report.since:%Y-%m-%d %H:%M} UTC"
-    if runs.per_million_usd is None:
-        return f"{text}: cost unknown, because no price is known"
-    lower_bound = "at least " if report.unknown or report.partly_metered else ""
-    return f"{text}: {lower_bound}{usd(runs.nano_usd)}, ${runs.per_million_usd:,.2f} per million"
-
-
-def _losses(report: Report) -> Iterator[str]:
-    runs = report.all
-    if runs.waste_nano_usd:
-        yield f"including {usd(runs.waste_nano_usd)} wasted on failed attempts and lost deliveries"
-    if runs.failed_nano_usd:
-        yield f"including {usd(runs.failed_nano_usd)} for runs that failed"
-    for model in report.models:
-        if model.failed_over:
-            yield (
-                f"including {usd(model.failed_over_nano_usd)} for {counted(model.failed_over, 'run')} that "
-                f"{printable(model.name)} answered in the place of an unavailable model"
-            )
-    if report.earlier_nano_usd:
-        yield f"plus {usd(report.earlier_nano_usd)} for earlier executions of restarted runs"
-
-
-def _left_out(report: Report) -> Iterator[str]:
-    for missing in report.unknown:
-        tokens = f" ({missing.input_tokens:,} in, {missing.output_tokens:,} out)" * missing.price.startswith(
-            "tokens"
-        )
-        yield f"Price unknown: {printable(missing.price)}{tokens}, in {counted(missing.runs, 'run')}."
-    if report.partly_metered:
-        yield f"Only partly metered: {counted(report.partly_metered, 'run')}; see `pipeline show --cost ID`."
-    if report.not_recorded:
-        yield f"Cost missing in the record, calculated now: {counted(report.not_recorded, 'run')}."
-    if report.not_metered:
-        yield f"Not included, because recorded before runs were metered: {counted(report.not_metered, 'run')}."
-    if report.not_over:
-        yield f"Not included, because not finished yet: {counted(report.not_over, 'run')}."
 
 
 def _days(days: list[Group]) -> Table:
@@ -197,7 +153,7 @@ def _days(days: list[Group]) -> Table:
             f"{day.failed:,}" if day.failed else "",
             usd(day.nano_usd) if day.priced else "?",
             usd(day.waste_nano_usd) if day.waste_nano_usd else "",
-            _million(day.per_million_usd),
+            million(day.per_million_usd),
         )
     return table
 
@@ -216,7 +172,7 @@ def _models(models: list[Group]) -> Table:
             *(f"{count:,}" if count else "" for count in counts),
             f"{model.output_tokens:,}" if model.output_tokens else "",
             usd(model.nano_usd) if model.priced else "?",
-            _million(model.per_million_usd),
+            million(model.per_million_usd),
         )
     return table
 
@@ -225,9 +181,5 @@ def _parts(title: str, parts: list[Part], total: int) -> Table:
     table = grid(title, "cost", "per million", "share")
     for part in parts:
         share = f"{part.nano_usd / total:.1%}" if total else ""
-        table.add_row(part.name, usd(part.nano_usd), _million(part.per_million_usd), share)
+        table.add_row(part.name, usd(part.nano_usd), million(part.per_million_usd), share)
     return table
-
-
-def _million(dollars: float | None) -> str:
-    return "?" if dollars is None else f"${dollars:,.2f}"

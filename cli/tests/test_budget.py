@@ -10,7 +10,7 @@ from cli.tests.support import call
 from operations.money import budget as operations
 from operations.money.budget import described, notice
 from operations.target import Target
-from operations.tests.world import client
+from operations.tests.world import client, deploy_budget
 from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, Spent, State, day_of, orders_of, written
 from shared.contracts.record import iso
 
@@ -40,14 +40,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def budgeted(local_engine: Target, looks: list[str]) -> Target:
     """A deployment with a daily budget of one dollar."""
-    client("dynamodb").create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": KEY, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": KEY, "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    for path, value in (("table", TABLE), ("guard", "ai-pipeline-local-guard"), ("usd-per-day", "1")):
-        client("ssm").put_parameter(Name=f"/ai-pipeline/local/budget/{path}", Value=value, Type="String")
+    deploy_budget()
     return local_engine
 
 

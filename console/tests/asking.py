@@ -164,8 +164,16 @@ def call(
 
 
 def path_of(route: Route) -> str:
-    names = {"pipeline_id": "p-1", "subject": "parked", "message_id": "m-1", "number": "1"}
-    return route.path.format_map(names)
+    values = {
+        "pipeline_id": "p-1",
+        "message_id": "m-1",
+        "number": "1",
+        "subject": "parked",
+        "name": "pipeline.requested",
+        "version": "1",
+        "file": "asyncapi.json",
+    }
+    return route.path.format(**values)
 
 
 def _names(headers: Mapping[str, str]) -> dict[str, str]:

@@ -33,9 +33,13 @@ PAGES = (
     "/runs/p",
     *(f"/runs/p?tab={tab}" for tab in ("data", "events", "cost")),
     "/runs/q",
+    "/compare?a=p&b=q",
     "/ask",
     "/asked/p",
-    "/more/parked",
+    "/costs",
+    "/events",
+    "/events/pipeline.requested/v2?with=pipeline.requested.v1",
+    "/events",
 )
 ODD = "[onerror],[onload],[onclick],[onmouseover],[style],[hx-get],main script,main img,main iframe"
 AXE = BROWSER / "node_modules" / "axe-core" / "axe.min.js"
@@ -78,7 +82,7 @@ class Served:
 
     @property
     def link(self) -> str:
-        return f"{self.url}/open?t={self.access.new_link()}&to=/more/parked"
+        return f"{self.url}/open?t={self.access.new_link()}&to=/events"
 
 
 @pytest.fixture

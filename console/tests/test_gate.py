@@ -137,9 +137,9 @@ def test_a_link_in_a_ticket_is_followed_without_data(console: Console):
 
 def test_programs_need_the_secret_of_the_file(console: Console):
     """A program, which sends no fetch headers, is answered with the file's secret only, never by the cookie."""
-    assert console.ask("GET", "/more/parked").status == 401
+    assert console.ask("GET", "/events").status == 401
     secret = {"authorization": f"Bearer {console.desk.access.control}"}
-    assert console.ask("GET", "/more/parked", headers=secret).status == 200
+    assert console.ask("GET", "/events", headers=secret).status == 200
     link = console.ask("POST", "/link", headers={**secret, "content-type": FORM})
     assert link.status == 200
     assert b"/open?t=" in link.body

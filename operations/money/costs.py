@@ -11,6 +11,7 @@ from operations.aws_errors import translated
 from operations.errors import NotFoundError, RefusedError
 from operations.runs.journey import failed_models
 from operations.runs.records import read_record, read_records, record_of
+from operations.stop import Stop
 from operations.target import Target
 from shared.contracts.record import FINAL, Record, expanded, iso
 from shared.contracts.stages import CRITICAL
@@ -184,7 +185,7 @@ class Unknown(Struct, kw_only=True):
 
 
 class Report(Struct, kw_only=True):
-    """The costs of many runs. `complete` is False if reading stopped at its limit.
+    """The costs of many runs. `complete` is False if reading stopped at its limit or on request.
 
     Runs that are `not_over` (unfinished) or `not_metered` (recorded without meters) are counted nowhere else. The
     costs of `partly_metered` runs are counted, but too low.
@@ -266,18 +267,22 @@ def read_report(
     since: datetime | None = None,
     limit: int,
     on_page: OnPage = lambda _read, _about: None,
+    stop: Stop | None = None,
 ) -> Report:
-    """Return the report over the whole table, or its first `limit` records: the table has no index by time."""
+    """Return the report over the whole table, or its first `limit` records: the table has no index by time.
+
+    After a `stop`, it is the report over what was read.
+    """
     counts = Report(since=since)
-    report = summarise(_costs(target, counts, limit, on_page))
+    report = summarise(_costs(target, counts, limit, on_page, stop or Stop()))
     for name in ("since", "read", "complete", "not_over", "not_metered"):
         setattr(report, name, getattr(counts, name))
     return report
 
 
-def _costs(target: Target, counts: Report, limit: int, on_page: OnPage) -> Iterator[Cost]:
+def _costs(target: Target, counts: Report, limit: int, on_page: OnPage, stop: Stop) -> Iterator[Cost]:
     """Yield the costs of finished runs, and add the numbers of the other runs to `counts`."""
-    for page in _pages(target, counts, limit, on_page):
+    for page in _pages(target, counts, limit, on_page, stop):
         over = [record for record in page if record.get("status") in FINAL]
         counts.not_over += len(page) - len(over)
         bare = [str(record["pipeline_id"]) for record in over if "cost" not in record]
@@ -290,7 +295,9 @@ def _costs(target: Target, counts: Report, limit: int, on_page: OnPage) -> Itera
                 yield cost
 
 
-def _pages(target: Target, counts: Report, limit: int, on_page: OnPage) -> Iterator[Sequence[Record]]:
+def _pages(
+    target: Target, counts: Report, limit: int, on_page: OnPage, stop: Stop
+) -> Iterator[Sequence[Record]]:
     table = target.addresses.table_name
     names = {f"#{name}": name for name in FIELDS}
     options: dict[str, Any] = {
@@ -314,7 +321,7 @@ def _pages(target: Target, counts: Report, limit: int, on_page: OnPage) -> Itera
         yield [record_of(item) for item in answer["Items"]]
         if "LastEvaluatedKey" not in answer:
             return
-        if counts.read >= limit:
+        if counts.read >= limit or stop.requested:
             counts.complete = False
             return
         options["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -1,0 +1,262 @@
+"""The report of costs as its page and its spreadsheet show it."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from msgspec import Struct, structs
+
+from operations.money.budget import Budget
+from operations.money.costs import Group, Part, Report, Row
+from operations.money.words import budget_rows, headline, left_out, losses, million
+from operations.wording import usd
+from shared.costs.ledger import NEVER_METERED
+
+MOST_DAYS = 62
+"""The latest days that the chart and the table show; the spreadsheet has all."""
+MOST_GROUPS = 100
+COLOURS = 6
+"""The colours of a chart. Further parts share the last one."""
+WIDTH, HEIGHT = 20.0, 100.0
+"""A day's column in a chart, in the chart's own units."""
+SCALE = 100.0
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of a cell that a spreadsheet takes for a formula."""
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """A rectangle of a chart with what it stands for."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: int
+    title: str
+
+
+class Chart(Struct, frozen=True, kw_only=True):
+    """Columns of days, each a stack of parts. The table beside it has the same numbers."""
+
+    bars: tuple[Bar, ...]
+    width: float
+    most: str
+    first: str
+    last: str
+    legend: tuple[tuple[int, str], ...]
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One row of a table. `share` is in percent of the largest row, `waste` that of its waste."""
+
+    name: str
+    cells: tuple[str, ...]
+    share: float
+    waste: float = 0.0
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    title: str
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+    left_out: int = 0
+
+
+class CostsView(Struct, frozen=True, kw_only=True):
+    headline: str
+    total: str
+    per_million: str
+    losses: tuple[str, ...]
+    notes: tuple[str, ...]
+    chart: Chart | None
+    tables: tuple[Table, ...]
+    is_empty: bool
+    stopped: str
+
+
+class BudgetView(Struct, frozen=True, kw_only=True):
+    """Today's budget. `share` is in percent, at most 100; `is_spent`: resuming needs more money."""
+
+    rows: tuple[tuple[str, str], ...]
+    share: float | None
+    tone: str
+    is_paused: bool
+    is_spent: bool
+    warnings: tuple[str, ...]
+
+
+def costs_view(report: Report) -> CostsView:
+    notes = [*left_out(report), *(f"Counted with the prices of {text}." for text in report.stated)]
+    return CostsView(
+        headline=headline(report),
+        total=usd(report.all.nano_usd) if report.all.priced else "unknown",
+        per_million=million(report.all.per_million_usd),
+        losses=tuple(losses(report)),
+        notes=(*notes, f"Never metered: {NEVER_METERED}. Logs are estimated."),
+        chart=_chart(report),
+        tables=tuple(_tables(report)),
+        is_empty=not report.all.runs,
+        stopped=""
+        if report.complete
+        else f"Only {report.read:,} records were read, in no particular order: all numbers are of this part.",
+    )
+
+
+def budget_view(budget: Budget, *, guard: str) -> BudgetView:
+    spent = budget.share is not None and budget.share >= 1
+    paused = budget.standing != "running"
+    warnings = []
+    if budget.silent:
+        warnings.append(
+            f"The guard has not checked the budget {f'since {budget.looked_at}' if budget.looked_at else 'yet'}, "
+            f"so these numbers may be out of date. See the log of function {guard}, and its alarm."
+        )
+    if budget.unknown_runs:
+        warnings.append(
+            f"The price of {budget.unknown_runs:,} of today's runs is unknown, so more is spent than shown."
+        )
+    return BudgetView(
+        rows=tuple(budget_rows(budget)),
+        share=None if budget.share is None else round(min(1.0, budget.share) * SCALE, 2),
+        tone="f" if spent or paused else "w" if (budget.share or 0) >= 0.8 else "k",
+        is_paused=paused,
+        is_spent=spent,
+        warnings=tuple(warnings),
+    )
+
+
+# --- tables ------------------------------------------------------------------------------------------------
+
+
+def _tables(report: Report) -> list[Table]:
+    tables = [
+        _groups("day (UTC)", report.days[-MOST_DAYS:], len(report.days)),
+        _groups("model", report.models[:MOST_GROUPS], len(report.models), tokens=True),
+        _parts("stage", report.stages, report.all.nano_usd),
+        _parts("service", report.services, report.all.nano_usd),
+    ]
+    return [table for table in tables if table.lines]
+
+
+def _groups(title: str, groups: Sequence[Group], number: int, *, tokens: bool = False) -> Table:
+    most = max((group.nano_usd for group in groups), default=0)
+    columns = ("runs", "failed", "cost", "wasted", "per million")
+    return Table(
+        title=title,
+        columns=(*columns, "tokens in", "tokens out") if tokens else columns,
+        lines=tuple(_group(group, most, tokens=tokens) for group in groups),
+        left_out=number - len(groups),
+    )
+
+
+def _group(group: Group, most: int, *, tokens: bool) -> Line:
+    prompt = group.input_tokens + group.cache_read_tokens + group.cache_write_tokens
+    return Line(
+        name=group.name,
+        cells=(
+            f"{group.runs:,}",
+            f"{group.failed:,}" if group.failed else "",
+            usd(group.nano_usd) if group.priced else "?",
+            usd(group.waste_nano_usd) if group.waste_nano_usd else "",
+            million(group.per_million_usd),
+            *((f"{prompt:,}", f"{group.output_tokens:,}") if tokens else ()),
+        ),
+        share=_share(group.nano_usd, most),
+        waste=_share(min(group.waste_nano_usd, group.nano_usd), most),
+    )
+
+
+def _parts(title: str, parts: Sequence[Part], total: int) -> Table:
+    most = max((part.nano_usd for part in parts), default=0)
+    return Table(
+        title=title,
+        columns=("cost", "share", "per million"),
+        lines=tuple(
+            Line(
+                name=part.name,
+                cells=(
+                    usd(part.nano_usd),
+                    f"{part.nano_usd / total:.1%}" if total else "",
+                    million(part.per_million_usd),
+                ),
+                share=_share(part.nano_usd, most),
+            )
+            for part in parts[:MOST_GROUPS]
+        ),
+        left_out=max(0, len(parts) - MOST_GROUPS),
+    )
+
+
+def _share(amount: int, most: int) -> float:
+    return round(max(0, amount) / most * SCALE, 2) if most else 0.0
+
+
+# --- the chart ---------------------------------------------------------------------------------------------
+
+
+def _chart(report: Report) -> Chart | None:
+    """Draw the days as stacks of stages; None if there are less than two days with a cost."""
+    sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in report.rows:
+        sums[row.day][row.stage] += row.nano_usd
+    days = _days(sums)
+    most = max((sum(sums[day].values()) for day in days if day in sums), default=0)
+    if len(days) < 2 or not most:
+        return None
+    colours = {part.name: min(number, COLOURS - 1) for number, part in enumerate(report.stages)}
+    bars = []
+    for number, day in enumerate(days):
+        top = HEIGHT
+        for stage in (part.name for part in report.stages):
+            if amount := sums[day].get(stage, 0) if day in sums else 0:
+                height = amount / most * HEIGHT
+                top -= height
+                title = f"{day} {stage} {usd(amount)}"
+                bars.append(
+                    Bar(
+                        x=number * WIDTH + 2,
+                        y=round(top, 2),
+                        width=WIDTH - 4,
+                        height=round(height, 2),
+                        colour=colours[stage],
+                        title=title,
+                    )
+                )
+    return Chart(
+        bars=tuple(bars),
+        width=len(days) * WIDTH,
+        most=usd(most),
+        first=days[0],
+        last=days[-1],
+        legend=tuple((colour, name) for name, colour in colours.items()),
+    )
+
+
+def _days(sums: Mapping[str, object]) -> list[str]:
+    """Return the latest days from the first to the last one, also those without a run."""
+    try:
+        known = sorted(map(date.fromisoformat, sums))
+    except ValueError:  # a damaged record
+        return sorted(sums)[-MOST_DAYS:]
+    if not known:
+        return []
+    number = min((known[-1] - known[0]).days + 1, MOST_DAYS)
+    return [(known[-1] - timedelta(days=back)).isoformat() for back in reversed(range(number))]
+
+
+# --- the spreadsheet ---------------------------------------------------------------------------------------
+
+
+def spreadsheet(rows: Sequence[Row]) -> str:
+    """Return the rows as CSV in which no cell is a formula, whatever a model or a stage is called."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(Row.__struct_fields__)
+    writer.writerows([_cell(value) for value in structs.astuple(row)] for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value

@@ -1,0 +1,71 @@
+"""Activity: who replayed, redrove, archived or ordered what.
+
+The audit of one run is read at once, that of all runs on request.
+"""
+
+from starlette.responses import Response
+
+from console.models.activity import SIZE, activity_view, lines_of
+from console.pages.reading import live_address, shown, state_of
+from console.views import Ask
+from operations.dlq.audit import Audit
+from operations.dlq.journal import audit
+from operations.errors import NotDeployedError, OperationError
+from operations.money.budget import read_budget
+from operations.runs.records import is_key
+from shared.budget import Orders
+
+SUBJECT = "audit"
+
+
+def page(ask: Ask) -> Response:
+    if run := ask.query.get("run", "").strip():
+        return _of_run(ask, run)
+    state = state_of(ask, SUBJECT)
+    found: Audit | None = state.value
+    what, number = ask.query.get("what", ""), _number(ask.query.get("page", ""))
+    orders, trouble = _orders(ask)
+    values = shown(ask, SUBJECT, state)
+    if found is not None:
+        values["read"] = activity_view(found, what=what, number=number)
+    return ask.page(
+        "activity.html",
+        title="Activity",
+        command=("show", "ID"),
+        json={"audit": found, "orders": orders, "read_at": state.read_at, "phase": state.phase},
+        live=live_address(SUBJECT, state),
+        orders=orders,
+        trouble=trouble,
+        run="",
+        **values,
+    )
+
+
+def _of_run(ask: Ask, run: str) -> Response:
+    entries = audit(ask.target, run)[::-1] if is_key(run) else []
+    return ask.page(
+        "activity.html",
+        title="Activity",
+        command=("show", run),
+        json={"audit": entries},
+        lines=lines_of(entries[:SIZE]),
+        read=None,
+        orders=None,
+        trouble="",
+        run=run,
+    )
+
+
+def _orders(ask: Ask) -> tuple[Orders | None, str]:
+    """Return the latest order to the budget's guard, or why it can't be read; nothing without a budget."""
+    try:
+        orders = read_budget(ask.target).orders
+    except NotDeployedError:
+        return None, ""
+    except OperationError as error:
+        return None, str(error)
+    return (orders if orders.by else None), ""
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0

@@ -1,0 +1,40 @@
+"""Health: what is deployed, the doctor, and whether this checkout can read what is in flight."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from console.pages.reading import live_address, shown, state_of
+from console.views import Ask
+from operations.deployment.functions import read_functions
+from shared.contracts.stages import SERVICES
+
+
+def page(ask: Ask) -> Response:
+    return _page(ask, "doctor", "Health", ("doctor", "--live"))
+
+
+def flight(ask: Ask) -> Response:
+    return _page(ask, "in-flight", "Health: in flight", ("deploy-check",))
+
+
+def _page(ask: Ask, name: str, title: str, command: tuple[str, ...]) -> Response:
+    seen = ask.desk.feeds.feed("functions", lambda: read_functions(ask.target)).latest()
+    state = state_of(ask, name)
+    return ask.page(
+        "health.html",
+        title=title,
+        command=command,
+        json={"functions": seen.value, name: state.value, "read_at": state.read_at, "phase": state.phase},
+        current="health",
+        live=live_address(name, state),
+        functions=[] if seen.error else seen.value or [],
+        trouble=seen.error,
+        deploy=_deploy(ask),
+        **shown(ask, name, state),
+    )
+
+
+def _deploy(ask: Ask) -> dict[str, Any]:
+    """Return the command that deploys each service, to be copied: the console deploys nothing."""
+    return {name: ask.desk.command("deploy", "--service", name) for name in SERVICES}

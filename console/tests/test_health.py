@@ -1,0 +1,267 @@
+"""Health: what is deployed, the doctor and what is in flight, each read on request; activity: who did what."""
+
+import json
+from typing import Any
+
+import pytest
+
+from console.models.health import doctor_view, flight_view
+from console.pages import health, subjects
+from console.tests import hostile
+from console.tests.asking import Console, console_of
+from console.tests.hostile import shape
+from infra.doctor.findings import Finding, Outcome, Passed
+from infra.functions import FUNCTIONS
+from operations.deployment.functions import read_functions
+from operations.dlq.audit import read_audit
+from operations.dlq.journal import UNKNOWN, Entry, Journal
+from operations.errors import DeniedError, NotDeployedError
+from operations.health import doctor
+from operations.inflight.reading import Check, Look
+from operations.inflight.reading import Finding as Unreadable
+from operations.stop import Stop
+from operations.tests.world import OPERATIONS, client
+
+
+def finding(text: str, severity: Any = "error") -> Finding:
+    return Finding(check=text, severity=severity, where=text, what=text, why=text, fix=text)
+
+
+def outcomes(text: str) -> list[Outcome]:
+    return [
+        Outcome(check="visibility", passed=(Passed(text, text),), findings=()),
+        Outcome(check="quotas", passed=(), findings=(), skipped=text),
+        Outcome(check=text, passed=(), findings=(finding(text, "warning"),)),
+        Outcome(check="drift", passed=(), findings=(finding(text),)),
+    ]
+
+
+def in_flight(text: str) -> list[Check]:
+    wrong = Unreadable(place="dlq", name=text, detail_type=text, reason=text, pipeline_id=text)
+    old = Unreadable(place="dlq", name=text, detail_type=text, reason=text, blocks=False)
+    look = Look(service="analyzer", place="dlq", looked=2, there=9, findings=(wrong, old), note=text)
+    return [Check(service="analyzer", looks=(look,))]
+
+
+def read(console: Console, name: str) -> None:
+    """Press the button of a reading and wait for its end."""
+    assert console.post(f"/read/{name}").status == 303
+    console.desk.readings.of(f"{name} 0").join()
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Return a function that makes every reading bring a value."""
+
+    def tell(name: str, value: Any) -> None:
+        known = subjects.SUBJECTS[name]
+        fields = {field: getattr(known, field) for field in known.__struct_fields__}
+        changed = subjects.Subject(**{**fields, "read": lambda *_: value})
+        monkeypatch.setitem(subjects.SUBJECTS, name, changed)
+
+    return tell
+
+
+def test_drift_and_faults_come_first():
+    """The doctor's list begins with what is wrong, drift first, then what held and what was not checked."""
+    view = doctor_view(outcomes("x"))
+    assert [check.name for check in view.checks] == ["drift", "x", "visibility", "quotas"]
+    assert (view.status.word, view.sentence) == ("fault", "4 checks: 1 error, 1 warning.")
+    assert doctor_view(outcomes("x")[:2]).sentence == "2 checks, all in order."
+
+
+def test_nothing_is_examined_by_looking(console: Console, told):
+    """Opening the page examines nothing; it shows what is deployed, also if that is nothing."""
+    told("doctor", pytest.fail)
+    page = console.get("/health").text
+    assert page.count("not deployed") == len(FUNCTIONS)
+    for part in ("Examine what is deployed", "pipeline doctor --live", "pipeline deploy --service analyzer"):
+        assert part in page
+
+
+def test_the_doctor_is_asked_on_request(console: Console, told):
+    """After the button the page and its JSON have each check, with why a fault matters and what to do."""
+    told("doctor", outcomes("its own text"))
+    read(console, "doctor")
+    page = console.get("/health").text
+    for part in (
+        "1 error, 1 warning",
+        "Why it matters: its own text",
+        "What to do: its own text",
+        "not checked",
+    ):
+        assert part in page
+    assert len(json.loads(console.get("/health?format=json").body)["doctor"]) == 4
+
+
+def test_the_doctor_of_half_a_deployment_says_what_is_missing(console: Console, monkeypatch):
+    """The doctor of a deployment that lacks a stack says which one, beside the button."""
+
+    def refuse(*_: Any) -> None:
+        raise NotDeployedError("Environment 'local' has no such stack: Chatbot.")
+
+    monkeypatch.setattr(doctor, "deployed", refuse)
+    read(console, "doctor")
+    page = console.get("/health")
+    assert (page.status, "no such stack: Chatbot" in page.text) == (200, True)
+
+
+def test_functions_are_described(target, monkeypatch):
+    """A deployed function has the time of its last change and the hash of its code."""
+
+    class Lambda:
+        def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:
+            changed_at = "2026-11-22T10:00:00.000+0000"
+            return {"LastModified": changed_at, "CodeSha256": "abcdefghijklmnop=", "Architectures": ["arm64"]}
+
+    assert target.addresses.values
+    monkeypatch.setattr(target, "client", lambda _: Lambda())
+    one = read_functions(target)[0]
+    assert one.changed_at is not None
+    assert (one.changed_at.isoformat(), one.code) == ("2026-11-22T10:00:00+00:00", "abcdefghijkl")
+
+
+def test_functions_that_may_not_be_read(console: Console, monkeypatch):
+    """Without the right to read functions the page says which it is, and the rest of it works."""
+
+    def refuse(_: Any) -> None:
+        raise DeniedError("You may not read functions (lambda:GetFunctionConfiguration).")
+
+    monkeypatch.setattr(health, "read_functions", refuse)
+    page = console.get("/health")
+    assert (page.status, "lambda:GetFunctionConfiguration" in page.text) == (200, True)
+    assert "Examine what is deployed" in page.text
+
+
+def test_what_is_in_flight_is_read_on_request(console: Console, told):
+    """What this checkout can't read is listed with its reason; what no version can read does not count."""
+    assert "counts as a delivery" in console.get("/health/in-flight").text
+    told("in-flight", in_flight("p"))
+    read(console, "in-flight")
+    page = console.get("/health/in-flight").text
+    for part in (
+        "1 things in flight",
+        "2 parked messages of about 9 (p)",
+        'href="/runs/p"',
+        "does not block",
+    ):
+        assert part in page
+    assert "can read everything" in flight_view([]).sentence
+
+
+def test_hostile_texts_change_no_examination(console: Console, told):
+    """A hostile text in every field of the doctor's and the deploy-check's results changes no element."""
+    shapes: dict[str, list[Any]] = {"doctor": [], "in-flight": []}
+    for text in (hostile.BENIGN, *hostile.STRINGS):
+        for name, value, path in (
+            ("doctor", outcomes(text), "/health"),
+            ("in-flight", in_flight(text), "/health/in-flight"),
+        ):
+            told(name, value)
+            read(console, name)
+            shapes[name].append(shape(console.get(path).text))
+    for found in shapes.values():
+        assert found[1:] == found[:1] * len(hostile.STRINGS)
+
+
+# --- activity ----------------------------------------------------------------------------------------------
+
+
+def entry(number: int, **fields: Any) -> Entry:
+    known = {
+        "pipeline_id": "p",
+        "at": f"2026-11-22T10:{number:02}:00.000Z",
+        "who": "arn:aws:sts::123456789012:assumed-role/operator/ana",
+        "what": "redrive",
+        "why": "the model answers again",
+        "outcome": "done",
+        "message_id": f"m-{number}",
+    }
+    return Entry(**{**known, **fields})
+
+
+@pytest.fixture
+def journal(target) -> Journal:
+    return Journal(target, "arn:aws:iam::123456789012:user/ana")
+
+
+def test_the_audit_is_read_on_request(console: Console, journal: Journal):
+    """After the button the acts of all runs are listed by pages, the latest first, and can be narrowed to a kind."""
+    for number in range(60):
+        journal.note(entry(number, what="archive" if number == 7 else "redrive"))
+    journal.note(entry(0, pipeline_id=UNKNOWN, at="2026-11-22T09:00:00.000Z"))
+    assert "the model answers again" not in console.get("/activity").text
+    read(console, "audit")
+    page = console.get("/activity").text
+    assert page.count("data-row") == 50
+    assert page.index("10:59:00") < page.index("10:58:00")
+    assert "ana" in page
+    assert console.get("/activity?page=1").text.count("data-row") == 11
+    assert console.get("/activity?what=archive").text.count("data-row") == 1
+    for garbage in ("page=-1", "page=99999", "page=x", "page=²", "what=nothing"):
+        assert console.get(f"/activity?{garbage}").status == 200
+
+
+def test_the_audit_of_one_run_is_read_at_once(console: Console, journal: Journal):
+    """A run's page leads to what operators did with it, without reading the whole table."""
+    journal.note(entry(1))
+    journal.note(entry(2, pipeline_id="other"))
+    page = console.get("/activity?run=p").text
+    assert (page.count("data-row"), "pipeline show p" in page) == (1, True)
+    assert "No operator did anything" in console.get("/activity?run=nobody").text
+    assert console.get(f"/activity?run={'x' * 3_000}").status == 200
+
+
+def test_an_empty_audit_says_so(console: Console, target):
+    """If nobody has done anything yet, the page says that."""
+    read(console, "audit")
+    assert "nobody has replayed" in console.get("/activity").text
+
+
+def test_archives_and_damaged_lines_are_left_out(target, journal: Journal):
+    """Archived messages are no acts; a line that can't be read is counted, and breaks nothing."""
+    journal.note(entry(1))
+    for key, more in (("archived#m#000", {"part": {"B": b"x"}}), ("2026#x#y", {"who": {"N": "5"}})):
+        item = {"pipeline_id": {"S": "p"}, "entry": {"S": key}, **more}
+        client("dynamodb").put_item(TableName=OPERATIONS, Item=item)
+    found = read_audit(target, limit=100)
+    assert (len(found.entries), found.read, found.damaged, found.complete) == (1, 3, 1, True)
+
+
+def test_reading_the_audit_stops(target, journal: Journal, monkeypatch):
+    """Reading ends at its limit, or on request after a page, and says that it is not complete."""
+    for number in range(3):
+        journal.note(entry(number))
+    assert read_audit(target, limit=2).complete is False
+    monkeypatch.setattr("operations.dlq.audit.PAGE", 1)
+    stop = Stop()
+
+    def on_page(_read: int, _lines: int) -> None:
+        stop.requested = True
+
+    assert read_audit(target, limit=100, on_page=on_page, stop=stop).read == 1
+
+
+def test_hostile_acts_change_no_page(console: Console, journal: Journal):
+    """A hostile text in every field of an act changes no element of the page."""
+    shapes = []
+    for text in (hostile.BENIGN, *hostile.STRINGS):
+        client("dynamodb").delete_item(
+            TableName=OPERATIONS, Key={"pipeline_id": {"S": "p"}, "entry": {"S": "x"}}
+        )
+        fields = {"who": text, "what": text, "why": text, "outcome": text, "service": text, "at": text}
+        item = {"pipeline_id": "p", "entry": "x", **fields}
+        stored = {name: {"S": value} for name, value in item.items()}
+        client("dynamodb").put_item(TableName=OPERATIONS, Item=stored)
+        read(console, "audit")
+        shapes.append(shape(console.get("/activity").text))
+    assert shapes[1:] == shapes[:1] * len(hostile.STRINGS)
+
+
+def test_pages_of_an_environment_that_is_down():
+    """Without an engine, the pages that ask it say so, and a reading can't begin."""
+    console = console_of(None)
+    for path in ("/costs", "/health", "/activity", "/compare?b=p"):
+        answer = console.get(path)
+        assert "pipeline up" in answer.text, path
+    assert console.post("/read/doctor").status == 503

@@ -1,0 +1,96 @@
+"""What a report of costs and a daily budget say, in sentences that every face shows alike."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from operations.money.budget import Budget
+from operations.money.costs import Report
+from operations.wording import ago, counted, usd
+
+
+def headline(report: Report) -> str:
+    runs = report.all
+    text = counted(runs.runs, "run")
+    if runs.failed:
+        text += f", {runs.failed:,} failed"
+    if report.since:
+        text += f", since {report.since:%Y-%m-%d %H:%M} UTC"
+    if runs.per_million_usd is None:
+        return f"{text}: cost unknown, because no price is known"
+    lower_bound = "at least " if report.unknown or report.partly_metered else ""
+    return f"{text}: {lower_bound}{usd(runs.nano_usd)}, {million(runs.per_million_usd)} per million"
+
+
+def losses(report: Report) -> Iterator[str]:
+    """Yield what the total contains that nobody wanted to pay for, and what it lacks."""
+    runs = report.all
+    if runs.waste_nano_usd:
+        yield f"including {usd(runs.waste_nano_usd)} wasted on failed attempts and lost deliveries"
+    if runs.failed_nano_usd:
+        yield f"including {usd(runs.failed_nano_usd)} for runs that failed"
+    for model in report.models:
+        if model.failed_over:
+            yield (
+                f"including {usd(model.failed_over_nano_usd)} for {counted(model.failed_over, 'run')} that "
+                f"{model.name} answered in the place of an unavailable model"
+            )
+    if report.earlier_nano_usd:
+        yield f"plus {usd(report.earlier_nano_usd)} for earlier executions of restarted runs"
+
+
+def left_out(report: Report) -> Iterator[str]:
+    """Yield what the report could not count, or counted in another way."""
+    for missing in report.unknown:
+        tokens = f" ({missing.input_tokens:,} in, {missing.output_tokens:,} out)" * missing.price.startswith(
+            "tokens"
+        )
+        yield f"Price unknown: {missing.price}{tokens}, in {counted(missing.runs, 'run')}."
+    if report.partly_metered:
+        yield f"Only partly metered: {counted(report.partly_metered, 'run')}; see `pipeline show --cost ID`."
+    if report.not_recorded:
+        yield f"Cost missing in the record, calculated now: {counted(report.not_recorded, 'run')}."
+    if report.not_metered:
+        yield f"Not included, because recorded before runs were metered: {counted(report.not_metered, 'run')}."
+    if report.not_over:
+        yield f"Not included, because not finished yet: {counted(report.not_over, 'run')}."
+
+
+def million(dollars: float | None) -> str:
+    """Return the price of a million runs."""
+    return "?" if dollars is None else f"${dollars:,.2f}"
+
+
+def budget_rows(budget: Budget) -> list[tuple[str, str]]:
+    """Return the state of the budget as names and texts."""
+    lower_bound = "at least " if budget.at_least else ""
+    limit = usd(budget.limit_nano_usd) if budget.limit_nano_usd is not None else "no limit today"
+    if budget.limit_nano_usd not in (None, budget.per_day_nano_usd):
+        limit += f" today, usually {usd(budget.per_day_nano_usd)}"
+    share = f", {budget.share:.0%}" if budget.share is not None else ""
+    rows = [
+        ("day (UTC)", budget.day),
+        ("starter", _starter(budget)),
+        (
+            "spent",
+            f"{lower_bound}{usd(budget.spent_nano_usd)}{share}, by {counted(budget.runs, 'finished run')}",
+        ),
+        ("limit", limit),
+    ]
+    if budget.projected_nano_usd is not None:
+        rows.append(("at this pace", f"{lower_bound}{usd(budget.projected_nano_usd)} by the end of the day"))
+    if budget.looked_at:
+        rows.append(("last check", ago(_moment(budget.looked_at))))
+    return rows
+
+
+def _starter(budget: Budget) -> str:
+    text: str = budget.standing
+    if budget.since:
+        text += f" since {_moment(budget.since):%H:%M} UTC"
+    if budget.resumes_at:
+        text += ", until 00:00 UTC"
+    return text
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
