@@ -8,8 +8,8 @@ from pathlib import Path
 
 from console.environment import Environment
 from console.live.feed import Feeds
-from console.live.shelf import Shelf
 from console.live.reading import Readings
+from console.live.shelf import Shelf
 from console.security.access import Access
 from console.security.lock import Lock
 from local.paths import STATE

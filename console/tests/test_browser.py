@@ -39,7 +39,6 @@ PAGES = (
     "/costs",
     "/events",
     "/events/pipeline.requested/v2?with=pipeline.requested.v1",
-    "/events",
 )
 ODD = "[onerror],[onload],[onclick],[onmouseover],[style],[hx-get],main script,main img,main iframe"
 AXE = BROWSER / "node_modules" / "axe-core" / "axe.min.js"
