@@ -49,9 +49,10 @@ model: setup # install the small model where it can run; a MODEL or MODEL_URL of
 run: setup model ## start the local engine, deploy, ask a question (MESSAGE="…", MODEL=canned, MODEL_URL=, PORT=)
 	@$(BIN)/pipeline up
 	@$(BIN)/pipeline submit --wait -- "$$MESSAGE"
+	@$(BIN)/pipeline console --background --latest || true
 
-stop: ## stop the local engine
-	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline down; else echo "Nothing is set up in this folder."; fi
+stop: ## stop the local engine and the console
+	@if [ -x $(BIN)/pipeline ]; then $(BIN)/pipeline console --stop >/dev/null; $(BIN)/pipeline down; else echo "Nothing is set up in this folder."; fi
 
 # Test runners talk to their workers, and read this folder's path, in UTF-8.
 unit test check: export PYTHONUTF8 = 1

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from local.paths import STATE
 
 HOST = "127.0.0.1"
 SECONDS = 3.0
+STOPS_SECONDS = 5.0
 
 
 class Announcement(Struct, frozen=True, kw_only=True):
@@ -72,6 +74,17 @@ def running(env: str) -> tuple[Announcement, str] | None:
     answer = _ask(announcement, "/link")
     path = answer.get("path") if answer else None
     return (announcement, path) if isinstance(path, str) and path.startswith("/open?t=") else None
+
+
+def stop(env: str) -> bool:
+    """Stop the console that runs for an environment; return whether there was one. It is gone when this returns."""
+    announcement = read(env)
+    if announcement is None or not 0 < announcement.port < 65_536 or _ask(announcement, "/stop") is None:
+        return False
+    until = time.monotonic() + STOPS_SECONDS
+    while path_of(env).exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    return True
 
 
 def _ask(announcement: Announcement, path: str) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """What all pages of one console share."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from console.environment import Environment
@@ -16,6 +17,8 @@ class Desk:
     access: Access
     lock: Lock
     port: int
+    stop: Callable[[], None] = lambda: None
+    """Stops this console."""
     feeds: Feeds = field(default_factory=Feeds)
     readings: Readings = field(default_factory=Readings)
     searching: threading.Lock = field(default_factory=threading.Lock)

@@ -27,7 +27,6 @@ class Frame(Struct, frozen=True, kw_only=True):
     """Until the console locks itself; None if it has no lock, 0 if it is locked."""
     command: str
     """The command that shows the same; empty if there is none."""
-    notice: str = ""
     menu: tuple[Entry, ...] = MENU
     query: str = ""
     live: str = ""

@@ -33,6 +33,7 @@ ROUTES = (
     Route(name="runs", path="/runs", view="runs:page"),
     Route(name="run", path="/runs/{pipeline_id}", view="run:page"),
     Route(name="raw", path="/runs/{pipeline_id}/raw", view="run:raw"),
+    Route(name="latest", path="/latest", view="run:latest"),
     Route(name="compare", path="/compare", view="compare:page"),
     Route(name="ask", path="/ask", view="ask:page"),
     Route(name="ask-send", path="/ask/send", view="ask:send", kind="write"),
@@ -55,6 +56,7 @@ ROUTES = (
     Route(name="preferences", path="/preferences", view="own:preferences", kind="own"),
     Route(name="lock", path="/lock", view="own:lock", kind="own"),
     Route(name="link", path="/link", view="own:link", kind="own"),
+    Route(name="stop", path="/stop", view="own:stop", kind="own"),
 )
 BY_NAME = {route.name: route for route in ROUTES}
 

@@ -114,7 +114,10 @@ class Ask:
         """Return a page that says what happened and what to do next."""
         if self.wants_json:
             return as_json({"error": title, "message": text}, status)
-        return self.page("problem.html", title=title, status=status, text=text, retry=retry)
+        # The local engine may come back at any moment, and asking it costs nothing; a form is never sent again.
+        waits = retry and self.desk.environment.is_local and status == HTTPStatus.SERVICE_UNAVAILABLE
+        waits = waits and not self.form
+        return self.page("problem.html", title=title, status=status, text=text, retry=retry, waits=waits)
 
     def fragment(self, template: str, **values: Any) -> str:
         """Return a part of a page."""
@@ -164,7 +167,10 @@ def _guarded(asked: Ask, view: View) -> Response:
         if isinstance(error, NotDeployedError):
             asked.desk.environment.forget()
         status = next((code for kind, code in STATUSES if isinstance(error, kind)), HTTPStatus.BAD_GATEWAY)
-        return asked.problem(status, title_of(error), str(error), retry=status >= 500)
+        text = str(error)
+        if isinstance(error, NotFoundError) and asked.desk.environment.restarts:
+            text += " The engine was restarted since this console began; what it held before is gone."
+        return asked.problem(status, title_of(error), text, retry=status >= 500)
 
 
 def broken(asked: Ask) -> Response:

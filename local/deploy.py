@@ -18,6 +18,7 @@ from local.engine import Engine, Running
 from local.errors import DeployError, UnknownServiceError
 from local.fingerprint import fingerprint
 from local.paths import ROOT
+from local.small_model.place import OPTIONS
 from local.small_model.starting import await_ready
 from operations.progress import Progress, Step, silent, step
 
@@ -195,10 +196,15 @@ def _key_file(assembly: Path) -> Path:
 
 
 def context_of(running: Running) -> dict[str, str]:
-    """Return the app's CDK context for an engine: its address and, with a model server, the model's name."""
+    """Return the app's CDK context for an engine: its address and, with a model server, the model's name.
+
+    The small model has options of its own.
+    """
     context = {"env": "local", "engine": running.connection.endpoint_url}
     if running.model:
         context["model_id"] = running.model.name
+        if running.model.small:
+            context.update(OPTIONS)
     return context
 
 

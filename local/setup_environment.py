@@ -275,7 +275,7 @@ TESTS = (
         (BROWSER / "chromium", BROWSER / "node_modules" / "axe-core" / "axe.min.js"),
     ),
 )
-"""The steps that only `make test` needs: they install 400 MB."""
+"""The steps that only `make test` needs: they install 400 MB. It also tries the small model."""
 
 MODEL = Step("installing a small model (150 MB)", install_small_model, (place.REQUIREMENTS,), (place.PYTHON,))
 """The step that only a run with the small model needs."""
@@ -311,7 +311,7 @@ def set_up_model() -> None:
     A failure is reported and stops nothing: the engine then gives canned answers and says why.
     """
     own = any(os.environ.get(name, "").strip() for name in ("PIPELINE_MODEL_URL", "PIPELINE_MODEL"))
-    if own or place.misfit() or MODEL.is_done() or place.shortage():
+    if own or not can_have_model():
         return
     try:
         set_up((*STEPS, MODEL))
@@ -319,6 +319,11 @@ def set_up_model() -> None:
         say(
             f"The small model could not be installed, so answers will be canned: {error}\nTry again: make stop run"
         )
+
+
+def can_have_model() -> bool:
+    """Tell whether the small model is still to be installed, and can run here."""
+    return not (MODEL.is_done() or place.misfit() or place.shortage())
 
 
 # --- tools -----------------------------------------------------------------------------------------------
@@ -410,6 +415,8 @@ def main(arguments: Sequence[str] = ()) -> int:
             set_up_model()
             return 0
         set_up((*STEPS, *(step for argument in arguments for step in FOR[argument])))
+        if "tests" in arguments:
+            set_up_model()
     except SetupError as error:
         say(
             f"The set-up failed: {error}\nFix the cause, then run the command again. Finished steps are kept."

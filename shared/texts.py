@@ -4,38 +4,18 @@ The state, a record's `final_response` and an older release hold the beginning o
 at the first long text, so that other messages pay nothing for it.
 """
 
-import bz2
 import hashlib
 import time
 from typing import Any, Final
 
 from shared.aws import translated_errors
-from shared.contracts.limits import PACKED_BYTES
+from shared.contracts.packing import pack, unpack
 from shared.contracts.v1 import StoredText
 
 KEPT_SECONDS: Final = 31 * 24 * 3_600
 """A day longer than the answer that refers to the text."""
 PREFIX: Final = "text#"
 """The beginning of the keys of long texts: services that format or record an answer have rights on these alone."""
-
-
-def pack(text: str) -> bytes:
-    return bz2.compress(text.encode())
-
-
-def unpack(packed: bytes) -> str:
-    """Return the text. Raises ValueError for what `pack` did not make."""
-    try:
-        return bz2.decompress(packed).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise ValueError("not a packed text") from error
-
-
-def storable(text: str) -> str:
-    """Return the text, or as much of it as an item has room for: random characters can hardly be compressed."""
-    while (size := len(pack(text))) > PACKED_BYTES:
-        text = text[: int(0.98 * len(text) * PACKED_BYTES / size)]
-    return text
 
 
 class Texts:

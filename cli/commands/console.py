@@ -14,7 +14,8 @@ from cli.session import Session, TargetCommand
 Examples:
   pipeline console
   pipeline console --env dev --profile work
-  pipeline console --env prod --read-only""",
+  pipeline console --env prod --read-only
+  pipeline console --stop""",
 )
 @click.option(
     "--port",
@@ -23,8 +24,11 @@ Examples:
     help="The port on 127.0.0.1; by default 4580, or any free one if that is taken.",
 )
 @click.option("--read-only", is_flag=True, help="Show everything and change nothing.")
+@click.option("--background", is_flag=True, help="Return at once; the console runs until --stop.")
+@click.option("--latest", is_flag=True, help="Let the link open the run that was started last.")
+@click.option("--stop", is_flag=True, help="Stop the console that runs.")
 @click.pass_obj
-def console(session: Session, *, port: int | None, read_only: bool) -> None:
+def console(session: Session, /, *, port: int | None, **flags: bool) -> None:
     """Serve the web console on this machine, and print a link to it.
 
     The link opens the console in one browser, once; run the command again for
@@ -36,5 +40,6 @@ def console(session: Session, *, port: int | None, read_only: bool) -> None:
     # The console is a face of its own, which this one does not know: it is started as a program. With -P, a folder
     # named `console` in the present directory is not taken for it.
     sys.stdout.flush()
-    arguments = [sys.executable, "-P", "-m", "console", *words, *(["--read-only"] if read_only else [])]
+    words += [f"--{name.replace('_', '-')}" for name, given in flags.items() if given]
+    arguments = [sys.executable, "-P", "-m", "console", *words]
     os.execv(sys.executable, arguments)  # noqa: S606 -- fixed arguments, no shell

@@ -105,7 +105,7 @@ def test_tokens_of_a_cache_have_their_columns(local_engine, target, records):
 
 def test_an_unusable_answer_is_in_the_sum_as_waste(target, records):
     """What an answer cost that failed its run is part of the report's sums, and of its waste."""
-    cause = f"No text.{paid_for(CHAT['model_id'], Usage(input_tokens=2_000, output_tokens=300))}"
+    cause = f"No text.{paid_for(str(CHAT['model_id']), Usage(input_tokens=2_000, output_tokens=300))}"
     write(records, "failed", priced(status="FAILED"))
     before = read_report(target, limit=100).all
     write(records, "wasted", priced(status="FAILED", cause=cause))

@@ -17,6 +17,8 @@ from local import engine_status as engines
 from local.connection import Connection
 from local.engine import Engine
 from local.errors import DeployError, PortTakenError
+from local.settings import SMALL
+from local.small_model.place import TITLE
 from operations.progress import Step
 from operations.runs.records import read_record
 from operations.tests.world import finish
@@ -102,6 +104,40 @@ def test_status_tells_engine_and_deployment(engine):
     for part in ("http://127.0.0.1:4999", "4711", "PipelineLogs", "analyzer, chatbot"):
         assert part in result.stdout
     assert json.loads(call("status", "--json").stdout)["engine"]["deployed"] is True
+
+
+@pytest.mark.parametrize(
+    ("health", "says"),
+    [
+        (
+            {"state": "ready", "pid": 99, "answered": 3, "waiting": 1},
+            "ready, process 99, 3 answers, 1 waiting",
+        ),
+        ({"state": "loading"}, "being loaded"),
+        ({}, "being started"),
+        (None, "make stop run"),
+    ],
+)
+def test_status_tells_the_small_model(engine, monkeypatch, health, says):
+    """`status` says what the small model is, what its server does, and what to do if it has ended."""
+    monkeypatch.setattr(RUNNING, "model", SMALL.at(1))
+    monkeypatch.setattr(RUNNING, "answers", TITLE)
+    monkeypatch.setattr(RUNNING, "state", Path("state"), raising=False)
+    monkeypatch.setattr(engines, "health", lambda _model: health)
+    shown = call("status").stdout
+    assert "not for facts" in shown
+    assert says in shown
+    assert "model.log" in shown
+    small = json.loads(call("status", "--json").stdout)["engine"]["small_model"]
+    assert small["name"] == "smollm2-135m"
+
+
+def test_status_and_up_tell_why_answers_are_canned(engine, monkeypatch):
+    """Where the small model can't run, `up` and `status` say why and what to do."""
+    monkeypatch.setattr(RUNNING, "why_canned", "There is no wheel. Use MODEL_URL.")
+    monkeypatch.setattr(deploying, "up", lambda _engine, _progress: RUNNING)
+    assert "There is no wheel. Use MODEL_URL." in call("up").stdout
+    assert "canned. There is no wheel." in call("status").stdout
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from local import aws_deploy
 from local.engine import Engine
 from local.engine_status import EngineStatus
 from local.errors import AwsAccessError
-from local.settings import Model, Settings
+from local.settings import SMALL, Model, Settings
 
 UP = EngineStatus(
     endpoint="http://127.0.0.1:4570",
@@ -65,6 +65,40 @@ def test_options_count_before_the_environment(started, options, variables):
     """Options override environment variables, which fill in missing options."""
     assert up(*options, **variables).exit_code == 0
     assert started == [Settings(port=4570, model=Model(url="http://127.0.0.1:11434", name="llama3.2"))]
+
+
+def test_a_key_comes_from_a_file_or_a_variable(started, tmp_path):
+    """The model server's key is read from a file or a variable, which no process list shows, and never printed."""
+    (tmp_path / "key").write_text("sk-secret\n")
+    server = ("--model-url", "https://models.example/v1", "--model", "m")
+    by_file = up(*server, "--model-key-file", str(tmp_path / "key"))
+    by_variable = up(*server, MODEL_KEY="sk-secret")
+    assert (by_file.exit_code, by_variable.exit_code) == (0, 0)
+    assert [settings.key for settings in started] == ["sk-secret"] * 2
+    assert "sk-secret" not in by_file.output + by_variable.output
+
+
+def test_canned_answers_are_chosen_by_name(started):
+    """`--model canned` chooses canned answers; without it the small model is chosen."""
+    up("--model", "canned")
+    up()
+    assert [settings.model for settings in started] == [None, SMALL]
+
+
+@pytest.mark.parametrize(
+    ("models", "command"),
+    [
+        (("llama3.2:1b", "qwen3"), "MODEL=llama3.2:1b"),
+        (("qwen3",), "MODEL=qwen3"),
+        ((), "ollama pull llama3.2 && make run MODEL_URL="),
+    ],
+)
+def test_ollama_on_this_machine_is_named(started, monkeypatch, models, command):
+    """If Ollama runs on this machine, `up` prints the command that uses it."""
+    monkeypatch.setattr(commands, "ollama_models", lambda: models)
+    said = up().stdout
+    assert "Ollama runs on this machine" in said
+    assert command in said
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cli.session import Session
 from cli.view.replaying import PLAN_LINES, follow
-from cli.view.steps import bar
+from cli.view.steps import bar, time_left
 from cli.view.tables import grid
 from operations.dlq.plan import Action
 from operations.dlq.replay import Result
@@ -152,6 +152,35 @@ def test_forced_colours_draw_no_bars_into_a_pipe(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    ("elapsed", "done", "remaining", "says"),
+    [
+        (90, 2, 198, ""),  # two answers say nothing about the others yet
+        (30, 10, 190, "about 9 min 30 s left"),
+        (60, 10, 190, "about 19 min 0 s left"),  # nothing has ended meanwhile: it takes longer
+        (300, 199, 1, "about 2.0 s left"),
+        (300, 200, 0, ""),
+    ],
+)
+def test_the_time_left_follows_the_pace(elapsed, done, remaining, says):
+    """The bar's time left is that of the average pace so far, and grows when nothing ends."""
+    assert time_left(elapsed, done, remaining) == says
+
+
+def test_a_bar_counts_the_pace_of_this_command_only():
+    """A continued batch is not estimated from the items that earlier commands finished."""
+    console = Console(force_terminal=True, width=120, record=True)
+    with bar(console, "answered", 100, completed=90) as advance:
+        advance(92, "")
+        console.print("two")
+    with bar(console, "answered", 100, completed=90) as advance:
+        advance(95, "")
+        console.print("five")
+    first, second = console.export_text().split("two", 1)
+    assert "left" not in first
+    assert "left" in second
+
+
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_command_that_is_ended_tidies_up(name, code):
     """SIGTERM and SIGHUP end a command with the usual code, after its drafts and children are gone."""
@@ -186,11 +215,12 @@ class Terminal(io.StringIO):
 def test_a_narrow_terminal_shows_every_number(monkeypatch, columns):
     """A table is never made so narrow that a number is cut or a column disappears: the terminal breaks its lines."""
     monkeypatch.setenv("COLUMNS", columns)
-    monkeypatch.setattr(sys, "stdout", Terminal())
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
     table = grid("stage", "status", "took", "queue", "work", "attempts", "tokens in", "out", texts=2)
     table.add_row("enhancement", "done", "177 ms", "44 ms", "18 ms", "4", "1,159", "442")
     Session("local", None, None).out.print(table)
-    shown = sys.stdout.getvalue().replace("\x1b[", " ").split()
+    shown = terminal.getvalue().replace("\x1b[", " ").split()
     assert {"177", "44", "18", "4", "1,159", "442"} <= set(shown)
 
 

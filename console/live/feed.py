@@ -112,7 +112,7 @@ class Feeds:
         with self._lock:
             if len(self._feeds) > 2 * MOST_STREAMS:
                 self._feeds = {key: one for key, one in self._feeds.items() if one.is_watched or key == "now"}
-            return self._feeds.setdefault(name, Feed(look))  # type: ignore[arg-type, return-value]
+            return self._feeds.setdefault(name, Feed(look))  # type: ignore[return-value]
 
     @contextmanager
     def stream(self) -> Iterator[bool]:

@@ -1,8 +1,9 @@
 """The state of the whole system as the first page shows it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from msgspec import Struct
 
@@ -119,18 +120,18 @@ def _failure(failure: Failure) -> FailureRow:
     )
 
 
+SPARKS: Final[tuple[tuple[str, Callable[[Snapshot], int]], ...]] = (
+    ("waiting and working", lambda one: one.waiting + one.working),
+    ("finished in a minute", lambda one: one.per_minute.finished),
+    ("failed in a minute", lambda one: one.per_minute.failed),
+)
+
+
 def _sparks(snapshot: Snapshot, history: Sequence[Snapshot]) -> list[Spark]:
     kept = [one for one in history if snapshot.at - one.at <= SPAN]
     if len(kept) < 2:
         return []
-    return [
-        _spark(name, [(one.at, value(one)) for one in kept], snapshot.at)
-        for name, value in (
-            ("waiting and working", lambda one: one.waiting + one.working),
-            ("finished in a minute", lambda one: one.per_minute.finished),
-            ("failed in a minute", lambda one: one.per_minute.failed),
-        )
-    ]
+    return [_spark(name, [(one.at, value(one)) for one in kept], snapshot.at) for name, value in SPARKS]
 
 
 def _spark(name: str, points: Sequence[tuple[datetime, int]], end: datetime) -> Spark:

@@ -1,5 +1,7 @@
 """The first page: the state of the whole system, live."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from console.live.feed import Feed, Look
@@ -33,6 +35,6 @@ def _feed(ask: Ask) -> Feed[Snapshot]:
     return ask.desk.feeds.feed("now", lambda: look(ask.target))
 
 
-def _values(feed: Feed[Snapshot], latest: Look[Snapshot]) -> dict[str, object]:
+def _values(feed: Feed[Snapshot], latest: Look[Snapshot]) -> dict[str, Any]:
     view = now_view(latest.value, list(feed.history)) if latest.value else None
     return {"view": view, "error": latest.error}

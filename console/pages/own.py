@@ -42,5 +42,13 @@ def link(ask: Ask) -> Response:
     return as_json({"path": f"{OPEN}?t={ask.desk.access.new_link()}"})
 
 
+def stop(ask: Ask) -> Response:
+    """Stop this console for a program that has its secret."""
+    if not ask.from_program:
+        return ask.problem(HTTPStatus.FORBIDDEN, "Refused", "Stop it in a terminal: pipeline console --stop")
+    ask.desk.stop()
+    return as_json({"stopping": True})
+
+
 def _keep(answer: Response, name: str, value: str) -> None:
     answer.set_cookie(name, value, max_age=YEAR_SECONDS, path="/", samesite="strict", httponly=True)

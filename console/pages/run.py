@@ -17,6 +17,7 @@ from operations.json_text import written
 from operations.money.costs import read_ledger
 from operations.runs.journey import Journey, read_journey
 from operations.runs.logs import read_logs
+from operations.runs.pages import runs_page
 from operations.runs.records import read_record
 from operations.runs.trail import Trail, read_trail
 from shared.contracts.executions import restart_name, restart_number
@@ -59,6 +60,12 @@ def page(ask: Ask) -> Response:
         raw=link("raw", pipeline_id=pipeline_id, part="record"),
         **_guarded(ask, tab, journey, trail),
     )
+
+
+def latest(ask: Ask) -> Response:
+    """Go to the run that was started last."""
+    rows = runs_page(ask.target, size=1).rows
+    return ask.redirect(link("run", pipeline_id=rows[0].pipeline_id) if rows else link("runs"))
 
 
 def live(ask: Ask) -> Response:

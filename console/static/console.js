@@ -69,6 +69,10 @@
     }, 1000);
   }
 
+  // --- a page about an engine that is down looks for it
+  const again = document.querySelector("[data-again]");
+  if (again) setInterval(() => { if (!document.hidden) location.replace(again.href); }, Number(again.dataset.again));
+
   // --- a form is sent once; the page that follows has a new one
   document.addEventListener("submit", (event) => {
     for (const one of event.target.querySelectorAll("button.main")) setTimeout(() => { one.disabled = true; });

@@ -274,6 +274,16 @@ def test_the_keyboard_leads_everywhere(served: Served, tab: Callable[..., Tab]):
     one.page.wait_for_selector("#clock:text('UTC')")
 
 
+def test_the_first_page_is_live_at_once(served: Served, tab: Callable[..., Tab]):
+    """A browser that loads the console's files for the first time opens the stream of the page, too."""
+    from playwright.sync_api import expect  # noqa: PLC0415 -- only `make test` installs it
+
+    for _ in range(3):
+        one = tab()
+        one.page.goto(served.link.partition("&")[0])
+        expect(one.page.locator("#dot")).to_have_attribute("data-state", "live")
+
+
 def test_a_run_is_seen_as_it_goes_on(served: Served, machine: Machine, records: Any, tab: Callable[..., Tab]):
     """A run's page follows it by itself: what the reader has opened stays open, and the stream ends with the run."""
     story = Story().done("AnalyzeInput").enter("CallExistingChatbot").ask()

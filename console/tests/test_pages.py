@@ -1,7 +1,6 @@
 """The pages, over runs that are honest, hostile, half there or gone."""
 
 import json
-import re
 
 import pytest
 
@@ -139,6 +138,14 @@ def test_pages_as_json_are_what_the_command_prints(console: Console, failed):
     assert json.loads(console.get("/runs?format=json").body)["rows"][0]["error"] == "B"
 
 
+def test_the_latest_run_is_found(console: Console, machine, records):
+    """The address of the latest run leads to it; without runs, to the list."""
+    assert console.get("/latest").headers["location"] == "/runs"
+    add_run(machine, records, "p")
+    add_run(machine, records, "older")
+    assert console.get("/latest").headers["location"] == "/runs/p"
+
+
 def test_a_search_leads_to_the_run(console: Console, failed):
     """The search leads straight to a run by its id, and says what was searched for an unknown one."""
     assert console.get("/find?q=+p+").headers["location"] == "/runs/p"
@@ -158,6 +165,15 @@ def test_an_environment_that_is_down_says_what_to_do():
     for path in ("/runs", "/runs/p", "/find?q=p"):
         answer = console.get(path)
         assert (answer.status, "pipeline up" in answer.text) == (503, True)
+        assert "data-again" in answer.text
+    form = console.post("/ask/send", {"message": "Why?", "key": "console-1234567890"})
+    assert (form.status, "data-again" in form.text, "Why?" in form.text) == (502, False, True)
+
+
+def test_a_new_engine_explains_lost_runs(console: Console, machine):
+    """After the engine was restarted, a run that is gone is explained by that."""
+    console.desk.environment.restarts = 1
+    assert "engine was restarted" in console.get("/runs/gone").text
 
 
 def test_a_mistake_of_the_console_is_a_page(console: Console, monkeypatch):
@@ -256,54 +272,3 @@ def test_preferences_are_kept(console: Console, machine, records):
     console.cookies["pipeline-console-clock"] = "utc"
     assert "11-22 10:00:00" in console.get("/runs").text
     assert "set-cookie" not in console.post("/preferences", {"theme": "<b>", "to": "//evil.example"}).headers
-
-
-def test_a_message_becomes_one_run(console: Console, api, records):
-    """A form that is sent twice starts one run, since both carry the form's own key."""
-    api.on_request = lambda _: records.accept(
-        "p", user_message="Why?", accepted_at="2026-11-22T10:00:00.000Z"
-    )
-    api.answers = [(202, {"pipeline_id": "p", "status": "ACCEPTED"})] * 2
-    key = re.findall(r'name="key" value="([^"]+)"', console.get("/ask").text)[0]
-    answers = [console.post("/ask/send", {"message": "Why?\r\nReally?", "key": key}) for _ in range(2)]
-    assert {(answer.status, answer.headers["location"]) for answer in answers} == {(303, "/asked/p")}
-    assert {request["headers"]["Idempotency-Key"] for request in api.requests} == {key}
-    assert api.messages == ["Why?\nReally?"] * 2
-    assert "Why?" in console.get("/asked/p").text
-
-
-def test_what_was_typed_survives_a_refusal(console: Console, api):
-    """After a refusal the form shows why, with the message; only one that was never sent gets a new key."""
-    key = "console-1234567890"
-    empty = console.post("/ask/send", {"message": " ", "key": key})
-    assert (empty.status, key in empty.text) == (400, False)
-    api.answers = [(403, {"message": "no"})]
-    refused = console.post("/ask/send", {"message": "<b>Why?", "key": key})
-    assert (refused.status, key in refused.text, "&lt;b&gt;Why?" in refused.text) == (502, True, True)
-
-
-def test_asking_needs_an_unlocked_environment(nowhere, api):
-    """On AWS, asking, which costs money, is refused until the environment is unlocked."""
-    console = console_of(nowhere, "prod")
-    assert "locked" in console.get("/ask").text
-    assert console.post("/ask/send", {"message": "Why?", "key": "console-1234567890"}).status == 403
-    assert api.requests == []
-
-
-def test_an_answer_is_harmless_markdown(console: Console, machine, records):
-    """An answer's Markdown is drawn without raw HTML, images and styles; each link shows where it leads."""
-    text = (
-        "**bold**\n\n| a | b |\n|:--|--:|\n| 1 | 2 |\n\n```js\nx\n```\n\n[here](https://a.example/x) <b>y</b>"
-    )
-    add_run(
-        machine,
-        records,
-        "p",
-        final_response=f"{text} ![i](https://b.example/i.png) [bad](javascript:alert(1))",
-    )
-    page = console.get("/asked/p").text
-    for part in ("<strong>bold</strong>", "<td>1</td>", ">here</a> (https://a.example/x)", "&lt;b&gt;y"):
-        assert part in page
-    answer = page.partition('aria-label="Answer"')[2].partition("</div>")[0]
-    assert not any(part in answer for part in ("<img", "style=", "class=", 'href="javascript'))
-    assert 'rel="noreferrer noopener nofollow"' in answer

@@ -1,4 +1,4 @@
-"""The console's process: how it starts, is found again, and stops; and the command that starts it."""
+"""The console's process: how it starts, is found again, and stops."""
 
 import http.client
 import re
@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import console as command
-from cli.tests.support import call
 from console import announcement
 from console.announcement import Announcement
 from console.serving import listen
@@ -59,6 +57,27 @@ def test_a_console_is_found_and_stops(folder: Path):
     assert not (folder / "console-local.json").exists()
     assert "open" in (folder / "console.log").read_text()
     assert "t=" not in (folder / "console.log").read_text()
+
+
+def test_a_console_in_the_background_stops_when_it_is_told(folder: Path):
+    """A console in the background prints its link and returns; it is found by the next, and --stop ends it."""
+    links = []
+    try:
+        for _ in range(2):
+            with start(folder, "--background", "--latest") as one:
+                out, errors = one.communicate(timeout=60)
+            assert (one.returncode, errors) == (0, "")
+            links.append(out.split()[-1])
+        ports = {link.partition("/open")[0] for link in links}
+        assert (len(ports), len(set(links))) == (1, 2)
+        assert all(link.endswith("&to=/latest") for link in links)
+        assert [opened(link) for link in links] == [303, 303]
+    finally:
+        with start(folder, "--stop") as last:
+            told, _ = last.communicate(timeout=30)
+    assert "has stopped" in told
+    with start(folder, "--stop") as nobody:
+        assert "No console" in nobody.communicate(timeout=30)[0]
 
 
 def opened(link: str) -> int:
@@ -112,13 +131,3 @@ def test_a_port_that_is_taken_is_named():
         with pytest.raises(RefusedError, match=f"Port {port}"):
             listen(port)
         assert taken.getsockname()[0] == "127.0.0.1"
-
-
-def test_the_command_starts_the_program(monkeypatch: pytest.MonkeyPatch):
-    """The command passes its options on, and takes no folder of the present directory for the program."""
-    started: list[list[str]] = []
-    monkeypatch.setattr(command.os, "execv", lambda _, arguments: started.append(arguments))
-    call("--env", "dev", "console", "--port", "4600", "--read-only", "--profile", "work")
-    assert started == [
-        [sys.executable, "-P", "-m", "console", "--env=dev", "--profile=work", "--port=4600", "--read-only"]
-    ]

@@ -3,10 +3,11 @@
 import pytest
 
 from infra.clocks import MAX_RECEIVES, visibility_rule
-from infra.definition import definition
+from infra.definition import definition, longest_seconds
 from infra.environments import Environment, Sizing
 from infra.options import load
 from services.chatbot.settings import Settings
+from services.logger.reconciler.core import LONGEST_RUN
 from shared.contracts.stages import LEAST_TASK_SECONDS, STAGES
 
 SQS_LONGEST_VISIBILITY = 12 * 3_600
@@ -42,6 +43,12 @@ def test_the_last_delivery_of_a_long_answer_has_time_for_it():
     sizing = Sizing(timeout_seconds=900)
     fifth = sizing.visibility_seconds * (MAX_RECEIVES - 1)
     assert sizing.task_seconds - fifth > sizing.timeout_seconds > Settings(timeout_seconds=900).read_seconds
+
+
+def test_the_reconciler_finds_the_longest_run():
+    """A run whose every attempt takes its whole time ends before the reconciler looks no further back."""
+    long = load("prod", {"timeout_chatbot": "900"})
+    assert longest_seconds(task_seconds=long.task_seconds) < LONGEST_RUN.total_seconds()
 
 
 @pytest.mark.parametrize("name", ["dev", "staging", "prod"])

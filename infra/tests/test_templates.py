@@ -437,13 +437,27 @@ def test_production_keeps_its_data(synthesised):
 
 
 def test_answers_are_the_chatbots_alone(synthesised):
-    """Only the chatbot may use the stored answers; answers, archived messages and state expire by themselves."""
+    """Only the chatbot may use the stored answers, enhancer and logger the long texts beside them; answers, archived
+    messages and state expire by themselves.
+    """
     templates = synthesised("prod")
     statement = allowed(templates["ai-pipeline-prod-chatbot"], "dynamodb:PutItem")
     assert set(statement["Action"]) == {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update", "Delete")}
-    assert [
+    using = {
         name for name, template in templates.items() if "ai-pipeline-prod-answers" in json.dumps(template)
-    ] == ["ai-pipeline-prod-chatbot"]
+    }
+    assert using == {f"ai-pipeline-prod-{name}" for name in ("chatbot", "enhancer", "logger")}
+    for name, actions in (("enhancer", {"GetItem", "PutItem"}), ("logger", {"GetItem"})):
+        (right,) = [
+            right
+            for right in statements(templates[f"ai-pipeline-prod-{name}"])
+            if "table/ai-pipeline-prod-answers" in json.dumps(right["Resource"])
+        ]
+        named = right["Action"] if isinstance(right["Action"], list) else [right["Action"]]
+        assert set(named) == {f"dynamodb:{action}" for action in actions}
+        keys = right["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        assert keys in ("text#*", ["text#*"])
+        assert right["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}
     expiring = {
         table["TableName"]: table["TimeToLiveSpecification"]["AttributeName"]
         for template in templates.values()

@@ -17,6 +17,10 @@ TITLE = "SmolLM2 135M, a very small model on this machine: for trying things out
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".pipeline" / "model-venv"
 PYTHON = VENV / "bin" / "python"
+OPTIONS: Mapping[str, str] = {"temperature": "0.2", "timeout_chatbot": "120"}
+"""The environment's options with this model: the temperature that its makers recommend, and a function's timeout with
+which some hundreds of messages may wait for a model that answers one at a time, before their tasks are over.
+"""
 REQUIREMENTS = "requirements-model.txt"
 CANNOT_LOAD = 3
 """The exit code of a model server that will not load its model the next time, either."""

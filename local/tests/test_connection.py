@@ -36,6 +36,12 @@ def test_leads_nowhere_else() -> None:
     assert kept["NO_PROXY"] == "intranet.example,127.0.0.1,localhost"
 
 
+def test_the_model_servers_key_stays_here() -> None:
+    """The CDK CLI and what it starts do not get the model server's key."""
+    seen = ENGINE.environment({"MODEL_KEY": "sk-1", "PIPELINE_MODEL_KEY": "sk-2", "PATH": "/usr/bin"})
+    assert not {"sk-1", "sk-2"} & set(seen.values())
+
+
 def test_boto3_takes_it(monkeypatch) -> None:
     """boto3 reaches the engine through these variables."""
     for name, value in ENGINE.variables().items():

@@ -5,13 +5,15 @@ import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from infra.options import load
 from local import cdk
 from local import deploy as deploying
 from local.deploy import deploy, is_current
-from local.engine import Engine, Running, Status, free_port
+from local.engine import Engine, Status, free_port
 from local.errors import (
     BusyError,
     DeployError,
@@ -19,7 +21,8 @@ from local.errors import (
     UnknownServiceError,
 )
 from local.fingerprint import fingerprint
-from local.settings import Settings
+from local.settings import SMALL, Model, Settings
+from local.small_model.smollm import ANSWER_SECONDS
 from local.tests import fakes
 from operations.progress import Step, silent
 
@@ -237,9 +240,18 @@ def test_model_reaches_the_app(engine: Engine) -> None:
     """With a model server, the app is synthesised with that server's model name."""
     running = engine.start()
     assert deploying.context_of(running) == {"env": "local", "engine": running.connection.endpoint_url}
-    model = SimpleNamespace(name="llama3.2")
-    double: Running = SimpleNamespace(connection=running.connection, model=model)  # type: ignore[assignment]
-    assert deploying.context_of(double)["model_id"] == "llama3.2"
+    model = Model(url="http://127.0.0.1:11434/v1", name="llama3.2")
+    double: Any = SimpleNamespace(connection=running.connection, model=model)
+    assert deploying.context_of(double) == {**deploying.context_of(running), "model_id": "llama3.2"}
+
+
+def test_the_small_model_has_options_of_its_own(engine: Engine) -> None:
+    """With the small model, the app has a lower temperature, and tasks that outlast a long queue."""
+    double: Any = SimpleNamespace(connection=engine.start().connection, model=SMALL.at(1))
+    context = deploying.context_of(double)
+    assert (context["model_id"], context["temperature"]) == ("smollm2-135m", "0.2")
+    local = load("local", context)
+    assert local.task_seconds("chatbot") > 200 * (ANSWER_SECONDS + 1)
 
 
 # --- the fingerprint -----------------------------------------------------------------------------------------

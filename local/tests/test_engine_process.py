@@ -1,22 +1,26 @@
 """The real engine with a failing model server, called as the chatbot does it: with botocore's Bedrock client."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.error import HTTPError
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local import ministack
+from local import engine_process, ministack
 from local.engine import Engine, free_port
 from local.paths import ENGINE_PROCESS, ENGINE_PYTHON
 from local.settings import Model, Settings
@@ -26,6 +30,9 @@ needs_engine = pytest.mark.skipif(
 )
 
 
+KEY = "sk-of-the-model-server"
+
+
 class Handler(BaseHTTPRequestHandler):
     """Fails as the question asks for: with a status, `slow`, `cut`, `hang up`, or a body."""
 
@@ -33,6 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         question = request["messages"][-1]["content"]
         server: Any = self.server
+        server.keys.append(self.headers["Authorization"])
         if question == "slow":
             server.ending.wait(30)
         if question in ("slow", "hang up"):
@@ -48,7 +56,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A model server. `ending` ends the wait of slow answers."""
+    """A model server. `ending` ends the wait of slow answers; `keys` holds the keys with which it was asked."""
+
+    keys: ClassVar[list[str | None]] = []
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -75,7 +85,8 @@ def bedrock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patched.setattr(ministack, "MODEL_SECONDS", 0.5)
         with model_server() as model:
             engine = Engine(
-                state=tmp_path_factory.mktemp("engine"), settings=Settings(port=free_port(), model=model)
+                state=tmp_path_factory.mktemp("engine"),
+                settings=Settings(port=free_port(), model=model, key=KEY),
             )
             running = engine.start()
             try:
@@ -95,6 +106,8 @@ def ask(bedrock: Any, text: str) -> dict[str, Any]:
 
 
 FAILURES = {
+    "401": ("AccessDeniedException", 403),
+    "403": ("AccessDeniedException", 403),
     "429": ("ThrottlingException", 429),
     "500": ("ServiceUnavailableException", 503),
     "503": ("ServiceUnavailableException", 503),
@@ -135,6 +148,19 @@ def test_an_answer_arrives(bedrock: Any) -> None:
     answer = ask(bedrock, json.dumps(body))
     assert answer["output"]["message"]["content"] == [{"text": "Yes."}]
     assert (answer["usage"]["inputTokens"], answer["usage"]["outputTokens"]) == (3, 2)
+    assert answer["stopReason"] == "end_turn"
+    assert Server.keys[-1] == f"Bearer {KEY}"
+
+
+@needs_engine
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("finish", "reason"), [("length", "max_tokens"), ("content_filter", "content_filtered"), (7, "end_turn")]
+)
+def test_an_answer_says_why_it_ended(bedrock: Any, finish: object, reason: str) -> None:
+    """An answer that the model server has cut or filtered has Bedrock's stop reason for it."""
+    body = {"choices": [{"message": {"content": "Yes, but"}, "finish_reason": finish}]}
+    assert ask(bedrock, json.dumps(body))["stopReason"] == reason
 
 
 @needs_engine
@@ -163,6 +189,59 @@ def test_without_a_model_server(tmp_path: Path) -> None:
         assert "mock" in answer["output"]["message"]["content"][0]["text"]
     finally:
         engine.stop()
+
+
+# --- what a model server says ---
+
+
+def refusal(status: int, message: object) -> HTTPError:
+    body = json.dumps({"error": {"message": message}}).encode()
+    return HTTPError("http://model", status, "no", Message(), io.BytesIO(body))
+
+
+def fetched(answers: list[HTTPError | bytes], sent: list[Any]) -> bytes:
+    """Return what `_fetch` makes of a server's answers, one to each request, which are added to `sent`."""
+
+    def connect(request: Any, timeout: float) -> Any:
+        sent.append(request)
+        answer = answers[len(sent) - 1]
+        if isinstance(answer, HTTPError):
+            raise answer
+        return io.BytesIO(answer)
+
+    payload = {"model": "m", "messages": [], "max_tokens": 9}
+    request = urllib.request.Request("http://model", json.dumps(payload).encode(), method="POST")
+    return engine_process._fetch(connect, request, 1, KEY)
+
+
+def test_a_refusal_says_why_and_never_the_key() -> None:
+    """A refusal passes on the beginning of the server's text, in which the key is blanked out."""
+    with pytest.raises(
+        engine_process.BedrockError, match=r"HTTP 400\. It says: temperature .* \(the key\)"
+    ) as error:
+        fetched([refusal(400, f"temperature is not allowed for {KEY} {'x' * 1_000}")], [])
+    assert len(str(error.value)) < 400
+    with pytest.raises(engine_process.BedrockError, match=r"HTTP 401\.$"):
+        fetched([refusal(401, f"wrong key {KEY}")], [])
+
+
+def test_a_server_that_knows_the_bounds_newer_name_is_asked_again() -> None:
+    """A server that wants `max_completion_tokens` is asked a second time with it, with the key; once only."""
+    sent: list[Any] = []
+    wants = "Use 'max_completion_tokens' instead."
+    assert fetched([refusal(400, wants), b"{}"], sent) == b"{}"
+    assert [json.loads(request.data).get("max_completion_tokens") for request in sent] == [None, 9]
+    assert [request.get_header("Authorization") for request in sent] == [f"Bearer {KEY}"] * 2
+    with pytest.raises(engine_process.BedrockError, match="It says: Use"):
+        fetched([refusal(400, wants), refusal(400, wants)], [])
+
+
+def test_a_key_is_not_sent_to_another_address() -> None:
+    """A server that redirects elsewhere does not get the key sent there."""
+    sent: list[Any] = []
+    fetched([b"{}"], sent)
+    assert "Authorization" in sent[0].unredirected_hdrs
+    assert "Authorization" not in sent[0].headers
 
 
 # --- another version of MiniStack ----------------------------------------------------------------------------

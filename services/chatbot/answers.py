@@ -154,12 +154,13 @@ class StoredAnswers:
         beginning = limits.beginning(answer.text)
         if beginning == answer.text:
             return answer
-        from shared import texts  # noqa: PLC0415 -- only long answers need it
+        from shared.contracts.packing import storable  # noqa: PLC0415 -- only long answers need it
+        from shared.texts import Texts  # noqa: PLC0415 -- only long answers need it
 
-        whole = texts.storable(answer.text)
+        whole = storable(answer.text)
         cut = answer.truncated or len(whole) < len(answer.text)
         try:
-            stored = texts.Texts(self._store.client, self._store.table_name).keep(
+            stored = Texts(self._store.client, self._store.table_name).keep(
                 metadata.pipeline_id, STAGE, whole
             )
         except PipelineError as error:

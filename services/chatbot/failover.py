@@ -19,7 +19,7 @@ from shared.metrics import CIRCUITS_OPENED, FALLBACK_ANSWERS
 from shared.observability import emit, logger
 
 FAILURES: Final = 3
-"""Failures in a row after which a model's circuit opens."""
+"""Failures in a row after which a model's circuit opens. A lost call opens it at once: it has cost a run."""
 PAUSE_SECONDS: Final = 30
 """How long a circuit stays open at first. Each further failure doubles it, up to `LONGEST_PAUSE_SECONDS`."""
 LONGEST_PAUSE_SECONDS: Final = 480
@@ -69,6 +69,15 @@ def verdict(error: PipelineError) -> Verdict:
     return Verdict.AVAILABLE
 
 
+class _Circuit(msgspec.Struct):
+    """One model's failures in a row. `lost`: the last one was a call without an answer."""
+
+    failures: int = 0
+    open_until: float = float("-inf")
+    reason: str = ""
+    lost: bool = False
+
+
 class Circuits:
     """Counts each model's failures in a row. A circuit that is open says that its model is to be asked last.
 
@@ -78,32 +87,34 @@ class Circuits:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._failures: dict[str, int] = {}
-        self._open_until: dict[str, float] = {}
-        self._reasons: dict[str, str] = {}
+        self._circuits: dict[str, _Circuit] = {}
 
-    def is_open(self, model_id: str) -> bool:
-        return self._clock() < self._open_until.get(model_id, float("-inf"))
+    def why_open(self, model_id: str) -> str | None:
+        """Return why a model's circuit is open; None if it is not."""
+        circuit = self._circuits.get(model_id)
+        is_open = circuit is not None and self._clock() < circuit.open_until
+        return f"not asked because it failed before: {circuit.reason}" if circuit and is_open else None
 
-    def why_open(self, model_id: str) -> str:
-        return f"not asked after {self._failures[model_id]} failures, the last: {self._reasons[model_id]}"
+    def hangs(self, model_id: str) -> bool:
+        """Whether a model's last call was lost."""
+        return model_id in self._circuits and self._circuits[model_id].lost
 
-    def failed(self, model_id: str, reason: str) -> bool:
+    def failed(self, model_id: str, reason: str, *, lost: bool = False) -> bool:
         """Count a failure; return whether it opened the circuit."""
-        was_open = self.is_open(model_id)
-        failures = self._failures[model_id] = self._failures.get(model_id, 0) + 1
-        self._reasons[model_id] = reason
-        if failures < FAILURES:
+        was_open = self.why_open(model_id) is not None
+        circuit = self._circuits.setdefault(model_id, _Circuit())
+        circuit.failures = max(circuit.failures + 1, FAILURES if lost else 0)
+        circuit.reason, circuit.lost = reason, lost
+        if circuit.failures < FAILURES:
             return False
         # The bound of the exponent keeps the number small through an outage of days.
-        pause = min(PAUSE_SECONDS * 2 ** min(failures - FAILURES, 16), LONGEST_PAUSE_SECONDS)
-        self._open_until[model_id] = self._clock() + pause
+        pause = min(PAUSE_SECONDS * 2 ** min(circuit.failures - FAILURES, 16), LONGEST_PAUSE_SECONDS)
+        circuit.open_until = self._clock() + pause
         return not was_open
 
     def works(self, model_id: str) -> None:
         """Close the circuit: the model answered or refused."""
-        for state in (self._failures, self._open_until, self._reasons):
-            state.pop(model_id, None)
+        self._circuits.pop(model_id, None)
 
 
 class Failover:
@@ -128,8 +139,10 @@ class Failover:
         """
         began, failed = self._clock(), dict[str, str]()
         models = tuple(dict.fromkeys((model_id, *self._fallbacks)))
-        skipped = {model: self._circuits.why_open(model) for model in models if self._circuits.is_open(model)}
+        skipped = {model: reason for model in models if (reason := self._circuits.why_open(model))}
         for model in sorted(models, key=skipped.__contains__):
+            if failed and model in skipped and self._circuits.hangs(model):
+                continue  # a retry is better than another call that may be billed and not repeated
             seconds = self._left(began) if failed else self._seconds
             if not seconds:
                 break
@@ -147,8 +160,8 @@ class Failover:
                 self._circuits.works(model)
                 return self._told(answer, model, models, {**skipped, **failed})
         unasked = [model for model in models if model not in failed]
-        late = f". No time was left for {', '.join(unasked)}" if unasked else ""
-        raise TransientError(f"No model answered: {_listed(failed)}{late}") from last.__cause__
+        rest = f". Not asked: {', '.join(unasked)}" if unasked else ""
+        raise TransientError(f"No model answered: {_listed(failed)}{rest}") from last.__cause__
 
     def _left(self, began: float) -> float:
         """Return the seconds that another call may take; 0 if these are too few."""
@@ -156,10 +169,11 @@ class Failover:
         return left if left >= self._seconds * LEAST_SHARE else 0
 
     def _judge(self, model: str, error: PipelineError) -> None:
-        if verdict(error) is Verdict.AVAILABLE:
+        said = verdict(error)
+        if said is Verdict.AVAILABLE:
             self._circuits.works(model)
             return
-        opened = self._circuits.failed(model, str(error))
+        opened = self._circuits.failed(model, str(error), lost=said is Verdict.LOST)
         logger().warning(
             "a model did not answer", extra={"model": model, "cause": error.cause, "circuit_opened": opened}
         )

@@ -98,7 +98,7 @@ class Logger:
         reference = core.referred(request)
         if reference is None or self._texts is None:
             return core.NOT_LONG
-        from shared.texts import pack  # noqa: PLC0415 -- only long answers need it
+        from shared.contracts.packing import pack  # noqa: PLC0415 -- only long answers need it
 
         text = self._texts().read(reference)
         if text is None:

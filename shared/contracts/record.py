@@ -195,7 +195,7 @@ PACKED: Final = "final_response_packed"
 
 def _unpacked(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a stored record with its whole answer, unless its beginning was written for another answer since."""
-    from shared.texts import unpack  # noqa: PLC0415 -- only long answers need it
+    from shared.contracts.packing import unpack  # noqa: PLC0415 -- only long answers need it
 
     rest = {name: value for name, value in stored.items() if name != PACKED}
     try:

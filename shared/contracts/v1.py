@@ -135,13 +135,13 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
     stop_reason: str
     truncated: bool = False
     usage: Usage | None = None
+    whole: StoredText | UnsetType = UNSET
     blocked: Annotated[
         bool | UnsetType,
         Meta(
             description="True if a guardrail, a filter or the model refused; the text is what it said instead."
         ),
     ] = UNSET
-    whole: StoredText | None = None
     instead_of: Annotated[
         tuple[FailedModel, ...] | UnsetType,
         Meta(
@@ -172,10 +172,10 @@ class Enhancement(Struct, frozen=True, kw_only=True):
     reading_time_seconds: Count
     contains_code: bool
     tracking: Tracking
+    whole: StoredText | UnsetType = UNSET
     blocked: Annotated[
         bool | UnsetType, Meta(description="True if the chatbot's answer was blocked; its text is unchanged.")
     ] = UNSET
-    whole: StoredText | None = None
 
 
 class LogReceipt(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from services.enhancer import handler as enhancer
 from services.logger.recording import Logger
 from shared import texts
 from shared.bus import Bus
-from shared.contracts import limits
+from shared.contracts import limits, packing
 from shared.contracts.record import PACKED, expanded
 from shared.contracts.v1 import (
     ChatAnswer,
@@ -130,7 +130,7 @@ def test_the_largest_answer_is_kept_whole(run, text):
 def test_a_short_answer_is_stored_nowhere_else(run):
     """An answer that fits the state has no reference, no further item and no packed form."""
     chat = run.chat("Hello.")
-    assert chat.whole is None
+    assert chat.whole is msgspec.UNSET
     assert run.record(chat)["final_response"].startswith("Hello.")
     assert PACKED not in run.stored()
     assert len(run.client.scan(TableName=ANSWERS)["Items"]) == 1
@@ -139,6 +139,12 @@ def test_a_short_answer_is_stored_nowhere_else(run):
 def test_without_the_enhancer_the_record_has_the_chatbots_own_text(run):
     """If the enhancer failed, the whole of the chatbot's answer is recorded."""
     assert run.record(run.chat(LARGEST["digits"]), enhance=False)["final_response"] == LARGEST["digits"]
+
+
+def test_an_older_enhancer_does_not_cost_the_rest_of_the_answer(run, monkeypatch):
+    """If the enhancer knows no references and has formatted the beginning only, the whole is recorded."""
+    monkeypatch.delenv("ANSWERS_TABLE")
+    assert run.record(run.chat(LARGEST["digits"]))["final_response"] == LARGEST["digits"]
 
 
 def test_without_the_logger_the_workflow_has_the_beginning(run):
@@ -152,7 +158,7 @@ def test_without_the_logger_the_workflow_has_the_beginning(run):
 def test_a_text_that_is_gone_leaves_its_beginning(run, enhance):
     """If the long text was deleted, the run still ends, with its beginning; the enhancer marks that as cut."""
     chat = run.chat(LARGEST["digits"])
-    assert chat.whole is not None
+    assert chat.whole
     run.client.delete_item(TableName=ANSWERS, Key={"id": {"S": chat.whole.key}})
     response = run.record(chat, enhance=enhance)["final_response"]
     assert chat.text in response
@@ -172,7 +178,7 @@ def test_an_answer_that_can_not_be_stored_is_cut_and_paid_for_once(run, monkeypa
     monkeypatch.setattr(run.client, "put_item", full)
     chats = [run.chat(LARGEST["digits"]) for _ in range(2)]
     assert chats[0] == chats[1]
-    assert (chats[0].truncated, chats[0].whole, run.paid) == (True, None, 1)
+    assert (chats[0].truncated, chats[0].whole, run.paid) == (True, msgspec.UNSET, 1)
     assert run.record(chats[0])["final_response"].startswith(chats[0].text)
 
 
@@ -181,7 +187,7 @@ def test_an_answer_that_fits_no_item_is_cut_where_it_must_be(run):
     text = "".join(chr(_CHANCE.randrange(0x10000, 0x20000)) for _ in range(200_000))
     chat = run.chat(text)
     assert chat.truncated is True
-    assert chat.whole is not None
+    assert chat.whole
     assert 0.8 * limits.PACKED_BYTES < chat.whole.stored_bytes <= limits.PACKED_BYTES
     assert chat.whole.characters > limits.ANSWER_CHARS
     assert text[: chat.whole.characters] in run.record(chat)["final_response"]
@@ -226,7 +232,7 @@ def test_a_later_short_answer_removes_the_long_one(run):
 def test_a_reference_reads_nothing_but_long_texts(run, key):
     """A forged reference to another item of the table reads nothing."""
     texts_of_runs = texts.Texts(run.client, ANSWERS)
-    run.client.put_item(TableName=ANSWERS, Item={"id": {"S": key}, "packed": {"B": texts.pack("secret")}})
+    run.client.put_item(TableName=ANSWERS, Item={"id": {"S": key}, "packed": {"B": packing.pack("secret")}})
     kept = texts_of_runs.keep("p-1", "chat", "text")
     assert texts_of_runs.read(kept) == "text"
     assert texts_of_runs.read(msgspec.structs.replace(kept, key=key)) is None

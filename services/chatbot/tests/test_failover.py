@@ -255,7 +255,7 @@ def test_all_calls_end_within_the_time_of_one(after, given):
     if len(given) == 3:
         assert failover.ask("a", call).model_id == "c"
     else:
-        with pytest.raises(TransientError, match="No time was left for") as failure:
+        with pytest.raises(TransientError, match="Not asked: ") as failure:
             failover.ask("a", call)
         assert failure.value.__cause__ is THROTTLED
     assert [model for model, _ in asked] == list("abc"[: len(given)])
@@ -295,7 +295,7 @@ def test_a_dead_model_is_asked_no_more_for_a_while():
     assert circuit.models.asked == ["b"]
     assert isinstance(answer, ChatAnswer)
     assert answer.instead_of == (
-        FailedModel(model_id="a", reason=f"not asked after 3 failures, the last: {REASON}"),
+        FailedModel(model_id="a", reason=f"not asked because it failed before: {REASON}"),
     )
 
 
@@ -327,10 +327,14 @@ def test_a_pause_has_a_limit():
 
 
 def test_a_hanging_model_opens_its_circuit():
-    """Calls without an answer count as failures, so that a hanging model costs three attempts, not each run."""
+    """One call without an answer opens the circuit, so that a hanging model costs one run until its probe."""
     circuit = Circuit(a=botocore_errors.ReadTimeoutError(endpoint_url="https://x"))
-    assert [circuit.asked() for _ in range(FAILURES)] == [["a"]] * FAILURES
-    assert circuit.asked() == ["b"]
+    assert [circuit.asked(), circuit.asked()] == [["a"], ["b"]]
+    circuit.clock.now += PAUSE_SECONDS
+    assert [circuit.asked(), circuit.asked()] == [["a"], ["b"]]
+    circuit.clock.now += 2 * PAUSE_SECONDS
+    circuit.models.outcomes.clear()
+    assert circuit.asked() == ["a"]
 
 
 @pytest.mark.parametrize("outcome", [reply(), reply("", "guardrail_intervened"), DENIED])
@@ -358,6 +362,24 @@ def test_a_model_whose_circuit_is_open_is_asked_last():
     assert isinstance(answer, ChatAnswer)
     assert (answer.model_id, bool(answer.instead_of)) == ("a", False)
     assert circuit.asked() == ["a"]
+
+
+def test_a_hanging_model_is_not_the_last_resort():
+    """A model that hung is not asked when the others fail: Step Functions retries that, but not a lost call."""
+    circuit = Circuit(a=botocore_errors.ReadTimeoutError(endpoint_url="https://x"), b=THROTTLED, c=THROTTLED)
+    circuit.run()
+    circuit.models.asked  # noqa: B018
+    failure = circuit.run()
+    assert circuit.models.asked == ["b", "c"]
+    assert isinstance(failure, TransientError)
+    assert failure.cause == f"No model answered: b: {REASON}; c: {REASON}. Not asked: a"
+
+
+def test_some_model_is_asked_even_if_all_hung():
+    """If the circuits of all models are open, the first one is asked all the same."""
+    hang = botocore_errors.ReadTimeoutError(endpoint_url="https://x")
+    circuit = Circuit(a=hang, b=hang, c=hang)
+    assert [circuit.asked() for _ in range(4)] == [["a"], ["b"], ["c"], ["a"]]
 
 
 def test_failing_over_is_counted():

@@ -159,6 +159,14 @@ def test_a_failed_run_counts_what_is_known_and_names_the_rest():
     )
 
 
+def test_a_call_that_timed_out_is_named_as_one_that_may_be_billed():
+    """What a model call that timed out has cost is unknown: the ledger names it and makes no amount up."""
+    book = of(failed(error="Pipeline.ModelTimedOut"))
+    assert "chat: tokens of a model call that timed out, which may be billed" in book.unmetered
+    assert lines(book, "input") == lines(book, "output") == []
+    assert amount(book, "queue", "chat", waste=True) > 0, "the message was parked"
+
+
 PAID = "No text (stop reason tool_use). Paid for: 2000 input, 300 output, 0 cache-read, 10 cache-write tokens of "
 
 
