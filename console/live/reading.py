@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 class State(Struct, frozen=True, kw_only=True):
     """What is known of one subject. `value` is what the last reading that succeeded brought, at `read_at`."""
 
+    number: int = 0
+    """The number of the reading, counted from 1; 0 if there was none."""
     phase: Phase = "never"
     telling: str = ""
     error: str = ""
@@ -53,6 +55,7 @@ class Reading:
                 return False
             self._stop = Stop()
             self._state = State(
+                number=self._state.number + 1,
                 phase="running",
                 telling="beginning",
                 value=self._state.value,
@@ -86,7 +89,9 @@ class Reading:
             problem = "The console itself failed. Its terminal shows the error; the pipeline is not affected."
         else:
             with self._lock:
-                self._state = State(phase="read", value=value, read_at=datetime.now(UTC))
+                self._state = State(
+                    number=self._state.number, phase="read", value=value, read_at=datetime.now(UTC)
+                )
             return
         with self._lock:
             self._set(phase="failed", error=problem, stopping=False)

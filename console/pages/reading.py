@@ -38,7 +38,8 @@ def live(ask: Ask) -> Response:
     if name not in SUBJECTS:
         return _unknown(ask)
     reading = _reading(ask, name)
-    feed = ask.desk.feeds.feed(f"reading {name}", lambda: reading.state)
+    # A feed remembers its last look, and that of an earlier reading would end the stream of this one.
+    feed = ask.desk.feeds.feed(f"reading {_key(ask, name)} {reading.state.number}", lambda: reading.state)
 
     def draw(seen: Look[State]) -> str:
         return ask.fragment("reading_now.html", **shown(ask, name, seen.value or reading.state))
@@ -73,8 +74,12 @@ def shown(ask: Ask, name: str, state: State) -> dict[str, Any]:
 
 
 def _reading(ask: Ask, name: str) -> Reading:
-    """Return the reading of this engine: what was read of an earlier one is about something else."""
-    return ask.desk.readings.of(f"{name} {ask.desk.environment.restarts}")
+    return ask.desk.readings.of(_key(ask, name))
+
+
+def _key(ask: Ask, name: str) -> str:
+    """Return the name of a reading of this engine: what was read of an earlier one is about something else."""
+    return f"{name} {ask.desk.environment.restarts}"
 
 
 def _unknown(ask: Ask) -> Response:

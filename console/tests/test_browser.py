@@ -5,6 +5,7 @@ An error on the browser's console and a violation of the policy fail any test, u
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from typing import Any
 import pytest
 import uvicorn
 
+from console.pages import subjects
 from console.routes import ROUTES
 from console.serving import listen
 from console.tests import hostile
 from console.tests.asking import Known, path_of
 from console.tests.chromium import chromium, options
+from console.tests.test_health import in_flight, outcomes
 from console.tests.world import Machine, add_run
 from local.setup_environment import BROWSER
+from operations.dlq.journal import Entry, Journal
 from operations.tests.histories import Story
 
 pytestmark = [
@@ -36,7 +40,10 @@ PAGES = (
     "/compare?a=p&b=q",
     "/ask",
     "/asked/p",
-    "/costs",
+    "/costs?since=ever",
+    "/health",
+    "/health/in-flight",
+    "/activity",
     "/events",
     "/events/pipeline.requested/v2?with=pipeline.requested.v1",
 )
@@ -91,6 +98,20 @@ def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Itera
     add_run(machine, records, "p", "SUCCEEDED", hostile.story(text), **hostile.record(text))
     add_run(machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text))
     console = Served(target, tmp_path)
+    stage = {"stages": {"chat": 4}, "services": {text: 4}}
+    for number in (1, 2):
+        ended = {"finished_at": f"2026-11-0{number}T10:00:00.000Z", "cost": {"nano_usd": 4, **stage}}
+        add_run(machine, records, f"old-{number}", **ended)
+    Journal(target, text).note(Entry(pipeline_id="p", at=text, who=text, what=text, why=text, outcome=text))
+    for name, read in (
+        ("costs-ever", subjects.SUBJECTS["costs-ever"].read),
+        ("audit", subjects.SUBJECTS["audit"].read),
+        ("doctor", lambda *_: outcomes(text)),
+        ("in-flight", lambda *_: in_flight(text)),
+    ):
+        reading = console.desk.readings.of(f"{name} 0")
+        reading.begin(partial(read, target))
+        reading.join()
     yield console
     console.stop()
 
@@ -288,3 +309,17 @@ def test_a_run_is_seen_as_it_goes_on(served: Served, machine: Machine, records: 
     expect(one.page.locator("#dot")).to_have_text("finished")
     assert one.page.evaluate("document.activeElement.textContent") == "analysis"
     assert len([url for url in one.asked if "/live/" in url]) == 1
+
+
+def test_what_is_read_on_request_appears(served: Served, tab: Callable[..., Tab]):
+    """A press of the button reads; the result appears by itself, on the page that stays, and the stream ends."""
+    one = tab()
+    one.page.goto(served.link)
+    one.page.goto(f"{served.url}/costs?since=24h")
+    from playwright.sync_api import expect  # noqa: PLC0415 -- only `make test` installs it
+
+    expect(one.page.locator("#now .headline")).to_have_count(0)
+    one.page.click("#now button.main")
+    expect(one.page.locator("#now")).to_contain_text("no finished run with meters")
+    expect(one.page.locator("#now button")).to_have_text("Read the costs again")
+    assert len([url for url in one.asked if "/live/" in url]) <= 1

@@ -69,6 +69,23 @@ def test_the_report_is_read_on_request(console: Console, machine, records):
     assert console.get("/costs?since=7d").text.count("a million such runs") == 0
 
 
+def test_the_second_reading_is_not_mistaken_for_the_first(console: Console, machine, records):
+    """The stream of a second reading shows its result, though a stream of the first one has ended just before."""
+    read(console)
+    assert "no finished run with meters" in console.watch("/live/read/costs-ever").text
+    add_run(machine, records, "p", cost={"nano_usd": 400, "stages": {"chat": 400}})
+    read(console)
+    assert "1 run: $0.0000004" in console.watch("/live/read/costs-ever").text
+
+
+def test_another_engine_has_another_report(console: Console, records):
+    """What was read of an engine is not shown of the next one."""
+    read(console)
+    console.desk.environment.restarts += 1
+    page = console.get("/costs?since=ever").text
+    assert ("no finished run" in page, "Read the costs again" in page) == (False, False)
+
+
 def test_a_table_without_runs(console: Console, records):
     """A report over nothing says so."""
     read(console)
