@@ -100,7 +100,10 @@ def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Itera
     console = Served(target, tmp_path)
     stage = {"stages": {"chat": 4}, "services": {text: 4}}
     for number in (1, 2):
-        ended = {"finished_at": f"2026-11-0{number}T10:00:00.000Z", "cost": {"nano_usd": 4, **stage}}
+        ended: dict[str, Any] = {
+            "finished_at": f"2026-11-0{number}T10:00:00.000Z",
+            "cost": {"nano_usd": 4, **stage},
+        }
         add_run(machine, records, f"old-{number}", **ended)
     Journal(target, text).note(Entry(pipeline_id="p", at=text, who=text, what=text, why=text, outcome=text))
     for name, read in (

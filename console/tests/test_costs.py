@@ -3,6 +3,7 @@
 import json
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def read(console: Console, name: str = "costs-ever") -> None:
     console.desk.readings.of(f"{name} 0").join()
 
 
-def cost(day: str, nanos: int, stage: str = "chat", **fields: object) -> Cost:
+def cost(day: str, nanos: int, stage: str = "chat", **fields: Any) -> Cost:
     stages = {stage: nanos}
     return Cost(
         **{"day": day, "status": "SUCCEEDED", "model": "m", "total": nanos, "stages": stages, **fields}
@@ -48,7 +49,10 @@ def test_looking_reads_nothing(console: Console, records, monkeypatch):
 def test_the_report_is_read_on_request(console: Console, machine, records):
     """After the button, page, JSON, stream and spreadsheet show the report, with the time at which it was read."""
     ended = iso(datetime.now(UTC))
-    fields = {"cost": {"nano_usd": 400, "waste_nano_usd": 100, "stages": {"chat": 400}}, "finished_at": ended}
+    fields: dict[str, Any] = {
+        "cost": {"nano_usd": 400, "waste_nano_usd": 100, "stages": {"chat": 400}},
+        "finished_at": ended,
+    }
     add_run(machine, records, "p", **fields)
     add_run(machine, records, "old", cost={"nano_usd": 1, "stages": {"chat": 1}})
     read(console, "costs-24h")
@@ -207,7 +211,7 @@ def budgeted(target, monkeypatch):
     monkeypatch.setattr(budget, "look_now", lambda _: None)
     target.__dict__.pop("addresses", None)
 
-    def store(**fields: object) -> None:
+    def store(**fields: Any) -> None:
         now = datetime.now(UTC)
         known = {"day": day_of(now), "looked_at": iso(now), "starter": "Enabled"}
         client("dynamodb").put_item(TableName=table, Item=written(STATE, State(**{**known, **fields})))
