@@ -94,7 +94,7 @@ def test_nothing_parked_is_good_news(console: Console, machine: StepFunctions):
     """With nothing parked the page says that this is how it should be, before and after a reading."""
     assert "how it should be" in console.get("/parked").text
     read(console)
-    assert "No message was parked at" in console.get("/parked").text
+    assert "Nothing of what was read" in console.get("/parked").text
 
 
 def test_a_reading_that_fails_says_so(
@@ -164,6 +164,40 @@ def test_a_plan_survives_a_restart_of_the_console(
     assert "2 <span" in carry_out(restarted, second, rate="500").text  # both are gone
     files = list((tmp_path / "plans-local").glob("*.jsonl"))
     assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
+
+
+def test_a_console_that_died_leaves_a_plan_that_says_so(
+    console: Console, three: StepFunctions, target: Any, tmp_path: Any
+):
+    """A plan whose console ended in the middle says what is not known, and starts no second time."""
+    read(console)
+    address = make(console, all="1")
+    carry_out(console, address, rate="500")
+    file = tmp_path / "plans-local" / "1.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:4]))  # one outcome, and no end
+    park("p-1")
+    restarted = console_of(target, state=tmp_path)
+    text = restarted.get(address).text
+    for part in ("interrupted", "1 message has no outcome", "not done"):
+        assert part in text, part
+    assert restarted.post(f"{address}/run").headers["location"] == address
+    assert "interrupted" in restarted.get("/plans").text
+    assert restarted.post("/plans/make", {"plan": "1"}).status == 404  # the queues are to be read first
+    read(restarted)
+    assert (
+        "acts on 0 messages" in restarted.get(make(restarted, plan="1")).text
+    )  # only one is there: it was left
+    assert "Replay 1 message" in restarted.get(make(restarted, all="1")).text
+
+
+def test_a_run_leads_to_its_parked_messages(
+    console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch
+):
+    """The page of a failed run leads to its parked messages once somebody has read the queues, and reads none."""
+    monkeypatch.setattr(three, "get_execution_history", lambda **_: {"events": []}, raising=False)
+    assert "read the queues" in console.get("/runs/p-1").text
+    read(console)
+    assert f"/parked/{message_ids(console)[0]}" in console.get("/runs/p-1").text
 
 
 def test_the_second_joins_and_stops(console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch):
