@@ -225,7 +225,8 @@ def _sentence(job: Job, plan: Plan, told: Happened, rest: int) -> str:
         case "made":
             left = len(plan.lines) - acts
             beside = f"; {counted(left, 'message')} would be left where they are" if left else ""
-            return f"It acts on {counted(acts, 'message')}{beside}. Nothing has been done yet."
+            begun = "Nothing has been done yet." if acts else "There is nothing to carry out."
+            return f"It acts on {counted(acts, 'message')}{beside}. {begun}"
         case "running":
             return PHASES[told.phase] if told.phase else "It waits until nobody reads the queues."
         case "stopping":

@@ -147,6 +147,8 @@ def test_a_plan_is_carried_out_once(console: Console, three: StepFunctions):
     assert (count(url("chatbot")), three.calls) == (1, ["start p-1-restart-1"])
     assert len(message_ids(console)) == 1
     assert "what was sent" in done
+    told = json.loads(console.get(f"{address}?format=json").body)
+    assert [one["outcome"] for one in told["happened"]["results"].values()] == ["done", "done"]
     listed = console.get("/plans").text
     assert ("2 of 2 messages" in listed, "done" in listed) == (True, True)
 
