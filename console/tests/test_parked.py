@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -204,8 +205,6 @@ def test_a_run_leads_to_its_parked_messages(
 
 def test_the_second_joins_and_stops(console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch):
     """While one plan runs, a second one is refused, its page shows the running one, and anybody can stop it."""
-    import threading  # noqa: PLC0415
-
     began, go = threading.Event(), threading.Event()
 
     def slow(_target: Any, _plan: Any, _how: Any, stop: Stop) -> Any:
@@ -233,6 +232,34 @@ def test_the_second_joins_and_stops(console: Console, three: StepFunctions, monk
     assert console.watch("/live/plans/1").text.count("event: done") == 1
     assert console.post(f"{second}/run").status == 303
     console.desk.jobs.join(2)
+
+
+def test_a_plan_waits_until_nobody_reads(
+    console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch
+):
+    """A plan acts on nothing while the queues are read, since SQS hides what is read; it can be stopped meanwhile."""
+    began, go = threading.Event(), threading.Event()
+
+    def slow(_target: Any) -> Any:
+        began.set()
+        assert go.wait(10)
+        return iter(())
+
+    read(console)
+    address = make(console, all="1")
+    monkeypatch.setattr("console.live.shelf.read", slow)
+    console.post("/parked-reading")
+    assert began.wait(10)
+    assert console.post("/parked-reading").status == 303  # a second reader joins
+    console.post(f"{address}/run", {"rate": "500"})
+    assert "waits until nobody reads the queues" in console.get(address).text
+    console.post(f"{address}/stop")
+    console.desk.jobs.join(1)
+    assert "stopped" in console.get(address).text
+    assert count(url("chatbot")) == 3
+    go.set()
+    console.desk.shelf.wait()
+    assert "ended without a result" in console.get("/parked").text
 
 
 def test_a_canary_that_fails_leaves_the_rest(
