@@ -235,7 +235,8 @@ def _settings(record: Record) -> dict[str, str]:
     for part, values in parts:
         known: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
         settings |= {f"{part}.{name}": _worded(known[name]) for name in _SETTINGS if known.get(name)}
-    if prices := (record.get("cost") or {}).get("prices"):
+    cost: Mapping[str, Any] = record.get("cost") or {}
+    if prices := cost.get("prices"):
         settings["prices"] = _short(str(prices))
     return settings
 
