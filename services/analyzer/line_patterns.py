@@ -12,6 +12,8 @@ CODE_CHARACTER: Final = re.compile(
     r"[=\[\]{}(.:$<+&|-](?:(?<=[=\[\]{}])|(?<=\w\()|(?<=\w\.)\w|(?<=:):|(?<=-)>|(?<=\$)\w|(?<=<)\w+>"
     r"|(?<=\+)\+|(?<=&)&|(?<=\|)\|)"
 )
+MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_]|\(\)|::|\w\(")
+"""Marks that a plain sentence does not have."""
 KEYWORDS: Final = frozenset(
     "return break continue int char float double long bool string var let const throw"
     " yield goto use using package".split()
@@ -34,7 +36,7 @@ COMMANDS: Final = frozenset(
     " python3 nohup adb flutter ansible-playbook ansible nginx pm2 tsc eslint openssl"
     " ping netstat lsof ifconfig vim nano"
     " ./gradlew yum dnf pacman snap choco winget cdk sam vagrant minikube virtualenv"
-    " ollama rg jq source".split()
+    " ollama rg jq source shopt typeset declare unset alias ssh-keygen".split()
 )
 SHARED_COMMANDS: Final = frozenset(
     "cat find make go cd sort head tail kill touch which node python echo service time"
@@ -177,7 +179,7 @@ STATEMENT: Final = re.compile(
     r"|@[a-zA-Z_][\w.]*(?:\(.*\))?$|if __name__ ==|print\(.*\)|with \w[\w.]*\(.*\) as \w+:"
     r"|for \w+(?:, ?\w+){0,9} in .+:(?: .*)?$|while (?:True|\w+ [<>!=]=? ?\S+):"
     r"|return (?:self\.|\[|\{|\w+\(|\w+ [-+*/] \w+$|None|not )"
-    r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]"
+    r"|raise (?:\w+\(|[\"'].*[\"'] (?:if|unless) )|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]"
     r"|except \w*.*:$|assert \w.*==|lambda \w*:"
     # JavaScript, TypeScript
     r"|(?:const|let|var|export const|export let|export var) [\w${\[][\w$, :{}\[\]<>|]*+\s*+=[^=]"
@@ -212,7 +214,7 @@ STATEMENT: Final = re.compile(
     r"|<\?php|\$\w+(?:->\w+|\[.*\])?\s*(?:=[^=]|\.=|\+=|->)|echo [\"$].*;|function \w+\("
     r"|\$this->|foreach \(\$"
     # Shell scripts, PowerShell, R, Lua, Perl, Haskell, Elixir, LaTeX, Excel
-    r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+="
+    r"|#!/|\w+=\$\(|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+="
     r"|set -[eux]|(?:Get|Set|New|Remove|Start|Stop|Invoke|Import|Export|Write|Test|Select"
     r"|Where|ForEach|Out|Add)-[A-Z]\w+ |library\(\w+\)"
     r"|local \w+(?: ?, ?\w+){0,9} =|local function|function \w+[.:]?\w*\(.*\)$|(?:my"
