@@ -1,7 +1,7 @@
 """Guesses of the programming language of a piece of code.
 
 A few texts give a language away. Otherwise a softmax regression decides: a token, or a pair of neighbouring tokens,
-has a whole-number weight for some languages (`language_weights.py`), and the weights of all in the piece are added up.
+has a whole-number weight for some languages (`language_weights.py`), and the weights of all are added up.
 A language is named if it is likely enough; languages that the model does not know, and pieces that fit several, get
 none. `clues` shows the weights behind a decision, and `evaluation/training.py` makes them.
 """
@@ -94,6 +94,7 @@ _GIVEAWAYS: Final[tuple[tuple[str, str | None], ...]] = (
     ("PS C:", "powershell"),
     (") !void", None),  # Zig, which looks like Rust
     ('= @import("', None),
+    ("[tool.", "toml"),
     ("using System", "c#"),
     ("Console.Write", "c#"),
     ("System.out.", "java"),
@@ -102,7 +103,7 @@ _GIVEAWAYS: Final[tuple[tuple[str, str | None], ...]] = (
 )
 """Texts of code or stack traces of one language alone, the surest first; None: of a language without a name here."""
 _FORMULA: Final = re.compile(r"=[A-Z]{2,12}\(")
-_EXPRESSION: Final = re.compile(r"[/^\\(\[]\S*(?:\\[dwsDWS]|\[\^?[a-zA-Z0]-|\(\?[:=!<])\S*$")
+_EXPRESSION: Final = re.compile(r"\\[dwsDWS]|\[\^?[a-zA-Z0]-|\(\?[:=!<]")
 _SQL_STARTS: Final = (
     "insert into ",
     "update ",
@@ -199,7 +200,7 @@ def _weights(feature: str) -> tuple[tuple[int, int], ...]:
 
 
 def _guess(code: str, suggested: Suggestion | None) -> str | None:
-    beginning = code[:LOOKED_AT_CHARS]
+    beginning = code[:LOOKED_AT_CHARS].strip()
     lowered = beginning.lower()
     lead = lowered.lstrip("( \n")
     if lead.startswith(_SQL_STARTS) or (lead.startswith("select") and " from " in lowered.replace("\n", " ")):
@@ -211,7 +212,7 @@ def _guess(code: str, suggested: Suggestion | None) -> str | None:
             return language
     if _FORMULA.match(beginning):
         return "excel"
-    if "\n" not in beginning and _EXPRESSION.match(beginning):
+    if beginning[0] in "/^\\([" and len(beginning.split()) == 1 and _EXPRESSION.search(beginning):
         return "regex"
     if not suggested and all(map(_YAML.match, beginning.splitlines())):
         suggested = ("yaml", 15)

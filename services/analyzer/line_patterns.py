@@ -19,7 +19,8 @@ KEYWORDS: Final = frozenset(
     " yield goto use using package".split()
 )
 BLOCK_WORDS: Final = frozenset(
-    "else try end fi done then pass break continue finally do begin esac endif default return yield".split()
+    "else try end fi done then pass break continue finally do begin esac endif default return yield"
+    " ret syscall nop hlt".split()
 )
 SQL_WORDS: Final = frozenset(
     "select from where join left right inner outer full group order having limit insert"
@@ -77,7 +78,9 @@ FIRST_WORDS: Final = (
     | SHARED_COMMANDS
     | frozenset(
         "import from def class func fn fun public private if for while package use require"
-        " include namespace panic: run workdir export".split()
+        " include namespace panic: run workdir export section global syscall ret mov movl movq push pop call jmp lea"
+        " cmp xor add sub inc dec int display move perform stop procedure identification data environment"
+        " working-storage".split()
     )
 )
 
@@ -169,6 +172,10 @@ _TYPE: Final = (
     r"[*&\[\]<>\w]*+"
 )
 _DECLARED: Final = r"\s++\*?\w++\s*+(?:\[[^\]]*+\]\s*+)?+(?:=[^=].*|;|\([^)]*\)\s*[{;]?)$"
+_OPERATION: Final = (
+    r"(?:add|sub|push|pop|call|lea|xor|and|or|cmp|test|inc|dec|shl|shr|mul|imul|int|ldr|str|addi|li)[bwlq]?"
+)
+_OPERAND: Final = r"(?:[%$#]\w+|[re]?[abcd]x|[re]?[sd]i|[re]?[sb]p|[abcd][lh]|r\d+|0x[0-9a-fA-F]+)"
 STATEMENT: Final = re.compile(
     # Python, Ruby
     r"(?:async def|def) (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:"
@@ -230,6 +237,12 @@ STATEMENT: Final = re.compile(
     r"|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{"
     r"|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
     r"|/?\^[^\s]{3,}\$/?$|/.+/[gimsuy]{1,4}$"
+    # Lisps, OCaml, CoffeeScript, Mathematica, assembly, COBOL, nginx
+    r"|\((?:defun|defvar|defmacro|define|defn-?|def|setq|ns|lambda|let\*?|require)[ (]\S"
+    r"|let (?:rec )?\w+ .{0,80}=(?: function)?$|\w+ [=:] \([\w, ]*\) [-=]>|[a-zA-Z]\w*\[\w+_[\w, ]*\] :?="
+    rf"|(?:mov[a-z]{{0,2}}|{_OPERATION})\s+(?:{_OPERAND}\b|[\w.]+\s*,\s*{_OPERAND}|\[)"
+    r"|section \.\w+$|(?:IDENTIFICATION|PROCEDURE|DATA|ENVIRONMENT) DIVISION|WORKING-STORAGE SECTION"
+    r"|PROGRAM-ID\. \w|\d\d +[A-Z][A-Z0-9-]* +PIC |(?:server|http|events|upstream \w+|location [^{]{1,60}) \{$"
 )
 STATEMENT_WITH: Final = (
     (
@@ -285,7 +298,7 @@ LIKELY_WITH: Final = (
 )
 """More patterns of LIKELY, each with a text that the line must contain."""
 WEAK: Final = re.compile(
-    r"(?:\w++(?:\.\w++){0,9}+) ?[-+*/]?= ?\S|\w[\w.]*+\(.*\);?$|[}\])]++ ?(?:else|catch|finally"
+    r"(?:\w++(?:\.\w++){0,9}+) ?[-+*/]?= ?\S|[A-Z]\w++\[.*\];?$|\w[\w.]*+\(.*\);?$|[}\])]++ ?(?:else|catch|finally"
     r"|while|as|=>|from|,|\.)|\.\w|\"\w++\",?$|[+-]\s{2,}+\S|(?:case .*|default):|<\w|/>"
     r"|(?:class|module) [A-Z]\w+$|return \S+$|['\"]?+\w++['\"]?+: .*,$"
 )

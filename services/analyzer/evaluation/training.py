@@ -126,10 +126,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="Folder with a folder of snippets for each language.")
     parser.add_argument("--output", type=Path, default=MODULE, help="File to write; default: the module.")
     options = parser.parse_args(arguments)
-    samples = read(options.folder)
     if not any(options.folder.glob("*/*")):
         sys.stderr.write(f"There are no snippets in {options.folder}; give one folder for each language.\n")
         return 2
+    samples = read(options.folder)
     names = sorted({language for _, language in samples})
     counts = Counter(feature for present, _ in samples for feature in present)
     known = frozenset(
