@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from services.analyzer.code_piece import CodePiece
-from services.analyzer.languages import LANGUAGE_OF_INFO
+from services.analyzer.languages import LANGUAGE_OF_INFO, prose_probability
 
 INLINE_RUNS: Final = 1_024
 """Maximum number of backtick runs examined; a message with more is not written by hand."""
+
+STRAY_CHARS: Final = 300
+"""Characters before and behind a lone fence that tell whether it closes code or opens it."""
+HALF: Final = 0.5
 
 _BACKTICKS: Final = re.compile(r"`{3,}")
 _TILDES: Final = re.compile(r"(?m)^~{3,4}(?!~)")
@@ -33,18 +37,30 @@ def fenced(text: str) -> Iterator[CodePiece]:
     for runs in (_BACKTICKS, _TILDES):
         opening: re.Match[str] | None = None
         line_end = 0
+        inline_end = 0
         for run in runs.finditer(text):
+            if run.start() < inline_end:
+                continue
             if opening is None:
                 line_end = _line_end(text, run.end())
                 # A fence that closes on its own line is inline code.
-                closed_in_line = run[0][0] == "`" and text.find("```", run.end(), line_end) >= 0
-                opening = None if closed_in_line else run
+                close = text.find("```", run.end(), line_end) if run[0][0] == "`" else -1
+                opening = run if close < 0 else None
+                inline_end = close + 1
                 continue
             if len(run[0]) >= len(opening[0]) and run.start() >= line_end:
                 yield from _block(text, opening, line_end, run.start(), run.end())
                 opening = None
-        if opening is not None:
+        if opening is not None and not _is_stray(text, opening, line_end):
             yield from _block(text, opening, line_end, len(text), len(text))
+
+
+def _is_stray(text: str, fence: re.Match[str], line_end: int) -> bool:
+    """Whether a fence that nothing closes is itself the end of code that no fence opens, with prose behind it."""
+    before, after = text[: fence.start()].rstrip(), text[line_end:].strip()
+    if not before or not after or text[fence.end() : line_end].strip():
+        return False
+    return prose_probability(before[-STRAY_CHARS:]) < HALF and prose_probability(after[:STRAY_CHARS]) > HALF
 
 
 def _block(
