@@ -28,13 +28,16 @@ def fenced(text: str) -> Iterator[CodePiece]:
     """Yield the fenced blocks. A fence that is never closed reaches to the end of the text, as in Markdown.
 
     People also type fences in the middle of a line. Such a fence counts unless it closes on the same line, where
-    `inline` detects it. Tildes count only at the start of a line, because elsewhere they decorate.
+    `inline` detects it. Tildes count only at the start of a line, because elsewhere they decorate. A fence that is
+    never closed is none if it only names the mark within a sentence, or if it ends unmarked code above it.
     """
     for runs in (_BACKTICKS, _TILDES):
         opening: re.Match[str] | None = None
         line_end = 0
         for run in runs.finditer(text):
             if opening is None:
+                if run.start() < line_end:
+                    continue  # the end of inline code
                 line_end = _line_end(text, run.end())
                 # A fence that closes on its own line is inline code.
                 closed_in_line = run[0][0] == "`" and text.find("```", run.end(), line_end) >= 0
@@ -43,8 +46,18 @@ def fenced(text: str) -> Iterator[CodePiece]:
             if len(run[0]) >= len(opening[0]) and run.start() >= line_end:
                 yield from _block(text, opening, line_end, run.start(), run.end())
                 opening = None
-        if opening is not None:
+        if opening is not None and not _is_stray(text, opening, line_end):
             yield from _block(text, opening, line_end, len(text), len(text))
+
+
+def _is_stray(text: str, opening: re.Match[str], line_end: int) -> bool:
+    """Whether a fence that is never closed opens nothing: "Use ``` for code. Is it…", or the end of unmarked code."""
+    behind = text[opening.end() : line_end]
+    before = text[max(0, opening.start() - 200) : opening.start()].rpartition("\n")[2]
+    if before.strip():
+        return len(behind.split()) > 1 and not _LOOKS_LIKE_CODE.search(behind)
+    above = text[: opening.start()].strip()
+    return not behind.strip() and bool(above) and text[line_end + 1 : line_end + 2] in ("\n", "")
 
 
 def _block(

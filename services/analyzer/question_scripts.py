@@ -18,18 +18,23 @@ _SPACE: Final = (
 )
 _HAN_END: Final = r"(?:[。！!…~～\s]|$)"
 _HAN: Final = (
-    rf"吗{_HAN_END}|嗎{_HAN_END}|么{_HAN_END}|麼{_HAN_END}"
-    r"|什(?<!没什)(?<!都什)[么麼](?!都|也)|甚(?<!没甚)(?<!都甚)[么麼](?!都|也)|怎[么麼](?!都|也)"
-    r"|为什么|為什麼|为何|為何|哪[里裡個个些儿种種]|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要"
-    r"|好不好|对不对|應不應該|该不该|多少|多久|多大|多长时间|几[点个天次岁种]|幾[點個天次]|如何|是否|请问|請問"
-    r"|能否|可否|谁[^都也]|誰[^都也]|呢[？。!！\s]*+$"
+    rf"[吗嗎么麼]{_HAN_END}"
+    r"|什(?<!没什)(?<!都什)[么麼](?!都|也)|甚(?<!没甚)(?<!都甚)[么麼](?!都|也)|怎[么麼样樣](?!都|也)"
+    r"|[为為]什[么麼]|[为為]何|何[时時地处處]|哪[里裡個个些儿种種支位家一年款座国國间間场場届屆条條部]"
+    r"|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要"
+    r"|好不好|对不对|應不應該|该不该|多少(?<![没沒]多少)(?![有都会會])|多久|多大|多长时间"
+    r"|[几幾](?<![了好这這那前后後过過十有0-9][几幾])[点點个個天次岁歲种種码碼]"
+    r"|如何(?<![学學会會于於论論究展示]如何)|是否|请问|請問"
+    r"|能否|可否|谁[^都也]|誰[^都也]|[谁誰]$|呢[？。!！\s]*+$"
 )
 _HAN_STATEMENT: Final = (
     r"没什[么麼]|沒什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|没怎|沒怎|不知道[^，。]{0,3}[说說]什"
 )
 _JAPANESE: Final = (
     r"か(?:(?:(?<=[のるたうなんき]か)|(?<=(?:です|ます|ない|いい)か))(?:ね|な|しら)?(?:[。！!…\s]|$)"
-    r"|な[。ぁあ！\s]*+$|しら[。\s]*+$)|教えて"
+    r"|な[。ぁあ！\s]*+$|しら[。ん\s]*+$"
+    r"|(?:どうか)?(?:を|について|、)?(?:簡単に|詳しく)?(?:教え|説明|調べ|計算|確認|判断|述べ|答え)"
+    r"[^。]{0,6}(?:ください|下さい|て[。\s]|て$|せよ|なさい))|教えて"
 )
 _KNOW_IN_JAPANESE: Final = "知りたい"
 _ASKED_IN_JAPANESE: Final = (
@@ -44,23 +49,72 @@ _TELL_IN_KOREAN: Final = ("알려", "설명해", "궁금", "모르겠")
 _TOLD_IN_KOREAN: Final = tuple(
     "어떻게 왜 무엇 뭐가 뭔가 뭘 언제 어디 누가 얼마 몇 무슨 어떤 어느 차이 방법 는지 은지 인지 할지".split()
 )
-_VERB_ENDS_IN_KOREAN: Final = ("거야", "요", "지", "야", "해", "돼", "임")
-_ASKED_IN_KOREAN: Final = tuple("왜 어떻게 뭐 무엇 어디 언제 얼마".split())
+_VERB_ENDS_IN_KOREAN: Final = tuple("거야 요 지 야 해 돼 임 어 아 더라 려 래 네 나 냐".split())
+_ASKED_IN_KOREAN: Final = tuple(
+    "왜 어떻게 뭐 뭐가 무엇 어디 어디가 어디더 언제 얼마 누구 몇 무슨 어느 어떤".split()
+)
 _HINDI: Final = r"क(?<!\Sक)(?:्या|ैसे|्यों|ब|हाँ|हां|ौन|ितन[ाेी]|िस|ौनसा|िसने|िसका)(?:\s|$|[।?])"
 _TURKISH: Final = (
     r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz"
-    r"|yüz|dir|dır|dur|dür|ydi|ydı)"
-    r"|mı|mü|nasıl|neden|nedir|niye|nerede|hangisi|hangi|kaç|ne kadar|ne zaman)(?:\s|[.!…]"
-    r"|$)|\sm[iu][.!…\s]*$"
+    r"|yüz|dir|dır|dur|dür|ydi|ydı|ydu)"
+    r"|mı|mü|nasıl|neden(?! ol)|nedir|nelerdir|niye|niçin|nereye|nereden|nerede|neredeydi|neydi|neyi|neye|neyle"
+    r"|neler|hangisi|hangi|kaçı?|kaçıncı|kaçta|ne (?:tür|gibi|kadar|zaman|zamandı|oldu|oluyor|dedi)"
+    r"|kim|kimdir|kimler|kimin|kime|kimle)(?:\s|[.!…]|$)|\sm[iu][.!…\s]*$"
 )
-_TURKISH_ENDS: Final = tuple(f" m{vowel}{person}" for vowel in "iu" for person in ("", "yim", "sin", "siniz"))
+_TURKISH_CLAUSE: Final = (
+    r"\b(?:nasıl|neden|niye|niçin|nere\w{0,9}|hangi\w{0,9}|kaç|ne|kim\w{0,9})\s[^.!?,;]{0,60}"
+    r"(?:[dt][ıiuü]ğ[ıiuü]|[ae]ca?e?ğ[ıi](?!z)|[ıiuü]yorsa|[ae]rsa|[ae]rse)|([a-zçğıöşü]{2,20}+) m[ıiuü] \1|bir kaç"
+)
+_TURKISH_ENDS: Final = tuple(
+    f" m{vowel}{person}" for vowel in "iu" for person in ("", "yim", "sin", "siniz")
+) + (
+    " nedir",
+    " ne zaman",
+    " kim",
+    " kimdir",
+    " neydi",
+    " nerede",
+)
 _THAI: Final = (
-    r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่"
-    r"|เท่าไร|ใคร|มั้ย"
+    r"[ไมหเอยใทกแค](?:(?<=ไ)หม(?!้)|(?<=ม)ั้ย|(?<=ห)รือ(?:เปล่า|ไม่|ยัง)|(?<=เ)(?:ท่า|มื่อ)(?:ไหร่|ไร|ใด)"
+    r"|(?<=อ)(?:ย่างไร|ะไร)|(?<=ย)ังไง|(?<=ใ)คร|(?<=ไ)หน|(?<=ใ)ด|(?<=ท)ำไม)"
+    r"(?:บ้าง|ดี|ได้)?(?:ครับ|คับ|คะ|ค่ะ|ค่า|นะ|ล่ะ|เนี่ย|เหรอ){0,3}[.!…]*+(?:\s|$)"
+    r"|ใด(?!\s?ๆ|ก็|นั้น|จะ)|กี่(?<!เกี่)|เท่าไ(?:ร|หร่)(?=ใน|เมื่อ|ต่อ)|คืออะไร|อะไรบ้าง|ที่ไหน(?!ก็)|แค่ไหน(?!ก็)"
 )
+_THAI_FIRST: Final = ("ทำไม", "ใคร", "อะไร", "เหตุใด", "เมื่อไ", "กี่")
+_THAI_STATEMENT: Final = "อย่างไรก็|อย่างใด|ใด ๆ|ใดๆ|ไม่มีใคร|ไม่มีอะไร|ไม่ว่า|อะไรก็|ใครก็|ว่าทำไม|ว่าจะ|โดยไม่|ไม่กี่"
 _RUSSIAN: Final = r"\S++(?:\s\S++)? ли\s"
-_VIETNAMESE_ENDS: Final = ("không", "gì", "thế nào", "bao nhiêu", "chưa", "sao", "ở đâu")
-_ANY: Final = "[\u0900-\u097f\u0e01-\u0e4e\u3041-\u309f\u4e00-\u9fff\uac00-\ud7a3ıİşğçạảấầậếềệộốồớờợứừựđ]"
+_VIETNAMESE: Final = (
+    r"\s(?:khi nào|bao (?:nhiêu|lâu|giờ)|thế nào|(?:tại|vì|ra) sao|(?:ở|từ) đâu|đâu là|là (?:gì|ai)|(?:điều|cái) gì(?! đó)|phải không)"
+    r"(?:\s|[.!]|$)|\s(?:nào|gì)(?! đó| cũng| cả| khác| hết| đấy|\w)"
+)
+_VIETNAMESE_FIRST: Final = tuple(
+    "ai |điều gì|khi nào|bao nhiêu|tại sao|vì sao|làm thế nào|làm sao".split("|")
+)
+_VIETNAMESE_STATEMENT: Final = r"bất (?:kỳ|kì|cứ)|(?:không|chẳng|chưa|đừng|biết|hiểu)\s[^.,]{0,30}(?:nào|gì|sao|đâu)|nào\s[^.,]{0,40}cũng|nào cũng|bao giờ mà|(?:chưa|không) bao giờ|ai cũng|nào đó|ai đó"
+_VIETNAMESE_ENDS: Final = tuple("gì|thế nào|bao nhiêu|sao|ở đâu|đâu|nào| ai".split("|"))
+_VIETNAMESE_PARTICLES: Final = tuple(" không| chưa| à| hả| nhỉ".split("|"))
+_FRENCH: Final = (
+    r"-(?:ils?|elles?|(?<=[tx]-)on|(?<=[dt]-)on|(?<=va-)on|(?<=[sxe]-|i-)je|(?<=[sx]-)tu|(?<=ons-)nous|(?<=mmes-)nous"
+    r"|(?<=[vl]ez-)vous|(?<=nsez-)vous|(?<=oyez-)vous|(?<=tes-)vous)\b"
+)
+_FRENCH_ENDS: Final = r"\bquoi[.\s]*+$|\b(?:pour|dans|de|à|en) quel(?:le)?s? [\w' ]{1,30}$"
+_SPANISH: Final = (
+    r", (?:[Dd]e |[Ee]n |[Aa] |[Pp]or |[Cc]on |[Pp]ara )?(?:qué|quién|quiénes|cuál|cuáles|cuánt[oa]s?|cómo|dónde) "
+    r"| de quién(?:es)?[.\s]*+$"
+)
+_SPANISH_STATEMENT: Final = r"\b(?:[Ss]é|[Ss]ab|pregunt|expli|ver[,á]|dijo|entend|comprend|record)"
+_GREEK: Final = (
+    r"(?:^|[\s,])(?:τι|ποι[οόα]ν?|ποιες|ποιους|ποιανού|πόσ(?:ο|οι|α|η|ες|ους))\s(?<!ό,τι\s)(?!κι|και)"
+)
+_GREEK_STATEMENT: Final = r"ξέρ|ρώτ|ρωτ|κατάλαβ|γνωρίζ|μάθ|σχετικά με|αποφ|καθορ|όσο"
+_FRENCH_STATEMENT: Final = (
+    r"^\W*+(?:aussi|peut-être|ainsi|sans doute|à peine|encore|du moins|toujours|dit)\b"
+    r"|[,»\"”]\s*+\w{1,20}(?:-t)?-(?:ils?|elles?|on|je)\b|de quoi|quoi que|n'importe"
+)
+_ANY: Final = (
+    "[áéóτπ\u0900-\u097f\u0e01-\u0e4e\u3041-\u309f\u4e00-\u9fff\uac00-\ud7a3ıİşğçạảấầậếềệộốồớờợứừựđ]"
+)
 
 Asks = Callable[[str], bool]
 """Whether a sentence without a question mark asks."""
@@ -69,12 +123,14 @@ _pattern: Final = cache(re.compile)
 """Compile a pattern on first use; few messages need more than one."""
 
 
-def scripts_in(prose: str) -> list[Asks]:
-    """Return the rules that can apply to `prose`."""
-    turkish = prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
+def scripts_in(prose: str, languages: list[str]) -> list[Asks]:
+    """Return the rules that can apply to `prose`, whose words tell that it may be in `languages`."""
+    turkish = languages == ["tr"] or prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
+    french = "fr" in languages
     if prose.isascii():
-        return [_turkish] if turkish else []
+        return [_turkish] * turkish + [_french] * french
     rules: list[Asks] = [_russian] if " ли " in prose else []
+    rules += [_french] * french
     if _pattern(_ANY).search(prose):
         rules += [asks for has, asks in _RULES if _pattern(has).search(prose)]
     if turkish and _turkish not in rules:
@@ -113,11 +169,12 @@ def _hindi(sentence: str) -> bool:
 
 
 def _turkish(sentence: str) -> bool:
-    return bool(_pattern(_TURKISH).search(sentence))
+    return bool(_pattern(_TURKISH).search(sentence)) and not _pattern(_TURKISH_CLAUSE).search(sentence)
 
 
 def _thai(sentence: str) -> bool:
-    return bool(_pattern(_THAI).search(sentence))
+    asks = bool(_pattern(_THAI).search(sentence)) or sentence.strip().startswith(_THAI_FIRST)
+    return asks and not _pattern(_THAI_STATEMENT).search(sentence)
 
 
 def _russian(sentence: str) -> bool:
@@ -125,9 +182,32 @@ def _russian(sentence: str) -> bool:
 
 
 def _vietnamese(sentence: str) -> bool:
-    return sentence.rstrip(".!" + _SPACE).endswith(_VIETNAMESE_ENDS)
+    lowered = sentence.lower().strip(".! " + _SPACE)
+    if lowered.endswith(_VIETNAMESE_PARTICLES):
+        return True
+    asks = lowered.startswith(_VIETNAMESE_FIRST) or lowered.endswith(_VIETNAMESE_ENDS)
+    return (asks or bool(_pattern(_VIETNAMESE).search(lowered))) and not _pattern(
+        _VIETNAMESE_STATEMENT
+    ).search(lowered)
 
 
+def _spanish(sentence: str) -> bool:
+    return bool(_pattern(_SPANISH).search(sentence)) and not _pattern(_SPANISH_STATEMENT).search(sentence)
+
+
+def _greek(sentence: str) -> bool:
+    return bool(_pattern(_GREEK).search(sentence)) and not _pattern(_GREEK_STATEMENT).search(sentence)
+
+
+def _french(sentence: str) -> bool:
+    lowered = sentence.lower()
+    return bool(_pattern(_FRENCH).search(lowered) or _pattern(_FRENCH_ENDS).search(lowered)) and not _pattern(
+        _FRENCH_STATEMENT
+    ).search(lowered)
+
+
+ASCII_RULES: Final = (_turkish, _french)
+"""The rules that can find a question in a sentence of ASCII characters."""
 _RULES: Final[tuple[tuple[str, Asks], ...]] = (
     ("[\u4e00-\u9fff]", _han),
     ("[\u3041-\u309f]", _japanese),
@@ -135,6 +215,8 @@ _RULES: Final[tuple[tuple[str, Asks], ...]] = (
     ("[\u0900-\u097f]", _hindi),
     ("[ıİşğç]", _turkish),
     ("[\u0e01-\u0e4e]", _thai),
+    (" (?:qué|quién|cuál|cuán|cómo|dónde)", _spanish),
+    ("[τπ][ιοό][ισ]?", _greek),
     ("[ạảấầậếềệộốồớờợứừựđ]", _vietnamese),
 )
 
