@@ -7,7 +7,7 @@ with the end of the sentence only; words that must precede others are searched o
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 EXAMINED_PLACES: Final = 50
 """Maximum number of occurrences examined per word that makes a question only after a question word."""
@@ -116,26 +116,42 @@ _ANY: Final = (
     "[áéóτπ\u0900-\u097f\u0e01-\u0e4e\u3041-\u309f\u4e00-\u9fff\uac00-\ud7a3ıİşğçạảấầậếềệộốồớờợứừựđ]"
 )
 
-Asks = Callable[[str], bool]
-"""Whether a sentence without a question mark asks."""
+Asks = Callable[[str], object]
+"""A test of a sentence without a question mark."""
+
+
+class Rule(NamedTuple):
+    may_apply: Asks
+    """Whether the sentence has the letters without which `asks` need not run."""
+    asks: Asks
+    in_ascii: bool = False
+    """Whether it can find a question in a sentence of ASCII characters."""
+
 
 _pattern: Final = cache(re.compile)
 """Compile a pattern on first use; few messages need more than one."""
 
 
-def scripts_in(prose: str, languages: list[str]) -> list[Asks]:
+def rules_for(prose: str, languages: list[str]) -> list[Rule]:
     """Return the rules that can apply to `prose`, whose words tell that it may be in `languages`."""
+    rules = [Rule(_has_hyphen_or_question_word, _french, in_ascii=True)] if "fr" in languages else []
     turkish = languages == ["tr"] or prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
-    french = "fr" in languages
+    if turkish:
+        rules.append(Rule(bool, _turkish, in_ascii=True))
     if prose.isascii():
-        return [_turkish] * turkish + [_french] * french
-    rules: list[Asks] = [_russian] if " ли " in prose else []
-    rules += [_french] * french
+        return rules
+    if " ли " in prose:
+        rules.append(Rule(bool, _russian))
     if _pattern(_ANY).search(prose):
-        rules += [asks for has, asks in _RULES if _pattern(has).search(prose)]
-    if turkish and _turkish not in rules:
-        rules.append(_turkish)
+        searches = [(_pattern(letters).search, asks) for letters, asks in _RULES]
+        rules += [
+            Rule(has, asks) for has, asks in searches if has(prose) and not (turkish and asks is _turkish)
+        ]
     return rules
+
+
+def _has_hyphen_or_question_word(sentence: str) -> bool:
+    return "-" in sentence or " qu" in sentence
 
 
 def _han(sentence: str) -> bool:
@@ -206,8 +222,6 @@ def _french(sentence: str) -> bool:
     ).search(lowered)
 
 
-ASCII_RULES: Final = (_turkish, _french)
-"""The rules that can find a question in a sentence of ASCII characters."""
 _RULES: Final[tuple[tuple[str, Asks], ...]] = (
     ("[\u4e00-\u9fff]", _han),
     ("[\u3041-\u309f]", _japanese),

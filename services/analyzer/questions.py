@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from services.analyzer import question_words as words
 from services.analyzer.question_openers import ANY_LANGUAGE, OPENERS
-from services.analyzer.question_scripts import ASCII_RULES, scripts_in
+from services.analyzer.question_scripts import rules_for
 from services.analyzer.sentences import Sentence, sentences
 from shared.contracts import limits
 
@@ -87,8 +87,8 @@ class _Finder:
         self._openers = [OPENERS[language] for language in ("", *languages)] if languages else [ANY_LANGUAGE]
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
-        self._scripts = scripts_in(prose, languages)
-        self._ascii_scripts = [asks for asks in self._scripts if asks in ASCII_RULES]
+        self._rules = rules_for(prose, languages)
+        self._rules_for_ascii = [rule for rule in self._rules if rule.in_ascii]
         self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in segments])
 
     def behind_mark(self, start: int, end: int) -> int | None:
@@ -110,8 +110,8 @@ class _Finder:
             lowered = _without_leading_quotation(lowered)
         if self._is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
             return 0
-        for asks in self._ascii_scripts if sentence.isascii() else self._scripts:
-            if asks(sentence):
+        for rule in self._rules_for_ascii if sentence.isascii() else self._rules:
+            if rule.may_apply(sentence) and rule.asks(sentence):
                 return 0
         if self._commas and "," in sentence[-40:] and _TAG.search(sentence, max(0, end - start - 40)):
             return 0
