@@ -209,7 +209,7 @@ OPENERS: Final = {
         ("è", "possibile vero meglio normale necessario"),
         ("c'è", "un una qualche modo"),
         ("che", "cosa differenza tipo ore significa cos'è"),
-        ("che", "+it"),
+        ("che dove", "+it"),
         ("chi", "è ha può sono fu era vinse"),
         ("chi", "+chi"),
         ("cos'è cos'era dov'è dov'era com'è quand'è qual'è cos'hanno", "*"),
@@ -232,7 +232,7 @@ OPENERS: Final = {
         ("existe", "alguma algum um uma"),
         ("devo", "*"),
         ("que", "é tal devo posso fazer"),
-        ("que", "+pt"),
+        ("que quem", "+pt"),
         ("como", "posso faço fazer é eu instalar consigo funciona devo fica configuro"),
         ("alguém", "sabe tem aqui conhece pode já me"),
         ("em de a com por para desde até sobre", "quê quem qual quais quantos quantas quanto onde"),
@@ -276,7 +276,8 @@ OPENERS: Final = {
         ("är kan har ska", "det jag man du ni någon"),
     ),
     "tr": _pairs(
-        ("nasıl neden niye niçin nerede kim hangi kaç neyi nereden", "*"),
+        ("nasıl neden niye niçin nerede hangi kaç neyi nereden", "*"),
+        ("kim", "+tr geldi aldı yaptı bu o dedi var kazandı yazdı buldu söyledi"),
         ("ne", "zaman kadar demek yapmalıyım olur oldu yapabilirim"),
     ),
     "id": _pairs(
@@ -296,6 +297,7 @@ OPENERS: Final = {
         ),
         ("aproximativ", "câți câte cât"),
         ("știe", "cineva"),
+        ("cât cine unde când", "costă durează se începe pleacă găsesc știe poate"),
         ("poți puteți este există pot aveți ai", "tu să-mi să vreo vreun cumva acesta aceasta"),
         ("ar", "trebui putea"),
     ),
@@ -308,7 +310,8 @@ OPENERS: Final = {
         ("bao", "giờ nhiêu lâu"),
     ),
     "tl": _pairs(
-        ("ano paano bakit saan kailan sino magkano", "*"),
+        ("paano bakit saan kailan magkano", "*"),
+        ("ano sino", "+tl"),
     ),
     "": _pairs(
         (

@@ -22,7 +22,7 @@ _HAN: Final = (
     r"|什(?<!没什)(?<!都什)[么麼](?!都|也)|甚(?<!没甚)(?<!都甚)[么麼](?!都|也)|怎[么麼样樣](?!都|也)"
     r"|[为為]什[么麼]|[为為]何|何[时時地处處]|哪[里裡個个些儿种種支位家一年款座国國间間场場届屆条條部]"
     r"|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要"
-    r"|好不好|对不对|應不應該|该不该|多少(?<![没沒]多少)(?![有都会會])|多久|多大|多长时间"
+    r"|好不好|对不对|應不應該|该不该|多少(?<![没沒]多少)(?![有都会會])|多久|多大|多长时间|有多[长長高远遠重深快]"
     r"|[几幾](?<![了好这這那前后後过過十有0-9][几幾])[点點个個天次岁歲种種码碼]"
     r"|如何(?<![学學会會于於论論究展示]如何)|是否|请问|請問"
     r"|能否|可否|谁[^都也]|誰[^都也]|[谁誰]$|呢[？。!！\s]*+$"
@@ -51,7 +51,7 @@ _TOLD_IN_KOREAN: Final = tuple(
 )
 _VERB_ENDS_IN_KOREAN: Final = tuple("거야 요 지 야 해 돼 임 어 아 더라 려 래 네 나 냐".split())
 _ASKED_IN_KOREAN: Final = tuple(
-    "왜 어떻게 뭐 뭐가 무엇 어디 어디가 어디더 언제 얼마 누구 몇 무슨 어느 어떤".split()
+    "왜 어떻게 뭐 뭐가 무엇 어디 어디가 어디더 언제 얼마 누구 누가 몇 무슨 어느 어떤".split()
 )
 _HINDI: Final = r"क(?<!\Sक)(?:्या|ैसे|्यों|ब|हाँ|हां|ौन|ितन[ाेी]|िस|ौनसा|िसने|िसका)(?:\s|$|[।?])"
 _TURKISH: Final = (
@@ -63,12 +63,16 @@ _TURKISH: Final = (
 )
 _TURKISH_CLAUSE: Final = (
     r"\b(?:nasıl|neden|niye|niçin|nere\w{0,9}|hangi\w{0,9}|kaç|ne|kim\w{0,9})\s[^.!?,;]{0,60}"
-    r"(?:[dt][ıiuü]ğ[ıiuü]|[ae]ca?e?ğ[ıi](?!z)|[ıiuü]yorsa|[ae]rsa|[ae]rse)|([a-zçğıöşü]{2,20}+) m[ıiuü] \1|bir kaç"
+    r"(?:[dt][ıiuü]ğ[ıiuü]|[ae]ca?e?ğ[ıi](?!z)|[ıiuü]yorsa|[aeıiuü]rs[ae])|([a-zçğıöşü]{2,20}+) m[ıiuü] \1|bir kaç"
 )
 _TURKISH_ENDS: Final = tuple(
     f" m{vowel}{person}" for vowel in "iu" for person in ("", "yim", "sin", "siniz")
 ) + (
     " nedir",
+    " hangisi",
+    " kaç",
+    " neresi",
+    " nasıl",
     " ne zaman",
     " kim",
     " kimdir",
@@ -134,8 +138,12 @@ _pattern: Final = cache(re.compile)
 
 def rules_for(prose: str, languages: list[str]) -> list[Rule]:
     """Return the rules that can apply to `prose`, whose words tell that it may be in `languages`."""
-    rules = [Rule(_has_hyphen_or_question_word, _french, in_ascii=True)] if "fr" in languages else []
-    turkish = languages == ["tr"] or prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
+    rules = (
+        [Rule(_has_hyphen_or_question_word, _french, in_ascii=True)]
+        if "fr" in languages or "-t-" in prose
+        else []
+    )
+    turkish = "tr" in languages or prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
     if turkish:
         rules.append(Rule(bool, _turkish, in_ascii=True))
     if prose.isascii():

@@ -232,6 +232,8 @@ NOT_SECOND: Final = {
         "ik je jij u hij zij ze we wij het de een mij me men mooi leuk lekker dan ook dit dat die fijn jammer".split()
     ),
     "+ro": frozenset("frumos bine rău am îmi îi mă eu tu el ea noi voi ei și nu păcat o un mult bun".split()),
+    "+tr": frozenset(),
+    "+tl": frozenset(),
     "+which": frozenset(
         "i you we they he she it this that these those the a an my your our his her their makes means brings leads"
         " gives leaves made meant brought led seems sounds looks reminds explains explained in by to not all then"
@@ -259,7 +261,7 @@ NOT_SECOND: Final = {
 """By group, the words behind which the pair is a statement: "wo ich wohne", "когда я запускаю"."""
 
 COMMA_STATES: Final = frozenset(
-    "wer wen wem wo was wie quand où qui que chi che quando dove perché cum unde când ce care cine cât hoe wat"
+    "wer wen wem wo was wie quand où qui que quem chi che quando dove perché cum unde când ce care cine cât hoe wat"
     " waar which what hoeveel wanneer".split()
 )
 """Question words that, before a comma, open a clause of a statement: "Wer Ruhe sucht, ist hier richtig."."""
@@ -274,12 +276,12 @@ FUNCTION_WORDS: Final = {
         "fr": "le la les des du et est un une je pas pour dans que qui sur au avec en il elle ce ne vous nous aux par à de"
         " quand où",
         "es": "el la los las de y es un una que en por para con no mi del se su lo al qué cómo",
-        "it": "il la di e un una che per non è in con sono mi del della i gli le da al nel chi ha l'ultimo della quale",
-        "pt": "o a os as de e é um uma que em por para com não no na do da meu minha se ao dos das",
+        "it": "il la di e un una che per non è in con sono mi del della i gli le da al nel chi ha quale dove",
+        "pt": "o a os as de e é um uma que em por para com não no na do da meu minha se ao dos das quem foi",
         "nl": "de het een en is ik niet van op voor met dat je er zijn te in aan hoe wat maar",
-        "ro": "și este un o nu pe la cu de în să din a fost sunt mai ale lui câte câți",
+        "ro": "și este un o nu pe la cu de în să din a fost sunt mai ale lui câte câți cât unde cine când",
         "sv": "och det att en jag är inte på som för av med til og er ikke jeg i den har hur vad",
-        "tr": "bir ve bu için ile de da mi mı çok var değil ne kim",
+        "tr": "bir ve bu için ile de da mi mı çok var değil ne",
         "pl": "nie się w na z do jest to i że jak co czy mi je jsem",
         "vi": "là của và có không tôi được cho trong người một các những này",
         "id": "yang dan di ini itu untuk dengan saya tidak ada apa bagaimana",
@@ -320,8 +322,8 @@ NO_ORDER: Final = frozenset(
 """Words before an order that make it a statement. "to" is kept in "I want to find out"."""
 
 
-def languages_of(tokens: set[str]) -> list[str]:
-    """Return the languages in which a text with these words may be written; none if its words do not tell."""
+def languages_of(tokens: set[str]) -> tuple[list[str], bool]:
+    """Return the languages in which a text with these words may be written, and whether more than a word tells it."""
     scores = {language: len(words & tokens) for language, words in FUNCTION_WORDS.items()}
     best = max(scores.values())
-    return [language for language, score in scores.items() if best and 4 * score >= 3 * best]
+    return [language for language, score in scores.items() if best and 4 * score >= 3 * best], best > 1

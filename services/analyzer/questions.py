@@ -83,8 +83,11 @@ class _Finder:
         self._places = EXAMINED_PLACES
         self._breaks = EXAMINED_BREAKS
         tokens = _unpunctuated(self._lowered)
-        languages = words.languages_of(tokens)
-        self._openers = [OPENERS[language] for language in ("", *languages)] if languages else [ANY_LANGUAGE]
+        languages, sure = words.languages_of(tokens)
+        self._openers = [
+            OPENERS[""] if sure else ANY_LANGUAGE,
+            *(OPENERS[language] for language in languages),
+        ]
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
         self._rules = rules_for(prose, languages)
@@ -159,7 +162,7 @@ class _Finder:
             return False  # "Which way you turn it makes no difference."
         if first in words.DETERMINERS and second not in words.NOT_DETERMINED:
             # "which laptop should i buy", "how far away is it"; but "what matters is"
-            verb_first = second.endswith("s") and rest[1:2] in (["is"], ["was"])
+            verb_first = second.endswith("s") and not {"is", "was"}.isdisjoint(rest[1:3])
             if not verb_first and not words.AUXILIARIES.isdisjoint(rest[1:4]):
                 return True
         if first == "ما" and second.startswith("ال"):
@@ -295,8 +298,9 @@ _KEEPS: Final = (
 _ANY_SECOND: Final = frozenset(("*", "*ru", "*de"))
 _ABOUT: Final = words.AUXILIARIES | {"about", "if", "else", "am", "must", "may", "might", "shall"}
 _RELATIVE: Final = re.compile(r", (?:die|um|qui|who|whom|that|which|where|after|before|when) ")
-_THEN: Final = re.compile(r", (?:so|dann) ")
-_POLITE: Final = (" please", " bitte")
+_RECOMMENDS: Final = (["nur"], ["immer"], ["jederzeit"], ["definitiv"], ["wieder"])
+_THEN: Final = re.compile(r", (?:so |dann |bitte |\w{2,20}en sie )")
+_POLITE: Final = (" please", " bitte", " in detail", " in simple terms", " a bit", " briefly")
 _OPENING: Final = '"“«„'
 _COMMENT: Final = ("//", "/*", "<!--")
 _CLOSED: Final = '"”»'
@@ -345,6 +349,8 @@ def _fits(group: str, rest: list[str]) -> bool:
     """Whether what follows an opener can make the pair a question; some groups ask for more than one word."""
     if group == "+what":
         return len(rest) > 1 and words.COPULAS.isdisjoint(rest)
+    if group == "+chi":
+        return len(rest) > 1 and "non" not in rest
     if group == "+any":
         return len(rest) > 1 and (words.AUXILIARIES | {"can", "may", "shall"}).isdisjoint(rest)
     if group == "+plural":
@@ -364,7 +370,10 @@ def _is_condition(tokens: list[str], index: int, lowered: str) -> bool:
     if first in words.GERMAN_VERBS and second in words.GERMAN_SUBJECTS:
         # "Kann ich nur empfehlen.", "Haben Sie Fragen, rufen Sie an."
         return (
-            rest[:1] == ["nur"] or "empfehlen." in lowered and first != "was" or bool(_THEN.search(lowered))
+            rest[:1] in _RECOMMENDS
+            or "empfehlen." in lowered
+            and first != "was"
+            or bool(_THEN.search(lowered))
         )
     return (
         (first == "who" and (second == "knew" or [second, *rest[:1]] == ["would", "have"]))
@@ -372,6 +381,8 @@ def _is_condition(tokens: list[str], index: int, lowered: str) -> bool:
         or (first == "was" and [second, *rest[:2]] == ["soll", "ich", "sagen"])
         or (first == "o" and second == "que" and " é que" in lowered and rest[:2] != ["é", "que"])
         or (first == "como" and second == "é" and bool(rest) and rest[0] in words.PORTUGUESE_ADJECTIVES)
-        or (first in {"perché", "как", "hoeveel"} and "," in lowered and ", котор" not in lowered)
+        or (first in {"perché", "как", "когда", "hoeveel"} and "," in lowered and ", котор" not in lowered)
+        or (first in {"is", "was"} and second in {"a", "an"} and lowered.rstrip().endswith("."))
+        or (first == "in" and second == "what" and rest[:1] == ["follows"])
         or (first in {"кто", "что", "где"} and ", т" in lowered)
     )
