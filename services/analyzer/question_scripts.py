@@ -24,7 +24,7 @@ _HAN: Final = (
     r"|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要"
     r"|好不好|对不对|應不應該|该不该|多少(?<![没沒]多少)(?![有都会會])|多久|多大|多长时间|有多[长長高远遠重深快]"
     r"|[几幾](?<![了好这這那前后後过過十有0-9][几幾])[点點个個天次岁歲种種码碼]"
-    r"|如何(?<![学學会會于於论論究展示]如何)|是否|请问|請問"
+    r"|如何(?<![学學会會于於论論究展示]如何)|是否(?<![确確]定是否)|请问|請問"
     r"|能否|可否|谁[^都也]|誰[^都也]|[谁誰]$|呢[？。!！\s]*+$"
 )
 _HAN_STATEMENT: Final = (
@@ -113,7 +113,7 @@ _GREEK: Final = (
 )
 _GREEK_STATEMENT: Final = r"ξέρ|ρώτ|ρωτ|κατάλαβ|γνωρίζ|μάθ|σχετικά με|αποφ|καθορ|όσο"
 _FRENCH_STATEMENT: Final = (
-    r"^\W*+(?:aussi|peut-être|ainsi|sans doute|à peine|encore|du moins|toujours|dit)\b"
+    r"^\W*+(?!av|pouv|dev|all|ser|aur)\w{1,20}ons-nous|^\W*+(?:aussi|peut-être|ainsi|sans doute|à peine|encore|du moins|toujours|dit)\b"
     r"|[,»\"”]\s*+\w{1,20}(?:-t)?-(?:ils?|elles?|on|je)\b|de quoi|quoi que|n'importe"
 )
 _ANY: Final = (
@@ -180,7 +180,7 @@ def _korean(sentence: str) -> bool:
     if _pattern(_KOREAN).search(sentence):
         return True
     end = sentence.rstrip(_KOREAN_TAIL)
-    if end.endswith(_KOREAN_ENDS) or any(
+    if (end.endswith(_KOREAN_ENDS) and not end.endswith("맛나요")) or any(
         _stands_before(sentence, at, _TOLD_IN_KOREAN, 40, ".\n") for at in _places(sentence, _TELL_IN_KOREAN)
     ):
         return True

@@ -8,7 +8,7 @@ INTRODUCTIONS: Final = frozenset(
     " quick question q ps p.s btw dear team guys just oh right first second third firstly"
     " secondly finally lastly lol ugh or like"
     " yes no yeah ja nee nou tja however because if-so q: frage: question: edit update still bonus sir"
-    " madam all everyone folks dude bro man lmao"
+    " madam all everyone folks dude bro lmao"
     " wait listen look seriously honestly next again instead otherwise alternatively"
     " meanwhile moin guten good morning tag"
     " hallo und aber also oder bitte denn nun sag mal entschuldigung servus danke dann kurze frage ach"
@@ -39,10 +39,10 @@ NOT_DETERMINED: Final = frozenset(
 )
 SUBORDINATORS: Final = frozenset(
     "wenn wo weil da obwohl falls als nachdem bevor sobald während was wer wie damit"
-    " solange ob dass seit".split()
+    " solange ob dass seit dat omdat toen hoe wat wie wanneer".split()
 )
 VERBS_AFTER_CLAUSE: Final = frozenset(
-    "kann kannst können könnten könntest muss soll gibt ist haben hast darf".split()
+    "kann kannst können könnten könntest muss soll gibt ist haben hast darf kun kan moet is".split()
 )
 """German: after a clause that opens with one of the first words, the second words begin the main clause, not a
 question."""
@@ -225,7 +225,7 @@ NOT_SECOND: Final = {
     ),
     "+chi": frozenset("non si ha mi ti vuole ama cerca vive viene volesse".split()),
     "+pt": frozenset(
-        "a o as os seja sejam bom bonito lindo linda eu ele ela pena delícia nada deus venha um uma não se me pode"
+        "a o as os seja sejam bom bonito lindo linda eu ele ela pena delícia nada deus venha um uma não se me pode às ao aos à"
         " foi está já por isso bela belo".split()
     ),
     "+nl": frozenset(
@@ -276,7 +276,7 @@ FUNCTION_WORDS: Final = {
         "fr": "le la les des du et est un une je pas pour dans que qui sur au avec en il elle ce ne vous nous aux par à de"
         " quand où",
         "es": "el la los las de y es un una que en por para con no mi del se su lo al qué cómo",
-        "it": "il la di e un una che per non è in con sono mi del della i gli le da al nel chi ha quale dove",
+        "it": "il la di e un una che per non è in con sono mi del della i gli le da al nel chi ha quale dove ma c'è anche nella ed",
         "pt": "o a os as de e é um uma que em por para com não no na do da meu minha se ao dos das quem foi",
         "nl": "de het een en is ik niet van op voor met dat je er zijn te in aan hoe wat maar",
         "ro": "și este un o nu pe la cu de în să din a fost sunt mai ale lui câte câți cât unde cine când",

@@ -88,6 +88,7 @@ class _Finder:
             OPENERS[""] if sure else ANY_LANGUAGE,
             *(OPENERS[language] for language in languages),
         ]
+        self._german = "de" in languages
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
         self._rules = rules_for(prose, languages)
@@ -138,6 +139,8 @@ class _Finder:
                 and len(tokens) == index + 2
             ):
                 return False  # "So can I."
+            if word == "so" and self._german:
+                return False  # "So macht das Spaß."
             if self._opens(tokens, index, lowered):
                 return not (word in words.EXCLAIM and lowered.rstrip().endswith("!"))
             greeted = word == "there" and index and tokens[index - 1] in {"hi", "hello", "hey"}
@@ -280,7 +283,20 @@ class _Finder:
 
 _PRONOUNS: Final = tuple([word] for word in ("i", "you", "we", "they", "he", "she", "it"))
 _AFTER_WRAPPER: Final = frozenset(" ,:\n\u00a0")
-_UNDOES: Final = ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
+_UNDOES: Final = (
+    "no",
+    "never",
+    "don't",
+    "not to",
+    "didn't",
+    "they",
+    "he",
+    "she",
+    "to",
+    " se",
+    "resta",
+    "tentou",
+)
 _NOTHING_ASKED: Final = (["to", "say"], ["to", "make"])
 _KEEPS: Final = (
     "like to",
@@ -371,8 +387,7 @@ def _is_condition(tokens: list[str], index: int, lowered: str) -> bool:
         # "Kann ich nur empfehlen.", "Haben Sie Fragen, rufen Sie an."
         return (
             rest[:1] in _RECOMMENDS
-            or "empfehlen." in lowered
-            and first != "was"
+            or (second in {"ich", "man"} and "empfehlen" in lowered)
             or bool(_THEN.search(lowered))
         )
     return (
@@ -382,6 +397,8 @@ def _is_condition(tokens: list[str], index: int, lowered: str) -> bool:
         or (first == "o" and second == "que" and " é que" in lowered and rest[:2] != ["é", "que"])
         or (first == "como" and second == "é" and bool(rest) and rest[0] in words.PORTUGUESE_ADJECTIVES)
         or (first in {"perché", "как", "когда", "hoeveel"} and "," in lowered and ", котор" not in lowered)
+        or (first in {"é", "es", "è"} and (rest[:1] in (["que"], ["che"]) or "," in lowered))
+        or (first == "de" and second == "quoi" and bool(rest) and rest[0].endswith(("er", "ir", "re")))
         or (first in {"is", "was"} and second in {"a", "an"} and lowered.rstrip().endswith("."))
         or (first == "in" and second == "what" and rest[:1] == ["follows"])
         or (first in {"кто", "что", "где"} and ", т" in lowered)
