@@ -32,22 +32,21 @@ OPENERS: Final = {
         ("what why how where when who waht wich wat hwo", _EN_AUX),
         (
             "what which whose wich",
-            "kind type sort version time color colour size language one ones way tool "
-            "library option method of day year country city book file command name date "
-            "model code format is are was would should could do does",
+            "kind type sort version time color colour size language one ones way tool library option method of "
+            "day year country city book file command name date model code format is are was would should could do "
+            "does",
         ),
-        ("what", "about if else exactly happens happened causes makes does's everyone's your my the's"),
+        ("what", "about if else exactly happens happened causes makes does's everyone's your my the's +what"),
         ("what who when where how", "now then next so exactly again else tho though"),
         (
             "how",
-            "to many much long often far old big come fast likely exactly bad good hard "
-            "late deep easy about soon well tall safe accurate strict expensive early high "
-            "heavy hot cheap else",
+            "to many much long often far old big come fast likely exactly bad good hard late deep easy about soon "
+            "well tall safe accurate strict expensive early high heavy hot cheap else",
         ),
         (
             "why",
-            "not on the would my this that isn't a all some when so do it's its only i'm me "
-            "use python tho though again me him her them us",
+            "not on the would my this that isn't a all some when so do it's its only i'm me use python tho though "
+            "again me him her them us",
         ),
         (
             "who",
@@ -56,7 +55,8 @@ OPENERS: Final = {
         ("whats hows whos wheres whens whys what's how's who's where's when's why's", "*"),
         ("is isn't isnt are aren't arent was wasn't were weren't", _EN_SUBJECT + " python using"),
         (
-            "does doesn't doesnt did didn't didnt will won't wont would wouldn't wouldnt could couldn't couldnt can can't cant shouldn't shouldnt hasn't don't",
+            "does doesn't doesnt did didn't didnt will won't wont would wouldn't wouldnt could couldn't couldnt "
+            "can can't cant shouldn't shouldnt hasn't don't",
             _EN_SUBJECT,
         ),
         ("has", "anyone anybody it the this my someone there he she"),
@@ -68,78 +68,68 @@ OPENERS: Final = {
         ("ever", "wondered"),
         (
             "any",
-            "idea ideas thoughts suggestions suggestion advice tips tip chance "
-            "recommendations recommendation way clue clues help reason one",
+            "idea ideas thoughts suggestions suggestion advice tips tip chance recommendations recommendation way "
+            "clue clues help reason one +any good news plans word luck updates update recs experience "
+            "alternatives alternative recommended ways tricks questions thing workaround workarounds",
         ),
         ("anyone anybody", "know knows else here tried have using"),
         ("wanna", "know"),
         ("mind", "if explaining telling"),
         ("wat", "is does"),
         ("which", "+which"),
-        ("what", "+what"),
         (
             "in to for at on from by about with under of during after before since until through",
             "which what whose whom",
         ),
         ("haven't", "you they we i anyone"),
-        ("any", "+any"),
         ("does did do", "+does"),
         ("is are was were", "+is"),
         ("can do should will could", "+plural"),
         (
             "anyone anybody someone",
-            "want wants need needs going got been seen gotten done heard read found care "
-            "cares fancy interested playing up watching watched wanna able willing",
-        ),
-        (
-            "any",
-            "good news plans word luck updates update recs suggestions experience "
-            "alternatives alternative recommended ways tricks questions thing workaround "
-            "workarounds",
+            "want wants need needs going got been seen gotten done heard read found care cares fancy interested "
+            "playing up watching watched wanna able willing",
         ),
     ),
     "de": _pairs(
         (
             "was",
-            "ist sind kann muss soll sollte bedeutet heißt passiert kostet macht mache tun "
-            "wäre war würde würdest hat habe haben gibt gibt's hältst halten meinst genau "
-            "spricht brauche darf fehlt empfiehlst empfehlen lässt it the he she this that "
-            "there i",
+            "ist sind kann muss soll sollte bedeutet heißt passiert kostet macht mache tun wäre war würde würdest "
+            "hat habe haben gibt gibt's hältst halten meinst genau spricht brauche darf fehlt empfiehlst "
+            "empfehlen lässt it the he she this that there i",
         ),
         (
             "wie",
-            "kann könnte können ist sind soll sollte muss viel viele lange oft weit alt "
-            "groß hoch funktioniert geht mache macht man bekomme komme wird werden finde "
-            "würde würdest lautet heißt berechne sieht schreibe nennt schnell gut teuer "
-            "spät konfiguriere unterscheidet unterscheiden berechnet viel bringe stelle "
-            "wäre kommt schlimm sicher gehe richte lösche setze erstelle installiere",
+            "kann könnte können ist sind soll sollte muss viel viele lange oft weit alt groß hoch funktioniert "
+            "geht mache macht man bekomme komme wird werden finde würde würdest lautet heißt berechne sieht "
+            "schreibe nennt schnell gut teuer spät konfiguriere unterscheidet unterscheiden berechnet viel bringe "
+            "stelle wäre kommt schlimm sicher gehe richte lösche setze erstelle installiere",
         ),
         (
-            "warum wieso weshalb woher wohin wozu woran womit wofür wodurch wann wo wer wen "
-            "wem wessen worin woraus",
+            "warum wieso weshalb woher wohin wozu woran womit wofür wodurch wann wo wer wen wem wessen worin "
+            "woraus",
             "*de",
         ),
         (
-            "kann könnte können könnten kannst könntest muss müssen soll sollte sollten "
-            "darf dürfen ist sind gibt hat haben hast habt wird werden würde würden würdest "
-            "weiß weißt wissen lohnt funktioniert geht kennt kennst kennen stimmt möchtest "
-            "wäre brauche braucht bin bist reicht bekomme muß hättest hätten gilt zählt "
-            "macht verstehe",
-            "ich du er sie es wir ihr man das dies diese dieser dieses der die den mir mich "
-            "sich jemand ein eine hier mein meine dein irgendwer einer",
+            "kann könnte können könnten kannst könntest muss müssen soll sollte sollten darf dürfen ist sind gibt "
+            "hat haben hast habt wird werden würde würden würdest weiß weißt wissen lohnt funktioniert geht kennt "
+            "kennst kennen stimmt möchtest wäre brauche braucht bin bist reicht bekomme muß hättest hätten gilt "
+            "zählt macht verstehe",
+            "ich du er sie es wir ihr man das dies diese dieser dieses der die den mir mich sich jemand ein eine "
+            "hier mein meine dein irgendwer einer",
         ),
         ("gibt's gibts", "*"),
         ("ab bis seit", "wann wo"),
         (
-            "in an auf zu zum für nach von vom über bei mit aus unter durch um seit bis ab "
-            "gegen während vor ungefähr etwa wegen laut",
+            "in an auf zu zum für nach von vom über bei mit aus unter durch um seit bis ab gegen während vor "
+            "ungefähr etwa wegen laut",
             "welche welcher welches welchen welchem wem wen wessen wieviel wievielen",
         ),
         ("welche welcher welches welchen welchem wieviel wieviele inwiefern inwieweit", "*"),
         (
             "wer wen wem wo",
-            "ist sind war waren kann hat haben gibt finde liegt bekomme kommt weiß kennt "
-            "will möchte hätte wird würde darf soll muss",
+            "ist sind war waren kann hat haben gibt finde liegt bekomme kommt weiß kennt will möchte hätte wird "
+            "würde darf soll muss",
         ),
         ("was wie", "+de"),
         ("ungefähr etwa seit bis auf mit", "wie wann"),
@@ -149,13 +139,11 @@ OPENERS: Final = {
         ("est-ce qu'est-ce pourquoi combien comment lequel laquelle lesquels lesquelles", "*"),
         (
             "que",
-            "faire signifie veut dois puis pensez penses faut-il se es son significa puedo "
-            "debo pasa hago tengo opinas fazer é tal devo posso recomiendas horas hora tipo "
-            "quiere diferencia",
+            "faire signifie veut dois puis pensez penses faut-il se es son significa puedo debo pasa hago tengo "
+            "opinas fazer é tal devo posso recomiendas horas hora tipo quiere diferencia",
         ),
         ("y", "a-t-il a-t'il"),
         ("quoi", "faire"),
-        ("que", "faire signifie veut dois puis pensez penses faut-il se"),
         ("que où qui quand d'où", "+fr"),
         ("d'où depuis jusqu'à pour jusqu'où", "quand où quoi viens est vient quelle quel"),
         ("où", "est sont puis peut trouver se en dois on est-ce"),
@@ -181,8 +169,7 @@ OPENERS: Final = {
         ("sabes", "si cómo qué como"),
         (
             "que",
-            "es son significa puedo debo pasa hago tengo opinas recomiendas horas hora tipo "
-            "quiere diferencia",
+            "es son significa puedo debo pasa hago tengo opinas recomiendas horas hora tipo quiere diferencia",
         ),
         (
             "de en a con por para desde hasta sobre según",
@@ -191,8 +178,7 @@ OPENERS: Final = {
         ("por", "que"),
         (
             "como",
-            "puedo se hago puede hacer podemos saber debo es está funciona funcionan "
-            "arreglo instalo configuro",
+            "puedo se hago puede hacer podemos saber debo es está funciona funcionan arreglo instalo configuro",
         ),
         ("alguien", "sabe conoce puede me tiene ha"),
         ("cuanto", "cuesta vale es tarda dura mide gana tiempo cobra"),
@@ -210,8 +196,7 @@ OPENERS: Final = {
         ("c'è", "un una qualche modo"),
         ("che", "cosa differenza tipo ore significa cos'è"),
         ("che dove", "+it"),
-        ("chi", "è ha può sono fu era vinse"),
-        ("chi", "+chi"),
+        ("chi", "è ha può sono fu era vinse +chi"),
         ("cos'è cos'era dov'è dov'era com'è quand'è qual'è cos'hanno", "*"),
         ("qualcuno", "conosce sa ha può"),
         ("in di a da con su tra fra presso per sotto", "quale quali quanti quante"),
@@ -245,9 +230,9 @@ OPENERS: Final = {
     "nl": _pairs(
         (
             "wat hoe waar waarom wanneer waarmee waardoor",
-            "is zijn kan kun moet doet betekent kost kosten heb ik heeft werkt maak zou "
-            "kunnen wordt gebeurt laat lang veel vaak ver zit staat krijg vind doe je "
-            "moeten kom komt duurt installeer gaat zal verander groot oud",
+            "is zijn kan kun moet doet betekent kost kosten heb ik heeft werkt maak zou kunnen wordt gebeurt laat "
+            "lang veel vaak ver zit staat krijg vind doe je moeten kom komt duurt installeer gaat zal verander "
+            "groot oud",
         ),
         ("welk welke hoeveel", "*"),
         (
@@ -292,10 +277,7 @@ OPENERS: Final = {
         ("care ce cine câți câte câtă cât", "+ro"),
         ("cum unde când", "+ro"),
         ("cum ce care unde când cât câți", "pot este e se fac faci înseamnă sunt aș trebuie mai a"),
-        (
-            "în de pe la cu din pentru prin între sub spre până",
-            "ce care cine câți câte câtă cât unde când",
-        ),
+        ("în de pe la cu din pentru prin între sub spre până", "ce care cine câți câte câtă cât unde când"),
         ("aproximativ", "câți câte cât"),
         ("știe", "cineva"),
         ("cât cine unde când", "costă durează se începe pleacă găsesc știe poate"),
@@ -315,8 +297,8 @@ OPENERS: Final = {
     ),
     "": _pairs(
         (
-            "что как где куда откуда когда почему зачем кто чем какой какая какое какие "
-            "каким сколько чей отчего насколько чому де скільки хто яка який які чи",
+            "что как где куда откуда когда почему зачем кто чем какой какая какое какие каким сколько чей отчего "
+            "насколько чому де скільки хто яка який які чи",
             "*ru",
         ),
         ("можно нельзя стоит есть нужно надо можешь можете может", "ли мне"),
@@ -324,8 +306,8 @@ OPENERS: Final = {
         ("разве неужели", "*"),
         ("в на с для из о от", "чём чем каком какой каких какую кого чего"),
         ("هل ماذا لماذا كيف متى أين اين كم ليش شو وين ايش لیش إيه ليه ازاي فين إزاي أليس", "*"),
-        ("ما", "هو هي الفرق معنى أفضل هذا هذه الذي السبب أهم"),
-        ("من", "هو هي الذي أين اين كجا"),
+        ("ما", "هو هي الفرق معنى أفضل هذا هذه الذي السبب أهم هما هم كان كانت اسم نوع عدد سبب"),
+        ("من", "هو هي الذي أين اين كجا كان كانت قام فاز الذين هما هم هن قاد"),
         ("أي ای", "*"),
         ("آیا چرا چطور چگونه کجا کی چه چی چند", "*"),
         ("האם איך למה מתי איפה מה מי כמה מדוע איזה", "*"),
@@ -333,14 +315,12 @@ OPENERS: Final = {
         ("кого кому кем чему какова каков каковы какую какого каким каких скольким", "*"),
         (
             "к по при у над под перед до после в на с для из о от за через около на",
-            "каком какой каких какую какого каким какими какое какие кем кого кому чего "
-            "чему чем сколько скольких скольки ком",
+            "каком какой каких какую какого каким какими какое какие кем кого кому чего чему чем сколько скольких "
+            "скольки ком",
         ),
         ("примерно", "сколько какой"),
         ("في إلى على من عن منذ حتى مع", "أي أين متى ماذا كم أية"),
         ("أية ماذا مالذي فماذا", "*"),
-        ("من", "كان كانت قام فاز الذين هما هم هن قاد"),
-        ("ما", "هما هم كان كانت اسم نوع عدد سبب"),
         ("ποιον ποιους ποιες ποιοι ποιό ποιά ποιος ποιανού ποιας πόσος πόσες πόσους πόσοι πόση πόσον", "*"),
         (
             "σε από για με μετά πριν στο στη περίπου σύμφωνα μέσα",

@@ -132,54 +132,30 @@ class _Finder:
         if len(tokens) == 1 and tokens[0] in words.ALONE:
             return True
         for index, word in enumerate(tokens):
-            if (
-                index
-                and word in {"can", "do", "am", "are", "is"}
-                and tokens[index - 1] == "so"
-                and len(tokens) == index + 2
-            ):
-                return False  # "So can I."
-            if word == "so" and self._german:
-                return False  # "So macht das Spaß."
             if self._opens(tokens, index, lowered):
-                return not (word in words.EXCLAIM and lowered.rstrip().endswith("!"))
+                exclaims = word in words.EXCLAIM and lowered.rstrip().endswith("!")
+                return not exclaims and not _follows_so(tokens, index, german=self._german)
             greeted = word == "there" and index and tokens[index - 1] in {"hi", "hello", "hey"}
             if word not in words.INTRODUCTIONS and not greeted:
                 return False
         return False
 
     def _opens(self, tokens: list[str], index: int, lowered: str) -> bool:
-        first = tokens[index]
-        seconds = [table[first] for table in self._openers if first in table]
-        if not seconds:
+        first, rest = tokens[index], tokens[index + 1 :]
+        seconds: set[str] = set()
+        for table in self._openers:
+            seconds |= table.get(first, frozenset())
+        if not rest or not seconds:
+            return not _ANY_SECOND.isdisjoint(seconds)
+        if _is_condition(first, rest, lowered):
             return False
-        rest = tokens[index + 1 :]
-        if not rest:
-            return any(not _ANY_SECOND.isdisjoint(words_) for words_ in seconds)
-        if _is_condition(tokens, index, lowered):
-            return False
-        second = rest[0]
-        if first == "who" and second not in words.NOT_WHO:
-            return True
-        if first in {"which", "what"} and rest[1:2] in _PRONOUNS and second not in _ABOUT:
-            return False  # "Which way you turn it makes no difference."
-        if first in words.DETERMINERS and second not in words.NOT_DETERMINED:
-            # "which laptop should i buy", "how far away is it"; but "what matters is"
-            verb_first = second.endswith("s") and not {"is", "was"}.isdisjoint(rest[1:3])
-            if not verb_first and not words.AUXILIARIES.isdisjoint(rest[1:4]):
-                return True
-        if first == "ما" and second.startswith("ال"):
-            return True
-        if second.endswith(words.INFINITIVES.get(first, ("\n",))):
-            return True
-        if any(second in words_ or "*" in words_ for words_ in seconds):
-            return True
+        if rest[0] in seconds or "*" in seconds or _opens_by_form(first, rest):
+            return not _is_free_choice(first, rest)
         if first in words.COMMA_STATES and "," in lowered and not _RELATIVE.search(lowered):
             return False
-        return any(
-            group in words_ and second not in excluded and _fits(group, rest)
+        return not _is_free_choice(first, rest) and any(
+            group in seconds and rest[0] not in excluded and _fits(group, rest)
             for group, excluded in words.NOT_SECOND.items()
-            for words_ in seconds
         )
 
     def _is_quoted_by_statement(self, sentence: str) -> bool:
@@ -376,9 +352,35 @@ def _fits(group: str, rest: list[str]) -> bool:
     return group[0] == "*" or len(rest) > 1
 
 
-def _is_condition(tokens: list[str], index: int, lowered: str) -> bool:
+def _follows_so(tokens: list[str], index: int, *, german: bool) -> bool:
+    """Whether the words from `index` agree with what was said before: "So can I.", "So macht das Spaß."."""
+    if not index or tokens[index - 1] != "so":
+        return False
+    return german or (tokens[index] in {"can", "do", "am", "are", "is"} and len(tokens) == index + 2)
+
+
+def _opens_by_form(first: str, rest: list[str]) -> bool:
+    """Whether a question word and what follows it have the form of a question, whatever the words are."""
+    second = rest[0]
+    if first == "who":
+        return second not in words.NOT_WHO
+    if first in words.DETERMINERS and second not in words.NOT_DETERMINED:
+        # "which laptop should i buy", "how far away is it"; but "what matters is"
+        verb_first = second.endswith("s") and not {"is", "was"}.isdisjoint(rest[1:3])
+        return not verb_first and not words.AUXILIARIES.isdisjoint(rest[1:4])
+    if first == "ما":
+        return second.startswith("ال")
+    return second.endswith(words.INFINITIVES.get(first, ("\n",)))
+
+
+def _is_free_choice(first: str, rest: list[str]) -> bool:
+    """Whether a pronoun follows the noun: "Which way you turn it makes no difference."."""
+    return first in {"which", "what"} and rest[1:2] in _PRONOUNS and rest[0] not in _ABOUT
+
+
+def _is_condition(first: str, behind: list[str], lowered: str) -> bool:
     """Whether a sentence opens like a question but is not one: "Should you need help, …", "Which is why …"."""
-    first, second, *rest = tokens[index : index + 8]
+    second, *rest = behind
     if first in {"should", "had", "were"} and (
         second == "you" or (second not in {"i", "we"} and "," in lowered)
     ):
