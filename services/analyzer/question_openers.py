@@ -330,7 +330,8 @@ OPENERS: Final = {
 }
 """Openers by language, and by first word: the second words that make the pair a question.
 
-`*` is any word. A group such as `+de` is any word but those of `question_words.NOT_SECOND`, and counts only in a text that is known
+`*` is any word. A group such as `+de` is any word but those of `question_words.NOT_SECOND`, and counts only in a
+text that is known
 to be in that language. "" holds the languages that no other language can be mistaken for.
 """
 

@@ -65,19 +65,10 @@ _TURKISH_CLAUSE: Final = (
     r"\b(?:nasıl|neden|niye|niçin|nere\w{0,9}|hangi\w{0,9}|kaç|ne|kim\w{0,9})\s[^.!?,;]{0,60}"
     r"(?:[dt][ıiuü]ğ[ıiuü]|[ae]ca?e?ğ[ıi](?!z)|[ıiuü]yorsa|[aeıiuü]rs[ae])|([a-zçğıöşü]{2,20}+) m[ıiuü] \1|bir kaç"
 )
-_TURKISH_ENDS: Final = tuple(
-    f" m{vowel}{person}" for vowel in "iu" for person in ("", "yim", "sin", "siniz")
-) + (
-    " nedir",
-    " hangisi",
-    " kaç",
-    " neresi",
-    " nasıl",
+_TURKISH_ENDS: Final = (
+    *(f" m{vowel}{person}" for vowel in "iu" for person in ("", "yim", "sin", "siniz")),
+    *(f" {word}" for word in "nedir hangisi kaç neresi nasıl kim kimdir neydi nerede".split()),
     " ne zaman",
-    " kim",
-    " kimdir",
-    " neydi",
-    " nerede",
 )
 _THAI: Final = (
     r"[ไมหเอยใทกแค](?:(?<=ไ)หม(?!้)|(?<=ม)ั้ย|(?<=ห)รือ(?:เปล่า|ไม่|ยัง)|(?<=เ)(?:ท่า|มื่อ)(?:ไหร่|ไร|ใด)"
@@ -89,13 +80,17 @@ _THAI_FIRST: Final = ("ทำไม", "ใคร", "อะไร", "เหตุ
 _THAI_STATEMENT: Final = "อย่างไรก็|อย่างใด|ใด ๆ|ใดๆ|ไม่มีใคร|ไม่มีอะไร|ไม่ว่า|อะไรก็|ใครก็|ว่าทำไม|ว่าจะ|โดยไม่|ไม่กี่"
 _RUSSIAN: Final = r"\S++(?:\s\S++)? ли\s"
 _VIETNAMESE: Final = (
-    r"\s(?:khi nào|bao (?:nhiêu|lâu|giờ)|thế nào|(?:tại|vì|ra) sao|(?:ở|từ) đâu|đâu là|là (?:gì|ai)|(?:điều|cái) gì(?! đó)|phải không)"
+    r"\s(?:khi nào|bao (?:nhiêu|lâu|giờ)|thế nào|(?:tại|vì|ra) sao|(?:ở|từ) đâu|đâu là|là (?:gì|ai)"
+    r"|(?:điều|cái) gì(?! đó)|phải không)"
     r"(?:\s|[.!]|$)|\s(?:nào|gì)(?! đó| cũng| cả| khác| hết| đấy|\w)"
 )
 _VIETNAMESE_FIRST: Final = tuple(
     "ai |điều gì|khi nào|bao nhiêu|tại sao|vì sao|làm thế nào|làm sao".split("|")
 )
-_VIETNAMESE_STATEMENT: Final = r"bất (?:kỳ|kì|cứ)|(?:không|chẳng|chưa|đừng|biết|hiểu)\s[^.,]{0,30}(?:nào|gì|sao|đâu)|nào\s[^.,]{0,40}cũng|nào cũng|bao giờ mà|(?:chưa|không) bao giờ|ai cũng|nào đó|ai đó"
+_VIETNAMESE_STATEMENT: Final = (
+    r"bất (?:kỳ|kì|cứ)|(?:không|chẳng|chưa|đừng|biết|hiểu)\s[^.,]{0,30}(?:nào|gì|sao|đâu)"
+    r"|nào\s[^.,]{0,40}cũng|nào cũng|bao giờ mà|(?:chưa|không) bao giờ|ai cũng|nào đó|ai đó"
+)
 _VIETNAMESE_ENDS: Final = tuple("gì|thế nào|bao nhiêu|sao|ở đâu|đâu|nào| ai".split("|"))
 _VIETNAMESE_PARTICLES: Final = tuple(" không| chưa| à| hả| nhỉ".split("|"))
 _FRENCH: Final = (
@@ -113,7 +108,8 @@ _GREEK: Final = (
 )
 _GREEK_STATEMENT: Final = r"ξέρ|ρώτ|ρωτ|κατάλαβ|γνωρίζ|μάθ|σχετικά με|αποφ|καθορ|όσο"
 _FRENCH_STATEMENT: Final = (
-    r"^\W*+(?!av|pouv|dev|all|ser|aur)\w{1,20}ons-nous|^\W*+(?:aussi|peut-être|ainsi|sans doute|à peine|encore|du moins|toujours|dit)\b"
+    r"^\W*+(?!av|pouv|dev|all|ser|aur)\w{1,20}ons-nous|^\W*+(?:aussi|peut-être|ainsi|sans doute"
+    r"|à peine|encore|du moins|toujours|dit)\b"
     r"|[,»\"”]\s*+\w{1,20}(?:-t)?-(?:ils?|elles?|on|je)\b|de quoi|quoi que|n'importe"
 )
 _ANY: Final = (

@@ -121,7 +121,8 @@ _WRAPPERS: Final = (
         " know|dont know|do not know|idk|can't tell|cannot tell|want to know|need to know"
         "|like to know|love to know"
         "|wanna know|not clear to me|unclear to me|confused about|confused as"
-        " to|can't remember|cannot remember|can't decide|cant decide|help me decide|an answer to|trying to find out|check|tell me",
+        " to|can't remember|cannot remember|can't decide|cant decide|help me decide|an answer to"
+        "|trying to find out|check|tell me",
         _ASK,
     ),
     (
@@ -225,7 +226,8 @@ NOT_SECOND: Final = {
     ),
     "+chi": frozenset("non si ha mi ti vuole ama cerca vive viene volesse".split()),
     "+pt": frozenset(
-        "a o as os seja sejam bom bonito lindo linda eu ele ela pena delícia nada deus venha um uma não se me pode às ao aos à"
+        "a o as os seja sejam bom bonito lindo linda eu ele ela pena delícia nada deus venha um uma"
+        " não se me pode às ao aos à"
         " foi está já por isso bela belo".split()
     ),
     "+nl": frozenset(
@@ -269,14 +271,18 @@ COMMA_STATES: Final = frozenset(
 FUNCTION_WORDS: Final = {
     language: frozenset(words.split())
     for language, words in {
-        "en": "the and is are to of in it you for on with that this my i have was be at what how can do not but they we"
+        "en": "the and is are to of in it you for on with that this my i have was be at what how can do"
+        " not but they we"
         " from your which an does did if there yet",
-        "de": "der die das und ist ich nicht ein eine zu mit auf für von den dem im wie es sich auch man wir wird kann am"
+        "de": "der die das und ist ich nicht ein eine zu mit auf für von den dem im wie es sich auch man"
+        " wir wird kann am"
         " bei aus in nur was wurde welche welchem",
-        "fr": "le la les des du et est un une je pas pour dans que qui sur au avec en il elle ce ne vous nous aux par à de"
+        "fr": "le la les des du et est un une je pas pour dans que qui sur au avec en il elle ce ne vous"
+        " nous aux par à de"
         " quand où",
         "es": "el la los las de y es un una que en por para con no mi del se su lo al qué cómo",
-        "it": "il la di e un una che per non è in con sono mi del della i gli le da al nel chi ha quale dove ma c'è anche nella ed",
+        "it": "il la di e un una che per non è in con sono mi del della i gli le da al nel chi ha quale"
+        " dove ma c'è anche nella ed",
         "pt": "o a os as de e é um uma que em por para com não no na do da meu minha se ao dos das quem foi",
         "nl": "de het een en is ik niet van op voor met dat je er zijn te in aan hoe wat maar",
         "ro": "și este un o nu pe la cu de în să din a fost sunt mai ale lui câte câți cât unde cine când",

@@ -72,18 +72,21 @@ _ABBREVIATIONS: Final = frozenset(
     " jun jul aug sep sept oct nov dec"
     " z.b z d.h d u.a u bzw ca evtl ggf inkl exkl nr str abs art vgl sog geb hr fr usw"
     " m mme mlle p.ex ex p.ej ej sra srta dra ud uds pág núm sig dott ing avv pag"
-    " av distr es v hab bros j.-c prof doç bkz vb yy tp tt gs ths str nr bijv b.v dhr mevr o.a т.е т.д т.п г гг ул им тыс млн млрд чел род ум ок букв см др руб фр км в вв св"
+    " av distr es v hab bros j.-c prof doç bkz vb yy tp tt gs ths str nr bijv b.v dhr mevr o.a т.е"
+    " т.д т.п г гг ул им тыс млн млрд чел род ум ок букв см др руб фр км в вв св"
     " стр рис лат англ нем".split()
 )
 _MAY_END: Final = frozenset(
-    "p.m a.m u.s u.k no nos min max sec ex m st str art fr hr co ed ch mar sig г гг al ext км др в вв руб чел тыс млн es yy tt"
+    "p.m a.m u.s u.k no nos min max sec ex m st str art fr hr co ed ch mar sig г гг al ext км др в"
+    " вв руб чел тыс млн es yy tt"
     " mt usw nov dec inc ltd".split()
 )
 """Abbreviations that are also words, or often the last word: they end a sentence before a capital letter."""
 _TITLES: Final = frozenset("m st mt hr fr".split())
 """Those of them that are titles when capitalised: "M. Dupont", "St. Paul"."""
 _BEFORE_ORDINAL: Final = frozenset(
-    "am vom zum bis den dem der des im seit ab beim das und jeden jedem zur ins nach dieser diesem ihrem seinem ihr sein"
+    "am vom zum bis den dem der des im seit ab beim das und jeden jedem zur ins nach dieser diesem"
+    " ihrem seinem ihr sein"
     " 's".split()
 )
 """German words before an ordinal: "am 6. Mai", "im 19. Jahrhundert"."""
