@@ -258,6 +258,7 @@ class _Finder:
 
 
 _PRONOUNS: Final = tuple([word] for word in ("i", "you", "we", "they", "he", "she", "it"))
+_OBJECTS: Final = tuple([word] for word in ("me", "us", "him", "them", "most"))
 _AFTER_WRAPPER: Final = frozenset(" ,:\n\u00a0")
 _UNDOES: Final = (
     "no",
@@ -365,8 +366,9 @@ def _opens_by_form(first: str, rest: list[str]) -> bool:
     if first == "who":
         return second not in words.NOT_WHO
     if first in words.DETERMINERS and second not in words.NOT_DETERMINED:
-        # "which laptop should i buy", "how far away is it"; but "what matters is"
+        # "which laptop should i buy", "how far away is it"; but "what matters is", "what struck me was"
         verb_first = second.endswith("s") and not {"is", "was"}.isdisjoint(rest[1:3])
+        verb_first = verb_first or rest[1:2] in _OBJECTS
         return not verb_first and not words.AUXILIARIES.isdisjoint(rest[1:4])
     if first == "ما":
         return second.startswith("ال")
