@@ -4,7 +4,10 @@ The data are words, not patterns: looking up two words costs no start-up time, a
 words.
 """
 
+from collections import Counter
 from typing import Final
+
+from services.analyzer.question_words import FUNCTION_WORDS
 
 
 def _pairs(*rules: tuple[str, str]) -> dict[str, frozenset[str]]:
@@ -29,6 +32,9 @@ _EN_SUBJECT: Final = (
 
 OPENERS: Final = {
     "en": _pairs(
+        ("where when what which", "to"),
+        ("wtf", "is"),
+        ("can will could should do", "police people children men women kids"),
         ("what why how where when who waht wich wat hwo", _EN_AUX),
         (
             "what which whose wich",
@@ -92,6 +98,11 @@ OPENERS: Final = {
         ),
     ),
     "de": _pairs(
+        ("worauf wovon worüber worum", "*"),
+        ("was", "für"),
+        ("wer wo", "wurde wurden liegen lebt leben wohnt wohnen befindet wird"),
+        ("gab", "es"),
+        ("meinen glauben wollen möchten wollt meinst glaubst denkst willst", "sie du ihr wir"),
         (
             "was",
             "ist sind kann muss soll sollte bedeutet heißt passiert kostet macht mache tun wäre war würde würdest "
@@ -186,9 +197,11 @@ OPENERS: Final = {
         ("me", "puedes podrías puede podría"),
     ),
     "it": _pairs(
+        ("cosa", "+it"),
+        ("su", "chi"),
         ("cosa", "è significa devo posso succede fare ne sono vuol"),
         ("come", "posso si faccio funziona mai devo fare è funzionano calcolo mi stai to"),
-        ("quando", "è si devo posso vale"),
+        ("quando", "è devo posso vale"),
         ("dove", "posso si è trovo sono devo"),
         ("quale quali qual quanto quanti quante quanta", "*"),
         ("puoi potresti può potrebbe sai sapete", "*"),
@@ -347,3 +360,10 @@ def _merged() -> dict[str, frozenset[str]]:
 
 ANY_LANGUAGE: Final = _merged()
 """The openers of all languages, for a text that does not tell its own."""
+
+_FREQUENT: Final = frozenset().union(*FUNCTION_WORDS.values())
+_SEEN_IN: Final = Counter(first for language, table in OPENERS.items() if language for first in table)
+AMBIGUOUS: Final = frozenset(
+    first for first, languages in _SEEN_IN.items() if languages > 1 or first in _FREQUENT
+) | frozenset("kim ano sino comment come care cum co ile men mind quoi ne any do had".split())
+"""Openers that are also words of another language; they ask only in a text in their own."""

@@ -20,7 +20,7 @@ _HAN_END: Final = r"(?:[。！!…~～\s]|$)"
 _HAN: Final = (
     rf"[吗嗎么麼]{_HAN_END}"
     r"|什(?<!没什)(?<!都什)[么麼](?!都|也)|甚(?<!没甚)(?<!都甚)[么麼](?!都|也)|怎[么麼样樣](?!都|也)"
-    r"|[为為]什[么麼]|[为為]何|何[时時地处處]|哪[里裡個个些儿种種支位家一年款座国國间間场場届屆条條部]"
+    r"|[为為]什[么麼]|[为為]何|何[种種时時地处處]|第[几幾]|哪[里裡個个些儿种種方支位家一年款座国國间間场場届屆条條部]"
     r"|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要"
     r"|好不好|对不对|應不應該|该不该|多少(?<![没沒]多少)(?![有都会會])|多久|多大|多长时间|有多[长長高远遠重深快]"
     r"|[几幾](?<![了好这這那前后後过過十有0-9][几幾])[点點个個天次岁歲种種码碼]"
@@ -53,13 +53,13 @@ _VERB_ENDS_IN_KOREAN: Final = tuple("거야 요 지 야 해 돼 임 어 아 더�
 _ASKED_IN_KOREAN: Final = tuple(
     "왜 어떻게 뭐 뭐가 무엇 어디 어디가 어디더 언제 얼마 누구 누가 몇 무슨 어느 어떤".split()
 )
-_HINDI: Final = r"क(?<!\Sक)(?:्या|ैसे|्यों|ब|हाँ|हां|ौन|ितन[ाेी]|िस|ौनसा|िसने|िसका)(?:\s|$|[।?])"
+_HINDI: Final = r"क(?<!\Sक)(?:्या|ैसे|्यों|ब|हाँ|हां|ौन|ितन[ाेी]|िस(?:े|स?े|के|की|का|ने|में|से)?|िन|िन्हें|ौनसा)(?:\s|$|[।?])"
 _TURKISH: Final = (
     r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz"
     r"|yüz|dir|dır|dur|dür|ydi|ydı|ydu)"
     r"|mı|mü|nasıl|neden(?! ol)|nedir|nelerdir|niye|niçin|nereye|nereden|nerede|neredeydi|neydi|neyi|neye|neyle"
-    r"|neler|hangisi|hangi|kaçı?|kaçıncı|kaçta|ne (?:tür|gibi|kadar|zaman|zamandı|oldu|oluyor|dedi)"
-    r"|kim|kimdir|kimler|kimin|kime|kimle)(?:\s|[.!…]|$)|\sm[iu][.!…\s]*$"
+    r"|neler|hangisi|hangi|kaçı?|kaçıncı|kaçta|neyin|nelerdi|kimdi|kimlerdir|ne (?:tür|gibi|kadar|kadardı|zaman|zamandı|oldu|oluyor|dedi)"
+    r"|kim|kimdir|kimler|kimin|kime|kimle)(?:\s|[.!…]|$)|\sm[iu][.!…\s]*$|\sne (?!yazık|de |var ki)\w{1,20}(?:\s\w{1,20})?[.\s]*$"
 )
 _TURKISH_CLAUSE: Final = (
     r"\b(?:nasıl|neden|niye|niçin|nere\w{0,9}|hangi\w{0,9}|kaç|ne|kim\w{0,9})\s[^.!?,;]{0,60}"
@@ -74,7 +74,7 @@ _THAI: Final = (
     r"[ไมหเอยใทกแค](?:(?<=ไ)หม(?!้)|(?<=ม)ั้ย|(?<=ห)รือ(?:เปล่า|ไม่|ยัง)|(?<=เ)(?:ท่า|มื่อ)(?:ไหร่|ไร|ใด)"
     r"|(?<=อ)(?:ย่างไร|ะไร)|(?<=ย)ังไง|(?<=ใ)คร|(?<=ไ)หน|(?<=ใ)ด|(?<=ท)ำไม)"
     r"(?:บ้าง|ดี|ได้)?(?:ครับ|คับ|คะ|ค่ะ|ค่า|นะ|ล่ะ|เนี่ย|เหรอ){0,3}[.!…]*+(?:\s|$)"
-    r"|ใด(?!\s?ๆ|ก็|นั้น|จะ)|กี่(?<!เกี่)|เท่าไ(?:ร|หร่)(?=ใน|เมื่อ|ต่อ)|คืออะไร|อะไรบ้าง|ที่ไหน(?!ก็)|แค่ไหน(?!ก็)"
+    r"|ใด(?!\s?ๆ|ก็|นั้น|จะ)|กี่(?<!เกี่)|เท่าไ(?:ร|หร่)(?=ใน|เมื่อ|ต่อ)|คืออะไร|ว่าอะไร|เป็นอย่างไร|(?:คน|ชนิด|แห่ง|แบบ|ประเภท|อัน|ตัว)ไหน|อะไรบ้าง|ที่ไหน(?!ก็)|แค่ไหน(?!ก็)"
 )
 _THAI_FIRST: Final = ("ทำไม", "ใคร", "อะไร", "เหตุใด", "เมื่อไ", "กี่")
 _THAI_STATEMENT: Final = "อย่างไรก็|อย่างใด|ใด ๆ|ใดๆ|ไม่มีใคร|ไม่มีอะไร|ไม่ว่า|อะไรก็|ใครก็|ว่าทำไม|ว่าจะ|โดยไม่|ไม่กี่"
@@ -92,12 +92,13 @@ _VIETNAMESE_STATEMENT: Final = (
     r"|nào\s[^.,]{0,40}cũng|nào cũng|bao giờ mà|(?:chưa|không) bao giờ|ai cũng|nào đó|ai đó"
 )
 _VIETNAMESE_ENDS: Final = tuple("gì|thế nào|bao nhiêu|sao|ở đâu|đâu|nào| ai".split("|"))
+_VIETNAMESE_LAST: Final = tuple("là gì|khi nào|như thế nào|điều gì|cái gì|ở đâu|là ai|bao nhiêu".split("|"))
 _VIETNAMESE_PARTICLES: Final = tuple(" không| chưa| à| hả| nhỉ".split("|"))
 _FRENCH: Final = (
     r"-(?:ils?|elles?|(?<=[tx]-)on|(?<=[dt]-)on|(?<=va-)on|(?<=[sxe]-|i-)je|(?<=[sx]-)tu|(?<=ons-)nous|(?<=mmes-)nous"
     r"|(?<=[vl]ez-)vous|(?<=nsez-)vous|(?<=oyez-)vous|(?<=tes-)vous)\b"
 )
-_FRENCH_ENDS: Final = r"\bquoi[.\s]*+$|\b(?:pour|dans|de|à|en) quel(?:le)?s? [\w' ]{1,30}$"
+_FRENCH_ENDS: Final = r"\bquoi[.\s]*+$|\b(?:pour|dans|de|à|en|sur|avec|par|chez) quel(?:le)?s? [\w' ]{1,30}$"
 _SPANISH: Final = (
     r", (?:[Dd]e |[Ee]n |[Aa] |[Pp]or |[Cc]on |[Pp]ara )?(?:qué|quién|quiénes|cuál|cuáles|cuánt[oa]s?|cómo|dónde) "
     r"| de quién(?:es)?[.\s]*+$"
@@ -110,7 +111,7 @@ _GREEK_STATEMENT: Final = r"ξέρ|ρώτ|ρωτ|κατάλαβ|γνωρίζ|μ�
 _FRENCH_STATEMENT: Final = (
     r"^\W*+(?!av|pouv|dev|all|ser|aur)\w{1,20}ons-nous|^\W*+(?:aussi|peut-être|ainsi|sans doute"
     r"|à peine|encore|du moins|toujours|dit)\b"
-    r"|[,»\"”]\s*+\w{1,20}(?:-t)?-(?:ils?|elles?|on|je)\b|de quoi|quoi que|n'importe"
+    r"|[,»\"”]\s*+\w{1,20}(?:-t)?-(?:ils?|elles?|on|je)\b|de quoi \w|quoi que|n'importe"
 )
 _ANY: Final = (
     "[áéóτπ\u0900-\u097f\u0e01-\u0e4e\u3041-\u309f\u4e00-\u9fff\uac00-\ud7a3ıİşğçạảấầậếềệộốồớờợứừựđ]"
@@ -159,6 +160,8 @@ def _has_hyphen_or_question_word(sentence: str) -> bool:
 
 
 def _han(sentence: str) -> bool:
+    if _pattern("[\u3041-\u309f]").search(sentence):
+        return False  # Japanese
     return bool(_pattern(_HAN).search(sentence)) and not _pattern(_HAN_STATEMENT).search(sentence)
 
 
@@ -203,7 +206,7 @@ def _russian(sentence: str) -> bool:
 
 def _vietnamese(sentence: str) -> bool:
     lowered = sentence.lower().strip(".! " + _SPACE)
-    if lowered.endswith(_VIETNAMESE_PARTICLES):
+    if lowered.endswith(_VIETNAMESE_PARTICLES) or lowered.endswith(_VIETNAMESE_LAST):
         return True
     asks = lowered.startswith(_VIETNAMESE_FIRST) or lowered.endswith(_VIETNAMESE_ENDS)
     return (asks or bool(_pattern(_VIETNAMESE).search(lowered))) and not _pattern(

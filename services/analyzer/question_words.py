@@ -61,7 +61,7 @@ CLAUSE_OPENERS: Final = frozenset(
     "is i am you can it will it has it is they are it have it would it is this was this"
     " has this does this".split()
 ) | frozenset(
-    "what is;what's the;whats the;what's wrong;whats wrong;what's causing;what's up"
+    "what is;what else;what kind;what type;what types;what other;what's the;whats the;what's wrong;whats wrong;what's causing;what's up"
     ";what's a;what are;what should;what could;what would;what do;what does;what did;what"
     " can;what was;what will;why not;why is;why does;why do;why are"
     ";why did;why was;why isn't;why would;why can't;how do;how can;how could;how should"
@@ -145,7 +145,7 @@ _WRAPPERS: Final = (
     (
         "frage mich|frag mich|weiß nicht|weiss nicht|keine ahnung|wüsste gern|wüsste gerne"
         "|sag mir|sagen sie mir|erklär mir|erkläre mir|erklären sie mir|erkläre|verstehe"
-        " nicht|unsicher|wissen|mitteilen|zeig mir",
+        " nicht|unsicher|möchte wissen|will wissen|wollte wissen|gerne wissen|gern wissen|mitteilen|zeig mir",
         "ob|wie|was|warum|wo|wann|wer|welche|welcher|welches|weshalb|wieso|woran|wieviel|wofür",
     ),
     (
@@ -168,7 +168,7 @@ _WRAPPERS: Final = (
         "se|como|o que|por que|porque|quando|onde|qual|quanto|quem|quais",
     ),
     (
-        "vraag me af|weet niet|weten|vertel me|vertel mij|leg uit|leg me uit|begrijp niet"
+        "vraag me af|weet niet|wil weten|graag weten|wilde weten|willen weten|vertel me|vertel mij|leg uit|leg me uit|begrijp niet"
         "|snap niet|leg eens uit|uitleggen",
         "of|hoe|wat|waarom|wanneer|waar|welke|wie|hoeveel",
     ),
@@ -248,7 +248,7 @@ NOT_SECOND: Final = {
     ),
     "+any": frozenset("of more time way other longer further less such".split()),
     "+does": frozenset(
-        "not it's its everything what anything nothing more less so well as also indeed whatever wonders good"
+        "yourself me us not it's its everything what anything nothing more less so well as also indeed whatever wonders good"
         " great have need nothing some all no in on at to with by like to".split()
     ),
     "+is": frozenset(
@@ -328,8 +328,15 @@ NO_ORDER: Final = frozenset(
 """Words before an order that make it a statement. "to" is kept in "I want to find out"."""
 
 
-def languages_of(tokens: set[str]) -> tuple[list[str], bool]:
+LETTERS: Final = {"ro": "ășț", "de": "ß", "pt": "ãõ", "es": "ñ", "tr": "ğış", "pl": "łąę"}
+"""Letters by the language that they tell."""
+
+
+def languages_of(tokens: set[str], prose: str) -> tuple[list[str], bool]:
     """Return the languages in which a text with these words may be written, and whether more than a word tells it."""
     scores = {language: len(words & tokens) for language, words in FUNCTION_WORDS.items()}
+    for language, letters in LETTERS.items():
+        if any(letter in prose for letter in letters):
+            scores[language] += 2
     best = max(scores.values())
-    return [language for language, score in scores.items() if best and 4 * score >= 3 * best], best > 1
+    return [language for language, score in scores.items() if best and 2 * score >= best], best > 1

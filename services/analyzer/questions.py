@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from services.analyzer import question_words as words
-from services.analyzer.question_openers import ANY_LANGUAGE, OPENERS
+from services.analyzer.question_openers import AMBIGUOUS, ANY_LANGUAGE, OPENERS
 from services.analyzer.question_scripts import rules_for
 from services.analyzer.sentences import Sentence, sentences
 from shared.contracts import limits
@@ -83,7 +83,7 @@ class _Finder:
         self._places = EXAMINED_PLACES
         self._breaks = EXAMINED_BREAKS
         tokens = _unpunctuated(self._lowered)
-        languages, sure = words.languages_of(tokens)
+        languages, sure = words.languages_of(tokens, prose)
         self._openers = [
             OPENERS[""] if sure else ANY_LANGUAGE,
             *(OPENERS[language] for language in languages),
@@ -143,7 +143,7 @@ class _Finder:
     def _opens(self, tokens: list[str], index: int, lowered: str) -> bool:
         first, rest = tokens[index], tokens[index + 1 :]
         seconds: set[str] = set()
-        for table in self._openers:
+        for table in self._openers if first in AMBIGUOUS else (ANY_LANGUAGE, *self._openers):
             seconds |= table.get(first, frozenset())
         if not rest or not seconds:
             return not _ANY_SECOND.isdisjoint(seconds)
@@ -219,7 +219,7 @@ class _Finder:
         self._breaks = max(0, self._breaks - len(nexts))
         if _MAY_OPEN_CLAUSE.isdisjoint(nexts):
             return None
-        after_clause = not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 1))
+        after_clause = not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 2))
         for break_, word in zip(_BREAK.finditer(lowered), nexts, strict=False):
             if word not in _MAY_OPEN_CLAUSE:
                 continue
@@ -292,7 +292,9 @@ _ANY_SECOND: Final = frozenset(("*", "*ru", "*de"))
 _ABOUT: Final = words.AUXILIARIES | {"about", "if", "else", "am", "must", "may", "might", "shall"}
 _RELATIVE: Final = re.compile(r", (?:die|um|qui|who|whom|that|which|where|after|before|when) ")
 _RECOMMENDS: Final = (["nur"], ["immer"], ["jederzeit"], ["definitiv"], ["wieder"])
-_THEN: Final = re.compile(r", (?:so |dann |bitte |\w{2,20}en sie )")
+_THEN: Final = re.compile(
+    r", (?:so |dann |bitte |\w{2,20}en sie |(?:kann|können|muss|müssen|wird|werden|ist|sind|soll|sollte) )"
+)
 _POLITE: Final = (" please", " bitte", " in detail", " in simple terms", " a bit", " briefly")
 _OPENING: Final = '"“«„'
 _COMMENT: Final = ("//", "/*", "<!--")
@@ -387,6 +389,8 @@ def _is_condition(first: str, behind: list[str], lowered: str) -> bool:
         second == "you" or (second not in {"i", "we"} and "," in lowered)
     ):
         return True
+    if first in words.GERMAN_VERBS and _THEN.search(lowered):
+        return True  # "Haben Sie Fragen, rufen Sie an."
     if first in words.GERMAN_VERBS and second in words.GERMAN_SUBJECTS:
         # "Kann ich nur empfehlen.", "Haben Sie Fragen, rufen Sie an."
         return (
@@ -399,11 +403,17 @@ def _is_condition(first: str, behind: list[str], lowered: str) -> bool:
         or (first == "which" and second == "is" and bool(rest) and rest[0] in words.AFTER_WHICH_IS)
         or (first == "was" and [second, *rest[:2]] == ["soll", "ich", "sagen"])
         or (first == "o" and second == "que" and " é que" in lowered and rest[:2] != ["é", "que"])
+        or (first == "come" and second == "è" and rest[:1] == ["noto"])
         or (first == "como" and second == "é" and bool(rest) and rest[0] in words.PORTUGUESE_ADJECTIVES)
-        or (first in {"perché", "как", "когда", "hoeveel"} and "," in lowered and ", котор" not in lowered)
+        or (
+            first in {"perché", "как", "когда", "hoeveel"}
+            and "," in lowered
+            and ", котор" not in lowered
+            and not second.startswith(("назыв", "зовут", "фамил"))
+        )
         or (first in {"é", "es", "è"} and (rest[:1] in (["que"], ["che"]) or "," in lowered))
         or (first == "de" and second == "quoi" and bool(rest) and rest[0].endswith(("er", "ir", "re")))
-        or (first in {"is", "was"} and second in {"a", "an"} and lowered.rstrip().endswith("."))
+        or (first in {"is", "was", "did", "has"} and second in {"a", "an"} and lowered.rstrip().endswith("."))
         or (first == "in" and second == "what" and rest[:1] == ["follows"])
         or (first in {"кто", "что", "где"} and ", т" in lowered)
     )
