@@ -58,8 +58,10 @@ _TURKISH: Final = (
     r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz"
     r"|yüz|dir|dır|dur|dür|ydi|ydı|ydu)"
     r"|mı|mü|nasıl|neden(?! ol)|nedir|nelerdir|niye|niçin|nereye|nereden|nerede|neredeydi|neydi|neyi|neye|neyle"
-    r"|neler|hangisi|hangi|kaçı?|kaçıncı|kaçta|neyin|nelerdi|kimdi|kimlerdir|ne (?:tür|gibi|kadar|kadardı|zaman|zamandı|oldu|oluyor|dedi)"
-    r"|kim|kimdir|kimler|kimin|kime|kimle)(?:\s|[.!…]|$)|\sm[iu][.!…\s]*$|\sne (?!yazık|de |var ki)\w{1,20}(?:\s\w{1,20})?[.\s]*$"
+    r"|neler|hangisi|hangi|kaçı?|kaçıncı|kaçta|neyin|nelerdi|kimdi|kimlerdir|ne (?:tür|gibi|kadar"
+    r"|kadardı|zaman|zamandı|oldu|oluyor|dedi)"
+    r"|kim|kimdir|kimler|kimin|kime|kimle)(?:\s|[.!…]|$)|\sm[iu][.!…\s]*$|\sne (?!yazık|de "
+    r"|var ki)\w{1,20}(?:\s\w{1,20})?[.\s]*$"
 )
 _TURKISH_CLAUSE: Final = (
     r"\b(?:nasıl|neden|niye|niçin|nere\w{0,9}|hangi\w{0,9}|kaç|ne|kim\w{0,9})\s[^.!?,;]{0,60}"
@@ -74,10 +76,16 @@ _THAI: Final = (
     r"[ไมหเอยใทกแค](?:(?<=ไ)หม(?!้)|(?<=ม)ั้ย|(?<=ห)รือ(?:เปล่า|ไม่|ยัง)|(?<=เ)(?:ท่า|มื่อ)(?:ไหร่|ไร|ใด)"
     r"|(?<=อ)(?:ย่างไร|ะไร)|(?<=ย)ังไง|(?<=ใ)คร|(?<=ไ)หน|(?<=ใ)ด|(?<=ท)ำไม)"
     r"(?:บ้าง|ดี|ได้)?(?:ครับ|คับ|คะ|ค่ะ|ค่า|นะ|ล่ะ|เนี่ย|เหรอ){0,3}[.!…]*+(?:\s|$)"
-    r"|ใด(?!\s?ๆ|ก็|นั้น|จะ)|กี่(?<!เกี่)|เท่าไ(?:ร|หร่)(?=ใน|เมื่อ|ต่อ)|คืออะไร|ว่าอะไร|เป็นอย่างไร|(?:คน|ชนิด|แห่ง|แบบ|ประเภท|อัน|ตัว)ไหน|อะไรบ้าง|ที่ไหน(?!ก็)|แค่ไหน(?!ก็)"
+    r"|ใด(?!\s?ๆ|ก็|นั้น|จะ)|กี่(?<!เกี่)|เท่าไ(?:ร|หร่)(?=ใน|เมื่อ|ต่อ)|คืออะไร|ว่าอะไร|เป็นอย่างไร"
+    r"|(?:คน|ชนิด|แห่ง|แบบ|ประเภท|อัน|ตัว)ไหน|อะไรบ้าง|ที่ไหน(?!ก็)|แค่ไหน(?!ก็)"
 )
 _THAI_FIRST: Final = ("ทำไม", "ใคร", "อะไร", "เหตุใด", "เมื่อไ", "กี่")
 _THAI_STATEMENT: Final = "อย่างไรก็|อย่างใด|ใด ๆ|ใดๆ|ไม่มีใคร|ไม่มีอะไร|ไม่ว่า|อะไรก็|ใครก็|ว่าทำไม|ว่าจะ|โดยไม่|ไม่กี่"
+_WHAT_AT_THE_END: Final = (
+    r" (?:in|on|at|to|from|of|by|with|for|under|after|as|like) what(?: (?!(?:s?he|it|they|we|you|i"
+    r"|was|is|are|were|was"
+    r"|became|seemed|follows|happened|had|remains)\b)\w{1,20}){0,2}[.\s]*$"
+)
 _RUSSIAN: Final = r"\S++(?:\s\S++)? ли\s"
 _VIETNAMESE: Final = (
     r"\s(?:khi nào|bao (?:nhiêu|lâu|giờ)|thế nào|(?:tại|vì|ra) sao|(?:ở|từ) đâu|đâu là|là (?:gì|ai)"
@@ -141,6 +149,8 @@ def rules_for(prose: str, languages: list[str]) -> list[Rule]:
         else []
     )
     turkish = "tr" in languages or prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
+    if "en" in languages and " what" in prose:
+        rules.append(Rule(_ends_with_what, bool, in_ascii=True))
     if turkish:
         rules.append(Rule(bool, _turkish, in_ascii=True))
     if prose.isascii():
@@ -153,6 +163,10 @@ def rules_for(prose: str, languages: list[str]) -> list[Rule]:
             Rule(has, asks) for has, asks in searches if has(prose) and not (turkish and asks is _turkish)
         ]
     return rules
+
+
+def _ends_with_what(sentence: str) -> bool:
+    return " what" in sentence[-40:] and bool(_pattern(_WHAT_AT_THE_END).search(sentence[-48:]))
 
 
 def _has_hyphen_or_question_word(sentence: str) -> bool:

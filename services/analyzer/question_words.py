@@ -61,7 +61,8 @@ CLAUSE_OPENERS: Final = frozenset(
     "is i am you can it will it has it is they are it have it would it is this was this"
     " has this does this".split()
 ) | frozenset(
-    "what is;what else;what kind;what type;what types;what other;what's the;whats the;what's wrong;whats wrong;what's causing;what's up"
+    "what is;what else;what kind;what type;what types;what other;what's the;whats the;what's"
+    " wrong;whats wrong;what's causing;what's up"
     ";what's a;what are;what should;what could;what would;what do;what does;what did;what"
     " can;what was;what will;why not;why is;why does;why do;why are"
     ";why did;why was;why isn't;why would;why can't;how do;how can;how could;how should"
@@ -168,7 +169,8 @@ _WRAPPERS: Final = (
         "se|como|o que|por que|porque|quando|onde|qual|quanto|quem|quais",
     ),
     (
-        "vraag me af|weet niet|wil weten|graag weten|wilde weten|willen weten|vertel me|vertel mij|leg uit|leg me uit|begrijp niet"
+        "vraag me af|weet niet|wil weten|graag weten|wilde weten|willen weten|vertel me|vertel mij"
+        "|leg uit|leg me uit|begrijp niet"
         "|snap niet|leg eens uit|uitleggen",
         "of|hoe|wat|waarom|wanneer|waar|welke|wie|hoeveel",
     ),
@@ -248,7 +250,8 @@ NOT_SECOND: Final = {
     ),
     "+any": frozenset("of more time way other longer further less such".split()),
     "+does": frozenset(
-        "yourself me us not it's its everything what anything nothing more less so well as also indeed whatever wonders good"
+        "yourself me us not it's its everything what anything nothing more less so well as also"
+        " indeed whatever wonders good"
         " great have need nothing some all no in on at to with by like to".split()
     ),
     "+is": frozenset(

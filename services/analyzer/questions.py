@@ -26,7 +26,7 @@ LONG_SENTENCE: Final = 4_000
 
 _Wrapper = tuple[str, frozenset[str]]
 
-_EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/"
+_EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/\u200b\u200e\u200f\ufeff"
 _CLAUSE: Final = r"[,;:–—(…\n\s.](?:(?<=[,;:–—(…\n])\s*+|(?<=\s)-++\s|(?<=\.)\.++\s*+)"
 """The end of a clause. The pattern begins with one set, so that the text before a match is skipped quickly."""
 _BREAK: Final = re.compile(_CLAUSE)
@@ -273,6 +273,11 @@ _UNDOES: Final = (
     " se",
     "resta",
     "tentou",
+    " para",
+    " pour",
+    " per",
+    " sin",
+    " al",
 )
 _NOTHING_ASKED: Final = (["to", "say"], ["to", "make"])
 _KEEPS: Final = (
