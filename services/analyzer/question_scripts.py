@@ -79,7 +79,7 @@ _THAI: Final = (
     r"|ใด(?!\s?ๆ|ก็|นั้น|จะ)|กี่(?<!เกี่)|เท่าไ(?:ร|หร่)(?=ใน|เมื่อ|ต่อ)|คืออะไร|ว่าอะไร|เป็นอย่างไร"
     r"|(?:คน|ชนิด|แห่ง|แบบ|ประเภท|อัน|ตัว)ไหน|อะไรบ้าง|ที่ไหน(?!ก็)|แค่ไหน(?!ก็)"
 )
-_THAI_FIRST: Final = ("ทำไม", "ใคร", "อะไร", "เหตุใด", "เมื่อไ", "กี่")
+_THAI_FIRST: Final = ("ทำไม", "ใคร", "อะไร", "เหตุใด", "เมื่อไร", "เมื่อไหร่", "เมื่อใด", "กี่")
 _THAI_STATEMENT: Final = "อย่างไรก็|อย่างใด|ใด ๆ|ใดๆ|ไม่มีใคร|ไม่มีอะไร|ไม่ว่า|อะไรก็|ใครก็|ว่าทำไม|ว่าจะ|โดยไม่|ไม่กี่"
 _WHAT_AT_THE_END: Final = (
     r" (?:in|on|at|to|from|of|by|with|for|under|after|as|like) what(?: (?!(?:s?he|it|they|we|you|i"
@@ -220,7 +220,7 @@ def _russian(sentence: str) -> bool:
 
 def _vietnamese(sentence: str) -> bool:
     lowered = sentence.lower().strip(".! " + _SPACE)
-    if lowered.endswith(_VIETNAMESE_PARTICLES) or lowered.endswith(_VIETNAMESE_LAST):
+    if lowered.endswith((*_VIETNAMESE_PARTICLES, *_VIETNAMESE_LAST)):
         return True
     asks = lowered.startswith(_VIETNAMESE_FIRST) or lowered.endswith(_VIETNAMESE_ENDS)
     return (asks or bool(_pattern(_VIETNAMESE).search(lowered))) and not _pattern(

@@ -297,6 +297,7 @@ _ANY_SECOND: Final = frozenset(("*", "*ru", "*de"))
 _ABOUT: Final = words.AUXILIARIES | {"about", "if", "else", "am", "must", "may", "might", "shall"}
 _RELATIVE: Final = re.compile(r", (?:die|um|qui|who|whom|that|which|where|after|before|when) ")
 _RECOMMENDS: Final = (["nur"], ["immer"], ["jederzeit"], ["definitiv"], ["wieder"])
+_CLEFT: Final = re.compile(r" (?:é que|talvez|parece)\b|^\W*+o que,")
 _THEN: Final = re.compile(
     r", (?:so |dann |bitte |\w{2,20}en sie |(?:kann|können|muss|müssen|wird|werden|ist|sind|soll|sollte) )"
 )
@@ -407,7 +408,7 @@ def _is_condition(first: str, behind: list[str], lowered: str) -> bool:
         (first == "who" and (second == "knew" or [second, *rest[:1]] == ["would", "have"]))
         or (first == "which" and second == "is" and bool(rest) and rest[0] in words.AFTER_WHICH_IS)
         or (first == "was" and [second, *rest[:2]] == ["soll", "ich", "sagen"])
-        or (first == "o" and second == "que" and " é que" in lowered and rest[:2] != ["é", "que"])
+        or (first == "o" and second == "que" and rest[:2] != ["é", "que"] and bool(_CLEFT.search(lowered)))
         or (first == "come" and second == "è" and rest[:1] == ["noto"])
         or (first == "como" and second == "é" and bool(rest) and rest[0] in words.PORTUGUESE_ADJECTIVES)
         or (
