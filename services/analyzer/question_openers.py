@@ -7,14 +7,15 @@ words.
 from collections import Counter
 from typing import Final
 
-from services.analyzer.question_words import FUNCTION_WORDS
+from services.analyzer.question_words import FUNCTION_WORDS, NOT_SECOND
 
 
-def _pairs(*rules: tuple[str, str]) -> dict[str, frozenset[str]]:
-    pairs: dict[str, frozenset[str]] = {}
+def _pairs(*rules: tuple[str, str]) -> dict[str, set[str]]:
+    pairs: dict[str, set[str]] = {}
     for firsts, seconds in rules:
+        together = seconds.split()
         for first in firsts.split():
-            pairs[first] = pairs.get(first, frozenset()) | frozenset(seconds.split())
+            pairs.setdefault(first, set()).update(together)
     return pairs
 
 
@@ -350,19 +351,25 @@ to be in that language. "" holds the languages that no other language can be mis
 """
 
 
-def _merged() -> dict[str, frozenset[str]]:
-    merged: dict[str, frozenset[str]] = {}
+_EVERYWHERE: Final = frozenset({"*de", "*ru"})
+"""Groups that count also in a text that does not tell its language."""
+
+
+def _merged() -> dict[str, set[str]]:
+    merged: dict[str, set[str]] = {}
     for table in OPENERS.values():
         for first, seconds in table.items():
-            safe = frozenset(second for second in seconds if second[0] != "+")
-            merged[first] = merged.get(first, frozenset()) | safe
+            merged.setdefault(first, set()).update(seconds)
+    only_if_known = NOT_SECOND.keys() - _EVERYWHERE
+    for together in merged.values():
+        together.difference_update(only_if_known)
     return merged
 
 
 ANY_LANGUAGE: Final = _merged()
 """The openers of all languages, for a text that does not tell its own."""
 
-_FREQUENT: Final = frozenset().union(*FUNCTION_WORDS.values())
+_FREQUENT: Final[frozenset[str]] = frozenset().union(*FUNCTION_WORDS.values())
 _SEEN_IN: Final = Counter(first for language, table in OPENERS.items() if language for first in table)
 AMBIGUOUS: Final = frozenset(
     first for first, languages in _SEEN_IN.items() if languages > 1 or first in _FREQUENT

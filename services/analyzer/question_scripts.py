@@ -7,7 +7,7 @@ with the end of the sentence only; words that must precede others are searched o
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 EXAMINED_PLACES: Final = 50
 """Maximum number of occurrences examined per word that makes a question only after a question word."""
@@ -129,40 +129,34 @@ Asks = Callable[[str], object]
 """A test of a sentence without a question mark."""
 
 
-class Rule(NamedTuple):
-    may_apply: Asks
-    """Whether the sentence has the letters without which `asks` need not run."""
-    asks: Asks
-    in_ascii: bool = False
-    """Whether it can find a question in a sentence of ASCII characters."""
+Rule = tuple[Asks, Asks]
+"""Whether the sentence has the letters without which a rule finds nothing, and whether it asks by that rule."""
 
 
 _pattern: Final = cache(re.compile)
 """Compile a pattern on first use; few messages need more than one."""
 
 
-def rules_for(prose: str, languages: list[str]) -> list[Rule]:
-    """Return the rules that can apply to `prose`, whose words tell that it may be in `languages`."""
-    rules = (
-        [Rule(_has_hyphen_or_question_word, _french, in_ascii=True)]
-        if "fr" in languages or "-t-" in prose
-        else []
-    )
-    turkish = "tr" in languages or prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
+def rules_for(prose: str, languages: list[str]) -> tuple[list[Rule], list[Rule]]:
+    """Return the rules that can apply to `prose`, whose words tell that it may be in `languages`.
+
+    The first of them are those that can find a question in a sentence of ASCII characters.
+    """
+    in_ascii: list[Rule] = []
+    if "fr" in languages or "-t-" in prose:
+        in_ascii.append((_has_hyphen_or_question_word, _french))
     if "en" in languages and " what" in prose:
-        rules.append(Rule(_ends_with_what, bool, in_ascii=True))
+        in_ascii.append((_ends_with_what, bool))
+    turkish = "tr" in languages or prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
     if turkish:
-        rules.append(Rule(bool, _turkish, in_ascii=True))
-    if prose.isascii():
-        return rules
+        in_ascii.append((bool, _turkish))
+    rules: list[Rule] = []
     if " ли " in prose:
-        rules.append(Rule(bool, _russian))
-    if _pattern(_ANY).search(prose):
+        rules.append((bool, _russian))
+    if not prose.isascii() and _pattern(_ANY).search(prose):
         searches = [(_pattern(letters).search, asks) for letters, asks in _RULES]
-        rules += [
-            Rule(has, asks) for has, asks in searches if has(prose) and not (turkish and asks is _turkish)
-        ]
-    return rules
+        rules += [(has, asks) for has, asks in searches if has(prose) and not (turkish and asks is _turkish)]
+    return in_ascii, rules
 
 
 def _ends_with_what(sentence: str) -> bool:

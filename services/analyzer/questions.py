@@ -91,8 +91,8 @@ class _Finder:
         self._german = "de" in languages
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
-        self._rules = rules_for(prose, languages)
-        self._rules_for_ascii = [rule for rule in self._rules if rule.in_ascii]
+        self._rules_for_ascii, rules = rules_for(prose, languages)
+        self._rules = self._rules_for_ascii + rules
         self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in segments])
 
     def behind_mark(self, start: int, end: int) -> int | None:
@@ -114,8 +114,8 @@ class _Finder:
             lowered = _without_leading_quotation(lowered)
         if self._is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
             return 0
-        for rule in self._rules_for_ascii if sentence.isascii() else self._rules:
-            if rule.may_apply(sentence) and rule.asks(sentence):
+        for may_apply, asks in self._rules_for_ascii if sentence.isascii() else self._rules:
+            if may_apply(sentence) and asks(sentence):
                 return 0
         if self._commas and "," in sentence[-40:] and _TAG.search(sentence, max(0, end - start - 40)):
             return 0
@@ -144,7 +144,7 @@ class _Finder:
         first, rest = tokens[index], tokens[index + 1 :]
         seconds: set[str] = set()
         for table in self._openers if first in AMBIGUOUS else (ANY_LANGUAGE, *self._openers):
-            seconds |= table.get(first, frozenset())
+            seconds |= table.get(first, set())
         if not rest or not seconds:
             return not _ANY_SECOND.isdisjoint(seconds)
         if _is_condition(first, rest, lowered):
