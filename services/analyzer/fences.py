@@ -32,7 +32,8 @@ def fenced(text: str) -> Iterator[CodePiece]:
     """Yield the fenced blocks. A fence that is never closed reaches to the end of the text, as in Markdown.
 
     People also type fences in the middle of a line. Such a fence counts unless it closes on the same line, where
-    `inline` detects it. Tildes count only at the start of a line, because elsewhere they decorate.
+    `inline` detects it. Tildes count only at the start of a line, because elsewhere they decorate. A fence that is
+    never closed is none if it only names the mark within a sentence, or if it ends unmarked code above it.
     """
     for runs in (_BACKTICKS, _TILDES):
         opening: re.Match[str] | None = None
@@ -56,9 +57,12 @@ def fenced(text: str) -> Iterator[CodePiece]:
 
 
 def _is_stray(text: str, fence: re.Match[str], line_end: int) -> bool:
-    """Whether a fence that nothing closes is itself the end of code that no fence opens, with prose behind it."""
+    """Whether a fence that nothing closes opens nothing: "Use ``` for code. Is it…", or the end of unmarked code."""
+    behind = text[fence.end() : line_end]
+    if text[max(0, fence.start() - STRAY_CHARS) : fence.start()].rpartition("\n")[2].strip():
+        return len(behind.split()) > 1 and not _LOOKS_LIKE_CODE.search(behind)
     before, after = text[: fence.start()].rstrip(), text[line_end:].strip()
-    if not before or not after or text[fence.end() : line_end].strip():
+    if not before or not after or behind.strip():
         return False
     return prose_probability(before[-STRAY_CHARS:]) < HALF and prose_probability(after[:STRAY_CHARS]) > HALF
 
