@@ -31,6 +31,8 @@ ROUTES = (
     Route(name="live-now", path="/live/now", view="now:live", kind="stream"),
     Route(name="live-run", path="/live/runs/{pipeline_id}", view="run:live", kind="stream"),
     Route(name="runs", path="/runs", view="runs:page"),
+    Route(name="live-runs", path="/live/runs", view="runs:live", kind="stream"),
+    Route(name="runs-ticked", path="/runs-ticked", view="plans:make_of_runs", kind="own"),
     Route(name="run", path="/runs/{pipeline_id}", view="run:page"),
     Route(name="raw", path="/runs/{pipeline_id}/raw", view="run:raw"),
     Route(name="latest", path="/latest", view="run:latest"),

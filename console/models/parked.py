@@ -23,6 +23,7 @@ TONES: Mapping[Action, str] = {
     Action.RESTART: "good",
     Action.ARCHIVE: "busy",
     Action.LEAVE: "warn",
+    Action.CANCEL: "warn",
 }
 
 

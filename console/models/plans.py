@@ -19,12 +19,18 @@ from operations.jobs import Job
 from operations.runs.ends import End
 from operations.wording import counted, usd
 
-TITLES = {"replay": "Replay", "archive": "Archive", "edit": "Correct and replay"}
+TITLES = {
+    "replay": "Replay",
+    "archive": "Archive",
+    "edit": "Correct and replay",
+    "again": "Run again",
+    "cancel": "Cancel",
+}
 PHASES: dict[Phase, str] = {
-    "canary": "The canary is replayed.",
-    "canary runs": "The canary is replayed; its runs are awaited.",
-    "rest": "The messages are acted on.",
-    "runs": "Every message was acted on; the runs are followed to their ends.",
+    "canary": "The canary is acted on.",
+    "canary runs": "The canary was acted on; its runs are awaited.",
+    "rest": "The rest is acted on.",
+    "runs": "All was acted on; the runs are followed to their ends.",
 }
 STATES = {
     "made": Status(mark="○", word="not started", tone="still"),
@@ -50,6 +56,9 @@ NOT_DONE = Status(mark="·", word="not done", tone="still")
 
 class LineRow(Struct, frozen=True, kw_only=True):
     message_id: str
+    """Empty if the line is of a run."""
+    address: str
+    """Where the message is shown; empty once it has left its queue, and for a run."""
     service: str
     error: str
     action: str
@@ -68,10 +77,15 @@ class LineRow(Struct, frozen=True, kw_only=True):
 class PlanView(Struct, frozen=True, kw_only=True):
     number: int
     title: str
+    thing: str
+    """What it acts on: a message or a run."""
+    takes_canary: bool
     status: Status
     sentence: str
     is_made: bool
     is_running: bool
+    follows: bool
+    """Whether everything was acted on, and only the runs are followed."""
     made_at: datetime
     seen_at: datetime
     started_at: datetime | None
@@ -108,6 +122,7 @@ class PlanRow(Struct, frozen=True, kw_only=True):
     who: str
     reached: int
     acts: int
+    thing: str
     service: str
 
 
@@ -149,7 +164,8 @@ def plan_row(job: Job) -> PlanRow:
         who=_who(order),
         reached=_reached(told),
         acts=len(plan.acts),
-        service=", ".join(sorted({one.service for one in plan.lines})),
+        thing=_thing(plan),
+        service=", ".join(sorted({one.service for one in plan.lines} - {""})),
     )
 
 
@@ -166,10 +182,13 @@ def plan_view(job: Job, start: int) -> PlanView:
     return PlanView(
         number=job.number,
         title=TITLES[plan.what],
+        thing=_thing(plan),
+        takes_canary=plan.what in ("replay", "again"),
         status=_status(job, plan, told),
         sentence=_sentence(job, plan, told, rest),
         is_made=job.state == "made",
         is_running=job.is_running,
+        follows=told.phase == "runs",
         made_at=job.made_at,
         seen_at=plan.seen_at,
         started_at=job.started_at,
@@ -188,13 +207,17 @@ def plan_view(job: Job, start: int) -> PlanView:
         restart=plan.restart,
         reason=plan.reason,
         most_canaries=max(0, len(acts) - 1),
-        rows=tuple(_row(one, told, job) for one in plan.lines[start:end]),
+        rows=tuple(_row(one, told, job, is_run=plan.is_of_runs) for one in plan.lines[start:end]),
         start=start,
         newer=link("plan", number=job.number, start=max(0, start - ON_A_PAGE) or "") if start else "",
         older=link("plan", number=job.number, start=end) if end < len(plan.lines) else "",
         diff=difference(plan.before, plan.data) if plan.what == "edit" else (),
         rest=rest,
     )
+
+
+def _thing(plan: Plan) -> str:
+    return "run" if plan.is_of_runs else "message"
 
 
 def _who(order: Order | None) -> str:
@@ -215,29 +238,33 @@ def _status(job: Job, plan: Plan, told: Happened) -> Status:
 
 
 def _sentence(job: Job, plan: Plan, told: Happened, rest: int) -> str:
-    acts = len(plan.acts)
+    acts, thing = len(plan.acts), _thing(plan)
     match job.state:
         case "made":
             left = len(plan.lines) - acts
-            beside = f"; {counted(left, 'message')} would be left where they are" if left else ""
-            return f"It acts on {counted(acts, 'message')}{beside}. Nothing has been done yet."
+            beside = (
+                f"; {counted(left, thing)} would be left as {'it is' if left == 1 else 'they are'}"
+                if left
+                else ""
+            )
+            begun = "Nothing has been done yet." if acts else "There is nothing to carry out."
+            return f"It acts on {counted(acts, thing)}{beside}. {begun}"
         case "running":
             return PHASES[told.phase] if told.phase else "It waits until nobody reads the queues."
         case "stopping":
             return "It stops after what is under way."
         case "interrupted":
+            unknown = f"{counted(rest, thing)} {'has' if rest == 1 else 'have'} no outcome here"
             return (
-                f"The console ended while it ran. {counted(rest, 'message')} have no outcome here: they are where "
-                "they were, except perhaps the one that was under way. Read the queues and plan the rest again."
+                f"The console ended while it ran. {unknown}: nothing was done with them, except perhaps with the one "
+                "that was under way. Read the queues and plan the rest again; nothing is done twice."
             )
-    done = (
-        f"{_reached(told):,} of {counted(acts, 'message')} reached {'its' if acts == 1 else 'their'} outcome"
-    )
+    done = f"{_reached(told):,} of {counted(acts, thing)} reached {'its' if acts == 1 else 'their'} outcome"
     unsuccessful = sum(not end.good for end in told.ends.values())
     runs = f"; {counted(unsuccessful, 'run')} did not succeed" if unsuccessful else ""
     if told.canary_held is False:
         return f"The canary failed; the other {rest:,} were left unchanged. {done}{runs}."
-    stays = f" {rest:,} stay parked; plan them again to go on, nothing is done twice." if rest else ""
+    stays = f" {rest:,} stay as they were; plan them again to go on, nothing is done twice." if rest else ""
     return f"{done}{runs}.{stays}"
 
 
@@ -249,7 +276,7 @@ def _canary(order: Order | None, told: Happened) -> str:
         False: "it failed, the rest was left",
         None: "no verdict yet",
     }
-    return f"{counted(order.canary, 'message')}: {verdict[told.canary_held]}"
+    return f"{order.canary:,} first: {verdict[told.canary_held]}"
 
 
 def _outcomes(results: Iterable[Result]) -> tuple[tuple[str, Status], ...]:
@@ -268,7 +295,7 @@ def _runs(told: Happened, job: Job) -> tuple[tuple[str, Status], ...]:
     return tuple(found)
 
 
-def _row(one: Line, told: Happened, job: Job) -> LineRow:
+def _row(one: Line, told: Happened, job: Job, *, is_run: bool) -> LineRow:
     result = told.results.get(one.message_id)
     end = told.ends.get(one.pipeline_id or "") if result and result.starts_run else None
     action = result.action if result else one.action
@@ -279,9 +306,10 @@ def _row(one: Line, told: Happened, job: Job) -> LineRow:
     else:
         outcome = TO_COME if job.state == "made" or job.is_running else NOT_DONE
     return LineRow(
-        message_id=one.message_id,
+        message_id="" if is_run else one.message_id,
+        address="" if is_run or (result and result.reached) else link("message", message_id=one.message_id),
         service=one.service,
-        error=line(f"{one.error_type}: {one.error}", ERROR_CHARS),
+        error=line(": ".join(filter(None, (one.error_type, one.error))), ERROR_CHARS),
         action=str(action),
         tone=TONES[action],
         reason=result.reason if result else one.reason,

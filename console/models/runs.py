@@ -1,5 +1,6 @@
 """The list of runs as its page shows it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -7,7 +8,8 @@ from msgspec import Struct
 from console.models.words import Status, of_run
 from console.routes import link
 from console.text import line
-from operations.runs.pages import Page, Row
+from operations.runs.pages import NEWEST, Begun, Page, Row
+from operations.wording import counted
 
 MESSAGE_CHARS = 90
 SCALE = 100.0
@@ -36,6 +38,42 @@ class RunsView(Struct, frozen=True, kw_only=True):
     cursor: str | None
     looked_at: int
     back_to: datetime | None
+
+
+class Since(Struct, frozen=True, kw_only=True):
+    """What a page showed: runs that began from `oldest` to `newest`, at the time `at`. `status` is its filter's."""
+
+    at: datetime
+    newest: datetime | None = None
+    oldest: datetime | None = None
+    status: str = ""
+    is_searched: bool = False
+    """The page has a filter that only the records answer."""
+
+
+def news(seen: Sequence[Begun], shown: Since) -> str:
+    """Return what has changed since a page was loaded, in words; nothing if it has not."""
+    after = shown.newest or shown.at
+    new = [one for one in seen if one.started_at > after and shown.status in ("", one.status)]
+    ended = [
+        one
+        for one in seen
+        if one.finished_at
+        and one.finished_at > shown.at
+        and shown.oldest
+        and shown.oldest <= one.started_at <= after
+    ]
+    least = "at least " if len(new) == NEWEST else ""
+    have = "have" if len(new) > 1 else "has"
+    begun = (
+        f"{least}{counted(len(new), 'run')} {have} started since"
+        if shown.is_searched
+        else f"{least}{len(new)} new"
+    )
+    texts = [begun] if new else []
+    if ended:
+        texts.append(f"{len(ended)} {'of these has' if len(ended) == 1 else 'of these have'} ended")
+    return ", ".join(texts)
 
 
 def runs_view(page: Page) -> RunsView:

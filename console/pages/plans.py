@@ -9,7 +9,7 @@ from starlette.responses import Response
 from console.desk import Desk
 from console.live.feed import Look
 from console.live.stream import streamed
-from console.models.plans import order_of, plan_of, plan_row, plan_view
+from console.models.plans import happened, order_of, plan_of, plan_row, plan_view
 from console.pages import message as message_page
 from console.pages.parked import UNREAD
 from console.routes import link
@@ -19,6 +19,7 @@ from operations.dlq.contract import correction, problems_of_correction
 from operations.dlq.plan import Action, Planned
 from operations.dlq.plans import Note, Order, Plan, archive_plan, carried_out, order, replay_plan
 from operations.dlq.replay import plan as decided
+from operations.dlq.run_plans import again_plan, cancel_plan
 from operations.dlq.snapshot import Snapshot, planned_again
 from operations.errors import InvalidInputError, NotFoundError, RefusedError
 from operations.jobs import BusyError, Job, Work
@@ -27,6 +28,8 @@ from operations.stop import Stop
 from operations.target import Target
 
 KIND = "replay"
+MOST_TICKED = 50
+COMPARED = 2
 LISTED = 50
 CANARY = 3
 IDS_IN_COMMAND = 3
@@ -47,7 +50,7 @@ def page(ask: Ask) -> Response:
         "plan.html",
         title=f"{view.title}: plan {job.number}",
         command=_command(job, plan),
-        json={"plan": plan, "order": order_of(job), "state": job.state, "notes": job.notes},
+        json={"state": job.state, "plan": plan, "order": order_of(job), "happened": happened(job)},
         current="plans",
         live=link("live-plan", number=job.number, start=ask.query.get("start", "")) if job.is_running else "",
         view=view,
@@ -91,6 +94,23 @@ def make(ask: Ask) -> Response:
         again = planned_again(ask.target, snapshot, [item.message.id for item in items], restart=restart)
         plan = replay_plan(again, snapshot, restart=restart)
     return _made(ask, plan)
+
+
+def make_of_runs(ask: Ask) -> Response:
+    """Compare the two runs that are ticked, or make a plan of all that are. Nothing is done yet."""
+    ticked = [ask.form.get(f"run-{number}", "") for number in range(1, MOST_TICKED + 1)]
+    ids = list(dict.fromkeys(filter(None, ticked)))
+    what = ask.form.get("what", "")
+    if what == "compare":
+        if len(ids) != COMPARED:
+            raise InvalidInputError("Tick two runs to compare them.")
+        return ask.redirect(link("compare", a=ids[1], b=ids[0]))
+    if not ids:
+        raise InvalidInputError("Tick the runs that the plan is for.")
+    if what == "cancel":
+        return _made(ask, cancel_plan(ask.target, ids))
+    with ask.desk.shelf.alone(Stop()):  # whether a message of a run is parked is read from the queues
+        return _made(ask, again_plan(ask.target, ids))
 
 
 def run(ask: Ask) -> Response:
@@ -209,6 +229,10 @@ def _command(job: Job, plan: Plan) -> tuple[str, ...]:
     ids = [one.message_id for one in plan.lines[:IDS_IN_COMMAND]]
     more = ("…",) if len(plan.lines) > IDS_IN_COMMAND else ()
     chosen = (*(word for one in ids for word in ("--id", one)), *more)
+    if plan.what == "again":
+        return ("redrive", "--since", "…", *(("--canary", str(how.canary)) if how and how.canary else ()))
+    if plan.what == "cancel":
+        return ("cancel", *ids[:1], *(("…",) if len(plan.lines) > 1 else ()))
     if plan.what == "archive":
         return ("dlq", "archive", *chosen, "--reason", '"…"')
     canary = ("--canary", str(how.canary)) if how and how.canary else ()

@@ -24,6 +24,7 @@
     "?": () => help.showModal(),
     j: () => move(1),
     k: () => move(-1),
+    x: () => document.activeElement.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click(),
     r: () => location.reload(),
     t: () => document.getElementById("clock").click(),
     g: () => { going = true; setTimeout(() => { going = false; }, 1500); },
@@ -34,7 +35,7 @@
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
-    if (event.target.closest("input, textarea, select")) {
+    if (event.target.closest("input:not([type=checkbox]), textarea, select")) {
       if (event.key === "Escape") event.target.blur();
       return;
     }
@@ -72,6 +73,15 @@
   // --- a page about an engine that is down looks for it
   const again = document.querySelector("[data-again]");
   if (again) setInterval(() => { if (!document.hidden) location.replace(again.href); }, Number(again.dataset.again));
+
+  // --- how many rows are ticked
+  const ticks = document.getElementById("ticks");
+  const count = () => {
+    const number = document.querySelectorAll("#ticked input:checked").length;
+    ticks.textContent = number ? `${number} ticked` : "Tick runs";
+    for (const one of document.querySelectorAll("#ticked button")) one.disabled = one.value === "compare" ? number !== 2 : !number;
+  };
+  if (ticks) { count(); document.addEventListener("change", count); }
 
   // --- a form is sent once; the page that follows has a new one
   document.addEventListener("submit", (event) => {

@@ -1,8 +1,11 @@
-"""Runs whose every text is hostile, and what a page of theirs is made of."""
+"""Runs and findings whose every text is hostile, and what a page of theirs is made of."""
 
 from html.parser import HTMLParser
 from typing import Any
 
+from infra.doctor.findings import Finding, Outcome, Passed
+from operations.inflight.reading import Check, Look
+from operations.inflight.reading import Finding as Unreadable
 from operations.tests.histories import METER, Story
 
 TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAAVUAhLmZm5Q3ocx7"
@@ -61,6 +64,28 @@ def story(text: str) -> Story:
     )
     told.fail(text, f"{text} {TOKEN}").ask().succeed({"data": {text: text}, "meter": METER}).leave()
     return told.enter(text).add("ExecutionSucceeded", executionSucceededEventDetails={"output": text})
+
+
+def _finding(text: str, severity: Any = "error") -> Finding:
+    return Finding(check=text, severity=severity, where=text, what=text, why=text, fix=text)
+
+
+def outcomes(text: str) -> list[Outcome]:
+    """Return what the doctor finds, one of each kind, in which every text is `text`."""
+    return [
+        Outcome(check="visibility", passed=(Passed(text, text),), findings=()),
+        Outcome(check="quotas", passed=(), findings=(), skipped=text),
+        Outcome(check=text, passed=(), findings=(_finding(text, "warning"),)),
+        Outcome(check="drift", passed=(), findings=(_finding(text),)),
+    ]
+
+
+def in_flight(text: str) -> list[Check]:
+    """Return a queue with a message that can't be read and one that none could, in which every text is `text`."""
+    wrong = Unreadable(place="dlq", name=text, detail_type=text, reason=text, pipeline_id=text)
+    old = Unreadable(place="dlq", name=text, detail_type=text, reason=text, blocks=False)
+    look = Look(service="analyzer", place="dlq", looked=2, there=9, findings=(wrong, old), note=text)
+    return [Check(service="analyzer", looks=(look,))]
 
 
 class Shape(HTMLParser):

@@ -19,7 +19,6 @@ from console.serving import listen
 from console.tests import hostile
 from console.tests.asking import Known, path_of
 from console.tests.chromium import chromium, options
-from console.tests.test_health import in_flight, outcomes
 from console.tests.world import Machine, add_run
 from local.setup_environment import BROWSER
 from operations.dlq.journal import Entry, Journal
@@ -98,19 +97,16 @@ def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Itera
     add_run(machine, records, "p", "SUCCEEDED", hostile.story(text), **hostile.record(text))
     add_run(machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text))
     console = Served(target, tmp_path)
-    stage = {"stages": {"chat": 4}, "services": {text: 4}}
+    spent = {"nano_usd": 4, "stages": {"chat": 4}, "services": {text: 4}}
     for number in (1, 2):
-        ended: dict[str, Any] = {
-            "finished_at": f"2026-11-0{number}T10:00:00.000Z",
-            "cost": {"nano_usd": 4, **stage},
-        }
-        add_run(machine, records, f"old-{number}", **ended)
+        ended = f"2026-11-0{number}T10:00:00.000Z"
+        add_run(machine, records, f"old-{number}", cost=spent, finished_at=ended)
     Journal(target, text).note(Entry(pipeline_id="p", at=text, who=text, what=text, why=text, outcome=text))
     for name, read in (
         ("costs-ever", subjects.SUBJECTS["costs-ever"].read),
         ("audit", subjects.SUBJECTS["audit"].read),
-        ("doctor", lambda *_: outcomes(text)),
-        ("in-flight", lambda *_: in_flight(text)),
+        ("doctor", lambda *_: hostile.outcomes(text)),
+        ("in-flight", lambda *_: hostile.in_flight(text)),
     ):
         reading = console.desk.readings.of(f"{name} 0")
         reading.begin(partial(read, target))

@@ -30,10 +30,8 @@ def read(console: Console, name: str = "costs-ever") -> None:
 
 
 def cost(day: str, nanos: int, stage: str = "chat", **fields: Any) -> Cost:
-    stages = {stage: nanos}
-    return Cost(
-        **{"day": day, "status": "SUCCEEDED", "model": "m", "total": nanos, "stages": stages, **fields}
-    )
+    known: dict[str, Any] = {"status": "SUCCEEDED", "model": "m", "total": nanos, "stages": {stage: nanos}}
+    return Cost(day=day, **{**known, **fields})
 
 
 def test_looking_reads_nothing(console: Console, records, monkeypatch):
@@ -49,11 +47,8 @@ def test_looking_reads_nothing(console: Console, records, monkeypatch):
 def test_the_report_is_read_on_request(console: Console, machine, records):
     """After the button, page, JSON, stream and spreadsheet show the report, with the time at which it was read."""
     ended = iso(datetime.now(UTC))
-    fields: dict[str, Any] = {
-        "cost": {"nano_usd": 400, "waste_nano_usd": 100, "stages": {"chat": 400}},
-        "finished_at": ended,
-    }
-    add_run(machine, records, "p", **fields)
+    spent = {"nano_usd": 400, "waste_nano_usd": 100, "stages": {"chat": 400}}
+    add_run(machine, records, "p", cost=spent, finished_at=ended)
     add_run(machine, records, "old", cost={"nano_usd": 1, "stages": {"chat": 1}})
     read(console, "costs-24h")
     page = console.get("/costs?since=24h").text
@@ -213,7 +208,7 @@ def budgeted(target, monkeypatch):
 
     def store(**fields: Any) -> None:
         now = datetime.now(UTC)
-        known = {"day": day_of(now), "looked_at": iso(now), "starter": "Enabled"}
+        known: dict[str, Any] = {"day": day_of(now), "looked_at": iso(now), "starter": "Enabled"}
         client("dynamodb").put_item(TableName=table, Item=written(STATE, State(**{**known, **fields})))
 
     store.table = table  # type: ignore[attr-defined]

@@ -19,6 +19,8 @@ class Action(StrEnum):
     RESTART = "restart"
     ARCHIVE = "archive"
     LEAVE = "leave"
+    CANCEL = "cancel"
+    """Of a run that goes on. No message is ever cancelled."""
 
     @property
     def starts_work(self) -> bool:

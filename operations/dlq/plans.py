@@ -22,7 +22,8 @@ from operations.runs.ends import End, ends
 from operations.stop import Stop
 from operations.target import Target
 
-What = Literal["replay", "archive", "edit"]
+What = Literal["replay", "archive", "edit", "again", "cancel"]
+"""The last two are for runs (`run_plans.py`), whose lines have the run's id in the place of a message's."""
 Phase = Literal["canary", "canary runs", "rest", "runs"]
 REASON_CHARS = 1_000
 RATES = (0.1, 500.0)
@@ -35,7 +36,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
     message_id: str
     service: str
-    queue: Kind
+    queue: Kind = "dlq"
     parked_at: datetime
     error_type: str
     error: str
@@ -79,6 +80,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     reason: str = ""
     data: Mapping[str, Any] | None = None
     before: Mapping[str, Any] | None = None
+
+    @property
+    def is_of_runs(self) -> bool:
+        return self.what in ("again", "cancel")
 
     @property
     def acts(self) -> tuple[Line, ...]:
@@ -160,7 +165,7 @@ def order(who: str, canary: str, rate: str) -> Order:
     return Order(who=who, canary=number, rate=speed)
 
 
-def canaries(items: Sequence[T], number: int, works: Callable[[T], bool]) -> tuple[list[T], list[T]]:
+def canaries_first(items: Sequence[T], number: int, works: Callable[[T], bool]) -> tuple[list[T], list[T]]:
     """Return the canaries and the others. Items that start or continue a run are preferred: only runs can fail."""
     ordered = sorted(items, key=lambda item: not works(item))
     return ordered[:number], ordered[number:]
@@ -169,7 +174,7 @@ def canaries(items: Sequence[T], number: int, works: Callable[[T], bool]) -> tup
 def carried_out(target: Target, plan: Plan, how: Order, stop: Stop) -> Iterator[Note]:
     """Carry out a plan and yield what happens. The rest is left if a canary's message or run fails."""
     act = _act(target, plan, how, stop)
-    first, rest = canaries(plan.acts, how.canary, lambda line: line.action.starts_work)
+    first, rest = canaries_first(plan.acts, how.canary, lambda line: line.action.starts_work)
     if first and rest:
         held = True
         for note in _phase(target, act, first, stop, ("canary", "canary runs")):
@@ -192,6 +197,10 @@ Act = Callable[[Sequence[Line]], Iterator[Result]]
 
 def _act(target: Target, plan: Plan, how: Order, stop: Stop) -> Act:
     """Return the function that acts on lines of the plan. Its pace is kept from one call to the next."""
+    if plan.is_of_runs:
+        from operations.dlq.run_plans import acted  # noqa: PLC0415 -- it makes plans of this module
+
+        return lambda lines: acted(target, plan, how, lines, stop)
     options = Options(rate=how.rate, restart=plan.restart, data=plan.data)
     replay = Replay(target, who=how.who, options=options, stop=stop)
 

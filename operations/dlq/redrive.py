@@ -1,7 +1,7 @@
 """Redrive of failed runs without a parked message: they continue where they failed, or are restarted."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -21,6 +21,7 @@ from shared.contracts.executions import FAILED, ids_in
 from shared.contracts.record import CANCELLED, Record, iso
 
 PAGE = 1_000
+_FIELDS = ("status", "stage", "error", "cause", "execution_arn", CANCELLED)
 
 
 class FailedRun(Struct, frozen=True, kw_only=True):
@@ -68,44 +69,78 @@ def find(
     included with the decision to leave it to `dlq replay`; `limit` does not count such runs.
     """
     found: list[FailedRun] = []
-    parked = {message.pipeline_id for queue in find_queues(target) for message in read_all(target, queue)} - {
-        None
-    }
+    parked = parked_runs(target)
     after = datetime.now(UTC) - since
     names = [name for status in statuses for name in _ended(target, status, after)]
     names.sort(key=lambda item: item[1])
     records = read_records(
         target,
         {pipeline_id for name, _ in names for pipeline_id in ids_in(name)},
-        fields=("status", "stage", "execution_arn", CANCELLED),
+        fields=_FIELDS,
     )
     for name, _ in names:
-        execution = executions.describe(target, target.addresses.execution_arn(name))
-        if execution is None or not execution.failed:
+        run = _judged(target, target.addresses.execution_arn(name), records, parked)
+        if run is None or (stage is not None and run.stage != stage):
             continue
-        record = records.get(execution.pipeline_id, Record())
-        if record.get("status") == "SUCCEEDED" or CANCELLED in record:
-            continue
-        restart_name, successor = executions.restarts(target, execution)
-        restart_arn = target.addresses.execution_arn(restart_name)
-        # A restart that is in the record and was never started was interrupted: earlier releases recorded it first.
-        if successor is not None or record.get("execution_arn") not in (None, execution.arn, restart_arn):
-            continue
-        failed_at = record.get("stage") if "stage" in record else _stage(target, execution.arn)
-        if stage is not None and failed_at != stage:
-            continue
-        found.append(
-            FailedRun(
-                pipeline_id=execution.pipeline_id,
-                execution=execution,
-                stage=failed_at,
-                decision=_decide(execution, has_message=execution.pipeline_id in parked),
-                restart_name=restart_name,
-            )
-        )
+        found.append(run)
         if limit and sum(run.decision.action is not Action.LEAVE for run in found) >= limit:
             break
     return found
+
+
+def parked_runs(target: Target) -> set[str]:
+    """Return the pipeline ids of all parked messages."""
+    messages = (message for queue in find_queues(target) for message in read_all(target, queue))
+    return {message.pipeline_id for message in messages if message.pipeline_id}
+
+
+def find_chosen(
+    target: Target, pipeline_ids: Sequence[str], parked: Collection[str]
+) -> dict[str, FailedRun | str]:
+    """Return for each run what would be done with it, or why nothing can be."""
+    records = read_records(target, pipeline_ids, fields=_FIELDS)
+    chosen: dict[str, FailedRun | str] = {}
+    for pipeline_id in pipeline_ids:
+        record = records.get(pipeline_id, Record())
+        arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
+        run = _judged(target, arn, records, parked)
+        chosen[pipeline_id] = run if run and run.pipeline_id == pipeline_id else _why_not(record)
+    return chosen
+
+
+def _why_not(record: Record) -> str:
+    if CANCELLED in record:
+        return "The run was cancelled by its caller."
+    match record.get("status"):
+        case "SUCCEEDED":
+            return "The run has succeeded."
+        case "FAILED":
+            return "A later execution of the run was started, or its execution is not known any more."
+    return "The run goes on, or waits to be started."
+
+
+def _judged(
+    target: Target, arn: str, records: Mapping[str, Record], parked: Collection[str]
+) -> FailedRun | None:
+    """Return the run of an execution with the decision on it; None if it is not to be run again."""
+    execution = executions.describe(target, arn)
+    if execution is None or not execution.failed:
+        return None
+    record = records.get(execution.pipeline_id, Record())
+    if record.get("status") == "SUCCEEDED" or CANCELLED in record:
+        return None
+    restart_name, successor = executions.restarts(target, execution)
+    restart_arn = target.addresses.execution_arn(restart_name)
+    # A restart that is in the record and was never started was interrupted: earlier releases recorded it first.
+    if successor is not None or record.get("execution_arn") not in (None, execution.arn, restart_arn):
+        return None
+    return FailedRun(
+        pipeline_id=execution.pipeline_id,
+        execution=execution,
+        stage=record.get("stage") if "stage" in record else _stage(target, execution.arn),
+        decision=_decide(execution, has_message=execution.pipeline_id in parked),
+        restart_name=restart_name,
+    )
 
 
 def _decide(execution: Execution, *, has_message: bool) -> Decision:

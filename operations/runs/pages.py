@@ -23,6 +23,8 @@ from shared.contracts.record import Record
 SIZE = 50
 MOST_LOOKED_AT = 2_000
 """Executions that one page looks at, at most, to find those that a filter wants."""
+NEWEST = 100
+"""Executions in a look at those that were started last."""
 EXCERPT_CHARS = 200
 CURSOR_CHARS = 3_096
 """The longest position that Step Functions takes."""
@@ -45,6 +47,14 @@ class Filter(Struct, frozen=True, kw_only=True):
     @property
     def needs_records(self) -> bool:
         return bool(self.stage or self.error or self.degraded)
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """What one list says of an execution, without its record."""
+
+    status: ExecutionStatus
+    started_at: datetime
+    finished_at: datetime | None = None
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -107,6 +117,15 @@ def runs_page(
         if len(rows) + step > size or looked_at >= MOST_LOOKED_AT:
             break
     return Page(rows=tuple(rows), cursor=cursor, looked_at=looked_at, back_to=back_to)
+
+
+def newest(target: Target) -> tuple[Begun, ...]:
+    """Return the executions that were started last, in one call."""
+    listed, _ = _listed(target, None, None, NEWEST)
+    return tuple(
+        Begun(status=one["status"], started_at=one["startDate"], finished_at=one.get("stopDate"))
+        for one in listed
+    )
 
 
 def _listed(
