@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from console import assets
+from console.models.words import MARKS
 from console.routes import link
 from console.text import line, shown
 from operations.runs.trail import redacted
@@ -30,7 +31,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(link=link, asset=assets.address)
+    environment.globals.update(link=link, asset=assets.address, marks=MARKS)
     environment.filters.update(duration=duration, counted=counted, usd=usd, line=line, iso=_iso)
     return environment
 

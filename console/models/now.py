@@ -28,6 +28,8 @@ class StageBox(Struct, frozen=True, kw_only=True):
 
 class FailureRow(Struct, frozen=True, kw_only=True):
     address: str
+    alike: str
+    """The address of the runs with the same stage and error."""
     pipeline_id: str
     ended_at: datetime
     stage: str
@@ -53,6 +55,7 @@ class NowView(Struct, frozen=True, kw_only=True):
     failures: tuple[FailureRow, ...]
     sparks: tuple[Spark, ...]
     paused: str
+    parked: int
 
 
 def now_view(snapshot: Snapshot, history: Sequence[Snapshot]) -> NowView:
@@ -75,6 +78,7 @@ def now_view(snapshot: Snapshot, history: Sequence[Snapshot]) -> NowView:
         failures=tuple(map(_failure, snapshot.failures)),
         sparks=tuple(_sparks(snapshot, history)),
         paused=snapshot.paused or "",
+        parked=snapshot.parked,
     )
 
 
@@ -112,6 +116,9 @@ def _rates(snapshot: Snapshot) -> list[tuple[str, str]]:
 def _failure(failure: Failure) -> FailureRow:
     return FailureRow(
         address=link("run", pipeline_id=failure.pipeline_id),
+        alike=link("runs", stage=failure.stage or "", error=failure.error or "")
+        if failure.stage or failure.error
+        else link("runs", status=failure.status),
         pipeline_id=failure.pipeline_id,
         ended_at=failure.ended_at,
         stage=failure.stage or "",

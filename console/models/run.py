@@ -1,7 +1,7 @@
 """One run as its page shows it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,11 @@ from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from operations.json_text import loosely, written
 from operations.runs.advice import can_be_retried, state
-from operations.runs.journey import Journey
+from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.timeline import bars, longest
 from operations.runs.trail import Trail, Visit
 from operations.wording import cost_line, duration, usd
+from shared.contracts.record import iso
 
 PAYLOAD_CHARS = 16_000
 """The largest part of a payload that a page shows; the raw text has all of it."""
@@ -70,6 +71,11 @@ class RunView(Struct, frozen=True, kw_only=True):
     waterfall: Waterfall
     problems: tuple[tuple[str, str, str], ...]
     """Where, what, and what the caller got instead."""
+    remarks: tuple[str, ...]
+    """What a reader of the answer should know: it was cut or blocked, or another model gave it."""
+    ticket: str
+    is_open: bool
+    """Whether the run can be cancelled."""
     can_be_retried: bool
     cut: bool
 
@@ -93,6 +99,9 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime) -> RunView:
         boxes=tuple(_boxes(journey)),
         waterfall=waterfall(journey, trail, now),
         problems=tuple(_problems(journey)),
+        remarks=tuple(_remarks(journey)),
+        ticket=ticket(journey, now),
+        is_open=not journey.finished,
         can_be_retried=can_be_retried(journey),
         cut=trail is not None and trail.cut,
     )
@@ -101,7 +110,7 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime) -> RunView:
 def _facts(journey: Journey, now: datetime) -> list[tuple[str, str]]:
     facts = []
     if journey.execution_time_ms is not None:
-        facts.append(("took", duration(journey.execution_time_ms)))
+        facts.append(("took, from its start", duration(journey.execution_time_ms)))
     if most := longest(bars(journey, now)):
         share = f", {most.ms / most.of_ms:.0%} of all" if most.of_ms else ""
         facts.append(("longest", f"{most.name}: {most.what} {duration(most.ms)}{share}"))
@@ -110,14 +119,65 @@ def _facts(journey: Journey, now: datetime) -> list[tuple[str, str]]:
         facts.append(("cost", cost_line(cost["nano_usd"], cost.get("waste_nano_usd", 0), lacking=lacking)))
     if journey.earlier_nano_usd:
         facts.append(("earlier", f"executions before it cost {usd(journey.earlier_nano_usd)}"))
-    tokens = [(one.input_tokens or 0, one.output_tokens or 0) for one in journey.stages if one.output_tokens]
-    if tokens:
-        facts.append(
-            ("tokens", f"{sum(one[0] for one in tokens):,} in, {sum(one[1] for one in tokens):,} out")
-        )
+    asked = [one for one in journey.stages if one.output_tokens]
+    if asked:
+        facts.append(("tokens", _tokens(asked)))
     if model := (journey.chat or {}).get("model_id"):
         facts.append(("model", str(model)))
     return facts
+
+
+def _tokens(asked: Sequence[StageView]) -> str:
+    counts = (
+        (sum(one.cache_read_tokens or 0 for one in asked), "read from the cache"),
+        (sum(one.cache_write_tokens or 0 for one in asked), "written to it"),
+    )
+    cached = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    into = f"{sum(one.prompt_tokens for one in asked):,} in{f' ({cached})' if cached else ''}"
+    return f"{into}, {sum(one.output_tokens or 0 for one in asked):,} out"
+
+
+def _remarks(journey: Journey) -> list[str]:
+    chat = journey.chat or {}
+    failed = failed_models(chat)
+    remarks = [f"{one.model_id} did not answer: {one.reason}" for one in failed]
+    if failed:
+        remarks.append(f"{chat.get('model_id')} answered in its place.")
+    why = chat.get("stop_reason")
+    if chat.get("blocked"):
+        remarks.append(
+            f"The answer was blocked ({why}): the text is what the guardrail, the filter or the model said instead."
+        )
+    if chat.get("truncated"):
+        remarks.append(f"The answer was cut ({why}): the model had more to say.")
+    return remarks
+
+
+def ticket(journey: Journey, now: datetime) -> str:
+    """Return what a ticket needs to find the run and its fault; neither the message nor the answer."""
+    chat = journey.chat or {}
+    rows = [
+        ("run", journey.pipeline_id),
+        ("state", f"{journey.status}: the run {state(journey, now)}"),
+        *(
+            (name, iso(moment))
+            for name, moment in (
+                ("accepted", journey.accepted_at),
+                ("started", journey.started_at),
+                ("finished", journey.finished_at),
+            )
+            if moment
+        ),
+        *((f"failed at {where}", what) for where, what, _ in _problems(journey)),
+        *((name, str(value)) for name, value in (("model", chat.get("model_id")),) if value),
+        *(
+            (name, value)
+            for name, value in (("trace", journey.trace_id), ("execution", journey.execution_arn))
+            if value
+        ),
+        ("to see it", f"pipeline show {journey.pipeline_id}"),
+    ]
+    return "\n".join(f"{name}: {' '.join(text.split())}" for name, text in rows)
 
 
 def _boxes(journey: Journey) -> list[Box]:

@@ -12,6 +12,7 @@ from operations.runs.journey import Journey, StageView
 from operations.runs.timeline import bars
 from operations.runs.trail import Trail, Try, Visit
 from operations.wording import duration
+from shared.contracts.executions import restart_number
 
 MOST_ROWS = 60
 SCALE = 1_000.0
@@ -19,14 +20,18 @@ NARROWEST = 3.0
 """The least width of a part in the drawing's units, so that a millisecond of an hour is still seen."""
 TICKS = 4
 
-Part = Literal["w", "k", "h", "f", "o"]
-"""Waiting, working, retries and hops, a failed try, still open: the names of colours in the style sheet."""
+Part = Literal["w", "k", "h", "f", "o", "b"]
+"""Waiting, working, retries and hops, a failed try, still open, between two executions or redrives: the names of
+colours in the style sheet."""
+_BAND: Part = "b"
+_WAITING: Part = "w"
 WORDS: dict[Part, str] = {
     "w": "waiting",
     "k": "working",
     "h": "retries and hops",
     "f": "failed",
     "o": "still open",
+    "b": "until it went on",
 }
 
 
@@ -54,6 +59,8 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     rows: tuple[WaterfallRow, ...]
     ticks: tuple[str, ...]
     left_out: int
+    scale: str
+    """What the scale of time begins with, and how it goes with the time that the run took."""
 
 
 class _Span(Struct, frozen=True, kw_only=True):
@@ -80,6 +87,7 @@ def waterfall(journey: Journey, trail: Trail | None, now: datetime) -> Waterfall
         rows=tuple(_row(span, whole) for span in kept),
         ticks=tuple(duration(whole * step / TICKS) for step in range(TICKS + 1)) if whole else (),
         left_out=len(spans) - len(kept),
+        scale=_scale(journey) if spans else "",
     )
 
 
@@ -90,8 +98,11 @@ def anchor_of(visit: int) -> str:
 def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
     zero = journey.accepted_at or trail.visits[0].entered_at
     entered = trail.visits[0].entered_at
+    restart = restart_number(trail.execution_arn.rpartition(":")[2], journey.pipeline_id)
     if (began := _ms(zero, entered)) > 0:
-        yield _Span(name="start", status="done", start=0.0, parts=(("w", began),))
+        name, part = (f"restart {restart}", _BAND) if restart else ("start", _WAITING)
+        yield _Span(name=name, status="redriven" if restart else "done", start=0.0, parts=((part, began),))
+    redrives, failed_at = 0, entered
     meters = {stage.key: stage for stage in journey.stages}
     for number, visit in enumerate(trail.visits):
         name = visit.key or visit.state
@@ -108,6 +119,15 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
                 anchor=anchor_of(number),
             )
         for tried in visit.tries:
+            if tried.redrive > redrives:
+                gap: tuple[tuple[Part, float], ...] = ((_BAND, max(0.0, _ms(failed_at, tried.started_at))),)
+                yield _Span(
+                    name=f"redrive {tried.redrive}",
+                    status="redriven",
+                    start=max(0.0, _ms(zero, failed_at)),
+                    parts=gap,
+                )
+            redrives, failed_at = tried.redrive, tried.ended_at or now
             yield _Span(
                 name=name,
                 note=_note(visit, tried),
@@ -116,6 +136,19 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
                 start=max(0.0, _ms(zero, tried.started_at)),
                 parts=_parts(tried, stage if tried is visit.tries[-1] else None, now),
             )
+
+
+def _scale(journey: Journey) -> str:
+    """Return in words how the scale, which begins with the acceptance, goes with the time that the run took."""
+    if not (journey.accepted_at and journey.started_at):
+        return "0 is the start of the run."
+    waited = duration(max(0.0, _ms(journey.accepted_at, journey.started_at)))
+    took = (
+        ""
+        if journey.execution_time_ms is None
+        else f", and took {duration(journey.execution_time_ms)} from there"
+    )
+    return f"0 is when the run was accepted; it waited {waited} until it started{took}."
 
 
 def _note(visit: Visit, tried: Try) -> str:

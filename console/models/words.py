@@ -1,4 +1,7 @@
-"""The statuses of runs and stages, each with a mark and a word, so that nothing is told by colour alone."""
+"""The statuses of runs and stages, each with a mark and a word, so that nothing is told by colour alone.
+
+Marks are drawn: not every font has their characters, and one that it lacks leaves a gap.
+"""
 
 from collections.abc import Mapping
 
@@ -13,6 +16,18 @@ class Status(Struct, frozen=True, kw_only=True):
     tone: str
 
 
+MARKS: Mapping[str, str] = {
+    "✓": "M2 6.5 5 9.5 10 2.5",
+    "✗": "M2.5 2.5 9.5 9.5M9.5 2.5 2.5 9.5",
+    "○": "M10 6A4 4 0 1 1 2 6A4 4 0 1 1 10 6Z",
+    "■": "M3.5 3.5H8.5V8.5H3.5Z",
+    "!": "M6 1.5V7M6 10V10.1",
+    "…": "M2 6H2.1M6 6H6.1M10 6H10.1",
+    "·": "M6 6H6.1",
+    "-": "M2.5 6H9.5",
+    "?": "M4 4A2 2 0 1 1 7 5.7Q6 6.3 6 7.4M6 10V10.1",
+}
+"""The path of each mark in a square of 12 units."""
 _UNKNOWN = Status(mark="?", word="unknown", tone="still")
 RUNS: Mapping[str, Status] = {
     "ACCEPTED": Status(mark="○", word="accepted", tone="busy"),
@@ -30,6 +45,7 @@ STAGES: Mapping[str, Status] = {
     "done": Status(mark="✓", word="done", tone="good"),
     "degraded": DEGRADED,
     "failed": Status(mark="✗", word="failed", tone="bad"),
+    "redriven": Status(mark="·", word="redriven", tone="still"),
     "skipped": Status(mark="-", word="skipped", tone="still"),
 }
 

@@ -1,8 +1,11 @@
 """One run: its waterfall, data, events, cost and logs."""
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -25,6 +28,8 @@ from shared.contracts.executions import restart_name, restart_number
 TABS = ("timeline", "data", "events", "cost", "logs")
 MOST_LINES = 500
 LATE = timedelta(seconds=10)
+_AWS = "https://{region}.console.aws.amazon.com/{what}"
+_TRACE = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}")
 PARTS = ("record", "events", "input", "output", "message", "answer")
 
 
@@ -57,6 +62,7 @@ def page(ask: Ask) -> Response:
         explain=ask.desk.command("explain", pipeline_id),
         parked=_parked(ask, pipeline_id),
         executions=_executions(journey),
+        elsewhere=_in_step_functions(ask, journey),
         denied=denied,
         raw=link("raw", pipeline_id=pipeline_id, part="record"),
         **_guarded(ask, tab, journey, trail),
@@ -162,6 +168,25 @@ def _executions(journey: Journey) -> list[tuple[str, str]]:
     return [(name, link("run", pipeline_id=journey.pipeline_id, execution=name)) for name in names[-20:]]
 
 
+def _in_step_functions(ask: Ask, journey: Journey) -> str:
+    """Return the address of the run's execution in AWS's console; nothing if that does not show it."""
+    arn = journey.execution_arn or ""
+    if ask.desk.environment.is_local or not arn.startswith("arn:aws:states:"):
+        return ""
+    return _AWS.format(
+        region=quote(arn.split(":")[3]), what=f"states/home#/v2/executions/details/{quote(arn)}"
+    )
+
+
+def _in_xray(ask: Ask, fields: Mapping[str, Any]) -> str:
+    """Return the address of a log line's invocation in X-Ray; nothing where there is none."""
+    trace = str(fields.get("xray_trace_id") or "")
+    if ask.desk.environment.is_local or not _TRACE.fullmatch(trace):
+        return ""
+    region = quote(ask.target.addresses.state_machine_arn.split(":")[3])
+    return _AWS.format(region=region, what=f"cloudwatch/home#xray:traces/{trace}")
+
+
 def _command(tab: str, pipeline_id: str) -> tuple[str, ...]:
     match tab:
         case "cost":
@@ -204,7 +229,7 @@ def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None) -> dict[s
         case "logs":
             read = read_logs(ask.target, pipeline_id) if ask.query.get("read") else None
             button = link("run", pipeline_id=pipeline_id, tab="logs", read=1)
-            lines = read.lines[-MOST_LINES:] if read else []
+            lines = [(one, _in_xray(ask, one.fields)) for one in (read.lines[-MOST_LINES:] if read else [])]
             return {"read": read, "lines": lines, "button": button, "read_at": datetime.now(UTC)}
     return {"visits": visits(trail, pipeline_id) if trail else ()}
 

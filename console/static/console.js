@@ -105,6 +105,15 @@
     });
   }
 
+  // --- a button copies a text
+  for (const one of document.querySelectorAll("[data-copies]")) {
+    if (!navigator.clipboard) break;
+    one.hidden = false;
+    one.addEventListener("click", () => {
+      navigator.clipboard.writeText(document.getElementById(one.dataset.copies).textContent).then(() => { one.textContent = "Copied"; });
+    });
+  }
+
   // --- a click on a command copies it
   document.addEventListener("click", (event) => {
     const code = event.target.closest("code[tabindex]");

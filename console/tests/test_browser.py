@@ -5,6 +5,7 @@ An error on the browser's console and a violation of the policy fail any test, u
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -308,6 +309,31 @@ def test_a_run_is_seen_as_it_goes_on(served: Served, machine: Machine, records: 
     expect(one.page.locator("#dot")).to_have_text("finished")
     assert one.page.evaluate("document.activeElement.textContent") == "analysis"
     assert len([url for url in one.asked if "/live/" in url]) == 1
+
+
+def test_new_runs_wait_and_ticks_stay(
+    served: Served, machine: Machine, records: Any, tab: Callable[..., Tab]
+):
+    """New runs are counted and move no row; ticked rows stay ticked, by mouse or key, and two can be compared."""
+    from playwright.sync_api import expect  # noqa: PLC0415 -- only `make test` installs it
+
+    one = tab()
+    one.page.goto(served.link)
+    one.page.goto(f"{served.url}/runs")
+    compare = one.page.locator("#ticked button[value=compare]")
+    expect(compare).to_be_disabled()
+    one.page.locator("#ticked input[value=p]").check()
+    one.page.keyboard.press("j")
+    one.page.keyboard.press("j")
+    one.page.keyboard.press("x")
+    newest = next(iter(machine.executions.values()))
+    later = {**newest, "name": "later", "startDate": newest["startDate"] + timedelta(seconds=1)}
+    machine.executions = {"later": later, **machine.executions}
+    expect(one.page.locator("#now .news")).to_contain_text("1 new")
+    expect(one.page.locator("#ticks")).to_have_text("2 ticked")
+    assert one.page.locator("[data-row]").count() == 4
+    compare.click()
+    one.page.wait_for_url("**/compare?a=q&b=p")
 
 
 def test_what_is_read_on_request_appears(served: Served, tab: Callable[..., Tab]):

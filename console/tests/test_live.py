@@ -8,15 +8,35 @@ from typing import Any
 import pytest
 
 from console.live.feed import MOST_STREAMS, SECONDS, Feed, Feeds, Look
+from console.live.shelf import Shown
 from console.live.stream import ALIVE, DONE, message, streamed
 from console.models.now import now_view
+from console.pages import now
 from console.tests.asking import Console
 from console.tests.world import add_run
+from operations.dlq.messages import Parked
+from operations.dlq.plan import Action, Decision, Planned
+from operations.dlq.snapshot import Snapshot as DlqSnapshot
 from operations.errors import UnreachableError
 from operations.health.watch import Failure, Rates, Snapshot, StageNow
+from operations.money.budget import described
+from operations.money.estimate import Rates as EstimateRates
+from operations.tests.dead_letters import park
 from operations.tests.histories import Story
+from shared.budget import Orders, State
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
+PARKED = Parked(
+    id="m",
+    service="chatbot",
+    kind="dlq",
+    sent_at=AT,
+    deleted_at=AT,
+    error_type="E",
+    error="e",
+    body="",
+    detail_type="",
+)
 
 
 class Looks:
@@ -173,6 +193,23 @@ def test_now_is_one_look_for_page_and_json(console: Console, machine, records):
     looks = machine.calls.count("list")
     assert b'"running": 0' in console.get("/?format=json").body
     assert machine.calls.count("list") == looks
+
+
+def test_the_first_page_leads_on(console: Console, machine, records, monkeypatch):
+    """A failure leads to those like it, the budget to the costs, what is parked to its cause and time."""
+    add_run(machine, records, "p", "FAILED", error="E", cause="c", stage="chat")
+    park("p-1")
+    budget = described(State(), Orders(), 10**9, datetime.now(UTC))
+    monkeypatch.setattr(now, "read_budget", lambda _: budget)
+    text = console.get("/").text
+    for part in ('href="/runs?stage=chat&amp;error=E"', "0 % spent", "is known after <a href"):
+        assert part in text, part
+    item = Planned(message=PARKED, decision=Decision(action=Action.LEAVE, reason="-"))
+    snapshot = DlqSnapshot(at=AT, planned=(item,), rates=EstimateRates())
+    monkeypatch.setattr(console.desk.shelf, "shown", lambda _: Shown(snapshot=snapshot))
+    text = console.get("/").text
+    for part in ("1 message of chatbot, E", "SQS deletes the oldest", 'href="/parked?cause='):
+        assert part in text, part
 
 
 def test_a_finished_run_needs_no_stream(console: Console, machine, records):

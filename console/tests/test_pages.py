@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from console.models import health, plans, words
 from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import TOKEN, shape
 from console.tests.world import add_run
-from operations.tests.histories import Story
+from operations.tests.histories import METER, Story
 from operations.tests.world import TABLE, client
 
 TABS = ("timeline", "data", "events", "cost", "logs")
@@ -76,6 +77,79 @@ def test_a_failed_run_says_where_why_and_what_next(console: Console, failed):
     text = console.get("/runs/p").text
     for part in ("failed at stage chat", "try 1", "try 2", "A: first", "B: last", "dlq replay --pipeline p"):
         assert part in text
+
+
+def test_a_redrive_is_a_band_of_the_timeline(console: Console, machine, records):
+    """The time between a failure and its redrive is a row of its own, and the scale tells when the run started."""
+    story = Story().enter("AnalyzeInput").ask().fail("A", "first")
+    story.add("ExecutionFailed", executionFailedEventDetails={"error": "A", "cause": "first"})
+    story.add("ExecutionRedriven", executionRedrivenEventDetails={"redriveCount": 1})
+    story.ask().succeed({"data": {}, "meter": {}}).leave()
+    add_run(machine, records, "p", "SUCCEEDED", story)
+    text = console.get("/runs/p").text
+    for part in (
+        "redrive 1",
+        "after a redrive",
+        "until it went on",
+        "it waited 100 ms until it started, and took 212",
+    ):
+        assert part in text, part
+
+
+def test_a_reader_is_told_what_became_of_the_answer(console: Console, machine, records):
+    """A run's page says that an answer was cut or blocked, which models failed before, and what a cache gave."""
+    failed = {"model_id": "model-a", "reason": "ThrottlingException"}
+    chat = {"model_id": "model-b", "stop_reason": "max_tokens", "truncated": True, "instead_of": [failed]}
+    tokens = {"input_tokens": 3, "cache_read_tokens": 4_000, "cache_write_tokens": 20, "output_tokens": 5}
+    add_run(machine, records, "p", chat=chat, stages={"chat": {**METER, **tokens}})
+    text = console.get("/runs/p").text
+    for part in (
+        "model-a did not answer: ThrottlingException",
+        "model-b answered in its place",
+        "The answer was cut (max_tokens)",
+        "4,023 in (4,000 read from the cache, 20 written to it), 5 out",
+    ):
+        assert part in text, part
+    add_run(machine, records, "q", chat={**chat, "truncated": False, "blocked": True, "instead_of": "broken"})
+    other = console.get("/runs/q").text
+    assert "The answer was blocked (max_tokens)" in other
+    assert "did not answer" not in other
+
+
+def test_a_ticket_has_no_message(console: Console, failed, records):
+    """The text for a ticket names the run, its fault and the command, and quotes neither message nor answer."""
+    text = console.get("/runs/p").text.partition('id="ticket"')[2].partition("</pre>")[0]
+    for part in (
+        "run: p",
+        "failed at chat: B: last",
+        "pipeline show p",
+        "accepted: 2026-11-22T10:00:00.000Z",
+    ):
+        assert part in text, part
+    assert "Hm?" not in text
+
+
+def test_a_run_on_aws_leads_to_its_execution(machine, records, target):
+    """On AWS a run's page leads to its execution in AWS's console; a local one, and a strange address, do not."""
+    add_run(machine, records, "p", execution_arn=target.addresses.execution_arn("p"))
+    add_run(machine, records, "q", execution_arn="javascript:alert(1)")
+    assert "console.aws.amazon.com/states" in console_of(target, "prod").get("/runs/p").text
+    assert "console.aws.amazon.com" not in console_of(target, "prod").get("/runs/q").text
+    assert "console.aws.amazon.com" not in console_of(target).get("/runs/p").text
+
+
+def test_every_mark_is_drawn():
+    """Every status of a run, stage and plan has a mark that is drawn, whatever fonts a browser has."""
+    known = [*words.RUNS.values(), *words.STAGES.values(), *plans.STATES.values(), *plans.OUTCOMES.values()]
+    known += [
+        words.of_run("new"),
+        words.of_stage("new"),
+        words.DEGRADED,
+        health.HELD,
+        health.FAULT,
+        health.WARNING,
+    ]
+    assert {one.mark for one in known} <= set(words.MARKS)
 
 
 def test_only_failures_are_shown_on_request(console: Console, failed):

@@ -123,7 +123,7 @@ def _lines(target: Target, decisions: dict[str, Decision], costs: dict[str, int 
             execution_arn=None,
             action=decision.action,
             reason=decision.reason,
-            nano_usd=costs.get(name),
+            nano_usd=costs.get(name) if decision.action.starts_work else 0,
         )
         for name, decision in decisions.items()
     )
