@@ -30,9 +30,9 @@ JUDGED_PARAGRAPHS: Final = 10
 """Maximum number of paragraphs of a message that the language model judges."""
 JUDGED_CHARS: Final = 500
 """Characters judged at the beginning of a paragraph."""
-HARDLY_PROSE: Final = 0.02
+HARDLY_PROSE: Final = 0.1
 """Probability of prose below which a paragraph is code."""
-PROSE_IN_LINE: Final = 0.01
+PROSE_IN_LINE: Final = 0.03
 """The same for a paragraph of a single line, which says less."""
 
 Weight = tuple[CodeKind, int]
