@@ -200,7 +200,7 @@ def _weights(feature: str) -> tuple[tuple[int, int], ...]:
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _guess(code: str, suggested: Suggestion | None) -> str | None:
+def _guess(code: str, suggested: Suggestion | None) -> str | None:  # noqa: PLR0911 (the surest clue first)
     beginning = code[:LOOKED_AT_CHARS].strip()
     lowered = beginning.lower()
     lead = lowered.lstrip("( \n")
