@@ -14,7 +14,7 @@ from shared.contracts.v1 import CodeSpan
 
 _URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"'`]++")
 _LEAD: Final = re.compile(r"[A-Z][a-z']*+(?: [\w']++){3,30}+ ?[:?] +(?=\S)")
-_SUGGESTED: Final = {"shell": ("bash", 25), "markup": ("html", 10), "json": ("json", 15)}
+_SUGGESTED: Final = {"shell": ("bash", 25), "markup": ("html", 5), "json": ("json", 6)}
 """What a kind of code suggests, with what that adds to the language's score, in tenths."""
 
 

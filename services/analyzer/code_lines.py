@@ -30,9 +30,9 @@ JUDGED_PARAGRAPHS: Final = 10
 """Maximum number of paragraphs of a message that the language model judges."""
 JUDGED_CHARS: Final = 500
 """Characters judged at the beginning of a paragraph."""
-HARDLY_PROSE: Final = 0.02
+HARDLY_PROSE: Final = 0.1
 """Probability of prose below which a paragraph is code."""
-PROSE_IN_LINE: Final = 0.01
+PROSE_IN_LINE: Final = 0.03
 """The same for a paragraph of a single line, which says less."""
 
 Weight = tuple[CodeKind, int]
@@ -101,8 +101,12 @@ def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
             continue
         if not left:
             return
-        left -= 1
         paragraph = text[start : min(end, start + JUDGED_CHARS)]
+        if len(paragraph.encode()) > 1.3 * len(paragraph) or (
+            "\n" not in paragraph and p.HEADING.match(paragraph)
+        ):
+            continue  # the model knows hardly any word of other scripts; a lone heading is no comment
+        left -= 1
         limit = HARDLY_PROSE if "\n" in paragraph or (piece and piece.start < end) else PROSE_IN_LINE
         if prose_probability(paragraph) < limit:
             yield bare("bare", start, end)
@@ -128,6 +132,8 @@ def _candidates(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_sentence(line: str) -> bool:
+    if p.REFERENCE.match(line):
+        return True
     words = line.lower().split()
     return (
         len(words) > 4

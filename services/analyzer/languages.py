@@ -16,7 +16,7 @@ LOOKED_AT_CHARS: Final = 1_024
 """Characters examined at the beginning of a piece of code."""
 PIECES: Final = 24
 """Maximum number of pieces of a message whose language is guessed."""
-LIKELY_ENOUGH: Final = 0.55
+LIKELY_ENOUGH: Final = 0.65
 """Least probability of a language that is named."""
 UNNAMED: Final = "-"
 """The model's name for all languages that are never named."""
@@ -102,6 +102,7 @@ _GIVEAWAYS: Final[tuple[tuple[str, str | None], ...]] = (
     ("#include <iostream>", "c++"),
 )
 """Texts of code or stack traces of one language alone, the surest first; None: of a language without a name here."""
+_DOCKERFILE: Final = re.compile(r"(?m)^(?:RUN \S|COPY \S|WORKDIR /|ENTRYPOINT \[|FROM [a-z][\w./:-]*+$)")
 _FORMULA: Final = re.compile(r"=[A-Z]{2,12}\(")
 _EXPRESSION: Final = re.compile(r"\\[dwsDWS]|\[\^?[a-zA-Z0]-|\(\?[:=!<]")
 _SQL_STARTS: Final = (
@@ -199,7 +200,7 @@ def _weights(feature: str) -> tuple[tuple[int, int], ...]:
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _guess(code: str, suggested: Suggestion | None) -> str | None:
+def _guess(code: str, suggested: Suggestion | None) -> str | None:  # noqa: PLR0911 (the surest clue first)
     beginning = code[:LOOKED_AT_CHARS].strip()
     lowered = beginning.lower()
     lead = lowered.lstrip("( \n")
@@ -210,6 +211,8 @@ def _guess(code: str, suggested: Suggestion | None) -> str | None:
     for text, language in _GIVEAWAYS:
         if text in beginning:
             return language
+    if _DOCKERFILE.search(beginning):
+        return "dockerfile"
     if _FORMULA.match(beginning):
         return "excel"
     if beginning[0] in "/^\\([" and len(beginning.split()) == 1 and _EXPRESSION.search(beginning):

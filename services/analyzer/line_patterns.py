@@ -14,6 +14,9 @@ CODE_CHARACTER: Final = re.compile(
 )
 MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_]|\(\)|::|\w\(")
 """Marks that a plain sentence does not have."""
+HEADING: Final = re.compile(r"#{1,6} +\w")
+REFERENCE: Final = re.compile(r"\[[^\]]++\]: +\S")
+"""Markdown: a heading; the target of a link."""
 KEYWORDS: Final = frozenset(
     "return break continue int char float double long bool string var let const throw"
     " yield goto use using package".split()
@@ -80,7 +83,7 @@ FIRST_WORDS: Final = (
         "import from def class func fn fun public private if for while package use require"
         " include namespace panic: run workdir export section global syscall ret mov movl movq push pop call jmp lea"
         " cmp xor add sub inc dec int display move perform stop procedure identification data environment"
-        " working-storage".split()
+        " working-storage program-id.".split()
     )
 )
 
@@ -237,12 +240,16 @@ STATEMENT: Final = re.compile(
     r"|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{"
     r"|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
     r"|/?\^[^\s]{3,}\$/?$|/.+/[gimsuy]{1,4}$"
+    # A call that ends a statement, a command with an option and nothing else, a download (addresses are masked)
+    r"|\w[\w.]*+\([^()]*\);$|(?:curl|wget) (?:-\w+ )?x{9,}$"
+    r"|[a-z][a-z0-9_+-]+(?: [\w./:@=+-]{1,60}){0,2} (?:-[a-zA-Z]|--[a-z]{2}[\w-]*+)(?:[ =][\w./:@=+,*~-]++){0,8}+$"
     # Lisps, OCaml, CoffeeScript, Mathematica, assembly, COBOL, nginx
     r"|\((?:defun|defvar|defmacro|define|defn-?|def|setq|ns|lambda|let\*?|require)[ (]\S"
     r"|let (?:rec )?\w+ .{0,80}=(?: function)?$|\w+ [=:] \([\w, ]*\) [-=]>|[a-zA-Z]\w*\[\w+_[\w, ]*\] :?="
     rf"|(?:mov[a-z]{{0,2}}|{_OPERATION})\s+(?:{_OPERAND}\b|[\w.]+\s*,\s*{_OPERAND}|\[)"
     r"|section \.\w+$|(?:IDENTIFICATION|PROCEDURE|DATA|ENVIRONMENT) DIVISION|WORKING-STORAGE SECTION"
-    r"|PROGRAM-ID\. \w|\d\d +[A-Z][A-Z0-9-]* +PIC |(?:server|http|events|upstream \w+|location [^{]{1,60}) \{$"
+    r"|PROGRAM-ID\. \w|DISPLAY [\"']|STOP RUN\.|\d\d +[A-Z][A-Z0-9-]* +PIC "
+    r"|(?:server|http|events|upstream \w+|location [^{]{1,60}) \{$"
 )
 STATEMENT_WITH: Final = (
     (

@@ -108,6 +108,8 @@ def test_languages_are_told_apart(code, language):
         "if you like it:\nfor the record:\ntry it",
         "Feb 11 07:15:22 gate sshd[2201]: pam_sss(sshd:account): access granted to eve",
         "Oct 30 23:59:58 mill cron[77]: pam_env(cron:setcred): no variables for user web",
+        "## Don't lock-and-forget",
+        "[a.b/c]: https://example.org/a.b/c\n[d/e]: https://example.org/d/e",
         "city,population,area\nOslo,717710,454\nBergen,291940,465",
         "id;name;paid on\n1;Mona;3 May\n2;Ilse;9 May",
         "```\n\n```",
