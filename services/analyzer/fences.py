@@ -56,8 +56,15 @@ def _is_stray(text: str, opening: re.Match[str], line_end: int) -> bool:
     before = text[max(0, opening.start() - 200) : opening.start()].rpartition("\n")[2]
     if before.strip():
         return len(behind.split()) > 1 and not _LOOKS_LIKE_CODE.search(behind)
-    above = text[: opening.start()].strip()
-    return not behind.strip() and bool(above) and text[line_end + 1 : line_end + 2] in ("\n", "")
+    above = text[max(0, opening.start() - 200) : opening.start()].strip()
+    if behind.strip() or not above:
+        return False
+    next_line = text[line_end + 1 : _line_end(text, line_end + 1)].strip()
+    # A block is announced ("like this:") and does not open with a whole sentence.
+    is_sentence = next_line[:1].isupper() and len(next_line.split(None, 4)) > 3
+    return not next_line or (
+        is_sentence and above[-1] not in ":." and not _LOOKS_LIKE_CODE.search(next_line[:200])
+    )
 
 
 def _block(

@@ -114,8 +114,8 @@ STATEMENT_BEFORE: Final = frozenset(
 )
 """Words that turn a following pair of ANYWHERE into a statement: "neither can I", "what it is is that"."""
 
-_ASK: Final = "if|whether|how|what|why|where|when|who|which"
-_TOLD: Final = "whether|how|what|why|where|when|who|which"
+_TOLD: Final = "whether|how|what|why|where|when|who|which|what's|whats|how's|where's|who's|when's"
+_ASK: Final = "if|" + _TOLD
 _WRAPPERS: Final = (
     (
         "wonder|wondering|curious|wondered|not sure|unsure|no idea|have no clue|no clue|don't"
@@ -123,7 +123,7 @@ _WRAPPERS: Final = (
         "|like to know|love to know"
         "|wanna know|not clear to me|unclear to me|confused about|confused as"
         " to|can't remember|cannot remember|can't decide|cant decide|help me decide|an answer to"
-        "|trying to find out|check|tell me",
+        "|trying to find out|check|check to see|tell me",
         _ASK,
     ),
     (
