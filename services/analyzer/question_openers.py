@@ -327,7 +327,7 @@ OPENERS: Final = {
         ("آیا چرا چطور چگونه کجا کی چه چی چند", "*"),
         ("האם איך למה מתי איפה מה מי כמה מדוע איזה", "*"),
         ("τι πώς πως πού γιατί πότε ποιος ποια ποιο πόσο πόσα", "*"),
-        ("кого кому кем чему какова каков каковы какую какого каким каких скольким", "*"),
+        ("каково какими чего кого кому кем чему какова каков каковы какую какого каким каких скольким", "*"),
         (
             "к по при у над под перед до после в на с для из о от за через около на",
             "каком какой каких какую какого каким какими какое какие кем кого кому чего чему чем сколько скольких "
@@ -335,7 +335,7 @@ OPENERS: Final = {
         ),
         ("примерно", "сколько какой"),
         ("في إلى على من عن منذ حتى مع", "أي أين متى ماذا كم أية"),
-        ("أية ماذا مالذي فماذا", "*"),
+        ("بماذا أية ماذا مالذي فماذا", "*"),
         ("ποιον ποιους ποιες ποιοι ποιό ποιά ποιος ποιανού ποιας πόσος πόσες πόσους πόσοι πόση πόσον", "*"),
         (
             "σε από για με μετά πριν στο στη περίπου σύμφωνα μέσα",
@@ -369,6 +369,13 @@ def _merged() -> dict[str, set[str]]:
 ANY_LANGUAGE: Final = _merged()
 """The openers of all languages, for a text that does not tell its own."""
 
+GROUPED: Final = frozenset(
+    first
+    for table in OPENERS.values()
+    for first, seconds in table.items()
+    if not NOT_SECOND.keys().isdisjoint(seconds)
+)
+"""Openers with a group among their second words."""
 _FREQUENT: Final[frozenset[str]] = frozenset().union(*FUNCTION_WORDS.values())
 _SEEN_IN: Final = Counter(first for language, table in OPENERS.items() if language for first in table)
 AMBIGUOUS: Final = frozenset(

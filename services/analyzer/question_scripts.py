@@ -20,7 +20,7 @@ _HAN_END: Final = r"(?:[。！!…~～\s]|$)"
 _HAN: Final = (
     rf"[吗嗎么麼]{_HAN_END}"
     r"|什(?<!没什)(?<!都什)[么麼](?!都|也)|甚(?<!没甚)(?<!都甚)[么麼](?!都|也)|怎[么麼样樣](?!都|也)"
-    r"|[为為]什[么麼]|[为為]何|何[种種时時地处處]|第[几幾]|哪[里裡個个些儿种種方支位家一年款座国國间間场場届屆条條部]"
+    r"|[为為]什[么麼]|[为為]何|何[种種时時地处處年月日人共]|第[几幾]|哪(?!怕|吒)"
     r"|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要"
     r"|好不好|对不对|應不應該|该不该|多少(?<![没沒]多少)(?![有都会會])|多久|多大|多长时间|有多[长長高远遠重深快]"
     r"|[几幾](?<![了好这這那前后後过過十有0-9][几幾])[点點个個天次岁歲种種码碼]"
@@ -97,11 +97,16 @@ _VIETNAMESE_FIRST: Final = tuple(
 )
 _VIETNAMESE_STATEMENT: Final = (
     r"bất (?:kỳ|kì|cứ)|(?:không|chẳng|chưa|đừng|biết|hiểu)\s[^.,]{0,30}(?:nào|gì|sao|đâu)"
-    r"|nào\s[^.,]{0,40}cũng|nào cũng|bao giờ mà|(?:chưa|không) bao giờ|ai cũng|nào đó|ai đó"
+    r"|nào\s[^.,]{0,40}cũng|nào cũng|bao giờ mà|(?:chưa|không) bao giờ|ai cũng|nào đó\b|ai đó\b"
 )
 _VIETNAMESE_ENDS: Final = tuple("gì|thế nào|bao nhiêu|sao|ở đâu|đâu|nào| ai".split("|"))
 _VIETNAMESE_LAST: Final = tuple("là gì|khi nào|như thế nào|điều gì|cái gì|ở đâu|là ai|bao nhiêu".split("|"))
 _VIETNAMESE_PARTICLES: Final = tuple(" không| chưa| à| hả| nhỉ".split("|"))
+_GERMAN_CHOICE: Final = r"[^,]*?\s(?:welche[rsmn]?|wessen)\s(?:[a-zäöüß]{1,20}(?:e|en|er) )?[A-ZÄÖÜ]"
+"""A choice that no comma precedes, as one would before an embedded question."""
+_RUSSIAN_CHOICE: Final = (
+    r"[^,]*?\s(?:как(?:ой|ого|ую|ом|им|ие|их|ое|ая|ими)|чего|чему|кого|кому|сколько)\s(?<!ни как...)(?!-)"
+)
 _FRENCH: Final = (
     r"-(?:ils?|elles?|(?<=[tx]-)on|(?<=[dt]-)on|(?<=va-)on|(?<=[sxe]-|i-)je|(?<=[sx]-)tu|(?<=ons-)nous|(?<=mmes-)nous"
     r"|(?<=[vl]ez-)vous|(?<=nsez-)vous|(?<=oyez-)vous|(?<=tes-)vous)\b"
@@ -122,7 +127,8 @@ _FRENCH_STATEMENT: Final = (
     r"|[,»\"”]\s*+\w{1,20}(?:-t)?-(?:ils?|elles?|on|je)\b|de quoi \w|quoi que|n'importe"
 )
 _ANY: Final = (
-    "[áéóτπ\u0900-\u097f\u0e01-\u0e4e\u3041-\u309f\u4e00-\u9fff\uac00-\ud7a3ıİşğçạảấầậếềệộốồớờợứừựđ]"
+    "[áéóτπкч\u0621-\u064a\u0900-\u097f\u0e01-\u0e4e\u3041-\u309f\u4e00-\u9fff\uac00-\ud7a3"
+    "ıİşğç\u1ea0-\u1ef9đơư]"
 )
 
 Asks = Callable[[str], object]
@@ -137,26 +143,36 @@ _pattern: Final = cache(re.compile)
 """Compile a pattern on first use; few messages need more than one."""
 
 
-def rules_for(prose: str, languages: list[str]) -> tuple[list[Rule], list[Rule]]:
+def rules_for(prose: str, languages: Callable[[], list[str]]) -> tuple[list[Rule], list[Rule]]:
     """Return the rules that can apply to `prose`, whose words tell that it may be in `languages`.
 
     The first of them are those that can find a question in a sentence of ASCII characters.
     """
     in_ascii: list[Rule] = []
-    if "fr" in languages or "-t-" in prose:
+    if _has_hyphen_or_question_word(prose) and ("-t-" in prose or "fr" in languages()):
         in_ascii.append((_has_hyphen_or_question_word, _french))
-    if "en" in languages and " what" in prose:
+    if " what" in prose and "en" in languages():
         in_ascii.append((_ends_with_what, bool))
-    turkish = "tr" in languages or prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
+    if (" welche" in prose or " wessen " in prose) and "de" in languages():
+        in_ascii.append((_names_a_german_choice, bool))
+    turkish = prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS) or (
+        (" ne " in prose or " kim" in prose or " hangi" in prose) and "tr" in languages()
+    )
     if turkish:
         in_ascii.append((bool, _turkish))
     rules: list[Rule] = []
+    if prose.isascii():
+        return in_ascii, rules
     if " ли " in prose:
         rules.append((bool, _russian))
-    if not prose.isascii() and _pattern(_ANY).search(prose):
+    if _pattern(_ANY).search(prose):
         searches = [(_pattern(letters).search, asks) for letters, asks in _RULES]
         rules += [(has, asks) for has, asks in searches if has(prose) and not (turkish and asks is _turkish)]
     return in_ascii, rules
+
+
+def _names_a_german_choice(sentence: str) -> bool:
+    return " we" in sentence and bool(_pattern(_GERMAN_CHOICE).match(sentence))
 
 
 def _ends_with_what(sentence: str) -> bool:
@@ -212,6 +228,10 @@ def _russian(sentence: str) -> bool:
     return " ли" in sentence and bool(_pattern(_RUSSIAN).match(sentence))
 
 
+def _russian_choice(sentence: str) -> bool:
+    return bool(_pattern(_RUSSIAN_CHOICE).match(sentence))
+
+
 def _vietnamese(sentence: str) -> bool:
     lowered = sentence.lower().strip(".! " + _SPACE)
     if lowered.endswith((*_VIETNAMESE_PARTICLES, *_VIETNAMESE_LAST)):
@@ -244,9 +264,11 @@ _RULES: Final[tuple[tuple[str, Asks], ...]] = (
     ("[\u0900-\u097f]", _hindi),
     ("[ıİşğç]", _turkish),
     ("[\u0e01-\u0e4e]", _thai),
+    (" (?:как|кого|кому|чего|чему|сколько)", _russian_choice),
+    ("[،,] ?(?:ماذا|كم|أي|ما ه[وي]|ما نوع) ", bool),
     (" (?:qué|quién|cuál|cuán|cómo|dónde)", _spanish),
     ("[τπ][ιοό][ισ]?", _greek),
-    ("[ạảấầậếềệộốồớờợứừựđ]", _vietnamese),
+    ("[\u1ea0-\u1ef9đơư]", _vietnamese),
 )
 
 

@@ -114,8 +114,8 @@ STATEMENT_BEFORE: Final = frozenset(
 )
 """Words that turn a following pair of ANYWHERE into a statement: "neither can I", "what it is is that"."""
 
-_ASK: Final = "if|whether|how|what|why|where|when|who|which"
-_TOLD: Final = "whether|how|what|why|where|when|who|which"
+_TOLD: Final = "whether|how|what|why|where|when|who|which|what's|whats|how's|where's|who's|when's"
+_ASK: Final = "if|" + _TOLD
 _WRAPPERS: Final = (
     (
         "wonder|wondering|curious|wondered|not sure|unsure|no idea|have no clue|no clue|don't"
@@ -123,7 +123,7 @@ _WRAPPERS: Final = (
         "|like to know|love to know"
         "|wanna know|not clear to me|unclear to me|confused about|confused as"
         " to|can't remember|cannot remember|can't decide|cant decide|help me decide|an answer to"
-        "|trying to find out|check|tell me",
+        "|trying to find out|check|check to see|tell me",
         _ASK,
     ),
     (
@@ -335,11 +335,26 @@ LETTERS: Final = {"ro": "ășț", "de": "ß", "pt": "ãõ", "es": "ñ", "tr": "�
 """Letters by the language that they tell."""
 
 
+def _languages_by_word() -> dict[str, list[str]]:
+    by_word: dict[str, list[str]] = {}
+    for language, words in FUNCTION_WORDS.items():
+        for word in words:
+            by_word.setdefault(word, []).append(language)
+    return by_word
+
+
+_LANGUAGES_OF_WORD: Final = _languages_by_word()
+_TELLING: Final = frozenset(_LANGUAGES_OF_WORD)
+
+
 def languages_of(tokens: set[str], prose: str) -> tuple[list[str], bool]:
     """Return the languages in which a text with these words may be written, and whether more than a word tells it."""
-    scores = {language: len(words & tokens) for language, words in FUNCTION_WORDS.items()}
-    for language, letters in LETTERS.items():
+    scores: dict[str, int] = {}
+    for word in tokens & _TELLING:
+        for language in _LANGUAGES_OF_WORD[word]:
+            scores[language] = scores.get(language, 0) + 1
+    for language, letters in () if prose.isascii() else LETTERS.items():
         if any(letter in prose for letter in letters):
-            scores[language] += 2
-    best = max(scores.values())
-    return [language for language, score in scores.items() if best and 2 * score >= best], best > 1
+            scores[language] = scores.get(language, 0) + 2
+    best = max(scores.values(), default=0)
+    return [language for language, score in scores.items() if 2 * score >= best], best > 1

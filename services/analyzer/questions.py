@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from services.analyzer import question_words as words
-from services.analyzer.question_openers import AMBIGUOUS, ANY_LANGUAGE, OPENERS
-from services.analyzer.question_scripts import rules_for
+from services.analyzer.question_openers import AMBIGUOUS, ANY_LANGUAGE, GROUPED, OPENERS
+from services.analyzer.question_scripts import Rule, rules_for
 from services.analyzer.sentences import Sentence, sentences
 from shared.contracts import limits
 
@@ -56,11 +56,14 @@ def read(message: str, prose: str) -> Prose:
     segments, more, more_asking = sentences(prose)
     if not segments:
         return Prose(more, Questions(more_asking, ()))
-    find = _Finder(prose, segments)
+    find: _Finder | None = None
     count = 0
     first: list[str] = []
     for number, (start, end, asks) in enumerate(segments):
-        at = find.behind_mark(start, end) if asks else find.without_mark(number, start, end)
+        at: int | None = 0
+        if not asks or prose[end - 1] in _CLOSED:
+            find = find or _Finder(prose, segments)
+            at = find.behind_quotation(start, end) if asks else find.without_mark(number, start, end)
         if at is None:
             continue
         count += 1
@@ -83,24 +86,43 @@ class _Finder:
         self._places = EXAMINED_PLACES
         self._breaks = EXAMINED_BREAKS
         tokens = _unpunctuated(self._lowered)
-        languages, sure = words.languages_of(tokens, prose)
-        self._openers = [
-            OPENERS[""] if sure else ANY_LANGUAGE,
-            *(OPENERS[language] for language in languages),
-        ]
-        self._german = "de" in languages
+        self._words = tokens
+        self._told: tuple[list[str], bool] | None = None
+        self._tables: list[dict[str, set[str]]] | None = None
+        self._rules_of_text: tuple[list[Rule], list[Rule]] | None = None
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
-        self._rules_for_ascii, rules = rules_for(prose, languages)
-        self._rules = self._rules_for_ascii + rules
         self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in segments])
 
-    def behind_mark(self, start: int, end: int) -> int | None:
-        """Return the question's position in a sentence that ends with a question mark, or None if it asks nothing."""
-        if self._prose[end - 1] in _CLOSED and self._places:
-            self._places -= 1
-            return None if self._is_quoted_by_statement(self._prose[start:end]) else 0
-        return 0
+    def _openers(self) -> list[dict[str, set[str]]]:
+        if self._tables is None:
+            languages, sure = self._languages()
+            always = OPENERS[""] if sure else ANY_LANGUAGE
+            self._tables = [always, *(OPENERS[language] for language in languages)]
+        return self._tables
+
+    def _languages(self) -> tuple[list[str], bool]:
+        """Return the languages that the text may be written in, and whether more than one word tells them."""
+        if self._told is None:
+            self._told = words.languages_of(self._words, self._prose)
+        return self._told
+
+    def _rules(self, sentence: str) -> list[Rule]:
+        if self._rules_of_text is None:
+            in_ascii, rules = rules_for(self._prose, lambda: self._languages()[0])
+            self._rules_of_text = in_ascii, in_ascii + rules
+        in_ascii, rules = self._rules_of_text
+        return in_ascii if sentence.isascii() else rules
+
+    def behind_quotation(self, start: int, end: int) -> int | None:
+        """Return the question's position in a sentence that ends with a question mark and a closing quotation mark.
+
+        It is None if the mark belongs to a quotation within a statement.
+        """
+        if not self._places:
+            return 0
+        self._places -= 1
+        return None if self._is_quoted_by_statement(self._prose[start:end]) else 0
 
     def without_mark(self, number: int, start: int, end: int) -> int | None:
         """Return the question's position in a sentence without a question mark, or None if it asks nothing."""
@@ -114,7 +136,7 @@ class _Finder:
             lowered = _without_leading_quotation(lowered)
         if self._is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
             return 0
-        for may_apply, asks in self._rules_for_ascii if sentence.isascii() else self._rules:
+        for may_apply, asks in self._rules(sentence):
             if may_apply(sentence) and asks(sentence):
                 return 0
         if self._commas and "," in sentence[-40:] and _TAG.search(sentence, max(0, end - start - 40)):
@@ -134,7 +156,7 @@ class _Finder:
         for index, word in enumerate(tokens):
             if self._opens(tokens, index, lowered):
                 exclaims = word in words.EXCLAIM and lowered.rstrip().endswith("!")
-                return not exclaims and not _follows_so(tokens, index, german=self._german)
+                return not exclaims and not _follows_so(tokens, index, german="de" in self._languages()[0])
             greeted = word == "there" and index and tokens[index - 1] in {"hi", "hello", "hey"}
             if word not in words.INTRODUCTIONS and not greeted:
                 return False
@@ -142,20 +164,22 @@ class _Finder:
 
     def _opens(self, tokens: list[str], index: int, lowered: str) -> bool:
         first, rest = tokens[index], tokens[index + 1 :]
-        seconds: set[str] = set()
-        for table in self._openers if first in AMBIGUOUS else (ANY_LANGUAGE, *self._openers):
-            seconds |= table.get(first, set())
-        if not rest or not seconds:
-            return not _ANY_SECOND.isdisjoint(seconds)
-        if _is_condition(first, rest, lowered):
+        if first not in ANY_LANGUAGE:
             return False
-        if rest[0] in seconds or "*" in seconds or _opens_by_form(first, rest):
-            return not _is_free_choice(first, rest)
+        tables = self._openers() if first in AMBIGUOUS else (ANY_LANGUAGE, *self._openers())
+        seconds = [table[first] for table in tables if first in table]
+        if not rest or not seconds:
+            return any(not _ANY_SECOND.isdisjoint(together) for together in seconds)
+        if _is_condition(first, rest, lowered) or _is_free_choice(first, rest):
+            return False
+        if any(rest[0] in together or "*" in together for together in seconds) or _opens_by_form(first, rest):
+            return True
         if first in words.COMMA_STATES and "," in lowered and not _RELATIVE.search(lowered):
             return False
-        return not _is_free_choice(first, rest) and any(
-            group in seconds and rest[0] not in excluded and _fits(group, rest)
+        return first in GROUPED and any(
+            group in together and rest[0] not in excluded and _fits(group, rest)
             for group, excluded in words.NOT_SECOND.items()
+            for together in seconds
         )
 
     def _is_quoted_by_statement(self, sentence: str) -> bool:
@@ -295,8 +319,9 @@ _KEEPS: Final = (
 """Words before a wrapper that undo it ("he doesn't explain how"), and exceptions ("I'd like to know how")."""
 _ANY_SECOND: Final = frozenset(("*", "*ru", "*de"))
 _ABOUT: Final = words.AUXILIARIES | {"about", "if", "else", "am", "must", "may", "might", "shall"}
-_RELATIVE: Final = re.compile(r", (?:die|um|qui|who|whom|that|which|where|after|before|when) ")
+_RELATIVE: Final = re.compile(r", (?:die|um|nachdem|bevor|qui|who|whom|that|which|where|after|before|when) ")
 _RECOMMENDS: Final = (["nur"], ["immer"], ["jederzeit"], ["definitiv"], ["wieder"])
+_RUSSIAN_VERBS: Final = ("назыв", "зовут", "фамил", "был", "возник", "начал", "появи")
 _CLEFT: Final = re.compile(r" (?:é que|talvez|parece)\b|^\W*+o que,")
 _THEN: Final = re.compile(
     r", (?:so |dann |bitte |\w{2,20}en sie |(?:kann|können|muss|müssen|wird|werden|ist|sind|soll|sollte) )"
@@ -415,7 +440,7 @@ def _is_condition(first: str, behind: list[str], lowered: str) -> bool:
             first in {"perché", "как", "когда", "hoeveel"}
             and "," in lowered
             and ", котор" not in lowered
-            and not second.startswith(("назыв", "зовут", "фамил"))
+            and not second.startswith(_RUSSIAN_VERBS)
         )
         or (first in {"é", "es", "è"} and (rest[:1] in (["que"], ["che"]) or "," in lowered))
         or (first == "de" and second == "quoi" and bool(rest) and rest[0].endswith(("er", "ir", "re")))

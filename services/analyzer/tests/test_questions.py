@@ -193,6 +193,7 @@ def test_questions_need_neither_a_mark_nor_the_first_place(text):
         "Put ```sh and ``` around the command. Where does it go?",
         "Use ``` around the block. Where does it go?",
         "x = load(1)\ny = x.size\n```\n\nWhere does it go?",
+        "x = load(1)\ny = x.size\n```\nWhere does it go?",
     ],
 )
 def test_a_fence_that_opens_nothing_hides_nothing(text):
