@@ -203,13 +203,18 @@ class _Finder:
         for wrapper in wrappers:
             for number in _sentences_with(wrapper[0], text, starts):
                 wrappers_of.setdefault(number, []).append(wrapper)
-        if wrappers and any(word in text for word in _POLITE):
+        numbers = (
+            {number for word in _POLITE for number in _sentences_with(word, text, starts)} if wrappers else ()
+        )
+        if numbers:
             # "Tell me please how": a sentence from which a polite word is removed may contain any wrapper.
-            text = _without_polite_words(text)
-            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in text]
-            for word in _POLITE:
-                for number in _sentences_with(word, self._lowered, starts):
-                    wrappers_of[number] = wrappers
+            ends = [*starts[1:], len(text)]
+            polite = _without_polite_words(
+                "\n".join(text[starts[number] : ends[number]] for number in numbers)
+            )
+            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in polite]
+            for number in numbers:
+                wrappers_of[number] = wrappers
         return wrappers_of
 
     def _wraps(self, number: int, lowered: str) -> bool:
