@@ -25,6 +25,7 @@ SAMPLES: Mapping[str, Any] = {
     "cause": "the model refused the request",
     "Cause": "no answer in time",
     "character_count": 16,
+    "characters": 24_180,
     "code": [],
     "complexity": "simple",
     "contains_code": False,
@@ -52,6 +53,7 @@ SAMPLES: Mapping[str, Any] = {
         {"model_id": "amazon.nova-pro-v1:0", "reason": "Converse answered ThrottlingException (HTTP 429)"}
     ],
     "is_question": True,
+    "key": f"text#{PIPELINE_ID}#chat#9f86d081884c7d659a2feaa0c55ad015",
     "languages": [],
     "messages": [
         {"role": "user", "text": "What is a functor?"},
@@ -81,12 +83,12 @@ SAMPLES: Mapping[str, Any] = {
     "status": "SUCCEEDED",
     "status_url": f"https://api.example.com/v1/pipeline/{PIPELINE_ID}",
     "stop_reason": "end_turn",
+    "stored_bytes": 11_904,
     "task_token": "AQCEAAAAKgAAAAMAAAAAAAAAATokenOfStepFunctions",
     "text": "A monad is a type with two functions: one wraps a value, one chains steps.",
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     "truncated": False,
     "user_message": "What is a monad?",
-    "whole": None,
     "word_count": 4,
     "work_ms": 7,
 }

@@ -23,7 +23,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 def run(request: EnhancementRequested, metadata: Metadata) -> Enhancement:
     now = datetime.now(UTC)
     table = load(Settings).answers_table if request.chat.whole else None
-    if table is None or request.chat.whole is None:
+    if table is None or not request.chat.whole:
         return enhance(request.chat, request.analysis, metadata, now)
     from shared.texts import Texts  # noqa: PLC0415 -- only long answers need it
 

@@ -135,7 +135,7 @@ class ChatAnswer(Struct, frozen=True, kw_only=True):
     stop_reason: str
     truncated: bool = False
     usage: Usage | None = None
-    whole: StoredText | None = None
+    whole: StoredText | UnsetType = UNSET
     blocked: Annotated[
         bool | UnsetType,
         Meta(
@@ -172,7 +172,7 @@ class Enhancement(Struct, frozen=True, kw_only=True):
     reading_time_seconds: Count
     contains_code: bool
     tracking: Tracking
-    whole: StoredText | None = None
+    whole: StoredText | UnsetType = UNSET
     blocked: Annotated[
         bool | UnsetType, Meta(description="True if the chatbot's answer was blocked; its text is unchanged.")
     ] = UNSET

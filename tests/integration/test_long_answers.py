@@ -130,7 +130,7 @@ def test_the_largest_answer_is_kept_whole(run, text):
 def test_a_short_answer_is_stored_nowhere_else(run):
     """An answer that fits the state has no reference, no further item and no packed form."""
     chat = run.chat("Hello.")
-    assert chat.whole is None
+    assert chat.whole is msgspec.UNSET
     assert run.record(chat)["final_response"].startswith("Hello.")
     assert PACKED not in run.stored()
     assert len(run.client.scan(TableName=ANSWERS)["Items"]) == 1
@@ -158,7 +158,7 @@ def test_without_the_logger_the_workflow_has_the_beginning(run):
 def test_a_text_that_is_gone_leaves_its_beginning(run, enhance):
     """If the long text was deleted, the run still ends, with its beginning; the enhancer marks that as cut."""
     chat = run.chat(LARGEST["digits"])
-    assert chat.whole is not None
+    assert chat.whole
     run.client.delete_item(TableName=ANSWERS, Key={"id": {"S": chat.whole.key}})
     response = run.record(chat, enhance=enhance)["final_response"]
     assert chat.text in response
@@ -178,7 +178,7 @@ def test_an_answer_that_can_not_be_stored_is_cut_and_paid_for_once(run, monkeypa
     monkeypatch.setattr(run.client, "put_item", full)
     chats = [run.chat(LARGEST["digits"]) for _ in range(2)]
     assert chats[0] == chats[1]
-    assert (chats[0].truncated, chats[0].whole, run.paid) == (True, None, 1)
+    assert (chats[0].truncated, chats[0].whole, run.paid) == (True, msgspec.UNSET, 1)
     assert run.record(chats[0])["final_response"].startswith(chats[0].text)
 
 
@@ -187,7 +187,7 @@ def test_an_answer_that_fits_no_item_is_cut_where_it_must_be(run):
     text = "".join(chr(_CHANCE.randrange(0x10000, 0x20000)) for _ in range(200_000))
     chat = run.chat(text)
     assert chat.truncated is True
-    assert chat.whole is not None
+    assert chat.whole
     assert 0.8 * limits.PACKED_BYTES < chat.whole.stored_bytes <= limits.PACKED_BYTES
     assert chat.whole.characters > limits.ANSWER_CHARS
     assert text[: chat.whole.characters] in run.record(chat)["final_response"]
