@@ -26,9 +26,11 @@ WEIGHED_LINES: Final = 600
 LINE_CHARS: Final = 200
 """Characters examined at the beginning of a line, which bounds the work of a pattern per line."""
 
-JUDGED_PARAGRAPHS: Final = 10
+JUDGED_LINES: Final = 300
+"""Maximum number of lines in which paragraphs are looked for."""
+JUDGED_PARAGRAPHS: Final = 4
 """Maximum number of paragraphs of a message that the language model judges."""
-JUDGED_CHARS: Final = 500
+JUDGED_CHARS: Final = 240
 """Characters judged at the beginning of a paragraph."""
 HARDLY_PROSE: Final = 0.1
 """Probability of prose below which a paragraph is code."""
@@ -117,8 +119,8 @@ def _candidates(text: str) -> Iterator[tuple[int, int]]:
     position = 0
     first = last = -1
     marked = False
-    for line in [*text.split("\n", EXAMINED_LINES)[:EXAMINED_LINES], ""]:
-        stripped = line.strip()
+    for line in [*text.split("\n", JUDGED_LINES)[:JUDGED_LINES], ""]:
+        stripped = line[:LINE_CHARS].strip()
         if not stripped or _is_sentence(stripped):
             if marked:
                 yield first, last
@@ -126,15 +128,19 @@ def _candidates(text: str) -> Iterator[tuple[int, int]]:
         else:
             start = position + len(line) - len(line.lstrip())
             first = start if first < 0 else first
-            last = start + len(stripped)
-            marked = marked or _may_be_code(stripped[:LINE_CHARS])
+            last = position + len(line.rstrip())
+            marked = marked or _may_be_code(stripped)
         position += len(line) + 1
 
 
 def _is_sentence(line: str) -> bool:
-    if p.REFERENCE.match(line):
-        return True
     words = line.lower().split()
+    if p.REFERENCE.match(line) or (words[0] in p.ASKING and len(words) > 3):
+        return True
+    if line[-1] == "?" and 2 * sum(word.isalpha() for word in words) >= len(words) > 2:
+        return True
+    if p.PLAIN_START.match(line) and not p.FUNCTION_WORDS.isdisjoint(words[:4]):
+        return True
     return (
         len(words) > 4
         and (line[-1] in ".?!:,。？！" or not p.PROSE_WORDS.isdisjoint(words))

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Final
 
-LOOKED_AT_CHARS: Final = 1_024
+LOOKED_AT_CHARS: Final = 512
 """Characters examined at the beginning of a piece of code."""
-PIECES: Final = 24
+PIECES: Final = 6
 """Maximum number of pieces of a message whose language is guessed."""
 LIKELY_ENOUGH: Final = 0.65
 """Least probability of a language that is named."""

@@ -69,6 +69,12 @@ PROSE_WORDS: Final = frozenset(
     " would could i i'm a an but very"
     " ist nicht und est pas le la les es no el y und mit".split()
 ) - {"no", "es"}
+FUNCTION_WORDS: Final = PROSE_WORDS | frozenset(
+    "the a an to of what there between have has do please".split()
+)
+PLAIN_START: Final = re.compile(r"[A-Za-z][a-z']*+(?: [a-z']++){2}(?= |[,.:;?!]|$)")
+ASKING: Final = frozenset("how why what does did is are can could should would who whats what's".split())
+"""Beginnings of lines that are sentences, even if they hold code."""
 PROMPT: Final = re.compile(
     r"(?:(?P<dollar>\$)|(?P<sure>PS [A-Z]:[^>]{0,80}>|[A-Z]:\\[^>]{0,80}>"
     r"|[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#\s]{0,60}[$#]|>>>|In \[\d+\]:)|[%#>❯➜])\s*(?=\S)"
@@ -240,9 +246,7 @@ STATEMENT: Final = re.compile(
     r"|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{"
     r"|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
     r"|/?\^[^\s]{3,}\$/?$|/.+/[gimsuy]{1,4}$"
-    # A call that ends a statement, a command with an option and nothing else, a download (addresses are masked)
-    r"|\w[\w.]*+\([^()]*\);$|(?:curl|wget) (?:-\w+ )?x{9,}$"
-    r"|[a-z][a-z0-9_+-]+(?: [\w./:@=+-]{1,60}){0,2} (?:-[a-zA-Z]|--[a-z]{2}[\w-]*+)(?:[ =][\w./:@=+,*~-]++){0,8}+$"
+    r"|(?:curl|wget) (?:-\w+ )?x{9,}$"  # addresses are masked
     # Lisps, OCaml, CoffeeScript, Mathematica, assembly, COBOL, nginx
     r"|\((?:defun|defvar|defmacro|define|defn-?|def|setq|ns|lambda|let\*?|require)[ (]\S"
     r"|let (?:rec )?\w+ .{0,80}=(?: function)?$|\w+ [=:] \([\w, ]*\) [-=]>|[a-zA-Z]\w*\[\w+_[\w, ]*\] :?="
@@ -252,6 +256,14 @@ STATEMENT: Final = re.compile(
     r"|(?:server|http|events|upstream \w+|location [^{]{1,60}) \{$"
 )
 STATEMENT_WITH: Final = (
+    (");", re.compile(r"\w[\w.]*+\([^()]*\);$")),
+    (
+        " -",
+        re.compile(
+            r"[a-z][a-z0-9_+-]+(?: [\w./:@=+-]{1,60}){0,2} (?:-[a-zA-Z]|--[a-z]{2}[\w-]*+)"
+            r"(?:[ =][\w./:@=+,*~-]++){0,8}+$"
+        ),
+    ),
     (
         "=>",
         re.compile(

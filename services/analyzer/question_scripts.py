@@ -55,7 +55,7 @@ _ASKED_IN_KOREAN: Final = tuple(
 )
 _HINDI: Final = r"क(?<!\Sक)(?:्या|ैसे|्यों|ब|हाँ|हां|ौन|ितन[ाेी]|िस(?:े|स?े|के|की|का|ने|में|से)?|िन|िन्हें|ौनसा)(?:\s|$|[।?])"
 _TURKISH: Final = (
-    r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz"
+    r"\s(?=[hkmn])(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz"
     r"|yüz|dir|dır|dur|dür|ydi|ydı|ydu)"
     r"|mı|mü|nasıl|neden(?! ol)|nedir|nelerdir|niye|niçin|nereye|nereden|nerede|neredeydi|neydi|neyi|neye|neyle"
     r"|neler|hangisi|hangi|kaçı?|kaçıncı|kaçta|neyin|nelerdi|kimdi|kimlerdir|ne (?:tür|gibi|kadar"
@@ -266,7 +266,7 @@ _RULES: Final[tuple[tuple[str, Asks], ...]] = (
     ("[\u0e01-\u0e4e]", _thai),
     (" (?:как|кого|кому|чего|чему|сколько)", _russian_choice),
     ("[،,] ?(?:ماذا|كم|أي|ما ه[وي]|ما نوع) ", bool),
-    (" (?:qué|quién|cuál|cuán|cómo|dónde)", _spanish),
+    (", .{0,5}(?:qué|quién|cuál|cuán|cómo|dónde)| de quién", _spanish),
     ("[τπ][ιοό][ισ]?", _greek),
     ("[\u1ea0-\u1ef9đơư]", _vietnamese),
 )

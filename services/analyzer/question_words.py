@@ -290,7 +290,7 @@ FUNCTION_WORDS: Final = {
         "nl": "de het een en is ik niet van op voor met dat je er zijn te in aan hoe wat maar",
         "ro": "și este un o nu pe la cu de în să din a fost sunt mai ale lui câte câți cât unde cine când",
         "sv": "och det att en jag är inte på som för av med til og er ikke jeg i den har hur vad",
-        "tr": "bir ve bu için ile de da mi mı çok var değil ne",
+        "tr": "bir ve bu için ile de da mi mı çok var değil",
         "pl": "nie się w na z do jest to i że jak co czy mi je jsem",
         "vi": "là của và có không tôi được cho trong người một các những này",
         "id": "yang dan di ini itu untuk dengan saya tidak ada apa bagaimana",

@@ -19,6 +19,8 @@ from shared.contracts import limits
 EXAMINED_PLACES: Final = 1_000
 """Maximum number of places examined closely: where a question may begin (after a wrapper such as "tell me", after a
 comma, at a word such as "can" in a run-on text), and quotations, which may contain one."""
+RULES_RUN: Final = 1_000
+"""Maximum number of times that a rule of a script or language is tried on a sentence."""
 EXAMINED_BREAKS: Final = 2_000
 """Maximum number of commas, line breaks and the like whose next word is examined."""
 LONG_SENTENCE: Final = 4_000
@@ -85,21 +87,22 @@ class _Finder:
         self._quotations = any(mark in prose for mark in _OPENING)
         self._places = EXAMINED_PLACES
         self._breaks = EXAMINED_BREAKS
+        self._rules_left = RULES_RUN
         tokens = _unpunctuated(self._lowered)
         self._words = tokens
         self._told: tuple[list[str], bool] | None = None
-        self._tables: list[dict[str, set[str]]] | None = None
+        self._tables: tuple[list[dict[str, set[str]]], list[dict[str, set[str]]]] | None = None
         self._rules_of_text: tuple[list[Rule], list[Rule]] | None = None
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
         self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in segments])
 
-    def _openers(self) -> list[dict[str, set[str]]]:
+    def _openers(self, first: str) -> list[dict[str, set[str]]]:
         if self._tables is None:
             languages, sure = self._languages()
-            always = OPENERS[""] if sure else ANY_LANGUAGE
-            self._tables = [always, *(OPENERS[language] for language in languages)]
-        return self._tables
+            own = [OPENERS[language] for language in languages]
+            self._tables = [OPENERS[""] if sure else ANY_LANGUAGE, *own], [ANY_LANGUAGE, *own]
+        return self._tables[first not in AMBIGUOUS]
 
     def _languages(self) -> tuple[list[str], bool]:
         """Return the languages that the text may be written in, and whether more than one word tells them."""
@@ -137,8 +140,10 @@ class _Finder:
         if self._is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
             return 0
         for may_apply, asks in self._rules(sentence):
-            if may_apply(sentence) and asks(sentence):
-                return 0
+            if self._rules_left and may_apply(sentence):
+                self._rules_left -= 1
+                if asks(sentence):
+                    return 0
         if self._commas and "," in sentence[-40:] and _TAG.search(sentence, max(0, end - start - 40)):
             return 0
         at = self._behind_break(lowered) if self._breaks_matter else None
@@ -166,8 +171,7 @@ class _Finder:
         first, rest = tokens[index], tokens[index + 1 :]
         if first not in ANY_LANGUAGE:
             return False
-        tables = self._openers() if first in AMBIGUOUS else (ANY_LANGUAGE, *self._openers())
-        seconds = [table[first] for table in tables if first in table]
+        seconds = [table[first] for table in self._openers(first) if first in table]
         if not rest or not seconds:
             return any(not _ANY_SECOND.isdisjoint(together) for together in seconds)
         if _is_condition(first, rest, lowered) or _is_free_choice(first, rest):
@@ -177,9 +181,9 @@ class _Finder:
         if first in words.COMMA_STATES and "," in lowered and not _RELATIVE.search(lowered):
             return False
         return first in GROUPED and any(
-            group in together and rest[0] not in excluded and _fits(group, rest)
-            for group, excluded in words.NOT_SECOND.items()
+            rest[0] not in words.NOT_SECOND[group] and _fits(group, rest)
             for together in seconds
+            for group in together & _GROUPS
         )
 
     def _is_quoted_by_statement(self, sentence: str) -> bool:
@@ -203,13 +207,18 @@ class _Finder:
         for wrapper in wrappers:
             for number in _sentences_with(wrapper[0], text, starts):
                 wrappers_of.setdefault(number, []).append(wrapper)
-        if wrappers and any(word in text for word in _POLITE):
+        numbers = (
+            {number for word in _POLITE for number in _sentences_with(word, text, starts)} if wrappers else ()
+        )
+        if numbers:
             # "Tell me please how": a sentence from which a polite word is removed may contain any wrapper.
-            text = _without_polite_words(text)
-            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in text]
-            for word in _POLITE:
-                for number in _sentences_with(word, self._lowered, starts):
-                    wrappers_of[number] = wrappers
+            ends = [*starts[1:], len(text)]
+            polite = _without_polite_words(
+                "\n".join(text[starts[number] : ends[number]] for number in numbers)
+            )
+            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in polite]
+            for number in numbers:
+                wrappers_of[number] = wrappers
         return wrappers_of
 
     def _wraps(self, number: int, lowered: str) -> bool:
@@ -317,7 +326,12 @@ _KEEPS: Final = (
     "one could",
 )
 """Words before a wrapper that undo it ("he doesn't explain how"), and exceptions ("I'd like to know how")."""
+_GROUPS: Final = frozenset(words.NOT_SECOND)
 _ANY_SECOND: Final = frozenset(("*", "*ru", "*de"))
+_MAY_STATE: Final = words.GERMAN_VERBS | frozenset(
+    "should had were who which was is did has o come como é es è de in perché как когда hoeveel кто что где".split()
+)
+"""Openers of which `_is_condition` knows a statement."""
 _ABOUT: Final = words.AUXILIARIES | {"about", "if", "else", "am", "must", "may", "might", "shall"}
 _RELATIVE: Final = re.compile(r", (?:die|um|nachdem|bevor|qui|who|whom|that|which|where|after|before|when) ")
 _RECOMMENDS: Final = (["nur"], ["immer"], ["jederzeit"], ["definitiv"], ["wieder"])
@@ -415,6 +429,8 @@ def _is_free_choice(first: str, rest: list[str]) -> bool:
 
 def _is_condition(first: str, behind: list[str], lowered: str) -> bool:
     """Whether a sentence opens like a question but is not one: "Should you need help, …", "Which is why …"."""
+    if first not in _MAY_STATE:
+        return False
     second, *rest = behind
     if first in {"should", "had", "were"} and (
         second == "you" or (second not in {"i", "we"} and "," in lowered)

@@ -30,7 +30,7 @@ def test_equal_snippets_give_equal_weights(tmp_path, monkeypatch):
         assert training.main([str(folder), "--output", str(tmp_path / name)]) == 0
     text = (tmp_path / "one.py").read_text(encoding="utf-8")
     assert text == (tmp_path / "other.py").read_text(encoding="utf-8")
-    module = {}
+    module: dict[str, str] = {}
     exec(text, module)  # noqa: S102 -- the module that was just written
     assert module["LANGUAGES"].split() == sorted([languages.UNNAMED, languages.PROSE, "lua"])
     rows = {
