@@ -94,6 +94,13 @@ class Console:
         return call(self.app, method, path, [(name, value) for name, value in whole.items() if value], body)
 
 
+def carry_out(console: Console, address: str, **form: str) -> Answer:
+    """Carry a plan out to its end; return its page."""
+    assert console.post(f"{address}/run", form).status == 303
+    console.desk.jobs.join(int(address.rpartition("/")[2]))
+    return console.get(address)
+
+
 def console_of(
     target: Target | None, env: str = "local", *, read_only: bool = False, state: Path = NOWHERE
 ) -> Console:

@@ -1,12 +1,17 @@
 """Runs and findings whose every text is hostile, and what a page of theirs is made of."""
 
+import json
 from html.parser import HTMLParser
 from typing import Any
 
+from console.text import shown
 from infra.doctor.findings import Finding, Outcome, Passed
 from operations.inflight.reading import Check, Look
 from operations.inflight.reading import Finding as Unreadable
+from operations.tests.dead_letters import url
 from operations.tests.histories import METER, Story
+from operations.tests.world import client
+from shared.tests.fakes import stage_event
 
 TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAAVUAhLmZm5Q3ocx7"
 STRINGS = (
@@ -110,3 +115,23 @@ def shape(page: str) -> list[tuple[str, tuple[str, ...]]]:
     parser.feed(page)
     parser.close()
     return parser.parts
+
+
+def park_hostile(text: str) -> None:
+    """Park a message of each kind: a whole event, and one that can't be read."""
+    event = stage_event(
+        "chat.requested.v1",
+        {"user_message": text, text: [text], "quoted": f"{text} {TOKEN}"},
+        token=TOKEN,
+        pipeline_id="p-1",
+    )
+    event["source"], event["detail"]["metadata"][text] = text, text
+    bodies = {"chatbot": (json.dumps(event), f"{text} {TOKEN}"), "analyzer": (f"{text} not JSON", text)}
+    for service, (body, error) in bodies.items():
+        attributes = {
+            name: {"DataType": "String", "StringValue": shown(error)}
+            for name in ("error_type", "error", "detail_type")
+        }
+        client("sqs").send_message(
+            QueueUrl=url(service), MessageBody=shown(body), MessageAttributes=attributes
+        )

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from console.tests import hostile, test_browser
-from console.tests.test_browser import Served, Tab, browser, tab
-from console.tests.test_parked_browser import checked
+from console.tests import hostile
+from console.tests.browsing import IN_A_BROWSER, Served, Tab, browser, checked, tab
 from console.tests.world import Machine, add_run
 from operations.tests.world import FakeApi, finish
 
 __all__ = ["browser", "tab"]
 
-pytestmark = test_browser.pytestmark
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from console.models.event import difference, event_text
 from console.tests import hostile
-from console.tests.asking import Answer, Console, console_of
-from console.tests.hostile import TOKEN, shape
+from console.tests.asking import Console, carry_out, console_of
+from console.tests.hostile import TOKEN, park_hostile, shape
 from console.text import editable, shown
 from operations.dlq import queues
 from operations.dlq.causes import key_of
@@ -19,7 +19,6 @@ from operations.stop import Stop
 from operations.tests.dead_letters import StepFunctions, count, machine, park, url
 from operations.tests.world import client, finish
 from operations.violations import Violation
-from shared.tests.fakes import stage_event
 
 __all__ = ["machine"]
 
@@ -41,13 +40,6 @@ def make(console: Console, **form: str) -> str:
     answer = console.post("/plans/make", form)
     assert answer.status == 303, answer.text
     return answer.headers["location"]
-
-
-def carry_out(console: Console, address: str, **form: str) -> Answer:
-    """Carry a plan out to its end; return its page."""
-    assert console.post(f"{address}/run", form).status == 303
-    console.desk.jobs.join(int(address.rpartition("/")[2]))
-    return console.get(address)
 
 
 @pytest.fixture
@@ -386,26 +378,6 @@ def drain(queue: str) -> None:
     while found := client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         for message in found:
             client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-
-
-def park_hostile(text: str) -> None:
-    """Park a message of each kind: a whole event, and one that can't be read."""
-    event = stage_event(
-        "chat.requested.v1",
-        {"user_message": text, text: [text], "quoted": f"{text} {TOKEN}"},
-        token=TOKEN,
-        pipeline_id="p-1",
-    )
-    event["source"], event["detail"]["metadata"][text] = text, text
-    bodies = {"chatbot": (json.dumps(event), f"{text} {TOKEN}"), "analyzer": (f"{text} not JSON", text)}
-    for service, (body, error) in bodies.items():
-        attributes = {
-            name: {"DataType": "String", "StringValue": shown(error)}
-            for name in ("error_type", "error", "detail_type")
-        }
-        client("sqs").send_message(
-            QueueUrl=url(service), MessageBody=shown(body), MessageAttributes=attributes
-        )
 
 
 def test_hostile_messages_change_no_page(console: Console, put: Callable[[Console, str], list[str]]):

@@ -13,8 +13,7 @@ from console.live import feed as feeds
 from console.live.feed import Feed, Feeds
 from console.live.stream import streamed
 from console.models.runs import Since, news
-from console.tests.asking import Console
-from console.tests.test_parked import carry_out
+from console.tests.asking import Console, carry_out
 from operations.asking.cancel import Cancelled
 from operations.errors import DeniedError
 from operations.runs.pages import NEWEST, Begun

@@ -5,6 +5,7 @@ A job's notes are outcomes without answers, which stay in the records of the run
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
@@ -33,8 +34,14 @@ class Batch(Struct, frozen=True, kw_only=True):
     known: Mapping[int, str] = {}
 
     @property
-    def lines(self) -> list[Line]:
-        return list(read_lines(self.text.split("\n"), via=self.via))
+    def lines(self) -> tuple[Line, ...]:
+        return _lines(self.text, self.via)
+
+
+@lru_cache(maxsize=12)
+def _lines(text: str, via: Via) -> tuple[Line, ...]:
+    """Read the lines of a text, which whoever follows a batch looks at again and again."""
+    return tuple(read_lines(text.split("\n"), via=via))
 
 
 def new_batch(text: str, via: Via) -> Batch:
