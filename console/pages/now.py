@@ -20,7 +20,7 @@ def page(ask: Ask) -> Response:
     feed = _feed(ask)
     latest = feed.latest()
     if latest.value is None:
-        raise UnreachableError(latest.error)
+        raise latest.cause or UnreachableError(latest.error)
     if ask.wants_json:
         return as_json(latest.value)
     return ask.page(
