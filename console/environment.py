@@ -59,8 +59,13 @@ class Environment:
             self._known_until = time.monotonic() + KNOWN_SECONDS
             return self._target
 
+    @property
+    def login(self) -> str:
+        """The command that renews an operator's credentials."""
+        return "aws sso login" + (f" --profile {self._profile}" if self._profile else "")
+
     def forget(self) -> None:
-        """Read the addresses again at the next request: something may have been deployed since."""
+        """Find the target anew at the next request: something was deployed, or somebody logged in, since."""
         with self._lock:
             self._target, self._known_until = None, 0.0
 

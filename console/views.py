@@ -24,6 +24,7 @@ from console.security.access import cookies_of
 from operations.errors import (
     DeniedError,
     InvalidInputError,
+    LoginError,
     NotDeployedError,
     NotFoundError,
     OperationError,
@@ -35,12 +36,22 @@ from operations.target import Target
 
 THEME, CLOCK, ZONE = "pipeline-console-theme", "pipeline-console-clock", "pipeline-console-zone"
 """Cookies with a reader's choices. They hold no secret, and any text is taken for one of the known values."""
+RESTARTED = "The engine was restarted since this console began; what it held before is gone."
 STATUSES: tuple[tuple[type[OperationError], HTTPStatus], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (InvalidInputError, HTTPStatus.BAD_REQUEST),
     (DeniedError, HTTPStatus.FORBIDDEN),
     (NotDeployedError, HTTPStatus.SERVICE_UNAVAILABLE),
     (UnreachableError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+TITLES: tuple[tuple[type[OperationError], str], ...] = (
+    (NotFoundError, "Not found"),
+    (InvalidInputError, "That can't be right"),
+    (DeniedError, "Not allowed"),
+    (NotDeployedError, "Not deployed"),
+    (LoginError, "Log in again"),
+    (UnreachableError, "Not reachable"),
 )
 
 
@@ -164,12 +175,14 @@ def _guarded(asked: Ask, view: View) -> Response:
     try:
         return view(asked)
     except OperationError as error:
-        if isinstance(error, NotDeployedError):
+        if isinstance(error, (NotDeployedError, LoginError)):
             asked.desk.environment.forget()
         status = next((code for kind, code in STATUSES if isinstance(error, kind)), HTTPStatus.BAD_GATEWAY)
         text = str(error)
-        if isinstance(error, NotFoundError) and asked.desk.environment.restarts:
-            text += " The engine was restarted since this console began; what it held before is gone."
+        if isinstance(error, (NotFoundError, NotDeployedError)) and asked.desk.environment.restarts:
+            text += f" {RESTARTED}"
+        if isinstance(error, LoginError) and not asked.desk.environment.is_local:
+            text += f" Then look again; the console takes the new credentials: {asked.desk.environment.login}"
         return asked.problem(status, title_of(error), text, retry=status >= 500)
 
 
@@ -181,18 +194,7 @@ def broken(asked: Ask) -> Response:
 
 def title_of(error: OperationError) -> str:
     """Return what kind of error it is, in a few words."""
-    match error:
-        case NotFoundError():
-            return "Not found"
-        case InvalidInputError():
-            return "That can't be right"
-        case DeniedError():
-            return "Not allowed"
-        case NotDeployedError():
-            return "Not deployed"
-        case UnreachableError():
-            return "Not reachable"
-    return "Refused"
+    return next((title for kind, title in TITLES if isinstance(error, kind)), "Refused")
 
 
 def html(text: str, status: int = HTTPStatus.OK) -> Response:

@@ -8,6 +8,7 @@ from botocore import exceptions as aws
 from operations.errors import (
     DeniedError,
     InvalidInputError,
+    LoginError,
     NotDeployedError,
     OperationError,
     RefusedError,
@@ -34,12 +35,12 @@ def translated(action: str) -> Iterator[None]:
     except aws.ClientError as error:
         raise _of_answer(error, action) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError) as error:
-        raise UnreachableError(
+        raise LoginError(
             f"Could not {action}: no AWS credentials. "
             "Log in (`aws sso login`, `aws configure`) or name a profile with --profile."
         ) from error
     except (aws.TokenRetrievalError, aws.SSOError) as error:
-        raise UnreachableError(f"Could not {action}: the login has expired. Run `aws sso login`.") from error
+        raise LoginError(f"Could not {action}: the login has expired. Run `aws sso login`.") from error
     except aws.ProfileNotFound as error:
         raise InvalidInputError(f"{error}. `aws configure list-profiles` lists the profiles.") from error
     except aws.NoRegionError as error:
@@ -59,7 +60,7 @@ def _of_answer(error: aws.ClientError, action: str) -> OperationError:
     code = str(error.response.get("Error", {}).get("Code", "Unknown"))
     text = str(error.response.get("Error", {}).get("Message", "")).strip() or code
     if any(name in code for name in _EXPIRED):
-        return UnreachableError(
+        return LoginError(
             f"Could not {action}: AWS does not accept these credentials ({code}). Log in again."
         )
     if any(name in code for name in _DENIED):

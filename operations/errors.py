@@ -5,6 +5,7 @@ OperationError
 ├── NotFoundError          there is no run, parked message or service with this id or name
 ├── NotDeployedError       the environment, or the part that is needed, is not deployed
 ├── UnreachableError       there is no engine, no network or no credentials
+│   └── LoginError         AWS does not accept the credentials (any more), or there are none
 ├── DeniedError            AWS does not allow the caller to do this
 └── RefusedError           AWS, the API or a check of this library refused to do this
 """
@@ -12,6 +13,7 @@ OperationError
 __all__ = [
     "DeniedError",
     "InvalidInputError",
+    "LoginError",
     "NotDeployedError",
     "NotFoundError",
     "OperationError",
@@ -37,6 +39,10 @@ class NotDeployedError(OperationError):
 
 
 class UnreachableError(OperationError):
+    pass
+
+
+class LoginError(UnreachableError):
     pass
 
 

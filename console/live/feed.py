@@ -27,6 +27,8 @@ class Look(Struct, Generic[T], frozen=True, kw_only=True):
     number: int
     value: T | None
     error: str = ""
+    cause: OperationError | None = None
+    """What `error` says, for whoever raises it again."""
 
 
 class Feed(Generic[T]):
@@ -93,7 +95,7 @@ class Feed(Generic[T]):
         try:
             value = self._look()
         except OperationError as error:
-            return Look(number=number, value=before.value if before else None, error=str(error))
+            return Look(number=number, value=before.value if before else None, error=str(error), cause=error)
         self.history.append(value)
         return Look(number=number, value=value)
 

@@ -101,7 +101,13 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
     restart = restart_number(trail.execution_arn.rpartition(":")[2], journey.pipeline_id)
     if (began := _ms(zero, entered)) > 0:
         name, part = (f"restart {restart}", _BAND) if restart else ("start", _WAITING)
-        yield _Span(name=name, status="redriven" if restart else "done", start=0.0, parts=((part, began),))
+        yield _Span(
+            name=name,
+            note="after earlier executions" if restart else "waiting",
+            status="redriven" if restart else "done",
+            start=0.0,
+            parts=((part, began),),
+        )
     redrives, failed_at = 0, entered
     meters = {stage.key: stage for stage in journey.stages}
     for number, visit in enumerate(trail.visits):

@@ -20,7 +20,7 @@ def page(ask: Ask) -> Response:
     feed = _feed(ask)
     latest = feed.latest()
     if latest.value is None:
-        raise UnreachableError(latest.error)
+        raise latest.cause or UnreachableError(latest.error)
     if ask.wants_json:
         return as_json(latest.value)
     return ask.page(
@@ -51,7 +51,7 @@ def _budget(ask: Ask) -> BudgetView | None:
         seen = ask.desk.feeds.feed("budget", lambda: read_budget(ask.target)).latest().value
     except OperationError:
         return None
-    return budget_view(seen, guard=f"{ask.desk.environment.env}-guard") if seen else None
+    return None if seen is None else budget_view(seen, guard=f"{ask.desk.environment.env}-guard")
 
 
 def _parked(ask: Ask) -> ParkedView | None:

@@ -29,7 +29,7 @@ def page(ask: Ask) -> Response:
         return _cause(ask, key)
     seen = _feed(ask).latest()
     if seen.value is None:
-        raise UnreachableError(seen.error)
+        raise seen.cause or UnreachableError(seen.error)
     values = _values(ask, seen)
     return ask.page(
         "parked.html",

@@ -9,7 +9,7 @@ from console.live.feed import Feed, Look
 from console.live.stream import streamed
 from console.models.runs import RunsView, Since, news, runs_view
 from console.routes import link
-from console.views import Ask
+from console.views import RESTARTED, Ask
 from operations.errors import InvalidInputError
 from operations.money.budget import notice
 from operations.runs.pages import Begun, Filter, newest, runs_page
@@ -39,6 +39,8 @@ def page(ask: Ask) -> Response:
         chosen=chosen,
         chips=_chips(chosen),
         news="",
+        unread=found.unread,
+        restarted=RESTARTED if ask.desk.environment.restarts else "",
         error="",
         address=link("runs", **chosen),
         is_filtered=any(chosen.values()),

@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from operations.aws_errors import translated
-from operations.errors import InvalidInputError
+from operations.errors import DeniedError, InvalidInputError
 from operations.runs.executions import pipelines_of
 from operations.runs.records import read_records
 from operations.target import Target
-from shared.contracts.executions import ExecutionStatus, restart_number
+from shared.contracts.executions import ExecutionStatus, pipeline_of, restart_number
 from shared.contracts.record import Record
 
 SIZE = 50
@@ -93,6 +93,8 @@ class Page(Struct, frozen=True, kw_only=True):
     cursor: str | None = None
     looked_at: int = 0
     back_to: datetime | None = None
+    unread: str = ""
+    """Why the records could not be read: the rows then have only what the list of executions says."""
 
 
 def runs_page(
@@ -104,19 +106,25 @@ def runs_page(
         raise _unknown_cursor()
     step = max(1, size // 2) if wanted.needs_records else size
     rows: list[Row] = []
-    looked_at, back_to = 0, None
+    looked_at, back_to, unread = 0, None, ""
     while True:
         listed, cursor = _listed(target, wanted.status, cursor, step)
         fresh = [one for one in listed if wanted.since is None or one["startDate"] >= wanted.since]
         looked_at += len(fresh)
         back_to = fresh[-1]["startDate"] if fresh else back_to
-        rows += [row for row in _rows(target, fresh) if _fits(row, wanted)]
+        try:
+            found = _rows(target, fresh)
+        except DeniedError as error:
+            if wanted.needs_records:
+                raise
+            found, unread = [_unread(target, one) for one in fresh], str(error)
+        rows += [row for row in found if _fits(row, wanted)]
         if cursor is None or len(fresh) < len(listed):
             cursor = None
             break
         if len(rows) + step > size or looked_at >= MOST_LOOKED_AT:
             break
-    return Page(rows=tuple(rows), cursor=cursor, looked_at=looked_at, back_to=back_to)
+    return Page(rows=tuple(rows), cursor=cursor, looked_at=looked_at, back_to=back_to, unread=unread)
 
 
 def newest(target: Target) -> tuple[Begun, ...]:
@@ -164,6 +172,11 @@ def _rows(target: Target, listed: Sequence[Mapping[str, Any]]) -> list[Row]:
         )
         for execution in listed
     ]
+
+
+def _unread(target: Target, execution: Mapping[str, Any]) -> Row:
+    """Return the row of an execution whose record may not be read."""
+    return _row(target, execution, pipeline_of(execution["name"]), Record())
 
 
 def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record: Record) -> Row:

@@ -6,10 +6,10 @@ from operations.aws_errors import translated
 from operations.errors import (
     DeniedError,
     InvalidInputError,
+    LoginError,
     NotDeployedError,
     OperationError,
     RefusedError,
-    UnreachableError,
 )
 from operations.target import aws_target
 from shared.tests.fakes import client_error
@@ -27,7 +27,7 @@ ADVICE = "passes by itself"
         ("Unknown", 429, RefusedError, True),
         ("ValidationException", 400, RefusedError, False),
         ("ItemCollectionSizeLimitExceededException", 400, RefusedError, False),
-        ("ExpiredTokenException", 403, UnreachableError, False),
+        ("ExpiredTokenException", 403, LoginError, False),
         ("KmsAccessDeniedException", 400, DeniedError, False),
         ("ResourceNotFoundException", 400, NotDeployedError, False),
     ],
