@@ -10,6 +10,7 @@ from console.environment import Environment
 from console.live.feed import Feeds
 from console.live.reading import Readings
 from console.live.shelf import Shelf
+from console.questions import Questions
 from console.security.access import Access
 from console.security.lock import Lock
 from local.paths import STATE
@@ -37,10 +38,20 @@ class Desk:
         """The plans of this environment, also those of earlier consoles."""
         return Jobs(self.state / f"plans-{self.environment.env}")
 
+    @cached_property
+    def batches(self) -> Jobs:
+        """The batches of messages that were sent to this environment."""
+        return Jobs(self.state / f"batches-{self.environment.env}")
+
+    @cached_property
+    def questions(self) -> Questions:
+        return Questions(self.state / f"questions-{self.environment.env}.jsonl")
+
     def wind_down(self) -> None:
         """End the streams, and ask the jobs to stop after what is under way."""
         self.feeds.stop()
         self.jobs.close(0)
+        self.batches.close(0)
 
     def command(self, *words: str) -> str:
         """Return a command of the command line as a terminal takes it."""

@@ -123,6 +123,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"must be at most {error.validator_value:,} characters, has {len(error.instance):,}"
     ),
     "enum": lambda error: f"must be one of {_names(error.validator_value)}",
+    "minItems": lambda error: f"must have {error.validator_value} or more items, has {len(error.instance)}",
     "minimum": lambda error: f"must be {error.validator_value} or more",
     "maxItems": lambda error: f"must have at most {error.validator_value} items, has {len(error.instance)}",
 }

@@ -32,6 +32,7 @@ Examples:
 A line of messages.jsonl is a JSON string, or an object:
   {"user_message": "…", "idempotency_key": "…"}    via API or bus
   {"user_message": "…", "pipeline_id": "…"}        via bus only
+  {"messages": [{"role": "user", "text": "…"}, …]} a conversation
 A line of results.jsonl has line, status, pipeline_id, final_response, error.
 \b
 Exit codes: 0 all accepted (with --wait: answered), 1 not all, 2 wrong input,

@@ -169,7 +169,7 @@ def test_the_time_left_follows_the_pace(elapsed, done, remaining, says):
 
 def test_a_bar_counts_the_pace_of_this_command_only():
     """A continued batch is not estimated from the items that earlier commands finished."""
-    console = Console(force_terminal=True, width=120, record=True)
+    console = Console(force_terminal=True, width=120, record=True, _environ={"TERM": "xterm"})
     with bar(console, "answered", 100, completed=90) as advance:
         advance(92, "")
         console.print("two")

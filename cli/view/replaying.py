@@ -16,6 +16,7 @@ from cli.view.steps import bar
 from cli.view.text import counted, in_a_line
 from operations.dlq.messages import Parked, data_of
 from operations.dlq.plan import Action, Planned
+from operations.dlq.plans import canaries_first
 from operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
 from operations.errors import InvalidInputError
 from operations.json_text import parse, written
@@ -236,8 +237,7 @@ class PlanExecutor:
         """
         total, canaries = len(items), self._choices.canary or 0
         if canaries:
-            ordered = sorted(items, key=lambda item: not works(item))
-            first, items = ordered[:canaries], ordered[canaries:]
+            first, items = canaries_first(items, canaries, works)
             self._session.note(f"Canary: {len(first):,} of {total:,} first.")
             self._act(act(first), len(first), wait=True)
             if not self._stop.requested and (

@@ -231,14 +231,12 @@ def _results(journey: Journey) -> dict[str, str]:
 def _settings(record: Record) -> dict[str, str]:
     """Return how a run was set: models, sizes of functions, price lists."""
     settings: dict[str, str] = {}
-    chat = record.get("chat") or {}
-    settings |= {f"chat.{name}": _worded(chat[name]) for name in _SETTINGS if chat.get(name)}
-    for stage, meter in (record.get("stages") or {}).items():
-        if isinstance(meter, Mapping):
-            settings |= {
-                f"{stage}.{name}": _worded(meter[name]) for name in _SETTINGS if meter.get(name) is not None
-            }
-    if prices := (record.get("cost") or {}).get("prices"):
+    parts: list[tuple[str, Any]] = [*(record.get("stages") or {}).items(), ("chat", record.get("chat"))]
+    for part, values in parts:
+        known: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
+        settings |= {f"{part}.{name}": _worded(known[name]) for name in _SETTINGS if known.get(name)}
+    cost: Mapping[str, Any] = record.get("cost") or {}
+    if prices := cost.get("prices"):
         settings["prices"] = _short(str(prices))
     return settings
 

@@ -66,6 +66,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
 class CostsView(Struct, frozen=True, kw_only=True):
     headline: str
+    failed: int
     total: str
     per_million: str
     losses: tuple[str, ...]
@@ -91,6 +92,7 @@ def costs_view(report: Report) -> CostsView:
     notes = [*left_out(report), *(f"Counted with the prices of {text}." for text in report.stated)]
     return CostsView(
         headline=headline(report),
+        failed=report.all.failed,
         total=usd(report.all.nano_usd) if report.all.priced else "unknown",
         per_million=million(report.all.per_million_usd),
         losses=tuple(losses(report)),

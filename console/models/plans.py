@@ -57,6 +57,8 @@ NOT_DONE = Status(mark="·", word="not done", tone="still")
 class LineRow(Struct, frozen=True, kw_only=True):
     message_id: str
     """Empty if the line is of a run."""
+    address: str
+    """Where the message is shown; empty once it has left its queue, and for a run."""
     service: str
     error: str
     action: str
@@ -82,6 +84,8 @@ class PlanView(Struct, frozen=True, kw_only=True):
     sentence: str
     is_made: bool
     is_running: bool
+    follows: bool
+    """Whether everything was acted on, and only the runs are followed."""
     made_at: datetime
     seen_at: datetime
     started_at: datetime | None
@@ -184,6 +188,7 @@ def plan_view(job: Job, start: int) -> PlanView:
         sentence=_sentence(job, plan, told, rest),
         is_made=job.state == "made",
         is_running=job.is_running,
+        follows=told.phase == "runs",
         made_at=job.made_at,
         seen_at=plan.seen_at,
         started_at=job.started_at,
@@ -242,15 +247,17 @@ def _sentence(job: Job, plan: Plan, told: Happened, rest: int) -> str:
                 if left
                 else ""
             )
-            return f"It acts on {counted(acts, thing)}{beside}. Nothing has been done yet."
+            begun = "Nothing has been done yet." if acts else "There is nothing to carry out."
+            return f"It acts on {counted(acts, thing)}{beside}. {begun}"
         case "running":
             return PHASES[told.phase] if told.phase else "It waits until nobody reads the queues."
         case "stopping":
             return "It stops after what is under way."
         case "interrupted":
+            unknown = f"{counted(rest, thing)} {'has' if rest == 1 else 'have'} no outcome here"
             return (
-                f"The console ended while it ran. {counted(rest, thing)} have no outcome here: they are where "
-                "they were, except perhaps the one that was under way. Read the queues and plan the rest again."
+                f"The console ended while it ran. {unknown}: nothing was done with them, except perhaps with the one "
+                "that was under way. Read the queues and plan the rest again; nothing is done twice."
             )
     done = f"{_reached(told):,} of {counted(acts, thing)} reached {'its' if acts == 1 else 'their'} outcome"
     unsuccessful = sum(not end.good for end in told.ends.values())
@@ -300,6 +307,7 @@ def _row(one: Line, told: Happened, job: Job, *, is_run: bool) -> LineRow:
         outcome = TO_COME if job.state == "made" or job.is_running else NOT_DONE
     return LineRow(
         message_id="" if is_run else one.message_id,
+        address="" if is_run or (result and result.reached) else link("message", message_id=one.message_id),
         service=one.service,
         error=line(": ".join(filter(None, (one.error_type, one.error))), ERROR_CHARS),
         action=str(action),

@@ -1,73 +1,98 @@
-"""Asking: a message, then each stage as it happens, then the answer."""
+"""Asking: a message or a follow-up, then each stage as it happens, then the answer."""
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
-from markupsafe import Markup
 from msgspec import Struct
 from starlette.responses import Response
 
 from console.live.feed import Look
 from console.live.stream import streamed
-from console.markdown import markdown
-from console.models.run import PAYLOAD_CHARS, RunView, run_view
+from console.models.asked import QuestionRow, asked_view, question_rows, thread
 from console.pages.run import is_settled
 from console.routes import link
 from console.views import Ask
-from operations.asking.submit import Request, submit
-from operations.errors import InvalidInputError, OperationError
-from operations.runs.journey import Journey, read_journey
+from operations.asking.conversation import continued, read_history
+from operations.asking.submit import Request, Via, submit
+from operations.errors import InvalidInputError, NotFoundError, OperationError
+from operations.runs.journey import Journey, assemble, read_journey
+from operations.runs.records import read_records
 from shared.contracts import limits
+from shared.contracts.record import iso
+from shared.contracts.v1 import Turn
 
 EXAMPLES = (
     "What is an event-driven architecture, and when should I use one?",
     "Compare TCP and UDP in a table.",
     "Why does this loop forever? `while x > 0: y -= 1`",
 )
+OWN_KEY = "console-"
+LISTED = 10
+APPEARS_WITHIN = timedelta(minutes=15)
+"""How long a question that was sent over the bus is said to be on its way, with nothing to be seen of it."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    """A question and how far its answer is."""
+class Seen(Struct, frozen=True, kw_only=True):
+    """A question as it was looked at. `history` is None while its execution, which holds it, is not known."""
 
-    run: RunView
+    journey: Journey
+    history: tuple[Turn, ...] | None
+    waits: bool = False
+
+
+class Form(Struct, frozen=True, kw_only=True):
+    """What was typed. `after` is the run whose conversation is continued."""
+
     message: str
-    answer: Markup | None
-    left_out: int
+    key: str
+    via: Via = "api"
+    after: str = ""
 
 
 def page(ask: Ask) -> Response:
-    """Show the form; with the message of an earlier run, if one is named."""
-    message = ""
+    """Show the form; with the message of an earlier run, or to continue one, if one is named."""
+    message, after = "", ask.query.get("after", "")
     if earlier := ask.query.get("again"):
-        message = read_journey(ask.target, earlier).user_message or ""
-    return _form(ask, message, _new_key())
+        journey = read_journey(ask.target, earlier)
+        message = journey.user_message or ""
+    return _form(ask, Form(message=message, key=_new_key(), after=after))
 
 
 def send(ask: Ask) -> Response:
     """Submit the message. The form's key makes a repetition, e.g. of an impatient reader, the same run."""
-    message, key = ask.form.get("message", "").replace("\r\n", "\n"), ask.form.get("key", "")
+    form = Form(
+        message=ask.form.get("message", "").replace("\r\n", "\n"),
+        key=ask.form.get("key", "").strip() or _new_key(),
+        via=via_of(ask),
+        after=ask.form.get("after", ""),
+    )
     try:
-        accepted = submit(ask.target, Request(user_message=message, idempotency_key=key))
-    except InvalidInputError as error:
-        return _form(ask, message, _new_key(), str(error), HTTPStatus.BAD_REQUEST)
+        accepted = submit(ask.target, _request(ask, form), via=form.via)
+    except InvalidInputError as error:  # it was never sent
+        key = _new_key() if form.key.startswith(OWN_KEY) else form.key
+        return _form(ask, Form(message=form.message, key=key, via=form.via, after=form.after), str(error))
+    except NotFoundError:
+        raise
     except OperationError as error:  # it may have been accepted: the same key again finds it
-        return _form(ask, message, key, str(error), HTTPStatus.BAD_GATEWAY)
+        return _form(ask, form, str(error), HTTPStatus.BAD_GATEWAY)
+    ask.desk.questions.add(accepted.pipeline_id)
     return ask.redirect(link("asked", pipeline_id=accepted.pipeline_id))
 
 
 def asked(ask: Ask) -> Response:
-    """Show a question, its progress and its answer."""
-    pipeline_id = ask.params["pipeline_id"]
-    journey = read_journey(ask.target, pipeline_id)
+    """Show a question, what preceded it, its progress and its answer."""
+    seen = _seen(ask)
+    journey = seen.journey
+    pipeline_id = journey.pipeline_id
     return ask.page(
         "asked.html",
         title="Asked",
         command=("show", "--follow", pipeline_id),
         json=journey,
         current="ask",
-        live="" if is_settled(journey) else link("live-asked", pipeline_id=pipeline_id),
-        view=_view(journey),
+        live="" if _is_over(seen) else link("live-asked", pipeline_id=pipeline_id),
+        view=asked_view(journey, seen.history or (), datetime.now(UTC), waits=seen.waits),
         error="",
         again=link("ask", again=pipeline_id),
     )
@@ -75,46 +100,105 @@ def asked(ask: Ask) -> Response:
 
 def live(ask: Ask) -> Response:
     """Stream the progress of a question until it is answered or has failed."""
-    pipeline_id = ask.params["pipeline_id"]
-    read_journey(ask.target, pipeline_id)
-    feed = ask.desk.feeds.feed(f"journey {pipeline_id}", lambda: read_journey(ask.target, pipeline_id))
+    history = _seen(ask).history
 
-    def draw(seen: Look[Journey]) -> str:
-        if seen.value is None:
-            return ask.fragment("lost.html", error=seen.error)
-        return ask.fragment("asked_now.html", view=_view(seen.value), error=seen.error)
+    def look() -> Seen:
+        nonlocal history
+        seen = _seen(ask, history)
+        history = seen.history
+        return seen
 
+    def draw(looked: Look[Seen]) -> str:
+        seen = looked.value
+        if seen is None:
+            return ask.fragment("lost.html", error=looked.error)
+        view = asked_view(seen.journey, seen.history or (), datetime.now(UTC), waits=seen.waits)
+        return ask.fragment("asked_now.html", view=view, error=looked.error)
+
+    feed = ask.desk.feeds.feed(f"asked {ask.params['pipeline_id']}", look)
     return streamed(
-        ask.desk.feeds, feed, draw, ended=lambda seen: seen.value is not None and is_settled(seen.value)
+        ask.desk.feeds, feed, draw, ended=lambda looked: looked.value is not None and _is_over(looked.value)
     )
 
 
-def _view(journey: Journey) -> Asked:
-    answer = journey.final_response
-    return Asked(
-        run=run_view(journey, None, datetime.now(UTC)),
-        message=journey.user_message or "",
-        answer=markdown(answer[:PAYLOAD_CHARS]) if answer else None,
-        left_out=max(0, len(answer or "") - PAYLOAD_CHARS),
-    )
+def via_of(ask: Ask) -> Via:
+    return "bus" if ask.form.get("via") == "bus" else "api"
 
 
-def _form(ask: Ask, message: str, key: str, error: str = "", status: int = HTTPStatus.OK) -> Response:
+def _request(ask: Ask, form: Form) -> Request:
+    if not form.after:
+        return Request(user_message=form.message, idempotency_key=form.key)
+    journey = read_journey(ask.target, form.after)
+    history = read_history(ask.target, journey)
+    turns = continued(history or (), journey, form.message)
+    return Request(messages=turns, idempotency_key=form.key)
+
+
+def _seen(ask: Ask, history: tuple[Turn, ...] | None = None) -> Seen:
+    """Look at a question; at one of the last minutes also if there is nothing to be seen of it yet."""
+    pipeline_id = ask.params["pipeline_id"]
+    try:
+        journey = read_journey(ask.target, pipeline_id)
+    except NotFoundError:
+        noted = ask.desk.questions.find(pipeline_id)
+        if noted is None or datetime.now(UTC) - noted.at > APPEARS_WITHIN:
+            raise
+        return Seen(
+            journey=assemble(pipeline_id, {"accepted_at": iso(noted.at)}, None), history=None, waits=True
+        )
+    if history is None:
+        try:
+            history = read_history(ask.target, journey)
+        except OperationError:  # the answer is there without what preceded it
+            history = None
+    return Seen(journey=journey, history=history)
+
+
+def _is_over(seen: Seen) -> bool:
+    return not seen.waits and is_settled(seen.journey)
+
+
+def _form(ask: Ask, form: Form, error: str = "", status: int | None = None) -> Response:
     refusal = ask.desk.lock.refusal()
+    earlier: tuple[Turn, ...] = ()
+    left_out = 0
+    if form.after:
+        journey = read_journey(ask.target, form.after)
+        history = read_history(ask.target, journey) or ()
+        earlier = continued(history, journey, "?")[:-1]  # a longer message may leave more out
+        left_out = len(history) + 2 - len(earlier)
+    if status is None:
+        status = HTTPStatus.BAD_REQUEST if error else HTTPStatus.OK
     return ask.page(
         "ask.html",
         title="Ask",
-        command=("submit", "--wait", '"…"'),
+        command=("submit", "--wait", *(("--via", "bus") if form.via == "bus" else ()), '"…"'),
         status=status,
         current="ask",
-        message=message,
-        key=key,
+        tab="ask",
+        form=form,
+        earlier=thread(earlier),
+        left_out=left_out,
         error=error,
         most=limits.MESSAGE_CHARS,
         locked=refusal.text if refusal else "",
-        examples=EXAMPLES,
+        examples=() if form.after else EXAMPLES,
+        questions=_latest(ask),
     )
 
 
+def _latest(ask: Ask) -> tuple[QuestionRow, ...]:
+    """Return the latest questions; without what their records say if these can't be read."""
+    questions = ask.desk.questions.latest(LISTED)
+    if not questions:
+        return ()
+    fields = ("user_message", "excerpt", "status", "degraded")
+    try:
+        records = read_records(ask.target, [one.pipeline_id for one in questions], fields=fields)
+    except OperationError:
+        records = {}
+    return question_rows(questions, records)
+
+
 def _new_key() -> str:
-    return f"console-{secrets.token_hex(16)}"
+    return f"{OWN_KEY}{secrets.token_hex(16)}"

@@ -85,7 +85,7 @@ def _budget(ask: Ask) -> tuple[Budget | None, str]:
 
 
 def _drawn(ask: Ask, budget: Budget | None) -> BudgetView | None:
-    return budget and budget_view(budget, guard=f"{ask.desk.environment.env}-guard")
+    return None if budget is None else budget_view(budget, guard=f"{ask.desk.environment.env}-guard")
 
 
 def _nanos(text: str) -> Any:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from console.desk import Desk
 from console.live.feed import Look
 from console.live.stream import streamed
-from console.models.plans import order_of, plan_of, plan_row, plan_view
+from console.models.plans import happened, order_of, plan_of, plan_row, plan_view
 from console.pages import message as message_page
 from console.pages.parked import UNREAD
 from console.routes import link
@@ -50,7 +50,7 @@ def page(ask: Ask) -> Response:
         "plan.html",
         title=f"{view.title}: plan {job.number}",
         command=_command(job, plan),
-        json={"plan": plan, "order": order_of(job), "state": job.state, "notes": job.notes},
+        json={"state": job.state, "plan": plan, "order": order_of(job), "happened": happened(job)},
         current="plans",
         live=link("live-plan", number=job.number, start=ask.query.get("start", "")) if job.is_running else "",
         view=view,

@@ -60,6 +60,7 @@ def page(ask: Ask) -> Response:
         ],
         retry=ask.desk.command("dlq", "replay", "--pipeline", pipeline_id),
         explain=ask.desk.command("explain", pipeline_id),
+        parked=_parked(ask, pipeline_id),
         executions=_executions(journey),
         elsewhere=_in_step_functions(ask, journey),
         denied=denied,
@@ -72,6 +73,16 @@ def latest(ask: Ask) -> Response:
     """Go to the run that was started last."""
     rows = runs_page(ask.target, size=1).rows
     return ask.redirect(link("run", pipeline_id=rows[0].pipeline_id) if rows else link("runs"))
+
+
+def _parked(ask: Ask, pipeline_id: str) -> list[tuple[str, str]]:
+    """Return the parked messages of a run, as far as somebody has read them: looking reads no queue."""
+    snapshot = ask.desk.shelf.shown(ask.target).snapshot
+    return [
+        (link("message", message_id=item.message.id), item.message.error_type)
+        for item in (snapshot.planned if snapshot else ())
+        if item.message.pipeline_id == pipeline_id
+    ][:5]
 
 
 def live(ask: Ask) -> Response:

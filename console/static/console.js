@@ -89,6 +89,22 @@
   });
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
+  // --- a file is put into the field, where it can be seen; what is too long for a form is said before it is sent
+  const fits = (field) => {
+    const size = new URLSearchParams({ lines: field.value.replaceAll("\n", "\r\n") }).toString().length;
+    field.setCustomValidity(size > Number(field.dataset.most) ? "This is too long for a form. Split it, or use: pipeline submit --file" : "");
+  };
+  for (const field of document.querySelectorAll("[data-most]")) field.addEventListener("input", () => fits(field));
+  for (const chooser of document.querySelectorAll("[data-into]")) {
+    chooser.addEventListener("change", async () => {
+      const field = document.getElementById(chooser.dataset.into);
+      if (!chooser.files[0]) return;
+      field.value = await chooser.files[0].text();
+      fits(field);
+      field.reportValidity();
+    });
+  }
+
   // --- a button copies a text
   for (const one of document.querySelectorAll("[data-copies]")) {
     if (!navigator.clipboard) break;

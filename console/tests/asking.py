@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,8 @@ PORT = 4580
 OURS = f"http://127.0.0.1:{PORT}"
 PAGE = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 FORM = "application/x-www-form-urlencoded"
+NOWHERE = Path(__file__)
+"""A place below which no folder can be made."""
 
 
 class Known(Environment):
@@ -93,8 +94,15 @@ class Console:
         return call(self.app, method, path, [(name, value) for name, value in whole.items() if value], body)
 
 
+def carry_out(console: Console, address: str, **form: str) -> Answer:
+    """Carry a plan out to its end; return its page."""
+    assert console.post(f"{address}/run", form).status == 303
+    console.desk.jobs.join(int(address.rpartition("/")[2]))
+    return console.get(address)
+
+
 def console_of(
-    target: Target | None, env: str = "local", *, read_only: bool = False, state: Path = Path(os.devnull)
+    target: Target | None, env: str = "local", *, read_only: bool = False, state: Path = NOWHERE
 ) -> Console:
     """Return a console of a target; of an environment that is not reachable if there is none.
 

@@ -1,9 +1,17 @@
-"""Runs whose every text is hostile, and what a page of theirs is made of."""
+"""Runs and findings whose every text is hostile, and what a page of theirs is made of."""
 
+import json
 from html.parser import HTMLParser
 from typing import Any
 
+from console.text import shown
+from infra.doctor.findings import Finding, Outcome, Passed
+from operations.inflight.reading import Check, Look
+from operations.inflight.reading import Finding as Unreadable
+from operations.tests.dead_letters import url
 from operations.tests.histories import METER, Story
+from operations.tests.world import client
+from shared.tests.fakes import stage_event
 
 TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAAVUAhLmZm5Q3ocx7"
 STRINGS = (
@@ -63,6 +71,28 @@ def story(text: str) -> Story:
     return told.enter(text).add("ExecutionSucceeded", executionSucceededEventDetails={"output": text})
 
 
+def _finding(text: str, severity: Any = "error") -> Finding:
+    return Finding(check=text, severity=severity, where=text, what=text, why=text, fix=text)
+
+
+def outcomes(text: str) -> list[Outcome]:
+    """Return what the doctor finds, one of each kind, in which every text is `text`."""
+    return [
+        Outcome(check="visibility", passed=(Passed(text, text),), findings=()),
+        Outcome(check="quotas", passed=(), findings=(), skipped=text),
+        Outcome(check=text, passed=(), findings=(_finding(text, "warning"),)),
+        Outcome(check="drift", passed=(), findings=(_finding(text),)),
+    ]
+
+
+def in_flight(text: str) -> list[Check]:
+    """Return a queue with a message that can't be read and one that none could, in which every text is `text`."""
+    wrong = Unreadable(place="dlq", name=text, detail_type=text, reason=text, pipeline_id=text)
+    old = Unreadable(place="dlq", name=text, detail_type=text, reason=text, blocks=False)
+    look = Look(service="analyzer", place="dlq", looked=2, there=9, findings=(wrong, old), note=text)
+    return [Check(service="analyzer", looks=(look,))]
+
+
 class Shape(HTMLParser):
     """Collects what a page is made of: its tags with the names of their attributes, without any text."""
 
@@ -85,3 +115,23 @@ def shape(page: str) -> list[tuple[str, tuple[str, ...]]]:
     parser.feed(page)
     parser.close()
     return parser.parts
+
+
+def park_hostile(text: str) -> None:
+    """Park a message of each kind: a whole event, and one that can't be read."""
+    event = stage_event(
+        "chat.requested.v1",
+        {"user_message": text, text: [text], "quoted": f"{text} {TOKEN}"},
+        token=TOKEN,
+        pipeline_id="p-1",
+    )
+    event["source"], event["detail"]["metadata"][text] = text, text
+    bodies = {"chatbot": (json.dumps(event), f"{text} {TOKEN}"), "analyzer": (f"{text} not JSON", text)}
+    for service, (body, error) in bodies.items():
+        attributes = {
+            name: {"DataType": "String", "StringValue": shown(error)}
+            for name in ("error_type", "error", "detail_type")
+        }
+        client("sqs").send_message(
+            QueueUrl=url(service), MessageBody=shown(body), MessageAttributes=attributes
+        )

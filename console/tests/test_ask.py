@@ -1,9 +1,12 @@
 """Asking: one message, one run, and an answer that does no harm."""
 
+import json
 import re
 
+from console.questions import KEPT, Questions
 from console.tests.asking import Console, console_of
 from console.tests.world import add_run
+from operations.tests.world import finish
 
 
 def test_a_message_becomes_one_run(console: Console, api, records):
@@ -55,3 +58,75 @@ def test_an_answer_is_harmless_markdown(console: Console, machine, records):
     answer = page.partition('aria-label="Answer"')[2].partition("</div>")[0]
     assert not any(part in answer for part in ("<img", "style=", "class=", 'href="javascript'))
     assert 'rel="noreferrer noopener nofollow"' in answer
+
+
+def test_a_follow_up_carries_the_conversation(console: Console, machine, records, api):
+    """A follow-up shows the conversation so far and sends it with the new message, under the form's key."""
+    add_run(machine, records, "p", user_message="And a monad?", final_response="A **pattern**.")
+    history = [{"role": "user", "text": "What is a functor?"}, {"role": "assistant", "text": "A _type_."}]
+    machine.inputs["p"] = json.dumps({"request": {"user_message": "x", "history": history}})
+    asked = console.get("/asked/p").text
+    assert "/ask?after=p" in asked
+    page = console.get("/ask?after=p").text
+    for part in ("What is a functor?", "<em>type</em>", "And a monad?", "<strong>pattern</strong>"):
+        assert part in page
+    assert "<em>type</em>" in asked
+    form = {"message": "Why?", "key": "k-1", "after": "p"}
+    assert [console.post("/ask/send", form).status for _ in range(2)] == [303, 303]
+    texts = ["What is a functor?", "A _type_.", "And a monad?", "A **pattern**.", "Why?"]
+    assert [[turn["text"] for turn in request["body"]["messages"]] for request in api.requests] == [texts] * 2
+    assert {request["headers"]["Idempotency-Key"] for request in api.requests} == {"k-1"}
+
+
+def test_a_follow_up_that_has_no_room_is_not_sent(console: Console, machine, records, api):
+    """A follow-up without room for the last exchange is refused with the message kept; what was left out is told."""
+    add_run(machine, records, "p", user_message="q", final_response="b" * 20_000)
+    history = [{"role": "user", "text": "old"}, {"role": "assistant", "text": "a" * 20_000}]
+    machine.inputs["p"] = json.dumps({"request": {"user_message": "x", "history": history}})
+    assert "without its oldest 2 messages" in console.get("/ask?after=p").text
+    answer = console.post("/ask/send", {"message": "c" * 20_000, "key": "k-1", "after": "p"})
+    assert (answer.status, "most for a conversation" in answer.text, "c" * 20_000 in answer.text) == (
+        400,
+        True,
+        True,
+    )
+    assert api.requests == []
+    assert console.get("/ask?after=gone").status == 404
+    add_run(machine, records, "going", "RUNNING")
+    assert "no answer yet" in console.get("/ask?after=going").text
+
+
+def test_a_question_over_the_bus_waits_until_it_is_seen(console: Console, target, records):
+    """A question sent over the bus has a page at once; the same key names the same run; it is in the list below."""
+    form = {"message": "Why?", "key": "my-own", "via": "bus"}
+    there = {console.post("/ask/send", form).headers["location"] for _ in range(2)}
+    (path,) = there
+    assert "nothing is to be seen of it yet" in console.get(path).text
+    pipeline_id = path.rpartition("/")[2]
+    listed = console.get("/ask").text
+    assert listed.count(f'href="{path}"') == 1
+    assert "no record" in listed
+    finish(records, pipeline_id, user_message="<b>Why?")
+    assert "&lt;b&gt;Why?" in console.get("/ask").text
+    assert console.get("/asked/never-asked").status == 404
+
+
+def test_a_bad_key_stays_to_be_corrected(console: Console, api):
+    """A key of one's own that can't be one is refused, and stays in its field."""
+    answer = console.post("/ask/send", {"message": "Why?", "key": "my key"})
+    assert (answer.status, 'value="my key"' in answer.text) == (400, True)
+    assert api.requests == []
+
+
+def test_the_list_of_questions_survives_damage(tmp_path):
+    """The file of questions keeps ids only, the newest fifty, and lines that are damaged are passed over."""
+    path = tmp_path / "questions.jsonl"
+    questions = Questions(path)
+    for number in range(KEPT + 5):
+        questions.add(f"p-{number}")
+    path.write_bytes(path.read_bytes() + b'{"pipeline_id": "half')
+    assert [one.pipeline_id for one in Questions(path).latest(2)] == ["p-54", "p-53"]
+    assert len(questions.latest()) == KEPT
+    nowhere = Questions(path / "below")
+    nowhere.add("p")
+    assert nowhere.find("p")

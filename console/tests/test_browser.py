@@ -12,26 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from console.pages import subjects
 from console.routes import ROUTES
-from console.serving import listen
 from console.tests import hostile
-from console.tests.asking import Known, path_of
-from console.tests.chromium import chromium, options
-from console.tests.test_health import in_flight, outcomes
+from console.tests.asking import path_of
+from console.tests.browsing import AXE, IN_A_BROWSER, ODD, Served, Tab, browser, tab
 from console.tests.world import Machine, add_run
-from local.setup_environment import BROWSER
 from operations.dlq.journal import Entry, Journal
 from operations.tests.histories import Story
 
-pytestmark = [
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(
-        options() is None, reason="no Chromium: install one, or name it: CHROME=/path/to/chrome"
-    ),
-]
+__all__ = ["browser", "tab"]
+
+pytestmark = IN_A_BROWSER
 PAGES = (
     "/",
     "/runs",
@@ -48,48 +41,6 @@ PAGES = (
     "/events",
     "/events/pipeline.requested/v2?with=pipeline.requested.v1",
 )
-ODD = "[onerror],[onload],[onclick],[onmouseover],[style],[hx-get],main script,main img,main iframe"
-AXE = BROWSER / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    pytest.importorskip("playwright", reason="`make test` installs what drives a browser")
-    with chromium() as running:
-        yield running
-
-
-class Served:
-    """A console on a real port."""
-
-    def __init__(self, target: Any, state: Path) -> None:
-        from console.app import console_app  # noqa: PLC0415
-        from console.desk import Desk  # noqa: PLC0415
-        from console.security.access import Access  # noqa: PLC0415
-        from console.security.lock import Lock  # noqa: PLC0415
-
-        self._socket = listen(0)
-        self.port = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.access = Access(self.port)
-        lock = Lock("local", is_local=True, read_only=False)
-        self.desk = Desk(
-            environment=Known(target), access=self.access, lock=lock, port=self.port, state=state
-        )
-        app = console_app(self.desk)
-        config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_level="error")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
-
-    @property
-    def link(self) -> str:
-        return f"{self.url}/open?t={self.access.new_link()}&to=/events"
 
 
 @pytest.fixture
@@ -99,60 +50,22 @@ def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Itera
     add_run(machine, records, "p", "SUCCEEDED", hostile.story(text), **hostile.record(text))
     add_run(machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text))
     console = Served(target, tmp_path)
-    stage = {"stages": {"chat": 4}, "services": {text: 4}}
+    spent = {"nano_usd": 4, "stages": {"chat": 4}, "services": {text: 4}}
     for number in (1, 2):
-        ended = {"finished_at": f"2026-11-0{number}T10:00:00.000Z", "cost": {"nano_usd": 4, **stage}}
-        add_run(machine, records, f"old-{number}", **ended)
+        ended = f"2026-11-0{number}T10:00:00.000Z"
+        add_run(machine, records, f"old-{number}", cost=spent, finished_at=ended)
     Journal(target, text).note(Entry(pipeline_id="p", at=text, who=text, what=text, why=text, outcome=text))
     for name, read in (
         ("costs-ever", subjects.SUBJECTS["costs-ever"].read),
         ("audit", subjects.SUBJECTS["audit"].read),
-        ("doctor", lambda *_: outcomes(text)),
-        ("in-flight", lambda *_: in_flight(text)),
+        ("doctor", lambda *_: hostile.outcomes(text)),
+        ("in-flight", lambda *_: hostile.in_flight(text)),
     ):
         reading = console.desk.readings.of(f"{name} 0")
         reading.begin(partial(read, target))
         reading.join()
     yield console
     console.stop()
-
-
-class Tab:
-    """A page of a new browser profile that keeps what went wrong in it."""
-
-    def __init__(self, context: Any) -> None:
-        self.page = context.new_page()
-        self.wrong: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("dialog", self._opened)
-        self.page.on("request", lambda request: self.asked.append(request.url))
-
-    def _said(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.wrong.append(message.text)
-
-    def _opened(self, dialog: Any) -> None:
-        self.wrong.append(dialog.message)
-        dialog.dismiss()
-
-
-@pytest.fixture
-def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
-    """Yield a function that opens tabs. Whatever went wrong in one of them fails the test."""
-    contexts, tabs = [], []
-
-    def opened(**profile: Any) -> Tab:
-        contexts.append(browser.new_context(**profile))
-        tabs.append(Tab(contexts[-1]))
-        return tabs[-1]
-
-    yield opened
-    wrong = [text for one in tabs for text in one.wrong]
-    for context in contexts:
-        context.close()
-    assert wrong == []
 
 
 @pytest.fixture

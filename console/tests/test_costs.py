@@ -3,6 +3,7 @@
 import json
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,9 @@ def read(console: Console, name: str = "costs-ever") -> None:
     console.desk.readings.of(f"{name} 0").join()
 
 
-def cost(day: str, nanos: int, stage: str = "chat", **fields: object) -> Cost:
-    stages = {stage: nanos}
-    return Cost(
-        **{"day": day, "status": "SUCCEEDED", "model": "m", "total": nanos, "stages": stages, **fields}
-    )
+def cost(day: str, nanos: int, stage: str = "chat", **fields: Any) -> Cost:
+    known: dict[str, Any] = {"status": "SUCCEEDED", "model": "m", "total": nanos, "stages": {stage: nanos}}
+    return Cost(day=day, **{**known, **fields})
 
 
 def test_looking_reads_nothing(console: Console, records, monkeypatch):
@@ -48,8 +47,8 @@ def test_looking_reads_nothing(console: Console, records, monkeypatch):
 def test_the_report_is_read_on_request(console: Console, machine, records):
     """After the button, page, JSON, stream and spreadsheet show the report, with the time at which it was read."""
     ended = iso(datetime.now(UTC))
-    fields = {"cost": {"nano_usd": 400, "waste_nano_usd": 100, "stages": {"chat": 400}}, "finished_at": ended}
-    add_run(machine, records, "p", **fields)
+    spent = {"nano_usd": 400, "waste_nano_usd": 100, "stages": {"chat": 400}}
+    add_run(machine, records, "p", cost=spent, finished_at=ended)
     add_run(machine, records, "old", cost={"nano_usd": 1, "stages": {"chat": 1}})
     read(console, "costs-24h")
     page = console.get("/costs?since=24h").text
@@ -207,9 +206,9 @@ def budgeted(target, monkeypatch):
     monkeypatch.setattr(budget, "look_now", lambda _: None)
     target.__dict__.pop("addresses", None)
 
-    def store(**fields: object) -> None:
+    def store(**fields: Any) -> None:
         now = datetime.now(UTC)
-        known = {"day": day_of(now), "looked_at": iso(now), "starter": "Enabled"}
+        known: dict[str, Any] = {"day": day_of(now), "looked_at": iso(now), "starter": "Enabled"}
         client("dynamodb").put_item(TableName=table, Item=written(STATE, State(**{**known, **fields})))
 
     store.table = table  # type: ignore[attr-defined]

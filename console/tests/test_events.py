@@ -8,6 +8,7 @@ import pytest
 from console.models.events import events_view
 from console.pages import events
 from console.tests.asking import Console, console_of
+from contracts import references
 from contracts.catalogue import entry, versions
 from contracts.comparison import compare
 from contracts.references import Reference, current
@@ -67,7 +68,7 @@ def test_what_breaks_is_said_first(console: Console, monkeypatch):
     data["properties"]["gone"] = {"type": "string"}
     data["required"].append("gone")
     reference = Reference(said="release 0", revision=None, commit=None, schemas=before)
-    monkeypatch.setattr(events.references, "reference", lambda *_, **__: reference)
+    monkeypatch.setattr(references, "reference", lambda *_, **__: reference)
     page = console.get("/events").text
     assert "Breaks: analysis.requested.v1" in page
     assert "analyzer breaks" in page
@@ -76,7 +77,7 @@ def test_what_breaks_is_said_first(console: Console, monkeypatch):
 
 def test_without_a_release_nothing_is_compared(console: Console, monkeypatch):
     """Without a release or a branch to compare with, the page says so."""
-    monkeypatch.setattr(events.references, "reference", lambda *_, **__: None)
+    monkeypatch.setattr(references, "reference", lambda *_, **__: None)
     assert "nothing to compare with" in console.get("/events").text
     assert (
         events_view(versions(), "x", current(), compare(current(), current())).verdict

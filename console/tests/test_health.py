@@ -10,37 +10,14 @@ from console.pages import health, subjects
 from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import shape
-from infra.doctor.findings import Finding, Outcome, Passed
 from infra.functions import FUNCTIONS
 from operations.deployment.functions import read_functions
 from operations.dlq.audit import read_audit
 from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.errors import DeniedError, NotDeployedError
 from operations.health import doctor
-from operations.inflight.reading import Check, Look
-from operations.inflight.reading import Finding as Unreadable
 from operations.stop import Stop
 from operations.tests.world import OPERATIONS, client
-
-
-def finding(text: str, severity: Any = "error") -> Finding:
-    return Finding(check=text, severity=severity, where=text, what=text, why=text, fix=text)
-
-
-def outcomes(text: str) -> list[Outcome]:
-    return [
-        Outcome(check="visibility", passed=(Passed(text, text),), findings=()),
-        Outcome(check="quotas", passed=(), findings=(), skipped=text),
-        Outcome(check=text, passed=(), findings=(finding(text, "warning"),)),
-        Outcome(check="drift", passed=(), findings=(finding(text),)),
-    ]
-
-
-def in_flight(text: str) -> list[Check]:
-    wrong = Unreadable(place="dlq", name=text, detail_type=text, reason=text, pipeline_id=text)
-    old = Unreadable(place="dlq", name=text, detail_type=text, reason=text, blocks=False)
-    look = Look(service="analyzer", place="dlq", looked=2, there=9, findings=(wrong, old), note=text)
-    return [Check(service="analyzer", looks=(look,))]
 
 
 def read(console: Console, name: str) -> None:
@@ -64,10 +41,10 @@ def told(monkeypatch):
 
 def test_drift_and_faults_come_first():
     """The doctor's list begins with what is wrong, drift first, then what held and what was not checked."""
-    view = doctor_view(outcomes("x"))
+    view = doctor_view(hostile.outcomes("x"))
     assert [check.name for check in view.checks] == ["drift", "x", "visibility", "quotas"]
     assert (view.status.word, view.sentence) == ("fault", "4 checks: 1 error, 1 warning.")
-    assert doctor_view(outcomes("x")[:2]).sentence == "2 checks, all in order."
+    assert doctor_view(hostile.outcomes("x")[:2]).sentence == "2 checks, all in order."
 
 
 def test_nothing_is_examined_by_looking(console: Console, told):
@@ -81,7 +58,7 @@ def test_nothing_is_examined_by_looking(console: Console, told):
 
 def test_the_doctor_is_asked_on_request(console: Console, told):
     """After the button the page and its JSON have each check, with why a fault matters and what to do."""
-    told("doctor", outcomes("its own text"))
+    told("doctor", hostile.outcomes("its own text"))
     read(console, "doctor")
     page = console.get("/health").text
     for part in (
@@ -136,7 +113,7 @@ def test_functions_that_may_not_be_read(console: Console, monkeypatch):
 def test_what_is_in_flight_is_read_on_request(console: Console, told):
     """What this checkout can't read is listed with its reason; what no version can read does not count."""
     assert "counts as a delivery" in console.get("/health/in-flight").text
-    told("in-flight", in_flight("p"))
+    told("in-flight", hostile.in_flight("p"))
     read(console, "in-flight")
     page = console.get("/health/in-flight").text
     for part in (
@@ -154,8 +131,8 @@ def test_hostile_texts_change_no_examination(console: Console, told):
     shapes: dict[str, list[Any]] = {"doctor": [], "in-flight": []}
     for text in (hostile.BENIGN, *hostile.STRINGS):
         for name, value, path in (
-            ("doctor", outcomes(text), "/health"),
-            ("in-flight", in_flight(text), "/health/in-flight"),
+            ("doctor", hostile.outcomes(text), "/health"),
+            ("in-flight", hostile.in_flight(text), "/health/in-flight"),
         ):
             told(name, value)
             read(console, name)

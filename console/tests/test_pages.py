@@ -23,6 +23,7 @@ PAGES = (
     "/compare?a=p&b=q",
     "/compare?b=q",
     "/ask?again=p",
+    "/ask?after=p",
     "/costs",
     "/asked/p",
     "/asked/q",
@@ -327,6 +328,8 @@ def put(machine, records):
         for name, status, fields in (("p", "SUCCEEDED", hostile.record), ("q", "FAILED", hostile.failure)):
             client("dynamodb").delete_item(TableName=TABLE, Key={"pipeline_id": {"S": name}})
             add_run(machine, records, name, status, hostile.story(text), **fields(text))
+        said = [{"role": role, "text": f'{text} "task_token": "{TOKEN}"'} for role in ("user", "assistant")]
+        machine.inputs["p"] = json.dumps({"request": {"user_message": text, "history": said}})
 
     return replace
 
@@ -343,6 +346,7 @@ def test_hostile_texts_change_no_page(console: Console, put):
             if "](" in text and path in (
                 "/runs/p?tab=data",
                 "/asked/p",
+                "/ask?after=p",
             ):  # Markdown: the answer's link, and nothing else
                 parts = [part for part in parts if part not in (("a", ("href", "rel", "target")), ("/a", ()))]
                 assert parts == [part for part in plain[path] if part != ("/a", ())], (path, text)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 
 from console.models.event import difference, event_text
 from console.tests import hostile
-from console.tests.asking import Answer, Console, console_of
-from console.tests.hostile import TOKEN, shape
+from console.tests.asking import Console, carry_out, console_of
+from console.tests.hostile import TOKEN, park_hostile, shape
 from console.text import editable, shown
 from operations.dlq import queues
 from operations.dlq.causes import key_of
@@ -18,7 +19,6 @@ from operations.stop import Stop
 from operations.tests.dead_letters import StepFunctions, count, machine, park, url
 from operations.tests.world import client, finish
 from operations.violations import Violation
-from shared.tests.fakes import stage_event
 
 __all__ = ["machine"]
 
@@ -40,13 +40,6 @@ def make(console: Console, **form: str) -> str:
     answer = console.post("/plans/make", form)
     assert answer.status == 303, answer.text
     return answer.headers["location"]
-
-
-def carry_out(console: Console, address: str, **form: str) -> Answer:
-    """Carry a plan out to its end; return its page."""
-    assert console.post(f"{address}/run", form).status == 303
-    console.desk.jobs.join(int(address.rpartition("/")[2]))
-    return console.get(address)
 
 
 @pytest.fixture
@@ -94,7 +87,7 @@ def test_nothing_parked_is_good_news(console: Console, machine: StepFunctions):
     """With nothing parked the page says that this is how it should be, before and after a reading."""
     assert "how it should be" in console.get("/parked").text
     read(console)
-    assert "No message was parked at" in console.get("/parked").text
+    assert "Nothing of what was read" in console.get("/parked").text
 
 
 def test_a_reading_that_fails_says_so(
@@ -147,6 +140,8 @@ def test_a_plan_is_carried_out_once(console: Console, three: StepFunctions):
     assert (count(url("chatbot")), three.calls) == (1, ["start p-1-restart-1"])
     assert len(message_ids(console)) == 1
     assert "what was sent" in done
+    told = json.loads(console.get(f"{address}?format=json").body)
+    assert [one["outcome"] for one in told["happened"]["results"].values()] == ["done", "done"]
     listed = console.get("/plans").text
     assert ("2 of 2 messages" in listed, "done" in listed) == (True, True)
 
@@ -166,10 +161,42 @@ def test_a_plan_survives_a_restart_of_the_console(
     assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
 
 
+def test_a_console_that_died_leaves_a_plan_that_says_so(
+    console: Console, three: StepFunctions, target: Any, tmp_path: Any
+):
+    """A plan whose console ended in the middle says what is not known, and starts no second time."""
+    read(console)
+    address = make(console, all="1")
+    carry_out(console, address, rate="500")
+    file = tmp_path / "plans-local" / "1.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:4]))  # one outcome, and no end
+    park("p-1")
+    restarted = console_of(target, state=tmp_path)
+    text = restarted.get(address).text
+    for part in ("interrupted", "1 message has no outcome", "not done"):
+        assert part in text, part
+    assert restarted.post(f"{address}/run").headers["location"] == address
+    assert "interrupted" in restarted.get("/plans").text
+    assert restarted.post("/plans/make", {"plan": "1"}).status == 404  # the queues are to be read first
+    read(restarted)
+    assert (
+        "acts on 0 messages" in restarted.get(make(restarted, plan="1")).text
+    )  # only one is there: it was left
+    assert "Replay 1 message" in restarted.get(make(restarted, all="1")).text
+
+
+def test_a_run_leads_to_its_parked_messages(
+    console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch
+):
+    """The page of a failed run leads to its parked messages once somebody has read the queues, and reads none."""
+    monkeypatch.setattr(three, "get_execution_history", lambda **_: {"events": []}, raising=False)
+    assert "read the queues" in console.get("/runs/p-1").text
+    read(console)
+    assert f"/parked/{message_ids(console)[0]}" in console.get("/runs/p-1").text
+
+
 def test_the_second_joins_and_stops(console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch):
     """While one plan runs, a second one is refused, its page shows the running one, and anybody can stop it."""
-    import threading  # noqa: PLC0415
-
     began, go = threading.Event(), threading.Event()
 
     def slow(_target: Any, _plan: Any, _how: Any, stop: Stop) -> Any:
@@ -197,6 +224,34 @@ def test_the_second_joins_and_stops(console: Console, three: StepFunctions, monk
     assert console.watch("/live/plans/1").text.count("event: done") == 1
     assert console.post(f"{second}/run").status == 303
     console.desk.jobs.join(2)
+
+
+def test_a_plan_waits_until_nobody_reads(
+    console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch
+):
+    """A plan acts on nothing while the queues are read, since SQS hides what is read; it can be stopped meanwhile."""
+    began, go = threading.Event(), threading.Event()
+
+    def slow(_target: Any) -> Any:
+        began.set()
+        assert go.wait(10)
+        return iter(())
+
+    read(console)
+    address = make(console, all="1")
+    monkeypatch.setattr("console.live.shelf.read", slow)
+    console.post("/parked-reading")
+    assert began.wait(10)
+    assert console.post("/parked-reading").status == 303  # a second reader joins
+    console.post(f"{address}/run", {"rate": "500"})
+    assert "waits until nobody reads the queues" in console.get(address).text
+    console.post(f"{address}/stop")
+    console.desk.jobs.join(1)
+    assert "stopped" in console.get(address).text
+    assert count(url("chatbot")) == 3
+    go.set()
+    console.desk.shelf.wait()
+    assert "ended without a result" in console.get("/parked").text
 
 
 def test_a_canary_that_fails_leaves_the_rest(
@@ -323,26 +378,6 @@ def drain(queue: str) -> None:
     while found := client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         for message in found:
             client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-
-
-def park_hostile(text: str) -> None:
-    """Park a message of each kind: a whole event, and one that can't be read."""
-    event = stage_event(
-        "chat.requested.v1",
-        {"user_message": text, text: [text], "quoted": f"{text} {TOKEN}"},
-        token=TOKEN,
-        pipeline_id="p-1",
-    )
-    event["source"], event["detail"]["metadata"][text] = text, text
-    bodies = {"chatbot": (json.dumps(event), f"{text} {TOKEN}"), "analyzer": (f"{text} not JSON", text)}
-    for service, (body, error) in bodies.items():
-        attributes = {
-            name: {"DataType": "String", "StringValue": shown(error)}
-            for name in ("error_type", "error", "detail_type")
-        }
-        client("sqs").send_message(
-            QueueUrl=url(service), MessageBody=shown(body), MessageAttributes=attributes
-        )
 
 
 def test_hostile_messages_change_no_page(console: Console, put: Callable[[Console, str], list[str]]):

@@ -6,16 +6,14 @@ from typing import Any
 
 import pytest
 
-from console.tests import test_browser
-from console.tests.hostile import STRINGS
-from console.tests.test_browser import AXE, ODD, Served, Tab, browser, tab
-from console.tests.test_parked import park_hostile
+from console.tests.browsing import IN_A_BROWSER, Served, Tab, browser, checked, tab
+from console.tests.hostile import STRINGS, park_hostile
 from operations.runs.ends import End
 from operations.tests.dead_letters import StepFunctions, count, machine, park, url
 
 __all__ = ["browser", "machine", "tab"]
 
-pytestmark = test_browser.pytestmark
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture
@@ -36,20 +34,6 @@ def served(
     console = Served(target, tmp_path)
     yield console
     console.stop()
-
-
-def checked(one: Tab) -> None:
-    """Assert that everybody can read the page in both themes, and that no message has become a part of it."""
-    one.page.evaluate(AXE.read_text("utf-8"))
-    for scheme, options in (("light", "{}"), ("dark", "{runOnly: ['color-contrast']}")):
-        one.page.emulate_media(color_scheme=scheme)
-        found = one.page.evaluate(
-            f"axe.run({options}).then(result => result.violations.map(one => [one.id, one.nodes[0].html]))"
-        )
-        assert found == [], (one.page.url, scheme)
-    assert one.page.evaluate("document.documentElement.scrollWidth") <= 400, one.page.url
-    assert one.page.evaluate("window.pwned") is None, one.page.url
-    assert one.page.locator(ODD).count() == 0, one.page.url
 
 
 def test_a_queue_is_emptied(served: Served, tab: Callable[..., Tab]):

@@ -14,8 +14,7 @@ from console.live.feed import Feed, Feeds, Look
 from console.live.stream import streamed
 from console.models.runs import Since, news
 from console.pages import runs
-from console.tests.asking import Console
-from console.tests.test_parked import carry_out
+from console.tests.asking import Console, carry_out
 from console.views import html
 from operations.asking.cancel import Cancelled
 from operations.errors import DeniedError

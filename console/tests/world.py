@@ -21,6 +21,7 @@ class Machine:
     def __init__(self) -> None:
         self.executions: dict[str, dict[str, Any]] = {}
         self.histories: dict[str, list[dict[str, Any]]] = {}
+        self.inputs: dict[str, str] = {}
         self.calls: list[str] = []
 
     def add(self, name: str, status: str, history: Iterable[dict[str, Any]] = ()) -> None:
@@ -41,7 +42,7 @@ class Machine:
         name = executionArn.rpartition(":")[2]
         if name not in self.executions:
             raise client_error("ExecutionDoesNotExist", "DescribeExecution")
-        return {**self.executions[name], "input": "{}"}
+        return {**self.executions[name], "input": self.inputs.get(name, "{}")}
 
     def get_execution_history(self, *, executionArn: str, **_: Any) -> dict[str, Any]:
         self.calls.append("history")

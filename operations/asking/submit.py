@@ -21,8 +21,9 @@ from operations.target import Target
 from shared.bus import chunks, entry
 from shared.contracts import limits
 from shared.contracts.envelope import Outgoing, PipelineId
-from shared.contracts.message import check_message
-from shared.contracts.v1 import PipelineRequested
+from shared.contracts.message import check_conversation, check_message
+from shared.contracts.v1 import PipelineRequested, Turn
+from shared.contracts.v2 import PipelineRequested as ConversationRequested
 
 Via = Literal["api", "bus"]
 _KEY = re.compile(limits.IDEMPOTENCY_KEY_PATTERN)
@@ -30,9 +31,13 @@ _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """One message to submit. A repetition is recognised by `idempotency_key` or, via the bus, by `pipeline_id`."""
+    """One message to submit, or a conversation in `messages`, whose last message is to be answered.
 
-    user_message: str
+    A repetition is recognised by `idempotency_key` or, via the bus, by `pipeline_id`.
+    """
+
+    user_message: str | None = None
+    messages: tuple[Turn, ...] | None = None
     idempotency_key: str | None = None
     pipeline_id: PipelineId | None = None
 
@@ -61,15 +66,7 @@ class Sender(Protocol):
 
 def check(request: Request, via: Via) -> None:
     """Raise InvalidInputError for a request that the API or the trigger would refuse."""
-    length = len(request.user_message)
-    if length > limits.MESSAGE_CHARS:
-        raise InvalidInputError(
-            f"`user_message` must be at most {limits.MESSAGE_CHARS:,} characters, but has {length:,}"
-        )
-    try:
-        check_message(request.user_message)
-    except ValueError as error:
-        raise InvalidInputError(str(error)) from error
+    _check_text(request)
     if request.pipeline_id is not None and not _PIPELINE_ID.fullmatch(request.pipeline_id):
         raise InvalidInputError(
             "`pipeline_id` must be 1 to 64 letters, digits, hyphens and underscores, without a line break"
@@ -82,6 +79,27 @@ def check(request: Request, via: Via) -> None:
         raise InvalidInputError(
             "The API chooses the pipeline id. Use `idempotency_key`, or submit via the bus (--via bus)."
         )
+
+
+def _check_text(request: Request) -> None:
+    message, turns = request.user_message, request.messages
+    if (message is None) == (turns is None):
+        raise InvalidInputError("Give `user_message` or `messages`, one of the two.")
+    try:
+        if message is not None:
+            if (length := len(message)) > limits.MESSAGE_CHARS:
+                raise InvalidInputError(
+                    f"`user_message` must be at most {limits.MESSAGE_CHARS:,} characters, but has {length:,}"
+                )
+            check_message(message)
+        elif turns is not None:
+            if not 1 <= len(turns) <= limits.TURNS:
+                raise InvalidInputError(
+                    f"`messages` must be 1 to {limits.TURNS} messages, but are {len(turns)}"
+                )
+            check_conversation(turns)
+    except ValueError as error:
+        raise InvalidInputError(str(error)) from error
 
 
 def check_key(key: str) -> None:
@@ -110,10 +128,8 @@ class ApiSender:
         key = request.idempotency_key or uuid.uuid4().hex
         try:
             check(request, "api")
-            body = self._api.post(
-                "/pipeline", {"user_message": request.user_message}, {"Idempotency-Key": key}
-            )
-            return msgspec.convert(body, Accepted)
+            data = msgspec.to_builtins(_data(request))
+            return msgspec.convert(self._api.post("/pipeline", data, {"Idempotency-Key": key}), Accepted)
         except msgspec.ValidationError:
             return RefusedError(
                 "The API's answer has an unknown shape. Check that the API is what answers at its address."
@@ -173,13 +189,20 @@ class BusSender:
             )
 
 
+def _data(request: Request) -> PipelineRequested | ConversationRequested:
+    """Return the data of the request's event, which is also the API's body."""
+    if request.messages is not None:
+        return ConversationRequested(messages=request.messages)
+    return PipelineRequested(user_message=request.user_message or "")
+
+
 def _event(request: Request) -> Outgoing:
     key = request.idempotency_key
     pipeline_id = request.pipeline_id or (keyed_id(key) if key else uuid.uuid4().hex)
     # An id that is given, or follows from a key, may be an old one; a new one is also the event's.
     is_new = request.pipeline_id is None and key is None
     return Outgoing(
-        data=PipelineRequested(user_message=request.user_message),
+        data=_data(request),
         pipeline_id=pipeline_id,
         event_id=pipeline_id if is_new else f"{pipeline_id}-requested",
         correlation_id=pipeline_id,

@@ -165,7 +165,7 @@ def order(who: str, canary: str, rate: str) -> Order:
     return Order(who=who, canary=number, rate=speed)
 
 
-def canaries(items: Sequence[T], number: int, works: Callable[[T], bool]) -> tuple[list[T], list[T]]:
+def canaries_first(items: Sequence[T], number: int, works: Callable[[T], bool]) -> tuple[list[T], list[T]]:
     """Return the canaries and the others. Items that start or continue a run are preferred: only runs can fail."""
     ordered = sorted(items, key=lambda item: not works(item))
     return ordered[:number], ordered[number:]
@@ -174,7 +174,7 @@ def canaries(items: Sequence[T], number: int, works: Callable[[T], bool]) -> tup
 def carried_out(target: Target, plan: Plan, how: Order, stop: Stop) -> Iterator[Note]:
     """Carry out a plan and yield what happens. The rest is left if a canary's message or run fails."""
     act = _act(target, plan, how, stop)
-    first, rest = canaries(plan.acts, how.canary, lambda line: line.action.starts_work)
+    first, rest = canaries_first(plan.acts, how.canary, lambda line: line.action.starts_work)
     if first and rest:
         held = True
         for note in _phase(target, act, first, stop, ("canary", "canary runs")):

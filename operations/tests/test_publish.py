@@ -65,6 +65,12 @@ def test_each_kind_of_violation_reads_well(detail, path, reason):
     assert len(reasons) == 1
 
 
+def test_an_empty_conversation_says_that_it_lacks_messages():
+    """A conversation without a message is told how many it must have."""
+    reasons = broken({"data": {"messages": []}}, "pipeline.requested.v2")
+    assert reasons == {"$.detail.data.messages": "must have 1 or more items, has 0"}
+
+
 def test_a_forged_source_is_refused():
     """An event whose source is not `ai.pipeline` is refused."""
     with pytest.raises(ContractBrokenError, match=r"\$\.source: must be 'ai.pipeline', got 'evil'"):

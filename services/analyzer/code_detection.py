@@ -5,16 +5,17 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from services.analyzer.code_in_prose import scattered
-from services.analyzer.code_lines import blocks
-from services.analyzer.code_piece import CodePiece
+from services.analyzer.code_lines import blocks, paragraphs
+from services.analyzer.code_piece import CodePiece, bare
 from services.analyzer.fences import fenced, inline
 from services.analyzer.languages import guess_languages
 from shared.contracts import limits
 from shared.contracts.v1 import CodeSpan
 
 _URL: Final = re.compile(r"(?:https?|ftp)://[^\s<>\"'`]++")
-_LANGUAGE_OF_KIND: Final = {"sql": "sql", "json": "json"}
-_LIKELIEST_OF_KIND: Final = {"shell": "bash", "markup": "html"}
+_LEAD: Final = re.compile(r"[A-Z][a-z']*+(?: [\w']++){3,30}+ ?[:?] +(?=\S)")
+_SUGGESTED: Final = {"shell": ("bash", 25), "markup": ("html", 5), "json": ("json", 6)}
+"""What a kind of code suggests, with what that adds to the language's score, in tenths."""
 
 
 class Code(NamedTuple):
@@ -27,6 +28,30 @@ class Code(NamedTuple):
 
 
 def find_code(message: str) -> Code:
+    pieces, prose = find_pieces(message)
+    spans: list[CodeSpan] = []
+    weights: Counter[str] = Counter()
+    shown = pieces[: limits.CODE_SPANS]
+    stated_languages = [piece.language or ("sql" if piece.kind == "sql" else None) for piece in shown]
+    unlabelled = [piece for piece, language in zip(shown, stated_languages, strict=True) if not language]
+    guesses = guess_languages(
+        [(message[piece.start : piece.end], _SUGGESTED.get(piece.kind)) for piece in unlabelled]
+    )
+    for piece, stated in zip(shown, stated_languages, strict=True):
+        language = stated or next(guesses)
+        spans.append(CodeSpan(kind=piece.kind, start=piece.start, end=piece.end, language=language))
+        if language:
+            weights[language] += piece.end - piece.start
+    return Code(
+        spans=tuple(spans),
+        languages=tuple(language for language, _ in weights.most_common()),
+        lines=sum(message.count("\n", piece.start, piece.end) + 1 for piece in pieces),
+        prose=prose,
+    )
+
+
+def find_pieces(message: str) -> tuple[list[CodePiece], str]:
+    """Return the pieces of code in order, and the prose: the message with the code blanked out."""
     pieces: list[CodePiece] = []
     prose = message
     if "```" in prose or "~~~" in prose:
@@ -42,6 +67,7 @@ def find_code(message: str) -> Code:
         prose = _without(prose, quoted, "_")
     masked = _URL.sub(lambda url: "x" * len(url[0]), prose) if "://" in prose else prose
     lines = list(blocks(masked))
+    lines = [_without_lead(masked, piece) for piece in _merged(lines, list(paragraphs(masked, lines)))]
     pieces += lines
     prose = _without(prose, lines, "\n")
     masked = _without(masked, lines, "\n")
@@ -50,25 +76,28 @@ def find_code(message: str) -> Code:
     prose = _without(prose, within, "_")
 
     pieces.sort(key=lambda f: f.start)
-    spans: list[CodeSpan] = []
-    weights: Counter[str] = Counter()
-    shown = pieces[: limits.CODE_SPANS]
-    stated_languages = [piece.language or _LANGUAGE_OF_KIND.get(piece.kind) for piece in shown]
-    unlabelled = [piece for piece, language in zip(shown, stated_languages, strict=True) if not language]
-    guesses = iter(
-        guess_languages([message[piece.start : piece.end] for piece in unlabelled]) if unlabelled else ()
-    )
-    for piece, stated in zip(shown, stated_languages, strict=True):
-        language = stated or next(guesses) or _LIKELIEST_OF_KIND.get(piece.kind)
-        spans.append(CodeSpan(kind=piece.kind, start=piece.start, end=piece.end, language=language))
-        if language:
-            weights[language] += piece.end - piece.start
-    return Code(
-        spans=tuple(spans),
-        languages=tuple(language for language, _ in weights.most_common()),
-        lines=sum(message.count("\n", piece.start, piece.end) + 1 for piece in pieces),
-        prose=prose,
-    )
+    return pieces, prose
+
+
+def _without_lead(text: str, piece: CodePiece) -> CodePiece:
+    """Return the piece without a sentence that introduces it on its first line ("Draw this loop: while …")."""
+    lead = _LEAD.match(text, piece.start, piece.end) if piece.kind == "bare" else None
+    return bare(piece.kind, lead.end(), piece.end) if lead else piece
+
+
+def _merged(lines: list[CodePiece], more: list[CodePiece]) -> list[CodePiece]:
+    """Return the pieces of both, joined where they overlap; a joined piece has the kind of that of `lines`."""
+    if not more:
+        return lines
+    merged: list[CodePiece] = []
+    for piece in sorted(lines + more, key=lambda f: (f.start, f.end)):
+        if not merged or piece.start >= merged[-1].end:
+            merged.append(piece)
+            continue
+        last = merged[-1]
+        kind = last.kind if last.kind != "bare" else piece.kind
+        merged[-1] = bare(kind, last.start, max(last.end, piece.end))
+    return merged
 
 
 def _apart(pieces: list[CodePiece]) -> list[CodePiece]:

@@ -4,15 +4,19 @@ Every line gets a kind and a weight: 3 = hardly anything but code, 2 = likely co
 neighbours are, 0 = prose. A run of weighted lines, blank ones between them included, is code if its weights
 add up to 3 and at least one line is likely code. So a lone `x = 5`, or a lone line that ends with `{`, is not
 code, but two of them together are.
+
+What the weights leave open, the language model decides (`paragraphs`): neighbouring lines that it finds far more like
+code of any language than like prose are code too.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from services.analyzer import line_patterns as p
 from services.analyzer.code_piece import CodePiece, bare
+from services.analyzer.languages import prose_probability
 from shared.contracts.v1 import CodeKind
 
 EXAMINED_LINES: Final = 2_000
@@ -21,6 +25,17 @@ WEIGHED_LINES: Final = 600
 """Maximum number of different candidate lines that are weighed. Later candidates continue the current run of code."""
 LINE_CHARS: Final = 200
 """Characters examined at the beginning of a line, which bounds the work of a pattern per line."""
+
+JUDGED_LINES: Final = 300
+"""Maximum number of lines in which paragraphs are looked for."""
+JUDGED_PARAGRAPHS: Final = 4
+"""Maximum number of paragraphs of a message that the language model judges."""
+JUDGED_CHARS: Final = 240
+"""Characters judged at the beginning of a paragraph."""
+HARDLY_PROSE: Final = 0.1
+"""Probability of prose below which a paragraph is code."""
+PROSE_IN_LINE: Final = 0.03
+"""The same for a paragraph of a single line, which says less."""
 
 Weight = tuple[CodeKind, int]
 _PROSE: Final[Weight] = ("bare", 0)
@@ -71,6 +86,66 @@ def blocks(text: str) -> Iterator[CodePiece]:  # noqa: C901 -- one pass over the
         blank_lines = 0
     if run:
         yield from _accepted(run)
+
+
+def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
+    """Yield the paragraphs that hold more code than `found`, which is in order, and are no prose as a whole.
+
+    A paragraph here is a run of lines without a blank one, and ends before a line that is plainly a sentence.
+    """
+    pieces = iter(found)
+    piece = next(pieces, None)
+    left = JUDGED_PARAGRAPHS
+    for start, end in _candidates(text):
+        while piece and piece.end <= start:
+            piece = next(pieces, None)
+        if piece and piece.start <= start and piece.end >= end:
+            continue
+        if not left:
+            return
+        paragraph = text[start : min(end, start + JUDGED_CHARS)]
+        if len(paragraph.encode()) > 1.3 * len(paragraph) or (
+            "\n" not in paragraph and p.HEADING.match(paragraph)
+        ):
+            continue  # the model knows hardly any word of other scripts; a lone heading is no comment
+        left -= 1
+        limit = HARDLY_PROSE if "\n" in paragraph or (piece and piece.start < end) else PROSE_IN_LINE
+        if prose_probability(paragraph) < limit:
+            yield bare("bare", start, end)
+
+
+def _candidates(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the paragraphs begin and end that have a mark of code and no plain sentence."""
+    position = 0
+    first = last = -1
+    marked = False
+    for line in [*text.split("\n", JUDGED_LINES)[:JUDGED_LINES], ""]:
+        stripped = line[:LINE_CHARS].strip()
+        if not stripped or _is_sentence(stripped):
+            if marked:
+                yield first, last
+            first, marked = -1, False
+        else:
+            start = position + len(line) - len(line.lstrip())
+            first = start if first < 0 else first
+            last = position + len(line.rstrip())
+            marked = marked or _may_be_code(stripped)
+        position += len(line) + 1
+
+
+def _is_sentence(line: str) -> bool:
+    words = line.lower().split()
+    if p.REFERENCE.match(line) or (words[0] in p.ASKING and len(words) > 3):
+        return True
+    if line[-1] == "?" and 2 * sum(word.isalpha() for word in words) >= len(words) > 2:
+        return True
+    if p.PLAIN_START.match(line) and not p.FUNCTION_WORDS.isdisjoint(words[:4]):
+        return True
+    return (
+        len(words) > 4
+        and (line[-1] in ".?!:,。？！" or not p.PROSE_WORDS.isdisjoint(words))
+        and not (line[0] in "/#*-;%(" or p.MARKS.search(line))
+    )
 
 
 def _accepted(run: list[_Line]) -> Iterator[CodePiece]:

@@ -24,6 +24,7 @@ _WORD_STARTS: Final = tuple(
     demand[1:] for demand in _DEMANDS if demand.startswith(" ") and " " not in demand[1:]
 )
 _PHRASES: Final = tuple(demand for demand in _DEMANDS if demand[1:] not in _WORD_STARTS)
+_ASCII_PHRASES: Final = tuple(phrase for phrase in _PHRASES if phrase.isascii())
 _KEY_CHARS: Final = min(map(len, _WORD_STARTS))
 _KEYS: Final = frozenset(start[:_KEY_CHARS] for start in _WORD_STARTS)
 
@@ -60,9 +61,10 @@ def _demands(prose: str) -> int:
     """Return the number of demanding terms in `prose`."""
     lowered = " " + prose.lower().replace("\n", " ")
     words = [word for word in set(lowered.split(" ")) if word[:_KEY_CHARS] in _KEYS]
-    return sum(phrase in lowered for phrase in _PHRASES) + sum(
-        any(word.startswith(start) for word in words) for start in _WORD_STARTS
-    )
+    demands = sum(phrase in lowered for phrase in (_ASCII_PHRASES if lowered.isascii() else _PHRASES))
+    if words:
+        demands += sum(any(word.startswith(start) for word in words) for start in _WORD_STARTS)
+    return demands
 
 
 def _steps(number: int, *thresholds: int) -> int:

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from services.analyzer.code_piece import CodePiece
-from services.analyzer.languages import LANGUAGE_OF_INFO
+from services.analyzer.languages import LANGUAGE_OF_INFO, prose_probability
 
 INLINE_RUNS: Final = 1_024
 """Maximum number of backtick runs examined; a message with more is not written by hand."""
+
+STRAY_CHARS: Final = 300
+"""Characters before and behind a lone fence that tell whether it closes code or opens it."""
+HALF: Final = 0.5
 
 _BACKTICKS: Final = re.compile(r"`{3,}")
 _TILDES: Final = re.compile(r"(?m)^~{3,4}(?!~)")
@@ -28,23 +32,39 @@ def fenced(text: str) -> Iterator[CodePiece]:
     """Yield the fenced blocks. A fence that is never closed reaches to the end of the text, as in Markdown.
 
     People also type fences in the middle of a line. Such a fence counts unless it closes on the same line, where
-    `inline` detects it. Tildes count only at the start of a line, because elsewhere they decorate.
+    `inline` detects it. Tildes count only at the start of a line, because elsewhere they decorate. A fence that is
+    never closed is none if it only names the mark within a sentence, or if it ends unmarked code above it.
     """
     for runs in (_BACKTICKS, _TILDES):
         opening: re.Match[str] | None = None
         line_end = 0
+        inline_end = 0
         for run in runs.finditer(text):
+            if run.start() < inline_end:
+                continue
             if opening is None:
                 line_end = _line_end(text, run.end())
                 # A fence that closes on its own line is inline code.
-                closed_in_line = run[0][0] == "`" and text.find("```", run.end(), line_end) >= 0
-                opening = None if closed_in_line else run
+                close = text.find("```", run.end(), line_end) if run[0][0] == "`" else -1
+                opening = run if close < 0 else None
+                inline_end = close + 1
                 continue
             if len(run[0]) >= len(opening[0]) and run.start() >= line_end:
                 yield from _block(text, opening, line_end, run.start(), run.end())
                 opening = None
-        if opening is not None:
+        if opening is not None and not _is_stray(text, opening, line_end):
             yield from _block(text, opening, line_end, len(text), len(text))
+
+
+def _is_stray(text: str, fence: re.Match[str], line_end: int) -> bool:
+    """Whether a fence that nothing closes opens nothing: "Use ``` for code. Is it…", or the end of unmarked code."""
+    behind = text[fence.end() : line_end]
+    if text[max(0, fence.start() - STRAY_CHARS) : fence.start()].rpartition("\n")[2].strip():
+        return len(behind.split()) > 1 and not _LOOKS_LIKE_CODE.search(behind)
+    before, after = text[: fence.start()].rstrip(), text[line_end:].strip()
+    if not before or not after or behind.strip():
+        return False
+    return prose_probability(before[-STRAY_CHARS:]) < HALF and prose_probability(after[:STRAY_CHARS]) > HALF
 
 
 def _block(

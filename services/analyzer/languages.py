@@ -1,15 +1,32 @@
 """Guesses of the programming language of a piece of code.
 
-A clue is a piece of text that is typical of one language (or a few), with a weight. Clues are plain text, not
-patterns, because plain text is fast to look up and costs no start-up time. To add a language, add clues.
+A few texts give a language away. Otherwise a softmax regression decides: a token, or a pair of neighbouring tokens,
+has a whole-number weight for some languages (`language_weights.py`), and the weights of all are added up.
+A language is named if it is likely enough; languages that the model does not know, and pieces that fit several, get
+none. `clues` shows the weights behind a decision, and `evaluation/training.py` makes them.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Final
 
-LOOKED_AT_CHARS: Final = 2_048
+LOOKED_AT_CHARS: Final = 512
 """Characters examined at the beginning of a piece of code."""
+PIECES: Final = 6
+"""Maximum number of pieces of a message whose language is guessed."""
+LIKELY_ENOUGH: Final = 0.65
+"""Least probability of a language that is named."""
+UNNAMED: Final = "-"
+"""The model's name for all languages that are never named."""
+PROSE: Final = "prose"
+"""The model's name for whatever is no code."""
+TENTHS: Final = 10
+"""Weights are stored as whole tenths."""
+
+Suggestion = tuple[str, int]
+"""A language, and what is added to its score, in tenths."""
 
 _ALIASES: Final = """
 python: py python python3 py3 ipython pycon jupyter
@@ -60,213 +77,34 @@ LANGUAGE_OF_INFO: Final[dict[str, str]] = {
 }
 """The language for each name that a fence's info string may contain."""
 
-# fmt: off
-_CLUES: Final[dict[str, tuple[tuple[int, tuple[str, ...]], ...]]] = {  # language: (weight, clues)…
-    "python": (
-        (3, ("def __", "self.", "elif ", "__name__", "print(f", "sorted(", "os.path", "map(int",
-            'File "', "Traceback (most", "import numpy", "import pandas", " as np", " as pd", "lambda ",
-            "async def ", "except ", "range(", "@app.", "@pytest")),
-        (2, ("def ", "None", "True", "False", " not in ", "len(", "import os", "import re\n", "from ",
-            "pd.", "np.", "df[", "df.", "):\n", " in range", "**kwargs", '"""', "raise ", "plt.",
-            "open(", ".append(")),
-        (1, ("print(", "import ", "else:", " for ", " in ", "#", "str(", "int(", "join(")),
-    ),
-    "javascript": (
-        (3, ("for (let ", "const {", "console.log", "===", "!==", "document.", "require(",
-            "module.exports", "addEventListener", "useState", "useEffect", "=> {", "JSON.", "Math.",
-            "undefined", "window.", ".js:", ".then(", "Promise", "npm ERR", "export default",
-            "} from '", '} from "', "typeof ", "(() =>", "setTimeout(", "parseInt(")),
-        (2, ("const ", "function ", "let ", "=> ", "var ", "await ", "async ", "null", "fetch(",
-            ".map(", ".filter(", ".at(", ".length")),
-        (1, ("return ", "};", "});", "//", "async function", "[...", "new ")),
-    ),
-    "typescript": (
-        (5, (": string", ": number", ": boolean", ": any", "interface ", " as const", ".ts:", ": void",
-            "<string>", "readonly ", ".ts(", "Record<", "Partial<", ": Promise<", "string[]", " as unknown",
-            "keyof ", "| null")),
-        (1, ("const ", "=> ", "export ", "type ", "enum ", "import ", "private ")),
-    ),
-    "java": (
-        (4, ("new Big", "public static void", "System.out", "@Override", "import java", "String[] ",
-            "ArrayList<", ".java:", "public class ", "throws ", "String::", "@Autowired", "private final ",
-            "List<String>", "extends ", "java.lang", "Integer ", "implements ", "HashMap<", "Optional<",
-            "@Entity", ".stream()", "Scanner(")),
-        (1, ("public ", "private ", "String ", "new ", "void ", "int ", ";\n", "final ", "boolean ")),
-    ),
-    "kotlin": (
-        (4, ("fun main", "data class", "println(", "val ", "fun ", "?.let", "?: ", "when (", "suspend ",
-            "listOf(", "mutableListOf", "override fun", "lateinit", "companion object")),
-        (1, ("var ", ": String", ": Int", "?.")),
-        (10, (".kt:",)),
-    ),
-    "swift": (
-        (4, ("guard let", "if let ", "import UIKit", "import SwiftUI", "import Foundation", "some View",
-            "@State", "func ", "nil", "try await ", "let id: ", ": Codable", ": UUID", " throws",
-            "URLSession", "let (", "-> String", "-> Int", "self?.", "@objc", "IBOutlet", ".swift:",
-            "[String:")),
-        (1, ("let ", "var ", ": String", ": Int", "print(", "struct ", "\\(", "init(")),
-    ),
-    "c": (
-        (4, ("#include <stdio", "#include <stdlib", "#include <string.h", "malloc(", "printf(",
-            "scanf(", "free(", "char *", "int *", "sizeof(", "NULL", "struct ", "#define ", "size_t",
-            "int main(void)", "strcpy(", "typedef ", "uint8_t", "->", "char* ")),
-        (2, ("int main(", "#include", "char ", "%d")),
-        (6, (".c:",)),
-        (1, ("int ", ";\n", "void ", "float ", "double ")),
-    ),
-    "c++": (
-        (5, ("std::", "cout", "cin >>", "#include <iostream", "#include <vector", "using namespace std",
-            "template<", "template <", "nullptr", "unique_ptr", "auto& ", "const auto", "vector<",
-            "endl", "#include <string>", "#include <map", "virtual ", "public:", "private:")),
-        (1, ("#include", "int main(", "int ", "class ", "::", "auto ", "->", ";\n")),
-    ),
-    "c#": (
-        (5, ("using System", "Console.Write", "get; set;", "namespace ", "async Task", "private int _",
-            "private readonly", "=> _", "=> ++", "List<int>", "string.", ".cs:", "IEnumerable<",
-            "public string ", "Console.Read", " => new", ".ToList()", "[HttpGet", "ILogger<",
-            "DateTime.", "foreach (", "FirstOrDefault", "System.NullReference", "private readonly",
-            ".Where(")),
-        (1, ("public ", "private ", "string ", "var ", "new ", "int ", "void ", ";\n", "static ")),
-    ),
-    "go": (
-        (5, ("defer ", "package main", "func main()", ":= ", "fmt.", "err != nil", "import (", "chan ",
-            "go func", "defer ", "goroutine ", ".go:", "[]string", "func (", "interface{}", "make(",
-            "[]int", "[]byte", "nil {")),
-        (1, ("func ", "type ", "struct {", "nil", "range ", "error")),
-    ),
-    "rust": (
-        (5, ("fn main()", "let mut ", "println!", "impl ", "&str", "use std::", ".unwrap()", "Vec<",
-            "-> Result", "Some(", "Ok(", "&mut ", "pub fn", "match ", "String::from", "fn ", ".rs:",
-            "#[derive", "&self", "vec![", "panicked at", "dyn ", ".iter()", "Box<", "usize", "i32",
-            "u64", "error[E")),
-        (1, ("let ", "struct ", "->", "enum ", "::", "mut ")),
-    ),
-    "ruby": (
-        (5, ("puts ", "attr_accessor", "attr_reader", ".each do", " do |", "require '", "\nend", "{ |",
-            ".rb:", "nil?", "def initialize", "unless ", "@user", "has_many", "validates ", "elsif ",
-            "belongs_to", "ActiveRecord", ".map(&:", "params[:")),
-        (1, ("def ", "end", "class ", "=>", ":name", "@", "nil", "module ")),
-    ),
-    "php": (
-        (6, ("<?php", "$this->", "echo $", "$_POST", "$_GET", "mysqli", "array(", "foreach ($", ".php",
-            "function ($", "namespace App", "=> $", "isset($", "->get(", "public function", "$_SESSION",
-            "die(", "<?=", "->fetch")),
-        (2, ("($", "$row", "$user", "echo ", "->", "= $", "$conn", "$data", "$result", "$i")),
-    ),
-    "bash": (
-        (4, ("* * *", "#!/bin/bash", "#!/bin/sh", "#!/usr/bin/env bash", "; do", "; then", "\nfi",
-            "\ndone", "$1", "sudo ", "apt-get", "apt install", "npm install", "npm run", "pip install",
-            "git push", "git commit", "git clone", "git checkout", "git rebase", "chmod ", "chown ",
-            "grep ", "curl ", "docker run", "docker ", "pip ", "npm ", "kubectl ", "docker compose",
-            "docker-compose", "| awk", "| sed", "export ", "$(", "rm -", "ls -", "cd ", "systemctl ",
-            "2>&1", "mkdir ", "ssh ", "| xargs", "wget ", "tar -", "esac", "npx ", "make ", "brew ", "git ",
-            "find . ", "aws ", "terraform ", "helm ", "set -e", "cargo ", "-m venv", "scp ", "rsync ",
-            "apt ", "journalctl", "pytest ", "go test ", "cat ", "$HOME", "${", "yarn ", "pnpm ",
-            "sed -", "awk '", "ffmpeg ", "python -m", "python3 ", "crontab", "tail -", "ps aux", "git@",
-            "chmod +x", "/bin/")),
-        (1, ("$ ", "echo ", "./", " -", "--", "if [")),
-    ),
-    "powershell": (
-        (6, ("Get-", "Set-", "New-", "Write-Host", "PS C:", "$env:", "-Path ", "Where-Object",
-            "ForEach-Object", "Remove-Item", "Invoke-", "Import-Module", "Select-Object", "$_.", "-eq ")),
-    ),
-    "sql": (
-        (1, ("-- ", "%'", " AS ", "NULL")),
-    ),
-    "json": (
-        (2, ('{"', '": ', '":', '"\n}', "[{", "}]")),
-        (1, ("{\n", "true", "false", "null")),
-    ),
-    "yaml": (
-        (3, ("apiVersion:", "kind:", "version:", "services:", "image:", "metadata:", "on:\n", "jobs:",
-            "steps:", "runs-on:", "  - name:", "- uses:", "ports:", "spec:", "environment:",
-            "Resources:", "stages:")),
-        (1, (":\n  ", "\n  - ", "\n- ", ": ", "---\n")),
-    ),
-    "toml": (
-        (4, ("[tool.", "[package]", "[dependencies]", "[build-system]", '= "^', "[project]", "[[",
-            "]\nname = ", "]\nedition")),
-    ),
-    "ini": (
-        (4, ("[DEFAULT]", "[mysqld]", "[Unit]", "[Service]", "[server]", "[database]", "[global]",
-            "[client]", "]\nhost", "]\nport")),
-    ),
-    "dockerfile": (
-        (5, ("FROM ", "RUN ", "WORKDIR ", "ENTRYPOINT", "EXPOSE ", "COPY ", 'CMD ["')),
-    ),
-    "html": (
-        (4, ("<div", "<html", "<body", "<p>", "<a href", "<script", "<!DOCTYPE", "<span", "<ul", "<li",
-            "<form", "<input", "<img", "<table", "<button", "<head", "<h1", "<h2", "<td", "<meta",
-            "<!doctype", "<link", "<br", "<nav", "<label", "<section", "<footer", "<header", "<select",
-            "<iframe", "<style", "<article", "<video")),
-        (1, ("</", "class=", "/>")),
-    ),
-    "xml": (
-        (7, ("<?xml", "xmlns", "<dependency>", "<groupId>", "<project", "<configuration", "<beans",
-            "<PropertyGroup", "<string name")),
-        (3, ("</",)),
-        (1, ("/>",)),
-    ),
-    "css": (
-        (5, ("px;", "color:", "float:", "display:", "margin:", "padding:", "font-", "background:",
-            "@media", "flex;", "border:", "rem;", "width:", "position:", ":hover", "grid-",
-            "justify-content", "z-index", "align-items")),
-    ),
-    "diff": (
-        (9, ("diff --git", "@@ -", "--- a/", "+++ b/", "\n+", "\n-")),
-    ),
-    "r": (
-        (5, ("<- ", "library(", "ggplot(", "data.frame(", "%>%", "c(", "lm(", "read.csv(", "summary(")),
-    ),
-    "scala": (
-        (5, ("object ", "def main(args: Array", "case class", "extends App", "implicit val ",
-            "implicit def ", ": Seq[", "Option[")),
-    ),
-    "haskell": (
-        (5, (" :: ", "where\n", "main = do", "import Data.", "Maybe ", "-> Int", "[Int]", "foldr ",
-            "(x:xs)", "IO ()")),
-    ),
-    "lua": (
-        (5, ("local ", "function love", " then\n", "ipairs(", "end\n", "..", "~= ", "pairs(")),
-    ),
-    "perl": (
-        (6, ("my $", "use strict", "use warnings", "=~ ", "@ARGV", "my @", "my %", "qw(", "chomp")),
-    ),
-    "elixir": (
-        (6, ("defmodule ", "|> ", " do\n", "IO.puts", "Enum.", "GenServer")),
-    ),
-    "dart": (
-        (5, ("Widget build", "StatelessWidget", "import 'package:", "void main()", "BuildContext",
-            "setState(", "StatefulWidget")),
-    ),
-    "julia": (
-        (4, ("using ", "println(", "end\n", "::Int", "function ", ".+", "Float64")),
-    ),
-    "matlab": (
-        (4, ("zeros(", "figure;", "plot(", "linspace(", "disp(", "end\n", "clc", "ones(", "%%")),
-    ),
-    "latex": (
-        (7, ("\\begin{", "\\documentclass", "\\usepackage", "\\end{", "\\section", "\\textbf", "\\frac")),
-    ),
-    "terraform": (
-        (8, ('resource "', 'variable "', 'provider "', 'module "', "terraform {", 'output "',
-            'data "aws')),
-    ),
-    "makefile": (
-        (7, (".PHONY", "$(CC)", "$@", "$<", ":\n\t", "CFLAGS")),
-    ),
-    "graphql": (
-        (6, ("query {", "mutation {", "type Query", "query Get", "mutation Create", "ID!", "String!")),
-    ),
-    "excel": (
-        (6, ("=SUM(", "=IF(", "VLOOKUP(", "=INDEX(", "COUNTIF(", "SUMIF(", "IFERROR(", "XLOOKUP(",
-            "=AVERAGE(", "=LEFT(")),
-    ),
-    "regex": (
-        (4, ("\\d", "\\w", "[a-z", "[A-Z", "(?:", "[^", "\\s", "$/", "/^", "(?=")),
-    ),
-}
-# fmt: on
+_GIVEAWAYS: Final[tuple[tuple[str, str | None], ...]] = (
+    ("Traceback (most recent call last)", "python"),
+    ('File "', "python"),
+    (">>> ", "python"),
+    (".kt:", "kotlin"),
+    (".java:", "java"),
+    (".cs:line ", "c#"),
+    (".rb:", "ruby"),
+    (".rs:", "rust"),
+    (".go:", "go"),
+    ("<?php", "php"),
+    ("#!/bin/bash", "bash"),
+    ("#!/bin/sh", "bash"),
+    ("diff --git ", "diff"),
+    ("PS C:", "powershell"),
+    (") !void", None),  # Zig, which looks like Rust
+    ('= @import("', None),
+    ("[tool.", "toml"),
+    ("using System", "c#"),
+    ("Console.Write", "c#"),
+    ("System.out.", "java"),
+    ("<?xml", "xml"),
+    ("#include <iostream>", "c++"),
+)
+"""Texts of code or stack traces of one language alone, the surest first; None: of a language without a name here."""
+_DOCKERFILE: Final = re.compile(r"(?m)^(?:RUN \S|COPY \S|WORKDIR /|ENTRYPOINT \[|FROM [a-z][\w./:-]*+$)")
+_FORMULA: Final = re.compile(r"=[A-Z]{2,12}\(")
+_EXPRESSION: Final = re.compile(r"\\[dwsDWS]|\[\^?[a-zA-Z0]-|\(\?[:=!<]")
 _SQL_STARTS: Final = (
     "insert into ",
     "update ",
@@ -276,44 +114,129 @@ _SQL_STARTS: Final = (
     "drop table ",
     "create index ",
 )
-_CLEAR: Final = 2
+_YAML: Final = re.compile(r"\s*+(?:- |[\w./-]++:(?:\s|$)|$)")
+_TOKEN: Final = re.compile(r" ?(?:[^\W\d]\w*+|\d++|[^\w\s]{1,2})|\n")
 
 
-_EACH_CLUE: Final = tuple(
-    (language, weight, clue)
-    for language, groups in _CLUES.items()
-    for weight, clues in groups
-    for clue in clues
-)
+def guess_languages(codes: Iterable[tuple[str, Suggestion | None]]) -> Iterator[str | None]:
+    """Yield the likeliest language of each piece, or None where none is likely enough.
+
+    With each piece comes what its kind suggests, if anything.
+    """
+    for number, (code, suggested) in enumerate(codes):
+        yield _guess(code, suggested) if number < PIECES else None
 
 
-_MARKS: Final = frozenset(
-    mark for _, _, clue in _EACH_CLUE for mark in clue if not (mark.isalnum() or mark.isspace())
-)
-"""Special characters of the clues. Proving one character absent is much faster than searching a whole clue."""
+def features(code: str) -> set[str]:
+    """Return the tokens at the beginning of `code`, the pairs of neighbouring ones, and "" for the bias.
+
+    A pair is there twice: as it is, and, behind a tilde, with the shapes of its words. Numbers are alike. A space
+    between the tokens belongs to the pair. `~3` and `~6` say how many words follow each other without a mark.
+    """
+    present = {""}
+    before = shape_before = "\n"
+    words = 0
+    for token in _TOKEN.findall(f"{code[:LOOKED_AT_CHARS].strip()}\n"):
+        word = token.lstrip(" ")
+        space = " " if token[0] == " " else ""
+        shape = word
+        if word[0].isdigit():
+            word = shape = "0"
+        elif word[0].isalpha() or word[0] == "_":
+            shape = _shape(word)
+        elif word == before == "\n":
+            continue
+        words = words + 1 if space and shape in "wW" else words if word == "," else 0
+        if words in (3, 6):
+            present.add(f"~{words}")
+        present.add(word)
+        present.add(before + space + word)
+        present.add("~" + shape_before + space + shape)
+        before, shape_before = word, shape
+    return present
 
 
-def guess_languages(codes: Sequence[str]) -> list[str | None]:
-    """Return the likeliest language of each piece, or None where the clues do not decide."""
-    looked_at = [f"{code[:LOOKED_AT_CHARS].strip()}\n" for code in codes]
-    together = "".join(looked_at)  # most clues are in none of them
-    absent = {mark for mark in _MARKS if mark not in together}
-    clues = [each for each in _EACH_CLUE if absent.isdisjoint(each[2]) and each[2] in together]
-    return [_guess(code, clues) for code in looked_at]
+def _shape(word: str) -> str:
+    """Return N for a word in capitals, w and W for plain ones, X for a compound name."""
+    if "_" in word:
+        return "X"
+    if word.islower():
+        return "w"
+    if len(word) > 1 and word.isupper():
+        return "N"
+    return "W" if len(word) == 1 or word[1:].islower() else "X"
 
 
-def _guess(code: str, clues: Sequence[tuple[str, int, str]]) -> str | None:
-    lowered = code.lower()
-    lead = lowered.lstrip("(")
+def probabilities(scores: Sequence[float]) -> list[float]:
+    most = max(scores)
+    powers = [math.exp(score - most) for score in scores]
+    total = sum(powers)
+    return [power / total for power in powers]
+
+
+def clues(code: str, language: str) -> list[tuple[int, str]]:
+    """Return the features of `code` that speak for or against `language`, the strongest first, with their weights."""
+    names, known = _model()
+    place = names.index(language)
+    found = [(dict(_weights(feature)).get(place, 0), feature) for feature in features(code) & known.keys()]
+    return sorted((clue for clue in found if clue[0]), key=lambda clue: (-abs(clue[0]), clue[1]))
+
+
+@cache
+def _model() -> tuple[list[str], dict[str, str]]:
+    """Return the names of the languages, and for each feature the text of its weights."""
+    from services.analyzer import language_weights  # noqa: PLC0415 -- hardly any prose needs it
+
+    rows = (line.rpartition("\t") for line in language_weights.WEIGHTS.split("\n"))
+    return language_weights.LANGUAGES.split(), {
+        feature.replace("\\n", "\n"): weights for feature, _, weights in rows
+    }
+
+
+@cache
+def _weights(feature: str) -> tuple[tuple[int, int], ...]:
+    """Return the places of the languages that a feature of the model speaks for or against, and its weights."""
+    numbers = [int(number) for number in _model()[1][feature].split()]
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _guess(code: str, suggested: Suggestion | None) -> str | None:  # noqa: PLR0911 (the surest clue first)
+    beginning = code[:LOOKED_AT_CHARS].strip()
+    lowered = beginning.lower()
+    lead = lowered.lstrip("( \n")
     if lead.startswith(_SQL_STARTS) or (lead.startswith("select") and " from " in lowered.replace("\n", " ")):
         return "sql"
     if lead.startswith("with ") and " as (" in lowered and "select" in lowered:
         return "sql"
-    scores: Counter[str] = Counter()
-    for language, weight, clue in clues:
-        if clue in code:
-            scores[language] += weight
-    if not scores:
-        return None
-    (first, score), *_ = scores.most_common(1)
-    return first if score >= _CLEAR else None
+    for text, language in _GIVEAWAYS:
+        if text in beginning:
+            return language
+    if _DOCKERFILE.search(beginning):
+        return "dockerfile"
+    if _FORMULA.match(beginning):
+        return "excel"
+    if beginning[0] in "/^\\([" and len(beginning.split()) == 1 and _EXPRESSION.search(beginning):
+        return "regex"
+    if not suggested and all(map(_YAML.match, beginning.splitlines())):
+        suggested = ("yaml", 15)
+    likely = _likely(beginning, suggested)
+    likely.pop(PROSE)
+    name = max(likely, key=likely.__getitem__)
+    return name if name != UNNAMED and likely[name] >= LIKELY_ENOUGH * sum(likely.values()) else None
+
+
+def _likely(code: str, suggested: Suggestion | None = None) -> dict[str, float]:
+    """Return the probability of each language, of none of them, and of prose."""
+    names, known = _model()
+    scores = [0] * len(names)
+    if suggested:
+        scores[names.index(suggested[0])] = suggested[1]
+    for feature in features(code) & known.keys():
+        for place, weight in _weights(feature):
+            scores[place] += weight
+    return dict(zip(names, probabilities([score / TENTHS for score in scores]), strict=True))
+
+
+def prose_probability(text: str) -> float:
+    """Return how likely `text` is prose, a log or a table rather than code of any language."""
+    return _likely(text)[PROSE]

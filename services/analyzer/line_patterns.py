@@ -12,12 +12,18 @@ CODE_CHARACTER: Final = re.compile(
     r"[=\[\]{}(.:$<+&|-](?:(?<=[=\[\]{}])|(?<=\w\()|(?<=\w\.)\w|(?<=:):|(?<=-)>|(?<=\$)\w|(?<=<)\w+>"
     r"|(?<=\+)\+|(?<=&)&|(?<=\|)\|)"
 )
+MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_]|\(\)|::|\w\(")
+"""Marks that a plain sentence does not have."""
+HEADING: Final = re.compile(r"#{1,6} +\w")
+REFERENCE: Final = re.compile(r"\[[^\]]++\]: +\S")
+"""Markdown: a heading; the target of a link."""
 KEYWORDS: Final = frozenset(
     "return break continue int char float double long bool string var let const throw"
     " yield goto use using package".split()
 )
 BLOCK_WORDS: Final = frozenset(
-    "else try end fi done then pass break continue finally do begin esac endif default return yield".split()
+    "else try end fi done then pass break continue finally do begin esac endif default return yield"
+    " ret syscall nop hlt".split()
 )
 SQL_WORDS: Final = frozenset(
     "select from where join left right inner outer full group order having limit insert"
@@ -34,7 +40,7 @@ COMMANDS: Final = frozenset(
     " python3 nohup adb flutter ansible-playbook ansible nginx pm2 tsc eslint openssl"
     " ping netstat lsof ifconfig vim nano"
     " ./gradlew yum dnf pacman snap choco winget cdk sam vagrant minikube virtualenv"
-    " ollama rg jq source".split()
+    " ollama rg jq source shopt typeset declare unset alias ssh-keygen".split()
 )
 SHARED_COMMANDS: Final = frozenset(
     "cat find make go cd sort head tail kill touch which node python echo service time"
@@ -63,6 +69,12 @@ PROSE_WORDS: Final = frozenset(
     " would could i i'm a an but very"
     " ist nicht und est pas le la les es no el y und mit".split()
 ) - {"no", "es"}
+FUNCTION_WORDS: Final = PROSE_WORDS | frozenset(
+    "the a an to of what there between have has do please".split()
+)
+PLAIN_START: Final = re.compile(r"[A-Za-z][a-z']*+(?: [a-z']++){2}(?= |[,.:;?!]|$)")
+ASKING: Final = frozenset("how why what does did is are can could should would who whats what's".split())
+"""Beginnings of lines that are sentences, even if they hold code."""
 PROMPT: Final = re.compile(
     r"(?:(?P<dollar>\$)|(?P<sure>PS [A-Z]:[^>]{0,80}>|[A-Z]:\\[^>]{0,80}>"
     r"|[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#\s]{0,60}[$#]|>>>|In \[\d+\]:)|[%#>❯➜])\s*(?=\S)"
@@ -75,7 +87,9 @@ FIRST_WORDS: Final = (
     | SHARED_COMMANDS
     | frozenset(
         "import from def class func fn fun public private if for while package use require"
-        " include namespace panic: run workdir export".split()
+        " include namespace panic: run workdir export section global syscall ret mov movl movq push pop call jmp lea"
+        " cmp xor add sub inc dec int display move perform stop procedure identification data environment"
+        " working-storage program-id.".split()
     )
 )
 
@@ -167,6 +181,10 @@ _TYPE: Final = (
     r"[*&\[\]<>\w]*+"
 )
 _DECLARED: Final = r"\s++\*?\w++\s*+(?:\[[^\]]*+\]\s*+)?+(?:=[^=].*|;|\([^)]*\)\s*[{;]?)$"
+_OPERATION: Final = (
+    r"(?:add|sub|push|pop|call|lea|xor|and|or|cmp|test|inc|dec|shl|shr|mul|imul|int|ldr|str|addi|li)[bwlq]?"
+)
+_OPERAND: Final = r"(?:[%$#]\w+|[re]?[abcd]x|[re]?[sd]i|[re]?[sb]p|[abcd][lh]|r\d+|0x[0-9a-fA-F]+)"
 STATEMENT: Final = re.compile(
     # Python, Ruby
     r"(?:async def|def) (?:self\.)?\w+[?!]?(?:\(.*|$)|class [A-Z]\w*(?:\([\w., =]*\))?:"
@@ -177,7 +195,7 @@ STATEMENT: Final = re.compile(
     r"|@[a-zA-Z_][\w.]*(?:\(.*\))?$|if __name__ ==|print\(.*\)|with \w[\w.]*\(.*\) as \w+:"
     r"|for \w+(?:, ?\w+){0,9} in .+:(?: .*)?$|while (?:True|\w+ [<>!=]=? ?\S+):"
     r"|return (?:self\.|\[|\{|\w+\(|\w+ [-+*/] \w+$|None|not )"
-    r"|raise \w+\(|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]"
+    r"|raise (?:\w+\(|[\"'].*[\"'] (?:if|unless) )|self\.\w+\s*=|puts [\"'\w]|attr_(?:accessor|reader)|require ['\"]"
     r"|except \w*.*:$|assert \w.*==|lambda \w*:"
     # JavaScript, TypeScript
     r"|(?:const|let|var|export const|export let|export var) [\w${\[][\w$, :{}\[\]<>|]*+\s*+=[^=]"
@@ -212,7 +230,7 @@ STATEMENT: Final = re.compile(
     r"|<\?php|\$\w+(?:->\w+|\[.*\])?\s*(?:=[^=]|\.=|\+=|->)|echo [\"$].*;|function \w+\("
     r"|\$this->|foreach \(\$"
     # Shell scripts, PowerShell, R, Lua, Perl, Haskell, Elixir, LaTeX, Excel
-    r"|#!/|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+="
+    r"|#!/|\w+=\$\(|for \w+ in .*; ?do|(?:if|elif) \[\[? .*\]|while (?:read|\[)|export \w+="
     r"|set -[eux]|(?:Get|Set|New|Remove|Start|Stop|Invoke|Import|Export|Write|Test|Select"
     r"|Where|ForEach|Out|Add)-[A-Z]\w+ |library\(\w+\)"
     r"|local \w+(?: ?, ?\w+){0,9} =|local function|function \w+[.:]?\w*\(.*\)$|(?:my"
@@ -228,8 +246,24 @@ STATEMENT: Final = re.compile(
     r"|\.PHONY:|(?:query|mutation|subscription)\b[\w ($:!)]*\{"
     r"|[A-Z][A-Z0-9]*_[A-Z0-9_]+=\S"
     r"|/?\^[^\s]{3,}\$/?$|/.+/[gimsuy]{1,4}$"
+    r"|(?:curl|wget) (?:-\w+ )?x{9,}$"  # addresses are masked
+    # Lisps, OCaml, CoffeeScript, Mathematica, assembly, COBOL, nginx
+    r"|\((?:defun|defvar|defmacro|define|defn-?|def|setq|ns|lambda|let\*?|require)[ (]\S"
+    r"|let (?:rec )?\w+ .{0,80}=(?: function)?$|\w+ [=:] \([\w, ]*\) [-=]>|[a-zA-Z]\w*\[\w+_[\w, ]*\] :?="
+    rf"|(?:mov[a-z]{{0,2}}|{_OPERATION})\s+(?:{_OPERAND}\b|[\w.]+\s*,\s*{_OPERAND}|\[)"
+    r"|section \.\w+$|(?:IDENTIFICATION|PROCEDURE|DATA|ENVIRONMENT) DIVISION|WORKING-STORAGE SECTION"
+    r"|PROGRAM-ID\. \w|DISPLAY [\"']|STOP RUN\.|\d\d +[A-Z][A-Z0-9-]* +PIC "
+    r"|(?:server|http|events|upstream \w+|location [^{]{1,60}) \{$"
 )
 STATEMENT_WITH: Final = (
+    (");", re.compile(r"\w[\w.]*+\([^()]*\);$")),
+    (
+        " -",
+        re.compile(
+            r"[a-z][a-z0-9_+-]+(?: [\w./:@=+-]{1,60}){0,2} (?:-[a-zA-Z]|--[a-z]{2}[\w-]*+)"
+            r"(?:[ =][\w./:@=+,*~-]++){0,8}+$"
+        ),
+    ),
     (
         "=>",
         re.compile(
@@ -283,7 +317,7 @@ LIKELY_WITH: Final = (
 )
 """More patterns of LIKELY, each with a text that the line must contain."""
 WEAK: Final = re.compile(
-    r"(?:\w++(?:\.\w++){0,9}+) ?[-+*/]?= ?\S|\w[\w.]*+\(.*\);?$|[}\])]++ ?(?:else|catch|finally"
+    r"(?:\w++(?:\.\w++){0,9}+) ?[-+*/]?= ?\S|[A-Z]\w++\[.*\];?$|\w[\w.]*+\(.*\);?$|[}\])]++ ?(?:else|catch|finally"
     r"|while|as|=>|from|,|\.)|\.\w|\"\w++\",?$|[+-]\s{2,}+\S|(?:case .*|default):|<\w|/>"
     r"|(?:class|module) [A-Z]\w+$|return \S+$|['\"]?+\w++['\"]?+: .*,$"
 )

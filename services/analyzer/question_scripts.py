@@ -18,18 +18,23 @@ _SPACE: Final = (
 )
 _HAN_END: Final = r"(?:[。！!…~～\s]|$)"
 _HAN: Final = (
-    rf"吗{_HAN_END}|嗎{_HAN_END}|么{_HAN_END}|麼{_HAN_END}"
-    r"|什(?<!没什)(?<!都什)[么麼](?!都|也)|甚(?<!没甚)(?<!都甚)[么麼](?!都|也)|怎[么麼](?!都|也)"
-    r"|为什么|為什麼|为何|為何|哪[里裡個个些儿种種]|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要"
-    r"|好不好|对不对|應不應該|该不该|多少|多久|多大|多长时间|几[点个天次岁种]|幾[點個天次]|如何|是否|请问|請問"
-    r"|能否|可否|谁[^都也]|誰[^都也]|呢[？。!！\s]*+$"
+    rf"[吗嗎么麼]{_HAN_END}"
+    r"|什(?<!没什)(?<!都什)[么麼](?!都|也)|甚(?<!没甚)(?<!都甚)[么麼](?!都|也)|怎[么麼样樣](?!都|也)"
+    r"|[为為]什[么麼]|[为為]何|何[种種时時地处處年月日人共]|第[几幾]|哪(?!怕|吒)"
+    r"|是不是|能不能|可不可以|有没有|有沒有|会不会|會不會|要不要"
+    r"|好不好|对不对|應不應該|该不该|多少(?<![没沒]多少)(?![有都会會])|多久|多大|多长时间|有多[长長高远遠重深快]"
+    r"|[几幾](?<![了好这這那前后後过過十有0-9][几幾])[点點个個天次岁歲种種码碼]"
+    r"|如何(?<![学學会會于於论論究展示]如何)|是否(?<![确確]定是否)|请问|請問"
+    r"|能否|可否|谁[^都也]|誰[^都也]|[谁誰]$|呢[？。!！\s]*+$"
 )
 _HAN_STATEMENT: Final = (
     r"没什[么麼]|沒什[么麼]|无论|無論|不管|什[么麼]都|怎[么麼]都|没怎|沒怎|不知道[^，。]{0,3}[说說]什"
 )
 _JAPANESE: Final = (
     r"か(?:(?:(?<=[のるたうなんき]か)|(?<=(?:です|ます|ない|いい)か))(?:ね|な|しら)?(?:[。！!…\s]|$)"
-    r"|な[。ぁあ！\s]*+$|しら[。\s]*+$)|教えて"
+    r"|な[。ぁあ！\s]*+$|しら[。ん\s]*+$"
+    r"|(?:どうか)?(?:を|について|、)?(?:簡単に|詳しく)?(?:教え|説明|調べ|計算|確認|判断|述べ|答え)"
+    r"[^。]{0,6}(?:ください|下さい|て[。\s]|て$|せよ|なさい))|教えて"
 )
 _KNOW_IN_JAPANESE: Final = "知りたい"
 _ASKED_IN_JAPANESE: Final = (
@@ -44,45 +49,143 @@ _TELL_IN_KOREAN: Final = ("알려", "설명해", "궁금", "모르겠")
 _TOLD_IN_KOREAN: Final = tuple(
     "어떻게 왜 무엇 뭐가 뭔가 뭘 언제 어디 누가 얼마 몇 무슨 어떤 어느 차이 방법 는지 은지 인지 할지".split()
 )
-_VERB_ENDS_IN_KOREAN: Final = ("거야", "요", "지", "야", "해", "돼", "임")
-_ASKED_IN_KOREAN: Final = tuple("왜 어떻게 뭐 무엇 어디 언제 얼마".split())
-_HINDI: Final = r"क(?<!\Sक)(?:्या|ैसे|्यों|ब|हाँ|हां|ौन|ितन[ाेी]|िस|ौनसा|िसने|िसका)(?:\s|$|[।?])"
-_TURKISH: Final = (
-    r"\s(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz"
-    r"|yüz|dir|dır|dur|dür|ydi|ydı)"
-    r"|mı|mü|nasıl|neden|nedir|niye|nerede|hangisi|hangi|kaç|ne kadar|ne zaman)(?:\s|[.!…]"
-    r"|$)|\sm[iu][.!…\s]*$"
+_VERB_ENDS_IN_KOREAN: Final = tuple("거야 요 지 야 해 돼 임 어 아 더라 려 래 네 나 냐".split())
+_ASKED_IN_KOREAN: Final = tuple(
+    "왜 어떻게 뭐 뭐가 무엇 어디 어디가 어디더 언제 얼마 누구 누가 몇 무슨 어느 어떤".split()
 )
-_TURKISH_ENDS: Final = tuple(f" m{vowel}{person}" for vowel in "iu" for person in ("", "yim", "sin", "siniz"))
+_HINDI: Final = r"क(?<!\Sक)(?:्या|ैसे|्यों|ब|हाँ|हां|ौन|ितन[ाेी]|िस(?:े|स?े|के|की|का|ने|में|से)?|िन|िन्हें|ौनसा)(?:\s|$|[।?])"
+_TURKISH: Final = (
+    r"\s(?=[hkmn])(?:m[iıuü](?:yim|yım|yum|yüm|sin|sın|sun|sün|siniz|sınız|sunuz|sünüz|yiz|yız|yuz"
+    r"|yüz|dir|dır|dur|dür|ydi|ydı|ydu)"
+    r"|mı|mü|nasıl|neden(?! ol)|nedir|nelerdir|niye|niçin|nereye|nereden|nerede|neredeydi|neydi|neyi|neye|neyle"
+    r"|neler|hangisi|hangi|kaçı?|kaçıncı|kaçta|neyin|nelerdi|kimdi|kimlerdir|ne (?:tür|gibi|kadar"
+    r"|kadardı|zaman|zamandı|oldu|oluyor|dedi)"
+    r"|kim|kimdir|kimler|kimin|kime|kimle)(?:\s|[.!…]|$)|\sm[iu][.!…\s]*$|\sne (?!yazık|de "
+    r"|var ki)\w{1,20}(?:\s\w{1,20})?[.\s]*$"
+)
+_TURKISH_CLAUSE: Final = (
+    r"\b(?:nasıl|neden|niye|niçin|nere\w{0,9}|hangi\w{0,9}|kaç|ne|kim\w{0,9})\s[^.!?,;]{0,60}"
+    r"(?:[dt][ıiuü]ğ[ıiuü]|[ae]ca?e?ğ[ıi](?!z)|[ıiuü]yorsa|[aeıiuü]rs[ae])|([a-zçğıöşü]{2,20}+) m[ıiuü] \1|bir kaç"
+)
+_TURKISH_ENDS: Final = (
+    *(f" m{vowel}{person}" for vowel in "iu" for person in ("", "yim", "sin", "siniz")),
+    *(f" {word}" for word in "nedir hangisi kaç neresi nasıl kim kimdir neydi nerede".split()),
+    " ne zaman",
+)
 _THAI: Final = (
-    r"ไหม|อะไร|ทำไม|อย่างไร|ยังไง|ที่ไหน|เมื่อไหร่|เมื่อไร|กี่|หรือเปล่า|หรือไม่|เท่าไหร่"
-    r"|เท่าไร|ใคร|มั้ย"
+    r"[ไมหเอยใทกแค](?:(?<=ไ)หม(?!้)|(?<=ม)ั้ย|(?<=ห)รือ(?:เปล่า|ไม่|ยัง)|(?<=เ)(?:ท่า|มื่อ)(?:ไหร่|ไร|ใด)"
+    r"|(?<=อ)(?:ย่างไร|ะไร)|(?<=ย)ังไง|(?<=ใ)คร|(?<=ไ)หน|(?<=ใ)ด|(?<=ท)ำไม)"
+    r"(?:บ้าง|ดี|ได้)?(?:ครับ|คับ|คะ|ค่ะ|ค่า|นะ|ล่ะ|เนี่ย|เหรอ){0,3}[.!…]*+(?:\s|$)"
+    r"|ใด(?!\s?ๆ|ก็|นั้น|จะ)|กี่(?<!เกี่)|เท่าไ(?:ร|หร่)(?=ใน|เมื่อ|ต่อ)|คืออะไร|ว่าอะไร|เป็นอย่างไร"
+    r"|(?:คน|ชนิด|แห่ง|แบบ|ประเภท|อัน|ตัว)ไหน|อะไรบ้าง|ที่ไหน(?!ก็)|แค่ไหน(?!ก็)"
+)
+_THAI_FIRST: Final = ("ทำไม", "ใคร", "อะไร", "เหตุใด", "เมื่อไร", "เมื่อไหร่", "เมื่อใด", "กี่")
+_THAI_STATEMENT: Final = "อย่างไรก็|อย่างใด|ใด ๆ|ใดๆ|ไม่มีใคร|ไม่มีอะไร|ไม่ว่า|อะไรก็|ใครก็|ว่าทำไม|ว่าจะ|โดยไม่|ไม่กี่"
+_WHAT_AT_THE_END: Final = (
+    r" (?:in|on|at|to|from|of|by|with|for|under|after|as|like) what(?: (?!(?:s?he|it|they|we|you|i"
+    r"|was|is|are|were|was"
+    r"|became|seemed|follows|happened|had|remains)\b)\w{1,20}){0,2}[.\s]*$"
 )
 _RUSSIAN: Final = r"\S++(?:\s\S++)? ли\s"
-_VIETNAMESE_ENDS: Final = ("không", "gì", "thế nào", "bao nhiêu", "chưa", "sao", "ở đâu")
-_ANY: Final = "[\u0900-\u097f\u0e01-\u0e4e\u3041-\u309f\u4e00-\u9fff\uac00-\ud7a3ıİşğçạảấầậếềệộốồớờợứừựđ]"
+_VIETNAMESE: Final = (
+    r"\s(?:khi nào|bao (?:nhiêu|lâu|giờ)|thế nào|(?:tại|vì|ra) sao|(?:ở|từ) đâu|đâu là|là (?:gì|ai)"
+    r"|(?:điều|cái) gì(?! đó)|phải không)"
+    r"(?:\s|[.!]|$)|\s(?:nào|gì)(?! đó| cũng| cả| khác| hết| đấy|\w)"
+)
+_VIETNAMESE_FIRST: Final = tuple(
+    "ai |điều gì|khi nào|bao nhiêu|tại sao|vì sao|làm thế nào|làm sao".split("|")
+)
+_VIETNAMESE_STATEMENT: Final = (
+    r"bất (?:kỳ|kì|cứ)|(?:không|chẳng|chưa|đừng|biết|hiểu)\s[^.,]{0,30}(?:nào|gì|sao|đâu)"
+    r"|nào\s[^.,]{0,40}cũng|nào cũng|bao giờ mà|(?:chưa|không) bao giờ|ai cũng|nào đó\b|ai đó\b"
+)
+_VIETNAMESE_ENDS: Final = tuple("gì|thế nào|bao nhiêu|sao|ở đâu|đâu|nào| ai".split("|"))
+_VIETNAMESE_LAST: Final = tuple("là gì|khi nào|như thế nào|điều gì|cái gì|ở đâu|là ai|bao nhiêu".split("|"))
+_VIETNAMESE_PARTICLES: Final = tuple(" không| chưa| à| hả| nhỉ".split("|"))
+_GERMAN_CHOICE: Final = r"[^,]*?\s(?:welche[rsmn]?|wessen)\s(?:[a-zäöüß]{1,20}(?:e|en|er) )?[A-ZÄÖÜ]"
+"""A choice that no comma precedes, as one would before an embedded question."""
+_RUSSIAN_CHOICE: Final = (
+    r"[^,]*?\s(?:как(?:ой|ого|ую|ом|им|ие|их|ое|ая|ими)|чего|чему|кого|кому|сколько)\s(?<!ни как...)(?!-)"
+)
+_FRENCH: Final = (
+    r"-(?:ils?|elles?|(?<=[tx]-)on|(?<=[dt]-)on|(?<=va-)on|(?<=[sxe]-|i-)je|(?<=[sx]-)tu|(?<=ons-)nous|(?<=mmes-)nous"
+    r"|(?<=[vl]ez-)vous|(?<=nsez-)vous|(?<=oyez-)vous|(?<=tes-)vous)\b"
+)
+_FRENCH_ENDS: Final = r"\bquoi[.\s]*+$|\b(?:pour|dans|de|à|en|sur|avec|par|chez) quel(?:le)?s? [\w' ]{1,30}$"
+_SPANISH: Final = (
+    r", (?:[Dd]e |[Ee]n |[Aa] |[Pp]or |[Cc]on |[Pp]ara )?(?:qué|quién|quiénes|cuál|cuáles|cuánt[oa]s?|cómo|dónde) "
+    r"| de quién(?:es)?[.\s]*+$"
+)
+_SPANISH_STATEMENT: Final = r"\b(?:[Ss]é|[Ss]ab|pregunt|expli|ver[,á]|dijo|entend|comprend|record)"
+_GREEK: Final = (
+    r"(?:^|[\s,])(?:τι|ποι[οόα]ν?|ποιες|ποιους|ποιανού|πόσ(?:ο|οι|α|η|ες|ους))\s(?<!ό,τι\s)(?!κι|και)"
+)
+_GREEK_STATEMENT: Final = r"ξέρ|ρώτ|ρωτ|κατάλαβ|γνωρίζ|μάθ|σχετικά με|αποφ|καθορ|όσο"
+_FRENCH_STATEMENT: Final = (
+    r"^\W*+(?!av|pouv|dev|all|ser|aur)\w{1,20}ons-nous|^\W*+(?:aussi|peut-être|ainsi|sans doute"
+    r"|à peine|encore|du moins|toujours|dit)\b"
+    r"|[,»\"”]\s*+\w{1,20}(?:-t)?-(?:ils?|elles?|on|je)\b|de quoi \w|quoi que|n'importe"
+)
+_ANY: Final = (
+    "[áéóτπкч\u0621-\u064a\u0900-\u097f\u0e01-\u0e4e\u3041-\u309f\u4e00-\u9fff\uac00-\ud7a3"
+    "ıİşğç\u1ea0-\u1ef9đơư]"
+)
 
-Asks = Callable[[str], bool]
-"""Whether a sentence without a question mark asks."""
+Asks = Callable[[str], object]
+"""A test of a sentence without a question mark."""
+
+
+Rule = tuple[Asks, Asks]
+"""Whether the sentence has the letters without which a rule finds nothing, and whether it asks by that rule."""
+
 
 _pattern: Final = cache(re.compile)
 """Compile a pattern on first use; few messages need more than one."""
 
 
-def scripts_in(prose: str) -> list[Asks]:
-    """Return the rules that can apply to `prose`."""
-    turkish = prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS)
+def rules_for(prose: str, languages: Callable[[], list[str]]) -> tuple[list[Rule], list[Rule]]:
+    """Return the rules that can apply to `prose`, whose words tell that it may be in `languages`.
+
+    The first of them are those that can find a question in a sentence of ASCII characters.
+    """
+    in_ascii: list[Rule] = []
+    if _has_hyphen_or_question_word(prose) and ("-t-" in prose or "fr" in languages()):
+        in_ascii.append((_has_hyphen_or_question_word, _french))
+    if " what" in prose and "en" in languages():
+        in_ascii.append((_ends_with_what, bool))
+    if (" welche" in prose or " wessen " in prose) and "de" in languages():
+        in_ascii.append((_names_a_german_choice, bool))
+    turkish = prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS) or (
+        (" ne " in prose or " kim" in prose or " hangi" in prose) and "tr" in languages()
+    )
+    if turkish:
+        in_ascii.append((bool, _turkish))
+    rules: list[Rule] = []
     if prose.isascii():
-        return [_turkish] if turkish else []
-    rules: list[Asks] = [_russian] if " ли " in prose else []
+        return in_ascii, rules
+    if " ли " in prose:
+        rules.append((bool, _russian))
     if _pattern(_ANY).search(prose):
-        rules += [asks for has, asks in _RULES if _pattern(has).search(prose)]
-    if turkish and _turkish not in rules:
-        rules.append(_turkish)
-    return rules
+        searches = [(_pattern(letters).search, asks) for letters, asks in _RULES]
+        rules += [(has, asks) for has, asks in searches if has(prose) and not (turkish and asks is _turkish)]
+    return in_ascii, rules
+
+
+def _names_a_german_choice(sentence: str) -> bool:
+    return " we" in sentence and bool(_pattern(_GERMAN_CHOICE).match(sentence))
+
+
+def _ends_with_what(sentence: str) -> bool:
+    return " what" in sentence[-40:] and bool(_pattern(_WHAT_AT_THE_END).search(sentence[-48:]))
+
+
+def _has_hyphen_or_question_word(sentence: str) -> bool:
+    return "-" in sentence or " qu" in sentence
 
 
 def _han(sentence: str) -> bool:
+    if _pattern("[\u3041-\u309f]").search(sentence):
+        return False  # Japanese
     return bool(_pattern(_HAN).search(sentence)) and not _pattern(_HAN_STATEMENT).search(sentence)
 
 
@@ -100,7 +203,7 @@ def _korean(sentence: str) -> bool:
     if _pattern(_KOREAN).search(sentence):
         return True
     end = sentence.rstrip(_KOREAN_TAIL)
-    if end.endswith(_KOREAN_ENDS) or any(
+    if (end.endswith(_KOREAN_ENDS) and not end.endswith("맛나요")) or any(
         _stands_before(sentence, at, _TOLD_IN_KOREAN, 40, ".\n") for at in _places(sentence, _TELL_IN_KOREAN)
     ):
         return True
@@ -113,19 +216,45 @@ def _hindi(sentence: str) -> bool:
 
 
 def _turkish(sentence: str) -> bool:
-    return bool(_pattern(_TURKISH).search(sentence))
+    return bool(_pattern(_TURKISH).search(sentence)) and not _pattern(_TURKISH_CLAUSE).search(sentence)
 
 
 def _thai(sentence: str) -> bool:
-    return bool(_pattern(_THAI).search(sentence))
+    asks = bool(_pattern(_THAI).search(sentence)) or sentence.strip().startswith(_THAI_FIRST)
+    return asks and not _pattern(_THAI_STATEMENT).search(sentence)
 
 
 def _russian(sentence: str) -> bool:
     return " ли" in sentence and bool(_pattern(_RUSSIAN).match(sentence))
 
 
+def _russian_choice(sentence: str) -> bool:
+    return bool(_pattern(_RUSSIAN_CHOICE).match(sentence))
+
+
 def _vietnamese(sentence: str) -> bool:
-    return sentence.rstrip(".!" + _SPACE).endswith(_VIETNAMESE_ENDS)
+    lowered = sentence.lower().strip(".! " + _SPACE)
+    if lowered.endswith((*_VIETNAMESE_PARTICLES, *_VIETNAMESE_LAST)):
+        return True
+    asks = lowered.startswith(_VIETNAMESE_FIRST) or lowered.endswith(_VIETNAMESE_ENDS)
+    return (asks or bool(_pattern(_VIETNAMESE).search(lowered))) and not _pattern(
+        _VIETNAMESE_STATEMENT
+    ).search(lowered)
+
+
+def _spanish(sentence: str) -> bool:
+    return bool(_pattern(_SPANISH).search(sentence)) and not _pattern(_SPANISH_STATEMENT).search(sentence)
+
+
+def _greek(sentence: str) -> bool:
+    return bool(_pattern(_GREEK).search(sentence)) and not _pattern(_GREEK_STATEMENT).search(sentence)
+
+
+def _french(sentence: str) -> bool:
+    lowered = sentence.lower()
+    return bool(_pattern(_FRENCH).search(lowered) or _pattern(_FRENCH_ENDS).search(lowered)) and not _pattern(
+        _FRENCH_STATEMENT
+    ).search(lowered)
 
 
 _RULES: Final[tuple[tuple[str, Asks], ...]] = (
@@ -135,7 +264,11 @@ _RULES: Final[tuple[tuple[str, Asks], ...]] = (
     ("[\u0900-\u097f]", _hindi),
     ("[ıİşğç]", _turkish),
     ("[\u0e01-\u0e4e]", _thai),
-    ("[ạảấầậếềệộốồớờợứừựđ]", _vietnamese),
+    (" (?:как|кого|кому|чего|чему|сколько)", _russian_choice),
+    ("[،,] ?(?:ماذا|كم|أي|ما ه[وي]|ما نوع) ", bool),
+    (", .{0,5}(?:qué|quién|cuál|cuán|cómo|dónde)| de quién", _spanish),
+    ("[τπ][ιοό][ισ]?", _greek),
+    ("[\u1ea0-\u1ef9đơư]", _vietnamese),
 )
 
 

@@ -7,8 +7,8 @@ INTRODUCTIONS: Final = frozenset(
     " actually basically anyway thanks sorry"
     " quick question q ps p.s btw dear team guys just oh right first second third firstly"
     " secondly finally lastly lol ugh or like"
-    " yes no yeah however because if-so q: frage: question: edit update still bonus sir"
-    " madam all everyone folks there dude bro man lmao"
+    " yes no yeah ja nee nou tja however because if-so q: frage: question: edit update still bonus sir"
+    " madam all everyone folks dude bro lmao"
     " wait listen look seriously honestly next again instead otherwise alternatively"
     " meanwhile moin guten good morning tag"
     " hallo und aber also oder bitte denn nun sag mal entschuldigung servus danke dann kurze frage ach"
@@ -39,10 +39,10 @@ NOT_DETERMINED: Final = frozenset(
 )
 SUBORDINATORS: Final = frozenset(
     "wenn wo weil da obwohl falls als nachdem bevor sobald während was wer wie damit"
-    " solange ob dass seit".split()
+    " solange ob dass seit dat omdat toen hoe wat wie wanneer".split()
 )
 VERBS_AFTER_CLAUSE: Final = frozenset(
-    "kann kannst können könnten könntest muss soll gibt ist haben hast darf".split()
+    "kann kannst können könnten könntest muss soll gibt ist haben hast darf kun kan moet is".split()
 )
 """German: after a clause that opens with one of the first words, the second words begin the main clause, not a
 question."""
@@ -61,9 +61,10 @@ CLAUSE_OPENERS: Final = frozenset(
     "is i am you can it will it has it is they are it have it would it is this was this"
     " has this does this".split()
 ) | frozenset(
-    "what is;what's the;whats the;what's wrong;whats wrong;what's causing;what's up"
+    "what is;what else;what kind;what type;what types;what other;what's the;whats the;what's"
+    " wrong;whats wrong;what's causing;what's up"
     ";what's a;what are;what should;what could;what would;what do;what does;what did;what"
-    " can;what was;why is;why does;why do;why are"
+    " can;what was;what will;why not;why is;why does;why do;why are"
     ";why did;why was;why isn't;why would;why can't;how do;how can;how could;how should"
     ";how would;how does;how did;how is;how are;how many;how much"
     ";how long;how come;where is;where can;where do;where are;where should;when is;when"
@@ -113,31 +114,39 @@ STATEMENT_BEFORE: Final = frozenset(
 )
 """Words that turn a following pair of ANYWHERE into a statement: "neither can I", "what it is is that"."""
 
-_ASK: Final = "if|whether|how|what|why|where|when|who|which"
-_TOLD: Final = "whether|how|what|why|where|when|who|which"
+_TOLD: Final = "whether|how|what|why|where|when|who|which|what's|whats|how's|where's|who's|when's"
+_ASK: Final = "if|" + _TOLD
 _WRAPPERS: Final = (
     (
         "wonder|wondering|curious|wondered|not sure|unsure|no idea|have no clue|no clue|don't"
         " know|dont know|do not know|idk|can't tell|cannot tell|want to know|need to know"
         "|like to know|love to know"
-        "|wanna know|to understand|not clear to me|unclear to me|confused about|confused as"
-        " to|can't remember|can't decide|cant decide|trying to find out|check|tell me",
+        "|wanna know|not clear to me|unclear to me|confused about|confused as"
+        " to|can't remember|cannot remember|can't decide|cant decide|help me decide|an answer to"
+        "|trying to find out|check|check to see|tell me",
         _ASK,
     ),
     (
         "don't understand|dont understand|do not understand|can't figure out|cant figure out"
         "|cannot figure out|figure out|tell us|explain|explain to me|explain me|show me|teach"
         " me|let me know how to|clarify|describe|help me understand"
-        "|don't get|dont get|trying to understand|advise|know why|advise me|remind me|walk me"
+        "|don't get|dont get|trying to understand|want to understand|like to understand|need to understand"
+        "|love to understand|struggling to understand|advise|know why|advise me|remind me|walk me"
         " through|outline|find out|look up",
         _TOLD,
+    ),
+    (
+        "tell me about|calculate|determine|compute|discuss|estimate|summarize|summarise|identify|demonstrate|show"
+        "|illustrate|elaborate on|work out|talk about|overview of|idea of|explore|analyze|analyse|examine|predict"
+        "|specify|research|write about|explanation of|verify|confirm|evaluate|assess|compare|investigate",
+        _TOLD + "|exactly how|exactly what",
     ),
     ("let me know", "how|why|which|whether|where|what the|what is|what's wrong|what causes|what i"),
     ("understand|see|get|know|understanding", "why my|why this|why it|why the"),
     (
         "frage mich|frag mich|weiß nicht|weiss nicht|keine ahnung|wüsste gern|wüsste gerne"
         "|sag mir|sagen sie mir|erklär mir|erkläre mir|erklären sie mir|erkläre|verstehe"
-        " nicht|unsicher|wissen|mitteilen|zeig mir",
+        " nicht|unsicher|möchte wissen|will wissen|wollte wissen|gerne wissen|gern wissen|mitteilen|zeig mir",
         "ob|wie|was|warum|wo|wann|wer|welche|welcher|welches|weshalb|wieso|woran|wieviel|wofür",
     ),
     (
@@ -160,9 +169,14 @@ _WRAPPERS: Final = (
         "se|como|o que|por que|porque|quando|onde|qual|quanto|quem|quais",
     ),
     (
-        "vraag me af|weet niet|weten|vertel me|vertel mij|leg uit|leg me uit|begrijp niet"
+        "vraag me af|weet niet|wil weten|graag weten|wilde weten|willen weten|vertel me|vertel mij"
+        "|leg uit|leg me uit|begrijp niet"
         "|snap niet|leg eens uit|uitleggen",
         "of|hoe|wat|waarom|wanneer|waar|welke|wie|hoeveel",
+    ),
+    (
+        "spune-mi|spuneți-mi|vreau să știu|nu știu|mă întreb|explică-mi|explicați|explică|nu înțeleg|aș vrea să știu",
+        "cum|ce|de ce|dacă|unde|când|cine|care|cât|câți|câte",
     ),
     (
         "не знаю|интересно|не понимаю|объясни|объясните|подскажите|скажите|расскажи|хочу"
@@ -191,3 +205,156 @@ ALONE: Final = frozenset(
     " nasıl كيف لماذا متى हुह huh".split()
 )
 """Words that are a question when they are a whole sentence."""
+
+NOT_SECOND: Final = {
+    "*de": frozenset("ich du er sie es wir ihr man auch immer jemand nicht mein meine".split()),
+    "*ru": frozenset(
+        "я ты он она мы вы они только раз будто если известно правило всегда обычно видно"
+        " указано говорится касается".split()
+    ),
+    "+de": frozenset(
+        "ich du er sie es wir ihr man mich mir uns dich der die das den dem des ein eine einen auch immer nicht"
+        " gesagt bereits oben schon üblich erwartet erwähnt beschrieben bei im in am auf von zum beim folgt"
+        " angekündigt versprochen vereinbart besprochen mein meine unser unsere ihre seine so für kein keine"
+        " jemand schön toll gut super alle alles andere auf gewohnt dieser diese dieses jeder jedes".split()
+    ),
+    "+fr": frozenset(
+        "je tu il elle on nous vous ils elles ce c'est le la les l' un une des de du ma mon mes son sa ses notre"
+        " votre leur ça cela plus dit ne n'a se celui celle d'autre toute tout si deux j'ai j'étais".split()
+    ),
+    "+it": frozenset(
+        "io lui lei tu si non poi dire bello bella brutto schifo peccato meraviglia sia bravo il la lo gli le i un"
+        " una ti mi ci vi ne dio buono spettacolo delusione voi noi loro".split()
+    ),
+    "+chi": frozenset("non si ha mi ti vuole ama cerca vive viene volesse".split()),
+    "+pt": frozenset(
+        "a o as os seja sejam bom bonito lindo linda eu ele ela pena delícia nada deus venha um uma"
+        " não se me pode às ao aos à"
+        " foi está já por isso bela belo".split()
+    ),
+    "+nl": frozenset(
+        "ik je jij u hij zij ze we wij het de een mij me men mooi leuk lekker dan ook dit dat die fijn jammer".split()
+    ),
+    "+ro": frozenset("frumos bine rău am îmi îi mă eu tu el ea noi voi ei și nu păcat o un mult bun".split()),
+    "+tr": frozenset(),
+    "+tl": frozenset(),
+    "+which": frozenset(
+        "i you we they he she it this that these those the a an my your our his her their makes means brings leads"
+        " gives leaves made meant brought led seems sounds looks reminds explains explained in by to not all then"
+        " probably also got took gave isn't wasn't sucks".split()
+    ),
+    "+what": frozenset(
+        "i you we they he she it this that these those the a an my your our his her their such not people most really"
+        " everyone someone matters of for in with to at on ever follows amazing great lovely good nice awesome"
+        " wonderful terrible beautiful bad followed".split()
+    ),
+    "+any": frozenset("of more time way other longer further less such".split()),
+    "+does": frozenset(
+        "yourself me us not it's its everything what anything nothing more less so well as also"
+        " indeed whatever wonders good"
+        " great have need nothing some all no in on at to with by like to".split()
+    ),
+    "+is": frozenset(
+        "not very so too also just still really only now always never quite pretty good great nice bad fine ok okay"
+        " in on at to for from with of by as like about amazing awesome excellent one what why how where who if no"
+        " more most less much well located here able due better worse right wrong ready available open closed full"
+        " expensive cheap worth friendly clean perfect part because out up down over off back both all some many"
+        " often sometimes almost nothing something sure happy glad sad new old big small only once but and or".split()
+    ),
+    "+plural": frozenset("this us always perhaps its as is was has does yes less was miss pass".split()),
+}
+"""By group, the words behind which the pair is a statement: "wo ich wohne", "когда я запускаю"."""
+
+COMMA_STATES: Final = frozenset(
+    "wer wen wem wo was wie quand où qui que quem chi che quando dove perché cum unde când ce care cine cât hoe wat"
+    " waar which what hoeveel wanneer".split()
+)
+"""Question words that, before a comma, open a clause of a statement: "Wer Ruhe sucht, ist hier richtig."."""
+
+FUNCTION_WORDS: Final = {
+    language: frozenset(words.split())
+    for language, words in {
+        "en": "the and is are to of in it you for on with that this my i have was be at what how can do"
+        " not but they we"
+        " from your which an does did if there yet",
+        "de": "der die das und ist ich nicht ein eine zu mit auf für von den dem im wie es sich auch man"
+        " wir wird kann am"
+        " bei aus in nur was wurde welche welchem",
+        "fr": "le la les des du et est un une je pas pour dans que qui sur au avec en il elle ce ne vous"
+        " nous aux par à de"
+        " quand où",
+        "es": "el la los las de y es un una que en por para con no mi del se su lo al qué cómo",
+        "it": "il la di e un una che per non è in con sono mi del della i gli le da al nel chi ha quale"
+        " dove ma c'è anche nella ed",
+        "pt": "o a os as de e é um uma que em por para com não no na do da meu minha se ao dos das quem foi",
+        "nl": "de het een en is ik niet van op voor met dat je er zijn te in aan hoe wat maar",
+        "ro": "și este un o nu pe la cu de în să din a fost sunt mai ale lui câte câți cât unde cine când",
+        "sv": "och det att en jag är inte på som för av med til og er ikke jeg i den har hur vad",
+        "tr": "bir ve bu için ile de da mi mı çok var değil",
+        "pl": "nie się w na z do jest to i że jak co czy mi je jsem",
+        "vi": "là của và có không tôi được cho trong người một các những này",
+        "id": "yang dan di ini itu untuk dengan saya tidak ada apa bagaimana",
+        "fi": "on ja ei että se ovat miten mikä",
+        "tl": "ang ng sa mga at na ba",
+    }.items()
+}
+"""Frequent words by language: those of a text tell its language."""
+
+COPULAS: Final = frozenset("is was are were isn't wasn't aren't weren't".split())
+"""After "what" and a noun or verb, one of them makes a statement: "What struck me was the noise."."""
+EXCLAIM: Final = frozenset(
+    "what how qué que quel quelle wie was welch come che как какой какая ce cât wat".split()
+)
+"""Question words that open an exclamation if the sentence ends with `!`."""
+GERMAN_VERBS: Final = frozenset(
+    "kann könnte können könnten muss müssen soll sollte sollten darf dürfen ist sind hat haben wird werden würde"
+    " würden".split()
+)
+GERMAN_SUBJECTS: Final = frozenset("ich du er sie es wir ihr man".split())
+AFTER_WHICH_IS: Final = frozenset("why what how great fine when".split())
+PORTUGUESE_ADJECTIVES: Final = frozenset("bonito bom lindo difícil fácil triste duro".split())
+
+
+ORDERS: Final = frozenset(
+    (
+        "explain|describe|clarify|outline|find out|figure out|look up|show me|tell me|tell us|check|advise|show"
+        "|calculate|determine|compute|discuss|estimate|summarize|summarise|identify|demonstrate|illustrate"
+        "|elaborate on|work out|talk about|explore|analyze|analyse|examine|predict|specify|research|write about"
+        "|verify|confirm|evaluate|assess|compare|investigate|idea of|overview of|explanation of"
+    ).split("|")
+)
+"""Wrappers that wrap a question only as an order: "Explain how…", not "We explain how…"."""
+NO_ORDER: Final = frozenset(
+    "i we they he she it this that these those who which will would may might must should could cannot can't we'll"
+    " i'll they'll it'll let's does did do to".split()
+)
+"""Words before an order that make it a statement. "to" is kept in "I want to find out"."""
+
+
+LETTERS: Final = {"ro": "ășț", "de": "ß", "pt": "ãõ", "es": "ñ", "tr": "ğış", "pl": "łąę"}
+"""Letters by the language that they tell."""
+
+
+def _languages_by_word() -> dict[str, list[str]]:
+    by_word: dict[str, list[str]] = {}
+    for language, words in FUNCTION_WORDS.items():
+        for word in words:
+            by_word.setdefault(word, []).append(language)
+    return by_word
+
+
+_LANGUAGES_OF_WORD: Final = _languages_by_word()
+_TELLING: Final = frozenset(_LANGUAGES_OF_WORD)
+
+
+def languages_of(tokens: set[str], prose: str) -> tuple[list[str], bool]:
+    """Return the languages in which a text with these words may be written, and whether more than a word tells it."""
+    scores: dict[str, int] = {}
+    for word in tokens & _TELLING:
+        for language in _LANGUAGES_OF_WORD[word]:
+            scores[language] = scores.get(language, 0) + 1
+    for language, letters in () if prose.isascii() else LETTERS.items():
+        if any(letter in prose for letter in letters):
+            scores[language] = scores.get(language, 0) + 2
+    best = max(scores.values(), default=0)
+    return [language for language, score in scores.items() if 2 * score >= best], best > 1

@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from services.analyzer import question_words as words
-from services.analyzer.question_openers import OPENERS, SUBJECTS
-from services.analyzer.question_scripts import scripts_in
+from services.analyzer.question_openers import AMBIGUOUS, ANY_LANGUAGE, GROUPED, OPENERS
+from services.analyzer.question_scripts import Rule, rules_for
 from services.analyzer.sentences import Sentence, sentences
 from shared.contracts import limits
 
 EXAMINED_PLACES: Final = 1_000
 """Maximum number of places examined closely: where a question may begin (after a wrapper such as "tell me", after a
 comma, at a word such as "can" in a run-on text), and quotations, which may contain one."""
+RULES_RUN: Final = 1_000
+"""Maximum number of times that a rule of a script or language is tried on a sentence."""
 EXAMINED_BREAKS: Final = 2_000
 """Maximum number of commas, line breaks and the like whose next word is examined."""
 LONG_SENTENCE: Final = 4_000
@@ -26,7 +28,7 @@ LONG_SENTENCE: Final = 4_000
 
 _Wrapper = tuple[str, frozenset[str]]
 
-_EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/"
+_EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/\u200b\u200e\u200f\ufeff"
 _CLAUSE: Final = r"[,;:–—(…\n\s.](?:(?<=[,;:–—(…\n])\s*+|(?<=\s)-++\s|(?<=\.)\.++\s*+)"
 """The end of a clause. The pattern begins with one set, so that the text before a match is skipped quickly."""
 _BREAK: Final = re.compile(_CLAUSE)
@@ -56,11 +58,14 @@ def read(message: str, prose: str) -> Prose:
     segments, more, more_asking = sentences(prose)
     if not segments:
         return Prose(more, Questions(more_asking, ()))
-    find = _Finder(prose, segments)
+    find: _Finder | None = None
     count = 0
     first: list[str] = []
     for number, (start, end, asks) in enumerate(segments):
-        at = find.behind_mark(start, end) if asks else find.without_mark(number, start, end)
+        at: int | None = 0
+        if not asks or prose[end - 1] in _CLOSED:
+            find = find or _Finder(prose, segments)
+            at = find.behind_quotation(start, end) if asks else find.without_mark(number, start, end)
         if at is None:
             continue
         count += 1
@@ -82,38 +87,113 @@ class _Finder:
         self._quotations = any(mark in prose for mark in _OPENING)
         self._places = EXAMINED_PLACES
         self._breaks = EXAMINED_BREAKS
+        self._rules_left = RULES_RUN
         tokens = _unpunctuated(self._lowered)
+        self._words = tokens
+        self._told: tuple[list[str], bool] | None = None
+        self._tables: tuple[list[dict[str, set[str]]], list[dict[str, set[str]]]] | None = None
+        self._rules_of_text: tuple[list[Rule], list[Rule]] | None = None
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
-        self._scripts = scripts_in(prose)
         self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in segments])
 
-    def behind_mark(self, start: int, end: int) -> int | None:
-        """Return the question's position in a sentence that ends with a question mark, or None if it asks nothing."""
-        if self._prose[end - 1] in _CLOSED and self._places:
-            self._places -= 1
-            return None if _is_quoted_by_statement(self._prose[start:end]) else 0
-        return 0
+    def _openers(self, first: str) -> list[dict[str, set[str]]]:
+        if self._tables is None:
+            languages, sure = self._languages()
+            own = [OPENERS[language] for language in languages]
+            self._tables = [OPENERS[""] if sure else ANY_LANGUAGE, *own], [ANY_LANGUAGE, *own]
+        return self._tables[first not in AMBIGUOUS]
+
+    def _languages(self) -> tuple[list[str], bool]:
+        """Return the languages that the text may be written in, and whether more than one word tells them."""
+        if self._told is None:
+            self._told = words.languages_of(self._words, self._prose)
+        return self._told
+
+    def _rules(self, sentence: str) -> list[Rule]:
+        if self._rules_of_text is None:
+            in_ascii, rules = rules_for(self._prose, lambda: self._languages()[0])
+            self._rules_of_text = in_ascii, in_ascii + rules
+        in_ascii, rules = self._rules_of_text
+        return in_ascii if sentence.isascii() else rules
+
+    def behind_quotation(self, start: int, end: int) -> int | None:
+        """Return the question's position in a sentence that ends with a question mark and a closing quotation mark.
+
+        It is None if the mark belongs to a quotation within a statement.
+        """
+        if not self._places:
+            return 0
+        self._places -= 1
+        return None if self._is_quoted_by_statement(self._prose[start:end]) else 0
 
     def without_mark(self, number: int, start: int, end: int) -> int | None:
         """Return the question's position in a sentence without a question mark, or None if it asks nothing."""
         sentence = self._prose[start:end]
+        if sentence.lstrip().startswith(_COMMENT):
+            return None
         if self._inverted and "¿" in sentence:
             return sentence.index("¿")
         lowered = self._lowered[start:end] if self._aligned else sentence.lower().replace("’", "'")
         if self._quotations:
             lowered = _without_leading_quotation(lowered)
-        if _is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
+        if self._is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
             return 0
-        for asks in self._scripts:
-            if asks(sentence):
-                return 0
+        for may_apply, asks in self._rules(sentence):
+            if self._rules_left and may_apply(sentence):
+                self._rules_left -= 1
+                if asks(sentence):
+                    return 0
         if self._commas and "," in sentence[-40:] and _TAG.search(sentence, max(0, end - start - 40)):
             return 0
         at = self._behind_break(lowered) if self._breaks_matter else None
         if at is None and self._runs_on:
             at = self._in_run_on_text(lowered)
         return at if at is None or len(lowered) == end - start else 0
+
+    def _is_question_form(self, lowered: str) -> bool:
+        first = lowered.split(None, 1)[0].strip(_EDGES)
+        if first not in _MAY_OPEN:
+            return False
+        tokens = _tokens(lowered, 14 if first in _MAY_PRECEDE else 8)
+        if len(tokens) == 1 and tokens[0] in words.ALONE:
+            return True
+        for index, word in enumerate(tokens):
+            if self._opens(tokens, index, lowered):
+                exclaims = word in words.EXCLAIM and lowered.rstrip().endswith("!")
+                return not exclaims and not _follows_so(tokens, index, german="de" in self._languages()[0])
+            greeted = word == "there" and index and tokens[index - 1] in {"hi", "hello", "hey"}
+            if word not in words.INTRODUCTIONS and not greeted:
+                return False
+        return False
+
+    def _opens(self, tokens: list[str], index: int, lowered: str) -> bool:
+        first, rest = tokens[index], tokens[index + 1 :]
+        if first not in ANY_LANGUAGE:
+            return False
+        seconds = [table[first] for table in self._openers(first) if first in table]
+        if not rest or not seconds:
+            return any(not _ANY_SECOND.isdisjoint(together) for together in seconds)
+        if _is_condition(first, rest, lowered) or _is_free_choice(first, rest):
+            return False
+        if any(rest[0] in together or "*" in together for together in seconds) or _opens_by_form(first, rest):
+            return True
+        if first in words.COMMA_STATES and "," in lowered and not _RELATIVE.search(lowered):
+            return False
+        return first in GROUPED and any(
+            rest[0] not in words.NOT_SECOND[group] and _fits(group, rest)
+            for together in seconds
+            for group in together & _GROUPS
+        )
+
+    def _is_quoted_by_statement(self, sentence: str) -> bool:
+        """Whether the question mark belongs to a quotation within a statement: `She asked: "Are you coming?"`"""
+        stripped = sentence.rstrip()
+        if stripped[-1] not in '"”»':
+            return False
+        opening = max(stripped.rfind(mark, 0, len(stripped) - 1) for mark in '"“«„')
+        before = stripped[:opening].strip() if opening > 0 else ""
+        return bool(before) and not self._is_question_form(before.lower()) and len(before.split()) > 1
 
     def _wrappers_by_sentence(self, tokens: set[str], starts: list[int]) -> dict[int, list[_Wrapper]]:
         """Return the wrappers to look for, by the number of each sentence that may wrap a question."""
@@ -127,13 +207,18 @@ class _Finder:
         for wrapper in wrappers:
             for number in _sentences_with(wrapper[0], text, starts):
                 wrappers_of.setdefault(number, []).append(wrapper)
-        if wrappers and any(word in text for word in _POLITE):
+        numbers = (
+            {number for word in _POLITE for number in _sentences_with(word, text, starts)} if wrappers else ()
+        )
+        if numbers:
             # "Tell me please how": a sentence from which a polite word is removed may contain any wrapper.
-            text = _without_polite_words(text)
-            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in text]
-            for word in _POLITE:
-                for number in _sentences_with(word, self._lowered, starts):
-                    wrappers_of[number] = wrappers
+            ends = [*starts[1:], len(text)]
+            polite = _without_polite_words(
+                "\n".join(text[starts[number] : ends[number]] for number in numbers)
+            )
+            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in polite]
+            for number in numbers:
+                wrappers_of[number] = wrappers
         return wrappers_of
 
     def _wraps(self, number: int, lowered: str) -> bool:
@@ -148,9 +233,14 @@ class _Finder:
             following = _tokens(lowered[at + len(start) : at + len(start) + 40], 3)
             if lowered[at + len(start) : at + len(start) + 1] not in _AFTER_WRAPPER or not following:
                 continue
-            if (following[0] in nexts or " ".join(following[:2]) in nexts) and following[1:] != ["to", "say"]:
-                before = lowered[max(0, at - 12) : at].rstrip()
-                if not before.endswith(_UNDOES) or before.endswith(_KEEPS):
+            if (following[0] in nexts or " ".join(following[:2]) in nexts) and following[
+                1:
+            ] not in _NOTHING_ASKED:
+                before = lowered[max(0, at - 24) : at].rstrip()
+                if start in words.ORDERS and before.rpartition(" ")[2] in words.NO_ORDER:
+                    if before.endswith(_KEEPS):
+                        return True
+                elif not before.endswith(_UNDOES) or before.endswith(_KEEPS):
                     return True
         return False
 
@@ -162,7 +252,7 @@ class _Finder:
         self._breaks = max(0, self._breaks - len(nexts))
         if _MAY_OPEN_CLAUSE.isdisjoint(nexts):
             return None
-        after_clause = not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 1))
+        after_clause = not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 2))
         for break_, word in zip(_BREAK.finditer(lowered), nexts, strict=False):
             if word not in _MAY_OPEN_CLAUSE:
                 continue
@@ -201,18 +291,64 @@ class _Finder:
 
 
 _PRONOUNS: Final = tuple([word] for word in ("i", "you", "we", "they", "he", "she", "it"))
+_OBJECTS: Final = tuple([word] for word in ("me", "us", "him", "them", "most"))
 _AFTER_WRAPPER: Final = frozenset(" ,:\n\u00a0")
-_UNDOES: Final = ("no", "never", "don't", "not to", "didn't", "they", "he", "she", "to")
-_KEEPS: Final = ("like to", "want to", "need to", "love to", "trying to", "you to")
+_UNDOES: Final = (
+    "no",
+    "never",
+    "don't",
+    "not to",
+    "didn't",
+    "they",
+    "he",
+    "she",
+    "to",
+    " se",
+    "resta",
+    "tentou",
+    " para",
+    " pour",
+    " per",
+    " sin",
+    " al",
+)
+_NOTHING_ASKED: Final = (["to", "say"], ["to", "make"])
+_KEEPS: Final = (
+    "like to",
+    "want to",
+    "need to",
+    "love to",
+    "trying to",
+    "you to",
+    "you could",
+    "you would",
+    "you can",
+    "one could",
+)
 """Words before a wrapper that undo it ("he doesn't explain how"), and exceptions ("I'd like to know how")."""
-_POLITE: Final = (" please", " bitte")
+_GROUPS: Final = frozenset(words.NOT_SECOND)
+_ANY_SECOND: Final = frozenset(("*", "*ru", "*de"))
+_MAY_STATE: Final = words.GERMAN_VERBS | frozenset(
+    "should had were who which was is did has o come como é es è de in perché как когда hoeveel кто что где".split()
+)
+"""Openers of which `_is_condition` knows a statement."""
+_ABOUT: Final = words.AUXILIARIES | {"about", "if", "else", "am", "must", "may", "might", "shall"}
+_RELATIVE: Final = re.compile(r", (?:die|um|nachdem|bevor|qui|who|whom|that|which|where|after|before|when) ")
+_RECOMMENDS: Final = (["nur"], ["immer"], ["jederzeit"], ["definitiv"], ["wieder"])
+_RUSSIAN_VERBS: Final = ("назыв", "зовут", "фамил", "был", "возник", "начал", "появи")
+_CLEFT: Final = re.compile(r" (?:é que|talvez|parece)\b|^\W*+o que,")
+_THEN: Final = re.compile(
+    r", (?:so |dann |bitte |\w{2,20}en sie |(?:kann|können|muss|müssen|wird|werden|ist|sind|soll|sollte) )"
+)
+_POLITE: Final = (" please", " bitte", " in detail", " in simple terms", " a bit", " briefly")
 _OPENING: Final = '"“«„'
+_COMMENT: Final = ("//", "/*", "<!--")
 _CLOSED: Final = '"”»'
 _WITHIN: Final = frozenset(phrase.split()[0] for phrase in words.ANYWHERE)
 _CLAUSE_FIRST: Final = frozenset(phrase.split()[0] for phrase in words.CLAUSE_OPENERS) | words.ALONE
 _MAY_OPEN_CLAUSE: Final = _CLAUSE_FIRST | words.INTRODUCTIONS | {""}
 _MAY_PRECEDE: Final = words.INTRODUCTIONS | {""}
-_MAY_OPEN: Final = words.INTRODUCTIONS | words.ALONE | OPENERS.keys() | {""}
+_MAY_OPEN: Final = words.INTRODUCTIONS | words.ALONE | ANY_LANGUAGE.keys() | {""}
 
 
 def _unpunctuated(lowered: str) -> set[str]:
@@ -245,101 +381,86 @@ def _without_leading_quotation(sentence: str) -> str:
     return rest if len(rest.split(None, 2)) > 1 else sentence
 
 
-def _is_question_form(lowered: str) -> bool:
-    first = lowered.split(None, 1)[0].strip(_EDGES)
-    if first not in _MAY_OPEN:
-        return False
-    tokens = _tokens(lowered, 14 if first in _MAY_PRECEDE else 6)
-    exclaims = lowered.rstrip().endswith("!")
-    if len(tokens) == 1 and tokens[0] in words.ALONE:
-        return True
-    for index, word in enumerate(tokens):
-        if (
-            index
-            and word in {"can", "do", "am", "are", "is"}
-            and tokens[index - 1] == "so"
-            and len(tokens) == index + 2
-        ):
-            return False  # "So can I."
-        if _opens(tokens, index) and not (
-            exclaims
-            and word
-            in {
-                "what",
-                "how",
-                "qué",
-                "que",
-                "quel",
-                "quelle",
-                "wie",
-                "was",
-                "welch",
-                "come",
-                "какой",
-                "какая",
-                "как",
-            }
-        ):
-            return True
-        if word not in words.INTRODUCTIONS and index < len(tokens) - 1:
-            return False
-    return False
-
-
 def _tokens(lowered: str, at_most: int) -> list[str]:
     return [token for raw in lowered.split(None, at_most)[:at_most] if (token := raw.strip(_EDGES))]
 
 
-def _opens(tokens: list[str], index: int) -> bool:  # noqa: PLR0911 (rules, the narrowest first)
-    seconds = OPENERS.get(tokens[index])
-    if seconds is None:
+def _fits(group: str, rest: list[str]) -> bool:
+    """Whether what follows an opener can make the pair a question; some groups ask for more than one word."""
+    if group == "+what":
+        return len(rest) > 1 and words.COPULAS.isdisjoint(rest)
+    if group == "+chi":
+        return len(rest) > 1 and "non" not in rest
+    if group == "+any":
+        return len(rest) > 1 and (words.AUXILIARIES | {"can", "may", "shall"}).isdisjoint(rest)
+    if group == "+plural":
+        return rest[0].endswith("s") and not rest[0].endswith("ss") and len(rest) > 1
+    if group == "+is":
+        return len(rest) > 1 and not rest[0].endswith(("ly", "ing", "ed", "'s"))
+    return group[0] == "*" or len(rest) > 1
+
+
+def _follows_so(tokens: list[str], index: int, *, german: bool) -> bool:
+    """Whether the words from `index` agree with what was said before: "So can I.", "So macht das Spaß."."""
+    if not index or tokens[index - 1] != "so":
         return False
-    second = tokens[index + 1] if index + 1 < len(tokens) else ""
-    if tokens[index] == "who" and second and second not in words.NOT_WHO:
-        return not _is_condition(tokens, index)
-    if (
-        tokens[index] in {"which", "what"}
-        and tokens[index + 2 : index + 3] in _PRONOUNS
-        and second not in words.AUXILIARIES
-    ):
-        return False  # "Which way you turn it makes no difference."
-    if tokens[index] in words.DETERMINERS and second not in words.NOT_DETERMINED:
-        # "which laptop should i buy", "how far away is it"
-        verb_first = second.endswith("s") and tokens[index + 2 : index + 3] in (
-            ["is"],
-            ["was"],
-        )  # "what matters is"
-        if not verb_first and not words.AUXILIARIES.isdisjoint(tokens[index + 2 : index + 5]):
-            return True
-    if second.endswith(words.INFINITIVES.get(tokens[index], ("\n",))):
-        return True
-    if second in seconds:
-        return not _is_condition(tokens, index)
-    if not second:
-        return "*" in seconds or "*ru" in seconds or "*de" in seconds
-    if "*" in seconds:
-        return True
-    return any(group in seconds and second not in SUBJECTS[group] for group in SUBJECTS)
+    return german or (tokens[index] in {"can", "do", "am", "are", "is"} and len(tokens) == index + 2)
 
 
-def _is_condition(tokens: list[str], index: int) -> bool:
+def _opens_by_form(first: str, rest: list[str]) -> bool:
+    """Whether a question word and what follows it have the form of a question, whatever the words are."""
+    second = rest[0]
+    if first == "who":
+        return second not in words.NOT_WHO
+    if first in words.DETERMINERS and second not in words.NOT_DETERMINED:
+        # "which laptop should i buy", "how far away is it"; but "what matters is", "what struck me was"
+        verb_first = second.endswith("s") and not {"is", "was"}.isdisjoint(rest[1:3])
+        verb_first = verb_first or rest[1:2] in _OBJECTS
+        return not verb_first and not words.AUXILIARIES.isdisjoint(rest[1:4])
+    if first == "ما":
+        return second.startswith("ال")
+    return second.endswith(words.INFINITIVES.get(first, ("\n",)))
+
+
+def _is_free_choice(first: str, rest: list[str]) -> bool:
+    """Whether a pronoun follows the noun: "Which way you turn it makes no difference."."""
+    return first in {"which", "what"} and rest[1:2] in _PRONOUNS and rest[0] not in _ABOUT
+
+
+def _is_condition(first: str, behind: list[str], lowered: str) -> bool:
     """Whether a sentence opens like a question but is not one: "Should you need help, …", "Which is why …"."""
-    three = tokens[index : index + 3]
-    return (
-        three[:2] in (["should", "you"], ["who", "knew"])
-        or three == ["who", "would", "have"]
-        or (
-            three[:2] == ["which", "is"]
-            and three[2:] in (["why"], ["what"], ["how"], ["great"], ["fine"], ["when"])
-        )
-    )
-
-
-def _is_quoted_by_statement(sentence: str) -> bool:
-    """Whether the question mark belongs to a quotation within a statement: `She asked: "Are you coming?"`"""
-    stripped = sentence.rstrip()
-    if stripped[-1] not in '"”»':
+    if first not in _MAY_STATE:
         return False
-    opening = max(stripped.rfind(mark, 0, len(stripped) - 1) for mark in '"“«„')
-    before = stripped[:opening].strip() if opening > 0 else ""
-    return bool(before) and not _is_question_form(before.lower()) and len(before.split()) > 1
+    second, *rest = behind
+    if first in {"should", "had", "were"} and (
+        second == "you" or (second not in {"i", "we"} and "," in lowered)
+    ):
+        return True
+    if first in words.GERMAN_VERBS and _THEN.search(lowered):
+        return True  # "Haben Sie Fragen, rufen Sie an."
+    if first in words.GERMAN_VERBS and second in words.GERMAN_SUBJECTS:
+        # "Kann ich nur empfehlen.", "Haben Sie Fragen, rufen Sie an."
+        return (
+            rest[:1] in _RECOMMENDS
+            or (second in {"ich", "man"} and "empfehlen" in lowered)
+            or bool(_THEN.search(lowered))
+        )
+    return (
+        (first == "who" and (second == "knew" or [second, *rest[:1]] == ["would", "have"]))
+        or (first == "which" and second == "is" and bool(rest) and rest[0] in words.AFTER_WHICH_IS)
+        or (first == "was" and [second, *rest[:2]] == ["soll", "ich", "sagen"])
+        or (first == "o" and second == "que" and rest[:2] != ["é", "que"] and bool(_CLEFT.search(lowered)))
+        or (first == "come" and second == "è" and rest[:1] == ["noto"])
+        or (first == "como" and second == "é" and bool(rest) and rest[0] in words.PORTUGUESE_ADJECTIVES)
+        or (
+            first in {"perché", "как", "когда", "hoeveel"}
+            and "," in lowered
+            and ", котор" not in lowered
+            and not second.startswith(_RUSSIAN_VERBS)
+        )
+        or (first in {"é", "es", "è"} and (rest[:1] in (["que"], ["che"]) or "," in lowered))
+        or (first == "de" and second == "quoi" and bool(rest) and rest[0].endswith(("er", "ir", "re")))
+        or (first in {"is", "was", "did", "has"} and second in {"a", "an"} and lowered.rstrip().endswith("."))
+        or (first == "in" and second == "what" and rest[:1] == ["follows"])
+        or (first in {"кто", "что", "где"} and ", т" in lowered)
+    )

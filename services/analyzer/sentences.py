@@ -32,13 +32,14 @@ class Sentences(NamedTuple):
 _CLOSING: Final = "\"'»”’“)\\]*_"
 _WESTERN: Final = ".!?…;\u037e‽⁇⁈⁉"
 _OTHER: Final = "。！？｡؟۔।॥።፧။។։"
+_KANA: Final = "\u3041-\u30ff\u4e00-\u9fff"
 _BOUNDARY: Final = re.compile(
     # Begins with one set, so that the text before a match is skipped quickly; look-behinds tell the cases apart.
     rf"[{_WESTERN}{_OTHER}\n](?:"
     # A line break, with the bullet or number of the next line if that is a list item.
     r"(?<=\n)\s*+(?P<item>(?:[-*•–‣·]|\d{1,3}[.)]|[a-zA-Z][)])[ \t])?"
     # Western marks end a sentence before white space, the end, or an emoji or other symbol.
-    rf"|(?<=[{_WESTERN}])(?<![{_WESTERN}][{_WESTERN}])[{_WESTERN}]*+(?P<closing>[{_CLOSING}]*+)(?=[^\w!-~]|\Z)"
+    rf"|(?<=[{_WESTERN}])(?<![{_WESTERN}][{_WESTERN}])[{_WESTERN}]*+(?P<closing>[{_CLOSING}]*+)(?=[^\w!-~]|\Z|(?<=[!?])[{_KANA}])"
     # These marks need no space after them.
     rf"|(?<=[{_OTHER}])[{_OTHER}]*+(?P<other>)[」』”’\"'）)]*+)"
 )
@@ -71,13 +72,27 @@ _ABBREVIATIONS: Final = frozenset(
     " jun jul aug sep sept oct nov dec"
     " z.b z d.h d u.a u bzw ca evtl ggf inkl exkl nr str abs art vgl sog geb hr fr usw"
     " m mme mlle p.ex ex p.ej ej sra srta dra ud uds pág núm sig dott ing avv pag"
-    " bijv b.v dhr mevr o.a т.е т.д т.п г ул им".split()
+    " av distr es v hab bros j.-c prof doç bkz vb yy tp tt gs ths str nr bijv b.v dhr mevr o.a т.е"
+    " т.д т.п г гг ул им тыс млн млрд чел род ум ок букв см др руб фр км в вв св"
+    " стр рис лат англ нем".split()
 )
 _MAY_END: Final = frozenset(
-    "p.m a.m u.s u.k no nos min max sec ex m st str art fr hr co ed ch mar sig г al ext"
+    "p.m a.m u.s u.k no nos min max sec ex m st str art fr hr co ed ch mar sig г гг al ext км др в"
+    " вв руб чел тыс млн es yy tt"
     " mt usw nov dec inc ltd".split()
 )
 """Abbreviations that are also words, or often the last word: they end a sentence before a capital letter."""
+_TITLES: Final = frozenset("m st mt hr fr".split())
+"""Those of them that are titles when capitalised: "M. Dupont", "St. Paul"."""
+_BEFORE_ORDINAL: Final = frozenset(
+    "am vom zum bis den dem der des im seit ab beim das und jeden jedem zur ins nach dieser diesem"
+    " ihrem seinem ihr sein"
+    " 's".split()
+)
+"""German words before an ordinal: "am 6. Mai", "im 19. Jahrhundert"."""
+_MONTHS: Final = tuple(
+    "januar februar märz april mai juni juli august september oktober november dezember".split()
+)
 
 
 def sentences(prose: str) -> Sentences:  # noqa: C901 -- one pass over the marks
@@ -93,7 +108,8 @@ def sentences(prose: str) -> Sentences:  # noqa: C901 -- one pass over the marks
         if which == "closing":
             length = mark.start(which) - at
             if length == 1 and prose[at] == ".":
-                if _is_abbreviation(prose, start, at, prose[end + 1 : end + 2]):
+                follows = prose[end + 1 : end + 2]
+                if (mark[which] and follows.islower()) or _is_abbreviation(prose, start, at, follows):
                     continue
             else:
                 asks = _asks(prose, start, at, prose[at : at + length])
@@ -153,18 +169,28 @@ def _ends_sentence(prose: str, start: int, mark: re.Match[str], marks: str, *, a
         mark["closing"] or not before or before in " \t" or ("!" not in marks and not asks)
     ):
         return False
+    if before and before in "\"'" and at - 1 > start:
+        return not prose[at - 2].isspace() or len(marks) > 1
     return not (before and before in "\"'“‘«([{`" and len(marks) == 1)
 
 
 def _is_abbreviation(prose: str, start: int, at: int, follows: str) -> bool:
-    words = prose[max(start, at - 12) : at].rsplit(None, 1)
+    words = prose[max(start, at - 16) : at].rsplit(None, 1)
     word = words[-1].lstrip("([\"'“„«*_").lower() if words and not prose[at - 1 : at].isspace() else ""
     if not word:
         return False
     if word in _ABBREVIATIONS:
-        return not (word in _MAY_END and (follows.isupper() or not follows))
+        titled = word in _TITLES and prose[at - len(word)].isupper() and follows
+        return bool(titled) or not (word in _MAY_END and (follows.isupper() or not follows))
     if len(word) <= 2 and word.isdecimal():
-        return follows.islower() or _opens_line(prose, start, at - len(word))
+        return (
+            follows.islower()
+            or _opens_line(prose, start, at - len(word))
+            or (bool(follows) and words[0].rpartition(" ")[2].lower() in _BEFORE_ORDINAL)
+            or prose[at + 2 : at + 20].lower().startswith(_MONTHS)
+        )
+    if len(word) == 3 and word[1] == "." and prose[at - 1].isupper() and follows.isupper():
+        return True  # "J.R. Smith"
     # "J. Smith" and "z. B. so", but not "solve for x. Then"
     return (
         len(word) == 1 and word.isalpha() and word != "i" and (prose[at - 1].isupper() or follows.islower())

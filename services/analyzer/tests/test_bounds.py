@@ -22,7 +22,16 @@ codes: Any = importlib.import_module("re._constants")
 parser: Any = importlib.import_module("re._parser")
 compiler: Any = importlib.import_module("re._compiler")
 
-MODULES = ("text", "fences", "code_lines", "line_patterns", "code_in_prose", "code_detection", "questions")
+MODULES = (
+    "text",
+    "fences",
+    "languages",
+    "code_lines",
+    "line_patterns",
+    "code_in_prose",
+    "code_detection",
+    "questions",
+)
 PIECES = st.sampled_from(
     [*REPEATED.values(), "def f(x):", "```", "`", "\n", " ", "?", "SELECT * FROM t", "\ud800"]
 )

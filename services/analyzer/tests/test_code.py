@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from services.analyzer.core import analyze
+from services.analyzer.languages import clues
 
 KINDS = [
     ("```python\nprint(1)\n```", "fenced", "python", "print(1)"),
@@ -105,6 +106,12 @@ def test_languages_are_told_apart(code, language):
         "WHERE IS MY ORDER\nFROM LAST WEEK",
         "SELECT ALL THE FILES FROM MY DISK",
         "if you like it:\nfor the record:\ntry it",
+        "Feb 11 07:15:22 gate sshd[2201]: pam_sss(sshd:account): access granted to eve",
+        "Oct 30 23:59:58 mill cron[77]: pam_env(cron:setcred): no variables for user web",
+        "## Don't lock-and-forget",
+        "[a.b/c]: https://example.org/a.b/c\n[d/e]: https://example.org/d/e",
+        "city,population,area\nOslo,717710,454\nBergen,291940,465",
+        "id;name;paid on\n1;Mona;3 May\n2;Ilse;9 May",
         "```\n\n```",
         "~~~~~~~~~~\nnews\n~~~~~~~~~~",
     ],
@@ -113,6 +120,100 @@ def test_prose_is_no_code(prose):
     """Keywords, prices, formulas, lists, drawings, addresses and quotations are no code."""
     assert analyze(prose).code == ()
     assert not analyze(prose).has_code
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "(defun area (w h)\n  (* w h))\n(print (area 3 4))",
+        "(define (twice f x)\n  (f (f x)))",
+        "(ns shop.core)\n(defn total [items]\n  (reduce + (map :price items)))",
+        "let rec sum = function\n  | [] -> 0\n  | x :: rest -> x + sum rest",
+        "square = (x) -> x * x\ncubes = (square(n) * n for n in list)",
+        "_start:\n    mov rax, 60\n    xor rdi, rdi\n    syscall",
+        "f[x_] := x^2 + 1\nPlot[f[x], {x, -2, 2}]",
+        "server {\n    listen 8080;\n    root /srv/www;\n    index index.html;\n}",
+        "User-agent: *\nDisallow: /private/\nAllow: /",
+        "today=$(date +%F)",
+        "shopt -s globstar",
+        'raise "no name" unless user.name? && user.valid?',
+    ],
+)
+def test_code_without_a_pattern_of_its_own_is_found(code):
+    """Code of languages that have no name here, and lone statements, are code from end to end, without questions."""
+    (span,) = analyze(code).code
+    assert code[span.start : span.end] == code
+    assert analyze(code).question_count == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("const sizes: string[] = ['s', 'm'];\nconsole.log(sizes.map((s) => s.length));", "typescript"),
+        ("if ($Free -lt 10) {\n    $Left = $Free / 2\n    Write-Output $Left\n}", "powershell"),
+        ("name: build\nextends: ../base.yaml", "yaml"),
+        ('def half(n: int) -> float:\n    """Halve.\n    >>> half(3)\n    1.5\n    """', "python"),
+        ('[tool.mypy]\nstrict = true\nfiles = ["src"]', "toml"),
+        ('const std = @import("std");\npub fn main() !void {\n    try run();\n}', None),
+        ("01 TOTAL PIC 9(4).\nPROCEDURE DIVISION.\n    ADD 1 TO TOTAL.\n    STOP RUN.", None),
+    ],
+)
+def test_looks_of_another_language_do_not_win(code, language):
+    """Languages that resemble each other are told apart; one that has no name here gets none."""
+    analysis = analyze(code)
+    assert analysis.has_code
+    assert analysis.languages == ((language,) if language else ())
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "asks"),
+    [
+        (
+            "Sum is off here:\n\ndf['a'].dropna().sum(axis=1)\n\nFix it.",
+            "df['a'].dropna().sum(axis=1)",
+            False,
+        ),
+        (
+            "Please turn this into a list : for (x of xs) {\n  out.push(x);\n}",
+            "for (x of xs) {\n  out.push(x);\n}",
+            False,
+        ),
+        ("// Stop when the queue is empty\nif (queue.size() == 0) {\n  break;\n}", None, False),
+        (
+            "int n = 1;\nwhile (n < 9) {\n    n *= 2;\n}\n\n```\n\nWhat does it print at the end?",
+            "int n = 1;\nwhile (n < 9) {\n    n *= 2;\n}",
+            True,
+        ),
+    ],
+)
+def test_code_ends_where_prose_begins(message, code, asks):
+    """Sentences before and behind code are no code, a comment in it is, and a stray fence hides no question."""
+    analysis = analyze(message)
+    (span,) = analysis.code
+    assert message[span.start : span.end] == (code or message)
+    assert analysis.is_question == asks
+
+
+def test_a_fence_within_a_line_does_not_swallow_the_rest():
+    """Two fences on one line quote what is between them, and a question behind them counts."""
+    analysis = analyze("Put ```json and ``` around the answer. Which of them is wrong?")
+    assert analysis.code == ()
+    assert analysis.question_count == 1
+
+
+def test_a_fence_that_nothing_closes_holds_the_rest():
+    """A lone fence opens code if there is no code before it."""
+    text = "Look at this:\n```\nx = f(1)\ny = g(x)"
+    (span,) = analyze(text).code
+    assert (span.kind, text[span.start : span.end]) == ("fenced", "x = f(1)\ny = g(x)")
+
+
+def test_a_name_can_be_explained():
+    """The clues of a piece are features that stand in it, the strongest first."""
+    code = "package main\n\nfunc main() {\n\tdefer stop()\n}"
+    found = clues(code, "go")
+    assert {"package", "func", "defer"} & {feature for _, feature in found}
+    assert [abs(weight) for weight, _ in found] == sorted((abs(weight) for weight, _ in found), reverse=True)
 
 
 def test_spans_are_in_order_and_apart():

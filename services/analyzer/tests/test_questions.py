@@ -107,6 +107,106 @@ def test_statements_and_orders_are_no_questions(text):
     assert not analyze(text).is_question
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There was a storm last night.",
+        "There are three ways home.",
+        "Kim and Lee went home.",
+        "O ano passado foi bom.",
+        "Ano novo, vida nova.",
+        "我有几个朋友在上海。",
+        "Masada kaç kişi olduğunu bilmiyorum.",
+        "リンゴを何個か買いました。",
+        "We explain how to bake bread in chapter two.",
+        "Next we calculate how many rows fit.",
+        "It took years to understand why the bees left.",
+        "Wer früh kommt, bekommt einen Platz.",
+        "Kann man nur empfehlen.",
+        "Haben Sie Fragen, rufen Sie uns an.",
+        "So macht das Kochen Spaß.",
+        "Should anything break, we repair it for free.",
+        "Was a great evening.",
+        "Does not work with old phones.",
+        "What struck me was the silence.",
+        "Any colour will do.",
+        "« Entrez », dit-il.",
+        "Aussi est-il parti tôt.",
+        "Où que tu ailles, écris-moi.",
+        "Chi dorme non piglia pesci.",
+        "Кто рано встаёт, тому бог подаёт.",
+        "Ai cũng thích phim này.",
+        "ไม่มีใครอยู่บ้าน",
+        "// check whether the queue is full",
+    ],
+)
+def test_the_language_and_the_whole_sentence_decide(text):
+    """A word that asks in another language, or opens or continues a statement in this one, asks nothing."""
+    assert analyze(text).questions == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "which bakery sells rye bread",
+        "what bird builds a hanging nest",
+        "anyone tried the night train to Vienna",
+        "any decent cafes near the station",
+        "is anna still at work",
+        "can cats eat rice",
+        "on which day does the market open",
+        "Explain in detail how a fridge cools.",
+        "Tell me a bit about how yeast works.",
+        "Estimate how many bricks the wall needs.",
+        "Bei welcher Bank kann man Geld wechseln",
+        "wer gewann die wm 1990",
+        "a-t-elle répondu",
+        "dans quelle ville se trouve le musée",
+        "cine a scris romanul",
+        "în ce an a început războiul",
+        "con sông nào dài nhất",
+        "Ankara hangi bölgede yer alır",
+        "Türkiye'nin en uzun nehri hangisi",
+        "แม่น้ำสายใดยาวที่สุด",
+        "chi ha dipinto la Gioconda",
+        "quem pintou o quadro",
+        "en la guerra, cuántos murieron",
+        "op welke dag is de markt",
+        "кого выбрали",
+        "ما السنة",
+        "最高的山是哪座",
+        "正しいかどうか確認してください。",
+        "누가 이 노래를 불렀어",
+        "How about dinner at 'La Perla'?",
+        "Is this the twins'?",
+        "本当ですか?はい、そうです。",
+    ],
+)
+def test_questions_need_neither_a_mark_nor_the_first_place(text):
+    """A question is found behind a preposition, by an inversion, inside an order, or before a closing quote."""
+    assert analyze(text).question_count == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Put ```sh and ``` around the command. Where does it go?",
+        "Use ``` around the block. Where does it go?",
+        "x = load(1)\ny = x.size\n```\n\nWhere does it go?",
+        "x = load(1)\ny = x.size\n```\nWhere does it go?",
+    ],
+)
+def test_a_fence_that_opens_nothing_hides_nothing(text):
+    """A fence that is only named, or that ends unmarked code, leaves the question behind it to be read."""
+    assert analyze(text).questions == ("Where does it go?",)
+
+
+def test_a_fence_left_open_still_holds_its_code():
+    """A fence that opens a block and is never closed reaches to the end, also from within a line."""
+    assert analyze("Here it is: ```python\nwhy()?").questions == ()
+    assert analyze("Look:\n```\nwhy? how?").questions == ()
+
+
 def test_questions_are_bounded():
     """All questions are counted; the first ones are given, each cut at a code point."""
     analysis = analyze("Wer ist das " + "😀" * 300 + "? " + "Wo? " * 50)
