@@ -24,7 +24,6 @@ Part = Literal["w", "k", "h", "f", "o", "b"]
 """Waiting, working, retries and hops, a failed try, still open, between two executions or redrives: the names of
 colours in the style sheet."""
 _BAND: Part = "b"
-_WAITING: Part = "w"
 WORDS: dict[Part, str] = {
     "w": "waiting",
     "k": "working",
@@ -100,13 +99,16 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
     entered = trail.visits[0].entered_at
     restart = restart_number(trail.execution_arn.rpartition(":")[2], journey.pipeline_id)
     if (began := _ms(zero, entered)) > 0:
-        name, part = (f"restart {restart}", _BAND) if restart else ("start", _WAITING)
+        waited = min(began, max(0.0, _ms(zero, journey.started_at or entered)))
+        first: tuple[tuple[Part, float], ...] = (
+            ((_BAND, began),) if restart else (("w", waited), ("h", began - waited))
+        )
         yield _Span(
-            name=name,
-            note="after earlier executions" if restart else "waiting",
+            name=f"restart {restart}" if restart else "start",
+            note="after earlier executions" if restart else "",
             status="redriven" if restart else "done",
             start=0.0,
-            parts=((part, began),),
+            parts=first,
         )
     redrives, failed_at = 0, entered
     meters = {stage.key: stage for stage in journey.stages}

@@ -34,7 +34,7 @@ def page(ask: Ask) -> Response:
         title="Runs",
         command=("list", *status),
         json=found,
-        live="" if cursor else _stream(view, chosen, wanted),
+        live="" if cursor else _stream(ask, view, chosen, wanted),
         view=view,
         chosen=chosen,
         chips=_chips(chosen),
@@ -66,19 +66,21 @@ def live(ask: Ask) -> Response:
     )
 
     def draw(seen: Look[tuple[Begun, ...]]) -> str:
-        told = news(seen.value or (), shown)
+        is_new = str(ask.desk.environment.restarts or "") != ask.query.get("restarts", "")
+        told = RESTARTED if is_new else news(seen.value or (), shown)
         return ask.fragment("runs_now.html", news=told, error=seen.error, address=link("runs", **chosen))
 
     feed: Feed[tuple[Begun, ...]] = ask.desk.feeds.feed("runs", lambda: newest(ask.target))
     return streamed(ask.desk.feeds, feed, draw)
 
 
-def _stream(view: RunsView, chosen: Mapping[str, str], wanted: Filter) -> str:
+def _stream(ask: Ask, view: RunsView, chosen: Mapping[str, str], wanted: Filter) -> str:
     """Return the address of the page's stream, which names what the page shows."""
     rows = view.rows
     return link(
         "live-runs",
         **chosen,
+        restarts=ask.desk.environment.restarts or "",
         at=datetime.now(UTC).isoformat(),
         newest=rows[0].started_at.isoformat() if rows and not wanted.needs_records else "",
         oldest=rows[-1].started_at.isoformat() if rows else "",

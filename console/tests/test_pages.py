@@ -91,6 +91,14 @@ def test_a_failed_run_says_where_why_and_what_next(console: Console, failed):
         assert part in text
 
 
+def test_the_wait_for_the_start_is_told_apart(console: Console, machine, records):
+    """The first row divides the time before the first stage: until the run started, and from there to the stage."""
+    add_run(machine, records, "p", started_at="2026-11-22T10:00:00.004Z", story=Story().done("AnalyzeInput"))
+    text = console.get("/runs/p").text
+    for part in ("waiting 4 ms, retries and hops 6 ms", "it waited 4 ms until it started"):
+        assert part in text, part
+
+
 def test_a_redrive_is_a_band_of_the_timeline(console: Console, machine, records):
     """The time between a failure and its redrive is a row of its own, and the scale tells when the run started."""
     story = Story().enter("AnalyzeInput").ask().fail("A", "first")

@@ -10,10 +10,12 @@ import pytest
 
 from console import assets
 from console.live import feed as feeds
-from console.live.feed import Feed, Feeds
+from console.live.feed import Feed, Feeds, Look
 from console.live.stream import streamed
 from console.models.runs import Since, news
+from console.pages import runs
 from console.tests.asking import Console, carry_out
+from console.views import html
 from operations.asking.cancel import Cancelled
 from operations.errors import DeniedError
 from operations.runs.pages import NEWEST, Begun
@@ -145,6 +147,23 @@ def test_only_the_newest_page_is_live(console: Console, machine, monkeypatch):
     for query in ("at=never&newest=2026-13-01&oldest=x", "status=SUCCEEDED"):
         console.desk.feeds.stop()
         assert console.watch(f"/live/runs?{query}").status == 200
+
+
+def test_rows_of_an_earlier_engine_are_told(console: Console, machine, monkeypatch):
+    """A page from before the engine was restarted says that its rows are gone; one loaded since does not."""
+    monkeypatch.setattr(machine, "list_executions", Crowd(1).list_executions)
+    fragment = []
+
+    def drawn(_feeds: Any, _feed: Any, draw: Any) -> Any:
+        fragment.append(draw(Look(number=1, value=())))
+        return html("")
+
+    monkeypatch.setattr(runs, "streamed", drawn)
+    console.desk.environment.restarts = 1
+    for query in ("", "restarts=1"):
+        console.get(f"/live/runs?{query}")
+    assert ["restarted" in text for text in fragment] == [True, False]
+    assert "&amp;at=" in console.get("/runs").text.partition("/live/runs?restarts=1")[2]
 
 
 def tick(*names: str, what: str) -> dict[str, str]:
