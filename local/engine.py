@@ -213,7 +213,7 @@ class Engine:
     def _is_alive(self, engine: Running) -> bool:
         """Tell whether the process is this folder's engine: another program may have got its id since."""
         words = " ".join(_arguments(engine.port, self.state.path))
-        return words in (process.command_line(engine.pid) or "")
+        return words in (process.settled_command_line(engine.pid) or "")
 
     def _becomes_healthy(self, engine: Running) -> bool:
         """Wait until the engine answers. False if it hangs, or if its start was interrupted."""

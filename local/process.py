@@ -22,6 +22,15 @@ def command_line(pid: int) -> str | None:
     return None
 
 
+def settled_command_line(pid: int) -> str | None:
+    """Return `command_line`, but wait a moment for a process that is just becoming another program: it has none."""
+    for _ in range(10):
+        if (command := command_line(pid)) != "":
+            return command
+        time.sleep(0.02)
+    return ""
+
+
 def living(group: int | None = None, marker: str = "") -> Iterator[tuple[int, str]]:
     """Yield id and command line of each living process, of `group` if given, whose command line has `marker`."""
     for pid in psutil.pids():

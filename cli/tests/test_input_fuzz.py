@@ -77,7 +77,8 @@ def test_lines_of_requests(lines, via):
         assert (line.request is None) != (line.problem is None)
         (line.problem or "").encode()
         if line.request:
-            assert not REFUSED.search(line.request.user_message)
+            texts = [turn.text for turn in line.request.messages or ()]
+            assert not any(map(REFUSED.search, (line.request.user_message or "", *texts)))
             (line.request.idempotency_key or "k").encode("ascii")
 
 

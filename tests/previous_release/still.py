@@ -22,8 +22,10 @@ MEASURED = frozenset(
     )
 )
 """Fields that hold measurements of a function, or values derived from them."""
-SENTENCES = frozenset(("reason", "note", "problem", "what", "unmetered", "never_metered", "instead"))
-"""Fields whose sentences today's code writes. Stored sentences are compared where they are read back."""
+SENTENCES = frozenset(
+    ("reason", "note", "problem", "what", "unmetered", "never_metered", "instead", "sent_id")
+)
+"""Fields whose sentences, or ids, today's code writes. Stored sentences are compared where they are read back."""
 _INSTANT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 
 
