@@ -21,7 +21,6 @@ class Frame(Struct, frozen=True, kw_only=True):
     chip: Chip
     clock: str
     theme: Theme
-    csrf: str
     read_only: bool
     unlocked_seconds: float | None
     """Until the console locks itself; None if it has no lock, 0 if it is locked."""

@@ -112,14 +112,13 @@ class Ask:
             chip=self._chip(),
             clock=self.clock.name,
             theme=self.theme,
-            csrf=self.desk.access.csrf,
             read_only=self.desk.lock.read_only,
             unlocked_seconds=self.desk.lock.seconds_left,
             command=self.desk.command(*command) if command else "",
             query=self.query.get("q", "") if self.route == "find" else "",
             live=live,
         )
-        return html(render(template, {**values, "frame": frame, "clock": self.clock}), status)
+        return html(self.fragment(template, **values, frame=frame), status)
 
     def problem(self, status: int, title: str, text: str, *, retry: bool = False) -> Response:
         """Return a page that says what happened and what to do next."""
@@ -131,8 +130,8 @@ class Ask:
         return self.page("problem.html", title=title, status=status, text=text, retry=retry, waits=waits)
 
     def fragment(self, template: str, **values: Any) -> str:
-        """Return a part of a page."""
-        return render(template, {**values, "clock": self.clock, "csrf": self.desk.access.csrf})
+        """Return a part of a page. Its forms send `csrf_value` back."""
+        return render(template, {**values, "clock": self.clock, "csrf_value": self.desk.access.csrf})
 
     def redirect(self, address: str) -> Response:
         """Send the browser to a page of this console."""

@@ -66,7 +66,6 @@ def batch(ask: Ask) -> Response:
         view=view,
         locked=refusal.text if refusal else "",
         error="",
-        csrf=ask.desk.access.csrf,
     )
 
 

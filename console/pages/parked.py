@@ -37,7 +37,6 @@ def page(ask: Ask) -> Response:
         command=("dlq", "list"),
         json={"counts": seen.value, "reading": values["reading"], "parked": values["view"]},
         live=link("live-parked"),
-        csrf=ask.desk.access.csrf,
         **values,
     )
 

@@ -57,7 +57,6 @@ def page(ask: Ask) -> Response:
         locked=refusal.text if refusal else "",
         canary=min(CANARY, view.most_canaries),
         error="",
-        csrf=ask.desk.access.csrf,
     )
 
 

@@ -66,7 +66,6 @@ def shown(ask: Ask, name: str, state: State) -> dict[str, Any]:
     subject = SUBJECTS[name]
     return {
         "name": name,
-        "csrf_value": ask.desk.access.csrf,
         "subject": subject,
         "state": state,
         "read": None if state.value is None else subject.view(state.value),

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,14 +71,25 @@ class Console:
     cookies: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, **headers: str) -> Answer:
-        return self.ask("GET", path, headers={**PAGE, **_names(headers)})
+        """Return what a browser gets. Each form of a page can be sent."""
+        answer = self.ask("GET", path, headers={**PAGE, **_names(headers)})
+        self._can_be_sent(answer)
+        return answer
 
     def watch(self, path: str) -> Answer:
         """Return all messages of a stream that ends."""
         cookies = [("cookie", f"{name}={value}") for name, value in self.cookies.items()]
-        return call(
+        answer = call(
             self.app, "GET", path, [("host", f"127.0.0.1:{PORT}"), *cookies, *PAGE.items()], stays=True
         )
+        self._can_be_sent(answer)
+        return answer
+
+    def _can_be_sent(self, answer: Answer) -> None:
+        """Check that each form holds this console's value, without which it is refused."""
+        if dict(answer.headers).get("content-type", "").startswith(("text/html", "text/event-stream")):
+            values = re.findall(r'name=\\?"csrf\\?" value=\\?"([^"\\]*)', answer.text)
+            assert set(values) <= {self.desk.access.csrf}
 
     def post(self, path: str, form: Mapping[str, str] | None = None, **headers: str) -> Answer:
         """Post a form of this console's own."""
