@@ -10,6 +10,7 @@ from msgspec import Struct
 from console.models.waterfall import Waterfall, anchor_of, waterfall
 from console.models.words import Status, of_run, of_stage
 from console.routes import link
+from console.text import line
 from operations.json_text import loosely, written
 from operations.runs.advice import can_be_retried, state
 from operations.runs.journey import Journey, StageView, failed_models
@@ -60,11 +61,16 @@ class Box(Struct, frozen=True, kw_only=True):
     text: str
 
 
+SAID_CHARS = 240
+
+
 class RunView(Struct, frozen=True, kw_only=True):
     pipeline_id: str
     status: Status
     finished: bool
     sentence: str
+    said: tuple[tuple[str, str], ...]
+    """The beginnings of the message and of the answer."""
     facts: tuple[tuple[str, str], ...]
     times: tuple[tuple[str, datetime], ...]
     boxes: tuple[Box, ...]
@@ -86,6 +92,11 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime) -> RunView:
         status=of_run(journey.status, journey.degraded),
         finished=journey.finished,
         sentence=f"The run {state(journey, now)}",
+        said=tuple(
+            (name, line(text, SAID_CHARS))
+            for name, text in (("message", journey.user_message), ("answer", journey.final_response))
+            if text
+        ),
         facts=tuple(_facts(journey, now)),
         times=tuple(
             (name, moment)

@@ -25,7 +25,7 @@ def page(ask: Ask) -> Response:
     found: Audit | None = state.value
     what, number = ask.query.get("what", ""), _number(ask.query.get("page", ""))
     orders, trouble = _orders(ask)
-    values = shown(ask, SUBJECT, state)
+    values = shown(SUBJECT, state)
     if found is not None:
         values["read"] = activity_view(found, what=what, number=number)
     return ask.page(

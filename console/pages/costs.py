@@ -38,7 +38,7 @@ def page(ask: Ask) -> Response:
         trouble=trouble,
         locked=refusal.text if refusal else "",
         budget_command=ask.desk.command("budget"),
-        **shown(ask, name, state),
+        **shown(name, state),
     )
 
 

@@ -31,7 +31,7 @@ def _page(ask: Ask, name: str, title: str, command: tuple[str, ...]) -> Response
         functions=[] if seen.error else seen.value or [],
         trouble=seen.error,
         deploy=_deploy(ask),
-        **shown(ask, name, state),
+        **shown(name, state),
     )
 
 

@@ -42,7 +42,7 @@ def live(ask: Ask) -> Response:
     feed = ask.desk.feeds.feed(f"reading {_key(ask, name)} {reading.state.number}", lambda: reading.state)
 
     def draw(seen: Look[State]) -> str:
-        return ask.fragment("reading_now.html", **shown(ask, name, seen.value or reading.state))
+        return ask.fragment("reading_now.html", **shown(name, seen.value or reading.state))
 
     return streamed(
         ask.desk.feeds,
@@ -61,7 +61,7 @@ def live_address(name: str, state: State) -> str:
     return link("live-read", subject=name) if state.phase == "running" else ""
 
 
-def shown(ask: Ask, name: str, state: State) -> dict[str, Any]:
+def shown(name: str, state: State) -> dict[str, Any]:
     """Return what the page's part of a subject shows."""
     subject = SUBJECTS[name]
     return {
