@@ -14,11 +14,11 @@ from cli.exit_codes import FAILED, INTERRUPTED
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
-from cli.view.replaying import Choices, about_message, follow, replay_all
+from cli.view.replaying import Choices, follow, replay_all
 from cli.view.tables import grid
 from cli.view.text import ago, counted, duration, in_a_line, printable
 from operations.dlq import journal as journals
-from operations.dlq.messages import Parked
+from operations.dlq.messages import Parked, about
 from operations.dlq.overview import QueueView, overview
 from operations.dlq.replay import Result, Selection, archive, plan, select
 from operations.errors import InvalidInputError, NotFoundError
@@ -112,7 +112,7 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
     run = {name: record[name] for name in ("status", "stage", "error", "cause") if record and name in record}
     if as_json:
         decision = {"action": planned.decision.action, "reason": planned.decision.reason}
-        session.json({**about_message(message), **decision, "event": _event(message), "run": run or None})
+        session.json({**about(message), **decision, "event": _event(message), "run": run or None})
         return
     rows = [
         ("queue", f"{message.service} {message.kind}"),

@@ -12,8 +12,8 @@ from cli.commands.selection import Age
 from cli.exit_codes import INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
-from cli.view.replaying import about_message
 from cli.view.text import ago, counted, printable
+from operations.dlq.messages import about
 from operations.errors import NotFoundError
 from operations.runs import advice
 from operations.runs.explain import Explanation
@@ -161,6 +161,6 @@ def _as_json(session: Session, explanation: Explanation) -> dict[str, Any]:
         "waiting_to_start": explanation.waiting,
         "execution": explanation.execution
         and {"name": explanation.execution.name, "status": explanation.execution.status},
-        "message": about_message(explanation.message) if explanation.message else None,
+        "message": about(explanation.message) if explanation.message else None,
         "next": [command for _, command in next_steps(session, explanation)],
     }

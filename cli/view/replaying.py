@@ -14,7 +14,7 @@ from cli.session import Session
 from cli.view.interrupt import stoppable
 from cli.view.steps import bar
 from cli.view.text import counted, in_a_line
-from operations.dlq.messages import Parked, data_of
+from operations.dlq.messages import about, data_of
 from operations.dlq.plan import Action, Planned
 from operations.dlq.plans import canaries_first
 from operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
@@ -110,7 +110,7 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
             item.message.service,
             item.decision.action,
             item.decision.reason,
-            about_message(item.message),
+            about(item.message),
             work_of_message(item),
         )
         for item in planned
@@ -123,21 +123,6 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
         PlanExecutor(session, choices, stop).run(
             replay.run, planned, lambda item: item.decision.action.starts_work
         )
-
-
-def about_message(message: Parked) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "service": message.service,
-        "queue": message.kind,
-        "parked_at": message.sent_at,
-        "deleted_at": message.deleted_at,
-        "error_type": message.error_type,
-        "error": message.error,
-        "detail_type": message.detail_type,
-        "pipeline_id": message.pipeline_id,
-        "execution_arn": message.execution_arn,
-    }
 
 
 def _correction(planned: Sequence[Planned], choices: Choices) -> Any:

@@ -1,7 +1,6 @@
 """One parked message: its event, what is wrong with it, what a replay would do, and its correction."""
 
 from http import HTTPStatus
-from typing import Any
 
 from starlette.responses import Response
 
@@ -12,7 +11,7 @@ from console.text import editable
 from console.views import Ask, html, plain
 from operations.dlq.causes import key_of
 from operations.dlq.contract import problems, problems_of_correction
-from operations.dlq.messages import Parked, data_of, public_data_of
+from operations.dlq.messages import Parked, about, data_of, public_data_of
 from operations.dlq.plan import Planned
 from operations.dlq.snapshot import Snapshot
 from operations.errors import NotFoundError
@@ -66,7 +65,7 @@ def shown(  # noqa: PLR0913 -- a page, or one with a refused correction
         title="Parked message",
         command=("dlq", "show", message.id),
         json={
-            **_about(message),
+            **about(message),
             **decision,
             "run": run or None,
             "violations": wrong,
@@ -129,21 +128,6 @@ def editable_data(message: Parked) -> str | None:
     if message.detail_type not in KINDS or redacted(text) != text or data != public_data_of(message):
         return None
     return editable(text)
-
-
-def _about(message: Parked) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "service": message.service,
-        "queue": message.kind,
-        "parked_at": message.sent_at,
-        "deleted_at": message.deleted_at,
-        "error_type": message.error_type,
-        "error": message.error,
-        "detail_type": message.detail_type,
-        "pipeline_id": message.pipeline_id,
-        "execution_arn": message.execution_arn,
-    }
 
 
 def _run(ask: Ask, message: Parked) -> dict[str, str]:

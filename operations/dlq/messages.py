@@ -224,6 +224,22 @@ def data_of(message: Parked) -> Mapping[str, Any]:
     return _object(_object(_object(message.body).get("detail")).get("data"))
 
 
+def about(message: Parked) -> dict[str, Any]:
+    """Return what JSON output says of a message, without its body."""
+    return {
+        "id": message.id,
+        "service": message.service,
+        "queue": message.kind,
+        "parked_at": message.sent_at,
+        "deleted_at": message.deleted_at,
+        "error_type": message.error_type,
+        "error": message.error,
+        "detail_type": message.detail_type,
+        "pipeline_id": message.pipeline_id,
+        "execution_arn": message.execution_arn,
+    }
+
+
 def public_data_of(message: Parked) -> Mapping[str, Any]:
     """Return the data without the message's task token, should it quote it."""
     return _object(_object(_object(message.public_body).get("detail")).get("data"))
