@@ -92,9 +92,12 @@ def test_model_server_with_key() -> None:
 
 
 def test_a_key_that_may_not_list_models() -> None:
-    """A key with which the server forbids to list its models is accepted: it may still ask."""
+    """A key with which the server forbids to list its models is accepted, as it may still ask; no key is not."""
     with fakes.server({"/v1/models": {}}, status=403) as port:
-        require_reachable(Model(url=f"http://127.0.0.1:{port}", name="m"), "sk-secret")
+        model = Model(url=f"http://127.0.0.1:{port}", name="m")
+        require_reachable(model, "sk-secret")
+        with pytest.raises(SettingsError, match="asks for a key"):
+            require_reachable(model)
 
 
 HOSTED = {"PIPELINE_MODEL_URL": "https://models.example/v1", "PIPELINE_MODEL": "m"}
