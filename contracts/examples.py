@@ -31,6 +31,8 @@ SAMPLES: Mapping[str, Any] = {
     "contains_code": False,
     "correlation_id": PIPELINE_ID,
     "degraded": ["enhancement"],
+    "end_reason": "asks for another person's data",
+    "ended_by": "moderation",
     "error": "Pipeline.Permanent",
     "Error": "Pipeline.Transient",
     "errors": {},

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from infra.environments import ENVIRONMENTS, Environment, Sizing
-from shared.contracts.stages import RETRY, STAGES, RetryPolicy
+from shared.contracts.stages import BY_CHOICE, RETRY, STAGES, RetryPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ class Step:
     critical: bool
     timeout_seconds: float
     asks_model: bool
+    chooses: bool = False
+    """Whether a Choice state follows it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,7 @@ def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUME
                 critical=stage.critical,
                 timeout_seconds=environment.task_seconds(stage.service),
                 asks_model=stage.service == "chatbot",
+                chooses=stage.choice in BY_CHOICE,
             )
             for stage in STAGES
         ),

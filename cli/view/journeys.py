@@ -112,6 +112,8 @@ def headline(journey: Journey) -> Text:
         text.append(f" after {duration(journey.execution_time_ms)}")
     if journey.degraded:
         text.append(printable(f", without {' and '.join(journey.degraded)}"), "yellow")
+    if journey.ended_by:
+        text.append(printable(f", {journey.early_end}"), "yellow")
     asked = [stage for stage in journey.stages if stage.output_tokens]
     if asked:
         cached = sum(stage.cache_read_tokens or 0 for stage in asked)
@@ -154,7 +156,7 @@ def print_journey(session: Session, journey: Journey) -> None:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
                 out.print(Text(f"  used instead: {in_a_line(str(journey.instead[name]))}", style="yellow"))
-    for line in _failed_over(journey):
+    for line in _remarks(journey):
         out.print(line)
     out.print()
     out.print(Text(printable(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))))
@@ -163,8 +165,10 @@ def print_journey(session: Session, journey: Journey) -> None:
         out.print(Text(printable(journey.final_response)))
 
 
-def _failed_over(journey: Journey) -> Iterator[Text]:
-    """Yield a line for each model that did not answer, and one for the model that did."""
+def _remarks(journey: Journey) -> Iterator[Text]:
+    """Yield why the run ended early, and a line for each model that did not answer and for the one that did."""
+    if journey.end_reason:
+        yield Text.assemble((printable(f"{journey.ended_by}: "), "yellow"), in_a_line(journey.end_reason))
     failed = failed_models(journey.chat)
     for model in failed:
         yield Text.assemble(

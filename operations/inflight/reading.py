@@ -13,6 +13,8 @@ from shared.errors import ContractViolation
 
 Place = Literal["queue", "dlq", "rule-dlq", "execution", "rule"]
 WORKFLOW, STARTER = "workflow", "trigger"
+STATES = "states"
+"""The part of a check that looks for states of open executions that the workflow of this checkout lacks."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -85,13 +87,18 @@ def sends(definition: str) -> dict[str, str]:
     """Return the detail-type of the request that a state machine definition sends to each stage, by state name."""
     sent = {}
     for name, state in json.loads(definition).get("States", {}).items():
-        parameters = state.get("Parameters") or {}
-        entries = parameters.get("Entries") or [{}]
-        body = parameters.get("MessageBody") or {}
-        detail_type = entries[0].get("DetailType") or body.get("detail-type")
-        if name in BY_STATE and detail_type:
-            sent[name] = str(detail_type)
+        if name in BY_STATE and (detail_type := _sent(state)):
+            sent[name] = detail_type
     return sent
+
+
+def _sent(state: Mapping[str, Any]) -> str | None:
+    """Return the detail-type of the request that a state sends; None if it sends none."""
+    parameters = state.get("Parameters") or {}
+    entries = parameters.get("Entries") or [{}]
+    body = parameters.get("MessageBody") or {}
+    detail_type = entries[0].get("DetailType") or body.get("detail-type")
+    return str(detail_type) if detail_type else None
 
 
 def of_definition(service: str, definition: str, execution: str, *, entered: str | None) -> Finding | None:
@@ -103,7 +110,7 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
     stage = BY_SERVICE.get(service)
     if stage is None:
         return None
-    order = [other.state for other in STAGES]
+    order = [name for other in STAGES for name in (other.state, other.choice)]
     if entered in order and order.index(entered) > order.index(stage.state):
         return None
     detail_type = sends(definition).get(stage.state)
@@ -115,6 +122,41 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
         detail_type=detail_type,
         reason=f"it will send {detail_type}; this {service} reads {' and '.join(reads(service))}",
     )
+
+
+def of_states(definition: str, execution: str, *, entered: str | None) -> Finding | None:
+    """Return a finding if an open execution has still to enter a stage that the workflow of this checkout lacks.
+
+    It would run by its own definition, but the workflow's role may send only what the stages of this checkout read.
+    """
+    known = {kind.detail_type() for stage in STAGES for kind in readable(stage.request)}
+    states = json.loads(definition).get("States", {})
+    ahead = _ahead(json.loads(definition), entered)
+    for name in states:
+        detail_type = _sent(states[name])
+        if name in ahead and detail_type and detail_type not in known:
+            return Finding(
+                place="execution",
+                name=execution,
+                detail_type=detail_type,
+                reason=f"it has still to pass {name}, which this workflow has not; wait until it has ended",
+            )
+    return None
+
+
+def _ahead(definition: Mapping[str, Any], entered: str | None) -> set[str]:
+    """Return the states that an execution may still enter, with its present one."""
+    states = definition.get("States", {})
+    ahead: set[str] = set()
+    waiting = [entered if entered in states else definition.get("StartAt")]
+    while waiting:
+        name = waiting.pop()
+        if name in states and name not in ahead:
+            ahead.add(name)
+            state = states[name]
+            branches = (*state.get("Choices", ()), *state.get("Catch", ()))
+            waiting += [state.get("Next"), state.get("Default"), *(branch.get("Next") for branch in branches)]
+    return ahead
 
 
 def of_rules(patterns: Mapping[str, list[str]]) -> Iterator[Finding]:

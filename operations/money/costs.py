@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from operations.aws_errors import translated
 from operations.errors import NotFoundError, RefusedError
-from operations.runs.journey import failed_models
+from operations.runs.journey import early_end, failed_models
 from operations.runs.records import read_record, read_records, record_of
 from operations.stop import Stop
 from operations.target import Target
@@ -37,6 +37,8 @@ class RunLedger(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     recorded: int | None
     earlier: int
+    early_end: str = ""
+    """How the run ended early; empty if it did not."""
 
 
 def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
@@ -60,6 +62,7 @@ def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
         ledger=ledger(run),
         recorded=recorded["nano_usd"] if recorded else None,
         earlier=record.get("earlier_nano_usd") or 0,
+        early_end=early_end(record.get("ended_by"), asked=record.get("chat") is not None),
     )
 
 

@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from operations.aws_errors import translated
 from operations.errors import OperationError, RefusedError
-from operations.json_text import loosely
+from operations.json_text import loosely, written
 from operations.runs.records import read_records
 from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.executions import FAILED, ids_in, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record, iso
+from shared.contracts.v1 import Results
 from shared.errors import PipelineError
 from shared.records import Records, overtaken
 
@@ -148,7 +149,7 @@ def restart(
             answer = target.client("stepfunctions").start_execution(
                 stateMachineArn=target.addresses.state_machine_arn,
                 name=name,
-                input=execution.input if state is None else state,
+                input=with_defaults(execution.input if state is None else state),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
@@ -159,6 +160,19 @@ def restart(
     elif (present := describe(target, arn)) and present.status == "RUNNING":
         reopen(target, execution, arn, present.started_at)
     return arn
+
+
+def with_defaults(state: str) -> str:
+    """Return an execution's input with an empty result for each stage that its starter did not know.
+
+    A restart runs by the present definition, whose states may refer to the results of stages added since.
+    """
+    whole = loosely(state)
+    results = whole.get("results") if isinstance(whole, dict) else None
+    if not isinstance(results, dict):
+        return state
+    missing = {key: empty for key, empty in to_builtins(Results()).items() if key not in results}
+    return written({**whole, "results": {**results, **missing}}) if missing else state
 
 
 def redrive(target: Target, execution: Execution) -> None:

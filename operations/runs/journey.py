@@ -23,7 +23,7 @@ from operations.stop import Stop
 from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.record import FINAL, Record, expanded
-from shared.contracts.stages import STAGES, Stage
+from shared.contracts.stages import BY_KEY, LAST, STAGES, Stage
 from shared.contracts.v1 import FailedModel
 
 GRACE_SECONDS = 10.0
@@ -110,6 +110,9 @@ class Journey(Struct, frozen=True, kw_only=True):
     final_response: str | None = None
     execution_time_ms: int | None = None
     degraded: tuple[str, ...] = ()
+    ended_by: str | None = None
+    """The key of the stage that ended the run early, with `final_response` as its own answer."""
+    end_reason: str | None = None
     accepted_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -127,6 +130,18 @@ class Journey(Struct, frozen=True, kw_only=True):
     """The cost that the logger recorded, in nano-dollars; `pipeline show --cost` prints the ledger."""
     earlier_nano_usd: int = 0
     """The cost of earlier executions of a restarted run."""
+
+    @property
+    def early_end(self) -> str:
+        """How the run ended early, e.g. "ended by moderation; the model was not asked"; empty if it did not."""
+        return early_end(self.ended_by, asked=self.chat is not None)
+
+
+def early_end(ended_by: str | None, *, asked: bool) -> str:
+    """Return how a run ended early, as the end of a sentence; empty if no stage ended it."""
+    if not ended_by:
+        return ""
+    return f"ended by {ended_by}" + ("" if asked else "; the model was not asked")
 
 
 def read_journey(target: Target, pipeline_id: str) -> Journey:
@@ -230,6 +245,8 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
         final_response=record.get("final_response"),
         execution_time_ms=record.get("execution_time_ms"),
         degraded=tuple(record.get("degraded") or ()),
+        ended_by=record.get("ended_by"),
+        end_reason=record.get("end_reason"),
         accepted_at=_time(record.get("accepted_at") or record.get("timestamp")),
         started_at=_time(record.get("started_at")) or execution.started_at,
         finished_at=_time(record.get("finished_at")) or (execution.finished_at if ended else None),
@@ -290,12 +307,18 @@ def _unseen(stage: Stage, status: str, record: Record, execution: History) -> St
     if stage.key in (record.get("errors") or {}) or stage.key in (record.get("degraded") or ()):
         return "degraded"
     if status == "SUCCEEDED":
-        return "done"
+        return "skipped" if _was_skipped(stage, record) else "done"
     if status == "FAILED" and record.get("stage") == stage.key:
         return "failed"
     if execution.status not in ("RUNNING", "SUCCEEDED"):
         return "skipped"
     return "unknown" if status == "FAILED" else "waiting"
+
+
+def _was_skipped(stage: Stage, record: Record) -> bool:
+    """Return whether a stage lies between the one that ended the run early and the last one."""
+    ended = BY_KEY.get(record.get("ended_by") or "")
+    return ended is not None and STAGES.index(ended) < STAGES.index(stage) and stage is not LAST
 
 
 def _time(text: str | None) -> datetime | None:

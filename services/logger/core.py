@@ -6,20 +6,22 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import STOPPED, ids_in, pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN, beginning
 from shared.contracts.record import PACKED, Metered, Record, Via, iso, via
-from shared.contracts.stages import BY_KEY, BY_STATE, CRITICAL, LAST
+from shared.contracts.stages import BY_CHOICE, BY_KEY, BY_STATE, CRITICAL, EARLY_ANSWER, LAST
 from shared.contracts.v1 import (
     ChatAnswer,
+    EarlyAnswer,
     Enhancement,
     LogRequested,
     Meter,
     PipelineCompleted,
     PipelineFailed,
+    Results,
     Status,
     StoredText,
 )
@@ -46,9 +48,20 @@ class Whole(Struct, frozen=True, kw_only=True):
 NOT_LONG = Whole()
 
 
+def ended_early(results: Results) -> tuple[str, EarlyAnswer] | None:
+    """Return the key of the stage that ended the run early, and its answer; None if none did."""
+    for key in reversed(results.__struct_fields__):
+        answer = getattr(getattr(results, key).data, EARLY_ANSWER, None)
+        if isinstance(answer, EarlyAnswer):
+            return key, answer
+    return None
+
+
 def referred(request: LogRequested) -> StoredText | None:
     """Return the reference to the whole of a long answer: the enhanced one, or else the chatbot's own."""
     results = request.results
+    if ended_early(results):
+        return None
     enhancement, chat = results.enhancement.data, results.chat.data
     return (enhancement and enhancement.whole) or (chat and chat.whole) or None
 
@@ -61,6 +74,7 @@ class Completed(Struct, frozen=True, kw_only=True):
     execution_time_ms: int
     finished_at: datetime
     degraded: tuple[str, ...]
+    ended_by: str | None = None
 
 
 def milliseconds(start: datetime, end: datetime) -> int:
@@ -77,17 +91,23 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
     stated: Stated = LISTED,
     whole: Whole = NOT_LONG,
 ) -> Completed:
-    """Return the record's fields of a run that succeeded; its answer is the enhanced one or else the chatbot's own.
+    """Return the record's fields of a run that succeeded; its answer is that of the stage that ended it early, or
+    else the enhanced one, or else the chatbot's own.
 
-    A run without an answer can't succeed, as the chatbot is critical. `meter` is the logger's own meter so far.
-    `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes the listed prices. `whole`
-    is the answer if it is a long one.
+    Any other run without an answer can't succeed, as the chatbot is critical. `meter` is the logger's own meter so
+    far. `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes the listed prices.
+    `whole` is the answer if it is a long one.
     """
     results = request.results
     enhancement, chat = results.enhancement.data, results.chat.data
     answer = enhancement.final_response if enhancement else chat.text if chat else None
     if whole.text is not None:
         answer = beginning(whole.text)
+    early = ended_early(results)
+    ending: Record = {}
+    if early:
+        answer = early[1].text
+        ending = {"ended_by": early[0], "end_reason": early[1].reason}
     degraded = tuple(request.errors)
     took = milliseconds(request.started_at, now)
     outcomes = {name: getattr(results, name) for name in results.__struct_fields__}
@@ -99,6 +119,7 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
         "enhancement": _without(enhancement, "final_response", "whole"),
         "final_response": answer,
         **({PACKED: whole.packed} if whole.packed else {}),
+        **ending,
         "stages": msgspec.to_builtins(meters),
         "errors": {
             name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
@@ -132,6 +153,7 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
         execution_time_ms=took,
         finished_at=now,
         degraded=degraded,
+        ended_by=early[0] if early else None,
     )
 
 
@@ -167,7 +189,9 @@ def _without(value: Struct | None, *names: str) -> dict[str, Any] | None:
 def completed_event(metadata: Metadata, run: Completed) -> Outgoing:
     """Return the event that announces a run's success; a repeated announcement has the same event id."""
     return Outgoing(
-        data=PipelineCompleted(execution_time_ms=run.execution_time_ms, degraded=run.degraded),
+        data=PipelineCompleted(
+            execution_time_ms=run.execution_time_ms, degraded=run.degraded, ended_by=run.ended_by or UNSET
+        ),
         pipeline_id=metadata.pipeline_id,
         event_id=f"{metadata.pipeline_id}-completed",
         correlation_id=metadata.correlation_id,
@@ -312,11 +336,12 @@ def failed_stage(run: Failure) -> str | None:
 def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
     """Return the key of the stage that was entered last, None if there is none.
 
-    `events` are an execution's history, newest first. A state that is no stage counts as the last stage.
+    `events` are an execution's history, newest first. The choice behind a stage counts as that stage, any other state
+    that is no stage as the last one.
     """
     for event in events:
         if name := event.get("stateEnteredEventDetails", {}).get("name"):
-            return BY_STATE[name].key if name in BY_STATE else LAST.key
+            return (BY_STATE.get(name) or BY_CHOICE.get(name) or LAST).key
     return None
 
 

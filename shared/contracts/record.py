@@ -153,6 +153,10 @@ class Record(TypedDict, total=False):
     """The error of each stage that failed and was not critical, by the stage's key."""
     degraded: list[str]
     """The keys of the stages that failed without failing the run."""
+    ended_by: str
+    """The key of the stage that ended the run early; absent if none did. `final_response` is its answer."""
+    end_reason: str
+    """The reason of that stage."""
     instead: dict[str, str]
     """For each of the degraded stages, by its key: how the answer differs without it."""
 

@@ -3,14 +3,14 @@
 The logger takes them from the fields it is about to write, a reader from the stored fields: both get the same ledger.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from shared.contracts.record import FINAL, Metered, Record, StageFailure, StageMeter, Via, expanded
-from shared.contracts.stages import LAST, RETRY, STAGES, Stage
+from shared.contracts.stages import BY_CHOICE, LAST, RETRY, STAGES, Stage
 from shared.costs.prices import Stated
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
@@ -22,6 +22,8 @@ class StageFacts(Struct, frozen=True, kw_only=True):
     """One stage that was entered. None means not metered. `tries` counts the attempts, the first included."""
 
     key: str
+    chooses: bool = False
+    """Whether the stage was left through its Choice state."""
     tries: int | None = 1
     receives: int = 1
     batch: int = 1
@@ -112,13 +114,24 @@ def _region(arn: str) -> str:
 
 
 def _finished_run(record: Record, metered: Metered) -> list[StageFacts]:
-    """Return the stages of a run that succeeded: each was entered and has a meter or an error.
+    """Return the stages of a run that succeeded: each that was entered has a meter or an error.
+
+    If a stage ended the run early, those between it and the last one were not entered.
 
     The last stage's meter is in `metered`, as its work is not over when the record is written.
     """
     meters = {**record["stages"], **({LAST.key: metered["log"]} if "log" in metered else {})}
     errors = record.get("errors") or {}
-    return [_stage(stage, meters.get(stage.key), errors.get(stage.key)) for stage in STAGES]
+    return [_stage(stage, meters.get(stage.key), errors.get(stage.key)) for stage in _entered(record)]
+
+
+def _entered(record: Record) -> Iterator[Stage]:
+    ended_by = record.get("ended_by")
+    for stage in STAGES[:-1]:
+        yield stage
+        if stage.key == ended_by:
+            break
+    yield LAST
 
 
 def _stage(stage: Stage, meter: StageMeter | None, error: StageFailure | None) -> StageFacts:
@@ -131,6 +144,7 @@ def _stage(stage: Stage, meter: StageMeter | None, error: StageFailure | None) -
     }
     return StageFacts(
         key=stage.key,
+        chooses=stage.choice in BY_CHOICE,
         tries=meter["attempt"] + 1,
         receives=meter["receives"],
         **rest,
@@ -173,7 +187,10 @@ def _failed_run(record: Record) -> list[StageFacts]:
     reached = record.get("stage")
     if reached not in keys:
         return []
-    before = [StageFacts(key=key, tries=None, outcome="unknown") for key in keys[: keys.index(str(reached))]]
+    before = [
+        StageFacts(key=stage.key, chooses=stage.choice in BY_CHOICE, tries=None, outcome="unknown")
+        for stage in STAGES[: keys.index(str(reached))]
+    ]
     last = _given_up(str(reached), str(record.get("error") or PermanentError.NAME))
     return [*before, _with_wasted(last, str(record.get("cause") or ""))]
 

@@ -36,6 +36,8 @@ PUBLIC_FIELDS = (
     "chat",
     "enhancement",
     "stages",
+    "ended_by",
+    "end_reason",
     "degraded",
     "instead",
     "errors",
