@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import click
 import msgspec
+from msgspec import UNSET
 from rich.text import Text
 
 from cli.exit_codes import FAILED, INTERRUPTED
@@ -69,7 +70,11 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
         timeline = bars(journey, datetime.now(UTC))
         session.json(
             {
-                **msgspec.structs.asdict(journey),
+                **{
+                    name: value
+                    for name, value in msgspec.structs.asdict(journey).items()
+                    if value is not UNSET
+                },
                 "timeline": timeline,
                 "longest": longest(timeline),
                 "operations": entries,

@@ -110,9 +110,9 @@ class Journey(Struct, frozen=True, kw_only=True):
     final_response: str | None = None
     execution_time_ms: int | None = None
     degraded: tuple[str, ...] = ()
-    ended_by: str | None = None
+    ended_by: str | UnsetType = UNSET
     """The key of the stage that ended the run early, with `final_response` as its own answer."""
-    end_reason: str | None = None
+    end_reason: str | UnsetType = UNSET
     accepted_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -134,7 +134,7 @@ class Journey(Struct, frozen=True, kw_only=True):
     @property
     def early_end(self) -> str:
         """How the run ended early, e.g. "ended by moderation; the model was not asked"; empty if it did not."""
-        return early_end(self.ended_by, asked=self.chat is not None)
+        return early_end(self.ended_by or None, asked=self.chat is not None)
 
 
 def early_end(ended_by: str | None, *, asked: bool) -> str:
@@ -245,8 +245,8 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
         final_response=record.get("final_response"),
         execution_time_ms=record.get("execution_time_ms"),
         degraded=tuple(record.get("degraded") or ()),
-        ended_by=record.get("ended_by"),
-        end_reason=record.get("end_reason"),
+        ended_by=record.get("ended_by", UNSET),
+        end_reason=record.get("end_reason", UNSET),
         accepted_at=_time(record.get("accepted_at") or record.get("timestamp")),
         started_at=_time(record.get("started_at")) or execution.started_at,
         finished_at=_time(record.get("finished_at")) or (execution.finished_at if ended else None),
