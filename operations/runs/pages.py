@@ -16,6 +16,7 @@ from operations.aws_errors import translated
 from operations.errors import DeniedError, InvalidInputError
 from operations.runs.executions import pipelines_of
 from operations.runs.records import read_records
+from operations.runs.runs import recorded_ms, took
 from operations.target import Target
 from shared.contracts.executions import ExecutionStatus, pipeline_of, restart_number
 from shared.contracts.record import Record
@@ -78,12 +79,11 @@ class Row(Struct, frozen=True, kw_only=True):
     waited_ms: int | None = None
     worked_ms: int | None = None
     nano_usd: int | None = None
+    execution_time_ms: int | None = None
 
     @property
     def took_ms(self) -> int | None:
-        if self.finished_at is None:
-            return None
-        return round((self.finished_at - self.started_at).total_seconds() * 1_000)
+        return took(self.execution_time_ms, self.started_at, self.finished_at)
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -180,9 +180,9 @@ def _unread(target: Target, execution: Mapping[str, Any]) -> Row:
 
 
 def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record: Record) -> Row:
-    arn = record.get("execution_arn")
-    replaced = arn is not None and arn != target.addresses.execution_arn(execution["name"])
-    known = {} if replaced else _known(record)
+    arn, own = record.get("execution_arn"), target.addresses.execution_arn(execution["name"])
+    replaced = arn is not None and arn != own
+    known = {} if replaced else {**_known(record), "execution_time_ms": recorded_ms(record, own)}
     return Row(
         pipeline_id=pipeline_id,
         restart=restart_number(execution["name"], pipeline_id),
