@@ -18,6 +18,7 @@ from operations.aws_errors import translated
 from operations.errors import DeniedError, InvalidInputError
 from operations.runs.executions import AT_ONCE, describe, pipelines_of
 from operations.runs.records import read_records
+from operations.runs.runs import recorded_ms, took
 from operations.target import Target
 from services.logger.core import failed_stage
 from shared.contracts.executions import FAILED, ExecutionStatus, pipeline_of, restart_name, restart_number
@@ -83,12 +84,11 @@ class Row(Struct, frozen=True, kw_only=True):
     waited_ms: int | None = None
     worked_ms: int | None = None
     nano_usd: int | None = None
+    execution_time_ms: int | None = None
 
     @property
     def took_ms(self) -> int | None:
-        if self.finished_at is None:
-            return None
-        return round((self.finished_at - self.started_at).total_seconds() * 1_000)
+        return took(self.execution_time_ms, self.started_at, self.finished_at)
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -187,10 +187,14 @@ def _unread(target: Target, execution: Mapping[str, Any]) -> Row:
 
 
 def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record: Record) -> Row:
-    arn = record.get("execution_arn")
-    replaced = arn is not None and arn != target.addresses.execution_arn(execution["name"])
+    arn, own = record.get("execution_arn"), target.addresses.execution_arn(execution["name"])
+    replaced = arn is not None and arn != own
     restart = restart_number(execution["name"], pipeline_id)
-    known = _left_of(target, record, pipeline_id, restart) if replaced else _known(record)
+    known = (
+        _left_of(target, record, pipeline_id, restart)
+        if replaced
+        else {**_known(record), "execution_time_ms": recorded_ms(record, own)}
+    )
     return Row(
         pipeline_id=pipeline_id,
         restart=restart,

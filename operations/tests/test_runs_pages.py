@@ -67,7 +67,7 @@ def test_a_row_has_its_record(target, records, executions: Executions):
     records.advance("p-2", "SUCCEEDED", {"user_message": "x" * 5_000, "execution_arn": "arn:other"}, first={})
     row, other = runs_page(target, size=3).rows[1:]
     assert (row.excerpt, row.nano_usd, row.degraded, row.tries) == ("What is a monad?", 5, ("analysis",), 1)
-    assert (row.waited_ms, row.worked_ms) == (15, 21)
+    assert (row.waited_ms, row.worked_ms, row.took_ms) == (15, 21, 212)
     assert (other.replaced, other.nano_usd, len(other.excerpt)) == (True, None, 200)
 
 
