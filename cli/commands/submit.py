@@ -16,6 +16,7 @@ from operations.asking.conversation import follow_up, repeated
 from operations.asking.submit import Accepted, Via, check, request_of
 from operations.asking.submit import submit as send
 from operations.errors import InvalidInputError
+from operations.runs.beginnings import known_id
 from operations.runs.journey import Journey, follow
 from operations.stop import Stop
 from shared.contracts.v1 import Turn
@@ -115,9 +116,9 @@ def _text_on_stdin() -> str:
 def _turns(session: Session, message: str | None, choices: Choices) -> tuple[Turn, ...]:
     """Return the conversation to send; of one message unless an earlier run is named."""
     if choices.again:
-        return repeated(session.target, choices.again)
+        return repeated(session.target, known_id(session.target, choices.again))
     if choices.after:
-        return follow_up(session.target, choices.after, str(message))
+        return follow_up(session.target, known_id(session.target, choices.after), str(message))
     return (Turn(role="user", text=str(message)),)
 
 
