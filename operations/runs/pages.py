@@ -30,6 +30,8 @@ MOST_LOOKED_AT = 2_000
 NEWEST = 100
 """Executions in a look at those that were started last."""
 EXCERPT_CHARS = 200
+_LARGEST = 1_000
+"""The most executions that one call lists."""
 CURSOR_CHARS = 3_096
 """The longest position that Step Functions takes."""
 
@@ -141,6 +143,18 @@ def newest(target: Target) -> tuple[Begun, ...]:
         Begun(status=one["status"], started_at=one["startDate"], finished_at=one.get("stopDate"))
         for one in listed
     )
+
+
+def listed_names(target: Target, most: int) -> list[str]:
+    """Return the names of the executions that were started last, at most so many."""
+    names: list[str] = []
+    cursor: str | None = None
+    while len(names) < most:
+        listed, cursor = _listed(target, None, cursor, min(_LARGEST, most - len(names)))
+        names += [one["name"] for one in listed]
+        if cursor is None:
+            break
+    return names
 
 
 def _listed(
