@@ -37,6 +37,8 @@ HARDLY_PROSE: Final = 0.1
 PROSE_IN_LINE: Final = 0.03
 """The same for a paragraph of a single line, which says less."""
 
+_Located = tuple[int, str, str]
+"""Where a line begins, the line, and its examined beginning without white space around it."""
 Weight = tuple[CodeKind, int]
 _PROSE: Final[Weight] = ("bare", 0)
 
@@ -96,7 +98,7 @@ def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
     pieces = iter(found)
     piece = next(pieces, None)
     left = JUDGED_PARAGRAPHS
-    for start, end in _candidates(text):
+    for start, end in _candidates(text, found):
         while piece and piece.end <= start:
             piece = next(pieces, None)
         if piece and piece.start <= start and piece.end >= end:
@@ -114,23 +116,52 @@ def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
             yield bare("bare", start, end)
 
 
-def _candidates(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the paragraphs begin and end that have a mark of code and no plain sentence."""
+def _candidates(text: str, found: Sequence[CodePiece]) -> Iterator[tuple[int, int]]:
+    """Yield where the paragraphs begin and end that have a mark of code and no plain sentence.
+
+    Neighbouring lines that lie within `found` or have no mark of code are passed over.
+    """
+    pieces = iter(found)
+    piece = next(pieces, None)
+    lines: list[_Located] = []
     position = 0
-    first = last = -1
-    marked = False
     for line in [*text.split("\n", JUDGED_LINES)[:JUDGED_LINES], ""]:
         stripped = line[:LINE_CHARS].strip()
-        if not stripped or _is_sentence(stripped):
-            if marked:
-                yield first, last
-            first, marked = -1, False
-        else:
-            start = position + len(line) - len(line.lstrip())
-            first = start if first < 0 else first
-            last = position + len(line.rstrip())
-            marked = marked or _may_be_code(stripped)
+        if stripped:
+            lines.append((position, line, stripped))
+        elif lines:
+            start, end = _start(lines[0]), _end(lines[-1])
+            while piece and piece.end <= start:
+                piece = next(pieces, None)
+            within = piece and piece.start <= start and piece.end >= end
+            if not within and any(_may_be_code(stripped) for _, _, stripped in lines):
+                yield from _apart_from_sentences(lines)
+            lines = []
         position += len(line) + 1
+
+
+def _apart_from_sentences(lines: list[_Located]) -> Iterator[tuple[int, int]]:
+    """Yield where the runs of `lines` begin and end that have a mark of code and no plain sentence."""
+    run: list[_Located] = []
+    for line in lines:
+        if not _is_sentence(line[2]):
+            run.append(line)
+            continue
+        if any(_may_be_code(stripped) for _, _, stripped in run):
+            yield _start(run[0]), _end(run[-1])
+        run = []
+    if any(_may_be_code(stripped) for _, _, stripped in run):
+        yield _start(run[0]), _end(run[-1])
+
+
+def _start(line: _Located) -> int:
+    position, whole, _ = line
+    return position + len(whole) - len(whole.lstrip())
+
+
+def _end(line: _Located) -> int:
+    position, whole, _ = line
+    return position + len(whole.rstrip())
 
 
 def _is_sentence(line: str) -> bool:

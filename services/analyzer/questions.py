@@ -32,6 +32,7 @@ _EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/\u200
 _CLAUSE: Final = r"[,;:–—(…\n\s.](?:(?<=[,;:–—(…\n])\s*+|(?<=\s)-++\s|(?<=\.)\.++\s*+)"
 """The end of a clause. The pattern begins with one set, so that the text before a match is skipped quickly."""
 _BREAK: Final = re.compile(_CLAUSE)
+_MAY_BREAK: Final = re.compile("[,;:–—(…\n]").search
 _NEXT_WORD: Final = re.compile(_CLAUSE + r"(?=(\S{0,60}))")
 _TAG: Final = re.compile(
     r",\s*(?:(?:is|are|was|were|do|does|did|has|have|can|could|should|would"
@@ -82,6 +83,7 @@ class _Finder:
         self._lowered = prose.lower().replace("’", "'")
         # Lower-casing these depends on their neighbours, or makes two characters of one.
         self._aligned = "İ" not in prose and "Σ" not in prose
+        self._comments = any(mark in prose for mark in _COMMENT)
         self._inverted = "¿" in prose
         self._commas = "," in prose
         self._quotations = any(mark in prose for mark in _OPENING)
@@ -110,12 +112,11 @@ class _Finder:
             self._told = words.languages_of(self._words, self._prose)
         return self._told
 
-    def _rules(self, sentence: str) -> list[Rule]:
-        if self._rules_of_text is None:
-            in_ascii, rules = rules_for(self._prose, lambda: self._languages()[0])
-            self._rules_of_text = in_ascii, in_ascii + rules
-        in_ascii, rules = self._rules_of_text
-        return in_ascii if sentence.isascii() else rules
+    def _rules(self) -> tuple[list[Rule], list[Rule]]:
+        """Return the rules for a sentence of ASCII characters, and those for any other."""
+        in_ascii, rules = rules_for(self._prose, lambda: self._languages()[0])
+        self._rules_of_text = in_ascii, in_ascii + rules
+        return self._rules_of_text
 
     def behind_quotation(self, start: int, end: int) -> int | None:
         """Return the question's position in a sentence that ends with a question mark and a closing quotation mark.
@@ -130,7 +131,7 @@ class _Finder:
     def without_mark(self, number: int, start: int, end: int) -> int | None:
         """Return the question's position in a sentence without a question mark, or None if it asks nothing."""
         sentence = self._prose[start:end]
-        if sentence.lstrip().startswith(_COMMENT):
+        if self._comments and sentence.lstrip().startswith(_COMMENT):
             return None
         if self._inverted and "¿" in sentence:
             return sentence.index("¿")
@@ -139,7 +140,8 @@ class _Finder:
             lowered = _without_leading_quotation(lowered)
         if self._is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
             return 0
-        for may_apply, asks in self._rules(sentence):
+        in_ascii, rules = self._rules_of_text or self._rules()
+        for may_apply, asks in in_ascii if rules and sentence.isascii() else rules:
             if self._rules_left and may_apply(sentence):
                 self._rules_left -= 1
                 if asks(sentence):
@@ -201,8 +203,12 @@ class _Finder:
         if not self._aligned:
             text = self._prose.replace("İ", "i").lower().replace("’", "'")
         wrappers_of: dict[int, list[_Wrapper]] = {}
+        vocabulary = "\n".join(tokens) + "\n"
         wrappers = [
-            wrapper for last in tokens & words.WRAPPERS.keys() for wrapper in words.WRAPPERS[last].items()
+            wrapper
+            for last in tokens & words.WRAPPERS.keys()
+            for wrapper in words.WRAPPERS[last].items()
+            if all(word + "\n" in vocabulary for word in wrapper[0].split(" ")[:-1])
         ]
         for wrapper in wrappers:
             for number in _sentences_with(wrapper[0], text, starts):
@@ -248,6 +254,8 @@ class _Finder:
         """Return the position of a question that begins after a comma or another break within a sentence."""
         if not self._breaks:
             return None
+        if not (_MAY_BREAK(lowered) or "-" in lowered or ".." in lowered):
+            return None
         nexts = [word.strip(_EDGES) for word in _NEXT_WORD.findall(lowered, 0, LONG_SENTENCE)]
         self._breaks = max(0, self._breaks - len(nexts))
         if _MAY_OPEN_CLAUSE.isdisjoint(nexts):
@@ -275,8 +283,8 @@ class _Finder:
         tokens = lowered.split()
         if _WITHIN.isdisjoint(tokens):
             return None
-        for index in range(1, len(tokens) - 1):
-            if tokens[index] not in _WITHIN:
+        for index in [index for index, token in enumerate(tokens[:-1]) if token in _WITHIN]:
+            if not index:
                 continue
             if not self._places:
                 return None
