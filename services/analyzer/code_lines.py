@@ -119,7 +119,7 @@ def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
 def _candidates(text: str, found: Sequence[CodePiece]) -> Iterator[tuple[int, int]]:
     """Yield where the paragraphs begin and end that have a mark of code and no plain sentence.
 
-    Neighbouring lines that lie within `found` or have no mark of code are passed over.
+    Neighbouring lines that lie within `found` are passed over.
     """
     pieces = iter(found)
     piece = next(pieces, None)
@@ -133,8 +133,7 @@ def _candidates(text: str, found: Sequence[CodePiece]) -> Iterator[tuple[int, in
             start, end = _start(lines[0]), _end(lines[-1])
             while piece and piece.end <= start:
                 piece = next(pieces, None)
-            within = piece and piece.start <= start and piece.end >= end
-            if not within and any(_may_be_code(stripped) for _, _, stripped in lines):
+            if not (piece and piece.start <= start and piece.end >= end):
                 yield from _apart_from_sentences(lines)
             lines = []
         position += len(line) + 1
@@ -142,16 +141,17 @@ def _candidates(text: str, found: Sequence[CodePiece]) -> Iterator[tuple[int, in
 
 def _apart_from_sentences(lines: list[_Located]) -> Iterator[tuple[int, int]]:
     """Yield where the runs of `lines` begin and end that have a mark of code and no plain sentence."""
-    run: list[_Located] = []
-    for line in lines:
-        if not _is_sentence(line[2]):
-            run.append(line)
+    least = 0
+    for index, (_, _, stripped) in enumerate(lines):
+        if index < least or not _may_be_code(stripped) or _is_sentence(stripped):
             continue
-        if any(_may_be_code(stripped) for _, _, stripped in run):
-            yield _start(run[0]), _end(run[-1])
-        run = []
-    if any(_may_be_code(stripped) for _, _, stripped in run):
-        yield _start(run[0]), _end(run[-1])
+        first = last = index
+        while first > least and not _is_sentence(lines[first - 1][2]):
+            first -= 1
+        while last + 1 < len(lines) and not _is_sentence(lines[last + 1][2]):
+            last += 1
+        yield _start(lines[first]), _end(lines[last])
+        least = last + 2
 
 
 def _start(line: _Located) -> int:

@@ -6,14 +6,12 @@ one with a question mark; one with the form of a question, whatever its mark; on
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from services.analyzer import question_words as words
 from services.analyzer.question_openers import AMBIGUOUS, ANY_LANGUAGE, GROUPED, OPENERS
 from services.analyzer.question_scripts import Rule, rules_for
-from services.analyzer.sentences import Sentence, sentences
+from services.analyzer.sentences import sentences
 from shared.contracts import limits
 
 EXAMINED_PLACES: Final = 1_000
@@ -25,8 +23,6 @@ EXAMINED_BREAKS: Final = 2_000
 """Maximum number of commas, line breaks and the like whose next word is examined."""
 LONG_SENTENCE: Final = 4_000
 """Characters of a sentence that are searched for breaks."""
-
-_Wrapper = tuple[str, frozenset[str]]
 
 _EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/\u200b\u200e\u200f\ufeff"
 _CLAUSE: Final = r"[,;:–—(…\n\s.](?:(?<=[,;:–—(…\n])\s*+|(?<=\s)-++\s|(?<=\.)\.++\s*+)"
@@ -62,11 +58,11 @@ def read(message: str, prose: str) -> Prose:
     find: _Finder | None = None
     count = 0
     first: list[str] = []
-    for number, (start, end, asks) in enumerate(segments):
+    for start, end, asks in segments:
         at: int | None = 0
         if not asks or prose[end - 1] in _CLOSED:
-            find = find or _Finder(prose, segments)
-            at = find.behind_quotation(start, end) if asks else find.without_mark(number, start, end)
+            find = find or _Finder(prose)
+            at = find.behind_quotation(start, end) if asks else find.without_mark(start, end)
         if at is None:
             continue
         count += 1
@@ -78,12 +74,12 @@ def read(message: str, prose: str) -> Prose:
 class _Finder:
     """A finder of questions in the sentences of one text. It keeps only the rules that can apply to that text."""
 
-    def __init__(self, prose: str, segments: list[Sentence]) -> None:
+    def __init__(self, prose: str) -> None:
         self._prose = prose
         self._lowered = prose.lower().replace("’", "'")
         # Lower-casing these depends on their neighbours, or makes two characters of one.
         self._aligned = "İ" not in prose and "Σ" not in prose
-        self._comments = any(mark in prose for mark in _COMMENT)
+        self._comments = "/" in prose or "<" in prose
         self._inverted = "¿" in prose
         self._commas = "," in prose
         self._quotations = any(mark in prose for mark in _OPENING)
@@ -97,7 +93,14 @@ class _Finder:
         self._rules_of_text: tuple[list[Rule], list[Rule]] | None = None
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
-        self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in segments])
+        self._last_words = tokens & words.WRAPPERS.keys()
+        vocabulary = "\n".join(["", *tokens, ""]) if self._last_words else ""
+        self._attached = [
+            word
+            for word in self._last_words
+            if word in words.WRAPPERS[word] and vocabulary.count(word + "\n") > 1
+        ]
+        self._polite = any("\n" + word in vocabulary for word in _POLITE_WORDS)
 
     def _openers(self, first: str) -> list[dict[str, set[str]]]:
         if self._tables is None:
@@ -128,7 +131,7 @@ class _Finder:
         self._places -= 1
         return None if self._is_quoted_by_statement(self._prose[start:end]) else 0
 
-    def without_mark(self, number: int, start: int, end: int) -> int | None:
+    def without_mark(self, start: int, end: int) -> int | None:
         """Return the question's position in a sentence without a question mark, or None if it asks nothing."""
         sentence = self._prose[start:end]
         if self._comments and sentence.lstrip().startswith(_COMMENT):
@@ -138,7 +141,8 @@ class _Finder:
         lowered = self._lowered[start:end] if self._aligned else sentence.lower().replace("’", "'")
         if self._quotations:
             lowered = _without_leading_quotation(lowered)
-        if self._is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
+        tokens = lowered.split()
+        if self._is_question_form(lowered, tokens) or (self._last_words and self._wraps(lowered, tokens)):
             return 0
         in_ascii, rules = self._rules_of_text or self._rules()
         for may_apply, asks in in_ascii if rules and sentence.isascii() else rules:
@@ -150,14 +154,15 @@ class _Finder:
             return 0
         at = self._behind_break(lowered) if self._breaks_matter else None
         if at is None and self._runs_on:
-            at = self._in_run_on_text(lowered)
+            at = self._in_run_on_text(lowered, tokens)
         return at if at is None or len(lowered) == end - start else 0
 
-    def _is_question_form(self, lowered: str) -> bool:
-        first = lowered.split(None, 1)[0].strip(_EDGES)
+    def _is_question_form(self, lowered: str, raw_tokens: list[str]) -> bool:
+        first = raw_tokens[0].strip(_EDGES)
         if first not in _MAY_OPEN:
             return False
-        tokens = _tokens(lowered, 14 if first in _MAY_PRECEDE else 8)
+        examined = raw_tokens[: 14 if first in _MAY_PRECEDE else 8]
+        tokens = [token for raw in examined if (token := raw.strip(_EDGES))]
         if len(tokens) == 1 and tokens[0] in words.ALONE:
             return True
         for index, word in enumerate(tokens):
@@ -195,46 +200,27 @@ class _Finder:
             return False
         opening = max(stripped.rfind(mark, 0, len(stripped) - 1) for mark in '"“«„')
         before = stripped[:opening].strip() if opening > 0 else ""
-        return bool(before) and not self._is_question_form(before.lower()) and len(before.split()) > 1
+        return bool(before) and not self._is_question_form(before.lower(), before.lower().split()) and len(before.split()) > 1
 
-    def _wrappers_by_sentence(self, tokens: set[str], starts: list[int]) -> dict[int, list[_Wrapper]]:
-        """Return the wrappers to look for, by the number of each sentence that may wrap a question."""
-        text = self._lowered
-        if not self._aligned:
-            text = self._prose.replace("İ", "i").lower().replace("’", "'")
-        wrappers_of: dict[int, list[_Wrapper]] = {}
-        vocabulary = "\n".join(tokens) + "\n"
-        wrappers = [
-            wrapper
-            for last in tokens & words.WRAPPERS.keys()
-            for wrapper in words.WRAPPERS[last].items()
-            if all(word + "\n" in vocabulary for word in wrapper[0].split(" ")[:-1])
-        ]
-        for wrapper in wrappers:
-            for number in _sentences_with(wrapper[0], text, starts):
-                wrappers_of.setdefault(number, []).append(wrapper)
-        numbers = (
-            {number for word in _POLITE for number in _sentences_with(word, text, starts)} if wrappers else ()
-        )
-        if numbers:
-            # "Tell me please how": a sentence from which a polite word is removed may contain any wrapper.
-            ends = [*starts[1:], len(text)]
-            polite = _without_polite_words(
-                "\n".join(text[starts[number] : ends[number]] for number in numbers)
-            )
-            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in polite]
-            for number in numbers:
-                wrappers_of[number] = wrappers
-        return wrappers_of
-
-    def _wraps(self, number: int, lowered: str) -> bool:
-        lowered = _without_polite_words(lowered)
-        for start, nexts in self._wrappers[number]:
+    def _wraps(self, lowered: str, tokens: list[str]) -> bool:
+        last_words = self._last_words.intersection(tokens)
+        if "," in lowered or ":" in lowered:
+            last_words |= self._last_words.intersection(lowered.replace(",", " ").replace(":", " ").split())
+        for word in self._attached:
+            if word in lowered:
+                last_words.add(word)  # "(explain how"
+        if not last_words:
+            return False
+        if self._polite:
+            lowered = _without_polite_words(lowered)  # "tell me please how"
+        for start, nexts in [item for last in last_words for item in words.WRAPPERS[last].items()]:
+            at = lowered.find(start)
+            if at < 0:
+                continue
             if not self._places:
                 return False
             self._places -= 1
-            at = lowered.find(start)
-            if at < 0 or (at and lowered[at - 1].isalpha()):
+            if at and lowered[at - 1].isalpha():
                 continue
             following = _tokens(lowered[at + len(start) : at + len(start) + 40], 3)
             if lowered[at + len(start) : at + len(start) + 1] not in _AFTER_WRAPPER or not following:
@@ -278,9 +264,8 @@ class _Finder:
                 return break_.end()
         return None
 
-    def _in_run_on_text(self, lowered: str) -> int | None:
+    def _in_run_on_text(self, lowered: str, tokens: list[str]) -> int | None:
         """Return the position of a question that begins anywhere: "hi my build is broken can you help"."""
-        tokens = lowered.split()
         if _WITHIN.isdisjoint(tokens):
             return None
         for index in [index for index, token in enumerate(tokens[:-1]) if token in _WITHIN]:
@@ -349,6 +334,8 @@ _THEN: Final = re.compile(
     r", (?:so |dann |bitte |\w{2,20}en sie |(?:kann|können|muss|müssen|wird|werden|ist|sind|soll|sollte) )"
 )
 _POLITE: Final = (" please", " bitte", " in detail", " in simple terms", " a bit", " briefly")
+_POLITE_WORDS: Final = ("please", "bitte", "detail", "simple", "bit", "briefly")
+"""A word of each."""
 _OPENING: Final = '"“«„'
 _COMMENT: Final = ("//", "/*", "<!--")
 _CLOSED: Final = '"”»'
@@ -362,15 +349,6 @@ _MAY_OPEN: Final = words.INTRODUCTIONS | words.ALONE | ANY_LANGUAGE.keys() | {""
 def _unpunctuated(lowered: str) -> set[str]:
     """Return the words of `lowered`, separated by white space, without a trailing comma or colon."""
     return {token.rstrip(",:") for token in set(lowered.split())}
-
-
-def _sentences_with(word: str, text: str, starts: list[int]) -> Iterator[int]:
-    """Yield the numbers of the sentences that contain `word`; the sentences begin at `starts`."""
-    at = text.find(word, starts[0])
-    while at >= 0:
-        behind = bisect_right(starts, at)
-        yield behind - 1
-        at = text.find(word, starts[behind]) if behind < len(starts) else -1
 
 
 def _without_polite_words(lowered: str) -> str:
