@@ -12,7 +12,7 @@ code of any language than like prose are code too.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.analyzer import line_patterns as p
 from services.analyzer.code_piece import CodePiece, bare
@@ -43,11 +43,8 @@ Weight = tuple[CodeKind, int]
 _PROSE: Final[Weight] = ("bare", 0)
 
 
-class _Line(NamedTuple):
-    start: int
-    end: int
-    kind: CodeKind
-    weight: int
+_Line = tuple[int, int, CodeKind, int]
+"""Start, end, kind and weight of a line."""
 
 
 def blocks(text: str) -> Iterator[CodePiece]:  # noqa: C901 -- one pass over the lines, which is what it is for
@@ -81,7 +78,7 @@ def blocks(text: str) -> Iterator[CodePiece]:  # noqa: C901 -- one pass over the
             if weight == ("bare", 1) and 0 <= opened < indent and p.YAML_KEY.match(line.lstrip()):
                 weight = ("bare", 2)  # a key below a key is hardly prose
             opened = indent if line.endswith(":") else -1
-            run.append(_Line(start + indent, start + len(line.rstrip()), *weight))
+            run.append((start + indent, start + len(line.rstrip()), *weight))
         elif run:
             yield from _accepted(run)
             run = []
@@ -180,16 +177,17 @@ def _is_sentence(line: str) -> bool:
 
 
 def _accepted(run: list[_Line]) -> Iterator[CodePiece]:
-    if sum(line.weight for line in run) < 3 or max(line.weight for line in run) < 2:
+    weights = [weight for _, _, _, weight in run]
+    if sum(weights) < 3 or max(weights) < 2:
         return
-    while run[-1].weight == 1 and run[-1].kind == "markup":  # a list after the code looks like markup
+    while run[-1][2:] == ("markup", 1):  # a list after the code looks like markup
         run.pop()
     kinds: Counter[CodeKind] = Counter()
-    for line in run:
-        if line.weight > 1:
-            kinds[line.kind] += line.weight
-    kind = "stack_trace" if kinds["stack_trace"] >= 3 else kinds.most_common(1)[0][0]
-    yield bare(kind, run[0].start, run[-1].end)
+    for _, _, kind, weight in run:
+        if weight > 1:
+            kinds[kind] += weight
+    main = "stack_trace" if kinds["stack_trace"] >= 3 else kinds.most_common(1)[0][0]
+    yield bare(main, run[0][0], run[-1][1])
 
 
 def _may_be_code(stripped: str) -> bool:

@@ -69,6 +69,8 @@ def classify(  # noqa: PLR0913 (what was measured, by name)
 def _demands(prose: str) -> int:
     """Return the number of demanding terms in `prose`."""
     lowered = " " + prose.lower().replace("\n", " ")
+    if lowered.isspace():
+        return 0
     words = [word for word in set(lowered.split(" ")) if word[:_KEY_CHARS] in _KEYS]
     demands = sum(phrase in lowered for phrase in (_ASCII_PHRASES if lowered.isascii() else _PHRASES))
     if words:

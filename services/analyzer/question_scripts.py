@@ -148,14 +148,14 @@ def rules_for(prose: str, languages: Callable[[], list[str]]) -> tuple[list[Rule
     The first of them are those that can find a question in a sentence of ASCII characters.
     """
     in_ascii: list[Rule] = []
-    if _has_hyphen_or_question_word(prose) and ("-t-" in prose or "fr" in languages()):
+    if _has_hyphen_or_question_word(prose) and ("fr" in languages() or "-t-" in prose):
         in_ascii.append((_has_hyphen_or_question_word, _french))
-    if " what" in prose and "en" in languages():
+    if "en" in languages() and " what" in prose:
         in_ascii.append((_ends_with_what, bool))
-    if (" welche" in prose or " wessen " in prose) and "de" in languages():
+    if "de" in languages() and (" welche" in prose or " wessen " in prose):
         in_ascii.append((_names_a_german_choice, bool))
     turkish = prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS) or (
-        (" ne " in prose or " kim" in prose or " hangi" in prose) and "tr" in languages()
+        "tr" in languages() and (" ne " in prose or " kim" in prose or " hangi" in prose)
     )
     if turkish:
         in_ascii.append((bool, _turkish))
@@ -169,7 +169,7 @@ def rules_for(prose: str, languages: Callable[[], list[str]]) -> tuple[list[Rule
         searches = [
             (_pattern(letters).search, asks)
             for leads, letters, asks in _RULES
-            if any(lead in encoded for lead in leads)
+            if any(lead[0] in encoded and lead in encoded for lead in leads)
         ]
         rules += [(has, asks) for has, asks in searches if has(prose) and not (turkish and asks is _turkish)]
     return in_ascii, rules

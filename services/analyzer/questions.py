@@ -21,6 +21,8 @@ RULES_RUN: Final = 1_000
 """Maximum number of times that a rule of a script or language is tried on a sentence."""
 EXAMINED_BREAKS: Final = 2_000
 """Maximum number of commas, line breaks and the like whose next word is examined."""
+_OPENING_WORDS: Final = 14
+"""Words at the beginning of a sentence that may open a question, or precede what does."""
 LONG_SENTENCE: Final = 4_000
 """Characters of a sentence that are searched for breaks."""
 
@@ -141,7 +143,7 @@ class _Finder:
         lowered = self._lowered[start:end] if self._aligned else sentence.lower().replace("’", "'")
         if self._quotations:
             lowered = _without_leading_quotation(lowered)
-        tokens = lowered.split()
+        tokens = lowered.split() if self._last_words or self._runs_on else lowered.split(None, _OPENING_WORDS)
         if self._is_question_form(lowered, tokens) or (self._last_words and self._wraps(lowered, tokens)):
             return 0
         in_ascii, rules = self._rules_of_text or self._rules()
@@ -161,7 +163,7 @@ class _Finder:
         first = raw_tokens[0].strip(_EDGES)
         if first not in _MAY_OPEN:
             return False
-        examined = raw_tokens[: 14 if first in _MAY_PRECEDE else 8]
+        examined = raw_tokens[: _OPENING_WORDS if first in _MAY_PRECEDE else 8]
         tokens = [token for raw in examined if (token := raw.strip(_EDGES))]
         if len(tokens) == 1 and tokens[0] in words.ALONE:
             return True
