@@ -148,7 +148,7 @@ def _executions(target: Target, service: str) -> Look:
                 history = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=50)
             except client.exceptions.ExecutionDoesNotExist:
                 return None
-        return of_definition(service, definition, name, entered=_entered(history["events"]))
+        return of_definition(service, definition, name, entered=entered(history["events"]))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         findings = tuple(filter(None, pool.map(finding_of, examined)))
@@ -164,7 +164,8 @@ def _executions(target: Target, service: str) -> Look:
     )
 
 
-def _entered(events: Sequence[Any]) -> str | None:
+def entered(events: Sequence[Any]) -> str | None:
+    """Return the state that an execution entered last, from its history, newest event first."""
     return next(
         (
             event["stateEnteredEventDetails"]["name"]
