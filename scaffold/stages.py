@@ -5,7 +5,8 @@ A plan reads this checkout and writes nothing. Files are rendered from `template
 
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -67,16 +68,16 @@ def new(  # noqa: PLR0913 -- its options
             "Commit them first, or add --allow-dirty."
         )
     values = _values(name, previous, via=via, critical=critical)
-    created = [
-        Change(kind="create", path=path, text=content) for path, content in _rendered(name, values).items()
-    ]
     row = _template("row.py", values)
-    table = with_row(
-        (root / TABLE).read_text("utf-8"), row, module=name.key, after=previous.key if previous else None
-    )
+    source = (root / TABLE).read_text("utf-8")
+    table = with_row(source, row, module=name.key, after=previous.key if previous else None)
+    texts = _formatted({**_rendered(name, values), TABLE: table})
     return Plan(
         name=name,
-        changes=(*created, Change(kind="edit", path=TABLE, text=_formatted(TABLE, table))),
+        changes=tuple(
+            Change(kind="edit" if path == TABLE else "create", path=path, text=text)
+            for path, text in texts.items()
+        ),
         after=previous.key if previous else None,
         before=before.key,
         critical=critical,
@@ -113,7 +114,7 @@ def removal(text: str, *, root: Path = ROOT) -> Plan:
         name=name,
         changes=(
             *(Change(kind="delete", path=path) for path in files),
-            Change(kind="edit", path=TABLE, text=_formatted(TABLE, table)),
+            Change(kind="edit", path=TABLE, text=_formatted({TABLE: table})[TABLE]),
         ),
         after=previous.key if previous else None,
         before=STAGES[index + 1].key,
@@ -178,7 +179,7 @@ def _unsaved(
     """Return the files of which git has no copy, but for those that are as `new` wrote them."""
     changed = set(uncommitted(root, files))
     values = _values(name, previous, via=stage.via, critical=stage.critical)
-    written = _rendered(name, values)
+    written = _formatted(_rendered(name, values)) if changed else {}
     return [
         path for path in files if path in changed and (root / path).read_text("utf-8") != written.get(path)
     ]
@@ -210,7 +211,7 @@ def _values(name: StageName, previous: Stage | None, *, via: str, critical: bool
 
 def _rendered(name: StageName, values: dict[str, Any]) -> dict[str, str]:
     paths = {path.format(folder=name.folder, types=name.types): file for path, file in _FILES.items()}
-    return {path: _formatted(path, _template(file, values)) for path, file in paths.items()} | {
+    return {path: _template(file, values) for path, file in paths.items()} | {
         f"{name.folder}/tests/__init__.py": ""
     }
 
@@ -226,26 +227,29 @@ def _template(file: str, values: dict[str, Any]) -> str:
     return environment.get_template(f"{file}.jinja").render(values)
 
 
-def _formatted(path: str, text: str) -> str:
-    """Return a source as the project's formatter writes it. Raises RefusedError if that is not installed."""
-    if not path.endswith(".py"):
-        return text
+def _formatted(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return sources, by path, as the project's formatter writes them. Raises RefusedError if that fails."""
     ruff = Path(sys.executable).with_name("ruff")
-    for command in (["check", "--select", "I", "--fix", "--quiet"], ["format", "--quiet"]):
-        try:
-            done = subprocess.run(
-                [str(ruff), *command, "--stdin-filename", str(ROOT / path), "-"],
-                cwd=ROOT,
-                input=text,
-                capture_output=True,
-                encoding="utf-8",
-                check=True,
-            )
-        except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", None) or error
-            raise RefusedError(f"{path} could not be formatted: {said}. Run: make setup") from error
-        text = done.stdout
-    return text
+    options = ("--quiet", "--no-cache", "--config", str(ROOT / "pyproject.toml"), ".")
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in texts.items():
+            (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(folder) / path).write_text(text, "utf-8")
+        for command in (("check", "--select", "I", "--fix"), ("format",)):
+            try:
+                subprocess.run(
+                    [str(ruff), *command, *options],
+                    cwd=folder,
+                    capture_output=True,
+                    encoding="utf-8",
+                    check=True,
+                )
+            except (OSError, subprocess.CalledProcessError) as error:
+                said = getattr(error, "stderr", None) or error
+                raise RefusedError(
+                    f"The new sources could not be formatted: {said}. Run: make setup"
+                ) from error
+        return {path: (Path(folder) / path).read_text("utf-8") for path in texts}
 
 
 def steps(plan: Plan) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import ast
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from scaffold import stages
 from scaffold.changes import Change, uncommitted, write
 from scaffold.names import LONGEST, new_name
 from scaffold.rows import TABLE
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import BY_KEY, STAGES, Stage
 
 
 @pytest.fixture
@@ -125,23 +126,22 @@ def snapshot(root):
     return {path.relative_to(root): path.read_bytes() for path in files}
 
 
-def removal_of(root, plan, options):
-    """Return the plan of the removal, as a process that has imported the changed table makes it."""
-    row = stages.Stage(
-        state=plan.name.state,
-        key=plan.name.key,
-        service=plan.name.key,
-        request=STAGES[0].request,
-        result=STAGES[0].result,
-        inputs={},
-        via=options.get("via", "bus"),
-        critical=options.get("critical", False),
+def row(key, **options):
+    """Return a row for a stage that no process has imported."""
+    given = {"inputs": {}, "via": "bus", "critical": False} | options
+    return Stage(
+        state=f"Run{key}", key=key, service=key, request=STAGES[0].request, result=STAGES[0].result, **given
     )
+
+
+def removal_of(root, plan, options, readers=()):
+    """Return the plan of the removal, as a process that has imported the changed table makes it."""
+    added = row(plan.name.key, **{name: options[name] for name in ("via", "critical") if name in options})
     place = [stage.key for stage in STAGES].index(plan.before)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "STAGES", (*STAGES[:place], row, *STAGES[place:]))
-        patch.setattr(stages, "BY_KEY", {**stages.BY_KEY, row.key: row})
-        return stages.removal(row.key, root=root)
+        patch.setattr(stages, "STAGES", (*STAGES[:place], added, *readers, *STAGES[place:]))
+        patch.setattr(stages, "BY_KEY", {**BY_KEY, added.key: added})
+        return stages.removal(added.key, root=root)
 
 
 def test_work_of_which_git_has_no_copy_is_not_deleted(checkout):
@@ -187,25 +187,9 @@ def test_stage_that_there_is_not_can_not_be_removed():
 
 def test_stage_that_another_one_reads_is_not_removed(checkout):
     """A stage is not removed while the row of another one names what it gives."""
-    plan = made(checkout)
-    reader = stages.Stage(
-        state="Read", key="reader", service="reader", request=STAGES[0].request, result=STAGES[0].result,
-        inputs={"found": "$.results.moderation.data"}, via="bus", critical=False,
-    )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "STAGES", (*STAGES[:-1], reader, STAGES[-1]))
-        with pytest.raises(RefusedError, match="is an input of reader"):
-            removal_of_with(patch, checkout, plan)
-
-
-def removal_of_with(patch, root, plan):
-    row = stages.Stage(
-        state=plan.name.state, key=plan.name.key, service=plan.name.key, request=STAGES[0].request,
-        result=STAGES[0].result, inputs={}, via="bus", critical=False,
-    )  # fmt: skip
-    patch.setattr(stages, "STAGES", (row, *stages.STAGES))
-    patch.setattr(stages, "BY_KEY", {**stages.BY_KEY, row.key: row})
-    return stages.removal(row.key, root=root)
+    reader = row("reader", inputs={"found": "$.results.moderation.data"})
+    with pytest.raises(RefusedError, match="is an input of reader"):
+        removal_of(checkout, made(checkout), {}, [reader])
 
 
 def test_half_written_changes_are_taken_back(tmp_path):
@@ -234,7 +218,7 @@ def test_generated_files_are_formatted_as_the_project_is(tmp_path):
     write(tmp_path, plan.changes)
     shutil.copy(stages.ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "shared/contracts/__init__.py").touch()
-    ruff = Path(stages.sys.executable).with_name("ruff")
+    ruff = Path(sys.executable).with_name("ruff")
     for command in (["format", "--check"], ["check", "--no-cache"]):
         done = subprocess.run(
             [ruff, *command, "services", "shared"], cwd=tmp_path, capture_output=True, text=True, check=False
