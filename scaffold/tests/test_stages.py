@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,7 @@ def snapshot(root):
 
 def row(key, **options):
     """Return a row for a stage that no process has imported."""
-    given = {"inputs": {}, "via": "bus", "critical": False} | options
+    given: dict[str, Any] = {"inputs": {}, "via": "bus", "critical": False} | options
     return Stage(
         state=f"Run{key}", key=key, service=key, request=STAGES[0].request, result=STAGES[0].result, **given
     )
