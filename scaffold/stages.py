@@ -50,6 +50,7 @@ def new(  # noqa: PLR0913 -- its options
     after: str,
     via: Literal["bus", "queue"] = "bus",
     critical: bool = False,
+    may_end: bool = False,
     dirty: bool = False,
     root: Path = ROOT,
 ) -> Plan:
@@ -67,7 +68,7 @@ def new(  # noqa: PLR0913 -- its options
             f"{TABLE} has changes that are not committed, so those of this command could not be told from them. "
             "Commit them first, or add --allow-dirty."
         )
-    values = _values(name, previous, via=via, critical=critical)
+    values = _values(name, previous, via=via, critical=critical, may_end=may_end)
     row = _template("row.py", values)
     source = (root / TABLE).read_text("utf-8")
     table = with_row(source, row, module=name.key, after=previous.key if previous else None)
@@ -178,7 +179,7 @@ def _unsaved(
 ) -> list[str]:
     """Return the files of which git has no copy, but for those that are as `new` wrote them."""
     changed = set(uncommitted(root, files))
-    values = _values(name, previous, via=stage.via, critical=stage.critical)
+    values = _values(name, previous, via=stage.via, critical=stage.critical, may_end=stage.may_end)
     written = _formatted(_rendered(name, values)) if changed else {}
     return [
         path for path in files if path in changed and (root / path).read_text("utf-8") != written.get(path)
@@ -188,10 +189,10 @@ def _unsaved(
 # --- the files -------------------------------------------------------------------------------------------------
 
 
-def _values(name: StageName, previous: Stage | None, *, via: str, critical: bool) -> dict[str, Any]:
+def _values(name: StageName, previous: Stage | None, *, via: str, critical: bool, may_end: bool) -> dict[str, Any]:
     """Return the values of the templates."""
     result = previous.result if previous else None
-    modules: dict[str, list[str]] = {"shared.contracts.v1": ["UserMessage"]}
+    modules = {"shared.contracts.v1": ["UserMessage", *(["EarlyAnswer"] if may_end else [])]}
     if result:
         modules.setdefault(result.__module__, []).append(result.__name__)
     return {
@@ -203,6 +204,7 @@ def _values(name: StageName, previous: Stage | None, *, via: str, critical: bool
         "event": name.event,
         "via": via,
         "critical": critical,
+        "may_end": may_end,
         "source": previous.key if previous else None,
         "source_type": result.__name__ if result else None,
         "imports": [(module, sorted(names)) for module, names in sorted(modules.items())],

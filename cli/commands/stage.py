@@ -36,7 +36,8 @@ def stage() -> None:
     epilog="""\b
 Examples:
   pipeline stage new moderation --after analysis
-  pipeline stage new greeting --after request --dry-run
+  pipeline stage new greeting --after enhancement --dry-run
+  pipeline stage new moderation --after request --may-end
   pipeline stage new translation --after chat --critical --via queue --yes
 \b
 Exit codes: 0 written, 1 refused, 2 a name or a place that can't be."""
@@ -51,6 +52,7 @@ Exit codes: 0 written, 1 refused, 2 a name or a place that can't be."""
 @click.option(
     "--critical", is_flag=True, help="A run fails if this stage fails; otherwise it goes on without it."
 )
+@click.option("--may-end", is_flag=True, help="The stage may end a run early, with an answer of its own.")
 @click.option(
     "--via",
     type=click.Choice(["bus", "queue"]),
@@ -71,6 +73,7 @@ def new(  # noqa: PLR0913 -- its options
     *,
     after: str,
     critical: bool,
+    may_end: bool,
     via: str,
     allow_dirty: bool,
     dry_run: bool,
@@ -84,7 +87,12 @@ def new(  # noqa: PLR0913 -- its options
     letters and digits. Everything is printed before it is written.
     """
     plan = planning.new(
-        name, after=after, via="queue" if via == "queue" else "bus", critical=critical, dirty=allow_dirty
+        name,
+        after=after,
+        via="queue" if via == "queue" else "bus",
+        critical=critical,
+        may_end=may_end,
+        dirty=allow_dirty,
     )
     place = f"after {plan.after}" if plan.after else "first"
     without = "If it fails, the run fails." if critical else "If it fails, the run goes on without it."
