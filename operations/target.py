@@ -49,6 +49,8 @@ class Target:
 
     def __init__(self, *, env: str, session: Any, endpoint: str | None = None) -> None:
         self.env = env
+        self.owners: dict[str, str] = {}
+        """The runs of executions whose names did not tell them, as far as they were looked up."""
         self._endpoint = endpoint
         self._session = session
         self._clients: dict[str, Any] = {}

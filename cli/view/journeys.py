@@ -12,7 +12,7 @@ from rich.text import Text
 from cli.session import Session
 from cli.view.tables import grid
 from cli.view.text import counted, duration, in_a_line, in_columns, local, printable
-from cli.view.timeline import LEGEND, NAME, drawn
+from cli.view.timeline import NAME, drawn, legend
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.timeline import bars, longest
@@ -141,7 +141,7 @@ def print_journey(session: Session, journey: Journey) -> None:
         out.print()
         for line in drawn(timeline):
             out.print(line)
-        out.print(Text(f"{'':<{NAME}}{LEGEND}", style="dim"))
+        out.print(Text(f"{'':<{NAME}}{legend(timeline)}", style="dim"))
         if most := longest(timeline):
             took = f"{duration(most.ms)} of {duration(most.of_ms)}"
             out.print(

@@ -1,10 +1,11 @@
 """The audit of what operators did, by pages, as its page shows it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec import Struct
 
+from console.models.archived import moment
 from console.routes import link
 from console.text import line
 from operations.dlq.audit import Audit
@@ -71,7 +72,7 @@ def lines_of(entries: Sequence[Entry]) -> tuple[Line, ...]:
 def _line(entry: Entry) -> Line:
     known = entry.pipeline_id != UNKNOWN
     return Line(
-        at=_moment(entry.at),
+        at=moment(entry.at),
         who=line(entry.who.rpartition("/")[2], 80),
         what=line(entry.what, 40),
         why=line(entry.why, WHY_CHARS),
@@ -80,11 +81,3 @@ def _line(entry: Entry) -> Line:
         pipeline_id=entry.pipeline_id if known else "",
         address=link("run", pipeline_id=entry.pipeline_id) if known else "",
     )
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -8,9 +8,11 @@ from msgspec import Struct
 
 from console.live.reading import Tell
 from console.models.activity import activity_view
+from console.models.archived import archived_view
 from console.models.costs import costs_view
 from console.models.health import doctor_view, flight_view
 from console.routes import link
+from operations.dlq.archive import Archive, read_archive
 from operations.dlq.audit import Audit, read_audit
 from operations.inflight.reading import Check, Look
 from operations.money.costs import Report, read_report
@@ -90,6 +92,12 @@ def _audit(target: Target, tell: Tell, stop: Stop) -> Audit:
     )
 
 
+def _archived(target: Target, tell: Tell, stop: Stop) -> Archive:
+    return read_archive(
+        target, limit=MOST_RECORDS, on_page=lambda read: tell(f"read {read:,} items"), stop=stop
+    )
+
+
 SUBJECTS: Mapping[str, Subject] = {
     **{
         f"costs-{name}": Subject(
@@ -128,5 +136,13 @@ SUBJECTS: Mapping[str, Subject] = {
         about=f"It reads the whole table of operations, {MOST_RECORDS:,} items at most: on AWS, reads cost money.",
         read=_audit,
         view=activity_view,
+    ),
+    "archived": Subject(
+        page=link("archived"),
+        template="archived_read.html",
+        button="Read the archived messages",
+        about=f"It reads the whole table of operations, {MOST_RECORDS:,} items at most: on AWS, reads cost money.",
+        read=_archived,
+        view=archived_view,
     ),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.models import health, plans, words
+from console.models import health, plan_lines, plans, words
 from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import TOKEN, shape
@@ -160,7 +160,12 @@ def test_a_run_on_aws_leads_to_its_execution(machine, records, target):
 
 def test_every_mark_is_drawn():
     """Every status of a run, stage and plan has a mark that is drawn, whatever fonts a browser has."""
-    known = [*words.RUNS.values(), *words.STAGES.values(), *plans.STATES.values(), *plans.OUTCOMES.values()]
+    known = [
+        *words.RUNS.values(),
+        *words.STAGES.values(),
+        *plans.STATES.values(),
+        *plan_lines.OUTCOMES.values(),
+    ]
     known += [
         words.of_run("new"),
         words.of_stage("new"),
@@ -347,6 +352,7 @@ def test_hostile_texts_change_no_page(console: Console, put):
                 "/runs/p?tab=data",
                 "/asked/p",
                 "/ask?after=p",
+                "/ask?again=p",
             ):  # Markdown: the answer's link, and nothing else
                 parts = [part for part in parts if part not in (("a", ("href", "rel", "target")), ("/a", ()))]
                 assert parts == [part for part in plain[path] if part != ("/a", ())], (path, text)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from operations.aws_errors import translated
-from operations.dlq.journal import Entry
+from operations.dlq.journal import ARCHIVED, Entry
 from operations.stop import Stop
 from operations.target import Target
 from shared.dynamodb import attributes
@@ -43,7 +43,7 @@ def read_audit(
         "FilterExpression": "NOT begins_with(#entry, :archived)",
         "ProjectionExpression": ", ".join(f"#{name}" for name in _FIELDS),
         "ExpressionAttributeNames": {"#entry": "entry", **{f"#{name}": name for name in _FIELDS}},
-        "ExpressionAttributeValues": {":archived": {"S": "archived#"}},
+        "ExpressionAttributeValues": {":archived": {"S": ARCHIVED}},
     }
     entries: list[Entry] = []
     read = damaged = 0

@@ -154,7 +154,7 @@ def _executions(target: Target, service: str, judge: Callable[..., Finding | Non
                 history = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=50)
             except client.exceptions.ExecutionDoesNotExist:
                 return None
-        return judge(definition, name, entered=_entered(history["events"]))
+        return judge(definition, name, entered=entered(history["events"]))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         findings = tuple(filter(None, pool.map(finding_of, examined)))
@@ -170,7 +170,8 @@ def _executions(target: Target, service: str, judge: Callable[..., Finding | Non
     )
 
 
-def _entered(events: Sequence[Any]) -> str | None:
+def entered(events: Sequence[Any]) -> str | None:
+    """Return the state that an execution entered last, from its history, newest event first."""
     return next(
         (
             event["stateEnteredEventDetails"]["name"]

@@ -67,6 +67,8 @@ def next_steps(explanation: Explanation) -> list[tuple[str, tuple[str, ...]]]:
     if explanation.message is not None:
         steps.append(("message", ("dlq", "show", explanation.message.id)))
         steps.append(("replay", ("dlq", "replay", "--id", explanation.message.id)))
+    if explanation.handled is not None and explanation.handled.is_archived:
+        steps.append(("message", ("dlq", "export", "--archived", "--id", explanation.handled.message_id)))
     for journey in explanation.journeys[:EXPLAINED]:
         follow = ("--follow",) if journey.status == "RUNNING" else ()
         steps.append(("show run", ("show", *follow, journey.pipeline_id)))

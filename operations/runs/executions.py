@@ -42,6 +42,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     started_at: datetime
     stopped_at: datetime | None = None
     redrives: int = 0
+    error: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -82,6 +83,7 @@ def describe(target: Target, arn: str) -> Execution | None:
         started_at=description["startDate"],
         stopped_at=description.get("stopDate"),
         redrives=int(description.get("redriveCount") or 0),
+        error=description.get("error"),
     )
 
 
@@ -89,29 +91,31 @@ def pipelines_of(target: Target, names: Iterable[str]) -> dict[str, str]:
     """Return the pipeline id of each execution by its name.
 
     A name that may be of two runs is looked up: in the records, which name their latest execution, else in the
-    execution's input.
+    execution's input. It is kept: what an execution is of never changes.
     """
     found = {name: ids_in(name) for name in names}
-    doubtful = {name: ids for name, ids in found.items() if len(ids) > 1}
+    doubtful = {name: ids for name, ids in found.items() if len(ids) > 1 and name not in target.owners}
     known = (
         read_records(target, [one for ids in doubtful.values() for one in ids], fields=("execution_arn",))
         if doubtful
         else {}
     )
 
-    def owner(name: str) -> str:
+    def owner(name: str) -> str | None:
         arn = target.addresses.execution_arn(name)
         for pipeline_id in found[name]:
             if known.get(pipeline_id, Record()).get("execution_arn") == arn:
                 return pipeline_id
         execution = describe(target, arn)
-        return execution.pipeline_id if execution else pipeline_of(name)
+        return execution.pipeline_id if execution else None
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return {
-            **{name: ids[0] for name, ids in found.items()},
-            **dict(zip(doubtful, pool.map(owner, doubtful), strict=True)),
-        }
+        owners = dict(zip(doubtful, pool.map(owner, doubtful), strict=True))
+    target.owners.update({name: one for name, one in owners.items() if one})
+    return {
+        name: ids[0] if len(ids) == 1 else target.owners.get(name) or pipeline_of(name)
+        for name, ids in found.items()
+    }
 
 
 def restarts(target: Target, execution: Execution) -> tuple[str, Execution | None]:

@@ -40,6 +40,8 @@ class Progress(Struct, kw_only=True):
     error: str | None = None
     cause: str | None = None
     meter: Mapping[str, Any] | None = None
+    paused_ms: int = 0
+    """From each end of the execution at this stage until its redrive."""
 
 
 class History(Struct, kw_only=True):
@@ -51,6 +53,7 @@ class History(Struct, kw_only=True):
     cause: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    redriven: bool = False
 
 
 def read_history(events: Iterable[Mapping[str, Any]]) -> History:
@@ -68,6 +71,9 @@ def read_history(events: Iterable[Mapping[str, Any]]) -> History:
             if stage and current:
                 history.stages[stage.key] = current
         elif kind == "ExecutionRedriven":
+            if current is not None and history.finished_at:
+                current.paused_ms += round((at - history.finished_at).total_seconds() * 1_000)
+            history.redriven = True
             history.status, history.error, history.cause, history.finished_at = "RUNNING", None, None, None
         elif kind in ENDS:
             _end(history, current, event)

@@ -70,6 +70,8 @@ class StageView(Struct, frozen=True, kw_only=True):
     model_id: str | None = None
     error: str | None = None
     cause: str | None = None
+    paused_ms: int | UnsetType = UNSET
+    """The pauses until redrives at this stage; absent if there are none."""
 
     @property
     def cached_tokens(self) -> int:
@@ -234,22 +236,23 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
     ended = execution is not None and execution.status != "RUNNING"
     if status == "ACCEPTED" and execution is not None:
         status = "RUNNING"
-    failed = status == "FAILED"
+    failed, is_final = status == "FAILED", status in FINAL
     execution = execution or History()
     return Journey(
         pipeline_id=pipeline_id,
         status=status,
-        finished=status in FINAL or ended,
+        finished=is_final or ended,
         stages=tuple(_stage(stage, status, record, execution) for stage in STAGES),
         user_message=record.get("user_message"),
         final_response=record.get("final_response"),
-        execution_time_ms=record.get("execution_time_ms"),
+        execution_time_ms=record.get("execution_time_ms") if is_final else None,
         degraded=tuple(record.get("degraded") or ()),
         ended_by=record.get("ended_by", UNSET),
         end_reason=record.get("end_reason", UNSET),
         accepted_at=_time(record.get("accepted_at") or record.get("timestamp")),
-        started_at=_time(record.get("started_at")) or execution.started_at,
-        finished_at=_time(record.get("finished_at")) or (execution.finished_at if ended else None),
+        started_at=_started(record, execution),
+        finished_at=(_time(record.get("finished_at")) if is_final else None)
+        or (execution.finished_at if ended else None),
         error=record.get("error") if failed else execution.error,
         cause=record.get("cause") if failed else execution.cause,
         failed_stage=record.get("stage") if failed else None,
@@ -288,6 +291,7 @@ def _stage(stage: Stage, status: str, record: Record, execution: History) -> Sta
             "error": seen.error or (record.get("error") if seen.status == "failed" else None),
             "cause": seen.cause or (record.get("cause") if seen.status == "failed" else None),
             "attempt": seen.retries,
+            "paused_ms": seen.paused_ms or UNSET,
         }
     return StageView(
         key=stage.key,
@@ -319,6 +323,13 @@ def _was_skipped(stage: Stage, record: Record) -> bool:
     """Return whether a stage lies between the one that ended the run early and the last one."""
     ended = BY_KEY.get(record.get("ended_by") or "")
     return ended is not None and STAGES.index(ended) < STAGES.index(stage) and stage is not LAST
+
+
+def _started(record: Record, execution: History) -> datetime | None:
+    """Return when the execution started. Meanwhile, the record of a redriven one has the time of the redrive."""
+    meanwhile = execution.redriven and record.get("status") not in FINAL
+    recorded = None if meanwhile else _time(record.get("started_at"))
+    return recorded or execution.started_at
 
 
 def _time(text: str | None) -> datetime | None:

@@ -3,13 +3,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from operations.errors import NotFoundError
+from operations.errors import DeniedError, NotFoundError
 from operations.runs import advice
 from operations.runs import journey as journeys
 from operations.runs.executions import with_defaults
 from operations.runs.history import read_history
 from operations.runs.journey import assemble, follow, read_journey
-from operations.runs.runs import list_runs
+from operations.runs.runs import list_runs, timed
 from operations.stop import Stop
 from operations.tests.world import client, finish
 from shared.contracts.stages import STAGES
@@ -167,6 +167,24 @@ def test_runs_are_listed_with_status_and_limit(target):
     (aborted,) = list_runs(target, status="ABORTED")
     assert aborted.pipeline_id == "p-3"
     assert aborted.took_ms is not None
+
+
+def test_a_run_has_one_duration(target, records, monkeypatch):
+    """The list says what the record, the API and the journey say; else, what the execution took."""
+    for name in ("p", "other", "unknown"):
+        client("stepfunctions").stop_execution(executionArn=start(target, name))
+    finish(records, "p")
+    finish(records, "other", execution_arn="arn:aws:states:::execution:m:other-restart-1")
+    runs = {run.pipeline_id: run for run in timed(target, list_runs(target))}
+    assert runs["p"].took_ms == read_journey(target, "p").execution_time_ms == 212
+    for name in ("other", "unknown"):
+        assert (runs[name].execution_time_ms, runs[name].took_ms != 212) == (None, True)
+    monkeypatch.setattr("operations.runs.runs.read_records", denied)
+    assert timed(target, list_runs(target))[0].execution_time_ms is None
+
+
+def denied(*_args: object, **_options: object) -> None:
+    raise DeniedError("You may not read records.")
 
 
 def test_a_journey_is_json(target, records):

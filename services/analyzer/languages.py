@@ -24,6 +24,10 @@ PROSE: Final = "prose"
 """The model's name for whatever is no code."""
 TENTHS: Final = 10
 """Weights are stored as whole tenths."""
+_BITS: Final = 32
+_MIDDLE: Final = 2 ** (_BITS - 1)
+_NOUGHT: Final = _MIDDLE.to_bytes(_BITS // 8, "little")
+"""A weight of 0 in a place of `_BITS`: its middle, so that no sum of weights is negative."""
 
 Suggestion = tuple[str, int]
 """A language, and what is added to its score, in tenths."""
@@ -225,16 +229,20 @@ def _guess(code: str, suggested: Suggestion | None) -> str | None:  # noqa: PLR0
     return name if name != UNNAMED and likely[name] >= LIKELY_ENOUGH * sum(likely.values()) else None
 
 
+@cache
+def _packed(feature: str) -> int:
+    """Return the weights of a feature as one number with `_BITS` for each place, so that one sum adds them all."""
+    return sum(weight << _BITS * place for place, weight in _weights(feature))
+
+
 def _likely(code: str, suggested: Suggestion | None = None) -> dict[str, float]:
     """Return the probability of each language, of none of them, and of prose."""
     names, known = _model()
-    scores = [0] * len(names)
+    total = sum(map(_packed, features(code) & known.keys()), int.from_bytes(_NOUGHT * len(names), "little"))
     if suggested:
-        scores[names.index(suggested[0])] = suggested[1]
-    for feature in features(code) & known.keys():
-        for place, weight in _weights(feature):
-            scores[place] += weight
-    return dict(zip(names, probabilities([score / TENTHS for score in scores]), strict=True))
+        total += suggested[1] << _BITS * names.index(suggested[0])
+    scores = memoryview(total.to_bytes(len(_NOUGHT) * len(names), "little")).cast("I")
+    return dict(zip(names, probabilities([(score - _MIDDLE) / TENTHS for score in scores]), strict=True))
 
 
 def prose_probability(text: str) -> float:

@@ -12,7 +12,7 @@ CODE_CHARACTER: Final = re.compile(
     r"[=\[\]{}(.:$<+&|-](?:(?<=[=\[\]{}])|(?<=\w\()|(?<=\w\.)\w|(?<=:):|(?<=-)>|(?<=\$)\w|(?<=<)\w+>"
     r"|(?<=\+)\+|(?<=&)&|(?<=\|)\|)"
 )
-MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_]|\(\)|::|\w\(")
+MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_(:](?:(?<=[^(:])|(?<=\w\()|(?<=\()\)|(?<=:):)")
 """Marks that a plain sentence does not have."""
 HEADING: Final = re.compile(r"#{1,6} +\w")
 REFERENCE: Final = re.compile(r"\[[^\]]++\]: +\S")

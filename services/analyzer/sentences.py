@@ -121,7 +121,7 @@ def sentences(prose: str) -> Sentences:  # noqa: C901 -- one pass over the marks
             continue
         else:
             end = at
-        if has_word(prose, start, end):
+        if (start + 1 < end and prose[start + 1].isalnum()) or has_word(prose, start, end):
             segments.append((start, end, asks))
         start = mark.end()
     if next(marks, None):

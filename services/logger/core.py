@@ -323,13 +323,13 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
     return msgspec.structs.replace(run, error=str(stopped["error"]), cause=cause)
 
 
-def failed_stage(run: Failure) -> str | None:
-    """Return the failed stage's key if the error identifies it, else None.
+def failed_stage(status: str, error: str) -> str | None:
+    """Return the key of the stage at which an execution failed if its error identifies the stage, else None.
 
     In an execution that FAILED (a cancelled one is ABORTED), `Pipeline` errors come from workers only, and only the
     critical stage's failure ends the run.
     """
-    by_worker = run.status == "FAILED" and run.error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
+    by_worker = status == "FAILED" and error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
     return CRITICAL.key if by_worker else None
 
 
