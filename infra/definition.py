@@ -1,7 +1,7 @@
 """Builds the workflow's definition in Amazon States Language from the stage table. It is pure: names in, a dict out.
 
 It uses only features that AWS and two independent interpreters run in the same way, so that tests run the deployed
-definition. The critical stage has no Catch: the execution fails at its state, from which RedriveExecution continues.
+definition. A critical stage has no Catch: the execution fails at its state, from which RedriveExecution continues.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from shared import dynamodb
 from shared.contracts.envelope import SOURCE
-from shared.contracts.record import ANALYSIS_JSON, ERRORS_JSON, METERS_JSON
-from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY, STAGES, Stage
+from shared.contracts.record import ERRORS_JSON, METERS_JSON, METERS_OF, as_json
+from shared.contracts.stages import ANSWERING, LEAST_TASK_SECONDS, RETRY, STAGES, Stage
 from shared.errors import DATA_LIMIT_ERROR, HEARTBEAT_ERROR, NEVER_RETRIED, TASK_ERROR, TIMEOUT_ERROR
 from shared.records import MAY_REPLACE
 
@@ -176,13 +176,18 @@ def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
     attributes: State = {
         "status": {"S": "SUCCEEDED"},
         "user_message": {"S.$": "$.request.user_message"},
-        "final_response": {"S.$": "$.results.chat.data.text"},
+        "final_response": {"S.$": f"$.results.{ANSWERING.key}.data.{ANSWERING.answer}"},
         "finished_at": {"S.$": "$$.State.EnteredTime"},
         "execution_arn": {"S.$": "$$.Execution.Id"},
         "correlation_id": {"S.$": "$.metadata.correlation_id"},
         "degraded": {"L": [{"S": last.key}]},
-        ANALYSIS_JSON: {"S.$": "States.JsonToString($.results.analysis.data)"},
+        **{
+            as_json(stage.key): {"S.$": f"States.JsonToString($.results.{stage.key}.data)"}
+            for stage in done
+            if not stage.answer
+        },
         METERS_JSON: {"S.$": f"States.JsonToString(States.Array({meters}))"},
+        METERS_OF: {"L": [{"S": stage.key} for stage in done]},
         ERRORS_JSON: {"S.$": "States.JsonToString($.errors)"},
     }
     first: State = {name: {"S.$": "$.metadata.accepted_at"} for name in ("timestamp", "accepted_at")}
