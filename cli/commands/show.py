@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 
 import click
-import msgspec
-from msgspec import UNSET
 from rich.text import Text
 
 from cli.exit_codes import FAILED, INTERRUPTED
@@ -18,7 +16,7 @@ from operations.errors import DeniedError, NotDeployedError
 from operations.money.budget import notice
 from operations.money.costs import read_ledger
 from operations.runs.beginnings import known_id
-from operations.runs.journey import Journey, follow, read_journey
+from operations.runs.journey import Journey, follow, read_journey, told
 from operations.runs.timeline import bars, longest
 
 APPEARS_SECONDS = 5.0
@@ -76,11 +74,7 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
         timeline = bars(journey, datetime.now(UTC))
         session.json(
             {
-                **{
-                    name: value
-                    for name, value in msgspec.structs.asdict(journey).items()
-                    if value is not UNSET
-                },
+                **told(journey),
                 "timeline": timeline,
                 "longest": longest(timeline),
                 "operations": entries,

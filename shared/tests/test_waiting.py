@@ -135,7 +135,8 @@ def test_two_people_at_once_are_one_decision(waiting, machine, monkeypatch):
     """If somebody decides between another's look and write, the write fails and the first decision stays."""
     hold(waiting)
     slow = Waiting(waiting._client, "approvals", waiting._callback, now=waiting._now)
-    real, looks = slow._read, []
+    real = slow._read
+    looks: list[Item] = []
 
     def read(pipeline_id: str) -> Any:
         found = real(pipeline_id)
