@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Ask for answers": {
         "submit": Entry("submit", "submit", "Submit a message, or a file of messages."),
         "publish": Entry("publish", "publish", "Publish an event after checking it against its contract."),
+        "approvals": Entry("approvals", "approvals", "List answers that wait for approval, and decide."),
         "cancel": Entry("cancel", "cancel", "Stop runs that have not finished."),
     },
     "See what happened": {

@@ -67,6 +67,11 @@ ROUTES = (
     Route(name="live-plan", path="/live/plans/{number}", view="plans:live", kind="stream"),
     Route(name="plan-run", path="/plans/{number}/run", view="plans:run", kind="write"),
     Route(name="plan-stop", path="/plans/{number}/stop", view="plans:stop", kind="own"),
+    Route(name="approvals", path="/approvals", view="approvals:page"),
+    Route(name="approval", path="/approvals/{pipeline_id}", view="approvals:item"),
+    Route(
+        name="approval-decide", path="/approvals/{pipeline_id}/decide", view="approvals:decide", kind="write"
+    ),
     Route(name="costs", path="/costs", view="costs:page"),
     Route(name="costs-sheet", path="/costs/sheet", view="costs:sheet"),
     Route(name="budget", path="/costs/budget", view="costs:order", kind="write"),
@@ -92,6 +97,7 @@ MENU = (
     Entry(route="runs", title="Runs", key="r"),
     Entry(route="parked", title="Parked", key="p"),
     Entry(route="plans", title="Plans", key="l"),
+    Entry(route="approvals", title="Approvals", key="o"),
     Entry(route="ask", title="Ask", key="a"),
     Entry(route="costs", title="Costs", key="c"),
     Entry(route="events", title="Events", key="e"),

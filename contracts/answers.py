@@ -11,7 +11,7 @@ from msgspec import UnsetType as Absent
 from shared.contracts import v1
 from shared.contracts.envelope import PipelineId
 from shared.contracts.record import WHOLE
-from shared.contracts.stages import RECORDED, Stage
+from shared.contracts.stages import EARLY_ANSWER, EVERY, Stage
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -19,14 +19,14 @@ Moment = Annotated[datetime, Meta(tz=True)]
 def _in_record(stage: Stage) -> type[Struct]:
     """Return the type of a stage's result in a record: without the answer's text, which is `final_response`."""
     kind = stage.result
-    if not stage.answer:
+    if not (stage.answer or stage.may_end):
         return kind
     fields: list[Any] = [
         (item.name, item.type)
         if item.required
         else (item.name, item.type, msgspec.field(default=item.default))
         for item in msgspec.structs.fields(kind)
-        if item.name not in {stage.answer, WHOLE}
+        if item.name not in {stage.answer, WHOLE, EARLY_ANSWER}
     ]
     return msgspec.defstruct(f"{kind.__name__}InRecord", fields, frozen=True, kw_only=True)
 
@@ -114,7 +114,7 @@ class _Run(Struct, frozen=True, kw_only=True):
 
 Record = msgspec.defstruct(
     "Record",
-    [(stage.key, _in_record(stage) | Absent | None, ABSENT) for stage in RECORDED],
+    [(stage.key, _in_record(stage) | Absent | None, ABSENT) for stage in EVERY[:-1]],
     bases=(_Run,),
     namespace={"__doc__": _Run.__doc__},
     frozen=True,

@@ -8,7 +8,7 @@ from contracts.parties import OUTSIDE, events, on_the_bus, parties
 from contracts.references import project_version
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.schemas import References, closed, components, event_detail, event_schema, metadata_of
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 
 BUS = "bus"
 _ABOUT = """\
@@ -92,7 +92,7 @@ def _channels() -> dict[str, Any]:
         "messages": {},
     }
     channels = {BUS: bus}
-    for stage in STAGES:
+    for stage in EVERY:
         if stage.via == "queue":
             channels[f"{stage.service}-queue"] = {
                 "address": f"ai-pipeline-{{env}}-{stage.service}",

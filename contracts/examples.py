@@ -13,7 +13,7 @@ from typing import Any
 from contracts.alternatives import Schema, alternatives
 from shared.contracts.envelope import SOURCE
 from shared.contracts.schemas import event_schema, result_schema
-from shared.contracts.stages import ANSWERING, RECORDED, STAGES, Stage
+from shared.contracts.stages import ANSWERING, EVERY, OPTIONAL, RECORDED, Stage
 
 PIPELINE_ID = "0b61f2bf-5c2e-4a14-9a0e-3d0b8f2f6c11"
 EXECUTION = "arn:aws:states:eu-central-1:111122223333:execution:ai-pipeline-prod"
@@ -105,7 +105,7 @@ SAMPLES: Mapping[str, Any] = {
 
 def _brought_along() -> Mapping[str, Any]:
     """Return the `SAMPLES` of the modules in which the stages' types are."""
-    modules = [sys.modules[kind.__module__] for stage in STAGES for kind in (stage.request, stage.result)]
+    modules = [sys.modules[kind.__module__] for stage in EVERY for kind in (stage.request, stage.result)]
     return {name: value for module in modules for name, value in getattr(module, "SAMPLES", {}).items()}
 
 
@@ -126,7 +126,7 @@ def event_examples(schema: Schema) -> list[dict[str, Any]]:
         shortest = value_of(schema, schema, required_only=True)
         return [shortest, {"metadata": {"pipeline_id": "order-4711"}, **shortest}]
     example = value_of(schema, schema)
-    states = {stage.request.NAME: stage.state for stage in STAGES}
+    states = {stage.request.NAME: stage.state for stage in EVERY}
     run = f"{states[name]}-0" if name in states else name.rpartition(".")[2]
     example["metadata"] |= {
         "schema": name,
@@ -144,7 +144,7 @@ def request_data(stage: Stage) -> dict[str, Any]:
     """
     schema = event_schema(stage.request)
     data: dict[str, Any] = value_of(schema, schema, required_only=True)["data"]
-    results = {other.key: _outcome(other) for other in RECORDED[: STAGES.index(stage)]}
+    results = {other.key: _outcome(other) for other in EVERY[: EVERY.index(stage)] if other not in OPTIONAL}
     given = {"$.results": results}
     given |= {f"$.results.{key}.data": outcome["data"] for key, outcome in results.items()}
     return data | {name: given[path] for name, path in stage.inputs.items() if path in given}

@@ -9,9 +9,10 @@ from functools import cache
 from msgspec import Struct
 
 from shared.contracts import v1
+from shared.contracts.approval import ApprovalReminder
 from shared.contracts.envelope import Event
 from shared.contracts.schemas import result_schema
-from shared.contracts.stages import BY_KEY, SERVICES, STAGES, Stage
+from shared.contracts.stages import BY_KEY, EVERY, OPTIONAL, SERVICES, Stage
 from shared.contracts.upcasting import EVENTS
 
 API = "trigger"
@@ -33,7 +34,10 @@ _BESIDE_STAGES: Mapping[str, Parties] = {
     v1.PipelineRequested.NAME: Parties(publishers=(API, PUBLISHERS), consumers=(API,)),
     v1.PipelineCompleted.NAME: Parties(publishers=("logger",), consumers=(SUBSCRIBERS,)),
     v1.PipelineFailed.NAME: Parties(publishers=("logger",), consumers=(SUBSCRIBERS,)),
-    v1.ContractRejected.NAME: Parties(publishers=SERVICES, consumers=(SUBSCRIBERS,)),
+    v1.ContractRejected.NAME: Parties(
+        publishers=(*SERVICES, *(stage.service for stage in OPTIONAL)), consumers=(SUBSCRIBERS,)
+    ),
+    ApprovalReminder.NAME: Parties(publishers=("approval",), consumers=(SUBSCRIBERS,)),
 }
 """The parties by an event's name, for all its versions, or by a detail-type, for a version with other parties."""
 NOBODY = Parties(publishers=(), consumers=())
@@ -45,7 +49,7 @@ def events() -> tuple[type[Event], ...]:
 
 
 def results() -> tuple[type[Struct], ...]:
-    return tuple(stage.result for stage in STAGES)
+    return tuple(stage.result for stage in EVERY)
 
 
 def parties(name: str) -> Parties:
@@ -55,7 +59,7 @@ def parties(name: str) -> Parties:
 
 def _by_event(detail_type: str) -> Parties:
     name = detail_type.rpartition(".v")[0]
-    for stage in STAGES:
+    for stage in EVERY:
         if name == stage.request.NAME:
             newest = (
                 stage.request.detail_type() == detail_type
@@ -70,18 +74,18 @@ def _by_result() -> Mapping[str, Parties]:
         result_schema(stage.result)["title"]: Parties(
             publishers=(stage.service,), consumers=_readers(stage.key) or (WORKFLOW,)
         )
-        for stage in STAGES
+        for stage in EVERY
     }
 
 
 def _readers(key: str) -> tuple[str, ...]:
     """Return the services whose requests carry the result of the stage `key`."""
-    return tuple(stage.service for stage in STAGES if key in _carried(stage))
+    return tuple(stage.service for stage in EVERY if key in _carried(stage))
 
 
 def _carried(stage: Stage) -> tuple[str, ...]:
     """Return the keys of the earlier stages whose results are part of a stage's request."""
-    earlier = [other.key for other in STAGES[: STAGES.index(stage)]]
+    earlier = [other.key for other in EVERY[: EVERY.index(stage)]]
     return tuple(
         key
         for key in earlier
@@ -94,12 +98,12 @@ def _carried(stage: Stage) -> tuple[str, ...]:
 
 def on_the_bus(kind: type[Event]) -> bool:
     """Return False for a stage's request that is sent directly to the stage's queue."""
-    return all(stage.via == "bus" for stage in STAGES if stage.request.NAME == kind.NAME)
+    return all(stage.via == "bus" for stage in EVERY if stage.request.NAME == kind.NAME)
 
 
 def results_in(detail_type: str) -> tuple[str, ...]:
     """Return the services whose results are part of an event's data."""
     name = detail_type.rpartition(".v")[0]
     return tuple(
-        BY_KEY[key].service for stage in STAGES if name == stage.request.NAME for key in _carried(stage)
+        BY_KEY[key].service for stage in EVERY if name == stage.request.NAME for key in _carried(stage)
     )

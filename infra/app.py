@@ -26,17 +26,17 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from infra.bundling import ROOT, BundlingError, bundles  # noqa: E402
 from infra.environments import DEFAULT_REGION, Environment, UnknownEnvironmentError  # noqa: E402
-from infra.functions import ALL_FUNCTIONS, GUARD  # noqa: E402
+from infra.functions import ALL_FUNCTIONS, deployed_functions  # noqa: E402
 from infra.names import Names  # noqa: E402
 from infra.option_kinds import OptionError  # noqa: E402
 from infra.options import load_deployed  # noqa: E402
-from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW, needed_by  # noqa: E402
+from infra.parts import MONITORING, PLATFORM, SWITCHED, TRIGGER, WORKFLOW, needed_by  # noqa: E402
 from infra.platform_stack import PlatformStack  # noqa: E402
 from infra.recorded import recorded  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
 from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
-from shared.contracts.stages import STAGES  # noqa: E402
+from shared.contracts.stages import EVERY  # noqa: E402
 
 
 def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Callable[[App], Stack]]:
@@ -45,7 +45,7 @@ def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Cal
         stage.service: lambda app, stage=stage: StageStack(  # type: ignore[misc]  # bound per stage
             app, stage=stage, environment=environment, bundles=packed
         )
-        for stage in STAGES
+        for stage in EVERY
     }
     return {
         PLATFORM: lambda app: PlatformStack(app, environment=environment),
@@ -88,7 +88,9 @@ def build(
             f"Unknown part or table {unknown[0]!r}. Set `-c unprotected=NAME,NAME` to some of: "
             f"{', '.join((*makers, *tables))}."
         )
-    chosen = {only} if only else {part for part in makers if part != MONITORING or environment.monitoring}
+    left_out = {*SWITCHED} - {stage.service for stage in environment.stages}
+    left_out |= set() if environment.monitoring else {MONITORING}
+    chosen = {only} if only else set(makers) - left_out
     stacks = {part: make(app) for part, make in makers.items() if part in chosen}
     for part, stack in stacks.items():
         Tags.of(stack).add("application", "ai-pipeline")
@@ -118,7 +120,8 @@ def main() -> None:
         [
             function
             for function in ALL_FUNCTIONS
-            if only in (None, function.service) and (function != GUARD or environment.budget_usd_per_day)
+            if function.service == only
+            or (only is None and function in deployed_functions(**environment.switches))
         ],
     )
     unprotected = [part for part in str(context.get("unprotected") or "").split(",") if part]

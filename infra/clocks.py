@@ -61,6 +61,15 @@ def task_seconds(visibility: int) -> int:
     return max(LEAST_TASK_SECONDS, visibility * MAX_RECEIVES + SLACK_SECONDS)
 
 
+APPROVAL: Final = "approval"
+"""The service whose task waits for a person, and not for a queue."""
+SWEEP_MINUTES: Final = 5
+"""How often the sweep of the waiting runs looks."""
+DEADLINE_MARGIN_SECONDS: Final = 3 * 3_600
+"""By how much a task that waits for a person outlives its deadline: the time in which the sweep can decide, also if
+its function is broken and has to be mended first. The time that the request spends in the queue is part of it.
+"""
+
 TASK_SECONDS: Final = "TASK_SECONDS"
 """The environment variable with the timeout of a stage's task, which the stage's function compares with its age."""
 

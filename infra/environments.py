@@ -10,10 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from infra.clocks import MAX_RECEIVES, THROTTLED_SECONDS, task_seconds, visibility_seconds
+from infra.clocks import (
+    APPROVAL,
+    DEADLINE_MARGIN_SECONDS,
+    MAX_RECEIVES,
+    THROTTLED_SECONDS,
+    task_seconds,
+    visibility_seconds,
+)
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
-from shared.contracts.stages import BY_SERVICE, STAGES
+from shared.contracts.stages import BY_SERVICE, OPTIONAL, STAGES, Stage, switched_on
 
 API_STAGE = "v1"
 DEFAULT_REGION = "us-east-1"
@@ -179,6 +186,17 @@ class Environment:
     alarm_email: str | None = None
     """An e-mail address to notify of alarms, in addition to other subscribers of their topic."""
 
+    approval: bool = False
+    """Whether a person approves each answer before its caller gets it."""
+    approval_hours: int = 72
+    """Hours after which the deadline decides on an answer."""
+    approval_at_deadline: Literal["approve", "reject", "fail"] = "reject"
+    """What the deadline decides."""
+    approval_reminder_hours: int = 24
+    """Hours between two reminders of an answer that waits."""
+    approval_rejected_text: str = "This answer was not released."
+    """What the caller gets in place of an answer that was rejected without a text of its own."""
+
     budget_usd_per_day: float | None = None
     """The daily budget: what the runs of a day (UTC) may cost before the starter is paused. None for no budget."""
     prices_of: str | None = None
@@ -212,12 +230,24 @@ class Environment:
             for stage in STAGES
         }
         longer, limits = sum(beyond.values()), self.thresholds
+        # A run waits for a person by intent. That is no reason for an alarm before its deadline has passed.
+        waits = sum(self.task_seconds(stage.service) for stage in self.stages if stage in OPTIONAL)
         return replace(
             limits,
-            run_p95_seconds=limits.run_p95_seconds + longer,
-            run_open_seconds=limits.run_open_seconds + MAX_RECEIVES * longer,
+            run_p95_seconds=limits.run_p95_seconds + longer + waits,
+            run_open_seconds=limits.run_open_seconds + MAX_RECEIVES * longer + waits,
             beyond_seconds=beyond,
         )
+
+    @property
+    def switches(self) -> dict[str, bool]:
+        """What decides on its functions, by the parameters of `functions.deployed_functions`."""
+        return {"budgeted": self.budget_usd_per_day is not None, "approving": self.approval}
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of its deployment."""
+        return switched_on([stage.key for stage in OPTIONAL if getattr(self, stage.key)])
 
     def protects(self, *names: str) -> bool:
         """Tell whether a stack, by its part, or a table, by its part and name, is protected from deletion."""
@@ -235,7 +265,9 @@ class Environment:
         return replace(self.default_sizing, **{**({"batch_size": 1} if stage.pays else {}), **stage.sizes})
 
     def task_seconds(self, service: str) -> int:
-        """Return the timeout of the task of a stage's service."""
+        """Return the timeout of the task of a stage's service: a person has time until the deadline."""
+        if service == APPROVAL:
+            return self.approval_hours * 3_600 + DEADLINE_MARGIN_SECONDS
         return self.sizing_of(service).task_seconds
 
 

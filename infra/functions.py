@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.contracts.stages import LAST, STAGES
+from shared.contracts.stages import EVERY, LAST, OPTIONAL, STAGES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
         aws=(*_WORKER, *stage.calls),
         table=("GetItem", "UpdateItem") if stage is LAST else (),
     )
-    for stage in STAGES
+    for stage in EVERY
 }
 RECONCILER: Final = FunctionSpec(
     name="reconciler",
@@ -62,7 +62,7 @@ RECONCILER: Final = FunctionSpec(
     scheduled=True,
 )
 """Records failed ends that Step Functions did not announce; it has no queue."""
-FUNCTIONS: Final = (API, STARTER, *STAGE_FUNCTIONS.values(), RECONCILER)
+FUNCTIONS: Final = (API, STARTER, *(STAGE_FUNCTIONS[stage.service] for stage in STAGES), RECONCILER)
 """The functions of every deployment."""
 GUARD: Final = FunctionSpec(
     name="guard",
@@ -72,9 +72,18 @@ GUARD: Final = FunctionSpec(
     scheduled=True,
 )
 """The daily budget's guard, which only deployments with a budget have."""
-ALL_FUNCTIONS: Final = (*FUNCTIONS, GUARD)
+SWEEP: Final = FunctionSpec(
+    name="sweep",
+    service="approval",
+    module="services.approval.sweep.handler",
+    aws=("dynamodb", "events", "stepfunctions"),
+    scheduled=True,
+)
+"""The sweep of the runs that wait for a person, which only deployments with the approval have."""
+APPROVING: Final = (*(STAGE_FUNCTIONS[stage.service] for stage in OPTIONAL), SWEEP)
+ALL_FUNCTIONS: Final = (*FUNCTIONS, GUARD, *APPROVING)
 
 
-def deployed_functions(*, budgeted: bool) -> tuple[FunctionSpec, ...]:
-    """Return the functions of a deployment with or without a daily budget."""
-    return ALL_FUNCTIONS if budgeted else FUNCTIONS
+def deployed_functions(*, budgeted: bool, approving: bool = False) -> tuple[FunctionSpec, ...]:
+    """Return the functions of a deployment with or without a daily budget and the approval."""
+    return (*FUNCTIONS, *([GUARD] if budgeted else ()), *(APPROVING if approving else ()))

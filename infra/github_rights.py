@@ -11,7 +11,7 @@ from aws_cdk import Aws
 
 from infra.environments import API_STAGE
 from infra.names import Names
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 
 BOOTSTRAP_ROLES: Final = ("deploy-role", "file-publishing-role", "lookup-role")
 """The roles of `cdk bootstrap` that the CDK CLI takes; the app has no images to publish."""
@@ -142,7 +142,7 @@ def trying(names: Names) -> tuple[Right, ...]:
             sid="SendInvalidEvents",
             actions=("sqs:SendMessage",),
             resources=tuple(
-                _arn("sqs", names.queue(stage.service)) for stage in STAGES if stage.via == "queue"
+                _arn("sqs", names.queue(stage.service)) for stage in EVERY if stage.via == "queue"
             ),
         ),
         Right(

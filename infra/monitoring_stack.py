@@ -94,7 +94,8 @@ class MonitoringStack(Stack):
         self._budgeted = environment.budget_usd_per_day is not None
         if self._budgeted:
             self._budget()
-        for service in SERVICES:
+        self._functions = deployed_functions(**environment.switches)
+        for service in (TRIGGER, *(stage.service for stage in environment.stages)):
             self._queues(service)
         self._calls()
         draw(self._facade, self._signals, budgeted=self._budgeted)
@@ -226,7 +227,7 @@ class MonitoringStack(Stack):
     def _calls(self) -> None:
         """Add the alarms on failed and throttled calls of the functions, the API and the state machine."""
         limits = self._limits
-        for function in deployed_functions(budgeted=self._budgeted):
+        for function in self._functions:
             name = self._names.function(function.name)
             errors = 0 if function.scheduled else limits.function_errors
             self._facade.monitor_lambda_function(

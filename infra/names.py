@@ -52,9 +52,21 @@ class Names:
         return f"{self.prefix}-state"
 
     @property
+    def approvals_table(self) -> str:
+        """The table of the runs that wait for a person, with their task tokens."""
+        return f"{self.prefix}-approvals"
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """All tables, with those that only some environments have."""
-        return (self.table, self.operations_table, self.answers_table, self.budget_table, self.state_table)
+        return (
+            self.table,
+            self.operations_table,
+            self.answers_table,
+            self.budget_table,
+            self.state_table,
+            self.approvals_table,
+        )
 
     @property
     def schema_registry(self) -> str:
@@ -107,6 +119,10 @@ class Names:
     def operator_policy(self, region: str) -> str:
         """Return the name of the managed policy for operators."""
         return f"{self.prefix}-operator-{region}"
+
+    def approver_policy(self, region: str) -> str:
+        """Return the name of the managed policy for those who decide on waiting answers."""
+        return f"{self.prefix}-approver-{region}"
 
     def api_operator_policy(self, region: str) -> str:
         """Return the name of the managed policy for operators who read any run over HTTP."""

@@ -49,6 +49,22 @@ def yes_or_no(value: str) -> bool:
     return {"true": True, "false": False}[value.lower()]
 
 
+def one_of(*values: str) -> Callable[[str], str]:
+    """Return a reader of one of these words."""
+    return {value: value for value in values}.__getitem__
+
+
+def some_text(most: int) -> Callable[[str], str]:
+    """Return a reader of a text that is not blank and has at most `most` characters."""
+
+    def read(value: str) -> str:
+        if not value.strip() or len(value) > most:
+            raise ValueError(value)
+        return value
+
+    return read
+
+
 def budget(value: str) -> float | None:
     dollars = None if value == OFF else float(value)
     if dollars is not None and not LEAST_BUDGET <= dollars < math.inf:

@@ -32,7 +32,9 @@ from infra.option_kinds import (
     of_schema_registry,
     of_setting,
     of_size,
+    one_of,
     record_days,
+    some_text,
     whole,
     yes_or_no,
 )
@@ -121,6 +123,36 @@ OPTIONS: Final[Mapping[str, Option]] = {
             f"{LEAST_RECORD_DAYS} to {MOST_RECORD_DAYS:,}, or off",
             "How many days the records of ended runs are kept; for ever if off.",
             record_days,
+        ),
+        of_field(
+            "approval",
+            "true or false",
+            "Whether a person approves each answer before its caller gets it.",
+            yes_or_no,
+        ),
+        of_field(
+            "approval_hours",
+            "1 to 336",
+            "How many hours a person has to decide on an answer.",
+            whole(1, 336),
+        ),
+        of_field(
+            "approval_at_deadline",
+            "approve, reject or fail",
+            "What is decided if nobody did in time.",
+            one_of("approve", "reject", "fail"),
+        ),
+        of_field(
+            "approval_reminder_hours",
+            "1 to 336",
+            "How many hours pass between two reminders of an answer that waits.",
+            whole(1, 336),
+        ),
+        of_field(
+            "approval_rejected_text",
+            "1 to 1,000 characters",
+            "What the caller gets in place of an answer that was rejected without a text of its own.",
+            some_text(1_000),
         ),
         of_field(
             "requests_per_second",

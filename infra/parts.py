@@ -2,19 +2,22 @@
 
 from typing import Final
 
-from shared.contracts.stages import SERVICES, STAGES
+from shared.contracts.stages import EVERY, SERVICES
+from shared.contracts.stages import OPTIONAL as OPTIONAL_STAGES
 
 PLATFORM, TRIGGER, WORKFLOW, MONITORING = "platform", "trigger", "workflow", "monitoring"
 
-PARTS: Final = (PLATFORM, *SERVICES, WORKFLOW, MONITORING)
+SWITCHED: Final = tuple(stage.service for stage in OPTIONAL_STAGES)
+"""The parts of stages that an option switches on."""
+PARTS: Final = (PLATFORM, *SERVICES, *SWITCHED, WORKFLOW, MONITORING)
 """All parts. Each is a stack called `ai-pipeline-<env>-<part>`."""
-OPTIONAL: Final = (MONITORING,)
+OPTIONAL: Final = (*SWITCHED, MONITORING)
 """Parts that an environment may leave out of a full deployment. There they change only when deployed by name."""
 
 
 def needed_by(part: str) -> tuple[str, ...]:
     """Return the parts that must be deployed before `part`, and outlive it."""
-    stages = tuple(stage.service for stage in STAGES)
+    stages = tuple(stage.service for stage in EVERY)
     return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW), MONITORING: ()}.get(
         part, (PLATFORM,)
     )
@@ -22,5 +25,5 @@ def needed_by(part: str) -> tuple[str, ...]:
 
 def in_order() -> tuple[str, ...]:
     """Return all parts in the order of a deployment: each after those that it needs, monitoring last."""
-    stages = tuple(stage.service for stage in STAGES)
+    stages = tuple(stage.service for stage in EVERY)
     return (PLATFORM, *stages, WORKFLOW, TRIGGER, MONITORING)

@@ -13,9 +13,9 @@ import msgspec
 from infra.environments import Environment
 from infra.functions import FUNCTIONS
 from infra.options import DERIVED_SETTINGS, OPTIONS
-from infra.parts import MONITORING, PLATFORM, TRIGGER, WORKFLOW
+from infra.parts import MONITORING, PLATFORM, SWITCHED, TRIGGER, WORKFLOW
 from services.chatbot.settings import Settings as ChatbotSettings
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 from shared.settings import OFF
 
 NOT_RECORDED: Final = frozenset(
@@ -28,13 +28,19 @@ others.
 """
 _KEY: Final = "AiPipelineOptions"
 
+APPROVAL_OPTIONS: Final = tuple(option for option in OPTIONS if option.startswith("approval"))
+
 _Recorded = tuple[tuple[str, ...], Callable[[Environment], Any]]
 
-_WITH_FUNCTIONS: Final = (TRIGGER, *(stage.service for stage in STAGES))
+_WITH_FUNCTIONS: Final = (TRIGGER, *(stage.service for stage in EVERY))
 
 
 def _setting(name: str) -> _Recorded:
     return ("chatbot",), lambda environment: getattr(environment.chatbot, name)
+
+
+def _field(name: str) -> Callable[[Environment], Any]:
+    return lambda environment: getattr(environment, name)
 
 
 def _size(function: str, field: str) -> Callable[[Environment], Any]:
@@ -45,6 +51,7 @@ RECORDED: Final[Mapping[str, _Recorded]] = {
     "allowed_origin": ((TRIGGER,), lambda environment: environment.allowed_origin),
     "alarm_email": ((MONITORING,), lambda environment: environment.alarm_email),
     "budget_usd_per_day": ((TRIGGER,), lambda environment: environment.budget_usd_per_day),
+    **{name: ((*SWITCHED, WORKFLOW), _field(name)) for name in APPROVAL_OPTIONS},
     "requests_per_second": ((TRIGGER,), lambda environment: environment.requests_per_second),
     "max_waiting": ((TRIGGER,), lambda environment: environment.max_waiting),
     "prices_of": (("logger",), lambda environment: environment.prices_of),

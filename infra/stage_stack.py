@@ -9,16 +9,18 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
-from infra.clocks import TASK_SECONDS, keeping_records
+from infra.clocks import APPROVAL, SWEEP_MINUTES, TASK_SECONDS, keeping_records
+from infra.constructs.approvals import Approvals
 from infra.constructs.chatbot_rights import allow_chatbot, allow_texts
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.environments import Environment
-from infra.functions import RECONCILER, STAGE_FUNCTIONS
+from infra.functions import RECONCILER, STAGE_FUNCTIONS, SWEEP
 from infra.nag import acknowledge_executions
 from infra.names import Names
 from infra.pricing import stated
 from infra.synthesizer import synthesizer
+from shared.contracts.approval import ApprovalReminder
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.executions import FAILED
 from shared.contracts.stages import LAST, Stage
@@ -82,6 +84,32 @@ def _variables(service: str, environment: Environment) -> Mapping[str, str]:
     }
 
 
+def _approval(stack: StageStack, bundles: Mapping[str, Path]) -> None:
+    """Add the table of waiting runs, and the sweep, which decides at the deadline, reminds and repairs."""
+    environment = stack.environment_data
+    names = Names(environment.name)
+    waiting = Approvals(stack, environment=environment)
+    sweep = ServiceFunction(
+        stack,
+        spec=SWEEP,
+        bundle=bundles[SWEEP.name],
+        environment=environment,
+    )
+    for function in (stack.service, sweep):
+        waiting.let_decide(function)
+    sweep.allow_callbacks()
+    sweep.allow_publishing(ApprovalReminder)
+    every = Duration.minutes(SWEEP_MINUTES)
+    events.Rule(
+        stack,
+        "SweepOften",
+        rule_name=names.rule("approval", "sweep"),
+        schedule=events.Schedule.rate(every),
+        # A late or repeated invocation is not needed: the next one catches up.
+        targets=[targets.LambdaFunction(sweep.function, max_event_age=every, retry_attempts=0)],
+    )
+
+
 def _chatbot(stack: StageStack, _: Mapping[str, Path]) -> None:
     allow_chatbot(stack.service, stack.environment_data)
 
@@ -139,6 +167,7 @@ def _logger(stack: StageStack, bundles: Mapping[str, Path]) -> None:
 
 
 EXTRAS: Mapping[str, Callable[[StageStack, Mapping[str, Path]], None]] = {
+    APPROVAL: _approval,
     "chatbot": _chatbot,
     LAST.service: _logger,
 }

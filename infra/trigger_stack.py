@@ -73,7 +73,7 @@ class TriggerStack(Stack):
                 "STATE_MACHINE_ARN": names.state_machine_arn(self),
                 **keeping_records(
                     environment.keep_records_days,
-                    open_for=timedelta(seconds=longest_seconds(task_seconds=environment.task_seconds)),
+                    open_for=timedelta(seconds=longest_seconds(environment.stages, environment.task_seconds)),
                 ),
             },
         )

@@ -15,7 +15,6 @@ from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
 from infra.synthesizer import synthesizer
-from shared.contracts.stages import STAGES
 from shared.contracts.upcasting import readable
 
 
@@ -25,13 +24,16 @@ class WorkflowStack(Stack):
     def __init__(self, scope: Construct, *, environment: Environment) -> None:
         names = Names(environment.name)
         super().__init__(scope, names.stack("workflow"), synthesizer=synthesizer(environment))
-        queued = [stage.service for stage in STAGES if stage.via == "queue"]
+        queued = [stage.service for stage in environment.stages if stage.via == "queue"]
         # A running execution keeps its old definition but gets the role's new rights, so older versions stay allowed.
-        published = [kind for stage in STAGES if stage.via == "bus" for kind in readable(stage.request)]
+        published = [
+            kind for stage in environment.stages if stage.via == "bus" for kind in readable(stage.request)
+        ]
         asl = definition(
             bus_name=names.bus,
             queue_urls={service: names.queue_url(self, service) for service in queued},
             table_name=names.table,
+            stages=environment.stages,
             task_seconds=environment.task_seconds,
         )
         # All log groups with this prefix share one resource policy of the account, whose size is limited.

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from infra.functions import ALL_FUNCTIONS
 from infra.names import Names
+from infra.parts import SWITCHED
 from operations.addresses import root
 from operations.aws_errors import translated
 from operations.deployment.stacks import deletion_commands, read_stacks, table_exists
@@ -62,7 +63,7 @@ def _tables(target: Target) -> Iterator[Remnant]:
 
 def _queues(target: Target) -> Iterator[Remnant]:
     names = Names(target.env)
-    for service in SERVICES:
+    for service in (*SERVICES, *SWITCHED):
         for queue in (names.queue(service), names.dlq(service), names.rule_dlq(service)):
             try:
                 with translated("look up the queues"):

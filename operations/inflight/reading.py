@@ -1,13 +1,13 @@
 """The judgement whether this checkout's services can read messages and the events of open executions (pure)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from operations.dlq.messages import Parked, request_of, violation
-from shared.contracts.stages import BY_SERVICE, BY_STATE, STAGES
+from shared.contracts.stages import BY_SERVICE, BY_STATE, EVERY, STAGES, Stage
 from shared.contracts.upcasting import readable
 from shared.errors import ContractViolation
 
@@ -110,7 +110,7 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
     stage = BY_SERVICE.get(service)
     if stage is None:
         return None
-    order = [name for other in STAGES for name in (other.state, other.choice)]
+    order = [name for other in EVERY for name in (other.state, other.choice)]
     if entered in order and order.index(entered) > order.index(stage.state):
         return None
     detail_type = sends(definition).get(stage.state)
@@ -124,12 +124,14 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
     )
 
 
-def of_states(definition: str, execution: str, *, entered: str | None) -> Finding | None:
+def of_states(
+    definition: str, execution: str, *, entered: str | None, stages: Sequence[Stage] = STAGES
+) -> Finding | None:
     """Return a finding if an open execution has still to enter a stage that the workflow of this checkout lacks.
 
     It would run by its own definition, but the workflow's role may send only what the stages of this checkout read.
     """
-    known = {kind.detail_type() for stage in STAGES for kind in readable(stage.request)}
+    known = {kind.detail_type() for stage in stages for kind in readable(stage.request)}
     states = json.loads(definition).get("States", {})
     ahead = _ahead(json.loads(definition), entered)
     for name in states:

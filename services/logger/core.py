@@ -12,7 +12,17 @@ from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import STOPPED, ids_in, pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN, beginning
 from shared.contracts.record import PACKED, WHOLE, Metered, Record, Via, iso, of_stages, via
-from shared.contracts.stages import BY_CHOICE, BY_KEY, BY_STATE, EARLY_ANSWER, LAST, RECORDED, STAGES, Stage
+from shared.contracts.stages import (
+    BY_CHOICE,
+    BY_KEY,
+    BY_STATE,
+    EARLY_ANSWER,
+    EVERY,
+    LAST,
+    RECORDED,
+    STAGES,
+    Stage,
+)
 from shared.contracts.v1 import (
     EarlyAnswer,
     LogRequested,
@@ -112,10 +122,16 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
         ending = {"ended_by": early[0], "end_reason": early[1].reason}
     degraded = tuple(request.errors)
     took = milliseconds(request.started_at, now)
-    outcomes = {stage.key: results.of(stage.key) for stage in RECORDED}
+    outcomes = {stage.key: results.of(stage.key) for stage in EVERY[:-1]}
     meters = {name: outcome.meter for name, outcome in outcomes.items() if outcome.meter}
     fields: Record = {
-        **of_stages({stage.key: _without_text(outcomes[stage.key].data, stage) for stage in RECORDED}),
+        **of_stages(
+            {
+                stage.key: _without_text(outcomes[stage.key].data, stage)
+                for stage in EVERY[:-1]
+                if stage in RECORDED or outcomes[stage.key].data
+            }
+        ),
         "user_message": request.user_message,
         "final_response": answer,
         **({PACKED: whole.packed} if whole.packed else {}),
@@ -177,7 +193,7 @@ def _cost(status: Status, fields: Record, metered: Metered, *, by_day: bool, sta
 
 def _without_text(result: Struct | None, stage: Stage) -> dict[str, Any] | None:
     """Return a stage's result without the answer's text, which the record has once."""
-    left_out = (stage.answer, WHOLE) if stage.answer else ()
+    left_out = (stage.answer, WHOLE, EARLY_ANSWER) if stage.answer or stage.may_end else ()
     if result is None:
         return None
     return {key: inner for key, inner in msgspec.to_builtins(result).items() if key not in left_out}

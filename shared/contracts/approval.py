@@ -56,3 +56,18 @@ class ApprovalReminder(Event, frozen=True, kw_only=True):
     at_deadline: Annotated[
         Literal["approve", "reject", "fail"], Meta(description="What happens if nobody decides in time.")
     ]
+
+
+EVENTS: tuple[type[Event], ...] = (ApprovalReminder,)
+"""The events beside the request, which the stage table names."""
+
+SAMPLES = {
+    "asked_at": "2026-11-23T09:30:02Z",
+    "at_deadline": "reject",
+    "deadline_at": "2026-11-26T09:30:02Z",
+    "decided_at": "2026-11-23T10:02:41Z",
+    "decided_by": "arn:aws:iam::111122223333:user/ann",
+    "decision": "approved",
+    "number": 1,
+}
+"""Examples for the documents."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NotRequired, TypedDict, cast, get_args
 
-from shared.contracts.stages import BY_KEY, LAST, RECORDED
+from shared.contracts.stages import BY_KEY, EVERY, LAST, OPTIONAL, RECORDED
 from shared.contracts.v1 import Status
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
@@ -223,6 +223,7 @@ def results_in(record: Mapping[str, Any]) -> dict[str, Any]:
     result that a stage of this release did not give.
     """
     known = {stage.key: record.get(stage.key) for stage in RECORDED}
+    known |= {stage.key: record[stage.key] for stage in OPTIONAL if stage.key in record}
     return known | {key: record[key] for key in unknown_stages(record) if key in record}
 
 
@@ -233,7 +234,7 @@ def passed(record: Mapping[str, Any]) -> tuple[str, ...]:
     """
     told = {key for name in ("stages", "errors", "degraded") for key in (record.get(name) or ())}
     always = {*METERED_BEFORE, LAST.key}
-    known = [stage.key for stage in RECORDED if stage.key in told or stage.key in always]
+    known = [stage.key for stage in EVERY[:-1] if stage.key in told or stage.key in always]
     if (ended_by := record.get("ended_by")) in known:  # those that would have followed were skipped
         known = known[: known.index(str(ended_by)) + 1]
     return (*known, *unknown_stages(record), LAST.key)

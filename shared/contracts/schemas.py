@@ -13,7 +13,7 @@ import msgspec
 
 from shared.contracts import v1
 from shared.contracts.envelope import INBOUND_EVENT, Event, Metadata, PartialMetadata
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 from shared.contracts.upcasting import EVENTS
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -83,7 +83,7 @@ def metadata_of(kind: type[Event]) -> type[Metadata | PartialMetadata]:
 def event_detail(kind: type[Event], references: References) -> dict[str, Any]:
     """Return the schema of an event's `detail`, with the references to its data and its metadata."""
     properties: dict[str, Any] = {"data": references[kind], "metadata": references[metadata_of(kind)]}
-    if any(stage.request.NAME == kind.NAME for stage in STAGES):
+    if any(stage.request.NAME == kind.NAME for stage in EVERY):
         properties["task_token"] = {"type": "string", "minLength": 1, "maxLength": 2048}
     return {
         "type": "object",
@@ -121,7 +121,7 @@ def result_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def files() -> dict[Path, str]:
     """Return the text of each schema file by its path."""
-    schemas = [event_schema(kind) for kind in EVENTS] + [result_schema(stage.result) for stage in STAGES]
+    schemas = [event_schema(kind) for kind in EVENTS] + [result_schema(stage.result) for stage in EVERY]
     return {
         FOLDER / f"{schema['title']}.json": msgspec.json.format(
             msgspec.json.encode(schema), indent=2

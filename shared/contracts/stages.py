@@ -3,13 +3,13 @@
 To add a stage, add a folder in `services/`, its types in `shared/contracts/` and a row here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal, cast
 
 from msgspec import Struct, defstruct
 from msgspec.structs import replace
 
-from shared.contracts import v1
+from shared.contracts import approval, v1
 from shared.contracts.envelope import Event
 
 
@@ -76,12 +76,14 @@ HISTORY: Final = "$.*.history[*]"
 their restarts. A path with `*` may match nothing; a plain path would then fail the execution."""
 
 
-def table(*rows: Stage) -> tuple[Stage, ...]:
-    """Return the stages. The last one's request gets a field of `results` for each stage before it."""
+def table(*rows: Stage, optional: Sequence[Stage] = ()) -> tuple[Stage, ...]:
+    """Return the stages. The last one's request gets a field of `results` for each stage before it, and for each of
+    `optional`, which are not among the stages returned.
+    """
     *recorded, last = rows
     results = defstruct(
         "Results",
-        [(stage.key, v1.Outcome[stage.result], v1.Outcome()) for stage in recorded],  # type: ignore[name-defined]
+        [(stage.key, v1.Outcome[stage.result], v1.Outcome()) for stage in (*recorded, *optional)],  # type: ignore[name-defined]
         bases=(v1.Results,),
         namespace={"__doc__": v1.Results.__doc__},
         frozen=True,
@@ -97,6 +99,26 @@ def table(*rows: Stage) -> tuple[Stage, ...]:
     )
     return (*recorded, replace(last, request=cast("type[Event]", request)))
 
+
+OPTIONAL: Final[tuple[Stage, ...]] = (
+    Stage(
+        state="AwaitApproval",
+        key="approval",
+        service="approval",
+        request=approval.ApprovalRequested,
+        result=approval.Approval,
+        inputs={
+            "user_message": "$.request.user_message",
+            "chat": "$.results.chat.data",
+            "enhancement": "$.results.enhancement.data",
+        },
+        via="queue",
+        # Without the decision no answer may be given, so the run fails with this stage.
+        critical=True,
+        may_end=True,
+    ),
+)
+"""Stages that are switched on by the option of an environment that has the stage's key. They come before the last."""
 
 STAGES: Final[tuple[Stage, ...]] = table(
     Stage(
@@ -160,18 +182,28 @@ STAGES: Final[tuple[Stage, ...]] = table(
         "no pipeline.completed event was published.",
         texts="read",
     ),
+    optional=OPTIONAL,
 )
+"""The stages of every deployment."""
+EVERY: Final = (*STAGES[:-1], *OPTIONAL, STAGES[-1])
+"""The stages of a deployment in which all optional ones are switched on."""
 
-BY_STATE: Final[Mapping[str, Stage]] = {stage.state: stage for stage in STAGES}
-BY_KEY: Final[Mapping[str, Stage]] = {stage.key: stage for stage in STAGES}
-BY_SERVICE: Final[Mapping[str, Stage]] = {stage.service: stage for stage in STAGES}
+
+def switched_on(keys: Collection[str]) -> tuple[Stage, ...]:
+    """Return the stages of a deployment in which the optional stages with these keys are switched on."""
+    return tuple(stage for stage in EVERY if stage not in OPTIONAL or stage.key in keys)
+
+
+BY_STATE: Final[Mapping[str, Stage]] = {stage.state: stage for stage in EVERY}
+BY_KEY: Final[Mapping[str, Stage]] = {stage.key: stage for stage in EVERY}
+BY_SERVICE: Final[Mapping[str, Stage]] = {stage.service: stage for stage in EVERY}
 
 ANSWERING: Final = next(stage for stage in STAGES if stage.critical and stage.answer)
 """The stage without which there is no answer. Later stages may change the answer; no stage replaces this one."""
 LAST: Final = STAGES[-1]
 """The stage that writes the record."""
 RECORDED: Final = STAGES[:-1]
-"""The stages whose results the record has."""
+"""The stages whose results every record has."""
 
 LogRequested: Final = cast("type[v1.LogRequested]", LAST.request)
 Results: Final = LogRequested.RESULTS

@@ -10,16 +10,16 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from msgspec import Struct
 
-from shared.contracts import v1, v2
+from shared.contracts import approval, v1, v2
 from shared.contracts.envelope import Event
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 
 
 def _every_version() -> tuple[type[Event], ...]:
     """Return the events in the order of a run; of two types for one version, the stage table's."""
     first, *rest = v1.EVENTS
     found: dict[str, type[Event]] = {}
-    for kind in (first, *(stage.request for stage in STAGES), *rest, *v2.EVENTS):
+    for kind in (first, *(stage.request for stage in EVERY), *rest, *approval.EVENTS, *v2.EVENTS):
         found.setdefault(kind.detail_type(), kind)
     return tuple(found.values())
 

@@ -21,7 +21,7 @@ from shared.contracts.record import (
     results_in,
     unknown_stages,
 )
-from shared.contracts.stages import ANSWERING, CHOOSING_KEYS, LAST, RETRY, STAGES
+from shared.contracts.stages import ANSWERING, CHOOSING_KEYS, EVERY, LAST, RETRY, STAGES
 from shared.costs.prices import Stated
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
@@ -185,15 +185,16 @@ def _given_up(key: str, error: str) -> StageFacts:
 
 def _failed_run(record: Record) -> list[StageFacts]:
     """Return a run's stages up to the failed one; of earlier stages, a record shows only that they were entered."""
-    keys = [stage.key for stage in STAGES]
     reached = record.get("stage")
+    stages = [stage for stage in EVERY if stage in STAGES or stage.key == reached]
+    keys = [stage.key for stage in stages]
     if reached in unknown_stages(record):  # what precedes a stage that this release lacks is not known
         return [_given_up(str(reached), str(record.get("error") or PermanentError.NAME))]
     if reached not in keys:
         return []
     before = [
         StageFacts(key=stage.key, chooses=stage.key in CHOOSING_KEYS, tries=None, outcome="unknown")
-        for stage in STAGES[: keys.index(str(reached))]
+        for stage in stages[: keys.index(str(reached))]
     ]
     last = _given_up(str(reached), str(record.get("error") or PermanentError.NAME))
     return [*before, _with_wasted(last, str(record.get("cause") or ""))]

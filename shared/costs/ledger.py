@@ -13,14 +13,14 @@ Rules for counting:
 
 from math import ceil
 
-from shared.contracts.stages import ANSWERING, BY_KEY, LAST, STAGES
+from shared.contracts.stages import ANSWERING, BY_KEY, EVERY, LAST
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.lines import Book, Ledger
 from shared.costs.prices import PRICE_LISTS, PriceList, price_list
 from shared.errors import ModelTimedOut
 
 START, LOG = "start", LAST.key
-ENDING = [stage for stage in STAGES if stage.may_end]
+ENDING = frozenset(stage.key for stage in EVERY if stage.may_end)
 CHUNK = 65_536
 """Bytes of one billing unit of EventBridge and SQS: each begun 64 KB is charged."""
 KB = 1_024
@@ -100,7 +100,7 @@ def _end(book: Book, run: RunFacts) -> None:
         book.add(LOG, "write", "write: the index of days")
     if run.stored_by_workflow:
         book.add(LOG, "transition", "transition into StoreAnswer")
-        if ENDING:
+        if any(stage.key in ENDING for stage in run.stages):
             book.add(LOG, "transition", "transition into WhichAnswer")
         book.logs(LOG, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY)
     else:

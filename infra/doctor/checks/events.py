@@ -6,7 +6,7 @@ from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Grant, Machine, Rule, State, System
 from infra.doctor.references import last
 from shared.contracts.envelope import SOURCE
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 from shared.contracts.upcasting import EVENTS, readable
 from shared.contracts.v2 import PipelineRequested
 
@@ -18,7 +18,7 @@ EVENT_CONDITIONS = frozenset({"events:source", DETAIL_TYPE_CONDITION})
 
 def readers() -> Mapping[str, str]:
     """Return the service that reads a request, by detail-type, for every version that it reads."""
-    stages = {kind.detail_type(): stage.service for stage in STAGES for kind in readable(stage.request)}
+    stages = {kind.detail_type(): stage.service for stage in EVERY for kind in readable(stage.request)}
     return stages | {kind.detail_type(): STARTER for kind in readable(PipelineRequested)}
 
 
@@ -29,7 +29,7 @@ def requests_sent(system: System) -> Result:
             if state.detail_type is not None:
                 yield _reaches(system, machine, state, state.detail_type)
     known = {name for machine in system.machines.values() for name in machine.states}
-    for stage in STAGES:
+    for stage in EVERY:
         if stage.state not in known:
             yield Problem(
                 where="the state machine",

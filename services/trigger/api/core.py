@@ -15,7 +15,7 @@ from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import traceparent_of, well_formed
 from shared.contracts.reading import NOT_JSON, read, typed, unknown_in
 from shared.contracts.record import CANCELLED, unknown_stages
-from shared.contracts.stages import RECORDED
+from shared.contracts.stages import EVERY
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
 
@@ -28,7 +28,7 @@ PUBLIC_FIELDS = (
     "status",
     "timestamp",
     "user_message",
-    *(stage.key for stage in RECORDED),
+    *(stage.key for stage in EVERY[:-1]),
     "final_response",
     "execution_time_ms",
     "accepted_at",
