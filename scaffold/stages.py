@@ -189,7 +189,9 @@ def _unsaved(
 # --- the files -------------------------------------------------------------------------------------------------
 
 
-def _values(name: StageName, previous: Stage | None, *, via: str, critical: bool, may_end: bool) -> dict[str, Any]:
+def _values(
+    name: StageName, previous: Stage | None, *, via: str, critical: bool, may_end: bool
+) -> dict[str, Any]:
     """Return the values of the templates."""
     result = previous.result if previous else None
     modules = {"shared.contracts.v1": ["UserMessage", *(["EarlyAnswer"] if may_end else [])]}

@@ -57,13 +57,17 @@ def test_an_open_execution_is_read_with_its_own_definition(entered, found):
     ],
 )
 def test_a_removed_state_is_found_while_runs_have_still_to_enter_it(entered, found):
-    """An open execution that has still to enter a state that this checkout lacks refuses the deployment."""
+    """An open execution that has still to enter a state of a stage that is gone refuses the deployment; the state of
+    a removed stage that is still deployed does not.
+    """
     moderated = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=moderation.TABLE)
     finding = of_states(json.dumps(moderated), "p-1", entered=entered)
     assert bool(finding) is found
     if finding:
         assert "ModerateMessage" in finding.reason
     assert of_states(DEFINITION, "p-1", entered=entered) is None
+    kept = {"moderation.requested.v1"}
+    assert of_states(json.dumps(moderated), "p-1", entered=entered, kept=kept) is None
 
 
 def test_a_workflow_that_sends_what_no_rule_takes_is_found():

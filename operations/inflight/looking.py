@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from operations.aws_errors import translated
+from operations.deployment.removed import rights_kept
 from operations.dlq.messages import parked
 from operations.dlq.queues import find_queues, read_all
 from operations.errors import NotFoundError
@@ -26,6 +27,7 @@ from operations.inflight.reading import (
     Finding,
     Look,
     detail_types,
+    entered,
     of_definition,
     of_message,
     of_rules,
@@ -68,7 +70,7 @@ def _looks(target: Target, service: str) -> Any:
         if service == WORKFLOW and "bus/name" in target.addresses.values:
             yield _rules(target)
         if "state-machine/arn" in target.addresses.values:
-            yield _executions(target, service, of_states)
+            yield _executions(target, service, partial(of_states, kept=rights_kept(target)))
         return
     if service not in target.addresses.services:
         return
@@ -167,18 +169,6 @@ def _executions(target: Target, service: str, judge: Callable[..., Finding | Non
         there=len(names),
         findings=findings,
         note=note,
-    )
-
-
-def entered(events: Sequence[Any]) -> str | None:
-    """Return the state that an execution entered last, from its history, newest event first."""
-    return next(
-        (
-            event["stateEnteredEventDetails"]["name"]
-            for event in events
-            if "stateEnteredEventDetails" in event
-        ),
-        None,
     )
 
 

@@ -137,7 +137,9 @@ def row(key, **options):
 
 def removal_of(root, plan, options, readers=()):
     """Return the plan of the removal, as a process that has imported the changed table makes it."""
-    added = row(plan.name.key, **{name: options[name] for name in ("via", "critical", "may_end") if name in options})
+    added = row(
+        plan.name.key, **{name: options[name] for name in ("via", "critical", "may_end") if name in options}
+    )
     place = [stage.key for stage in STAGES].index(plan.before)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "STAGES", (*STAGES[:place], added, *readers, *STAGES[place:]))

@@ -202,7 +202,11 @@ class _Finder:
             return False
         opening = max(stripped.rfind(mark, 0, len(stripped) - 1) for mark in '"“«„')
         before = stripped[:opening].strip() if opening > 0 else ""
-        return bool(before) and not self._is_question_form(before.lower(), before.lower().split()) and len(before.split()) > 1
+        return (
+            bool(before)
+            and not self._is_question_form(before.lower(), before.lower().split())
+            and len(before.split()) > 1
+        )
 
     def _wraps(self, lowered: str, tokens: list[str]) -> bool:
         last_words = self._last_words.intersection(tokens)
