@@ -1,7 +1,7 @@
 """Builds the workflow's definition in Amazon States Language from the stage table. It is pure: names in, a dict out.
 
 It uses only features that AWS and two independent interpreters run in the same way, so that tests run the deployed
-definition. The critical stage has no Catch: the execution fails at its state, from which RedriveExecution continues.
+definition. A critical stage has no Catch: the execution fails at its state, from which RedriveExecution continues.
 A Choice state follows only a stage that may end the run, as each transition costs money.
 """
 
@@ -10,8 +10,16 @@ from typing import Any, Final
 
 from shared import dynamodb
 from shared.contracts.envelope import SOURCE
-from shared.contracts.record import ANALYSIS_JSON, ERRORS_JSON, METERS_JSON
-from shared.contracts.stages import EARLY_ANSWER, LEAST_TASK_SECONDS, RETRY, STAGES, Stage, choosing
+from shared.contracts.record import ERRORS_JSON, METERS_JSON, METERS_OF, as_json
+from shared.contracts.stages import (
+    ANSWERING,
+    EARLY_ANSWER,
+    LEAST_TASK_SECONDS,
+    RETRY,
+    STAGES,
+    Stage,
+    choosing,
+)
 from shared.errors import DATA_LIMIT_ERROR, HEARTBEAT_ERROR, NEVER_RETRIED, TASK_ERROR, TIMEOUT_ERROR
 from shared.records import MAY_REPLACE
 
@@ -214,13 +222,22 @@ def _store_answer(table_name: str, stages: Sequence[Stage], *, ended_by: Stage |
     attributes: State = {
         "status": {"S": "SUCCEEDED"},
         "user_message": {"S.$": "$.request.user_message"},
-        "final_response": {"S.$": _early(ended_by, "text") if ended_by else "$.results.chat.data.text"},
+        "final_response": {
+            "S.$": _early(ended_by, "text")
+            if ended_by
+            else f"$.results.{ANSWERING.key}.data.{ANSWERING.answer}"
+        },
         "finished_at": {"S.$": "$$.State.EnteredTime"},
         "execution_arn": {"S.$": "$$.Execution.Id"},
         "correlation_id": {"S.$": "$.metadata.correlation_id"},
         "degraded": {"L": [{"S": last.key}]},
-        ANALYSIS_JSON: {"S.$": "States.JsonToString($.results.analysis.data)"},
+        **{
+            as_json(stage.key): {"S.$": f"States.JsonToString($.results.{stage.key}.data)"}
+            for stage in done
+            if not stage.answer
+        },
         METERS_JSON: {"S.$": f"States.JsonToString(States.Array({meters}))"},
+        METERS_OF: {"L": [{"S": stage.key} for stage in done]},
         ERRORS_JSON: {"S.$": "States.JsonToString($.errors)"},
     }
     if ended_by:

@@ -13,6 +13,7 @@ from typing import Literal
 from infra.clocks import MAX_RECEIVES, THROTTLED_SECONDS, task_seconds, visibility_seconds
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
+from shared.contracts.stages import BY_SERVICE, STAGES
 
 API_STAGE = "v1"
 DEFAULT_REGION = "us-east-1"
@@ -122,7 +123,8 @@ class Environment:
     """The region that it is deployed to."""
     target: Target = AWS_ARM
     sizing: Mapping[str, Sizing] = field(default_factory=dict)
-    """Sizes by function (`api`, `starter`, and each stage's service); other functions have `default_sizing`."""
+    """Sizes by function (`api`, `starter`, and each stage's service); other functions have `default_sizing`, with
+    what their stage's row in the stage table says."""
     default_sizing: Sizing = Sizing()
     chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
     model_behind: tuple[str, ...] = ()
@@ -209,14 +211,17 @@ class Environment:
 
     @property
     def limits(self) -> Thresholds:
-        """The alarms' thresholds, longer by what the chatbot's function may take beyond half a minute."""
-        longer = max(0, self.sizing_of("chatbot").timeout_seconds - THROTTLED_SECONDS)
-        limits = self.thresholds
+        """The alarms' thresholds, longer by what the stages' functions may take beyond half a minute each."""
+        beyond = {
+            stage.service: max(0, self.sizing_of(stage.service).timeout_seconds - THROTTLED_SECONDS)
+            for stage in STAGES
+        }
+        longer, limits = sum(beyond.values()), self.thresholds
         return replace(
             limits,
             run_p95_seconds=limits.run_p95_seconds + longer,
             run_open_seconds=limits.run_open_seconds + MAX_RECEIVES * longer,
-            answer_age_seconds=limits.queue_age_seconds + longer,
+            beyond_seconds=beyond,
         )
 
     def protects(self, *names: str) -> bool:
@@ -228,7 +233,11 @@ class Environment:
         return f"{self.engine}/restapis/{api_id}/{API_STAGE}/_user_request_"
 
     def sizing_of(self, function: str) -> Sizing:
-        return self.sizing.get(function, self.default_sizing)
+        stage = BY_SERVICE.get(function)
+        if function in self.sizing or stage is None:
+            return self.sizing.get(function, self.default_sizing)
+        # What a paid stage asks for takes seconds: a batch of ten would exceed the function's timeout.
+        return replace(self.default_sizing, **{**({"batch_size": 1} if stage.pays else {}), **stage.sizes})
 
     def task_seconds(self, service: str) -> int:
         """Return the timeout of the task of a stage's service."""

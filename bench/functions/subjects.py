@@ -22,7 +22,7 @@ from infra.bundling import bundles
 from infra.environments import Sizing, host
 from infra.functions import API, FUNCTIONS, STARTER
 from shared.contracts.record import accepted_event_id
-from shared.contracts.stages import BY_SERVICE
+from shared.contracts.stages import BY_SERVICE, STAGES
 from shared.tests.fakes import sqs_record, stage_event
 
 RUNTIME_CLIENT: Final = ("awslambdaric", "simplejson", "snapshot-restore-py")
@@ -90,7 +90,7 @@ def _record(name: str) -> dict[str, Any]:
             **{**_ids(number), "event_id": accepted_event_id(f"pipeline-{number}")},
         )
     else:
-        stage = BY_SERVICE.get(name, BY_SERVICE["analyzer"])
+        stage = BY_SERVICE.get(name, STAGES[0])
         data = json.loads(json.dumps(DATA[stage.service]))
         if "user_message" in data:
             data["user_message"] = f"What is queue {number}?"

@@ -17,6 +17,7 @@ from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.timeline import bars, longest
 from operations.wording import cost_line, usd
+from shared.contracts.stages import ANSWERING, BY_KEY
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -120,7 +121,7 @@ def headline(journey: Journey) -> Text:
         of_cache = f" ({cached:,} from the cache)" if cached else ""
         text.append(f" · {sum(stage.prompt_tokens for stage in asked):,} tokens in{of_cache}")
         text.append(f", {sum(stage.output_tokens or 0 for stage in asked):,} out")
-    chat = journey.chat or {}
+    chat = journey.chat
     if model := chat.get("model_id"):
         text.append(printable(f" · {model}"))
     for mark, word in (("blocked", "blocked"), ("truncated", "cut")):
@@ -159,7 +160,7 @@ def print_journey(session: Session, journey: Journey) -> None:
     for line in _remarks(journey):
         out.print(line)
     out.print()
-    out.print(Text(printable(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))))
+    out.print(Text(printable(in_columns(_times(journey) + _results(journey) + _cost(journey), indent=""))))
     if journey.final_response:
         out.print()
         out.print(Text(printable(journey.final_response)))
@@ -172,7 +173,7 @@ def _remarks(journey: Journey) -> Iterator[Text]:
     failed = failed_models(journey.chat)
     for model in failed:
         yield Text.assemble(
-            ("chat: ", "yellow"), printable(f"{model.model_id} did not answer: {model.reason}")
+            (f"{ANSWERING.key}: ", "yellow"), printable(f"{model.model_id} did not answer: {model.reason}")
         )
     if failed and journey.chat:
         yield Text(printable(f"  answered in its place: {journey.chat.get('model_id')}"), style="yellow")
@@ -206,8 +207,20 @@ def _times(journey: Journey) -> list[tuple[str, str]]:
     return rows or [("accepted", "not started yet")]
 
 
+def _results(journey: Journey) -> list[tuple[str, str]]:
+    """Return a row for the result of each stage that gives no answer: the headline tells of those that do."""
+    rows = _analysis(journey)
+    for key, result in journey.results.items():
+        if result and key != "analysis" and not (key in BY_KEY and BY_KEY[key].answer):
+            facts = [
+                f"{name}: {value}" for name, value in result.items() if isinstance(value, str | int | float)
+            ]
+            rows.append((key, _cut(in_a_line(", ".join(facts)) or "no more than that it ran")))
+    return rows
+
+
 def _analysis(journey: Journey) -> list[tuple[str, str]]:
-    analysis = journey.analysis
+    analysis = journey.results.get("analysis")
     if not analysis:
         return []
     facts = [str(analysis.get("complexity") or ""), counted(analysis.get("word_count", 0), "word")]

@@ -101,7 +101,7 @@ def as_plain(run: RunLedger) -> dict[str, Any]:
     return {
         "pipeline_id": run.pipeline_id,
         "status": run.status,
-        "early_end": run.early_end,
+        **({"early_end": run.early_end} if run.early_end else {}),
         **ledger.summary(),
         "recorded_nano_usd": run.recorded,
         "earlier_nano_usd": run.earlier,

@@ -15,7 +15,7 @@ from operations.json_text import written
 from operations.runs.journey import Journey, StageView
 from operations.runs.timeline import Bar, bars
 from operations.wording import duration, usd
-from shared.contracts.record import Record
+from shared.contracts.record import Record, results_in
 
 DIFF_CHARS = 16_000
 """The beginning of two texts that is compared word by word."""
@@ -153,7 +153,7 @@ def _sum(journey: Journey, field: str) -> int | None:
 
 
 def _model(journey: Journey) -> str:
-    return _short(str((journey.chat or {}).get("model_id") or ""))
+    return _short(str(journey.chat.get("model_id") or ""))
 
 
 def _amounts(name: str, a: int | None, b: int | None, worded: Any) -> Pair:
@@ -217,10 +217,9 @@ def _pairs(a: Mapping[str, str], b: Mapping[str, str]) -> list[Pair]:
 
 def _results(journey: Journey) -> dict[str, str]:
     """Return what the stages found out, without the texts themselves, by path."""
-    parts = {"analysis": journey.analysis, "chat": journey.chat, "enhancement": journey.enhancement}
     return {
         path: text
-        for part, value in parts.items()
+        for part, value in journey.results.items()
         for path, text in _leaves(
             {name: inner for name, inner in (value or {}).items() if name not in _LEFT_OUT},
             part,
@@ -231,7 +230,7 @@ def _results(journey: Journey) -> dict[str, str]:
 def _settings(record: Record) -> dict[str, str]:
     """Return how a run was set: models, sizes of functions, price lists."""
     settings: dict[str, str] = {}
-    parts: list[tuple[str, Any]] = [*(record.get("stages") or {}).items(), ("chat", record.get("chat"))]
+    parts: list[tuple[str, Any]] = [*(record.get("stages") or {}).items(), *results_in(record).items()]
     for part, values in parts:
         known: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
         settings |= {f"{part}.{name}": _worded(known[name]) for name in _SETTINGS if known.get(name)}

@@ -133,7 +133,7 @@ def _facts(journey: Journey, now: datetime) -> list[tuple[str, str]]:
     asked = [one for one in journey.stages if one.output_tokens]
     if asked:
         facts.append(("tokens", _tokens(asked)))
-    if model := (journey.chat or {}).get("model_id"):
+    if model := journey.chat.get("model_id"):
         facts.append(("model", str(model)))
     return facts
 
@@ -149,7 +149,7 @@ def _tokens(asked: Sequence[StageView]) -> str:
 
 
 def _remarks(journey: Journey) -> list[str]:
-    chat = journey.chat or {}
+    chat = journey.chat
     failed = failed_models(chat)
     remarks = []
     if journey.ended_by:
@@ -169,7 +169,7 @@ def _remarks(journey: Journey) -> list[str]:
 
 def ticket(journey: Journey, now: datetime) -> str:
     """Return what a ticket needs to find the run and its fault; neither the message nor the answer."""
-    chat = journey.chat or {}
+    chat = journey.chat
     rows = [
         ("run", journey.pipeline_id),
         ("state", f"{journey.status}: the run {state(journey, now)}"),

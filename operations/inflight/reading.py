@@ -157,7 +157,7 @@ def _ahead(definition: Mapping[str, Any], entered: str | None) -> set[str]:
     """Return the states that an execution may still enter, with its present one."""
     states = definition.get("States", {})
     ahead: set[str] = set()
-    waiting = [entered if entered in states else definition.get("StartAt")]
+    waiting: list[Any] = [entered if entered in states else definition.get("StartAt")]
     while waiting:
         name = str(waiting.pop())
         if name in states and name not in ahead:

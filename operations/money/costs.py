@@ -13,14 +13,23 @@ from operations.runs.journey import early_end, failed_models
 from operations.runs.records import read_record, read_records, record_of
 from operations.stop import Stop
 from operations.target import Target
-from shared.contracts.record import FINAL, Record, expanded, iso
-from shared.contracts.stages import CRITICAL
+from shared.contracts.record import FINAL, Record, expanded, iso, results_in
+from shared.contracts.stages import ANSWERING
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger
 
 PAGE = 1_000
-FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "chat", "cost", "earlier_nano_usd")
+FIELDS = (
+    "pipeline_id",
+    "status",
+    "timestamp",
+    "finished_at",
+    "stages",
+    ANSWERING.key,
+    "cost",
+    "earlier_nano_usd",
+)
 """The fields that the report reads of a record with a cost."""
 NO_MODEL = "(no answer)"
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -101,7 +110,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
     if summary is None:
         return None
     answered = record["status"] == "SUCCEEDED"
-    meter = record.get("stages", {}).get(CRITICAL.key) if answered else None
+    meter = record.get("stages", {}).get(ANSWERING.key) if answered else None
     counts: dict[str, Any] = {name: meter.get(name) or 0 for name in _TOKENS} if meter else {}
     return Cost(
         day=str(record.get("finished_at") or record.get("timestamp"))[:10],
@@ -116,7 +125,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         unmetered=tuple(summary.get("unmetered", ())),
         **counts,
         prices=summary.get("prices"),
-        failed_over=answered and bool(failed_models(record.get("chat"))),
+        failed_over=answered and bool(failed_models(results_in(record).get(ANSWERING.key) or {})),
         recorded="cost" in record,
     )
 

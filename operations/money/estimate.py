@@ -13,7 +13,7 @@ from operations.runs.records import read_records
 from operations.runs.runs import list_runs
 from operations.target import Target
 from shared.contracts.record import Record, expanded
-from shared.contracts.stages import BY_SERVICE, CRITICAL, STAGES
+from shared.contracts.stages import ANSWERING, BY_SERVICE, STAGES
 from shared.contracts.stages import SERVICES as PARTS
 from shared.costs.ledger import LOG, START
 from shared.costs.lines import SERVICES
@@ -114,7 +114,7 @@ class Work(Struct, frozen=True, kw_only=True):
     @property
     def saved(self) -> bool:
         """Whether the critical stage runs again, but the model is not paid again."""
-        return self.answered and CRITICAL.key in self.stages
+        return self.answered and ANSWERING.key in self.stages
 
     def cost(self, known: Rates) -> int | None:
         """Return the estimated cost in nano-dollars; None if there are no earlier runs."""
@@ -146,7 +146,7 @@ def _rest(stage: str | None, action: Action) -> Work:
     reached = KEYS.index(stage) if stage in KEYS else 0
     return Work(
         stages=(START, *KEYS) if action is Action.RESTART else KEYS[reached:],
-        answered=reached > KEYS.index(CRITICAL.key),
+        answered=reached > KEYS.index(ANSWERING.key),
     )
 
 

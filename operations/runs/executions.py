@@ -19,7 +19,7 @@ from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.executions import FAILED, ids_in, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record, iso
-from shared.contracts.v1 import Results
+from shared.contracts.stages import Results
 from shared.errors import PipelineError
 from shared.records import Records, overtaken
 

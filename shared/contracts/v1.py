@@ -5,7 +5,7 @@ this file are generated from them (`make schemas`); a test compares the two.
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -244,9 +244,12 @@ class StageError(Struct, frozen=True, kw_only=True, rename={"error": "Error", "c
 class Results(Struct, frozen=True, kw_only=True):
     """The results of the stages, one field for each, named by the stage's key."""
 
-    analysis: Outcome[Analysis] = Outcome()
-    chat: Outcome[ChatAnswer] = Outcome()
-    enhancement: Outcome[Enhancement] = Outcome()
+    # The fields come from the stage table, which imports this module: `stages.Results` has them.
+
+    def of(self, key: str) -> Outcome[Any]:
+        """Return the outcome of a stage; an empty one if the stage is not among those that are recorded."""
+        outcome: Outcome[Any] = getattr(self, key, Outcome())
+        return outcome
 
 
 # --- requests to the stages ------------------------------------------------------------------------------
@@ -297,6 +300,7 @@ class LogRequested(Event, frozen=True, kw_only=True):
 
     NAME: ClassVar[str] = "log.requested"
     VERSION: ClassVar[int] = 1
+    RESULTS: ClassVar[type[Results]] = Results
 
     user_message: UserMessage
     accepted_at: Annotated[datetime, Meta(tz=True)]
@@ -364,4 +368,3 @@ EVENTS: tuple[type[Event], ...] = (
     PipelineFailed,
     ContractRejected,
 )
-RESULTS: tuple[type[Struct], ...] = (Analysis, ChatAnswer, Enhancement, LogReceipt)

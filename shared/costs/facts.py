@@ -3,14 +3,25 @@
 The logger takes them from the fields it is about to write, a reader from the stored fields: both get the same ledger.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from shared.contracts.record import FINAL, Metered, Record, StageFailure, StageMeter, Via, expanded
-from shared.contracts.stages import BY_CHOICE, LAST, RETRY, STAGES, Stage
+from shared.contracts.record import (
+    FINAL,
+    Metered,
+    Record,
+    StageFailure,
+    StageMeter,
+    Via,
+    expanded,
+    passed,
+    results_in,
+    unknown_stages,
+)
+from shared.contracts.stages import ANSWERING, CHOOSING_KEYS, LAST, RETRY, STAGES
 from shared.costs.prices import Stated
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
@@ -85,7 +96,7 @@ def facts(stored: Mapping[str, Any]) -> RunFacts | None:
     metered: Metered = record.get("metered") or {}
     message, answer = record.get("user_message"), record.get("final_response")
     by_workflow = not failed and LAST.key in (record.get("errors") or {})
-    chat = record.get("chat")
+    answer_of = results_in(record).get(ANSWERING.key)
     return RunFacts(
         region=_region(str(record["execution_arn"])),
         day=str(record.get("finished_at") or record.get("timestamp") or ""),
@@ -95,7 +106,7 @@ def facts(stored: Mapping[str, Any]) -> RunFacts | None:
         message_bytes=len(message.encode()) if isinstance(message, str) else None,
         record_bytes=metered.get("record_bytes") or item_bytes(record),
         answer_bytes=metered.get("answer_bytes") or (len(answer.encode()) if answer else None),
-        tokens_reported=chat is None or chat.get("usage") is not None,
+        tokens_reported=answer_of is None or answer_of.get("usage") is not None,
         stored_by_workflow=by_workflow,
         by_day=bool(metered.get("by_day")),
         stated=_stated(metered),
@@ -122,29 +133,20 @@ def _finished_run(record: Record, metered: Metered) -> list[StageFacts]:
     """
     meters = {**record["stages"], **({LAST.key: metered["log"]} if "log" in metered else {})}
     errors = record.get("errors") or {}
-    return [_stage(stage, meters.get(stage.key), errors.get(stage.key)) for stage in _entered(record)]
+    return [_stage(key, meters.get(key), errors.get(key)) for key in passed(record)]
 
 
-def _entered(record: Record) -> Iterator[Stage]:
-    ended_by = record.get("ended_by")
-    for stage in STAGES[:-1]:
-        yield stage
-        if stage.key == ended_by:
-            break
-    yield LAST
-
-
-def _stage(stage: Stage, meter: StageMeter | None, error: StageFailure | None) -> StageFacts:
+def _stage(key: str, meter: StageMeter | None, error: StageFailure | None) -> StageFacts:
     if error is not None:
-        return _given_up(stage.key, str(error.get("Error") or TASK_ERROR))
+        return _given_up(key, str(error.get("Error") or TASK_ERROR))
     if meter is None:
-        return StageFacts(key=stage.key, tries=None, outcome="unknown")
+        return StageFacts(key=key, tries=None, outcome="unknown")
     rest: dict[str, Any] = {
         name: value for name, value in meter.items() if name in _OPTIONAL and value is not None
     }
     return StageFacts(
-        key=stage.key,
-        chooses=stage.choice in BY_CHOICE,
+        key=key,
+        chooses=key in CHOOSING_KEYS,
         tries=meter["attempt"] + 1,
         receives=meter["receives"],
         **rest,
@@ -185,10 +187,12 @@ def _failed_run(record: Record) -> list[StageFacts]:
     """Return a run's stages up to the failed one; of earlier stages, a record shows only that they were entered."""
     keys = [stage.key for stage in STAGES]
     reached = record.get("stage")
+    if reached in unknown_stages(record):  # what precedes a stage that this release lacks is not known
+        return [_given_up(str(reached), str(record.get("error") or PermanentError.NAME))]
     if reached not in keys:
         return []
     before = [
-        StageFacts(key=stage.key, chooses=stage.choice in BY_CHOICE, tries=None, outcome="unknown")
+        StageFacts(key=stage.key, chooses=stage.key in CHOOSING_KEYS, tries=None, outcome="unknown")
         for stage in STAGES[: keys.index(str(reached))]
     ]
     last = _given_up(str(reached), str(record.get("error") or PermanentError.NAME))

@@ -1,13 +1,13 @@
 """A stage that may end the run early, put before the chatbot in a stage table of its own."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from shared.contracts import v1
 from shared.contracts.envelope import Event
-from shared.contracts.stages import STAGES, Stage
+from shared.contracts.stages import STAGES, Stage, table
 
 
 class Moderation(Struct, frozen=True, kw_only=True):
@@ -27,18 +27,6 @@ class ModerationRequested(Event, frozen=True, kw_only=True):
     analysis: v1.Analysis | None = None
 
 
-class Results(v1.Results, frozen=True, kw_only=True):
-    """The results of the stages of `TABLE`."""
-
-    moderation: v1.Outcome[Moderation] = v1.Outcome()
-
-
-class LogRequested(v1.LogRequested, frozen=True, kw_only=True):
-    """Asks the logger to write the record of a run of `TABLE`."""
-
-    results: Results
-
-
 MODERATION = Stage(
     state="ModerateMessage",
     key="moderation",
@@ -51,7 +39,9 @@ MODERATION = Stage(
     may_end=True,
     without="The message was not moderated.",
 )
-TABLE = (STAGES[0], MODERATION, *STAGES[1:-1], replace(STAGES[-1], request=LogRequested))
+TABLE = table(STAGES[0], MODERATION, *STAGES[1:-1], replace(STAGES[-1], request=v1.LogRequested))
+LogRequested = cast("type[v1.LogRequested]", TABLE[-1].request)
+Results = LogRequested.RESULTS
 ALLOWED = Moderation(allowed=True)
 REFUSED = Moderation(
     allowed=False, early_answer=v1.EarlyAnswer(text="I can't help with that.", reason="asks for a secret")

@@ -9,12 +9,12 @@ from infra.doctor.model import System
 from infra.doctor.quotas import quotas
 from infra.environments import CALLS_PER_RUN
 from infra.functions import API
-from shared.contracts.stages import BY_CHOICE
+from shared.contracts.stages import BY_CHOICE, STAGES
 
-TYPICAL_SECONDS: Final = {"chatbot": 4.0}
-"""Seconds that a worker takes for a message, by service: an assumption, since the model's speed decides it."""
+TYPICAL_SECONDS: Final = {stage.service: stage.typical_seconds for stage in STAGES}
+"""Seconds that a stage's worker takes for a message, by service."""
 MOMENTS: Final = 0.2
-"""Seconds that the worker of any other service takes for a message."""
+"""Seconds that any other function takes for a message or a call."""
 PUBLISHED_BY_FUNCTIONS: Final = 2
 """Events that functions publish per run: the API `pipeline.requested`, the logger `pipeline.completed`."""
 

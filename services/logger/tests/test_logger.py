@@ -10,9 +10,11 @@ from services.logger import core
 from services.logger.recording import Logger
 from shared.budget import budget_fields
 from shared.bus import Bus
+from shared.contracts import v1
 from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
-from shared.contracts.v1 import LogRequested, Meter
+from shared.contracts.stages import LogRequested
+from shared.contracts.v1 import Meter
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
 from shared.costs.prices import Stated
@@ -97,7 +99,7 @@ def logger(records, events, history):
 ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p-1"
 
 
-def request(**changes: Any) -> LogRequested:
+def request(**changes: Any) -> v1.LogRequested:
     results = {
         "analysis": {"data": ANALYSIS, "meter": METER},
         "chat": {"data": CHAT, "meter": METER},
@@ -445,7 +447,7 @@ METERED = {**METER, "message_bytes": 2_000, "memory_mb": 128, "architecture": "a
 BOUGHT = {**METERED, "input_tokens": 2_000, "output_tokens": 300, "model_id": "amazon.nova-lite-v1:0"}
 
 
-def metered_request(**changes: Any) -> LogRequested:
+def metered_request(**changes: Any) -> v1.LogRequested:
     results = {
         "analysis": {"data": ANALYSIS, "meter": METERED},
         "chat": {"data": CHAT, "meter": BOUGHT},
@@ -640,7 +642,7 @@ def test_without_stated_prices_a_record_has_none_of_them(logger, records):
 # --- a stage that ends the run early -----------------------------------------------------------------------
 
 
-def early(**results: Any) -> LogRequested:
+def early(**results: Any) -> v1.LogRequested:
     """Return the request of a run that the moderation ended."""
     ended = {"data": moderation.REFUSED, "meter": METER}
     unasked = {"chat": EMPTY, "enhancement": EMPTY}
