@@ -181,8 +181,8 @@ def test_only_failures_are_shown_on_request(console: Console, failed):
 
 
 def test_a_run_without_history_is_shown_by_its_record(console: Console, machine, records):
-    """A run whose history has expired has its waterfall and answer from the record."""
-    add_run(machine, records, "p")
+    """A run whose history has expired has its waterfall and answer from the record: a row for each of its meters."""
+    add_run(machine, records, "p", stages=dict.fromkeys(("analysis", "chat", "enhancement"), METER))
     machine.histories.clear()
     text = console.get("/runs/p").text
     assert "no history" in text

@@ -6,11 +6,11 @@ import pytest
 from operations.errors import NotFoundError
 from operations.runs import journey as journeys
 from operations.runs.history import read_history
-from operations.runs.journey import assemble, follow, read_journey
+from operations.runs.journey import assemble, follow, read_journey, told
 from operations.runs.runs import list_runs
 from operations.stop import Stop
 from operations.tests.world import client, finish
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import RECORDED, STAGES
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -56,7 +56,7 @@ def test_a_finished_pipeline_has_its_answer(target, records):
     journey = read_journey(target, "p")
     assert (journey.status, journey.finished, journey.execution_time_ms) == ("SUCCEEDED", True, 212)
     assert journey.final_response == "An answer for p."
-    assert [stage.output_tokens for stage in journey.stages] == [None, 34, None, None]
+    assert {stage.key: stage.output_tokens for stage in journey.stages if stage.output_tokens} == {"chat": 34}
 
 
 def test_following_tells_each_change_once_and_ends(target, records):
@@ -168,10 +168,11 @@ def test_runs_are_listed_with_status_and_limit(target):
 
 
 def test_a_journey_is_json(target, records):
-    """A journey can be encoded as JSON."""
+    """A journey can be told in JSON, with each stage's result as a field of its own."""
     import msgspec  # noqa: PLC0415 -- the encoder under test
 
     finish(records, "p")
-    value = json.loads(msgspec.json.encode(read_journey(target, "p")))
-    assert value["stages"][1]["model_id"] == "a-model"
+    value = json.loads(msgspec.json.encode(told(read_journey(target, "p"))))
+    assert {stage["key"]: stage["model_id"] for stage in value["stages"]}["chat"] == "a-model"
+    assert {stage.key for stage in RECORDED} < value.keys()
     assert value["finished_at"] == "2026-11-22T10:00:00.312000Z"
