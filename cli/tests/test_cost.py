@@ -183,7 +183,7 @@ def test_command_prints_json(local_engine, some_runs):
     """--json prints whole nano-dollars and everything that the text contains."""
     answer = json.loads(call("cost", "--json").stdout)
     assert answer["all"]["nano_usd"] == stored()
-    assert {part["name"] for part in answer["stages"]} == {"start", "analysis", "chat", "enhancement", "log"}
+    assert {part["name"] for part in answer["stages"]} >= {"start", "analysis", "chat", "enhancement", "log"}
     assert answer["unknown"][0]["price"] == "tokens of a-new-model in us-east-1"
 
 

@@ -25,6 +25,11 @@ CALLS = {
 """The AWS calls of each subject for one message, without failures."""
 
 
+def calls_of(name: str) -> dict[str, int]:
+    """Return the calls of a subject; a stage that is not listed makes only the call that every stage makes."""
+    return CALLS.get(name, {"SendTaskSuccess": 1})
+
+
 @pytest.mark.timeout(120)
 def test_each_subject_does_its_work(tmp_path, monkeypatch):
     """Each subject makes exactly the calls of a successful message, for single messages and for batches."""
@@ -38,15 +43,15 @@ def test_each_subject_does_its_work(tmp_path, monkeypatch):
 
     monkeypatch.setattr(probing.Answers, "do_POST", counted)
     with subjects(tmp_path) as (chosen, endpoint):
-        assert set(chosen) == set(CALLS)
+        assert set(CALLS) <= set(chosen)
         for name, subject in chosen.items():
             with subject.start(endpoint) as function:
                 assert not calls, f"{name} calls before it is asked"
                 function.invoke(subject.event(1))
-                assert calls == CALLS[name], name
+                assert calls == calls_of(name), name
                 if name not in YARDSTICKS and name != "api":
                     function.invoke(subject.event(10))
-                    assert calls == {call: 11 * times for call, times in CALLS[name].items()}, name
+                    assert calls == {call: 11 * times for call, times in calls_of(name).items()}, name
             calls.clear()
         measured = once(chosen["enhancer"], endpoint, warm=2)
         assert 0 < measured["init_cpu_ms"] < measured["cold_cpu_ms"]

@@ -11,11 +11,12 @@ import msgspec
 import pytest
 from moto import mock_aws
 
+from contracts.examples import outcome_of
 from infra.definition import definition
 from services.trigger.starter.core import execution_input
 from shared.contracts import v1, v2
 from shared.contracts.envelope import SOURCE, Metadata
-from shared.contracts.stages import RETRY, STAGES, Stage
+from shared.contracts.stages import ANSWERING, RECORDED, RETRY, STAGES, Stage
 from shared.errors import ContractViolation, PermanentError, TransientError
 from shared.records import Records
 from shared.tests import moderation
@@ -73,6 +74,7 @@ def result(data: Any) -> str:
 
 
 ALL_WELL = {
+    **{stage.service: [json.dumps(outcome_of(stage))] for stage in STAGES},
     "analyzer": [result(ANALYSIS)],
     "chatbot": [result(CHAT)],
     "enhancer": [result(ENHANCEMENT)],
@@ -223,7 +225,7 @@ def test_a_broken_chatbot_fails_the_execution_at_its_state(workflow):
     """No state follows a failed critical stage, so that a redrive continues at that stage."""
     run = workflow.run(chatbot=[Fails(PermanentError.NAME)])
     assert run.status == "FAILED"
-    assert run.states == ["AnalyzeInput", "CallExistingChatbot"]
+    assert run.states == [stage.state for stage in STAGES[: STAGES.index(ANSWERING) + 1]]
     assert run.error == PermanentError.NAME
 
 
@@ -239,7 +241,7 @@ def test_a_broken_logger_does_not_cost_the_answer(workflow):
     assert (record["user_message"], record["degraded"]) == ("Hi 👋", ["log"])
     assert record["timestamp"] == "2026-11-22T00:00:00.000Z"
     assert record["analysis"]["complexity"] == "simple"
-    assert record["stages"] == dict.fromkeys(("analysis", "chat", "enhancement"), msgspec.to_builtins(METER))
+    assert record["stages"] == {stage.key: msgspec.to_builtins(METER) for stage in RECORDED}
     assert record["errors"]["log"]["Error"] == PermanentError.NAME
 
 
@@ -252,7 +254,8 @@ def test_an_answer_is_stored_whatever_else_is_missing(workflow):
     assert record is not None
     assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
     assert record["analysis"] is None
-    assert record["stages"] == {"chat": msgspec.to_builtins(METER)}
+    assert record["stages"].keys() == {stage.key for stage in RECORDED} - {"analysis", "enhancement"}
+    assert record["stages"]["chat"] == msgspec.to_builtins(METER)
     assert record["errors"].keys() == {"analysis", "enhancement", "log"}
 
 
