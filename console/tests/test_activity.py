@@ -15,6 +15,7 @@ from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.stop import Stop
 from operations.tests.dead_letters import machine, park
 from operations.tests.world import OPERATIONS, client
+from services.logger.reconciler.handler import ITEM
 
 __all__ = ["machine"]
 
@@ -71,13 +72,14 @@ def test_an_empty_audit_says_so(console: Console, target):
 
 
 def test_archives_and_damaged_lines_are_left_out(target, journal: Journal):
-    """Archived messages are no acts; a line that can't be read is counted, and breaks nothing."""
+    """Archived messages and the reconciler's progress are no acts; a line that can't be read is counted, and breaks nothing."""
     journal.note(entry(1))
     for key, more in (("archived#m#000", {"part": {"B": b"x"}}), ("2026#x#y", {"who": {"N": "5"}})):
         item = {"pipeline_id": {"S": "p"}, "entry": {"S": key}, **more}
         client("dynamodb").put_item(TableName=OPERATIONS, Item=item)
+    client("dynamodb").put_item(TableName=OPERATIONS, Item={**ITEM, "progress": {"S": "{}"}})
     found = read_audit(target, limit=100)
-    assert (len(found.entries), found.read, found.damaged, found.complete) == (1, 3, 1, True)
+    assert (len(found.entries), found.read, found.damaged, found.complete) == (1, 4, 1, True)
 
 
 def test_reading_the_audit_stops(target, journal: Journal, monkeypatch):

@@ -112,7 +112,7 @@ def test_an_old_reading_is_called_old(console: Console, three: StepFunctions):
     text = console.get("/parked").text
     for part in (
         "4 messages are parked now",
-        "3 were read at",
+        "the 3 that are left of those read at",
         "out of date",
         '<button class="main">Read the q',
     ):
