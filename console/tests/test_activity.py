@@ -72,7 +72,7 @@ def test_an_empty_audit_says_so(console: Console, target):
 
 
 def test_archives_and_damaged_lines_are_left_out(target, journal: Journal):
-    """Archives and the reconciler's progress are no acts; a line that can't be read is counted, and breaks nothing."""
+    """Archives and the reconciler's progress are no acts; a line that can't be read is counted."""
     journal.note(entry(1))
     for key, more in (("archived#m#000", {"part": {"B": b"x"}}), ("2026#x#y", {"who": {"N": "5"}})):
         item = {"pipeline_id": {"S": "p"}, "entry": {"S": key}, **more}
