@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
+from console.models.health import STARTER
 from console.models.many import batch_row
 from console.models.plan_lines import happened, short_name
 from console.models.plans import plan_row
@@ -149,7 +150,7 @@ _ROUNDING = timedelta(milliseconds=1)
 def _line(entry: Entry) -> Line:
     known = entry.pipeline_id != UNKNOWN
     # A message that asked for a run and was archived has started none.
-    in_vain = entry.service == "trigger" and entry.what == "archive" and not entry.execution_arn
+    in_vain = entry.service == STARTER and entry.what == "archive" and not entry.execution_arn
     return Line(
         at=_moment(entry.at),
         who=line(short_name(entry.who), 80),

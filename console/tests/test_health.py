@@ -14,6 +14,7 @@ from infra.functions import FUNCTIONS
 from operations.deployment.functions import read_functions
 from operations.errors import DeniedError, NotDeployedError
 from operations.health import doctor
+from operations.inflight.reading import Check, Finding, Look
 
 
 @pytest.fixture
@@ -114,6 +115,17 @@ def test_what_is_in_flight_is_read_on_request(console: Console, told):
     ):
         assert part in page
     assert "can read everything" in flight_view([]).sentence
+
+
+def test_what_waits_for_the_starter_has_no_run():
+    """A message for the starter has started no run yet, so nothing leads to one."""
+    wrong = Finding(place="dlq", name="m", detail_type="d", reason="r", pipeline_id="p")
+    looks = [
+        Look(service=service, place="dlq", looked=1, there=1, findings=(wrong,))
+        for service in ("trigger", "analyzer")
+    ]
+    places = flight_view([Check(service="x", looks=tuple(looks))]).places
+    assert [place.problems[0].address for place in places] == ["", "/runs/p"]
 
 
 def test_hostile_texts_change_no_examination(console: Console, told):
