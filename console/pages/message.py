@@ -80,7 +80,7 @@ def shown(  # noqa: PLR0913 -- a page, or one with a refused correction
         cause=link("parked", cause=key_of(item)),
         run=run,
         run_address=run_address(message.pipeline_id, has_run=item.has_run or bool(run)),
-        idle=idle([item]),
+        idle=idle([item]) and "A replay would leave it parked.",
         decision=item.decision,
         tone=TONES[item.decision.action],
         cost=cost(estimate([work_of_message(item)], snapshot.rates)),
