@@ -25,13 +25,15 @@ def show_ledger(session: Session, run: RunLedger, *, as_json: bool) -> None:
     ledger, out = run.ledger, session.out
     out.print(Text(run.pipeline_id, style="bold"))
     lacking = bool(ledger.unknown or ledger.unmetered)
-    out.print(Text(f"{run.status}: {cost_line(ledger.total, ledger.waste, lacking=lacking)}"))
+    out.print(Text(f"{run.status}: {cost_line(run.spent, run.lost, lacking=lacking, stand_in=run.stand_in)}"))
     out.print()
     prices = list(dict.fromkeys(line.price for line in ledger.lines if line.price))
     out.print(_table(ledger.lines, prices))
     out.print()
     if run.earlier:
-        out.print(f"Earlier executions of this run cost {usd(run.earlier)} more.")
+        out.print(
+            f"That includes {usd(run.earlier)} for earlier executions of this run, which have no lines here."
+        )
     if run.recorded is not None and run.recorded != ledger.total:
         out.print(f"The record says {usd(run.recorded)}, which another version calculated.")
     for missing in ledger.unknown:

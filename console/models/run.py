@@ -12,11 +12,12 @@ from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from console.text import line
 from operations.json_text import loosely, written
+from operations.money.words import cost_of_run
 from operations.runs.advice import can_be_retried, state
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.timeline import bars, longest
 from operations.runs.trail import Trail, Visit
-from operations.wording import cost_line, duration, usd
+from operations.wording import duration
 from shared.contracts.record import iso
 
 PAYLOAD_CHARS = 16_000
@@ -125,16 +126,12 @@ def _facts(journey: Journey, now: datetime) -> list[tuple[str, str]]:
     if most := longest(bars(journey, now)):
         share = f", {most.ms / most.of_ms:.0%} of all" if most.of_ms else ""
         facts.append(("longest", f"{most.name}: {most.what} {duration(most.ms)}{share}"))
-    if cost := journey.cost:
-        lacking = bool(cost.get("unknown") or cost.get("unmetered"))
-        facts.append(("cost", cost_line(cost["nano_usd"], cost.get("waste_nano_usd", 0), lacking=lacking)))
-    if journey.earlier_nano_usd:
-        facts.append(("earlier", f"executions before it cost {usd(journey.earlier_nano_usd)}"))
+    facts += cost_of_run(journey)
     asked = [one for one in journey.stages if one.output_tokens]
     if asked:
         facts.append(("tokens", _tokens(asked)))
-    if model := (journey.chat or {}).get("model_id"):
-        facts.append(("model", str(model)))
+    if journey.answered_by:
+        facts.append(("model", journey.answered_by))
     return facts
 
 
@@ -166,7 +163,6 @@ def _remarks(journey: Journey) -> list[str]:
 
 def ticket(journey: Journey, now: datetime) -> str:
     """Return what a ticket needs to find the run and its fault; neither the message nor the answer."""
-    chat = journey.chat or {}
     rows = [
         ("run", journey.pipeline_id),
         ("state", f"{journey.status}: the run {state(journey, now)}"),
@@ -180,10 +176,13 @@ def ticket(journey: Journey, now: datetime) -> str:
             if moment
         ),
         *((f"failed at {where}", what) for where, what, _ in _problems(journey)),
-        *((name, str(value)) for name, value in (("model", chat.get("model_id")),) if value),
         *(
             (name, value)
-            for name, value in (("trace", journey.trace_id), ("execution", journey.execution_arn))
+            for name, value in (
+                ("model", journey.answered_by),
+                ("trace", journey.trace_id),
+                ("execution", journey.execution_arn),
+            )
             if value
         ),
         ("to see it", f"pipeline show {journey.pipeline_id}"),
