@@ -22,7 +22,11 @@ from shared.contracts.record import iso
 
 PAYLOAD_CHARS = 16_000
 """The largest part of a payload that a page shows; the raw text has all of it."""
+TEXT_CHARS = 4_000
+"""The same of what says why something failed."""
 MOST_EVENTS = 200
+DETAILS_CHARS = 1_000
+"""The same of one event, of which a page shows many."""
 
 
 class Payload(Struct, frozen=True, kw_only=True):
@@ -92,7 +96,7 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime) -> RunView:
         pipeline_id=journey.pipeline_id,
         status=of_run(journey.status, journey.degraded),
         finished=journey.finished,
-        sentence=f"The run {state(journey, now)}",
+        sentence=beginning(f"The run {state(journey, now)}"),
         said=tuple(
             (name, line(text, SAID_CHARS))
             for name, text in (("message", journey.user_message), ("answer", journey.final_response))
@@ -131,7 +135,7 @@ def _facts(journey: Journey, now: datetime) -> list[tuple[str, str]]:
     if asked:
         facts.append(("tokens", _tokens(asked)))
     if journey.answered_by:
-        facts.append(("model", journey.answered_by))
+        facts.append(("model", beginning(journey.answered_by)))
     return facts
 
 
@@ -148,9 +152,9 @@ def _tokens(asked: Sequence[StageView]) -> str:
 def _remarks(journey: Journey) -> list[str]:
     chat = journey.chat or {}
     failed = failed_models(chat)
-    remarks = [f"{one.model_id} did not answer: {one.reason}" for one in failed]
+    remarks = [beginning(f"{one.model_id} did not answer: {one.reason}") for one in failed]
     if failed:
-        remarks.append(f"{chat.get('model_id')} answered in its place.")
+        remarks.append(beginning(f"{chat.get('model_id')} answered in its place."))
     why = chat.get("stop_reason")
     if chat.get("blocked"):
         remarks.append(
@@ -187,7 +191,7 @@ def ticket(journey: Journey, now: datetime) -> str:
         ),
         ("to see it", f"pipeline show {journey.pipeline_id}"),
     ]
-    return "\n".join(f"{name}: {' '.join(text.split())}" for name, text in rows)
+    return "\n".join(f"{name}: {' '.join(beginning(text).split())}" for name, text in rows)
 
 
 def _boxes(journey: Journey) -> list[Box]:
@@ -204,7 +208,7 @@ def _boxes(journey: Journey) -> list[Box]:
 
 def _problems(journey: Journey) -> list[tuple[str, str, str]]:
     problems = [
-        (stage.key, _problem(stage.error, stage.cause), journey.instead.get(stage.key, ""))
+        (stage.key, _problem(stage.error, stage.cause), beginning(journey.instead.get(stage.key, "")))
         for stage in journey.stages
         if stage.error
     ]
@@ -214,7 +218,12 @@ def _problems(journey: Journey) -> list[tuple[str, str, str]]:
 
 
 def _problem(error: str | None, cause: str | None) -> str:
-    return ": ".join(filter(None, (error, cause))) or "no reason given"
+    return beginning(": ".join(filter(None, (error, cause)))) or "no reason given"
+
+
+def beginning(text: str) -> str:
+    """Return a text of a stranger as long as one that says what is wrong; the raw texts have all of it."""
+    return text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]} …"
 
 
 # --- what went in and came out -----------------------------------------------------------------------------
@@ -253,13 +262,13 @@ def _visit(visit: Visit, number: int, pipeline_id: str) -> VisitView:
     )
 
 
-def cut(text: str, raw: str) -> Payload:
+def cut(text: str, raw: str, most: int = PAYLOAD_CHARS) -> Payload:
     """Return the beginning of a payload, indented if it is JSON that is not too long for that."""
     whole = text
     if len(text) <= PAYLOAD_CHARS:
         value = loosely(text)
         whole = written(value, indent=2) if isinstance(value, (dict, list)) else text
-    return Payload(text=whole[:PAYLOAD_CHARS], left_out=max(0, len(whole) - PAYLOAD_CHARS), raw=raw)
+    return Payload(text=whole[:most], left_out=max(0, len(whole) - most), raw=raw)
 
 
 def as_text(value: Mapping[str, Any] | None) -> str:

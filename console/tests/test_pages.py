@@ -1,6 +1,7 @@
 """The pages, over runs that are honest, hostile, half there or gone."""
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import TOKEN, shape
 from console.tests.world import add_run
+from operations.runs import journey
 from operations.tests.histories import METER, Story
 from operations.tests.world import TABLE, client
 from shared.tests.fakes import client_error
@@ -392,6 +394,26 @@ def test_a_huge_payload_is_cut(console: Console, machine, records):
         assert len(text) < 60_000
         assert "characters more" in text
     assert len(console.get("/runs/p/raw?part=output&visit=0").text) > 250_000
+
+
+def test_ten_megabytes_are_cut(console: Console, machine, records, target, monkeypatch):
+    """Ten megabytes in every text of a run and its history leave each of its pages a thousandth of that."""
+    big = os.urandom(5_000_000).hex()  # nothing compresses it
+    story = Story().enter("AnalyzeInput").ask().succeed({"data": {"x": big}, "meter": {}}).leave()
+    for _ in range(300):
+        story.add("TaskScheduled", taskScheduledEventDetails={"parameters": big[:200_000]})
+    add_run(machine, records, "p", "SUCCEEDED", story)
+    whole = {
+        **dict.fromkeys(("user_message", "final_response", "excerpt", "error", "cause", "trace_id"), big),
+        "pipeline_id": "p", "status": "FAILED", "stage": "chat", "analysis": {"x": big}, "chat": {"model_id": big},
+        "instead": {"chat": big}, "errors": {"chat": {"Error": big, "Cause": big}}, "degraded": ["chat"],
+    }  # fmt: skip
+    monkeypatch.setattr(journey, "read_record", lambda *_: whole)
+    turns = [{"role": role, "text": big} for role in ("user", "assistant")]
+    machine.inputs["p"] = json.dumps({"request": {"user_message": "x", "history": turns}})
+    for path in (*(f"/runs/p?tab={tab}" for tab in TABS[:3]), "/asked/p", "/compare?a=p&b=p"):
+        answer = console.get(path)
+        assert (answer.status, answer.size < 500_000) == (200, True), (path, answer.size)
 
 
 def test_preferences_are_kept(console: Console, machine, records):
