@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -104,9 +105,8 @@ def test_hostile_refusals_change_no_page(console: Console):
         fields = {"detail_type": text, "pipeline_id": text, "message": text}
         one = Line(at=NOW, function=text, fields=fields)
         reading = console.desk.readings.of("refusals 0")
-        reading.begin(
-            lambda _tell, _stop, one=one: Read(lines=[one] * 101, missing=[one.function], cut=["x"])
-        )
+        found = Read(lines=[one] * 101, missing=[one.function], cut=["x"])
+        reading.begin(partial(lambda read, _tell, _stop: read, found))
         reading.join()
         pages.append(shape(console.get("/events").text))
         assert "1 are not" in console.get("/events").text
