@@ -68,6 +68,7 @@ ROUTES = (
     Route(name="plan-run", path="/plans/{number}/run", view="plans:run", kind="write"),
     Route(name="plan-stop", path="/plans/{number}/stop", view="plans:stop", kind="own"),
     Route(name="costs", path="/costs", view="costs:page"),
+    Route(name="costs-runs", path="/costs/runs", view="costs:runs"),
     Route(name="costs-sheet", path="/costs/sheet", view="costs:sheet"),
     Route(name="budget", path="/costs/budget", view="costs:order", kind="write"),
     Route(name="events", path="/events", view="events:page"),

@@ -11,6 +11,7 @@ from console.live.reading import Tell
 from console.models.activity import activity_view, plan_of
 from console.models.archived import archived_view
 from console.models.costs import costs_view
+from console.models.events import refusals_view
 from console.models.health import doctor_view, flight_view
 from console.routes import link
 from operations.dlq.archive import Archive, read_archive
@@ -18,6 +19,7 @@ from operations.dlq.audit import Audit, read_audit
 from operations.inflight.reading import Check, Look
 from operations.money.costs import Report, read_report
 from operations.progress import Step
+from operations.runs import logs
 from operations.stop import Stop
 from operations.target import Target
 
@@ -102,6 +104,15 @@ def _audit(target: Target, tell: Tell, stop: Stop) -> Audit:
     )
 
 
+def _refusals(target: Target, tell: Tell, stop: Stop) -> logs.Read:
+    return logs.refusals(
+        target,
+        since=datetime.now(UTC) - timedelta(days=1),
+        stop=stop,
+        progress=lambda read: tell(f"searched {read.searched} functions, found {len(read.lines)}"),
+    )
+
+
 def _archived(target: Target, tell: Tell, stop: Stop) -> Archive:
     return read_archive(
         target, limit=MOST_RECORDS, on_page=lambda read: tell(f"read {read:,} items"), stop=stop
@@ -147,6 +158,14 @@ SUBJECTS: Mapping[str, Subject] = {
         read=_audit,
         view=activity_view,
         beside=acts,
+    ),
+    "refusals": Subject(
+        page=link("events") + "#refused",
+        template="refusals_read.html",
+        button="Read the refusals of the last day",
+        about="The logs of every function are searched; on AWS that takes some seconds.",
+        read=_refusals,
+        view=refusals_view,
     ),
     "archived": Subject(
         page=link("archived"),

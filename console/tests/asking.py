@@ -56,6 +56,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    size: int = 0
+    """The bytes that were sent, compressed if they were."""
 
     @property
     def text(self) -> str:
@@ -184,9 +186,10 @@ def call(
     start = sent[0]
     content = b"".join(message.get("body", b"") for message in sent[1:])
     whole = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+    size = len(content)
     if whole.get("content-encoding") == "gzip":
         content = gzip.decompress(content)
-    return Answer(start["status"], whole, content)
+    return Answer(start["status"], whole, content, size)
 
 
 def path_of(route: Route) -> str:
