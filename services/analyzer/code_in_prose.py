@@ -35,7 +35,10 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
     ),
     (
         "sql",
-        ("SELECT", "select", "UPDATE", "update", "INSERT", "insert", "DELETE", "delete", "ALTER", "DROP"),
+        (
+            *("SELECT", "select", "UPDATE", "update", "INSERT INTO", "insert into"),
+            *("DELETE FROM", "delete from", "ALTER TABLE", "DROP TABLE"),
+        ),
         re.compile(
             r"\b(?:SELECT\s[\w.,*()\s'\"=]{1,160}?\sFROM\s+(?!(?:MY|THE|A|AN|YOUR|THIS|OUR|ALL"
             r"|THAT)\b)[\w.]+(?:\s+(?:WHERE|JOIN|ORDER BY|GROUP BY|LIMIT)\s[^?\n]{1,100})?"

@@ -231,9 +231,10 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR
         return 2
     if ends == ";" and first in p.KEYWORDS:
         return 2
-    if stripped.strip(")}];,({[") == "" or (
-        first.rstrip(";:") in p.BLOCK_WORDS
-        and (len(first) == len(stripped) or ends in ":;{" or p.CODE_CHARACTER.search(stripped))
+    if stripped.strip(")}];,({[") == "":
+        return 2 if "}" in stripped else 1
+    if first.rstrip(";:") in p.BLOCK_WORDS and (
+        len(first) == len(stripped) or ends in ":;{" or p.CODE_CHARACTER.search(stripped)
     ):
         return 1
     if p.COMMENT.match(stripped) or p.WEAK.match(stripped):
@@ -270,6 +271,7 @@ def command_weight(line: str, first: str) -> int:
             return 3 if prompt["dollar"] or prompt["sure"] or _is_command(line, words) else 0
         return 3 if prompt["sure"] or (plain and p.PROSE_WORDS.isdisjoint(words) and len(words) < 8) else 0
     if first in p.COMMANDS or first in p.SHARED_COMMANDS or first.startswith("./"):
+        line = line.partition(" # ")[0].rstrip()
         return 3 if _is_command(line, line.split()) else 0
     return 0
 
@@ -285,6 +287,8 @@ def _is_command(line: str, words: list[str]) -> bool:
             return False
     if len(words) == 1:
         return words[0].startswith("./")
+    if words[0] == "cd" and len(words) == 2:
+        return True
     if words[0] in p.COMMANDS and words[1] in p.SUBCOMMANDS:
         return True
     return bool(p.ARGUMENT.search(line[len(words[0]) :]))

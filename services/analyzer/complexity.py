@@ -37,7 +37,7 @@ _RULES: Final = (
     ((1, 3), "It asks ", "question", "."),
     ((0, 1, 2), "It uses ", "term", " of demanding tasks."),
 )
-"""By measure: the thresholds, each of which is worth a point if exceeded, and the reason, around a number and noun."""
+"""By measure: the thresholds, each of which is worth a point if exceeded, and the reason around number and noun."""
 
 
 def classify(  # noqa: PLR0913 (what was measured, by name)

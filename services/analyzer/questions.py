@@ -81,7 +81,7 @@ class _Finder:
         self._lowered = prose.lower().replace("’", "'")
         # Lower-casing these depends on their neighbours, or makes two characters of one.
         self._aligned = "İ" not in prose and "Σ" not in prose
-        self._comments = "/" in prose or "<" in prose
+        self._comments = ("/" in prose or "<" in prose) and any(mark in prose for mark in _COMMENT)
         self._inverted = "¿" in prose
         self._commas = "," in prose
         self._quotations = any(mark in prose for mark in _OPENING)
@@ -96,6 +96,7 @@ class _Finder:
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
         self._last_words = tokens & words.WRAPPERS.keys()
+        # "(explain": a wrapper of one word that a mark precedes.
         vocabulary = "\n".join(["", *tokens, ""]) if self._last_words else ""
         self._attached = [
             word
@@ -164,7 +165,7 @@ class _Finder:
         if first not in _MAY_OPEN:
             return False
         examined = raw_tokens[: _OPENING_WORDS if first in _MAY_PRECEDE else 8]
-        tokens = [token for raw in examined if (token := raw.strip(_EDGES))]
+        tokens = [token for raw in examined if (token := raw if raw.isalnum() else raw.strip(_EDGES))]
         if len(tokens) == 1 and tokens[0] in words.ALONE:
             return True
         for index, word in enumerate(tokens):
@@ -209,36 +210,22 @@ class _Finder:
         )
 
     def _wraps(self, lowered: str, tokens: list[str]) -> bool:
-        last_words = self._last_words.intersection(tokens)
+        """Whether a sentence wraps a question: "i wonder whether", "tell me how"."""
         if "," in lowered or ":" in lowered:
-            last_words |= self._last_words.intersection(lowered.replace(",", " ").replace(":", " ").split())
-        for word in self._attached:
-            if word in lowered:
-                last_words.add(word)  # "(explain how"
-        if not last_words:
-            return False
-        if self._polite:
+            tokens = lowered.replace(",", " ").replace(":", " ").split()
+        last_words = self._last_words.intersection(tokens)
+        last_words.update([word for word in self._attached if word in lowered])
+        if last_words and self._polite:
             lowered = _without_polite_words(lowered)  # "tell me please how"
-        for start, nexts in [item for last in last_words for item in words.WRAPPERS[last].items()]:
-            at = lowered.find(start)
-            if at < 0:
-                continue
-            if not self._places:
-                return False
-            self._places -= 1
-            if at and lowered[at - 1].isalpha():
-                continue
-            following = _tokens(lowered[at + len(start) : at + len(start) + 40], 3)
-            if lowered[at + len(start) : at + len(start) + 1] not in _AFTER_WRAPPER or not following:
-                continue
-            if (following[0] in nexts or " ".join(following[:2]) in nexts) and following[
-                1:
-            ] not in _NOTHING_ASKED:
-                before = lowered[max(0, at - 24) : at].rstrip()
-                if start in words.ORDERS and before.rpartition(" ")[2] in words.NO_ORDER:
-                    if before.endswith(_KEEPS):
-                        return True
-                elif not before.endswith(_UNDOES) or before.endswith(_KEEPS):
+        for last in last_words:
+            for wrapper, nexts in words.WRAPPERS[last].items():
+                at = lowered.find(wrapper)
+                if at < 0:
+                    continue
+                if not self._places:
+                    return False
+                self._places -= 1
+                if _wraps_at(at, lowered, wrapper, nexts):
                     return True
         return False
 
@@ -248,11 +235,13 @@ class _Finder:
             return None
         if not (_MAY_BREAK(lowered) or "-" in lowered or ".." in lowered):
             return None
-        nexts = [word.strip(_EDGES) for word in _NEXT_WORD.findall(lowered, 0, LONG_SENTENCE)]
+        nexts = [
+            word if word.isalnum() else word.strip(_EDGES)
+            for word in _NEXT_WORD.findall(lowered, 0, LONG_SENTENCE)
+        ]
         self._breaks = max(0, self._breaks - len(nexts))
         if _MAY_OPEN_CLAUSE.isdisjoint(nexts):
             return None
-        after_clause = not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 2))
         for break_, word in zip(_BREAK.finditer(lowered), nexts, strict=False):
             if word not in _MAY_OPEN_CLAUSE:
                 continue
@@ -262,7 +251,11 @@ class _Finder:
             tokens = _tokens(lowered[break_.end() : break_.end() + 60], 5)
             while tokens and tokens[0] in words.INTRODUCTIONS:
                 tokens = tokens[1:]
-            if after_clause and tokens and tokens[0] in words.VERBS_AFTER_CLAUSE:
+            if (
+                tokens
+                and tokens[0] in words.VERBS_AFTER_CLAUSE
+                and not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 2))
+            ):
                 continue
             if " ".join(tokens[:2]) in words.CLAUSE_OPENERS or (
                 len(tokens) == 1 and tokens[0] in words.ALONE
@@ -357,6 +350,24 @@ def _unpunctuated(lowered: str) -> set[str]:
     return {token.rstrip(",:") for token in set(lowered.split())}
 
 
+def _wraps_at(at: int, lowered: str, wrapper: str, nexts: frozenset[str]) -> bool:
+    """Whether the wrapper at a position stands as a word, nothing undoes it, and one of `nexts` follows."""
+    end = at + len(wrapper)
+    if lowered[end : end + 1] not in _AFTER_WRAPPER or (at and lowered[at - 1].isalpha()):
+        return False
+    following = _tokens(lowered[end : end + 40], 3)
+    if not following or following[1:] in _NOTHING_ASKED:
+        return False
+    if following[0] not in nexts and " ".join(following[:2]) not in nexts:
+        return False
+    before = lowered[max(0, at - 24) : at].rstrip()
+    if before.endswith(_KEEPS):
+        return True
+    if wrapper in words.ORDERS:
+        return before.rpartition(" ")[2] not in words.NO_ORDER
+    return not before.endswith(_UNDOES)
+
+
 def _without_polite_words(lowered: str) -> str:
     for word in _POLITE:
         lowered = lowered.replace(word, "")
@@ -374,7 +385,8 @@ def _without_leading_quotation(sentence: str) -> str:
 
 
 def _tokens(lowered: str, at_most: int) -> list[str]:
-    return [token for raw in lowered.split(None, at_most)[:at_most] if (token := raw.strip(_EDGES))]
+    raw_tokens = lowered.split(None, at_most)[:at_most]
+    return [token for raw in raw_tokens if (token := raw if raw.isalnum() else raw.strip(_EDGES))]
 
 
 def _fits(group: str, rest: list[str]) -> bool:
