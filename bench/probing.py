@@ -81,7 +81,7 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
         "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
     }
     probe_file = Path(__file__).with_name("probe.py")
-    isolated = [] if name == "bare" else ["-I", "-S"]
+    isolated = [] if name == "bare" else ["-I", "-S", "-B"]
     bundle = [] if name == "bare" else [str(bundles[name])]
     process = subprocess.run(
         [sys.executable, *isolated, str(probe_file), name, str(messages), *bundle],

@@ -24,6 +24,16 @@ def bundled_node() -> Path | None:
     return next((path for path in candidates if path.exists()), None)
 
 
+def node() -> str:
+    """Return the path of the Node that jsii uses. Raises FileNotFoundError if there is none."""
+    path = os.environ.get("JSII_NODE") or bundled_node() or shutil.which("node")
+    if path is None:
+        raise FileNotFoundError(
+            "Node is not installed. Run `make setup` to install the project's environment."
+        )
+    return str(path)
+
+
 def uv() -> str:
     """Return the path of uv. Raises FileNotFoundError if it is not installed."""
     path = shutil.which("uv")
