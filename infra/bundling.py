@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from infra import reachable, slimming
+from infra import reachable, slimming, trust
 from infra.environments import Target
 from infra.functions import FUNCTIONS, FunctionSpec
 from infra.toolchain import uv
@@ -120,6 +120,10 @@ def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
         _copy(file, partial / file.relative_to(root))
     _trim_endpoints(partial, function)
     slimming.slim(partial)
+    try:
+        trust.add_roots(partial)
+    except trust.TrustError as error:
+        raise BundlingError(str(error)) from error
     _move(partial, folder)
     for older in folder.parent.glob(f"{function.name}-*"):
         if older != folder and not older.name.endswith(".partial"):
@@ -139,7 +143,7 @@ def _move(partial: Path, folder: Path) -> None:
 
 def _key(function: FunctionSpec, site: Path) -> str:
     digest = hashlib.sha256(f"{function}{site.name}".encode())
-    makers = (Path(__file__), Path(reachable.__file__), Path(slimming.__file__))
+    makers = (Path(__file__), Path(reachable.__file__), Path(slimming.__file__), Path(trust.__file__))
     for path in (*makers, *_sources(function)):
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(path.read_bytes())
