@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -161,16 +162,33 @@ def _sources(function: FunctionSpec) -> list[Path]:
 
 def _data(code: set[Path], site: Path, function: FunctionSpec) -> Iterator[Path]:
     """Yield the data files in the packages of `code`, e.g. certificates and botocore's service descriptions."""
-    packages = {file.parent for file in code if file.name == "__init__.py" and site in file.parents}
+    packages = {file.parent for file in code if file.name == "__init__.py"}
     described = site / "botocore" / "data"
-    for package in sorted(packages):
-        for file in _walk(package, _SKIPPED_IN_PACKAGES):
-            inner = next(folder for folder in file.parents if (folder / "__init__.py").exists())
-            is_code = file.suffix in {".py", ".pyi", ".pyc", ".so", ".pyd"} or file.name == "py.typed"
-            is_unused = described in file.parents and not _is_used_data(file, described, function)
-            left_out = reachable.is_left_out(".".join(file.parent.relative_to(site).parts))
-            if inner == package and not (is_code or is_unused or left_out):
-                yield file
+    for file, package in _data_files(site):
+        if package in packages and (
+            described not in file.parents or _is_used_data(file, described, function)
+        ):
+            yield file
+
+
+@cache
+def _data_files(site: Path) -> tuple[tuple[Path, Path], ...]:
+    """Return all files of the packages in a site directory that are no code, each with the package it belongs to."""
+    files: list[tuple[Path, Path]] = []
+    packages: dict[str, str] = {}
+    for folder, inner, names in os.walk(site):
+        inner[:] = sorted(set(inner) - _SKIPPED_IN_PACKAGES)
+        package = folder if "__init__.py" in names else packages.get(str(Path(folder).parent))
+        if package is None:
+            continue
+        packages[folder] = package
+        if not reachable.is_left_out(".".join(Path(folder).relative_to(site).parts)):
+            files += [(Path(folder, name), Path(package)) for name in sorted(names) if not _is_code(name)]
+    return tuple(files)
+
+
+def _is_code(name: str) -> bool:
+    return name == "py.typed" or name.endswith((".py", ".pyi", ".pyc", ".so", ".pyd"))
 
 
 def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
@@ -182,8 +200,9 @@ def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
     if file.parent == described:
         return file.name in _BOTOCORE_COMMON
     service, version = file.parent.parent, file.parent
-    latest = max(path.name for path in service.iterdir())
-    return service.name in function.aws and version.name == latest and file.name.startswith(_BOTOCORE_READ)
+    if service.name not in function.aws or not file.name.startswith(_BOTOCORE_READ):
+        return False
+    return version.name == max(path.name for path in service.iterdir())
 
 
 def _trim_endpoints(folder: Path, function: FunctionSpec) -> None:
