@@ -60,10 +60,12 @@ REASONS: Final = {
     ),
     "end-to-end": (
         "**Bursts.** The bottleneck is the engine, which is one Python process: a run makes eleven HTTP calls to it, "
-        "a run of the direct design two. A quarter of the engine's time is HTTP itself, a fifth IAM, a sixth "
-        "DynamoDB. The direct design comes close because of its failures: its runs give up after three retries, "
-        "which is next to no work, and the measure is successes per second. Of 1,000 runs it loses two thirds. On "
-        "AWS these are separate services, and the limit is the model's quota (docs/scale.md)."
+        "a run of the direct design two. Answering calls takes five sixths of the engine's time: a quarter is IAM, "
+        "a sixth DynamoDB. Each call keeps a promise (an answer is paid for once, a record precedes its event, an "
+        "event its callback), so none can be left out. The direct design comes close because of its failures: its "
+        "runs give up after three retries, which is next to no work, and the measure is successes per second. Of "
+        "1,000 runs it loses two thirds. On AWS these are separate services, and the limit is the model's quota "
+        "(docs/scale.md)."
     ),
     "cost": "**Cost.** Callbacks need more requests than direct calls.",
     "analyzer": (
