@@ -58,8 +58,8 @@ class AnyAws(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
+    def __init__(self, handler: type[Answers] = Answers) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
 
 
 def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) -> dict[str, float]:

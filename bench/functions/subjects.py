@@ -41,8 +41,15 @@ class Subject:
     folders: tuple[Path, ...]
     event: Callable[[int], Any]
 
-    def start(self, endpoint: str, preexec: Callable[[], None] | None = None) -> Function:
-        return Function(self.folders, self.handler, _environment(self.name, endpoint), preexec)
+    def start(
+        self,
+        endpoint: str,
+        preexec: Callable[[], None] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Function:
+        """Start the function's process; `variables` are added to its environment."""
+        environment = {**_environment(self.name, endpoint), **(variables or {})}
+        return Function(self.folders, self.handler, environment, preexec)
 
 
 @contextmanager

@@ -74,10 +74,10 @@ def test_a_machine_without_cgroups_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(cgroup, "ROOT", tmp_path / "missing")
     with (
         pytest.raises(cgroup.NoCgroupsError, match=r"no cgroup can be made: No such file.*missing"),
-        cgroup.cgroup("x"),
+        cgroup.cgroup("x", 128),
     ):
         pass
     monkeypatch.setattr(cgroup, "ROOT", tmp_path)
     (tmp_path / "cgroup.controllers").touch()
-    with pytest.raises(cgroup.NoCgroupsError, match="no CPU quota"), cgroup.cgroup("x"):
+    with pytest.raises(cgroup.NoCgroupsError, match="no CPU quota"), cgroup.cgroup("x", 128):
         pass
