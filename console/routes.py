@@ -73,6 +73,7 @@ ROUTES = (
         name="approval-decide", path="/approvals/{pipeline_id}/decide", view="approvals:decide", kind="write"
     ),
     Route(name="costs", path="/costs", view="costs:page"),
+    Route(name="costs-runs", path="/costs/runs", view="costs:runs"),
     Route(name="costs-sheet", path="/costs/sheet", view="costs:sheet"),
     Route(name="budget", path="/costs/budget", view="costs:order", kind="write"),
     Route(name="events", path="/events", view="events:page"),

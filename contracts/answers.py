@@ -121,3 +121,34 @@ Record = msgspec.defstruct(
     kw_only=True,
 )
 """The same with each stage's result, in a field named by the stage's key."""
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """An answer that waits for approval, or the decision on it. In a list the texts are absent."""
+
+    pipeline_id: PipelineId
+    state: Annotated[
+        str,
+        Meta(
+            description="waiting, decided (on its way), settled (the pipeline has it), or closed (it ended before)"
+        ),
+    ]
+    asked_at: Moment
+    deadline_at: Moment
+    execution_arn: str | Absent = ABSENT
+    excerpt: Annotated[str, Meta(description="the beginning of the message")] | Absent = ABSENT
+    user_message: str | Absent = ABSENT
+    answer: str | Absent = ABSENT
+    is_cut: Annotated[bool, Meta(description="whether `answer` is only the beginning")] = False
+    decision: Annotated[str, Meta(description="approved, rejected, edited or failed")] | Absent = ABSENT
+    decided_by: Annotated[str, Meta(description="the caller, or `deadline`")] | Absent = ABSENT
+    decided_at: Moment | Absent = ABSENT
+    reason: str | Absent = ABSENT
+    text: Annotated[str, Meta(description="what the caller gets instead")] | Absent = ABSENT
+    reminders: int = 0
+
+
+class Approvals(Struct, frozen=True, kw_only=True):
+    """The answers that wait for approval, the oldest first."""
+
+    approvals: list[Waiting]

@@ -144,13 +144,15 @@ def request_data(stage: Stage) -> dict[str, Any]:
     """
     schema = event_schema(stage.request)
     data: dict[str, Any] = value_of(schema, schema, required_only=True)["data"]
-    results = {other.key: _outcome(other) for other in EVERY[: EVERY.index(stage)] if other not in OPTIONAL}
+    earlier = [other for other in EVERY[: EVERY.index(stage)] if other not in OPTIONAL]
+    results = {other.key: outcome_of(other) for other in earlier}
     given = {"$.results": results}
     given |= {f"$.results.{key}.data": outcome["data"] for key, outcome in results.items()}
     return data | {name: given[path] for name, path in stage.inputs.items() if path in given}
 
 
-def _outcome(stage: Stage) -> dict[str, Any]:
+def outcome_of(stage: Stage) -> dict[str, Any]:
+    """Return a stage's result with its meter, without the fields that may be absent."""
     schema = result_schema(stage.result)
     outcome: dict[str, Any] = value_of(schema, schema, required_only=True)
     return outcome

@@ -5,13 +5,14 @@ from typing import Any, cast
 
 import msgspec
 
-from contracts.answers import Accepted, Listing, Record
+from contracts.answers import Accepted, Approvals, Listing, Record, Waiting
 from contracts.examples import value_of
 from contracts.references import project_version
 from contracts.refusals import Refusal, Route, refusals
 from infra.contract_schemas import posted, request_schema, version_name
 from infra.environments import API_STAGE
 from services.trigger.api import core, listing
+from services.trigger.api.approvals import DecisionRequested
 from services.trigger.api.routes import Api, routes
 from shared.contracts.envelope import TRACEPARENT_PATTERN
 from shared.contracts.schemas import References, closed, components
@@ -20,7 +21,8 @@ _ABOUT = """\
 Send messages to the AI pipeline and read its answers. A pipeline, in this API, is the run of one message through all
 stages. Every call must be signed with AWS Signature Version 4 (service `execute-api`) by an IAM principal that has
 the permission `execute-api:Invoke`; the managed policy `ai-pipeline-<env>-api-caller-<region>` grants exactly that,
-except for the routes under `/operator`, which `ai-pipeline-<env>-api-operator-<region>` grants. A caller is an IAM
+except for the routes under `/operator`, which `ai-pipeline-<env>-api-operator-<region>` grants, and those under
+`/approvals`, which `ai-pipeline-<env>-api-approver-<region>` grants. A caller is an IAM
 user, a role with all its sessions, a user of IAM Identity Center, or an identity of a Cognito identity pool. The SSM
 parameter `/ai-pipeline/<env>/api/url` holds the address of a deployment. Errors of the API and of API Gateway have
 the same shape."""
@@ -31,6 +33,9 @@ _SUMMARIES: Mapping[Route, str] = {
     ("DELETE", "/pipeline/{pipeline_id}"): "Cancel a pipeline",
     ("GET", "/pipelines"): "List the caller's own pipelines, newest first",
     ("GET", "/operator/pipeline/{pipeline_id}"): "Read any pipeline, as an operator",
+    ("GET", "/approvals"): "List the answers that wait for approval, the oldest first",
+    ("GET", "/approvals/{pipeline_id}"): "Read an answer that waits, or the decision on it",
+    ("POST", "/approvals/{pipeline_id}"): "Approve, reject or edit an answer",
 }
 
 
@@ -89,8 +94,8 @@ def known_routes() -> list[Route]:
 
 def _components() -> tuple[References, dict[str, Any]]:
     """Return references and schemas. A request may have only the fields of its type; an answer may have more."""
-    answers, opened = components([Refusal, Record, Accepted, Listing], str)
-    requests, posted_schemas = components(posted(), version_name)
+    answers, opened = components([Refusal, Record, Accepted, Listing, Waiting, Approvals], str)
+    requests, posted_schemas = components([*posted(), DecisionRequested], version_name)
     if both := opened.keys() & posted_schemas.keys():
         raise ValueError(f"types both posted and answered: {', '.join(sorted(both))}")
     return {**answers, **requests}, opened | closed(posted_schemas)
@@ -245,12 +250,58 @@ def _list(references: References) -> dict[str, Any]:
     }
 
 
+_ONLY_IF_ON = (
+    " The route exists only where the option `approval` is switched on; the managed policy "
+    "`ai-pipeline-<env>-api-approver-<region>` grants it."
+)
+
+
+def _approvals(references: References) -> dict[str, Any]:
+    return {
+        "description": "Lists the answers that nobody has decided on, without their texts." + _ONLY_IF_ON,
+        "responses": {"200": _answer("The waiting answers.", Approvals, references)},
+    }
+
+
+def _approval(references: References) -> dict[str, Any]:
+    return {
+        "description": "Returns a message and the answer that waits, also after the decision on it."
+        + _ONLY_IF_ON,
+        "parameters": [_PIPELINE_ID],
+        "responses": {"200": _answer("The answer, or the decision.", Waiting, references)},
+    }
+
+
+def _decide(references: References) -> dict[str, Any]:
+    schema = msgspec.json.schema(DecisionRequested)
+    return {
+        "description": (
+            "Decides on an answer, once, in the caller's name. The same decision of the same caller again changes "
+            "nothing and has the same answer; any other one is refused with who decided." + _ONLY_IF_ON
+        ),
+        "parameters": [_PIPELINE_ID],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": references[DecisionRequested],
+                    "example": value_of(schema, schema, required_only=True),
+                }
+            },
+        },
+        "responses": {"200": _answer("The decision is taken.", Waiting, references)},
+    }
+
+
 _OPERATIONS: Mapping[Route, tuple[str, Callable[[References], dict[str, Any]]]] = {
     ("POST", "/pipeline"): ("requestPipeline", _post),
     ("GET", "/pipeline/{pipeline_id}"): ("getPipeline", _get),
     ("DELETE", "/pipeline/{pipeline_id}"): ("cancelPipeline", _delete),
     ("GET", "/pipelines"): ("listPipelines", _list),
     ("GET", "/operator/pipeline/{pipeline_id}"): ("getAnyPipeline", _get_any),
+    ("GET", "/approvals"): ("listApprovals", _approvals),
+    ("GET", "/approvals/{pipeline_id}"): ("getApproval", _approval),
+    ("POST", "/approvals/{pipeline_id}"): ("decide", _decide),
 }
 
 

@@ -29,6 +29,19 @@ REASONS: Mapping[Route, tuple[Reason, ...]] = {
     ),
     ("GET", "/pipelines"): (Reason.INVALID_PARAMETER, Reason.UNKNOWN_PARAMETER),
     ("GET", "/operator/pipeline/{pipeline_id}"): (Reason.UNKNOWN_PIPELINE,),
+    ("GET", "/approvals"): (),
+    ("GET", "/approvals/{pipeline_id}"): (Reason.NOT_WAITING,),
+    ("POST", "/approvals/{pipeline_id}"): (
+        Reason.EMPTY_BODY,
+        Reason.INVALID_JSON,
+        Reason.INVALID_REQUEST,
+        Reason.UNKNOWN_FIELD,
+        Reason.NOT_WAITING,
+        Reason.ALREADY_DECIDED,
+        Reason.RUN_ENDED,
+        Reason.BODY_TOO_LARGE,
+        Reason.UNSUPPORTED_MEDIA_TYPE,
+    ),
 }
 """The reasons for which each route refuses a request, in addition to those that all routes share."""
 COMMON_REASONS = (Reason.INTERNAL, Reason.UNAVAILABLE)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.schemas import closed, components, event_schema
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 from shared.contracts.upcasting import EVENTS, readable
 from shared.contracts.v2 import PipelineRequested
 
@@ -34,7 +34,7 @@ def posted() -> tuple[type[Event], ...]:
 
 def published() -> tuple[type[Event], ...]:
     """Return every version of every event that is published on the bus."""
-    commands = {stage.request.NAME for stage in STAGES if stage.via == "queue"}
+    commands = {stage.request.NAME for stage in EVERY if stage.via == "queue"}
     return tuple(kind for kind in EVENTS if kind.NAME not in commands)
 
 

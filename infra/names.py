@@ -124,6 +124,10 @@ class Names:
         """Return the name of the managed policy for those who decide on waiting answers."""
         return f"{self.prefix}-approver-{region}"
 
+    def api_approver_policy(self, region: str) -> str:
+        """Return the name of the managed policy for those who decide on waiting answers over HTTP."""
+        return f"{self.prefix}-api-approver-{region}"
+
     def api_operator_policy(self, region: str) -> str:
         """Return the name of the managed policy for operators who read any run over HTTP."""
         return f"{self.prefix}-api-operator-{region}"

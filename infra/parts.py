@@ -16,8 +16,8 @@ OPTIONAL: Final = (*SWITCHED, MONITORING)
 
 
 def needed_by(part: str) -> tuple[str, ...]:
-    """Return the parts that must be deployed before `part`, and outlive it."""
-    stages = tuple(stage.service for stage in EVERY)
+    """Return the parts that must be deployed before `part`, and outlive it; without those that an option switches."""
+    stages = SERVICES[1:]
     return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW), MONITORING: ()}.get(
         part, (PLATFORM,)
     )

@@ -51,7 +51,7 @@ RECORDED: Final[Mapping[str, _Recorded]] = {
     "allowed_origin": ((TRIGGER,), lambda environment: environment.allowed_origin),
     "alarm_email": ((MONITORING,), lambda environment: environment.alarm_email),
     "budget_usd_per_day": ((TRIGGER,), lambda environment: environment.budget_usd_per_day),
-    **{name: ((*SWITCHED, WORKFLOW), _field(name)) for name in APPROVAL_OPTIONS},
+    **{name: (SWITCHED if "_" in name else (WORKFLOW,), _field(name)) for name in APPROVAL_OPTIONS},
     "requests_per_second": ((TRIGGER,), lambda environment: environment.requests_per_second),
     "max_waiting": ((TRIGGER,), lambda environment: environment.max_waiting),
     "prices_of": (("logger",), lambda environment: environment.prices_of),

@@ -23,7 +23,7 @@ from infra.synthesizer import synthesizer
 from shared.contracts.approval import ApprovalReminder
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.executions import FAILED
-from shared.contracts.stages import LAST, Stage
+from shared.contracts.stages import LAST, STAGES, Stage
 from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
 
@@ -80,6 +80,7 @@ def _variables(service: str, environment: Environment) -> Mapping[str, str]:
     return {
         **({"COUNTS_DAYS": "true"} if environment.budget_usd_per_day else {}),
         **({"STATED_PRICES": prices} if prices != "{}" else {}),
+        **({"ANY_OPTIONAL": "true"} if environment.stages != STAGES else {}),
         **keeping_records(environment.keep_records_days),
     }
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from infra.clocks import DLQ_RETENTION_DAYS, PAUSE_DAYS, keeping_records
+from infra.constructs.approvals import let_api_decide
 from infra.constructs.budget import Budget
 from infra.constructs.pipeline_api import PipelineApi
 from infra.constructs.service_function import ServiceFunction
@@ -61,6 +62,8 @@ class TriggerStack(Stack):
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             [names.state_table_arn(self)],
         )
+        if environment.approval:
+            let_api_decide(self.accept, environment)
         self.accept.allow("StopExecutions", ["states:StopExecution"], [names.executions_arn(self)])
         acknowledge_executions(self.accept, names)
         self.api = PipelineApi(self, handler=self.accept.function, environment=environment)

@@ -8,7 +8,8 @@ from operations.errors import InvalidInputError, NotDeployedError, NotFoundError
 from operations.target import Target
 from shared.contracts.approval import REASON_CHARS
 from shared.errors import PermanentError, PipelineError
-from shared.waiting import AlreadyDecided, Item, NotWaiting, RunEnded, Verdict, Waiting
+from shared.waiting import AlreadyDecided, Item, NotWaiting, RunEnded, Verdict
+from shared.waiting.store import Waiting
 from shared.worker.outcome import Callback
 
 TABLE, REJECTED_TEXT = "approvals/table", "approvals/rejected-text"

@@ -126,7 +126,7 @@ ASSUMED: Final = Times(
     via_bus=0.15,
     via_queue=0.04,
 )
-"""Assumed durations of warm functions with 128 MB and of Nova Lite with 300 tokens. Not yet measured on AWS."""
+"""Assumed durations of warm functions and of Nova Lite with 300 tokens. Not yet measured on AWS."""
 
 
 def _typical(stage: Stage) -> Span:

@@ -13,7 +13,7 @@ from cli.view.replaying import Choices, Line, PlanExecutor, announce
 from operations.dlq import redrive as redriving
 from operations.money.estimate import work_of_run
 from shared.contracts.executions import FAILED
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 
 
 @click.command(
@@ -31,7 +31,7 @@ Examples:
     help="Only runs that ended at most this long ago, e.g. 2h.",
 )
 @click.option(
-    "--stage", type=click.Choice([stage.key for stage in STAGES]), help="Only runs that failed at this stage."
+    "--stage", type=click.Choice([stage.key for stage in EVERY]), help="Only runs that failed at this stage."
 )
 @click.option(
     "--status",

@@ -15,7 +15,7 @@ from operations.inflight import looking, memory, reading
 from operations.inflight.reading import of_definition, of_rules, of_states, sends
 from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.tests.world import BUS, OPERATIONS, client
-from shared.contracts.stages import SERVICES, STAGES
+from shared.contracts.stages import OPTIONAL, SERVICES, STAGES
 from shared.errors import ContractViolation
 from shared.tests import moderation
 from shared.tests.fakes import client_error, stage_event
@@ -57,13 +57,17 @@ def test_an_open_execution_is_read_with_its_own_definition(entered, found):
     ],
 )
 def test_a_removed_state_is_found_while_runs_have_still_to_enter_it(entered, found):
-    """An open execution that has still to enter a state that this checkout lacks refuses the deployment."""
+    """An open execution that has still to enter a state of a stage that is gone refuses the deployment; the state of
+    a removed stage that is still deployed does not.
+    """
     moderated = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=moderation.TABLE)
     finding = of_states(json.dumps(moderated), "p-1", entered=entered)
     assert bool(finding) is found
     if finding:
         assert "ModerateMessage" in finding.reason
     assert of_states(DEFINITION, "p-1", entered=entered) is None
+    kept = {"moderation.requested.v1"}
+    assert of_states(json.dumps(moderated), "p-1", entered=entered, kept=kept) is None
 
 
 def test_a_workflow_that_sends_what_no_rule_takes_is_found():
@@ -369,5 +373,5 @@ def test_deploy_refuses_while_it_can_not_look(deploys, monkeypatch):
 
 def test_every_service_can_be_checked():
     """Every service of the stage table, and the trigger, can be checked and reads some event."""
-    assert set(looking.SERVICES) == set(SERVICES)
+    assert set(looking.SERVICES) == {*SERVICES, *(stage.service for stage in OPTIONAL)}
     assert all(reading.reads(service) for service in looking.SERVICES)

@@ -1,6 +1,7 @@
 """`pipeline stage`, and what a deployment says of stages that were removed."""
 
 import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -86,7 +87,7 @@ def test_exit_codes(written, arguments, code):
 
 def removed(**options):
     stack = Stack(part="moderation", name="ai-pipeline-local-moderation", status="CREATE_COMPLETE")
-    given = {"needed_by": 0, "more": False, "work": Work()} | options
+    given: dict[str, Any] = {"needed_by": 0, "more": False, "work": Work()} | options
     return RemovedStage(part="moderation", stack=Condemned(stack=stack, deleted=(), kept=()), **given)
 
 

@@ -13,10 +13,10 @@ from cli.session import Session
 from cli.view.tables import grid
 from cli.view.text import counted, duration, in_a_line, in_columns, local, printable
 from cli.view.timeline import NAME, drawn, legend
+from operations.money.words import cost_of_run
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.timeline import bars, longest
-from operations.wording import cost_line, usd
 from shared.contracts.stages import ANSWERING, BY_KEY
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
@@ -122,8 +122,8 @@ def headline(journey: Journey) -> Text:
         text.append(f" · {sum(stage.prompt_tokens for stage in asked):,} tokens in{of_cache}")
         text.append(f", {sum(stage.output_tokens or 0 for stage in asked):,} out")
     chat = journey.chat
-    if model := chat.get("model_id"):
-        text.append(printable(f" · {model}"))
+    if journey.answered_by:
+        text.append(printable(f" · {journey.answered_by}"))
     for mark, word in (("blocked", "blocked"), ("truncated", "cut")):
         if chat.get(mark):
             text.append(printable(f" · the answer was {word} ({chat.get('stop_reason')})"), "yellow")
@@ -232,18 +232,8 @@ def _analysis(journey: Journey) -> list[tuple[str, str]]:
 
 
 def _cost(journey: Journey) -> list[tuple[str, str]]:
-    cost = journey.cost
-    if cost is None:
-        return []
-    text = cost_line(
-        cost["nano_usd"],
-        cost.get("waste_nano_usd", 0),
-        lacking=bool(cost.get("unknown") or cost.get("unmetered")),
-    )
-    rows = [("cost", f"{text}; see --cost")]
-    if journey.earlier_nano_usd:
-        rows.append(("", f"plus {usd(journey.earlier_nano_usd)} for earlier executions"))
-    return rows
+    rows = cost_of_run(journey)
+    return [("cost", f"{rows[0][1]}; see --cost"), *(("", text) for _, text in rows[1:])] if rows else []
 
 
 def _cut(text: str, limit: int = 240) -> str:

@@ -26,13 +26,16 @@ def show_ledger(session: Session, run: RunLedger, *, as_json: bool) -> None:
     out.print(Text(run.pipeline_id, style="bold"))
     lacking = bool(ledger.unknown or ledger.unmetered)
     early = f", {printable(run.early_end)}" if run.early_end else ""
-    out.print(Text(f"{run.status}{early}: {cost_line(ledger.total, ledger.waste, lacking=lacking)}"))
+    cost = cost_line(run.spent, run.lost, lacking=lacking, stand_in=run.stand_in)
+    out.print(Text(f"{run.status}{early}: {cost}"))
     out.print()
     prices = list(dict.fromkeys(line.price for line in ledger.lines if line.price))
     out.print(_table(ledger.lines, prices))
     out.print()
     if run.earlier:
-        out.print(f"Earlier executions of this run cost {usd(run.earlier)} more.")
+        out.print(
+            f"That includes {usd(run.earlier)} for earlier executions of this run, which have no lines here."
+        )
     if run.recorded is not None and run.recorded != ledger.total:
         out.print(f"The record says {usd(run.recorded)}, which another version calculated.")
     for missing in ledger.unknown:

@@ -153,7 +153,7 @@ def _sum(journey: Journey, field: str) -> int | None:
 
 
 def _model(journey: Journey) -> str:
-    return _short(str(journey.chat.get("model_id") or ""))
+    return _short(journey.answered_by)
 
 
 def _amounts(name: str, a: int | None, b: int | None, worded: Any) -> Pair:
@@ -179,18 +179,20 @@ def _change(a: float, b: float, worded: Any) -> str:
 def _stages(a: Journey, b: Journey, now: datetime) -> Iterator[StagePair]:
     bars_a, bars_b = ({bar.name: bar for bar in bars(one, now)} for one in (a, b))
     longest = max((bar.length_ms for bar in (*bars_a.values(), *bars_b.values())), default=0.0)
-    views = {one.key: one for one in b.stages}
-    for stage in a.stages:
-        bar_a, bar_b = bars_a.get(stage.key), bars_b.get(stage.key)
+    views_a, views_b = ({view.key: view for view in one.stages} for one in (a, b))
+    for key in dict.fromkeys([*views_a, *views_b]):  # a stage that this release lacks may be in one run only
+        bar_a, bar_b = bars_a.get(key), bars_b.get(key)
         yield StagePair(
-            name=stage.key,
-            a=_stretch(stage, bar_a, longest),
-            b=_stretch(views[stage.key], bar_b, longest),
+            name=key,
+            a=_stretch(views_a.get(key), bar_a, longest),
+            b=_stretch(views_b.get(key), bar_b, longest),
             change=_change(bar_a.length_ms, bar_b.length_ms, duration) if bar_a and bar_b else "",
         )
 
 
-def _stretch(stage: StageView, bar: Bar | None, longest: float) -> Stretch:
+def _stretch(stage: StageView | None, bar: Bar | None, longest: float) -> Stretch:
+    if stage is None:
+        return Stretch(status=of_stage("skipped"), text="")
     if bar is None:
         return Stretch(status=of_stage(stage.status), text="")
     words = [duration(bar.length_ms)]

@@ -39,8 +39,7 @@ class FailureRow(Struct, frozen=True, kw_only=True):
     error: str
     cause: str
     recent: int
-    """Those that ended in the last ten minutes; `before`: the others of the latest failures."""
-    before: int
+    """Those that ended in the last ten minutes."""
 
 
 class Spark(Struct, frozen=True, kw_only=True):
@@ -109,7 +108,7 @@ def _headline(snapshot: Snapshot) -> tuple[Status, str]:
     if snapshot.parked:
         return Status(
             mark="!", word="parked", tone="warn"
-        ), f"Nothing failed in 10 minutes, but {parked.replace(' parked', f' {are} parked')}."
+        ), f"Nothing is failing, but {parked.replace(' parked', f' {are} parked')}."
     running = f"{more}{snapshot.running:,} running"
     return Status(mark="✓", word="healthy", tone="good"), f"{running[0].upper()}{running[1:]}, {parked}."
 
@@ -147,7 +146,6 @@ def _failure(group: FailureGroup) -> FailureRow:
         error=group.error,
         cause=latest.cause or "",
         recent=group.recent,
-        before=group.count - group.recent,
     )
 
 

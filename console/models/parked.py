@@ -46,6 +46,8 @@ class CauseRow(Struct, frozen=True, kw_only=True):
     doing: tuple[tuple[str, str], ...]
     """What a replay would do, e.g. `move back 12`, each with its tone."""
     cost: str
+    is_retried: bool
+    """Whether a replay would try again what had failed."""
     good_at: datetime | None
     is_over: bool
     """Whether a run got through the service, at `good_at`, after the last of these messages was parked."""
@@ -206,6 +208,7 @@ def _cause_row(cause: Cause) -> CauseRow:
         left=left(cause.deleted_at),
         doing=doing(cause.actions),
         cost=cost(cause.estimate),
+        is_retried=any(action.starts_work for action in cause.actions),
         good_at=cause.good_at,
         is_over=cause.is_over,
     )

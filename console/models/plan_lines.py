@@ -32,6 +32,8 @@ RUN_GOES_ON = Status(mark="…", word="its run goes on", tone="busy")
 NOT_FOLLOWED = Status(mark="·", word="done, its run was not followed", tone="still")
 TO_COME = Status(mark="·", word="to come", tone="still")
 NOT_DONE = Status(mark="·", word="not done", tone="still")
+_TONES = ("bad", "warn", "busy", "good", "still")
+"""In this order outcomes are counted."""
 
 
 class ErrorGroup(Struct, frozen=True, kw_only=True):
@@ -144,7 +146,8 @@ def outcomes(lines: Iterable[Line], told: Happened, job: Job) -> tuple[tuple[str
     if job.state == "made":
         return ()
     counts = Counter(_outcome(one, told, job) for one in lines)
-    return tuple((f"{number:,}", status) for status, number in counts.most_common())
+    ordered = sorted(counts, key=lambda status: (_TONES.index(status.tone), -counts[status]))
+    return tuple((f"{counts[status]:,}", status) for status in ordered)
 
 
 def line_rows(plan: Plan, told: Happened, job: Job, part: slice, above: Above) -> tuple[LineRow, ...]:

@@ -221,7 +221,8 @@ def _sentence(job: Job, plan: Plan, told: Happened, rest: int) -> str:
     unsuccessful = sum(not end.good for end in told.ends.values())
     runs = f"; {counted(unsuccessful, 'run')} did not succeed" if unsuccessful else ""
     if told.canary_held is False:
-        return f"The canary failed; the other {rest:,} were left unchanged. {done}{runs}."
+        why = runs.removeprefix("; ") or f"only {done}"
+        return f"The canary failed: {why}; the other {rest:,} were left unchanged."
     stays = f" {rest:,} stay as they were; plan them again to go on, nothing is done twice." if rest else ""
     return f"{done}{runs}.{stays}"
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from console.models.activity import lines_of
 from console.models.archived import address_of
+from console.models.run import beginning
 from console.routes import link
 from console.views import Ask
 from operations.errors import NotFoundError
@@ -58,7 +59,8 @@ def _run(ask: Ask, wanted: str) -> str | None:
 def _found(ask: Ask, wanted: str, since: str, found: Explanation) -> Response:
     now = datetime.now(UTC)
     runs = [
-        (one.pipeline_id, link("run", pipeline_id=one.pipeline_id), state(one, now)) for one in found.journeys
+        (one.pipeline_id, link("run", pipeline_id=one.pipeline_id), beginning(state(one, now)))
+        for one in found.journeys
     ]
     if len(runs) == 1 and found.message is None and found.handled is None:
         return ask.redirect(runs[0][1])

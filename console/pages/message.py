@@ -7,6 +7,7 @@ from starlette.responses import Response
 from console.models.event import event_text
 from console.models.parked import TONES, cost, idle, left, run_address, where
 from console.routes import link
+from console.security.rules import TEXT_BYTES
 from console.text import editable
 from console.views import Ask, html, plain
 from operations.dlq.causes import key_of
@@ -80,7 +81,7 @@ def shown(  # noqa: PLR0913 -- a page, or one with a refused correction
         cause=link("parked", cause=key_of(item)),
         run=run,
         run_address=run_address(message.pipeline_id, has_run=item.has_run or bool(run)),
-        idle=idle([item]),
+        idle=idle([item]) and "A replay would leave it parked.",
         decision=item.decision,
         tone=TONES[item.decision.action],
         cost=cost(estimate([work_of_message(item)], snapshot.rates)),
@@ -90,6 +91,7 @@ def shown(  # noqa: PLR0913 -- a page, or one with a refused correction
         seen_at=snapshot.at,
         data=data if text is None else text,
         can_edit=data is not None,
+        most=TEXT_BYTES,
         problems=problems_of_correction(message, text) if text is not None else (),
         error=error,
         locked=refusal.text if refusal else "",

@@ -13,6 +13,7 @@ from console.models.plan_lines import happened, order_of, plan_of
 from console.models.plans import plan_row, plan_view
 from console.pages import message as message_page
 from console.pages.parked import UNREAD
+from console.pages.subjects import PLANS
 from console.routes import link
 from console.views import Ask
 from operations.dlq.causes import of_cause
@@ -28,7 +29,6 @@ from operations.json_text import parse
 from operations.stop import Stop
 from operations.target import Target
 
-KIND = "replay"
 MOST_TICKED = 50
 COMPARED = 2
 LISTED = 50
@@ -38,7 +38,7 @@ IDS_IN_COMMAND = 3
 
 def listed(ask: Ask) -> Response:
     """Show the latest plans with what came of them."""
-    rows = [plan_row(job) for job in ask.desk.jobs.latest(LISTED) if job.kind == KIND]
+    rows = [plan_row(job) for job in ask.desk.jobs.latest(LISTED) if job.kind == PLANS]
     return ask.page("plans.html", title="Plans", json=rows, rows=rows)
 
 
@@ -207,7 +207,7 @@ def _make_edit(ask: Ask, snapshot: Snapshot, item: Planned) -> Response:
 
 
 def _made(ask: Ask, plan: Plan) -> Response:
-    return ask.redirect(link("plan", number=ask.desk.jobs.make(KIND, plan)))
+    return ask.redirect(link("plan", number=ask.desk.jobs.make(PLANS, plan)))
 
 
 def _job(ask: Ask) -> Job:
@@ -218,7 +218,7 @@ def _numbered(ask: Ask, text: str) -> Job:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise NotFoundError("A plan has a number. The list of plans shows them.")
     job = ask.desk.jobs.read(int(text))
-    if job.kind != KIND:
+    if job.kind != PLANS:
         raise NotFoundError(f"There is no plan {job.number}.")
     return job
 

@@ -13,7 +13,17 @@ from console.live.feed import Look
 from console.live.stream import streamed
 from console.markdown import markdown
 from console.models.asked import thread
-from console.models.run import MOST_EVENTS, PAYLOAD_CHARS, Payload, as_text, cut, run_view, visits
+from console.models.run import (
+    DETAILS_CHARS,
+    MOST_EVENTS,
+    PAYLOAD_CHARS,
+    Payload,
+    as_text,
+    beginning,
+    cut,
+    run_view,
+    visits,
+)
 from console.routes import link
 from console.views import Ask, as_json, plain
 from operations.asking.conversation import UNKNOWN, read_history
@@ -215,11 +225,9 @@ def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None) -> dict[s
         case "events":
             only = ask.query.get("only") == "failures"
             events = [one for one in (trail.events if trail else ()) if one.is_failure or not only]
-            details = [
-                (one, cut(one.details, link("raw", pipeline_id=pipeline_id, part="events"))) for one in events
-            ]
+            raw = link("raw", pipeline_id=pipeline_id, part="events")
             return {
-                "events": details[-MOST_EVENTS:],
+                "events": [(one, cut(one.details, raw, DETAILS_CHARS)) for one in events[-MOST_EVENTS:]],
                 "earlier": max(0, len(events) - MOST_EVENTS),
                 "only": only,
                 "failures": link(
@@ -259,5 +267,5 @@ def _data(ask: Ask, journey: Journey) -> dict[str, Any]:
         "parts": [
             (name, payload("record", as_text(value))) for name, value in journey.results.items() if value
         ],
-        "instead": sorted(journey.instead.items()),
+        "instead": [(name, beginning(text)) for name, text in sorted(journey.instead.items())],
     }

@@ -14,7 +14,7 @@ from operations.errors import InvalidInputError
 from operations.money.budget import notice
 from operations.runs.pages import Begun, Filter, newest, runs_page
 from shared.contracts.executions import EXECUTION_STATUSES
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 
 AGES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 TEXT_CHARS = 200
@@ -46,7 +46,7 @@ def page(ask: Ask) -> Response:
         is_filtered=any(chosen.values()),
         needs_records=wanted.needs_records,
         statuses=EXECUTION_STATUSES,
-        stages=[stage.key for stage in STAGES],
+        stages=[stage.key for stage in EVERY],
         ages=tuple(AGES),
         older=older,
         is_first=cursor is None,

@@ -112,7 +112,7 @@ def test_an_old_reading_is_called_old(console: Console, three: StepFunctions):
     text = console.get("/parked").text
     for part in (
         "4 messages are parked now",
-        "3 were read at",
+        "the 3 that are left of those read at",
         "out of date",
         '<button class="main">Read the q',
     ):
@@ -129,9 +129,8 @@ def test_a_replay_that_would_do_nothing_is_not_offered(console: Console, machine
     for path in ("/parked", cause, f"/parked/{message}"):
         text = console.get(path).text
         assert '<button disabled aria-describedby="idle">Plan a replay of' in text, path
-        assert re.search(
-            r'id="idle">A replay would leave it parked. The message breaks its contract', text
-        ), path
+        assert 'id="idle">A replay would leave it parked.' in text, path
+        assert "The message breaks its contract" in text, path
 
 
 def test_an_event_that_started_no_run_has_no_link_to_one(console: Console, machine: StepFunctions):
@@ -164,6 +163,7 @@ def test_whether_it_works_again_is_known_from_the_reading(
     console: Console, machine: StepFunctions, records: Any
 ):
     """A cause says whether a run got through its service after the last of its messages were parked."""
+    machine.fail("p-1")
     park("p-1")
     read(console)
     assert "no run got through lately" in console.get("/parked").text

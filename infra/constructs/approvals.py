@@ -74,7 +74,10 @@ class Approvals(Construct):
             (
                 "FindTheDeployment",
                 ["ssm:GetParametersByPath"],
-                [stack.format_arn(service="ssm", resource="parameter", resource_name=root)],
+                [
+                    stack.format_arn(service="ssm", resource="parameter", resource_name=f"{root}{slash}")
+                    for slash in ("", "/")
+                ],
             ),
         ):
             yield iam.PolicyStatement(sid=sid, actions=actions, resources=resources)
@@ -103,3 +106,14 @@ class Approvals(Construct):
             [self._arn],
         )
         function.allow("ListWaitingRuns", ["dynamodb:Query"], [f"{self._arn}/index/{OPEN_INDEX}"])
+
+
+def let_api_decide(function: ServiceFunction, environment: Environment) -> None:
+    """Let the API's function read waiting answers and send the decisions on them."""
+    names, stack = Names(environment.name), Stack.of(function)
+    table = stack.format_arn(service="dynamodb", resource="table", resource_name=names.approvals_table)
+    function.function.add_environment("APPROVALS_TABLE", names.approvals_table)
+    function.function.add_environment("REJECTED_TEXT", environment.approval_rejected_text)
+    function.allow("ReadAndDecide", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table])
+    function.allow("ListWaitingRuns", ["dynamodb:Query"], [f"{table}/index/{OPEN_INDEX}"])
+    function.allow_callbacks()

@@ -94,14 +94,18 @@ class PipelineApi(Construct):
         item = collection.add_resource("{pipeline_id}")
         listing = self.rest_api.root.add_resource("pipelines")
         any_item = self.rest_api.root.resource_for_path("/operator/pipeline/{pipeline_id}")
-        for resource, methods in (
+        routes: list[tuple[apigateway.IResource, tuple[str, ...]]] = [
             (collection, ("POST",)),
             (item, ("GET", "DELETE")),
             (listing, ("GET",)),
             (any_item, ("GET",)),
-        ):
+        ]
+        if environment.approval:
+            inbox = self.rest_api.root.add_resource("approvals")
+            routes += [(inbox, ("GET",)), (inbox.add_resource("{pipeline_id}"), ("GET", "POST"))]
+        for resource, methods in routes:
             for method in methods:
-                resource.add_method(method, integration, **(self._checks() if method == "POST" else {}))
+                resource.add_method(method, integration, **(self._checks() if resource is collection else {}))
             preflight = resource.add_cors_preflight(
                 allow_origins=[environment.allowed_origin],
                 allow_methods=list(methods),
@@ -129,6 +133,15 @@ class PipelineApi(Construct):
             "May read every run through the pipeline's API.",
             ("GET", "/operator/pipeline/*"),
         )
+        if environment.approval:
+            self._policy(
+                "Approver",
+                names.api_approver_policy(region),
+                "May decide on waiting answers through the pipeline's API.",
+                ("GET", "/approvals"),
+                ("GET", "/approvals/*"),
+                ("POST", "/approvals/*"),
+            )
         self._format_errors(environment.allowed_origin)
         self._acknowledge()
         stack = Stack.of(self)

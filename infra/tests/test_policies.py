@@ -37,13 +37,16 @@ def grant(action, resource):
 
 def system(*policies, boundary=None, own=LIVE_OWN):
     """Return a deployed role with its own policy and these."""
-    nothing = {"queues": {}, "functions": {}, "sources": (), "rules": {}, "machines": {}, "deliveries": ()}
-    grants = (grant("bedrock:InvokeModel", MODEL), grant("dynamodb:GetItem", TABLE))
     written = System(
         environment=ENVIRONMENTS["dev"],
-        grants=grants,
+        queues={},
+        functions={},
+        sources=(),
+        rules={},
+        machines={},
+        grants=(grant("bedrock:InvokeModel", MODEL), grant("dynamodb:GetItem", TABLE)),
+        deliveries=(),
         roles={HOLDER: Role(holder=HOLDER, policies=(OWN,))},
-        **nothing,
     )
     live = Role(
         holder=HOLDER, name="chatbot-1", policies=(*([own] if own else []), *policies), boundary=boundary

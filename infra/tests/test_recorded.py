@@ -13,6 +13,11 @@ pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 VALUES = {
     "allowed_origin": "https://a.example",
     "alarm_email": "a@example.com",
+    "approval": "true",
+    "approval_hours": "48",
+    "approval_at_deadline": "fail",
+    "approval_reminder_hours": "12",
+    "approval_rejected_text": "Not released.",
     "budget_usd_per_day": "6",
     "prices_of": "us-west-2",
     "schema_registry": "false",

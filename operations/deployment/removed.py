@@ -15,7 +15,7 @@ from infra.names import Names
 from operations.aws_errors import translated
 from operations.deployment.stacks import read_stack, read_template
 from operations.deployment.teardown import Condemned, Work, condemned, delete, removed_parts, work_of
-from operations.inflight.looking import entered
+from operations.inflight.reading import entered
 from operations.target import Target
 
 LOOKED_AT: Final = 200
@@ -39,6 +39,31 @@ class RemovedStage(Struct, frozen=True, kw_only=True):
     @property
     def idle(self) -> bool:
         return not (self.needed_by or self.more or self.work)
+
+
+def context_of_removed(target: Target) -> dict[str, str]:
+    """Return the CDK context by which the workflow's role keeps its rights to reach removed stages; empty if none is.
+
+    An open run sends by its own definition, but with the role's present rights.
+    """
+    queues, events = [], set()
+    for part in removed_parts(target):
+        stack = read_stack(target, part)
+        if stack and stack.created:
+            queues.append(part)
+            events |= set(_detail_types(read_template(target, stack)))
+    return {"removed_queues": ",".join(queues), "removed_events": ",".join(sorted(events))} if queues else {}
+
+
+def rights_kept(target: Target) -> frozenset[str]:
+    """Return the names of the queues and the events by which runs still reach removed stages."""
+    context = context_of_removed(target)
+    queues = (Names(target.env).queue(part) for part in _split(context.get("removed_queues")))
+    return frozenset((*queues, *_split(context.get("removed_events"))))
+
+
+def _split(names: str | None) -> list[str]:
+    return [name for name in (names or "").split(",") if name]
 
 
 def removed_stages(target: Target) -> tuple[RemovedStage, ...]:

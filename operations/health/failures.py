@@ -16,7 +16,7 @@ from shared.contracts.record import Record, iso
 SHOWN = 5
 RECENT = timedelta(minutes=10)
 """What ended within this time counts as happening now."""
-LEAST, MOST = 20, 100
+LEAST, MOST = 10, 100
 """Failed executions whose records are read: as many as ended recently, but at least and at most so many."""
 FIELDS = ("status", "stage", "error", "cause", "execution_arn", "finished_at", "reopened_after")
 

@@ -17,6 +17,7 @@ from infra.environments import UnknownEnvironmentError
 from infra.option_kinds import OptionError
 from infra.options import load_deployed
 from operations.aws_errors import translated
+from operations.deployment.removed import rights_kept
 from operations.dlq.messages import parked
 from operations.dlq.queues import find_queues, read_all
 from operations.errors import NotFoundError
@@ -29,6 +30,7 @@ from operations.inflight.reading import (
     Finding,
     Look,
     detail_types,
+    entered,
     of_definition,
     of_message,
     of_rules,
@@ -71,7 +73,8 @@ def _looks(target: Target, service: str) -> Any:
         if service == WORKFLOW and "bus/name" in target.addresses.values:
             yield _rules(target)
         if "state-machine/arn" in target.addresses.values:
-            yield _executions(target, service, partial(of_states, stages=_intended(target)))
+            judge = partial(of_states, stages=_intended(target), kept=rights_kept(target))
+            yield _executions(target, service, judge)
         return
     if service not in target.addresses.services:
         return
@@ -178,18 +181,6 @@ def _executions(target: Target, service: str, judge: Callable[..., Finding | Non
         there=len(names),
         findings=findings,
         note=note,
-    )
-
-
-def entered(events: Sequence[Any]) -> str | None:
-    """Return the state that an execution entered last, from its history, newest event first."""
-    return next(
-        (
-            event["stateEnteredEventDetails"]["name"]
-            for event in events
-            if "stateEnteredEventDetails" in event
-        ),
-        None,
     )
 
 

@@ -1,7 +1,7 @@
 """The judgement whether this checkout's services can read messages and the events of open executions (pure)."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -125,18 +125,24 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
 
 
 def of_states(
-    definition: str, execution: str, *, entered: str | None, stages: Sequence[Stage] = STAGES
+    definition: str,
+    execution: str,
+    *,
+    entered: str | None,
+    stages: Sequence[Stage] = STAGES,
+    kept: Collection[str] = (),
 ) -> Finding | None:
     """Return a finding if an open execution has still to enter a stage that the workflow of this checkout lacks.
 
-    It would run by its own definition, but the workflow's role may send only what the stages of this checkout read.
+    It would run by its own definition, but the workflow's role may send only what the stages of this checkout read,
+    and what reaches `kept`: the queues and events of removed stages that are still deployed.
     """
-    known = {kind.detail_type() for stage in stages for kind in readable(stage.request)}
+    known = {kind.detail_type() for stage in stages for kind in readable(stage.request)} | set(kept)
     states = json.loads(definition).get("States", {})
     ahead = _ahead(json.loads(definition), entered)
     for name in states:
         detail_type = _sent(states[name])
-        if name in ahead and detail_type and detail_type not in known:
+        if name in ahead and detail_type and not {detail_type, _queue_of(states[name])} & known:
             return Finding(
                 place="execution",
                 name=execution,
@@ -146,13 +152,19 @@ def of_states(
     return None
 
 
+def _queue_of(state: Mapping[str, Any]) -> str | None:
+    """Return the name of the queue to which a state sends; None if it sends to none."""
+    url = (state.get("Parameters") or {}).get("QueueUrl")
+    return str(url).rpartition("/")[2] if url else None
+
+
 def _ahead(definition: Mapping[str, Any], entered: str | None) -> set[str]:
     """Return the states that an execution may still enter, with its present one."""
     states = definition.get("States", {})
     ahead: set[str] = set()
     waiting: list[Any] = [entered if entered in states else definition.get("StartAt")]
     while waiting:
-        name = waiting.pop()
+        name = str(waiting.pop())
         if name in states and name not in ahead:
             ahead.add(name)
             state = states[name]
@@ -185,3 +197,15 @@ def detail_types(pattern: str) -> list[str]:
     except (ValueError, AttributeError):
         return []
     return [str(detail_type) for detail_type in accepted if isinstance(detail_type, str)]
+
+
+def entered(events: Sequence[Any]) -> str | None:
+    """Return the state that an execution entered last, from its history, newest event first."""
+    return next(
+        (
+            event["stateEnteredEventDetails"]["name"]
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ),
+        None,
+    )

@@ -13,7 +13,7 @@ from operations.runs.records import read_records
 from operations.runs.runs import list_runs
 from operations.target import Target
 from shared.contracts.record import Record, expanded
-from shared.contracts.stages import ANSWERING, BY_SERVICE, STAGES
+from shared.contracts.stages import ANSWERING, BY_SERVICE, EVERY
 from shared.contracts.stages import SERVICES as PARTS
 from shared.costs.ledger import LOG, START
 from shared.costs.lines import SERVICES
@@ -21,7 +21,7 @@ from shared.costs.lines import SERVICES
 SAMPLE = 100
 """The number of latest runs from which the averages are made."""
 MODEL = SERVICES["input"]
-KEYS = tuple(stage.key for stage in STAGES)
+KEYS = tuple(stage.key for stage in EVERY)
 
 
 class Rates(Struct, frozen=True, kw_only=True):

@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 from operations.runs.explain import Explanation
 from operations.runs.journey import Journey
 from operations.wording import counted, duration
+from shared.contracts.stages import EVERY
 from shared.errors import CANCELLED_ERROR
 
+PERSONS = frozenset(stage.key for stage in EVERY if stage.by_person)
+"""The stages whose outcome a person gives."""
 EXPLAINED = 3
 """The runs of one trace for which commands are listed."""
 
@@ -38,13 +41,7 @@ def state(journey: Journey, now: datetime) -> str:
         since = f" {_since(journey.accepted_at, now)} ago" if journey.accepted_at else ""
         return f"was accepted{since} and has not started yet."
     if journey.status == "RUNNING":
-        current = next((stage for stage in journey.stages if stage.status == "running"), None)
-        if current is None:
-            return "is running, between two stages."
-        retry = f", retry {current.attempt}" if current.attempt else ""
-        since = f" for {_since(current.started_at, now)}" if current.started_at else ""
-        error = f", after {current.error}" if current.error else ""
-        return f"is running: at stage {current.key}{since}{retry}{error}."
+        return _running(journey, now)
     took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
     if journey.status == "SUCCEEDED":
         without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""
@@ -55,6 +52,18 @@ def state(journey: Journey, now: datetime) -> str:
     stage = f" at stage {journey.failed_stage}" if journey.failed_stage else ""
     why = ": ".join(filter(None, (journey.error, journey.cause))) or "no reason given"
     return f"has failed{stage}{took}: {why.rstrip('.')}."
+
+
+def _running(journey: Journey, now: datetime) -> str:
+    current = next((stage for stage in journey.stages if stage.status == "running"), None)
+    if current is None:
+        return "is running, between two stages."
+    if current.key in PERSONS and current.started_at:
+        return f"waits for {current.key} by a person, for {_since(current.started_at, now)} now."
+    retry = f", retry {current.attempt}" if current.attempt else ""
+    since = f" for {_since(current.started_at, now)}" if current.started_at else ""
+    error = f", after {current.error}" if current.error else ""
+    return f"is running: at stage {current.key}{since}{retry}{error}."
 
 
 def _since(moment: datetime | None, now: datetime) -> str:

@@ -23,7 +23,7 @@ from operations.stop import Stop
 from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.record import FINAL, Record, expanded, passed, results_in, unknown_stages
-from shared.contracts.stages import ANSWERING, BY_KEY, STAGES
+from shared.contracts.stages import ANSWERING, BY_KEY, EVERY, STAGES
 from shared.contracts.v1 import FailedModel
 
 GRACE_SECONDS = 10.0
@@ -131,6 +131,14 @@ class Journey(Struct, frozen=True, kw_only=True):
     """The cost that the logger recorded, in nano-dollars; `pipeline show --cost` prints the ledger."""
     earlier_nano_usd: int = 0
     """The cost of earlier executions of a restarted run."""
+    stand_in: str | None = None
+    """What answered in the place of the model that the record names; None if that model did."""
+
+    @property
+    def answered_by(self) -> str:
+        """Who gave the answer, by the record and the stand-in; empty if there is none, or no model gave it."""
+        model = str((self.chat or {}).get("model_id") or "")
+        return f"{self.stand_in} in the place of {model}" if model and self.stand_in else model
 
     @property
     def early_end(self) -> str:
@@ -214,8 +222,8 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
     if record is None or record.get("status") == "ACCEPTED":
         execution = _read_history(target, target.addresses.execution_arn(pipeline_id))
         if execution is None:
-            return assemble(pipeline_id, record, None) if record else None
-        return assemble(pipeline_id, record or {}, execution)
+            return assemble(pipeline_id, record, None, stand_in=target.stand_in) if record else None
+        return assemble(pipeline_id, record or {}, execution, stand_in=target.stand_in)
     arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
     try:
         execution = _read_history(target, str(arn))
@@ -223,7 +231,7 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         if record.get("status") not in FINAL:
             raise
         execution = None  # the record says enough to those who may read nothing else
-    return assemble(pipeline_id, record, execution)
+    return assemble(pipeline_id, record, execution, stand_in=target.stand_in)
 
 
 def _read_history(target: Target, arn: str) -> History | None:
@@ -239,7 +247,9 @@ def _read_history(target: Target, arn: str) -> History | None:
             raise
 
 
-def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | None) -> Journey:
+def assemble(
+    pipeline_id: str, stored: Mapping[str, Any], execution: History | None, *, stand_in: str | None = None
+) -> Journey:
     """Make a journey of the record and, if there is one, the history; the record decides the status (pure)."""
     record = expanded(stored)
     status = str(record.get("status") or "ACCEPTED")
@@ -276,6 +286,7 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
         trace_id=record.get("trace_id"),
         cost=record.get("cost"),
         earlier_nano_usd=record.get("earlier_nano_usd") or 0,
+        stand_in=stand_in,
     )
 
 
@@ -292,7 +303,9 @@ def _stages(status: str, record: Record, execution: History) -> Iterator[StageVi
 
     A stage that this release lacks stands where it was entered; if that is not known, before the last stage.
     """
-    views = [_stage(stage.key, stage.key, status, record, execution) for stage in STAGES]
+    seen = {*execution.stages, *(record.get("stages") or {}), record.get("stage")}
+    stages = [stage for stage in EVERY if stage in STAGES or stage.key in seen]
+    views = [_stage(stage.key, stage.key, status, record, execution) for stage in stages]
     for key, name in _unknown(record, execution):
         view = _stage(key, name, status, record, execution)
         entered = [

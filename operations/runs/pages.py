@@ -37,7 +37,8 @@ CURSOR_CHARS = 3_096
 
 _FIELDS = (
     "excerpt", "user_message", "status", "degraded", "stage", "error", "cost", "stages", "accepted_at",
-    "execution_arn", "execution_time_ms", "earlier_nano_usd",
+    "execution_arn", "execution_time_ms",
+    "earlier_nano_usd",
 )  # fmt: skip
 
 
@@ -184,7 +185,7 @@ def _unknown_cursor() -> InvalidInputError:
 def _rows(target: Target, listed: Sequence[Mapping[str, Any]]) -> list[Row]:
     pipelines = pipelines_of(target, [execution["name"] for execution in listed])
     records = read_records(target, pipelines.values(), fields=_FIELDS)
-    return [
+    rows = [
         _row(
             target,
             execution,
@@ -192,6 +193,10 @@ def _rows(target: Target, listed: Sequence[Mapping[str, Any]]) -> list[Row]:
             records.get(pipelines[execution["name"]], Record()),
         )
         for execution in listed
+    ]
+    return [
+        _with_later(target, row, records.get(row.pipeline_id, Record())) if row.replaced else row
+        for row in rows
     ]
 
 
@@ -203,15 +208,10 @@ def _unread(target: Target, execution: Mapping[str, Any]) -> Row:
 def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record: Record) -> Row:
     arn, own = record.get("execution_arn"), target.addresses.execution_arn(execution["name"])
     replaced = arn is not None and arn != own
-    restart = restart_number(execution["name"], pipeline_id)
-    known = (
-        _left_of(target, record, pipeline_id, restart)
-        if replaced
-        else {**_known(record), "execution_time_ms": recorded_ms(record, own)}
-    )
+    known = {} if replaced else {**_known(record), "execution_time_ms": recorded_ms(record, own)}
     return Row(
         pipeline_id=pipeline_id,
-        restart=restart,
+        restart=restart_number(execution["name"], pipeline_id),
         status=execution["status"],
         started_at=execution["startDate"],
         finished_at=execution.get("stopDate"),
@@ -222,14 +222,14 @@ def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record:
     )
 
 
-def _left_of(target: Target, record: Record, pipeline_id: str, restart: int) -> dict[str, Any]:
-    """Return what a record still says of an execution that a later one has replaced.
+def _with_later(target: Target, row: Row, record: Record) -> Row:
+    """Add what a record says of the later execution, and still of this one.
 
     What the executions before cost is one sum: it is that of the first one while there is one restart.
     """
-    only = target.addresses.execution_arn(restart_name(pipeline_id, 1)) == record.get("execution_arn")
-    cost = record.get("earlier_nano_usd") if only and not restart else None
-    return {"later": record.get("status"), "nano_usd": cost}
+    only = target.addresses.execution_arn(restart_name(row.pipeline_id, 1)) == record.get("execution_arn")
+    cost = record.get("earlier_nano_usd") if only and not row.restart else None
+    return replace(row, later=record.get("status"), nano_usd=cost)
 
 
 def _with_errors(target: Target, rows: Sequence[Row]) -> list[Row]:

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from operations.runs.journey import Journey, StageView
 from shared.contracts.executions import restart_number
+from shared.contracts.stages import BY_KEY
 
 
 class Bar(Struct, frozen=True, kw_only=True):
@@ -98,6 +99,8 @@ def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:
     waited, worked = min(stage.queue_wait_ms or 0, active), stage.work_ms or 0
     worked = min(worked, active - waited)
     rest = active - waited - worked
+    if stage.key in BY_KEY and BY_KEY[stage.key].by_person:
+        waited, rest = waited + rest, 0  # a person was asked
     if is_open and not waited and not worked:
         waited, rest = active, 0  # a running stage has sent no meter yet: most of its time is waiting
     return Bar(

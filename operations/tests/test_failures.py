@@ -24,8 +24,10 @@ def seen(executions: list[dict[str, Any]], records: dict[str, Record]) -> Any:
 
 
 def record(status: str, name: str, error: str = "E", cause: str = "c", **fields: Any) -> Record:
-    known = {"stage": "chat", "error": error, "cause": cause} if status == "FAILED" else {}
-    return {"status": status, "execution_arn": f"arn:{name}", **known, **fields}
+    known: Any = {"stage": "chat", "error": error, "cause": cause} if status == "FAILED" else {}
+    whole: Any = {"status": status, "execution_arn": f"arn:{name}", **known, **fields}
+    record: Record = whole
+    return record
 
 
 def test_a_mended_run_is_no_failure():

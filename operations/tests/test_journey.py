@@ -8,11 +8,13 @@ from operations.runs import advice
 from operations.runs import journey as journeys
 from operations.runs.executions import with_defaults
 from operations.runs.history import read_history
-from operations.runs.journey import assemble, follow, read_journey
+from operations.runs.journey import assemble, follow, read_journey, told
 from operations.runs.runs import list_runs, timed
+from operations.runs.timeline import bars
 from operations.stop import Stop
+from operations.tests.histories import Story
 from operations.tests.world import client, finish
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY, RECORDED, STAGES
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -58,7 +60,7 @@ def test_a_finished_pipeline_has_its_answer(target, records):
     journey = read_journey(target, "p")
     assert (journey.status, journey.finished, journey.execution_time_ms) == ("SUCCEEDED", True, 212)
     assert journey.final_response == "An answer for p."
-    assert [stage.output_tokens for stage in journey.stages] == [None, 34, None, None]
+    assert {stage.key: stage.output_tokens for stage in journey.stages if stage.output_tokens} == {"chat": 34}
 
 
 def test_following_tells_each_change_once_and_ends(target, records):
@@ -188,12 +190,13 @@ def denied(*_args: object, **_options: object) -> None:
 
 
 def test_a_journey_is_json(target, records):
-    """A journey can be encoded as JSON."""
+    """A journey can be told in JSON, with each stage's result as a field of its own."""
     import msgspec  # noqa: PLC0415 -- the encoder under test
 
     finish(records, "p")
-    value = json.loads(msgspec.json.encode(read_journey(target, "p")))
-    assert value["stages"][1]["model_id"] == "a-model"
+    value = json.loads(msgspec.json.encode(told(read_journey(target, "p"))))
+    assert {stage["key"]: stage["model_id"] for stage in value["stages"]}["chat"] == "a-model"
+    assert {stage.key for stage in RECORDED} < value.keys()
     assert value["finished_at"] == "2026-11-22T10:00:00.312000Z"
 
 
@@ -213,8 +216,21 @@ def test_a_restart_knows_the_stages_that_were_added_since():
     """The input of a run whose starter knew fewer stages gets an empty result for each of the others."""
     old = {"results": {"analysis": {"data": None, "meter": None}}, "request": {"user_message": "é \ud800"}}
     state = json.loads(with_defaults(json.dumps(old)))
-    assert state["results"].keys() == {stage.key for stage in STAGES[:-1]}
+    assert state["results"].keys() == {stage.key for stage in EVERY[:-1]}
     assert state["results"]["chat"] == {"data": None, "meter": None}
     assert state["request"] == old["request"]
     assert with_defaults(json.dumps(state)) == json.dumps(state)
     assert [with_defaults(text) for text in ("", "[1]", '{"results": 3}')] == ["", "[1]", '{"results": 3}']
+
+
+def test_a_run_that_waits_for_a_person_says_so():
+    """A run at its approval waits by intent: its state and its timeline say so, and no other run has that stage."""
+    story = Story().done("AnalyzeInput").done("CallExistingChatbot").done("EnhanceResponse")
+    story.enter("AwaitApproval").ask()
+    journey = assemble("p", {"status": "RUNNING"}, read_history(story.events))
+    assert [stage.key for stage in journey.stages] == ["analysis", "chat", "enhancement", "approval", "log"]
+    now = datetime.now(UTC)
+    assert "waits for approval by a person" in advice.state(journey, now)
+    last = bars(journey, now)[-1]
+    assert (last.name, last.other_ms, last.is_open) == ("approval", 0, True)
+    assert "approval" not in {stage.key for stage in assemble("p", {"status": "RUNNING"}, None).stages}

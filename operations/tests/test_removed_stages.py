@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from operations.deployment.removed import delete_removed, removed_stages
+from operations.deployment.removed import context_of_removed, delete_removed, removed_stages, rights_kept
 from operations.deployment.teardown import plan
 from operations.tests.stacks_world import FakeStack
 from operations.tests.world import client, deploy
@@ -98,3 +98,14 @@ def test_deletion_of_a_deployment_covers_removed_stages(removed, cloudformation)
         cloudformation.stacks[f"ai-pipeline-dev-{part}"] = FakeStack()
     parts = [condemned.stack.part for condemned in plan(removed).stacks]
     assert parts == ["workflow", "moderation", "analyzer", "platform"]
+
+
+def test_workflow_keeps_its_rights_to_reach_what_is_still_deployed(removed, cloudformation):
+    """The app gets the queue and the events of a removed stage as context, until its stack is gone."""
+    assert context_of_removed(removed) == {
+        "removed_queues": "moderation",
+        "removed_events": "moderation.requested.v1",
+    }
+    assert rights_kept(removed) == {STACK, "moderation.requested.v1"}
+    del cloudformation.stacks[STACK]
+    assert (context_of_removed(removed), rights_kept(removed)) == ({}, frozenset())

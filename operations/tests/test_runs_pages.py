@@ -7,6 +7,7 @@ import pytest
 
 from operations.errors import InvalidInputError
 from operations.runs.pages import MOST_LOOKED_AT, Filter, runs_page
+from operations.runs.records import read_record
 from operations.tests.world import finish
 from shared.tests.fakes import client_error
 
@@ -67,7 +68,12 @@ def test_a_row_has_its_record(target, records, executions: Executions):
     records.advance("p-2", "SUCCEEDED", {"user_message": "x" * 5_000, "execution_arn": "arn:other"}, first={})
     row, other = runs_page(target, size=3).rows[1:]
     assert (row.excerpt, row.nano_usd, row.degraded, row.tries) == ("What is a monad?", 5, ("analysis",), 1)
-    assert (row.waited_ms, row.worked_ms, row.took_ms) == (15, 21, 212)
+    record = read_record(target, "p-1")
+    assert record
+    passed = list(record["stages"].values())
+    assert row.waited_ms == sum(stage["queue_wait_ms"] for stage in passed)
+    assert row.worked_ms == sum(stage["work_ms"] for stage in passed)
+    assert row.took_ms == 212
     assert (other.replaced, other.nano_usd, len(other.excerpt)) == (True, None, 200)
 
 

@@ -6,7 +6,7 @@ from operations.target import Target
 from operations.tests.world import client
 from shared.contracts import v1
 from shared.tests.fakes import OneOutcome, create_approvals_table
-from shared.waiting import Waiting
+from shared.waiting.store import Waiting
 from shared.worker.outcome import Callback
 
 REJECTED_TEXT = "This answer was not released."

@@ -9,7 +9,7 @@ from shared.contracts.approval import ApprovalRequested
 from shared.contracts.envelope import Metadata
 from shared.runtime import Routes, queue_handler, stage_route
 from shared.settings import load
-from shared.waiting import Waiting
+from shared.waiting.store import Waiting
 from shared.worker.outcome import Callback, Held
 
 

@@ -336,14 +336,14 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
     return msgspec.structs.replace(run, error=str(stopped["error"]), cause=cause)
 
 
-def failed_stage(status: str, error: str) -> str | None:
+def failed_stage(status: str, error: str, *, any_optional: bool = False) -> str | None:
     """Return the key of the stage at which an execution failed if its error identifies the stage, else None.
 
     In an execution that FAILED (a cancelled one is ABORTED), `Pipeline` errors come from workers only, and only a
-    critical stage's failure ends the run.
+    critical stage's failure ends the run. With `any_optional`, optional stages are switched on.
     """
     by_worker = status == "FAILED" and error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
-    critical = [stage.key for stage in STAGES if stage.critical]
+    critical = [stage.key for stage in (EVERY if any_optional else STAGES) if stage.critical]
     return critical[0] if by_worker and len(critical) == 1 else None
 
 

@@ -30,6 +30,7 @@ def routes() -> Routes:
         partial(client, "stepfunctions"),
         budget_fields_of(settings),
         stated_of(settings),
+        any_optional=settings.any_optional,
         texts=partial(_texts, settings.answers_table) if settings.answers_table else None,
     )
     return {

@@ -41,7 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The environment of the logger's function. `counts_days` is true if there is a daily budget.
 
     `keep_records_seconds`: see `Records`. `stated_prices` is a `Stated` as JSON: the prices that an option of the
-    environment states.
+    environment states. `any_optional`: optional stages are switched on.
     """
 
     table_name: str
@@ -50,6 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     keep_records_seconds: int | None = None
     stated_prices: str = "{}"
     answers_table: str | None = None
+    any_optional: bool = False
 
 
 class Logger:
@@ -64,10 +65,12 @@ class Logger:
         stated: Stated = core.LISTED,
         *,
         texts: "Callable[[], Texts] | None" = None,
+        any_optional: bool = False,
     ) -> None:
         """`executions` makes the Step Functions client, which only some failed runs need. `budget_fields` returns the
         attributes that put a record into the index of the daily budget; None without a budget. `stated` precedes
         the listed prices. `texts` makes the store of long texts; without it, of a long answer the beginning is kept.
+        `any_optional`: optional stages are switched on.
         """
         self._records = records
         self._texts = texts
@@ -75,6 +78,7 @@ class Logger:
         self._executions = cache(executions)
         self._budget_fields = budget_fields
         self._stated = stated
+        self._any_optional = any_optional
 
     def completed(self, request: LogRequested, metadata: Metadata, *, meter: Meter) -> LogReceipt:
         run = core.completed(
@@ -122,7 +126,7 @@ class Logger:
         published. An end that a success, restart or redrive has overtaken is neither recorded nor announced.
         """
         about_run(run.pipeline_id, trace_id(run.traceparent, run.pipeline_id))
-        stage = core.failed_stage(run.status, run.error)
+        stage = core.failed_stage(run.status, run.error, any_optional=self._any_optional)
         if stage is None:
             events = self._history(run.execution_arn)
             stage, run = core.last_stage(events), core.with_reason(run, events)

@@ -36,6 +36,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     """Whether the stage's result may end the run with an answer of its own, in a field `early_answer` of the type
     `v1.EarlyAnswer | UnsetType`. The stages up to the last one are then skipped.
     """
+    by_person: bool = False
+    """Whether a person gives the outcome: the stage waits by intent, and its worker reports nothing."""
     without: str = ""
     """How the answer differs if this stage fails, in a sentence for the caller; empty for a critical stage."""
     answer: str = ""
@@ -116,6 +118,7 @@ OPTIONAL: Final[tuple[Stage, ...]] = (
         # Without the decision no answer may be given, so the run fails with this stage.
         critical=True,
         may_end=True,
+        by_person=True,
     ),
 )
 """Stages that are switched on by the option of an environment that has the stage's key. They come before the last."""

@@ -11,7 +11,8 @@ from moto import mock_aws
 from shared.contracts import v1
 from shared.errors import TokenSettled, TransientError
 from shared.tests.fakes import OneOutcome, client_error, create_approvals_table
-from shared.waiting import AlreadyDecided, Item, NotWaiting, RunEnded, Verdict, Waiting
+from shared.waiting import AlreadyDecided, Item, NotWaiting, RunEnded, Verdict
+from shared.waiting.store import Waiting
 from shared.worker.outcome import Callback
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from msgspec import Struct
 
 from shared.bus import Bus
@@ -50,22 +49,20 @@ class Worker:
         self._starts = cache(starts) if starts else None
         self._inbox = Inbox(service, routes)
         self._outcomes = Outcomes(service, callback, parking, bus)
-        self._processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
-    def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def handle(self, event: dict[str, Any], _: Any) -> dict[str, Any]:
         """Handle one batch. Returns SQS's partial batch response, which names the messages to deliver again."""
-        batch = max(1, len(event["Records"]))
+        records = event["Records"]
+        failures = []
         try:
-            return dict(
-                process_partial_response(
-                    event=event,
-                    record_handler=lambda record: self.process(record.raw_event, batch),
-                    processor=self._processor,
-                    context=context,
-                )
-            )
+            for record in records:
+                try:
+                    self.process(record, len(records))
+                except Exception:  # noqa: BLE001 -- each message has its own end, whatever happens to the others
+                    failures.append({"itemIdentifier": record["messageId"]})
         finally:
             flush()
+        return {"batchItemFailures": failures}
 
     def process(self, record: Mapping[str, Any], batch: int = 1) -> None:
         """Handle one message; `batch` is the size of its batch. Raises if it must be delivered again."""

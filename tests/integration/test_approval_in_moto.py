@@ -16,11 +16,12 @@ from shared.contracts.stages import BY_SERVICE, EVERY, STAGES
 from shared.parking import ParkingLot
 from shared.runtime import stage_route
 from shared.tests.fakes import FakeEvents, FakeSqs, create_approvals_table, sqs_record
-from shared.waiting import Verdict, Waiting
+from shared.waiting import Verdict
+from shared.waiting.store import Waiting
 from shared.worker import Worker
 from shared.worker.outcome import Callback
-from tests.integration.test_workflow_in_moto import ALL_WELL, ASKED, METADATA, Workflow
 from tests.integration.workers import Workers
+from tests.integration.workflow import ALL_WELL, ASKED, METADATA, Workflow
 
 SETTINGS = Settings(approvals_table="approvals", approval_seconds=3_600)
 ANN = "arn:aws:iam::123456789012:user/ann"
@@ -103,7 +104,8 @@ def test_a_run_waits_for_a_person(approving, verdict, answer):
         approving.waiting.decide("p-1", verdict)
         execution = approving.ended(arn)
         assert execution["status"] == "SUCCEEDED"
-        approval = workers.requests["logger"][0].data.results.approval
+        logged: Any = workers.requests["logger"][0].data
+        approval = logged.results.approval
     assert (approval.data.decision, approval.data.decided_by) == (verdict.decision, ANN)
     assert (approval.data.early_answer.text if answer else None) == answer
     assert approval.meter is not None

@@ -29,7 +29,7 @@ def requests_sent(system: System) -> Result:
             if state.detail_type is not None:
                 yield _reaches(system, machine, state, state.detail_type)
     known = {name for machine in system.machines.values() for name in machine.states}
-    for stage in EVERY:
+    for stage in system.environment.stages:
         if stage.state not in known:
             yield Problem(
                 where="the state machine",

@@ -12,7 +12,8 @@ from shared.bus import Bus
 from shared.errors import PipelineError
 from shared.observability import flush, logger
 from shared.settings import load, once
-from shared.waiting import AlreadyDecided, Item, NotWaiting, RunEnded, Waiting
+from shared.waiting import AlreadyDecided, Item, NotWaiting, RunEnded
+from shared.waiting.store import Waiting
 from shared.worker.outcome import Callback
 
 LOOKED_AFTER = 100

@@ -3,14 +3,23 @@
 import msgspec
 import pytest
 
-from contracts.examples import request_data
 from services.approval.core import item
 from shared.contracts.approval import ApprovalRequested
-from shared.contracts.stages import BY_SERVICE
-from shared.contracts.v1 import StoredText
+from shared.contracts.v1 import ChatAnswer, Enhancement, StoredText, Tracking
 from shared.tests.fakes import METADATA
 
-REQUEST = msgspec.convert(request_data(BY_SERVICE["approval"]), ApprovalRequested)
+CHAT = ChatAnswer(text="Hello.", backend="bedrock", model_id="m", stop_reason="end_turn")
+ENHANCEMENT = Enhancement(
+    final_response="**Hello.**",
+    format="plain",
+    complexity="simple",
+    enhanced_at=METADATA.occurred_at,
+    word_count=1,
+    reading_time_seconds=1,
+    contains_code=False,
+    tracking=Tracking(pipeline_id="p-1", correlation_id="c", execution_arn=None, model_id="m"),
+)
+REQUEST = ApprovalRequested(user_message="Hi", chat=CHAT, enhancement=ENHANCEMENT)
 WHOLE = StoredText(key="text#p-1", characters=20_000, stored_bytes=9_000)
 
 

@@ -1,6 +1,7 @@
 """The sweep of the waiting runs: deadline, reminders, repair."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -14,7 +15,8 @@ from shared.bus import Bus
 from shared.contracts import v1
 from shared.errors import TransientError
 from shared.tests.fakes import OneOutcome, client_error, create_approvals_table
-from shared.waiting import Item, Verdict, Waiting
+from shared.waiting import Item, Verdict
+from shared.waiting.store import Waiting
 from shared.worker.outcome import Callback
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -144,7 +146,7 @@ def test_one_fault_stops_no_other_run(waiting, sweep, machine, monkeypatch):
         hold(waiting, name)
     real = waiting.decide
 
-    def decide(name: str, verdict: Verdict) -> Item:
+    def decide(name: str, verdict: Verdict) -> Any:
         if name == "b":
             raise TransientError("no")
         return real(name, verdict)

@@ -243,6 +243,7 @@ def _real() -> Reconciler:
         partial(client, "stepfunctions"),
         budget_fields_of(settings),
         stated_of(settings),
+        any_optional=settings.any_optional,
     )
     return Reconciler(writer, client("stepfunctions"), table, settings)
 

@@ -13,7 +13,7 @@ from shared.bus import Bus
 from shared.contracts import v1
 from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
-from shared.contracts.stages import LogRequested
+from shared.contracts.stages import ANSWERING, STAGES, LogRequested
 from shared.contracts.v1 import Meter
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
@@ -510,7 +510,7 @@ def test_failed_run_has_its_cost(logger, records, emitted):
     """A failed run is recorded with its known cost and the names of what was not metered."""
     logger.failed(status_change())
     cost = records.get("p-1")["cost"]
-    assert cost["services"]["Step Functions"] == 3 * 25_000
+    assert cost["services"]["Step Functions"] == (2 + STAGES.index(ANSWERING)) * 25_000
     assert "chat: tokens" in cost["unmetered"]
     assert emitted()["CostMicroDollars"] == [cost["nano_usd"] / 1_000]
 

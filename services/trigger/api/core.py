@@ -6,7 +6,7 @@ import hmac
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -148,6 +148,7 @@ def _preferred_wait(preferences: str) -> int | None:
     return min(int(wait["seconds"]), LONGEST_WAIT_SECONDS) if wait else None
 
 
+T = TypeVar("T")
 AnyRequest = v1.PipelineRequested | v2.PipelineRequested
 
 
@@ -169,9 +170,7 @@ def submission(request: Request, id_of: Callable[[str], str]) -> Submission:
 
     Raises ApiError (400, 413, 415).
     """
-    if request.content_type != "application/json":
-        raise ApiError(Reason.UNSUPPORTED_MEDIA_TYPE)
-    sent = _sent(_body(request))
+    sent = posted(request, _version_of)
     key = request.idempotency_key
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise ApiError(Reason.INVALID_IDEMPOTENCY_KEY)
@@ -201,16 +200,17 @@ def _body(request: Request) -> bytes:
     return body
 
 
-def _sent(body: bytes) -> AnyRequest:
-    """Return the body as the version whose required field it has. The body is parsed once."""
+def posted(request: Request, kind_of: Callable[[Mapping[str, Any]], type[T]]) -> T:
+    """Return the body of a POST as the type that its fields call for. The body is parsed once.
+
+    Raises ApiError (400, 413, 415).
+    """
+    if request.content_type != "application/json":
+        raise ApiError(Reason.UNSUPPORTED_MEDIA_TYPE)
+    body = _body(request)
     try:
         fields = read(body, dict)
-        if "user_message" in fields and "messages" in fields:
-            raise ApiError(
-                Reason.INVALID_REQUEST, problem="it must have either `user_message` or `messages`, not both"
-            )
-        kind: type[AnyRequest] = v2.PipelineRequested if "messages" in fields else v1.PipelineRequested
-        sent = typed(fields, kind)
+        sent = typed(fields, kind_of(fields))
     except ContractViolation as error:
         if error.reason == NOT_JSON:
             raise ApiError(Reason.INVALID_JSON) from error
@@ -219,6 +219,15 @@ def _sent(body: bytes) -> AnyRequest:
     if path := unknown_in(fields, sent):
         raise ApiError(Reason.UNKNOWN_FIELD, field=path.removeprefix("$.")[:64])
     return sent
+
+
+def _version_of(fields: Mapping[str, Any]) -> type[AnyRequest]:
+    """Return the version of the request that has the fields of a body."""
+    if "user_message" in fields and "messages" in fields:
+        raise ApiError(
+            Reason.INVALID_REQUEST, problem="it must have either `user_message` or `messages`, not both"
+        )
+    return v2.PipelineRequested if "messages" in fields else v1.PipelineRequested
 
 
 def keyed_id(secret: bytes, caller: str, key: str) -> str:

@@ -23,6 +23,7 @@ from shared.records import Records
 from shared.settings import load, once
 
 if TYPE_CHECKING:
+    from services.trigger.api.approvals import Inbox
     from services.trigger.api.state import State
 
 SPARE_SECONDS = 4
@@ -34,7 +35,8 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
 
     `api_url` is the API's URL if it differs from the request's host, with `{api_id}` in place of the API's id.
     `timeout_seconds` is the function's own timeout. `max_waiting` callers may wait for results at the same time.
-    `keep_records_seconds`: see `Records`.
+    `keep_records_seconds`: see `Records`. `approvals_table` and `rejected_text`: where answers wait for approval, and
+    what a caller gets in place of a rejected one; without a table the approval is not switched on.
     """
 
     table_name: str
@@ -45,6 +47,8 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     api_url: str | None = None
     timeout_seconds: int = 30
     keep_records_seconds: int | None = None
+    approvals_table: str | None = None
+    rejected_text: str = ""
 
 
 def answer(routes_by_method: Routes, request: Request) -> Answer:
@@ -81,11 +85,11 @@ def respond(status: int, body: Mapping[str, Any], allowed_origin: str) -> dict[s
     return {"statusCode": status, "headers": headers, "body": msgspec.json.encode(body).decode()}
 
 
-def _counted(status: int, method: str) -> Metric | None:
-    """Return the metric of an answer; reads and cancels that succeed have none."""
+def _counted(status: int, method: str, resource: str = "/pipeline") -> Metric | None:
+    """Return the metric of an answer; reads, cancels and decisions that succeed have none."""
     if status >= 400:
         return API_REFUSALS if status < 500 else API_FAILURES
-    return RUNS_ACCEPTED if method == "POST" else None
+    return RUNS_ACCEPTED if method == "POST" and resource == "/pipeline" else None
 
 
 def _api() -> tuple[ApiSettings, Api]:
@@ -103,12 +107,22 @@ def _api() -> tuple[ApiSettings, Api]:
             window_seconds=settings.timeout_seconds,
         )
 
+    @cache
+    def inbox() -> "Inbox":
+        from services.trigger.api.approvals import Inbox  # noqa: PLC0415 -- most requests need none of it
+        from shared.waiting.store import Waiting  # noqa: PLC0415
+        from shared.worker.outcome import Callback  # noqa: PLC0415
+
+        callback = Callback(client("stepfunctions"))
+        return Inbox(Waiting(table, str(settings.approvals_table), callback), settings.rejected_text)
+
     api = Api(
         Records(table, settings.table_name, settings.keep_records_seconds),
         Bus(lambda: events, settings.bus_name),
         Listing(table, settings.table_name),
         partial(client, "stepfunctions"),
         state,
+        inbox=inbox if settings.approvals_table else None,
         api_url=settings.api_url,
         longest_wait=max(0, settings.timeout_seconds - SPARE_SECONDS),
     )
@@ -123,7 +137,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
     settings, api = ready()
     request = read_request(event)
     status, body, waited = answer(routes(api), request)
-    if counted := _counted(status, request.method):
+    if counted := _counted(status, request.method, request.resource):
         emit(counted)
     flush()
     logger().info("answered", extra={"http_method": request.method, "http_status": status})

@@ -61,6 +61,11 @@ class Reason(Enum):
         "not_found",
         "There is no pipeline with this id. Use the `pipeline_id` of an accepted request.",
     )
+    NOT_WAITING = (
+        404,
+        "not_found",
+        "No answer of a pipeline with this id waits for approval. List those that do.",
+    )
     UNKNOWN_ROUTE = (
         404,
         "not_found",
@@ -76,6 +81,17 @@ class Reason(Enum):
         "already_over",
         "The pipeline has already finished ({status}). It can no longer be cancelled.",
         {"status": "FAILED"},
+    )
+    ALREADY_DECIDED = (
+        409,
+        "already_decided",
+        "{who} has already decided on this answer ({decision}). A decision is taken once.",
+        {"who": "arn:aws:iam::111122223333:user/ann", "decision": "approved"},
+    )
+    RUN_ENDED = (
+        409,
+        "already_over",
+        "The pipeline ended before this decision: it was cancelled or timed out. Nothing waits for it any more.",
     )
     BODY_TOO_LARGE = (
         413,

@@ -20,6 +20,7 @@ from shared.observability import about_run
 from shared.records import Records
 
 if TYPE_CHECKING:  # loaded when a request first needs it
+    from services.trigger.api.approvals import Inbox
     from services.trigger.api.state import State
 
 
@@ -44,6 +45,8 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
 class Api:
     """The routes' functions. `executions` makes the Step Functions client, `state` the API's own state, when needed.
 
+    `inbox` makes the answers that wait for approval; without it, the approval is not switched on.
+
     `longest_wait` is in seconds.
     """
 
@@ -55,6 +58,7 @@ class Api:
         executions: Callable[[], Any],
         state: Callable[[], "State"],
         *,
+        inbox: "Callable[[], Inbox] | None" = None,
         api_url: str | None = None,
         longest_wait: float = core.LONGEST_WAIT_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
@@ -64,6 +68,7 @@ class Api:
         self._lists = lists
         self._executions = executions
         self._state = state
+        self._inbox = inbox
         self._api_url = api_url
         self._longest_wait = longest_wait
         self._sleep = sleep
@@ -189,6 +194,23 @@ class Api:
         more = {"next": listing.cursor(page.before)} if page.before else {}
         return Answer(200, {"pipelines": shown, **more})
 
+    def list_approvals(self, _: Request) -> Answer:
+        """Return the answers that wait for approval, the oldest first: IAM decides who may call this route."""
+        return Answer(200, self._waiting().listed())
+
+    def show_approval(self, request: Request) -> Answer:
+        """Return one of them with its texts, or the decision on it."""
+        return Answer(200, self._waiting().read(request))
+
+    def decide(self, request: Request) -> Answer:
+        """Approve, reject or edit an answer, once, in the caller's name."""
+        return Answer(200, self._waiting().decide(request))
+
+    def _waiting(self) -> "Inbox":
+        if self._inbox is None:
+            raise ApiError(Reason.UNKNOWN_ROUTE)
+        return self._inbox()
+
     def cancel(self, request: Request) -> Answer:
         """Stop the pipeline's execution now, or as soon as it starts. The logger records the end."""
         pipeline_id = _pipeline_id(request)
@@ -238,4 +260,7 @@ def routes(api: Api) -> Routes:
         ("DELETE", "/pipeline/{pipeline_id}"): api.cancel,
         ("GET", "/pipelines"): api.list_own,
         ("GET", "/operator/pipeline/{pipeline_id}"): api.show_any,
+        ("GET", "/approvals"): api.list_approvals,
+        ("GET", "/approvals/{pipeline_id}"): api.show_approval,
+        ("POST", "/approvals/{pipeline_id}"): api.decide,
     }

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import ANSWERING, STAGES
 from shared.costs.facts import RunFacts, StageFacts, facts, item_bytes
 from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger, Line
@@ -149,12 +149,30 @@ def test_the_workflow_stores_the_answer_at_the_price_of_a_state():
     assert "start: whether it came through the API" in book.unmetered
 
 
+def test_a_stage_that_is_gone_is_counted_as_far_as_it_is_known():
+    """A stage that this release lacks has its time and tokens in the ledger; how it was asked is unmetered."""
+    plain, book = (
+        of(record()),
+        of(record(stages={"weighing": {**METER, "model_id": MODEL, "input_tokens": 1_000}})),
+    )
+    assert book.by("stage")["weighing"] > 25_000
+    assert [line.quantity for line in book.lines if line.stage == "weighing" and line.kind == "input"] == [
+        1_000
+    ]
+    assert book.total == plain.total + book.by("stage")["weighing"]
+    assert [name for name in book.unmetered if name.startswith("weighing: ")]
+    gone = of(failed(stage="weighing", error="Pipeline.Transient"))
+    assert "transition into weighing" in {line.what for line in gone.lines}
+
+
 def test_a_failed_run_counts_what_is_known_and_names_the_rest():
-    """A run that failed at the chatbot entered two states; the time of its attempts is unmetered."""
+    """A run that failed at the chatbot entered the states up to it; the time of its attempts is unmetered."""
     book = of(failed())
-    assert amount(book, "transition") + amount(book, "transition", waste=True) == (1 + 2) * 25_000
+    before = STAGES[: STAGES.index(ANSWERING)]
+    entered = 1 + len(before) + 1
+    assert amount(book, "transition") + amount(book, "transition", waste=True) == entered * 25_000
     assert book.unmetered == (
-        "analysis: its tries and its time",
+        *(f"{stage.key}: its tries and its time" for stage in before),
         "chat: time of its tries, and how many",
         "chat: tokens",
     )
