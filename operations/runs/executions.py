@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
@@ -19,6 +20,7 @@ from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.executions import FAILED, ids_in, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record, iso
+from shared.contracts.stages import RECORDED, Results
 from shared.errors import PipelineError
 from shared.records import Records, overtaken
 
@@ -148,7 +150,7 @@ def restart(
             answer = target.client("stepfunctions").start_execution(
                 stateMachineArn=target.addresses.state_machine_arn,
                 name=name,
-                input=execution.input if state is None else state,
+                input=with_results(execution.input if state is None else state),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
@@ -159,6 +161,24 @@ def restart(
     elif (present := describe(target, arn)) and present.status == "RUNNING":
         reopen(target, execution, arn, present.started_at)
     return arn
+
+
+def with_results(state: str) -> str:
+    """Return an execution's input with an empty result of each stage that was added since it was written.
+
+    The present workflow reads the result of every stage, also of one that failed.
+    """
+    value = loosely(state)
+    results = value.get("results") if isinstance(value, dict) else None
+    missing = (
+        [stage.key for stage in RECORDED if stage.key not in results] if isinstance(results, dict) else []
+    )
+    if not missing:
+        return state
+    empty = msgspec.to_builtins(Results())
+    return msgspec.json.encode(
+        {**value, "results": {**results, **{key: empty[key] for key in missing}}}
+    ).decode()
 
 
 def redrive(target: Target, execution: Execution) -> None:
