@@ -136,7 +136,8 @@ class Journey(Struct, frozen=True, kw_only=True):
 def told(journey: Journey) -> dict[str, Any]:
     """Return a journey as it is told in JSON, with each stage's result as a field named by the stage's key."""
     told = msgspec.structs.asdict(journey)
-    return {**told.pop("results"), **told}
+    results = told.pop("results")
+    return told | {key: result for key, result in results.items() if key not in told}
 
 
 def read_journey(target: Target, pipeline_id: str) -> Journey:
