@@ -58,8 +58,8 @@ class AnyAws(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
+    def __init__(self, handler: type[Answers] = Answers) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
 
 
 def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) -> dict[str, float]:
@@ -81,7 +81,7 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
         "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
     }
     probe_file = Path(__file__).with_name("probe.py")
-    isolated = [] if name == "bare" else ["-I", "-S"]
+    isolated = [] if name == "bare" else ["-I", "-S", "-B"]
     bundle = [] if name == "bare" else [str(bundles[name])]
     process = subprocess.run(
         [sys.executable, *isolated, str(probe_file), name, str(messages), *bundle],

@@ -88,6 +88,14 @@ class _Run(Struct, frozen=True, kw_only=True):
     stages: (
         Annotated[dict[str, v1.Meter], Meta(description="the meter of each stage, by stage key")] | Absent
     ) = ABSENT
+    ended_by: (
+        Annotated[
+            str,
+            Meta(description="the stage that ended the pipeline early; `final_response` is its own answer"),
+        ]
+        | Absent
+    ) = ABSENT
+    end_reason: Annotated[str, Meta(description="the reason of the stage in `ended_by`")] | Absent = ABSENT
     degraded: (
         Annotated[list[str], Meta(description="the stages that failed without failing the run")] | Absent
     ) = ABSENT

@@ -37,6 +37,8 @@ SAMPLES: Mapping[str, Any] = {
     "contains_code": False,
     "correlation_id": PIPELINE_ID,
     "degraded": [_LACKING.key],
+    "end_reason": "asks for another person's data",
+    "ended_by": "moderation",
     "error": "Pipeline.Permanent",
     "Error": "Pipeline.Transient",
     "errors": {},

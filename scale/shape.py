@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from infra.environments import ENVIRONMENTS, Environment, Sizing
-from shared.contracts.stages import BY_SERVICE, RETRY, STAGES, RetryPolicy, Stage
+from shared.contracts.stages import BY_CHOICE, BY_SERVICE, RETRY, STAGES, RetryPolicy, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,8 @@ class Step:
     critical: bool
     timeout_seconds: float
     asks_model: bool
+    chooses: bool = False
+    """Whether a Choice state follows it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +126,7 @@ ASSUMED: Final = Times(
     via_bus=0.15,
     via_queue=0.04,
 )
-"""Assumed durations of warm functions with 128 MB and of Nova Lite with 300 tokens. Not yet measured on AWS."""
+"""Assumed durations of warm functions and of Nova Lite with 300 tokens. Not yet measured on AWS."""
 
 
 def _typical(stage: Stage) -> Span:
@@ -156,6 +158,7 @@ def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUME
                 critical=stage.critical,
                 timeout_seconds=environment.task_seconds(stage.service),
                 asks_model=stage.pays,
+                chooses=stage.choice in BY_CHOICE,
             )
             for stage in STAGES
         ),

@@ -15,6 +15,7 @@ from operations.dlq.journal import Entry, audit
 from operations.errors import DeniedError, NotDeployedError
 from operations.money.budget import notice
 from operations.money.costs import read_ledger
+from operations.runs.beginnings import known_id
 from operations.runs.journey import Journey, follow, read_journey, told
 from operations.runs.timeline import bars, longest
 
@@ -42,7 +43,12 @@ Exit codes: 0 shown, 1 the run failed (with --follow) or its cost is not known
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 @click.pass_obj
 def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as_json: bool) -> None:
-    """Show one run: its stages, their times, its cost and the answer."""
+    """Show one run: its stages, their times, its cost and the answer.
+
+    ID is the run's id; of one of the latest runs its beginning is enough, except
+    with --follow.
+    """
+    pipeline_id = pipeline_id if following else known_id(session.target, pipeline_id)
     if costs:
         if following:
             raise click.UsageError("--cost shows a finished run; remove --follow.")

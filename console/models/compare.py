@@ -153,7 +153,7 @@ def _sum(journey: Journey, field: str) -> int | None:
 
 
 def _model(journey: Journey) -> str:
-    return _short(str(journey.chat.get("model_id") or ""))
+    return _short(journey.answered_by)
 
 
 def _amounts(name: str, a: int | None, b: int | None, worded: Any) -> Pair:

@@ -40,6 +40,8 @@ class Progress(Struct, kw_only=True):
     error: str | None = None
     cause: str | None = None
     meter: Mapping[str, Any] | None = None
+    paused_ms: int = 0
+    """From each end of the execution at this stage until its redrive."""
 
 
 class History(Struct, kw_only=True):
@@ -54,6 +56,7 @@ class History(Struct, kw_only=True):
     cause: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    redriven: bool = False
 
 
 def read_history(events: Iterable[Mapping[str, Any]]) -> History:
@@ -71,7 +74,7 @@ def read_history(events: Iterable[Mapping[str, Any]]) -> History:
             if name in BY_STATE:
                 history.stages[BY_STATE[name].key] = current
         elif kind == "ExecutionRedriven":
-            history.status, history.error, history.cause, history.finished_at = "RUNNING", None, None, None
+            _redriven(history, current, at)
         elif kind in ENDS:
             _end(history, current, event)
         elif current is not None:
@@ -83,6 +86,13 @@ def read_history(events: Iterable[Mapping[str, Any]]) -> History:
             else:
                 _step(current, event)
     return history
+
+
+def _redriven(history: History, current: Progress | None, at: datetime) -> None:
+    if current is not None and history.finished_at:
+        current.paused_ms += round((at - history.finished_at).total_seconds() * 1_000)
+    history.redriven = True
+    history.status, history.error, history.cause, history.finished_at = "RUNNING", None, None, None
 
 
 def _waits(event: Mapping[str, Any]) -> bool:

@@ -70,6 +70,8 @@ class StageView(Struct, frozen=True, kw_only=True):
     model_id: str | None = None
     error: str | None = None
     cause: str | None = None
+    paused_ms: int | UnsetType = UNSET
+    """The pauses until redrives at this stage; absent if there are none."""
 
     @property
     def cached_tokens(self) -> int:
@@ -110,6 +112,9 @@ class Journey(Struct, frozen=True, kw_only=True):
     final_response: str | None = None
     execution_time_ms: int | None = None
     degraded: tuple[str, ...] = ()
+    ended_by: str | UnsetType = UNSET
+    """The key of the stage that ended the run early, with `final_response` as its own answer."""
+    end_reason: str | UnsetType = UNSET
     accepted_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -126,6 +131,19 @@ class Journey(Struct, frozen=True, kw_only=True):
     """The cost that the logger recorded, in nano-dollars; `pipeline show --cost` prints the ledger."""
     earlier_nano_usd: int = 0
     """The cost of earlier executions of a restarted run."""
+    stand_in: str | None = None
+    """What answered in the place of the model that the record names; None if that model did."""
+
+    @property
+    def answered_by(self) -> str:
+        """Who gave the answer, by the record and the stand-in; empty if there is none, or no model gave it."""
+        model = str((self.chat or {}).get("model_id") or "")
+        return f"{self.stand_in} in the place of {model}" if model and self.stand_in else model
+
+    @property
+    def early_end(self) -> str:
+        """How the run ended early, e.g. "ended by moderation; the model was not asked"; empty if it did not."""
+        return early_end(self.ended_by or None, asked=bool(self.chat))
 
     @property
     def chat(self) -> Mapping[str, Any]:
@@ -133,9 +151,16 @@ class Journey(Struct, frozen=True, kw_only=True):
         return self.results.get(ANSWERING.key) or {}
 
 
+def early_end(ended_by: str | None, *, asked: bool) -> str:
+    """Return how a run ended early, as the end of a sentence; empty if no stage ended it."""
+    if not ended_by:
+        return ""
+    return f"ended by {ended_by}" + ("" if asked else "; the model was not asked")
+
+
 def told(journey: Journey) -> dict[str, Any]:
     """Return a journey as it is told in JSON, with each stage's result as a field named by the stage's key."""
-    told = msgspec.structs.asdict(journey)
+    told = {name: value for name, value in msgspec.structs.asdict(journey).items() if value is not UNSET}
     results = told.pop("results")
     return told | {key: result for key, result in results.items() if key not in told}
 
@@ -198,8 +223,8 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
     if record is None or record.get("status") == "ACCEPTED":
         execution = _read_history(target, target.addresses.execution_arn(pipeline_id))
         if execution is None:
-            return assemble(pipeline_id, record, None) if record else None
-        return assemble(pipeline_id, record or {}, execution)
+            return assemble(pipeline_id, record, None, stand_in=target.stand_in) if record else None
+        return assemble(pipeline_id, record or {}, execution, stand_in=target.stand_in)
     arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
     try:
         execution = _read_history(target, str(arn))
@@ -207,7 +232,7 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         if record.get("status") not in FINAL:
             raise
         execution = None  # the record says enough to those who may read nothing else
-    return assemble(pipeline_id, record, execution)
+    return assemble(pipeline_id, record, execution, stand_in=target.stand_in)
 
 
 def _read_history(target: Target, arn: str) -> History | None:
@@ -223,27 +248,32 @@ def _read_history(target: Target, arn: str) -> History | None:
             raise
 
 
-def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | None) -> Journey:
+def assemble(
+    pipeline_id: str, stored: Mapping[str, Any], execution: History | None, *, stand_in: str | None = None
+) -> Journey:
     """Make a journey of the record and, if there is one, the history; the record decides the status (pure)."""
     record = expanded(stored)
     status = str(record.get("status") or "ACCEPTED")
     ended = execution is not None and execution.status != "RUNNING"
     if status == "ACCEPTED" and execution is not None:
         status = "RUNNING"
-    failed = status == "FAILED"
+    failed, is_final = status == "FAILED", status in FINAL
     execution = execution or History()
     return Journey(
         pipeline_id=pipeline_id,
         status=status,
-        finished=status in FINAL or ended,
+        finished=is_final or ended,
         stages=tuple(_stages(status, record, execution)),
         user_message=record.get("user_message"),
         final_response=record.get("final_response"),
-        execution_time_ms=record.get("execution_time_ms"),
+        execution_time_ms=record.get("execution_time_ms") if is_final else None,
         degraded=tuple(record.get("degraded") or ()),
+        ended_by=record.get("ended_by", UNSET),
+        end_reason=record.get("end_reason", UNSET),
         accepted_at=_time(record.get("accepted_at") or record.get("timestamp")),
-        started_at=_time(record.get("started_at")) or execution.started_at,
-        finished_at=_time(record.get("finished_at")) or (execution.finished_at if ended else None),
+        started_at=_started(record, execution),
+        finished_at=(_time(record.get("finished_at")) if is_final else None)
+        or (execution.finished_at if ended else None),
         error=record.get("error") if failed else execution.error,
         cause=record.get("cause") if failed else execution.cause,
         failed_stage=record.get("stage") if failed else None,
@@ -257,6 +287,7 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
         trace_id=record.get("trace_id"),
         cost=record.get("cost"),
         earlier_nano_usd=record.get("earlier_nano_usd") or 0,
+        stand_in=stand_in,
     )
 
 
@@ -319,6 +350,7 @@ def _stage(key: str, name: str, status: str, record: Record, execution: History)
             "error": seen.error or (record.get("error") if seen.status == "failed" else None),
             "cause": seen.cause or (record.get("cause") if seen.status == "failed" else None),
             "attempt": seen.retries,
+            "paused_ms": seen.paused_ms or UNSET,
         }
     return StageView(
         key=key,
@@ -344,6 +376,13 @@ def _unseen(key: str, status: str, record: Record, execution: History) -> StageS
     if execution.status not in ("RUNNING", "SUCCEEDED"):
         return "skipped"
     return "unknown" if status == "FAILED" else "waiting"
+
+
+def _started(record: Record, execution: History) -> datetime | None:
+    """Return when the execution started. Meanwhile, the record of a redriven one has the time of the redrive."""
+    meanwhile = execution.redriven and record.get("status") not in FINAL
+    recorded = None if meanwhile else _time(record.get("started_at"))
+    return recorded or execution.started_at
 
 
 def _time(text: str | None) -> datetime | None:

@@ -71,6 +71,16 @@ def test_a_redriven_execution_runs_again():
     assert story.succeed().leave().read().stages["chat"].status == "done"
 
 
+def test_the_pause_until_a_redrive_is_measured():
+    """A redriven stage knows how long its execution had ended, and the run began when its execution did."""
+    story = Story().enter("CallExistingChatbot").ask().fail()
+    story.add("ExecutionFailed", executionFailedEventDetails={}).add("ExecutionRedriven").ask()
+    record = {"status": "RUNNING", "started_at": "2026-11-22T12:00:00.000Z", "execution_time_ms": 60}
+    journey = assemble("p", record, story.read())
+    assert journey.stages[1].paused_ms == 10
+    assert (journey.started_at, journey.execution_time_ms, journey.finished_at) == (START, None, None)
+
+
 def test_an_aborted_execution_fails_the_stage_it_was_at():
     """An abort ends the current stage without an error of that stage."""
     history = Story().enter("AnalyzeInput").ask().add("ExecutionAborted").read()

@@ -1,7 +1,6 @@
 """A restart or redrive that is refused, unanswered or killed leaves the run as it was, or goes on by itself."""
 
 import itertools
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,6 @@ from operations.runs import executions
 from operations.tests.dead_letters import MACHINE, STOPPED, StepFunctions, count, park, replay, url
 from operations.tests.world import finish
 from shared.contracts.record import iso
-from shared.contracts.stages import RECORDED
 from shared.errors import TransientError
 from shared.records import Records
 from shared.tests.fakes import client_error
@@ -241,16 +239,3 @@ def test_a_missing_audit_line_is_told_as_such(target, machine, records, monkeypa
     assert (result.outcome, machine.calls) == ("failed", ["start p-1-restart-1"])
     assert "The run was started" in str(result.problem)
     assert records.get("p-1")["status"] == "RUNNING"
-
-
-def test_a_restart_brings_a_result_for_each_stage_that_was_added_since():
-    """An input from before a stage was added gets that stage's empty result; any other input stays to the letter."""
-    results = {stage.key: {"data": None, "meter": None} for stage in RECORDED}
-    older = {"request": {"user_message": "é"}, "results": {**results, "gone": 1}}
-    whole = json.dumps(older)
-    assert executions.with_results(whole) == whole
-    del older["results"]["analysis"]
-    completed = json.loads(executions.with_results(json.dumps(older)))
-    assert completed == {**older, "results": {**results, "gone": 1}}
-    for odd in ("", "{", "[]", "{}", '{"results": []}', '{"results": null}'):
-        assert executions.with_results(odd) == odd

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import STOPPED, ids_in, pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN, beginning
 from shared.contracts.record import METERED_BEFORE, PACKED, WHOLE, Metered, Record, Via, iso, of_stages, via
-from shared.contracts.stages import BY_KEY, BY_STATE, LAST, RECORDED, STAGES, Stage
+from shared.contracts.stages import BY_CHOICE, BY_KEY, BY_STATE, EARLY_ANSWER, LAST, RECORDED, STAGES, Stage
 from shared.contracts.v1 import (
+    EarlyAnswer,
     LogRequested,
     Meter,
     PipelineCompleted,
@@ -45,6 +46,15 @@ class Whole(Struct, frozen=True, kw_only=True):
 NOT_LONG = Whole()
 
 
+def ended_early(results: Results) -> tuple[str, EarlyAnswer] | None:
+    """Return the key of the stage that ended the run early, and its answer; None if none did."""
+    for key in reversed(results.__struct_fields__):
+        answer = getattr(results.of(key).data, EARLY_ANSWER, None)
+        if isinstance(answer, EarlyAnswer):
+            return key, answer
+    return None
+
+
 def _answers(results: Results) -> list[tuple[str, StoredText | None]]:
     """Return the answer as each stage left it, with the reference to the whole of a long one; the last one first."""
     found = ((stage.answer, results.of(stage.key).data) for stage in reversed(RECORDED) if stage.answer)
@@ -52,7 +62,9 @@ def _answers(results: Results) -> list[tuple[str, StoredText | None]]:
 
 
 def referred(request: LogRequested) -> StoredText | None:
-    """Return the reference to the whole of a long answer: the last one that a stage gave."""
+    """Return the reference to the whole of a long answer: the last one that a stage gave, if none ended the run."""
+    if ended_early(request.results):
+        return None
     return next((whole for _, whole in _answers(request.results) if whole), None)
 
 
@@ -64,6 +76,7 @@ class Completed(Struct, frozen=True, kw_only=True):
     execution_time_ms: int
     finished_at: datetime
     degraded: tuple[str, ...]
+    ended_by: str | None = None
 
 
 def milliseconds(start: datetime, end: datetime) -> int:
@@ -80,17 +93,23 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
     stated: Stated = LISTED,
     whole: Whole = NOT_LONG,
 ) -> Completed:
-    """Return the record's fields of a run that succeeded; its answer is the last one that a stage gave.
+    """Return the record's fields of a run that succeeded; its answer is that of the stage that ended it early, or
+    else the last one that a stage gave.
 
-    A run without an answer can't succeed, as the first stage that gives one is critical. `meter` is the logger's own
-    meter so far. `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes the listed
-    prices. `whole` is the answer if it is a long one.
+    Any other run without an answer can't succeed, as the first stage that gives one is critical. `meter` is the
+    logger's own meter so far. `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes
+    the listed prices. `whole` is the answer if it is a long one.
     """
     results = request.results
     answers = _answers(results)
     answer = answers[0][0] if answers else None
     if whole.text is not None:
         answer = beginning(whole.text)
+    early = ended_early(results)
+    ending: Record = {}
+    if early:
+        answer = early[1].text
+        ending = {"ended_by": early[0], "end_reason": early[1].reason}
     degraded = tuple(request.errors)
     took = milliseconds(request.started_at, now)
     outcomes = {stage.key: results.of(stage.key) for stage in RECORDED}
@@ -100,6 +119,7 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
         "user_message": request.user_message,
         "final_response": answer,
         **({PACKED: whole.packed} if whole.packed else {}),
+        **ending,
         "stages": msgspec.to_builtins(meters),
         "errors": {
             name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
@@ -133,6 +153,7 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
         execution_time_ms=took,
         finished_at=now,
         degraded=degraded,
+        ended_by=early[0] if early else None,
     )
 
 
@@ -165,7 +186,9 @@ def _without_text(result: Struct | None, stage: Stage) -> dict[str, Any] | None:
 def completed_event(metadata: Metadata, run: Completed) -> Outgoing:
     """Return the event that announces a run's success; a repeated announcement has the same event id."""
     return Outgoing(
-        data=PipelineCompleted(execution_time_ms=run.execution_time_ms, degraded=run.degraded),
+        data=PipelineCompleted(
+            execution_time_ms=run.execution_time_ms, degraded=run.degraded, ended_by=run.ended_by or UNSET
+        ),
         pipeline_id=metadata.pipeline_id,
         event_id=f"{metadata.pipeline_id}-completed",
         correlation_id=metadata.correlation_id,
@@ -297,13 +320,13 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
     return msgspec.structs.replace(run, error=str(stopped["error"]), cause=cause)
 
 
-def failed_stage(run: Failure) -> str | None:
-    """Return the failed stage's key if the error identifies it, else None.
+def failed_stage(status: str, error: str) -> str | None:
+    """Return the key of the stage at which an execution failed if its error identifies the stage, else None.
 
     In an execution that FAILED (a cancelled one is ABORTED), `Pipeline` errors come from workers only, and only a
     critical stage's failure ends the run.
     """
-    by_worker = run.status == "FAILED" and run.error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
+    by_worker = status == "FAILED" and error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
     critical = [stage.key for stage in STAGES if stage.critical]
     return critical[0] if by_worker and len(critical) == 1 else None
 
@@ -311,11 +334,12 @@ def failed_stage(run: Failure) -> str | None:
 def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
     """Return the key of the stage that was entered last, None if there is none.
 
-    `events` are an execution's history, newest first. A state that is no stage counts as the last stage.
+    `events` are an execution's history, newest first. The choice behind a stage counts as that stage, any other state
+    that is no stage as the last one.
     """
     for event in events:
         if name := event.get("stateEnteredEventDetails", {}).get("name"):
-            return BY_STATE[name].key if name in BY_STATE else LAST.key
+            return (BY_STATE.get(name) or BY_CHOICE.get(name) or LAST).key
     return None
 
 

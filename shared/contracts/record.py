@@ -159,6 +159,10 @@ class Record(TypedDict, total=False):
     """The error of each stage that failed and was not critical, by the stage's key."""
     degraded: list[str]
     """The keys of the stages that failed without failing the run."""
+    ended_by: str
+    """The key of the stage that ended the run early; absent if none did. `final_response` is its answer."""
+    end_reason: str
+    """The reason of that stage."""
     instead: dict[str, str]
     """For each of the degraded stages, by its key: how the answer differs without it."""
 
@@ -232,6 +236,8 @@ def passed(record: Mapping[str, Any]) -> tuple[str, ...]:
     told = {key for name in ("stages", "errors", "degraded") for key in (record.get(name) or ())}
     always = {*METERED_BEFORE, LAST.key}
     known = [stage.key for stage in RECORDED if stage.key in told or stage.key in always]
+    if (ended_by := record.get("ended_by")) in known:  # those that would have followed were skipped
+        known = known[: known.index(str(ended_by)) + 1]
     return (*known, *unknown_stages(record), LAST.key)
 
 

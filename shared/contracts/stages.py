@@ -3,7 +3,7 @@
 To add a stage, add a folder in `services/`, its types in `shared/contracts/` and a row here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, cast
 
 from msgspec import Struct, defstruct
@@ -32,6 +32,10 @@ class Stage(Struct, frozen=True, kw_only=True):
     """Whether the run fails with the stage; a run goes on without a stage that is not critical."""
     pays: bool = False
     """Whether each run of the stage costs money: none is begun for a task that is over, or nearly over."""
+    may_end: bool = False
+    """Whether the stage's result may end the run with an answer of its own, in a field `early_answer` of the type
+    `v1.EarlyAnswer | UnsetType`. The stages up to the last one are then skipped.
+    """
     without: str = ""
     """How the answer differs if this stage fails, in a sentence for the caller; empty for a critical stage."""
     answer: str = ""
@@ -46,6 +50,20 @@ class Stage(Struct, frozen=True, kw_only=True):
     `infra.environments.Sizing`."""
     typical_seconds: float = 0.2
     """Seconds that its worker takes for a message: an assumption, until it is measured."""
+
+    def __post_init__(self) -> None:
+        if self.may_end and EARLY_ANSWER not in self.result.__struct_fields__:
+            raise TypeError(
+                f"{self.result.__name__} needs a field {EARLY_ANSWER}: {self.key} may end the run."
+            )
+
+    @property
+    def choice(self) -> str:
+        """The name of the Choice state behind a stage that may end the run."""
+        return f"After{self.state}"
+
+
+EARLY_ANSWER: Final = "early_answer"
 
 
 LEAST_TASK_SECONDS: Final = 960
@@ -158,6 +176,18 @@ RECORDED: Final = STAGES[:-1]
 LogRequested: Final = cast("type[v1.LogRequested]", LAST.request)
 Results: Final = LogRequested.RESULTS
 """`v1.LogRequested` and `v1.Results` with a field for each recorded stage."""
+
+
+def choosing(stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:
+    """Return the stages that are followed by a Choice state: those that may end the run and skip a stage by that."""
+    return tuple(stage for stage in stages[:-2] if stage.may_end)
+
+
+BY_CHOICE: Final[Mapping[str, Stage]] = {stage.choice: stage for stage in choosing()}
+"""The stages by their Choice states."""
+CHOOSING_KEYS: Final = frozenset(stage.key for stage in BY_CHOICE.values())
+TRANSITIONS: Final = 1 + len(STAGES) + len(BY_CHOICE)
+"""State transitions of a run that passes through all stages; the start is one."""
 
 SERVICES: Final[tuple[str, ...]] = ("trigger", *(stage.service for stage in STAGES))
 

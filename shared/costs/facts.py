@@ -22,7 +22,7 @@ from shared.contracts.record import (
     results_in,
     unknown_stages,
 )
-from shared.contracts.stages import ANSWERING, BY_KEY, LAST, RETRY
+from shared.contracts.stages import ANSWERING, BY_KEY, CHOOSING_KEYS, LAST, RETRY
 from shared.costs.prices import Stated
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
@@ -34,6 +34,8 @@ class StageFacts(Struct, frozen=True, kw_only=True):
     """One stage that was entered. None means not metered. `tries` counts the attempts, the first included."""
 
     key: str
+    chooses: bool = False
+    """Whether the stage was left through its Choice state."""
     tries: int | None = 1
     receives: int = 1
     batch: int = 1
@@ -126,6 +128,8 @@ def _region(arn: str) -> str:
 def _finished_run(record: Record, metered: Metered) -> list[StageFacts]:
     """Return the stages of a run that succeeded: each that was entered has a meter or an error.
 
+    If a stage ended the run early, those between it and the last one were not entered.
+
     The last stage's meter is in `metered`, as its work is not over when the record is written.
     """
     meters = {**record["stages"], **({LAST.key: metered["log"]} if "log" in metered else {})}
@@ -143,6 +147,7 @@ def _stage(key: str, meter: StageMeter | None, error: StageFailure | None) -> St
     }
     return StageFacts(
         key=key,
+        chooses=key in CHOOSING_KEYS,
         tries=meter["attempt"] + 1,
         receives=meter["receives"],
         **rest,
@@ -185,11 +190,15 @@ def _failed_run(record: Record, metered: Metered) -> list[StageFacts]:
     reached = record.get("stage")
     if not isinstance(reached, str) or reached not in {*keys, *BY_KEY, *unknown_stages(record)}:
         return []
-    before = keys[: keys.index(reached)] if reached in keys else []
     last = _given_up(reached, str(record.get("error") or PermanentError.NAME))
     if reached in BY_KEY:
         last = _with_wasted(last, str(record.get("cause") or ""))
-    return [*(StageFacts(key=key, tries=None, outcome="unknown") for key in before), last]
+    before = keys[: keys.index(reached)] if reached in keys else []
+    return [*(_entered(key) for key in before), last]
+
+
+def _entered(key: str) -> StageFacts:
+    return StageFacts(key=key, chooses=key in CHOOSING_KEYS, tries=None, outcome="unknown")
 
 
 def _with_wasted(stage: StageFacts, cause: str) -> StageFacts:

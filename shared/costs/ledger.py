@@ -13,13 +13,14 @@ Rules for counting:
 
 from math import ceil
 
-from shared.contracts.stages import ANSWERING, BY_KEY, LAST
+from shared.contracts.stages import ANSWERING, BY_KEY, LAST, STAGES
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.lines import Book, Ledger
 from shared.costs.prices import PRICE_LISTS, PriceList, price_list
 from shared.errors import ModelTimedOut
 
 START, LOG = "start", LAST.key
+ENDING = [stage for stage in STAGES if stage.may_end]
 CHUNK = 65_536
 """Bytes of one billing unit of EventBridge and SQS: each begun 64 KB is charged."""
 KB = 1_024
@@ -37,8 +38,8 @@ them with what the handlers write. Lambda's own lines on a call are not logged u
 LOG_BYTES_REQUEST = 500
 LOG_BYTES_HISTORY = 400
 """The log line of one event of an execution's history, without data."""
-HISTORY_ENDS, HISTORY_STATE, HISTORY_RETRY = 2, 6, 4
-"""Numbers of history events: an execution's start and end, a state with a task, one retry."""
+HISTORY_ENDS, HISTORY_STATE, HISTORY_RETRY, HISTORY_CHOICE = 2, 6, 4, 2
+"""Numbers of history events: an execution's start and end, a state with a task, one retry, a choice."""
 
 NEVER_METERED = "time of the functions of API, starter and logger; callbacks; cold starts; reads of the API"
 """Usage that no record contains: the logger is not told of it, or it is not over when the record is written."""
@@ -99,6 +100,8 @@ def _end(book: Book, run: RunFacts) -> None:
         book.add(LOG, "write", "write: the index of days")
     if run.stored_by_workflow:
         book.add(LOG, "transition", "transition into StoreAnswer")
+        if ENDING:
+            book.add(LOG, "transition", "transition into WhichAnswer")
         book.logs(LOG, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY)
     else:
         book.add(LOG, "event", f"event pipeline.{'completed' if run.outcome == 'SUCCEEDED' else 'failed'}")
@@ -113,6 +116,9 @@ def _stage(book: Book, stage: StageFacts, run: RunFacts) -> None:
     retries, lost = (stage.tries or 1) - 1, stage.receives - 1
     book.add(key, "transition", f"transition into {state}", waste=failed)
     book.add(key, "transition", "transition: retries", retries, waste=True)
+    if stage.chooses and row:
+        book.add(key, "transition", f"transition into {row.choice}")
+        book.logs(key, "the choice behind it", HISTORY_CHOICE * LOG_BYTES_HISTORY)
     if row is None:
         book.unmetered.append(f"{key}: the event that asked the stage, which this release lacks")
     elif row.via == "bus":

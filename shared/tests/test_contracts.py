@@ -17,6 +17,7 @@ from shared.contracts.record import RESERVED
 from shared.contracts.stages import ANSWERING, BY_SERVICE, BY_STATE, LAST, RECORDED, RETRY, STAGES, Results
 from shared.contracts.upcasting import EVENTS
 from shared.errors import ContractViolation
+from shared.tests import moderation
 from shared.tests.fakes import stage_event
 
 EVENT_SCHEMAS = {kind.detail_type(): schemas.event_schema(kind) for kind in EVENTS}
@@ -301,3 +302,20 @@ def test_characters_that_sqs_does_not_carry_are_refused(sign):
     ):
         with pytest.raises(ContractViolation, match=r"U\+FFFE, U\+FFFF or half"):
             read(json.dumps(data), kind)
+
+
+def test_a_stage_that_may_end_the_run_has_a_field_for_its_answer():
+    """A row can't say that its stage may end the run if the result has no early answer."""
+    with pytest.raises(TypeError, match="early_answer"):
+        msgspec.structs.replace(moderation.MODERATION, result=v1.Analysis)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\u200b \n", "x" * (limits.ANSWER_CHARS + 1), "\x01" * 6_000, "half \ud800"],
+    ids=["empty", "blank", "long", "controls", "surrogate"],
+)
+def test_an_early_answer_is_bounded(text):
+    """An early answer is a visible text for which the state has room."""
+    with pytest.raises((msgspec.ValidationError, ValueError)):
+        msgspec.convert({"text": text, "reason": "r"}, v1.EarlyAnswer)

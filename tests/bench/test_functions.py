@@ -15,6 +15,7 @@ CALLS = {
     "empty": {},
     "bare boto3": {"SendTaskSuccess": 1},
     "conventional": {"PutItem": 1, "UpdateItem": 1, "SendTaskSuccess": 1},
+    "bare boto3, with byte code": {"SendTaskSuccess": 1},
     "api": {"PutItem": 1, "PutEvents": 1},
     "starter": {"StartExecution": 1, "UpdateItem": 1},
     "analyzer": {"SendTaskSuccess": 1},
@@ -42,7 +43,8 @@ def test_each_subject_does_its_work(tmp_path, monkeypatch):
         answer(self)
 
     monkeypatch.setattr(probing.Answers, "do_POST", counted)
-    with subjects(tmp_path) as (chosen, endpoint):
+    yardsticks = [name for name in YARDSTICKS if name in CALLS]
+    with subjects(tmp_path, yardsticks) as (chosen, endpoint):
         assert set(CALLS) <= set(chosen)
         for name, subject in chosen.items():
             with subject.start(endpoint) as function:
@@ -60,7 +62,7 @@ def test_each_subject_does_its_work(tmp_path, monkeypatch):
 
 def test_a_function_that_fails_is_no_measurement(tmp_path):
     """A function's error ends the benchmark with its text and leaves no process behind."""
-    with subjects(tmp_path) as (chosen, endpoint), chosen["analyzer"].start(endpoint) as function:
+    with subjects(tmp_path, ()) as (chosen, endpoint), chosen["analyzer"].start(endpoint) as function:
         with pytest.raises(FunctionError, match="Records"):
             function.invoke({"no": "records"})
         process = function._process
@@ -72,10 +74,10 @@ def test_a_machine_without_cgroups_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(cgroup, "ROOT", tmp_path / "missing")
     with (
         pytest.raises(cgroup.NoCgroupsError, match=r"no cgroup can be made: No such file.*missing"),
-        cgroup.cgroup("x"),
+        cgroup.cgroup("x", 128),
     ):
         pass
     monkeypatch.setattr(cgroup, "ROOT", tmp_path)
     (tmp_path / "cgroup.controllers").touch()
-    with pytest.raises(cgroup.NoCgroupsError, match="no CPU quota"), cgroup.cgroup("x"):
+    with pytest.raises(cgroup.NoCgroupsError, match="no CPU quota"), cgroup.cgroup("x", 128):
         pass

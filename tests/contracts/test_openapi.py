@@ -235,5 +235,5 @@ def failed() -> dict[str, Any]:
         "error": "Pipeline.Permanent", "cause": "no", "input": "{}",
     }  # fmt: skip
     run = logging.failure(msgspec.json.encode(change))
-    fields, first = logging.failed_fields(run, logging.failed_stage(run))
+    fields, first = logging.failed_fields(run, logging.failed_stage(run.status, run.error))
     return {"status": "FAILED", **fields, **first}

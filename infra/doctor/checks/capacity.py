@@ -9,7 +9,7 @@ from infra.doctor.model import System
 from infra.doctor.quotas import quotas
 from infra.environments import CALLS_PER_RUN
 from infra.functions import API
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import BY_CHOICE, STAGES
 
 TYPICAL_SECONDS: Final = {stage.service: stage.typical_seconds for stage in STAGES}
 """Seconds that a stage's worker takes for a message, by service."""
@@ -69,7 +69,8 @@ def _loads(system: System, intent: Intent) -> Iterator[Load]:
     on_the_bus = [state for state in waiting if state.bus]
     yield Load("StartExecution", 1, limit.start_execution.per_second)
     yield Load("SendTask*", len(waiting), limit.callbacks.per_second)
-    yield Load("state transitions", len(waiting) + 1, limit.state_transitions.per_second)
+    transitions = 1 + len(waiting) + sum(state.name in BY_CHOICE for state in states)
+    yield Load("state transitions", transitions, limit.state_transitions.per_second)
     yield Load("PutEvents", len(on_the_bus) + PUBLISHED_BY_FUNCTIONS, limit.put_events.per_second)
     yield Load("EventBridge deliveries", len(on_the_bus) + 1, limit.deliveries.per_second)
     longest = max((state.timeout_seconds or 0 for state in waiting), default=0)

@@ -35,6 +35,8 @@ PUBLIC_FIELDS = (
     "started_at",
     "finished_at",
     "stages",
+    "ended_by",
+    "end_reason",
     "degraded",
     "instead",
     "errors",

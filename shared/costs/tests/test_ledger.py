@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.contracts.stages import STAGES
@@ -371,3 +372,26 @@ def test_the_size_of_an_item_counts_names_and_values():
     assert item_bytes({"name": "é" * 10}) == 4 + 20
     assert item_bytes({"n": 1_234}) == 1 + 4
     assert item_bytes({"m": {"a": None}, "l": ["x"]}) == (1 + 3 + 1 + 1 + 1) + (1 + 3 + 1 + 1)
+
+
+def test_a_run_that_was_ended_early_pays_for_no_skipped_stage():
+    """Of a run that a stage ended, the ledger has that stage, those before it and the last one: no model is paid."""
+    stages = {"chat": None, "enhancement": None}
+    run = facts(record(stages=stages, chat=None, ended_by="analysis"))
+    assert run is not None
+    assert [stage.key for stage in run.stages] == ["analysis", "log"]
+    assert all(stage.outcome == "done" for stage in run.stages)
+    book = ledger(run)
+    assert "Model" not in book.by("service")
+    assert not any("chat" in part for part in book.unmetered)
+
+
+def test_the_choice_behind_a_stage_has_its_price():
+    """A stage that was left through its Choice state costs one more transition, and its lines of the log."""
+    plain = StageFacts(key="analysis")
+    amounts = []
+    for stage in (plain, msgspec.structs.replace(plain, chooses=True)):
+        run = RunFacts(region="us-east-1", day="2026-11-23", via="bus", outcome="SUCCEEDED", stages=(stage,))
+        lines = [line for line in ledger(run).lines if line.stage == "analysis"]
+        amounts.append(sum(line.quantity for line in lines if line.what.startswith("transition into")))
+    assert amounts == [1, 2]
