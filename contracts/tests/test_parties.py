@@ -6,16 +6,17 @@ from contracts.asyncapi import asyncapi
 from contracts.parties import OUTSIDE, PUBLISHERS, WORKFLOW, events, on_the_bus, parties
 from infra.names import Names
 from infra.rules import resources, statements
-from shared.contracts.stages import SERVICES
+from shared.contracts.stages import OPTIONAL, SERVICES
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 ENV = "dev"
+DEPLOYED = (*SERVICES, *(stage.service for stage in OPTIONAL))
 
 
 @pytest.fixture(scope="module")
 def stacks(synthesised):
-    templates = synthesised(ENV)
-    return {part: templates[f"ai-pipeline-{ENV}-{part}"] for part in (*SERVICES, WORKFLOW, "platform")}
+    templates = synthesised(ENV, approval="true")
+    return {part: templates[f"ai-pipeline-{ENV}-{part}"] for part in (*DEPLOYED, WORKFLOW, "platform")}
 
 
 def publishable(template):
@@ -41,9 +42,9 @@ def test_publishers_and_consumers_are_those_of_the_templates(stacks, kind):
     """Exactly the documented publishers may publish an event, and exactly the documented consumers receive it."""
     name = kind.detail_type()
     documented = parties(name)
-    allowed = {part for part in (*SERVICES, WORKFLOW) if name in publishable(stacks[part])}
+    allowed = {part for part in (*DEPLOYED, WORKFLOW) if name in publishable(stacks[part])}
     assert allowed == set(documented.publishers) - set(OUTSIDE)
-    assert {part for part in SERVICES if name in heard(stacks[part])} == set(documented.consumers) - set(
+    assert {part for part in DEPLOYED if name in heard(stacks[part])} == set(documented.consumers) - set(
         OUTSIDE
     )
     assert (name in publishable(stacks["platform"])) is (PUBLISHERS in documented.publishers)
@@ -61,4 +62,4 @@ def test_channels_have_the_names_of_the_deployment():
     """The addresses in the AsyncAPI document are the names of the bus and the queue."""
     names = Names(ENV)
     addresses = {channel["address"].replace("{env}", ENV) for channel in asyncapi()["channels"].values()}
-    assert addresses == {names.bus, names.queue("logger")}
+    assert addresses == {names.bus, names.queue("logger"), names.queue("approval")}

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from infra.clocks import DEADLINE_MARGIN_SECONDS
+from infra.doctor.reading import read
+from infra.doctor.table import examine
 from infra.options import load
 from infra.rules import resources
 
@@ -72,3 +74,12 @@ def test_only_those_with_the_right_may_decide(synthesised):
         "states:SendTaskSuccess",
         "ssm:GetParametersByPath",
     }
+
+
+def test_the_doctor_knows_that_runs_wait(synthesised):
+    """Clocks, rights, queues and workflow fit together; only the number of runs that wait for days is warned of."""
+    options = {"approval": "true"}
+    outcomes = examine(read(synthesised("dev", **options), load("dev", options)))
+    (finding,) = [finding for outcome in outcomes for finding in outcome.findings]
+    assert finding.severity == "warning"
+    assert finding.where == "open executions that wait for a person:"

@@ -78,6 +78,9 @@ def test_routes_are_those_of_the_function(document):
         ("DELETE", "/pipeline/{pipeline_id}"),
         ("GET", "/pipelines"),
         ("GET", "/operator/pipeline/{pipeline_id}"),
+        ("GET", "/approvals"),
+        ("GET", "/approvals/{pipeline_id}"),
+        ("POST", "/approvals/{pipeline_id}"),
     }
 
 

@@ -9,7 +9,7 @@ from infra.doctor.model import System
 from infra.doctor.quotas import quotas
 from infra.environments import CALLS_PER_RUN
 from infra.functions import API
-from shared.contracts.stages import BY_CHOICE, STAGES
+from shared.contracts.stages import BY_CHOICE, BY_STATE, STAGES
 
 TYPICAL_SECONDS: Final = {stage.service: stage.typical_seconds for stage in STAGES}
 """Seconds that a stage's worker takes for a message, by service."""
@@ -73,7 +73,10 @@ def _loads(system: System, intent: Intent) -> Iterator[Load]:
     yield Load("state transitions", transitions, limit.state_transitions.per_second)
     yield Load("PutEvents", len(on_the_bus) + PUBLISHED_BY_FUNCTIONS, limit.put_events.per_second)
     yield Load("EventBridge deliveries", len(on_the_bus) + 1, limit.deliveries.per_second)
-    longest = max((state.timeout_seconds or 0 for state in waiting), default=0)
+    persons = [state for state in waiting if state.name in BY_STATE and BY_STATE[state.name].by_person]
+    if asked := max((state.timeout_seconds or 0 for state in persons), default=0):
+        yield Load("open executions that wait for a person:", asked, limit.open_executions, "")
+    longest = max((state.timeout_seconds or 0 for state in waiting if state not in persons), default=0)
     yield Load("open executions while a stage is down:", longest, limit.open_executions, "")
     invisible = max(
         (system.queues[name].visibility_seconds for name in system.fed if name in system.queues), default=0

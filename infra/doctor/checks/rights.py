@@ -57,7 +57,7 @@ ACKNOWLEDGED: Final = (
     ),
     (
         "execute-api:",
-        r".*/pipelines?(/\*)?(/[\w-]+)?",
+        r".*/(pipelines?|approvals)(/\*)?(/[\w-]+)?",
         "every pipeline id; stage, method and path are named",
     ),
     *(
