@@ -68,7 +68,7 @@ def test_the_worst_message_of_each_group_counts():
 
 
 def test_the_slowest_first_page_and_the_heaviest_page_count():
-    """The slowest first page of the console decides, the 95th percentile of the others, the heaviest with its files."""
+    """The slowest first page of the console decides, the 95th percentile of others, the heaviest with its files."""
     light, slow, heavy = (
         {"ms": ms, "bytes": size} for ms, size in ((50.0, 5_000), (151.0, 5_000), (60.0, 41_000))
     )
