@@ -51,6 +51,8 @@ class Target:
         self, *, env: str, session: Any, endpoint: str | None = None, stand_in: str | None = None
     ) -> None:
         self.env = env
+        self.owners: dict[str, str] = {}
+        """The runs of executions whose names did not tell them, as far as they were looked up."""
         self.stand_in = stand_in
         """What answers in the place of Bedrock's models, whatever the records say; None if they do themselves."""
         self._endpoint = endpoint

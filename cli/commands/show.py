@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import click
-import msgspec
 from rich.text import Text
 
 from cli.exit_codes import FAILED, INTERRUPTED
@@ -17,7 +16,7 @@ from operations.errors import DeniedError, NotDeployedError
 from operations.money.budget import notice
 from operations.money.costs import read_ledger
 from operations.runs.beginnings import known_id
-from operations.runs.journey import Journey, follow, read_journey
+from operations.runs.journey import Journey, follow, read_journey, told
 from operations.runs.timeline import bars, longest
 
 APPEARS_SECONDS = 5.0
@@ -75,7 +74,7 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
         timeline = bars(journey, datetime.now(UTC))
         session.json(
             {
-                **msgspec.structs.asdict(journey),
+                **told(journey),
                 "timeline": timeline,
                 "longest": longest(timeline),
                 "operations": entries,

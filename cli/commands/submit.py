@@ -17,7 +17,7 @@ from operations.asking.submit import Accepted, Via, check, request_of
 from operations.asking.submit import submit as send
 from operations.errors import InvalidInputError
 from operations.runs.beginnings import known_id
-from operations.runs.journey import Journey, follow
+from operations.runs.journey import Journey, follow, told
 from operations.stop import Stop
 from shared.contracts.v1 import Turn
 
@@ -170,7 +170,7 @@ def _answer(session: Session, journey: Journey, *, as_json: bool) -> None:
         f"Record: table {session.target.addresses.table_name}; {session.command('show', journey.pipeline_id)}"
     )
     if as_json:
-        session.json(journey)
+        session.json(told(journey))
     elif journey.final_response is not None:
         session.note("")
         text = journey.final_response

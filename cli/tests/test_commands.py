@@ -16,6 +16,7 @@ from operations.asking import conversation
 from operations.errors import UnreachableError
 from operations.runs.runs import Run
 from operations.tests.world import client, finish
+from shared.contracts.stages import RECORDED, STAGES
 from shared.contracts.v1 import Turn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,8 +204,25 @@ def test_show_json_has_every_stage(local_engine, records):
     """`show --json` prints the journey with every stage as one JSON object."""
     finish(records, "p")
     journey = json.loads(call("show", "--json", "p").stdout)
-    assert [stage["key"] for stage in journey["stages"]] == ["analysis", "chat", "enhancement", "log"]
-    assert journey["stages"][1]["output_tokens"] == 34
+    assert [stage["key"] for stage in journey["stages"]] == [stage.key for stage in STAGES]
+    assert {stage["key"]: stage["output_tokens"] for stage in journey["stages"]}["chat"] == 34
+    assert {stage.key for stage in RECORDED} < journey.keys()
+
+
+def test_a_stage_that_this_release_lacks_is_shown(local_engine, records):
+    """A stage that was removed since, or is newer, is in the table, results, JSON and costs of its run."""
+    meter = {"queue_wait_ms": 5, "work_ms": 77, "attempt": 0, "receives": 1}
+    stages = {**dict.fromkeys(("analysis", "chat", "enhancement"), meter), "weighing": meter}
+    arn = "arn:aws:states:us-east-1:000000000000:execution:machine:p"
+    finish(records, "p", stages=stages, weighing={"unit": "pound", "deep": {"er": 1}}, execution_arn=arn)
+    shown = call("show", "p").stdout
+    assert "weighing" in shown
+    assert "unit: pound" in shown
+    journey = json.loads(call("show", "--json", "p").stdout)
+    assert journey["weighing"] == {"unit": "pound", "deep": {"er": 1}}
+    assert "weighing" in [stage["key"] for stage in journey["stages"]]
+    assert "weighing" in call("show", "--cost", "p").stdout
+    assert "weighing" in call("cost").stdout
 
 
 def test_show_of_an_unknown_id_is_exit_code_3(local_engine):

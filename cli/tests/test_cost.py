@@ -197,7 +197,7 @@ def test_command_prints_json(local_engine, some_runs):
     answer = json.loads(call("cost", "--json").stdout)
     assert answer["all"]["nano_usd"] == stored() + EARLIER
     names = {"start", "analysis", "chat", "enhancement", "log", "(earlier executions)"}
-    assert {part["name"] for part in answer["stages"]} == names
+    assert {part["name"] for part in answer["stages"]} >= names
     assert answer["unknown"][0]["price"] == "tokens of a-new-model in us-east-1"
 
 

@@ -150,9 +150,12 @@ def _tokens(asked: Sequence[StageView]) -> str:
 
 
 def _remarks(journey: Journey) -> list[str]:
-    chat = journey.chat or {}
+    chat = journey.chat
     failed = failed_models(chat)
-    remarks = [beginning(f"{one.model_id} did not answer: {one.reason}") for one in failed]
+    remarks = []
+    if journey.ended_by:
+        remarks.append(f"The run {journey.early_end}. The reason: {journey.end_reason or 'not given'}.")
+    remarks += [beginning(f"{one.model_id} did not answer: {one.reason}") for one in failed]
     if failed:
         remarks.append(beginning(f"{chat.get('model_id')} answered in its place."))
     why = chat.get("stop_reason")

@@ -265,13 +265,7 @@ def _data(ask: Ask, journey: Journey) -> dict[str, Any]:
         "answer_left_out": max(0, len(answer or "") - PAYLOAD_CHARS),
         "answer_raw": link("raw", pipeline_id=pipeline_id, part="answer"),
         "parts": [
-            (name, payload("record", as_text(value)))
-            for name, value in (
-                ("analysis", journey.analysis),
-                ("chat", journey.chat),
-                ("enhancement", journey.enhancement),
-            )
-            if value
+            (name, payload("record", as_text(value))) for name, value in journey.results.items() if value
         ],
         "instead": [(name, beginning(text)) for name, text in sorted(journey.instead.items())],
     }

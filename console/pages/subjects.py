@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from console.desk import Desk
 from console.live.reading import Tell
-from console.models.activity import activity_view
+from console.models.activity import activity_view, plan_of
 from console.models.archived import archived_view
 from console.models.costs import costs_view
 from console.models.events import refusals_view
@@ -28,6 +29,8 @@ AGES = {
     "30d": timedelta(days=30),
     "ever": None,
 }
+PLANS = "replay"
+"""The kind of the jobs that are plans."""
 MOST_RECORDS = 100_000
 """The largest part of a table that is read."""
 
@@ -47,6 +50,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     view: Callable[[Any], Any]
     can_stop: bool = True
     """Whether a stop leaves a result that is of use."""
+    beside: Callable[[Desk], Mapping[str, Any]] = lambda _: {}
+    """Returns what else the template shows."""
 
 
 def _costs(age: timedelta | None) -> Read:
@@ -83,6 +88,11 @@ def _in_flight(target: Target, tell: Tell, _: Stop) -> list[Check]:
         tell(f"read {look.looked:,} in flight to {look.service}")
 
     return check(target, on_look=on_look)
+
+
+def acts(desk: Desk) -> Mapping[str, Any]:
+    """Return what tells which plan of this console did an act."""
+    return {"plan_of": plan_of(job for job in desk.jobs.latest() if job.kind == PLANS)}
 
 
 def _audit(target: Target, tell: Tell, stop: Stop) -> Audit:
@@ -125,7 +135,7 @@ SUBJECTS: Mapping[str, Subject] = {
         page=link("health"),
         template="doctor_read.html",
         button="Examine what is deployed",
-        about="It reads templates, settings and alarms, and changes nothing.",
+        about="It reads templates, settings, policies and alarms, and changes nothing.",
         read=_doctor,
         view=doctor_view,
         can_stop=False,
@@ -147,6 +157,7 @@ SUBJECTS: Mapping[str, Subject] = {
         about=f"It reads the whole table of operations, {MOST_RECORDS:,} items at most: on AWS, reads cost money.",
         read=_audit,
         view=activity_view,
+        beside=acts,
     ),
     "refusals": Subject(
         page=link("events") + "#refused",

@@ -75,10 +75,10 @@
   if (again) setInterval(() => { if (!document.hidden) location.replace(again.href); }, Number(again.dataset.again));
 
   // --- how many rows are ticked
-  const ticks = document.getElementById("ticks");
+  const ticks = document.getElementById("ticks"), untouched = ticks?.textContent;
   const count = () => {
     const number = document.querySelectorAll("#ticked input:checked").length;
-    ticks.textContent = number ? `${number} ticked` : "Tick runs";
+    ticks.textContent = number ? `${number} ticked` : untouched;
     for (const one of document.querySelectorAll("#ticked button")) one.disabled = one.value === "compare" ? number !== 2 : !number;
   };
   if (ticks) { count(); document.addEventListener("change", count); }

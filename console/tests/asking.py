@@ -115,6 +115,12 @@ def carry_out(console: Console, address: str, **form: str) -> Answer:
     return console.get(address)
 
 
+def read(console: Console, name: str) -> None:
+    """Press the button of a reading and wait for its end."""
+    assert console.post(f"/read/{name}").status == 303
+    console.desk.readings.of(f"{name} 0").join()
+
+
 def console_of(
     target: Target | None, env: str = "local", *, read_only: bool = False, state: Path = NOWHERE
 ) -> Console:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.models import health, plans, words
+from console.models import health, plan_lines, plans, words
 from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import TOKEN, shape
@@ -162,7 +162,12 @@ def test_a_run_on_aws_leads_to_its_execution(machine, records, target):
 
 def test_every_mark_is_drawn():
     """Every status of a run, stage and plan has a mark that is drawn, whatever fonts a browser has."""
-    known = [*words.RUNS.values(), *words.STAGES.values(), *plans.STATES.values(), *plans.OUTCOMES.values()]
+    known = [
+        *words.RUNS.values(),
+        *words.STAGES.values(),
+        *plans.STATES.values(),
+        *plan_lines.OUTCOMES.values(),
+    ]
     known += [
         words.of_run("new"),
         words.of_stage("new"),
@@ -182,9 +187,20 @@ def test_only_failures_are_shown_on_request(console: Console, failed):
     assert "TaskSucceeded" not in only
 
 
+def test_a_stage_that_this_release_lacks_is_on_the_pages(console: Console, machine, records):
+    """A run that passed a stage which was removed since has its row, its result and its part of the comparison."""
+    stages = {"chat": METER, "weighing": {**METER, "work_ms": 77}}
+    add_run(machine, records, "p", stages=stages, weighing={"unit": "pound"})
+    assert "weighing" in console.get("/runs/p").text
+    assert "pound" in console.get("/runs/p?tab=data").text
+    assert console.get("/runs/p?tab=cost").status == 200
+    add_run(machine, records, "q")
+    assert "weighing.unit" in console.get("/compare?a=p&b=q").text
+
+
 def test_a_run_without_history_is_shown_by_its_record(console: Console, machine, records):
-    """A run whose history has expired has its waterfall and answer from the record."""
-    add_run(machine, records, "p")
+    """A run whose history has expired has its waterfall and answer from the record: a row for each of its meters."""
+    add_run(machine, records, "p", stages=dict.fromkeys(("analysis", "chat", "enhancement"), METER))
     machine.histories.clear()
     text = console.get("/runs/p").text
     assert "no history" in text

@@ -9,18 +9,27 @@ from msgspec import Struct, field
 
 from operations.aws_errors import translated
 from operations.errors import NotFoundError, RefusedError
-from operations.runs.journey import failed_models
+from operations.runs.journey import early_end, failed_models
 from operations.runs.records import read_record, read_records, record_of
 from operations.stop import Stop
 from operations.target import Target
-from shared.contracts.record import FINAL, Record, expanded, iso
-from shared.contracts.stages import CRITICAL
+from shared.contracts.record import FINAL, Record, expanded, iso, results_in
+from shared.contracts.stages import ANSWERING
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger
 
 PAGE = 1_000
-FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "chat", "cost", "earlier_nano_usd")
+FIELDS = (
+    "pipeline_id",
+    "status",
+    "timestamp",
+    "finished_at",
+    "stages",
+    ANSWERING.key,
+    "cost",
+    "earlier_nano_usd",
+)
 """The fields that the report reads of a record with a cost."""
 COSTLIEST = 10
 """Runs that a group of a report lists."""
@@ -55,6 +64,8 @@ class RunLedger(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     recorded: int | None
     earlier: int
+    early_end: str = ""
+    """How the run ended early; empty if it did not."""
     stand_in: str | None = None
     """What answered in the place of the models, so that nothing was paid to them; None on AWS."""
 
@@ -88,6 +99,7 @@ def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
         ledger=ledger(run),
         recorded=recorded["nano_usd"] if recorded else None,
         earlier=record.get("earlier_nano_usd") or 0,
+        early_end=early_end(record.get("ended_by"), asked=record.get(ANSWERING.key) is not None),
         stand_in=target.stand_in,
     )
 
@@ -128,7 +140,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
     if summary is None:
         return None
     answered = record["status"] == "SUCCEEDED"
-    meter = record.get("stages", {}).get(CRITICAL.key) if answered else None
+    meter = record.get("stages", {}).get(ANSWERING.key) if answered else None
     counts: dict[str, Any] = {name: meter.get(name) or 0 for name in _TOKENS} if meter else {}
     return Cost(
         pipeline_id=str(record.get("pipeline_id") or ""),
@@ -144,7 +156,7 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         unmetered=tuple(summary.get("unmetered", ())),
         **counts,
         prices=summary.get("prices"),
-        failed_over=answered and bool(failed_models(record.get("chat"))),
+        failed_over=answered and bool(failed_models(results_in(record).get(ANSWERING.key) or {})),
         recorded="cost" in record,
     )
 

@@ -48,7 +48,8 @@ def state(journey: Journey, now: datetime) -> str:
     took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
     if journey.status == "SUCCEEDED":
         without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""
-        return f"has succeeded{took}{without}."
+        early = f", {journey.early_end}" if journey.ended_by else ""
+        return f"has succeeded{took}{without}{early}."
     if journey.error == CANCELLED_ERROR:
         return f"was cancelled by its caller{took}."
     stage = f" at stage {journey.failed_stage}" if journey.failed_stage else ""
