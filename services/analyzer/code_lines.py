@@ -9,7 +9,6 @@ What the weights leave open, the language model decides (`paragraphs`): neighbou
 code of any language than like prose are code too.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -246,10 +245,10 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR
     return int(line[0] in " \t" and bool(p.CODE_CHARACTER.search(stripped)))
 
 
-def _one_with(patterns: tuple[tuple[str, re.Pattern[str]], ...], line: str) -> bool:
+def _one_with(patterns: p.Patterns, line: str) -> bool:
     """Whether `line` contains the required text of one of `patterns` and matches that pattern."""
     for text, pattern in patterns:  # noqa: SIM110 -- a generator takes twice as long
-        if text in line and pattern.match(line):
+        if text in line and p.compiled(pattern).match(line):
             return True
     return False
 
@@ -287,7 +286,7 @@ def _is_command(line: str, words: list[str]) -> bool:
             return False
     if len(words) == 1:
         return words[0].startswith("./")
-    if words[0] == "cd" and len(words) == 2:
+    if line.endswith(" \\") or (words[0] == "cd" and len(words) == 2):
         return True
     if words[0] in p.COMMANDS and words[1] in p.SUBCOMMANDS:
         return True

@@ -1,10 +1,17 @@
 """Patterns of lines of code: the data of `code_lines`. README.md, "Adding a pattern", says how to add one."""
 
 import re
+from functools import cache
 from typing import Final
 
+Patterns = tuple[tuple[str, str], ...]
+"""Patterns, each with a text that the line must contain. Each is compiled when a line first contains its text."""
+
+compiled: Final = cache(re.compile)
+
 SIGNAL: Final = re.compile(
-    r"[{}()\[\];=<>$|\\#@_`\"+:./-](?:(?<=[^:./-])|(?<=:)(?:$|:)|(?<=\w:) |(?<=\w\.)\w|(?<=/)\w|(?<=-) |(?<=[a-z]-)[A-Z])"
+    r"[{}()\[\];=<>$|\\#@_`\"+:./-](?:(?<=[^:./-])|(?<=:)(?:$|:)|(?<=\w:) |(?<=\w\.)\w|(?<=/)\w|(?<=-) "
+    r"|(?<=[a-z]-)[A-Z])"
 )
 """Characters and texts, one of which every line of code contains, unless it starts with one of FIRST_WORDS or has an
 option as its second word."""
@@ -62,7 +69,7 @@ SUBCOMMANDS: Final = frozenset(
     " update upgrade remove list show plan"
     " login config reset compose rm stop tag new publish validate switch bisect"
     " cherry-pick blame audit outdated s3 ec2 sync"
-    " destroy freeze repl task pub serve dev lint format fmt check activate deps.get".split()
+    " destroy freeze repl task pub serve dev lint format fmt check activate deps.get repo".split()
 )
 ARGUMENT: Final = re.compile(
     r"[-/~.=|>&$*:\"'](?:(?<=[=|*])|(?<=\s-)-?\w|(?<=[/~])\w|(?<=\s/)|(?<=\w\.)\w|(?<=\s\.)(?:\s|$)|(?<=\.)\."
@@ -119,19 +126,19 @@ TRACE: Final = re.compile(
     r"|error\[E\d{4}\]: |--> \S+\.rs:\d+:\d+"
     r"|node:internal/\S+:\d+|Segmentation fault \(core dumped\)$)"
 )
-TRACE_WITH: Final = (
-    (".rb:", re.compile(r"\s*+(?:from )?\S+\.rb:\d+:in ")),
+TRACE_WITH: Final[Patterns] = (
+    (".rb:", r"\s*+(?:from )?\S+\.rb:\d+:in "),
     (
         ": ",
-        re.compile(
+        (
             r"\s*+\S+\.(?:c|cc|cpp|h|java|ts|go|rs|kt|swift|scss|cs)(?::\d+(?::\d+)?"
             r"|\(\d+,\d+\)): (?:fatal )?(?:error|warning|undefined|syntax|cannot)"
         ),
     ),
 )
 """More patterns of TRACE, each with a text that the line must contain."""
-_AN_ERROR: Final = re.compile(r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)")
-TRACE_ERROR_WITH: Final = (("Error", _AN_ERROR), ("Exception", _AN_ERROR), ("Warning", _AN_ERROR))
+_AN_ERROR: Final = r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)"
+TRACE_ERROR_WITH: Final[Patterns] = (("Error", _AN_ERROR), ("Exception", _AN_ERROR), ("Warning", _AN_ERROR))
 TRACE_ERROR: Final = re.compile(
     r"npm ERR! |\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\("
 )
@@ -266,62 +273,68 @@ _CMDLET: Final = (
     r"|Install|Invoke|Join|Measure|Move|New|Out|Publish|Read|Receive|Register|Remove|Rename|Resolve|Restart|Save|Select"
     r"|Send|Set|Should|Show|Sort|Split|Start|Stop|Test|Uninstall|Update|Wait|Where|Write)-[A-Z]\w+"
 )
-_SETTING: Final = re.compile(
+_SETTING: Final = (
     # A name that no sentence has, or a value that only a machine reads.
     r"(?:- )?(?:(?=[a-z]*+_)[a-z_][\w.]*+|[a-z]{2,}[A-Z]\w*+): +(?:[\w./:@-]++|[\"'\[{].*[\"'\]}]),?$"
-    r"|(?:- )?[A-Za-z][\w.-]*+: +(?:true|false|null)$"
+    r"|(?:- )?[A-Za-z][\w.-]*+ *: +(?:true|false|null)$"
     r"|(?:- )?[a-z][\w.-]*+: +(?:\d++(?:ms|s|Mi|Gi|Ki)|\.{0,2}/\w[\w./-]*+|\[[\"'].*[\"']\]|[\"'][@#*./].*[\"'])$"
     r"|(?:port|timeout|retries|replicas|ttl|interval): +\d++$"
     r"|[A-Za-z]\w*+: +\"[^\"]*+\",$"
 )
 """A setting on a line of its own: `max_retries: 3`, `debug: true`."""
-_ASSIGNED: Final = re.compile(
-    r"[A-Z][A-Z0-9]*+_[A-Z0-9_]*+=\S*+$|[A-Za-z][A-Za-z._]{3,}+=[A-Za-z0-9./:_-]++$"
-)
+_ASSIGNED: Final = r"[A-Z][A-Z0-9]*+_[A-Z0-9_]*+=\S*+$|[A-Za-z][A-Za-z._]{3,}+=[A-Za-z0-9./:_-]++$"
 """The same with an equals sign: `Restart=always`, `LOG_LEVEL=debug`."""
-STATEMENT_WITH: Final = (
+STATEMENT_WITH: Final[Patterns] = (
     (": ", _SETTING),
     ("=", _ASSIGNED),
-    ("-", re.compile(rf"{_CMDLET} (?:.* )?(?:-[A-Z]|[{{$@|])")),
-    ("| ", re.compile(rf".*\| {_CMDLET}")),
-    (") {", re.compile(r"(?:[\w<>\[\],?*&]++ ){1,3}+\w++\([^()]*+\) \{$")),
-    ("var ", re.compile(r"var \w++ (?:\[\]|\*|map\[)\S")),
-    ("(:", re.compile(r"\w++(?: \w++)?\(:\w++[,)]")),
-    ("from ", re.compile(r"from \w++ in [A-Z]\w*+,")),
-    ("[", re.compile(r"\w++\(.*\w\[\d++[smhdw]\]")),
-    (");", re.compile(r"\w[\w.]*+\([^()]*\);$")),
+    ("-", rf"{_CMDLET} (?:.* )?(?:-[A-Z]|[{{$@|])"),
+    ("| ", rf".*\| {_CMDLET}"),
+    (") {", r"(?:[\w<>\[\],?*&]++ ){0,3}+\w*+\([^()]*+\) \{$"),
+    (" :", r"(?:[a-z]{2,}+ :(?:[a-z]++_\w++|\w++, [\[:\"'\w])|[a-z]++_\w++ :[a-z])"),
+    ("(", r"(?=[a-z]\w*[a-z][A-Z]|\w*_|\w++\.)\w++(?:\.\w++){0,9}+\((?=\S)[^()]*\S\);?$"),
+    (" {", r"\.[a-z]\w++(?:\(.*\))? \{"),
+    ("{{", r"\{\{-? ?(?:if|else|end|with|range|include|template|define|block|/\*|\.\w|\$)"),
+    (": &", r"\w++: &(?:mut )?['\w]"),
+    ("-> ", r"-> [A-Z]\w*+<"),
+    (" do", r"(?:(?:if|unless|case|for|with) .*[=<>.\[].*|[a-z_]++ \"[^\"]*+\".*) do$"),
+    ("@", r"@[a-z]++_\w++ (?:\d++$|[\"\[%:{])"),
+    (" = ", r"(?:(?:this|self)\.\w++ = |\w++ = (?:true|false|null|None|nil)$)"),
+    ("case ", r"case (?:\w++(?:\.\w++)++|[\"'].*[\"']):$"),
+    ("#{", r".*[\"/`].*#\{\w[^}]*\}"),
+    ("?: ", r"\w++\?: [\w<>\[\] |]++[;,]?$"),
+    ("var ", r"var \w++ (?:\[\]|\*|map\[)\S"),
+    ("(:", r"\w++(?: \w++)?\(:\w++[,)]"),
+    ("from ", r"from \w++ in [A-Z]\w*+,"),
+    ("[", r"\w++\(.*\w\[\d++[smhdw]\]"),
+    (");", r"\w[\w.]*+\([^()]*\);$"),
     (
         " -",
-        re.compile(
+        (
             r"[a-z][a-z0-9_+-]+(?: [\w./:@=+-]{1,60}){0,2} (?:-[a-zA-Z]|--[a-z]{2}[\w-]*+)"
             r"(?:[ =][\w./:@=+,*~-]++){0,8}+$"
         ),
     ),
     (
         "=>",
-        re.compile(
-            r".*(?:(?:\)|\b[a-z_]\w*) ?=> ?[{(\[\"']|\) ?=> ?\w|[(=,] ?[a-z]\w* ?=> ?\w)",
-        ),
+        r".*(?:(?:\)|\b[a-z_]\w*) ?=> ?[{(\[\"']|\) ?=> ?\w|[(=,] ?[a-z]\w* ?=> ?\w)",
     ),
-    ("===", re.compile(r".*\w ?===")),
-    ("!==", re.compile(r".*\w ?!==")),
-    (":=", re.compile(r".*\w :=\s")),
-    (".each", re.compile(r"\w[\w.]*\.each(?:_with_index)? (?:do|\{)")),
-    (" <- ", re.compile(r"\w++ <- (?:\w++[.\w]*+\(|\d|\")")),
-    ("->", re.compile(r"\w++ :: [A-Z\[(a-z].*->")),
-    (" = ", re.compile(r"[$^%]?\w++ = \w++\(.*\)\.\w")),
+    ("===", r".*\w ?==="),
+    ("!==", r".*\w ?!=="),
+    (":=", r".*\w :=\s"),
+    (".each", r"\w[\w.]*\.each(?:_with_index)? (?:do|\{)"),
+    (" <- ", r"\w++ <- (?:\w++[.\w]*+\(|\d|\")"),
+    ("->", r"\w++ :: [A-Z\[(a-z].*->"),
+    (" = ", r"[$^%]?\w++ = \w++\(.*\)\.\w"),
     (
         "{",
-        re.compile(
+        (
             r"[.#@:]?[\w-][\w .#:>,()-]*+\{ ?[\w-]++ ?: ?[^;{}]++;|(?:[.#][\w-]++|body"
             r"|html|h[1-6]|div|a|p|ul|nav)(?:[ :.,>#][\w .:#,>-]*+)?+ ?\{$"
         ),
     ),
     (
         ";",
-        re.compile(
-            r"[a-z-]++: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}|\))\s?(?:!important)?;"
-        ),
+        r"[a-z-]++: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}|\))\s?(?:!important)?;",
     ),
 )
 """More patterns of STATEMENT that fail slowly, each with a text that the line must contain."""
@@ -333,20 +346,22 @@ PYTHON_BLOCK: Final = re.compile(
 LIKELY: Final = re.compile(
     r"\w++\((?:[\"']|\w++=|\w++, ?[\"'\w]).*\);?$|@\w+ =|if \w+\(.*\)|\.\w+\(.*\)[;)]*$"
 )
-LIKELY_WITH: Final = (
+LIKELY_WITH: Final[Patterns] = (
+    (": ", r"[a-z]\w*+: +\"[^\"]*+\"$|\w++: (?:string|number|boolean|unknown)(?:\[\])?[;,]?$"),
+    (" ", r"[A-Z]\w*+ ++(?:\[\]|\*)?(?:string|u?int\d*+|bool|float\d\d)(?: `|$)"),
     (
         "=",
-        re.compile(
+        (
             r"(?:\w++(?:\.\w++){0,9}+(?:\[[^\]]*+\])?+) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*+\(|\w++\[|await "
             r"|new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)|[a-z_.]++ = \S++$"
         ),
     ),
-    ("(", re.compile(r"\w++(?:\.\w++){1,9}+\(.*\);?$|(?=\w*?[a-z]_\w)\w++\(.*\)")),
-    ("[", re.compile(r"\[.*\bfor \w+ in\b.*\]|.*\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]")),
-    (" :", re.compile(r"[a-z_]++ :[a-z_]++(?:,|$)")),
-    (": ", re.compile(r"\w++: \w++(?:\[\])?[;,]$")),
-    ("\\", re.compile(r".*\\[dwsb][+*?{)]")),
-    ("(?", re.compile(r".*\(\?[:=!<]")),
+    ("(", r"\w++(?:\.\w++){1,9}+\(.*\);?$|(?=\w*?[a-z]_\w)\w++\(.*\)"),
+    ("[", r"\[.*\bfor \w+ in\b.*\]|.*\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]"),
+    (" :", r"[a-z_]++ :[a-z_]++(?:,|$)"),
+    (": ", r"\w++: \w++(?:\[\])?[;,]$"),
+    ("\\", r".*\\[dwsb][+*?{)]"),
+    ("(?", r".*\(\?[:=!<]"),
 )
 """More patterns of LIKELY, each with a text that the line must contain."""
 WEAK: Final = re.compile(
