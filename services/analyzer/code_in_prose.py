@@ -138,14 +138,16 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], str], ...]] = (
 )
 
 
-_MARKS: Final = frozenset(
-    character
+_MARKS_OF: Final = {
+    needle: "["
+    if needle == " for "
+    else "".join(char for char in needle if not char.isalnum() and char != " ")
     for _, needles, _ in _PATTERNS
     for needle in needles
-    for character in needle
-    if not character.isalnum() and character != " "
-)
-"""Special characters of the needles. Proving one character absent is much faster than searching a whole needle."""
+}
+"""Special characters by needle, without which no match contains it."""
+_MARKS: Final = frozenset("".join(_MARKS_OF.values()))
+"""All of them. Proving one character absent is much faster than searching a whole needle."""
 _REACH: Final = 500
 """Maximum length of a match in characters, and so its maximum distance from the needle it contains."""
 
@@ -155,7 +157,9 @@ def scattered(text: str, at_most: int) -> Iterator[CodePiece]:
     absent = {mark for mark in _MARKS if mark not in text}
     for kind, needles, pattern in _PATTERNS:
         number = 0
-        for start, end in _neighbourhoods(text, [needle for needle in needles if absent.isdisjoint(needle)]):
+        for start, end in _neighbourhoods(
+            text, [needle for needle in needles if absent.isdisjoint(_MARKS_OF[needle])]
+        ):
             for match in _compiled(pattern).finditer(text, start, end):
                 yield bare(kind, match.start(), match.end())
                 number += 1

@@ -11,6 +11,7 @@ code of any language than like prose are code too.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from services.analyzer import line_patterns as p
@@ -86,6 +87,24 @@ def blocks(text: str) -> Iterator[CodePiece]:  # noqa: C901 -- one pass over the
         yield from _accepted(run)
 
 
+def without_logs(text: str) -> str:
+    """Return `text` with the lines of logs blanked out: what they hold looks like code but is none."""
+    parts: list[str] = []
+    position = 0
+    times = p.TIME.finditer(text)
+    for time in islice(times, EXAMINED_LINES):
+        if time.start() < position:
+            continue
+        start = text.rfind("\n", position, time.start()) + 1 or position
+        if not p.LOG.match(text[start : start + LINE_CHARS]):
+            continue
+        end = text.find("\n", time.end())
+        end = len(text) if end < 0 else end
+        parts += text[position:start], " " * (end - start)
+        position = end
+    return "".join((*parts, text[position:]))
+
+
 def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
     """Yield the paragraphs that hold more code than `found`, which is in order, and are no prose as a whole.
 
@@ -106,10 +125,22 @@ def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
             "\n" not in paragraph and p.HEADING.match(paragraph)
         ):
             continue  # the model knows hardly any word of other scripts; a lone heading is no comment
+        if _is_table(paragraph):
+            continue
         left -= 1
         limit = HARDLY_PROSE if "\n" in paragraph or (piece and piece.start < end) else PROSE_IN_LINE
         if prose_probability(paragraph) < limit:
             yield bare("bare", start, end)
+
+
+def _is_table(paragraph: str) -> bool:
+    """Whether at least two lines have equally many commas, semicolons or tabs, and no mark of code but quotes."""
+    lines = paragraph.split("\n")[: -1 if len(paragraph) == JUDGED_CHARS else None]
+    if len(lines) < 2 or any(mark in paragraph for mark in "(){}=<>"):
+        return False
+    return any(
+        min(counts) == max(counts) > 1 for counts in ([line.count(mark) for line in lines] for mark in ",;\t")
+    )
 
 
 def _candidates(text: str, found: Sequence[CodePiece]) -> Iterator[tuple[int, int]]:

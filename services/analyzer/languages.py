@@ -106,6 +106,9 @@ _GIVEAWAYS: Final[tuple[tuple[str, str | None], ...]] = (
     ("Widget build(", "dart"),
     ("{ req in", "swift"),
     ("new {", "c#"),
+    ("(&self", "rust"),
+    ("(&mut self", "rust"),
+    ("ggplot(", "r"),
     ("\\\\ %{", "elixir"),
     ("#include <iostream>", "c++"),
 )
@@ -116,6 +119,7 @@ _INSTRUCTION: Final = re.compile(
     r"(?m)^(?:FROM|RUN|COPY|ADD|ENV|ARG|WORKDIR|EXPOSE|CMD|ENTRYPOINT|LABEL|USER|VOLUME) "
 )
 _DOCKERFILE: Final = re.compile(r"(?m)^(?:RUN \S|COPY \S|WORKDIR /|ENTRYPOINT \[|FROM [a-z][\w./:-]*+$)")
+_DOCKERFILE_WORDS: Final = ("RUN ", "COPY ", "WORKDIR ", "ENTRYPOINT ", "FROM ")
 _FORMULA: Final = re.compile(r"=[A-Z]{2,12}\(")
 _EXPRESSION: Final = re.compile(r"\\[dwsDWS]|\[\^?[a-zA-Z0]-|\(\?[:=!<]")
 _SQL_STARTS: Final = (
@@ -222,7 +226,7 @@ def _guess(code: str, suggested: Suggestion | None) -> str | None:  # noqa: PLR0
             return language
     if _is_diff(beginning):
         return "diff"
-    if _DOCKERFILE.search(beginning):
+    if any(word in beginning for word in _DOCKERFILE_WORDS) and _DOCKERFILE.search(beginning):
         return "dockerfile"
     if _FORMULA.match(beginning):
         return "excel"
@@ -254,6 +258,8 @@ def _is_query(lowered: str) -> bool:
 
 
 def _is_diff(code: str) -> bool:
+    if "\n+" not in code and code[0] != "+":
+        return False
     added = len(_ADDED.findall(code))
     return added > 0 and (_REMOVED.search(code) is not None or 2 * added > code.count("\n"))
 

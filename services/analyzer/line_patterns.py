@@ -89,7 +89,7 @@ PLAIN_START: Final = re.compile(r"[A-Za-z][a-z']*+(?: [a-z']++){2}(?= |[,.:;?!]|
 ASKING: Final = frozenset("how why what does did is are can could should would who whats what's".split())
 """Beginnings of lines that are sentences, even if they hold code."""
 PROMPT: Final = re.compile(
-    r"(?:(?P<dollar>\$)|(?P<sure>PS [A-Z]:[^>]{0,80}>|[A-Z]:\\[^>]{0,80}>"
+    r"(?:(?P<dollar>\$)|(?P<sure>PS(?: [A-Z]:[^>]{0,80})?>|[A-Z]:\\[^>]{0,80}>"
     r"|[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#\s]{0,60}[$#]|>>>|In \[\d+\]:)|[%#>❯➜])\s*(?=\S)"
 )
 FIRST_WORDS: Final = (
@@ -106,6 +106,14 @@ FIRST_WORDS: Final = (
     )
 )
 
+TIME: Final = re.compile(r"\d(?:\d:\d\d|\d{8}\.\d{3})")
+LOG: Final = re.compile(
+    r"\s*+[\[\"'(]?(?:\d\d-\d\d|\d{4}([-/.])\d\d\1\d\d|\d\d?[/.]\d\d?[/.]\d{2,4}|\d\d?[ -][A-Z][a-z]{2}[ -]\d{4}"
+    r"|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} {1,2}\d\d?(?: \d{4})?)[T ,:-]{1,3}\d\d:\d\d"
+    r"|\s*+(?:\d++ )?(?:\d\d:\d\d:\d\d[.,]\d++ |\d{9,10}\.\d{3,6}\s)"
+    r"|.{0,80}\[\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d|.{0,40}\b(?:time|ts?)=\"?\d{4}-\d\d-\d\dT"
+)
+"""A time, and a line that begins like a log's."""
 TRACE: Final = re.compile(
     r"\s*+(?:Traceback \(most recent call last\)"
     r"|File \"[^\"]+\", line \d"
@@ -290,6 +298,11 @@ STATEMENT_WITH: Final[Patterns] = (
     ("-", rf"{_CMDLET} (?:.* )?(?:-[A-Z]|[{{$@|])"),
     ("| ", rf".*\| {_CMDLET}"),
     (") {", r"(?:[\w<>\[\],?*&]++ ){0,3}+\w*+\([^()]*+\) \{$"),
+    ("].", r"[A-Z]\w*+\[[\w\[\], ]{1,60}\]\.\w"),
+    (
+        "return ",
+        r"return (?:nil|null|None|true|false|undefined|err|\w++(?:\.\w++){0,9}+\(.*\))(?:, \w++){0,3}+;?$",
+    ),
     (" :", r"(?:[a-z]{2,}+ :(?:[a-z]++_\w++|\w++, [\[:\"'\w])|[a-z]++_\w++ :[a-z])"),
     ("(", r"(?=[a-z]\w*[a-z][A-Z]|\w*_|\w++\.)\w++(?:\.\w++){0,9}+\((?=\S)[^()]*\S\);?$"),
     (" {", r"\.[a-z]\w++(?:\(.*\))? \{"),
