@@ -193,7 +193,7 @@ def _end(line: _Located) -> int:
 
 def _is_sentence(line: str) -> bool:
     words = line.lower().split()
-    if p.REFERENCE.match(line) or (words[0] in p.ASKING and len(words) > 3):
+    if p.REFERENCE.match(line) or p.CHANGE.match(line) or (words[0] in p.ASKING and len(words) > 3):
         return True
     if line[-1] == "?" and 2 * sum(word.isalpha() for word in words) >= len(words) > 2:
         return True
@@ -202,7 +202,7 @@ def _is_sentence(line: str) -> bool:
     return (
         len(words) > 4
         and (line[-1] in ".?!:,。？！" or not p.PROSE_WORDS.isdisjoint(words))
-        and not (line[0] in "/#*-;%(" or p.MARKS.search(line))
+        and not (line[0] in "/#*-;%" or (line[0] == "(" and line.count("(") > 1) or p.MARKS.search(line))
     )
 
 
@@ -250,7 +250,7 @@ def _weigh(line: str, stripped: str) -> Weight:  # noqa: PLR0911 (one rule after
 
 
 def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR0911 (as above)
-    if p.STATEMENT.match(stripped) or _one_with(p.STATEMENT_WITH, stripped):
+    if p.STATEMENT.match(stripped) or _is_statement(stripped):
         return 3
     ends = stripped[-1]
     if ends == ":" and p.PYTHON_BLOCK.match(stripped):
@@ -274,6 +274,13 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR
             2 if p.YAML_SURE.match(stripped) else 1 if line[0] in " \t" or p.YAML_PLAIN.match(stripped) else 0
         )
     return int(line[0] in " \t" and bool(p.CODE_CHARACTER.search(stripped)))
+
+
+def _is_statement(line: str) -> bool:
+    for mark, patterns in p.STATEMENTS_BY_MARK.items():  # noqa: SIM110 -- a generator takes twice as long
+        if mark in line and _one_with(patterns, line):
+            return True
+    return False
 
 
 def _one_with(patterns: p.Patterns, line: str) -> bool:

@@ -120,6 +120,12 @@ _INSTRUCTION: Final = re.compile(
 )
 _DOCKERFILE: Final = re.compile(r"(?m)^(?:RUN \S|COPY \S|WORKDIR /|ENTRYPOINT \[|FROM [a-z][\w./:-]*+$)")
 _DOCKERFILE_WORDS: Final = ("RUN ", "COPY ", "WORKDIR ", "ENTRYPOINT ", "FROM ")
+_TYPED: Final = re.compile(
+    r"\b(?:interface|enum|namespace|type) [A-Z]\w*(?:<| =| \{| extends)|\bimport type\b"
+    r"|: (?:string|number|boolean|any|void|unknown|never|[A-Z]\w*+(?:<|\[\]| =[^=>]|\) ?[{=]))|\w\?: "
+    r"|\bas (?:const|string|number|any|[A-Z])|\b(?:private|public|readonly|declare|abstract) \w|\w<[A-Z]\w*>\("
+)
+"""What TypeScript has and JavaScript lacks."""
 _FORMULA: Final = re.compile(r"=[A-Z]{2,12}\(")
 _EXPRESSION: Final = re.compile(r"\\[dwsDWS]|\[\^?[a-zA-Z0]-|\(\?[:=!<]")
 _SQL_STARTS: Final = (
@@ -267,6 +273,10 @@ def _is_diff(code: str) -> bool:
 def _corrected(name: str, code: str) -> str | None:
     if name == "dockerfile" and not _INSTRUCTION.search(code):
         return None
+    if name in {"javascript", "typescript"} and _TYPED.search(code):
+        return "typescript"
+    if name == "typescript":
+        return None  # without a type it may be either
     return "c++" if name == "c" and "::" in code else name
 
 

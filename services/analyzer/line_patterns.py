@@ -22,8 +22,9 @@ CODE_CHARACTER: Final = re.compile(
 MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_(:](?:(?<=[^(:])|(?<=\w\()|(?<=\()\)|(?<=:):)")
 """Marks that a plain sentence does not have."""
 HEADING: Final = re.compile(r"#{1,6} +\w")
+CHANGE: Final = re.compile(r"[*+-] .{8,}\((?:#\d|[0-9a-f]{7})")
 REFERENCE: Final = re.compile(r"\[[^\]]++\]: +\S")
-"""Markdown: a heading; the target of a link."""
+"""Markdown: a heading; a line of a list of changes; the target of a link."""
 KEYWORDS: Final = frozenset(
     "return break continue int char float double long bool string var let const throw"
     " yield goto use using package".split()
@@ -72,7 +73,7 @@ SUBCOMMANDS: Final = frozenset(
     " destroy freeze repl task pub serve dev lint format fmt check activate deps.get repo".split()
 )
 ARGUMENT: Final = re.compile(
-    r"[-/~.=|>&$*:\"'](?:(?<=[=|*])|(?<=\s-)-?\w|(?<=[/~])\w|(?<=\s/)|(?<=\w\.)\w|(?<=\s\.)(?:\s|$)|(?<=\.)\."
+    r"x{12}|[-/~.=|>&$*:\"'](?:(?<=[=|*])|(?<=\s-)-?\w|(?<=[/~])\w|(?<=\s/)|(?<=\w\.)\w|(?<=\s\.)(?:\s|$)|(?<=\.)\."
     r"|(?<=\s>)>? ?\S|(?<=&)&|(?<=\$)\w|(?<=\w:)\w|(?<=[\"'])\S)"
 )
 PROSE_WORDS: Final = frozenset(
@@ -298,6 +299,18 @@ STATEMENT_WITH: Final[Patterns] = (
     ("-", rf"{_CMDLET} (?:.* )?(?:-[A-Z]|[{{$@|])"),
     ("| ", rf".*\| {_CMDLET}"),
     (") {", r"(?:[\w<>\[\],?*&]++ ){0,3}+\w*+\([^()]*+\) \{$"),
+    ("using ", r"using [A-Z]\w*+(?:[.:,] ?\w++){0,9};?$"),
+    (" = ", r"(?:union|type|data|newtype) [A-Z]\w*+ = [A-Z]"),
+    (" {", r"(?:switch|while|if|for|guard|match|unless) [^!?]*[\w)\]] \{$|.*\{ (?:\w++|\([\w, ]*+\)) in$"),
+    (": ", r"\w++: &?\w++\{$|\w++: \[?[A-Z]\w*+[!\]]*+ @\w"),
+    (
+        ",",
+        r"(?:pub )?\w++: (?:String|Int|Bool|Double|[uif]\d\d?\d?|(?:Vec|Option|Box|List|Map|Set)<.*>),$"
+        r"|[A-Z]\w*+\(\w++<.*>\),$",
+    ),
+    (" << ", r"[a-z_@]\w*+ << \S++$"),
+    ("} from ", r"\} from ['\"]"),
+    (":>", r".*[\w\])] :> [\w'\[(]"),
     ("].", r"[A-Z]\w*+\[[\w\[\], ]{1,60}\]\.\w"),
     (
         "return ",
@@ -351,6 +364,18 @@ STATEMENT_WITH: Final[Patterns] = (
     ),
 )
 """More patterns of STATEMENT that fail slowly, each with a text that the line must contain."""
+
+
+def _by_mark(patterns: Patterns) -> dict[str, Patterns]:
+    grouped: dict[str, Patterns] = {}
+    for text, pattern in patterns:
+        mark = next((char for char in text if not char.isalnum() and char != " "), "")
+        grouped[mark] = (*grouped.get(mark, ()), (text, pattern))
+    return grouped
+
+
+STATEMENTS_BY_MARK: Final = _by_mark(STATEMENT_WITH)
+"""STATEMENT_WITH by the first special character of the text, so that most lines are compared with few texts."""
 PYTHON_BLOCK: Final = re.compile(
     r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$"
     r"|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b"
