@@ -58,8 +58,10 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], str], ...]] = (
         (
             r"\b(?:git|npm|npx|yarn|pip3?|docker|kubectl|helm|aws|terraform|chmod|curl|wget|ssh"
             r"|scp|rsync|apt-get|apt|brew|cargo|rm|cp|mv"
-            r"|ls|grep|tar|sed|find|ps|kill|systemctl|python3?|node|pytest|mvn|gcc|ffmpeg|du|df"
-            r"|sudo [a-z-]+|make|go|cat|tail|ping)"
+            r"|ls|grep|tar|sed|find|ps|kill|systemctl|python3?|node|pytest|mvn|gcc|ffmpeg|du|df|openssl|iex|opam|composer|php"
+            r"|ruby|perl|java|deno|bun|pnpm|gh|uv|poetry|conda|gradle|dotnet|flutter|rustup|psql|mysql|redis-cli"
+            r"|journalctl|nix|nmap|dig|wc|head|awk|xargs|vagrant|ansible-playbook|caddy|nginx|nohup"
+            r"|bundle exec [a-z]+|sudo [a-z-]+|make|go|cat|tail|ping)"
             r"(?: (?:(?!and |or |the |with |is "
             r"|to )[\w./:=@~$*'\"-]{1,60})){0,4} --?[a-zA-Z][\w=./-]*(?: (?:[./~$*-]"
             r"|\w{1,40}[./:=])\S{0,120}){0,6}|\b(?:cd|mkdir|make|npm \w+|git \w+) [\w./-]+ && \S+"
@@ -74,6 +76,7 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], str], ...]] = (
             rf"[^\n()]{{0,160}}(?:\([^\n()]{{0,80}}\)[^\n()]{{0,80}}){{0,4}}\){_CALLS}{{0,6}}"
             rf"|{_N}(?:\.{_N}){{1,6}}\([^\s()][^\n()]{{0,120}}\){_CALLS}{{0,6}}|{_NAMES}\(\){_CALLS}{{1,6}})"
             r"|[a-z]+_\w{1,60}\([^\s()][^\n()]{0,120}\)(?!\.\w+(?!\()|:\s)"
+            r"|\b[a-z]{2,30}[A-Z]\w{1,40}\([^\s()][^\n()]{0,120}\)(?!\.\w+(?!\()|:\s)"
             r"|(?:for|while|if) ?\([^()\n]{0,80}(?:;|[=!<>]=)[^()\n]{0,80}\) ?\{"
             r"|new [A-Z]\w{1,40}\([^()\n]{0,80}\)|(?:defer|await|throw|yield"
             r"|raise) \w{1,40}(?:\.\w{1,40}){0,4}\([^()\n]{0,80}\)"
@@ -93,6 +96,17 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], str], ...]] = (
     ),
     (
         "bare",
+        ("=", ": true", ": false", ": null", ': "', ": '", ": [", ": {"),
+        (
+            r"(?<![\w,\"'.-])[A-Za-z_][\w.-]{2,60}+ ?= ?\$?(?:true|false|True|False|TRUE|FALSE|None|null|nil)\b"
+            r"(?!,\S)"
+            r"|(?<![\w,\"'.-])[A-Za-z_]\w{0,40}+(?:\.[A-Za-z_]\w{0,40}+){1,4}+ = [\w$\"'\[{-]"
+            r"|(?<![\w,\"'.-])[a-z]\w{2,40}+=\"[^\"\n]{1,80}\""
+            r"|\{ ?[a-zA-Z_]\w{0,40}: (?:true|false|null|\d|\"[^\"\n]{0,80}\"|'[^'\n]{0,80}'|\[|\{)[^\n{}]{0,120}\}"
+        ),
+    ),
+    (
+        "bare",
         (" = ", "= ", "=["),
         (
             rf"\b(?:(?:const|let|var) (?:\[[^\]\n]{{1,60}}\]|\{{[^}}\n]{{1,60}}\}}) ?= ?\S+"
@@ -107,7 +121,8 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], str], ...]] = (
         (" for ", "import ", "std::", "#include", "lambda "),
         (
             r"\[[\w.()*+ ]{1,60} for \w{1,30} in [\w.()\[\]]{1,60}[^\]\n]{0,60}\]"
-            r"|\bfrom [\w.]{1,60} import \w+|\bimport \w{1,40} as \w+|#include ?<\w+"
+            r"|\bfrom [\w.]{1,60} import \w+|\bimport [a-z]\w{0,30}(?:\.\w{1,30}){2,6}"
+            r"|\bimport \w{1,40} as \w+|#include ?<\w+"
             r"|\blambda \w{1,20}(?:, ?\w{1,20})?: ?\S|\bstd::\w+<"
         ),
     ),
