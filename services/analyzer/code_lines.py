@@ -227,6 +227,7 @@ def _may_be_code(stripped: str) -> bool:
         first.lower() in p.FIRST_WORDS
         or p.SIGNAL.search(stripped) is not None
         or stripped.startswith(" -", len(first))
+        or " --" in stripped
     )
 
 
@@ -324,7 +325,9 @@ def _is_command(line: str, words: list[str]) -> bool:
             return False
     if len(words) == 1:
         return words[0].startswith("./")
-    if line.endswith(" \\") or (words[0] == "cd" and len(words) == 2):
+    if line.endswith(" \\") or (
+        len(words) == 2 and (words[0] == "cd" or words[1] in p.TARGETS.get(words[0], ()))
+    ):
         return True
     if words[0] in p.COMMANDS and words[1] in p.SUBCOMMANDS:
         return True

@@ -63,6 +63,11 @@ SHARED_COMMANDS: Final = frozenset(
     " julia perl chroot host mount mix".split()
 )
 """Commands that are also English words or names: only an option, a path or an operator makes the line code."""
+TARGETS: Final = {
+    "make": frozenset("all build check clean deploy format install lint release serve test".split()),
+    "mix": frozenset("compile credo deps format release test".split()),
+}
+"""What a command that is also an English word is called with."""
 SUBCOMMANDS: Final = frozenset(
     "install uninstall push pull clone run build commit init start stop restart status up"
     " down get apply describe logs add"
@@ -112,7 +117,8 @@ LOG: Final = re.compile(
     r"\s*+[\[\"'(]?(?:\d\d-\d\d|\d{4}([-/.])\d\d\1\d\d|\d\d?[/.]\d\d?[/.]\d{2,4}|\d\d?[ -][A-Z][a-z]{2}[ -]\d{4}"
     r"|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} {1,2}\d\d?(?: \d{4})?)[T ,:-]{1,3}\d\d:\d\d"
     r"|\s*+(?:\d++ )?(?:\d\d:\d\d:\d\d[.,]\d++ |\d{9,10}\.\d{3,6}\s)"
-    r"|.{0,80}\[\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d|.{0,40}\b(?:time|ts?)=\"?\d{4}-\d\d-\d\dT"
+    r"|.{0,80}\[\d\d?/[^/\s]{3,6}/\d{4}:\d\d:\d\d|type=[A-Z_]+ msg=|=[A-Z ]+=+ \d{4}"
+    r"|.{0,40}\b(?:time|ts?)=\"?\d{4}-\d\d-\d\dT"
 )
 """A time, and a line that begins like a log's."""
 TRACE: Final = re.compile(
@@ -311,13 +317,17 @@ STATEMENT_WITH: Final[Patterns] = (
     (" << ", r"[a-z_@]\w*+ << \S++$"),
     ("} from ", r"\} from ['\"]"),
     (":>", r".*[\w\])] :> [\w'\[(]"),
+    (">(", r"\w++<\w[\w, <>?]*+\(.*\)"),
+    ("({", r"\w++(?:\.\w++)++\(\{$"),
+    (" = ", r"(?=\w*_)[a-z]\w*+ = \S|\w++ = do$"),
+    ("<%", r"<%[=#-]? ?\w"),
     ("].", r"[A-Z]\w*+\[[\w\[\], ]{1,60}\]\.\w"),
     (
         "return ",
         r"return (?:nil|null|None|true|false|undefined|err|\w++(?:\.\w++){0,9}+\(.*\))(?:, \w++){0,3}+;?$",
     ),
     (" :", r"(?:[a-z]{2,}+ :(?:[a-z]++_\w++|\w++, [\[:\"'\w])|[a-z]++_\w++ :[a-z])"),
-    ("(", r"(?=[a-z]\w*[a-z][A-Z]|\w*_|\w++\.)\w++(?:\.\w++){0,9}+\((?=\S)[^()]*\S\);?$"),
+    ("(", r"(?=[a-z]\w*[a-z][A-Z]|\w*_|\w++\.)\w++(?:\.\w++){0,9}+!?\((?=\S)[^()]*\S\);?$"),
     (" {", r"\.[a-z]\w++(?:\(.*\))? \{"),
     ("{{", r"\{\{-? ?(?:if|else|end|with|range|include|template|define|block|/\*|\.\w|\$)"),
     (": &", r"\w++: &(?:mut )?['\w]"),
