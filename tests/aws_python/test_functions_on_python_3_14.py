@@ -1,7 +1,10 @@
 """The functions work on the Python that AWS runs them with, from the byte code that is deployed."""
 
 import json
+import os
+import re
 import subprocess
+import sysconfig
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,12 @@ CALLS = {
     if any(call.startswith("calls ") for call in counts)
 }
 """The calls for a message. Those of the stages are budgets."""
+PURE = (
+    *(f"services/analyzer/tests/test_{name}.py" for name in ("code", "complexity", "counts", "questions")),
+    "services/enhancer/tests/test_core.py",
+    "shared/tests/test_worker_policy.py",
+)
+"""Tests that need nothing but the standard library, msgspec and pytest."""
 SCHEDULED = {"USD_PER_DAY": "1", "BUDGET_TABLE": "b", "OPERATIONS_TABLE": "o", "MAPPING_ID": "m"}
 
 
@@ -97,3 +106,15 @@ def test_python_3_14_loads_the_byte_code_that_is_deployed(outcomes, function):
     assert len(outcome["loaded"]) > 150
     own = place(f"{function.module.replace('.', '/')}.py", AWS_ARM)
     assert [name for name in outcome["loaded"] if name.endswith(f"/{own}")]
+
+
+def test_the_cores_pure_tests_pass_on_python_3_14():
+    """What the analyzer, the enhancer and the worker's policy promise, they promise on AWS's Python as well."""
+    root, packages = Path(__file__).parents[2], sysconfig.get_paths()["purelib"]
+    program = Path(__file__).with_name("pure.py")
+    done = subprocess.run(
+        [*python(AWS_ARM), str(program), str(root), str(PYODIDE_SITE), packages, *PURE],
+        capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"], "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.findall(r"(\d+) passed in ", done.stdout)[-1]) > 300
