@@ -1,6 +1,7 @@
 """Functions are deployed with byte code for the Python that runs them, so that no cold start compiles."""
 
 import importlib.util
+import marshal
 import os
 import shutil
 import subprocess
@@ -48,6 +49,13 @@ def test_byte_code_depends_on_each_source_alone(sources, target):
     magic = {"host": importlib.util.MAGIC_NUMBER, "aws": MAGIC_OF_PYTHON_3_14}
     expected = magic["host" if target == host() else "aws"] + UNCHECKED_HASH
     assert {content[:8] for content in together.values()} == {expected}
+
+
+def test_byte_code_names_files_as_lambda_has_them(sources):
+    """A module's byte code has the path that the module has on Lambda, and nothing of this machine's folders."""
+    content = compiled(sources, host())[sources[0]].read_bytes()
+    assert marshal.loads(content[16:]).co_filename == "/var/task/shared/one.py"
+    assert str(sources[0][1].parent).encode() not in content
 
 
 def test_what_was_compiled_is_not_compiled_again(sources, monkeypatch):
