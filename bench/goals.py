@@ -12,13 +12,8 @@ Results = Mapping[str, Any]
 
 BARE, CONVENTIONAL = "bare boto3", "conventional"
 COMPILED: Final = ", with byte code"
-EMPTY, _, _, BARE_COMPILED, _ = YARDSTICKS = (
-    "empty",
-    BARE,
-    CONVENTIONAL,
-    BARE + COMPILED,
-    CONVENTIONAL + COMPILED,
-)
+BARE_COMPILED: Final = BARE + COMPILED
+YARDSTICKS: Final = ("empty", BARE, CONVENTIONAL, BARE_COMPILED, CONVENTIONAL + COMPILED)
 ANALYZER_MS: Final = 5.0
 SETTLED: Final = 10
 """A soak's last memory sample is compared with the one after 1/10 of the messages, when all caches are filled."""
