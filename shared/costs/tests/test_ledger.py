@@ -159,6 +159,7 @@ def test_a_stage_that_is_gone_is_counted_as_far_as_it_is_known():
     assert [line.quantity for line in book.lines if line.stage == "weighing" and line.kind == "input"] == [
         1_000
     ]
+    assert plain.total is not None
     assert book.total == plain.total + book.by("stage")["weighing"]
     assert [name for name in book.unmetered if name.startswith("weighing: ")]
     gone = of(failed(stage="weighing", error="Pipeline.Transient"))
