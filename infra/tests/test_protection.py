@@ -92,7 +92,7 @@ def test_an_unknown_unprotected_part_is_refused(tmp_path):
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_table_has_a_name_that_a_deletion_looks_for(synthesised, env):
     """The tables of the templates are those that are looked for after a deletion."""
-    templates = synthesised(env, budget_usd_per_day="5")
+    templates = synthesised(env, budget_usd_per_day="5", approval="true")
     tables = [
         table["TableName"]
         for template in templates.values()

@@ -648,7 +648,7 @@ def test_a_record_outlives_what_may_refer_to_it():
 @pytest.mark.parametrize(("option", "level"), [({}, "WARN"), ({"invocation_reports": "true"}, "INFO")])
 def test_lambda_logs_calls_that_fail_and_on_request_all(synthesised, option, level):
     """Lambda's own lines are logged for failed calls only, unless the option asks for all; our lines are always."""
-    templates = synthesised("dev", budget_usd_per_day="5", **option)
+    templates = synthesised("dev", budget_usd_per_day="5", approval="true", **option)
     configured = [
         function["LoggingConfig"]
         for template in templates.values()

@@ -18,7 +18,7 @@ from infra.environments import host
 from infra.functions import STAGE_FUNCTIONS
 from operations.runs.timeline import Bar
 from services.analyzer.core import analyze
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY, STAGES
 
 DONE = {"status": "SUCCEEDED"}
 RUN = Run(status="SUCCEEDED", started=1.0, ended=2.0)
@@ -88,7 +88,7 @@ def test_the_event_becomes_the_state_that_the_workflow_reads():
     state = json.loads(filled)
     assert state["request"] == {"user_message": "m", "history": []}
     assert state["metadata"]["pipeline_id"] == "p"
-    assert state["results"].keys() == {stage.key for stage in STAGES[:-1]}
+    assert state["results"].keys() == {stage.key for stage in EVERY[:-1]}
 
 
 @pytest.mark.parametrize(

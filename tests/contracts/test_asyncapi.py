@@ -15,7 +15,7 @@ from contracts.parties import OUTSIDE, events, parties
 from shared.contracts.envelope import Delivery, Detail
 from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
 from shared.contracts.schemas import components
-from shared.contracts.stages import SERVICES
+from shared.contracts.stages import OPTIONAL, SERVICES
 from tests.clients.tools import workplace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +87,7 @@ def test_every_event_is_there_with_its_parties(document):
         wanted = parties(name)
         assert who["send"] == set(wanted.publishers) - set(OUTSIDE)
         assert who["receive"] == set(wanted.consumers) - set(OUTSIDE)
-        assert who["send"] | who["receive"] <= {*SERVICES, "workflow"}
+        assert who["send"] | who["receive"] <= {*SERVICES, *(stage.service for stage in OPTIONAL), "workflow"}
 
 
 @pytest.mark.parametrize("kind", events(), ids=lambda kind: kind.detail_type())
