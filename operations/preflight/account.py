@@ -5,7 +5,7 @@ from typing import Final
 from infra.doctor.checks.capacity import MOMENTS, TYPICAL_SECONDS
 from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.environments import CALLS_PER_RUN
-from infra.functions import STAGE_FUNCTIONS, STARTER
+from infra.functions import STARTER
 from infra.option_kinds import OptionError
 from infra.options import read_file
 from operations.errors import OperationError
@@ -155,7 +155,7 @@ def concurrency(intended: Intended) -> Result:
         yield Skipped("AWS does not tell the account's limit.")
         return
     free = free if isinstance(free, int) else limit
-    functions = (STARTER.name, *STAGE_FUNCTIONS)
+    functions = (STARTER.name, *(stage.service for stage in intended.environment.stages))
     rate = intended.environment.requests_per_second
     api = (
         intended.environment.max_waiting + rate * CALLS_PER_RUN * MOMENTS

@@ -23,6 +23,7 @@ from infra.functions import API, STAGE_FUNCTIONS, STARTER
 from local import targets
 from operations.money.budget import read_budget
 from services.trigger.guard.handler import Guard, GuardSettings
+from shared.contracts.stages import SERVICES
 from shared.dynamodb import from_item
 from shared.settings import load
 from shared.tests.fakes import sqs_record, stage_event
@@ -94,7 +95,7 @@ class Readings:
         self.explain()
         self.parked()
         self.command("deploy-check", "--json", name="deploy-check, remembering")
-        for service in ("trigger", *STAGE_FUNCTIONS):
+        for service in SERVICES:
             key = {"pipeline_id": {"S": f"deploy-check#{service}"}, "entry": {"S": "look"}}
             client("dynamodb").delete_item(TableName=TABLES["operations"], Key=key)
         self.command("deploy-check", "--json", name="deploy-check, looking", parts=())
@@ -238,7 +239,7 @@ class Readings:
         self.command("dlq", "replay", "--yes", "--rate", "500", "--json")
         calls = self.played.calls[before:]
         self.say("calls of the replay", [len(calls), opened(calls)])
-        for service in ("trigger", *STAGE_FUNCTIONS):
+        for service in SERVICES:
             bodies = _bodies(service)
             self.say(f"{service}'s queue afterwards", [len(bodies), {"bodies": sorted(bodies)}], ())
         for name in ("stopped", "permanent", "restarted", "contract_corrected"):

@@ -29,7 +29,9 @@ SENTENCES = frozenset(
     ("reason", "note", "problem", "what", "unmetered", "never_metered", "instead", "sent_id")
 )
 """Fields whose sentences, or ids, today's code writes. Stored sentences are compared where they are read back."""
-ADDED = {name for stage in EVERY[:-1] if stage.key not in METERED_BEFORE for name in (stage.key, stage.service)}
+ADDED = {
+    name for stage in EVERY[:-1] if stage.key not in METERED_BEFORE for name in (stage.key, stage.service)
+}
 """The keys and services of the stages that were added since."""
 _INSTANT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 

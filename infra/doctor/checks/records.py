@@ -37,7 +37,7 @@ def kept(system: System) -> Result:
     starter, logger = (names.function(spec.name) for spec in (STARTER, STAGE_FUNCTIONS["logger"]))
     if starter in needed:
         needed[starter] = max(least, times.get(logger, 0)) + longest_seconds(
-            task_seconds=system.environment.task_seconds
+            system.environment.stages, system.environment.task_seconds
         )
     for name, seconds in needed.items():
         if times[name] < seconds:
