@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from local.fingerprint import SOURCES
-from local.paths import ROOT, STATE
+from local.paths import ENGINE_PROCESS, ROOT, STATE
 
 
 def copy_checkout(copy: Path) -> None:
@@ -25,10 +26,25 @@ def copy_checkout(copy: Path) -> None:
     (copy / ".pipeline" / "site").symlink_to(STATE / "site")
 
 
-def copy_everything(copy: Path, engine: Path) -> None:
-    """Write all files of the project to `copy`, which must not exist; its commands use the engine in that folder.
+PIPELINE = """#!{python}
+import sys
+from pathlib import Path
 
-    The copy shares what is installed in the checkout, and is a repository of its own with one commit.
+sys.path.insert(0, {copy!r})
+from local import paths
+
+paths.STATE, paths.ENGINE_PROCESS = Path({engine!r}), Path({process!r})
+from cli.main import main
+
+sys.exit(main())
+"""
+
+
+def copy_everything(copy: Path, engine: Path) -> Path:
+    """Write all files of the project to `copy`, which must not exist, as a repository of its own with one commit.
+
+    The copy shares what is installed in the checkout. Return a folder with its `pipeline` command, which uses the
+    checkout's engine with the state folder `engine`.
     """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -38,14 +54,23 @@ def copy_everything(copy: Path, engine: Path) -> None:
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, copy / name)
-    shared = {".venv": ROOT / ".venv", "node_modules": ROOT / "node_modules", ".pipeline": engine}
-    for name, source in shared.items():
-        (copy / name).symlink_to(source)
-    if not (engine / "site").exists():
-        (engine / "site").symlink_to(STATE / "site")
-    options = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    shared = (".venv", "node_modules", ".pipeline/site")
+    (copy / ".pipeline").mkdir()
+    for name in shared:
+        (copy / name).symlink_to(ROOT / name)
     subprocess.run(["git", "init", "--quiet"], cwd=copy, check=True)
     (copy / ".git" / "info").mkdir(exist_ok=True)
     (copy / ".git" / "info" / "exclude").write_text("\n".join(shared), "utf-8")
+    options = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
     for words in (["add", "--all"], ["commit", "--quiet", "--message", "base"]):
         subprocess.run(["git", *options, *words], cwd=copy, check=True)
+    command = copy.with_name(f"{copy.name}-bin") / "pipeline"
+    command.parent.mkdir()
+    command.write_text(
+        PIPELINE.format(
+            python=sys.executable, copy=str(copy), engine=str(engine), process=str(ENGINE_PROCESS)
+        ),
+        "utf-8",
+    )
+    command.chmod(0o755)
+    return command.parent

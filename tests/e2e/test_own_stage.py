@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +37,7 @@ class Reader:
 
     def __init__(self, copy: Path, engine: Path) -> None:
         self._copy = copy
-        copy_everything(copy, engine)
+        self._bin = copy_everything(copy, engine)
 
     def follow(self, section: str) -> str:
         """Do what a section says, and return what the commands printed."""
@@ -65,9 +64,9 @@ class Reader:
             for role in ("AUTHOR", "COMMITTER")
             for part in ("NAME", "EMAIL")
         }
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S602 -- the commands of our own document
             command,
-            shell=True,  # noqa: S602 -- commands of our own document
+            shell=True,
             cwd=self._copy,
             env={
                 **{
@@ -76,7 +75,7 @@ class Reader:
                     if not name.startswith(("GIT_", "PYTEST"))
                 },
                 **who,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "PATH": os.pathsep.join((str(self._bin), os.environ["PATH"])),
                 "PYTHONPATH": str(self._copy),  # before the checkout that is installed
             },
             stdin=subprocess.DEVNULL,
@@ -85,7 +84,7 @@ class Reader:
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        return done.stdout + done.stderr
 
 
 def test_tutorial_holds_as_written(pipeline: Deployment, tmp_path: Path):
