@@ -12,7 +12,8 @@ from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY, STAGES
 from shared.errors import NEVER_RETRIED
 from shared.tests import moderation
 
-ASL = definition(bus_name="bus", queue_urls={"logger": "https://queue"}, table_name="table")
+QUEUES = {stage.service: f"https://{stage.service}" for stage in STAGES if stage.via == "queue"}
+ASL = definition(bus_name="bus", queue_urls=QUEUES, table_name="table")
 STATES = ASL["States"]
 each_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.state)
 
@@ -44,7 +45,7 @@ def test_a_stage_is_reached_as_its_row_says(stage):
     else:
         body = state["Parameters"]["MessageBody"]
         assert state["Resource"].endswith("sqs:sendMessage.waitForTaskToken")
-        assert state["Parameters"]["QueueUrl"] == "https://queue"
+        assert state["Parameters"]["QueueUrl"] == f"https://{stage.service}"
         assert (body["source"], body["detail-type"]) == ("ai.pipeline", stage.request.detail_type())
 
 
