@@ -15,10 +15,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from infra import byte_code, reachable
+from infra import byte_code, reachable, trust
 from infra.byte_code import ByteCodeError, compiled, identity, place
 from infra.environments import Target
 from infra.functions import FUNCTIONS, FunctionSpec
@@ -149,6 +150,10 @@ def _make(folder: Path, function: FunctionSpec, content: Mapping[str, Path], sit
     for name, source in content.items():
         _copy(source, partial / name)
     (partial / ENDPOINTS).write_bytes(_used_endpoints(site, function))
+    try:
+        trust.add_roots(partial)
+    except trust.TrustError as error:
+        raise BundlingError(str(error)) from error
     _move(partial, folder)
     for older in folder.parent.glob(f"{function.name}-*"):
         if older != folder and not older.name.endswith(".partial"):
@@ -167,7 +172,7 @@ def _move(partial: Path, folder: Path) -> None:
 
 def _key(function: FunctionSpec, target: Target, site: Path) -> str:
     digest = hashlib.sha256(f"{function}{site.name}{identity(target)}".encode())
-    makers = (Path(__file__), Path(reachable.__file__), Path(byte_code.__file__))
+    makers = (Path(__file__), Path(reachable.__file__), Path(byte_code.__file__), Path(trust.__file__))
     for path in (*makers, *_sources(function)):
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(path.read_bytes())
@@ -185,16 +190,33 @@ def _sources(function: FunctionSpec) -> list[Path]:
 
 def _data(code: set[Path], site: Path, function: FunctionSpec) -> Iterator[Path]:
     """Yield the data files in the packages of `code`, e.g. certificates and botocore's service descriptions."""
-    packages = {file.parent for file in code if file.name == "__init__.py" and site in file.parents}
+    packages = {file.parent for file in code if file.name == "__init__.py"}
     described = site / "botocore" / "data"
-    for package in sorted(packages):
-        for file in _walk(package, _SKIPPED_IN_PACKAGES):
-            inner = next(folder for folder in file.parents if (folder / "__init__.py").exists())
-            is_code = file.suffix in {".py", ".pyi", ".pyc", ".so", ".pyd"} or file.name == "py.typed"
-            is_unused = described in file.parents and not _is_used_data(file, described, function)
-            left_out = reachable.is_left_out(".".join(file.parent.relative_to(site).parts))
-            if inner == package and not (is_code or is_unused or left_out):
-                yield file
+    for file, package in _data_files(site):
+        if package in packages and (
+            described not in file.parents or _is_used_data(file, described, function)
+        ):
+            yield file
+
+
+@cache
+def _data_files(site: Path) -> tuple[tuple[Path, Path], ...]:
+    """Return all files of the packages in a site directory that are no code, each with the package it belongs to."""
+    files: list[tuple[Path, Path]] = []
+    packages: dict[str, str] = {}
+    for folder, inner, names in os.walk(site):
+        inner[:] = sorted(set(inner) - _SKIPPED_IN_PACKAGES)
+        package = folder if "__init__.py" in names else packages.get(str(Path(folder).parent))
+        if package is None:
+            continue
+        packages[folder] = package
+        if not reachable.is_left_out(".".join(Path(folder).relative_to(site).parts)):
+            files += [(Path(folder, name), Path(package)) for name in sorted(names) if not _is_code(name)]
+    return tuple(files)
+
+
+def _is_code(name: str) -> bool:
+    return name == "py.typed" or name.endswith((".py", ".pyi", ".pyc", ".so", ".pyd"))
 
 
 def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
@@ -206,8 +228,9 @@ def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
     if file.parent == described:
         return file.name in _BOTOCORE_COMMON
     service, version = file.parent.parent, file.parent
-    latest = max(path.name for path in service.iterdir())
-    return service.name in function.aws and version.name == latest and file.name.startswith(_BOTOCORE_READ)
+    if service.name not in function.aws or not file.name.startswith(_BOTOCORE_READ):
+        return False
+    return version.name == max(path.name for path in service.iterdir())
 
 
 def _used_endpoints(site: Path, function: FunctionSpec) -> bytes:

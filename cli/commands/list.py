@@ -10,7 +10,7 @@ from cli.session import Session, TargetCommand
 from cli.view.tables import grid
 from cli.view.text import duration, printable
 from operations.money.budget import notice
-from operations.runs.runs import Run, list_runs
+from operations.runs.runs import Run, list_runs, timed
 from shared.contracts.executions import EXECUTION_STATUSES
 
 STYLES = {"SUCCEEDED": "green", "RUNNING": "cyan", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow"}
@@ -47,7 +47,7 @@ def list_(session: Session, status: str | None, limit: int, *, as_json: bool) ->
     shows it.
     """
     chosen = next((name for name in EXECUTION_STATUSES if name == status), None)
-    runs = list_runs(session.target, status=chosen, limit=limit)
+    runs = timed(session.target, list_runs(session.target, status=chosen, limit=limit))
     if as_json:
         session.json(runs)
         return

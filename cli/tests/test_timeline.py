@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.view.timeline import OPEN, OTHER, WAITED, WORKED, drawn
+from cli.view.timeline import OPEN, OTHER, PAUSED, WAITED, WORKED, drawn, legend
 from operations.runs.journey import Journey, StageView
 from operations.runs.timeline import Longest, bars, longest
 
@@ -50,6 +50,38 @@ def test_time_goes_where_it_went():
     _, line = text(run)
     assert (line.count(WAITED), line.count(OTHER), line.count(WORKED)) == (16, 25, 8)
     assert line.rstrip().endswith("900 ms")
+
+
+def test_the_pause_before_a_restart_is_no_waiting():
+    """The bars of a restarted run begin with its latest execution, and what is longest is a part of that one."""
+    run = journey(
+        stage("chat", started_at=at(300_010), finished_at=at(300_900), queue_wait_ms=300, work_ms=580),
+        started_at=at(300_000),
+        execution_arn="arn:aws:states:eu-west-1:1:execution:m:p-restart-1",
+    )
+    start, chat = bars(run, ZERO)
+    assert (start.length_ms, chat.start_ms) == (0, 10)
+    assert longest([start, chat]) == Longest(name="chat", what="working", ms=580, of_ms=900)
+
+
+def test_the_pause_before_a_redrive_is_told_apart():
+    """The time until a redrive is no retry of its stage, nor a part of the whole that the longest part is of."""
+    run = journey(
+        stage(
+            "chat",
+            started_at=at(10),
+            finished_at=at(60_910),
+            queue_wait_ms=300,
+            work_ms=150,
+            paused_ms=60_000,
+        )
+    )
+    timeline = bars(run, ZERO)
+    chat = timeline[-1]
+    assert (chat.waited_ms, chat.worked_ms, chat.other_ms, chat.paused_ms) == (300, 150, 450, 60_000)
+    assert longest(timeline) == Longest(name="chat", what="retries and hops", ms=450, of_ms=910)
+    assert text(run)[-1].count(PAUSED) > 40
+    assert PAUSED in legend(timeline)
 
 
 def test_a_record_without_history_is_drawn_one_after_the_other():

@@ -8,9 +8,14 @@ from operations.runs.timeline import Bar
 from operations.wording import duration
 
 NAME, WIDTH = 12, 54
-WAITED, WORKED, OTHER, OPEN = "░", "█", "▒", "…"
-STYLES = {WAITED: "yellow", WORKED: "green", OTHER: "red", OPEN: "cyan"}
+WAITED, WORKED, OTHER, PAUSED, OPEN = "░", "█", "▒", "┄", "…"
+STYLES = {WAITED: "yellow", WORKED: "green", OTHER: "red", PAUSED: "dim", OPEN: "cyan"}
 LEGEND = f"{WAITED} waiting  {WORKED} working  {OTHER} retries, hops, not metered"
+
+
+def legend(timeline: list[Bar]) -> str:
+    """Return what the signs of these bars mean."""
+    return f"{LEGEND}  {PAUSED} until a redrive" if any(bar.paused_ms for bar in timeline) else LEGEND
 
 
 def drawn(timeline: list[Bar], width: int = WIDTH) -> Iterator[Text]:
@@ -37,7 +42,7 @@ def _line(bar: Bar, whole: float, width: int) -> Text:
 
 def _cells(bar: Bar, count: int) -> str:
     """Divide `count` signs among waiting, other time and work; each that took time gets one, if there is room."""
-    parts = {WAITED: bar.waited_ms, OTHER: bar.other_ms, WORKED: bar.worked_ms}
+    parts = {WAITED: bar.waited_ms, OTHER: bar.other_ms, PAUSED: bar.paused_ms or 0.0, WORKED: bar.worked_ms}
     total = bar.length_ms or 1.0
     cells = {sign: round(ms / total * count) for sign, ms in parts.items() if ms}
     if not cells:

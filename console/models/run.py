@@ -12,16 +12,21 @@ from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from console.text import line
 from operations.json_text import loosely, written
+from operations.money.words import cost_of_run
 from operations.runs.advice import can_be_retried, state
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.timeline import bars, longest
 from operations.runs.trail import Trail, Visit
-from operations.wording import cost_line, duration, usd
+from operations.wording import duration
 from shared.contracts.record import iso
 
 PAYLOAD_CHARS = 16_000
 """The largest part of a payload that a page shows; the raw text has all of it."""
+TEXT_CHARS = 4_000
+"""The same of what says why something failed."""
 MOST_EVENTS = 200
+DETAILS_CHARS = 1_000
+"""The same of one event, of which a page shows many."""
 
 
 class Payload(Struct, frozen=True, kw_only=True):
@@ -91,7 +96,7 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime) -> RunView:
         pipeline_id=journey.pipeline_id,
         status=of_run(journey.status, journey.degraded),
         finished=journey.finished,
-        sentence=f"The run {state(journey, now)}",
+        sentence=beginning(f"The run {state(journey, now)}"),
         said=tuple(
             (name, line(text, SAID_CHARS))
             for name, text in (("message", journey.user_message), ("answer", journey.final_response))
@@ -125,16 +130,12 @@ def _facts(journey: Journey, now: datetime) -> list[tuple[str, str]]:
     if most := longest(bars(journey, now)):
         share = f", {most.ms / most.of_ms:.0%} of all" if most.of_ms else ""
         facts.append(("longest", f"{most.name}: {most.what} {duration(most.ms)}{share}"))
-    if cost := journey.cost:
-        lacking = bool(cost.get("unknown") or cost.get("unmetered"))
-        facts.append(("cost", cost_line(cost["nano_usd"], cost.get("waste_nano_usd", 0), lacking=lacking)))
-    if journey.earlier_nano_usd:
-        facts.append(("earlier", f"executions before it cost {usd(journey.earlier_nano_usd)}"))
+    facts += cost_of_run(journey)
     asked = [one for one in journey.stages if one.output_tokens]
     if asked:
         facts.append(("tokens", _tokens(asked)))
-    if model := (journey.chat or {}).get("model_id"):
-        facts.append(("model", str(model)))
+    if journey.answered_by:
+        facts.append(("model", beginning(journey.answered_by)))
     return facts
 
 
@@ -149,11 +150,14 @@ def _tokens(asked: Sequence[StageView]) -> str:
 
 
 def _remarks(journey: Journey) -> list[str]:
-    chat = journey.chat or {}
+    chat = journey.chat
     failed = failed_models(chat)
-    remarks = [f"{one.model_id} did not answer: {one.reason}" for one in failed]
+    remarks = []
+    if journey.ended_by:
+        remarks.append(f"The run {journey.early_end}. The reason: {journey.end_reason or 'not given'}.")
+    remarks += [beginning(f"{one.model_id} did not answer: {one.reason}") for one in failed]
     if failed:
-        remarks.append(f"{chat.get('model_id')} answered in its place.")
+        remarks.append(beginning(f"{chat.get('model_id')} answered in its place."))
     why = chat.get("stop_reason")
     if chat.get("blocked"):
         remarks.append(
@@ -166,7 +170,6 @@ def _remarks(journey: Journey) -> list[str]:
 
 def ticket(journey: Journey, now: datetime) -> str:
     """Return what a ticket needs to find the run and its fault; neither the message nor the answer."""
-    chat = journey.chat or {}
     rows = [
         ("run", journey.pipeline_id),
         ("state", f"{journey.status}: the run {state(journey, now)}"),
@@ -180,15 +183,18 @@ def ticket(journey: Journey, now: datetime) -> str:
             if moment
         ),
         *((f"failed at {where}", what) for where, what, _ in _problems(journey)),
-        *((name, str(value)) for name, value in (("model", chat.get("model_id")),) if value),
         *(
             (name, value)
-            for name, value in (("trace", journey.trace_id), ("execution", journey.execution_arn))
+            for name, value in (
+                ("model", journey.answered_by),
+                ("trace", journey.trace_id),
+                ("execution", journey.execution_arn),
+            )
             if value
         ),
         ("to see it", f"pipeline show {journey.pipeline_id}"),
     ]
-    return "\n".join(f"{name}: {' '.join(text.split())}" for name, text in rows)
+    return "\n".join(f"{name}: {' '.join(beginning(text).split())}" for name, text in rows)
 
 
 def _boxes(journey: Journey) -> list[Box]:
@@ -205,7 +211,7 @@ def _boxes(journey: Journey) -> list[Box]:
 
 def _problems(journey: Journey) -> list[tuple[str, str, str]]:
     problems = [
-        (stage.key, _problem(stage.error, stage.cause), journey.instead.get(stage.key, ""))
+        (stage.key, _problem(stage.error, stage.cause), beginning(journey.instead.get(stage.key, "")))
         for stage in journey.stages
         if stage.error
     ]
@@ -215,7 +221,12 @@ def _problems(journey: Journey) -> list[tuple[str, str, str]]:
 
 
 def _problem(error: str | None, cause: str | None) -> str:
-    return ": ".join(filter(None, (error, cause))) or "no reason given"
+    return beginning(": ".join(filter(None, (error, cause)))) or "no reason given"
+
+
+def beginning(text: str) -> str:
+    """Return a text of a stranger as long as one that says what is wrong; the raw texts have all of it."""
+    return text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]} …"
 
 
 # --- what went in and came out -----------------------------------------------------------------------------
@@ -254,13 +265,13 @@ def _visit(visit: Visit, number: int, pipeline_id: str) -> VisitView:
     )
 
 
-def cut(text: str, raw: str) -> Payload:
+def cut(text: str, raw: str, most: int = PAYLOAD_CHARS) -> Payload:
     """Return the beginning of a payload, indented if it is JSON that is not too long for that."""
     whole = text
     if len(text) <= PAYLOAD_CHARS:
         value = loosely(text)
         whole = written(value, indent=2) if isinstance(value, (dict, list)) else text
-    return Payload(text=whole[:PAYLOAD_CHARS], left_out=max(0, len(whole) - PAYLOAD_CHARS), raw=raw)
+    return Payload(text=whole[:most], left_out=max(0, len(whole) - most), raw=raw)
 
 
 def as_text(value: Mapping[str, Any] | None) -> str:

@@ -17,6 +17,7 @@ from infra.environments import RUNTIME, Environment
 from infra.functions import FunctionSpec
 from infra.nag import acknowledge
 from infra.names import Names
+from infra.trust import ON_LAMBDA
 from shared.contracts.envelope import Event
 from shared.metrics import NAMESPACE
 
@@ -90,6 +91,7 @@ class ServiceFunction(Construct):
                 "POWERTOOLS_SERVICE_NAME": spec.service,
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
+                **({"AWS_CA_BUNDLE": ON_LAMBDA} if environment.tls_only else {}),
                 **({"TABLE_NAME": self._names.table} if spec.table else {}),
                 **(variables or {}),
             },

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import EndpointVariantError
 from botocore.regions import EndpointResolver
 
-from infra import bundling, byte_code
+from infra import bundling, byte_code, trust
 from infra.bundling import BundlingError, bundles, site_directory
 from infra.environments import AWS_ARM, Target, host
 from infra.functions import FUNCTIONS, FunctionSpec
@@ -97,13 +97,14 @@ def test_an_initialised_function_collects_its_messages_garbage_only(packed, func
 
 @each_function
 def test_a_bundle_holds_no_ballast(packed, function):
-    """A bundle has no tests, evaluations, texts, caches, other services, or data of AWS services it never calls."""
+    """A bundle has Amazon's root certificates; it has no tests, caches, other services, or data it never uses."""
     names = files(packed[function.name])
     project = [path for path in names if path.parts[0] in {"shared", "services"}]
     assert {path.suffix for path in project if str(path) != bundling.ENDPOINTS} == {".py", ".pyc"}
     assert not {"tests", "evaluation"} & {part for path in names for part in path.parts[:-1]}
     services = {path.parts[1] for path in project if path.parts[0] == "services"}
     assert services == {"__init__.py", "__pycache__", function.service}
+    assert Path(trust.FILE) in names
     data = {path.parts[2] for path in names if path.parts[:2] == ("botocore", "data") and len(path.parts) > 3}
     assert data == set(function.aws)
     boto3 = set() if function.name in WITH_BOTO3 else {"boto3", "s3transfer"}

@@ -3,17 +3,40 @@
 A run that is accepted but not started yet has no execution and is not in the list.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from operations.aws_errors import translated
+from operations.errors import DeniedError
 from operations.runs.executions import pipelines_of
+from operations.runs.records import read_records
 from operations.target import Target
-from shared.contracts.executions import ExecutionStatus, restart_number
+from shared.contracts.executions import ExecutionStatus, restart_name, restart_number
+from shared.contracts.record import FINAL, Record
 
 PAGE = 1_000
+
+
+def took(recorded_ms: int | None, started_at: datetime, finished_at: datetime | None) -> int | None:
+    """Return how many milliseconds an execution took; None while it goes on.
+
+    A run takes the time from its start until its end is recorded (`execution_time_ms`), when its caller can read the
+    answer: the time that the record, the API and the events have. An execution that no record tells of took the time
+    until Step Functions had ended it, which is some milliseconds more.
+    """
+    if finished_at is None:
+        return None
+    return round((finished_at - started_at).total_seconds() * 1_000) if recorded_ms is None else recorded_ms
+
+
+def recorded_ms(record: Record, execution_arn: str) -> int | None:
+    """Return the time that a record has of this execution; None if it has not ended, or another one replaced it."""
+    is_of_it = record.get("execution_arn") in (None, execution_arn)
+    return record.get("execution_time_ms") if is_of_it and record.get("status") in FINAL else None
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -25,12 +48,12 @@ class Run(Struct, frozen=True, kw_only=True):
     started_at: datetime
     finished_at: datetime | None = None
     redrives: int = 0
+    execution_time_ms: int | None = None
+    """The time that the run's record has of this execution; null until `timed` has read it."""
 
     @property
     def took_ms(self) -> int | None:
-        if self.finished_at is None:
-            return None
-        return round((self.finished_at - self.started_at).total_seconds() * 1000)
+        return took(self.execution_time_ms, self.started_at, self.finished_at)
 
 
 def list_runs(target: Target, *, status: ExecutionStatus | None = None, limit: int = 20) -> list[Run]:
@@ -61,3 +84,22 @@ def list_runs(target: Target, *, status: ExecutionStatus | None = None, limit: i
         )
         for execution in listed
     ]
+
+
+def timed(target: Target, runs: Sequence[Run]) -> list[Run]:
+    """Return runs with the times that their records have; as they are if the caller may not read records."""
+    try:
+        records = read_records(
+            target,
+            [run.pipeline_id for run in runs],
+            fields=("status", "execution_arn", "execution_time_ms"),
+        )
+    except DeniedError:
+        return list(runs)
+
+    def time_of(run: Run) -> int | None:
+        name = restart_name(run.pipeline_id, run.restart) if run.restart else run.pipeline_id
+        record = records.get(run.pipeline_id, Record())
+        return recorded_ms(record, target.addresses.execution_arn(name))
+
+    return [replace(run, execution_time_ms=time_of(run)) for run in runs]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from operations.runs.journey import Journey, StageView
+from shared.contracts.executions import restart_number
 
 
 class Bar(Struct, frozen=True, kw_only=True):
@@ -21,20 +22,23 @@ class Bar(Struct, frozen=True, kw_only=True):
     other_ms: float = 0.0
     worked_ms: float = 0.0
     is_open: bool = False
+    paused_ms: float | UnsetType = UNSET
+    """Until redrives at this stage; absent if there were none. It is no part of the other times."""
     is_metered: bool = True
     """False for a failed stage: its worker sends no meter, so all its time is `other`."""
 
     @property
     def length_ms(self) -> float:
-        return self.waited_ms + self.other_ms + self.worked_ms
+        return self.waited_ms + self.other_ms + self.worked_ms + (self.paused_ms or 0.0)
 
 
 def bars(journey: Journey, now: datetime) -> list[Bar]:
     """Return the bars of a journey; none if no times are known.
 
     If the execution history has expired, the stages are put one after another with the durations in the record.
+    The bars of a restarted run begin with its latest execution: what was before it is no waiting of that one.
     """
-    zero = journey.accepted_at or journey.started_at
+    zero = (journey.started_at if is_restarted(journey) else journey.accepted_at) or journey.started_at
     if zero is None:
         return []
     began = max(0.0, _ms(zero, journey.started_at or (journey.finished_at or now)))
@@ -49,6 +53,11 @@ def bars(journey: Journey, now: datetime) -> list[Bar]:
             timeline.append(bar)
             at = bar.start_ms + bar.length_ms
     return timeline
+
+
+def is_restarted(journey: Journey) -> bool:
+    """Return whether the journey is of a restart of its run."""
+    return restart_number((journey.execution_arn or "").rpartition(":")[2], journey.pipeline_id) > 0
 
 
 Activity = Literal["waiting", "working", "retries and hops", "waiting and failed tries"]
@@ -73,6 +82,7 @@ def longest(timeline: Sequence[Bar]) -> Longest | None:
         parts.append((bar.other_ms, bar.name, rest))
     ms, name, what = max(parts, default=(0.0, "", "waiting"))
     whole = max((bar.start_ms + bar.length_ms for bar in timeline), default=0.0)
+    whole -= sum(bar.paused_ms or 0.0 for bar in timeline)
     return Longest(name=name, what=what, ms=ms, of_ms=whole) if ms else None
 
 
@@ -83,17 +93,20 @@ def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:
         took = max(0, round(_ms(stage.started_at, now)))
     if took is None:
         return None
-    waited, worked = min(stage.queue_wait_ms or 0, took), stage.work_ms or 0
-    worked = min(worked, took - waited)
-    rest = took - waited - worked
+    paused = min(stage.paused_ms or 0, took)
+    active = took - paused
+    waited, worked = min(stage.queue_wait_ms or 0, active), stage.work_ms or 0
+    worked = min(worked, active - waited)
+    rest = active - waited - worked
     if is_open and not waited and not worked:
-        waited, rest = took, 0  # a running stage has sent no meter yet: most of its time is waiting
+        waited, rest = active, 0  # a running stage has sent no meter yet: most of its time is waiting
     return Bar(
         name=stage.key,
         start_ms=start,
         waited_ms=waited,
         other_ms=rest,
         worked_ms=worked,
+        paused_ms=paused or UNSET,
         is_open=is_open,
         is_metered=is_open or stage.queue_wait_ms is not None,
     )

@@ -18,13 +18,13 @@ from shared.errors import ContractViolation, PipelineError, TokenSettled, Transi
 from shared.observability import about_no_run, about_run, flush, where
 from shared.parking import ParkingLot
 from shared.worker.inbox import AnyRoute, ExternalRoute, Inbox, Job, Message, Route, received
-from shared.worker.outcome import Billed, Callback, Outcomes, Paid, meter
+from shared.worker.outcome import Billed, Callback, Held, Outcomes, Paid, meter
 from shared.worker.policy import Ending, Step, Wait, ending, steps, wait_of
 
 if TYPE_CHECKING:  # imported at the first message that was delivered before
     from shared.worker.starts import End, Starts
 
-__all__ = ["AnyRoute", "Billed", "ExternalRoute", "Paid", "Route", "Worker"]
+__all__ = ["AnyRoute", "Billed", "ExternalRoute", "Held", "Paid", "Route", "Worker"]
 
 
 class Worker:
@@ -86,6 +86,8 @@ class Worker:
         began = time.perf_counter()
         try:
             result = self._result(job, began)
+            if isinstance(result, Held):
+                return self._outcomes.hold(message, result, began)
         except Exception as error:  # noqa: BLE001 -- whatever a stage raises, its outcome is reported
             return self._fail(message, error)
         return self._outcomes.succeed(message, result, began)

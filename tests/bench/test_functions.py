@@ -28,6 +28,11 @@ CALLS = {
 """The AWS calls of each subject for one message, without failures."""
 
 
+def calls_of(name: str) -> dict[str, int]:
+    """Return the calls of a subject; a stage that is not listed makes only the call that every stage makes."""
+    return CALLS.get(name, {"SendTaskSuccess": 1})
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Iterator[tuple[dict[str, Subject], str]]:
     """The functions from their zip files, and yardsticks, with an AWS that answers at once."""
@@ -50,15 +55,15 @@ def test_each_subject_does_its_work(made, monkeypatch):
 
     monkeypatch.setattr(probing.Answers, "do_POST", counted)
     chosen, endpoint = made
-    assert set(chosen) == set(CALLS)
+    assert set(CALLS) <= set(chosen)
     for name, subject in chosen.items():
         with subject.start(endpoint) as function:
             assert not calls, f"{name} calls before it is asked"
             function.invoke(subject.event(1))
-            assert calls == CALLS[name], name
+            assert calls == calls_of(name), name
             if name not in YARDSTICKS and name != "api":
                 function.invoke(subject.event(10))
-                assert calls == {call: 11 * times for call, times in CALLS[name].items()}, name
+                assert calls == {call: 11 * times for call, times in calls_of(name).items()}, name
         calls.clear()
     measured = once(chosen["enhancer"], endpoint, warm=2)
     assert 0 < measured["init_cpu_ms"] < measured["cold_cpu_ms"]
@@ -95,10 +100,10 @@ def test_a_machine_without_cgroups_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(cgroup, "ROOT", tmp_path / "missing")
     with (
         pytest.raises(cgroup.NoCgroupsError, match=r"no cgroup can be made: No such file.*missing"),
-        cgroup.cgroup("x"),
+        cgroup.cgroup("x", 128),
     ):
         pass
     monkeypatch.setattr(cgroup, "ROOT", tmp_path)
     (tmp_path / "cgroup.controllers").touch()
-    with pytest.raises(cgroup.NoCgroupsError, match="no CPU quota"), cgroup.cgroup("x"):
+    with pytest.raises(cgroup.NoCgroupsError, match="no CPU quota"), cgroup.cgroup("x", 128):
         pass
