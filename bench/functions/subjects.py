@@ -45,10 +45,10 @@ class Subject:
         self,
         endpoint: str,
         preexec: Callable[[], None] | None = None,
-        more: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> Function:
-        """Start the function's process; the variables `more` are added to its environment."""
-        environment = {**variables(self.name), "AWS_ENDPOINT_URL": endpoint, **(more or {})}
+        """Start the function's process; `variables` are added to its environment."""
+        environment = {**environment_of(self.name), "AWS_ENDPOINT_URL": endpoint, **(variables or {})}
         return Function(self.folders, self.handler, environment, preexec)
 
 
@@ -155,7 +155,7 @@ def _yardstick(name: str, scratch: Path, client: Path) -> Subject:
     return Subject(name=name, handler=f"{module}.handler", folders=(folder, client), event=events(name))
 
 
-def variables(name: str) -> dict[str, str]:
+def environment_of(name: str) -> dict[str, str]:
     """Return the environment variables of the function or yardstick `name`, without its AWS."""
     return {
         "AWS_REGION": "us-east-1",
