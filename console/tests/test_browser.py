@@ -21,6 +21,7 @@ from console.tests.browsing import AXE, IN_A_BROWSER, ODD, Served, Tab, browser,
 from console.tests.world import Machine, add_run
 from operations.dlq.journal import Entry, Journal
 from operations.tests.histories import Story
+from operations.tests.waiting import hold, switch_on
 
 __all__ = ["browser", "tab"]
 
@@ -39,6 +40,8 @@ PAGES = (
     "/health",
     "/health/in-flight",
     "/activity",
+    "/approvals",
+    "/approvals/waits",
     "/archived",
     "/archived/m-archived?run=p-1",
     "/find?q=m-archived",
@@ -51,6 +54,8 @@ PAGES = (
 def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Iterator[Served]:
     """Yield a console over two runs whose every text is hostile."""
     text = " ".join(hostile.STRINGS[:6])
+    switch_on(target)
+    hold(target, "waits", user_message=text, answer=text)
     add_run(machine, records, "p", "SUCCEEDED", hostile.story(text), **hostile.record(text))
     add_run(machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text))
     console = Served(target, tmp_path)
