@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NotRequired, TypedDict, cast, get_args
 
-from shared.contracts.stages import BY_KEY, EVERY, LAST, OPTIONAL, RECORDED
+from shared.contracts.stages import BY_KEY, LAST, OPTIONAL, RECORDED
 from shared.contracts.v1 import Status
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
@@ -236,7 +236,8 @@ def passed(record: Mapping[str, Any]) -> tuple[str, ...]:
     """
     told = {key for name in ("stages", "errors", "degraded") for key in (record.get(name) or ())}
     always = {*METERED_BEFORE, LAST.key}
-    known = [stage.key for stage in EVERY[:-1] if stage.key in told or stage.key in always]
+    stages = (*RECORDED, *OPTIONAL)
+    known = [stage.key for stage in stages if stage.key in told or stage.key in always]
     if (ended_by := record.get("ended_by")) in known:  # those that would have followed were skipped
         known = known[: known.index(str(ended_by)) + 1]
     return (*known, *unknown_stages(record), LAST.key)
