@@ -11,7 +11,7 @@ from msgspec import inspect as types
 
 from shared.contracts import limits
 from shared.contracts.message import VISIBLE
-from shared.contracts.v1 import Turn
+from shared.contracts.v1 import EarlyAnswer, Turn
 
 S = TypeVar("S", bound=Struct)
 
@@ -35,6 +35,8 @@ def turns(draw: st.DrawFn, *, exchanges: int = 3, question: bool = True) -> tupl
     )
 
 
+EARLY = st.builds(EarlyAnswer, text=SAID, reason=SAID)
+"""Any early answer: its text has rules that its type does not state."""
 RULES: dict[str, st.SearchStrategy[Any]] = {
     "messages": turns(),
     "history": turns(question=False),
@@ -79,7 +81,9 @@ _KINDS: dict[type, Callable[[Any], st.SearchStrategy[Any]]] = {
         _of(info.item_type), min_size=info.min_length or 0, max_size=min(info.max_length or 3, 3)
     ).map(tuple),
     types.DictType: lambda info: st.dictionaries(_of(info.key_type), _of(info.value_type), max_size=3),
-    types.StructType: lambda info: st.builds(info.cls, **dict(_fields(info))),
+    types.StructType: lambda info: (
+        EARLY if info.cls is EarlyAnswer else st.builds(info.cls, **dict(_fields(info)))
+    ),
 }
 
 
