@@ -144,7 +144,7 @@ def test_status_and_up_tell_why_answers_are_canned(engine, monkeypatch):
 def nothing_in_flight(monkeypatch):
     """Nothing is in flight, and no stage was removed."""
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
-    monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda _target: ())
+    monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda *_: ())
 
 
 @pytest.mark.usefixtures("nothing_in_flight")
