@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from cli.main import cli
 from local import deploy as deploying
 from local import engine_status as engines
+from local import targets
 from local.connection import Connection
 from local.engine import Engine
 from local.errors import DeployError, PortTakenError
@@ -145,6 +146,7 @@ def nothing_in_flight(monkeypatch):
     """Nothing is in flight, and no stage was removed."""
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
     monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda *_: ())
+    monkeypatch.setattr(targets, "find_target", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("nothing_in_flight")

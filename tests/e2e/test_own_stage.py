@@ -53,9 +53,10 @@ class Reader:
                     printed += self._run(_AS_TESTED.get(command, command))
         return printed
 
-    def again(self) -> None:
-        """Deploy once more, as a deployment says that keeps a removed stage's stack."""
+    def again(self) -> bool:
+        """Deploy once more, as a deployment says that keeps a removed stage's stack. Return False."""
         self._run("pipeline deploy")
+        return False
 
     def changed(self) -> str:
         """Return the files that differ from the first commit."""
