@@ -50,7 +50,7 @@ class Subject:
             "AWS_CA_BUNDLE": str(aws.botocores if self.name in YARDSTICKS else aws.amazons),
             **({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb)} if memory_mb else {}),
         }
-        return Function(self.folders, self.handler, {**variables(self.name), **own}, preexec)
+        return Function(self.folders, self.handler, {**environment_of(self.name), **own}, preexec)
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def _yardstick(name: str, scratch: Path, client: Path) -> Subject:
     return Subject(name=name, handler=f"{module}.handler", folders=(folder, client), event=events(name))
 
 
-def variables(name: str) -> dict[str, str]:
+def environment_of(name: str) -> dict[str, str]:
     """Return the environment variables of the function or yardstick `name`, without its AWS."""
     return {
         "AWS_REGION": "us-east-1",

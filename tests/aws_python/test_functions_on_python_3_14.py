@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench.budgets import read
-from bench.functions.subjects import events, variables
+from bench.functions.subjects import environment_of, events
 from bench.probing import ANSWERS
 from infra.bundling import bundles
 from infra.byte_code import place, python
@@ -59,7 +59,7 @@ def outcomes(tmp_path_factory) -> dict[str, Any]:
             "folder": str(packed[function.name]),
             "module": function.module,
             "event": {} if function.scheduled else events(function.name)(1),
-            "environment": {**variables(function.name), **SCHEDULED},
+            "environment": {**environment_of(function.name), **SCHEDULED},
         }
         for function in ALL_FUNCTIONS
     }
