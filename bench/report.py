@@ -35,7 +35,8 @@ COLD_PLOT, BURST_PLOT = "benchmarks-cold.svg", "benchmarks-bursts.svg"
 HEAD: Final = """# Benchmarks
 
 `make bench` measures everything on this page in half an hour on a quiet machine, and writes the page.
-`make bench PART=cold` measures one part (cold, limited, soak, sizes, burst, cost, analyzer, setup). Machines differ
+`make bench PART=cold` measures one part (cold, limited, soak, sizes, burst, cost, analyzer,
+console, setup). Machines differ
 and are noisy, so compare only ratios within one run, in which the compared subjects take turns. CPU time is given for
 work, wall time for waiting.
 """
@@ -283,6 +284,31 @@ def _message(row: Mapping[str, Any]) -> str:
     return str(text).replace("|", "\\|")
 
 
+def _console(results: Results) -> Iterator[str]:
+    rows = [
+        (
+            name,
+            *(f"{_median(visits, field)} ({_ends(visits, field)})" for field in ("ms", "cpu_ms")),
+            f"{max(visit['bytes'] for visit in visits) / 1_000:.1f}",
+        )
+        for name, visits in (
+            ("the first page of a process", [turn["first"] for turn in results["rounds"]]),
+            ("any other page of 50", [page for turn in results["rounds"] for page in turn["pages"]]),
+        )
+    ]
+    yield _table(("", "ms", "CPU ms of it", "KB"), rows)
+    yield f"The files that a browser loads once have {results['files_bytes'] / 1_000:.0f} KB.\n"
+
+
+def _median(visits: Sequence[Mapping[str, float]], field: str) -> str:
+    return f"{statistics.median(visit[field] for visit in visits):.0f}"
+
+
+def _ends(visits: Sequence[Mapping[str, float]], field: str) -> str:
+    values = [visit[field] for visit in visits]
+    return f"{min(values):.0f}–{max(values):.0f}"
+
+
 def _setup(results: Results) -> Iterator[str]:
     yield _table(("", "seconds"), list(results["seconds"].items()))
 
@@ -295,6 +321,7 @@ SECTIONS: Final[Mapping[str, tuple[str, Callable[[Results], Iterator[str]]]]] = 
     "end-to-end": ("End to end", _end_to_end),
     "cost": ("Cost of a million runs", _cost),
     "analyzer": ("Analyzer", _analyzer),
+    "console": ("Console", _console),
     "setup": ("Set-up", _setup),
 }
 """By part, in the document's order: the section's title, and the function that writes its tables."""

@@ -74,6 +74,20 @@ def test_the_worst_message_of_each_group_counts():
     )
 
 
+def test_the_slowest_first_page_and_the_heaviest_page_count():
+    """The slowest first page of the console decides, the 95th percentile of others, the heaviest with its files."""
+    light, slow, heavy = (
+        {"ms": ms, "bytes": size} for ms, size in ((50.0, 5_000), (151.0, 5_000), (60.0, 41_000))
+    )
+    rounds = [{"first": light, "pages": [light] * 18}, {"first": slow, "pages": [slow, heavy]}]
+    first, others, weight = goals.of_console({"runs": 100_000, "files_bytes": 20_000, "rounds": rounds})
+    assert [(one.value, one.met) for one in (first, others, weight)] == [
+        (151.0, False),
+        (60.0, True),
+        (61.0, False),
+    ]
+
+
 def results(day: int, unloaded: int = 0) -> dict[str, Results]:
     about = {"date": f"2026-11-{day}T10:00:00+00:00", "commit": f"c{day}", "load_before": 0.1}
     return {"sizes": {"machine": about, "functions": {"api": {"unloaded": ["module"] * unloaded}}}}
