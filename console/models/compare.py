@@ -50,7 +50,7 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 class Stretch(Struct, frozen=True, kw_only=True):
-    """One stage of one run. The shares are in percent of the longest stage of both runs."""
+    """One stage of one run. The shares are in percent of the time of the run in which the stage took longer."""
 
     status: Status
     text: str
@@ -178,10 +178,10 @@ def _change(a: float, b: float, worded: Any) -> str:
 
 def _stages(a: Journey, b: Journey, now: datetime) -> Iterator[StagePair]:
     bars_a, bars_b = ({bar.name: bar for bar in bars(one, now)} for one in (a, b))
-    longest = max((bar.length_ms for bar in (*bars_a.values(), *bars_b.values())), default=0.0)
     views = {one.key: one for one in b.stages}
     for stage in a.stages:
         bar_a, bar_b = bars_a.get(stage.key), bars_b.get(stage.key)
+        longest = max((bar.length_ms for bar in (bar_a, bar_b) if bar), default=0.0)
         yield StagePair(
             name=stage.key,
             a=_stretch(stage, bar_a, longest),

@@ -187,13 +187,13 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         return None
     record = read_record(target, pipeline_id)
     if record is None or record.get("status") == "ACCEPTED":
-        execution = _read_history(target, target.addresses.execution_arn(pipeline_id))
+        execution = execution_history(target, target.addresses.execution_arn(pipeline_id))
         if execution is None:
             return assemble(pipeline_id, record, None) if record else None
         return assemble(pipeline_id, record or {}, execution)
     arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
     try:
-        execution = _read_history(target, str(arn))
+        execution = execution_history(target, str(arn))
     except DeniedError:
         if record.get("status") not in FINAL:
             raise
@@ -201,7 +201,7 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
     return assemble(pipeline_id, record, execution)
 
 
-def _read_history(target: Target, arn: str) -> History | None:
+def execution_history(target: Target, arn: str) -> History | None:
     """Read an execution's history; None if there is none, or not any more (it is kept for 90 days)."""
     with translated("read the execution's history"):
         client = target.client("stepfunctions")
