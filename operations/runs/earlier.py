@@ -76,7 +76,7 @@ def _record(journey: Journey, arn: str, history: History) -> Record:
     record = Record(status="RUNNING", execution_arn=arn)
     for name in ("user_message", "trace_id"):
         if value := getattr(journey, name):
-            record[name] = value  # type: ignore[literal-required]  # one of two names
+            record[name] = value
     if journey.accepted_at and not restart_number(arn.rpartition(":")[2], journey.pipeline_id):
         record["accepted_at"] = iso(journey.accepted_at)
     if history.started_at and history.finished_at:

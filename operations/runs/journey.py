@@ -43,6 +43,7 @@ _METER = (
     "cache_read_tokens",
     "cache_write_tokens",
     "model_id",
+    "revision",
 )
 
 
@@ -68,6 +69,8 @@ class StageView(Struct, frozen=True, kw_only=True):
     cache_read_tokens: int | UnsetType = UNSET
     cache_write_tokens: int | UnsetType = UNSET
     model_id: str | None = None
+    revision: str | UnsetType = UNSET
+    """A hash of the code that the function ran; absent if its deployment did not tell it."""
     error: str | None = None
     cause: str | None = None
     paused_ms: int | UnsetType = UNSET

@@ -32,7 +32,7 @@ CURSOR_CHARS = 3_096
 
 _FIELDS = (
     "excerpt", "user_message", "status", "degraded", "stage", "error", "cost", "stages", "accepted_at",
-    "execution_arn", "execution_time_ms",
+    "execution_arn", "execution_time_ms", "request_hash",
 )  # fmt: skip
 
 
@@ -72,6 +72,8 @@ class Row(Struct, frozen=True, kw_only=True):
     redrives: int = 0
     replaced: bool = False
     excerpt: str = ""
+    request_hash: str | None = None
+    """Of the message and what preceded it in its conversation."""
     degraded: tuple[str, ...] = ()
     stage: str | None = None
     error: str | None = None
@@ -192,6 +194,7 @@ def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record:
         redrives=execution.get("redriveCount") or 0,
         replaced=replaced,
         excerpt=str(record.get("excerpt") or record.get("user_message") or "")[:EXCERPT_CHARS],
+        request_hash=record.get("request_hash"),
         **known,
     )
 
