@@ -94,13 +94,13 @@ def runs_view(page: Page) -> RunsView:
 def full_bar(times: Sequence[int]) -> int:
     """Return what a full bar stands for: a few slow runs are cut off, so that the bars of the others can be read.
 
-    That is the time that three quarters of the runs stay below, or twice the median if that is more.
+    That is the time that three quarters of the runs stay below, but at least twice and at most four times the median.
     """
     if not times:
         return 0
     ordered = sorted(times)
     median, quarter = ordered[(len(ordered) - 1) // 2], ordered[(len(ordered) - 1) * 3 // 4]
-    return min(ordered[-1], max(quarter, 2 * median))
+    return min(ordered[-1], max(2 * median, min(quarter, 4 * median)))
 
 
 def _row(row: Row, full: int) -> RunRow:

@@ -167,7 +167,7 @@ def test_everybody_can_read_it(served: Served, tab: Callable[..., Tab], scheme: 
 
 
 def test_the_keyboard_leads_everywhere(served: Served, tab: Callable[..., Tab]):
-    """Keys go to the search, along the rows, into a run and to pages; none of them acts while one types."""
+    """Keys go to the search, along the rows, into a run and to pages, and compare; none acts while one types."""
     one = tab()
     one.page.goto(served.link)
     one.page.goto(f"{served.url}/runs")
@@ -186,6 +186,9 @@ def test_the_keyboard_leads_everywhere(served: Served, tab: Callable[..., Tab]):
     press("g")
     press("r")
     one.page.wait_for_url("**/runs")
+    for key in "cjxjxc":  # the first one does nothing: no rows are ticked
+        press(key)
+    one.page.wait_for_url("**/compare?a=q&b=p")
     press("t")
     one.page.wait_for_selector("#clock:text('UTC')")
 
