@@ -31,6 +31,7 @@ PAGES = (
     "/runs/p",
     *(f"/runs/p?tab={tab}" for tab in ("data", "events", "cost")),
     "/runs/q",
+    "/runs/q?execution=q",
     "/compare?a=p&b=q",
     "/ask",
     "/asked/p",
@@ -45,10 +46,14 @@ PAGES = (
 
 @pytest.fixture
 def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Iterator[Served]:
-    """Yield a console over two runs whose every text is hostile."""
+    """Yield a console over two runs whose every text is hostile; the second one was restarted."""
     text = " ".join(hostile.STRINGS[:6])
     add_run(machine, records, "p", "SUCCEEDED", hostile.story(text), **hostile.record(text))
-    add_run(machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text))
+    restart = target.addresses.execution_arn("q-restart-1")
+    machine.histories["q-restart-1"] = hostile.story(text).events
+    add_run(
+        machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text), execution_arn=restart
+    )
     console = Served(target, tmp_path)
     spent = {"nano_usd": 4, "stages": {"chat": 4}, "services": {text: 4}}
     for number in (1, 2):
