@@ -10,9 +10,13 @@ from console.routes import link
 from console.text import line
 from operations.runs.pages import NEWEST, Begun, Page, Row
 from operations.wording import counted
+from shared.contracts.executions import FAILED
 
 MESSAGE_CHARS = 90
 SCALE = 100.0
+COLUMNS = 50
+LEAST_DRAWN = 10
+"""Runs on a page without which it has no histogram."""
 
 
 class RunRow(Struct, frozen=True, kw_only=True):
@@ -35,10 +39,33 @@ class RunRow(Struct, frozen=True, kw_only=True):
     nano_usd: int | None
 
 
+class Column(Struct, frozen=True, kw_only=True):
+    """The runs that started in one part of the time: those that failed below the others, in the drawing's units."""
+
+    x: int
+    count: int
+    failed: int
+    y: float
+    failed_height: float
+    height: float
+
+
+class Histogram(Struct, frozen=True, kw_only=True):
+    """When the runs of a page started."""
+
+    columns: tuple[Column, ...]
+    most: int
+    failed: int
+    first: datetime
+    last: datetime
+
+
 class RunsView(Struct, frozen=True, kw_only=True):
     rows: tuple[RunRow, ...]
     full_ms: int
     """What a full bar stands for."""
+    histogram: Histogram | None
+    """None if the page has too few runs to tell."""
     cursor: str | None
     looked_at: int
     back_to: datetime | None
@@ -85,9 +112,43 @@ def runs_view(page: Page) -> RunsView:
     return RunsView(
         rows=tuple(_row(row, full) for row in page.rows),
         full_ms=full,
+        histogram=histogram(page.rows),
         cursor=page.cursor,
         looked_at=page.looked_at,
         back_to=page.back_to,
+    )
+
+
+def histogram(rows: Sequence[Row]) -> Histogram | None:
+    """Return when these runs, and no others, started."""
+    starts = [row.started_at for row in rows]
+    if len(starts) < LEAST_DRAWN or min(starts) == max(starts):
+        return None
+    first, last = min(starts), max(starts)
+    counts, failures = [0] * COLUMNS, [0] * COLUMNS
+    for row in rows:
+        place = min(COLUMNS - 1, int((row.started_at - first) / (last - first) * COLUMNS))
+        counts[place] += 1
+        failures[place] += row.status in FAILED
+    most = max(counts)
+    scale = SCALE / most
+    return Histogram(
+        columns=tuple(
+            Column(
+                x=place,
+                count=count,
+                failed=failed,
+                y=round(SCALE - count * scale, 2),
+                height=round((count - failed) * scale, 2),
+                failed_height=round(failed * scale, 2),
+            )
+            for place, (count, failed) in enumerate(zip(counts, failures, strict=True))
+            if count
+        ),
+        most=most,
+        failed=sum(failures),
+        first=first,
+        last=last,
     )
 
 

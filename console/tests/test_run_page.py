@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from console.models.runs import full_bar, runs_view
+from console.models.runs import full_bar, histogram, runs_view
 from console.models.tabs import since
 from console.models.waterfall import SCALE, waterfall
 from console.tests.asking import Console
@@ -227,3 +227,22 @@ def test_a_bar_beyond_the_scale_is_marked(console: Console):
     usual, slow = view.rows[0], view.rows[-1]
     assert (view.full_ms, usual.waited, slow.waited) == (400, 25.0, 50.0)
     assert (usual.is_longer, slow.is_longer) == (False, True)
+
+
+def test_the_histogram_is_of_the_rows_of_the_page(console: Console, machine: Machine):
+    """The list shows when its rows started, with those that failed; a list of a few rows has no histogram."""
+    for number in range(9):
+        machine.add(f"p-{number}", "SUCCEEDED")
+    assert "<figure" not in console.get("/runs").text
+    machine.add("failed", "FAILED")
+    text = console.get("/runs").text
+    assert "at most 1 in a fiftieth of the time; 1 failed or were stopped" in text
+    rows = [
+        Row(pipeline_id="p", restart=0, status="ABORTED" if number % 4 == 0 else "SUCCEEDED", started_at=at)
+        for number, at in enumerate([NOW] * 30 + [NOW - timedelta(days=1)] * 10)
+    ]
+    drawn = histogram(rows)
+    assert drawn is not None
+    assert [(one.x, one.count, one.failed) for one in drawn.columns] == [(0, 10, 2), (49, 30, 8)]
+    assert (drawn.most, drawn.failed, drawn.first) == (30, 10, NOW - timedelta(days=1))
+    assert histogram([rows[0]] * 50) is None
