@@ -14,6 +14,7 @@ from operations.json_text import loosely, written
 from operations.runs.runs import took
 from operations.runs.trail import Trail, Visit
 from operations.wording import duration
+from shared.contracts.limits import REVISION_CHARS
 from shared.costs.lines import Ledger, Line
 
 PAYLOAD_CHARS = 16_000
@@ -44,6 +45,8 @@ class VisitView(Struct, frozen=True, kw_only=True):
     anchor: str
     name: str
     state: str
+    revision: str
+    """Of the code that ran; empty if it is not told."""
     tries: tuple[TryView, ...]
     entry: Payload | None
     output: Payload | None
@@ -75,6 +78,7 @@ def _visit(visit: Visit, number: int, pipeline_id: str, execution: str) -> Visit
         anchor=anchor_of(number),
         name=visit.key or visit.state,
         state=visit.state,
+        revision=revision_in(visit.output),
         tries=tries,
         entry=payload("input", visit.input),
         output=payload("output", visit.output),
@@ -94,6 +98,13 @@ def cut(text: str, raw: str) -> Payload:
 def as_text(value: Mapping[str, Any] | None) -> str:
     """Return a part of a record as indented JSON."""
     return json.dumps(value, ensure_ascii=False, indent=2, default=str) if value else ""
+
+
+def revision_in(output: str | None) -> str:
+    """Return the revision that the meter in a stage's output tells; empty if it tells none."""
+    value = loosely(output or "null")
+    meter = value.get("meter") if isinstance(value, dict) else None
+    return str(meter.get("revision") or "")[:REVISION_CHARS] if isinstance(meter, dict) else ""
 
 
 def problem_of(error: str | None, cause: str | None) -> str:

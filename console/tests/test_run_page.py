@@ -246,3 +246,12 @@ def test_the_histogram_is_of_the_rows_of_the_page(console: Console, machine: Mac
     assert [(one.x, one.count, one.failed) for one in drawn.columns] == [(0, 10, 2), (49, 30, 8)]
     assert (drawn.most, drawn.failed, drawn.first) == (30, 10, NOW - timedelta(days=1))
     assert histogram([rows[0]] * 50) is None
+
+
+def test_a_stage_shows_the_code_that_it_ran(console: Console, machine: Machine, records: Records):
+    """What is told of a stay in a state names the code that ran, where the stage's meter has it."""
+    story = Story().enter("AnalyzeInput").ask().succeed({"meter": {"revision": "a1b2c3d4e5f6"}}).leave()
+    story.enter("CallExistingChatbot").ask().succeed({"meter": ["odd"]}).leave()
+    add_run(machine, records, "p", story=story)
+    text = console.get("/runs/p").text
+    assert text.count('code <span class="id">a1b2c3d4e5f6</span>') == text.count("code <span") == 1
