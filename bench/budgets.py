@@ -4,14 +4,13 @@
 """
 
 import argparse
-import compileall
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,11 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.probing import DATA, Answers, probe
-from infra.bundling import bundles
+from bench.shipped import unpacked, zips
 from infra.definition import definition
-from infra.environments import host
 from infra.functions import FUNCTIONS
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import STAGES, TRANSITIONS
 
 FILE = Path(__file__).with_name("budgets.json")
 MESSAGES = 2
@@ -71,20 +69,16 @@ def _aws() -> Iterator[tuple[str, Counter[str]]]:
 
 
 def count() -> Counts:
-    """Return the counts by function: its bundle's size, modules loaded by its first message, calls per message.
+    """Return the counts by function: its zip file's size, modules loaded by its first message, calls per message.
 
     `workflow` has the numbers of states and transitions.
     """
     counts: Counts = {"workflow": _workflow()}
     with tempfile.TemporaryDirectory() as scratch, _aws() as (endpoint, calls):
-        packed = {
-            name: Path(shutil.copytree(folder, Path(scratch) / name))
-            for name, folder in bundles(host()).items()
-        }
-        sizes = {name: _sizes(folder, Path(scratch)) for name, folder in packed.items()}
+        archives = zips(Path(scratch))
+        packed = {name: unpacked(archive, Path(scratch) / name) for name, archive in archives.items()}
         for function in FUNCTIONS:
-            compileall.compile_dir(packed[function.name], quiet=2)
-            own_counts = dict(sizes[function.name])
+            own_counts = _sizes(archives[function.name])
             if function.name in DATA:
                 calls.clear()
                 own_counts["modules"] = int(probe(function.name, endpoint, MESSAGES - 1, packed)["modules"])
@@ -98,22 +92,23 @@ def count() -> Counts:
 def _workflow() -> dict[str, int]:
     queues = {stage.service: "queue" for stage in STAGES if stage.via == "queue"}
     states = definition(bus_name="bus", queue_urls=queues, table_name="table")["States"]
-    return {"states": len(states), "transitions of a run": 1 + len(STAGES)}
+    return {"states": len(states), "transitions of a run": TRANSITIONS}
 
 
-def _sizes(folder: Path, scratch: Path) -> dict[str, int]:
-    """Return the bundle's sizes in kilobytes, before anything is compiled."""
-    unpacked = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    archive = Path(shutil.make_archive(str(scratch / "zipped"), "zip", folder))
-    zipped = archive.stat().st_size
-    archive.unlink()
-    return {"unpacked_kb": round(unpacked / 1024), "zipped_kb": round(zipped / 1024)}
+def _sizes(archive: Path) -> dict[str, int]:
+    """Return the size of a zip file and of its content, in kilobytes."""
+    with zipfile.ZipFile(archive) as opened:
+        unpacked_bytes = sum(entry.file_size for entry in opened.infolist())
+    return {
+        "unpacked_kb": round(unpacked_bytes / 1024),
+        "zipped_kb": round(archive.stat().st_size / 1024),
+    }
 
 
 def _imported(folder: Path, module: str) -> int:
     """Return the number of modules after importing the handler only."""
     process = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _IMPORT, str(folder), module],
+        [sys.executable, "-I", "-S", "-B", "-c", _IMPORT, str(folder), module],
         env={"PATH": os.environ["PATH"], "POWERTOOLS_SERVICE_NAME": module, "AWS_REGION": "us-east-1"},
         capture_output=True,
         text=True,

@@ -26,7 +26,7 @@ from bench.end_to_end.machine import machine
 from bench.end_to_end.stage import DIRECT, EVENTS, arena, limits
 from services.chatbot.settings import Settings
 from shared.contracts.record import Record
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import BY_KEY
 from shared.costs.facts import RunFacts, StageFacts, facts, item_bytes
 from shared.costs.ledger import (
     HISTORY_ENDS,
@@ -58,7 +58,8 @@ def direct_ledger(run: RunFacts, record_bytes: int) -> Ledger:
     book.add(START, "event", "event direct.requested")
     book.add(START, "transition", "transition: start")
     book.logs(START, "the state machine", HISTORY_ENDS * LOG_BYTES_HISTORY)
-    for stage, row in zip(run.stages, STAGES, strict=True):
+    for stage in run.stages:
+        row = BY_KEY[stage.key]
         book.add(stage.key, "transition", f"transition into {row.state}")
         book.add(stage.key, "invocation", f"function {row.service}")
         book.logs(stage.key, row.service, LOG_BYTES_INVOCATION + LOG_BYTES_MESSAGE)

@@ -10,36 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from contracts.examples import request_data
 from shared.contracts.stages import STAGES
 from shared.tests.fakes import sqs_record, stage_event
 
-ANALYSED = {
-    "character_count": 20,
-    "word_count": 4,
-    "sentence_count": 1,
-    "has_code": False,
-    "code": [],
-    "languages": [],
-    "is_question": True,
-    "question_count": 1,
-    "questions": ["What is a queue?"],
-    "complexity": "simple",
-    "reasons": [],
-}
-ANSWERED = {"text": "A queue is a line.", "backend": "bedrock", "model_id": "m", "stop_reason": "end_turn"}
-NOW = "2026-11-22T10:00:00Z"
-DATA: dict[str, dict[str, Any]] = {
-    "analyzer": {"user_message": "What is a queue?"},
-    "chatbot": {"user_message": "What is a queue?", "analysis": ANALYSED},
-    "enhancer": {"chat": ANSWERED, "analysis": ANALYSED},
-    "logger": {
-        "user_message": "What is a queue?",
-        "accepted_at": NOW,
-        "started_at": NOW,
-        "results": {"chat": {"data": ANSWERED, "meter": None}},
-        "errors": {},
-    },
-}
+DATA: Mapping[str, Mapping[str, Any]] = {stage.service: request_data(stage) for stage in STAGES}
+"""The data of a request to each stage, by service."""
 CONVERSE: dict[str, object] = {
     "output": {"message": {"role": "assistant", "content": [{"text": "A queue is a line."}]}},
     "stopReason": "end_turn",
@@ -82,13 +58,13 @@ class AnyAws(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
+    def __init__(self, handler: type[Answers] = Answers) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
 
 
 def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) -> dict[str, float]:
     stage = next((stage for stage in STAGES if stage.service == name), STAGES[0])
-    event = stage_event(stage.request.detail_type(), DATA[stage.service])
+    event = stage_event(stage.request.detail_type(), dict(DATA[stage.service]))
     environment = {
         "PATH": os.environ["PATH"],
         "AWS_ENDPOINT_URL": endpoint,
@@ -105,7 +81,7 @@ def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) 
         "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
     }
     probe_file = Path(__file__).with_name("probe.py")
-    isolated = [] if name == "bare" else ["-I", "-S"]
+    isolated = [] if name == "bare" else ["-I", "-S", "-B"]
     bundle = [] if name == "bare" else [str(bundles[name])]
     process = subprocess.run(
         [sys.executable, *isolated, str(probe_file), name, str(messages), *bundle],

@@ -145,7 +145,21 @@ def _limited(results: Results) -> Iterator[str]:
         rows.append(
             (name, _spread(cold), f"{statistics.median(warm):.0f}", f"{p95(warm):.0f}", f"{max(memory):.0f}")
         )
-    yield _table(("", "cold start, ms", "warm p50, ms", "warm p95, ms", "MB"), rows)
+    yield _table(("", "cold start, ms", "warm p50, ms", "warm p95, ms", "MB used"), rows)
+    yield "By memory, with the price of a million messages; the deployed size is in bold:\n"
+    yield _table(
+        ("", "memory, MB", "warm p50, ms", "warm p95, ms", "after a pause, ms", "$ a million"),
+        [
+            (name, *(f"**{cell}**" if row["chosen"] else cell for cell in _sized(row)))
+            for name, by_size in results["sizes"].items()
+            for row in by_size
+        ],
+    )
+
+
+def _sized(row: Mapping[str, Any]) -> Row:
+    times = (f"{row[field]:.0f}" for field in ("p50_ms", "p95_ms", "paused_ms"))
+    return (row["memory_mb"], *times, f"{row['million_usd']:.2f}")
 
 
 def _soak(results: Results) -> Iterator[str]:

@@ -23,7 +23,19 @@ from local.engine import free_port
 from local.paths import ROOT
 
 RESULTS = Path(__file__).parent / "results" / "setup.json"
-SYNTH = ("python", "-m", "local.cdk", "synth", "--quiet", "-c", "env=local", "-c", "nag=off")
+SYNTH = (
+    "python",
+    "-m",
+    "local.cdk",
+    "synth",
+    "--quiet",
+    "--no-validation",
+    "-c",
+    "env=local",
+    "-c",
+    "nag=off",
+)
+"""A synth as a local deployment makes it."""
 
 
 def measure(console: Console, *, tests: bool) -> dict[str, Any]:

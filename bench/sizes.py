@@ -1,9 +1,7 @@
 """`make bench PART=sizes`: the size of each function's bundle, its largest parts, and the modules not loaded."""
 
-import compileall
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,8 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.end_to_end.machine import machine
-from infra.bundling import bundles
-from infra.environments import host
+from bench.shipped import unpacked, zips
 from infra.functions import FUNCTIONS, FunctionSpec
 
 RESULTS = Path(__file__).parent / "results" / "sizes.json"
@@ -28,18 +25,18 @@ print(json.dumps(sorted({getattr(module, "__file__", None) or "" for module in s
 """
 
 
-def size(function: FunctionSpec, folder: Path) -> dict[str, Any]:
-    """Return sizes in kilobytes without byte code. `folder` is a copy of the bundle: byte code is written into it."""
+def size(function: FunctionSpec, archive: Path, folder: Path) -> dict[str, Any]:
+    """Return sizes in kilobytes, and the modules. `archive` is the function's zip file, unpacked in `folder`."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     parts: Counter[str] = Counter()
     for file in files:
         parts[_part(file.relative_to(folder))] += file.stat().st_size
     code = {path for path in files if path.suffix in {".py", ".so", ".pyd"}}
-    archive = Path(shutil.make_archive(str(folder.with_suffix(".archive")), "zip", folder))
     loaded = _loaded(function, folder)
     return {
         "unpacked_kb": round(sum(parts.values()) / 1024),
         "zipped_kb": round(archive.stat().st_size / 1024),
+        "byte_code_kb": round(sum(path.stat().st_size for path in files if path.suffix == ".pyc") / 1024),
         "largest_kb": {name: round(size / 1024) for name, size in parts.most_common(LARGEST)},
         "modules": len(code),
         "unloaded": sorted(path.relative_to(folder).as_posix() for path in code - loaded),
@@ -50,12 +47,12 @@ def _part(path: Path) -> str:
     """Return the package that a file belongs to; botocore's data counts as a package of its own."""
     if path.parts[:2] == ("botocore", "data"):
         return "botocore's data"
-    return path.parts[0].removesuffix(".py")
+    own = path.parts[0] if path.parts[0] != "__pycache__" else path.name
+    return own.partition(".")[0]
 
 
 def _loaded(function: FunctionSpec, folder: Path) -> set[Path]:
     """Return the bundle's files that a cold start loads until its clients are made."""
-    compileall.compile_dir(folder, quiet=2)
     settings = dict.fromkeys(
         (
             "TABLE_NAME",
@@ -69,7 +66,7 @@ def _loaded(function: FunctionSpec, folder: Path) -> set[Path]:
         "given",
     )
     process = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _LOADED, str(folder), function.module],
+        [sys.executable, "-I", "-S", "-B", "-c", _LOADED, str(folder), function.module],
         env={
             "PATH": os.environ["PATH"],
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -91,10 +88,11 @@ def _loaded(function: FunctionSpec, folder: Path) -> set[Path]:
 def main() -> None:
     about, functions = machine(), {}
     with tempfile.TemporaryDirectory() as scratch:
+        packed = zips(Path(scratch))
         for function in FUNCTIONS:
-            packed = bundles(host(), [function])[function.name]
-            folder = Path(shutil.copytree(packed, Path(scratch).resolve() / function.name))
-            functions[function.name] = size(function, folder)
+            archive = packed[function.name]
+            folder = unpacked(archive, Path(scratch).resolve() / function.name)
+            functions[function.name] = size(function, archive, folder)
     results = {"machine": about, "functions": functions}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     for name, bundle in functions.items():

@@ -11,8 +11,11 @@ ABOUT: Final = {
         "and maximum in brackets."
     ),
     "limited": (
-        "The same functions in a cgroup with the limits that Lambda sets for 128 MB: this memory and, after the "
-        "init, 0.0724 of a CPU in periods of 20 ms. Messages follow each other without a pause."
+        "The same functions in a cgroup with the limits that Lambda sets: their memory and, after the init, a share "
+        "of a CPU in periods of 20 ms: 0.0724 for 128 MB, 0.1447 for 256 MB. AWS speaks TLS. Messages follow each "
+        "other without a pause, over open connections. AWS closes quiet connections; after a pause, a message finds "
+        "all of them closed. Prices are those of us-east-1 for arm64, for messages that come one at a time, and "
+        "assume 10 ms for each call to AWS and 2 s for the model, as no account has been measured."
     ),
     "soak": "One process of each function handles batch after batch. No two messages are the same.",
     "sizes": (
@@ -43,12 +46,13 @@ REASONS: Final = {
         "function's init."
     ),
     "limited": (
-        "**Warm messages at 128 MB.** Nearly all the time of a warm message is botocore's part of its calls to AWS "
-        "(signing, hooks, HTTP): one call for the analyzer and the enhancer, two for the API and the starter, "
-        "three for the logger, four for the chatbot. 0.0724 of a CPU are 1.4 ms in each period of 20 ms, so times "
-        "come in steps of 20 ms, and caches get cold in each pause. As messages follow each other without a "
-        "pause, each one also pays for the CPU time that the one before used up. Twice the memory halves the time. A "
-        "custom AWS client would help more (docs/decisions says why there is none)."
+        "**Warm messages.** Nearly all the time of a warm message is botocore's part of its calls to AWS (signing, "
+        "hooks, HTTP): one call for the analyzer and the enhancer, two for the API and the starter, three for the "
+        "logger, four for the chatbot. A share of a CPU is a part of each period of 20 ms, so times come in steps of "
+        "20 ms. As messages follow each other without a pause, each one also pays for the CPU time that the one "
+        "before used up. The chatbot waits for the model for seconds, and its memory costs money all that time: with "
+        "256 MB, half of its tenth of a second would cost more than all other functions together. A custom AWS "
+        "client would help more (docs/decisions says why there is none)."
     ),
     "soak": "**Memory over time.** A function's memory grows, which is a defect.",
     "sizes": (
@@ -56,10 +60,12 @@ REASONS: Final = {
     ),
     "end-to-end": (
         "**Bursts.** The bottleneck is the engine, which is one Python process: a run makes eleven HTTP calls to it, "
-        "a run of the direct design two. A quarter of the engine's time is HTTP itself, a fifth IAM, a sixth "
-        "DynamoDB. The direct design comes close because of its failures: its runs give up after three retries, "
-        "which is next to no work, and the measure is successes per second. Of 1,000 runs it loses two thirds. On "
-        "AWS these are separate services, and the limit is the model's quota (docs/scale.md)."
+        "a run of the direct design two. Answering calls takes five sixths of the engine's time: a quarter is IAM, "
+        "a sixth DynamoDB. Each call keeps a promise (an answer is paid for once, a record precedes its event, an "
+        "event its callback), so none can be left out. The direct design comes close because of its failures: its "
+        "runs give up after three retries, which is next to no work, and the measure is successes per second. Of "
+        "1,000 runs it loses two thirds. On AWS these are separate services, and the limit is the model's quota "
+        "(docs/scale.md)."
     ),
     "cost": "**Cost.** Callbacks need more requests than direct calls.",
     "analyzer": (

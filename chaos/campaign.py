@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.callbacks import Script, callback_proxies
-from chaos.conductor import Conductor, redeploy
+from chaos.conductor import FIRST, Conductor, redeploy
 from chaos.deployment import FUNCTION_NAMES, Deployment
 from chaos.evidence import evidence
 from chaos.faults import Injection, Ledger
@@ -211,7 +211,7 @@ class _Campaign:
 
     def _redeploy(self) -> None:
         redeploy(self._deployment, self._options.context)
-        self._deployment.call_step_functions_at({"analyzer": self._ports["analyzer"]})
+        self._deployment.call_step_functions_at({FIRST: self._ports[FIRST]})
 
     def _outcome(self, times: Times, parked_messages: list[Parked], replayed: Mapping[str, int]) -> Outcome:
         state = FinalState(

@@ -19,7 +19,7 @@ from chaos.deployment import FUNCTION_NAMES, PREFIX, Deployment
 from chaos.faults import Fault, Ledger
 from local.deploy import deploy
 from shared.contracts.envelope import SOURCE
-from shared.contracts.stages import SERVICES
+from shared.contracts.stages import ANSWERING, BY_SERVICE, LAST, RECORDED, SERVICES, STAGES
 from shared.contracts.v1 import PipelineRequested
 
 Act = Callable[[], None]
@@ -29,8 +29,11 @@ MIN_AGE_SECONDS = 2.0
 """Minimum age of a worker that is killed. If a worker dies while it starts, the engine, unlike Lambda, ends all
 workers of the function and hangs for half a minute."""
 
-KILLABLE = tuple(name for name in FUNCTION_NAMES if name != "chatbot")
-"""All functions but the chatbot: a model call whose worker dies is unavoidably paid for twice."""
+KILLABLE = tuple(name for name in FUNCTION_NAMES if name not in BY_SERVICE or not BY_SERVICE[name].pays)
+"""All functions but those of paid stages: a model call whose worker dies is unavoidably paid for twice."""
+FIRST = STAGES[0].service
+"""The service that is redeployed under load."""
+UNPAID = [stage.service for stage in RECORDED if not stage.pays][-1]
 MALFORMED: tuple[dict[str, Any], ...] = (
     {"data": {"user_message": 5}},
     {"data": {}},
@@ -45,7 +48,7 @@ JUNK: tuple[Callable[[str], str], ...] = (
     lambda mark: json.dumps(
         {
             "source": "someone.else",
-            "detail-type": "analysis.requested.v1",
+            "detail-type": STAGES[0].request.detail_type(),
             "detail": {"data": {}},
             "mark": mark,
         }
@@ -54,9 +57,9 @@ JUNK: tuple[Callable[[str], str], ...] = (
 """Functions that make a message body from a mark."""
 RIGHTS = (
     (Fault.NO_MODEL_RIGHT, "chatbot", "bedrock:Converse"),
-    (Fault.NO_TABLE_RIGHT, "logger", "dynamodb:UpdateItem"),
-    (Fault.NO_CALLBACK_RIGHT, "enhancer", "states:SendTaskSuccess"),
-    (Fault.NO_CALLBACK_RIGHT, "chatbot", "states:SendTaskSuccess"),
+    (Fault.NO_TABLE_RIGHT, LAST.service, "dynamodb:UpdateItem"),
+    (Fault.NO_CALLBACK_RIGHT, UNPAID, "states:SendTaskSuccess"),
+    (Fault.NO_CALLBACK_RIGHT, ANSWERING.service, "states:SendTaskSuccess"),
 )
 
 
@@ -187,15 +190,15 @@ class Conductor:
             except BaseException as error:  # noqa: BLE001 -- raised by the campaign, in its own thread
                 self.failures.append(error)
             else:
-                self._ledger.inject(Fault.REDEPLOYED, detail="analyzer")
+                self._ledger.inject(Fault.REDEPLOYED, detail=FIRST)
 
         self._threads.append(threading.Thread(target=work))
         self._threads[-1].start()
 
 
 def redeploy(deployment: Deployment, context: dict[str, str]) -> None:
-    """Deploy the analyzer with more memory, through the CDK CLI, while its messages keep coming."""
-    deploy(deployment.engine, "analyzer", context={**context, "memory_analyzer": "160"})
-    configuration = deployment.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-analyzer")
+    """Deploy the first stage with more memory, through the CDK CLI, while its messages keep coming."""
+    deploy(deployment.engine, FIRST, context={**context, f"memory_{FIRST}": "160"})
+    configuration = deployment.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-{FIRST}")
     if configuration["MemorySize"] != 160:
-        raise AssertionError("the analyzer was deployed, but still has its old memory size")
+        raise AssertionError(f"the {FIRST} was deployed, but still has its old memory size")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaos.faults import CALLBACK_FAULTS, Fault
-from shared.contracts.stages import RETRY, STAGES
+from shared.contracts.stages import ANSWERING, RETRY, STAGES
 
 MARKER = re.compile(r"\[\[c-(\d+)\]\]")
 
@@ -140,10 +140,10 @@ def _twice(rng: random.Random, pipelines: int, via_api: set[int]) -> set[int]:
 def _service(rng: random.Random, number: int, chosen: list[int], fault: Fault | None) -> str | None:
     """Return the service whose request is sent again in this run, or None if the run is not chosen.
 
-    For the first chosen run it is the analyzer, which gets a request in any case. The chatbot is left out where
+    For the first chosen run it is the first stage, which gets a request in any case. The chatbot is left out where
     the model is to fail in all four attempts: a second request would cause a fifth call.
     """
-    services = [name for name in VIA_BUS if name != "chatbot" or fault is not Fault.MODEL_EXHAUSTED]
+    services = [name for name in VIA_BUS if name != ANSWERING.service or fault is not Fault.MODEL_EXHAUSTED]
     service = rng.choice(services)
     if number not in chosen:
         return None

@@ -1,23 +1,5 @@
-"""The exit codes of the `pipeline` command, and the exit code of each error."""
+"""The exit codes of the `pipeline` command, which the console's process shares."""
 
-from collections.abc import Sequence
+from local.exit_codes import FAILED, INTERRUPTED, NOT_FOUND, UNREACHABLE, USAGE, exit_code
 
-from local.errors import AwsAccessError, EngineNotRunningError, SettingsError, UnknownServiceError
-from operations.errors import InvalidInputError, NotDeployedError, NotFoundError, UnreachableError
-
-FAILED, USAGE, NOT_FOUND, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 130
-
-_CODES: Sequence[tuple[type[Exception], int]] = (
-    (InvalidInputError, USAGE),
-    (UnknownServiceError, USAGE),
-    (SettingsError, USAGE),
-    (NotFoundError, NOT_FOUND),
-    (NotDeployedError, UNREACHABLE),
-    (UnreachableError, UNREACHABLE),
-    (EngineNotRunningError, UNREACHABLE),
-    (AwsAccessError, UNREACHABLE),
-)
-
-
-def exit_code(error: Exception) -> int:
-    return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
+__all__ = ["FAILED", "INTERRUPTED", "NOT_FOUND", "UNREACHABLE", "USAGE", "exit_code"]

@@ -50,6 +50,9 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "dlq": Entry("dlq", "dlq", "List, show, replay, archive or export parked messages."),
         "redrive": Entry("redrive", "redrive", "Continue failed runs that left no parked message."),
     },
+    "Change it": {
+        "stage": Entry("stage", "stage", "Add a stage of your own to this checkout, or remove it."),
+    },
     "Deploy": {
         "deploy": Entry("deploy", "deploy", "Deploy all stacks, or one service alone."),
         "preflight": Entry("preflight", "preflight", "Check that an AWS account is ready for a deployment."),

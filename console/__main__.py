@@ -14,6 +14,7 @@ from filelock import FileLock
 from console import announcement
 from console.announcement import Announcement
 from local.errors import LocalError
+from local.exit_codes import FAILED, exit_code
 from local.paths import STATE
 from operations.errors import OperationError
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         return _serve(options)
     except (OperationError, LocalError) as error:
         print(f"Error: {error}", file=sys.stderr)
-        return 1
+        return exit_code(error)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -121,7 +122,7 @@ def _start(options: argparse.Namespace) -> int:
             there = announcement.running(env)
     if there is None:
         print(f"The console did not start: {log.name} says why.", file=sys.stderr)
-        return 1
+        return started.poll() or FAILED
     print(f"See it in a browser; this link works once:  {there[0].url}{there[1]}{_place(options)}")
     return 0
 

@@ -55,7 +55,8 @@ class Environment:
                 raise UnreachableError(str(error)) from error
             if self._target is None or running.instance != self._instance:
                 self.restarts += bool(self._instance)
-                self._instance, self._target = running.instance, local_target(running.connection)
+                self._instance = running.instance
+                self._target = local_target(running.connection, stand_in=running.stand_in)
             self._known_until = time.monotonic() + KNOWN_SECONDS
             return self._target
 

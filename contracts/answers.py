@@ -10,24 +10,25 @@ from msgspec import UnsetType as Absent
 
 from shared.contracts import v1
 from shared.contracts.envelope import PipelineId
+from shared.contracts.record import WHOLE
+from shared.contracts.stages import RECORDED, Stage
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
-def _without(kind: type[Struct], left_out: str) -> type[Struct]:
-    """Return a type like `kind` without its text, in the field `left_out`, which the record has at its top level."""
+def _in_record(stage: Stage) -> type[Struct]:
+    """Return the type of a stage's result in a record: without the answer's text, which is `final_response`."""
+    kind = stage.result
+    if not stage.answer:
+        return kind
     fields: list[Any] = [
         (item.name, item.type)
         if item.required
         else (item.name, item.type, msgspec.field(default=item.default))
         for item in msgspec.structs.fields(kind)
-        if item.name not in {left_out, "whole"}
+        if item.name not in {stage.answer, WHOLE}
     ]
     return msgspec.defstruct(f"{kind.__name__}InRecord", fields, frozen=True, kw_only=True)
-
-
-ChatInRecord = _without(v1.ChatAnswer, "text")
-EnhancementInRecord = _without(v1.Enhancement, "final_response")
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ class StageFailure(Struct, frozen=True, kw_only=True, rename="pascal"):
     cause: str | None = None
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class _Run(Struct, frozen=True, kw_only=True):
     """The record of one pipeline. Fields are added as it runs; `final_response` is the answer once it succeeded."""
 
     pipeline_id: PipelineId
@@ -84,12 +85,17 @@ class Record(Struct, frozen=True, kw_only=True):
     execution_time_ms: v1.Milliseconds | Absent = ABSENT
     execution_arn: str | Absent | None = ABSENT
     final_response: str | Absent | None = ABSENT
-    analysis: v1.Analysis | Absent | None = ABSENT
-    chat: ChatInRecord | Absent | None = ABSENT  # type: ignore[valid-type]  # a type made at run time
-    enhancement: EnhancementInRecord | Absent | None = ABSENT  # type: ignore[valid-type]  # likewise
     stages: (
         Annotated[dict[str, v1.Meter], Meta(description="the meter of each stage, by stage key")] | Absent
     ) = ABSENT
+    ended_by: (
+        Annotated[
+            str,
+            Meta(description="the stage that ended the pipeline early; `final_response` is its own answer"),
+        ]
+        | Absent
+    ) = ABSENT
+    end_reason: Annotated[str, Meta(description="the reason of the stage in `ended_by`")] | Absent = ABSENT
     degraded: (
         Annotated[list[str], Meta(description="the stages that failed without failing the run")] | Absent
     ) = ABSENT
@@ -104,3 +110,14 @@ class Record(Struct, frozen=True, kw_only=True):
     cause: str | Absent = ABSENT
     stage: Annotated[str | None, Meta(description="the stage at which the run failed")] | Absent = ABSENT
     cancel_requested_at: Moment | Absent = ABSENT
+
+
+Record = msgspec.defstruct(
+    "Record",
+    [(stage.key, _in_record(stage) | Absent | None, ABSENT) for stage in RECORDED],
+    bases=(_Run,),
+    namespace={"__doc__": _Run.__doc__},
+    frozen=True,
+    kw_only=True,
+)
+"""The same with each stage's result, in a field named by the stage's key."""

@@ -1,20 +1,26 @@
 """The generator of an example for every event and result, made from its schema, so that it always validates.
 
-A value comes from `SAMPLES`, by the field's name, if it fits the field's schema; otherwise the schema alone gives it.
+A value comes from `SAMPLES`, by the field's name, or from those that a stage's types bring along, if it fits the
+field's schema; otherwise the schema alone gives it.
 A new version of an event therefore has an example as soon as it has a type.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from contracts.alternatives import Schema, alternatives
 from shared.contracts.envelope import SOURCE
-from shared.contracts.stages import STAGES
+from shared.contracts.schemas import event_schema, result_schema
+from shared.contracts.stages import ANSWERING, RECORDED, STAGES, Stage
 
 PIPELINE_ID = "0b61f2bf-5c2e-4a14-9a0e-3d0b8f2f6c11"
 EXECUTION = "arn:aws:states:eu-central-1:111122223333:execution:ai-pipeline-prod"
 MOMENT = "2026-11-23T09:30:00Z"
+
+_LACKING = [stage for stage in RECORDED if not stage.critical][-1]
+"""The stage that failed in the examples of a degraded run."""
 
 SAMPLES: Mapping[str, Any] = {
     "accepted_at": "2026-11-23T09:30:00Z",
@@ -30,7 +36,9 @@ SAMPLES: Mapping[str, Any] = {
     "complexity": "simple",
     "contains_code": False,
     "correlation_id": PIPELINE_ID,
-    "degraded": ["enhancement"],
+    "degraded": [_LACKING.key],
+    "end_reason": "asks for another person's data",
+    "ended_by": "moderation",
     "error": "Pipeline.Permanent",
     "Error": "Pipeline.Transient",
     "errors": {},
@@ -48,12 +56,12 @@ SAMPLES: Mapping[str, Any] = {
     ],
     "idempotency_key": "order-4711",
     "input_tokens": 214,
-    "instead": {"enhancement": "The answer was not formatted: it is the chatbot's own text."},
+    "instead": {_LACKING.key: _LACKING.without},
     "instead_of": [
         {"model_id": "amazon.nova-pro-v1:0", "reason": "Converse answered ThrottlingException (HTTP 429)"}
     ],
     "is_question": True,
-    "key": f"text#{PIPELINE_ID}#chat#9f86d081884c7d659a2feaa0c55ad015",
+    "key": f"text#{PIPELINE_ID}#{ANSWERING.key}#9f86d081884c7d659a2feaa0c55ad015",
     "languages": [],
     "messages": [
         {"role": "user", "text": "What is a functor?"},
@@ -78,7 +86,7 @@ SAMPLES: Mapping[str, Any] = {
     "sentence_count": 1,
     "service": "trigger",
     "source": SOURCE,
-    "stage": "chat",
+    "stage": ANSWERING.key,
     "started_at": "2026-11-23T09:30:00.120Z",
     "status": "SUCCEEDED",
     "status_url": f"https://api.example.com/v1/pipeline/{PIPELINE_ID}",
@@ -93,6 +101,15 @@ SAMPLES: Mapping[str, Any] = {
     "work_ms": 7,
 }
 """Sample values by the name of a field. A value that does not fit the schema of a field is not used for it."""
+
+
+def _brought_along() -> Mapping[str, Any]:
+    """Return the `SAMPLES` of the modules in which the stages' types are."""
+    modules = [sys.modules[kind.__module__] for stage in STAGES for kind in (stage.request, stage.result)]
+    return {name: value for module in modules for name, value in getattr(module, "SAMPLES", {}).items()}
+
+
+_OF_STAGES = _brought_along()
 
 _STRINGS = ("example", "example-1", "1", "2026-11-23", MOMENT, "e", "")
 _BY_TYPE: Mapping[str | None, Any] = {"null": None, "boolean": True, None: "anything"}
@@ -120,6 +137,26 @@ def event_examples(schema: Schema) -> list[dict[str, Any]]:
     return [{key: example[key] for key in ("metadata", *example)}]
 
 
+def request_data(stage: Stage) -> dict[str, Any]:
+    """Return the data of a request to a stage as a workflow sends it after all earlier stages have succeeded.
+
+    Fields that may be absent are left out.
+    """
+    schema = event_schema(stage.request)
+    data: dict[str, Any] = value_of(schema, schema, required_only=True)["data"]
+    results = {other.key: outcome_of(other) for other in RECORDED[: STAGES.index(stage)]}
+    given = {"$.results": results}
+    given |= {f"$.results.{key}.data": outcome["data"] for key, outcome in results.items()}
+    return data | {name: given[path] for name, path in stage.inputs.items() if path in given}
+
+
+def outcome_of(stage: Stage) -> dict[str, Any]:
+    """Return a stage's result with its meter, without the fields that may be absent."""
+    schema = result_schema(stage.result)
+    outcome: dict[str, Any] = value_of(schema, schema, required_only=True)
+    return outcome
+
+
 def delivered(detail: Mapping[str, Any], detail_type: str) -> dict[str, Any]:
     """Return an event with this detail as EventBridge delivers it."""
     return {
@@ -145,8 +182,7 @@ def value_of(schema: Any, root: Schema, *, name: str = "", at: str = "$", requir
 
 
 def _candidates(schema: Any, root: Schema, name: str, at: str, *, required_only: bool) -> Iterator[Any]:
-    if name in SAMPLES:
-        yield SAMPLES[name]
+    yield from (samples[name] for samples in (SAMPLES, _OF_STAGES) if name in samples)
     shapes = alternatives(schema, root)
     for shape in sorted(shapes, key=lambda shape: shape.type == "null"):  # null is the last choice
         own = shape.schema

@@ -45,7 +45,7 @@ def events() -> tuple[type[Event], ...]:
 
 
 def results() -> tuple[type[Struct], ...]:
-    return v1.RESULTS
+    return tuple(stage.result for stage in STAGES)
 
 
 def parties(name: str) -> Parties:

@@ -7,7 +7,9 @@ cdk deploy -c env=dev -c only=analyzer
 Options come from the environment's file in `environments/` and from `-c name=value`. `-c region=NAME` chooses the
 region that the file's options are for, if the CDK CLI does not; `only` makes the stack of one part, even if the code
 of other parts is broken; `-c unprotected=NAME,NAME` makes these parts and tables without protection from deletion, so
-that their first deployment can fail and be repeated; `-c nag=off` skips cdk-nag.
+that their first deployment can fail and be repeated; `-c removed_queues=NAME,NAME` and
+`-c removed_events=TYPE,TYPE` keep the workflow's rights to reach stages that were removed from the code and are still
+deployed; `-c nag=off` skips cdk-nag.
 """
 
 import json
@@ -112,6 +114,11 @@ def main() -> None:
     environment = load_deployed(str(context.get("env") or "dev"), context, region=region)
     if context.get("nag") != "off":
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    environment = replace(
+        environment,
+        removed_queues=_listed(context.get("removed_queues")),
+        removed_events=_listed(context.get("removed_events")),
+    )
     only = str(context["only"]) if context.get("only") else None
     packed = bundles(
         environment.target,
@@ -121,9 +128,13 @@ def main() -> None:
             if only in (None, function.service) and (function != GUARD or environment.budget_usd_per_day)
         ],
     )
-    unprotected = [part for part in str(context.get("unprotected") or "").split(",") if part]
-    build(app, environment, packed, only, unprotected)
+    build(app, environment, packed, only, _listed(context.get("unprotected")))
     app.synth()
+
+
+def _listed(names: object) -> tuple[str, ...]:
+    """Return the names in a list that is separated by commas."""
+    return tuple(name for name in str(names or "").split(",") if name)
 
 
 if __name__ == "__main__":

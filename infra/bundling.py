@@ -1,9 +1,10 @@
 """Makes the functions' bundles without Docker: directories that hold only what a function imports.
 
 A bundle holds what the handler's import statements reach in the shared code, in one service and in the third-party
-packages (`reachable.py`), and botocore's data for the services that the function calls. Third-party packages come
-from a site directory that uv fills once per platform from the pinned, hashed requirements. The result depends on the
-content alone: the same sources give the same bundle and the same asset hash.
+packages (`reachable.py`), the byte code of that (`byte_code`), and botocore's data for the services that the function
+calls. Third-party packages come from a site directory that uv fills once per platform from the pinned, hashed
+requirements; none of their files is changed. The result depends on the content alone: the same sources give the same
+bundle and the same asset hash.
 """
 
 import hashlib
@@ -12,12 +13,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from infra import reachable, slimming
+from infra import reachable, trust
+from infra.byte_code import ByteCodeError, compiled, identity, place
 from infra.environments import Target
 from infra.functions import FUNCTIONS, FunctionSpec
 from infra.toolchain import uv
@@ -31,10 +34,11 @@ _SKIPPED_IN_PROJECT: Final = frozenset({"__pycache__", "tests", "evaluation"})
 _SKIPPED_IN_PACKAGES: Final = frozenset({"__pycache__", "examples", "tests"})
 _BOTOCORE_COMMON: Final = (
     "_retry.json",
-    "endpoints.json",
     "partitions.json",
     "sdk-default-configuration.json",
 )
+ENDPOINTS: Final = "shared/endpoints.json"
+"""The one file of a bundle that is made: `shared/aws.py` reads it in place of botocore's map of all endpoints."""
 _ENDPOINT_PREFIXES: Final = {"stepfunctions": "states", "bedrock-runtime": "bedrock-runtime"}
 _BOTOCORE_READ: Final = ("endpoint-rule-set-1.json", "service-2.json")
 
@@ -44,11 +48,39 @@ class BundlingError(Exception):
 
 
 def bundles(target: Target, functions: Iterable[FunctionSpec] = FUNCTIONS) -> dict[str, Path]:
-    """Return the directory of each function's bundle, by the function's name. Changed bundles are made again."""
+    """Return the directory of each function's bundle, by the function's name. It is named by a hash of its sources.
+
+    An existing bundle is kept, and changed ones are made again. Two processes may call this at the same time.
+    Raises BundlingError.
+    """
     site, chosen = site_directory(target), list(functions)
+    folders = {function: _folder(function, target, site) for function in chosen}
+    missing = [function for function in chosen if not folders[function].exists()]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        folders = pool.map(lambda function: bundle(function, target, site), chosen)
-        return {function.name: folder for function, folder in zip(chosen, folders, strict=True)}
+        contents = list(pool.map(lambda function: _content(function, site), missing))
+        byte_code = _byte_code(contents, target)
+        wholes = [content | byte_code(content) for content in contents]
+        for _ in pool.map(
+            lambda function, whole: _make(folders[function], function, whole, site), missing, wholes
+        ):
+            pass  # raises what a thread raised
+    return {function.name: folders[function] for function in chosen}
+
+
+def _byte_code(
+    contents: Iterable[Mapping[str, Path]], target: Target
+) -> Callable[[Mapping[str, Path]], dict[str, Path]]:
+    """Compile all modules of `contents` at once; return the function that gives the byte code of one of them."""
+    try:
+        made = compiled(
+            {module for content in contents for module in content.items() if module[1].suffix == ".py"},
+            target,
+        )
+    except ByteCodeError as error:
+        raise BundlingError(str(error)) from error
+    return lambda content: {
+        place(module[0], target): made[module] for module in content.items() if module in made
+    }
 
 
 # --- third-party packages --------------------------------------------------------------------------------
@@ -96,35 +128,36 @@ def site_directory(target: Target) -> Path:
 # --- one bundle ------------------------------------------------------------------------------------------
 
 
-def bundle(function: FunctionSpec, target: Target, site: Path) -> Path:
-    """Make the bundle of `function` and return its folder, which is named by a hash of its sources.
+def _folder(function: FunctionSpec, target: Target, site: Path) -> Path:
+    return WORK / "bundles" / target.name / f"{function.name}-{_key(function, target, site)}"
 
-    An existing bundle is kept. Two processes may call this at the same time. Raises BundlingError.
-    """
-    folder = WORK / "bundles" / target.name / f"{function.name}-{_key(function, site)}"
-    if folder.exists():
-        return folder
+
+def _content(function: FunctionSpec, site: Path) -> dict[str, Path]:
+    """Return the bundle's files: the source of each by its path in the bundle. Raises BundlingError."""
     if not (ROOT / f"{function.module.replace('.', '/')}.py").exists():
         raise BundlingError(
             f"The handler's module {function.module} does not exist. Correct the function table (infra/functions.py)."
         )
-    try:
-        code = reachable.reachable(function.module, (ROOT, site))
-    except slimming.SlimmingError as error:
-        raise BundlingError(str(error)) from error
+    code = reachable.reachable(function.module, (ROOT, site))
+    files = [*code, *_data(code, site, function)]
+    return {file.relative_to(site if site in file.parents else ROOT).as_posix(): file for file in files}
+
+
+def _make(folder: Path, function: FunctionSpec, content: Mapping[str, Path], site: Path) -> None:
+    """Make the bundle of `function`, and remove its older ones."""
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for file in (*code, *_data(code, site, function)):
-        root = site if site in file.parents else ROOT
-        _copy(file, partial / file.relative_to(root))
-    _trim_endpoints(partial, function)
-    slimming.slim(partial)
+    for name, source in content.items():
+        _copy(source, partial / name)
+    (partial / ENDPOINTS).write_bytes(_used_endpoints(site, function))
+    try:
+        trust.add_roots(partial)
+    except trust.TrustError as error:
+        raise BundlingError(str(error)) from error
     _move(partial, folder)
     for older in folder.parent.glob(f"{function.name}-*"):
         if older != folder and not older.name.endswith(".partial"):
             shutil.rmtree(older, ignore_errors=True)
-    return folder
 
 
 def _move(partial: Path, folder: Path) -> None:
@@ -137,9 +170,9 @@ def _move(partial: Path, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _key(function: FunctionSpec, site: Path) -> str:
-    digest = hashlib.sha256(f"{function}{site.name}".encode())
-    makers = (Path(__file__), Path(reachable.__file__), Path(slimming.__file__))
+def _key(function: FunctionSpec, target: Target, site: Path) -> str:
+    digest = hashlib.sha256(f"{function}{site.name}{identity(target)}".encode())
+    makers = (Path(__file__), Path(reachable.__file__), Path(trust.__file__))
     for path in (*makers, *_sources(function)):
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(path.read_bytes())
@@ -157,16 +190,33 @@ def _sources(function: FunctionSpec) -> list[Path]:
 
 def _data(code: set[Path], site: Path, function: FunctionSpec) -> Iterator[Path]:
     """Yield the data files in the packages of `code`, e.g. certificates and botocore's service descriptions."""
-    packages = {file.parent for file in code if file.name == "__init__.py" and site in file.parents}
+    packages = {file.parent for file in code if file.name == "__init__.py"}
     described = site / "botocore" / "data"
-    for package in sorted(packages):
-        for file in _walk(package, _SKIPPED_IN_PACKAGES):
-            inner = next(folder for folder in file.parents if (folder / "__init__.py").exists())
-            is_code = file.suffix in {".py", ".pyi", ".pyc", ".so", ".pyd"} or file.name == "py.typed"
-            is_unused = described in file.parents and not _is_used_data(file, described, function)
-            left_out = reachable.is_left_out(".".join(file.parent.relative_to(site).parts))
-            if inner == package and not (is_code or is_unused or left_out):
-                yield file
+    for file, package in _data_files(site):
+        if package in packages and (
+            described not in file.parents or _is_used_data(file, described, function)
+        ):
+            yield file
+
+
+@cache
+def _data_files(site: Path) -> tuple[tuple[Path, Path], ...]:
+    """Return all files of the packages in a site directory that are no code, each with the package it belongs to."""
+    files: list[tuple[Path, Path]] = []
+    packages: dict[str, str] = {}
+    for folder, inner, names in os.walk(site):
+        inner[:] = sorted(set(inner) - _SKIPPED_IN_PACKAGES)
+        package = folder if "__init__.py" in names else packages.get(str(Path(folder).parent))
+        if package is None:
+            continue
+        packages[folder] = package
+        if not reachable.is_left_out(".".join(Path(folder).relative_to(site).parts)):
+            files += [(Path(folder, name), Path(package)) for name in sorted(names) if not _is_code(name)]
+    return tuple(files)
+
+
+def _is_code(name: str) -> bool:
+    return name == "py.typed" or name.endswith((".py", ".pyi", ".pyc", ".so", ".pyd"))
 
 
 def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
@@ -178,20 +228,18 @@ def _is_used_data(file: Path, described: Path, function: FunctionSpec) -> bool:
     if file.parent == described:
         return file.name in _BOTOCORE_COMMON
     service, version = file.parent.parent, file.parent
-    latest = max(path.name for path in service.iterdir())
-    return service.name in function.aws and version.name == latest and file.name.startswith(_BOTOCORE_READ)
+    if service.name not in function.aws or not file.name.startswith(_BOTOCORE_READ):
+        return False
+    return version.name == max(path.name for path in service.iterdir())
 
 
-def _trim_endpoints(folder: Path, function: FunctionSpec) -> None:
-    """Keep only the called services in botocore's 1.2 MB map of endpoints, which the first client reads."""
-    file = folder / "botocore" / "data" / "endpoints.json"
-    if not file.exists():
-        return
-    endpoints = json.loads(file.read_text("utf-8"))
+def _used_endpoints(site: Path, function: FunctionSpec) -> bytes:
+    """Return the called services' part of botocore's 1.2 MB map of endpoints, which the first client reads."""
+    endpoints = json.loads((site / "botocore" / "data" / "endpoints.json").read_text("utf-8"))
     used = {_ENDPOINT_PREFIXES.get(service, service) for service in function.aws}
     for partition in endpoints["partitions"]:
         partition["services"] = {name: value for name, value in partition["services"].items() if name in used}
-    file.write_text(json.dumps(endpoints, separators=(",", ":")), "utf-8")
+    return json.dumps(endpoints, separators=(",", ":")).encode()
 
 
 def _walk(folder: Path, skipped: frozenset[str]) -> Iterator[Path]:

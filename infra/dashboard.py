@@ -8,7 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.functions import deployed_functions
 from infra.signals import HOUR, Signals
-from shared.contracts.stages import CRITICAL, SERVICES
+from shared.contracts.stages import ANSWERING, SERVICES
 from shared.metrics import (
     ANSWER_STORE_FAILURES,
     ANSWERS_BLOCKED,
@@ -184,7 +184,7 @@ def _budget(signals: Signals) -> list[cloudwatch.GraphWidget]:
 
 
 def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:
-    chatbot = CRITICAL.service
+    chatbot = ANSWERING.service
     average = cloudwatch.MathExpression(
         expression="micros / 1000000",
         using_metrics={"micros": signals.own(COST, "logger", "Average").with_(period=HOUR)},

@@ -1,7 +1,8 @@
 """Builds the workflow's definition in Amazon States Language from the stage table. It is pure: names in, a dict out.
 
 It uses only features that AWS and two independent interpreters run in the same way, so that tests run the deployed
-definition. The critical stage has no Catch: the execution fails at its state, from which RedriveExecution continues.
+definition. A critical stage has no Catch: the execution fails at its state, from which RedriveExecution continues.
+A Choice state follows only a stage that may end the run, as each transition costs money.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,8 +10,16 @@ from typing import Any, Final
 
 from shared import dynamodb
 from shared.contracts.envelope import SOURCE
-from shared.contracts.record import ANALYSIS_JSON, ERRORS_JSON, METERS_JSON
-from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY, STAGES, Stage
+from shared.contracts.record import ERRORS_JSON, METERS_JSON, METERS_OF, as_json
+from shared.contracts.stages import (
+    ANSWERING,
+    EARLY_ANSWER,
+    LEAST_TASK_SECONDS,
+    RETRY,
+    STAGES,
+    Stage,
+    choosing,
+)
 from shared.errors import DATA_LIMIT_ERROR, HEARTBEAT_ERROR, NEVER_RETRIED, TASK_ERROR, TIMEOUT_ERROR
 from shared.records import MAY_REPLACE
 
@@ -18,6 +27,8 @@ State = dict[str, Any]
 TaskSeconds = Callable[[str], int]
 
 STORE_ANSWER: Final = "StoreAnswer"
+WHICH_ANSWER: Final = "WhichAnswer"
+"""The state that tells early answers from the chatbot's, if the logger failed and a stage may end the run."""
 ALREADY_STORED: Final = "AnswerAlreadyStored"
 STORE_TIMEOUT_SECONDS: Final = 60
 CONDITION_FAILED: Final = f"DynamoDB.{dynamodb.CONDITION_FAILED}"
@@ -44,10 +55,25 @@ def definition(
     """
     states: dict[str, State] = {}
     following = [stage.state for stage in stages[1:]]
+    choosing_stages, ending_stages = choosing(stages), [stage for stage in stages if stage.may_end]
     for stage, after in zip(stages, [*following, None], strict=True):
-        states[stage.state] = _task(
-            stage, after, bus_name=bus_name, queue_urls=queue_urls, seconds=task_seconds(stage.service)
+        state = _task(
+            stage,
+            after,
+            bus_name=bus_name,
+            queue_urls=queue_urls,
+            seconds=task_seconds(stage.service),
+            store=WHICH_ANSWER if ending_stages else STORE_ANSWER,
         )
+        if stage in choosing_stages and after:
+            states[stage.state] = state | {"Next": stage.choice}
+            states[stage.choice] = _choice([stage], lambda _: stages[-1].state, after)
+        else:
+            states[stage.state] = state
+    if ending_stages:
+        states[WHICH_ANSWER] = _choice(ending_stages, _storing, STORE_ANSWER)
+    for stage in ending_stages:
+        states[_storing(stage)] = _store_answer(table_name, stages, ended_by=stage)
     states[STORE_ANSWER] = _store_answer(table_name, stages)
     states[ALREADY_STORED] = {"Type": "Succeed"}
     return {
@@ -71,7 +97,7 @@ def longest_seconds(stages: Sequence[Stage] = STAGES, task_seconds: TaskSeconds 
 
 
 def _task(
-    stage: Stage, after: str | None, *, bus_name: str, queue_urls: Mapping[str, str], seconds: int
+    stage: Stage, after: str | None, *, bus_name: str, queue_urls: Mapping[str, str], seconds: int, store: str
 ) -> State:
     state: State = {"Type": "Task", "Comment": (stage.request.__doc__ or "").strip()}
     if stage.via == "bus":
@@ -84,8 +110,28 @@ def _task(
         "Retry": _retry(),
     }
     if not stage.critical:
-        state["Catch"] = _catch(stage, after or STORE_ANSWER)
+        state["Catch"] = _catch(stage, after or store)
     return state | ({"Next": after} if after else {"End": True})
+
+
+def _early(stage: Stage, part: str) -> str:
+    return f"$.results.{stage.key}.data.{EARLY_ANSWER}.{part}"
+
+
+def _choice(stages: Sequence[Stage], goes_to: Callable[[Stage], str], otherwise: str) -> State:
+    """Return the state that looks for an early answer. An answer that is null or absent has no text."""
+    return {
+        "Type": "Choice",
+        "Choices": [
+            {"Variable": _early(stage, "text"), "IsPresent": True, "Next": goes_to(stage)} for stage in stages
+        ],
+        "Default": otherwise,
+    }
+
+
+def _storing(stage: Stage) -> str:
+    """Return the name of the state that stores the stage's early answer without the logger."""
+    return f"{STORE_ANSWER}Of{stage.state}"
 
 
 def _publish(stage: Stage, bus_name: str) -> State:
@@ -164,8 +210,8 @@ def _catch(stage: Stage, goes_to: str) -> list[State]:
     ]
 
 
-def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
-    """Return the state that stores the answer without the logger.
+def _store_answer(table_name: str, stages: Sequence[Stage], *, ended_by: Stage | None = None) -> State:
+    """Return the state that stores the answer without the logger: that of the stage that ended the run, if one did.
 
     The record that it writes lacks what only code can compute, and names the logger's stage as degraded; `expanded`
     (shared/contracts/record.py) reads it. The answer's text is in no JSON attribute: there every quote would be
@@ -176,15 +222,26 @@ def _store_answer(table_name: str, stages: Sequence[Stage]) -> State:
     attributes: State = {
         "status": {"S": "SUCCEEDED"},
         "user_message": {"S.$": "$.request.user_message"},
-        "final_response": {"S.$": "$.results.chat.data.text"},
+        "final_response": {
+            "S.$": _early(ended_by, "text")
+            if ended_by
+            else f"$.results.{ANSWERING.key}.data.{ANSWERING.answer}"
+        },
         "finished_at": {"S.$": "$$.State.EnteredTime"},
         "execution_arn": {"S.$": "$$.Execution.Id"},
         "correlation_id": {"S.$": "$.metadata.correlation_id"},
         "degraded": {"L": [{"S": last.key}]},
-        ANALYSIS_JSON: {"S.$": "States.JsonToString($.results.analysis.data)"},
+        **{
+            as_json(stage.key): {"S.$": f"States.JsonToString($.results.{stage.key}.data)"}
+            for stage in done
+            if not stage.answer
+        },
         METERS_JSON: {"S.$": f"States.JsonToString(States.Array({meters}))"},
+        METERS_OF: {"L": [{"S": stage.key} for stage in done]},
         ERRORS_JSON: {"S.$": "States.JsonToString($.errors)"},
     }
+    if ended_by:
+        attributes |= {"ended_by": {"S": ended_by.key}, "end_reason": {"S.$": _early(ended_by, "reason")}}
     first: State = {name: {"S.$": "$.metadata.accepted_at"} for name in ("timestamp", "accepted_at")}
     before = {f":before{index}": {"S": status} for index, status in enumerate(MAY_REPLACE["SUCCEEDED"])}
     sets = [f"#{name} = :{name}" for name in attributes]

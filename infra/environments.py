@@ -13,6 +13,7 @@ from typing import Literal
 from infra.clocks import MAX_RECEIVES, THROTTLED_SECONDS, task_seconds, visibility_seconds
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
+from shared.contracts.stages import BY_SERVICE, STAGES
 
 API_STAGE = "v1"
 DEFAULT_REGION = "us-east-1"
@@ -56,10 +57,12 @@ def host() -> Target:
 class Sizing:
     """The sizes of one function and its queue.
 
+    A function's share of a CPU follows from `memory_mb`: with 256 MB, all but the chatbot handle a warm message in 50
+    ms, for the same price as with 128 MB (docs/benchmarks.md has the table).
     `max_concurrency` limits how many executions of the function the queue may start at a time (AWS: at least 2).
     """
 
-    memory_mb: int = 128
+    memory_mb: int = 256
     timeout_seconds: int = 30
     batch_size: int = 10
     batching_window_seconds: int = 0
@@ -122,7 +125,8 @@ class Environment:
     """The region that it is deployed to."""
     target: Target = AWS_ARM
     sizing: Mapping[str, Sizing] = field(default_factory=dict)
-    """Sizes by function (`api`, `starter`, and each stage's service); other functions have `default_sizing`."""
+    """Sizes by function (`api`, `starter`, and each stage's service); other functions have `default_sizing`, with
+    what their stage's row in the stage table says."""
     default_sizing: Sizing = Sizing()
     chatbot: ChatbotSettings = field(default_factory=ChatbotSettings)
     model_behind: tuple[str, ...] = ()
@@ -149,6 +153,11 @@ class Environment:
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
     unprotected: frozenset[str] = frozenset()
+    removed_queues: tuple[str, ...] = ()
+    """Services of removed stages that are still deployed. Runs that began before finish with the rights to reach
+    them, by their queues and by `removed_events`, which are detail-types.
+    """
+    removed_events: tuple[str, ...] = ()
     """Parts, with their tables, and single tables that are made without that protection: those of a first deployment,
     since a protected stack or table could not be deleted after a failure.
     """
@@ -167,7 +176,9 @@ class Environment:
     xray: bool = True
     """Whether functions, workflow and API are traced by X-Ray (active tracing). The engine has no X-Ray."""
     tls_only: bool = True
-    """Whether queues refuse calls without TLS. The engine speaks plain HTTP, on the loopback address."""
+    """Whether queues refuse calls without TLS, and functions trust Amazon's authorities only (`infra/trust.py`). The
+    engine speaks plain HTTP, on the loopback address.
+    """
 
     monitoring: bool = True
     """Whether dashboard and alarms are deployed with the other stacks; they can always be deployed alone."""
@@ -204,14 +215,17 @@ class Environment:
 
     @property
     def limits(self) -> Thresholds:
-        """The alarms' thresholds, longer by what the chatbot's function may take beyond half a minute."""
-        longer = max(0, self.sizing_of("chatbot").timeout_seconds - THROTTLED_SECONDS)
-        limits = self.thresholds
+        """The alarms' thresholds, longer by what the stages' functions may take beyond half a minute each."""
+        beyond = {
+            stage.service: max(0, self.sizing_of(stage.service).timeout_seconds - THROTTLED_SECONDS)
+            for stage in STAGES
+        }
+        longer, limits = sum(beyond.values()), self.thresholds
         return replace(
             limits,
             run_p95_seconds=limits.run_p95_seconds + longer,
             run_open_seconds=limits.run_open_seconds + MAX_RECEIVES * longer,
-            answer_age_seconds=limits.queue_age_seconds + longer,
+            beyond_seconds=beyond,
         )
 
     def protects(self, *names: str) -> bool:
@@ -223,16 +237,26 @@ class Environment:
         return f"{self.engine}/restapis/{api_id}/{API_STAGE}/_user_request_"
 
     def sizing_of(self, function: str) -> Sizing:
-        return self.sizing.get(function, self.default_sizing)
+        stage = BY_SERVICE.get(function)
+        if function in self.sizing or stage is None:
+            return self.sizing.get(function, self.default_sizing)
+        # What a paid stage asks for takes seconds: a batch of ten would exceed the function's timeout.
+        return replace(self.default_sizing, **{**({"batch_size": 1} if stage.pays else {}), **stage.sizes})
 
     def task_seconds(self, service: str) -> int:
         """Return the timeout of the task of a stage's service."""
         return self.sizing_of(service).task_seconds
 
 
+# The chatbot waits for the model nearly all of its time, and nobody waits for a scheduled function: more memory would
+# only cost more.
+_SMALL_MB = 128
 # One message per invocation: an answer takes seconds, so a batch of ten would exceed the function's timeout.
 _ONE_AT_A_TIME = replace(Sizing(), batch_size=1)
-_AWS_SIZING = {"chatbot": replace(_ONE_AT_A_TIME, max_concurrency=250)}
+_AWS_SIZING = {
+    "chatbot": replace(_ONE_AT_A_TIME, memory_mb=_SMALL_MB, max_concurrency=250),
+    **dict.fromkeys(("reconciler", "guard"), replace(Sizing(), memory_mb=_SMALL_MB)),
+}
 # On the engine every concurrent execution is a process on this machine. A deployment kills the workers it replaces
 # (on AWS they finish), so a short timeout makes their messages visible again soon: after 6 x 10 s.
 _LOCAL = Sizing(max_concurrency=2, timeout_seconds=10)
@@ -276,7 +300,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             name="local",
             target=host(),
             default_sizing=_LOCAL,
-            sizing={"chatbot": replace(_LOCAL, batch_size=1, timeout_seconds=30)},
+            sizing={"chatbot": replace(_LOCAL, memory_mb=_SMALL_MB, batch_size=1, timeout_seconds=30)},
             log_retention_days=7,
             point_in_time_recovery=False,
             archive_days=None,

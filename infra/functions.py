@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import LAST, STAGES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,6 @@ class FunctionSpec:
 
 
 _WORKER: Final = ("stepfunctions", "sqs", "events", "dynamodb")
-_EXTRA: Final[Mapping[str, tuple[str, ...]]] = {"chatbot": ("bedrock-runtime", "lambda")}
-_TABLE: Final[Mapping[str, tuple[str, ...]]] = {"logger": ("GetItem", "UpdateItem")}
 
 API: Final = FunctionSpec(
     name="api",
@@ -50,15 +48,15 @@ STAGE_FUNCTIONS: Final[Mapping[str, FunctionSpec]] = {
         name=stage.service,
         service=stage.service,
         module=f"services.{stage.service}.handler",
-        aws=(*_WORKER, *_EXTRA.get(stage.service, ())),
-        table=_TABLE.get(stage.service, ()),
+        aws=(*_WORKER, *stage.calls),
+        table=("GetItem", "UpdateItem") if stage is LAST else (),
     )
     for stage in STAGES
 }
 RECONCILER: Final = FunctionSpec(
     name="reconciler",
-    service="logger",
-    module="services.logger.reconciler.handler",
+    service=LAST.service,
+    module=f"services.{LAST.service}.reconciler.handler",
     aws=("dynamodb", "events", "stepfunctions"),
     table=("BatchGetItem", "GetItem", "UpdateItem"),
     scheduled=True,

@@ -23,6 +23,13 @@ READS: Final[Mapping[str, tuple[str, ...]]] = {
     "ReadFunctions": ("lambda:GetFunctionConfiguration",),
     "ReadRules": ("events:DescribeRule", "events:ListTargetsByRule"),
     "ReadStacks": ("cloudformation:GetTemplate",),
+    "ReadRoles": (
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+    ),
+    "ReadPolicies": ("iam:GetPolicyVersion", "iam:ListPolicyVersions"),
     "ReadAlarms": ("cloudwatch:DescribeAlarms",),
     # IAM cannot limit these to a resource.
     "ReadTheAccount": ("lambda:GetAccountSettings", "lambda:ListEventSourceMappings"),

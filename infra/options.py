@@ -41,6 +41,7 @@ from infra.prompt_caching import caching
 from infra.regional import RegionalError, in_its_region
 from infra.regions import WITHOUT_SCHEMAS
 from services.chatbot.settings import Settings as ChatbotSettings
+from shared.contracts.stages import STAGES
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "environments"
 """The folder of the environments' files, e.g. `prod.toml`."""
@@ -54,7 +55,7 @@ Options = Mapping[str, object]
 MEMORY_MB: Final = (128, 10_240)
 TIMEOUT_SECONDS: Final = (5, 31)
 """The bounds of a function's timeout."""
-LONGEST_SECONDS: Final = {"chatbot": 900}
+LONGEST_SECONDS: Final = {stage.service: 900 for stage in STAGES if stage.pays}
 """The longest timeouts of functions that wait for others: Lambda's own limit."""
 
 OPTIONS: Final[Mapping[str, Option]] = {

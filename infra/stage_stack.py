@@ -21,12 +21,14 @@ from infra.pricing import stated
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE, Event
 from shared.contracts.executions import FAILED
-from shared.contracts.stages import Stage
+from shared.contracts.stages import LAST, Stage
 from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
 
-PUBLISHES: Mapping[str, tuple[type[Event], ...]] = {"logger": (PipelineCompleted, PipelineFailed)}
+PUBLISHES: Mapping[str, tuple[type[Event], ...]] = {LAST.service: (PipelineCompleted, PipelineFailed)}
 """The events that a service publishes besides rejections."""
+TEXTS: Mapping[str, tuple[str, ...]] = {"read": ("GetItem",), "store": ("GetItem", "PutItem")}
+"""The rights on the table of long texts, by the word of the stage table."""
 
 
 class StageStack(Stack):
@@ -63,12 +65,14 @@ class StageStack(Stack):
                 bus=bus_of(self, names),
                 worthless_after=Duration.seconds(environment.task_seconds(stage.service)),
             )
+        if stage.texts:
+            allow_texts(self.service, environment, *TEXTS[stage.texts])
         if extra := EXTRAS.get(stage.service):
             extra(self, bundles)
 
 
 def _variables(service: str, environment: Environment) -> Mapping[str, str]:
-    if service != "logger":
+    if service != LAST.service:
         return {}
     prices = msgspec.json.encode(stated(environment)).decode()
     return {
@@ -86,16 +90,11 @@ EVERY = Duration.minutes(15)
 """How often the reconciler runs."""
 
 
-def _enhancer(stack: StageStack, _: Mapping[str, Path]) -> None:
-    allow_texts(stack.service, stack.environment_data, "GetItem", "PutItem")
-
-
 def _logger(stack: StageStack, bundles: Mapping[str, Path]) -> None:
     """Let the logger receive failed executions, which Step Functions announces on the account's default bus, and add
     the reconciler, which finds those that were not announced.
     """
     environment = stack.environment_data
-    allow_texts(stack.service, environment, "GetItem")
     names = Names(environment.name)
     machine = names.state_machine_arn(stack)
     reconciler = ServiceFunction(
@@ -106,7 +105,7 @@ def _logger(stack: StageStack, bundles: Mapping[str, Path]) -> None:
         variables={
             "STATE_MACHINE_ARN": machine,
             "OPERATIONS_TABLE": names.operations_table,
-            **_variables("logger", environment),
+            **_variables(LAST.service, environment),
         },
     )
     for function in (stack.service, reconciler):
@@ -126,7 +125,7 @@ def _logger(stack: StageStack, bundles: Mapping[str, Path]) -> None:
     events.Rule(
         stack,
         "Reconcile",
-        rule_name=names.rule("logger", "reconcile"),
+        rule_name=names.rule(LAST.service, "reconcile"),
         schedule=events.Schedule.rate(EVERY),
         # A late or repeated invocation is not needed: the next one catches up.
         targets=[targets.LambdaFunction(reconciler.function, max_event_age=EVERY, retry_attempts=0)],
@@ -141,7 +140,6 @@ def _logger(stack: StageStack, bundles: Mapping[str, Path]) -> None:
 
 EXTRAS: Mapping[str, Callable[[StageStack, Mapping[str, Path]], None]] = {
     "chatbot": _chatbot,
-    "enhancer": _enhancer,
-    "logger": _logger,
+    LAST.service: _logger,
 }
 """Functions that add what only one service needs."""

@@ -31,10 +31,11 @@ def synthesise(
 ) -> None:
     """Write the environment's cloud assembly, or that of `only` one part, into `folder`.
 
-    Raises RuntimeError if cdk-nag has findings, which are then in `validation-report.json`.
+    `nag`: check it by cdk-nag and by CloudFormation's rules, which take most of a synth. Raises RuntimeError if these
+    have findings, which are then in `validation-report.json`.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    app = App(outdir=str(folder), context=feature_flags())
+    app = App(outdir=str(folder), context=feature_flags(), builtin_cloud_formation_validation=nag)
     if nag:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     build(app, environment, packed, only, unprotected)

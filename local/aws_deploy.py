@@ -16,6 +16,7 @@ from local.deploy import by_part, part_of, require_known, stack_name
 from local.errors import AwsAccessError, BusyError, DeployError
 from local.paths import STATE
 from operations.deployment.changes import Changes, find_changes
+from operations.deployment.removed import context_of_removed
 from operations.deployment.stacks import (
     NEVER_CREATED,
     Stack,
@@ -207,6 +208,7 @@ def _synthesise(goal: AwsTarget, progress: Progress, unprotected: str) -> Path:
         "env": goal.env,
         "region": goal.region,
         **({"only": goal.service} if goal.service else {}),
+        **context_of_removed(operations_target(goal.env, region=goal.region, profile=goal.profile)),
         **({"unprotected": unprotected, "nag": "off"} if unprotected else {}),
     }
     arguments = ["synth", "--quiet", "--output", str(folder)]

@@ -20,6 +20,8 @@ from local.fingerprint import fingerprint
 from local.paths import ROOT
 from local.small_model.place import OPTIONS
 from local.small_model.starting import await_ready
+from local.targets import local_target
+from operations.deployment.removed import context_of_removed
 from operations.progress import Progress, Step, silent, step
 
 LOCK_SECONDS = 300.0
@@ -89,9 +91,10 @@ class _LocalDeployment:
         self._running = running
         self._progress = progress
         self._state = engine.state
-        self._context = {**context, **context_of(running)}
-        self._wanted = fingerprint(self._context, root)
         self._parts = self._state.deployed_parts(running.instance)
+        removed = context_of_removed(local_target(running.connection)) if self._parts else {}
+        self._context = {**context, **context_of(running), **removed}
+        self._wanted = fingerprint(self._context, root)
         self._cdk = cdk.Run(
             environment=running.connection.environment(os.environ), log=self._state.deploy_log, folder=root
         )
@@ -148,12 +151,13 @@ class _LocalDeployment:
             _key_file(folder).unlink(missing_ok=True)
             context = {
                 **self._context,
-                "nag": "off",  # `make check` runs cdk-nag
+                "nag": "off",
                 **({"only": service} if service else {}),
             }
             pairs = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
             with step(self._progress, "synth", "synthesising the CDK app and bundling its functions"):
-                self._cdk(["synth", "--quiet", "--output", str(folder), *pairs])
+                # `make check` runs cdk-nag and the CLI's own validation, which take most of a synth.
+                self._cdk(["synth", "--quiet", "--no-validation", "--output", str(folder), *pairs])
             _key_file(folder).write_text(key)
         return folder
 

@@ -77,6 +77,11 @@ class Running:
             return TITLE
         return f"{self.model.name} at {self.model.url}" if self.model else "canned answers"
 
+    @property
+    def stand_in(self) -> str:
+        """What gives an answer in the place of the model that its record names."""
+        return self.answers if self.model else "canned answer"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Status:

@@ -236,7 +236,11 @@ STEPS = (
         "installing the CDK CLI and linters",
         install_cdk,
         ("package-lock.json",),
-        (ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk", ROOT / "node_modules" / "htmx.org"),
+        (
+            ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk",
+            ROOT / "node_modules" / "htmx.org",
+            ROOT / "node_modules" / "pyodide",
+        ),
     ),
     Step(
         "fetching the functions' packages", fetch_function_packages, ("requirements.txt",), (STATE / "site",)

@@ -23,13 +23,13 @@ _NO_USER_SETTINGS = {
 needs: one with an invalid value would make each client fail."""
 
 
-def local_target(connection: Connection) -> Target:
+def local_target(connection: Connection, *, stand_in: str | None = None) -> Target:
     session = botocore.session.Session(session_vars=_NO_USER_SETTINGS)
     session.set_credentials(connection.access_key_id, connection.secret_access_key)
     session.set_config_variable("region", connection.region)
     store = session.get_component("config_store")
     store.set_config_variable("s3", {})  # it has variables of its own, which every client checks
-    return Target(env=LOCAL, session=session, endpoint=connection.endpoint_url)
+    return Target(env=LOCAL, session=session, endpoint=connection.endpoint_url, stand_in=stand_in)
 
 
 def find_target(
@@ -42,4 +42,4 @@ def find_target(
         running = (engine or Engine()).running()
     except EngineNotRunningError as error:
         raise UnreachableError(str(error)) from error
-    return local_target(running.connection)
+    return local_target(running.connection, stand_in=running.stand_in)

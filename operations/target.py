@@ -47,8 +47,14 @@ class Identity(Struct, frozen=True, kw_only=True):
 class Target:
     """An environment and its AWS clients, each made once, when first used. Several threads may share a target."""
 
-    def __init__(self, *, env: str, session: Any, endpoint: str | None = None) -> None:
+    def __init__(
+        self, *, env: str, session: Any, endpoint: str | None = None, stand_in: str | None = None
+    ) -> None:
         self.env = env
+        self.owners: dict[str, str] = {}
+        """The runs of executions whose names did not tell them, as far as they were looked up."""
+        self.stand_in = stand_in
+        """What answers in the place of Bedrock's models, whatever the records say; None if they do themselves."""
         self._endpoint = endpoint
         self._session = session
         self._clients: dict[str, Any] = {}

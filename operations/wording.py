@@ -68,11 +68,15 @@ def micro(nanos: int) -> str:
     return f"{nanos // 1_000:,}.{nanos % 1_000:03}"
 
 
-def cost_line(nanos: int | None, waste: int, *, lacking: bool) -> str:
-    """Return a sentence about a cost. `lacking`: a part of it is unknown, so that it is a lower bound."""
+def cost_line(nanos: int | None, waste: int, *, lacking: bool, stand_in: str | None = None) -> str:
+    """Return a sentence about a cost. `lacking`: a part of it is unknown, so that it is a lower bound.
+
+    Where there is a stand-in for the models, the cost is what AWS would charge for the same run.
+    """
     if nanos is None:
         return "unknown, because no price is known"
-    text = f"{'at least ' if lacking else ''}{usd(nanos)} (${nanos / 1_000:,.2f} per million such runs)"
+    text = f"{stand_in}; on AWS this would cost " if stand_in else ""
+    text += f"{'at least ' if lacking else ''}{usd(nanos)} (${nanos / 1_000:,.2f} per million such runs)"
     if waste and nanos:
         text += f", {waste / nanos:.0%} wasted"
     return text

@@ -31,7 +31,7 @@ def per_request(shape: Shape) -> Mapping[str, float]:
         "API Gateway": 1,
         "PutEvents": 1 + via_bus + 1,
         "StartExecution": 1,
-        "state transitions": 1 + len(shape.steps),
+        "state transitions": 1 + len(shape.steps) + sum(step.chooses for step in shape.steps),
         "SendTask*": len(shape.steps),
         MODEL: shape.tokens.input + shape.tokens.output,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from infra.environments import ENVIRONMENTS, Environment, Sizing
-from shared.contracts.stages import RETRY, STAGES, RetryPolicy
+from shared.contracts.stages import BY_CHOICE, BY_SERVICE, RETRY, STAGES, RetryPolicy, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,8 @@ class Span:
 class Times:
     api: Span
     functions: Mapping[str, Span]
-    """By function: the work on one message, with its calls to AWS."""
+    """By function: the work on one message, with its calls to AWS. What the stage table says of a stage's time stands
+    for a stage that is not here."""
     invocation: float
     """Seconds that an invocation takes in addition to its messages' work."""
     via_bus: float
@@ -64,6 +65,8 @@ class Step:
     critical: bool
     timeout_seconds: float
     asks_model: bool
+    chooses: bool = False
+    """Whether a Choice state follows it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,11 @@ ASSUMED: Final = Times(
     via_bus=0.15,
     via_queue=0.04,
 )
-"""Assumed durations of warm functions with 128 MB and of Nova Lite with 300 tokens. Not yet measured on AWS."""
+"""Assumed durations of warm functions and of Nova Lite with 300 tokens. Not yet measured on AWS."""
+
+
+def _typical(stage: Stage) -> Span:
+    return Span(median=stage.typical_seconds / 2, p95=stage.typical_seconds * 1.25)
 
 
 def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUMED) -> Shape:
@@ -137,7 +144,7 @@ def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUME
             batch=sizing.batch_size,
             timeout_seconds=sizing.timeout_seconds,
             visibility_seconds=sizing.visibility_seconds,
-            span=times.functions[name],
+            span=times.functions.get(name) or _typical(BY_SERVICE[name]),
         )
 
     return Shape(
@@ -150,7 +157,8 @@ def shape(environment: Environment = ENVIRONMENTS["prod"], times: Times = ASSUME
                 via=stage.via,
                 critical=stage.critical,
                 timeout_seconds=environment.task_seconds(stage.service),
-                asks_model=stage.service == "chatbot",
+                asks_model=stage.pays,
+                chooses=stage.choice in BY_CHOICE,
             )
             for stage in STAGES
         ),

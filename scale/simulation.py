@@ -195,6 +195,8 @@ class Simulation:
         degraded = False
         for index, step in enumerate(self._plan.steps):
             if (yield from self._stage(request, index)) == "done":
+                if step.chooses:
+                    yield from self._transition()
                 continue
             if step.critical:
                 return Outcome.FAILED

@@ -4,16 +4,20 @@ Functions use botocore, the core of boto3, directly: importing boto3 itself leng
 brings resources and S3 transfers that no function needs.
 """
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from gzip import open as unzipped
 from typing import Any
 
 import botocore
 import botocore.session
+import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 
 from shared.errors import PermanentError, TransientError, is_transient
 
@@ -34,9 +38,33 @@ CLIENT_TRIES = 3
 """Requests that botocore makes for one call before the call counts as failed."""
 
 
+ENDPOINTS = os.path.join(os.path.dirname(__file__), "endpoints.json")  # noqa: PTH118, PTH120 -- pathlib takes longer
+"""The part of botocore's map of endpoints that a function needs; only bundles have it (`infra/bundling.py`)."""
+_ALL_ENDPOINTS = os.path.join(Loader.BUILTIN_DATA_PATH, "endpoints")  # noqa: PTH118
+
+
+class _Files:
+    """Reads botocore's data as botocore does, in a third of the time: into plain dictionaries."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is a data file `path`, which is given without its ending."""
+        return os.path.isfile(f"{path}.json") or os.path.isfile(f"{path}.json.gz")  # noqa: PTH113
+
+    def load_file(self, path: str) -> Any:
+        """Return the content of a data file, or None if there is no such file."""
+        names = [ENDPOINTS] if path == _ALL_ENDPOINTS else []
+        for name in (*names, f"{path}.json", f"{path}.json.gz"):
+            if os.path.isfile(name):  # noqa: PTH113
+                with (unzipped if name.endswith(".gz") else open)(name, "rb") as file:
+                    return msgspec.json.decode(file.read())
+        return None
+
+
 @cache
 def session() -> Any:
-    return botocore.session.get_session()
+    made = botocore.session.get_session()
+    made.register_component("data_loader", Loader(file_loader=_Files()))
+    return made
 
 
 @cache

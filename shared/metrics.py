@@ -35,6 +35,7 @@ Unit = Literal["Count", "Milliseconds", "None"]
 """CloudWatch's names of units; there is none for money."""
 
 STAGE_SERVICES: Final = tuple(stage.service for stage in STAGES)
+PAYING: Final = tuple(stage.service for stage in STAGES if stage.pays)
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -141,12 +142,12 @@ API_FAILURES: Final = Metric(
 
 INPUT_TOKENS: Final = Metric(
     name="InputTokens",
-    by=("chatbot",),
+    by=PAYING,
     also=("model",),
     meaning="tokens sent to a model, those of its cache included",
 )
 OUTPUT_TOKENS: Final = Metric(
-    name="OutputTokens", by=("chatbot",), also=("model",), meaning="tokens received from a model"
+    name="OutputTokens", by=PAYING, also=("model",), meaning="tokens received from a model"
 )
 ANSWERS_RECALLED: Final = Metric(
     name="AnswersRecalled",

@@ -49,7 +49,9 @@ EXPIRES = "expires_at"
 REOPENED_AFTER = "reopened_after"
 EXPECTED = "expected_arn"
 
-END_FIELDS = ("cost", "metered", EXPIRES)
+EARLY_FIELDS = ("ended_by", "end_reason")
+"""The fields that tell which stage ended the run early."""
+END_FIELDS = ("cost", "metered", EXPIRES, *EARLY_FIELDS)
 """Fields that an execution's end adds. They are removed when the run is restarted or redriven (`reopen`)."""
 
 
@@ -226,7 +228,7 @@ class Records:
             {"status": status, **fields, **self._expiry()},
             first=first or {},
             remove=(
-                *((*FAILURE_FIELDS, PACKED) if status == "SUCCEEDED" else ()),
+                *((*FAILURE_FIELDS, *EARLY_FIELDS, PACKED) if status == "SUCCEEDED" else ()),
                 *((EXPECTED,) if status in FINAL else ()),
             ),
             condition=condition,

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from shared.contracts import v1
-from shared.contracts.record import STORED_AS_JSON, Record, StageMeter
+from shared.contracts.record import ERRORS_JSON, METERS_JSON, METERS_OF, Record, StageMeter, as_json
+from shared.contracts.stages import RECORDED
 
 ROOT = Path(__file__).parents[1]
 NOT_PIPELINES = (
@@ -74,4 +75,7 @@ def test_meters_have_the_fields_of_the_contract():
 
 def test_no_field_has_the_name_of_a_stored_text():
     """No field has the same name as a JSON text that the workflow stores."""
-    assert not Record.__annotations__.keys() & set(STORED_AS_JSON)
+    stored = {ERRORS_JSON, METERS_JSON, METERS_OF}
+    results = {as_json(stage.key) for stage in RECORDED}
+    assert not stored & results
+    assert not Record.__annotations__.keys() & (stored | results)

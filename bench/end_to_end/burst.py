@@ -15,7 +15,8 @@ from shared.contracts.record import Record
 MESSAGE = (
     "How does a queue between two services keep a burst from hurting either? ```python\nprint(1)\n``` Why?"
 )
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
+"""Polls cost the engine calls, and the end of a burst is read from its executions."""
 ALONE_SECONDS = 60.0
 
 
@@ -149,8 +150,9 @@ def _wait(deployment: Deployment, entrance: Entrance, patience_seconds: float) -
 
 
 def _moving(deployment: Deployment, entrance: Entrance) -> Iterator[bool]:
-    services = deployment.service_queues()
-    yield from (any(counts) for counts in deployment.waiting(services).values())
+    """Yield whether each queue holds messages, and whether an execution is running; each look is a call or more."""
+    for service in deployment.service_queues():
+        yield any(deployment.waiting([service])[service])
     client = deployment.client("stepfunctions")
     running = client.list_executions(
         stateMachineArn=entrance.machine_arn, statusFilter="RUNNING", maxResults=1

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from chaos.deployment import PREFIX, Deployment
 from infra.bundling import bundles
 from infra.definition import definition
 from infra.environments import RUNTIME, host
 from infra.functions import STAGE_FUNCTIONS
 from infra.options import load
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import STAGES, Results
 
 SOURCE, DETAIL_TYPE, MACHINE = "bench.direct", "direct.requested.v1", "direct"
 REFERENCE_RETRY = {"IntervalSeconds": 2, "BackoffRate": 2.0, "MaxAttempts": 3}
@@ -30,10 +32,9 @@ EXECUTION_INPUT = """{
  "metadata": {"pipeline_id": <id>, "correlation_id": <id>, "causation_id": <id>, "accepted_at": <time>,
   "traceparent": null},
  "request": {"user_message": <message>, "history": []},
- "results": {"analysis": {"data": null, "meter": null}, "chat": {"data": null, "meter": null},
-  "enhancement": {"data": null, "meter": null}},
+ "results": RESULTS,
  "errors": {}
-}"""
+}""".replace("RESULTS", json.dumps(msgspec.to_builtins(Results())))
 
 
 def direct_definition(retry: Mapping[str, Any]) -> dict[str, Any]:

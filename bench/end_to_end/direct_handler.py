@@ -16,7 +16,7 @@ import msgspec
 
 from shared.aws import client
 from shared.contracts.envelope import Metadata
-from shared.contracts.stages import BY_SERVICE
+from shared.contracts.stages import BY_SERVICE, LAST
 from shared.contracts.v1 import Meter
 from shared.runtime import stage_route
 from shared.worker import Billed, Paid, Route
@@ -33,7 +33,7 @@ class Unannounced:
 def _route() -> Route[Any]:
     service = os.environ["DIRECT_SERVICE"]
     module = importlib.import_module(f"services.{service}.handler")
-    if service == "logger":
+    if service == LAST.service:
         from shared.records import Records  # noqa: PLC0415 -- no other stage's bundle has it
 
         records = Records(client("dynamodb"), os.environ["TABLE_NAME"])

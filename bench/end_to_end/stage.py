@@ -19,7 +19,7 @@ from local.model_server import ModelServer, Reply, model_server
 from local.paths import STATE
 from local.testing import own_engine
 from shared.contracts import envelope
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import ANSWERING, STAGES
 from shared.contracts.v1 import PipelineRequested
 
 EVENTS, DIRECT, PATIENT = "events", "direct", "direct, patient"
@@ -47,7 +47,10 @@ class Arena:
 
 
 def limits(chatbot: int, others: int) -> dict[str, int]:
-    return {"starter": others, **{stage.service: others for stage in STAGES}, "chatbot": chatbot}
+    return {
+        "starter": others,
+        **{stage.service: chatbot if stage is ANSWERING else others for stage in STAGES},
+    }
 
 
 @contextmanager

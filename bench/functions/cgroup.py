@@ -1,4 +1,4 @@
-"""A cgroup with the size of a 128 MB function: its memory from the start, its CPU share when `throttle` is called.
+"""A cgroup with the size of a function: its memory from the start, its CPU share when `throttle` is called.
 
 Supports versions 1 and 2 of the kernel's interface. Both need the right to create cgroups (root, on most machines).
 """
@@ -11,11 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from infra.environments import Sizing
-
-MEMORY_MB: Final = Sizing().memory_mb
-CPUS: Final = round(MEMORY_MB / 1_769, 4)
-"""The CPU share that Lambda gives a function with this memory: 1,769 MB are one CPU."""
+CPU_MB: Final = 1_769
+"""The memory with which Lambda gives a function one CPU; with less, its share is smaller in proportion."""
 PERIOD_US: Final = 20_000
 """The period of throttling: the kernel's default is 100 ms, but Lambda throttles in steps of 20 ms."""
 ROOT: Final = Path("/sys/fs/cgroup")
@@ -26,8 +23,8 @@ class NoCgroupsError(Exception):
 
 
 class Cgroup:
-    def __init__(self, memory: Path, cpu: Path, *, unified: bool) -> None:
-        self._memory, self._cpu, self._unified = memory, cpu, unified
+    def __init__(self, memory: Path, cpu: Path, memory_mb: int, *, unified: bool) -> None:
+        self._memory, self._cpu, self._memory_mb, self._unified = memory, cpu, memory_mb, unified
 
     def join(self) -> None:
         """Limit the memory of the calling process from now on."""
@@ -35,7 +32,7 @@ class Cgroup:
 
     def throttle(self, pid: int) -> None:
         """Limit the process to its share of a CPU from now on."""
-        quota = round(CPUS * PERIOD_US)
+        quota = round(self._memory_mb / CPU_MB * PERIOD_US)
         if self._unified:
             (self._cpu / "cpu.max").write_text(f"{quota} {PERIOD_US}")
             return
@@ -45,7 +42,7 @@ class Cgroup:
 
 
 @contextmanager
-def cgroup(name: str) -> Iterator[Cgroup]:
+def cgroup(name: str, memory_mb: int) -> Iterator[Cgroup]:
     """Create a cgroup and remove it at the end, when its processes have ended. Raises NoCgroupsError."""
     unified = (ROOT / "cgroup.controllers").exists()
     parents = [ROOT] if unified else [ROOT / "memory", ROOT / "cpu"]
@@ -54,10 +51,10 @@ def cgroup(name: str) -> Iterator[Cgroup]:
         for folder in folders:
             folder.mkdir()
         limit = folders[0] / ("memory.max" if unified else "memory.limit_in_bytes")
-        limit.write_text(str(MEMORY_MB << 20))
+        limit.write_text(str(memory_mb << 20))
         if not (folders[-1] / ("cpu.max" if unified else "cpu.cfs_quota_us")).exists():
             raise NoCgroupsError("cgroups of this machine have no CPU quota")
-        yield Cgroup(folders[0], folders[-1], unified=unified)
+        yield Cgroup(folders[0], folders[-1], memory_mb, unified=unified)
     except OSError as error:
         raise NoCgroupsError(f"no cgroup can be made: {error.strerror} ({error.filename})") from error
     finally:

@@ -39,7 +39,7 @@ def once(subject: Subject, endpoint: str, warm: int) -> dict[str, float]:
 def measure(rounds: int, warm: int, console: Console) -> dict[str, Any]:
     about = machine()
     with tempfile.TemporaryDirectory() as scratch, subjects(Path(scratch)) as (chosen, endpoint):
-        for subject in chosen.values():  # compiles all byte code before the first round
+        for subject in chosen.values():  # reads all files into the machine's cache before the first round
             once(subject, endpoint, 1)
         results: dict[str, list[dict[str, float]]] = {name: [] for name in chosen}
         for number in range(rounds):

@@ -105,7 +105,7 @@ class Function:
         address = f"127.0.0.1:{self._api.server_port}"
         paths = ":".join(map(str, folders))
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _START, paths, handler],
+            [sys.executable, "-I", "-S", "-B", "-c", _START, paths, handler],
             env={"PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": address, **environment},
             stdout=self._log,
             stderr=self._log,

@@ -10,7 +10,6 @@ from typing import Any
 
 from bench.end_to_end.machine import machine
 from bench.functions.subjects import Subject, subjects
-from bench.goals import YARDSTICKS
 from infra.environments import Sizing
 from infra.functions import API
 
@@ -41,14 +40,13 @@ def main() -> None:
     about: dict[str, Any] = machine()
     with (
         tempfile.TemporaryDirectory() as scratch,
-        subjects(Path(scratch)) as (chosen, endpoint),
+        subjects(Path(scratch), ()) as (own, endpoint),
         ThreadPoolExecutor(2) as pool,
     ):
-        own = [subject for name, subject in chosen.items() if name not in YARDSTICKS]
         memory_mb = dict(
             zip(
-                (subject.name for subject in own),
-                pool.map(lambda subject: soak(subject, endpoint, messages), own),
+                own,
+                pool.map(lambda subject: soak(subject, endpoint, messages), own.values()),
                 strict=True,
             )
         )

@@ -1,31 +1,34 @@
 """The subjects of the measurements: the six functions from their bundles, and the yardsticks, with their events."""
 
-import compileall
-import importlib.metadata
 import itertools
 import json
 import os
+import re
 import shutil
-import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from bench.functions.runtime import Function
-from bench.goals import EMPTY, YARDSTICKS
+from bench.goals import BARE, COMPILED, CONVENTIONAL, YARDSTICKS
 from bench.probing import DATA, AnyAws
-from infra.bundling import bundles
-from infra.environments import Sizing, host
+from bench.shipped import compiled, installed, unpacked, zips
+from infra.environments import Sizing
 from infra.functions import API, FUNCTIONS, STARTER
 from shared.contracts.record import accepted_event_id
-from shared.contracts.stages import BY_SERVICE
+from shared.contracts.stages import BY_SERVICE, STAGES
 from shared.tests.fakes import sqs_record, stage_event
 
-RUNTIME_CLIENT: Final = ("awslambdaric", "simplejson", "snapshot-restore-py")
+RUNTIME_CLIENT: Final = ("awslambdaric",)
+"""What Lambda provides beside a function, with byte code."""
+PACKAGES: Final = {
+    BARE: ("boto3",),
+    CONVENTIONAL: ("aws-lambda-powertools", "aws-xray-sdk", "boto3", "pydantic"),
+}
 _NUMBERS = itertools.count(1)
 
 
@@ -38,24 +41,37 @@ class Subject:
     folders: tuple[Path, ...]
     event: Callable[[int], Any]
 
-    def start(self, endpoint: str, preexec: Callable[[], None] | None = None) -> Function:
-        return Function(self.folders, self.handler, _environment(self.name, endpoint), preexec)
+    def start(
+        self,
+        endpoint: str,
+        preexec: Callable[[], None] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Function:
+        """Start the function's process; `variables` are added to its environment."""
+        environment = {**_environment(self.name, endpoint), **(variables or {})}
+        return Function(self.folders, self.handler, environment, preexec)
 
 
 @contextmanager
-def subjects(scratch: Path) -> Iterator[tuple[dict[str, Subject], str]]:
-    """Yield all subjects by name, yardsticks first, and the address of an AWS that answers at once."""
-    client = _runtime_client(scratch / "runtime-client")
+def subjects(
+    scratch: Path, yardsticks: Collection[str] = YARDSTICKS
+) -> Iterator[tuple[dict[str, Subject], str]]:
+    """Yield these yardsticks and all functions by name, and the address of an AWS that answers at once.
+
+    The functions run from the zip files of the synthesised app.
+    """
+    client = compiled(installed(scratch / "runtime-client", RUNTIME_CLIENT))
+    packed = zips(scratch)
     with answering() as endpoint:
-        all_subjects = [_yardstick(name, scratch, client) for name in YARDSTICKS]
-        for name, bundle in bundles(host()).items():
-            folder = Path(shutil.copytree(bundle, scratch / name))
-            compileall.compile_dir(folder, quiet=2)
-            (spec,) = (function for function in FUNCTIONS if function.name == name)
+        all_subjects = [_yardstick(name, scratch, client) for name in yardsticks]
+        for spec in FUNCTIONS:
             if spec.scheduled:  # nobody waits for it
                 continue
+            folder = unpacked(packed[spec.name], scratch / spec.name)
             all_subjects.append(
-                Subject(name=name, handler=spec.handler, folders=(folder, client), event=events(name))
+                Subject(
+                    name=spec.name, handler=spec.handler, folders=(folder, client), event=events(spec.name)
+                )
             )
         yield {subject.name: subject for subject in all_subjects}, endpoint
 
@@ -90,7 +106,7 @@ def _record(name: str) -> dict[str, Any]:
             **{**_ids(number), "event_id": accepted_event_id(f"pipeline-{number}")},
         )
     else:
-        stage = BY_SERVICE.get(name, BY_SERVICE["analyzer"])
+        stage = BY_SERVICE.get(name, STAGES[0])
         data = json.loads(json.dumps(DATA[stage.service]))
         if "user_message" in data:
             data["user_message"] = f"What is queue {number}?"
@@ -127,26 +143,16 @@ def _request() -> dict[str, Any]:
 
 
 def _yardstick(name: str, scratch: Path, client: Path) -> Subject:
-    """Return a yardstick with the project's installed packages, complete as `pip install --target` packs them."""
-    module = name.partition(" ")[0]
-    folder = scratch / f"yardstick-{module}"
+    """Return a yardstick with its whole packages: without byte code, as the usual tools pack them, or with it."""
+    plain = name.removesuffix(COMPILED)
+    module = plain.partition(" ")[0]
+    folder = scratch / f"yardstick-{name.replace(' ', '-')}"
     folder.mkdir()
     shutil.copy(Path(__file__).parent / "yardsticks" / f"{module}.py", folder)
-    packages = Path(sysconfig.get_paths()["purelib"])
-    folders = (folder, client) if name == EMPTY else (folder, client, packages)
-    return Subject(name=name, handler=f"{module}.handler", folders=folders, event=events(name))
-
-
-def _runtime_client(folder: Path) -> Path:
-    """Copy AWS's runtime client, which Lambda provides beside a function, into a folder of its own."""
-    for package in RUNTIME_CLIENT:
-        for file in importlib.metadata.files(package) or ():
-            if ".." not in file.parts and file.suffix != ".pyc":
-                target = folder / file
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file.locate(), target)
-    compileall.compile_dir(folder, quiet=2)
-    return folder
+    installed(folder, PACKAGES.get(plain, ()))
+    if name != plain:
+        compiled(folder)
+    return Subject(name=name, handler=f"{module}.handler", folders=(folder, client), event=events(name))
 
 
 def _environment(name: str, endpoint: str) -> Mapping[str, str]:
@@ -157,7 +163,7 @@ def _environment(name: str, endpoint: str) -> Mapping[str, str]:
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_FUNCTION_NAME": name.replace(" ", "-"),
+        "AWS_LAMBDA_FUNCTION_NAME": re.sub(r"\W+", "-", name),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(Sizing().memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR",

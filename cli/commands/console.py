@@ -15,7 +15,10 @@ Examples:
   pipeline console
   pipeline console --env dev --profile work
   pipeline console --env prod --read-only
-  pipeline console --stop""",
+  pipeline console --stop
+\b
+Exit codes: 0 served and stopped, or a link printed; 1 not started;
+2 wrong usage; 4 not reachable or no credentials.""",
 )
 @click.option(
     "--port",

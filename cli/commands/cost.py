@@ -90,7 +90,9 @@ def cost(session: Session, since: datetime | None, limit: int, *, as_json: bool,
     if as_json:
         plain = {**msgspec.structs.asdict(report), "never_metered": NEVER_METERED}
         # A report on costs at their own regions' prices looks as it did before prices could be stated.
-        session.json({name: value for name, value in plain.items() if value or name != "stated"})
+        session.json(
+            {name: value for name, value in plain.items() if value or name not in ("stated", "stand_in")}
+        )
     elif as_csv:
         _write_csv(report.rows)
     else:
@@ -126,12 +128,12 @@ def _print(session: Session, report: Report) -> None:
         for line in losses(report):
             out.print(Text(printable(line)))
         out.print()
-        out.print(_days(report.days))
+        out.print(_days(report.days, runs))
         out.print()
         out.print(_models(report.models))
         for title, parts in (("stage", report.stages), ("service", report.services)):
             out.print()
-            out.print(_parts(title, parts, runs.nano_usd))
+            out.print(_parts(title, parts, runs))
         out.print()
     else:
         session.note(
@@ -144,18 +146,23 @@ def _print(session: Session, report: Report) -> None:
     session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")
 
 
-def _days(days: list[Group]) -> Table:
+def _days(days: list[Group], runs: Group) -> Table:
     table = grid("day (UTC)", "runs", "failed", "cost", "wasted", "per million")
     for day in days:
-        table.add_row(
-            day.name,
-            f"{day.runs:,}",
-            f"{day.failed:,}" if day.failed else "",
-            usd(day.nano_usd) if day.priced else "?",
-            usd(day.waste_nano_usd) if day.waste_nano_usd else "",
-            million(day.per_million_usd),
-        )
+        table.add_row(day.name, *_sums(day))
+    if len(days) > 1:
+        table.add_row("total", *_sums(runs), style="bold")
     return table
+
+
+def _sums(runs: Group) -> tuple[str, ...]:
+    return (
+        f"{runs.runs:,}",
+        f"{runs.failed:,}" if runs.failed else "",
+        usd(runs.nano_usd) if runs.priced else "?",
+        usd(runs.waste_nano_usd) if runs.waste_nano_usd else "",
+        million(runs.per_million_usd),
+    )
 
 
 def _models(models: list[Group]) -> Table:
@@ -177,9 +184,12 @@ def _models(models: list[Group]) -> Table:
     return table
 
 
-def _parts(title: str, parts: list[Part], total: int) -> Table:
+def _parts(title: str, parts: list[Part], runs: Group) -> Table:
+    total = runs.nano_usd
     table = grid(title, "cost", "per million", "share")
     for part in parts:
         share = f"{part.nano_usd / total:.1%}" if total else ""
         table.add_row(part.name, usd(part.nano_usd), million(part.per_million_usd), share)
+    if len(parts) > 1:
+        table.add_row("total", usd(total), million(runs.per_million_usd), "", style="bold")
     return table

@@ -11,11 +11,15 @@ from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view import changes as changing
 from cli.view.steps import shown
+from cli.view.teardown import still_needed
 from local import aws_deploy
 from local import deploy as deploying
 from local.engine import Engine
 from operations.deployment.changes import Changes
+from operations.deployment.removed import delete_removed, removed_stages
+from operations.errors import OperationError
 from operations.inflight.gate import decide
+from operations.progress import step
 
 
 @click.command(
@@ -63,6 +67,9 @@ def deploy(  # noqa: PLR0913 -- its options
     and what changes there, are printed first and you are asked to confirm. A
     deployment is refused if this version cannot read the messages and executions in
     flight (see deploy-check), or if the AWS account is not ready (see preflight).
+
+    A stage that was removed from the code leaves its stack behind while runs that began
+    before may still need it. Deploying everything deletes that stack as soon as none does.
     """
     changes: Changes | None = None
     if session.is_local:
@@ -71,9 +78,15 @@ def deploy(  # noqa: PLR0913 -- its options
         parts, changes = _to_aws(
             session, service, sure=yes, force=force, losing=allow_data_loss, skip_preflight=skip_preflight
         )
+    removed = () if service else _tidy(session)
     if as_json:
         session.json(
-            {"env": session.env, "deployed": parts, **({"changes": changes} if changes is not None else {})}
+            {
+                "env": session.env,
+                "deployed": parts,
+                "deleted": removed,
+                **({"changes": changes} if changes is not None else {}),
+            }
         )
     else:
         click.echo(
@@ -86,6 +99,30 @@ def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[s
     _gate(session, service, force=force)
     with shown(session.err) as progress:
         return deploying.deploy(Engine(), service, progress)
+
+
+def _tidy(session: Session) -> tuple[str, ...]:
+    """Delete the stacks of stages that this checkout no longer has; say of each that is still needed, by what.
+
+    Return the names of those that are deleted.
+    """
+    gone: list[str] = []
+    try:
+        for stage in removed_stages(session.target):
+            if not stage.idle:
+                session.note(still_needed(stage, session.command("deploy")))
+                continue
+            with (
+                shown(session.err) as progress,
+                step(progress, stage.part, f"deleting {stage.stack.stack.name}"),
+            ):
+                delete_removed(session.target, stage)
+            gone.append(stage.part)
+    except OperationError as error:  # everything is deployed all the same
+        session.note(
+            f"Stacks of stages that are not in this checkout were not looked for, or not deleted: {error}"
+        )
+    return tuple(gone)
 
 
 def _gate(session: Session, service: str | None, *, force: bool) -> None:

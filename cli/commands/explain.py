@@ -13,14 +13,16 @@ from cli.exit_codes import INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.text import ago, counted, printable
+from operations.dlq.archive import Handled
 from operations.dlq.messages import about
 from operations.errors import NotFoundError
 from operations.runs import advice
-from operations.runs.explain import Explanation
+from operations.runs.explain import Explanation, UnknownIdError
 from operations.runs.explain import explain as find
 from operations.runs.journey import Journey
 
 WIDTH = 79
+SHOWN_ACTS = 5
 
 
 @click.command(
@@ -50,8 +52,10 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
     """Find the run that an id belongs to, its status, and what to do next.
 
     ANY-ID is the id of a run, event, message or trace, a traceparent, or the name
-    or ARN of an execution. Records and executions are searched first, then the
-    dead-letter queues and the logs. Read-only: no message is consumed.
+    or ARN of an execution; of a message, or a run that was started lately, its
+    beginning is enough. Records and executions are searched first, then the
+    dead-letter queues, what operators did, and the logs. Read-only: no message is
+    consumed.
     """
     with stoppable() as stop, session.err.status("searching", spinner_style="dim") as status:
         try:
@@ -62,10 +66,10 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
                 stop=stop,
                 progress=lambda place: status.update(f"searching {place}"),
             )
-        except NotFoundError:
+        except UnknownIdError as error:
             if stop.requested:
                 raise click.exceptions.Exit(INTERRUPTED) from None
-            raise
+            raise NotFoundError(f"{error} {_elsewhere(error)}") from error
     if as_json:
         session.json(_as_json(session, explanation))
         return
@@ -75,6 +79,13 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
     session.out.print()
     for purpose, command in next_steps(session, explanation):
         session.out.print(Text.assemble((f"{purpose:<12} ", "dim"), command))
+
+
+def _elsewhere(error: UnknownIdError) -> str:
+    """Return where else the id may be found."""
+    if error.is_elsewhere:
+        return "Give another --env or --region."
+    return "To search older logs, give e.g. --since 7d; to search another environment, give --env."
 
 
 def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
@@ -99,6 +110,8 @@ def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
         yield f"{subject} was {sent} in the {message.kind} of {message.service}: {reason}."
         if not explanation.journeys:
             yield "There is no run: the message has not started one, or the record no longer exists."
+    if explanation.handled is not None:
+        yield from _acts(explanation.handled)
     if len(explanation.journeys) > 1:
         more = f" ({explanation.others} more are not shown)" if explanation.others else ""
         yield f"{counted(len(explanation.journeys), 'run')} belong to this trace{more}:"
@@ -108,6 +121,13 @@ def sentences(explanation: Explanation, now: datetime) -> Iterator[str]:
             yield f"Run {journey.pipeline_id} {advice.unstarted(journey, parked, explanation.waiting or 0, now)}"
         else:
             yield f"Run {journey.pipeline_id} {advice.state(journey, now)}{_parked(journey, parked)}"
+
+
+def _acts(message: Handled) -> Iterator[str]:
+    state = "archived" if message.is_archived else "parked no longer"
+    yield f"Message {message.message_id} is {state}. What operators did with it, the latest first:"
+    for act in message.acts[:SHOWN_ACTS]:
+        yield f"{act.what} at {act.at} by {act.who}: {act.why} ({act.outcome})"
 
 
 def _article(kind: str) -> str:
@@ -162,5 +182,6 @@ def _as_json(session: Session, explanation: Explanation) -> dict[str, Any]:
         "execution": explanation.execution
         and {"name": explanation.execution.name, "status": explanation.execution.status},
         "message": about(explanation.message) if explanation.message else None,
+        "handled": explanation.handled,
         "next": [command for _, command in next_steps(session, explanation)],
     }

@@ -13,6 +13,7 @@ from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.text import counted, printable
+from operations.runs.beginnings import known_id
 from operations.runs.logs import Line, Progress, Read, follow_logs, read_logs
 
 STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
@@ -44,9 +45,11 @@ Exit codes: 0 shown, 3 no such run, 130 interrupted.""",
 def logs(session: Session, pipeline_id: str, *, following: bool, reads: bool, as_json: bool) -> None:
     """Print the log lines of one run from all services, in order of time.
 
-    Logs are searched between the run's start and its end. If you have another id
+    Logs are searched between the run's start and its end. Of one of the latest runs
+    the beginning of its id is enough, except with --follow. If you have another id
     (event, message, trace), find its run with `pipeline explain` first.
     """
+    pipeline_id = pipeline_id if following else known_id(session.target, pipeline_id)
     with stoppable() as stop:
         if following:
             for line in follow_logs(session.target, pipeline_id, reads=reads, stop=stop):

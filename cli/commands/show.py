@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import click
-import msgspec
 from rich.text import Text
 
 from cli.exit_codes import FAILED, INTERRUPTED
@@ -16,7 +15,8 @@ from operations.dlq.journal import Entry, audit
 from operations.errors import DeniedError, NotDeployedError
 from operations.money.budget import notice
 from operations.money.costs import read_ledger
-from operations.runs.journey import Journey, follow, read_journey
+from operations.runs.beginnings import known_id
+from operations.runs.journey import Journey, follow, read_journey, told
 from operations.runs.timeline import bars, longest
 
 APPEARS_SECONDS = 5.0
@@ -43,7 +43,12 @@ Exit codes: 0 shown, 1 the run failed (with --follow) or its cost is not known
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 @click.pass_obj
 def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as_json: bool) -> None:
-    """Show one run: its stages, their times, its cost and the answer."""
+    """Show one run: its stages, their times, its cost and the answer.
+
+    ID is the run's id; of one of the latest runs its beginning is enough, except
+    with --follow.
+    """
+    pipeline_id = pipeline_id if following else known_id(session.target, pipeline_id)
     if costs:
         if following:
             raise click.UsageError("--cost shows a finished run; remove --follow.")
@@ -69,7 +74,7 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
         timeline = bars(journey, datetime.now(UTC))
         session.json(
             {
-                **msgspec.structs.asdict(journey),
+                **told(journey),
                 "timeline": timeline,
                 "longest": longest(timeline),
                 "operations": entries,

@@ -11,6 +11,8 @@ class Choices:
     wait: bool
     via: Via
     idempotency_key: str | None
+    after: str | None
+    again: str | None
     out: Path | None
     resume: bool
     concurrency: int

@@ -12,11 +12,14 @@ from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.journeys import headline, watch
 from cli.view.text import printable
-from operations.asking.submit import Accepted, Request, Via, check
+from operations.asking.conversation import follow_up, repeated
+from operations.asking.submit import Accepted, Via, check, request_of
 from operations.asking.submit import submit as send
 from operations.errors import InvalidInputError
-from operations.runs.journey import Journey, follow
+from operations.runs.beginnings import known_id
+from operations.runs.journey import Journey, follow, told
 from operations.stop import Stop
+from shared.contracts.v1 import Turn
 
 
 @click.command(
@@ -24,6 +27,7 @@ from operations.stop import Stop
     epilog="""\b
 Examples:
   pipeline submit --wait "What is a monad?"
+  pipeline submit --wait --after 3f2a9c "And in Python?"
   pipeline submit --file messages.jsonl --wait --out results.jsonl
   pipeline submit --file messages.jsonl --wait --out results.jsonl --resume
   pipeline submit --wait - < question.txt
@@ -44,6 +48,12 @@ Exit codes: 0 all accepted (with --wait: answered), 1 not all, 2 wrong input,
     type=click.Path(path_type=Path, dir_okay=False),
     help="Submit the messages in this JSONL file, one per line; `-` is stdin.",
 )
+@click.option(
+    "--after",
+    metavar="ID",
+    help="Continue the conversation of this run: MESSAGE is a follow-up to its answer.",
+)
+@click.option("--again", metavar="ID", help="Ask the message of this run again, with its conversation.")
 @click.option("--wait", is_flag=True, help="Wait for the answer and print it.")
 @click.option(
     "--via",
@@ -84,12 +94,14 @@ def submit(session: Session, /, message: str | None, file: Path | None, **option
     the answer.
     """
     choices = Choices(**options)  # type: ignore[arg-type]  # click has checked the type of each
-    if (message is None) == (file is None):
-        raise click.UsageError("Give one MESSAGE (`-` reads it from stdin) or --file.")
+    if sum(one is not None for one in (message, file, choices.again)) != 1:
+        raise click.UsageError("Give one MESSAGE (`-` reads it from stdin), --file or --again.")
+    if choices.after and message is None:
+        raise click.UsageError("--after needs a MESSAGE, which continues the conversation.")
     if file is not None:
         submit_many(session, file, choices)
     else:
-        _submit_one(session, _text_on_stdin() if message == "-" else str(message), choices)
+        _submit_one(session, _text_on_stdin() if message == "-" else message, choices)
 
 
 def _text_on_stdin() -> str:
@@ -101,10 +113,19 @@ def _text_on_stdin() -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _submit_one(session: Session, message: str, choices: Choices) -> None:
+def _turns(session: Session, message: str | None, choices: Choices) -> tuple[Turn, ...]:
+    """Return the conversation to send; of one message unless an earlier run is named."""
+    if choices.again:
+        return repeated(session.target, known_id(session.target, choices.again))
+    if choices.after:
+        return follow_up(session.target, known_id(session.target, choices.after), str(message))
+    return (Turn(role="user", text=str(message)),)
+
+
+def _submit_one(session: Session, message: str | None, choices: Choices) -> None:
     if choices.out or choices.resume:
         raise click.UsageError("--out and --resume need --file.")
-    request = Request(user_message=message, idempotency_key=choices.idempotency_key)
+    request = request_of(_turns(session, message, choices), key=choices.idempotency_key)
     via: Via = choices.via
     check(request, via)
     target = session.target
@@ -149,7 +170,7 @@ def _answer(session: Session, journey: Journey, *, as_json: bool) -> None:
         f"Record: table {session.target.addresses.table_name}; {session.command('show', journey.pipeline_id)}"
     )
     if as_json:
-        session.json(journey)
+        session.json(told(journey))
     elif journey.final_response is not None:
         session.note("")
         text = journey.final_response

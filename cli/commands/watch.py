@@ -17,7 +17,8 @@ from cli.view.interrupt import stoppable
 from cli.view.tables import grid
 from cli.view.text import ago, in_a_line, printable
 from operations.errors import OperationError
-from operations.health.watch import Failure, Rates, Snapshot, look
+from operations.health.failures import Failure
+from operations.health.watch import Rates, Snapshot, look
 from operations.health.watch import watch as snapshots
 from operations.stop import Stop
 

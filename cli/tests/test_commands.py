@@ -12,9 +12,12 @@ from click.testing import CliRunner, Result
 from cli.main import cli
 from local import targets
 from local.engine import Engine
+from operations.asking import conversation
 from operations.errors import UnreachableError
 from operations.runs.runs import Run
 from operations.tests.world import client, finish
+from shared.contracts.stages import RECORDED, STAGES
+from shared.contracts.v1 import Turn
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,6 +91,9 @@ def test_on_aws_account_and_region_are_said_first(target, monkeypatch):
         ["up", "--env", "dev"],
         ["env", "--env", "dev"],
         ["submit", " "],
+        ["submit", "--after", "p"],
+        ["submit", "--again", "p", "message"],
+        ["submit", "--again", "p", "--file", "x"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments, local_engine):
@@ -105,6 +111,22 @@ def test_submit_prints_the_id_alone(local_engine, api):
     result = call("submit", "--idempotency-key", "k-1", "Hello")
     assert (result.exit_code, result.stdout) == (0, "p-k-1\n")
     assert "pipeline show --follow p-k-1" in result.stderr
+
+
+def test_a_run_is_continued_and_asked_again_with_its_conversation(local_engine, api, records, monkeypatch):
+    """`--after` sends a follow-up and `--again` the same message, both with all that preceded it; else nothing."""
+    finish(records, "p", user_message="And a monad?", final_response="A pattern.")
+    turns = (Turn(role="user", text="What is a functor?"), Turn(role="assistant", text="A type."))
+    monkeypatch.setattr(conversation, "read_history", lambda _target, _journey: turns)
+    results = [call("submit", "--after", "p", "Why?"), call("submit", "--again", "p")]
+    assert [result.exit_code for result in results] == [0, 0]
+    texts = [[turn["text"] for turn in request["body"]["messages"]] for request in api.requests]
+    before = ["What is a functor?", "A type.", "And a monad?"]
+    assert texts == [[*before, "A pattern.", "Why?"], before]
+    monkeypatch.setattr(conversation, "read_history", lambda _target, _journey: None)
+    result = call("submit", "--again", "p")
+    assert (result.exit_code, len(api.requests)) == (2, 2)
+    assert "not known any more" in result.stderr
 
 
 def test_submit_json_is_what_the_api_said(local_engine, api):
@@ -182,8 +204,25 @@ def test_show_json_has_every_stage(local_engine, records):
     """`show --json` prints the journey with every stage as one JSON object."""
     finish(records, "p")
     journey = json.loads(call("show", "--json", "p").stdout)
-    assert [stage["key"] for stage in journey["stages"]] == ["analysis", "chat", "enhancement", "log"]
-    assert journey["stages"][1]["output_tokens"] == 34
+    assert [stage["key"] for stage in journey["stages"]] == [stage.key for stage in STAGES]
+    assert {stage["key"]: stage["output_tokens"] for stage in journey["stages"]}["chat"] == 34
+    assert {stage.key for stage in RECORDED} < journey.keys()
+
+
+def test_a_stage_that_this_release_lacks_is_shown(local_engine, records):
+    """A stage that was removed since, or is newer, is in the table, results, JSON and costs of its run."""
+    meter = {"queue_wait_ms": 5, "work_ms": 77, "attempt": 0, "receives": 1}
+    stages = {**dict.fromkeys(("analysis", "chat", "enhancement"), meter), "weighing": meter}
+    arn = "arn:aws:states:us-east-1:000000000000:execution:machine:p"
+    finish(records, "p", stages=stages, weighing={"unit": "pound", "deep": {"er": 1}}, execution_arn=arn)
+    shown = call("show", "p").stdout
+    assert "weighing" in shown
+    assert "unit: pound" in shown
+    journey = json.loads(call("show", "--json", "p").stdout)
+    assert journey["weighing"] == {"unit": "pound", "deep": {"er": 1}}
+    assert "weighing" in [stage["key"] for stage in journey["stages"]]
+    assert "weighing" in call("show", "--cost", "p").stdout
+    assert "weighing" in call("cost").stdout
 
 
 def test_show_of_an_unknown_id_is_exit_code_3(local_engine):

@@ -63,25 +63,37 @@ def stored(name: str = "nano_usd") -> int:
     return sum(int(item["cost"]["M"][name]["N"]) for item in items if "cost" in item)
 
 
+EARLIER = 1_234
+"""What the earlier executions of the restarted run cost."""
+
+
+def lost() -> int:
+    """Return what was lost by the records: all of what failed, else the waste; and earlier executions."""
+    items = client("dynamodb").scan(TableName=TABLE)["Items"]
+    names = {"FAILED": "nano_usd", "SUCCEEDED": "waste_nano_usd"}
+    costs_ = [(item["cost"]["M"], item["status"]["S"]) for item in items if "cost" in item]
+    return EARLIER + sum(int(cost[names[status]]["N"]) for cost, status in costs_)
+
+
 def test_report_agrees_with_the_records(target, some_runs, monkeypatch):
-    """Over several pages, the total and every breakdown equal the sum of the records."""
+    """Over several pages, the total and every breakdown equal the sum of the records, earlier executions included."""
     monkeypatch.setattr(costs, "PAGE", 3)
     pages: list[tuple[int, int]] = []
     report = read_report(target, limit=100, on_page=lambda read, about: pages.append((read, about)))
     assert len(pages) >= 3
-    assert report.all.nano_usd == stored()
-    assert report.all.waste_nano_usd == stored("waste_nano_usd")
+    assert report.all.nano_usd == stored() + EARLIER
+    assert report.all.waste_nano_usd == lost() > stored("waste_nano_usd") + EARLIER
     for parts in (report.days, report.models, report.stages, report.services, report.rows):
         assert sum(part.nano_usd for part in parts) == report.all.nano_usd
     assert (report.read, report.complete, report.not_over, report.not_metered) == (9, True, 1, 0)
-    assert (report.all.runs, report.all.failed, report.earlier_nano_usd) == (8, 1, 1_234)
+    assert (report.all.runs, report.all.failed, report.earlier_nano_usd) == (8, 1, EARLIER)
     assert [day.name for day in report.days] == ["2026-11-22", "2026-11-23"]
 
 
 def test_projection_is_the_average_times_a_million(target, some_runs):
     """The cost of a million runs is the average cost times a million."""
     report = read_report(target, limit=100)
-    assert report.all.per_million_usd == pytest.approx(stored() / 8 * 1_000_000 / 1_000_000_000)
+    assert report.all.per_million_usd == pytest.approx((stored() + EARLIER) / 8 * 1_000_000 / 1_000_000_000)
 
 
 def test_tokens_of_a_cache_have_their_columns(local_engine, target, records):
@@ -171,7 +183,8 @@ def test_command_names_what_it_leaves_out(local_engine, some_runs):
     result = call("cost")
     assert result.exit_code == 0
     assert max(map(len, result.stdout.splitlines())) <= 80
-    assert result.stdout.startswith(f"8 runs, 1 failed: at least {usd(stored())}")
+    assert result.stdout.startswith(f"8 runs, 1 failed: at least {usd(stored() + EARLIER)}")
+    assert f"{usd(EARLIER)} on earlier executions of restarted runs" in result.stdout.replace("\n", " ")
     for word in ("2026-11-22", "amazon.nova-lite-v1:0", "a-new-model", "enhancement", "Step Functions"):
         assert word in result.stdout
     assert "Price unknown: tokens of a-new-model in us-east-1 (2,000 in, 300 out), in 1 run." in result.stderr
@@ -182,15 +195,16 @@ def test_command_names_what_it_leaves_out(local_engine, some_runs):
 def test_command_prints_json(local_engine, some_runs):
     """--json prints whole nano-dollars and everything that the text contains."""
     answer = json.loads(call("cost", "--json").stdout)
-    assert answer["all"]["nano_usd"] == stored()
-    assert {part["name"] for part in answer["stages"]} == {"start", "analysis", "chat", "enhancement", "log"}
+    assert answer["all"]["nano_usd"] == stored() + EARLIER
+    names = {"start", "analysis", "chat", "enhancement", "log", "(earlier executions)"}
+    assert {part["name"] for part in answer["stages"]} >= names
     assert answer["unknown"][0]["price"] == "tokens of a-new-model in us-east-1"
 
 
 def test_command_prints_csv(local_engine, some_runs):
     """--csv prints a line for each day, model, outcome and stage, which add up to the total."""
     rows = list(csv.DictReader(io.StringIO(call("cost", "--csv").stdout)))
-    assert sum(int(row["nano_usd"]) for row in rows) == stored()
+    assert sum(int(row["nano_usd"]) for row in rows) == stored() + EARLIER
     assert {row["status"] for row in rows} == {"SUCCEEDED", "FAILED"}
     assert len({tuple(row[name] for name in ("day", "model", "status", "stage")) for row in rows}) == len(
         rows
@@ -352,6 +366,50 @@ def test_show_says_which_model_answered_and_why(local_engine, records):
     assert f"chat: {CHAT['model_id']} did not answer: {REASON}" in " ".join(shown.split())
     assert f"answered in its place: {FALLBACK}" in shown
     assert json.loads(call("show", "second", "--json").stdout)["chat"] == FAILED_OVER["chat"]
+
+
+def test_what_was_lost_is_counted_once(local_engine, records):
+    """A run that failed is lost whole, with its own waste in it; an earlier execution too; the line names each."""
+    write(records, "failed", {**priced(status="FAILED"), "earlier_nano_usd": 1_000})
+    write(records, "answered", {**priced(), "earlier_nano_usd": 500})
+    failed_, answered = (priced(status=status)["cost"]["nano_usd"] for status in ("FAILED", "SUCCEEDED"))
+    report = json.loads(call("cost", "--json").stdout)
+    total, wasted = failed_ + answered + 1_500, failed_ + 1_500
+    assert (report["all"]["nano_usd"], report["all"]["waste_nano_usd"]) == (total, wasted)
+    assert [one["nano_usd"] for one in report["all"]["costliest"]] == [answered + 500, failed_ + 1_000]
+    text = call("cost").stdout
+    for part in (
+        f"including {usd(wasted)} ({wasted / total:.0%}) wasted\n",
+        f"of that, {usd(failed_)} on runs that failed",
+        "of that, $0.0000015 on earlier executions of restarted runs",
+        "total",
+    ):
+        assert part in text
+    shown = call("show", "failed").stdout
+    assert (usd(failed_ + 1_000) in shown, "100% wasted" in shown) == (True, True)
+    ledger_ = call("show", "--cost", "failed").stdout
+    assert ("100% wasted" in ledger_, f"includes {usd(1_000)} for earlier" in ledger_) == (True, True)
+
+
+def test_a_stand_in_is_never_taken_for_the_model(local_engine, target, records):
+    """Where something answers in the place of the models, each cost says what AWS would charge, and who answered."""
+    model = CHAT["model_id"]
+    write(records, "p", priced(chat={"model_id": model, "backend": "bedrock"}))
+    target.stand_in = "canned answer"
+    shown = " ".join(call("show", "p").stdout.split())
+    for part in (
+        f"canned answer in the place of {model}",
+        "cost canned answer; on AWS this would cost",
+    ):
+        assert part in shown
+    assert "canned answer; on AWS this would cost" in call("show", "--cost", "p").stdout
+    result = call("cost")
+    assert ("1 run: on AWS this would cost" in result.stdout, "canned answer" in result.stderr) == (
+        True,
+        True,
+    )
+    target.stand_in = None
+    assert "on AWS this would" not in call("show", "p").stdout + call("cost").stdout
 
 
 def test_what_costs_were_counted_with_is_named(local_engine, records, target):

@@ -12,11 +12,12 @@ from local import deploy as local_deploy
 from local.engine import Engine
 from operations.errors import OperationError
 from operations.inflight import looking, memory, reading
-from operations.inflight.reading import of_definition, of_rules, sends
+from operations.inflight.reading import of_definition, of_rules, of_states, sends
 from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.tests.world import BUS, OPERATIONS, client
 from shared.contracts.stages import SERVICES, STAGES
 from shared.errors import ContractViolation
+from shared.tests import moderation
 from shared.tests.fakes import client_error, stage_event
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,30 @@ def test_an_open_execution_is_read_with_its_own_definition(entered, found):
     assert bool(of_definition("chatbot", OLDER, "p-1", entered=entered)) is found
     assert of_definition("chatbot", DEFINITION, "p-1", entered=entered) is None
     assert of_definition("analyzer", OLDER, "p-1", entered=entered) is None
+
+
+@pytest.mark.parametrize(
+    ("entered", "found"),
+    [
+        (None, True),
+        ("AnalyzeInput", True),
+        ("ModerateMessage", True),
+        ("AfterModerateMessage", False),
+        ("LogResults", False),
+    ],
+)
+def test_a_removed_state_is_found_while_runs_have_still_to_enter_it(entered, found):
+    """An open execution that has still to enter a state of a stage that is gone refuses the deployment; the state of
+    a removed stage that is still deployed does not.
+    """
+    moderated = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=moderation.TABLE)
+    finding = of_states(json.dumps(moderated), "p-1", entered=entered)
+    assert bool(finding) is found
+    if finding:
+        assert "ModerateMessage" in finding.reason
+    assert of_states(DEFINITION, "p-1", entered=entered) is None
+    kept = {"moderation.requested.v1"}
+    assert of_states(json.dumps(moderated), "p-1", entered=entered, kept=kept) is None
 
 
 def test_a_workflow_that_sends_what_no_rule_takes_is_found():

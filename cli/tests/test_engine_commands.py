@@ -142,8 +142,9 @@ def test_status_and_up_tell_why_answers_are_canned(engine, monkeypatch):
 
 @pytest.fixture
 def nothing_in_flight(monkeypatch):
-    """Nothing is in flight; test_deploy_check.py tests the gate."""
+    """Nothing is in flight, and no stage was removed."""
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
+    monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda _target: ())
 
 
 @pytest.mark.usefixtures("nothing_in_flight")

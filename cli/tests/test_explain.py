@@ -162,6 +162,37 @@ def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
     assert "has failed at stage chat: Pipeline.Permanent: the model said no." in text
 
 
+def test_the_beginning_of_an_id_is_enough(machine, records):
+    """`explain` and `show` take the beginning of a run's or message's id; of several none is chosen."""
+    machine.list_executions = lambda **_: {
+        "executions": [{"name": name, "startDate": NOW} for name in ("3b20f96061c0", "3b20f9-other")]
+    }
+    finish(records, "3b20f96061c0")
+    park("p-1")
+    assert explained("3b20f960…")["runs"][0]["pipeline_id"] == "3b20f96061c0"
+    assert call("show", "3b20f960").stdout.startswith("3b20f96061c0")
+    for words in (("explain", "3b20f9"), ("show", "3b20f9")):
+        result = call(*words)
+        assert (result.exit_code, "Give more characters" in result.stderr) == (2, True)
+    assert call("show", "3b20").exit_code == 3
+    (waiting,) = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+    assert explained(waiting["id"][:8])["message"]["id"] == waiting["id"]
+
+
+def test_an_archived_message_is_told_with_what_was_done(machine, records):
+    """An archived message is explained with who archived it and why, and the command that prints it."""
+    finish(records, "p-1")
+    park("p-1")
+    (waiting,) = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+    call("dlq", "archive", "--yes", "--reason", "a test")
+    answer = explained(waiting["id"])
+    assert (answer["kind"], answer["found_in"]) == ("message id", "the archived messages")
+    assert [act["why"] for act in answer["handled"]["acts"]] == ["a test"]
+    text = " ".join(call("explain", waiting["id"][:8]).stdout.split())
+    for part in ("is archived", "a test", f"dlq export --archived --id {waiting['id']}", "Run p-1"):
+        assert part in text
+
+
 @pytest.mark.parametrize("any_id", ["delivery-9", "mine", GIVEN])
 def test_a_start_event_that_was_parked_has_no_run(machine, any_id):
     """A rejected start event is found by its ids and its trace, although it has no run."""

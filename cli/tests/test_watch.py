@@ -12,11 +12,12 @@ from cli.commands import watch as command
 from cli.tests.support import call
 from operations.errors import RefusedError
 from operations.health import watch as watching
-from operations.health.watch import Pages, Rates, Snapshot, latest_failures, look, rates, watch
+from operations.health.failures import Failure
+from operations.health.watch import Pages, Rates, Snapshot, last_minutes, look, rates, watch
 from operations.stop import Stop
 from operations.tests.dead_letters import park, url
 from operations.tests.world import client, finish
-from shared.contracts.stages import SERVICES
+from shared.contracts.stages import SERVICES, STAGES
 from shared.errors import PipelineError
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -72,12 +73,19 @@ def test_more_than_one_answer_holds_is_said(oldest, more, at_least):
     assert ("failed" in rates(pages(failed=failures), NOW).at_least) is bool(at_least)
 
 
-def test_the_latest_failures_come_first():
-    """The five latest failures are listed by their end, without stopped runs, restarts under their run."""
-    failed = [execution("FAILED", 500, 10 * number, f"p-{number}") for number in range(9, 0, -1)]
-    latest = (execution("ABORTED", 9, 1), execution("TIMED_OUT", 9, 0, "p-0-restart-1"))
-    failures = latest_failures(pages(*latest, failed=page(*failed)))
-    assert [failure.pipeline_id for failure in failures] == ["p-0", "p-1", "p-2", "p-3", "p-4"]
+def test_each_minute_has_its_ends():
+    """The last 30 minutes have each ended run in its minute, and say if older runs were left out of the list."""
+    known = (
+        execution("SUCCEEDED", 70, 1, "a"),
+        execution("FAILED", 70, 61, "b"),
+        execution("ABORTED", 2_000, 1_799, "c"),
+        execution("FAILED", 2_000, 1_801, "d"),
+        execution("RUNNING", 5, name="e"),
+    )
+    seen = last_minutes(pages(*known), NOW)
+    assert (seen.finished[-2:], seen.finished[0], sum(seen.finished)) == ((1, 1), 1, 3)
+    assert (seen.failed[-2:], sum(seen.failed), seen.at_least) == ((1, 0), 1, False)
+    assert last_minutes(pages(*known, more=True), NOW).at_least
 
 
 def send(service: str, number: int) -> None:
@@ -98,9 +106,8 @@ def test_a_look_agrees_with_queues_and_executions(target, records):
     client("stepfunctions").stop_execution(executionArn=target.addresses.execution_arn("p-3"))
     seen = look(target)
     by_stage = {stage.stage: (stage.waiting, stage.working, stage.parked) for stage in seen.stages}
-    assert by_stage == {
-        "start": (2, 0, 0), "analysis": (0, 0, 0), "chat": (2, 1, 2), "enhancement": (0, 0, 0), "log": (0, 0, 0),
-    }  # fmt: skip
+    quiet = dict.fromkeys((stage.key for stage in STAGES), (0, 0, 0))
+    assert by_stage == {**quiet, "start": (2, 0, 0), "chat": (2, 1, 2)}
     assert (seen.waiting, seen.working, seen.parked) == (4, 1, 2)
     assert (seen.running, seen.more_running) == (2, False)
     assert (seen.per_minute.started, seen.per_minute.finished, seen.per_minute.stopped) == (3, 1, 1)
@@ -150,7 +157,7 @@ def test_a_look_that_fails_ends_nothing(target, monkeypatch):
 def many() -> Snapshot:
     """Return the largest possible snapshot."""
     stage = watching.StageNow(stage="enhancement", service="s", waiting=123_456, working=12_345, parked=9_999)
-    failure = watching.Failure(
+    failure = Failure(
         pipeline_id="x" * 64, status="FAILED", ended_at=ago(9), stage="chat", error="E\x1b", cause="c" * 900
     )
     return Snapshot(

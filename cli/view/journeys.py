@@ -13,10 +13,11 @@ from cli.session import Session
 from cli.view.tables import grid
 from cli.view.text import counted, duration, in_a_line, in_columns, local, printable
 from cli.view.timeline import NAME, drawn, legend
+from operations.money.words import cost_of_run
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.timeline import bars, is_restarted, longest
-from operations.wording import cost_line, usd
+from shared.contracts.stages import ANSWERING, BY_KEY
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -112,15 +113,17 @@ def headline(journey: Journey) -> Text:
         text.append(f" after {duration(journey.execution_time_ms)}")
     if journey.degraded:
         text.append(printable(f", without {' and '.join(journey.degraded)}"), "yellow")
+    if journey.ended_by:
+        text.append(printable(f", {journey.early_end}"), "yellow")
     asked = [stage for stage in journey.stages if stage.output_tokens]
     if asked:
         cached = sum(stage.cache_read_tokens or 0 for stage in asked)
         of_cache = f" ({cached:,} from the cache)" if cached else ""
         text.append(f" · {sum(stage.prompt_tokens for stage in asked):,} tokens in{of_cache}")
         text.append(f", {sum(stage.output_tokens or 0 for stage in asked):,} out")
-    chat = journey.chat or {}
-    if model := chat.get("model_id"):
-        text.append(printable(f" · {model}"))
+    chat = journey.chat
+    if journey.answered_by:
+        text.append(printable(f" · {journey.answered_by}"))
     for mark, word in (("blocked", "blocked"), ("truncated", "cut")):
         if chat.get(mark):
             text.append(printable(f" · the answer was {word} ({chat.get('stop_reason')})"), "yellow")
@@ -154,21 +157,23 @@ def print_journey(session: Session, journey: Journey) -> None:
             out.print(Text.assemble((f"{name}: ", "red"), text))
             if name in journey.instead:
                 out.print(Text(f"  used instead: {in_a_line(str(journey.instead[name]))}", style="yellow"))
-    for line in _failed_over(journey):
+    for line in _remarks(journey):
         out.print(line)
     out.print()
-    out.print(Text(printable(in_columns(_times(journey) + _analysis(journey) + _cost(journey), indent=""))))
+    out.print(Text(printable(in_columns(_times(journey) + _results(journey) + _cost(journey), indent=""))))
     if journey.final_response:
         out.print()
         out.print(Text(printable(journey.final_response)))
 
 
-def _failed_over(journey: Journey) -> Iterator[Text]:
-    """Yield a line for each model that did not answer, and one for the model that did."""
+def _remarks(journey: Journey) -> Iterator[Text]:
+    """Yield why the run ended early, and a line for each model that did not answer and for the one that did."""
+    if journey.end_reason:
+        yield Text.assemble((printable(f"{journey.ended_by}: "), "yellow"), in_a_line(journey.end_reason))
     failed = failed_models(journey.chat)
     for model in failed:
         yield Text.assemble(
-            ("chat: ", "yellow"), printable(f"{model.model_id} did not answer: {model.reason}")
+            (f"{ANSWERING.key}: ", "yellow"), printable(f"{model.model_id} did not answer: {model.reason}")
         )
     if failed and journey.chat:
         yield Text(printable(f"  answered in its place: {journey.chat.get('model_id')}"), style="yellow")
@@ -202,8 +207,20 @@ def _times(journey: Journey) -> list[tuple[str, str]]:
     return rows or [("accepted", "not started yet")]
 
 
+def _results(journey: Journey) -> list[tuple[str, str]]:
+    """Return a row for the result of each stage that gives no answer: the headline tells of those that do."""
+    rows = _analysis(journey)
+    for key, result in journey.results.items():
+        if result and key != "analysis" and not (key in BY_KEY and BY_KEY[key].answer):
+            facts = [
+                f"{name}: {value}" for name, value in result.items() if isinstance(value, str | int | float)
+            ]
+            rows.append((key, _cut(in_a_line(", ".join(facts)) or "no more than that it ran")))
+    return rows
+
+
 def _analysis(journey: Journey) -> list[tuple[str, str]]:
-    analysis = journey.analysis
+    analysis = journey.results.get("analysis")
     if not analysis:
         return []
     facts = [str(analysis.get("complexity") or ""), counted(analysis.get("word_count", 0), "word")]
@@ -215,18 +232,8 @@ def _analysis(journey: Journey) -> list[tuple[str, str]]:
 
 
 def _cost(journey: Journey) -> list[tuple[str, str]]:
-    cost = journey.cost
-    if cost is None:
-        return []
-    text = cost_line(
-        cost["nano_usd"],
-        cost.get("waste_nano_usd", 0),
-        lacking=bool(cost.get("unknown") or cost.get("unmetered")),
-    )
-    rows = [("cost", f"{text}; see --cost")]
-    if journey.earlier_nano_usd:
-        rows.append(("", f"plus {usd(journey.earlier_nano_usd)} for earlier executions"))
-    return rows
+    rows = cost_of_run(journey)
+    return [("cost", f"{rows[0][1]}; see --cost"), *(("", text) for _, text in rows[1:])] if rows else []
 
 
 def _cut(text: str, limit: int = 240) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.session import Session
 from cli.view.tables import grid
 from operations.money.costs import RunLedger
-from operations.wording import cost_line, micro, usd
+from operations.wording import cost_line, micro, printable, usd
 from shared.costs.ledger import NEVER_METERED
 from shared.costs.lines import Line
 from shared.costs.prices import Price
@@ -25,13 +25,17 @@ def show_ledger(session: Session, run: RunLedger, *, as_json: bool) -> None:
     ledger, out = run.ledger, session.out
     out.print(Text(run.pipeline_id, style="bold"))
     lacking = bool(ledger.unknown or ledger.unmetered)
-    out.print(Text(f"{run.status}: {cost_line(ledger.total, ledger.waste, lacking=lacking)}"))
+    early = f", {printable(run.early_end)}" if run.early_end else ""
+    cost = cost_line(run.spent, run.lost, lacking=lacking, stand_in=run.stand_in)
+    out.print(Text(f"{run.status}{early}: {cost}"))
     out.print()
     prices = list(dict.fromkeys(line.price for line in ledger.lines if line.price))
     out.print(_table(ledger.lines, prices))
     out.print()
     if run.earlier:
-        out.print(f"Earlier executions of this run cost {usd(run.earlier)} more.")
+        out.print(
+            f"That includes {usd(run.earlier)} for earlier executions of this run, which have no lines here."
+        )
     if run.recorded is not None and run.recorded != ledger.total:
         out.print(f"The record says {usd(run.recorded)}, which another version calculated.")
     for missing in ledger.unknown:
@@ -100,6 +104,7 @@ def as_plain(run: RunLedger) -> dict[str, Any]:
     return {
         "pipeline_id": run.pipeline_id,
         "status": run.status,
+        **({"early_end": run.early_end} if run.early_end else {}),
         **ledger.summary(),
         "recorded_nano_usd": run.recorded,
         "earlier_nano_usd": run.earlier,

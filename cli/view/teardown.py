@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from cli.view.text import counted, printable
 from operations.deployment.remains import Remnant
+from operations.deployment.removed import LOOKED_AT, RemovedStage
 from operations.deployment.teardown import Plan, Resource, describe
 
 ALWAYS_LEFT = (
@@ -31,6 +32,21 @@ def plan_lines(planned: Plan) -> Iterator[str]:
     if planned.work:
         yield f"Open work: {describe(planned.work)}."
     yield ALWAYS_LEFT
+
+
+def still_needed(stage: RemovedStage, again: str) -> str:
+    """Return why the stack of a removed stage is kept, and what to do."""
+    reasons = []
+    if stage.more:
+        reasons.append(f"more than {LOOKED_AT} runs are open, some of which may still pass through it")
+    elif stage.needed_by:
+        reasons.append(f"{counted(stage.needed_by, 'open run')} may still pass through it")
+    if stage.work:
+        reasons.append(describe(stage.work))
+    return (
+        f"The stage {stage.part} is not in this checkout any more, but {stage.stack.stack.name} is kept: "
+        f"{'; '.join(reasons)}. Runs finish as they began. Later, run again: {again}"
+    )
 
 
 def remnant_lines(left: Sequence[Remnant]) -> Iterator[str]:

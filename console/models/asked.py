@@ -14,6 +14,7 @@ from console.questions import Question
 from console.routes import link
 from console.text import line
 from operations.runs.journey import Journey
+from shared.contracts import limits
 from shared.contracts.record import Record
 from shared.contracts.v1 import Turn
 
@@ -53,7 +54,7 @@ def asked_view(journey: Journey, history: Sequence[Turn], now: datetime, *, wait
     return Asked(
         run=run_view(journey, None, now),
         waits=waits,
-        message=journey.user_message or "",
+        message=_cut(journey.user_message or ""),
         earlier=thread(history),
         answer=markdown(answer[:PAYLOAD_CHARS]) if answer else None,
         left_out=max(0, len(answer or "") - PAYLOAD_CHARS),
@@ -62,9 +63,15 @@ def asked_view(journey: Journey, history: Sequence[Turn], now: datetime, *, wait
 
 def thread(turns: Sequence[Turn]) -> tuple[TurnView, ...]:
     return tuple(
-        TurnView(text=turn.text, answer=markdown(turn.text) if turn.role == "assistant" else None)
+        TurnView(text=_cut(turn.text), answer=markdown(_cut(turn.text)) if turn.role == "assistant" else None)
         for turn in turns
     )
+
+
+def _cut(text: str) -> str:
+    """Return a text as long as one that can be asked; only a damaged record has a longer one."""
+    most = limits.MESSAGE_CHARS
+    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} characters more)"
 
 
 def question_rows(questions: Sequence[Question], records: Mapping[str, Record]) -> tuple[QuestionRow, ...]:

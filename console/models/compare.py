@@ -15,7 +15,7 @@ from operations.json_text import written
 from operations.runs.journey import Journey, StageView
 from operations.runs.timeline import Bar, bars
 from operations.wording import duration, usd
-from shared.contracts.record import Record
+from shared.contracts.record import Record, results_in
 
 DIFF_CHARS = 16_000
 """The beginning of two texts that is compared word by word."""
@@ -163,7 +163,7 @@ def _sum(journey: Journey, field: str) -> int | None:
 
 
 def _model(journey: Journey) -> str:
-    return _short(str((journey.chat or {}).get("model_id") or ""))
+    return _short(journey.answered_by)
 
 
 def _amounts(name: str, a: int | None, b: int | None, worded: Any) -> Pair:
@@ -188,25 +188,27 @@ def _change(a: float, b: float, worded: Any) -> str:
 
 def _stages(a: Journey, b: Journey, now: datetime) -> Iterator[StagePair]:
     bars_a, bars_b = ({bar.name: bar for bar in bars(one, now)} for one in (a, b))
-    views = {one.key: one for one in b.stages}
-    for stage in a.stages:
-        bar_a, bar_b = bars_a.get(stage.key), bars_b.get(stage.key)
+    views_a, views_b = ({view.key: view for view in one.stages} for one in (a, b))
+    for key in dict.fromkeys([*views_a, *views_b]):  # a stage that this release lacks may be in one run only
+        bar_a, bar_b = bars_a.get(key), bars_b.get(key)
         longest = max((bar.length_ms for bar in (bar_a, bar_b) if bar), default=0.0)
+        code_a, code_b = _revision(views_a.get(key)), _revision(views_b.get(key))
         yield StagePair(
-            name=stage.key,
-            a=_stretch(stage, bar_a, longest),
-            b=_stretch(views[stage.key], bar_b, longest),
+            name=key,
+            a=_stretch(views_a.get(key), bar_a, longest),
+            b=_stretch(views_b.get(key), bar_b, longest),
             change=_change(bar_a.length_ms, bar_b.length_ms, duration) if bar_a and bar_b else "",
-            has_other_code=_revision(stage) != _revision(views[stage.key])
-            and bool(_revision(stage) and _revision(views[stage.key])),
+            has_other_code=bool(code_a and code_b) and code_a != code_b,
         )
 
 
-def _revision(stage: StageView) -> str:
-    return _short(str(stage.revision or ""))
+def _revision(stage: StageView | None) -> str:
+    return _short(str(stage.revision or "")) if stage else ""
 
 
-def _stretch(stage: StageView, bar: Bar | None, longest: float) -> Stretch:
+def _stretch(stage: StageView | None, bar: Bar | None, longest: float) -> Stretch:
+    if stage is None:
+        return Stretch(status=of_stage("skipped"), text="")
     if bar is None:
         return Stretch(status=of_stage(stage.status), text="", revision=_revision(stage))
     words = [duration(bar.length_ms)]
@@ -234,10 +236,9 @@ def _pairs(a: Mapping[str, str], b: Mapping[str, str]) -> list[Pair]:
 
 def _results(journey: Journey) -> dict[str, str]:
     """Return what the stages found out, without the texts themselves, by path."""
-    parts = {"analysis": journey.analysis, "chat": journey.chat, "enhancement": journey.enhancement}
     return {
         path: text
-        for part, value in parts.items()
+        for part, value in journey.results.items()
         for path, text in _leaves(
             {name: inner for name, inner in (value or {}).items() if name not in _LEFT_OUT},
             part,
@@ -248,7 +249,7 @@ def _results(journey: Journey) -> dict[str, str]:
 def _settings(record: Record) -> dict[str, str]:
     """Return how a run was set: models, sizes of functions, price lists."""
     settings: dict[str, str] = {}
-    parts: list[tuple[str, Any]] = [*(record.get("stages") or {}).items(), ("chat", record.get("chat"))]
+    parts: list[tuple[str, Any]] = [*(record.get("stages") or {}).items(), *results_in(record).items()]
     for part, values in parts:
         known: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
         settings |= {f"{part}.{name}": _worded(known[name]) for name in _SETTINGS if known.get(name)}

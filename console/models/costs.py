@@ -5,9 +5,12 @@ import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import Literal
 
 from msgspec import Struct, structs
 
+from console.models.words import Status, of_run
+from console.routes import link
 from operations.money.budget import Budget
 from operations.money.costs import Group, Part, Report, Row
 from operations.money.words import budget_rows, headline, left_out, losses, million
@@ -22,6 +25,7 @@ COLOURS = 6
 WIDTH, HEIGHT = 20.0, 100.0
 """A day's column in a chart, in the chart's own units."""
 SCALE = 100.0
+GroupedBy = Literal["day", "model"]
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a cell that a spreadsheet takes for a formula."""
 
@@ -61,7 +65,18 @@ class Table(Struct, frozen=True, kw_only=True):
     title: str
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
+    total: tuple[str, ...] = ()
+    """The cells of the last row; none if there is one line only."""
     left_out: int = 0
+    by: GroupedBy | None = None
+    """What its lines are groups of, if the costliest runs of each are known."""
+
+
+class CostlyRow(Struct, frozen=True, kw_only=True):
+    pipeline_id: str
+    address: str
+    status: Status
+    cost: str
 
 
 class CostsView(Struct, frozen=True, kw_only=True):
@@ -69,6 +84,8 @@ class CostsView(Struct, frozen=True, kw_only=True):
     failed: int
     total: str
     per_million: str
+    stand_in: str
+    """What answered in the place of the models; empty on AWS."""
     losses: tuple[str, ...]
     notes: tuple[str, ...]
     chart: Chart | None
@@ -95,6 +112,7 @@ def costs_view(report: Report) -> CostsView:
         failed=report.all.failed,
         total=usd(report.all.nano_usd) if report.all.priced else "unknown",
         per_million=million(report.all.per_million_usd),
+        stand_in=report.stand_in or "",
         losses=tuple(losses(report)),
         notes=(*notes, f"Never metered: {NEVER_METERED}. Logs are estimated."),
         chart=_chart(report),
@@ -129,27 +147,48 @@ def budget_view(budget: Budget, *, guard: str) -> BudgetView:
     )
 
 
+def costliest(report: Report, by: GroupedBy, name: str) -> tuple[tuple[CostlyRow, ...], int] | None:
+    """Return the costliest runs of a day or model, and how many runs there are; None if there is no such group."""
+    groups = report.days if by == "day" else report.models
+    group = next((one for one in groups if one.name == name), None)
+    if group is None:
+        return None
+    rows = tuple(
+        CostlyRow(
+            pipeline_id=one.pipeline_id,
+            address=link("run", pipeline_id=one.pipeline_id, tab="cost"),
+            status=of_run(one.status),
+            cost=usd(one.nano_usd),
+        )
+        for one in group.costliest
+    )
+    return rows, group.runs
+
+
 # --- tables ------------------------------------------------------------------------------------------------
 
 
 def _tables(report: Report) -> list[Table]:
     tables = [
-        _groups("day (UTC)", report.days[-MOST_DAYS:], len(report.days)),
-        _groups("model", report.models[:MOST_GROUPS], len(report.models), tokens=True),
-        _parts("stage", report.stages, report.all.nano_usd),
-        _parts("service", report.services, report.all.nano_usd),
+        _groups("day (UTC)", "day", report.days[-MOST_DAYS:], report, len(report.days)),
+        _groups("model", "model", report.models[:MOST_GROUPS], report, len(report.models)),
+        _parts("stage", report.stages, report.all),
+        _parts("service", report.services, report.all),
     ]
     return [table for table in tables if table.lines]
 
 
-def _groups(title: str, groups: Sequence[Group], number: int, *, tokens: bool = False) -> Table:
+def _groups(title: str, by: GroupedBy, groups: Sequence[Group], report: Report, number: int) -> Table:
+    tokens = by == "model"
     most = max((group.nano_usd for group in groups), default=0)
     columns = ("runs", "failed", "cost", "wasted", "per million")
     return Table(
         title=title,
         columns=(*columns, "tokens in", "tokens out") if tokens else columns,
         lines=tuple(_group(group, most, tokens=tokens) for group in groups),
+        total=_group(report.all, most, tokens=tokens).cells if number > 1 else (),
         left_out=number - len(groups),
+        by=by,
     )
 
 
@@ -170,7 +209,8 @@ def _group(group: Group, most: int, *, tokens: bool) -> Line:
     )
 
 
-def _parts(title: str, parts: Sequence[Part], total: int) -> Table:
+def _parts(title: str, parts: Sequence[Part], runs: Group) -> Table:
+    total = runs.nano_usd
     most = max((part.nano_usd for part in parts), default=0)
     return Table(
         title=title,
@@ -187,6 +227,7 @@ def _parts(title: str, parts: Sequence[Part], total: int) -> Table:
             )
             for part in parts[:MOST_GROUPS]
         ),
+        total=(usd(total), "", million(runs.per_million_usd)) if len(parts) > 1 else (),
         left_out=max(0, len(parts) - MOST_GROUPS),
     )
 

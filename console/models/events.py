@@ -2,19 +2,25 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from console.models.graph import Graph, graph
 from console.models.words import Status
 from console.routes import link
+from console.text import line
 from contracts.catalogue import Entry, Field, Refusal, Version
 from contracts.changes import Change
 from contracts.comparison import Comparison
 from contracts.parties import PUBLISHERS
 from contracts.words import listed
+from operations.runs.logs import Line, Read
+from operations.wording import counted
 from shared.contracts.envelope import SOURCE
 
+MOST_REFUSALS = 100
 _STATES = {
     "added": Status(mark="+", word="new", tone="good"),
     "changed": Status(mark="✓", word="compatible", tone="good"),
@@ -52,10 +58,28 @@ class ChangeView(Struct, frozen=True, kw_only=True):
 
 class EventsView(Struct, frozen=True, kw_only=True):
     rows: tuple[EventRow, ...]
+    graph: Graph
     against: str
     """What the contracts are compared with; empty if there is nothing to compare with."""
     verdict: str
     unreleased: tuple[ChangeView, ...]
+
+
+class RefusedRow(Struct, frozen=True, kw_only=True):
+    """One message that was refused. `address` finds its run or message; empty if it named none."""
+
+    at: datetime
+    service: str
+    detail_type: str
+    why: str
+    name: str
+    address: str
+
+
+class RefusedView(Struct, frozen=True, kw_only=True):
+    headline: str
+    notes: tuple[str, ...]
+    rows: tuple[RefusedRow, ...]
 
 
 class RefusalView(Struct, frozen=True, kw_only=True):
@@ -82,6 +106,7 @@ def events_view(
     number = f"{len(compared)} unreleased change{'' if len(compared) == 1 else 's'}"
     return EventsView(
         rows=tuple(event_row(one, released, compared) for one in versions),
+        graph=graph(versions),
         against=against,
         verdict=f"Breaks: {listed(broken)}."
         if broken
@@ -120,6 +145,35 @@ def event_view(entry: Entry, row: EventRow, bus: str) -> EventView:
         refusals=tuple(map(_refusal, entry.refusals)),
         schema=_text(entry.schema),
         snippet=_snippet(entry, bus) if outside else "",
+    )
+
+
+def refusals_view(read: Read) -> RefusedView:
+    notes = []
+    if read.missing:
+        notes.append(f"Without logs: {', '.join(read.missing)}.")
+    if read.cut:
+        notes.append(f"Not searched to the end: {', '.join(read.cut)}.")
+    left_out = len(read.lines) - MOST_REFUSALS
+    if left_out > 0:
+        notes.append(f"The latest {MOST_REFUSALS} are shown, {left_out:,} are not.")
+    return RefusedView(
+        headline=f"{counted(len(read.lines), 'message')} refused.",
+        notes=tuple(notes),
+        rows=tuple(map(_refused, read.lines[:MOST_REFUSALS])),
+    )
+
+
+def _refused(one: Line) -> RefusedRow:
+    ids = {name: str(one.fields.get(name) or "") for name in ("pipeline_id", "event_id", "message_id")}
+    name = ids["pipeline_id"] or ids["event_id"] or ids["message_id"]
+    return RefusedRow(
+        at=one.at,
+        service=one.function,
+        detail_type=line(str(one.fields.get("detail_type") or ""), 80),
+        why=line(one.text, 300),
+        name=line(name, 64),
+        address=link("find", q=name) if name else "",
     )
 
 

@@ -17,6 +17,8 @@ SKIPPED = Status(mark="-", word="not checked", tone="still")
 READABLE = Status(mark="✓", word="readable", tone="good")
 UNREADABLE = Status(mark="✗", word="not readable", tone="bad")
 MOST_FINDINGS = 50
+STARTER = "trigger"
+"""The service whose messages ask for runs, so that what waits for it has started none."""
 PLACES = {
     "queue": "waiting message",
     "dlq": "parked message",
@@ -44,7 +46,7 @@ class DoctorView(Struct, frozen=True, kw_only=True):
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Something in flight that this checkout can't read. `address` is that of its run, if it has one."""
+    """Something in flight that this checkout can't read. `address` is that of its run, if one was started."""
 
     name: str
     address: str
@@ -124,7 +126,9 @@ def _place(look: Look) -> PlaceView:
         problems=tuple(
             Problem(
                 name=one.name,
-                address=link("run", pipeline_id=one.pipeline_id) if one.pipeline_id else "",
+                address=link("run", pipeline_id=one.pipeline_id)
+                if one.pipeline_id and look.service != STARTER
+                else "",
                 detail_type=one.detail_type,
                 reason=one.reason,
                 blocks=one.blocks,

@@ -46,6 +46,11 @@ class CauseRow(Struct, frozen=True, kw_only=True):
     doing: tuple[tuple[str, str], ...]
     """What a replay would do, e.g. `move back 12`, each with its tone."""
     cost: str
+    is_retried: bool
+    """Whether a replay would try again what had failed."""
+    good_at: datetime | None
+    is_over: bool
+    """Whether a run got through the service, at `good_at`, after the last of these messages was parked."""
 
 
 class MessageRow(Struct, frozen=True, kw_only=True):
@@ -53,15 +58,20 @@ class MessageRow(Struct, frozen=True, kw_only=True):
     address: str
     parked_at: datetime
     left: Left
-    error: str
     pipeline_id: str
+    run: str
+    """The address of the run; empty if none was started, or the message names none."""
     action: str
     tone: str
     reason: str
 
 
 class ParkedView(Struct, frozen=True, kw_only=True):
-    """All that was read. `now_parked` is SQS's own count of this moment, `held` how many of them somebody reads."""
+    """All that was read. `now_parked` is SQS's own count of this moment, `held` how many of them somebody reads.
+
+    `is_old`: that count differs from what was read, so that the table is not what is parked now. `idle` says why a
+    replay would do nothing; empty if it would do something.
+    """
 
     at: datetime
     total: int
@@ -72,14 +82,20 @@ class ParkedView(Struct, frozen=True, kw_only=True):
     doing: tuple[tuple[str, str], ...]
     cost: str
     left_out: bool
+    is_old: bool
+    idle: str
 
 
 class CauseView(Struct, frozen=True, kw_only=True):
-    """One cause with a page of its messages. `cause` is None once none of its messages is left."""
+    """One cause with a page of its messages. `reason` is why a replay would do what it would, if it is the same for
+    all; `idle` as in `ParkedView`.
+    """
 
     at: datetime
     cause: CauseRow
     example: str
+    reason: str
+    idle: str
     rows: tuple[MessageRow, ...]
     start: int
     newer: str
@@ -87,19 +103,22 @@ class CauseView(Struct, frozen=True, kw_only=True):
 
 
 def parked_view(snapshot: Snapshot, known: Sequence[Count]) -> ParkedView:
-    found = causes(snapshot.planned, snapshot.rates)
+    found = causes(snapshot.planned, snapshot.rates, snapshot.good)
+    now_parked = sum(one.visible + one.held for one in known)
     whole = estimate([work_of_message(item) for item in snapshot.planned], snapshot.rates)
     soonest = min((one.deleted_at for one in found if one.deleted_at), default=None)
     return ParkedView(
         at=snapshot.at,
         total=len(snapshot.planned),
-        now_parked=sum(one.visible + one.held for one in known),
+        now_parked=now_parked,
         held=sum(one.held for one in known),
         soonest=left(soonest) if soonest else None,
         causes=tuple(map(_cause_row, found)),
         doing=doing(actions(snapshot.planned)),
         cost=cost(whole),
         left_out=snapshot.left_out,
+        is_old=bool(known) and not snapshot.left_out and now_parked != len(snapshot.planned),
+        idle=idle(snapshot.planned),
     )
 
 
@@ -108,18 +127,30 @@ def cause_view(snapshot: Snapshot, key: str, start: int) -> CauseView | None:
     items = of_cause(snapshot.planned, key)
     if not items:
         return None
-    (cause,) = causes(items, snapshot.rates)
+    (cause,) = causes(items, snapshot.rates, snapshot.good)
+    reasons = {item.decision.reason for item in items}
     start = start if 0 <= start < len(items) else 0
     end = start + ON_A_PAGE
     return CauseView(
         at=snapshot.at,
         cause=_cause_row(cause),
         example=cause.example,
+        reason=reasons.pop() if len(reasons) == 1 else "",
+        idle=idle(items),
         rows=tuple(map(_message_row, items[start:end])),
         start=start,
         newer=link("parked", cause=key, start=max(0, start - ON_A_PAGE) or "") if start else "",
         older=link("parked", cause=key, start=end) if end < len(items) else "",
     )
+
+
+def idle(items: Sequence[Planned]) -> str:
+    """Return why a replay of these messages would do nothing; empty if it would do something."""
+    if not items or any(item.decision.action is not Action.LEAVE for item in items):
+        return ""
+    reasons = {item.decision.reason for item in items}
+    why = reasons.pop() if len(reasons) == 1 else "Each says why it can't be replayed."
+    return f"A replay would leave {'it' if len(items) == 1 else 'all of them'} parked. {why}"
 
 
 def left(moment: datetime | None) -> Left:
@@ -156,6 +187,11 @@ def cost_source(expected: Estimate) -> str:
     return f"estimated from {counted(expected.by_runs, 'finished run')}{recalled}"
 
 
+def run_address(pipeline_id: str | None, *, has_run: bool) -> str:
+    """Return the address of a message's run; empty if there is none."""
+    return link("run", pipeline_id=pipeline_id) if pipeline_id and has_run else ""
+
+
 def where(message: Parked) -> str:
     return message.service if message.kind == "dlq" else f"{message.service} (rule)"
 
@@ -172,6 +208,9 @@ def _cause_row(cause: Cause) -> CauseRow:
         left=left(cause.deleted_at),
         doing=doing(cause.actions),
         cost=cost(cause.estimate),
+        is_retried=any(action.starts_work for action in cause.actions),
+        good_at=cause.good_at,
+        is_over=cause.is_over,
     )
 
 
@@ -182,8 +221,8 @@ def _message_row(item: Planned) -> MessageRow:
         address=link("message", message_id=message.id),
         parked_at=message.sent_at,
         left=left(message.deleted_at),
-        error=line(message.error, ERROR_CHARS),
         pipeline_id=message.pipeline_id or "",
+        run=run_address(message.pipeline_id, has_run=item.has_run),
         action=str(decision.action),
         tone=TONES[decision.action],
         reason=decision.reason,

@@ -1,23 +1,29 @@
 """A plan as its page shows it: what is to be done, how far it is, and what came of it."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 
 from console.models.event import DiffLine, difference
-from console.models.parked import ERROR_CHARS, ON_A_PAGE, TONES, cost, cost_source, doing
-from console.models.words import Status, of_run
+from console.models.parked import ON_A_PAGE, cost, cost_source, doing
+from console.models.plan_lines import (
+    ErrorGroup,
+    Happened,
+    LineRow,
+    happened,
+    line_rows,
+    order_of,
+    outcomes,
+    plan_of,
+    run_errors,
+    short_name,
+    told_above,
+)
+from console.models.words import Status
 from console.routes import link
-from console.text import line
-from operations.dlq.plan import Action
-from operations.dlq.plans import Line, Note, Order, Phase, Plan
-from operations.dlq.replay import Outcome, Result
+from operations.dlq.plans import Order, Phase, Plan
 from operations.jobs import Job
-from operations.runs.ends import End
-from operations.wording import counted, usd
+from operations.wording import counted
 
 TITLES = {
     "replay": "Replay",
@@ -43,35 +49,6 @@ STATES = {
 }
 CANARY_FAILED = Status(mark="✗", word="canary failed", tone="bad")
 PARTLY = Status(mark="!", word="done in part", tone="warn")
-OUTCOMES: Mapping[Outcome, Status] = {
-    "done": Status(mark="✓", word="done", tone="good"),
-    "left": Status(mark="·", word="left", tone="warn"),
-    "gone": Status(mark="·", word="gone", tone="still"),
-    "failed": Status(mark="✗", word="failed", tone="bad"),
-}
-"""`gone`: somebody else has taken the message."""
-TO_COME = Status(mark="·", word="to come", tone="still")
-NOT_DONE = Status(mark="·", word="not done", tone="still")
-
-
-class LineRow(Struct, frozen=True, kw_only=True):
-    message_id: str
-    """Empty if the line is of a run."""
-    address: str
-    """Where the message is shown; empty once it has left its queue, and for a run."""
-    service: str
-    error: str
-    action: str
-    tone: str
-    reason: str
-    cost: str
-    outcome: Status
-    problem: str
-    run: str
-    pipeline_id: str
-    ended: Status | None
-    sent: str
-    """The address that finds what was sent; empty if nothing was."""
 
 
 class PlanView(Struct, frozen=True, kw_only=True):
@@ -95,7 +72,12 @@ class PlanView(Struct, frozen=True, kw_only=True):
     acts: int
     reached: int
     outcomes: tuple[tuple[str, Status], ...]
-    runs: tuple[tuple[str, Status], ...]
+    errors: tuple[ErrorGroup, ...]
+    """With what the messages, or runs, had failed before."""
+    run_errors: tuple[ErrorGroup, ...]
+    """With what the runs failed that the plan started."""
+    why: str
+    """Why it is done, if the reason is the same for all lines."""
     canary: str
     problem: str
     doing: tuple[tuple[str, str], ...]
@@ -126,33 +108,6 @@ class PlanRow(Struct, frozen=True, kw_only=True):
     service: str
 
 
-class Happened(Struct, frozen=True, kw_only=True):
-    """What a job's notes tell."""
-
-    phase: Phase | None
-    results: dict[str, Result]
-    ends: dict[str, End]
-    canary_held: bool | None
-
-
-def plan_of(job: Job) -> Plan:
-    return msgspec.json.decode(job.about, type=Plan)
-
-
-def order_of(job: Job) -> Order | None:
-    return None if job.order is None else msgspec.json.decode(job.order, type=Order)
-
-
-def happened(job: Job) -> Happened:
-    notes = [msgspec.json.decode(note, type=Note) for note in job.notes]
-    return Happened(
-        phase=next((note.phase for note in reversed(notes) if note.phase), None),
-        results={note.result.message_id: note.result for note in notes if note.result},
-        ends={note.end.pipeline_id: note.end for note in notes if note.end},
-        canary_held=next((note.canary_held for note in notes if note.canary_held is not None), None),
-    )
-
-
 def plan_row(job: Job) -> PlanRow:
     plan, told, order = plan_of(job), happened(job), order_of(job)
     return PlanRow(
@@ -174,6 +129,7 @@ def plan_view(job: Job, start: int) -> PlanView:
     start = start if 0 <= start < len(plan.lines) else 0
     end = start + ON_A_PAGE
     acts = plan.acts
+    above = told_above(plan, told)
     rest = (
         0
         if job.state == "made" or job.is_running
@@ -197,8 +153,10 @@ def plan_view(job: Job, start: int) -> PlanView:
         total=len(plan.lines),
         acts=len(acts),
         reached=_reached(told),
-        outcomes=_outcomes(told.results.values()),
-        runs=_runs(told, job),
+        outcomes=outcomes(plan.lines, told, job),
+        errors=above.errors,
+        run_errors=run_errors(told),
+        why=above.why,
         canary=_canary(order, told),
         problem=job.problem,
         doing=doing(plan.actions),
@@ -207,7 +165,7 @@ def plan_view(job: Job, start: int) -> PlanView:
         restart=plan.restart,
         reason=plan.reason,
         most_canaries=max(0, len(acts) - 1),
-        rows=tuple(_row(one, told, job, is_run=plan.is_of_runs) for one in plan.lines[start:end]),
+        rows=line_rows(plan, told, job, slice(start, end), above),
         start=start,
         newer=link("plan", number=job.number, start=max(0, start - ON_A_PAGE) or "") if start else "",
         older=link("plan", number=job.number, start=end) if end < len(plan.lines) else "",
@@ -221,7 +179,7 @@ def _thing(plan: Plan) -> str:
 
 
 def _who(order: Order | None) -> str:
-    return order.who.rpartition("/")[2].rpartition(":")[2] if order else ""
+    return short_name(order.who) if order else ""
 
 
 def _reached(told: Happened) -> int:
@@ -263,7 +221,8 @@ def _sentence(job: Job, plan: Plan, told: Happened, rest: int) -> str:
     unsuccessful = sum(not end.good for end in told.ends.values())
     runs = f"; {counted(unsuccessful, 'run')} did not succeed" if unsuccessful else ""
     if told.canary_held is False:
-        return f"The canary failed; the other {rest:,} were left unchanged. {done}{runs}."
+        why = runs.removeprefix("; ") or f"only {done}"
+        return f"The canary failed: {why}; the other {rest:,} were left unchanged."
     stays = f" {rest:,} stay as they were; plan them again to go on, nothing is done twice." if rest else ""
     return f"{done}{runs}.{stays}"
 
@@ -277,47 +236,3 @@ def _canary(order: Order | None, told: Happened) -> str:
         None: "no verdict yet",
     }
     return f"{order.canary:,} first: {verdict[told.canary_held]}"
-
-
-def _outcomes(results: Iterable[Result]) -> tuple[tuple[str, Status], ...]:
-    counts = Counter(result.outcome for result in results)
-    return tuple((f"{counts[name]:,}", status) for name, status in OUTCOMES.items() if counts[name])
-
-
-def _runs(told: Happened, job: Job) -> tuple[tuple[str, Status], ...]:
-    started = {one.pipeline_id for one in told.results.values() if one.starts_run and one.pipeline_id}
-    counts = Counter(told.ends[one].status for one in started if one in told.ends)
-    open_ = sum(one not in told.ends for one in started)
-    found = [(f"{number:,}", of_run(status)) for status, number in counts.items()]
-    if open_:
-        word = "under way" if job.is_running else "not followed"
-        found.append((f"{open_:,}", Status(mark="…", word=word, tone="busy" if job.is_running else "still")))
-    return tuple(found)
-
-
-def _row(one: Line, told: Happened, job: Job, *, is_run: bool) -> LineRow:
-    result = told.results.get(one.message_id)
-    end = told.ends.get(one.pipeline_id or "") if result and result.starts_run else None
-    action = result.action if result else one.action
-    if result:
-        outcome = OUTCOMES.get(result.outcome, TO_COME)
-    elif one.action is Action.LEAVE:
-        outcome = OUTCOMES["left"]
-    else:
-        outcome = TO_COME if job.state == "made" or job.is_running else NOT_DONE
-    return LineRow(
-        message_id="" if is_run else one.message_id,
-        address="" if is_run or (result and result.reached) else link("message", message_id=one.message_id),
-        service=one.service,
-        error=line(": ".join(filter(None, (one.error_type, one.error))), ERROR_CHARS),
-        action=str(action),
-        tone=TONES[action],
-        reason=result.reason if result else one.reason,
-        cost="not known" if one.nano_usd is None else usd(one.nano_usd) if one.nano_usd else "",
-        outcome=outcome,
-        problem=(result.problem or "") if result else "",
-        run=link("run", pipeline_id=one.pipeline_id) if one.pipeline_id else "",
-        pipeline_id=one.pipeline_id or "",
-        ended=of_run(end.status) if end else None,
-        sent=link("find", q=result.sent_id) if result and result.sent_id else "",
-    )

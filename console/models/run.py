@@ -5,18 +5,19 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from console.models.tabs import problem_of
+from console.models.tabs import beginning, problem_of
 from console.models.waterfall import START, Waterfall, waterfall
 from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from console.text import line
+from operations.money.words import cost_of_run
 from operations.runs.advice import can_be_retried, state
 from operations.runs.earlier import Named
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.runs import took
 from operations.runs.timeline import bars, longest
 from operations.runs.trail import Trail
-from operations.wording import cost_line, duration, usd
+from operations.wording import duration, usd
 from shared.contracts.record import iso
 
 
@@ -41,6 +42,7 @@ class ExecutionRow(Struct, frozen=True, kw_only=True):
 
 
 SAID_CHARS = 240
+BRIEF_CHARS = 80
 
 
 class RunView(Struct, frozen=True, kw_only=True):
@@ -73,7 +75,7 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime, *, subject: s
         pipeline_id=journey.pipeline_id,
         status=of_run(journey.status, journey.degraded),
         finished=journey.finished,
-        sentence=f"{subject} {state(journey, now)}",
+        sentence=beginning(f"{subject} {state(journey, now)}"),
         brief=tuple(_brief(journey)),
         said=tuple(
             (name, line(text, SAID_CHARS))
@@ -108,16 +110,12 @@ def _facts(journey: Journey, now: datetime) -> list[tuple[str, str]]:
     if most := longest(bars(journey, now)):
         share = f", {most.ms / most.of_ms:.0%} of all" if most.of_ms else ""
         facts.append(("longest", f"{most.name}: {most.what} {duration(most.ms)}{share}"))
-    if cost := journey.cost:
-        lacking = bool(cost.get("unknown") or cost.get("unmetered"))
-        facts.append(("cost", cost_line(cost["nano_usd"], cost.get("waste_nano_usd", 0), lacking=lacking)))
-    if journey.earlier_nano_usd:
-        facts.append(("earlier", f"executions before it cost {usd(journey.earlier_nano_usd)}"))
+    facts += cost_of_run(journey)
     asked = [one for one in journey.stages if one.output_tokens]
     if asked:
         facts.append(("tokens", _tokens(asked)))
-    if model := (journey.chat or {}).get("model_id"):
-        facts.append(("model", str(model)))
+    if journey.answered_by:
+        facts.append(("model", beginning(journey.answered_by)))
     return facts
 
 
@@ -132,11 +130,14 @@ def _tokens(asked: Sequence[StageView]) -> str:
 
 
 def _remarks(journey: Journey) -> list[str]:
-    chat = journey.chat or {}
+    chat = journey.chat
     failed = failed_models(chat)
-    remarks = [f"{one.model_id} did not answer: {one.reason}" for one in failed]
+    remarks = []
+    if journey.ended_by:
+        remarks.append(f"The run {journey.early_end}. The reason: {journey.end_reason or 'not given'}.")
+    remarks += [beginning(f"{one.model_id} did not answer: {one.reason}") for one in failed]
     if failed:
-        remarks.append(f"{chat.get('model_id')} answered in its place.")
+        remarks.append(beginning(f"{chat.get('model_id')} answered in its place."))
     why = chat.get("stop_reason")
     if chat.get("blocked"):
         remarks.append(
@@ -149,7 +150,6 @@ def _remarks(journey: Journey) -> list[str]:
 
 def ticket(journey: Journey, now: datetime) -> str:
     """Return what a ticket needs to find the run and its fault; neither the message nor the answer."""
-    chat = journey.chat or {}
     rows = [
         ("run", journey.pipeline_id),
         ("state", f"{journey.status}: the run {state(journey, now)}"),
@@ -163,21 +163,24 @@ def ticket(journey: Journey, now: datetime) -> str:
             if moment
         ),
         *((f"failed at {where}", what) for where, what, _ in _problems(journey)),
-        *((name, str(value)) for name, value in (("model", chat.get("model_id")),) if value),
         *(
             (name, value)
-            for name, value in (("trace", journey.trace_id), ("execution", journey.execution_arn))
+            for name, value in (
+                ("model", journey.answered_by),
+                ("trace", journey.trace_id),
+                ("execution", journey.execution_arn),
+            )
             if value
         ),
         ("to see it", f"pipeline show {journey.pipeline_id}"),
     ]
-    return "\n".join(f"{name}: {' '.join(text.split())}" for name, text in rows)
+    return "\n".join(f"{name}: {' '.join(beginning(text).split())}" for name, text in rows)
 
 
 def _brief(journey: Journey) -> list[str]:
-    cost, model = journey.cost or {}, (journey.chat or {}).get("model_id")
-    amount = cost.get("nano_usd")
-    return [*([usd(amount)] if amount is not None else []), *([line(str(model), 60)] if model else [])]
+    amount = (journey.cost or {}).get("nano_usd")
+    told = [usd(amount)] if amount is not None else []
+    return [*told, *([line(journey.answered_by, BRIEF_CHARS)] if journey.answered_by else [])]
 
 
 def execution_rows(named: Sequence[Named], shown: str, latest: Journey) -> tuple[ExecutionRow, ...]:
@@ -218,7 +221,7 @@ def _boxes(journey: Journey, fall: Waterfall) -> list[Box]:
 
 def _problems(journey: Journey) -> list[tuple[str, str, str]]:
     problems = [
-        (stage.key, problem_of(stage.error, stage.cause), journey.instead.get(stage.key, ""))
+        (stage.key, problem_of(stage.error, stage.cause), beginning(journey.instead.get(stage.key, "")))
         for stage in journey.stages
         if stage.error
     ]

@@ -193,7 +193,8 @@ def _notes(row: Row) -> list[str]:
     if row.redrives:
         notes.append(f"redriven {row.redrives}×")
     if row.replaced:
-        notes.append("replaced by a later execution")
+        ended = f", {of_run(row.later).word}" if row.later else ""
+        notes.append(f"replaced by a later execution{ended}")
     return notes
 
 

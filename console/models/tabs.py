@@ -19,7 +19,11 @@ from shared.costs.lines import Ledger, Line
 
 PAYLOAD_CHARS = 16_000
 """The largest part of a payload that a page shows; the raw text has all of it."""
+TEXT_CHARS = 4_000
+"""The same of what says why something failed."""
 MOST_EVENTS = 200
+DETAILS_CHARS = 1_000
+"""The same of one event, of which a page shows many."""
 
 
 class Payload(Struct, frozen=True, kw_only=True):
@@ -86,13 +90,13 @@ def _visit(visit: Visit, number: int, pipeline_id: str, execution: str) -> Visit
     )
 
 
-def cut(text: str, raw: str) -> Payload:
+def cut(text: str, raw: str, most: int = PAYLOAD_CHARS) -> Payload:
     """Return the beginning of a payload, indented if it is JSON that is not too long for that."""
     whole = text
     if len(text) <= PAYLOAD_CHARS:
         value = loosely(text)
         whole = written(value, indent=2) if isinstance(value, (dict, list)) else text
-    return Payload(text=whole[:PAYLOAD_CHARS], left_out=max(0, len(whole) - PAYLOAD_CHARS), raw=raw)
+    return Payload(text=whole[:most], left_out=max(0, len(whole) - most), raw=raw)
 
 
 def as_text(value: Mapping[str, Any] | None) -> str:
@@ -108,7 +112,12 @@ def revision_in(output: str | None) -> str:
 
 
 def problem_of(error: str | None, cause: str | None) -> str:
-    return ": ".join(filter(None, (error, cause))) or "no reason given"
+    return beginning(": ".join(filter(None, (error, cause)))) or "no reason given"
+
+
+def beginning(text: str) -> str:
+    """Return a text of a stranger as long as one that says what is wrong; the raw texts have all of it."""
+    return text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]} …"
 
 
 # --- times -------------------------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ The audit of one run is read at once, that of all runs on request.
 
 from starlette.responses import Response
 
-from console.models.activity import SIZE, activity_view, lines_of
+from console.models.activity import SIZE, activity_view, lines_of, running
+from console.models.plan_lines import short_name
 from console.pages.reading import live_address, shown, state_of
+from console.pages.subjects import PLANS, acts
 from console.views import Ask
 from operations.dlq.audit import Audit
 from operations.dlq.journal import audit
@@ -16,6 +18,8 @@ from operations.runs.records import is_key
 from shared.budget import Orders
 
 SUBJECT = "audit"
+LATEST = 20
+"""The newest jobs, among which those that go on are."""
 
 
 def page(ask: Ask) -> Response:
@@ -35,8 +39,15 @@ def page(ask: Ask) -> Response:
         json={"audit": found, "orders": orders, "read_at": state.read_at, "phase": state.phase},
         live=live_address(SUBJECT, state),
         orders=orders,
+        who=short_name(orders.by or "") if orders else "",
         trouble=trouble,
         run="",
+        running=running(
+            (job for job in ask.desk.jobs.latest(LATEST) if job.kind == PLANS),
+            ask.desk.batches.latest(LATEST),
+        ),
+        reading=_reading(ask),
+        **acts(ask.desk),
         **values,
     )
 
@@ -51,9 +62,21 @@ def _of_run(ask: Ask, run: str) -> Response:
         lines=lines_of(entries[:SIZE]),
         read=None,
         orders=None,
+        who="",
         trouble="",
         run=run,
+        running=(),
+        reading="",
+        **acts(ask.desk),
     )
+
+
+def _reading(ask: Ask) -> str:
+    """Return how far the reading of the dead-letter queues is; nothing if none goes on."""
+    try:
+        return ask.desk.shelf.shown(ask.target).reading
+    except OperationError:
+        return ""
 
 
 def _orders(ask: Ask) -> tuple[Orders | None, str]:

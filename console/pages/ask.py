@@ -4,7 +4,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from starlette.responses import Response
 
 from console.live.feed import Look
@@ -13,8 +13,8 @@ from console.models.asked import QuestionRow, asked_view, question_rows, thread
 from console.pages.run import is_settled
 from console.routes import link
 from console.views import Ask
-from operations.asking.conversation import continued, read_history
-from operations.asking.submit import Request, Via, submit
+from operations.asking.conversation import UNKNOWN, continued, follow_up, read_history, repeated
+from operations.asking.submit import Request, Via, request_of, submit
 from operations.errors import InvalidInputError, NotFoundError, OperationError
 from operations.runs.journey import Journey, assemble, read_journey
 from operations.runs.records import read_records
@@ -42,21 +42,24 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class Form(Struct, frozen=True, kw_only=True):
-    """What was typed. `after` is the run whose conversation is continued."""
+    """What was typed. `after` is the run whose conversation is continued, `again` one whose own is sent again."""
 
     message: str
     key: str
     via: Via = "api"
     after: str = ""
+    again: str = ""
 
 
 def page(ask: Ask) -> Response:
-    """Show the form; with the message of an earlier run, or to continue one, if one is named."""
-    message, after = "", ask.query.get("after", "")
-    if earlier := ask.query.get("again"):
-        journey = read_journey(ask.target, earlier)
-        message = journey.user_message or ""
-    return _form(ask, Form(message=message, key=_new_key(), after=after))
+    """Show the form; with an example, or to ask an earlier run's message again or continue it, if one is named."""
+    message, again = "", ask.query.get("again", "")
+    after = "" if again else ask.query.get("after", "")
+    if again:
+        message = read_journey(ask.target, again).user_message or ""
+    elif (number := ask.query.get("example", "")) in map(str, range(1, len(EXAMPLES) + 1)):
+        message = EXAMPLES[int(number) - 1]
+    return _form(ask, Form(message=message, key=_new_key(), after=after, again=again))
 
 
 def send(ask: Ask) -> Response:
@@ -66,17 +69,18 @@ def send(ask: Ask) -> Response:
         key=ask.form.get("key", "").strip() or _new_key(),
         via=via_of(ask),
         after=ask.form.get("after", ""),
+        again=ask.form.get("again", ""),
     )
     try:
         accepted = submit(ask.target, _request(ask, form), via=form.via)
     except InvalidInputError as error:  # it was never sent
         key = _new_key() if form.key.startswith(OWN_KEY) else form.key
-        return _form(ask, Form(message=form.message, key=key, via=form.via, after=form.after), str(error))
+        return _form(ask, structs.replace(form, key=key), str(error))
     except NotFoundError:
         raise
     except OperationError as error:  # it may have been accepted: the same key again finds it
         return _form(ask, form, str(error), HTTPStatus.BAD_GATEWAY)
-    ask.desk.questions.add(accepted.pipeline_id)
+    ask.desk.questions.add(accepted.pipeline_id, form.after, form.again)
     return ask.redirect(link("asked", pipeline_id=accepted.pipeline_id))
 
 
@@ -95,6 +99,8 @@ def asked(ask: Ask) -> Response:
         view=asked_view(journey, seen.history or (), datetime.now(UTC), waits=seen.waits),
         error="",
         again=link("ask", again=pipeline_id),
+        follows=ask.desk.questions.before(pipeline_id),
+        repeats=ask.desk.questions.repeated(pipeline_id),
     )
 
 
@@ -126,12 +132,12 @@ def via_of(ask: Ask) -> Via:
 
 
 def _request(ask: Ask, form: Form) -> Request:
-    if not form.after:
-        return Request(user_message=form.message, idempotency_key=form.key)
-    journey = read_journey(ask.target, form.after)
-    history = read_history(ask.target, journey)
-    turns = continued(history or (), journey, form.message)
-    return Request(messages=turns, idempotency_key=form.key)
+    turns: tuple[Turn, ...] = (Turn(role="user", text=form.message),)
+    if form.again:
+        turns = repeated(ask.target, form.again, form.message)
+    elif form.after:
+        turns = follow_up(ask.target, form.after, form.message)
+    return request_of(turns, key=form.key)
 
 
 def _seen(ask: Ask, history: tuple[Turn, ...] | None = None) -> Seen:
@@ -161,30 +167,44 @@ def _is_over(seen: Seen) -> bool:
 def _form(ask: Ask, form: Form, error: str = "", status: int | None = None) -> Response:
     refusal = ask.desk.lock.refusal()
     earlier: tuple[Turn, ...] = ()
-    left_out = 0
-    if form.after:
-        journey = read_journey(ask.target, form.after)
-        history = read_history(ask.target, journey) or ()
-        earlier = continued(history, journey, "?")[:-1]  # a longer message may leave more out
-        left_out = len(history) + 2 - len(earlier)
+    left_out, lacks = 0, ""
+    if run := form.again or form.after:
+        journey = read_journey(ask.target, run)
+        history = read_history(ask.target, journey)
+        lacks = UNKNOWN if history is None else ""
+        earlier = history or ()
+        if form.after:
+            earlier = continued(earlier, journey, "?")[:-1]  # a longer message may leave more out
+            left_out = len(history or ()) + 2 - len(earlier)
+        elif history is None:
+            form = structs.replace(form, again="")
     if status is None:
         status = HTTPStatus.BAD_REQUEST if error else HTTPStatus.OK
     return ask.page(
         "ask.html",
         title="Ask",
-        command=("submit", "--wait", *(("--via", "bus") if form.via == "bus" else ()), '"…"'),
+        command=_command(form),
         status=status,
         current="ask",
         tab="ask",
         form=form,
         earlier=thread(earlier),
         left_out=left_out,
+        lacks=lacks,
         error=error,
         most=limits.MESSAGE_CHARS,
         locked=refusal.text if refusal else "",
-        examples=() if form.after else EXAMPLES,
+        examples=() if form.after or form.again else EXAMPLES,
         questions=_latest(ask),
     )
+
+
+def _command(form: Form) -> tuple[str, ...]:
+    """Return the command that sends the same."""
+    via = ("--via", "bus") if form.via == "bus" else ()
+    if form.again:
+        return ("submit", "--wait", *via, "--again", form.again)
+    return ("submit", "--wait", *via, *(("--after", form.after) if form.after else ()), '"…"')
 
 
 def _latest(ask: Ask) -> tuple[QuestionRow, ...]:

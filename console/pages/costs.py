@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console.models.costs import BudgetView, budget_view, spreadsheet
+from console.models.costs import BudgetView, GroupedBy, budget_view, costliest, spreadsheet
 from console.pages.reading import live_address, shown, state_of
 from console.pages.subjects import AGES
 from console.routes import link
@@ -50,6 +50,30 @@ def sheet(ask: Ask) -> Response:
         text = "The costs were not read yet. The page of costs has the button."
         return ask.problem(HTTPStatus.NOT_FOUND, "Not read yet", text)
     return plain(spreadsheet(report.rows), f"costs-{ask.desk.environment.env}-{since}.csv")
+
+
+def runs(ask: Ask) -> Response:
+    """List the costliest runs of a day or model, by the report that was read last."""
+    since, name = _since(ask), ask.query.get("name", "")
+    by: GroupedBy = "model" if ask.query.get("by") == "model" else "day"
+    report = state_of(ask, f"costs-{since}").value
+    found = costliest(report, by, name) if report else None
+    if found is None:
+        text = (
+            f"The costs that were read last have no {by} of this name. Read them again on the page of costs."
+        )
+        return ask.problem(HTTPStatus.NOT_FOUND, "Not found", text)
+    rows, number = found
+    return ask.page(
+        "costs_runs.html",
+        title=f"Costliest runs of {by} {name}",
+        command=("cost", "--json", *(() if since == "ever" else ("--since", since))),
+        json=rows,
+        current="costs",
+        rows=rows,
+        number=number,
+        back=link("costs", since=since),
+    )
 
 
 def order(ask: Ask) -> Response:

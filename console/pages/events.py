@@ -8,12 +8,15 @@ from typing import Any
 from starlette.responses import Response
 
 from console.models.events import event_row, event_view, events_view, sentences
+from console.pages.reading import live_address, shown, state_of
 from console.routes import link
 from console.views import Ask, plain
 from contracts import references
 from contracts.comparison import Comparison, compare
 from infra.names import Names
 from operations.errors import InvalidInputError
+
+SUBJECT = "refusals"
 
 
 def page(ask: Ask) -> Response:
@@ -26,7 +29,16 @@ def page(ask: Ask) -> Response:
         before.schemas if before else {},
         compared,
     )
-    return ask.page("events.html", title="Events", command=("contracts", "check"), json=view, view=view)
+    state = state_of(ask, SUBJECT)
+    return ask.page(
+        "events.html",
+        title="Events",
+        command=("contracts", "check"),
+        json=view,
+        live=live_address(SUBJECT, state),
+        view=view,
+        **shown(SUBJECT, state),
+    )
 
 
 def event(ask: Ask) -> Response:

@@ -13,7 +13,7 @@ from console.live.stream import streamed
 from console.models.many import batch_of, batch_row, batch_view, outcomes_of
 from console.pages.ask import via_of
 from console.routes import link
-from console.security.rules import BODY_BYTES
+from console.security.rules import TEXT_BYTES
 from console.views import Ask, plain
 from operations.asking.batch_jobs import new_batch, rest_of, sent
 from operations.asking.batch_jobs import results as results_of
@@ -23,8 +23,6 @@ from operations.jobs import BusyError, Job
 
 KIND = "batch"
 LISTED = 10
-ROOM = 10_000
-"""Bytes of a form that are not its lines."""
 
 
 def page(ask: Ask) -> Response:
@@ -135,7 +133,7 @@ def _form(ask: Ask, text: str, via: Via, error: str = "") -> Response:
         text=text,
         via=via,
         error=error,
-        most=BODY_BYTES - ROOM,
+        most=TEXT_BYTES,
         rows=rows,
     )
 

@@ -5,8 +5,9 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from console.models.event import event_text
-from console.models.parked import TONES, cost, left, where
+from console.models.parked import TONES, cost, idle, left, run_address, where
 from console.routes import link
+from console.security.rules import TEXT_BYTES
 from console.text import editable
 from console.views import Ask, html, plain
 from operations.dlq.causes import key_of
@@ -79,7 +80,8 @@ def shown(  # noqa: PLR0913 -- a page, or one with a refused correction
         left=left(message.deleted_at),
         cause=link("parked", cause=key_of(item)),
         run=run,
-        run_address=link("run", pipeline_id=message.pipeline_id) if message.pipeline_id else "",
+        run_address=run_address(message.pipeline_id, has_run=item.has_run or bool(run)),
+        idle=idle([item]) and "A replay would leave it parked.",
         decision=item.decision,
         tone=TONES[item.decision.action],
         cost=cost(estimate([work_of_message(item)], snapshot.rates)),
@@ -89,6 +91,7 @@ def shown(  # noqa: PLR0913 -- a page, or one with a refused correction
         seen_at=snapshot.at,
         data=data if text is None else text,
         can_edit=data is not None,
+        most=TEXT_BYTES,
         problems=problems_of_correction(message, text) if text is not None else (),
         error=error,
         locked=refusal.text if refusal else "",

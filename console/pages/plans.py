@@ -9,9 +9,11 @@ from starlette.responses import Response
 from console.desk import Desk
 from console.live.feed import Look
 from console.live.stream import streamed
-from console.models.plans import happened, order_of, plan_of, plan_row, plan_view
+from console.models.plan_lines import happened, order_of, plan_of
+from console.models.plans import plan_row, plan_view
 from console.pages import message as message_page
 from console.pages.parked import UNREAD
+from console.pages.subjects import PLANS
 from console.routes import link
 from console.views import Ask
 from operations.dlq.causes import of_cause
@@ -27,7 +29,6 @@ from operations.json_text import parse
 from operations.stop import Stop
 from operations.target import Target
 
-KIND = "replay"
 MOST_TICKED = 50
 COMPARED = 2
 LISTED = 50
@@ -37,7 +38,7 @@ IDS_IN_COMMAND = 3
 
 def listed(ask: Ask) -> Response:
     """Show the latest plans with what came of them."""
-    rows = [plan_row(job) for job in ask.desk.jobs.latest(LISTED) if job.kind == KIND]
+    rows = [plan_row(job) for job in ask.desk.jobs.latest(LISTED) if job.kind == PLANS]
     return ask.page("plans.html", title="Plans", json=rows, rows=rows)
 
 
@@ -77,7 +78,7 @@ def live(ask: Ask) -> Response:
 
 
 def make(ask: Ask) -> Response:
-    """Make a plan of the messages of a cause, of an earlier plan, or of one, and show it. Nothing is done yet."""
+    """Make a plan of messages: ticked ones, those of a cause or of an earlier plan, or one. Nothing is done yet."""
     snapshot = ask.desk.shelf.shown(ask.target).snapshot
     if snapshot is None:
         raise NotFoundError(UNREAD)
@@ -165,6 +166,9 @@ def _work(desk: Desk, target: Target, plan: Plan, how: Order) -> Work:
 def _chosen(ask: Ask, snapshot: Snapshot) -> list[Planned]:
     """Return the messages that a form names: by cause, by the number of an earlier plan, by an id, or all."""
     form = ask.form
+    ticked = {form.get(f"message-{number}", "") for number in range(1, MOST_TICKED + 1)} - {""}
+    if ticked:
+        return [item for item in snapshot.planned if item.message.id in ticked]
     if message_id := form.get("message"):
         item = snapshot.find(message_id)
         return [item] if item else []
@@ -173,7 +177,9 @@ def _chosen(ask: Ask, snapshot: Snapshot) -> list[Planned]:
     if number := form.get("plan"):
         ids = {one.message_id for one in plan_of(_numbered(ask, number)).lines}
         return [item for item in snapshot.planned if item.message.id in ids]
-    return list(snapshot.planned) if form.get("all") else []
+    if not form.get("all"):
+        raise InvalidInputError("Tick the messages that the plan is for.")
+    return list(snapshot.planned)
 
 
 def _make_edit(ask: Ask, snapshot: Snapshot, item: Planned) -> Response:
@@ -201,7 +207,7 @@ def _make_edit(ask: Ask, snapshot: Snapshot, item: Planned) -> Response:
 
 
 def _made(ask: Ask, plan: Plan) -> Response:
-    return ask.redirect(link("plan", number=ask.desk.jobs.make(KIND, plan)))
+    return ask.redirect(link("plan", number=ask.desk.jobs.make(PLANS, plan)))
 
 
 def _job(ask: Ask) -> Job:
@@ -212,7 +218,7 @@ def _numbered(ask: Ask, text: str) -> Job:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise NotFoundError("A plan has a number. The list of plans shows them.")
     job = ask.desk.jobs.read(int(text))
-    if job.kind != KIND:
+    if job.kind != PLANS:
         raise NotFoundError(f"There is no plan {job.number}.")
     return job
 

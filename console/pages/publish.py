@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from console.routes import link
+from console.security.rules import TEXT_BYTES
 from console.views import Ask, html
 from operations.asking.publish import ContractBrokenError, draft, publish
 from operations.errors import InvalidInputError, OperationError
@@ -84,6 +85,7 @@ def _form(
         address=link("event", name=version.name, version=version.version),
         starts_run=version.name == INBOUND_EVENT,
         text=text,
+        most=TEXT_BYTES,
         problems=problems({"type": detail_type, "event": text}) if error else (),
         error=error,
         published=link("find", q=published) if _ID.fullmatch(published) else "",

@@ -42,7 +42,8 @@ def live(ask: Ask) -> Response:
     feed = ask.desk.feeds.feed(f"reading {_key(ask, name)} {reading.state.number}", lambda: reading.state)
 
     def draw(seen: Look[State]) -> str:
-        return ask.fragment("reading_now.html", **shown(name, seen.value or reading.state))
+        beside = SUBJECTS[name].beside(ask.desk)
+        return ask.fragment("reading_now.html", **shown(name, seen.value or reading.state), **beside)
 
     return streamed(
         ask.desk.feeds,

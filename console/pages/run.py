@@ -12,12 +12,15 @@ from starlette.responses import Response
 from console.live.feed import Look
 from console.live.stream import streamed
 from console.markdown import markdown
+from console.models.asked import thread
 from console.models.run import execution_rows, run_view
 from console.models.tabs import (
+    DETAILS_CHARS,
     MOST_EVENTS,
     PAYLOAD_CHARS,
     Payload,
     as_text,
+    beginning,
     cost_groups,
     cut,
     since,
@@ -25,6 +28,7 @@ from console.models.tabs import (
 )
 from console.routes import link
 from console.views import Ask, as_json, plain
+from operations.asking.conversation import UNKNOWN, read_history
 from operations.errors import DeniedError, NotFoundError, OperationError
 from operations.json_text import written
 from operations.money.costs import read_ledger
@@ -75,6 +79,7 @@ def page(ask: Ask) -> Response:
         view=run_view(journey, trail, now, subject="This execution" if earlier else "The run"),
         error="",
         again=link("ask", again=pipeline_id),
+        repeats=ask.desk.questions.repeated(pipeline_id),
         tab=tab,
         is_first=tab == TABS[0],
         tabs=[
@@ -235,7 +240,7 @@ def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None, earlier: 
     pipeline_id = journey.pipeline_id
     match tab:
         case "data":
-            return {"data": _data(journey)}
+            return {"data": _data(ask, journey)}
         case "events":
             only = ask.query.get("only") == "failures"
             events = [one for one in (trail.events if trail else ()) if one.is_failure or not only]
@@ -249,7 +254,7 @@ def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None, earlier: 
             )
             return {
                 "events": [
-                    (one, since(journey.started_at, one.at), cut(one.details, raw))
+                    (one, since(journey.started_at, one.at), cut(one.details, raw, DETAILS_CHARS))
                     for one in events[-MOST_EVENTS:]
                 ],
                 "left_out": max(0, len(events) - MOST_EVENTS),
@@ -270,26 +275,28 @@ def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None, earlier: 
     return {"visits": visits(trail, pipeline_id, earlier) if trail else ()}
 
 
-def _data(journey: Journey) -> dict[str, Any]:
+def _data(ask: Ask, journey: Journey) -> dict[str, Any]:
     pipeline_id = journey.pipeline_id
+    try:
+        history = read_history(ask.target, journey)
+        lacks = "" if history is not None or not journey.started_at else UNKNOWN
+    except OperationError as error:  # the rest is there without what preceded it
+        history, lacks = None, str(error)
 
     def payload(part: str, text: str | None) -> Payload | None:
         return cut(text, link("raw", pipeline_id=pipeline_id, part=part)) if text else None
 
     answer = journey.final_response
     return {
+        "earlier": thread(history or ()),
+        "lacks": lacks,
+        "follows": ask.desk.questions.before(pipeline_id),
         "message": payload("message", journey.user_message),
         "answer": markdown(answer[:PAYLOAD_CHARS]) if answer else None,
         "answer_left_out": max(0, len(answer or "") - PAYLOAD_CHARS),
         "answer_raw": link("raw", pipeline_id=pipeline_id, part="answer"),
         "parts": [
-            (name, payload("record", as_text(value)))
-            for name, value in (
-                ("analysis", journey.analysis),
-                ("chat", journey.chat),
-                ("enhancement", journey.enhancement),
-            )
-            if value
+            (name, payload("record", as_text(value))) for name, value in journey.results.items() if value
         ],
-        "instead": sorted(journey.instead.items()),
+        "instead": [(name, beginning(text)) for name, text in sorted(journey.instead.items())],
     }

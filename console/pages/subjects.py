@@ -6,15 +6,20 @@ from typing import Any
 
 from msgspec import Struct
 
+from console.desk import Desk
 from console.live.reading import Tell
-from console.models.activity import activity_view
+from console.models.activity import activity_view, plan_of
+from console.models.archived import archived_view
 from console.models.costs import costs_view
+from console.models.events import refusals_view
 from console.models.health import doctor_view, flight_view
 from console.routes import link
+from operations.dlq.archive import Archive, read_archive
 from operations.dlq.audit import Audit, read_audit
 from operations.inflight.reading import Check, Look
 from operations.money.costs import Report, read_report
 from operations.progress import Step
+from operations.runs import logs
 from operations.stop import Stop
 from operations.target import Target
 
@@ -24,6 +29,8 @@ AGES = {
     "30d": timedelta(days=30),
     "ever": None,
 }
+PLANS = "replay"
+"""The kind of the jobs that are plans."""
 MOST_RECORDS = 100_000
 """The largest part of a table that is read."""
 
@@ -43,6 +50,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     view: Callable[[Any], Any]
     can_stop: bool = True
     """Whether a stop leaves a result that is of use."""
+    beside: Callable[[Desk], Mapping[str, Any]] = lambda _: {}
+    """Returns what else the template shows."""
 
 
 def _costs(age: timedelta | None) -> Read:
@@ -81,12 +90,32 @@ def _in_flight(target: Target, tell: Tell, _: Stop) -> list[Check]:
     return check(target, on_look=on_look)
 
 
+def acts(desk: Desk) -> Mapping[str, Any]:
+    """Return what tells which plan of this console did an act."""
+    return {"plan_of": plan_of(job for job in desk.jobs.latest() if job.kind == PLANS)}
+
+
 def _audit(target: Target, tell: Tell, stop: Stop) -> Audit:
     return read_audit(
         target,
         limit=MOST_RECORDS,
         on_page=lambda read, lines: tell(f"read {read:,} items, {lines:,} of them acts"),
         stop=stop,
+    )
+
+
+def _refusals(target: Target, tell: Tell, stop: Stop) -> logs.Read:
+    return logs.refusals(
+        target,
+        since=datetime.now(UTC) - timedelta(days=1),
+        stop=stop,
+        progress=lambda read: tell(f"searched {read.searched} functions, found {len(read.lines)}"),
+    )
+
+
+def _archived(target: Target, tell: Tell, stop: Stop) -> Archive:
+    return read_archive(
+        target, limit=MOST_RECORDS, on_page=lambda read: tell(f"read {read:,} items"), stop=stop
     )
 
 
@@ -106,7 +135,7 @@ SUBJECTS: Mapping[str, Subject] = {
         page=link("health"),
         template="doctor_read.html",
         button="Examine what is deployed",
-        about="It reads templates, settings and alarms, and changes nothing.",
+        about="It reads templates, settings, policies and alarms, and changes nothing.",
         read=_doctor,
         view=doctor_view,
         can_stop=False,
@@ -128,5 +157,22 @@ SUBJECTS: Mapping[str, Subject] = {
         about=f"It reads the whole table of operations, {MOST_RECORDS:,} items at most: on AWS, reads cost money.",
         read=_audit,
         view=activity_view,
+        beside=acts,
+    ),
+    "refusals": Subject(
+        page=link("events") + "#refused",
+        template="refusals_read.html",
+        button="Read the refusals of the last day",
+        about="The logs of every function are searched; on AWS that takes some seconds.",
+        read=_refusals,
+        view=refusals_view,
+    ),
+    "archived": Subject(
+        page=link("archived"),
+        template="archived_read.html",
+        button="Read the archived messages",
+        about=f"It reads the whole table of operations, {MOST_RECORDS:,} items at most: on AWS, reads cost money.",
+        read=_archived,
+        view=archived_view,
     ),
 }

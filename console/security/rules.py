@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl
 from msgspec import Struct
 
 BODY_BYTES = 1_000_000
+TEXT_BYTES = BODY_BYTES - 10_000
+"""The longest text of a form, as it is encoded: the rest is for its other fields."""
 FIELDS = 100
 METHODS = ("GET", "HEAD", "POST")
 NAMES = ("127.0.0.1", "localhost", "[::1]")

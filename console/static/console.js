@@ -77,10 +77,10 @@
   if (again) setInterval(() => { if (!document.hidden) location.replace(again.href); }, Number(again.dataset.again));
 
   // --- how many rows are ticked
-  const ticks = document.getElementById("ticks");
+  const ticks = document.getElementById("ticks"), untouched = ticks?.textContent;
   const count = () => {
     const number = document.querySelectorAll("#ticked input:checked").length;
-    ticks.textContent = number ? `${number} ticked` : "Tick runs";
+    ticks.textContent = number ? `${number} ticked` : untouched;
     for (const one of document.querySelectorAll("#ticked button")) one.disabled = one.value === "compare" ? number !== 2 : !number;
   };
   if (ticks) { count(); document.addEventListener("change", count); }
@@ -91,18 +91,34 @@
   });
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
-  // --- a file is put into the field, where it can be seen; what is too long for a form is said before it is sent
-  const fits = (field) => {
-    const size = new URLSearchParams({ lines: field.value.replaceAll("\n", "\r\n") }).toString().length;
-    field.setCustomValidity(size > Number(field.dataset.most) ? "This is too long for a form. Split it, or use: pipeline submit --file" : "");
-  };
-  for (const field of document.querySelectorAll("[data-most]")) field.addEventListener("input", () => fits(field));
+  // --- a file is put into the field, where it can be seen; what is too long for a form is said before it is sent,
+  // or put into the field: a browser that lays out megabytes of text stands still
+  const TOO_LONG = "This is too long for a form. Split it, or use the command below.";
+  const most = (field) => Number(field.dataset.most);
+  const encoded = (text) => new URLSearchParams({ "": text.replaceAll("\n", "\r\n") }).toString().length;
+  const isTooLong = (field) => field.value.length > most(field) || encoded(field.value) > most(field);
+  const refuse = (field) => { field.setCustomValidity(TOO_LONG); field.reportValidity(); field.setCustomValidity(""); };
+  const limited = (event) => event.target.closest?.("[data-most]");
+  document.addEventListener("input", (event) => {
+    const field = limited(event);
+    if (!field) return;
+    field.setCustomValidity(isTooLong(field) ? TOO_LONG : "");
+    if (!field.validity.valid && field.hasAttribute("hx-post")) event.stopPropagation();  // it would be refused
+  }, { capture: true });
+  document.addEventListener("paste", (event) => {
+    const field = limited(event);
+    if (!field || event.clipboardData.getData("text").length <= most(field)) return;
+    event.preventDefault();
+    refuse(field);
+  });
   for (const chooser of document.querySelectorAll("[data-into]")) {
     chooser.addEventListener("change", async () => {
       const field = document.getElementById(chooser.dataset.into);
-      if (!chooser.files[0]) return;
-      field.value = await chooser.files[0].text();
-      fits(field);
+      const file = chooser.files[0];
+      if (!file) return;
+      if (file.size > most(field)) { chooser.value = ""; refuse(field); return; }
+      field.value = await file.text();
+      field.dispatchEvent(new Event("input", { bubbles: true }));
       field.reportValidity();
     });
   }

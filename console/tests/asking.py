@@ -56,6 +56,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    size: int = 0
+    """The bytes that were sent, compressed if they were."""
 
     @property
     def text(self) -> str:
@@ -111,6 +113,12 @@ def carry_out(console: Console, address: str, **form: str) -> Answer:
     assert console.post(f"{address}/run", form).status == 303
     console.desk.jobs.join(int(address.rpartition("/")[2]))
     return console.get(address)
+
+
+def read(console: Console, name: str) -> None:
+    """Press the button of a reading and wait for its end."""
+    assert console.post(f"/read/{name}").status == 303
+    console.desk.readings.of(f"{name} 0").join()
 
 
 def console_of(
@@ -178,9 +186,10 @@ def call(
     start = sent[0]
     content = b"".join(message.get("body", b"") for message in sent[1:])
     whole = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+    size = len(content)
     if whole.get("content-encoding") == "gzip":
         content = gzip.decompress(content)
-    return Answer(start["status"], whole, content)
+    return Answer(start["status"], whole, content, size)
 
 
 def path_of(route: Route) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from console.text import shown
 from infra.doctor.findings import Finding, Outcome, Passed
+from operations.dlq.messages import Parked, parked
 from operations.inflight.reading import Check, Look
 from operations.inflight.reading import Finding as Unreadable
 from operations.tests.dead_letters import url
@@ -135,3 +136,14 @@ def park_hostile(text: str) -> None:
         client("sqs").send_message(
             QueueUrl=url(service), MessageBody=shown(body), MessageAttributes=attributes
         )
+
+
+def parked_message(text: str) -> Parked:
+    """Return a parked message in which every text is `text`."""
+    event = stage_event("chat.requested.v1", {"user_message": text}, pipeline_id="p-1", token=TOKEN)
+    told = {
+        name: {"StringValue": text, "DataType": "String"} for name in ("error_type", "error", "detail_type")
+    }
+    sent = {"MessageId": "m-archived", "Attributes": {"SentTimestamp": "1764000000000"}}
+    body = json.dumps(event)
+    return parked({**sent, "Body": body, "MessageAttributes": told}, "chatbot", "dlq")

@@ -1,12 +1,27 @@
 """Asking: one message, one run, and an answer that does no harm."""
 
+import html
 import json
 import re
 
+from console.pages.ask import EXAMPLES
 from console.questions import KEPT, Questions
 from console.tests.asking import Console, console_of
 from console.tests.world import add_run
 from operations.tests.world import finish
+from shared.contracts.message import request_hash
+from shared.tests.fakes import client_error
+
+HISTORY = [{"role": "user", "text": "What is a functor?"}, {"role": "assistant", "text": "A _type_."}]
+
+
+def refused(code: str):
+    """Return a call that AWS refuses."""
+
+    def call(**_):
+        raise client_error(code, "DescribeExecution")
+
+    return call
 
 
 def test_a_message_becomes_one_run(console: Console, api, records):
@@ -63,8 +78,7 @@ def test_an_answer_is_harmless_markdown(console: Console, machine, records):
 def test_a_follow_up_carries_the_conversation(console: Console, machine, records, api):
     """A follow-up shows the conversation so far and sends it with the new message, under the form's key."""
     add_run(machine, records, "p", user_message="And a monad?", final_response="A **pattern**.")
-    history = [{"role": "user", "text": "What is a functor?"}, {"role": "assistant", "text": "A _type_."}]
-    machine.inputs["p"] = json.dumps({"request": {"user_message": "x", "history": history}})
+    machine.inputs["p"] = json.dumps({"request": {"user_message": "x", "history": HISTORY}})
     asked = console.get("/asked/p").text
     assert "/ask?after=p" in asked
     page = console.get("/ask?after=p").text
@@ -76,6 +90,67 @@ def test_a_follow_up_carries_the_conversation(console: Console, machine, records
     texts = ["What is a functor?", "A _type_.", "And a monad?", "A **pattern**.", "Why?"]
     assert [[turn["text"] for turn in request["body"]["messages"]] for request in api.requests] == [texts] * 2
     assert {request["headers"]["Idempotency-Key"] for request in api.requests} == {"k-1"}
+
+
+def test_asking_again_sends_the_same_conversation(console: Console, machine, records, api):
+    """Asking a follow-up again shows and sends what preceded it, even with another message, as its command does."""
+    add_run(machine, records, "p", user_message="And a monad?", final_response="A **pattern**.")
+    machine.inputs["p"] = json.dumps({"request": {"user_message": "x", "history": HISTORY}})
+    page = console.get("/ask?again=p").text
+    for part in (
+        "What is a functor?",
+        "<em>type</em>",
+        ">And a monad?</textarea>",
+        "submit --wait --again p",
+    ):
+        assert part in page
+    again = re.findall(r'name="again" value="([^"]*)"', page)[0]
+    assert console.post("/ask/send", {"message": "And a monoid?", "key": "k-1", "again": again}).status == 303
+    texts = ["What is a functor?", "A _type_.", "And a monoid?"]
+    assert [turn["text"] for turn in api.requests[0]["body"]["messages"]] == texts
+    refused = console.post("/ask/send", {"message": " ", "key": "k-1", "again": again}).text
+    assert ("What is a functor?" in refused, 'name="again" value="p"' in refused) == (True, True)
+
+
+def test_a_lost_conversation_is_not_left_out_silently(console: Console, machine, records, api):
+    """A run whose conversation is gone is asked again only as a new question, which says so; nothing else is sent."""
+    add_run(machine, records, "single", user_message="What?", request_hash=request_hash("What?"))
+    add_run(machine, records, "lost", user_message="And?", request_hash="of a conversation")
+    machine.executions.clear()
+    assert "not known any more" not in console.get("/ask?again=single").text
+    page = console.get("/ask?again=lost").text
+    assert ("not known any more" in page, 'name="again" value=""' in page) == (True, True)
+    assert console.post("/ask/send", {"message": "And?", "key": "k-1", "again": "lost"}).status == 400
+    assert console.post("/ask/send", {"message": "And?", "key": "k-1", "again": "gone"}).status == 404
+    assert api.requests == []
+    assert console.post("/ask/send", {"message": "And?", "key": "k-1", "again": "single"}).status == 303
+    assert api.messages == ["And?"]
+    assert "not known any more" in console.get("/runs/lost?tab=data").text
+
+
+def test_a_follow_up_names_what_it_follows(console: Console, machine, records, api):
+    """The pages of a follow-up show what preceded it and link to its run; its form names the command."""
+    add_run(machine, records, "p", final_response="A pattern.")
+    api.answers = [(202, {"pipeline_id": "q", "status": "ACCEPTED"})]
+    assert "submit --wait --after p &#34;…&#34;" in console.get("/ask?after=p").text
+    console.post("/ask/send", {"message": "Why?", "key": "k-1", "after": "p"})
+    add_run(machine, records, "q", user_message="Why?")
+    machine.inputs["q"] = json.dumps({"request": {"user_message": "Why?", "history": HISTORY}})
+    for path in ("/asked/q", "/runs/q?tab=data"):
+        text = console.get(path).text
+        for part in ("What is a functor?", "<em>type</em>", ">p</a>", "follow-up of"):
+            assert part in text, (path, part)
+    assert 'href="/runs/q">q</a>' in console.get("/asked/q").text
+    machine.describe_execution = refused("AccessDeniedException")
+    assert "Why?" in console.get("/runs/q?tab=data").text
+
+
+def test_an_example_is_a_click_away(console: Console):
+    """Each example is a link that puts it into the form; a number of no example leaves the form empty."""
+    for path in re.findall(r'href="(/ask\?example=[^"]+)"', console.get("/ask").text):
+        text = html.unescape(console.get(path).text)
+        assert EXAMPLES[int(path[-1]) - 1] + "</textarea>" in text
+    assert "></textarea>" in console.get("/ask?example=99").text
 
 
 def test_a_follow_up_that_has_no_room_is_not_sent(console: Console, machine, records, api):
@@ -130,3 +205,15 @@ def test_the_list_of_questions_survives_damage(tmp_path):
     nowhere = Questions(path / "below")
     nowhere.add("p")
     assert nowhere.find("p")
+
+
+def test_a_repeated_question_can_be_compared(console: Console, machine, records, api):
+    """A question that was asked again leads, with its run, to the comparison with the run that it repeats."""
+    add_run(machine, records, "p", user_message="Why?", request_hash=request_hash("Why?"))
+    for again in ("p", ""):
+        sent = {"message": "Why?", "key": f"console-0123456789-{again or 'none'}", "again": again}
+        new = console.post("/ask/send", sent).headers["location"].rpartition("/")[2]
+        add_run(machine, records, new)
+        for page in (f"/asked/{new}", f"/runs/{new}"):
+            assert (f"/compare?a=p&amp;b={new}" in console.get(page).text) == bool(again), page
+    assert "that it repeats" not in console.get("/runs/p").text

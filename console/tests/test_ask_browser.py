@@ -69,3 +69,41 @@ def test_everything_can_be_asked(served: Served, tab: Callable[..., Tab], api: F
     page.fill("#event", json.dumps({"data": {"messages": [{"role": "user", "text": "Hi"}]}}))
     page.wait_for_selector("#check .good")
     assert [address for address in one.asked if not address.startswith((served.url, "data:"))] == []
+
+
+def test_ten_megabytes_freeze_no_page(served: Served, tab: Callable[..., Tab], tmp_path: Path):
+    """Ten megabytes as a file, pasted or typed are refused where they are, with the reason; nothing is sent."""
+    one = tab()
+    page = one.page
+    page.goto(served.link)
+    page.goto(f"{served.url}/ask/many")
+    file = tmp_path / "messages.jsonl"
+    file.write_text(json.dumps("x" * 10_000_000))
+    page.set_input_files("[data-into]", file)
+    page.click("button:has-text('Look at the lines')")
+    assert page.input_value("#lines") == ""
+    paste = """(name) => {
+        const field = document.querySelector(name), data = new DataTransfer();
+        data.setData("text", "x".repeat(10_000_000));
+        const event = new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true});
+        return field.dispatchEvent(event);
+    }"""
+    assert page.evaluate(paste, "#lines") is False
+    for path, name in (("/ask/many", "#lines"), ("/ask/event", "#event")):
+        page.goto(served.url + path)
+        one.asked.clear()
+        page.evaluate(
+            """(name) => {
+            const field = document.querySelector(name);
+            field.value = "x".repeat(10_000_000);
+            field.dispatchEvent(new Event("input", {bubbles: true}));
+        }""",
+            name,
+        )
+        assert "too long for a form" in page.evaluate(
+            "name => document.querySelector(name).validationMessage", name
+        )
+        page.click("main button.main")
+        page.wait_for_timeout(600)
+        assert one.asked == []
+        page.evaluate("name => { document.querySelector(name).value = '' }", name)

@@ -39,6 +39,9 @@ PAGES = (
     "/health",
     "/health/in-flight",
     "/activity",
+    "/archived",
+    "/archived/m-archived?run=p-1",
+    "/find?q=m-archived",
     "/events",
     "/events/pipeline.requested/v2?with=pipeline.requested.v1",
 )
@@ -60,9 +63,11 @@ def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Itera
         ended = f"2026-11-0{number}T10:00:00.000Z"
         add_run(machine, records, f"old-{number}", cost=spent, finished_at=ended)
     Journal(target, text).note(Entry(pipeline_id="p", at=text, who=text, what=text, why=text, outcome=text))
+    Journal(target, text).archive(hostile.parked_message(text), text)
     for name, read in (
         ("costs-ever", subjects.SUBJECTS["costs-ever"].read),
         ("audit", subjects.SUBJECTS["audit"].read),
+        ("archived", subjects.SUBJECTS["archived"].read),
         ("doctor", lambda *_: hostile.outcomes(text)),
         ("in-flight", lambda *_: hostile.in_flight(text)),
     ):

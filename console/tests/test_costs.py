@@ -1,6 +1,7 @@
 """Costs: the report, which is read on request, its spreadsheet, and the budget with its orders."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from operations.errors import DeniedError, RefusedError
 from operations.money import budget
 from operations.money.costs import Cost, Row, read_report, summarise
 from operations.stop import Stop
+from operations.tests.histories import METER
 from operations.tests.world import client, deploy_budget
 from shared.budget import KEY, NANOS, ORDERS, STATE, Spent, State, day_of, orders_of, written
 from shared.contracts.record import iso
@@ -66,6 +68,53 @@ def test_the_report_is_read_on_request(console: Console, machine, records):
     assert ",m,SUCCEEDED" not in console.get("/costs/sheet?since=24h").text
     assert console.get("/costs/sheet?since=24h").text.endswith(",a-model,SUCCEEDED,chat,1,400\n")
     assert console.get("/costs?since=7d").text.count("a million such runs") == 0
+
+
+def test_a_day_and_a_model_lead_to_their_costliest_runs(console: Console, machine, records):
+    """Each day and model of the report links to its ten costliest runs; the tables end with the total."""
+    for number in range(12):
+        ended = f"2026-11-{1 + number % 2:02}T10:00:00.000Z"
+        spent = {"nano_usd": 100 + number, "stages": {"chat": 100 + number}}
+        add_run(machine, records, f"p-{number}", cost=spent, finished_at=ended)
+    add_run(
+        machine, records, "again", cost={"nano_usd": 1, "stages": {"chat": 1}}, earlier_nano_usd=1_000_000
+    )
+    assert console.get("/costs/runs?since=ever&by=model&name=a-model").status == 404
+    read(console)
+    page = console.get("/costs?since=ever").text
+    addresses = [one.replace("&amp;", "&") for one in re.findall(r'href="(/costs/runs[^"]+)"', page)]
+    assert [one.partition("by=")[2] for one in addresses] == [
+        "day&name=2026-11-01",
+        "day&name=2026-11-02",
+        "day&name=2026-11-22",
+        "model&name=a-model",
+    ]
+    rows = re.findall(r'href="/runs/([^?"]+)\?tab=cost"', console.get(addresses[-1]).text)
+    assert (rows[:3], len(rows)) == (["again", "p-11", "p-10"], 10)
+    assert "10 costliest of 13 runs" in console.get(addresses[-1]).text
+    assert "All 6 runs" in console.get(addresses[0]).text
+    assert console.get("/costs/runs?since=ever&name=2020-01-01").status == 404
+    assert page.count("<tfoot>") == 2  # days and stages
+    assert "$0.001001" in page
+
+
+def test_canned_answers_are_not_called_a_models(console: Console, machine, records, target, monkeypatch):
+    """With a stand-in for the models, a run's page, its cost and the report say so, and what AWS would charge."""
+    monkeypatch.setattr(target, "stand_in", "canned answer")
+    ledger = {"nano_usd": 400, "stages": {"chat": 400}}
+    add_run(machine, records, "p", cost=ledger, stages={"chat": METER})
+    for path, part in (
+        ("/runs/p", "canned answer in the place of a-model"),
+        ("/runs/p", "canned answer; on AWS this would cost $0.0000004"),
+        ("/runs/p?tab=cost", "canned answer; on AWS this would cost"),
+        ("/asked/p", "canned answer in the place of a-model"),
+        ("/compare?a=p&b=p", "canned answer in the place of a-model"),
+    ):
+        assert part in console.get(path).text, path
+    read(console)
+    page = console.get("/costs?since=ever").text
+    assert "1 run: on AWS this would cost $0.0000004" in page
+    assert "What answered in the place of the models: canned answer" in page
 
 
 def test_the_second_reading_is_not_mistaken_for_the_first(console: Console, machine, records):

@@ -1,17 +1,26 @@
 """The catalogue of events, its versions side by side, and the documents to save."""
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
 from console.models.events import events_view
+from console.models.graph import graph
 from console.pages import events
+from console.tests import hostile
 from console.tests.asking import Console, console_of
+from console.tests.hostile import shape
 from contracts import references
 from contracts.catalogue import entry, versions
 from contracts.comparison import compare
 from contracts.references import Reference, current
+from operations.runs.logs import Line, Read
+from operations.tests.log_lines import NOW, line, write
 from operations.violations import violations
 
 
@@ -36,6 +45,72 @@ def test_the_catalogue_names_senders_and_readers(console: Console):
         assert f'href="/events/{one.name}/v{one.version}"' in page
     assert "pipeline contracts check" in page
     assert json.loads(console.get("/events?format=json").body)["rows"][0]["readers"] == "trigger"
+
+
+def test_the_drawing_says_what_the_table_says(console: Console):
+    """Each sender and reader of each event is one line of the drawing; each event in it leads to its page."""
+    drawn = graph(versions())
+    said = {edge.text for edge in drawn.edges}
+    for one in versions():
+        assert {f"{name} sends {one.detail_type}" for name in one.parties.publishers} <= said
+        assert {f"{name} reads {one.detail_type}" for name in one.parties.consumers} <= said
+    assert len(said) == len(drawn.edges)
+    assert all(0 <= box.y <= drawn.height - drawn.box for box in drawn.boxes)
+    assert all(drawn.box <= abs(a.y - b.y) for a in drawn.boxes for b in drawn.boxes if a.x == b.x and a != b)
+    page = console.get("/events").text.partition("<svg class=")[2].partition("</svg>")[0]
+    assert page.count("<path") == len(drawn.edges)
+    assert 'href="/events/chat.requested/v1"' in page
+    assert graph(()).boxes == ()
+
+
+def test_an_example_can_be_published_from_its_page(console: Console):
+    """The page of an event leads to the form with its example filled in."""
+    for one in versions():
+        address = f"/ask/event?type={one.detail_type}"
+        assert f'href="{address}"' in console.get(f"/events/{one.name}/v{one.version}").text
+        assert console.get(address).status == 200
+
+
+def refusal(seconds: float, text: str, **fields: Any) -> dict[str, Any]:
+    known = {"outcome": "Parked", "error": "Pipeline.ContractViolation", "message": text, **fields}
+    return {**line("p-1", seconds), **known}
+
+
+def test_refusals_of_the_last_day_are_read_on_request(target, machine):
+    """The button finds what was refused in a day, the latest first, with a link; nothing else with that name."""
+    write(
+        "starter",
+        refusal(1, "first"),
+        refusal(2, "other", error="Pipeline.Transient"),
+        refusal(3, "x", outcome="Failed"),
+    )
+    write("chatbot", refusal(5, "second", pipeline_id=None, event_id=None, message_id=None), at=NOW)
+    write("chatbot", refusal(0, "too old"), at=NOW - timedelta(days=2))
+    over = console_of(target)
+    assert "Read the refusals" in over.get("/events").text
+    assert "first" not in over.get("/events").text
+    assert over.post("/read/refusals").headers["location"] == "/events#refused"
+    over.desk.readings.of("refusals 0").join()
+    page = over.get("/events").text
+    assert "2 messages refused" in page
+    assert re.findall(r'<td class="wrap">(first|second|other|too old|x)</td>', page) == ["second", "first"]
+    assert 'href="/find?q=p-1"' in page
+    assert "Without logs: " in page
+
+
+def test_hostile_refusals_change_no_page(console: Console):
+    """A refused message whose every text is hostile leaves the page made of the same elements."""
+    pages = []
+    for text in (hostile.BENIGN, *hostile.STRINGS):
+        fields = {"detail_type": text, "pipeline_id": text, "message": text}
+        one = Line(at=NOW, function=text, fields=fields)
+        reading = console.desk.readings.of("refusals 0")
+        found = Read(lines=[one] * 101, missing=[one.function], cut=["x"])
+        reading.begin(partial(lambda read, _tell, _stop: read, found))
+        reading.join()
+        pages.append(shape(console.get("/events").text))
+        assert "1 are not" in console.get("/events").text
+    assert all(page == pages[0] for page in pages)
 
 
 @pytest.mark.parametrize("version", versions(), ids=lambda one: one.detail_type)

@@ -1,4 +1,4 @@
-"""Health: what is deployed, the doctor and what is in flight, each read on request; activity: who did what."""
+"""Health: what is deployed, the doctor and what is in flight, each read on request."""
 
 import json
 from typing import Any
@@ -8,22 +8,13 @@ import pytest
 from console.models.health import doctor_view, flight_view
 from console.pages import health, subjects
 from console.tests import hostile
-from console.tests.asking import Console, console_of
+from console.tests.asking import Console, console_of, read
 from console.tests.hostile import shape
 from infra.functions import FUNCTIONS
 from operations.deployment.functions import read_functions
-from operations.dlq.audit import read_audit
-from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.errors import DeniedError, NotDeployedError
 from operations.health import doctor
-from operations.stop import Stop
-from operations.tests.world import OPERATIONS, client
-
-
-def read(console: Console, name: str) -> None:
-    """Press the button of a reading and wait for its end."""
-    assert console.post(f"/read/{name}").status == 303
-    console.desk.readings.of(f"{name} 0").join()
+from operations.inflight.reading import Check, Finding, Look
 
 
 @pytest.fixture
@@ -126,6 +117,17 @@ def test_what_is_in_flight_is_read_on_request(console: Console, told):
     assert "can read everything" in flight_view([]).sentence
 
 
+def test_what_waits_for_the_starter_has_no_run():
+    """A message for the starter has started no run yet, so nothing leads to one."""
+    wrong = Finding(place="dlq", name="m", detail_type="d", reason="r", pipeline_id="p")
+    looks = [
+        Look(service=service, place="dlq", looked=1, there=1, findings=(wrong,))
+        for service in ("trigger", "analyzer")
+    ]
+    places = flight_view([Check(service="x", looks=tuple(looks))]).places
+    assert [place.problems[0].address for place in places] == ["", "/runs/p"]
+
+
 def test_hostile_texts_change_no_examination(console: Console, told):
     """A hostile text in every field of the doctor's and the deploy-check's results changes no element."""
     shapes: dict[str, list[Any]] = {"doctor": [], "in-flight": []}
@@ -139,100 +141,6 @@ def test_hostile_texts_change_no_examination(console: Console, told):
             shapes[name].append(shape(console.get(path).text))
     for found in shapes.values():
         assert found[1:] == found[:1] * len(hostile.STRINGS)
-
-
-# --- activity ----------------------------------------------------------------------------------------------
-
-
-def entry(number: int, **fields: Any) -> Entry:
-    known = {
-        "pipeline_id": "p",
-        "at": f"2026-11-22T10:{number:02}:00.000Z",
-        "who": "arn:aws:sts::123456789012:assumed-role/operator/ana",
-        "what": "redrive",
-        "why": "the model answers again",
-        "outcome": "done",
-        "message_id": f"m-{number}",
-    }
-    return Entry(**{**known, **fields})
-
-
-@pytest.fixture
-def journal(target) -> Journal:
-    return Journal(target, "arn:aws:iam::123456789012:user/ana")
-
-
-def test_the_audit_is_read_on_request(console: Console, journal: Journal):
-    """After the button the acts of all runs are listed by pages, the latest first, and can be narrowed to a kind."""
-    for number in range(60):
-        journal.note(entry(number, what="archive" if number == 7 else "redrive"))
-    journal.note(entry(0, pipeline_id=UNKNOWN, at="2026-11-22T09:00:00.000Z"))
-    assert "the model answers again" not in console.get("/activity").text
-    read(console, "audit")
-    page = console.get("/activity").text
-    assert page.count("data-row") == 50
-    assert page.index("10:59:00") < page.index("10:58:00")
-    assert "ana" in page
-    assert console.get("/activity?page=1").text.count("data-row") == 11
-    assert console.get("/activity?what=archive").text.count("data-row") == 1
-    for garbage in ("page=-1", "page=99999", "page=x", "page=²", "what=nothing"):
-        assert console.get(f"/activity?{garbage}").status == 200
-
-
-def test_the_audit_of_one_run_is_read_at_once(console: Console, journal: Journal):
-    """A run's page leads to what operators did with it, without reading the whole table."""
-    journal.note(entry(1))
-    journal.note(entry(2, pipeline_id="other"))
-    page = console.get("/activity?run=p").text
-    assert (page.count("data-row"), "pipeline show p" in page) == (1, True)
-    assert "No operator did anything" in console.get("/activity?run=nobody").text
-    assert console.get(f"/activity?run={'x' * 3_000}").status == 200
-
-
-def test_an_empty_audit_says_so(console: Console, target):
-    """If nobody has done anything yet, the page says that."""
-    read(console, "audit")
-    assert "nobody has replayed" in console.get("/activity").text
-
-
-def test_archives_and_damaged_lines_are_left_out(target, journal: Journal):
-    """Archived messages are no acts; a line that can't be read is counted, and breaks nothing."""
-    journal.note(entry(1))
-    for key, more in (("archived#m#000", {"part": {"B": b"x"}}), ("2026#x#y", {"who": {"N": "5"}})):
-        item = {"pipeline_id": {"S": "p"}, "entry": {"S": key}, **more}
-        client("dynamodb").put_item(TableName=OPERATIONS, Item=item)
-    found = read_audit(target, limit=100)
-    assert (len(found.entries), found.read, found.damaged, found.complete) == (1, 3, 1, True)
-
-
-def test_reading_the_audit_stops(target, journal: Journal, monkeypatch):
-    """Reading ends at its limit, or on request after a page, and says that it is not complete."""
-    for number in range(3):
-        journal.note(entry(number))
-    assert read_audit(target, limit=2).complete is False
-    monkeypatch.setattr("operations.dlq.audit.PAGE", 1)
-    stop = Stop()
-
-    def on_page(_read: int, _lines: int) -> None:
-        stop.requested = True
-
-    assert read_audit(target, limit=100, on_page=on_page, stop=stop).read == 1
-
-
-def test_hostile_acts_change_no_page(console: Console, journal: Journal):
-    """A hostile text in every field of an act changes no element of the page."""
-    shapes = []
-    for text in (hostile.BENIGN, *hostile.STRINGS):
-        client("dynamodb").delete_item(
-            TableName=OPERATIONS, Key={"pipeline_id": {"S": "p"}, "entry": {"S": "x"}}
-        )
-        fields = {"who": text, "what": text, "why": text, "outcome": text, "service": text, "at": text}
-        item = {"pipeline_id": "p", "entry": "x", **fields}
-        stored = {name: {"S": value} for name, value in item.items()}
-        client("dynamodb").put_item(TableName=OPERATIONS, Item=stored)
-        read(console, "audit")
-        shapes.append(shape(console.get("/activity").text))
-    assert shapes[1:] == shapes[:1] * len(hostile.STRINGS)
 
 
 def test_pages_of_an_environment_that_is_down():

@@ -18,7 +18,8 @@ from operations.dlq.messages import Parked
 from operations.dlq.plan import Action, Decision, Planned
 from operations.dlq.snapshot import Snapshot as DlqSnapshot
 from operations.errors import UnreachableError
-from operations.health.watch import Failure, Rates, Snapshot, StageNow
+from operations.health.failures import Failure, FailureGroup
+from operations.health.watch import LastMinutes, Rates, Snapshot, StageNow
 from operations.money.budget import described
 from operations.money.estimate import Rates as EstimateRates
 from operations.tests.dead_letters import park
@@ -159,23 +160,46 @@ def snapshot(**fields: Any) -> Snapshot:
     return Snapshot(**whole)
 
 
+def failing(
+    recent: int, before: int = 0, stage: str | None = "chat", error: str = "Throttled"
+) -> FailureGroup:
+    latest = Failure(pipeline_id="p", status="FAILED", ended_at=AT, stage=stage, error=error)
+    return FailureGroup(
+        stage=stage, error=error, count=recent + before, recent=recent, first_at=AT, latest=latest
+    )
+
+
 def test_the_first_sentence_says_what_matters():
-    """The headline is what fails now, else what is parked, else that all is well."""
+    """The headline is what fails now and was not mended, else what is parked, else that all is well."""
     chat = StageNow(stage="chat", service="chatbot", waiting=0, working=0, parked=3)
-    new = Failure(pipeline_id="p", status="FAILED", ended_at=AT, stage="chat", error="Throttled")
-    old = Failure(pipeline_id="q", status="FAILED", ended_at=AT - timedelta(hours=1))
     assert now_view(snapshot(), []).sentence == "42 running, nothing parked."
-    assert now_view(snapshot(stages=(chat,), failures=(old,)), []).status.word == "parked"
-    failing = now_view(snapshot(stages=(chat,), failures=(new, new, old)), [])
-    assert failing.sentence == "2 runs failed at chat in 10 minutes: Throttled; 3 messages parked."
+    assert now_view(snapshot(stages=(chat,), failing=(failing(0, 1),)), []).status.word == "parked"
+    two = now_view(snapshot(stages=(chat,), failing=(failing(2, 1), failing(1, error="E"))), [])
+    assert two.sentence == (
+        "2 runs failed at chat in 10 minutes: Throttled, and 1 run otherwise; 3 messages parked."
+    )
+    many = now_view(snapshot(failing=(failing(100, stage=None),), at_least=True), [])
+    assert many.sentence == "At least 100 runs failed in 10 minutes: Throttled; nothing parked."
     assert now_view(snapshot(more_running=True), []).sentence == "At least 42 running, nothing parked."
+    mended = now_view(snapshot(mended=2), [])
+    assert (mended.status.word, mended.mended) == (
+        "healthy",
+        "2 runs that failed were redriven or restarted since, and have not failed again.",
+    )
 
 
-def test_lines_are_drawn_from_what_was_seen():
-    """The lines cover the last half hour of what the console saw; from a single look none is drawn."""
-    looks = [snapshot(at=AT - timedelta(minutes=minutes)) for minutes in (90, 15, 0)]
+def test_lines_say_where_they_are_from():
+    """What waits is drawn for the times at which somebody looked, with gaps; what ended, from the list of runs."""
+    seconds = (5_400, 902, 900, 2, 0)
+    looks = [snapshot(at=AT - timedelta(seconds=one)) for one in seconds]
     assert now_view(looks[-1], looks[-1:]).sparks == ()
-    assert now_view(looks[-1], looks).sparks[0].points == "150.0,39.0 300.0,39.0"
+    (waiting,) = now_view(looks[-1], looks).sparks
+    assert waiting.lines == ("149.7,39.0 150.0,39.0", "299.7,39.0 300.0,39.0")
+    assert waiting.source == "only while a console looks"
+    ended = LastMinutes(finished=(0,) * 29 + (4,), failed=(0,) * 29 + (2,), at_least=True)
+    finished, failed = now_view(snapshot(last_minutes=ended), []).sparks
+    assert (finished.last, failed.last, finished.source) == (4, 2, "from the list of runs, at least")
+    assert finished.lines[0].endswith("290.0,39.0 290.0,1.0 300.0,1.0")
 
 
 def test_now_is_one_look_for_page_and_json(console: Console, machine, records):

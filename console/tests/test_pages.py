@@ -1,16 +1,18 @@
 """The pages, over runs that are honest, hostile, half there or gone."""
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from console.models import health, plans, words
+from console.models import health, plan_lines, plans, words
 from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import TOKEN, shape
 from console.tests.world import add_run
+from operations.runs import journey
 from operations.tests.histories import METER, Story
 from operations.tests.world import TABLE, client
 from shared.tests.fakes import client_error
@@ -160,7 +162,12 @@ def test_a_run_on_aws_leads_to_its_execution(machine, records, target):
 
 def test_every_mark_is_drawn():
     """Every status of a run, stage and plan has a mark that is drawn, whatever fonts a browser has."""
-    known = [*words.RUNS.values(), *words.STAGES.values(), *plans.STATES.values(), *plans.OUTCOMES.values()]
+    known = [
+        *words.RUNS.values(),
+        *words.STAGES.values(),
+        *plans.STATES.values(),
+        *plan_lines.OUTCOMES.values(),
+    ]
     known += [
         words.of_run("new"),
         words.of_stage("new"),
@@ -180,9 +187,20 @@ def test_only_failures_are_shown_on_request(console: Console, failed):
     assert "TaskSucceeded" not in only
 
 
+def test_a_stage_that_this_release_lacks_is_on_the_pages(console: Console, machine, records):
+    """A run that passed a stage which was removed since has its row, its result and its part of the comparison."""
+    stages = {"chat": METER, "weighing": {**METER, "work_ms": 77}}
+    add_run(machine, records, "p", stages=stages, weighing={"unit": "pound"})
+    assert "weighing" in console.get("/runs/p").text
+    assert "pound" in console.get("/runs/p?tab=data").text
+    assert console.get("/runs/p?tab=cost").status == 200
+    add_run(machine, records, "q")
+    assert "weighing.unit" in console.get("/compare?a=p&b=q").text
+
+
 def test_a_run_without_history_is_shown_by_its_record(console: Console, machine, records):
-    """A run whose history has expired has its waterfall and answer from the record."""
-    add_run(machine, records, "p")
+    """A run whose history has expired has its waterfall and answer from the record: a row for each of its meters."""
+    add_run(machine, records, "p", stages=dict.fromkeys(("analysis", "chat", "enhancement"), METER))
     machine.histories.clear()
     text = console.get("/runs/p").text
     assert "no history" in text
@@ -347,6 +365,7 @@ def test_hostile_texts_change_no_page(console: Console, put):
                 "/runs/p?tab=data",
                 "/asked/p",
                 "/ask?after=p",
+                "/ask?again=p",
             ):  # Markdown: the answer's link, and nothing else
                 parts = [part for part in parts if part not in (("a", ("href", "rel", "target")), ("/a", ()))]
                 assert parts == [part for part in plain[path] if part != ("/a", ())], (path, text)
@@ -391,6 +410,28 @@ def test_a_huge_payload_is_cut(console: Console, machine, records):
         assert len(text) < 60_000
         assert "characters more" in text
     assert len(console.get("/runs/p/raw?part=output&visit=0").text) > 250_000
+
+
+def test_ten_megabytes_are_cut(console: Console, machine, records, monkeypatch):
+    """A run with ten megabytes of answer and output, and a megabyte in every other text, has light pages."""
+    big = os.urandom(5_000_000).hex()  # nothing compresses it
+    some = big[:1_000_000]
+    story = Story().enter("AnalyzeInput").ask().succeed({"data": {"x": big}, "meter": {}}).leave()
+    for _ in range(300):
+        story.add("TaskScheduled", taskScheduledEventDetails={"parameters": some[:3_000]})
+    add_run(machine, records, "p", "SUCCEEDED", story)
+    failed = {"chat": {"Error": some, "Cause": some}}
+    whole = {
+        **dict.fromkeys(("user_message", "excerpt", "error", "cause", "trace_id"), some),
+        "pipeline_id": "p", "status": "FAILED", "stage": "chat", "analysis": {"x": some}, "chat": {"model_id": some},
+        "instead": {"chat": some}, "errors": failed, "degraded": ["chat"], "final_response": big,
+    }  # fmt: skip
+    monkeypatch.setattr(journey, "read_record", lambda *_: whole)
+    turns = [{"role": role, "text": some} for role in ("user", "assistant")]
+    machine.inputs["p"] = json.dumps({"request": {"user_message": "x", "history": turns}})
+    for path in (*(f"/runs/p?tab={tab}" for tab in TABS[:3]), "/asked/p", "/compare?a=p&b=p"):
+        answer = console.get(path)
+        assert (answer.status, answer.size < 500_000) == (200, True), (path, answer.size)
 
 
 def test_preferences_are_kept(console: Console, machine, records):

@@ -7,13 +7,16 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from console import __main__ as program
 from console import announcement
 from console.announcement import Announcement
 from console.serving import listen
-from operations.errors import RefusedError
+from local.errors import EngineNotRunningError
+from operations.errors import InvalidInputError, RefusedError, UnreachableError
 
 START = """
 import sys
@@ -131,3 +134,31 @@ def test_a_port_that_is_taken_is_named():
         with pytest.raises(RefusedError, match=f"Port {port}"):
             listen(port)
         assert taken.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RefusedError("The port is taken."), 1),
+        (InvalidInputError("No such region."), 2),
+        (UnreachableError("Log in first."), 4),
+        (EngineNotRunningError("Start it."), 4),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--background",), ("--stop",)])
+def test_a_failure_has_the_exit_code_of_its_kind(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    code: int,
+    options: Any,
+):
+    """The console ends with the same code as any other command that fails for the same reason, and says why."""
+
+    def fail(_: object) -> int:
+        raise error
+
+    for name in ("_serve", "_start", "_stop"):
+        monkeypatch.setattr(program, name, fail)
+    assert program.main(["--env", "local", *options]) == code
+    assert capsys.readouterr().err == f"Error: {error}\n"

@@ -68,9 +68,16 @@ def _resources(stack: Stack, names: Names) -> dict[str, list[str]]:
         "ReadFunctions": [arn("lambda", "function", own, colon)],
         "ReadRules": [arn("events", "rule", path, slash) for path in (own, f"{names.bus}/{own}")],
         "ReadStacks": [arn("cloudformation", "stack", f"{own}/*", slash)],
+        "ReadRoles": [_iam(stack, f"role/{own}")],
+        "ReadPolicies": [_iam(stack, "policy/*"), f"arn:{stack.partition}:iam::aws:policy/*"],
         "ReadAlarms": [arn("cloudwatch", "alarm", "*", colon)],
         "ReadTheAccount": ["*"],
     }
+
+
+def _iam(stack: Stack, resource: str) -> str:
+    """Return the ARN of what IAM has in all regions."""
+    return stack.format_arn(service="iam", region="", resource=resource)
 
 
 def _shown(arn: str, stack: Stack) -> str:

@@ -19,6 +19,7 @@ from infra.environments import RUNTIME, Environment
 from infra.functions import FunctionSpec
 from infra.nag import acknowledge
 from infra.names import Names
+from infra.trust import ON_LAMBDA
 from shared.contracts.envelope import Event
 from shared.contracts.limits import REVISION_CHARS
 from shared.metrics import NAMESPACE
@@ -106,6 +107,7 @@ class ServiceFunction(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 REVISION: revision(bundle),
+                **({"AWS_CA_BUNDLE": ON_LAMBDA} if environment.tls_only else {}),
                 **({"TABLE_NAME": self._names.table} if spec.table else {}),
                 **(variables or {}),
             },

@@ -1,18 +1,19 @@
 """The state of the largest run that the contracts allow, as Step Functions would hold it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
-from services.enhancer.core import enhance
+from infra.doctor.heaviest import heaviest
 from services.trigger.starter.core import execution_input
 from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import check_conversation
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import RECORDED, STAGES
 
 _NOW: Final = datetime(2026, 11, 22, tzinfo=UTC)
 METADATA: Final = Metadata(
@@ -73,13 +74,8 @@ def heaviest_analysis() -> v1.Analysis:
     )
 
 
-def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
-    """Return a stage request with the whole state of a run of `messages`: the longest answer, results and errors.
-
-    Raises ValueError for a conversation that no contract allows.
-    """
-    check_conversation(messages)
-    chat = v1.ChatAnswer(
+def heaviest_chat() -> v1.ChatAnswer:
+    return v1.ChatAnswer(
         text='"' * limits.ANSWER_CHARS,
         backend="bedrock",
         model_id="m" * 128,
@@ -89,7 +85,42 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
         instead_of=(v1.FailedModel(model_id="m" * limits.MODEL_ID_CHARS, reason='"' * limits.FAILURE_CHARS),)
         * limits.FALLBACKS,
     )
-    analysis = heaviest_analysis()
+
+
+def heaviest_enhancement() -> v1.Enhancement:
+    return v1.Enhancement(
+        final_response='"' * limits.ANSWER_CHARS + "x" * limits.DECORATION_BYTES,
+        format="sectioned",
+        complexity="moderate",
+        enhanced_at=_NOW,
+        word_count=limits.ANSWER_CHARS,
+        reading_time_seconds=limits.ANSWER_CHARS,
+        contains_code=False,
+        tracking=v1.Tracking(
+            pipeline_id=METADATA.pipeline_id,
+            correlation_id=METADATA.correlation_id,
+            execution_arn=METADATA.execution_arn,
+            model_id="m" * 128,
+        ),
+        whole=WHOLE,
+    )
+
+
+NARROWER: Final[Mapping[type[Struct], Callable[[], Struct]]] = {
+    v1.Analysis: heaviest_analysis,
+    v1.ChatAnswer: heaviest_chat,
+    v1.Enhancement: heaviest_enhancement,
+}
+"""The largest results that are bounded by more than their type."""
+
+
+def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
+    """Return a stage request with the whole state of a run of `messages`: the longest answer, results and errors.
+
+    Raises ValueError for a conversation that no contract allows, and UnboundedError for a stage whose result has no
+    bound.
+    """
+    check_conversation(messages)
     meter = v1.Meter(
         queue_wait_ms=10**9,
         work_ms=10**9,
@@ -103,14 +134,7 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
         revision="r" * limits.REVISION_CHARS,
     )
     state = msgspec.json.decode(execution_input(v2.PipelineRequested(messages=messages), METADATA))
-    state["results"] = {
-        "analysis": {"data": analysis, "meter": meter},
-        "chat": {"data": chat, "meter": meter},
-        "enhancement": {
-            "data": msgspec.structs.replace(enhance(chat, analysis, METADATA, _NOW), whole=WHOLE),
-            "meter": meter,
-        },
-    }
+    state["results"] = {stage.key: {"data": _largest(stage.result), "meter": meter} for stage in RECORDED}
     state["errors"] = {
         stage.key: {"Error": "e" * limits.ERROR_CHARS, "Cause": '"' * limits.CAUSE_CHARS}
         for stage in STAGES
@@ -118,6 +142,10 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
     }
     request = {"metadata": METADATA, "data": state, "task_token": "t" * _TOKEN_CHARS}
     return msgspec.json.encode(request)
+
+
+def _largest(kind: type[Struct]) -> Any:
+    return NARROWER[kind]() if kind in NARROWER else heaviest(kind)
 
 
 @cache

@@ -7,15 +7,16 @@ from typing import Any, Final
 
 from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Machine, Queue, Rule, Schedule, Source, System
-from infra.doctor.reading import listed, states, target
-from infra.doctor.references import last
+from infra.doctor.policies import changed as changed_policies
+from infra.doctor.reading import states, target
+from infra.doctor.references import last, listed
 
 Answer = Mapping[str, Any]
 
 AWAKE: Final = frozenset({"Enabled", "Enabling", "Creating", "Updating"})
 """States of an event source mapping that works, or soon will."""
 QUEUE_ATTRIBUTES: Final = ("VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy")
-NOT_COMPARED: Final = frozenset({"stack", "role", "variables", "detail"})
+NOT_COMPARED: Final = frozenset({"stack", "role", "role_name", "variables", "detail"})
 """Fields that `drift` does not compare: their text names region and account, which a template does not know."""
 
 
@@ -38,6 +39,7 @@ def live_function(written: Function, configuration: Answer) -> Function:
         handler=configuration["Handler"],
         timeout_seconds=int(configuration["Timeout"]),
         variables=configuration.get("Environment", {}).get("Variables", {}),
+        role_name=last(str(configuration.get("Role", ""))),
     )
 
 
@@ -83,6 +85,7 @@ def live_machine(written: Machine, description: Answer) -> Machine:
         written,
         kind=description.get("type", "STANDARD"),
         states=states(json.loads(description["definition"])),
+        role_name=last(str(description.get("roleArn", ""))),
     )
 
 
@@ -119,6 +122,7 @@ def drift(system: System) -> Result:
             fix="Remove it, or add it to a template.",
             severity="warning",
         )
+    yield from changed_policies(system)
 
 
 def _parts(system: System) -> dict[str, Any]:

@@ -21,13 +21,17 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A Lambda function. `role` is its role as stack and logical id, `variables` its environment variables."""
+    """A Lambda function. `role` is its role as stack and logical id, `variables` its environment variables.
+
+    `role_name` is the name of the role that a deployed function has.
+    """
 
     name: str
     stack: str
     handler: str
     timeout_seconds: int = 3
     role: str = ""
+    role_name: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -112,6 +116,8 @@ class Machine:
     kind: str
     role: str
     states: Mapping[str, State]
+    role_name: str = ""
+    """The name of the role that a deployed workflow has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +138,39 @@ class Grant:
 
     def allows(self, action: str, resource: str) -> bool:
         return action in self.actions and any(pattern in ("*", resource) for pattern in self.resources)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """One statement of a policy. `but_actions` and `but_resources` are those to which it does not apply."""
+
+    effect: str
+    actions: tuple[str, ...] = ()
+    but_actions: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    but_resources: tuple[str, ...] = ()
+    is_conditional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """A policy of a role: attached if it has an `arn`, else inline. Of an attached one, a template may know no more
+    than the name.
+    """
+
+    name: str
+    arn: str = ""
+    statements: tuple[Statement, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """A role with its policies. `holder` is its stack and logical id, `name` the name of a deployed one."""
+
+    holder: str
+    name: str = ""
+    policies: tuple[Policy, ...] = ()
+    boundary: Policy | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +204,10 @@ class System:
     machines: Mapping[str, Machine]
     grants: tuple[Grant, ...]
     deliveries: tuple[Delivery, ...]
+    roles: Mapping[str, Role] | None = field(default_factory=dict)
+    """The roles of functions and workflow, by stack and logical id; None if their policies could not be read."""
+    roles_unread: str = ""
+    """Why the policies of roles could not be read."""
     expiring: Mapping[str, str] = field(default_factory=dict)
     """The time-to-live attribute of each table that has one, by the table's name."""
     apis: tuple[str, ...] = ()

@@ -6,9 +6,7 @@ from typing import Any
 
 from infra.doctor.model import (
     Alarm,
-    Delivery,
     Function,
-    Grant,
     Machine,
     Queue,
     Rule,
@@ -18,11 +16,10 @@ from infra.doctor.model import (
     System,
     Target,
 )
-from infra.doctor.references import last, resolved
+from infra.doctor.reading_rights import deliveries, grants, roles
+from infra.doctor.references import last, listed, resolved
 from infra.environments import Environment
 from infra.rules import Templates
-
-FOR_ALL = "ForAllValues:StringEquals"
 
 
 def read(templates: Templates, environment: Environment) -> System:
@@ -72,12 +69,15 @@ def read(templates: Templates, environment: Environment) -> System:
             for stack, name, properties in every(
                 "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role"
             )
-            for grant in _grants(stack, name, properties)
+            for grant in grants(stack, name, properties)
         ),
         deliveries=tuple(
             delivery
             for stack, _, properties in every("AWS::SQS::QueuePolicy")
-            for delivery in _deliveries(stack, properties)
+            for delivery in deliveries(stack, properties)
+        ),
+        roles=roles(
+            list(every("AWS::IAM::Role")), list(every("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"))
         ),
         expiring={
             properties["TableName"]: expiry["AttributeName"]
@@ -94,12 +94,6 @@ def read(templates: Templates, environment: Environment) -> System:
 
 
 # --- resources -----------------------------------------------------------------------------------------------
-
-
-def listed(value: Any) -> tuple[Any, ...]:
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def _queue(stack: str, logical: str, properties: Mapping[str, Any]) -> Queue:
@@ -199,55 +193,7 @@ def _state(name: str, state: Mapping[str, Any]) -> State:
     )
 
 
-# --- rights --------------------------------------------------------------------------------------------------
-
-
-def _grants(stack: str, logical: str, properties: Mapping[str, Any]) -> Iterator[Grant]:
-    inline = [(f"{stack}/{logical}", policy["PolicyDocument"]) for policy in properties.get("Policies", ())]
-    holders = listed(properties.get("Roles")) or (f"{stack}/{logical}",)
-    own = [
-        (str(holder), properties["PolicyDocument"]) for holder in holders if "PolicyDocument" in properties
-    ]
-    for holder, document in (*inline, *own):
-        for statement in listed(document["Statement"]):
-            if statement["Effect"] == "Allow":
-                conditions = statement.get("Condition", {})
-                yield Grant(
-                    holder=holder,
-                    stack=stack,
-                    sid=statement.get("Sid", ""),
-                    actions=listed(statement["Action"]),
-                    resources=listed(statement["Resource"]),
-                    values={
-                        key: listed(value)
-                        for operator in ("StringEquals", FOR_ALL)
-                        for key, value in conditions.get(operator, {}).items()
-                    },
-                    bounded=frozenset(
-                        key
-                        for key in conditions.get(FOR_ALL, {})
-                        if str(conditions.get("Null", {}).get(key)).lower() == "false"
-                    ),
-                )
-
-
-def _deliveries(stack: str, properties: Mapping[str, Any]) -> Iterator[Delivery]:
-    for statement in listed(properties["PolicyDocument"]["Statement"]):
-        if statement["Effect"] != "Allow" or "sqs:SendMessage" not in listed(statement["Action"]):
-            continue
-        principal, condition = statement.get("Principal"), statement.get("Condition", {})
-        rules = [
-            last(str(arn))
-            for test in condition.values()
-            for key, value in test.items()
-            if key == "aws:SourceArn"
-            for arn in listed(value)
-        ]
-        for url in properties["Queues"]:
-            queue = last(url)
-            if not rules:
-                yield Delivery(queue=queue, stack=stack, anybody=principal in ("*", {"AWS": "*"}))
-            yield from (Delivery(queue=queue, stack=stack, rule=rule) for rule in rules)
+# --- alarms --------------------------------------------------------------------------------------------------
 
 
 _IDENTIFIED_BY = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", "AWS/ApiGateway": "ApiName"}

@@ -41,6 +41,12 @@ def last(address: str) -> str:
     return re.split(r"[:/]", address)[-1]
 
 
+def listed(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
 def queue_arn(name: str) -> str:
     return "arn:aws:" + _ARNS["AWS::SQS::Queue"].format(name)
 

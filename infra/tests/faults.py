@@ -3,66 +3,7 @@
 import json
 
 from infra.rules import resources
-
-ENV = "dev"
-
-
-def stack(templates, part):
-    return templates[f"ai-pipeline-{ENV}-{part}"]
-
-
-def only(templates, part, kind, **having):
-    """Return the only resource of this type in a stack that has these properties."""
-    (resource,) = [
-        properties
-        for properties in resources(stack(templates, part), kind).values()
-        if all(properties.get(key) == value for key, value in having.items())
-    ]
-    return resource
-
-
-def queue(templates, part, suffix=""):
-    return only(templates, part, "AWS::SQS::Queue", QueueName=f"ai-pipeline-{ENV}-{part}{suffix}")
-
-
-def mapping(templates, part):
-    return only(templates, part, "AWS::Lambda::EventSourceMapping")
-
-
-def rule(templates, part):
-    return only(templates, part, "AWS::Events::Rule", Name=f"ai-pipeline-{ENV}-{part}-requests")
-
-
-def function(templates, part, name=None):
-    return only(templates, part, "AWS::Lambda::Function", FunctionName=f"ai-pipeline-{ENV}-{name or part}")
-
-
-def statement(templates, part, sid):
-    """Return a stack's first statement with this Sid."""
-    allowed, *_ = [
-        allowed
-        for policy in resources(stack(templates, part), "AWS::IAM::Policy").values()
-        for allowed in policy["PolicyDocument"]["Statement"]
-        if allowed.get("Sid") == sid
-    ]
-    return allowed
-
-
-def grant(templates, part, **more):
-    (policy,) = resources(stack(templates, part), "AWS::IAM::Policy").values()
-    policy["PolicyDocument"]["Statement"].append({"Effect": "Allow", "Sid": "Planted", **more})
-
-
-def rewrite(templates, old, new):
-    """Replace a text in the state machine's definition, which the template joins from pieces."""
-    machine = only(templates, "workflow", "AWS::StepFunctions::StateMachine")
-    before = json.dumps(machine["DefinitionString"])
-    after = before.replace(json.dumps(old)[1:-1], json.dumps(new)[1:-1], 1)
-    assert after != before
-    machine["DefinitionString"] = json.loads(after)
-
-
-# --- the faults ----------------------------------------------------------------------------------------------
+from infra.tests.planting import ENV, function, mapping, only, queue, rewrite, rule, stack
 
 
 def short_visibility(templates):
@@ -223,57 +164,6 @@ def missing_state_machine(templates):
     }
 
 
-def no_right_to_answer(templates):
-    statement(templates, "chatbot", "AnswerTasks")["Action"] = "states:SendTaskFailure"
-
-
-def no_right_to_count(templates):
-    statement(templates, "trigger", "CountStarts")["Resource"] = "arn:aws:dynamodb:eu-west-1:1:table/other"
-
-
-def uncounted_starts(templates):
-    function(templates, "enhancer")["Environment"]["Variables"].pop("STATE_TABLE")
-
-
-def no_right_to_send(templates):
-    statement(templates, "workflow", "SendStageRequests")["Resource"] = "arn:aws:sqs:eu-west-1:1:other"
-
-
-def wildcard_action(templates):
-    statement(templates, "logger", "UseTheTable")["Action"] = "dynamodb:*"
-
-
-def wildcard_resource(templates):
-    statement(templates, "chatbot", "AskTheModel")["Resource"] = "*"
-
-
-def wildcard_in_an_arn(templates):
-    statement(templates, "logger", "UseTheTable")["Resource"] = "arn:aws:dynamodb:eu-west-1:1:table/*"
-
-
-def any_event(templates):
-    statement(templates, "workflow", "PublishEvents").pop("Condition")
-
-
-def single_valued(templates):
-    """Compare keys that AWS types as lists as if they had one value."""
-    condition = statement(templates, "workflow", "PublishEvents")["Condition"]
-    condition["StringEquals"] = condition.pop("ForAllValues:StringEquals")
-
-
-def keys_may_be_absent(templates):
-    statement(templates, "analyzer", "PublishEvents")["Condition"].pop("Null")
-
-
-def idle_right(templates):
-    grant(
-        templates,
-        "analyzer",
-        Action="dynamodb:DeleteItem",
-        Resource=f"arn:aws:dynamodb:eu-west-1:1:table/PipelineLogs-{ENV}",
-    )
-
-
 def unlimited(templates):
     mapping(templates, "chatbot").pop("ScalingConfig")
 
@@ -386,17 +276,6 @@ PLANTED = [
     (shared_queue, {"consumers": f"ai-pipeline-{ENV}-enhancer"}),
     (unread_version, {"requests-published": "trigger"}),
     (requests_on_another_bus, {"requests-published": "trigger"}),
-    (no_right_to_answer, {"rights-needed": f"ai-pipeline-{ENV}-chatbot"}),
-    (no_right_to_count, {"rights-needed": f"ai-pipeline-{ENV}-starter"}),
-    (uncounted_starts, {"rights-needed": f"ai-pipeline-{ENV}-enhancer"}),
-    (no_right_to_send, {"rights-needed": "LogResults"}),
-    (wildcard_action, {"rights-narrow": "UseTheTable"}),
-    (wildcard_resource, {"rights-narrow": "AskTheModel"}),
-    (wildcard_in_an_arn, {"rights-narrow": "UseTheTable"}),
-    (any_event, {"rights-narrow": "PublishEvents"}),
-    (single_valued, {"rights-narrow": "PublishEvents"}),
-    (keys_may_be_absent, {"rights-narrow": "PublishEvents"}),
-    (idle_right, {"rights-used": f"ai-pipeline-{ENV}-analyzer"}),
     (unlimited, {"concurrency": f"ai-pipeline-{ENV}-chatbot"}),
     (greedy, {"concurrency": "all queues"}),
     (many_waiting, {"concurrency": "all queues and the API"}),

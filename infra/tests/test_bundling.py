@@ -1,5 +1,7 @@
-"""A bundle holds only what its function needs, and is the same wherever it is made."""
+"""A bundle holds only what its function needs, as its packages publish it, and is the same wherever it is made."""
 
+import base64
+import csv
 import hashlib
 import os
 import subprocess
@@ -8,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from infra import bundling
+from infra import bundling, byte_code, trust
 from infra.bundling import BundlingError, bundles, site_directory
 from infra.environments import AWS_ARM, Target, host
 from infra.functions import FUNCTIONS, FunctionSpec
 
 pytestmark = [pytest.mark.xdist_group("bundles"), pytest.mark.slow]
 
-UNPACKED_MB = 5
+UNPACKED_MB = 9
+"""Half of it is byte code."""
 WITH_BOTO3 = {"chatbot"}
 """Functions whose bundle contains boto3, because Powertools' idempotency imports it."""
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
@@ -90,13 +93,14 @@ def test_an_initialised_function_collects_its_messages_garbage_only(packed, func
 
 @each_function
 def test_a_bundle_holds_no_ballast(packed, function):
-    """A bundle has no tests, evaluations, texts, caches, other services, or data of AWS services it never calls."""
+    """A bundle has Amazon's root certificates; it has no tests, caches, other services, or data it never uses."""
     names = files(packed[function.name])
     project = [path for path in names if path.parts[0] in {"shared", "services"}]
-    assert {path.suffix for path in project} == {".py"}
-    assert not {"tests", "evaluation", "__pycache__"} & {part for path in names for part in path.parts[:-1]}
+    assert {path.suffix for path in project if str(path) != bundling.ENDPOINTS} == {".py", ".pyc"}
+    assert not {"tests", "evaluation"} & {part for path in names for part in path.parts[:-1]}
     services = {path.parts[1] for path in project if path.parts[0] == "services"}
-    assert services == {"__init__.py", function.service}
+    assert services == {"__init__.py", "__pycache__", function.service}
+    assert Path(trust.FILE) in names
     data = {path.parts[2] for path in names if path.parts[:2] == ("botocore", "data") and len(path.parts) > 3}
     assert data == set(function.aws)
     boto3 = set() if function.name in WITH_BOTO3 else {"boto3", "s3transfer"}
@@ -112,12 +116,32 @@ def test_a_bundle_is_small(packed, function):
     assert size < UNPACKED_MB * 1_000_000
 
 
+@each_function
+def test_third_party_files_are_those_of_their_wheels(packed, function):
+    """Every third-party file of a bundle, except byte code, has the hash that its wheel lists for it."""
+    wheels: dict[str, str] = {}
+    for record in site_directory(host()).glob("*.dist-info/RECORD"):
+        wheels |= {name: recorded for name, recorded, _ in csv.reader(record.read_text().splitlines())}
+    folder = packed[function.name]
+    third_party = [
+        path
+        for path in files(folder)
+        if path.parts[0] not in {"shared", "services"} and path.suffix != ".pyc"
+    ]
+    assert len(third_party) > 100
+    for path in third_party:
+        digest = base64.urlsafe_b64encode(hashlib.sha256((folder / path).read_bytes()).digest())
+        assert wheels[str(path)] == f"sha256={digest.decode().rstrip('=')}", path
+
+
 def test_a_bundle_depends_on_its_sources_alone(packed, tmp_path, monkeypatch):
     """A bundle made again elsewhere is identical, so that an unchanged function is not deployed again."""
     site = site_directory(host())
+    monkeypatch.setattr(bundling, "site_directory", lambda _: site)
     monkeypatch.setattr(bundling, "WORK", tmp_path)
+    monkeypatch.setattr(byte_code, "CACHE", tmp_path / "byte-code")
     function = FUNCTIONS[0]
-    again = bundling.bundle(function, host(), site)
+    again = bundles(host(), [function])[function.name]
 
     def digest(folder: Path) -> str:
         content = hashlib.sha256()
@@ -125,6 +149,7 @@ def test_a_bundle_depends_on_its_sources_alone(packed, tmp_path, monkeypatch):
             content.update(str(path).encode() + (folder / path).read_bytes())
         return content.hexdigest()
 
+    assert again != packed[function.name]
     assert digest(again) == digest(packed[function.name])
 
 
@@ -158,7 +183,8 @@ def test_a_missing_handler_is_named(monkeypatch, tmp_path):
     """A missing handler stops the synth with its name, and leaves no partial files."""
     broken = FunctionSpec(name="x", service="trigger", module="services.trigger.nothing", aws=())
     site = site_directory(host())
+    monkeypatch.setattr(bundling, "site_directory", lambda _: site)
     monkeypatch.setattr(bundling, "WORK", tmp_path)
     with pytest.raises(BundlingError, match=r"services\.trigger\.nothing does not exist"):
-        bundling.bundle(broken, host(), site)
+        bundles(host(), [broken])
     assert not (tmp_path / "bundles").exists()

@@ -10,6 +10,7 @@ from infra.doctor.largest_run import HEAVIEST_MESSAGES, heaviest_analysis
 from shared.contracts.limits import STATE_BYTES
 from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY, STAGES
 from shared.errors import NEVER_RETRIED
+from shared.tests import moderation
 
 ASL = definition(bus_name="bus", queue_urls={"logger": "https://queue"}, table_name="table")
 STATES = ASL["States"]
@@ -105,3 +106,20 @@ def test_the_stored_answer_fits_the_state(message):
         "errors": errors,
     }
     assert len(msgspec.json.encode(call)) < STATE_BYTES
+
+
+def test_a_choice_follows_only_a_stage_that_may_skip_others():
+    """A stage that may end the run has a Choice state, unless only the last stage follows it anyway."""
+    queues = {"logger": "https://queue"}
+    states = definition(bus_name="bus", queue_urls=queues, table_name="table", stages=moderation.TABLE)[
+        "States"
+    ]
+    assert states["ModerateMessage"]["Next"] == "AfterModerateMessage"
+    assert states["AfterModerateMessage"]["Default"] == "CallExistingChatbot"
+    assert [choice["Next"] for choice in states["AfterModerateMessage"]["Choices"]] == ["LogResults"]
+    assert {catch["Next"] for catch in states["ModerateMessage"]["Catch"]} == {"CallExistingChatbot"}
+    at_the_end = (*STAGES[:-1], moderation.MODERATION, STAGES[-1])
+    states = definition(bus_name="bus", queue_urls=queues, table_name="table", stages=at_the_end)["States"]
+    assert states["ModerateMessage"]["Next"] == "LogResults"
+    assert "AfterModerateMessage" not in states
+    assert {catch["Next"] for catch in states["LogResults"]["Catch"]} == {"WhichAnswer"}

@@ -12,17 +12,13 @@ from infra.doctor.table import CHECKS, examine
 from infra.environments import ENVIRONMENTS
 from infra.models import FAMILY
 from infra.options import load
-from infra.tests.faults import (
-    ENV,
-    PLANTED,
-    idle_right,
-    missing_state_machine,
-    mute_alarm,
-    no_monitoring,
-    records_never_gone,
-)
+from infra.tests import faults, right_faults
+from infra.tests.faults import missing_state_machine, mute_alarm, no_monitoring, records_never_gone
+from infra.tests.planting import ENV
+from infra.tests.right_faults import idle_right
 from infra.tests.support import APPLICATION
 
+PLANTED = [*faults.PLANTED, *right_faults.PLANTED]
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
 

@@ -9,7 +9,7 @@ from infra.doctor.live import live_queue, live_source
 from infra.doctor.reading import read
 from infra.doctor.table import examine
 from infra.options import load
-from infra.tests.faults import ENV
+from infra.tests.planting import ENV
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 

@@ -34,7 +34,7 @@ def test_a_functions_memory_is_an_option():
     """An option changes one function's memory and nothing else."""
     environment = load("dev", {"memory_chatbot": "512"})
     assert environment.sizing_of("chatbot") == replace(load("dev").sizing_of("chatbot"), memory_mb=512)
-    assert environment.sizing_of("logger").memory_mb == 128
+    assert environment.sizing_of("logger") == load("dev").sizing_of("logger")
 
 
 def test_a_functions_timeout_is_an_option():

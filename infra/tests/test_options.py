@@ -14,10 +14,10 @@ from shared.settings import load as load_settings
 
 def test_the_files_options_are_deployed(folder):
     """A deployment applies the options of the environment's file."""
-    (folder / "dev.toml").write_text('alarm_email = "a@example.com"\nmemory_api = 256\nmonitoring = false\n')
+    (folder / "dev.toml").write_text('alarm_email = "a@example.com"\nmemory_api = 512\nmonitoring = false\n')
     environment = load_deployed("dev")
     assert (environment.alarm_email, environment.monitoring) == ("a@example.com", False)
-    assert environment.sizing_of("api").memory_mb == 256
+    assert environment.sizing_of("api").memory_mb == 512
 
 
 def test_the_command_line_overrides_the_file_and_a_region_the_rest(folder):

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from infra import slimming
 from infra.bundling import ROOT, bundles, site_directory
 from infra.environments import host
 from infra.functions import FUNCTIONS
@@ -62,19 +61,6 @@ def test_all_that_an_import_can_lead_to_and_nothing_else(tmp_path):
         "native/more.cpython-314-aarch64-linux-gnu.so",
         "types_only.py",
     }
-
-
-def test_a_name_behind_a_lazy_package_is_reached(monkeypatch, tmp_path):
-    """Importing a name from a lazy package reaches the module that defines it, and no other."""
-    monkeypatch.setitem(slimming.EDITS, "lazy/__init__.py", slimming.lazy_package)
-    (tmp_path / "lazy").mkdir()
-    (tmp_path / "lazy" / "__init__.py").write_text("from .one import One\nfrom lazy.two import Two")
-    for name in ("one", "two", "three"):
-        (tmp_path / "lazy" / f"{name}.py").write_text(f"{name.title()} = 1")
-    for name, module in (("One", "one"), ("Two", "two")):
-        (tmp_path / f"uses_{module}.py").write_text(f"from lazy import {name}")
-        reached = reachable(f"uses_{module}", (tmp_path,))
-        assert {path.stem for path in reached} == {f"uses_{module}", "__init__", module}
 
 
 def test_what_is_left_out_is_there_to_be_left_out():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import trust
 from infra.clocks import DLQ_RETENTION_DAYS, LEAST_RECORD_DAYS, MAX_RECEIVES, PAUSE_DAYS
 from infra.contract_schemas import published, registered, request_model
 from infra.doctor.reading import read
@@ -552,6 +553,18 @@ def test_functions_are_sized_by_their_environment(synthesised, name):
         assert function["Architectures"] == [environment.target.architecture]
         assert mapping["ScalingConfig"]["MaximumConcurrency"] == sizing.max_concurrency
         assert mapping["BatchSize"] == sizing.batch_size
+
+
+def test_functions_on_aws_trust_amazons_roots_only(synthesised):
+    """Each function names the roots in its bundle to botocore on AWS, but not on the engine, which has no TLS."""
+    for name, expected in (("dev", trust.ON_LAMBDA), ("local", None)):
+        functions = [
+            function
+            for template in synthesised(name).values()
+            for function in resources(template, "AWS::Lambda::Function").values()
+        ]
+        named = {function["Environment"]["Variables"].get("AWS_CA_BUNDLE") for function in functions}
+        assert named == {expected}
 
 
 def test_settings_a_function_reads_are_there(dev):

@@ -15,6 +15,7 @@ from local.errors import AwsAccessError, DeployError
 from operations.errors import NotDeployedError, RefusedError
 from operations.tests.stacks_world import FakeCloudFormation, FakeStack, account_target
 from operations.tests.world import client
+from shared.contracts.stages import STAGES
 
 # Synthesises platform (with a table) and analyzer, and fails a deployment of a stack named in the file `fail`.
 _CLI = """
@@ -43,7 +44,8 @@ elif (home / "fail").exists() and (home / "fail").read_text() in " ".join(argume
     sys.exit(1)
 """
 PLATFORM, ANALYZER = "ai-pipeline-prod-platform", "ai-pipeline-prod-analyzer"
-EVERYTHING = ("platform", "trigger", "analyzer", "chatbot", "enhancer", "logger", "workflow", "monitoring")
+WORKERS = [stage.service for stage in STAGES]
+EVERYTHING = ("platform", "trigger", *WORKERS, "workflow", "monitoring")
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_a_table_that_is_added_later_is_protected_only_after_its_creation(
     ("service", "present", "missing"),
     [
         ("analyzer", (), "platform"),
-        ("workflow", ("platform",), "analyzer, chatbot, enhancer and logger"),
+        ("workflow", ("platform",), " and ".join([", ".join(WORKERS[:-1]), WORKERS[-1]])),
         ("trigger", ("platform",), "workflow"),
     ],
 )

@@ -1,9 +1,11 @@
 import os
+from datetime import UTC, datetime
 
 import pytest
 
 from local.connection import Connection
-from local.engine import Engine
+from local.engine import Engine, Running
+from local.settings import Model
 from local.targets import find_target, local_target
 from operations.errors import InvalidInputError, NotDeployedError, UnreachableError
 from operations.target import Target, aws_target
@@ -123,3 +125,27 @@ def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch, option, expect
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-2")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert aws_target("dev", region=option).region == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "stand_in"),
+    [
+        (None, "canned answer"),
+        (Model(url="http://127.0.0.1:1/v1", name="llama3.2"), "llama3.2 at http://127.0.0.1:1/v1"),
+    ],
+)
+def test_a_target_on_the_engine_knows_what_answers_there(tmp_path, model, stand_in):
+    """A local target says what answers in the place of Bedrock's models; a target on AWS that they do themselves."""
+    running = Running(
+        instance="i",
+        pid=1,
+        started_at=datetime.now(UTC),
+        port=1,
+        checkout=tmp_path,
+        state=tmp_path,
+        model=model,
+    )
+    engine = Engine(state=tmp_path)
+    engine.running = lambda: running  # type: ignore[method-assign]
+    assert find_target("local", engine=engine).stand_in == stand_in
+    assert aws_target("dev", region="us-east-1").stand_in is None

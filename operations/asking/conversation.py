@@ -8,21 +8,33 @@ import msgspec
 from operations.errors import InvalidInputError
 from operations.json_text import loosely
 from operations.runs.executions import describe
-from operations.runs.journey import Journey
+from operations.runs.journey import Journey, read_journey
+from operations.runs.records import read_record
 from operations.target import Target
 from shared.contracts import limits
-from shared.contracts.message import check_conversation, check_message
+from shared.contracts.message import check_conversation, check_message, request_hash
+from shared.contracts.record import Record
 from shared.contracts.v1 import Turn
+
+UNKNOWN = (
+    "What preceded this run's message is not known any more: it was in the run's execution, kept for 90 days."
+)
 
 
 def read_history(target: Target, journey: Journey) -> tuple[Turn, ...] | None:
     """Return the messages that preceded a run's own; None if they are not known.
 
-    They are in the input of its execution, which begins after the request was accepted and is kept for 90 days.
+    They are in the input of its execution, which begins after the request was accepted and is kept for 90 days. The
+    record tells for longer whether there were any.
     """
     arn = journey.execution_arn or target.addresses.execution_arn(journey.pipeline_id)
     execution = describe(target, arn)
-    return None if execution is None else history_of(execution.input)
+    history = None if execution is None else history_of(execution.input)
+    if history is None and journey.user_message is not None:
+        record = read_record(target, journey.pipeline_id) or Record()
+        if record.get("request_hash") == request_hash(journey.user_message):
+            return ()
+    return history
 
 
 def history_of(state: str) -> tuple[Turn, ...] | None:
@@ -66,3 +78,26 @@ def continued(history: Sequence[Turn], journey: Journey, message: str) -> tuple[
         f"With the last question and its answer the message has more than {limits.MESSAGE_CHARS:,} characters, which "
         "is the most for a conversation. Shorten it, or ask it without them as a new question."
     )
+
+
+def follow_up(target: Target, pipeline_id: str, message: str) -> tuple[Turn, ...]:
+    """Return a run's conversation, continued with a message; without what preceded the run if that is unknown."""
+    journey = read_journey(target, pipeline_id)
+    return continued(read_history(target, journey) or (), journey, message)
+
+
+def repeated(target: Target, pipeline_id: str, message: str | None = None) -> tuple[Turn, ...]:
+    """Return the conversation that a run was asked, to ask it again; with another last message if one is given.
+
+    Raises InvalidInputError if it is not known any more: without it the message would ask something else.
+    """
+    journey = read_journey(target, pipeline_id)
+    text = journey.user_message if message is None else message
+    if text is None:
+        raise InvalidInputError(
+            f"The message of run {pipeline_id} is not recorded, so it can't be asked again."
+        )
+    history = read_history(target, journey)
+    if history is None:
+        raise InvalidInputError(f"{UNKNOWN} Ask the message as a new question.")
+    return (*history, Turn(role="user", text=text))

@@ -42,6 +42,13 @@ class Request(Struct, frozen=True, kw_only=True):
     pipeline_id: PipelineId | None = None
 
 
+def request_of(turns: Sequence[Turn], *, key: str | None) -> Request:
+    """Return the request of a conversation; that of a single message has the older form, which all versions read."""
+    if len(turns) == 1:
+        return Request(user_message=turns[0].text, idempotency_key=key)
+    return Request(messages=tuple(turns), idempotency_key=key)
+
+
 class Accepted(Struct, frozen=True, kw_only=True):
     """An accepted request. `status` is ACCEPTED, or the run's present status if the request was repeated."""
 

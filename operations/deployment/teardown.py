@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from infra.parts import in_order
+from infra.parts import PARTS, WORKFLOW, in_order
 from operations.aws_errors import translated
 from operations.deployment.stacks import (
     TABLES,
@@ -72,8 +72,24 @@ class Plan(Struct, frozen=True, kw_only=True):
 def plan(target: Target) -> Plan:
     """Return what a deletion of the target's environment would delete, keep and lose."""
     present = read_stacks(target)
-    stacks = tuple(_condemned(target, present[part]) for part in reversed(in_order()) if part in present)
-    return Plan(stacks=stacks, work=_work(target, stacks))
+    order = list(reversed(in_order()))
+    # Stages that were removed from the code stay, as the others do, until no workflow can need them.
+    order[order.index(WORKFLOW) + 1 : order.index(WORKFLOW) + 1] = removed_parts(target)
+    stacks = tuple(
+        condemned(target, stack)
+        for part in order
+        if (stack := present.get(part) or (None if part in PARTS else read_stack(target, part)))
+    )
+    return Plan(stacks=stacks, work=work_of(target, stacks))
+
+
+def removed_parts(target: Target) -> tuple[str, ...]:
+    """Return the services that have addresses in the target's environment but no place in this checkout's app."""
+    try:
+        deployed = target.addresses.services
+    except NotDeployedError:
+        return ()
+    return tuple(service for service in deployed if service not in PARTS)
 
 
 def destroy(
@@ -95,7 +111,7 @@ def destroy(
     for index, condemned in enumerate(planned.stacks):
         stack = condemned.stack
         left = planned.stacks[index:]
-        if not losing_work and (work := _work(target, left)):
+        if not losing_work and (work := work_of(target, left)):
             raise RefusedError(
                 f"{_so_far(gone)} {stack.name} was not deleted: {describe(work)}. Wait until they are handled, or "
                 "give them up with --lose-work, then run the same command again."
@@ -103,7 +119,7 @@ def destroy(
         if losing_work:
             _stop_runs(target, condemned)
         with step(progress, stack.part, f"deleting {stack.name}"):
-            _delete(target, condemned, sleep)
+            delete(target, condemned, sleep)
         gone.append(stack.name)
     return tuple(gone)
 
@@ -120,7 +136,8 @@ def describe(work: Work) -> str:
     return ", ".join(phrases)
 
 
-def _condemned(target: Target, stack: Stack) -> Condemned:
+def condemned(target: Target, stack: Stack) -> Condemned:
+    """Return what the stack's deletion would delete and keep."""
     resources = read_template(target, stack).get("Resources", {})
     deleted: list[Resource] = []
     kept: list[Resource] = []
@@ -146,7 +163,8 @@ def _tables(condemned: Condemned) -> Iterator[str]:
 # --- work that would be lost ---------------------------------------------------------------------------------
 
 
-def _work(target: Target, stacks: Sequence[Condemned]) -> Work:
+def work_of(target: Target, stacks: Sequence[Condemned]) -> Work:
+    """Return the work that would be lost with the stacks."""
     resources = [resource for stack in stacks for resource in stack.deleted]
     waiting: dict[str, int] = {}
     parked: dict[str, int] = {}
@@ -207,7 +225,8 @@ def _require_idle(target: Target, planned: Plan) -> None:
             )
 
 
-def _delete(target: Target, condemned: Condemned, sleep: Callable[[float], None]) -> None:
+def delete(target: Target, condemned: Condemned, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Delete one stack and wait until it is gone. Raises RefusedError if that fails or lasts too long."""
     stack = read_stack(target, condemned.stack.part)
     if stack is None:
         return

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from operations.aws_errors import translated
-from operations.dlq.journal import Entry
+from operations.dlq.journal import ARCHIVED, Entry
 from operations.stop import Stop
 from operations.target import Target
 from shared.dynamodb import attributes
@@ -37,13 +37,14 @@ def read_audit(
 ) -> Audit:
     """Read the table, or its first `limit` items. `on_page` gets the numbers of items read and of lines found."""
     stop = stop or Stop()
-    # Archived messages are stored in the same table. They are counted as read, and not sent.
+    # The same table has archived messages, and the progress of services, whose keys have a `#`, as no run's id has.
+    # They are counted as read, and not sent.
     options: dict[str, Any] = {
         "TableName": target.addresses["operations/table"],
-        "FilterExpression": "NOT begins_with(#entry, :archived)",
+        "FilterExpression": "NOT begins_with(#entry, :archived) AND NOT contains(#pipeline_id, :own)",
         "ProjectionExpression": ", ".join(f"#{name}" for name in _FIELDS),
         "ExpressionAttributeNames": {"#entry": "entry", **{f"#{name}": name for name in _FIELDS}},
-        "ExpressionAttributeValues": {":archived": {"S": "archived#"}},
+        "ExpressionAttributeValues": {":archived": {"S": ARCHIVED}, ":own": {"S": "#"}},
     }
     entries: list[Entry] = []
     read = damaged = 0

@@ -40,6 +40,13 @@ class Cause(Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None
     actions: Mapping[Action, int]
     estimate: Estimate
+    good_at: datetime | None = None
+    """When a run that got through the service ended last, if it is known."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a run got through the service after the last of these messages was parked."""
+        return self.good_at is not None and self.good_at > self.newest
 
 
 def common(text: str) -> str:
@@ -60,12 +67,14 @@ def of_cause(planned: Iterable[Planned], key: str) -> list[Planned]:
     return [item for item in planned if key_of(item) == key]
 
 
-def causes(planned: Sequence[Planned], rates: Rates) -> list[Cause]:
-    """Return the causes, the one whose messages SQS deletes first in front."""
+def causes(
+    planned: Sequence[Planned], rates: Rates, good: Mapping[str, datetime] | None = None
+) -> list[Cause]:
+    """Return the causes, the one whose messages SQS deletes first in front. `good`: see `Snapshot`."""
     groups: dict[str, list[Planned]] = {}
     for item in planned:
         groups.setdefault(key_of(item), []).append(item)
-    found = [_cause(key, items, rates) for key, items in groups.items()]
+    found = [_cause(key, items, rates, good or {}) for key, items in groups.items()]
     return sorted(found, key=lambda one: (one.deleted_at is None, one.deleted_at or one.oldest, -one.count))
 
 
@@ -75,7 +84,7 @@ def actions(planned: Iterable[Planned]) -> dict[Action, int]:
     return {action: counted[action] for action in Action if counted[action]}
 
 
-def _cause(key: str, items: Sequence[Planned], rates: Rates) -> Cause:
+def _cause(key: str, items: Sequence[Planned], rates: Rates, good: Mapping[str, datetime]) -> Cause:
     first = min(items, key=lambda item: item.message.sent_at).message
     return Cause(
         key=key,
@@ -89,4 +98,5 @@ def _cause(key: str, items: Sequence[Planned], rates: Rates) -> Cause:
         deleted_at=min((at for item in items if (at := item.message.deleted_at) is not None), default=None),
         actions=actions(items),
         estimate=estimate([work_of_message(item) for item in items], rates),
+        good_at=good.get(first.service),
     )

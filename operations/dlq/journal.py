@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from shared.contracts.record import iso
 
 UNKNOWN = "-"
 """The pipeline id of a message that names none."""
+ARCHIVED = "archived#"
+"""The beginning of the `entry` of a part of an archived message; the message's id and the part's number follow."""
 KEPT_SECONDS = 400 * 24 * 3_600
 PART_BYTES = 300_000
 """The largest part of an archived message: DynamoDB's items hold 400 KB at most."""
@@ -100,7 +102,7 @@ class Journal:
         for number, part in enumerate(parts):
             self._put(
                 archived.pipeline_id,
-                f"archived#{message.id}#{number:03}",
+                f"{ARCHIVED}{message.id}#{number:03}",
                 {"part": {"B": part}, "parts": {"N": str(len(parts))}},
             )
 
@@ -129,7 +131,7 @@ def audit(target: Target, pipeline_id: str) -> list[Entry]:
     """Return the audit lines of a pipeline, oldest first."""
     entries = []
     for item in _items(target, pipeline_id):
-        if not item["entry"]["S"].startswith("archived#"):
+        if not item["entry"]["S"].startswith(ARCHIVED):
             values = {name: value["S"] for name, value in item.items() if "S" in value and name != "entry"}
             entries.append(msgspec.convert(values, Entry))
     return entries
@@ -137,10 +139,20 @@ def audit(target: Target, pipeline_id: str) -> list[Entry]:
 
 def archived(target: Target, pipeline_id: str | None = None) -> Iterator[Archived]:
     """Yield the archived messages of one pipeline, or of all."""
+    return whole(_items(target, pipeline_id))
+
+
+def whole(
+    items: Iterable[Mapping[str, Any]], *, on_damage: Callable[[str], None] | None = None
+) -> Iterator[Archived]:
+    """Yield the archived messages in items of the table, whose parts follow one another.
+
+    `on_damage` gets the entry of a message that can't be read; without it, such a message is an error.
+    """
     parts: list[bytes] = []
     of: tuple[str, str] | None = None
-    for item in _items(target, pipeline_id):
-        if not item["entry"]["S"].startswith("archived#"):
+    for item in items:
+        if not item["entry"]["S"].startswith(ARCHIVED):
             continue
         name, _, number = item["entry"]["S"].rpartition("#")
         if of != (of := (item["pipeline_id"]["S"], name)):
@@ -149,7 +161,14 @@ def archived(target: Target, pipeline_id: str | None = None) -> Iterator[Archive
             continue
         parts.append(item["part"]["B"])
         if len(parts) == int(item["parts"]["N"]):
-            yield msgspec.json.decode(zlib.decompress(b"".join(parts)), type=Archived)
+            try:
+                message = msgspec.json.decode(zlib.decompress(b"".join(parts)), type=Archived)
+            except (zlib.error, msgspec.DecodeError):
+                if on_damage is None:
+                    raise
+                on_damage(name)
+                continue
+            yield message
 
 
 def _items(target: Target, pipeline_id: str | None) -> Iterator[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from operations.dlq.messages import STARTS, Parked, hash_of_request, violation
 from operations.runs.executions import Execution
@@ -143,17 +144,37 @@ def _leave(reason: str) -> Decision:
 
 
 class Planned(Struct, frozen=True, kw_only=True):
-    """A parked message and the decision on it."""
+    """A parked message and the decision on it. `has_run`: its run was started, as far as anything tells of one."""
 
     message: Parked
     decision: Decision
+    has_run: bool = True
 
 
-def together(planned: Iterable[Planned]) -> list[Planned]:
+def planned(message: Parked, facts: Facts, *, restart: bool = False, edited: bool = False) -> Planned:
+    """Return a message with the decision on it."""
+    return Planned(
+        message=message,
+        decision=decide(message, facts, restart=restart, edited=edited),
+        has_run=_has_run(message, facts),
+    )
+
+
+def _has_run(message: Parked, facts: Facts) -> bool:
+    """Return whether a record, an execution or a task that waits tells of the message's run, or all is unknown.
+
+    The report of an execution's end, which has no token, tells of one by itself.
+    """
+    reports_an_end = message.service == "logger" and not message.token and bool(message.execution_arn)
+    waits = facts.token == "alive"  # noqa: S105 -- a word, no token
+    return bool(facts.unknown or facts.record_status or facts.execution or waits or reports_an_end)
+
+
+def together(items: Iterable[Planned]) -> list[Planned]:
     """Let only the first of several messages of one execution redrive or restart the run; archive the others."""
     starts: dict[str, str] = {}
     result = []
-    for item in planned:
+    for item in items:
         arn = item.message.execution_arn
         decision = item.decision
         if arn and decision.action in (Action.REDRIVE, Action.RESTART):
@@ -161,7 +182,7 @@ def together(planned: Iterable[Planned]) -> list[Planned]:
                 decision = _archive(f"Message {starts[arn]} continues or restarts the same run.")
             else:
                 starts[arn] = item.message.id
-        result.append(Planned(message=item.message, decision=decision))
+        result.append(replace(item, decision=decision))
     return result
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from operations.dlq.messages import Kind, Parked, data_of
 from operations.dlq.plan import Action, Decision, Planned
@@ -47,6 +48,7 @@ class Line(Struct, frozen=True, kw_only=True):
     reason: str
     rerun: bool = False
     nano_usd: int | None = None
+    has_run: bool = True
 
     def as_planned(self) -> Planned:
         message = Parked(
@@ -62,7 +64,7 @@ class Line(Struct, frozen=True, kw_only=True):
             execution_arn=self.execution_arn,
         )
         decision = Decision(action=self.action, reason=self.reason, rerun=self.rerun)
-        return Planned(message=message, decision=decision)
+        return Planned(message=message, decision=decision, has_run=self.has_run)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -140,7 +142,7 @@ def archive_plan(planned: Sequence[Planned], seen_at: datetime, reason: str) -> 
             f"Give a reason of 1 to {REASON_CHARS:,} characters; it is stored with every message."
         )
     decision = Decision(action=Action.ARCHIVE, reason=reason)
-    items = [Planned(message=item.message, decision=decision) for item in planned]
+    items = [replace(item, decision=decision) for item in planned]
     return Plan(
         what="archive",
         seen_at=seen_at,
@@ -246,4 +248,5 @@ def _line(item: Planned, rates: Rates) -> Line:
         reason=decision.reason,
         rerun=decision.rerun,
         nano_usd=work_of_message(item).cost(rates),
+        has_run=item.has_run,
     )

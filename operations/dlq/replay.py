@@ -15,7 +15,7 @@ from msgspec import Struct
 from operations.dlq import facts as fact_finding
 from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.dlq.messages import Parked, with_data
-from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, together
+from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, planned, together
 from operations.dlq.queues import Dlq, Held, find_queues, held
 from operations.errors import InvalidInputError, OperationError, RefusedError
 from operations.json_text import loosely, written
@@ -107,7 +107,7 @@ def plan(
     for start in range(0, len(messages), FACTS_AT_ONCE):
         known += fact_finding.gather(target, messages[start : start + FACTS_AT_ONCE], restart=restart)
     return together(
-        Planned(message=message, decision=decide(message, facts, restart=restart, edited=edited))
+        planned(message, facts, restart=restart, edited=edited)
         for message, facts in zip(messages, known, strict=True)
     )
 

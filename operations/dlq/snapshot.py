@@ -1,6 +1,6 @@
 """A snapshot of all dead-letter queues: what is parked, what a replay would do with each message, and its cost."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from operations.dlq.facts import gather
 from operations.dlq.messages import Kind, Parked
-from operations.dlq.plan import Planned, decide, together
+from operations.dlq.plan import Planned, together
+from operations.dlq.plan import planned as decided
 from operations.dlq.queues import Dlq, depth, find_queues, held
 from operations.dlq.replay import FACTS_AT_ONCE, plan
-from operations.money.estimate import Rates, read_rates
+from operations.money.estimate import Rates, last_good, rates, read_sample
 from operations.target import Target
 from operations.wording import counted
 
@@ -29,12 +30,16 @@ class Count(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The parked messages at a time, oldest first. `left_out`: there were more than `MOST`."""
+    """The parked messages at a time, oldest first. `left_out`: there were more than `MOST`.
+
+    `good` is when a run that got through a service, or was started by it, ended last, by the service's name.
+    """
 
     at: datetime
     planned: tuple[Planned, ...]
     rates: Rates
     left_out: bool = False
+    good: Mapping[str, datetime] = {}
 
     def without(self, ids: Collection[str]) -> "Snapshot":
         """Return the snapshot after these messages have left their queues."""
@@ -78,12 +83,17 @@ def read(target: Target) -> Iterator[Reading]:
         yield Reading(text=f"what became of their runs, {start:,} of {counted(len(messages), 'message')}")
         part = messages[start : start + FACTS_AT_ONCE]
         planned += [
-            Planned(message=message, decision=decide(message, facts))
-            for message, facts in zip(part, gather(target, part), strict=True)
+            decided(message, facts) for message, facts in zip(part, gather(target, part), strict=True)
         ]
     yield Reading(text="what the latest runs have cost")
-    rates = read_rates(target) if any(item.decision.action.starts_work for item in planned) else Rates()
-    snapshot = Snapshot(at=at, planned=tuple(together(planned)), rates=rates, left_out=left_out)
+    sample = read_sample(target) if planned else []
+    snapshot = Snapshot(
+        at=at,
+        planned=tuple(together(planned)),
+        rates=rates(sample),
+        left_out=left_out,
+        good=last_good(sample),
+    )
     yield Reading(text="read", snapshot=snapshot)
 
 

@@ -28,7 +28,8 @@ from infra.options import load_deployed
 from infra.parts import OPTIONAL, PARTS
 from operations.addresses import how_to_deploy
 from operations.aws_errors import translated
-from operations.errors import InvalidInputError, NotDeployedError
+from operations.errors import DeniedError, InvalidInputError, NotDeployedError
+from operations.health.roles import read_roles
 from operations.progress import Progress, silent, step
 from operations.target import Target
 
@@ -112,16 +113,16 @@ def _templates(folder: Path) -> dict[str, Any]:
 
 
 def deployed(target: Target, progress: Progress = silent) -> System:
-    """Return the deployed system: permissions, queue policies and connections from the stacks' templates; queues,
-    functions, mappings, rules, the workflow and alarms as they are in AWS. Raises NotDeployedError if a stack is
-    missing.
+    """Return the deployed system: grants, queue policies and connections from the stacks' templates; queues,
+    functions, mappings, rules, the workflow, the policies of their roles, and alarms as they are in AWS. Raises
+    NotDeployedError if a stack is missing.
     """
     names = Names(target.env)
     chosen = environment(target.env, target.region)
     with step(progress, "stacks", "reading the deployed templates"):
         written = read(_deployed_templates(target, names), chosen)
     with step(progress, "resources", "reading the deployed resources"):
-        return replace(
+        system = replace(
             written,
             queues=_kept(written.queues, lambda queue: live_queue(queue, _attributes(target, queue.name))),
             functions=_kept(
@@ -145,6 +146,11 @@ def deployed(target: Target, progress: Progress = silent) -> System:
             ),
             written=written,
         )
+    with step(progress, "roles", "reading the policies of the roles"):
+        try:
+            return replace(system, roles=read_roles(target, system))
+        except DeniedError as error:
+            return replace(system, roles=None, roles_unread=str(error))
 
 
 def _deployed_templates(target: Target, names: Names) -> dict[str, Any]:

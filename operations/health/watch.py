@@ -1,7 +1,8 @@
 """Snapshots of a deployment: messages that wait and are worked on in each stage, and runs that start, end and fail.
 
 A snapshot takes a fixed number of calls, however many runs there are: three for each service's queues, three lists of
-executions, one read of the latest failures' records and, if there is a daily budget, one of its state.
+executions, one read of the latest failures' records and, if there is a daily budget, one of its state. Only a restart
+among the failures whose run its name does not tell takes one more, once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,21 +15,22 @@ from msgspec import Struct
 from operations.aws_errors import translated
 from operations.dlq.queues import find_queues
 from operations.errors import OperationError
+from operations.health.failures import FIELDS, Failure, FailureGroup, failures, latest_failed
 from operations.money.budget import notice
 from operations.runs.executions import pipelines_of
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
-from shared.contracts.executions import BROKEN, STOPPED, pipeline_of
-from shared.contracts.record import Record
+from shared.contracts.executions import BROKEN, STOPPED
 from shared.contracts.stages import BY_SERVICE, LEAST_TASK_SECONDS, SERVICES
 
 PAGE = 1_000
 """Executions in one answer, at most."""
 WINDOW = timedelta(minutes=1)
+MINUTES = 30
+"""Minutes of which a snapshot tells how many runs ended."""
 OPEN_FOR = timedelta(seconds=LEAST_TASK_SECONDS)
 """The usual timeout of one task. A run that was open for longer may be missing from the rates, unmarked."""
-FAILURES = 5
 TROUBLES = 5
 """The number of consecutive failed snapshots after which watching ends."""
 AT_ONCE = 8
@@ -69,17 +71,6 @@ class StageNow(Struct, frozen=True, kw_only=True):
     parked: int
 
 
-class Failure(Struct, frozen=True, kw_only=True):
-    """A failed run. Its stage, error and cause are null until its record is written."""
-
-    pipeline_id: str
-    status: str
-    ended_at: datetime
-    stage: str | None = None
-    error: str | None = None
-    cause: str | None = None
-
-
 class Rates(Struct, frozen=True, kw_only=True):
     """Numbers of executions that started or ended in the last minute. `finished` counts all that ended.
 
@@ -95,15 +86,34 @@ class Rates(Struct, frozen=True, kw_only=True):
     at_least: tuple[str, ...] = ()
 
 
+class LastMinutes(Struct, frozen=True, kw_only=True):
+    """Runs that ended, in each of the last 30 minutes, the oldest first; `failed` is a part of `finished`.
+
+    `at_least`: the lists of executions do not reach back that far, so that earlier numbers may be too low.
+    """
+
+    finished: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+    at_least: bool = False
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The state of a deployment at one moment. `more_running`: more executions are open than could be counted."""
+    """The state of a deployment at one moment. `more_running`: more executions are open than could be counted.
+
+    `failures` are the latest failed runs, `failing` the causes of these and of more. A run that was mended by a later
+    execution is in neither; `mended` counts those. `at_least`: more runs failed in ten minutes than were looked at.
+    """
 
     at: datetime
     stages: tuple[StageNow, ...]
     running: int
     more_running: bool
     per_minute: Rates
+    last_minutes: LastMinutes = LastMinutes()
     failures: tuple[Failure, ...] = ()
+    failing: tuple[FailureGroup, ...] = ()
+    mended: int = 0
+    at_least: bool = False
     paused: str | None = None
     """A sentence that says why no new runs start, if the starter is paused."""
 
@@ -135,10 +145,15 @@ def look(target: Target) -> Snapshot:
         parked = list(pool.map(lambda item: (item[0], sum(_counts(target, item[1]))), parks))
     now = datetime.now(UTC)
     pages = Pages(latest=latest.result(), running=running.result(), failed=failed.result())
-    pipelines = pipelines_of(target, [execution["name"] for execution in _latest_failed(pages)])
-    failures = latest_failures(pages, pipelines)
-    records = read_records(
-        target, [failure.pipeline_id for failure in failures], fields=("stage", "error", "cause", "status")
+    failed_now = latest_failed(pages.known, now)
+    names = [execution["name"] for execution in failed_now]
+    pipelines = pipelines_of(target, names)
+    known = failures(
+        failed_now,
+        pipelines,
+        read_records(target, pipelines.values(), fields=FIELDS),
+        {name: addresses.execution_arn(name) for name in names},
+        now,
     )
     return Snapshot(
         at=now,
@@ -155,9 +170,11 @@ def look(target: Target) -> Snapshot:
         running=len(pages.running["executions"]),
         more_running=bool(pages.running.get("nextToken")),
         per_minute=rates(pages, now),
-        failures=tuple(
-            _with_record(failure, records.get(failure.pipeline_id, Record())) for failure in failures
-        ),
+        last_minutes=last_minutes(pages, now),
+        failures=known.latest,
+        failing=known.groups,
+        mended=known.mended,
+        at_least=known.at_least,
         paused=notice(target),
     )
 
@@ -202,48 +219,23 @@ def rates(pages: Pages, now: datetime) -> Rates:
     )
 
 
+def last_minutes(pages: Pages, now: datetime) -> LastMinutes:
+    """Return how many of the listed executions ended in each minute, whether or not anybody looked then."""
+    finished, failed = [0] * MINUTES, [0] * MINUTES
+    for execution in pages.known:
+        ended = execution.get("stopDate")
+        minute = MINUTES - 1 - (now - ended) // WINDOW if ended else -1
+        if 0 <= minute < MINUTES:
+            finished[minute] += 1
+            failed[minute] += execution["status"] in BROKEN
+    cut = _is_cut(pages.latest, now - MINUTES * WINDOW - OPEN_FOR)
+    return LastMinutes(finished=tuple(finished), failed=tuple(failed), at_least=cut)
+
+
 def _is_cut(page: Page, after: datetime) -> bool:
     """Return whether executions that started later than `after` may be missing from the page."""
     return bool(page.get("nextToken")) and all(
         execution["startDate"] > after for execution in page["executions"]
-    )
-
-
-def latest_failures(pages: Pages, pipelines: Mapping[str, str] | None = None) -> list[Failure]:
-    """Return the latest failed executions, the newest first, without those that were stopped.
-
-    `pipelines` are the pipeline ids by the executions' names, where names may mislead.
-    """
-    known = pipelines or {}
-    return [
-        Failure(
-            pipeline_id=known.get(execution["name"]) or pipeline_of(execution["name"]),
-            status=execution["status"],
-            ended_at=execution["stopDate"],
-        )
-        for execution in _latest_failed(pages)
-    ]
-
-
-def _latest_failed(pages: Pages) -> list[Any]:
-    failed = [
-        execution for execution in pages.known if execution["status"] in BROKEN and execution.get("stopDate")
-    ]
-    failed.sort(key=lambda execution: execution["stopDate"], reverse=True)
-    return failed[:FAILURES]
-
-
-def _with_record(failure: Failure, record: Record) -> Failure:
-    """Add the record's stage, error and cause, unless the record is of a later success."""
-    if record.get("status") != "FAILED":
-        return failure
-    return Failure(
-        pipeline_id=failure.pipeline_id,
-        status=failure.status,
-        ended_at=failure.ended_at,
-        stage=record.get("stage"),
-        error=record.get("error"),
-        cause=record.get("cause"),
     )
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from operations.errors import NotDeployedError, OperationError, RefusedError
 from operations.inflight.looking import SERVICES
-from operations.inflight.reading import WORKFLOW, Check
+from operations.inflight.reading import STATES, WORKFLOW, Check
 
 Look = Callable[[Sequence[str]], list[Check]]
 
@@ -31,7 +31,7 @@ def decide(service: str | None, look: Look, *, force: bool = False) -> Decision:
         return Decision(verdict="forced")
     try:
         # A deployment of everything goes in order, so no publisher is newer than its consumers.
-        checks = look([service] if service else SERVICES)
+        checks = look([service] if service else (*SERVICES, STATES))
     except NotDeployedError:
         return Decision(verdict="passed")
     except OperationError as error:

@@ -10,23 +10,28 @@ them.
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from operations.aws_errors import translated
+from operations.deployment.removed import rights_kept
 from operations.dlq.messages import parked
 from operations.dlq.queues import find_queues, read_all
 from operations.errors import NotFoundError
 from operations.inflight.memory import Memory
 from operations.inflight.reading import (
     STARTER,
+    STATES,
     WORKFLOW,
     Check,
     Finding,
     Look,
     detail_types,
+    entered,
     of_definition,
     of_message,
     of_rules,
+    of_states,
 )
 from operations.target import Target
 from shared.contracts.stages import BY_SERVICE, STAGES
@@ -46,7 +51,7 @@ def check(target: Target, services: Sequence[str] = (), *, on_look: OnLook = lam
     Raises OperationError if something can't be read.
     """
     names = services or (*SERVICES, WORKFLOW)
-    if unknown := set(names) - {*SERVICES, WORKFLOW}:
+    if unknown := set(names) - {*SERVICES, STATES, WORKFLOW}:
         raise NotFoundError(
             f"There is no service {min(unknown)!r}. Name one of: {', '.join((*SERVICES, WORKFLOW))}."
         )
@@ -61,9 +66,11 @@ def check(target: Target, services: Sequence[str] = (), *, on_look: OnLook = lam
 
 
 def _looks(target: Target, service: str) -> Any:
-    if service == WORKFLOW:
-        if "bus/name" in target.addresses.values:
+    if service in (WORKFLOW, STATES):
+        if service == WORKFLOW and "bus/name" in target.addresses.values:
             yield _rules(target)
+        if "state-machine/arn" in target.addresses.values:
+            yield _executions(target, service, partial(of_states, kept=rights_kept(target)))
         return
     if service not in target.addresses.services:
         return
@@ -75,7 +82,7 @@ def _looks(target: Target, service: str) -> Any:
             service=service, place=queue.kind, looked=len(messages), there=len(messages), findings=findings
         )
     if service in BY_SERVICE and "state-machine/arn" in target.addresses.values:
-        yield _executions(target, service)
+        yield _executions(target, service, partial(of_definition, service))
 
 
 # --- the queue -------------------------------------------------------------------------------------------
@@ -129,7 +136,8 @@ def _attributes(target: Target, url: str) -> tuple[int, int]:
 # --- open executions -------------------------------------------------------------------------------------
 
 
-def _executions(target: Target, service: str) -> Look:
+def _executions(target: Target, service: str, judge: Callable[..., Finding | None]) -> Look:
+    """Read the open executions. `judge` gets an execution's definition, its name, and its present state if known."""
     client = target.client("stepfunctions")
     with translated("list the open executions"):
         answer = client.list_executions(
@@ -143,12 +151,12 @@ def _executions(target: Target, service: str) -> Look:
         with translated("read the open executions"):
             try:
                 definition = client.describe_state_machine_for_execution(executionArn=arn)["definition"]
-                if of_definition(service, definition, name, entered=None) is None:
+                if judge(definition, name, entered=None) is None:
                     return None
                 history = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=50)
             except client.exceptions.ExecutionDoesNotExist:
                 return None
-        return of_definition(service, definition, name, entered=_entered(history["events"]))
+        return judge(definition, name, entered=entered(history["events"]))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         findings = tuple(filter(None, pool.map(finding_of, examined)))
@@ -161,17 +169,6 @@ def _executions(target: Target, service: str) -> Look:
         there=len(names),
         findings=findings,
         note=note,
-    )
-
-
-def _entered(events: Sequence[Any]) -> str | None:
-    return next(
-        (
-            event["stateEnteredEventDetails"]["name"]
-            for event in events
-            if "stateEnteredEventDetails" in event
-        ),
-        None,
     )
 
 

@@ -1,7 +1,7 @@
 """The judgement whether this checkout's services can read messages and the events of open executions (pure)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -13,6 +13,8 @@ from shared.errors import ContractViolation
 
 Place = Literal["queue", "dlq", "rule-dlq", "execution", "rule"]
 WORKFLOW, STARTER = "workflow", "trigger"
+STATES = "states"
+"""The part of a check that looks for states of open executions that the workflow of this checkout lacks."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -85,13 +87,18 @@ def sends(definition: str) -> dict[str, str]:
     """Return the detail-type of the request that a state machine definition sends to each stage, by state name."""
     sent = {}
     for name, state in json.loads(definition).get("States", {}).items():
-        parameters = state.get("Parameters") or {}
-        entries = parameters.get("Entries") or [{}]
-        body = parameters.get("MessageBody") or {}
-        detail_type = entries[0].get("DetailType") or body.get("detail-type")
-        if name in BY_STATE and detail_type:
-            sent[name] = str(detail_type)
+        if name in BY_STATE and (detail_type := _sent(state)):
+            sent[name] = detail_type
     return sent
+
+
+def _sent(state: Mapping[str, Any]) -> str | None:
+    """Return the detail-type of the request that a state sends; None if it sends none."""
+    parameters = state.get("Parameters") or {}
+    entries = parameters.get("Entries") or [{}]
+    body = parameters.get("MessageBody") or {}
+    detail_type = entries[0].get("DetailType") or body.get("detail-type")
+    return str(detail_type) if detail_type else None
 
 
 def of_definition(service: str, definition: str, execution: str, *, entered: str | None) -> Finding | None:
@@ -103,7 +110,7 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
     stage = BY_SERVICE.get(service)
     if stage is None:
         return None
-    order = [other.state for other in STAGES]
+    order = [name for other in STAGES for name in (other.state, other.choice)]
     if entered in order and order.index(entered) > order.index(stage.state):
         return None
     detail_type = sends(definition).get(stage.state)
@@ -115,6 +122,50 @@ def of_definition(service: str, definition: str, execution: str, *, entered: str
         detail_type=detail_type,
         reason=f"it will send {detail_type}; this {service} reads {' and '.join(reads(service))}",
     )
+
+
+def of_states(
+    definition: str, execution: str, *, entered: str | None, kept: Collection[str] = ()
+) -> Finding | None:
+    """Return a finding if an open execution has still to enter a stage that the workflow of this checkout lacks.
+
+    It would run by its own definition, but the workflow's role may send only what the stages of this checkout read,
+    and what reaches `kept`: the queues and events of removed stages that are still deployed.
+    """
+    known = {kind.detail_type() for stage in STAGES for kind in readable(stage.request)} | set(kept)
+    states = json.loads(definition).get("States", {})
+    ahead = _ahead(json.loads(definition), entered)
+    for name in states:
+        detail_type = _sent(states[name])
+        if name in ahead and detail_type and not {detail_type, _queue_of(states[name])} & known:
+            return Finding(
+                place="execution",
+                name=execution,
+                detail_type=detail_type,
+                reason=f"it has still to pass {name}, which this workflow has not; wait until it has ended",
+            )
+    return None
+
+
+def _queue_of(state: Mapping[str, Any]) -> str | None:
+    """Return the name of the queue to which a state sends; None if it sends to none."""
+    url = (state.get("Parameters") or {}).get("QueueUrl")
+    return str(url).rpartition("/")[2] if url else None
+
+
+def _ahead(definition: Mapping[str, Any], entered: str | None) -> set[str]:
+    """Return the states that an execution may still enter, with its present one."""
+    states = definition.get("States", {})
+    ahead: set[str] = set()
+    waiting: list[Any] = [entered if entered in states else definition.get("StartAt")]
+    while waiting:
+        name = str(waiting.pop())
+        if name in states and name not in ahead:
+            ahead.add(name)
+            state = states[name]
+            branches = (*state.get("Choices", ()), *state.get("Catch", ()))
+            waiting += [state.get("Next"), state.get("Default"), *(branch.get("Next") for branch in branches)]
+    return ahead
 
 
 def of_rules(patterns: Mapping[str, list[str]]) -> Iterator[Finding]:
@@ -141,3 +192,15 @@ def detail_types(pattern: str) -> list[str]:
     except (ValueError, AttributeError):
         return []
     return [str(detail_type) for detail_type in accepted if isinstance(detail_type, str)]
+
+
+def entered(events: Sequence[Any]) -> str | None:
+    """Return the state that an execution entered last, from its history, newest event first."""
+    return next(
+        (
+            event["stateEnteredEventDetails"]["name"]
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ),
+        None,
+    )

@@ -9,24 +9,51 @@ from msgspec import Struct, field
 
 from operations.aws_errors import translated
 from operations.errors import NotFoundError, RefusedError
-from operations.runs.journey import failed_models
+from operations.runs.journey import early_end, failed_models
 from operations.runs.records import read_record, read_records, record_of
 from operations.stop import Stop
 from operations.target import Target
-from shared.contracts.record import FINAL, Record, expanded, iso
-from shared.contracts.stages import CRITICAL
+from shared.contracts.record import FINAL, Record, expanded, iso, results_in
+from shared.contracts.stages import ANSWERING
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger
 
 PAGE = 1_000
-FIELDS = ("pipeline_id", "status", "timestamp", "finished_at", "stages", "chat", "cost", "earlier_nano_usd")
+FIELDS = (
+    "pipeline_id",
+    "status",
+    "timestamp",
+    "finished_at",
+    "stages",
+    ANSWERING.key,
+    "cost",
+    "earlier_nano_usd",
+)
 """The fields that the report reads of a record with a cost."""
+COSTLIEST = 10
+"""Runs that a group of a report lists."""
 NO_MODEL = "(no answer)"
+EARLIER = "(earlier executions)"
+"""The part of a report that holds the costs of earlier executions of restarted runs, of which no stages are known."""
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 OnPage = Callable[[int, int], None]
 """A callback that receives the number of records read so far and the approximate number of all."""
+
+
+def spent(total: int | None, earlier: int) -> int | None:
+    """Return what a run has cost in all its executions; None if nothing of it is known."""
+    return (earlier or None) if total is None else total + earlier
+
+
+def lost(status: str, total: int | None, waste: int, earlier: int) -> int:
+    """Return how much of that nobody has an answer for.
+
+    It is the whole cost of earlier executions, and of a run that failed; of one that was answered, what failed
+    attempts and lost deliveries cost.
+    """
+    return earlier + ((total or 0) if status == "FAILED" else waste)
 
 
 class RunLedger(Struct, frozen=True, kw_only=True):
@@ -37,6 +64,18 @@ class RunLedger(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     recorded: int | None
     earlier: int
+    early_end: str = ""
+    """How the run ended early; empty if it did not."""
+    stand_in: str | None = None
+    """What answered in the place of the models, so that nothing was paid to them; None on AWS."""
+
+    @property
+    def spent(self) -> int | None:
+        return spent(self.ledger.total, self.earlier)
+
+    @property
+    def lost(self) -> int:
+        return lost(self.status, self.ledger.total, self.ledger.waste, self.earlier)
 
 
 def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
@@ -60,12 +99,15 @@ def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
         ledger=ledger(run),
         recorded=recorded["nano_usd"] if recorded else None,
         earlier=record.get("earlier_nano_usd") or 0,
+        early_end=early_end(record.get("ended_by"), asked=record.get(ANSWERING.key) is not None),
+        stand_in=target.stand_in,
     )
 
 
 class Cost(Struct, frozen=True, kw_only=True):
     """One run's cost in nano-dollars. `total` is None if no price is known."""
 
+    pipeline_id: str = ""
     day: str
     status: str
     model: str
@@ -98,9 +140,10 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
     if summary is None:
         return None
     answered = record["status"] == "SUCCEEDED"
-    meter = record.get("stages", {}).get(CRITICAL.key) if answered else None
+    meter = record.get("stages", {}).get(ANSWERING.key) if answered else None
     counts: dict[str, Any] = {name: meter.get(name) or 0 for name in _TOKENS} if meter else {}
     return Cost(
+        pipeline_id=str(record.get("pipeline_id") or ""),
         day=str(record.get("finished_at") or record.get("timestamp"))[:10],
         status=record["status"],
         model=str((meter and meter.get("model_id")) or NO_MODEL),
@@ -113,13 +156,24 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         unmetered=tuple(summary.get("unmetered", ())),
         **counts,
         prices=summary.get("prices"),
-        failed_over=answered and bool(failed_models(record.get("chat"))),
+        failed_over=answered and bool(failed_models(results_in(record).get(ANSWERING.key) or {})),
         recorded="cost" in record,
     )
 
 
+class Costly(Struct, frozen=True, kw_only=True, order=True):
+    """One of the runs that cost the most."""
+
+    nano_usd: int
+    pipeline_id: str
+    status: str
+
+
 class Group(Struct, kw_only=True):
-    """Sums over the runs of one day, of one model, or over all runs. `priced` runs have a known total."""
+    """Sums over the runs of one day, of one model, or over all runs. `priced` runs have a known total.
+
+    `nano_usd` is what the runs cost in all their executions, `waste_nano_usd` what was lost of it.
+    """
 
     name: str
     runs: int = 0
@@ -128,7 +182,9 @@ class Group(Struct, kw_only=True):
     nano_usd: int = 0
     waste_nano_usd: int = 0
     failed_nano_usd: int = 0
-    """The cost of failed runs. It is part of `nano_usd`, as waste is."""
+    """The cost of the last executions of failed runs, a part of `waste_nano_usd`."""
+    earlier_nano_usd: int = 0
+    """The cost of earlier executions, another part of `waste_nano_usd`."""
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
@@ -139,6 +195,8 @@ class Group(Struct, kw_only=True):
     """The cost of these runs, a part of `nano_usd`."""
     per_million_usd: float | None = None
     """The cost of a million such runs, failed ones included. None if no run has a known total."""
+    costliest: list[Costly] = []
+    """The runs that cost the most, the costliest first."""
 
     def add(self, cost: Cost) -> None:
         is_failed = cost.status == "FAILED"
@@ -147,13 +205,24 @@ class Group(Struct, kw_only=True):
         for name in _TOKENS:
             setattr(self, name, getattr(self, name) + getattr(cost, name))
         self.failed_over += cost.failed_over
+        self.nano_usd += spent(cost.total, cost.earlier) or 0
+        self.waste_nano_usd += lost(cost.status, cost.total, cost.waste, cost.earlier)
+        self.earlier_nano_usd += cost.earlier
+        self._list(cost)
         if cost.total is not None:
             self.priced += 1
-            self.nano_usd += cost.total
-            self.waste_nano_usd += cost.waste
             self.failed_nano_usd += cost.total if is_failed else 0
             self.failed_over_nano_usd += cost.total if cost.failed_over else 0
+        if self.priced:
             self.per_million_usd = self.nano_usd / self.priced / 1_000
+
+    def _list(self, cost: Cost) -> None:
+        amount = spent(cost.total, cost.earlier) or 0
+        if len(self.costliest) == COSTLIEST and amount <= self.costliest[-1].nano_usd:
+            return
+        self.costliest.append(Costly(nano_usd=amount, pipeline_id=cost.pipeline_id, status=cost.status))
+        self.costliest.sort(reverse=True)
+        del self.costliest[COSTLIEST:]
 
 
 class Part(Struct, kw_only=True):
@@ -192,6 +261,8 @@ class Report(Struct, kw_only=True):
     """
 
     since: datetime | None = None
+    stand_in: str | None = None
+    """What answered in the place of the models; the costs are then what AWS would charge."""
     read: int = 0
     complete: bool = True
     not_over: int = 0
@@ -229,15 +300,16 @@ def summarise(costs: Iterable[Cost]) -> Report:
         report.all.add(cost)
         for groups, name in ((days, cost.day), (models, cost.model)):
             groups.setdefault(name, Group(name=name)).add(cost)
+        earlier = {EARLIER: cost.earlier} if cost.earlier else {}
         for parts, amounts in ((stages, cost.stages), (services, cost.services)):
-            for name, amount in amounts.items():
+            for name, amount in {**amounts, **earlier}.items():
                 parts.setdefault(name, Part(name=name)).nano_usd += amount
         for price in cost.unknown:
             missing = unknown.setdefault(price, Unknown(price=price))
             missing.runs += 1
             missing.input_tokens += cost.input_tokens + cost.cache_read_tokens + cost.cache_write_tokens
             missing.output_tokens += cost.output_tokens
-        for stage, amount in cost.stages.items():
+        for stage, amount in {**cost.stages, **earlier}.items():
             key = (cost.day, cost.model, cost.status, stage)
             row = rows.setdefault(key, Row(**dict(zip(_KEY, key, strict=True)), runs=0, nano_usd=0))
             row.runs += 1
@@ -275,6 +347,7 @@ def read_report(
     """
     counts = Report(since=since)
     report = summarise(_costs(target, counts, limit, on_page, stop or Stop()))
+    report.stand_in = target.stand_in
     for name in ("since", "read", "complete", "not_over", "not_metered"):
         setattr(report, name, getattr(counts, name))
     return report

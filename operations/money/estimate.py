@@ -1,6 +1,7 @@
 """Estimates of what a replay or redrive will cost, from the costs of the latest runs, stage by stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -11,8 +12,9 @@ from operations.dlq.redrive import FailedRun
 from operations.runs.records import read_records
 from operations.runs.runs import list_runs
 from operations.target import Target
-from shared.contracts.record import expanded
-from shared.contracts.stages import BY_SERVICE, CRITICAL, STAGES
+from shared.contracts.record import Record, expanded
+from shared.contracts.stages import ANSWERING, BY_SERVICE, STAGES
+from shared.contracts.stages import SERVICES as PARTS
 from shared.costs.ledger import LOG, START
 from shared.costs.lines import SERVICES
 
@@ -49,8 +51,38 @@ class Estimate(Struct, frozen=True, kw_only=True):
 
 def read_rates(target: Target) -> Rates:
     """Read the average costs, with two calls however many runs there are, and more for restarts among them."""
+    return rates(read_sample(target))
+
+
+def read_sample(target: Target) -> list[Record]:
+    """Read the records of the latest successful runs."""
     ids = {run.pipeline_id for run in list_runs(target, status="SUCCEEDED", limit=SAMPLE)}
-    return rates(read_records(target, ids, fields=("status", "cost")).values())
+    return list(read_records(target, ids, fields=("status", "cost", "degraded", "finished_at")).values())
+
+
+def last_good(records: Iterable[Mapping[str, Any]]) -> dict[str, datetime]:
+    """Return when a run that succeeded through each service ended last (pure).
+
+    A run without the result of a stage did not get through its service.
+    """
+    found: dict[str, datetime] = {}
+    for record in records:
+        moment = _moment(record.get("finished_at"))
+        if record.get("status") != "SUCCEEDED" or moment is None:
+            continue
+        for service in PARTS:
+            stage = BY_SERVICE.get(service)
+            if stage is None or stage.key not in (record.get("degraded") or ()):
+                found[service] = max(moment, found.get(service, moment))
+    return found
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 def rates(records: Iterable[Mapping[str, Any]]) -> Rates:
@@ -82,7 +114,7 @@ class Work(Struct, frozen=True, kw_only=True):
     @property
     def saved(self) -> bool:
         """Whether the critical stage runs again, but the model is not paid again."""
-        return self.answered and CRITICAL.key in self.stages
+        return self.answered and ANSWERING.key in self.stages
 
     def cost(self, known: Rates) -> int | None:
         """Return the estimated cost in nano-dollars; None if there are no earlier runs."""
@@ -114,7 +146,7 @@ def _rest(stage: str | None, action: Action) -> Work:
     reached = KEYS.index(stage) if stage in KEYS else 0
     return Work(
         stages=(START, *KEYS) if action is Action.RESTART else KEYS[reached:],
-        answered=reached > KEYS.index(CRITICAL.key),
+        answered=reached > KEYS.index(ANSWERING.key),
     )
 
 

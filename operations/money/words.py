@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from operations.money.budget import Budget
-from operations.money.costs import Report
-from operations.wording import ago, counted, usd
+from operations.money.costs import Group, Report, lost, spent
+from operations.runs.journey import Journey
+from operations.wording import ago, cost_line, counted, usd
 
 
 def headline(report: Report) -> str:
@@ -18,28 +19,65 @@ def headline(report: Report) -> str:
     if runs.per_million_usd is None:
         return f"{text}: cost unknown, because no price is known"
     lower_bound = "at least " if report.unknown or report.partly_metered else ""
-    return f"{text}: {lower_bound}{usd(runs.nano_usd)}, {million(runs.per_million_usd)} per million"
+    would = "on AWS this would cost " if report.stand_in else ""
+    return f"{text}: {would}{lower_bound}{usd(runs.nano_usd)}, {million(runs.per_million_usd)} per million"
 
 
 def losses(report: Report) -> Iterator[str]:
-    """Yield what the total contains that nobody wanted to pay for, and what it lacks."""
+    """Yield what the total contains that nobody wanted to pay for."""
     runs = report.all
     if runs.waste_nano_usd:
-        yield f"including {usd(runs.waste_nano_usd)} wasted on failed attempts and lost deliveries"
-    if runs.failed_nano_usd:
-        yield f"including {usd(runs.failed_nano_usd)} for runs that failed"
+        yield from _wasted(runs)
     for model in report.models:
         if model.failed_over:
             yield (
                 f"including {usd(model.failed_over_nano_usd)} for {counted(model.failed_over, 'run')} that "
                 f"{model.name} answered in the place of an unavailable model"
             )
-    if report.earlier_nano_usd:
-        yield f"plus {usd(report.earlier_nano_usd)} for earlier executions of restarted runs"
+
+
+def _wasted(runs: Group) -> Iterator[str]:
+    """Yield what was wasted, and on what."""
+    attempts = runs.waste_nano_usd - runs.failed_nano_usd - runs.earlier_nano_usd
+    parts = [
+        (amount, on)
+        for amount, on in (
+            (attempts, "on failed attempts and lost deliveries"),
+            (runs.failed_nano_usd, "on runs that failed"),
+            (runs.earlier_nano_usd, "on earlier executions of restarted runs"),
+        )
+        if amount
+    ]
+    share = f" ({runs.waste_nano_usd / runs.nano_usd:.0%})" if runs.nano_usd else ""
+    text = f"including {usd(runs.waste_nano_usd)}{share} wasted"
+    if len(parts) == 1:
+        yield f"{text} {parts[0][1]}"
+        return
+    yield text
+    for amount, on in parts:
+        yield f"of that, {usd(amount)} {on}"
+
+
+def cost_of_run(journey: Journey) -> list[tuple[str, str]]:
+    """Return what a run has cost in all its executions as names and texts; none if that is not recorded."""
+    cost, earlier = journey.cost, journey.earlier_nano_usd
+    if cost is None:
+        return []
+    total, waste = cost["nano_usd"], cost.get("waste_nano_usd", 0)
+    text = cost_line(
+        spent(total, earlier),
+        lost(journey.status, total, waste, earlier),
+        lacking=bool(cost.get("unknown") or cost.get("unmetered")),
+        stand_in=journey.stand_in,
+    )
+    more = [("earlier", f"including {usd(earlier)} for earlier executions")] if earlier else []
+    return [("cost", text), *more]
 
 
 def left_out(report: Report) -> Iterator[str]:
     """Yield what the report could not count, or counted in another way."""
+    if report.stand_in:
+        yield f"What answered in the place of the models: {report.stand_in}."
     for missing in report.unknown:
         tokens = f" ({missing.input_tokens:,} in, {missing.output_tokens:,} out)" * missing.price.startswith(
             "tokens"

@@ -10,7 +10,7 @@ from infra.models import needs_behind, parsed_arn, profile_of
 from infra.pricing import asked
 from operations.preflight.calls import AbsentError, UnknownError, ask, part
 from operations.preflight.intent import Intended
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import STAGES, TRANSITIONS
 
 TOKENS_PER_REQUEST: Final = 800
 """Input and output tokens of a typical question: an assumption, as in the capacity plan."""
@@ -31,7 +31,7 @@ class Load:
 LOADS: Final = (
     Load("states", "StartExecution throttle token refill rate per second", 1),
     Load("states", "SendTaskSuccess throttle token refill rate per second", len(STAGES)),
-    Load("states", "StateTransition throttle token refill rate per second", len(STAGES) + 1),
+    Load("states", "StateTransition throttle token refill rate per second", TRANSITIONS),
     Load(
         "events", "PutEvents throttle limit in transactions per second", _ON_THE_BUS + PUBLISHED_BY_FUNCTIONS
     ),

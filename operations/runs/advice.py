@@ -48,7 +48,8 @@ def state(journey: Journey, now: datetime) -> str:
     took = f" after {duration(journey.execution_time_ms)}" if journey.execution_time_ms is not None else ""
     if journey.status == "SUCCEEDED":
         without = f", without {' and '.join(journey.degraded)}" if journey.degraded else ""
-        return f"has succeeded{took}{without}."
+        early = f", {journey.early_end}" if journey.ended_by else ""
+        return f"has succeeded{took}{without}{early}."
     if journey.error == CANCELLED_ERROR:
         return f"was cancelled by its caller{took}."
     stage = f" at stage {journey.failed_stage}" if journey.failed_stage else ""
@@ -66,6 +67,8 @@ def next_steps(explanation: Explanation) -> list[tuple[str, tuple[str, ...]]]:
     if explanation.message is not None:
         steps.append(("message", ("dlq", "show", explanation.message.id)))
         steps.append(("replay", ("dlq", "replay", "--id", explanation.message.id)))
+    if explanation.handled is not None and explanation.handled.is_archived:
+        steps.append(("message", ("dlq", "export", "--archived", "--id", explanation.handled.message_id)))
     for journey in explanation.journeys[:EXPLAINED]:
         follow = ("--follow",) if journey.status == "RUNNING" else ()
         steps.append(("show run", ("show", *follow, journey.pipeline_id)))

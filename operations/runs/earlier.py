@@ -68,7 +68,9 @@ def read_execution(target: Target, journey: Journey, name: str) -> Journey | Non
     """
     arn = target.addresses.execution_arn(name)
     history = execution_history(target, arn)
-    return None if history is None else assemble(journey.pipeline_id, _record(journey, arn, history), history)
+    if history is None:
+        return None
+    return assemble(journey.pipeline_id, _record(journey, arn, history), history, stand_in=target.stand_in)
 
 
 def _record(journey: Journey, arn: str, history: History) -> Record:

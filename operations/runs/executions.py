@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from operations.aws_errors import translated
 from operations.errors import OperationError, RefusedError
-from operations.json_text import loosely
+from operations.json_text import loosely, written
 from operations.runs.records import read_records
 from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.executions import FAILED, ids_in, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record, iso
+from shared.contracts.stages import Results
 from shared.errors import PipelineError
 from shared.records import Records, overtaken
 
@@ -41,6 +42,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     started_at: datetime
     stopped_at: datetime | None = None
     redrives: int = 0
+    error: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -81,6 +83,7 @@ def describe(target: Target, arn: str) -> Execution | None:
         started_at=description["startDate"],
         stopped_at=description.get("stopDate"),
         redrives=int(description.get("redriveCount") or 0),
+        error=description.get("error"),
     )
 
 
@@ -88,29 +91,31 @@ def pipelines_of(target: Target, names: Iterable[str]) -> dict[str, str]:
     """Return the pipeline id of each execution by its name.
 
     A name that may be of two runs is looked up: in the records, which name their latest execution, else in the
-    execution's input.
+    execution's input. It is kept: what an execution is of never changes.
     """
     found = {name: ids_in(name) for name in names}
-    doubtful = {name: ids for name, ids in found.items() if len(ids) > 1}
+    doubtful = {name: ids for name, ids in found.items() if len(ids) > 1 and name not in target.owners}
     known = (
         read_records(target, [one for ids in doubtful.values() for one in ids], fields=("execution_arn",))
         if doubtful
         else {}
     )
 
-    def owner(name: str) -> str:
+    def owner(name: str) -> str | None:
         arn = target.addresses.execution_arn(name)
         for pipeline_id in found[name]:
             if known.get(pipeline_id, Record()).get("execution_arn") == arn:
                 return pipeline_id
         execution = describe(target, arn)
-        return execution.pipeline_id if execution else pipeline_of(name)
+        return execution.pipeline_id if execution else None
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return {
-            **{name: ids[0] for name, ids in found.items()},
-            **dict(zip(doubtful, pool.map(owner, doubtful), strict=True)),
-        }
+        owners = dict(zip(doubtful, pool.map(owner, doubtful), strict=True))
+    target.owners.update({name: one for name, one in owners.items() if one})
+    return {
+        name: ids[0] if len(ids) == 1 else target.owners.get(name) or pipeline_of(name)
+        for name, ids in found.items()
+    }
 
 
 def restarts(target: Target, execution: Execution) -> tuple[str, Execution | None]:
@@ -148,7 +153,7 @@ def restart(
             answer = target.client("stepfunctions").start_execution(
                 stateMachineArn=target.addresses.state_machine_arn,
                 name=name,
-                input=execution.input if state is None else state,
+                input=with_defaults(execution.input if state is None else state),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
@@ -159,6 +164,19 @@ def restart(
     elif (present := describe(target, arn)) and present.status == "RUNNING":
         reopen(target, execution, arn, present.started_at)
     return arn
+
+
+def with_defaults(state: str) -> str:
+    """Return an execution's input with an empty result for each stage that its starter did not know.
+
+    A restart runs by the present definition, whose states may refer to the results of stages added since.
+    """
+    whole = loosely(state)
+    results = whole.get("results") if isinstance(whole, dict) else None
+    if not isinstance(results, dict):
+        return state
+    missing = {key: empty for key, empty in to_builtins(Results()).items() if key not in results}
+    return written({**whole, "results": {**results, **missing}}) if missing else state
 
 
 def redrive(target: Target, execution: Execution) -> None:

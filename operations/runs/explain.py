@@ -2,7 +2,8 @@
 
 These places are searched in order, each with a bounded number of calls, until the id is found: the records and
 executions that the id's form names, the dead-letter queues, the functions' logs; for a trace, the logs come
-before the queues. The table is never scanned.
+before the queues. The table of records is never scanned; that of what operators did is, for a message that is
+parked no longer. The beginning of an id is taken for it where only one is found that begins so.
 """
 
 import re
@@ -13,10 +14,12 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from operations.dlq.archive import Handled, handled
 from operations.dlq.messages import Parked, metadata_of
 from operations.dlq.queues import depth, find_queues, held
-from operations.errors import InvalidInputError, NotFoundError
+from operations.errors import DeniedError, InvalidInputError, NotFoundError
 from operations.runs import executions
+from operations.runs.beginnings import SHORTEST, only, run_that_begins, uncut
 from operations.runs.executions import Execution
 from operations.runs.journey import Journey, read_journey
 from operations.runs.logs import Read, search
@@ -66,6 +69,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """The parked messages of these runs."""
     waiting: int | None = None
     """Messages that wait for the starter, or are at it; read if one of the runs has not started."""
+    handled: Handled | None = None
+    """The message that the id names and with which operators did something: it is archived, or was sent anew."""
     execution: Execution | None = None
     """The execution that the id names; null if Step Functions does not know it any more."""
     others: int = 0
@@ -73,7 +78,11 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
 
 class UnknownIdError(NotFoundError):
-    """No run has this id; the text says which places were searched."""
+    """No run has this id; the text says which places were searched. `is_elsewhere`: it is of another deployment."""
+
+    def __init__(self, text: str, *, is_elsewhere: bool = False) -> None:
+        super().__init__(text)
+        self.is_elsewhere = is_elsewhere
 
 
 Progress = Callable[[str], None]
@@ -118,7 +127,7 @@ def explain(
 
     Raises InvalidInputError for a text that can't be an id, and UnknownIdError.
     """
-    any_id = any_id.strip()
+    any_id = uncut(any_id)
     if not _ID.fullmatch(any_id):
         raise InvalidInputError(
             f"{any_id[:80]!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
@@ -127,10 +136,15 @@ def explain(
     progress("the records")
     explanation = _by_form(target, any_id)
     searched: list[Read] = []
+    missed: list[str] = []
 
     def parked() -> Explanation | None:
         progress("the dead-letter queues")
         return _parked(target, any_id)
+
+    def operated() -> Explanation | None:
+        progress("what operators did")
+        return _handled(target, any_id, stop, missed)
 
     def logged() -> Explanation | None:
         progress(f"the logs of the last {_in_words(since)}")
@@ -139,11 +153,12 @@ def explain(
         return in_logs
 
     # A trace may have several runs, only one of which is parked, so logs are searched first.
-    for place in (logged, parked) if _TRACE_ID.fullmatch(_trace_id(any_id)) else (parked, logged):
+    is_trace = bool(_TRACE_ID.fullmatch(_trace_id(any_id)))
+    for place in (logged, parked) if is_trace else (parked, operated, logged):
         if explanation is None and not (stop and stop.requested):
             explanation = place()
     if explanation is None:
-        raise UnknownIdError(_nothing(target, any_id, since, searched))
+        raise UnknownIdError(_nothing(target, any_id, since, searched, () if is_trace else missed))
     return _with_parked(target, _with_waiting(target, explanation))
 
 
@@ -152,8 +167,8 @@ def _require_this_deployment(target: Target, any_id: str) -> None:
     here = target.addresses.execution_arn("").rstrip(":")
     if any_id.startswith("arn:") and (arn is None or arn["machine"] != here):
         raise UnknownIdError(
-            f"The ARN is of no execution of environment {target.env!r}, whose executions begin with {here}. "
-            "Give another --env or --region."
+            f"The ARN is of no execution of environment {target.env!r}, whose executions begin with {here}.",
+            is_elsewhere=True,
         )
 
 
@@ -173,7 +188,9 @@ def _by_form(target: Target, any_id: str) -> Explanation | None:
             return _with_execution(target, explanation) if explanation else None
     execution = _execution(target, any_id) if any(guess.trace_id is None for guess in likely) else None
     if execution is None:
-        return None
+        begun = run_that_begins(target, any_id)
+        where = "the latest executions, by the beginning of its id"
+        return _explanation(target, any_id, "pipeline id", where, [begun]) if begun else None
     kind: Kind = (
         "execution ARN" if any_id.startswith("arn:") else "execution name"
     )  # started by hand, or just now
@@ -217,24 +234,57 @@ def _trace_id(any_id: str) -> str:
 
 
 def _parked(target: Target, any_id: str) -> Explanation | None:
-    """Find the parked message that has this id or contains it. All messages are released again."""
+    """Find the parked message that has this id or contains it, else the one whose id begins so.
+
+    All messages are released again.
+    """
     trace_id = _trace_id(any_id)
+    alike: dict[str, tuple[Parked, str]] = {}
     for queue in find_queues(target):
+        where = f"the {queue.kind} of {queue.service}"
         with held(target, queue) as items:
             for item in items:
-                if (kind := _kind_in(item.message, any_id, trace_id)) is None:
-                    continue
-                message = item.message
-                ids = [message.pipeline_id] if message.pipeline_id else []
-                run = _explanation(target, any_id, kind, "", ids)
-                return Explanation(
-                    any_id=any_id,
-                    kind=kind,
-                    where=f"the {queue.kind} of {queue.service}",
-                    journeys=run.journeys if run else (),
-                    message=message,
-                )
+                if kind := _kind_in(item.message, any_id, trace_id):
+                    return _of_parked(target, any_id, kind, item.message, where)
+                if len(any_id) >= SHORTEST and item.message.id.startswith(any_id):
+                    alike[item.message.id] = (item.message, where)
+    if message_id := only(list(alike), any_id, "parked messages"):
+        return _of_parked(target, any_id, "message id", *alike[message_id])
     return None
+
+
+def _of_parked(target: Target, any_id: str, kind: Kind, message: Parked, where: str) -> Explanation:
+    run = _explanation(target, any_id, kind, "", [message.pipeline_id] if message.pipeline_id else [])
+    journeys = run.journeys if run else ()
+    return Explanation(any_id=any_id, kind=kind, where=where, journeys=journeys, message=message)
+
+
+def _handled(target: Target, any_id: str, stop: Stop | None, missed: list[str]) -> Explanation | None:
+    """Find the message that was parked once, by its id or its beginning; add to `missed` what was not searched."""
+    if len(any_id) < SHORTEST:
+        return None
+    try:
+        messages, complete = handled(target, any_id, stop=stop)
+    except DeniedError as error:
+        missed.append(f"what operators did ({error})")
+        return None
+    if not complete:
+        missed.append("all that operators did: there is too much of it")
+    whole = [one for one in messages if one.message_id == any_id] or messages
+    if (message_id := only([one.message_id for one in whole], any_id, "messages")) is None:
+        return None
+    message = next(one for one in whole if one.message_id == message_id)
+    where = "the archived messages" if message.is_archived else "the acts of operators"
+    run = _explanation(
+        target, any_id, "message id", where, [message.pipeline_id] if message.pipeline_id else []
+    )
+    return Explanation(
+        any_id=any_id,
+        kind="message id",
+        where=where,
+        journeys=run.journeys if run else (),
+        handled=message,
+    )
 
 
 def _kind_in(message: Parked, any_id: str, trace_id: str) -> Kind | None:
@@ -303,15 +353,16 @@ def _logged(
     return read, _explanation(target, any_id, kind, where, pipeline_ids)
 
 
-def _nothing(target: Target, any_id: str, since: timedelta, searched: Sequence[Read]) -> str:
+def _nothing(
+    target: Target, any_id: str, since: timedelta, searched: Sequence[Read], missed: Sequence[str]
+) -> str:
     logs = f"the logs of the last {_in_words(since)}"
     if cut := sorted(name for read in searched for name in read.cut):
         logs += f" (not to the end: {', '.join(cut)})"
     return (
         f"No run with the id {any_id!r} was found in environment {target.env!r}. Searched: the records, the "
-        f"executions, the dead-letter queues, {logs}. Not searched: messages that wait in a queue, and archived ones "
-        "(`pipeline dlq export --archived`). To search older logs, give e.g. --since 7d; to search another "
-        "environment, give --env."
+        f"executions, the dead-letter queues, what operators did, {logs}. Not searched: "
+        f"{', '.join(['messages that wait in a queue', *missed])}."
     )
 
 

@@ -1,6 +1,6 @@
 """The progress of each stage according to an execution's history (pure).
 
-The four states run one after the other, so an event without a state's name belongs to the state entered last.
+The stages run one after the other, so an event without a state's name belongs to the state entered last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,10 @@ class Progress(Struct, kw_only=True):
 
 
 class History(Struct, kw_only=True):
-    """An execution's history: the entered `stages`, by key, and its `status`, RUNNING or the final one."""
+    """An execution's history: the entered `stages`, by key, and its `status`, RUNNING or the final one.
+
+    A stage that this release lacks is named by its state.
+    """
 
     stages: dict[str, Progress] = {}
     status: str = "RUNNING"
@@ -60,21 +63,18 @@ def read_history(events: Iterable[Mapping[str, Any]]) -> History:
     """Read the events of GetExecutionHistory, oldest first."""
     history = History()
     current: Progress | None = None
-    scheduled = 0
+    name, scheduled = "", 0
     for event in events:
         kind, at = event["type"], event["timestamp"]
         if kind == "ExecutionStarted":
             history.started_at = at
         elif kind == "TaskStateEntered":
-            stage = BY_STATE.get(event["stateEnteredEventDetails"]["name"])
-            current, scheduled = (Progress(status="running", started_at=at), 0) if stage else (None, 0)
-            if stage and current:
-                history.stages[stage.key] = current
+            name, scheduled = event["stateEnteredEventDetails"]["name"], 0
+            current = Progress(status="running", started_at=at)
+            if name in BY_STATE:
+                history.stages[BY_STATE[name].key] = current
         elif kind == "ExecutionRedriven":
-            if current is not None and history.finished_at:
-                current.paused_ms += round((at - history.finished_at).total_seconds() * 1_000)
-            history.redriven = True
-            history.status, history.error, history.cause, history.finished_at = "RUNNING", None, None, None
+            _redriven(history, current, at)
         elif kind in ENDS:
             _end(history, current, event)
         elif (
@@ -83,9 +83,24 @@ def read_history(events: Iterable[Mapping[str, Any]]) -> History:
             if kind == "TaskScheduled":
                 scheduled += 1
                 _again(current, scheduled)
+                if name not in BY_STATE and _waits(event):
+                    history.stages[name] = current
             else:
                 _step(current, event)
     return history
+
+
+def _redriven(history: History, current: Progress | None, at: datetime) -> None:
+    if current is not None and history.finished_at:
+        current.paused_ms += round((at - history.finished_at).total_seconds() * 1_000)
+    history.redriven = True
+    history.status, history.error, history.cause, history.finished_at = "RUNNING", None, None, None
+
+
+def _waits(event: Mapping[str, Any]) -> bool:
+    """Return whether a scheduled task waits for a callback, as only the tasks of stages do."""
+    details: Mapping[str, Any] = event.get("taskScheduledEventDetails", {})
+    return str(details.get("resource", "")).endswith(".waitForTaskToken")
 
 
 def _again(stage: Progress, scheduled: int) -> None:

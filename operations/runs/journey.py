@@ -22,8 +22,8 @@ from operations.runs.records import read_record
 from operations.stop import Stop
 from operations.target import Target
 from shared.contracts import limits
-from shared.contracts.record import FINAL, Record, expanded
-from shared.contracts.stages import STAGES, Stage
+from shared.contracts.record import FINAL, Record, expanded, passed, results_in, unknown_stages
+from shared.contracts.stages import ANSWERING, BY_KEY, STAGES
 from shared.contracts.v1 import FailedModel
 
 GRACE_SECONDS = 10.0
@@ -115,6 +115,9 @@ class Journey(Struct, frozen=True, kw_only=True):
     final_response: str | None = None
     execution_time_ms: int | None = None
     degraded: tuple[str, ...] = ()
+    ended_by: str | UnsetType = UNSET
+    """The key of the stage that ended the run early, with `final_response` as its own answer."""
+    end_reason: str | UnsetType = UNSET
     accepted_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -123,15 +126,45 @@ class Journey(Struct, frozen=True, kw_only=True):
     failed_stage: str | None = None
     instead: Mapping[str, str] = {}
     """What the caller got instead of each degraded stage, by stage key."""
-    analysis: Mapping[str, Any] | None = None
-    chat: Mapping[str, Any] | None = None
-    enhancement: Mapping[str, Any] | None = None
+    results: Mapping[str, Mapping[str, Any] | None] = {}
+    """The results of the stages by the stage's key, without the answer's text; None if a stage gave none."""
     execution_arn: str | None = None
     trace_id: str | None = None
     cost: Mapping[str, Any] | None = None
     """The cost that the logger recorded, in nano-dollars; `pipeline show --cost` prints the ledger."""
     earlier_nano_usd: int = 0
     """The cost of earlier executions of a restarted run."""
+    stand_in: str | None = None
+    """What answered in the place of the model that the record names; None if that model did."""
+
+    @property
+    def answered_by(self) -> str:
+        """Who gave the answer, by the record and the stand-in; empty if there is none, or no model gave it."""
+        model = str((self.chat or {}).get("model_id") or "")
+        return f"{self.stand_in} in the place of {model}" if model and self.stand_in else model
+
+    @property
+    def early_end(self) -> str:
+        """How the run ended early, e.g. "ended by moderation; the model was not asked"; empty if it did not."""
+        return early_end(self.ended_by or None, asked=bool(self.chat))
+
+    @property
+    def chat(self) -> Mapping[str, Any]:
+        """What the stage that answers says of its answer; empty if there is none."""
+        return self.results.get(ANSWERING.key) or {}
+
+
+def early_end(ended_by: str | None, *, asked: bool) -> str:
+    """Return how a run ended early, as the end of a sentence; empty if no stage ended it."""
+    if not ended_by:
+        return ""
+    return f"ended by {ended_by}" + ("" if asked else "; the model was not asked")
+
+
+def told(journey: Journey) -> dict[str, Any]:
+    """Return a journey as it is told in JSON, with each stage's result as a field named by the stage's key."""
+    told = {name: value for name, value in msgspec.structs.asdict(journey).items() if value is not UNSET}
+    return {**told.pop("results"), **told}
 
 
 def read_journey(target: Target, pipeline_id: str) -> Journey:
@@ -192,8 +225,8 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
     if record is None or record.get("status") == "ACCEPTED":
         execution = execution_history(target, target.addresses.execution_arn(pipeline_id))
         if execution is None:
-            return assemble(pipeline_id, record, None) if record else None
-        return assemble(pipeline_id, record or {}, execution)
+            return assemble(pipeline_id, record, None, stand_in=target.stand_in) if record else None
+        return assemble(pipeline_id, record or {}, execution, stand_in=target.stand_in)
     arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
     try:
         execution = execution_history(target, str(arn))
@@ -201,7 +234,7 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         if record.get("status") not in FINAL:
             raise
         execution = None  # the record says enough to those who may read nothing else
-    return assemble(pipeline_id, record, execution)
+    return assemble(pipeline_id, record, execution, stand_in=target.stand_in)
 
 
 def execution_history(target: Target, arn: str) -> History | None:
@@ -217,7 +250,9 @@ def execution_history(target: Target, arn: str) -> History | None:
             raise
 
 
-def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | None) -> Journey:
+def assemble(
+    pipeline_id: str, stored: Mapping[str, Any], execution: History | None, *, stand_in: str | None = None
+) -> Journey:
     """Make a journey of the record and, if there is one, the history; the record decides the status (pure)."""
     record = expanded(stored)
     status = str(record.get("status") or "ACCEPTED")
@@ -230,11 +265,13 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
         pipeline_id=pipeline_id,
         status=status,
         finished=is_final or ended,
-        stages=tuple(_stage(stage, status, record, execution) for stage in STAGES),
+        stages=tuple(_stages(status, record, execution)),
         user_message=record.get("user_message"),
         final_response=record.get("final_response"),
         execution_time_ms=record.get("execution_time_ms") if is_final else None,
         degraded=tuple(record.get("degraded") or ()),
+        ended_by=record.get("ended_by", UNSET),
+        end_reason=record.get("end_reason", UNSET),
         accepted_at=_time(record.get("accepted_at") or record.get("timestamp")),
         started_at=_started(record, execution),
         finished_at=(_time(record.get("finished_at")) if is_final else None)
@@ -243,30 +280,68 @@ def assemble(pipeline_id: str, stored: Mapping[str, Any], execution: History | N
         cause=record.get("cause") if failed else execution.cause,
         failed_stage=record.get("stage") if failed else None,
         instead=record.get("instead") or {},
-        analysis=record.get("analysis"),
-        chat=record.get("chat"),
-        enhancement=record.get("enhancement"),
+        results={
+            key: result
+            for key, result in results_in(record).items()
+            if result is None or isinstance(result, Mapping)
+        },
         execution_arn=record.get("execution_arn"),
         trace_id=record.get("trace_id"),
         cost=record.get("cost"),
         earlier_nano_usd=record.get("earlier_nano_usd") or 0,
+        stand_in=stand_in,
     )
 
 
-def failed_models(chat: Mapping[str, Any] | None) -> tuple[FailedModel, ...]:
+def failed_models(chat: Mapping[str, Any]) -> tuple[FailedModel, ...]:
     """Return the models in whose place another one answered; none if the record does not tell them readably."""
     try:
-        return msgspec.convert((chat or {}).get("instead_of") or (), tuple[FailedModel, ...])
+        return msgspec.convert(chat.get("instead_of") or (), tuple[FailedModel, ...])
     except (msgspec.ValidationError, UnicodeError):
         return ()
 
 
-def _stage(stage: Stage, status: str, record: Record, execution: History) -> StageView:
-    seen = execution.stages.get(stage.key)
+def _stages(status: str, record: Record, execution: History) -> Iterator[StageView]:
+    """Yield the views of this release's stages, and of those that only the run's record or history has.
+
+    A stage that this release lacks stands where it was entered; if that is not known, before the last stage.
+    """
+    views = [_stage(stage.key, stage.key, status, record, execution) for stage in STAGES]
+    for key, name in _unknown(record, execution):
+        view = _stage(key, name, status, record, execution)
+        entered = [
+            place for place, other in enumerate(views, 1) if _is_earlier(other.started_at, view.started_at)
+        ]
+        views.insert(max(entered, default=0) if view.started_at else len(views) - 1, view)
+    yield from views
+
+
+def _is_earlier(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one <= other
+
+
+def _unknown(record: Record, execution: History) -> Iterator[tuple[str, str]]:
+    """Yield the key and the name in the history of each stage that this release lacks.
+
+    The history has a state's name and the record a stage's key: what has the same meter is the same stage.
+    """
+    entered = [name for name in execution.stages if name not in BY_KEY]
+    keys, meters = unknown_stages(record), record.get("stages") or {}
+    for key in keys:
+        same = [name for name in entered if execution.stages[name].meter == meters.get(key)]
+        name = same[0] if same else entered[0] if len(entered) == len(keys) == 1 else key
+        entered = [other for other in entered if other != name]
+        yield key, name
+    yield from zip(entered, entered, strict=True)
+
+
+def _stage(key: str, name: str, status: str, record: Record, execution: History) -> StageView:
+    """Return the view of a stage; `name` is its name in the history, which for a known stage is its key."""
+    stage, seen = BY_KEY.get(key), execution.stages.get(name)
     meters, errors = record.get("stages") or {}, record.get("errors") or {}
-    meter = meters.get(stage.key) or (seen.meter if seen else None) or {}
-    error = errors.get(stage.key) or {}
-    known: dict[str, Any] = {"status": _unseen(stage, status, record, execution)}
+    meter = meters.get(key) or (seen.meter if seen else None) or {}
+    error = errors.get(key) or {}
+    known: dict[str, Any] = {"status": _unseen(key, status, record, execution)}
     if seen:
         known = {
             # The record is written just before the last state ends.
@@ -280,10 +355,10 @@ def _stage(stage: Stage, status: str, record: Record, execution: History) -> Sta
             "paused_ms": seen.paused_ms or UNSET,
         }
     return StageView(
-        key=stage.key,
-        state=stage.state,
-        service=stage.service,
-        critical=stage.critical,
+        key=key,
+        state=stage.state if stage else name,
+        service=stage.service if stage else "",
+        critical=stage.critical if stage else record.get("stage") == key,
         **{
             **known,
             **{name: value for name, value in meter.items() if name in _METER and value is not None},
@@ -292,13 +367,13 @@ def _stage(stage: Stage, status: str, record: Record, execution: History) -> Sta
     )
 
 
-def _unseen(stage: Stage, status: str, record: Record, execution: History) -> StageStatus:
+def _unseen(key: str, status: str, record: Record, execution: History) -> StageStatus:
     """Return the status of a stage that the history does not contain, also if there is no history any more."""
-    if stage.key in (record.get("errors") or {}) or stage.key in (record.get("degraded") or ()):
+    if key in (record.get("errors") or {}) or key in (record.get("degraded") or ()):
         return "degraded"
     if status == "SUCCEEDED":
-        return "done"
-    if status == "FAILED" and record.get("stage") == stage.key:
+        return "done" if key in passed(record) else "skipped"
+    if status == "FAILED" and record.get("stage") == key:
         return "failed"
     if execution.status not in ("RUNNING", "SUCCEEDED"):
         return "skipped"

@@ -22,9 +22,13 @@ from operations.runs.journey import Journey, read_journey
 from operations.stop import Stop
 from operations.target import Target
 from shared.contracts.record import iso
+from shared.errors import ContractViolation
+from shared.metrics import PARKED
 
 PAGES = 200
 """The largest number of calls for one log group; each answer covers a part of it, and may be empty."""
+REFUSAL_PAGES = 20
+"""The same for a search of all refusals, which has no run to bound it."""
 AT_ONCE = 4
 """Log groups that are searched at a time: AWS allows five calls per second in its smallest regions."""
 BEFORE, AFTER = timedelta(seconds=5), timedelta(minutes=2)
@@ -110,16 +114,19 @@ def search(  # noqa: PLR0913 -- a search has bounds
     pages: int = PAGES,
     stop: Stop | None = None,
     progress: Progress = lambda _: None,
+    fits: Callable[[Line], bool] | None = None,
 ) -> Read:
     """Find every line with this id in one of its fields, oldest first, of all functions or of those named.
 
-    Raises InvalidInputError for a text that can't be an id.
+    `fits` decides in the place of the ids which of the lines that contain the term are meant. Raises
+    InvalidInputError for a text that can't be an id.
     """
     if not _TERM.fullmatch(term):
         raise InvalidInputError(
             f"{term!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
         )
     names = tuple(functions) or tuple(function.name for function in FUNCTIONS)
+    is_meant = fits or (lambda line: bool(line.ids_of(term)))
     result = Read()
     window = {"startTime": _milliseconds(since), **({"endTime": _milliseconds(until)} if until else {})}
     target.client("logs")  # made here: the threads share it
@@ -130,7 +137,7 @@ def search(  # noqa: PLR0913 -- a search has bounds
                 result.missing.append(name)
                 break
             lines = (parsed(name, event) for event in page["events"])
-            result.lines.extend(line for line in lines if line and line.ids_of(term))
+            result.lines.extend(line for line in lines if line and is_meant(line))
             progress(result)
             if page.get("nextToken") and (number >= pages or (stop and stop.requested)):
                 result.cut.append(name)
@@ -142,6 +149,25 @@ def search(  # noqa: PLR0913 -- a search has bounds
         list(pool.map(search_function, names))
     result.lines.sort(key=lambda line: line.at)
     return result
+
+
+def refusals(
+    target: Target, *, since: datetime, stop: Stop | None = None, progress: Progress = lambda _: None
+) -> Read:
+    """Find the lines about messages that were parked because they break their contract, the latest first."""
+    found = search(
+        target,
+        ContractViolation.NAME,
+        since=since,
+        pages=REFUSAL_PAGES,
+        stop=stop,
+        progress=progress,
+        fits=lambda line: (
+            line.fields.get("outcome") == PARKED.name and line.fields.get("error") == ContractViolation.NAME
+        ),
+    )
+    found.lines.reverse()
+    return found
 
 
 def _pages(

@@ -6,19 +6,22 @@ was. A run that is accepted but not started yet has no execution and is on no pa
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 from msgspec import Struct
+from msgspec.structs import replace
 
 from operations.aws_errors import translated
 from operations.errors import DeniedError, InvalidInputError
-from operations.runs.executions import pipelines_of
+from operations.runs.executions import AT_ONCE, describe, pipelines_of
 from operations.runs.records import read_records
 from operations.runs.runs import recorded_ms, took
 from operations.target import Target
-from shared.contracts.executions import ExecutionStatus, pipeline_of, restart_number
+from services.logger.core import failed_stage
+from shared.contracts.executions import FAILED, ExecutionStatus, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record
 
 SIZE = 50
@@ -27,12 +30,14 @@ MOST_LOOKED_AT = 2_000
 NEWEST = 100
 """Executions in a look at those that were started last."""
 EXCERPT_CHARS = 200
+_LARGEST = 1_000
+"""The most executions that one call lists."""
 CURSOR_CHARS = 3_096
 """The longest position that Step Functions takes."""
 
 _FIELDS = (
     "excerpt", "user_message", "status", "degraded", "stage", "error", "cost", "stages", "accepted_at",
-    "execution_arn", "execution_time_ms", "request_hash",
+    "execution_arn", "execution_time_ms", "earlier_nano_usd", "request_hash",
 )  # fmt: skip
 
 
@@ -61,6 +66,7 @@ class Begun(Struct, frozen=True, kw_only=True):
 class Row(Struct, frozen=True, kw_only=True):
     """One execution, with its run's record. `replaced`: a later execution of the run has replaced its record's facts.
 
+    Of a failed execution that was replaced, Step Functions tells the error; `later` is the status in the record.
     `waited_ms` and `worked_ms` are sums over the stages; null if the record has no meter.
     """
 
@@ -71,6 +77,7 @@ class Row(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     redrives: int = 0
     replaced: bool = False
+    later: str | None = None
     excerpt: str = ""
     request_hash: str | None = None
     """Of the message and what preceded it in its conversation."""
@@ -126,6 +133,8 @@ def runs_page(
             break
         if len(rows) + step > size or looked_at >= MOST_LOOKED_AT:
             break
+    if not wanted.needs_records:
+        rows = _with_errors(target, rows)
     return Page(rows=tuple(rows), cursor=cursor, looked_at=looked_at, back_to=back_to, unread=unread)
 
 
@@ -136,6 +145,18 @@ def newest(target: Target) -> tuple[Begun, ...]:
         Begun(status=one["status"], started_at=one["startDate"], finished_at=one.get("stopDate"))
         for one in listed
     )
+
+
+def listed_names(target: Target, most: int) -> list[str]:
+    """Return the names of the executions that were started last, at most so many."""
+    names: list[str] = []
+    cursor: str | None = None
+    while len(names) < most:
+        listed, cursor = _listed(target, None, cursor, min(_LARGEST, most - len(names)))
+        names += [one["name"] for one in listed]
+        if cursor is None:
+            break
+    return names
 
 
 def _listed(
@@ -165,7 +186,7 @@ def _unknown_cursor() -> InvalidInputError:
 def _rows(target: Target, listed: Sequence[Mapping[str, Any]]) -> list[Row]:
     pipelines = pipelines_of(target, [execution["name"] for execution in listed])
     records = read_records(target, pipelines.values(), fields=_FIELDS)
-    return [
+    rows = [
         _row(
             target,
             execution,
@@ -173,6 +194,10 @@ def _rows(target: Target, listed: Sequence[Mapping[str, Any]]) -> list[Row]:
             records.get(pipelines[execution["name"]], Record()),
         )
         for execution in listed
+    ]
+    return [
+        _with_later(target, row, records.get(row.pipeline_id, Record())) if row.replaced else row
+        for row in rows
     ]
 
 
@@ -197,6 +222,35 @@ def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record:
         request_hash=record.get("request_hash"),
         **known,
     )
+
+
+def _with_later(target: Target, row: Row, record: Record) -> Row:
+    """Add what a record says of the later execution, and still of this one.
+
+    What the executions before cost is one sum: it is that of the first one while there is one restart.
+    """
+    only = target.addresses.execution_arn(restart_name(row.pipeline_id, 1)) == record.get("execution_arn")
+    cost = record.get("earlier_nano_usd") if only and not row.restart else None
+    return replace(row, later=record.get("status"), nano_usd=cost)
+
+
+def _with_errors(target: Target, rows: Sequence[Row]) -> list[Row]:
+    """Add the errors of failed executions whose records tell of a later one, with a call for each."""
+
+    def told(row: Row) -> Row:
+        if not row.replaced or row.status not in FAILED:
+            return row
+        name = restart_name(row.pipeline_id, row.restart) if row.restart else row.pipeline_id
+        try:
+            execution = describe(target, target.addresses.execution_arn(name))
+        except DeniedError:
+            return row
+        if execution is None or not execution.error:
+            return row
+        return replace(row, error=execution.error, stage=failed_stage(row.status, execution.error))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(told, rows))
 
 
 def _known(record: Record) -> dict[str, Any]:

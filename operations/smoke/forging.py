@@ -15,7 +15,7 @@ from operations.smoke.trial import Trial
 from operations.smoke.verdicts import Check, failed, not_possible, passed
 from operations.target import Target
 from shared.contracts.envelope import SOURCE
-from shared.contracts.stages import CRITICAL
+from shared.contracts.stages import ANSWERING
 from shared.contracts.v1 import PipelineCompleted
 from shared.contracts.v2 import PipelineRequested
 
@@ -81,7 +81,7 @@ def _publisher(target: Target, subject: str) -> Check:
 
     problems = [
         *_wrong(ask, PipelineRequested.detail_type(), allowed=True),
-        *_wrong(ask, CRITICAL.request.detail_type(), allowed=False),
+        *_wrong(ask, ANSWERING.request.detail_type(), allowed=False),
         *_without_keys(ask),
     ]
     if problems:
@@ -100,7 +100,7 @@ def _roles(target: Target, subject: str) -> Check:
     bus, problems = _bus_arn(target), []
     roles = dict(_all_roles(target))
     for holder, role in roles.items():
-        foreign = PipelineCompleted if holder == "workflow" else CRITICAL.request
+        foreign = PipelineCompleted if holder == "workflow" else ANSWERING.request
 
         def ask(entries: Sequence[Mapping[str, Any]], role: str = role) -> str:
             return _decision(

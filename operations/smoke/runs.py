@@ -7,7 +7,8 @@ from operations.runs import executions
 from operations.smoke.trial import Run, Trial
 from operations.smoke.verdicts import Check, failed, not_possible, passed
 from shared.contracts.executions import STOPPED
-from shared.contracts.record import Record
+from shared.contracts.record import Record, results_in
+from shared.contracts.stages import ANSWERING
 from shared.contracts.v1 import PipelineFailed
 
 RECORDED_SECONDS = 90.0
@@ -43,7 +44,7 @@ def _answered(trial: Trial, run: Run, subject: str) -> Check:
             f"The run {run.pipeline_id} SUCCEEDED {what}.",
             fix=_explain(trial, run.pipeline_id),
         )
-    model = (record.get("chat") or {}).get("model_id") or "an existing function"
+    model = (results_in(record).get(ANSWERING.key) or {}).get("model_id") or "an existing function"
     return passed(
         subject,
         f"The run {run.pipeline_id} SUCCEEDED in {record.get('execution_time_ms')} ms, answered by {model}.",

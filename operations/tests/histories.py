@@ -25,8 +25,13 @@ class Story:
     def enter(self, state: str) -> "Story":
         return self.add("TaskStateEntered", stateEnteredEventDetails={"name": state})
 
-    def ask(self) -> "Story":
-        return self.add("TaskScheduled").add("TaskStarted").add("TaskSubmitted")
+    def ask(self, resource: str = "putEvents.waitForTaskToken") -> "Story":
+        details = {"resource": resource}
+        return (
+            self.add("TaskScheduled", taskScheduledEventDetails=details)
+            .add("TaskStarted")
+            .add("TaskSubmitted")
+        )
 
     def fail(self, error: str = "Pipeline.Transient", cause: str = "throttled") -> "Story":
         return self.add("TaskFailed", taskFailedEventDetails={"error": error, "cause": cause})

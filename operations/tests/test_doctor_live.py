@@ -10,15 +10,27 @@ import pytest
 
 from infra.doctor.findings import Problem
 from infra.doctor.live import drift
+from infra.doctor.model import Function, System
 from infra.environments import ENVIRONMENTS
 from operations.errors import DeniedError, NotDeployedError
 from operations.health import doctor
 from operations.health.doctor import REQUIRED, deployed
+from operations.health.roles import read_roles
 from operations.tests.world import client
 from shared.tests.fakes import client_error
 
 ROOT = Path(__file__).resolve().parents[2]
 QUEUE = {"Type": "AWS::SQS::Queue"}
+NOTHING = System(
+    environment=ENVIRONMENTS["local"],
+    queues={},
+    functions={},
+    sources=(),
+    rules={},
+    machines={},
+    grants=(),
+    deliveries=(),
+)
 
 
 def stack(part: str) -> None:
@@ -92,3 +104,41 @@ def test_looking_at_a_deployment_starts_no_node():
     code = "import sys, operations.health.doctor, infra.doctor.table; print('aws_cdk' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_policies_of_a_deployed_role_are_read(nowhere, aws):
+    """Inline and attached policies and the boundary of a role are read; a role that is gone is left out."""
+    iam = client("iam")
+    document = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Deny", "Action": "bedrock:*", "Resource": "*"}],
+        }
+    )
+    managed = iam.create_policy(PolicyName="managed", PolicyDocument=document)["Policy"]["Arn"]
+    iam.create_role(RoleName="chatbot-1", AssumeRolePolicyDocument="{}", PermissionsBoundary=managed)
+    iam.put_role_policy(RoleName="chatbot-1", PolicyName="by-hand", PolicyDocument=document)
+    iam.attach_role_policy(RoleName="chatbot-1", PolicyArn=managed)
+    functions = {
+        name: Function(name=name, stack="s", handler="h", role=f"s/{name}", role_name=name)
+        for name in ("chatbot-1", "gone")
+    }
+    unnamed = {"other": Function(name="other", stack="s", handler="h", role="s/other")}
+    (role,) = read_roles(nowhere, replace(NOTHING, functions={**functions, **unnamed})).values()
+    assert (role.holder, role.name) == ("s/chatbot-1", "chatbot-1")
+    assert [(policy.name, policy.arn) for policy in role.policies] == [("by-hand", ""), ("managed", managed)]
+    assert role.boundary is not None
+    for policy in (*role.policies, role.boundary):
+        assert [(one.effect, one.actions) for one in policy.statements] == [("Deny", ("bedrock:*",))]
+
+
+def test_without_the_right_to_read_roles_the_rest_is_checked(nowhere, stacks, monkeypatch):
+    """If the caller may not read roles, the other parts are read, and the reason is kept for the checks to say."""
+
+    def refuse(*_: object) -> None:
+        raise DeniedError("You may not call iam:GetRole.")
+
+    monkeypatch.setattr(doctor, "read_roles", refuse)
+    system = deployed(nowhere)
+    assert (system.roles, system.roles_unread) == (None, "You may not call iam:GetRole.")
+    assert len(system.queues) == len(REQUIRED)

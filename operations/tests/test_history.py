@@ -2,12 +2,15 @@
 
 import json
 
-from operations.runs.journey import Journey, assemble
+from operations.runs.journey import Journey, assemble, told
 from operations.tests.histories import METER, START, Story
+from shared.contracts.record import METERED_BEFORE
+from shared.contracts.stages import BY_KEY, LAST
 
 
 def statuses(journey: Journey) -> dict[str, str]:
-    return {stage.key: stage.status for stage in journey.stages}
+    """Return the statuses of the stages that every release has."""
+    return {stage.key: stage.status for stage in journey.stages if stage.key in (*METERED_BEFORE, LAST.key)}
 
 
 def test_a_running_execution_shows_where_it_is():
@@ -100,7 +103,7 @@ def test_an_output_that_was_cut_has_no_meter():
 def test_states_of_no_stage_are_passed_over():
     """The fallback state that stores the answer does not appear as a stage."""
     story = Story().enter("LogResults").ask().fail().leave()
-    history = story.enter("StoreAnswer").ask().leave().add("ExecutionSucceeded").read()
+    history = story.enter("StoreAnswer").ask("updateItem").leave().add("ExecutionSucceeded").read()
     assert list(history.stages) == ["log"]
     assert (history.status, history.stages["log"].status) == ("SUCCEEDED", "degraded")
 
@@ -117,8 +120,43 @@ def test_a_record_alone_tells_a_finished_journey():
     journey = assemble("p", record, None)
     assert list(statuses(journey).values()) == ["degraded", "done", "done", "done"]
     assert journey.stages[0].error == "Pipeline.Transient"
-    assert (journey.stages[1].took_ms, journey.stages[1].output_tokens) == (13, 2)
+    chat = journey.stages[list(BY_KEY).index("chat")]
+    assert (chat.took_ms, chat.output_tokens) == (13, 2)
     assert journey.accepted_at == START
+
+
+def test_a_stage_that_this_release_lacks_is_shown():
+    """A stage that was removed since, or is newer, has its place, its meter and its result in the journey."""
+    meter = {**METER, "work_ms": 77}
+    story = (
+        Story().done("AnalyzeInput").enter("WeighInput").ask().succeed({"data": {}, "meter": meter}).leave()
+    )
+    record = {
+        "status": "SUCCEEDED",
+        "stages": {"analysis": METER, "chat": METER, "enhancement": METER, "weighing": meter},
+        "weighing": {"grams": 5},
+        "errors": {"signing": {"Error": "Pipeline.Transient", "Cause": "no ink"}},
+    }
+    for history in (None, story.read(), story.done("CallExistingChatbot").read()):
+        journey = assemble("p", record, history)
+        shown = {stage.key: stage for stage in journey.stages}
+        assert (shown["weighing"].status, shown["weighing"].work_ms) == ("done", 77)
+        assert (shown["signing"].status, shown["signing"].error) == ("degraded", "Pipeline.Transient")
+        assert journey.results["weighing"] == {"grams": 5}
+        assert told(journey)["weighing"] == {"grams": 5}
+        assert list(shown)[-1] == "log"
+    assert list(shown).index("weighing") == list(shown).index("analysis") + 1
+
+
+def test_a_running_stage_that_this_release_lacks_is_shown_by_its_state():
+    """While a run is at a stage that this release lacks, the journey has the state's name; then the record's key."""
+    story = Story().done("AnalyzeInput").enter("WeighInput").ask()
+    running = assemble("p", {"status": "RUNNING"}, story.read())
+    assert {stage.key: stage.status for stage in running.stages}["WeighInput"] == "running"
+    story.fail("Pipeline.Permanent", "no").add("ExecutionFailed", executionFailedEventDetails={})
+    record = {"status": "FAILED", "stage": "weighing", "error": "Pipeline.Permanent"}
+    (failed,) = [stage for stage in assemble("p", record, story.read()).stages if stage.status == "failed"]
+    assert (failed.key, failed.state, failed.error) == ("weighing", "WeighInput", "Pipeline.Permanent")
 
 
 def test_a_failed_record_without_a_history_leaves_stages_unknown():
@@ -138,4 +176,4 @@ def test_the_record_the_workflow_stores_itself_is_read():
     }
     journey = assemble("p", record, None)
     assert list(statuses(journey).values()) == ["degraded", "done", "done", "degraded"]
-    assert journey.stages[1].work_ms == 9
+    assert journey.stages[list(BY_KEY).index("chat")].work_ms == 9

@@ -4,13 +4,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from operations.errors import DeniedError, NotFoundError
+from operations.runs import advice
 from operations.runs import journey as journeys
+from operations.runs.executions import with_defaults
 from operations.runs.history import read_history
-from operations.runs.journey import assemble, follow, read_journey
+from operations.runs.journey import assemble, follow, read_journey, told
 from operations.runs.runs import list_runs, timed
 from operations.stop import Stop
 from operations.tests.world import client, finish
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import RECORDED, STAGES
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -56,7 +58,7 @@ def test_a_finished_pipeline_has_its_answer(target, records):
     journey = read_journey(target, "p")
     assert (journey.status, journey.finished, journey.execution_time_ms) == ("SUCCEEDED", True, 212)
     assert journey.final_response == "An answer for p."
-    assert [stage.output_tokens for stage in journey.stages] == [None, 34, None, None]
+    assert {stage.key: stage.output_tokens for stage in journey.stages if stage.output_tokens} == {"chat": 34}
 
 
 def test_following_tells_each_change_once_and_ends(target, records):
@@ -186,10 +188,34 @@ def denied(*_args: object, **_options: object) -> None:
 
 
 def test_a_journey_is_json(target, records):
-    """A journey can be encoded as JSON."""
+    """A journey can be told in JSON, with each stage's result as a field of its own."""
     import msgspec  # noqa: PLC0415 -- the encoder under test
 
     finish(records, "p")
-    value = json.loads(msgspec.json.encode(read_journey(target, "p")))
-    assert value["stages"][1]["model_id"] == "a-model"
+    value = json.loads(msgspec.json.encode(told(read_journey(target, "p"))))
+    assert {stage["key"]: stage["model_id"] for stage in value["stages"]}["chat"] == "a-model"
+    assert {stage.key for stage in RECORDED} < value.keys()
     assert value["finished_at"] == "2026-11-22T10:00:00.312000Z"
+
+
+def test_a_run_that_a_stage_ended_says_so(target, records):
+    """The stages that were skipped are told from those that ran, and the journey says who ended the run."""
+    meter = {"queue_wait_ms": 5, "work_ms": 7, "attempt": 0, "receives": 1}
+    finish(records, "p", chat=None, stages={"analysis": meter}, ended_by="analysis", end_reason="a secret")
+    journey = read_journey(target, "p")
+    assert [stage.status for stage in journey.stages] == ["done", "skipped", "skipped", "done"]
+    assert journey.early_end == "ended by analysis; the model was not asked"
+    assert advice.state(journey, NOW).endswith(", ended by analysis; the model was not asked.")
+    finish(records, "q", ended_by="enhancement")
+    assert read_journey(target, "q").early_end == "ended by enhancement"
+
+
+def test_a_restart_knows_the_stages_that_were_added_since():
+    """The input of a run whose starter knew fewer stages gets an empty result for each of the others."""
+    old = {"results": {"analysis": {"data": None, "meter": None}}, "request": {"user_message": "é \ud800"}}
+    state = json.loads(with_defaults(json.dumps(old)))
+    assert state["results"].keys() == {stage.key for stage in STAGES[:-1]}
+    assert state["results"]["chat"] == {"data": None, "meter": None}
+    assert state["request"] == old["request"]
+    assert with_defaults(json.dumps(state)) == json.dumps(state)
+    assert [with_defaults(text) for text in ("", "[1]", '{"results": 3}')] == ["", "[1]", '{"results": 3}']

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from infra import options
+from infra.doctor.checks.capacity import PUBLISHED_BY_FUNCTIONS
 from infra.doctor.findings import Finding, Outcome
 from infra.models import FAMILY
 from operations.errors import InvalidInputError
@@ -22,6 +23,7 @@ from operations.tests.accounts import (
     refusal,
     stack,
 )
+from shared.contracts.stages import STAGES
 
 APPLICATION = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:application-inference-profile/abc123def456"
 FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:mine"
@@ -374,7 +376,8 @@ def test_low_quotas_are_warnings():
     found = outcomes(account)["quotas"].findings
     assert [finding.severity for finding in found] == ["warning"] * 3
     assert "enough for 5 requests/s" in found[0].what
-    assert "enough for 2 requests/s" in found[1].what
+    published = PUBLISHED_BY_FUNCTIONS + sum(stage.via == "bus" for stage in STAGES)
+    assert f"enough for {10 / published:.3g} requests/s" in found[1].what
     assert "enough for 1 requests/s" in found[2].what
 
 

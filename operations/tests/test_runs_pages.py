@@ -7,6 +7,7 @@ import pytest
 
 from operations.errors import InvalidInputError
 from operations.runs.pages import MOST_LOOKED_AT, Filter, runs_page
+from operations.runs.records import read_record
 from operations.tests.world import finish
 from shared.tests.fakes import client_error
 
@@ -67,8 +68,38 @@ def test_a_row_has_its_record(target, records, executions: Executions):
     records.advance("p-2", "SUCCEEDED", {"user_message": "x" * 5_000, "execution_arn": "arn:other"}, first={})
     row, other = runs_page(target, size=3).rows[1:]
     assert (row.excerpt, row.nano_usd, row.degraded, row.tries) == ("What is a monad?", 5, ("analysis",), 1)
-    assert (row.waited_ms, row.worked_ms, row.took_ms) == (15, 21, 212)
+    record = read_record(target, "p-1")
+    assert record
+    passed = list(record["stages"].values())
+    assert row.waited_ms == sum(stage["queue_wait_ms"] for stage in passed)
+    assert row.worked_ms == sum(stage["work_ms"] for stage in passed)
+    assert row.took_ms == 212
     assert (other.replaced, other.nano_usd, len(other.excerpt)) == (True, None, 200)
+
+
+def test_a_replaced_failure_keeps_its_error(target, records, executions: Executions, monkeypatch):
+    """A failed execution that a restart has followed shows its own error and cost, and what became of the run."""
+    described: list[str] = []
+
+    def describe(*, executionArn: str) -> dict[str, Any]:
+        described.append(executionArn.rpartition(":")[2])
+        return {**executions.execution(0), "error": "Pipeline.Transient"}
+
+    monkeypatch.setattr(executions, "describe_execution", describe, raising=False)
+    arn = target.addresses.execution_arn("p-0-restart-1")
+    finish(records, "p-0", execution_arn=arn, earlier_nano_usd=7)
+    finish(records, "p-3", execution_arn=target.addresses.execution_arn("p-3-restart-2"), earlier_nano_usd=9)
+    first, _, _, other = runs_page(target, size=4).rows
+    assert (first.error, first.stage, first.nano_usd, first.later) == (
+        "Pipeline.Transient",
+        "chat",
+        7,
+        "SUCCEEDED",
+    )
+    assert (other.error, other.nano_usd) == ("Pipeline.Transient", None)
+    assert sorted(described) == ["p-0", "p-3"]
+    runs_page(target, Filter(error="E"), size=4)
+    assert len(described) == 2
 
 
 def test_filters_search_further_and_say_how_far(target, records, executions: Executions):

@@ -35,7 +35,10 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
     ),
     (
         "sql",
-        ("SELECT", "select", "UPDATE", "update", "INSERT", "insert", "DELETE", "delete", "ALTER", "DROP"),
+        (
+            *("SELECT", "select", "UPDATE", "update", "INSERT INTO", "insert into"),
+            *("DELETE FROM", "delete from", "ALTER TABLE", "DROP TABLE"),
+        ),
         re.compile(
             r"\b(?:SELECT\s[\w.,*()\s'\"=]{1,160}?\sFROM\s+(?!(?:MY|THE|A|AN|YOUR|THIS|OUR|ALL"
             r"|THAT)\b)[\w.]+(?:\s+(?:WHERE|JOIN|ORDER BY|GROUP BY|LIMIT)\s[^?\n]{1,100})?"
@@ -99,7 +102,7 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], re.Pattern[str]], ...]] 
     ),
     (
         "bare",
-        (" for ", "import ", "std::", "#include", "lambda ", "::"),
+        (" for ", "import ", "std::", "#include", "lambda "),
         re.compile(
             r"\[[\w.()*+ ]{1,60} for \w{1,30} in [\w.()\[\]]{1,60}[^\]\n]{0,60}\]"
             r"|\bfrom [\w.]{1,60} import \w+|\bimport \w{1,40} as \w+|#include ?<\w+"
@@ -171,7 +174,8 @@ def _neighbourhoods(text: str, needles: Sequence[str]) -> list[tuple[int, int]]:
             start = max(text.rfind("\n", max(0, at - _REACH), at) + 1, at - _REACH, 0)
             line_end = text.find("\n", at + len(needle), at + _REACH)
             end = line_end if line_end >= 0 else min(at + _REACH, len(text))
-            parts.append((start, end))
+            if needle != " for " or text.find("[", start, at) >= 0:
+                parts.append((start, end))
             at = text.find(needle, end)
     if len(parts) < 2:
         return parts

@@ -12,7 +12,7 @@ code of any language than like prose are code too.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.analyzer import line_patterns as p
 from services.analyzer.code_piece import CodePiece, bare
@@ -37,15 +37,14 @@ HARDLY_PROSE: Final = 0.1
 PROSE_IN_LINE: Final = 0.03
 """The same for a paragraph of a single line, which says less."""
 
+_Located = tuple[int, str, str]
+"""Where a line begins, the line, and its examined beginning without white space around it."""
 Weight = tuple[CodeKind, int]
 _PROSE: Final[Weight] = ("bare", 0)
 
 
-class _Line(NamedTuple):
-    start: int
-    end: int
-    kind: CodeKind
-    weight: int
+_Line = tuple[int, int, CodeKind, int]
+"""Start, end, kind and weight of a line."""
 
 
 def blocks(text: str) -> Iterator[CodePiece]:  # noqa: C901 -- one pass over the lines, which is what it is for
@@ -79,7 +78,7 @@ def blocks(text: str) -> Iterator[CodePiece]:  # noqa: C901 -- one pass over the
             if weight == ("bare", 1) and 0 <= opened < indent and p.YAML_KEY.match(line.lstrip()):
                 weight = ("bare", 2)  # a key below a key is hardly prose
             opened = indent if line.endswith(":") else -1
-            run.append(_Line(start + indent, start + len(line.rstrip()), *weight))
+            run.append((start + indent, start + len(line.rstrip()), *weight))
         elif run:
             yield from _accepted(run)
             run = []
@@ -96,7 +95,7 @@ def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
     pieces = iter(found)
     piece = next(pieces, None)
     left = JUDGED_PARAGRAPHS
-    for start, end in _candidates(text):
+    for start, end in _candidates(text, found):
         while piece and piece.end <= start:
             piece = next(pieces, None)
         if piece and piece.start <= start and piece.end >= end:
@@ -114,23 +113,52 @@ def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
             yield bare("bare", start, end)
 
 
-def _candidates(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the paragraphs begin and end that have a mark of code and no plain sentence."""
+def _candidates(text: str, found: Sequence[CodePiece]) -> Iterator[tuple[int, int]]:
+    """Yield where the paragraphs begin and end that have a mark of code and no plain sentence.
+
+    Neighbouring lines that lie within `found` are passed over.
+    """
+    pieces = iter(found)
+    piece = next(pieces, None)
+    lines: list[_Located] = []
     position = 0
-    first = last = -1
-    marked = False
     for line in [*text.split("\n", JUDGED_LINES)[:JUDGED_LINES], ""]:
         stripped = line[:LINE_CHARS].strip()
-        if not stripped or _is_sentence(stripped):
-            if marked:
-                yield first, last
-            first, marked = -1, False
-        else:
-            start = position + len(line) - len(line.lstrip())
-            first = start if first < 0 else first
-            last = position + len(line.rstrip())
-            marked = marked or _may_be_code(stripped)
+        if stripped:
+            lines.append((position, line, stripped))
+        elif lines:
+            start, end = _start(lines[0]), _end(lines[-1])
+            while piece and piece.end <= start:
+                piece = next(pieces, None)
+            if not (piece and piece.start <= start and piece.end >= end):
+                yield from _apart_from_sentences(lines)
+            lines = []
         position += len(line) + 1
+
+
+def _apart_from_sentences(lines: list[_Located]) -> Iterator[tuple[int, int]]:
+    """Yield where the runs of `lines` begin and end that have a mark of code and no plain sentence."""
+    least = 0
+    for index, (_, _, stripped) in enumerate(lines):
+        if index < least or not _may_be_code(stripped) or _is_sentence(stripped):
+            continue
+        first = last = index
+        while first > least and not _is_sentence(lines[first - 1][2]):
+            first -= 1
+        while last + 1 < len(lines) and not _is_sentence(lines[last + 1][2]):
+            last += 1
+        yield _start(lines[first]), _end(lines[last])
+        least = last + 2
+
+
+def _start(line: _Located) -> int:
+    position, whole, _ = line
+    return position + len(whole) - len(whole.lstrip())
+
+
+def _end(line: _Located) -> int:
+    position, whole, _ = line
+    return position + len(whole.rstrip())
 
 
 def _is_sentence(line: str) -> bool:
@@ -149,16 +177,17 @@ def _is_sentence(line: str) -> bool:
 
 
 def _accepted(run: list[_Line]) -> Iterator[CodePiece]:
-    if sum(line.weight for line in run) < 3 or max(line.weight for line in run) < 2:
+    weights = [weight for _, _, _, weight in run]
+    if sum(weights) < 3 or max(weights) < 2:
         return
-    while run[-1].weight == 1 and run[-1].kind == "markup":  # a list after the code looks like markup
+    while run[-1][2:] == ("markup", 1):  # a list after the code looks like markup
         run.pop()
     kinds: Counter[CodeKind] = Counter()
-    for line in run:
-        if line.weight > 1:
-            kinds[line.kind] += line.weight
-    kind = "stack_trace" if kinds["stack_trace"] >= 3 else kinds.most_common(1)[0][0]
-    yield bare(kind, run[0].start, run[-1].end)
+    for _, _, kind, weight in run:
+        if weight > 1:
+            kinds[kind] += weight
+    main = "stack_trace" if kinds["stack_trace"] >= 3 else kinds.most_common(1)[0][0]
+    yield bare(main, run[0][0], run[-1][1])
 
 
 def _may_be_code(stripped: str) -> bool:
@@ -202,9 +231,10 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR
         return 2
     if ends == ";" and first in p.KEYWORDS:
         return 2
-    if stripped.strip(")}];,({[") == "" or (
-        first.rstrip(";:") in p.BLOCK_WORDS
-        and (len(first) == len(stripped) or ends in ":;{" or p.CODE_CHARACTER.search(stripped))
+    if stripped.strip(")}];,({[") == "":
+        return 2 if "}" in stripped else 1
+    if first.rstrip(";:") in p.BLOCK_WORDS and (
+        len(first) == len(stripped) or ends in ":;{" or p.CODE_CHARACTER.search(stripped)
     ):
         return 1
     if p.COMMENT.match(stripped) or p.WEAK.match(stripped):
@@ -241,6 +271,7 @@ def command_weight(line: str, first: str) -> int:
             return 3 if prompt["dollar"] or prompt["sure"] or _is_command(line, words) else 0
         return 3 if prompt["sure"] or (plain and p.PROSE_WORDS.isdisjoint(words) and len(words) < 8) else 0
     if first in p.COMMANDS or first in p.SHARED_COMMANDS or first.startswith("./"):
+        line = line.partition(" # ")[0].rstrip()
         return 3 if _is_command(line, line.split()) else 0
     return 0
 
@@ -256,6 +287,8 @@ def _is_command(line: str, words: list[str]) -> bool:
             return False
     if len(words) == 1:
         return words[0].startswith("./")
+    if words[0] == "cd" and len(words) == 2:
+        return True
     if words[0] in p.COMMANDS and words[1] in p.SUBCOMMANDS:
         return True
     return bool(p.ARGUMENT.search(line[len(words[0]) :]))

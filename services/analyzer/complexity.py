@@ -3,6 +3,7 @@
 0 or 1 point means simple, 2 or 3 moderate, 4 or more complex.
 """
 
+from bisect import bisect_left
 from typing import Final
 
 from shared.contracts.v1 import Complexity
@@ -27,6 +28,16 @@ _PHRASES: Final = tuple(demand for demand in _DEMANDS if demand[1:] not in _WORD
 _ASCII_PHRASES: Final = tuple(phrase for phrase in _PHRASES if phrase.isascii())
 _KEY_CHARS: Final = min(map(len, _WORD_STARTS))
 _KEYS: Final = frozenset(start[:_KEY_CHARS] for start in _WORD_STARTS)
+_RULES: Final = (
+    ((60, 150, 400), "It has ", "word", "."),
+    ((8, 20), "It has ", "sentence", "."),
+    ((0, 3), "It has ", "piece", " of code."),
+    ((9, 39, 119), "Its code has ", "line", "."),
+    ((1, 2), "Its code is in ", "language", "."),
+    ((1, 3), "It asks ", "question", "."),
+    ((0, 1, 2), "It uses ", "term", " of demanding tasks."),
+)
+"""By measure: the thresholds, each of which is worth a point if exceeded, and the reason around number and noun."""
 
 
 def classify(  # noqa: PLR0913 (what was measured, by name)
@@ -41,17 +52,15 @@ def classify(  # noqa: PLR0913 (what was measured, by name)
 ) -> tuple[Complexity, tuple[str, ...]]:
     """Return the complexity and its reasons: fixed sentences with numbers, never text of the message."""
     demands = _demands(prose[:_LOOKED_AT_CHARS])
-    scored = (
-        (_steps(words, 60, 150, 400), f"It has {_count(words, 'word')}."),
-        (_steps(sentences, 8, 20), f"It has {_count(sentences, 'sentence')}."),
-        (_steps(code_pieces, 0, 3), f"It has {_count(code_pieces, 'piece')} of code."),
-        (_steps(code_lines, 9, 39, 119), f"Its code has {_count(code_lines, 'line')}."),
-        (_steps(languages, 1, 2), f"Its code is in {_count(languages, 'language')}."),
-        (_steps(questions, 1, 3), f"It asks {_count(questions, 'question')}."),
-        (_steps(demands, 0, 1, 2), f"It uses {_count(demands, 'term')} of demanding tasks."),
-    )
-    points = sum(score for score, _ in scored)
-    reasons = tuple(reason for score, reason in scored if score)
+    scored = [
+        (score, number, rule)
+        for number, rule in zip(
+            (words, sentences, code_pieces, code_lines, languages, questions, demands), _RULES, strict=True
+        )
+        if (score := bisect_left(rule[0], number))
+    ]
+    points = sum(score for score, _, _ in scored)
+    reasons = tuple(before + _count(number, noun) + behind for _, number, (_, before, noun, behind) in scored)
     if not reasons:
         reasons = (f"It is short: {_count(words, 'word')}, no code, at most one question.",)
     return ("simple" if points < 2 else "moderate" if points < 4 else "complex"), reasons
@@ -60,15 +69,13 @@ def classify(  # noqa: PLR0913 (what was measured, by name)
 def _demands(prose: str) -> int:
     """Return the number of demanding terms in `prose`."""
     lowered = " " + prose.lower().replace("\n", " ")
+    if lowered.isspace():
+        return 0
     words = [word for word in set(lowered.split(" ")) if word[:_KEY_CHARS] in _KEYS]
     demands = sum(phrase in lowered for phrase in (_ASCII_PHRASES if lowered.isascii() else _PHRASES))
     if words:
         demands += sum(any(word.startswith(start) for word in words) for start in _WORD_STARTS)
     return demands
-
-
-def _steps(number: int, *thresholds: int) -> int:
-    return sum(number > threshold for threshold in thresholds)
 
 
 def _count(number: int, noun: str) -> str:

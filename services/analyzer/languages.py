@@ -24,6 +24,10 @@ PROSE: Final = "prose"
 """The model's name for whatever is no code."""
 TENTHS: Final = 10
 """Weights are stored as whole tenths."""
+_BITS: Final = 32
+_MIDDLE: Final = 2 ** (_BITS - 1)
+_NOUGHT: Final = _MIDDLE.to_bytes(_BITS // 8, "little")
+"""A weight of 0 in a place of `_BITS`: its middle, so that no sum of weights is negative."""
 
 Suggestion = tuple[str, int]
 """A language, and what is added to its score, in tenths."""
@@ -99,9 +103,18 @@ _GIVEAWAYS: Final[tuple[tuple[str, str | None], ...]] = (
     ("Console.Write", "c#"),
     ("System.out.", "java"),
     ("<?xml", "xml"),
+    ("Widget build(", "dart"),
+    ("{ req in", "swift"),
+    ("new {", "c#"),
+    ("\\\\ %{", "elixir"),
     ("#include <iostream>", "c++"),
 )
 """Texts of code or stack traces of one language alone, the surest first; None: of a language without a name here."""
+_ADDED: Final = re.compile(r"(?m)^\+(?!\+)\s*+\S")
+_REMOVED: Final = re.compile(r"(?m)^-(?!-)\s*+\S")
+_INSTRUCTION: Final = re.compile(
+    r"(?m)^(?:FROM|RUN|COPY|ADD|ENV|ARG|WORKDIR|EXPOSE|CMD|ENTRYPOINT|LABEL|USER|VOLUME) "
+)
 _DOCKERFILE: Final = re.compile(r"(?m)^(?:RUN \S|COPY \S|WORKDIR /|ENTRYPOINT \[|FROM [a-z][\w./:-]*+$)")
 _FORMULA: Final = re.compile(r"=[A-Z]{2,12}\(")
 _EXPRESSION: Final = re.compile(r"\\[dwsDWS]|\[\^?[a-zA-Z0]-|\(\?[:=!<]")
@@ -202,15 +215,13 @@ def _weights(feature: str) -> tuple[tuple[int, int], ...]:
 
 def _guess(code: str, suggested: Suggestion | None) -> str | None:  # noqa: PLR0911 (the surest clue first)
     beginning = code[:LOOKED_AT_CHARS].strip()
-    lowered = beginning.lower()
-    lead = lowered.lstrip("( \n")
-    if lead.startswith(_SQL_STARTS) or (lead.startswith("select") and " from " in lowered.replace("\n", " ")):
-        return "sql"
-    if lead.startswith("with ") and " as (" in lowered and "select" in lowered:
+    if _is_query(beginning.lower()):
         return "sql"
     for text, language in _GIVEAWAYS:
         if text in beginning:
             return language
+    if _is_diff(beginning):
+        return "diff"
     if _DOCKERFILE.search(beginning):
         return "dockerfile"
     if _FORMULA.match(beginning):
@@ -222,19 +233,45 @@ def _guess(code: str, suggested: Suggestion | None) -> str | None:  # noqa: PLR0
     likely = _likely(beginning, suggested)
     likely.pop(PROSE)
     name = max(likely, key=likely.__getitem__)
-    return name if name != UNNAMED and likely[name] >= LIKELY_ENOUGH * sum(likely.values()) else None
+    if name == UNNAMED or likely[name] < LIKELY_ENOUGH * sum(likely.values()):
+        return None
+    return _corrected(name, beginning)
+
+
+@cache
+def _packed(feature: str) -> int:
+    """Return the weights of a feature as one number with `_BITS` for each place, so that one sum adds them all."""
+    return sum(weight << _BITS * place for place, weight in _weights(feature))
+
+
+def _is_query(lowered: str) -> bool:
+    lead = lowered.lstrip("( \n")
+    if lead.startswith("with "):
+        return " as (" in lowered and "select" in lowered
+    return lead.startswith(_SQL_STARTS) or (
+        lead.startswith("select") and " from " in lowered.replace("\n", " ")
+    )
+
+
+def _is_diff(code: str) -> bool:
+    added = len(_ADDED.findall(code))
+    return added > 0 and (_REMOVED.search(code) is not None or 2 * added > code.count("\n"))
+
+
+def _corrected(name: str, code: str) -> str | None:
+    if name == "dockerfile" and not _INSTRUCTION.search(code):
+        return None
+    return "c++" if name == "c" and "::" in code else name
 
 
 def _likely(code: str, suggested: Suggestion | None = None) -> dict[str, float]:
     """Return the probability of each language, of none of them, and of prose."""
     names, known = _model()
-    scores = [0] * len(names)
+    total = sum(map(_packed, features(code) & known.keys()), int.from_bytes(_NOUGHT * len(names), "little"))
     if suggested:
-        scores[names.index(suggested[0])] = suggested[1]
-    for feature in features(code) & known.keys():
-        for place, weight in _weights(feature):
-            scores[place] += weight
-    return dict(zip(names, probabilities([score / TENTHS for score in scores]), strict=True))
+        total += suggested[1] << _BITS * names.index(suggested[0])
+    scores = memoryview(total.to_bytes(len(_NOUGHT) * len(names), "little")).cast("I")
+    return dict(zip(names, probabilities([(score - _MIDDLE) / TENTHS for score in scores]), strict=True))
 
 
 def prose_probability(text: str) -> float:

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 SIGNAL: Final = re.compile(
-    r"[{}()\[\];=<>$|\\#@_`\"+:./-](?:(?<=[^:./-])|(?<=:)(?:$|:)|(?<=\w:) |(?<=\w\.)\w|(?<=/)\w|(?<=-) )"
+    r"[{}()\[\];=<>$|\\#@_`\"+:./-](?:(?<=[^:./-])|(?<=:)(?:$|:)|(?<=\w:) |(?<=\w\.)\w|(?<=/)\w|(?<=-) |(?<=[a-z]-)[A-Z])"
 )
 """Characters and texts, one of which every line of code contains, unless it starts with one of FIRST_WORDS or has an
 option as its second word."""
@@ -12,7 +12,7 @@ CODE_CHARACTER: Final = re.compile(
     r"[=\[\]{}(.:$<+&|-](?:(?<=[=\[\]{}])|(?<=\w\()|(?<=\w\.)\w|(?<=:):|(?<=-)>|(?<=\$)\w|(?<=<)\w+>"
     r"|(?<=\+)\+|(?<=&)&|(?<=\|)\|)"
 )
-MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_]|\(\)|::|\w\(")
+MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_(:](?:(?<=[^(:])|(?<=\w\()|(?<=\()\)|(?<=:):)")
 """Marks that a plain sentence does not have."""
 HEADING: Final = re.compile(r"#{1,6} +\w")
 REFERENCE: Final = re.compile(r"\[[^\]]++\]: +\S")
@@ -40,13 +40,19 @@ COMMANDS: Final = frozenset(
     " python3 nohup adb flutter ansible-playbook ansible nginx pm2 tsc eslint openssl"
     " ping netstat lsof ifconfig vim nano"
     " ./gradlew yum dnf pacman snap choco winget cdk sam vagrant minikube virtualenv"
-    " ollama rg jq source shopt typeset declare unset alias ssh-keygen".split()
+    " ollama rg jq source shopt typeset declare unset alias ssh-keygen"
+    " lein rustup heroku dart deno bun npm-check gh glab uvicorn gunicorn pipenv tox nox ruff mypy pdm mamba cmake"
+    " ninja meson bazel sbt cabal ghc ghci opam dune rebar3 iex luarocks cpan cpanm rscript netlify wrangler"
+    " flyctl doctl eksctl istioctl argocd skaffold packer ansible-galaxy xcodebuild xcrun fastlane gsutil rclone"
+    " tmux traceroute nslookup nmap tcpdump iptables ufw useradd usermod chgrp lsblk modprobe dmesg sysctl mongosh"
+    " pg_dump pg_restore createdb mysqldump protoc grpcurl vitest webpack esbuild ng pandoc latexmk pdflatex ffprobe"
+    " gpg keytool certbot mvnw ./mvnw tsx ts-node nvm pyenv rbenv asdf".split()
 )
 SHARED_COMMANDS: Final = frozenset(
     "cat find make go cd sort head tail kill touch which node python echo service time"
     " watch cut top export man dig"
-    " ruby php java deno bun dir set env screen df du ps ln diff expo act code swift"
-    " julia perl chroot host mount".split()
+    " ruby php java dir set env screen df du ps ln diff expo act code swift"
+    " julia perl chroot host mount mix".split()
 )
 """Commands that are also English words or names: only an option, a path or an operator makes the line code."""
 SUBCOMMANDS: Final = frozenset(
@@ -56,7 +62,7 @@ SUBCOMMANDS: Final = frozenset(
     " update upgrade remove list show plan"
     " login config reset compose rm stop tag new publish validate switch bisect"
     " cherry-pick blame audit outdated s3 ec2 sync"
-    " destroy freeze".split()
+    " destroy freeze repl task pub serve dev lint format fmt check activate deps.get".split()
 )
 ARGUMENT: Final = re.compile(
     r"[-/~.=|>&$*:\"'](?:(?<=[=|*])|(?<=\s-)-?\w|(?<=[/~])\w|(?<=\s/)|(?<=\w\.)\w|(?<=\s\.)(?:\s|$)|(?<=\.)\."
@@ -255,7 +261,34 @@ STATEMENT: Final = re.compile(
     r"|PROGRAM-ID\. \w|DISPLAY [\"']|STOP RUN\.|\d\d +[A-Z][A-Z0-9-]* +PIC "
     r"|(?:server|http|events|upstream \w+|location [^{]{1,60}) \{$"
 )
+_CMDLET: Final = (
+    r"(?:Add|Clear|Compare|Connect|Convert\w*|Copy|Disable|Enable|Enter|Exit|Export|Find|ForEach|Format|Get|Group|Import"
+    r"|Install|Invoke|Join|Measure|Move|New|Out|Publish|Read|Receive|Register|Remove|Rename|Resolve|Restart|Save|Select"
+    r"|Send|Set|Should|Show|Sort|Split|Start|Stop|Test|Uninstall|Update|Wait|Where|Write)-[A-Z]\w+"
+)
+_SETTING: Final = re.compile(
+    # A name that no sentence has, or a value that only a machine reads.
+    r"(?:- )?(?:(?=[a-z]*+_)[a-z_][\w.]*+|[a-z]{2,}[A-Z]\w*+): +(?:[\w./:@-]++|[\"'\[{].*[\"'\]}]),?$"
+    r"|(?:- )?[A-Za-z][\w.-]*+: +(?:true|false|null)$"
+    r"|(?:- )?[a-z][\w.-]*+: +(?:\d++(?:ms|s|Mi|Gi|Ki)|\.{0,2}/\w[\w./-]*+|\[[\"'].*[\"']\]|[\"'][@#*./].*[\"'])$"
+    r"|(?:port|timeout|retries|replicas|ttl|interval): +\d++$"
+    r"|[A-Za-z]\w*+: +\"[^\"]*+\",$"
+)
+"""A setting on a line of its own: `max_retries: 3`, `debug: true`."""
+_ASSIGNED: Final = re.compile(
+    r"[A-Z][A-Z0-9]*+_[A-Z0-9_]*+=\S*+$|[A-Za-z][A-Za-z._]{3,}+=[A-Za-z0-9./:_-]++$"
+)
+"""The same with an equals sign: `Restart=always`, `LOG_LEVEL=debug`."""
 STATEMENT_WITH: Final = (
+    (": ", _SETTING),
+    ("=", _ASSIGNED),
+    ("-", re.compile(rf"{_CMDLET} (?:.* )?(?:-[A-Z]|[{{$@|])")),
+    ("| ", re.compile(rf".*\| {_CMDLET}")),
+    (") {", re.compile(r"(?:[\w<>\[\],?*&]++ ){1,3}+\w++\([^()]*+\) \{$")),
+    ("var ", re.compile(r"var \w++ (?:\[\]|\*|map\[)\S")),
+    ("(:", re.compile(r"\w++(?: \w++)?\(:\w++[,)]")),
+    ("from ", re.compile(r"from \w++ in [A-Z]\w*+,")),
+    ("[", re.compile(r"\w++\(.*\w\[\d++[smhdw]\]")),
     (");", re.compile(r"\w[\w.]*+\([^()]*\);$")),
     (
         " -",

@@ -6,14 +6,12 @@ one with a question mark; one with the form of a question, whatever its mark; on
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from services.analyzer import question_words as words
 from services.analyzer.question_openers import AMBIGUOUS, ANY_LANGUAGE, GROUPED, OPENERS
 from services.analyzer.question_scripts import Rule, rules_for
-from services.analyzer.sentences import Sentence, sentences
+from services.analyzer.sentences import sentences
 from shared.contracts import limits
 
 EXAMINED_PLACES: Final = 1_000
@@ -23,15 +21,16 @@ RULES_RUN: Final = 1_000
 """Maximum number of times that a rule of a script or language is tried on a sentence."""
 EXAMINED_BREAKS: Final = 2_000
 """Maximum number of commas, line breaks and the like whose next word is examined."""
+_OPENING_WORDS: Final = 14
+"""Words at the beginning of a sentence that may open a question, or precede what does."""
 LONG_SENTENCE: Final = 4_000
 """Characters of a sentence that are searched for breaks."""
-
-_Wrapper = tuple[str, frozenset[str]]
 
 _EDGES: Final = ".,:;!?\"'“”„«»()[]{}*_~#>|<…-–—•¿¡،؟=/\u200b\u200e\u200f\ufeff"
 _CLAUSE: Final = r"[,;:–—(…\n\s.](?:(?<=[,;:–—(…\n])\s*+|(?<=\s)-++\s|(?<=\.)\.++\s*+)"
 """The end of a clause. The pattern begins with one set, so that the text before a match is skipped quickly."""
 _BREAK: Final = re.compile(_CLAUSE)
+_MAY_BREAK: Final = re.compile("[,;:–—(…\n]").search
 _NEXT_WORD: Final = re.compile(_CLAUSE + r"(?=(\S{0,60}))")
 _TAG: Final = re.compile(
     r",\s*(?:(?:is|are|was|were|do|does|did|has|have|can|could|should|would"
@@ -61,11 +60,11 @@ def read(message: str, prose: str) -> Prose:
     find: _Finder | None = None
     count = 0
     first: list[str] = []
-    for number, (start, end, asks) in enumerate(segments):
+    for start, end, asks in segments:
         at: int | None = 0
         if not asks or prose[end - 1] in _CLOSED:
-            find = find or _Finder(prose, segments)
-            at = find.behind_quotation(start, end) if asks else find.without_mark(number, start, end)
+            find = find or _Finder(prose)
+            at = find.behind_quotation(start, end) if asks else find.without_mark(start, end)
         if at is None:
             continue
         count += 1
@@ -77,11 +76,12 @@ def read(message: str, prose: str) -> Prose:
 class _Finder:
     """A finder of questions in the sentences of one text. It keeps only the rules that can apply to that text."""
 
-    def __init__(self, prose: str, segments: list[Sentence]) -> None:
+    def __init__(self, prose: str) -> None:
         self._prose = prose
         self._lowered = prose.lower().replace("’", "'")
         # Lower-casing these depends on their neighbours, or makes two characters of one.
         self._aligned = "İ" not in prose and "Σ" not in prose
+        self._comments = ("/" in prose or "<" in prose) and any(mark in prose for mark in _COMMENT)
         self._inverted = "¿" in prose
         self._commas = "," in prose
         self._quotations = any(mark in prose for mark in _OPENING)
@@ -95,7 +95,15 @@ class _Finder:
         self._rules_of_text: tuple[list[Rule], list[Rule]] | None = None
         self._runs_on = not tokens.isdisjoint(_WITHIN)
         self._breaks_matter = not tokens.isdisjoint(_CLAUSE_FIRST)
-        self._wrappers = self._wrappers_by_sentence(tokens, [start for start, _, _ in segments])
+        self._last_words = tokens & words.WRAPPERS.keys()
+        # "(explain": a wrapper of one word that a mark precedes.
+        vocabulary = "\n".join(["", *tokens, ""]) if self._last_words else ""
+        self._attached = [
+            word
+            for word in self._last_words
+            if word in words.WRAPPERS[word] and vocabulary.count(word + "\n") > 1
+        ]
+        self._polite = any("\n" + word in vocabulary for word in _POLITE_WORDS)
 
     def _openers(self, first: str) -> list[dict[str, set[str]]]:
         if self._tables is None:
@@ -110,12 +118,11 @@ class _Finder:
             self._told = words.languages_of(self._words, self._prose)
         return self._told
 
-    def _rules(self, sentence: str) -> list[Rule]:
-        if self._rules_of_text is None:
-            in_ascii, rules = rules_for(self._prose, lambda: self._languages()[0])
-            self._rules_of_text = in_ascii, in_ascii + rules
-        in_ascii, rules = self._rules_of_text
-        return in_ascii if sentence.isascii() else rules
+    def _rules(self) -> tuple[list[Rule], list[Rule]]:
+        """Return the rules for a sentence of ASCII characters, and those for any other."""
+        in_ascii, rules = rules_for(self._prose, lambda: self._languages()[0])
+        self._rules_of_text = in_ascii, in_ascii + rules
+        return self._rules_of_text
 
     def behind_quotation(self, start: int, end: int) -> int | None:
         """Return the question's position in a sentence that ends with a question mark and a closing quotation mark.
@@ -127,19 +134,21 @@ class _Finder:
         self._places -= 1
         return None if self._is_quoted_by_statement(self._prose[start:end]) else 0
 
-    def without_mark(self, number: int, start: int, end: int) -> int | None:
+    def without_mark(self, start: int, end: int) -> int | None:
         """Return the question's position in a sentence without a question mark, or None if it asks nothing."""
         sentence = self._prose[start:end]
-        if sentence.lstrip().startswith(_COMMENT):
+        if self._comments and sentence.lstrip().startswith(_COMMENT):
             return None
         if self._inverted and "¿" in sentence:
             return sentence.index("¿")
         lowered = self._lowered[start:end] if self._aligned else sentence.lower().replace("’", "'")
         if self._quotations:
             lowered = _without_leading_quotation(lowered)
-        if self._is_question_form(lowered) or (number in self._wrappers and self._wraps(number, lowered)):
+        tokens = lowered.split() if self._last_words or self._runs_on else lowered.split(None, _OPENING_WORDS)
+        if self._is_question_form(lowered, tokens) or (self._last_words and self._wraps(lowered, tokens)):
             return 0
-        for may_apply, asks in self._rules(sentence):
+        in_ascii, rules = self._rules_of_text or self._rules()
+        for may_apply, asks in in_ascii if rules and sentence.isascii() else rules:
             if self._rules_left and may_apply(sentence):
                 self._rules_left -= 1
                 if asks(sentence):
@@ -148,14 +157,15 @@ class _Finder:
             return 0
         at = self._behind_break(lowered) if self._breaks_matter else None
         if at is None and self._runs_on:
-            at = self._in_run_on_text(lowered)
+            at = self._in_run_on_text(lowered, tokens)
         return at if at is None or len(lowered) == end - start else 0
 
-    def _is_question_form(self, lowered: str) -> bool:
-        first = lowered.split(None, 1)[0].strip(_EDGES)
+    def _is_question_form(self, lowered: str, raw_tokens: list[str]) -> bool:
+        first = raw_tokens[0].strip(_EDGES)
         if first not in _MAY_OPEN:
             return False
-        tokens = _tokens(lowered, 14 if first in _MAY_PRECEDE else 8)
+        examined = raw_tokens[: _OPENING_WORDS if first in _MAY_PRECEDE else 8]
+        tokens = [token for raw in examined if (token := raw if raw.isalnum() else raw.strip(_EDGES))]
         if len(tokens) == 1 and tokens[0] in words.ALONE:
             return True
         for index, word in enumerate(tokens):
@@ -193,54 +203,29 @@ class _Finder:
             return False
         opening = max(stripped.rfind(mark, 0, len(stripped) - 1) for mark in '"“«„')
         before = stripped[:opening].strip() if opening > 0 else ""
-        return bool(before) and not self._is_question_form(before.lower()) and len(before.split()) > 1
-
-    def _wrappers_by_sentence(self, tokens: set[str], starts: list[int]) -> dict[int, list[_Wrapper]]:
-        """Return the wrappers to look for, by the number of each sentence that may wrap a question."""
-        text = self._lowered
-        if not self._aligned:
-            text = self._prose.replace("İ", "i").lower().replace("’", "'")
-        wrappers_of: dict[int, list[_Wrapper]] = {}
-        wrappers = [
-            wrapper for last in tokens & words.WRAPPERS.keys() for wrapper in words.WRAPPERS[last].items()
-        ]
-        for wrapper in wrappers:
-            for number in _sentences_with(wrapper[0], text, starts):
-                wrappers_of.setdefault(number, []).append(wrapper)
-        numbers = (
-            {number for word in _POLITE for number in _sentences_with(word, text, starts)} if wrappers else ()
+        return (
+            bool(before)
+            and not self._is_question_form(before.lower(), before.lower().split())
+            and len(before.split()) > 1
         )
-        if numbers:
-            # "Tell me please how": a sentence from which a polite word is removed may contain any wrapper.
-            ends = [*starts[1:], len(text)]
-            polite = _without_polite_words(
-                "\n".join(text[starts[number] : ends[number]] for number in numbers)
-            )
-            wrappers = [wrapper for wrapper in wrappers if wrapper[0] in polite]
-            for number in numbers:
-                wrappers_of[number] = wrappers
-        return wrappers_of
 
-    def _wraps(self, number: int, lowered: str) -> bool:
-        lowered = _without_polite_words(lowered)
-        for start, nexts in self._wrappers[number]:
-            if not self._places:
-                return False
-            self._places -= 1
-            at = lowered.find(start)
-            if at < 0 or (at and lowered[at - 1].isalpha()):
-                continue
-            following = _tokens(lowered[at + len(start) : at + len(start) + 40], 3)
-            if lowered[at + len(start) : at + len(start) + 1] not in _AFTER_WRAPPER or not following:
-                continue
-            if (following[0] in nexts or " ".join(following[:2]) in nexts) and following[
-                1:
-            ] not in _NOTHING_ASKED:
-                before = lowered[max(0, at - 24) : at].rstrip()
-                if start in words.ORDERS and before.rpartition(" ")[2] in words.NO_ORDER:
-                    if before.endswith(_KEEPS):
-                        return True
-                elif not before.endswith(_UNDOES) or before.endswith(_KEEPS):
+    def _wraps(self, lowered: str, tokens: list[str]) -> bool:
+        """Whether a sentence wraps a question: "i wonder whether", "tell me how"."""
+        if "," in lowered or ":" in lowered:
+            tokens = lowered.replace(",", " ").replace(":", " ").split()
+        last_words = self._last_words.intersection(tokens)
+        last_words.update([word for word in self._attached if word in lowered])
+        if last_words and self._polite:
+            lowered = _without_polite_words(lowered)  # "tell me please how"
+        for last in last_words:
+            for wrapper, nexts in words.WRAPPERS[last].items():
+                at = lowered.find(wrapper)
+                if at < 0:
+                    continue
+                if not self._places:
+                    return False
+                self._places -= 1
+                if _wraps_at(at, lowered, wrapper, nexts):
                     return True
         return False
 
@@ -248,11 +233,15 @@ class _Finder:
         """Return the position of a question that begins after a comma or another break within a sentence."""
         if not self._breaks:
             return None
-        nexts = [word.strip(_EDGES) for word in _NEXT_WORD.findall(lowered, 0, LONG_SENTENCE)]
+        if not (_MAY_BREAK(lowered) or "-" in lowered or ".." in lowered):
+            return None
+        nexts = [
+            word if word.isalnum() else word.strip(_EDGES)
+            for word in _NEXT_WORD.findall(lowered, 0, LONG_SENTENCE)
+        ]
         self._breaks = max(0, self._breaks - len(nexts))
         if _MAY_OPEN_CLAUSE.isdisjoint(nexts):
             return None
-        after_clause = not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 2))
         for break_, word in zip(_BREAK.finditer(lowered), nexts, strict=False):
             if word not in _MAY_OPEN_CLAUSE:
                 continue
@@ -262,7 +251,11 @@ class _Finder:
             tokens = _tokens(lowered[break_.end() : break_.end() + 60], 5)
             while tokens and tokens[0] in words.INTRODUCTIONS:
                 tokens = tokens[1:]
-            if after_clause and tokens and tokens[0] in words.VERBS_AFTER_CLAUSE:
+            if (
+                tokens
+                and tokens[0] in words.VERBS_AFTER_CLAUSE
+                and not words.SUBORDINATORS.isdisjoint(_tokens(lowered, 2))
+            ):
                 continue
             if " ".join(tokens[:2]) in words.CLAUSE_OPENERS or (
                 len(tokens) == 1 and tokens[0] in words.ALONE
@@ -270,13 +263,12 @@ class _Finder:
                 return break_.end()
         return None
 
-    def _in_run_on_text(self, lowered: str) -> int | None:
+    def _in_run_on_text(self, lowered: str, tokens: list[str]) -> int | None:
         """Return the position of a question that begins anywhere: "hi my build is broken can you help"."""
-        tokens = lowered.split()
         if _WITHIN.isdisjoint(tokens):
             return None
-        for index in range(1, len(tokens) - 1):
-            if tokens[index] not in _WITHIN:
+        for index in [index for index, token in enumerate(tokens[:-1]) if token in _WITHIN]:
+            if not index:
                 continue
             if not self._places:
                 return None
@@ -341,6 +333,8 @@ _THEN: Final = re.compile(
     r", (?:so |dann |bitte |\w{2,20}en sie |(?:kann|können|muss|müssen|wird|werden|ist|sind|soll|sollte) )"
 )
 _POLITE: Final = (" please", " bitte", " in detail", " in simple terms", " a bit", " briefly")
+_POLITE_WORDS: Final = ("please", "bitte", "detail", "simple", "bit", "briefly")
+"""A word of each."""
 _OPENING: Final = '"“«„'
 _COMMENT: Final = ("//", "/*", "<!--")
 _CLOSED: Final = '"”»'
@@ -356,13 +350,22 @@ def _unpunctuated(lowered: str) -> set[str]:
     return {token.rstrip(",:") for token in set(lowered.split())}
 
 
-def _sentences_with(word: str, text: str, starts: list[int]) -> Iterator[int]:
-    """Yield the numbers of the sentences that contain `word`; the sentences begin at `starts`."""
-    at = text.find(word, starts[0])
-    while at >= 0:
-        behind = bisect_right(starts, at)
-        yield behind - 1
-        at = text.find(word, starts[behind]) if behind < len(starts) else -1
+def _wraps_at(at: int, lowered: str, wrapper: str, nexts: frozenset[str]) -> bool:
+    """Whether the wrapper at a position stands as a word, nothing undoes it, and one of `nexts` follows."""
+    end = at + len(wrapper)
+    if lowered[end : end + 1] not in _AFTER_WRAPPER or (at and lowered[at - 1].isalpha()):
+        return False
+    following = _tokens(lowered[end : end + 40], 3)
+    if not following or following[1:] in _NOTHING_ASKED:
+        return False
+    if following[0] not in nexts and " ".join(following[:2]) not in nexts:
+        return False
+    before = lowered[max(0, at - 24) : at].rstrip()
+    if before.endswith(_KEEPS):
+        return True
+    if wrapper in words.ORDERS:
+        return before.rpartition(" ")[2] not in words.NO_ORDER
+    return not before.endswith(_UNDOES)
 
 
 def _without_polite_words(lowered: str) -> str:
@@ -382,7 +385,8 @@ def _without_leading_quotation(sentence: str) -> str:
 
 
 def _tokens(lowered: str, at_most: int) -> list[str]:
-    return [token for raw in lowered.split(None, at_most)[:at_most] if (token := raw.strip(_EDGES))]
+    raw_tokens = lowered.split(None, at_most)[:at_most]
+    return [token for raw in raw_tokens if (token := raw if raw.isalnum() else raw.strip(_EDGES))]
 
 
 def _fits(group: str, rest: list[str]) -> bool:

@@ -76,6 +76,8 @@ _ABBREVIATIONS: Final = frozenset(
     " т.д т.п г гг ул им тыс млн млрд чел род ум ок букв см др руб фр км в вв св"
     " стр рис лат англ нем".split()
 )
+_LAST_LETTERS: Final = frozenset(word[-3:] for word in _ABBREVIATIONS)
+"""The last three letters of each."""
 _MAY_END: Final = frozenset(
     "p.m a.m u.s u.k no nos min max sec ex m st str art fr hr co ed ch mar sig г гг al ext км др в"
     " вв руб чел тыс млн es yy tt"
@@ -121,7 +123,7 @@ def sentences(prose: str) -> Sentences:  # noqa: C901 -- one pass over the marks
             continue
         else:
             end = at
-        if has_word(prose, start, end):
+        if (start + 1 < end and prose[start + 1].isalnum()) or has_word(prose, start, end):
             segments.append((start, end, asks))
         start = mark.end()
     if next(marks, None):
@@ -175,6 +177,9 @@ def _ends_sentence(prose: str, start: int, mark: re.Match[str], marks: str, *, a
 
 
 def _is_abbreviation(prose: str, start: int, at: int, follows: str) -> bool:
+    last = prose[at - 3 : at]
+    if last.isalpha() and len(last) == 3 and last.lower() not in _LAST_LETTERS:
+        return False  # as most words
     words = prose[max(start, at - 16) : at].rsplit(None, 1)
     word = words[-1].lstrip("([\"'“„«*_").lower() if words and not prose[at - 1 : at].isspace() else ""
     if not word:

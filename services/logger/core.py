@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import STOPPED, ids_in, pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN, beginning
-from shared.contracts.record import PACKED, Metered, Record, Via, iso, via
-from shared.contracts.stages import BY_KEY, BY_STATE, CRITICAL, LAST
+from shared.contracts.record import PACKED, WHOLE, Metered, Record, Via, iso, of_stages, via
+from shared.contracts.stages import BY_CHOICE, BY_KEY, BY_STATE, EARLY_ANSWER, LAST, RECORDED, STAGES, Stage
 from shared.contracts.v1 import (
-    ChatAnswer,
-    Enhancement,
+    EarlyAnswer,
     LogRequested,
     Meter,
     PipelineCompleted,
     PipelineFailed,
+    Results,
     Status,
     StoredText,
 )
@@ -46,11 +46,26 @@ class Whole(Struct, frozen=True, kw_only=True):
 NOT_LONG = Whole()
 
 
+def ended_early(results: Results) -> tuple[str, EarlyAnswer] | None:
+    """Return the key of the stage that ended the run early, and its answer; None if none did."""
+    for key in reversed(results.__struct_fields__):
+        answer = getattr(results.of(key).data, EARLY_ANSWER, None)
+        if isinstance(answer, EarlyAnswer):
+            return key, answer
+    return None
+
+
+def _answers(results: Results) -> list[tuple[str, StoredText | None]]:
+    """Return the answer as each stage left it, with the reference to the whole of a long one; the last one first."""
+    found = ((stage.answer, results.of(stage.key).data) for stage in reversed(RECORDED) if stage.answer)
+    return [(getattr(data, text), getattr(data, WHOLE, None) or None) for text, data in found if data]
+
+
 def referred(request: LogRequested) -> StoredText | None:
-    """Return the reference to the whole of a long answer: the enhanced one, or else the chatbot's own."""
-    results = request.results
-    enhancement, chat = results.enhancement.data, results.chat.data
-    return (enhancement and enhancement.whole) or (chat and chat.whole) or None
+    """Return the reference to the whole of a long answer: the last one that a stage gave, if none ended the run."""
+    if ended_early(request.results):
+        return None
+    return next((whole for _, whole in _answers(request.results) if whole), None)
 
 
 class Completed(Struct, frozen=True, kw_only=True):
@@ -61,6 +76,7 @@ class Completed(Struct, frozen=True, kw_only=True):
     execution_time_ms: int
     finished_at: datetime
     degraded: tuple[str, ...]
+    ended_by: str | None = None
 
 
 def milliseconds(start: datetime, end: datetime) -> int:
@@ -77,28 +93,33 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
     stated: Stated = LISTED,
     whole: Whole = NOT_LONG,
 ) -> Completed:
-    """Return the record's fields of a run that succeeded; its answer is the enhanced one or else the chatbot's own.
+    """Return the record's fields of a run that succeeded; its answer is that of the stage that ended it early, or
+    else the last one that a stage gave.
 
-    A run without an answer can't succeed, as the chatbot is critical. `meter` is the logger's own meter so far.
-    `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes the listed prices. `whole`
-    is the answer if it is a long one.
+    Any other run without an answer can't succeed, as the first stage that gives one is critical. `meter` is the
+    logger's own meter so far. `by_day`: the record is in the index of days, whose write has a cost. `stated` precedes
+    the listed prices. `whole` is the answer if it is a long one.
     """
     results = request.results
-    enhancement, chat = results.enhancement.data, results.chat.data
-    answer = enhancement.final_response if enhancement else chat.text if chat else None
+    answers = _answers(results)
+    answer = answers[0][0] if answers else None
     if whole.text is not None:
         answer = beginning(whole.text)
+    early = ended_early(results)
+    ending: Record = {}
+    if early:
+        answer = early[1].text
+        ending = {"ended_by": early[0], "end_reason": early[1].reason}
     degraded = tuple(request.errors)
     took = milliseconds(request.started_at, now)
-    outcomes = {name: getattr(results, name) for name in results.__struct_fields__}
+    outcomes = {stage.key: results.of(stage.key) for stage in RECORDED}
     meters = {name: outcome.meter for name, outcome in outcomes.items() if outcome.meter}
     fields: Record = {
+        **of_stages({stage.key: _without_text(outcomes[stage.key].data, stage) for stage in RECORDED}),
         "user_message": request.user_message,
-        "analysis": msgspec.to_builtins(results.analysis.data),
-        "chat": _without(chat, "text", "whole"),
-        "enhancement": _without(enhancement, "final_response", "whole"),
         "final_response": answer,
         **({PACKED: whole.packed} if whole.packed else {}),
+        **ending,
         "stages": msgspec.to_builtins(meters),
         "errors": {
             name: {"Error": error.error, "Cause": (error.cause or "")[:CAUSE_CHARS]}
@@ -114,8 +135,8 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
     }
     metered: Metered = {
         "via": _via(metadata.pipeline_id, metadata.causation_id, metadata.execution_arn),
-        "answer_bytes": sum(_stored_bytes(result) for result in (chat, enhancement))
-        + (len(chat.text.encode()) if chat else 0),
+        "answer_bytes": sum(whole.stored_bytes for _, whole in answers if whole)
+        + (len(answers[-1][0].encode()) if answers else 0),
         "log": {
             "attempt": meter.attempt,
             "receives": meter.receives,
@@ -132,6 +153,7 @@ def completed(  # noqa: PLR0913 -- the last two have defaults
         execution_time_ms=took,
         finished_at=now,
         degraded=degraded,
+        ended_by=early[0] if early else None,
     )
 
 
@@ -153,21 +175,20 @@ def _cost(status: Status, fields: Record, metered: Metered, *, by_day: bool, sta
     return cost_fields
 
 
-def _stored_bytes(result: ChatAnswer | Enhancement | None) -> int:
-    """Return the size of the stored text that a result refers to."""
-    return result.whole.stored_bytes if result and result.whole else 0
-
-
-def _without(value: Struct | None, *names: str) -> dict[str, Any] | None:
-    if value is None:
+def _without_text(result: Struct | None, stage: Stage) -> dict[str, Any] | None:
+    """Return a stage's result without the answer's text, which the record has once."""
+    left_out = (stage.answer, WHOLE) if stage.answer else ()
+    if result is None:
         return None
-    return {key: inner for key, inner in msgspec.to_builtins(value).items() if key not in names}
+    return {key: inner for key, inner in msgspec.to_builtins(result).items() if key not in left_out}
 
 
 def completed_event(metadata: Metadata, run: Completed) -> Outgoing:
     """Return the event that announces a run's success; a repeated announcement has the same event id."""
     return Outgoing(
-        data=PipelineCompleted(execution_time_ms=run.execution_time_ms, degraded=run.degraded),
+        data=PipelineCompleted(
+            execution_time_ms=run.execution_time_ms, degraded=run.degraded, ended_by=run.ended_by or UNSET
+        ),
         pipeline_id=metadata.pipeline_id,
         event_id=f"{metadata.pipeline_id}-completed",
         correlation_id=metadata.correlation_id,
@@ -299,24 +320,26 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
     return msgspec.structs.replace(run, error=str(stopped["error"]), cause=cause)
 
 
-def failed_stage(run: Failure) -> str | None:
-    """Return the failed stage's key if the error identifies it, else None.
+def failed_stage(status: str, error: str) -> str | None:
+    """Return the key of the stage at which an execution failed if its error identifies the stage, else None.
 
-    In an execution that FAILED (a cancelled one is ABORTED), `Pipeline` errors come from workers only, and only the
+    In an execution that FAILED (a cancelled one is ABORTED), `Pipeline` errors come from workers only, and only a
     critical stage's failure ends the run.
     """
-    by_worker = run.status == "FAILED" and run.error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
-    return CRITICAL.key if by_worker else None
+    by_worker = status == "FAILED" and error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
+    critical = [stage.key for stage in STAGES if stage.critical]
+    return critical[0] if by_worker and len(critical) == 1 else None
 
 
 def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
     """Return the key of the stage that was entered last, None if there is none.
 
-    `events` are an execution's history, newest first. A state that is no stage counts as the last stage.
+    `events` are an execution's history, newest first. The choice behind a stage counts as that stage, any other state
+    that is no stage as the last one.
     """
     for event in events:
         if name := event.get("stateEnteredEventDetails", {}).get("name"):
-            return BY_STATE[name].key if name in BY_STATE else LAST.key
+            return (BY_STATE.get(name) or BY_CHOICE.get(name) or LAST).key
     return None
 
 

@@ -25,6 +25,9 @@ all of them together."""
 ANSWER_CHARS: Final = 16_384
 ANSWER_BYTES: Final = 32_768
 """UTF-8 bytes of the chatbot's answer in the state."""
+EARLY_JSON_BYTES: Final = 32_768
+"""Bytes, as JSON, of the answer with which a stage ends a run early: the state may hold it beside the chatbot's."""
+EARLY_REASON_CHARS: Final = 256
 
 
 def beginning(text: str) -> str:

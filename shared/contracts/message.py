@@ -53,6 +53,15 @@ def check_conversation(turns: Sequence[ConversationTurn]) -> None:
     _check_size("`messages` together", [turn.text for turn in turns])
 
 
+def check_early_answer(text: str) -> None:
+    """Check the text with which a stage ends a run early. Raises ValueError with a sentence on the broken rule."""
+    _check_text("early_answer.text", text)
+    if (size := len(msgspec.json.encode(text))) > limits.EARLY_JSON_BYTES:
+        raise ValueError(
+            f"`early_answer.text` must be at most {limits.EARLY_JSON_BYTES:,} bytes of JSON, got {size:,}"
+        )
+
+
 def _check_text(name: str, text: str) -> None:
     if not VISIBLE.search(text):
         raise ValueError(f"`{name}` must not be blank")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NotRequired, TypedDict, cast, get_args
 
-from shared.contracts.stages import BY_KEY, STAGES
+from shared.contracts.stages import BY_KEY, LAST, RECORDED
 from shared.contracts.v1 import Status
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
@@ -103,7 +103,11 @@ class Cost(TypedDict):
 
 
 class Record(TypedDict, total=False):
-    """All fields that a run's record may have. Fields of other names are kept unchanged."""
+    """All fields that a run's record may have. Fields of other names are kept unchanged.
+
+    The result of each recorded stage is a field named by the stage's key (`results_in`), with the fields of its type
+    except the answer's text. Here are those of the stages that every release has had.
+    """
 
     pipeline_id: str
     """The table's key."""
@@ -155,6 +159,10 @@ class Record(TypedDict, total=False):
     """The error of each stage that failed and was not critical, by the stage's key."""
     degraded: list[str]
     """The keys of the stages that failed without failing the run."""
+    ended_by: str
+    """The key of the stage that ended the run early; absent if none did. `final_response` is its answer."""
+    end_reason: str
+    """The reason of that stage."""
     instead: dict[str, str]
     """For each of the degraded stages, by its key: how the answer differs without it."""
 
@@ -183,16 +191,61 @@ class Record(TypedDict, total=False):
 
 # --- what the workflow itself writes -----------------------------------------------------------------------
 
-ANALYSIS_JSON: Final = "analysis_json"
 METERS_JSON: Final = "meters_json"
 ERRORS_JSON: Final = "errors_json"
-STORED_AS_JSON: Final = (ANALYSIS_JSON, METERS_JSON, ERRORS_JSON)
-"""The attributes that the state StoreAnswer writes instead of `analysis`, `stages` and `errors` if the logger fails:
-a workflow can write a structure only as JSON text. The meters are a list in the stage table's order, with null for a
-stage that failed."""
+METERS_OF: Final = "meters_of"
+"""The attributes that the state StoreAnswer writes instead of `stages` and `errors` if the logger fails: a workflow
+can write a structure only as JSON text. The meters are a list, with null for a stage that failed; `meters_of` are the
+stages' keys in the same order. Releases up to 0.2.0 wrote no such keys, as all had the same stages."""
+METERED_BEFORE: Final = ("analysis", "chat", "enhancement")
+"""The stages of these releases."""
+
+
+def as_json(key: str) -> str:
+    """Return the name of the attribute in which StoreAnswer writes a stage's result instead of `key`."""
+    return f"{key}_json"
 
 
 PACKED: Final = "final_response_packed"
+RESERVED: Final = frozenset({*Record.__annotations__, "meters", "start"}) - {*METERED_BEFORE}
+"""Names that no stage can have as its key: other fields of the record, and what a cost's part is called."""
+WHOLE: Final = "whole"
+"""The field of a stage's result that refers to the whole of a long answer; the record has that answer instead."""
+
+
+def of_stages(results: Mapping[str, Any]) -> Record:
+    """Return the fields of a record with these results of stages, by the stage's key."""
+    return cast("Record", dict(results))
+
+
+def results_in(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the results of stages in a record, by the stage's key: also those of stages that this release lacks.
+
+    A stage that this release lacks, because it was removed or is newer, is known by its meter. Null stands for a
+    result that a stage of this release did not give.
+    """
+    known = {stage.key: record.get(stage.key) for stage in RECORDED}
+    return known | {key: record[key] for key in unknown_stages(record) if key in record}
+
+
+def passed(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys of the stages that a run which succeeded has passed, in order.
+
+    A stage that this release added is not among those of a run that began before; one that this release lacks is.
+    """
+    told = {key for name in ("stages", "errors", "degraded") for key in (record.get(name) or ())}
+    always = {*METERED_BEFORE, LAST.key}
+    known = [stage.key for stage in RECORDED if stage.key in told or stage.key in always]
+    if (ended_by := record.get("ended_by")) in known:  # those that would have followed were skipped
+        known = known[: known.index(str(ended_by)) + 1]
+    return (*known, *unknown_stages(record), LAST.key)
+
+
+def unknown_stages(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys of the stages that a record tells of and that this release lacks."""
+    told = [key for name in ("stages", "errors") for key in (record.get(name) or ())]
+    told += [failed] if isinstance(failed := record.get("stage"), str) else []
+    return tuple(key for key in dict.fromkeys(told) if key not in BY_KEY and key not in RESERVED)
 
 
 def _unpacked(stored: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -217,23 +270,34 @@ def expanded(stored: Mapping[str, Any]) -> Record:
         stored = _unpacked(stored)
     if METERS_JSON not in stored:
         return cast("Record", stored)
-    whole = {name: value for name, value in stored.items() if name not in STORED_AS_JSON}
-    meters = zip(STAGES, _decoded(stored[METERS_JSON], list), strict=False)
+    whole = {
+        name: value for name, value in stored.items() if not name.endswith(as_json("")) and name != METERS_OF
+    }
+    meters = zip(
+        _keys(stored.get(METERS_OF)) or METERED_BEFORE, _decoded(stored[METERS_JSON], list), strict=False
+    )
     errors = _decoded(stored.get(ERRORS_JSON), dict)
-    listed = stored.get("degraded")
-    keys = [key for key in listed if isinstance(key, str)] if isinstance(listed, list) else []
-    degraded = list(dict.fromkeys([*errors, *keys]))
+    results = {
+        name.removesuffix(as_json("")): _decoded(text, dict) or None
+        for name, text in stored.items()
+        if name.endswith(as_json("")) and name not in (METERS_JSON, ERRORS_JSON)
+    }
+    degraded = list(dict.fromkeys([*errors, *_keys(stored.get("degraded"))]))
     return cast(
         "Record",
         {
             **whole,
             "degraded": degraded,
             "instead": {name: BY_KEY[name].without for name in degraded if name in BY_KEY},
-            "analysis": _decoded(stored.get(ANALYSIS_JSON), dict) or None,
-            "stages": {stage.key: meter for stage, meter in meters if meter},
+            **results,
+            "stages": {key: meter for key, meter in meters if meter},
             "errors": errors,
         },
     )
+
+
+def _keys(listed: Any) -> list[str]:
+    return [key for key in listed if isinstance(key, str)] if isinstance(listed, list) else []
 
 
 def _decoded(text: Any, kind: type[Any]) -> Any:

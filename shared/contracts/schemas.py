@@ -121,7 +121,7 @@ def result_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def files() -> dict[Path, str]:
     """Return the text of each schema file by its path."""
-    schemas = [event_schema(kind) for kind in EVENTS] + [result_schema(kind) for kind in v1.RESULTS]
+    schemas = [event_schema(kind) for kind in EVENTS] + [result_schema(stage.result) for stage in STAGES]
     return {
         FOLDER / f"{schema['title']}.json": msgspec.json.format(
             msgspec.json.encode(schema), indent=2

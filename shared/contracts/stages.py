@@ -1,12 +1,13 @@
-"""The stage table: every stage once, in order. Rules, state machine, workers and CLI are derived from it.
+"""The stage table: every stage once, in order. Whatever concerns all stages is derived from it.
 
-To add a stage, add a folder in `services/` and a row here.
+To add a stage, add a folder in `services/`, its types in `shared/contracts/` and a row here.
 """
 
-from collections.abc import Mapping
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, cast
 
-from msgspec import Struct
+from msgspec import Struct, defstruct
+from msgspec.structs import replace
 
 from shared.contracts import v1
 from shared.contracts.envelope import Event
@@ -28,10 +29,41 @@ class Stage(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, str]
     via: Literal["bus", "queue"]
     critical: bool
+    """Whether the run fails with the stage; a run goes on without a stage that is not critical."""
     pays: bool = False
     """Whether each run of the stage costs money: none is begun for a task that is over, or nearly over."""
+    may_end: bool = False
+    """Whether the stage's result may end the run with an answer of its own, in a field `early_answer` of the type
+    `v1.EarlyAnswer | UnsetType`. The stages up to the last one are then skipped.
+    """
     without: str = ""
-    """How the answer differs if this stage fails, in a sentence for the caller; empty for the critical stage."""
+    """How the answer differs if this stage fails, in a sentence for the caller; empty for a critical stage."""
+    answer: str = ""
+    """The field of the result with the answer's text, if the caller gets the answer as this stage leaves it. The
+    record has the text of the last such stage once, and not in the stage's own result."""
+    calls: tuple[str, ...] = ()
+    """The AWS services that its function calls beyond those of every stage, as botocore names them."""
+    texts: Literal["", "read", "store"] = ""
+    """Whether it reads the whole of long answers (`shared/texts.py`), or also stores them."""
+    sizes: Mapping[str, int] = {}
+    """The sizes of its function and queue that differ from an environment's common ones, by the fields of
+    `infra.environments.Sizing`."""
+    typical_seconds: float = 0.2
+    """Seconds that its worker takes for a message: an assumption, until it is measured."""
+
+    def __post_init__(self) -> None:
+        if self.may_end and EARLY_ANSWER not in self.result.__struct_fields__:
+            raise TypeError(
+                f"{self.result.__name__} needs a field {EARLY_ANSWER}: {self.key} may end the run."
+            )
+
+    @property
+    def choice(self) -> str:
+        """The name of the Choice state behind a stage that may end the run."""
+        return f"After{self.state}"
+
+
+EARLY_ANSWER: Final = "early_answer"
 
 
 LEAST_TASK_SECONDS: Final = 960
@@ -43,7 +75,30 @@ HISTORY: Final = "$.*.history[*]"
 """`$.request.history`, or an empty list if there is none, as in executions that an older starter began and in
 their restarts. A path with `*` may match nothing; a plain path would then fail the execution."""
 
-STAGES: Final[tuple[Stage, ...]] = (
+
+def table(*rows: Stage) -> tuple[Stage, ...]:
+    """Return the stages. The last one's request gets a field of `results` for each stage before it."""
+    *recorded, last = rows
+    results = defstruct(
+        "Results",
+        [(stage.key, v1.Outcome[stage.result], v1.Outcome()) for stage in recorded],  # type: ignore[name-defined]
+        bases=(v1.Results,),
+        namespace={"__doc__": v1.Results.__doc__},
+        frozen=True,
+        kw_only=True,
+    )
+    request = defstruct(
+        last.request.__name__,
+        [("results", results)],
+        bases=(last.request,),
+        namespace={"__doc__": last.request.__doc__, "RESULTS": results},
+        frozen=True,
+        kw_only=True,
+    )
+    return (*recorded, replace(last, request=cast("type[Event]", request)))
+
+
+STAGES: Final[tuple[Stage, ...]] = table(
     Stage(
         state="AnalyzeInput",
         key="analysis",
@@ -69,6 +124,9 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="bus",
         critical=True,
         pays=True,
+        answer="text",
+        calls=("bedrock-runtime", "lambda"),
+        typical_seconds=4.0,
     ),
     Stage(
         state="EnhanceResponse",
@@ -80,6 +138,8 @@ STAGES: Final[tuple[Stage, ...]] = (
         via="bus",
         critical=False,
         without="The answer was not formatted: it is the chatbot's own text.",
+        answer="final_response",
+        texts="store",
     ),
     Stage(
         state="LogResults",
@@ -98,6 +158,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         critical=False,
         without="The workflow stored the chatbot's own text itself, of a long one the beginning; "
         "no pipeline.completed event was published.",
+        texts="read",
     ),
 )
 
@@ -105,10 +166,28 @@ BY_STATE: Final[Mapping[str, Stage]] = {stage.state: stage for stage in STAGES}
 BY_KEY: Final[Mapping[str, Stage]] = {stage.key: stage for stage in STAGES}
 BY_SERVICE: Final[Mapping[str, Stage]] = {stage.service: stage for stage in STAGES}
 
-CRITICAL: Final = next(stage for stage in STAGES if stage.critical)
-"""The only stage whose failure fails the run, as there is no answer without it."""
+ANSWERING: Final = next(stage for stage in STAGES if stage.critical and stage.answer)
+"""The stage without which there is no answer. Later stages may change the answer; no stage replaces this one."""
 LAST: Final = STAGES[-1]
 """The stage that writes the record."""
+RECORDED: Final = STAGES[:-1]
+"""The stages whose results the record has."""
+
+LogRequested: Final = cast("type[v1.LogRequested]", LAST.request)
+Results: Final = LogRequested.RESULTS
+"""`v1.LogRequested` and `v1.Results` with a field for each recorded stage."""
+
+
+def choosing(stages: Sequence[Stage] = STAGES) -> tuple[Stage, ...]:
+    """Return the stages that are followed by a Choice state: those that may end the run and skip a stage by that."""
+    return tuple(stage for stage in stages[:-2] if stage.may_end)
+
+
+BY_CHOICE: Final[Mapping[str, Stage]] = {stage.choice: stage for stage in choosing()}
+"""The stages by their Choice states."""
+CHOOSING_KEYS: Final = frozenset(stage.key for stage in BY_CHOICE.values())
+TRANSITIONS: Final = 1 + len(STAGES) + len(BY_CHOICE)
+"""State transitions of a run that passes through all stages; the start is one."""
 
 SERVICES: Final[tuple[str, ...]] = ("trigger", *(stage.service for stage in STAGES))
 

@@ -12,8 +12,19 @@ from msgspec import Struct
 
 from shared.contracts import v1, v2
 from shared.contracts.envelope import Event
+from shared.contracts.stages import STAGES
 
-EVENTS: Final[tuple[type[Event], ...]] = (*v1.EVENTS, *v2.EVENTS)
+
+def _every_version() -> tuple[type[Event], ...]:
+    """Return the events in the order of a run; of two types for one version, the stage table's."""
+    first, *rest = v1.EVENTS
+    found: dict[str, type[Event]] = {}
+    for kind in (first, *(stage.request for stage in STAGES), *rest, *v2.EVENTS):
+        found.setdefault(kind.detail_type(), kind)
+    return tuple(found.values())
+
+
+EVENTS: Final = _every_version()
 """Every version of every event. Versions exist side by side: a new one is added, none is replaced."""
 
 Old = TypeVar("Old", bound=Event)

@@ -5,13 +5,13 @@ this file are generated from them (`make schemas`); a test compares the two.
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.contracts import limits
 from shared.contracts.envelope import INBOUND_EVENT, Event, PipelineId, check_time
-from shared.contracts.message import check_conversation, check_message
+from shared.contracts.message import check_conversation, check_early_answer, check_message
 
 T = TypeVar("T")
 
@@ -178,6 +178,27 @@ class Enhancement(Struct, frozen=True, kw_only=True):
     ] = UNSET
 
 
+class EarlyAnswer(Struct, frozen=True, kw_only=True):
+    """The answer with which a stage ends the run before the stages that would follow, and the reason.
+
+    The caller gets the text as `final_response`, and the reason is in the record: neither quotes the message.
+    """
+
+    text: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=limits.ANSWER_CHARS,
+            description=f"A text that is not blank and has at most {limits.EARLY_JSON_BYTES:,} bytes of JSON.",
+            extra_json_schema={"pattern": r"\S"},
+        ),
+    ]
+    reason: Annotated[str, Meta(min_length=1, max_length=limits.EARLY_REASON_CHARS)]
+
+    def __post_init__(self) -> None:
+        check_early_answer(self.text)
+
+
 class LogReceipt(Struct, frozen=True, kw_only=True):
     """Confirms that the logger has written the record."""
 
@@ -229,9 +250,12 @@ class StageError(Struct, frozen=True, kw_only=True, rename={"error": "Error", "c
 class Results(Struct, frozen=True, kw_only=True):
     """The results of the stages, one field for each, named by the stage's key."""
 
-    analysis: Outcome[Analysis] = Outcome()
-    chat: Outcome[ChatAnswer] = Outcome()
-    enhancement: Outcome[Enhancement] = Outcome()
+    # The fields come from the stage table, which imports this module: `stages.Results` has them.
+
+    def of(self, key: str) -> Outcome[Any]:
+        """Return the outcome of a stage; an empty one if the stage is not among those that are recorded."""
+        outcome: Outcome[Any] = getattr(self, key, Outcome())
+        return outcome
 
 
 # --- requests to the stages ------------------------------------------------------------------------------
@@ -282,6 +306,7 @@ class LogRequested(Event, frozen=True, kw_only=True):
 
     NAME: ClassVar[str] = "log.requested"
     VERSION: ClassVar[int] = 1
+    RESULTS: ClassVar[type[Results]] = Results
 
     user_message: UserMessage
     accepted_at: Annotated[datetime, Meta(tz=True)]
@@ -307,6 +332,12 @@ class PipelineCompleted(Event, frozen=True, kw_only=True):
     degraded: Annotated[
         tuple[str, ...], Meta(description="The stages that failed without failing the pipeline.")
     ] = ()
+    ended_by: Annotated[
+        str | UnsetType,
+        Meta(
+            description="The stage that ended the pipeline early, with an answer of its own; absent if none did."
+        ),
+    ] = UNSET
 
 
 class PipelineFailed(Event, frozen=True, kw_only=True):
@@ -343,4 +374,3 @@ EVENTS: tuple[type[Event], ...] = (
     PipelineFailed,
     ContractRejected,
 )
-RESULTS: tuple[type[Struct], ...] = (Analysis, ChatAnswer, Enhancement, LogReceipt)

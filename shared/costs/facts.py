@@ -9,8 +9,19 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from shared.contracts.record import FINAL, Metered, Record, StageFailure, StageMeter, Via, expanded
-from shared.contracts.stages import LAST, RETRY, STAGES, Stage
+from shared.contracts.record import (
+    FINAL,
+    Metered,
+    Record,
+    StageFailure,
+    StageMeter,
+    Via,
+    expanded,
+    passed,
+    results_in,
+    unknown_stages,
+)
+from shared.contracts.stages import ANSWERING, CHOOSING_KEYS, LAST, RETRY, STAGES
 from shared.costs.prices import Stated
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
@@ -22,6 +33,8 @@ class StageFacts(Struct, frozen=True, kw_only=True):
     """One stage that was entered. None means not metered. `tries` counts the attempts, the first included."""
 
     key: str
+    chooses: bool = False
+    """Whether the stage was left through its Choice state."""
     tries: int | None = 1
     receives: int = 1
     batch: int = 1
@@ -83,7 +96,7 @@ def facts(stored: Mapping[str, Any]) -> RunFacts | None:
     metered: Metered = record.get("metered") or {}
     message, answer = record.get("user_message"), record.get("final_response")
     by_workflow = not failed and LAST.key in (record.get("errors") or {})
-    chat = record.get("chat")
+    answer_of = results_in(record).get(ANSWERING.key)
     return RunFacts(
         region=_region(str(record["execution_arn"])),
         day=str(record.get("finished_at") or record.get("timestamp") or ""),
@@ -93,7 +106,7 @@ def facts(stored: Mapping[str, Any]) -> RunFacts | None:
         message_bytes=len(message.encode()) if isinstance(message, str) else None,
         record_bytes=metered.get("record_bytes") or item_bytes(record),
         answer_bytes=metered.get("answer_bytes") or (len(answer.encode()) if answer else None),
-        tokens_reported=chat is None or chat.get("usage") is not None,
+        tokens_reported=answer_of is None or answer_of.get("usage") is not None,
         stored_by_workflow=by_workflow,
         by_day=bool(metered.get("by_day")),
         stated=_stated(metered),
@@ -112,25 +125,28 @@ def _region(arn: str) -> str:
 
 
 def _finished_run(record: Record, metered: Metered) -> list[StageFacts]:
-    """Return the stages of a run that succeeded: each was entered and has a meter or an error.
+    """Return the stages of a run that succeeded: each that was entered has a meter or an error.
+
+    If a stage ended the run early, those between it and the last one were not entered.
 
     The last stage's meter is in `metered`, as its work is not over when the record is written.
     """
     meters = {**record["stages"], **({LAST.key: metered["log"]} if "log" in metered else {})}
     errors = record.get("errors") or {}
-    return [_stage(stage, meters.get(stage.key), errors.get(stage.key)) for stage in STAGES]
+    return [_stage(key, meters.get(key), errors.get(key)) for key in passed(record)]
 
 
-def _stage(stage: Stage, meter: StageMeter | None, error: StageFailure | None) -> StageFacts:
+def _stage(key: str, meter: StageMeter | None, error: StageFailure | None) -> StageFacts:
     if error is not None:
-        return _given_up(stage.key, str(error.get("Error") or TASK_ERROR))
+        return _given_up(key, str(error.get("Error") or TASK_ERROR))
     if meter is None:
-        return StageFacts(key=stage.key, tries=None, outcome="unknown")
+        return StageFacts(key=key, tries=None, outcome="unknown")
     rest: dict[str, Any] = {
         name: value for name, value in meter.items() if name in _OPTIONAL and value is not None
     }
     return StageFacts(
-        key=stage.key,
+        key=key,
+        chooses=key in CHOOSING_KEYS,
         tries=meter["attempt"] + 1,
         receives=meter["receives"],
         **rest,
@@ -171,9 +187,14 @@ def _failed_run(record: Record) -> list[StageFacts]:
     """Return a run's stages up to the failed one; of earlier stages, a record shows only that they were entered."""
     keys = [stage.key for stage in STAGES]
     reached = record.get("stage")
+    if reached in unknown_stages(record):  # what precedes a stage that this release lacks is not known
+        return [_given_up(str(reached), str(record.get("error") or PermanentError.NAME))]
     if reached not in keys:
         return []
-    before = [StageFacts(key=key, tries=None, outcome="unknown") for key in keys[: keys.index(str(reached))]]
+    before = [
+        StageFacts(key=stage.key, chooses=stage.key in CHOOSING_KEYS, tries=None, outcome="unknown")
+        for stage in STAGES[: keys.index(str(reached))]
+    ]
     last = _given_up(str(reached), str(record.get("error") or PermanentError.NAME))
     return [*before, _with_wasted(last, str(record.get("cause") or ""))]
 

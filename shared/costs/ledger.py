@@ -13,13 +13,14 @@ Rules for counting:
 
 from math import ceil
 
-from shared.contracts.stages import BY_KEY, LAST
+from shared.contracts.stages import ANSWERING, BY_KEY, LAST, STAGES
 from shared.costs.facts import RunFacts, StageFacts
 from shared.costs.lines import Book, Ledger
 from shared.costs.prices import PRICE_LISTS, PriceList, price_list
 from shared.errors import ModelTimedOut
 
 START, LOG = "start", LAST.key
+ENDING = [stage for stage in STAGES if stage.may_end]
 CHUNK = 65_536
 """Bytes of one billing unit of EventBridge and SQS: each begun 64 KB is charged."""
 KB = 1_024
@@ -37,8 +38,8 @@ them with what the handlers write. Lambda's own lines on a call are not logged u
 LOG_BYTES_REQUEST = 500
 LOG_BYTES_HISTORY = 400
 """The log line of one event of an execution's history, without data."""
-HISTORY_ENDS, HISTORY_STATE, HISTORY_RETRY = 2, 6, 4
-"""Numbers of history events: an execution's start and end, a state with a task, one retry."""
+HISTORY_ENDS, HISTORY_STATE, HISTORY_RETRY, HISTORY_CHOICE = 2, 6, 4, 2
+"""Numbers of history events: an execution's start and end, a state with a task, one retry, a choice."""
 
 NEVER_METERED = "time of the functions of API, starter and logger; callbacks; cold starts; reads of the API"
 """Usage that no record contains: the logger is not told of it, or it is not over when the record is written."""
@@ -99,6 +100,8 @@ def _end(book: Book, run: RunFacts) -> None:
         book.add(LOG, "write", "write: the index of days")
     if run.stored_by_workflow:
         book.add(LOG, "transition", "transition into StoreAnswer")
+        if ENDING:
+            book.add(LOG, "transition", "transition into WhichAnswer")
         book.logs(LOG, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY)
     else:
         book.add(LOG, "event", f"event pipeline.{'completed' if run.outcome == 'SUCCEEDED' else 'failed'}")
@@ -107,12 +110,18 @@ def _end(book: Book, run: RunFacts) -> None:
 def _stage(book: Book, stage: StageFacts, run: RunFacts) -> None:
     """Add the last attempt, then earlier attempts and lost deliveries as waste. All of a failed stage is waste."""
     failed = stage.outcome == "failed"
-    key, row = stage.key, BY_KEY[stage.key]
+    key, row = stage.key, BY_KEY.get(stage.key)
+    state, service = (row.state, row.service) if row else (key, key)
     chunks = _chunks(stage.message_bytes or 0)
     retries, lost = (stage.tries or 1) - 1, stage.receives - 1
-    book.add(key, "transition", f"transition into {row.state}", waste=failed)
+    book.add(key, "transition", f"transition into {state}", waste=failed)
     book.add(key, "transition", "transition: retries", retries, waste=True)
-    if row.via == "bus":
+    if stage.chooses and row:
+        book.add(key, "transition", f"transition into {row.choice}")
+        book.logs(key, "the choice behind it", HISTORY_CHOICE * LOG_BYTES_HISTORY)
+    if row is None:
+        book.unmetered.append(f"{key}: the event that asked the stage, which this release lacks")
+    elif row.via == "bus":
         book.add(key, "event", f"event {row.request.detail_type()}", chunks, waste=failed)
         book.add(key, "event", "event: retries", retries * chunks, waste=True)
     book.add(key, "queue", "queue: send", chunks, waste=failed)
@@ -122,15 +131,17 @@ def _stage(book: Book, stage: StageFacts, run: RunFacts) -> None:
     book.add(key, "queue", "queue: send, receive, delete retries", retries * (2 * chunks + 1), waste=True)
     book.add(key, "queue", "queue: receive lost deliveries", lost * chunks, waste=True)
     book.add(key, "queue", "queue: park", int(stage.parked) * chunks, waste=True)
-    _invocation(book, key, row.service, 1, batch=stage.batch, waste=failed)
-    _invocation(book, key, f"{row.service}, failed or lost", retries + lost, waste=True)
+    _invocation(book, key, service, 1, batch=stage.batch, waste=failed)
+    _invocation(book, key, f"{service}, failed or lost", retries + lost, waste=True)
     book.logs(key, "the state machine", HISTORY_STATE * LOG_BYTES_HISTORY, waste=failed)
     if retries:
         book.logs(key, "the state machine, retries", retries * HISTORY_RETRY * LOG_BYTES_HISTORY, waste=True)
     _time(book, stage)
     _unmetered(book, stage)
-    if row.critical:
+    if row is ANSWERING:
         _answer(book, stage, run)
+    elif row is None or row.pays:
+        _tokens(book, stage)
 
 
 def _invocation(  # noqa: PLR0913 -- the last two have defaults
@@ -149,7 +160,8 @@ def _time(book: Book, stage: StageFacts) -> None:
     if stage.memory_mb is None or stage.architecture is None:
         book.unmetered.append(f"{stage.key}: its function's memory")
         return
-    work = f"work of {BY_KEY[stage.key].service}"
+    row = BY_KEY.get(stage.key)
+    work = f"work of {row.service if row else stage.key}"
     book.add(stage.key, "time", work, stage.memory_mb * stage.work_ms, price=stage.architecture)
 
 
@@ -160,6 +172,16 @@ def _unmetered(book: Book, stage: StageFacts) -> None:
         book.unmetered.append(f"{stage.key}: time of its tries" + ("" if stage.tries else ", and how many"))
     elif (stage.tries or 1) > 1 or stage.receives > 1:
         book.unmetered.append(f"{stage.key}: time of failed tries and lost deliveries")
+
+
+def _tokens(book: Book, stage: StageFacts) -> None:
+    """Add the model's tokens of a stage that asks one beside the stage that answers; its results are not stored."""
+    failed = stage.outcome == "failed"
+    if stage.model_id and not stage.recalled:
+        book.tokens(stage.key, stage.model_id, stage.tokens, waste=failed)
+    row = BY_KEY.get(stage.key)
+    if row and (stage.outcome != "done" or (stage.tries or 1) > 1 or stage.receives > 1):
+        book.unmetered.append(f"{stage.key}: tokens of its other tries")
 
 
 def _answer(book: Book, stage: StageFacts, run: RunFacts) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from shared import budget
+from shared import budget, waiting
 from shared.contracts.envelope import Metadata
 from shared.contracts.record import iso
 from shared.records import LISTED, OWNER_INDEX
@@ -70,6 +70,28 @@ def create_state_table(client: Any, name: str = "state") -> None:
     )
 
 
+def create_approvals_table(client: Any, name: str = "approvals") -> None:
+    """Create the table of waiting runs on moto's DynamoDB, as it is deployed."""
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pipeline_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": "S"} for key in ("pipeline_id", "open", "asked_at")
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": waiting.OPEN_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": "asked_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(waiting.LISTED)},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
 def open_starts(client: Any, service: str, message_id: str, table: str = "state") -> None:
     """Write the open starts of a message that killed its worker at its second and its third delivery."""
     key = f"starts#{service}#{message_id}"
@@ -100,6 +122,30 @@ class FakeStepFunctions:
     def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> None:
         self._refuse()
         self.failures[taskToken] = (error, cause)
+
+
+class OneOutcome(FakeStepFunctions):
+    """Step Functions' client that takes one outcome for each token, as AWS does, and none for those in `dead`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dead: set[str] = set()
+
+    def _refuse_settled(self, token: str) -> None:
+        if token in self.successes or token in self.failures or token in self.dead:
+            raise client_error("TaskTimedOut", "SendTask")
+
+    def send_task_success(self, *, taskToken: str, output: str) -> None:
+        self._refuse_settled(taskToken)
+        super().send_task_success(taskToken=taskToken, output=output)
+
+    def send_task_heartbeat(self, *, taskToken: str) -> None:
+        self._refuse_settled(taskToken)
+        super().send_task_heartbeat(taskToken=taskToken)
+
+    def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> None:
+        self._refuse_settled(taskToken)
+        super().send_task_failure(taskToken=taskToken, error=error, cause=cause)
 
 
 class FakeSqs:

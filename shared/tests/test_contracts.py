@@ -13,9 +13,11 @@ from shared.contracts import limits, schemas, v1, v2
 from shared.contracts.envelope import Delivery, Detail, Outgoing
 from shared.contracts.message import request_hash
 from shared.contracts.reading import read, read_data, read_metadata, unknown_fields
-from shared.contracts.stages import BY_SERVICE, RETRY, STAGES
+from shared.contracts.record import RESERVED
+from shared.contracts.stages import ANSWERING, BY_SERVICE, BY_STATE, LAST, RECORDED, RETRY, STAGES, Results
 from shared.contracts.upcasting import EVENTS
 from shared.errors import ContractViolation
+from shared.tests import moderation
 from shared.tests.fakes import stage_event
 
 EVENT_SCHEMAS = {kind.detail_type(): schemas.event_schema(kind) for kind in EVENTS}
@@ -67,19 +69,21 @@ def test_stage_table_is_consistent():
         assert len(set(values)) == len(values), attribute
     for stage in STAGES:
         assert set(stage.inputs) == set(stage.request.__struct_fields__)
-    answering = {stage.key for stage in STAGES if stage.service != "logger"}
-    assert answering == set(v1.Results.__struct_fields__)
+        assert stage.critical != bool(stage.without), "what the caller gets without it, if the run goes on"
+        assert not stage.answer or stage.answer in stage.result.__struct_fields__
+    assert Results.__struct_fields__ == tuple(stage.key for stage in RECORDED)
+    assert RESERVED.isdisjoint(Results.__struct_fields__)
 
 
 def test_stage_order_and_retry_are_the_promised_ones():
-    """Four stages in order; only the chatbot is critical; retries wait 2 s, doubling, three times."""
-    assert [stage.state for stage in STAGES] == [
-        "AnalyzeInput",
-        "CallExistingChatbot",
-        "EnhanceResponse",
-        "LogResults",
-    ]
-    assert [stage.state for stage in STAGES if stage.critical] == ["CallExistingChatbot"]
+    """The four stages of every release are there, in order; without the chatbot there is no answer; retries wait 2 s,
+    doubling, three times.
+    """
+    promised = ["AnalyzeInput", "CallExistingChatbot", "EnhanceResponse", "LogResults"]
+    assert [stage.state for stage in STAGES if stage.state in promised] == promised
+    assert [stage.critical for stage in STAGES if stage.state in promised] == [False, True, False, False]
+    assert ANSWERING is BY_STATE["CallExistingChatbot"]
+    assert LAST is BY_STATE["LogResults"]
     assert (RETRY.interval_seconds, RETRY.backoff_rate, RETRY.max_attempts) == (2, 2.0, 3)
     assert BY_SERVICE["logger"].via == "queue"
 
@@ -298,3 +302,20 @@ def test_characters_that_sqs_does_not_carry_are_refused(sign):
     ):
         with pytest.raises(ContractViolation, match=r"U\+FFFE, U\+FFFF or half"):
             read(json.dumps(data), kind)
+
+
+def test_a_stage_that_may_end_the_run_has_a_field_for_its_answer():
+    """A row can't say that its stage may end the run if the result has no early answer."""
+    with pytest.raises(TypeError, match="early_answer"):
+        msgspec.structs.replace(moderation.MODERATION, result=v1.Analysis)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\u200b \n", "x" * (limits.ANSWER_CHARS + 1), "\x01" * 6_000, "half \ud800"],
+    ids=["empty", "blank", "long", "controls", "surrogate"],
+)
+def test_an_early_answer_is_bounded(text):
+    """An early answer is a visible text for which the state has room."""
+    with pytest.raises((msgspec.ValidationError, ValueError)):
+        msgspec.convert({"text": text, "reason": "r"}, v1.EarlyAnswer)

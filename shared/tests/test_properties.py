@@ -13,6 +13,7 @@ from shared.bus import Bus
 from shared.contracts import schemas, v1, v2
 from shared.contracts.envelope import Delivery, Event, Metadata, Outgoing, PartialMetadata
 from shared.contracts.reading import read, unknown_fields
+from shared.contracts.stages import STAGES
 from shared.contracts.upcasting import EVENTS, UPCASTERS
 from shared.parking import ParkingLot
 from shared.runtime import stage_route
@@ -23,7 +24,7 @@ from shared.worker.outcome import Callback
 
 pytestmark = pytest.mark.slow
 
-TYPES = (*EVENTS, *v1.RESULTS, v1.Meter, Metadata, PartialMetadata)
+TYPES = (*EVENTS, *(stage.result for stage in STAGES), v1.Meter, Metadata, PartialMetadata)
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")

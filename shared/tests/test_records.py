@@ -4,10 +4,11 @@ import itertools
 import time
 
 import boto3
+import msgspec
 import pytest
 
-from shared.contracts.record import expanded
-from shared.contracts.stages import BY_KEY
+from shared.contracts.record import expanded, passed, results_in, unknown_stages
+from shared.contracts.stages import BY_KEY, RECORDED
 from shared.dynamodb import from_item, to_item
 from shared.records import EXPIRES, Records
 
@@ -101,6 +102,47 @@ def test_record_of_the_workflow_reads_like_any_other():
         "degraded": ["log"],
         "instead": {"log": BY_KEY["log"].without},
     }
+
+
+def test_meters_that_the_workflow_stored_keep_their_stages():
+    """The meters are those of the stages that the workflow had, whichever stages there are now."""
+    stored = {
+        "status": "SUCCEEDED",
+        "meters_json": '[{"work_ms": 1}, {"work_ms": 2}, null, {"work_ms": 4}]',
+        "meters_of": ["analysis", "weighing", "signing", "chat"],
+        "weighing_json": '{"grams": 5}',
+        "errors_json": '{"signing": {"Error": "x"}}',
+    }
+    read = expanded(stored)
+    assert read["stages"] == {"analysis": {"work_ms": 1}, "weighing": {"work_ms": 2}, "chat": {"work_ms": 4}}
+    assert results_in(read)["weighing"] == {"grams": 5}
+    assert unknown_stages(read) == ("weighing", "signing")
+    assert read.keys().isdisjoint({"meters_of", "meters_json", "weighing_json"})
+
+
+def test_results_of_stages_that_are_gone_or_newer_are_found():
+    """A stage that this release lacks is known by its meter or error; no other field is taken for its result."""
+    record = {
+        "status": "SUCCEEDED",
+        "chat": {"model_id": "m"},
+        "weighing": {"grams": 5},
+        "owner": "somebody",
+        "mood": "calm",
+        "stages": {"chat": {}, "weighing": {}, "owner": {}},
+        "errors": {"signing": {"Error": "x"}},
+    }
+    results = results_in(record)
+    assert (results["chat"], results["weighing"]) == ({"model_id": "m"}, {"grams": 5})
+    assert results.keys().isdisjoint({"owner", "mood", "signing"})
+    assert passed(record) == ("analysis", "chat", "enhancement", "weighing", "signing", "log")
+
+
+def test_a_stage_is_not_among_those_of_a_run_before_it(monkeypatch):
+    """A run that succeeded before a stage was added has not passed it; one that it degraded has."""
+    added = msgspec.structs.replace(BY_KEY["analysis"], key="weighing")
+    monkeypatch.setattr("shared.contracts.record.RECORDED", (added, *RECORDED))
+    assert "weighing" not in passed({"stages": {"chat": {}}})
+    assert passed({"stages": {"chat": {}}, "errors": {"weighing": {}}})[0] == "weighing"
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, "9" * 5_000, "null", 7])

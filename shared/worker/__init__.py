@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from msgspec import Struct
 
 from shared.bus import Bus
@@ -19,13 +18,13 @@ from shared.errors import ContractViolation, PipelineError, TokenSettled, Transi
 from shared.observability import about_no_run, about_run, flush, where
 from shared.parking import ParkingLot
 from shared.worker.inbox import AnyRoute, ExternalRoute, Inbox, Job, Message, Route, received
-from shared.worker.outcome import Billed, Callback, Outcomes, Paid, meter
+from shared.worker.outcome import Billed, Callback, Held, Outcomes, Paid, meter
 from shared.worker.policy import Ending, Step, Wait, ending, steps, wait_of
 
 if TYPE_CHECKING:  # imported at the first message that was delivered before
     from shared.worker.starts import End, Starts
 
-__all__ = ["AnyRoute", "Billed", "ExternalRoute", "Paid", "Route", "Worker"]
+__all__ = ["AnyRoute", "Billed", "ExternalRoute", "Held", "Paid", "Route", "Worker"]
 
 
 class Worker:
@@ -50,22 +49,20 @@ class Worker:
         self._starts = cache(starts) if starts else None
         self._inbox = Inbox(service, routes)
         self._outcomes = Outcomes(service, callback, parking, bus)
-        self._processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
-    def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def handle(self, event: dict[str, Any], _: Any) -> dict[str, Any]:
         """Handle one batch. Returns SQS's partial batch response, which names the messages to deliver again."""
-        batch = max(1, len(event["Records"]))
+        records = event["Records"]
+        failures = []
         try:
-            return dict(
-                process_partial_response(
-                    event=event,
-                    record_handler=lambda record: self.process(record.raw_event, batch),
-                    processor=self._processor,
-                    context=context,
-                )
-            )
+            for record in records:
+                try:
+                    self.process(record, len(records))
+                except Exception:  # noqa: BLE001 -- each message has its own end, whatever happens to the others
+                    failures.append({"itemIdentifier": record["messageId"]})
         finally:
             flush()
+        return {"batchItemFailures": failures}
 
     def process(self, record: Mapping[str, Any], batch: int = 1) -> None:
         """Handle one message; `batch` is the size of its batch. Raises if it must be delivered again."""
@@ -89,6 +86,8 @@ class Worker:
         began = time.perf_counter()
         try:
             result = self._result(job, began)
+            if isinstance(result, Held):
+                return self._outcomes.hold(message, result, began)
         except Exception as error:  # noqa: BLE001 -- whatever a stage raises, its outcome is reported
             return self._fail(message, error)
         return self._outcomes.succeed(message, result, began)

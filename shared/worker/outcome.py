@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import time
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -41,7 +42,7 @@ REJECTED = "-rejected"
 NOT_CARRIED = {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 """Noncharacters, which SQS does not carry to the next stage, and what a result has in their place."""
 
-SUCCEEDED, FAILED = "Succeeded", "Failed"
+SUCCEEDED, FAILED, HELD = "Succeeded", "Failed", "Held"
 """Outcomes that are logged but not counted. Counts of errors by type and of ended runs exist already."""
 _ARCHITECTURES = {"aarch64": "arm64", "AMD64": "x86_64"}
 
@@ -62,6 +63,15 @@ class Paid(Struct, Generic[R_co], frozen=True, kw_only=True):
 
     result: R_co
     billed: Billed
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """The return value of a run whose outcome comes later, from elsewhere: no function waits for it.
+
+    `keep` gets the task's token and the run's meter. It stores them durably, or raises.
+    """
+
+    keep: Callable[[str, v1.Meter], None]
 
 
 def meter(message: Message, began: float, billed: Billed | None = None) -> v1.Meter:
@@ -157,6 +167,17 @@ class Outcomes:
         _emit_tokens(metered)
         return self._note(SUCCEEDED, message, "done", work_ms=metered.work_ms)
 
+    def hold(self, message: Message, held: Held, began: float) -> None:
+        """Let somebody else report the outcome later: store the task's token and meter, and send nothing."""
+        if message.token is None:
+            return self._note(SUCCEEDED, message, "no task waits for an outcome")
+        metered = meter(message, began)
+        held.keep(message.token, metered)
+        emit(QUEUE_WAIT, message.queue_wait_ms)
+        emit(WORK_TIME, metered.work_ms)
+        emit(ATTEMPTS, metered.attempt + 1)
+        return self._note(HELD, message, "the task waits", work_ms=metered.work_ms)
+
     def reject(self, message: Message, violation: ContractViolation) -> None:
         """Park a message that breaks its contract, publish contract.rejected, and fail its task."""
         self._park(message, violation)
@@ -223,7 +244,7 @@ class Outcomes:
         if isinstance(outcome, Metric):
             emit(outcome)
         metadata = message.metadata
-        level = logger().info if outcome == SUCCEEDED else logger().warning
+        level = logger().info if outcome in (SUCCEEDED, HELD) else logger().warning
         level(
             text,
             extra={

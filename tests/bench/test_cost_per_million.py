@@ -30,7 +30,9 @@ def run(**chat: object) -> RunFacts:
 
 
 def test_the_direct_design_pays_for_its_transitions_and_invocations():
-    """A direct run pays for five transitions, four invocations, one event and its record, but for no queue."""
+    """A direct run pays for a transition and an invocation of each stage, one transition more, one event and its
+    record, but for no queue.
+    """
     made = direct_ledger(run(), record_bytes=2_000)
     counted = {
         kind: sum(line.quantity for line in made.lines if line.kind == kind)
@@ -44,7 +46,7 @@ def test_the_direct_design_pays_for_its_transitions_and_invocations():
         "DynamoDB",
         "CloudWatch Logs",
     }
-    assert made.by("service")["Step Functions"] == 125_000
+    assert made.by("service")["Step Functions"] == 25_000 * (1 + len(STAGES))
     assert made.by("service")["DynamoDB"] == 2 * 625
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import boto3
 import msgspec
 
+from contracts.examples import outcome_of, request_data
 from services.analyzer.core import analyze
 from shared import aws, observability
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import RECORDED, STAGES
 from shared.tests.fakes import FakeEvents, FakeSqs, FakeStepFunctions, client_error
 
 NOW = "2026-11-22T10:00:00Z"
@@ -22,11 +23,13 @@ CHAT["usage"] = {"input_tokens": 3, "output_tokens": 2}
 METER = {"queue_wait_ms": 5, "work_ms": 7, "attempt": 0, "receives": 1, "input_tokens": 3, "output_tokens": 2}
 NOTHING = {"data": None, "meter": None}
 RESULTS = {
+    **{stage.key: {"data": outcome_of(stage)["data"], "meter": METER} for stage in RECORDED},
     "analysis": {"data": ANALYSIS, "meter": METER},
     "chat": {"data": CHAT, "meter": {**METER, "model_id": "a-model-nobody-priced"}},
     "enhancement": NOTHING,
 }
 DATA = {
+    **{stage.service: request_data(stage) for stage in STAGES},
     "analyzer": {"user_message": "What is a queue?"},
     "chatbot": {"user_message": "What is a queue?", "analysis": ANALYSIS},
     "enhancer": {"chat": CHAT, "analysis": ANALYSIS},

@@ -21,6 +21,7 @@ from services.trigger.api import core
 from services.trigger.api.refusals import ApiError, Reason
 from shared.contracts import v1
 from shared.contracts.envelope import TRACEPARENT_PATTERN, Metadata
+from shared.contracts.stages import LogRequested, Results
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -205,15 +206,16 @@ ENHANCEMENT = v1.Enhancement(
 def whole(*, degraded: bool = False) -> dict[str, Any]:
     """Return the logger's record of a successful run, with or without its analysis."""
     missing = v1.StageError(error="Pipeline.Transient")
-    request = v1.LogRequested(
+    results = {
+        "analysis": v1.Outcome() if degraded else v1.Outcome(data=ANALYSIS, meter=METER),
+        "chat": v1.Outcome(data=CHAT, meter=METER),
+        "enhancement": v1.Outcome(data=ENHANCEMENT, meter=METER),
+    }
+    request = LogRequested(
         user_message="Hi",
         accepted_at=NOW,
         started_at=NOW,
-        results=v1.Results(
-            analysis=v1.Outcome() if degraded else v1.Outcome(data=ANALYSIS, meter=METER),
-            chat=v1.Outcome(data=CHAT, meter=METER),
-            enhancement=v1.Outcome(data=ENHANCEMENT, meter=METER),
-        ),
+        results=msgspec.convert(msgspec.to_builtins(results), Results),
         errors={"analysis": missing} if degraded else {},
     )
     metadata = Metadata(
@@ -233,5 +235,5 @@ def failed() -> dict[str, Any]:
         "error": "Pipeline.Permanent", "cause": "no", "input": "{}",
     }  # fmt: skip
     run = logging.failure(msgspec.json.encode(change))
-    fields, first = logging.failed_fields(run, logging.failed_stage(run))
+    fields, first = logging.failed_fields(run, logging.failed_stage(run.status, run.error))
     return {"status": "FAILED", **fields, **first}

@@ -18,11 +18,11 @@ from shared import texts
 from shared.bus import Bus
 from shared.contracts import limits, packing
 from shared.contracts.record import PACKED, expanded
+from shared.contracts.stages import LogRequested
 from shared.contracts.v1 import (
     ChatAnswer,
     ChatRequested,
     EnhancementRequested,
-    LogRequested,
     Meter,
     StageError,
 )

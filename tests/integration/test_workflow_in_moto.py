@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +11,15 @@ import msgspec
 import pytest
 from moto import mock_aws
 
+from contracts.examples import outcome_of
 from infra.definition import definition
 from services.trigger.starter.core import execution_input
 from shared.contracts import v1, v2
 from shared.contracts.envelope import SOURCE, Metadata
-from shared.contracts.stages import RETRY, STAGES
+from shared.contracts.stages import ANSWERING, RECORDED, RETRY, STAGES, Stage
 from shared.errors import ContractViolation, PermanentError, TransientError
 from shared.records import Records
+from shared.tests import moderation
 from tests.integration.workers import Fails, Workers
 
 BUS = "bus"
@@ -72,6 +74,7 @@ def result(data: Any) -> str:
 
 
 ALL_WELL = {
+    **{stage.service: [json.dumps(outcome_of(stage))] for stage in STAGES},
     "analyzer": [result(ANALYSIS)],
     "chatbot": [result(CHAT)],
     "enhancer": [result(ENHANCEMENT)],
@@ -82,14 +85,15 @@ ALL_WELL = {
 class Workflow:
     """Bus, rules, queues, table and state machine, as the stacks create them."""
 
-    def __init__(self) -> None:
+    def __init__(self, stages: Sequence[Stage] = STAGES) -> None:
+        self.stages = stages
         self.clients = {name: boto3.client(name) for name in ("sqs", "stepfunctions", "events", "dynamodb")}
         events, sqs = self.clients["events"], self.clients["sqs"]
         events.create_event_bus(Name=BUS)
         self.queue_urls = {
-            stage.service: sqs.create_queue(QueueName=stage.service)["QueueUrl"] for stage in STAGES
+            stage.service: sqs.create_queue(QueueName=stage.service)["QueueUrl"] for stage in stages
         }
-        for stage in STAGES:
+        for stage in stages:
             if stage.via == "bus":
                 pattern = {"source": [SOURCE], "detail-type": [stage.request.detail_type()]}
                 events.put_rule(Name=stage.service, EventBusName=BUS, EventPattern=json.dumps(pattern))
@@ -105,12 +109,14 @@ class Workflow:
         self.arn = self.clients["stepfunctions"].create_state_machine(
             name="pipeline",
             roleArn=f"arn:aws:iam::{ACCOUNT}:role/workflow",
-            definition=json.dumps(definition(bus_name=BUS, queue_urls=self.queue_urls, table_name=TABLE)),
+            definition=json.dumps(
+                definition(bus_name=BUS, queue_urls=self.queue_urls, table_name=TABLE, stages=stages)
+            ),
         )["stateMachineArn"]
 
     def run(self, state: str | None = None, **outcomes: list[Any]) -> "Run":
         """Run one execution from the starter's input (or `state`). `outcomes` are by service; others succeed."""
-        with Workers(self.clients, self.queue_urls, {**ALL_WELL, **outcomes}) as workers:
+        with Workers(self.clients, self.queue_urls, {**ALL_WELL, **outcomes}, self.stages) as workers:
             client = self.clients["stepfunctions"]
             started = client.start_execution(
                 stateMachineArn=self.arn,
@@ -152,6 +158,16 @@ def workflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workflow]:
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         monkeypatch.setattr("infra.definition.RETRY", msgspec.structs.replace(RETRY, interval_seconds=1))
         yield Workflow()
+
+
+@pytest.fixture
+def moderated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workflow]:
+    """A workflow with a stage that may end the run, as the starter of that table begins it."""
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        monkeypatch.setattr("infra.definition.RETRY", msgspec.structs.replace(RETRY, interval_seconds=1))
+        no_results = msgspec.to_builtins(moderation.Results())
+        monkeypatch.setattr("services.trigger.starter.core._NO_RESULTS", no_results)
+        yield Workflow(moderation.TABLE)
 
 
 def test_every_stage_gets_what_the_ones_before_it_found(workflow):
@@ -209,7 +225,7 @@ def test_a_broken_chatbot_fails_the_execution_at_its_state(workflow):
     """No state follows a failed critical stage, so that a redrive continues at that stage."""
     run = workflow.run(chatbot=[Fails(PermanentError.NAME)])
     assert run.status == "FAILED"
-    assert run.states == ["AnalyzeInput", "CallExistingChatbot"]
+    assert run.states == [stage.state for stage in STAGES[: STAGES.index(ANSWERING) + 1]]
     assert run.error == PermanentError.NAME
 
 
@@ -225,7 +241,7 @@ def test_a_broken_logger_does_not_cost_the_answer(workflow):
     assert (record["user_message"], record["degraded"]) == ("Hi 👋", ["log"])
     assert record["timestamp"] == "2026-11-22T00:00:00.000Z"
     assert record["analysis"]["complexity"] == "simple"
-    assert record["stages"] == dict.fromkeys(("analysis", "chat", "enhancement"), msgspec.to_builtins(METER))
+    assert record["stages"] == {stage.key: msgspec.to_builtins(METER) for stage in RECORDED}
     assert record["errors"]["log"]["Error"] == PermanentError.NAME
 
 
@@ -238,7 +254,8 @@ def test_an_answer_is_stored_whatever_else_is_missing(workflow):
     assert record is not None
     assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
     assert record["analysis"] is None
-    assert record["stages"] == {"chat": msgspec.to_builtins(METER)}
+    assert record["stages"].keys() == {stage.key for stage in RECORDED} - {"analysis", "enhancement"}
+    assert record["stages"]["chat"] == msgspec.to_builtins(METER)
     assert record["errors"].keys() == {"analysis", "enhancement", "log"}
 
 
@@ -284,3 +301,48 @@ def test_an_older_starters_execution_runs(workflow, request_):
     run = workflow.run(state=json.dumps(state), analyzer=[Fails(PermanentError.NAME)])
     assert run.status == "SUCCEEDED"
     assert run.requests["chatbot"][0].data.history == ()
+
+
+# --- a stage that may end the run --------------------------------------------------------------------------
+
+
+def test_a_stage_ends_the_run_early(moderated):
+    """After an early answer only the last stage runs, and it gets the answer: the model is not asked."""
+    run = moderated.run(moderator=[result(moderation.REFUSED)])
+    assert run.status == "SUCCEEDED"
+    assert run.states == ["AnalyzeInput", "ModerateMessage", "AfterModerateMessage", "LogResults"]
+    assert run.requests["moderator"][0].data.analysis == ANALYSIS
+    assert "chatbot" not in run.requests
+    results = run.requests["logger"][0].data.results
+    assert (results.moderation.data, results.chat.data) == (moderation.REFUSED, None)
+
+
+def test_a_failed_stage_ends_no_run(moderated):
+    """A stage that may end the run degrades it if it fails, like any other that is not critical."""
+    run = moderated.run(moderator=[Fails(PermanentError.NAME)])
+    assert run.status == "SUCCEEDED"
+    assert run.states == [stage.state for stage in moderation.TABLE]
+    assert run.requests["logger"][0].data.errors["moderation"].error == PermanentError.NAME
+
+
+def test_a_broken_logger_does_not_cost_an_early_answer(moderated):
+    """When the logger fails, the workflow stores the answer of the stage that ended the run, and says which did."""
+    run = moderated.run(moderator=[result(moderation.REFUSED)], logger=[Fails(PermanentError.NAME)])
+    assert run.status == "SUCCEEDED"
+    record = moderated.records.get("p-1")
+    assert record is not None
+    assert (record["status"], record["final_response"]) == ("SUCCEEDED", "I can't help with that.")
+    assert (record["ended_by"], record["end_reason"]) == ("moderation", "asks for a secret")
+    assert record["errors"]["log"]["Error"] == PermanentError.NAME
+
+
+def test_a_run_without_an_early_answer_goes_on(moderated):
+    """A result without an early answer leads to the next stage, and a broken logger does not cost the answer then."""
+    run = moderated.run(moderator=[result(moderation.ALLOWED)], logger=[Fails(PermanentError.NAME)])
+    states = [stage.state for stage in moderation.TABLE]
+    after = ["WhichAnswer", "StoreAnswer"]
+    assert run.states == [*states[:2], "AfterModerateMessage", *states[2:], *after]
+    record = moderated.records.get("p-1")
+    assert record is not None
+    assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
+    assert "ended_by" not in record

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -39,8 +39,13 @@ class Workers:
     """
 
     def __init__(
-        self, clients: Mapping[str, Any], queue_urls: Mapping[str, str], outcomes: Mapping[str, list[Any]]
+        self,
+        clients: Mapping[str, Any],
+        queue_urls: Mapping[str, str],
+        outcomes: Mapping[str, list[Any]],
+        stages: Sequence[Stage] = STAGES,
     ) -> None:
+        self._stages = stages
         self._sqs, self._sfn = clients["sqs"], clients["stepfunctions"]
         self._queue_urls = queue_urls
         self._outcomes = outcomes
@@ -66,7 +71,7 @@ class Workers:
 
     def _work(self) -> None:
         while not self._closed.wait(0.02):
-            for stage in STAGES:
+            for stage in self._stages:
                 url = self._queue_urls[stage.service]
                 for message in self._sqs.receive_message(QueueUrl=url).get("Messages", []):
                     self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -9,11 +9,12 @@ from infra.doctor.model import System
 from infra.doctor.quotas import quotas
 from infra.environments import CALLS_PER_RUN
 from infra.functions import API
+from shared.contracts.stages import BY_CHOICE, STAGES
 
-TYPICAL_SECONDS: Final = {"chatbot": 4.0}
-"""Seconds that a worker takes for a message, by service: an assumption, since the model's speed decides it."""
+TYPICAL_SECONDS: Final = {stage.service: stage.typical_seconds for stage in STAGES}
+"""Seconds that a stage's worker takes for a message, by service."""
 MOMENTS: Final = 0.2
-"""Seconds that the worker of any other service takes for a message."""
+"""Seconds that any other function takes for a message or a call."""
 PUBLISHED_BY_FUNCTIONS: Final = 2
 """Events that functions publish per run: the API `pipeline.requested`, the logger `pipeline.completed`."""
 
@@ -68,7 +69,8 @@ def _loads(system: System, intent: Intent) -> Iterator[Load]:
     on_the_bus = [state for state in waiting if state.bus]
     yield Load("StartExecution", 1, limit.start_execution.per_second)
     yield Load("SendTask*", len(waiting), limit.callbacks.per_second)
-    yield Load("state transitions", len(waiting) + 1, limit.state_transitions.per_second)
+    transitions = 1 + len(waiting) + sum(state.name in BY_CHOICE for state in states)
+    yield Load("state transitions", transitions, limit.state_transitions.per_second)
     yield Load("PutEvents", len(on_the_bus) + PUBLISHED_BY_FUNCTIONS, limit.put_events.per_second)
     yield Load("EventBridge deliveries", len(on_the_bus) + 1, limit.deliveries.per_second)
     longest = max((state.timeout_seconds or 0 for state in waiting), default=0)

@@ -7,6 +7,7 @@ from infra.doctor.calls import called, operation
 from infra.doctor.checks.events import DETAIL_TYPE_CONDITION, EVENT_CONDITIONS, PUT_EVENTS, SEND_MESSAGE
 from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Function, Grant, State, System
+from infra.doctor.policies import denied
 from infra.doctor.references import bus_arn, queue_arn, table_arn
 from infra.environments import Environment
 from infra.operator_rights import BATCHES, READS
@@ -67,8 +68,14 @@ ACKNOWLEDGED: Final = (
             ("sqs", r"arn:aws:sqs:region:account:ai-pipeline-[\w-]+-\*(-dlq)?"),
             ("lambda", r"arn:aws:lambda:region:account:function:ai-pipeline-[\w-]+-\*"),
             ("events", r"arn:aws:events:region:account:rule/(ai-pipeline-[\w-]+-bus/)?ai-pipeline-[\w-]+-\*"),
+            ("iam", r"arn:aws:iam::account:role/ai-pipeline-[\w-]+-\*"),
             ("cloudformation", r"arn:aws:cloudformation:region:account:stack/ai-pipeline-[\w-]+-\*/\*"),
         )
+    ),
+    (
+        "iam:",
+        r"arn:aws:iam::(aws|account):policy/\*",
+        "somebody may attach any policy to a role, and operators read what it denies",
     ),
     (
         "cloudwatch:DescribeAlarms",
@@ -170,7 +177,7 @@ def used(system: System) -> Result:
 
 def needed(system: System) -> Result:
     """Check that each function fed by a queue may receive, count and park its messages, that a stage's function may
-    report outcomes, and that the workflow may send its requests.
+    report outcomes, and that the workflow may send its requests; and that nothing denies what a role is granted.
     """
     for source in system.sources:
         function, queue = system.functions.get(source.function), system.queues.get(source.queue)
@@ -193,6 +200,7 @@ def needed(system: System) -> Result:
         for state in machine.states.values():
             if state.detail_type:
                 yield _sends(system, f"{machine.name}, state {state.name}", machine.role, state)
+    yield from denied(system)
 
 
 def _missing_callbacks(system: System, function: Function) -> list[str]:

@@ -10,14 +10,17 @@ from services.logger import core
 from services.logger.recording import Logger
 from shared.budget import budget_fields
 from shared.bus import Bus
+from shared.contracts import v1
 from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
-from shared.contracts.v1 import LogRequested, Meter
+from shared.contracts.stages import ANSWERING, STAGES, LogRequested
+from shared.contracts.v1 import Meter
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
 from shared.costs.prices import Stated
 from shared.errors import ContractViolation, PipelineError, TransientError
 from shared.observability import metrics
+from shared.tests import moderation
 from shared.tests.fakes import METADATA, client_error
 
 METER = {"queue_wait_ms": 5, "work_ms": 7, "attempt": 0, "receives": 1, "input_tokens": 1, "output_tokens": 2}
@@ -96,7 +99,7 @@ def logger(records, events, history):
 ARN = "arn:aws:states:us-east-1:000000000000:execution:machine:p-1"
 
 
-def request(**changes: Any) -> LogRequested:
+def request(**changes: Any) -> v1.LogRequested:
     results = {
         "analysis": {"data": ANALYSIS, "meter": METER},
         "chat": {"data": CHAT, "meter": METER},
@@ -444,7 +447,7 @@ METERED = {**METER, "message_bytes": 2_000, "memory_mb": 128, "architecture": "a
 BOUGHT = {**METERED, "input_tokens": 2_000, "output_tokens": 300, "model_id": "amazon.nova-lite-v1:0"}
 
 
-def metered_request(**changes: Any) -> LogRequested:
+def metered_request(**changes: Any) -> v1.LogRequested:
     results = {
         "analysis": {"data": ANALYSIS, "meter": METERED},
         "chat": {"data": CHAT, "meter": BOUGHT},
@@ -507,7 +510,7 @@ def test_failed_run_has_its_cost(logger, records, emitted):
     """A failed run is recorded with its known cost and the names of what was not metered."""
     logger.failed(status_change())
     cost = records.get("p-1")["cost"]
-    assert cost["services"]["Step Functions"] == 3 * 25_000
+    assert cost["services"]["Step Functions"] == (2 + STAGES.index(ANSWERING)) * 25_000
     assert "chat: tokens" in cost["unmetered"]
     assert emitted()["CostMicroDollars"] == [cost["nano_usd"] / 1_000]
 
@@ -634,3 +637,50 @@ def test_without_stated_prices_a_record_has_none_of_them(logger, records):
     """A record holds no stated prices if no option states any."""
     logger.completed(metered_request(), RUN, meter=OWN)
     assert "stated" not in records.get("p-1")["metered"]
+
+
+# --- a stage that ends the run early -----------------------------------------------------------------------
+
+
+def early(**results: Any) -> v1.LogRequested:
+    """Return the request of a run that the moderation ended."""
+    ended = {"data": moderation.REFUSED, "meter": METER}
+    unasked = {"chat": EMPTY, "enhancement": EMPTY}
+    whole = {"analysis": {"data": ANALYSIS, "meter": METER}, **unasked, "moderation": ended, **results}
+    asked = msgspec.to_builtins(request())
+    return msgspec.convert({**asked, "results": msgspec.to_builtins(whole)}, moderation.LogRequested)
+
+
+def test_an_early_answer_is_the_final_response(logger, records, events):
+    """The record of a run that a stage ended has that stage's answer, name and reason, and so has the event."""
+    receipt = logger.completed(early(), METADATA, meter=OWN)
+    record = records.get("p-1")
+    assert (receipt.status, record["status"]) == ("SUCCEEDED", "SUCCEEDED")
+    assert record["final_response"] == "I can't help with that."
+    assert (record["ended_by"], record["end_reason"]) == ("moderation", "asks for a secret")
+    assert record["degraded"] == []
+    (event,) = events.details("pipeline.completed.v1")
+    assert event["data"]["ended_by"] == "moderation"
+
+
+def test_an_early_answer_precedes_the_chatbots(logger, records):
+    """If a stage after the chatbot ends the run, its answer counts, even if the chatbot's is a long one."""
+    long = {**CHAT, "whole": {"key": "text#p-1", "characters": 20_000, "stored_bytes": 9_000}}
+    logger.completed(early(chat={"data": long, "meter": METER}), METADATA, meter=OWN)
+    assert records.get("p-1")["final_response"] == "I can't help with that."
+
+
+def test_a_run_that_nobody_ended_has_no_such_fields(logger, records):
+    """A success without an early answer removes the earlier end's fields, and adds none."""
+    records.advance("p-1", "RUNNING", {"ended_by": "moderation", "end_reason": "before the restart"})
+    logger.completed(request(), METADATA, meter=OWN)
+    record = records.get("p-1")
+    assert record["final_response"] == "**Hello**"
+    assert not {"ended_by", "end_reason"} & record.keys()
+
+
+@pytest.mark.parametrize(("state", "stage"), [("AfterModerateMessage", "moderation"), ("StoreAnswer", "log")])
+def test_a_run_that_stopped_at_a_choice_stopped_at_its_stage(monkeypatch, state, stage):
+    """The choice behind a stage counts as that stage, any other state of no stage as the last one."""
+    monkeypatch.setattr(core, "BY_CHOICE", {"AfterModerateMessage": moderation.MODERATION})
+    assert core.last_stage([{"stateEnteredEventDetails": {"name": state}}]) == stage

@@ -45,7 +45,7 @@ def test_a_failure_is_recorded_whatever_the_input_was(change):
         run = core.failure(json.dumps(change).encode())
     except msgspec.MsgspecError:
         return
-    stage = core.failed_stage(run)
+    stage = core.failed_stage(run.status, run.error)
     fields, first = core.failed_fields(run, stage)
     to_item({**fields, **first})
     event = read(msgspec.json.encode(core.failed_event(run, stage).detail()), Detail)

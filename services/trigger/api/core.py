@@ -14,7 +14,8 @@ from services.trigger.api.refusals import ApiError, Reason
 from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import traceparent_of, well_formed
 from shared.contracts.reading import NOT_JSON, read, typed, unknown_in
-from shared.contracts.record import CANCELLED
+from shared.contracts.record import CANCELLED, unknown_stages
+from shared.contracts.stages import RECORDED
 from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
 
@@ -27,15 +28,15 @@ PUBLIC_FIELDS = (
     "status",
     "timestamp",
     "user_message",
-    "analysis",
+    *(stage.key for stage in RECORDED),
     "final_response",
     "execution_time_ms",
     "accepted_at",
     "started_at",
     "finished_at",
-    "chat",
-    "enhancement",
     "stages",
+    "ended_by",
+    "end_reason",
     "degraded",
     "instead",
     "errors",
@@ -234,5 +235,6 @@ def earlier_keyed_id(caller: str, key: str) -> str:
 
 
 def public(record: Mapping[str, Any], fields: Sequence[str] = PUBLIC_FIELDS) -> dict[str, Any]:
-    """Return a record as the API shows it: the public fields in a fixed order."""
-    return {name: record[name] for name in fields if name in record}
+    """Return a record as the API shows it: the public fields in a fixed order, and the results of other releases."""
+    names = (*fields, *unknown_stages(record)) if fields is PUBLIC_FIELDS else fields
+    return {name: record[name] for name in names if name in record}

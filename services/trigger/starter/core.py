@@ -9,6 +9,7 @@ from shared.contracts import v1, v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import request_hash
 from shared.contracts.record import accepted_event_id
+from shared.contracts.stages import Results
 
 
 class _Request(Struct):
@@ -47,7 +48,7 @@ def may_be_old(metadata: Metadata) -> bool:
     return metadata.event_id not in (metadata.pipeline_id, accepted_event_id(metadata.pipeline_id))
 
 
-_NO_RESULTS = msgspec.to_builtins(v1.Results())
+_NO_RESULTS = msgspec.to_builtins(Results())
 
 
 def execution_input(request: v2.PipelineRequested, metadata: Metadata) -> str:

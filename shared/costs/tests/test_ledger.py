@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import ANSWERING, STAGES
 from shared.costs.facts import RunFacts, StageFacts, facts, item_bytes
 from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger, Line
@@ -148,12 +149,30 @@ def test_the_workflow_stores_the_answer_at_the_price_of_a_state():
     assert "start: whether it came through the API" in book.unmetered
 
 
+def test_a_stage_that_is_gone_is_counted_as_far_as_it_is_known():
+    """A stage that this release lacks has its time and tokens in the ledger; how it was asked is unmetered."""
+    plain, book = (
+        of(record()),
+        of(record(stages={"weighing": {**METER, "model_id": MODEL, "input_tokens": 1_000}})),
+    )
+    assert book.by("stage")["weighing"] > 25_000
+    assert [line.quantity for line in book.lines if line.stage == "weighing" and line.kind == "input"] == [
+        1_000
+    ]
+    assert book.total == plain.total + book.by("stage")["weighing"]
+    assert [name for name in book.unmetered if name.startswith("weighing: ")]
+    gone = of(failed(stage="weighing", error="Pipeline.Transient"))
+    assert "transition into weighing" in {line.what for line in gone.lines}
+
+
 def test_a_failed_run_counts_what_is_known_and_names_the_rest():
-    """A run that failed at the chatbot entered two states; the time of its attempts is unmetered."""
+    """A run that failed at the chatbot entered the states up to it; the time of its attempts is unmetered."""
     book = of(failed())
-    assert amount(book, "transition") + amount(book, "transition", waste=True) == (1 + 2) * 25_000
+    before = STAGES[: STAGES.index(ANSWERING)]
+    entered = 1 + len(before) + 1
+    assert amount(book, "transition") + amount(book, "transition", waste=True) == entered * 25_000
     assert book.unmetered == (
-        "analysis: its tries and its time",
+        *(f"{stage.key}: its tries and its time" for stage in before),
         "chat: time of its tries, and how many",
         "chat: tokens",
     )
@@ -348,3 +367,26 @@ def test_the_size_of_an_item_counts_names_and_values():
     assert item_bytes({"name": "é" * 10}) == 4 + 20
     assert item_bytes({"n": 1_234}) == 1 + 4
     assert item_bytes({"m": {"a": None}, "l": ["x"]}) == (1 + 3 + 1 + 1 + 1) + (1 + 3 + 1 + 1)
+
+
+def test_a_run_that_was_ended_early_pays_for_no_skipped_stage():
+    """Of a run that a stage ended, the ledger has that stage, those before it and the last one: no model is paid."""
+    stages = {"chat": None, "enhancement": None}
+    run = facts(record(stages=stages, chat=None, ended_by="analysis"))
+    assert run is not None
+    assert [stage.key for stage in run.stages] == ["analysis", "log"]
+    assert all(stage.outcome == "done" for stage in run.stages)
+    book = ledger(run)
+    assert "Model" not in book.by("service")
+    assert not any("chat" in part for part in book.unmetered)
+
+
+def test_the_choice_behind_a_stage_has_its_price():
+    """A stage that was left through its Choice state costs one more transition, and its lines of the log."""
+    plain = StageFacts(key="analysis")
+    amounts = []
+    for stage in (plain, msgspec.structs.replace(plain, chooses=True)):
+        run = RunFacts(region="us-east-1", day="2026-11-23", via="bus", outcome="SUCCEEDED", stages=(stage,))
+        lines = [line for line in ledger(run).lines if line.stage == "analysis"]
+        amounts.append(sum(line.quantity for line in lines if line.what.startswith("transition into")))
+    assert amounts == [1, 2]

@@ -8,7 +8,7 @@ import pytest
 
 from services.trigger.api import core
 from services.trigger.api import handler as api
-from services.trigger.api.core import read_request
+from services.trigger.api.core import public, read_request
 from services.trigger.api.handler import answer
 from services.trigger.api.routes import routes, status_url
 from services.trigger.api.tests.support import ALICE, get, make_api, post
@@ -275,3 +275,11 @@ def test_a_wrong_conversation_is_refused_with_the_place(call, events, body, says
     assert status == 400
     assert says in answer["error"]["message"]
     assert events.entries == []
+
+
+def test_the_result_of_a_stage_that_this_release_lacks_is_shown():
+    """A stage's result is shown also if the stage was removed since or is newer; no other field of a record is."""
+    record = {"pipeline_id": "p", "weighing": {"grams": 5}, "owner": "x", "mood": "calm"}
+    shown = public({**record, "stages": {"weighing": {}, "owner": {}}, "errors": {"signing": {}}})
+    assert shown.keys() == {"pipeline_id", "weighing", "stages", "errors"}
+    assert public(record).keys() == {"pipeline_id"}

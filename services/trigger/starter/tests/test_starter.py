@@ -11,8 +11,9 @@ from services.trigger.starter import core
 from services.trigger.starter.handler import Starter
 from shared.contracts import v2
 from shared.contracts.envelope import Metadata, trace_id
+from shared.contracts.stages import RECORDED, LogRequested
 from shared.contracts.upcasting import as_conversation
-from shared.contracts.v1 import LogRequested, PipelineRequested, Results, Turn
+from shared.contracts.v1 import PipelineRequested, Turn
 from shared.errors import ContractViolation, PermanentError, TransientError
 from shared.tests.fakes import client_error
 
@@ -89,7 +90,7 @@ def test_input_holds_every_default(start, executions):
     """An execution starts with all results and errors in place, so that no state has to make them."""
     start()
     state = json.loads(executions.running["p1"])
-    assert state["results"] == msgspec.to_builtins(Results())
+    assert state["results"] == {stage.key: {"data": None, "meter": None} for stage in RECORDED}
     assert state["errors"] == {}
     assert state["metadata"] == {
         "pipeline_id": "p1",

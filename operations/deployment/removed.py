@@ -1,0 +1,132 @@
+"""The stacks of stages that were removed from the code: what still needs them, and their deletion.
+
+A run finishes under the workflow's definition that it began with, so it may still send requests to a stage that this
+checkout no longer has. Its stack is deleted only when no open run can need it and its queues are empty.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from msgspec import Struct
+
+from infra.names import Names
+from operations.aws_errors import translated
+from operations.deployment.stacks import read_stack, read_template
+from operations.deployment.teardown import Condemned, Work, condemned, delete, removed_parts, work_of
+from operations.inflight.reading import entered
+from operations.target import Target
+
+LOOKED_AT: Final = 200
+"""Open runs whose definitions are read: AWS allows at most 20 such calls per second. With more, the stack is kept."""
+_AT_ONCE: Final = 8
+
+
+class RemovedStage(Struct, frozen=True, kw_only=True):
+    """A removed stage's stack: its part's name, what its deletion deletes, and what keeps it from being deleted.
+
+    `needed_by` counts the open runs that may still reach the stage; `more` says that not all were looked at. `work`
+    holds the messages in its queues.
+    """
+
+    part: str
+    stack: Condemned
+    needed_by: int
+    more: bool
+    work: Work
+
+    @property
+    def idle(self) -> bool:
+        return not (self.needed_by or self.more or self.work)
+
+
+def context_of_removed(target: Target) -> dict[str, str]:
+    """Return the CDK context by which the workflow's role keeps its rights to reach removed stages; empty if none is.
+
+    An open run sends by its own definition, but with the role's present rights.
+    """
+    queues, events = [], set()
+    for part in removed_parts(target):
+        stack = read_stack(target, part)
+        if stack and stack.created:
+            queues.append(part)
+            events |= set(_detail_types(read_template(target, stack)))
+    return {"removed_queues": ",".join(queues), "removed_events": ",".join(sorted(events))} if queues else {}
+
+
+def rights_kept(target: Target) -> frozenset[str]:
+    """Return the names of the queues and the events by which runs still reach removed stages."""
+    context = context_of_removed(target)
+    queues = (Names(target.env).queue(part) for part in _split(context.get("removed_queues")))
+    return frozenset((*queues, *_split(context.get("removed_events"))))
+
+
+def _split(names: str | None) -> list[str]:
+    return [name for name in (names or "").split(",") if name]
+
+
+def removed_stages(target: Target) -> tuple[RemovedStage, ...]:
+    """Return the deployed stages that this checkout's table does not have. Raises OperationError."""
+    found = []
+    for part in removed_parts(target):
+        stack = read_stack(target, part)
+        if stack is None:
+            continue
+        doomed = condemned(target, stack)
+        marks = {Names(target.env).queue(part), *_detail_types(read_template(target, stack))}
+        needed_by, more = _runs_in_need(target, marks)
+        found.append(
+            RemovedStage(
+                part=part, stack=doomed, needed_by=needed_by, more=more, work=work_of(target, (doomed,))
+            )
+        )
+    return tuple(found)
+
+
+def delete_removed(target: Target, stage: RemovedStage) -> None:
+    """Delete the stack of a removed stage that is idle. Raises OperationError."""
+    if not stage.idle:
+        raise ValueError(f"{stage.part} is still needed")
+    delete(target, stage.stack)
+
+
+def _detail_types(template: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the events by which the stack's rules let a workflow reach the stage."""
+    for resource in template.get("Resources", {}).values():
+        if resource.get("Type") == "AWS::Events::Rule":
+            pattern = resource.get("Properties", {}).get("EventPattern") or {}
+            yield from (str(kind) for kind in pattern.get("detail-type", ()))
+
+
+def _runs_in_need(target: Target, marks: set[str]) -> tuple[int, bool]:
+    """Return how many of the open runs may send a request to the stage, and whether there are more than looked at.
+
+    A run may if its own definition names one of the stage's `marks` (its queue, its events), and also if it stands
+    in a state that the present definition does not have.
+    """
+    if "state-machine/arn" not in target.addresses.values:
+        return 0, False
+    client = target.client("stepfunctions")
+    machine = target.addresses.state_machine_arn
+    with translated("list the open runs"):
+        answer = client.list_executions(stateMachineArn=machine, statusFilter="RUNNING", maxResults=LOOKED_AT)
+        present = json.loads(client.describe_state_machine(stateMachineArn=machine)["definition"])["States"]
+
+    def needs(arn: str) -> bool:
+        with translated("read the open runs"):
+            try:
+                definition = client.describe_state_machine_for_execution(executionArn=arn)["definition"]
+                if any(f'"{mark}"' in definition or f"/{mark}" in definition for mark in marks):
+                    return True
+                events = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=50)[
+                    "events"
+                ]
+            except client.exceptions.ExecutionDoesNotExist:
+                return False
+        state = entered(events)
+        return state is not None and state not in present
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        needing = sum(pool.map(needs, [str(execution["executionArn"]) for execution in answer["executions"]]))
+    return needing, "nextToken" in answer

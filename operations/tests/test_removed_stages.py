@@ -1,0 +1,111 @@
+"""The stack of a stage that was removed from the code is deleted only when nothing can need it any more."""
+
+import json
+
+import pytest
+
+from operations.deployment.removed import context_of_removed, delete_removed, removed_stages, rights_kept
+from operations.deployment.teardown import plan
+from operations.tests.stacks_world import FakeStack
+from operations.tests.world import client, deploy
+
+STACK = "ai-pipeline-dev-moderation"
+WITH = {"StartAt": "A", "States": {"A": {"Type": "Succeed", "Comment": "moderation.requested.v1"}}}
+
+
+@pytest.fixture
+def removed(dev_account, cloudformation):
+    """The environment dev, in which the stage moderation is still deployed."""
+    deploy("dev", "https://api.example")
+    url = client("sqs").create_queue(QueueName=STACK)["QueueUrl"]
+    client("ssm").put_parameter(
+        Name="/ai-pipeline/dev/services/moderation/queue-url", Value=url, Type="String"
+    )
+    rule = {"EventPattern": {"detail-type": ["moderation.requested.v1"]}}
+    cloudformation.stacks[STACK] = FakeStack(
+        {
+            "Resources": {
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                "Rule": {"Type": "AWS::Events::Rule", "Properties": rule},
+            }
+        },
+        ids={"Queue": url},
+    )
+    return dev_account
+
+
+def machine():
+    return client("ssm").get_parameter(Name="/ai-pipeline/dev/state-machine/arn")["Parameter"]["Value"]
+
+
+def test_only_what_has_no_place_in_the_app_is_a_removed_stage(removed, cloudformation):
+    """A deployed stage that this checkout has is not taken for a removed one."""
+    cloudformation.stacks["ai-pipeline-dev-analyzer"] = FakeStack()
+    assert [stage.part for stage in removed_stages(removed)] == ["moderation"]
+
+
+def test_idle_stack_is_deleted_once(removed, cloudformation):
+    """A removed stage that nothing needs is deleted, and then there is none."""
+    (stage,) = removed_stages(removed)
+    assert stage.idle
+    delete_removed(removed, stage)
+    assert STACK not in cloudformation.stacks
+    assert removed_stages(removed) == ()
+
+
+def test_open_run_that_began_with_the_stage_keeps_it(removed, cloudformation):
+    """While a run is open whose own definition sends requests to the stage, its stack can't be deleted."""
+    machines = client("stepfunctions")
+    now = machines.describe_state_machine(stateMachineArn=machine())["definition"]
+    machines.update_state_machine(stateMachineArn=machine(), definition=json.dumps(WITH))
+    run = machines.start_execution(stateMachineArn=machine(), name="run-1", input="{}")["executionArn"]
+    machines.update_state_machine(stateMachineArn=machine(), definition=now)
+    (stage,) = removed_stages(removed)
+    assert (stage.needed_by, stage.idle) == (1, False)
+    with pytest.raises(ValueError, match="still needed"):
+        delete_removed(removed, stage)
+    machines.stop_execution(executionArn=run)
+    assert removed_stages(removed)[0].idle
+
+
+def test_run_that_does_not_know_the_stage_does_not_keep_it(removed):
+    """A run whose definition never sends to the stage, in a state that still exists, keeps no stack."""
+    # moto's history of every open execution is in a state of this name
+    other = {"StartAt": "A State", "States": {"A State": {"Type": "Succeed"}}}
+    client("stepfunctions").update_state_machine(stateMachineArn=machine(), definition=json.dumps(other))
+    client("stepfunctions").start_execution(stateMachineArn=machine(), name="run-1", input="{}")
+    assert removed_stages(removed)[0].idle
+
+
+def test_run_in_a_state_that_is_gone_keeps_the_stack(removed):
+    """A run in a state of an earlier definition keeps the stack, although the definition's text is new."""
+    client("stepfunctions").start_execution(stateMachineArn=machine(), name="run-1", input="{}")
+    assert removed_stages(removed)[0].needed_by == 1
+
+
+def test_message_in_a_queue_keeps_the_stack(removed):
+    """A message that waits or is parked would be lost with the stack, so it keeps it."""
+    client("sqs").send_message(
+        QueueUrl=client("sqs").get_queue_url(QueueName=STACK)["QueueUrl"], MessageBody="{}"
+    )
+    (stage,) = removed_stages(removed)
+    assert (stage.work.waiting, stage.idle) == ({STACK: 1}, False)
+
+
+def test_deletion_of_a_deployment_covers_removed_stages(removed, cloudformation):
+    """`destroy` deletes a removed stage's stack, too, after the workflow and before the platform."""
+    for part in ("platform", "analyzer", "workflow"):
+        cloudformation.stacks[f"ai-pipeline-dev-{part}"] = FakeStack()
+    parts = [condemned.stack.part for condemned in plan(removed).stacks]
+    assert parts == ["workflow", "moderation", "analyzer", "platform"]
+
+
+def test_workflow_keeps_its_rights_to_reach_what_is_still_deployed(removed, cloudformation):
+    """The app gets the queue and the events of a removed stage as context, until its stack is gone."""
+    assert context_of_removed(removed) == {
+        "removed_queues": "moderation",
+        "removed_events": "moderation.requested.v1",
+    }
+    assert rights_kept(removed) == {STACK, "moderation.requested.v1"}
+    del cloudformation.stacks[STACK]
+    assert (context_of_removed(removed), rights_kept(removed)) == ({}, frozenset())

@@ -1,0 +1,1 @@
+"""The tool that adds stages to this checkout and removes them: their folder, contract types and row."""
