@@ -8,7 +8,7 @@ MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
 SEED ?= 1
 PIPELINES ?= 2000
-PARTS := cold limited sizes cost burst analyzer setup soak
+PARTS := cold limited sizes cost burst analyzer console setup soak
 PART_cold := bench.functions.cold
 PART_limited := bench.functions.limited
 PART_soak := bench.functions.soak
@@ -16,6 +16,7 @@ PART_sizes := bench.sizes
 PART_burst := bench.end_to_end
 PART_cost := bench.cost_per_million
 PART_analyzer := bench.analyzer --save
+PART_console := bench.console
 PART_setup := bench.setup_times
 
 # Byte code is kept, inside this folder: without it each command spends seconds on compiling the CDK library.

@@ -157,7 +157,7 @@ def _collect(value: Any, words: set[str], patterns: set[tuple[str, int]]) -> Non
     elif isinstance(value, str):
         if len(value) <= 40:
             words.add(value or " ")
-        elif value.count("|") > 3:
+        if value.count("|") > 3 or "\\" in value:
             try:
                 parser.parse(value)
             except re.error:

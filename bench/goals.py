@@ -12,13 +12,8 @@ Results = Mapping[str, Any]
 
 BARE, CONVENTIONAL = "bare boto3", "conventional"
 COMPILED: Final = ", with byte code"
-EMPTY, _, _, BARE_COMPILED, _ = YARDSTICKS = (
-    "empty",
-    BARE,
-    CONVENTIONAL,
-    BARE + COMPILED,
-    CONVENTIONAL + COMPILED,
-)
+BARE_COMPILED: Final = BARE + COMPILED
+YARDSTICKS: Final = ("empty", BARE, CONVENTIONAL, BARE_COMPILED, CONVENTIONAL + COMPILED)
 ANALYZER_MS: Final = 5.0
 SETTLED: Final = 10
 """A soak's last memory sample is compared with the one after 1/10 of the messages, when all caches are filled."""
@@ -142,6 +137,17 @@ def of_analyzer(results: Results) -> Iterator[Goal]:
             yield Goal(name=f"analyzer, 32 KB: {text}", value=max(slowest), limit=ANALYZER_MS, unit="ms")
 
 
+def of_console(results: Results) -> Iterator[Goal]:
+    first = [turn["first"] for turn in results["rounds"]]
+    pages = [page for turn in results["rounds"] for page in turn["pages"]]
+    bytes_ = results["files_bytes"] + max(visit["bytes"] for visit in (*first, *pages))
+    about = f"console, 50 of {results['runs']:,} runs"
+    slowest, most = max(one["ms"] for one in first), p95([one["ms"] for one in pages])
+    yield Goal(name=f"{about}: the first page of a process, the slowest", value=slowest, limit=150, unit="ms")
+    yield Goal(name=f"{about}: any other page, p95", value=most, limit=150, unit="ms")
+    yield Goal(name=f"{about}: with all files, compressed", value=bytes_ / 1_000, limit=60, unit="KB")
+
+
 PARTS: Final[Mapping[str, Callable[[Results], Iterator[Goal]]]] = {
     "cold": of_cold,
     "limited": of_limited,
@@ -150,6 +156,7 @@ PARTS: Final[Mapping[str, Callable[[Results], Iterator[Goal]]]] = {
     "end-to-end": of_end_to_end,
     "cost": of_cost,
     "analyzer": of_analyzer,
+    "console": of_console,
 }
 """By part: the function that yields the part's goals. The set-up has no goals."""
 

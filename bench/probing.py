@@ -22,6 +22,15 @@ CONVERSE: dict[str, object] = {
     "usage": {"inputTokens": 9, "outputTokens": 6, "totalTokens": 15},
     "metrics": {"latencyMs": 1},
 }
+ANSWERS: dict[str, dict[str, object]] = {
+    "Converse": CONVERSE,
+    "PutEvents": {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]},
+    "StartExecution": {
+        "executionArn": "arn:aws:states:us-east-1:000000000000:execution:machine:p",
+        "startDate": 1.7e9,
+    },
+}
+"""What AWS answers by operation; all others have an empty answer."""
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -33,15 +42,8 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body: dict[str, object] = CONVERSE if self.path.startswith("/model/") else {}
-        target = self.headers.get("X-Amz-Target", "")
-        if target.endswith("PutEvents"):
-            body = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
-        if target.endswith("StartExecution"):
-            body = {
-                "executionArn": "arn:aws:states:us-east-1:000000000000:execution:machine:p",
-                "startDate": 1.7e9,
-            }
+        target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        body = ANSWERS.get("Converse" if self.path.startswith("/model/") else target, {})
         raw = json.dumps(body).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

@@ -13,8 +13,20 @@ from typing import Any, Final
 
 from bench import plots
 from bench.end_to_end.tables import median_bursts, p95
-from bench.goals import BARE, RUNS, YARDSTICKS, Goal, History, Results, against, goals_of, with_latest
-from bench.texts import ABOUT, REASONS
+from bench.goals import (
+    BARE,
+    BARE_COMPILED,
+    CONVENTIONAL,
+    RUNS,
+    YARDSTICKS,
+    Goal,
+    History,
+    Results,
+    against,
+    goals_of,
+    with_latest,
+)
+from bench.texts import ABOUT, CORRECTION, REASONS
 
 RESULTS: Final = Path(__file__).parent / "results"
 HISTORY: Final = RESULTS / "goals.json"
@@ -23,7 +35,8 @@ COLD_PLOT, BURST_PLOT = "benchmarks-cold.svg", "benchmarks-bursts.svg"
 HEAD: Final = """# Benchmarks
 
 `make bench` measures everything on this page in half an hour on a quiet machine, and writes the page.
-`make bench PART=cold` measures one part (cold, limited, soak, sizes, burst, cost, analyzer, setup). Machines differ
+`make bench PART=cold` measures one part (cold, limited, soak, sizes, burst, cost, analyzer,
+console, setup). Machines differ
 and are noisy, so compare only ratios within one run, in which the compared subjects take turns. CPU time is given for
 work, wall time for waiting.
 """
@@ -108,19 +121,28 @@ def _cold(results: Results) -> Iterator[str]:
     rows = []
     for name, rounds in results["rounds"].items():
         by = {field: [turn[field] for turn in rounds] for field in rounds[0]}
-        ratio = "1" if name == BARE else f"{against(results, name, BARE):.2f}"
         rows.append(
             (
                 name,
+                _spread(by["init_cpu_ms"]),
                 _spread(by["cold_cpu_ms"]),
-                ratio,
+                *(f"{against(results, name, other):.2f}" for other in (BARE, CONVENTIONAL)),
+                f"{against(results, name, BARE_COMPILED, 'init_cpu_ms'):.2f}",
                 _spread(by["cold_wall_ms"]),
-                f"{statistics.median(by['first_cpu_ms']):.1f}",
                 _spread(by["memory_mb"]),
             )
         )
     yield _table(
-        ("", "CPU ms to the first answer", "divided by bare boto3", "wall ms", "CPU ms of the message", "MB"),
+        (
+            "",
+            "CPU ms of the init",
+            "CPU ms to the first answer",
+            f"divided by {BARE}",
+            f"divided by {CONVENTIONAL}",
+            f"init divided by {BARE_COMPILED}",
+            "wall ms",
+            "MB",
+        ),
         rows,
     )
     yield f"![CPU until the first answer, by function]({COLD_PLOT})\n"
@@ -135,6 +157,7 @@ def _cold(results: Results) -> Iterator[str]:
         if name not in YARDSTICKS
     ]
     yield _table(("", "ms a message", "ms a batch"), warm)
+    yield _prose(CORRECTION)
 
 
 def _limited(results: Results) -> Iterator[str]:
@@ -176,9 +199,18 @@ def _sizes(results: Results) -> Iterator[str]:
     for name, bundle in results["functions"].items():
         largest = ", ".join(f"{part} {size:,}" for part, size in bundle["largest_kb"].items())
         unloaded = f"{len(bundle['unloaded'])} of {bundle['modules']}"
-        rows.append((name, f"{bundle['unpacked_kb']:,}", f"{bundle['zipped_kb']:,}", largest, unloaded))
+        sizes = (f"{bundle[field]:,}" for field in ("unpacked_kb", "byte_code_kb", "zipped_kb"))
+        rows.append((name, *sizes, largest, unloaded))
     yield _table(
-        ("", "KB", "KB zipped", "the five largest parts, KB", "modules not loaded by a cold start"), rows
+        (
+            "",
+            "KB",
+            "byte code, KB",
+            "KB zipped",
+            "the five largest parts, KB",
+            "modules not loaded by a cold start",
+        ),
+        rows,
     )
 
 
@@ -252,6 +284,31 @@ def _message(row: Mapping[str, Any]) -> str:
     return str(text).replace("|", "\\|")
 
 
+def _console(results: Results) -> Iterator[str]:
+    rows = [
+        (
+            name,
+            *(f"{_median(visits, field)} ({_ends(visits, field)})" for field in ("ms", "cpu_ms")),
+            f"{max(visit['bytes'] for visit in visits) / 1_000:.1f}",
+        )
+        for name, visits in (
+            ("the first page of a process", [turn["first"] for turn in results["rounds"]]),
+            ("any other page of 50", [page for turn in results["rounds"] for page in turn["pages"]]),
+        )
+    ]
+    yield _table(("", "ms", "CPU ms of it", "KB"), rows)
+    yield f"The files that a browser loads once have {results['files_bytes'] / 1_000:.0f} KB.\n"
+
+
+def _median(visits: Sequence[Mapping[str, float]], field: str) -> str:
+    return f"{statistics.median(visit[field] for visit in visits):.0f}"
+
+
+def _ends(visits: Sequence[Mapping[str, float]], field: str) -> str:
+    values = [visit[field] for visit in visits]
+    return f"{min(values):.0f}–{max(values):.0f}"
+
+
 def _setup(results: Results) -> Iterator[str]:
     yield _table(("", "seconds"), list(results["seconds"].items()))
 
@@ -264,6 +321,7 @@ SECTIONS: Final[Mapping[str, tuple[str, Callable[[Results], Iterator[str]]]]] = 
     "end-to-end": ("End to end", _end_to_end),
     "cost": ("Cost of a million runs", _cost),
     "analyzer": ("Analyzer", _analyzer),
+    "console": ("Console", _console),
     "setup": ("Set-up", _setup),
 }
 """By part, in the document's order: the section's title, and the function that writes its tables."""

@@ -65,6 +65,7 @@ class _Prepared:
         from console.security.access import Access  # noqa: PLC0415
         from console.security.lock import Lock  # noqa: PLC0415
         from console.serving import listen  # noqa: PLC0415
+        from console.warm import warm_up  # noqa: PLC0415
 
         env = str(options.env)
         environment = Environment(env, region=options.region, profile=options.profile)
@@ -84,6 +85,7 @@ class _Prepared:
         self.announcement = Announcement(
             pid=os.getpid(), port=port, control=self._access.control, read_only=options.read_only
         )
+        warm_up(self._desk, self._app)
         journal.write_to(STATE / "console.log")
 
     @property

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from infra import reachable, trust
+from infra import byte_code, reachable, trust
 from infra.byte_code import ByteCodeError, compiled, identity, place
 from infra.environments import Target
 from infra.functions import FUNCTIONS, FunctionSpec
@@ -58,8 +58,8 @@ def bundles(target: Target, functions: Iterable[FunctionSpec] = FUNCTIONS) -> di
     missing = [function for function in chosen if not folders[function].exists()]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         contents = list(pool.map(lambda function: _content(function, site), missing))
-        byte_code = _byte_code(contents, target)
-        wholes = [content | byte_code(content) for content in contents]
+        byte_code_of = _byte_code(contents, target)
+        wholes = [content | byte_code_of(content) for content in contents]
         for _ in pool.map(
             lambda function, whole: _make(folders[function], function, whole, site), missing, wholes
         ):
@@ -172,7 +172,7 @@ def _move(partial: Path, folder: Path) -> None:
 
 def _key(function: FunctionSpec, target: Target, site: Path) -> str:
     digest = hashlib.sha256(f"{function}{site.name}{identity(target)}".encode())
-    makers = (Path(__file__), Path(reachable.__file__), Path(trust.__file__))
+    makers = (Path(__file__), Path(reachable.__file__), Path(byte_code.__file__), Path(trust.__file__))
     for path in (*makers, *_sources(function)):
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(path.read_bytes())

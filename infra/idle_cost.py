@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.environments import ENVIRONMENTS
+from infra.functions import RECONCILER
 from infra.rules import Templates, resources
 from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, BUDGET_SPENT, METRICS
 
@@ -35,8 +36,9 @@ REQUEST_USD: Final = 0.40e-6
 """An SQS request."""
 POLLS_PER_MINUTE: Final = 15
 """Of an idle event source mapping: at most five pollers, each with a long poll of 20 seconds."""
-CALL_USD: Final = 0.2e-6 + 0.128 * 0.2 * 13.3334e-6 + 3 * 0.125e-6 + 2 * 0.625e-6
-"""A scheduled call: the invocation, 0.2 s with 128 MB on arm64, a few reads and a write of a table."""
+SCHEDULED_GB: Final = ENVIRONMENTS["prod"].sizing_of(RECONCILER.name).memory_mb / 1_024
+CALL_USD: Final = 0.2e-6 + SCHEDULED_GB * 0.2 * 13.3334e-6 + 3 * 0.125e-6 + 2 * 0.625e-6
+"""A scheduled call: the invocation, 0.2 s of its function's memory on arm64, a few reads and a write of a table."""
 
 
 @dataclass(frozen=True, kw_only=True)

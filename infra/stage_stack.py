@@ -50,6 +50,7 @@ class StageStack(Stack):
             bundle=bundles[spec.name],
             environment=environment,
             variables={
+                **stage.variables,
                 TASK_SECONDS: str(environment.task_seconds(stage.service)),
                 **_variables(stage.service, environment),
             },

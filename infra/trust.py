@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-FILE: Final = "amazon-roots.pem"
+FILE: Final = "shared/amazon-roots.pem"
 """The file in a bundle; on Lambda, the variable `AWS_CA_BUNDLE` names it to botocore."""
 ON_LAMBDA: Final = f"/var/task/{FILE}"
 ROOTS: Final = (

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,7 @@ CLIENTS = STATE / "clients"
 """The folder of the Node packages that read the documents in the tests."""
 BROWSER = STATE / "browser"
 """The folder of the Node packages of the console's tests: a headless Chromium, and a checker of accessibility."""
+PYODIDE_SITE = STATE / "pyodide-site"
 OLDEST = (3, 11)
 
 
@@ -212,6 +214,30 @@ def _install_node_packages(folder: Path) -> None:
     run([node, npm, "ci", *quietly, *whole], fetches=True, path=node.parent)
 
 
+def fetch_msgspec_for_pyodide() -> None:
+    """Download msgspec for Pyodide, the Python 3.14 of the tests; its other packages are those for AWS."""
+    shutil.rmtree(PYODIDE_SITE, ignore_errors=True)
+    pinned = re.search(r"^msgspec==(.*\n\s)*.*\n", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    if pinned is None:
+        raise SetupError("requirements.txt has no msgspec. Correct `fetch_msgspec_for_pyodide`.")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
+        requirements.write(pinned[0])
+        requirements.flush()
+        platform = ("--platform", "pyemscripten_2026_0_wasm32", "--python-version", "3.14", "--abi", "cp314")
+        install = (
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            *platform,
+        )
+        run([*install, "--require-hashes", "-r", requirements.name, "--target", PYODIDE_SITE], fetches=True)
+
+
 def fetch_function_packages() -> None:
     """Download the packages for the functions' bundles, so that a local deployment works offline."""
     code = "from infra.bundling import site_directory; from infra.environments import host; site_directory(host())"
@@ -254,6 +280,12 @@ CHECKS = Step("installing checkov", install_checkov, ("requirements-checkov.txt"
 BROWSER_FILES = ("console/tests/browser/package.json", "console/tests/browser/package-lock.json")
 CLIENTS_FILES = ("tests/clients/package.json", "tests/clients/package-lock.json")
 TESTS = (
+    Step(
+        "fetching msgspec for Pyodide",
+        fetch_msgspec_for_pyodide,
+        ("requirements.txt",),
+        (PYODIDE_SITE / "msgspec",),
+    ),
     Step(
         "installing a generator of Python clients",
         install_python_clients,

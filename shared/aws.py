@@ -61,9 +61,14 @@ class _Files:
 
 
 @cache
+def _data() -> Loader:
+    return Loader(file_loader=_Files())
+
+
+@cache
 def session() -> Any:
     made = botocore.session.get_session()
-    made.register_component("data_loader", Loader(file_loader=_Files()))
+    made.register_component("data_loader", _data())
     return made
 
 

@@ -48,7 +48,7 @@ class Subject:
         variables: Mapping[str, str] | None = None,
     ) -> Function:
         """Start the function's process; `variables` are added to its environment."""
-        environment = {**_environment(self.name, endpoint), **(variables or {})}
+        environment = {**environment_of(self.name), "AWS_ENDPOINT_URL": endpoint, **(variables or {})}
         return Function(self.folders, self.handler, environment, preexec)
 
 
@@ -155,9 +155,9 @@ def _yardstick(name: str, scratch: Path, client: Path) -> Subject:
     return Subject(name=name, handler=f"{module}.handler", folders=(folder, client), event=events(name))
 
 
-def _environment(name: str, endpoint: str) -> Mapping[str, str]:
+def environment_of(name: str) -> dict[str, str]:
+    """Return the environment variables of the function or yardstick `name`, without its AWS."""
     return {
-        "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "bench",
@@ -167,7 +167,7 @@ def _environment(name: str, endpoint: str) -> Mapping[str, str]:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(Sizing().memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR",
-        "DLQ_URL": f"{endpoint}/dlq",
+        "DLQ_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/dlq",
         "STATE_TABLE": "state",
         "BUS_NAME": "bus",
         "TABLE_NAME": "table",

@@ -14,11 +14,8 @@ from scaffold import stages as planning
 from scaffold.changes import Change, write
 from shared.contracts.stages import STAGES
 
-_DERIVED: Sequence[tuple[str, str, Sequence[str]]] = (
-    ("documents", "writing the documents of the contracts", ("cli.main", "contracts", "export")),
-    ("budgets", "counting what the functions load", ("bench.budgets", "--write")),
-)
-"""What is generated from the stage table, and the modules that write it."""
+_EXPORT = ("cli.main", "contracts", "export")
+"""The module, with its arguments, that writes what is generated from the contracts."""
 
 
 @click.group(
@@ -100,7 +97,9 @@ def new(  # noqa: PLR0913 -- its options
     _carry_out(session, plan, dry_run=dry_run, yes=yes)
     _print(session, plan, as_json=as_json, dry_run=dry_run)
     if not dry_run:
-        session.note("Next:\n" + "\n".join(f"  {command}" for command in planning.steps(plan)))
+        session.note(
+            "Next:\n" + "\n".join(f"  {command}" for command in planning.steps(plan)) + f"\n{_BUDGETS}"
+        )
 
 
 @stage.command(
@@ -132,7 +131,7 @@ def remove(session: Session, name: str, *, dry_run: bool, yes: bool, as_json: bo
     _carry_out(session, plan, dry_run=dry_run, yes=yes)
     _print(session, plan, as_json=as_json, dry_run=dry_run)
     if not dry_run:
-        session.note("Next:\n  make deploy")
+        session.note(f"Next:\n  make deploy\n{_BUDGETS}")
 
 
 @stage.command("list")
@@ -163,14 +162,16 @@ def list_(session: Session, *, as_json: bool) -> None:
     session.out.print(table)
 
 
+_BUDGETS = (
+    "Before a commit, count anew what every function loads, which `make test` compares:\n"
+    "  .venv/bin/python -m bench.budgets --write"
+)
 _SIGNS = {"create": "create", "edit": "edit  ", "delete": "delete"}
 
 
 def _lines(changes: Sequence[Change]) -> str:
     written = [f"  {_SIGNS[change.kind]}  {change.path}" for change in changes]
-    return "\n".join(
-        [*written, "  write   what is generated from the stage table (docs, schemas, bench/budgets.json)"]
-    )
+    return "\n".join([*written, "  write   the documents of the contracts (schemas, docs)"])
 
 
 def _carry_out(session: Session, plan: planning.Plan, *, dry_run: bool, yes: bool) -> None:
@@ -184,23 +185,22 @@ def _carry_out(session: Session, plan: planning.Plan, *, dry_run: bool, yes: boo
 
 
 def _derive(progress: Progress) -> None:
-    """Write what is generated from the stage table, in processes that read it anew. Raises RefusedError."""
-    for name, text, module in _DERIVED:
-        with step(progress, name, text):
-            done = subprocess.run(
-                [sys.executable, "-m", *module],
-                cwd=planning.ROOT,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                check=False,
-            )
-        if done.returncode != 0:
-            raise RefusedError(
-                f"The stage's files are written, but not what is generated from them: {done.stderr.strip()[-600:]}\n"
-                f"Mend that, then run: {sys.executable} -m {' '.join(module)}"
-            )
+    """Write the documents of the contracts, in a process that reads the stage table anew. Raises RefusedError."""
+    with step(progress, "documents", "writing the documents of the contracts"):
+        done = subprocess.run(
+            [sys.executable, "-m", *_EXPORT],
+            cwd=planning.ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    if done.returncode != 0:
+        raise RefusedError(
+            "The stage's files are changed, but not the documents of the contracts: "
+            f"{done.stderr.strip()[-600:]}\nMend that, then run: make schemas"
+        )
 
 
 def _print(session: Session, plan: planning.Plan, *, as_json: bool, dry_run: bool) -> None:

@@ -101,7 +101,7 @@ def test_status_tells_engine_and_deployment(engine):
     """`status` prints the engine's address, process and start time, and what is deployed."""
     result = call("status")
     assert result.exit_code == 0
-    for part in ("http://127.0.0.1:4999", "4711", "PipelineLogs", "analyzer, chatbot"):
+    for part in ("http://127.0.0.1:4999", "4711", "PipelineLogs", "analyzer, ", "chatbot, "):
         assert part in result.stdout
     assert json.loads(call("status", "--json").stdout)["engine"]["deployed"] is True
 

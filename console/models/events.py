@@ -21,13 +21,13 @@ from operations.wording import counted
 from shared.contracts.envelope import SOURCE
 
 MOST_REFUSALS = 100
-_STATES = {
+STATES = {
     "added": Status(mark="+", word="new", tone="good"),
     "changed": Status(mark="✓", word="compatible", tone="good"),
     "retired": Status(mark="-", word="retired", tone="still"),
     "removed": Status(mark="✗", word="removed", tone="bad"),
 }
-_BREAKS = Status(mark="✗", word="breaks", tone="bad")
+BREAKS = Status(mark="✗", word="breaks", tone="bad")
 
 
 class EventRow(Struct, frozen=True, kw_only=True):
@@ -186,7 +186,7 @@ def _change(compared: Comparison, known: Mapping[str, Version]) -> ChangeView:
     return ChangeView(
         name=compared.name,
         address=link("event", name=version.name, version=version.version) if version else "",
-        status=_STATES[compared.state] if compared.compatible else _BREAKS,
+        status=STATES[compared.state] if compared.compatible else BREAKS,
         parties=f"from {listed(compared.publishers) or 'nobody'} to {listed(compared.consumers) or 'nobody'}",
         changes=sentences(compared.changes),
         obstacles=(*compared.old_reads_new, *compared.new_reads_old),

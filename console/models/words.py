@@ -25,6 +25,7 @@ MARKS: Mapping[str, str] = {
     "…": "M2 6H2.1M6 6H6.1M10 6H10.1",
     "·": "M6 6H6.1",
     "-": "M2.5 6H9.5",
+    "+": "M2.5 6H9.5M6 2.5V9.5",
     "?": "M4 4A2 2 0 1 1 7 5.7Q6 6.3 6 7.4M6 10V10.1",
 }
 """The path of each mark in a square of 12 units."""

@@ -22,7 +22,7 @@ SUBJECT = "refusals"
 def page(ask: Ask) -> Response:
     from contracts.catalogue import versions  # noqa: PLC0415 -- slow to import, and needed for these pages only
 
-    before, compared = _compared()
+    before, compared = known_changes()
     view = events_view(
         versions(),
         before.said if before else "",
@@ -56,7 +56,7 @@ def event(ask: Ask) -> Response:
     if other and other not in {one.detail_type for one in known}:
         raise InvalidInputError("There is no such event to compare with. Choose one of the list.")
     found = entry(detail_type)
-    before, compared = _compared()
+    before, compared = known_changes()
     row = event_row(found.version, before.schemas if before else {}, compared)
     view = event_view(found, row, Names(ask.desk.environment.env).bus)
     return ask.page(
@@ -97,7 +97,7 @@ def _file(value: Any, name: str) -> Response:
     return plain(json.dumps(value, ensure_ascii=False, indent=2), name)
 
 
-def _compared() -> tuple[references.Reference | None, list[Comparison]]:
+def known_changes() -> tuple[references.Reference | None, list[Comparison]]:
     """Return what the contracts are compared with, and the differences, as `pipeline contracts check` does."""
     return _compared_with(references.RECORD.stat().st_mtime_ns if references.RECORD.exists() else 0)
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from console.models.activity import lines_of
 from console.models.archived import address_of
 from console.models.tabs import beginning
+from console.pages.subjects import acts
 from console.routes import link
 from console.views import Ask
 from operations.errors import NotFoundError
@@ -129,5 +130,6 @@ def _page(
         status=status,
         json=whole.pop("json"),
         wanted=wanted,
+        **acts(ask.desk),
         **whole,
     )

@@ -1,6 +1,7 @@
 """Runs and findings whose every text is hostile, and what a page of theirs is made of."""
 
 import json
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -9,6 +10,7 @@ from infra.doctor.findings import Finding, Outcome, Passed
 from operations.dlq.messages import Parked, parked
 from operations.inflight.reading import Check, Look
 from operations.inflight.reading import Finding as Unreadable
+from operations.runs.logs import Line, Read
 from operations.tests.dead_letters import url
 from operations.tests.histories import METER, Story
 from operations.tests.world import client
@@ -92,6 +94,13 @@ def in_flight(text: str) -> list[Check]:
     old = Unreadable(place="dlq", name=text, detail_type=text, reason=text, blocks=False)
     look = Look(service="analyzer", place="dlq", looked=2, there=9, findings=(wrong, old), note=text)
     return [Check(service="analyzer", looks=(look,))]
+
+
+def refusals(text: str) -> Read:
+    """Return the lines of refused messages in which every text is `text`, one more than a page shows."""
+    fields = {"detail_type": text, "pipeline_id": text, "message": text}
+    one = Line(at=datetime.now(UTC), function=text, fields=fields)
+    return Read(lines=[one] * 101, missing=[text], cut=[text])
 
 
 class Shape(HTMLParser):

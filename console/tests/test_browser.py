@@ -36,6 +36,7 @@ PAGES = (
     "/ask",
     "/asked/p",
     "/costs?since=ever",
+    "/costs/runs?since=ever&name=2026-11-01",
     "/health",
     "/health/in-flight",
     "/activity",
@@ -70,6 +71,7 @@ def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Itera
         ("archived", subjects.SUBJECTS["archived"].read),
         ("doctor", lambda *_: hostile.outcomes(text)),
         ("in-flight", lambda *_: hostile.in_flight(text)),
+        ("refusals", lambda *_: hostile.refusals(text)),
     ):
         reading = console.desk.readings.of(f"{name} 0")
         reading.begin(partial(read, target))

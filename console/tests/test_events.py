@@ -19,7 +19,6 @@ from contracts import references
 from contracts.catalogue import entry, versions
 from contracts.comparison import compare
 from contracts.references import Reference, current
-from operations.runs.logs import Line, Read
 from operations.tests.log_lines import NOW, line, write
 from operations.violations import violations
 
@@ -102,11 +101,8 @@ def test_hostile_refusals_change_no_page(console: Console):
     """A refused message whose every text is hostile leaves the page made of the same elements."""
     pages = []
     for text in (hostile.BENIGN, *hostile.STRINGS):
-        fields = {"detail_type": text, "pipeline_id": text, "message": text}
-        one = Line(at=NOW, function=text, fields=fields)
         reading = console.desk.readings.of("refusals 0")
-        found = Read(lines=[one] * 101, missing=[one.function], cut=["x"])
-        reading.begin(partial(lambda read, _tell, _stop: read, found))
+        reading.begin(partial(lambda text, _tell, _stop: hostile.refusals(text), text))
         reading.join()
         pages.append(shape(console.get("/events").text))
         assert "1 are not" in console.get("/events").text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.models import health, plan_lines, plans, words
+from console.models import events, health, plan_lines, plans, words
 from console.tests import hostile
 from console.tests.asking import Console, console_of
 from console.tests.hostile import TOKEN, shape
@@ -167,6 +167,8 @@ def test_every_mark_is_drawn():
         *words.STAGES.values(),
         *plans.STATES.values(),
         *plan_lines.OUTCOMES.values(),
+        *events.STATES.values(),
+        events.BREAKS,
     ]
     known += [
         words.of_run("new"),

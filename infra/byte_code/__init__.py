@@ -7,6 +7,7 @@ version alone. The local engine runs functions with this machine's Python, which
 Byte code is `unchecked-hash`: Python loads it without looking at the source or at times, which zip files change.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -41,22 +42,29 @@ def place(module: str, target: Target) -> str:
 def compiled(modules: Collection[tuple[str, Path]], target: Target) -> Mapping[tuple[str, Path], Path]:
     """Return the byte code of each module, which is given as its path in a bundle and its source.
 
-    What was compiled before is not compiled again, also by another process. Raises ByteCodeError.
+    What was compiled before, or is being compiled by another process, is not compiled again. Raises ByteCodeError.
     """
     folder = CACHE / identity(target)
     files = {module: folder / f"{_key(*module)}.pyc" for module in modules}
-    missing = [module for module, file in sorted(files.items()) if not file.exists()]
-    if missing:
+    if not all(file.exists() for file in files.values()):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as partial:
-            made = [Path(partial) / f"{number}.pyc" for number in range(len(missing))]
-            _compile(
-                [[str(source), str(file), name] for (name, source), file in zip(missing, made, strict=True)],
-                target,
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be compiling the same modules
+            _add(
+                {module: file for module, file in sorted(files.items()) if not file.exists()}, folder, target
             )
-            for module, file in zip(missing, made, strict=True):
-                file.replace(files[module])
     return files
+
+
+def _add(missing: Mapping[tuple[str, Path], Path], folder: Path, target: Target) -> None:
+    """Compile modules into the files of the cache, all or none."""
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory(dir=folder) as partial:
+        jobs = {module: Path(partial) / f"{number}.pyc" for number, module in enumerate(missing)}
+        _compile([[str(source), str(file), name] for (name, source), file in jobs.items()], target)
+        for module, file in jobs.items():
+            file.replace(missing[module])
 
 
 def python(target: Target) -> list[str]:

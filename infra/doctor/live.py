@@ -6,16 +6,17 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 from infra.doctor.findings import Passed, Problem, Result
-from infra.doctor.model import Function, Machine, Queue, Rule, Schedule, Source, System
+from infra.doctor.model import Delivery, Function, Machine, Queue, Rule, Schedule, Source, System
 from infra.doctor.policies import changed as changed_policies
 from infra.doctor.reading import states, target
+from infra.doctor.reading_rights import deliveries, statements
 from infra.doctor.references import last, listed
 
 Answer = Mapping[str, Any]
 
 AWAKE: Final = frozenset({"Enabled", "Enabling", "Creating", "Updating"})
 """States of an event source mapping that works, or soon will."""
-QUEUE_ATTRIBUTES: Final = ("VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy")
+QUEUE_ATTRIBUTES: Final = ("VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy", "Policy")
 NOT_COMPARED: Final = frozenset({"stack", "role", "role_name", "variables", "detail"})
 """Fields that `drift` does not compare: their text names region and account, which a template does not know."""
 
@@ -29,7 +30,24 @@ def live_queue(written: Queue, attributes: Answer) -> Queue:
         retention_seconds=int(attributes["MessageRetentionPeriod"]),
         dlq=last(redrive["deadLetterTargetArn"]) if redrive else None,
         receives=int(redrive["maxReceiveCount"]) if redrive else None,
+        denies=tuple(
+            action
+            for statement in statements(_policy(attributes))
+            if statement.effect == "Deny" and not statement.is_conditional
+            for action in statement.actions or ("*",)
+        ),
     )
+
+
+def live_deliveries(written: Queue, attributes: Answer) -> tuple[Delivery, ...]:
+    """Return whom a queue's policy lets send to it, from SQS's GetQueueAttributes."""
+    policy = {"PolicyDocument": _policy(attributes), "Queues": [written.name]}
+    return tuple(deliveries(written.stack, policy))
+
+
+def _policy(attributes: Answer) -> Answer:
+    policy: Answer = json.loads(attributes.get("Policy") or '{"Statement": []}')
+    return policy
 
 
 def live_function(written: Function, configuration: Answer) -> Function:
@@ -129,10 +147,16 @@ def _parts(system: System) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for group in (system.queues, system.functions, system.rules):
         parts |= {f"{type(part).__name__.lower()} {name}": part for name, part in group.items()}
+    parts |= {_sending(delivery): delivery for delivery in system.deliveries}
     parts |= {f"mapping {source.queue} → {source.function}": source for source in system.sources}
     for machine in system.machines.values():
         parts |= {f"state {machine.name}/{name}": state for name, state in machine.states.items()}
     return parts
+
+
+def _sending(delivery: Delivery) -> str:
+    sender = delivery.rule or ("everybody" if delivery.anybody else "somebody")
+    return f"right of {sender} to send to {delivery.queue}"
 
 
 def _differences(written: Any, actual: Any) -> Iterator[str]:

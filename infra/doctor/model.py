@@ -9,7 +9,10 @@ from infra.environments import Environment
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """An SQS queue. `receives` is how often a message is received before SQS moves it to `dlq`."""
+    """An SQS queue. `receives` is how often a message is received before SQS moves it to `dlq`.
+
+    `denies` are the actions that the policy of a deployed queue denies under no condition.
+    """
 
     name: str
     stack: str
@@ -17,6 +20,7 @@ class Queue:
     retention_seconds: int = 4 * 86_400
     dlq: str | None = None
     receives: int | None = None
+    denies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.doctor.model import Delivery, Grant, Policy, Role, Statement
+from infra.doctor.policies import overlap
 from infra.doctor.references import last, listed
 
 FOR_ALL = "ForAllValues:StringEquals"
+SENDING = "sqs:sendmessage"
 
 
 def grants(stack: str, logical: str, properties: Mapping[str, Any]) -> Iterator[Grant]:
@@ -40,9 +42,11 @@ def grants(stack: str, logical: str, properties: Mapping[str, Any]) -> Iterator[
 
 def deliveries(stack: str, properties: Mapping[str, Any]) -> Iterator[Delivery]:
     for statement in listed(properties["PolicyDocument"]["Statement"]):
-        if statement["Effect"] != "Allow" or "sqs:SendMessage" not in listed(statement["Action"]):
+        sends = any(overlap(str(action).lower(), SENDING) for action in listed(statement.get("Action")))
+        if statement["Effect"] != "Allow" or not sends:
             continue
         principal, condition = statement.get("Principal"), statement.get("Condition", {})
+        named = listed(principal.get("AWS")) if isinstance(principal, Mapping) else (principal,)
         rules = [
             last(str(arn))
             for test in condition.values()
@@ -53,7 +57,7 @@ def deliveries(stack: str, properties: Mapping[str, Any]) -> Iterator[Delivery]:
         for url in properties["Queues"]:
             queue = last(url)
             if not rules:
-                yield Delivery(queue=queue, stack=stack, anybody=principal in ("*", {"AWS": "*"}))
+                yield Delivery(queue=queue, stack=stack, anybody="*" in named)
             yield from (Delivery(queue=queue, stack=stack, rule=rule) for rule in rules)
 
 

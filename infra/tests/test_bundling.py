@@ -3,12 +3,16 @@
 import base64
 import csv
 import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointVariantError
+from botocore.regions import EndpointResolver
 
 from infra import bundling, byte_code, trust
 from infra.bundling import BundlingError, bundles, site_directory
@@ -96,7 +100,8 @@ def test_a_bundle_holds_no_ballast(packed, function):
     """A bundle has Amazon's root certificates; it has no tests, caches, other services, or data it never uses."""
     names = files(packed[function.name])
     project = [path for path in names if path.parts[0] in {"shared", "services"}]
-    assert {path.suffix for path in project if str(path) != bundling.ENDPOINTS} == {".py", ".pyc"}
+    made_here = {Path(bundling.ENDPOINTS), Path(trust.FILE)}
+    assert {path.suffix for path in project if path not in made_here} == {".py", ".pyc"}
     assert not {"tests", "evaluation"} & {part for path in names for part in path.parts[:-1]}
     services = {path.parts[1] for path in project if path.parts[0] == "services"}
     assert services == {"__init__.py", "__pycache__", function.service}
@@ -132,6 +137,29 @@ def test_third_party_files_are_those_of_their_wheels(packed, function):
     for path in third_party:
         digest = base64.urlsafe_b64encode(hashlib.sha256((folder / path).read_bytes()).digest())
         assert wheels[str(path)] == f"sha256={digest.decode().rstrip('=')}", path
+
+
+@each_function
+def test_a_bundle_knows_the_endpoints_of_all_regions(packed, function):
+    """The bundle's map of endpoints gives the same addresses as botocore's, for each called service and region."""
+    whole = json.loads((site_directory(host()) / "botocore" / "data" / "endpoints.json").read_text())
+    cut = json.loads((packed[function.name] / bundling.ENDPOINTS).read_text())
+    regions = [name for partition in whole["partitions"] for name in partition["regions"]]
+    ours, theirs = EndpointResolver(cut), EndpointResolver(whole)
+    for service in function.aws:
+        name = bundling._ENDPOINT_PREFIXES.get(service, service)
+        for region in regions:
+            for options in ({}, {"use_fips_endpoint": True}, {"use_dualstack_endpoint": True}):
+                expected = resolved(theirs, name, region, options)
+                assert resolved(ours, name, region, options) == expected, (name, region, options)
+
+
+def resolved(resolver: EndpointResolver, service: str, region: str, options: dict[str, bool]) -> Any:
+    """Return the endpoint, or the error of a region that has none of this kind."""
+    try:
+        return resolver.construct_endpoint(service, region, **options)
+    except EndpointVariantError as error:
+        return str(error)
 
 
 def test_a_bundle_depends_on_its_sources_alone(packed, tmp_path, monkeypatch):

@@ -12,7 +12,8 @@ from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY, STAGES
 from shared.errors import NEVER_RETRIED
 from shared.tests import moderation
 
-ASL = definition(bus_name="bus", queue_urls={"logger": "https://queue"}, table_name="table")
+QUEUES = {stage.service: f"https://{stage.service}" for stage in STAGES if stage.via == "queue"}
+ASL = definition(bus_name="bus", queue_urls=QUEUES, table_name="table")
 STATES = ASL["States"]
 each_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.state)
 
@@ -44,7 +45,7 @@ def test_a_stage_is_reached_as_its_row_says(stage):
     else:
         body = state["Parameters"]["MessageBody"]
         assert state["Resource"].endswith("sqs:sendMessage.waitForTaskToken")
-        assert state["Parameters"]["QueueUrl"] == "https://queue"
+        assert state["Parameters"]["QueueUrl"] == f"https://{stage.service}"
         assert (body["source"], body["detail-type"]) == ("ai.pipeline", stage.request.detail_type())
 
 
@@ -110,8 +111,7 @@ def test_the_stored_answer_fits_the_state(message):
 
 def test_a_choice_follows_only_a_stage_that_may_skip_others():
     """A stage that may end the run has a Choice state, unless only the last stage follows it anyway."""
-    queues = {"logger": "https://queue"}
-    states = definition(bus_name="bus", queue_urls=queues, table_name="table", stages=moderation.TABLE)[
+    states = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=moderation.TABLE)[
         "States"
     ]
     assert states["ModerateMessage"]["Next"] == "AfterModerateMessage"
@@ -119,7 +119,7 @@ def test_a_choice_follows_only_a_stage_that_may_skip_others():
     assert [choice["Next"] for choice in states["AfterModerateMessage"]["Choices"]] == ["LogResults"]
     assert {catch["Next"] for catch in states["ModerateMessage"]["Catch"]} == {"CallExistingChatbot"}
     at_the_end = (*STAGES[:-1], moderation.MODERATION, STAGES[-1])
-    states = definition(bus_name="bus", queue_urls=queues, table_name="table", stages=at_the_end)["States"]
+    states = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=at_the_end)["States"]
     assert states["ModerateMessage"]["Next"] == "LogResults"
     assert "AfterModerateMessage" not in states
     assert {catch["Next"] for catch in states["LogResults"]["Catch"]} == {"WhichAnswer"}

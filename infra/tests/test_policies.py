@@ -1,11 +1,14 @@
 """What the doctor finds in the policies that roles have: denials, boundaries, and changes by hand."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from infra.doctor.checks import queues
 from infra.doctor.findings import Passed, Problem, Skipped
-from infra.doctor.model import Grant, Policy, Role, Statement, System
+from infra.doctor.live import drift, live_deliveries, live_queue
+from infra.doctor.model import Delivery, Grant, Policy, Queue, Role, Rule, Statement, System, Target
 from infra.doctor.policies import changed, denied, overlap
 from infra.doctor.reading_rights import statements
 from infra.environments import ENVIRONMENTS
@@ -174,3 +177,69 @@ def test_what_could_not_be_read_is_said():
 def test_patterns_overlap(one, other, meets):
     """Two patterns overlap if some text matches both; long ones take no longer."""
     assert overlap(one, other) is overlap(other, one) is meets
+
+
+RULE = "arn:aws:events:eu-west-1:123:rule/ai-pipeline-dev-bus/chatbot-requests"
+ADMITS = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": ["sqs:SendMessage"],
+    "Condition": {"ArnEquals": {"aws:SourceArn": RULE}},
+}
+TLS_ONLY = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+REFUSES = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sqs:ReceiveMessage"}
+OPEN = {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": "SQS:*"}
+
+
+def with_queue(*stated):
+    """Return a system whose queue admits a rule by its template, and is deployed with these statements."""
+    queue = Queue(name="chatbot", stack="s", dlq="chatbot-dlq", receives=5)
+    rule = Rule(
+        name="chatbot-requests",
+        stack="s",
+        bus="b",
+        sources=(),
+        detail_types=(),
+        targets=(Target(queue="chatbot"),),
+    )
+    written = replace(
+        system().written,
+        queues={"chatbot": queue},
+        rules={rule.name: rule},
+        deliveries=(Delivery(queue="chatbot", stack="s", rule=rule.name),),
+    )
+    policy = {"Policy": json.dumps({"Statement": list(stated)})} if stated else {}
+    dead = {"deadLetterTargetArn": "arn:aws:sqs:r:1:chatbot-dlq", "maxReceiveCount": 5}
+    answer = {
+        "VisibilityTimeout": "30",
+        "MessageRetentionPeriod": "345600",
+        "RedrivePolicy": json.dumps(dead),
+        **policy,
+    }
+    return replace(
+        written,
+        queues={"chatbot": live_queue(queue, answer)},
+        deliveries=live_deliveries(queue, answer),
+        written=written,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "faults", "drifts"),
+    [
+        ((ADMITS, TLS_ONLY), [], []),
+        ((), ["chatbot-requests"], ["right of chatbot-requests to send to chatbot"]),
+        ((ADMITS, REFUSES), ["chatbot"], ["queue chatbot"]),
+        ((ADMITS, OPEN), ["chatbot"], ["right of everybody to send to chatbot"]),
+    ],
+)
+def test_the_policy_that_a_queue_has_counts(stated, faults, drifts):
+    """A queue whose policy was changed by hand is found: it refuses its rule, denies something, or is open."""
+    found = with_queue(*stated)
+    assert [one.where for one in problems(queues.deliveries(found))] == faults
+    assert [one.where for one in problems(drift(found))] == drifts

@@ -6,7 +6,7 @@ from pathlib import Path
 import botocore
 import pytest
 
-from infra.trust import ON_LAMBDA, ROOTS, TrustError, amazon_roots
+from infra.trust import FILE, ON_LAMBDA, ROOTS, TrustError, amazon_roots
 
 LISTED = (Path(botocore.__file__).parent / "cacert.pem").read_text("utf-8")
 
@@ -35,4 +35,4 @@ def test_garbage_is_refused():
 
 def test_the_file_is_where_lambda_unpacks_a_bundle():
     """The variable's path is in the folder into which Lambda unpacks a function's code."""
-    assert Path(ON_LAMBDA).parent == Path("/var/task")
+    assert Path(ON_LAMBDA) == Path("/var/task") / FILE

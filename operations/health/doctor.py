@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from infra.doctor.live import (
     QUEUE_ATTRIBUTES,
+    live_deliveries,
     live_function,
     live_machine,
     live_queue,
@@ -41,6 +42,7 @@ _ABSENT = (
     "StateMachineDoesNotExist",
 )
 Named = TypeVar("Named")
+Answered = TypeVar("Answered")
 
 
 def require_known(name: str) -> None:
@@ -113,7 +115,7 @@ def _templates(folder: Path) -> dict[str, Any]:
 
 
 def deployed(target: Target, progress: Progress = silent) -> System:
-    """Return the deployed system: grants, queue policies and connections from the stacks' templates; queues,
+    """Return the deployed system: grants and connections from the stacks' templates; queues with their policies,
     functions, mappings, rules, the workflow, the policies of their roles, and alarms as they are in AWS. Raises
     NotDeployedError if a stack is missing.
     """
@@ -122,9 +124,15 @@ def deployed(target: Target, progress: Progress = silent) -> System:
     with step(progress, "stacks", "reading the deployed templates"):
         written = read(_deployed_templates(target, names), chosen)
     with step(progress, "resources", "reading the deployed resources"):
+        attributes = _kept(written.queues, lambda queue: _attributes(target, queue.name))
         system = replace(
             written,
-            queues=_kept(written.queues, lambda queue: live_queue(queue, _attributes(target, queue.name))),
+            queues={name: live_queue(written.queues[name], answer) for name, answer in attributes.items()},
+            deliveries=tuple(
+                delivery
+                for name, answer in attributes.items()
+                for delivery in live_deliveries(written.queues[name], answer)
+            ),
             functions=_kept(
                 written.functions,
                 lambda function: live_function(
@@ -172,8 +180,8 @@ def _deployed_templates(target: Target, names: Names) -> dict[str, Any]:
     return templates
 
 
-def _kept(written: Mapping[str, Named], ask: Callable[[Named], Named]) -> dict[str, Named]:
-    """Return each resource as it is deployed, without those that do not exist."""
+def _kept(written: Mapping[str, Named], ask: Callable[[Named], Answered]) -> dict[str, Answered]:
+    """Return what is known of each deployed resource, without those that do not exist."""
     deployed_resources = {}
     for name, resource in written.items():
         with _unless_absent(), translated("read the deployed resources"):

@@ -164,7 +164,8 @@ def early_end(ended_by: str | None, *, asked: bool) -> str:
 def told(journey: Journey) -> dict[str, Any]:
     """Return a journey as it is told in JSON, with each stage's result as a field named by the stage's key."""
     told = {name: value for name, value in msgspec.structs.asdict(journey).items() if value is not UNSET}
-    return {**told.pop("results"), **told}
+    results = told.pop("results")
+    return told | {key: result for key, result in results.items() if key not in told}
 
 
 def read_journey(target: Target, pipeline_id: str) -> Journey:

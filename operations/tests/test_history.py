@@ -77,7 +77,7 @@ def test_the_pause_until_a_redrive_is_measured():
     story.add("ExecutionFailed", executionFailedEventDetails={}).add("ExecutionRedriven").ask()
     record = {"status": "RUNNING", "started_at": "2026-11-22T12:00:00.000Z", "execution_time_ms": 60}
     journey = assemble("p", record, story.read())
-    assert journey.stages[1].paused_ms == 10
+    assert journey.stages[list(BY_KEY).index("chat")].paused_ms == 10
     assert (journey.started_at, journey.execution_time_ms, journey.finished_at) == (START, None, None)
 
 

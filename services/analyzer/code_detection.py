@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from services.analyzer.code_in_prose import scattered
-from services.analyzer.code_lines import blocks, paragraphs
+from services.analyzer.code_lines import blocks, paragraphs, without_logs
 from services.analyzer.code_piece import CodePiece, bare
 from services.analyzer.fences import fenced, inline
 from services.analyzer.languages import guess_languages
@@ -66,6 +66,8 @@ def find_pieces(message: str) -> tuple[list[CodePiece], str]:
                 pieces.append(piece)
         prose = _without(prose, quoted, "_")
     masked = _URL.sub(lambda url: "x" * len(url[0]), prose) if "://" in prose else prose
+    if ":" in masked:
+        masked = without_logs(masked)
     lines = list(blocks(masked))
     lines = [_without_lead(masked, piece) for piece in _merged(lines, list(paragraphs(masked, lines)))]
     pieces += lines

@@ -9,9 +9,9 @@ What the weights leave open, the language model decides (`paragraphs`): neighbou
 code of any language than like prose are code too.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from services.analyzer import line_patterns as p
@@ -87,6 +87,24 @@ def blocks(text: str) -> Iterator[CodePiece]:  # noqa: C901 -- one pass over the
         yield from _accepted(run)
 
 
+def without_logs(text: str) -> str:
+    """Return `text` with the lines of logs blanked out: what they hold looks like code but is none."""
+    parts: list[str] = []
+    position = 0
+    times = p.TIME.finditer(text)
+    for time in islice(times, EXAMINED_LINES):
+        if time.start() < position:
+            continue
+        start = text.rfind("\n", position, time.start()) + 1 or position
+        if not p.LOG.match(text[start : start + LINE_CHARS]):
+            continue
+        end = text.find("\n", time.end())
+        end = len(text) if end < 0 else end
+        parts += text[position:start], " " * (end - start)
+        position = end
+    return "".join((*parts, text[position:]))
+
+
 def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
     """Yield the paragraphs that hold more code than `found`, which is in order, and are no prose as a whole.
 
@@ -107,10 +125,22 @@ def paragraphs(text: str, found: Sequence[CodePiece]) -> Iterator[CodePiece]:
             "\n" not in paragraph and p.HEADING.match(paragraph)
         ):
             continue  # the model knows hardly any word of other scripts; a lone heading is no comment
+        if _is_table(paragraph):
+            continue
         left -= 1
         limit = HARDLY_PROSE if "\n" in paragraph or (piece and piece.start < end) else PROSE_IN_LINE
         if prose_probability(paragraph) < limit:
             yield bare("bare", start, end)
+
+
+def _is_table(paragraph: str) -> bool:
+    """Whether at least two lines have equally many commas, semicolons or tabs, and no mark of code but quotes."""
+    lines = paragraph.split("\n")[: -1 if len(paragraph) == JUDGED_CHARS else None]
+    if len(lines) < 2 or any(mark in paragraph for mark in "(){}=<>"):
+        return False
+    return any(
+        min(counts) == max(counts) > 1 for counts in ([line.count(mark) for line in lines] for mark in ",;\t")
+    )
 
 
 def _candidates(text: str, found: Sequence[CodePiece]) -> Iterator[tuple[int, int]]:
@@ -163,7 +193,7 @@ def _end(line: _Located) -> int:
 
 def _is_sentence(line: str) -> bool:
     words = line.lower().split()
-    if p.REFERENCE.match(line) or (words[0] in p.ASKING and len(words) > 3):
+    if p.REFERENCE.match(line) or p.CHANGE.match(line) or (words[0] in p.ASKING and len(words) > 3):
         return True
     if line[-1] == "?" and 2 * sum(word.isalpha() for word in words) >= len(words) > 2:
         return True
@@ -172,7 +202,7 @@ def _is_sentence(line: str) -> bool:
     return (
         len(words) > 4
         and (line[-1] in ".?!:,。？！" or not p.PROSE_WORDS.isdisjoint(words))
-        and not (line[0] in "/#*-;%(" or p.MARKS.search(line))
+        and not (line[0] in "/#*-;%" or (line[0] == "(" and line.count("(") > 1) or p.MARKS.search(line))
     )
 
 
@@ -197,6 +227,7 @@ def _may_be_code(stripped: str) -> bool:
         first.lower() in p.FIRST_WORDS
         or p.SIGNAL.search(stripped) is not None
         or stripped.startswith(" -", len(first))
+        or " --" in stripped
     )
 
 
@@ -220,7 +251,7 @@ def _weigh(line: str, stripped: str) -> Weight:  # noqa: PLR0911 (one rule after
 
 
 def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR0911 (as above)
-    if p.STATEMENT.match(stripped) or _one_with(p.STATEMENT_WITH, stripped):
+    if p.STATEMENT.match(stripped) or _is_statement(stripped):
         return 3
     ends = stripped[-1]
     if ends == ":" and p.PYTHON_BLOCK.match(stripped):
@@ -246,10 +277,17 @@ def _statement_weight(line: str, stripped: str, first: str) -> int:  # noqa: PLR
     return int(line[0] in " \t" and bool(p.CODE_CHARACTER.search(stripped)))
 
 
-def _one_with(patterns: tuple[tuple[str, re.Pattern[str]], ...], line: str) -> bool:
+def _is_statement(line: str) -> bool:
+    for mark, patterns in p.STATEMENTS_BY_MARK.items():  # noqa: SIM110 -- a generator takes twice as long
+        if mark in line and _one_with(patterns, line):
+            return True
+    return False
+
+
+def _one_with(patterns: p.Patterns, line: str) -> bool:
     """Whether `line` contains the required text of one of `patterns` and matches that pattern."""
     for text, pattern in patterns:  # noqa: SIM110 -- a generator takes twice as long
-        if text in line and pattern.match(line):
+        if text in line and p.compiled(pattern).match(line):
             return True
     return False
 
@@ -287,7 +325,9 @@ def _is_command(line: str, words: list[str]) -> bool:
             return False
     if len(words) == 1:
         return words[0].startswith("./")
-    if words[0] == "cd" and len(words) == 2:
+    if line.endswith(" \\") or (
+        len(words) == 2 and (words[0] == "cd" or words[1] in p.TARGETS.get(words[0], ()))
+    ):
         return True
     if words[0] in p.COMMANDS and words[1] in p.SUBCOMMANDS:
         return True

@@ -106,6 +106,9 @@ _GIVEAWAYS: Final[tuple[tuple[str, str | None], ...]] = (
     ("Widget build(", "dart"),
     ("{ req in", "swift"),
     ("new {", "c#"),
+    ("(&self", "rust"),
+    ("(&mut self", "rust"),
+    ("ggplot(", "r"),
     ("\\\\ %{", "elixir"),
     ("#include <iostream>", "c++"),
 )
@@ -116,6 +119,13 @@ _INSTRUCTION: Final = re.compile(
     r"(?m)^(?:FROM|RUN|COPY|ADD|ENV|ARG|WORKDIR|EXPOSE|CMD|ENTRYPOINT|LABEL|USER|VOLUME) "
 )
 _DOCKERFILE: Final = re.compile(r"(?m)^(?:RUN \S|COPY \S|WORKDIR /|ENTRYPOINT \[|FROM [a-z][\w./:-]*+$)")
+_DOCKERFILE_WORDS: Final = ("RUN ", "COPY ", "WORKDIR ", "ENTRYPOINT ", "FROM ")
+_TYPED: Final = re.compile(
+    r"\b(?:interface|enum|namespace|type) [A-Z]\w*(?:<| =| \{| extends)|\bimport type\b"
+    r"|: (?:string|number|boolean|any|void|unknown|never|[A-Z]\w*+(?:<|\[\]| =[^=>]|\) ?[{=]))|\w\?: "
+    r"|\bas (?:const|string|number|any|[A-Z])|\b(?:private|public|readonly|declare|abstract) \w|\w<[A-Z]\w*>\("
+)
+"""What TypeScript has and JavaScript lacks."""
 _FORMULA: Final = re.compile(r"=[A-Z]{2,12}\(")
 _EXPRESSION: Final = re.compile(r"\\[dwsDWS]|\[\^?[a-zA-Z0]-|\(\?[:=!<]")
 _SQL_STARTS: Final = (
@@ -222,7 +232,7 @@ def _guess(code: str, suggested: Suggestion | None) -> str | None:  # noqa: PLR0
             return language
     if _is_diff(beginning):
         return "diff"
-    if _DOCKERFILE.search(beginning):
+    if any(word in beginning for word in _DOCKERFILE_WORDS) and _DOCKERFILE.search(beginning):
         return "dockerfile"
     if _FORMULA.match(beginning):
         return "excel"
@@ -254,6 +264,8 @@ def _is_query(lowered: str) -> bool:
 
 
 def _is_diff(code: str) -> bool:
+    if "\n+" not in code and code[0] != "+":
+        return False
     added = len(_ADDED.findall(code))
     return added > 0 and (_REMOVED.search(code) is not None or 2 * added > code.count("\n"))
 
@@ -261,6 +273,10 @@ def _is_diff(code: str) -> bool:
 def _corrected(name: str, code: str) -> str | None:
     if name == "dockerfile" and not _INSTRUCTION.search(code):
         return None
+    if name in {"javascript", "typescript"} and _TYPED.search(code):
+        return "typescript"
+    if name == "typescript":
+        return None  # without a type it may be either
     return "c++" if name == "c" and "::" in code else name
 
 

@@ -1,10 +1,17 @@
 """Patterns of lines of code: the data of `code_lines`. README.md, "Adding a pattern", says how to add one."""
 
 import re
+from functools import cache
 from typing import Final
 
+Patterns = tuple[tuple[str, str], ...]
+"""Patterns, each with a text that the line must contain. Each is compiled when a line first contains its text."""
+
+compiled: Final = cache(re.compile)
+
 SIGNAL: Final = re.compile(
-    r"[{}()\[\];=<>$|\\#@_`\"+:./-](?:(?<=[^:./-])|(?<=:)(?:$|:)|(?<=\w:) |(?<=\w\.)\w|(?<=/)\w|(?<=-) |(?<=[a-z]-)[A-Z])"
+    r"[{}()\[\];=<>$|\\#@_`\"+:./-](?:(?<=[^:./-])|(?<=:)(?:$|:)|(?<=\w:) |(?<=\w\.)\w|(?<=/)\w|(?<=-) "
+    r"|(?<=[a-z]-)[A-Z])"
 )
 """Characters and texts, one of which every line of code contains, unless it starts with one of FIRST_WORDS or has an
 option as its second word."""
@@ -15,8 +22,9 @@ CODE_CHARACTER: Final = re.compile(
 MARKS: Final = re.compile(r"[={}\[\]<>\\$@|;_(:](?:(?<=[^(:])|(?<=\w\()|(?<=\()\)|(?<=:):)")
 """Marks that a plain sentence does not have."""
 HEADING: Final = re.compile(r"#{1,6} +\w")
+CHANGE: Final = re.compile(r"[*+-] .{8,}\((?:#\d|[0-9a-f]{7})")
 REFERENCE: Final = re.compile(r"\[[^\]]++\]: +\S")
-"""Markdown: a heading; the target of a link."""
+"""Markdown: a heading; a line of a list of changes; the target of a link."""
 KEYWORDS: Final = frozenset(
     "return break continue int char float double long bool string var let const throw"
     " yield goto use using package".split()
@@ -55,6 +63,11 @@ SHARED_COMMANDS: Final = frozenset(
     " julia perl chroot host mount mix".split()
 )
 """Commands that are also English words or names: only an option, a path or an operator makes the line code."""
+TARGETS: Final = {
+    "make": frozenset("all build check clean deploy format install lint release serve test".split()),
+    "mix": frozenset("compile credo deps format release test".split()),
+}
+"""What a command that is also an English word is called with."""
 SUBCOMMANDS: Final = frozenset(
     "install uninstall push pull clone run build commit init start stop restart status up"
     " down get apply describe logs add"
@@ -62,10 +75,10 @@ SUBCOMMANDS: Final = frozenset(
     " update upgrade remove list show plan"
     " login config reset compose rm stop tag new publish validate switch bisect"
     " cherry-pick blame audit outdated s3 ec2 sync"
-    " destroy freeze repl task pub serve dev lint format fmt check activate deps.get".split()
+    " destroy freeze repl task pub serve dev lint format fmt check activate deps.get repo".split()
 )
 ARGUMENT: Final = re.compile(
-    r"[-/~.=|>&$*:\"'](?:(?<=[=|*])|(?<=\s-)-?\w|(?<=[/~])\w|(?<=\s/)|(?<=\w\.)\w|(?<=\s\.)(?:\s|$)|(?<=\.)\."
+    r"x{12}|[-/~.=|>&$*:\"'](?:(?<=[=|*])|(?<=\s-)-?\w|(?<=[/~])\w|(?<=\s/)|(?<=\w\.)\w|(?<=\s\.)(?:\s|$)|(?<=\.)\."
     r"|(?<=\s>)>? ?\S|(?<=&)&|(?<=\$)\w|(?<=\w:)\w|(?<=[\"'])\S)"
 )
 PROSE_WORDS: Final = frozenset(
@@ -82,7 +95,7 @@ PLAIN_START: Final = re.compile(r"[A-Za-z][a-z']*+(?: [a-z']++){2}(?= |[,.:;?!]|
 ASKING: Final = frozenset("how why what does did is are can could should would who whats what's".split())
 """Beginnings of lines that are sentences, even if they hold code."""
 PROMPT: Final = re.compile(
-    r"(?:(?P<dollar>\$)|(?P<sure>PS [A-Z]:[^>]{0,80}>|[A-Z]:\\[^>]{0,80}>"
+    r"(?:(?P<dollar>\$)|(?P<sure>PS(?: [A-Z]:[^>]{0,80})?>|[A-Z]:\\[^>]{0,80}>"
     r"|[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#\s]{0,60}[$#]|>>>|In \[\d+\]:)|[%#>❯➜])\s*(?=\S)"
 )
 FIRST_WORDS: Final = (
@@ -99,6 +112,15 @@ FIRST_WORDS: Final = (
     )
 )
 
+TIME: Final = re.compile(r"\d(?:\d:\d\d|\d{8}\.\d{3})")
+LOG: Final = re.compile(
+    r"\s*+[\[\"'(]?(?:\d\d-\d\d|\d{4}([-/.])\d\d\1\d\d|\d\d?[/.]\d\d?[/.]\d{2,4}|\d\d?[ -][A-Z][a-z]{2}[ -]\d{4}"
+    r"|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} {1,2}\d\d?(?: \d{4})?)[T ,:-]{1,3}\d\d:\d\d"
+    r"|\s*+(?:\d++ )?(?:\d\d:\d\d:\d\d[.,]\d++ |\d{9,10}\.\d{3,6}\s)"
+    r"|.{0,80}\[\d\d?/[^/\s]{3,6}/\d{4}:\d\d:\d\d|type=[A-Z_]+ msg=|=[A-Z ]+=+ \d{4}"
+    r"|.{0,40}\b(?:time|ts?)=\"?\d{4}-\d\d-\d\dT"
+)
+"""A time, and a line that begins like a log's."""
 TRACE: Final = re.compile(
     r"\s*+(?:Traceback \(most recent call last\)"
     r"|File \"[^\"]+\", line \d"
@@ -119,19 +141,19 @@ TRACE: Final = re.compile(
     r"|error\[E\d{4}\]: |--> \S+\.rs:\d+:\d+"
     r"|node:internal/\S+:\d+|Segmentation fault \(core dumped\)$)"
 )
-TRACE_WITH: Final = (
-    (".rb:", re.compile(r"\s*+(?:from )?\S+\.rb:\d+:in ")),
+TRACE_WITH: Final[Patterns] = (
+    (".rb:", r"\s*+(?:from )?\S+\.rb:\d+:in "),
     (
         ": ",
-        re.compile(
+        (
             r"\s*+\S+\.(?:c|cc|cpp|h|java|ts|go|rs|kt|swift|scss|cs)(?::\d+(?::\d+)?"
             r"|\(\d+,\d+\)): (?:fatal )?(?:error|warning|undefined|syntax|cannot)"
         ),
     ),
 )
 """More patterns of TRACE, each with a text that the line must contain."""
-_AN_ERROR: Final = re.compile(r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)")
-TRACE_ERROR_WITH: Final = (("Error", _AN_ERROR), ("Exception", _AN_ERROR), ("Warning", _AN_ERROR))
+_AN_ERROR: Final = r"(?:Uncaught )?[A-Za-z_][\w.]*(?:Error|Exception|Warning)(?:: |$| \[)"
+TRACE_ERROR_WITH: Final[Patterns] = (("Error", _AN_ERROR), ("Exception", _AN_ERROR), ("Warning", _AN_ERROR))
 TRACE_ERROR: Final = re.compile(
     r"npm ERR! |\.\.\. \d+ more$|(?:stack )?backtrace:|exit status \d|created by |main\.\w+\("
 )
@@ -266,65 +288,104 @@ _CMDLET: Final = (
     r"|Install|Invoke|Join|Measure|Move|New|Out|Publish|Read|Receive|Register|Remove|Rename|Resolve|Restart|Save|Select"
     r"|Send|Set|Should|Show|Sort|Split|Start|Stop|Test|Uninstall|Update|Wait|Where|Write)-[A-Z]\w+"
 )
-_SETTING: Final = re.compile(
+_SETTING: Final = (
     # A name that no sentence has, or a value that only a machine reads.
     r"(?:- )?(?:(?=[a-z]*+_)[a-z_][\w.]*+|[a-z]{2,}[A-Z]\w*+): +(?:[\w./:@-]++|[\"'\[{].*[\"'\]}]),?$"
-    r"|(?:- )?[A-Za-z][\w.-]*+: +(?:true|false|null)$"
+    r"|(?:- )?[A-Za-z][\w.-]*+ *: +(?:true|false|null)$"
     r"|(?:- )?[a-z][\w.-]*+: +(?:\d++(?:ms|s|Mi|Gi|Ki)|\.{0,2}/\w[\w./-]*+|\[[\"'].*[\"']\]|[\"'][@#*./].*[\"'])$"
     r"|(?:port|timeout|retries|replicas|ttl|interval): +\d++$"
     r"|[A-Za-z]\w*+: +\"[^\"]*+\",$"
 )
 """A setting on a line of its own: `max_retries: 3`, `debug: true`."""
-_ASSIGNED: Final = re.compile(
-    r"[A-Z][A-Z0-9]*+_[A-Z0-9_]*+=\S*+$|[A-Za-z][A-Za-z._]{3,}+=[A-Za-z0-9./:_-]++$"
-)
+_ASSIGNED: Final = r"[A-Z][A-Z0-9]*+_[A-Z0-9_]*+=\S*+$|[A-Za-z][A-Za-z._]{3,}+=[A-Za-z0-9./:_-]++$"
 """The same with an equals sign: `Restart=always`, `LOG_LEVEL=debug`."""
-STATEMENT_WITH: Final = (
+STATEMENT_WITH: Final[Patterns] = (
     (": ", _SETTING),
     ("=", _ASSIGNED),
-    ("-", re.compile(rf"{_CMDLET} (?:.* )?(?:-[A-Z]|[{{$@|])")),
-    ("| ", re.compile(rf".*\| {_CMDLET}")),
-    (") {", re.compile(r"(?:[\w<>\[\],?*&]++ ){1,3}+\w++\([^()]*+\) \{$")),
-    ("var ", re.compile(r"var \w++ (?:\[\]|\*|map\[)\S")),
-    ("(:", re.compile(r"\w++(?: \w++)?\(:\w++[,)]")),
-    ("from ", re.compile(r"from \w++ in [A-Z]\w*+,")),
-    ("[", re.compile(r"\w++\(.*\w\[\d++[smhdw]\]")),
-    (");", re.compile(r"\w[\w.]*+\([^()]*\);$")),
+    ("-", rf"{_CMDLET} (?:.* )?(?:-[A-Z]|[{{$@|])"),
+    ("| ", rf".*\| {_CMDLET}"),
+    (") {", r"(?:[\w<>\[\],?*&]++ ){0,3}+\w*+\([^()]*+\) \{$"),
+    ("using ", r"using [A-Z]\w*+(?:[.:,] ?\w++){0,9};?$"),
+    (" = ", r"(?:union|type|data|newtype) [A-Z]\w*+ = [A-Z]"),
+    (" {", r"(?:switch|while|if|for|guard|match|unless) [^!?]*[\w)\]] \{$|.*\{ (?:\w++|\([\w, ]*+\)) in$"),
+    (": ", r"\w++: &?\w++\{$|\w++: \[?[A-Z]\w*+[!\]]*+ @\w"),
+    (
+        ",",
+        r"(?:pub )?\w++: (?:String|Int|Bool|Double|[uif]\d\d?\d?|(?:Vec|Option|Box|List|Map|Set)<.*>),$"
+        r"|[A-Z]\w*+\(\w++<.*>\),$",
+    ),
+    (" << ", r"[a-z_@]\w*+ << \S++$"),
+    ("} from ", r"\} from ['\"]"),
+    (":>", r".*[\w\])] :> [\w'\[(]"),
+    (">(", r"\w++<\w[\w, <>?]*+\(.*\)"),
+    ("({", r"\w++(?:\.\w++)++\(\{$"),
+    (" = ", r"(?=\w*_)[a-z]\w*+ = \S|\w++ = do$"),
+    ("<%", r"<%[=#-]? ?\w"),
+    ("].", r"[A-Z]\w*+\[[\w\[\], ]{1,60}\]\.\w"),
+    (
+        "return ",
+        r"return (?:nil|null|None|true|false|undefined|err|\w++(?:\.\w++){0,9}+\(.*\))(?:, \w++){0,3}+;?$",
+    ),
+    (" :", r"(?:[a-z]{2,}+ :(?:[a-z]++_\w++|\w++, [\[:\"'\w])|[a-z]++_\w++ :[a-z])"),
+    ("(", r"(?=[a-z]\w*[a-z][A-Z]|\w*_|\w++\.)\w++(?:\.\w++){0,9}+!?\((?=\S)[^()]*\S\);?$"),
+    (" {", r"\.[a-z]\w++(?:\(.*\))? \{"),
+    ("{{", r"\{\{-? ?(?:if|else|end|with|range|include|template|define|block|/\*|\.\w|\$)"),
+    (": &", r"\w++: &(?:mut )?['\w]"),
+    ("-> ", r"-> [A-Z]\w*+<"),
+    (" do", r"(?:(?:if|unless|case|for|with) .*[=<>.\[].*|[a-z_]++ \"[^\"]*+\".*) do$"),
+    ("@", r"@[a-z]++_\w++ (?:\d++$|[\"\[%:{])"),
+    (" = ", r"(?:(?:this|self)\.\w++ = |\w++ = (?:true|false|null|None|nil)$)"),
+    ("case ", r"case (?:\w++(?:\.\w++)++|[\"'].*[\"']):$"),
+    ("#{", r".*[\"/`].*#\{\w[^}]*\}"),
+    ("?: ", r"\w++\?: [\w<>\[\] |]++[;,]?$"),
+    ("var ", r"var \w++ (?:\[\]|\*|map\[)\S"),
+    ("(:", r"\w++(?: \w++)?\(:\w++[,)]"),
+    ("from ", r"from \w++ in [A-Z]\w*+,"),
+    ("[", r"\w++\(.*\w\[\d++[smhdw]\]"),
+    (");", r"\w[\w.]*+\([^()]*\);$"),
     (
         " -",
-        re.compile(
+        (
             r"[a-z][a-z0-9_+-]+(?: [\w./:@=+-]{1,60}){0,2} (?:-[a-zA-Z]|--[a-z]{2}[\w-]*+)"
             r"(?:[ =][\w./:@=+,*~-]++){0,8}+$"
         ),
     ),
     (
         "=>",
-        re.compile(
-            r".*(?:(?:\)|\b[a-z_]\w*) ?=> ?[{(\[\"']|\) ?=> ?\w|[(=,] ?[a-z]\w* ?=> ?\w)",
-        ),
+        r".*(?:(?:\)|\b[a-z_]\w*) ?=> ?[{(\[\"']|\) ?=> ?\w|[(=,] ?[a-z]\w* ?=> ?\w)",
     ),
-    ("===", re.compile(r".*\w ?===")),
-    ("!==", re.compile(r".*\w ?!==")),
-    (":=", re.compile(r".*\w :=\s")),
-    (".each", re.compile(r"\w[\w.]*\.each(?:_with_index)? (?:do|\{)")),
-    (" <- ", re.compile(r"\w++ <- (?:\w++[.\w]*+\(|\d|\")")),
-    ("->", re.compile(r"\w++ :: [A-Z\[(a-z].*->")),
-    (" = ", re.compile(r"[$^%]?\w++ = \w++\(.*\)\.\w")),
+    ("===", r".*\w ?==="),
+    ("!==", r".*\w ?!=="),
+    (":=", r".*\w :=\s"),
+    (".each", r"\w[\w.]*\.each(?:_with_index)? (?:do|\{)"),
+    (" <- ", r"\w++ <- (?:\w++[.\w]*+\(|\d|\")"),
+    ("->", r"\w++ :: [A-Z\[(a-z].*->"),
+    (" = ", r"[$^%]?\w++ = \w++\(.*\)\.\w"),
     (
         "{",
-        re.compile(
+        (
             r"[.#@:]?[\w-][\w .#:>,()-]*+\{ ?[\w-]++ ?: ?[^;{}]++;|(?:[.#][\w-]++|body"
             r"|html|h[1-6]|div|a|p|ul|nav)(?:[ :.,>#][\w .:#,>-]*+)?+ ?\{$"
         ),
     ),
     (
         ";",
-        re.compile(
-            r"[a-z-]++: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}|\))\s?(?:!important)?;"
-        ),
+        r"[a-z-]++: ?[^;:]{1,60}(?:px|em|rem|%|auto|none|flex|center|#[0-9a-f]{3,6}|\))\s?(?:!important)?;",
     ),
 )
 """More patterns of STATEMENT that fail slowly, each with a text that the line must contain."""
+
+
+def _by_mark(patterns: Patterns) -> dict[str, Patterns]:
+    grouped: dict[str, Patterns] = {}
+    for text, pattern in patterns:
+        mark = next((char for char in text if not char.isalnum() and char != " "), "")
+        grouped[mark] = (*grouped.get(mark, ()), (text, pattern))
+    return grouped
+
+
+STATEMENTS_BY_MARK: Final = _by_mark(STATEMENT_WITH)
+"""STATEMENT_WITH by the first special character of the text, so that most lines are compared with few texts."""
 PYTHON_BLOCK: Final = re.compile(
     r"(?:else|try|finally|except(?: \w[\w., ()]*)?):$"
     r"|(?:el)?if [\w.\[\]()'\"% ]+? ?(?:[=!<>]=|[<>]|\bnot in\b|\bin\b"
@@ -333,20 +394,22 @@ PYTHON_BLOCK: Final = re.compile(
 LIKELY: Final = re.compile(
     r"\w++\((?:[\"']|\w++=|\w++, ?[\"'\w]).*\);?$|@\w+ =|if \w+\(.*\)|\.\w+\(.*\)[;)]*$"
 )
-LIKELY_WITH: Final = (
+LIKELY_WITH: Final[Patterns] = (
+    (": ", r"[a-z]\w*+: +\"[^\"]*+\"$|\w++: (?:string|number|boolean|unknown)(?:\[\])?[;,]?$"),
+    (" ", r"[A-Z]\w*+ ++(?:\[\]|\*)?(?:string|u?int\d*+|bool|float\d\d)(?: `|$)"),
     (
         "=",
-        re.compile(
+        (
             r"(?:\w++(?:\.\w++){0,9}+(?:\[[^\]]*+\])?+) ?[-+*/|]?= ?(?:[\"'\[{]|\w[\w.]*+\(|\w++\[|await "
             r"|new |f\"|-?\d+(?:\.\d+)?\)?;$|None|True|False|null|true|false|lambda)|[a-z_.]++ = \S++$"
         ),
     ),
-    ("(", re.compile(r"\w++(?:\.\w++){1,9}+\(.*\);?$|(?=\w*?[a-z]_\w)\w++\(.*\)")),
-    ("[", re.compile(r"\[.*\bfor \w+ in\b.*\]|.*\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]")),
-    (" :", re.compile(r"[a-z_]++ :[a-z_]++(?:,|$)")),
-    (": ", re.compile(r"\w++: \w++(?:\[\])?[;,]$")),
-    ("\\", re.compile(r".*\\[dwsb][+*?{)]")),
-    ("(?", re.compile(r".*\(\?[:=!<]")),
+    ("(", r"\w++(?:\.\w++){1,9}+\(.*\);?$|(?=\w*?[a-z]_\w)\w++\(.*\)"),
+    ("[", r"\[.*\bfor \w+ in\b.*\]|.*\[\^?[a-z0-9]-[a-z0-9][^\]]*\][+*{?]"),
+    (" :", r"[a-z_]++ :[a-z_]++(?:,|$)"),
+    (": ", r"\w++: \w++(?:\[\])?[;,]$"),
+    ("\\", r".*\\[dwsb][+*?{)]"),
+    ("(?", r".*\(\?[:=!<]"),
 )
 """More patterns of LIKELY, each with a text that the line must contain."""
 WEAK: Final = re.compile(

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct
 from shared.contracts.envelope import Metadata, Outgoing
 from shared.contracts.executions import STOPPED, ids_in, pipeline_of, restart_number
 from shared.contracts.limits import CAUSE_CHARS, ID_CHARS, PIPELINE_ID_PATTERN, beginning
-from shared.contracts.record import PACKED, WHOLE, Metered, Record, Via, iso, of_stages, via
+from shared.contracts.record import METERED_BEFORE, PACKED, WHOLE, Metered, Record, Via, iso, of_stages, via
 from shared.contracts.stages import BY_CHOICE, BY_KEY, BY_STATE, EARLY_ANSWER, LAST, RECORDED, STAGES, Stage
 from shared.contracts.v1 import (
     EarlyAnswer,
@@ -362,6 +362,8 @@ def failed_fields(
     if run.user_message is not None:
         first["user_message"] = run.user_message
     metered: Metered = {"via": _via(run.pipeline_id, run.causation_id, run.execution_arn)}
+    if (keys := [stage.key for stage in STAGES]) != [*METERED_BEFORE, LAST.key]:
+        metered["passes"] = keys
     cost = _cost("FAILED", {**first, **fields}, metered, by_day=by_day, stated=stated)
     return {**fields, **cost}, first
 

@@ -77,6 +77,8 @@ class Metered(TypedDict, total=False):
     """Bytes of the whole record, as DynamoDB counts them."""
     log: StageMeter
     """The logger's own meter, as far as it is known when the record is written."""
+    passes: list[str]
+    """The keys of the workflow's stages, in the record of a failed run; absent if they are those of release 0.2.0."""
     by_day: bool
     """Whether the record is in the index of days, which the daily budget reads."""
     stated: dict[str, Any]
@@ -198,7 +200,7 @@ METERS_OF: Final = "meters_of"
 can write a structure only as JSON text. The meters are a list, with null for a stage that failed; `meters_of` are the
 stages' keys in the same order. Releases up to 0.2.0 wrote no such keys, as all had the same stages."""
 METERED_BEFORE: Final = ("analysis", "chat", "enhancement")
-"""The stages of these releases."""
+"""The recorded stages of these releases."""
 
 
 def as_json(key: str) -> str:

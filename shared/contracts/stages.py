@@ -48,6 +48,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     sizes: Mapping[str, int] = {}
     """The sizes of its function and queue that differ from an environment's common ones, by the fields of
     `infra.environments.Sizing`."""
+    variables: Mapping[str, str] = {}
+    """Variables of its function's environment, for the stage's own settings."""
     typical_seconds: float = 0.2
     """Seconds that its worker takes for a message: an assumption, until it is measured."""
 

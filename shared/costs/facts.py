@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from shared.contracts.record import (
     FINAL,
+    METERED_BEFORE,
     Metered,
     Record,
     StageFailure,
@@ -21,7 +22,7 @@ from shared.contracts.record import (
     results_in,
     unknown_stages,
 )
-from shared.contracts.stages import ANSWERING, CHOOSING_KEYS, LAST, RETRY, STAGES
+from shared.contracts.stages import ANSWERING, BY_KEY, CHOOSING_KEYS, LAST, RETRY
 from shared.costs.prices import Stated
 from shared.errors import NEVER_RETRIED, TASK_ERROR, PermanentError, TransientError, WorkerLost
 
@@ -102,7 +103,7 @@ def facts(stored: Mapping[str, Any]) -> RunFacts | None:
         day=str(record.get("finished_at") or record.get("timestamp") or ""),
         via=metered.get("via"),
         outcome="FAILED" if failed else "SUCCEEDED",
-        stages=tuple(_failed_run(record) if failed else _finished_run(record, metered)),
+        stages=tuple(_failed_run(record, metered) if failed else _finished_run(record, metered)),
         message_bytes=len(message.encode()) if isinstance(message, str) else None,
         record_bytes=metered.get("record_bytes") or item_bytes(record),
         answer_bytes=metered.get("answer_bytes") or (len(answer.encode()) if answer else None),
@@ -183,20 +184,21 @@ def _given_up(key: str, error: str) -> StageFacts:
     )
 
 
-def _failed_run(record: Record) -> list[StageFacts]:
+def _failed_run(record: Record, metered: Metered) -> list[StageFacts]:
     """Return a run's stages up to the failed one; of earlier stages, a record shows only that they were entered."""
-    keys = [stage.key for stage in STAGES]
+    keys = metered.get("passes") or [*METERED_BEFORE, LAST.key]
     reached = record.get("stage")
-    if reached in unknown_stages(record):  # what precedes a stage that this release lacks is not known
-        return [_given_up(str(reached), str(record.get("error") or PermanentError.NAME))]
-    if reached not in keys:
+    if not isinstance(reached, str) or reached not in {*keys, *BY_KEY, *unknown_stages(record)}:
         return []
-    before = [
-        StageFacts(key=stage.key, chooses=stage.key in CHOOSING_KEYS, tries=None, outcome="unknown")
-        for stage in STAGES[: keys.index(str(reached))]
-    ]
-    last = _given_up(str(reached), str(record.get("error") or PermanentError.NAME))
-    return [*before, _with_wasted(last, str(record.get("cause") or ""))]
+    last = _given_up(reached, str(record.get("error") or PermanentError.NAME))
+    if reached in BY_KEY:
+        last = _with_wasted(last, str(record.get("cause") or ""))
+    before = keys[: keys.index(reached)] if reached in keys else []
+    return [*(_entered(key) for key in before), last]
+
+
+def _entered(key: str) -> StageFacts:
+    return StageFacts(key=key, chooses=key in CHOOSING_KEYS, tries=None, outcome="unknown")
 
 
 def _with_wasted(stage: StageFacts, cause: str) -> StageFacts:

@@ -1,11 +1,13 @@
-"""A client whose answer may take long keeps its quiet connection alive."""
+"""AWS's clients keep quiet connections alive, and are made from less data in less time."""
 
 import socket
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 import urllib3.util.connection
+from botocore.loaders import JSONFileLoader, Loader
 
 from shared import aws
 
@@ -47,3 +49,30 @@ def test_a_connection_that_may_be_quiet_for_minutes_is_probed(
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
         aws.client.__wrapped__("sqs", read_seconds=read_seconds, tries=1).list_queues()
     assert probed == [(kept_alive, kept_alive)]
+
+
+def test_botocores_data_is_read_as_botocore_reads_it():
+    """The faster reader finds the same files as botocore's own, zipped or not, with the same content."""
+    ours, theirs = aws._Files(), JSONFileLoader()
+    root = Path(Loader.BUILTIN_DATA_PATH)
+    names = [
+        *(f"{root}/{name}" for name in ("endpoints", "partitions", "_retry", "missing")),
+        *(f"{root}/{service}" for service in ("missing/service-2", "sqs/2012-11-05/service-2")),
+        f"{root}/stepfunctions/2016-11-23/endpoint-rule-set-1",
+    ]
+    assert [ours.exists(name) for name in names] == [theirs.exists(name) for name in names]
+    assert [ours.load_file(name) for name in names] == [theirs.load_file(name) for name in names]
+
+
+def test_a_bundles_own_map_of_endpoints_is_read_in_place_of_botocores(monkeypatch, tmp_path):
+    """Where there is a map of the endpoints that a function needs, it is read; other files stay botocore's."""
+    own = tmp_path / "endpoints.json"
+    monkeypatch.setattr(aws, "ENDPOINTS", str(own))
+    loader = Loader(file_loader=aws._Files())
+    whole, path = loader.load_data_with_path("endpoints")
+    own.write_text('{"partitions": []}')
+    cut, same_path = Loader(file_loader=aws._Files()).load_data_with_path("endpoints")
+    assert (len(whole["partitions"]) > 1, cut) == (True, {"partitions": []})
+    assert loader.is_builtin_path(same_path)  # otherwise botocore would not use the services' own rules
+    assert path == same_path
+    assert aws._Files().load_file(str(tmp_path / "endpoints")) == {"partitions": []}

@@ -1,6 +1,8 @@
 """The functions that are measured do their real work, under Lambda's own runtime client."""
 
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from bench import probing
 from bench.functions import cgroup
 from bench.functions.cold import once
 from bench.functions.runtime import FunctionError
-from bench.functions.subjects import subjects
+from bench.functions.subjects import Subject, subjects
 from bench.goals import YARDSTICKS
 
 CALLS = {
@@ -31,8 +33,17 @@ def calls_of(name: str) -> dict[str, int]:
     return CALLS.get(name, {"SendTaskSuccess": 1})
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Iterator[tuple[dict[str, Subject], str]]:
+    """The functions from their zip files, and yardsticks, with an AWS that answers at once."""
+    with subjects(
+        tmp_path_factory.mktemp("subjects"), [name for name in YARDSTICKS if name in CALLS]
+    ) as both:
+        yield both
+
+
 @pytest.mark.timeout(120)
-def test_each_subject_does_its_work(tmp_path, monkeypatch):
+def test_each_subject_does_its_work(made, monkeypatch):
     """Each subject makes exactly the calls of a successful message, for single messages and for batches."""
     calls: Counter[str] = Counter()
     answer = probing.Answers.do_POST
@@ -43,26 +54,41 @@ def test_each_subject_does_its_work(tmp_path, monkeypatch):
         answer(self)
 
     monkeypatch.setattr(probing.Answers, "do_POST", counted)
-    yardsticks = [name for name in YARDSTICKS if name in CALLS]
-    with subjects(tmp_path, yardsticks) as (chosen, endpoint):
-        assert set(CALLS) <= set(chosen)
-        for name, subject in chosen.items():
-            with subject.start(endpoint) as function:
-                assert not calls, f"{name} calls before it is asked"
-                function.invoke(subject.event(1))
-                assert calls == calls_of(name), name
-                if name not in YARDSTICKS and name != "api":
-                    function.invoke(subject.event(10))
-                    assert calls == {call: 11 * times for call, times in calls_of(name).items()}, name
-            calls.clear()
-        measured = once(chosen["enhancer"], endpoint, warm=2)
-        assert 0 < measured["init_cpu_ms"] < measured["cold_cpu_ms"]
-        assert 10 < measured["memory_mb"] < 200
+    chosen, endpoint = made
+    assert set(CALLS) <= set(chosen)
+    for name, subject in chosen.items():
+        with subject.start(endpoint) as function:
+            assert not calls, f"{name} calls before it is asked"
+            function.invoke(subject.event(1))
+            assert calls == calls_of(name), name
+            if name not in YARDSTICKS and name != "api":
+                function.invoke(subject.event(10))
+                assert calls == {call: 11 * times for call, times in calls_of(name).items()}, name
+        calls.clear()
+    measured = once(chosen["enhancer"], endpoint, warm=2)
+    assert 0 < measured["init_cpu_ms"] < measured["cold_cpu_ms"]
+    assert 10 < measured["memory_mb"] < 200
 
 
-def test_a_function_that_fails_is_no_measurement(tmp_path):
+@pytest.mark.timeout(120)
+def test_a_measured_process_leaves_nothing_for_the_next_one(made):
+    """No process writes into the folders that it runs from, not even byte code, so all rounds are alike."""
+    chosen, endpoint = made
+    for name in ("bare boto3", "analyzer"):
+        before = written(chosen[name])
+        with chosen[name].start(endpoint) as function:
+            function.invoke(chosen[name].event(1))
+        assert written(chosen[name]) == before, name
+
+
+def written(subject: Subject) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for folder in subject.folders for path in folder.rglob("*")}
+
+
+def test_a_function_that_fails_is_no_measurement(made):
     """A function's error ends the benchmark with its text and leaves no process behind."""
-    with subjects(tmp_path, ()) as (chosen, endpoint), chosen["analyzer"].start(endpoint) as function:
+    chosen, endpoint = made
+    with chosen["analyzer"].start(endpoint) as function:
         with pytest.raises(FunctionError, match="Records"):
             function.invoke({"no": "records"})
         process = function._process

@@ -14,7 +14,7 @@ ABOUT = {
 def sizes(unloaded: int, date: str = "2026-11-23T10:00:00+00:00") -> dict[str, Results]:
     bundle = {
         "unpacked_kb": 3_400, "zipped_kb": 1_200, "largest_kb": {"botocore": 1_400, "msgspec": 490}, "modules": 200,
-        "unloaded": ["module"] * unloaded,
+        "unloaded": ["botocore/module.py"] * unloaded + ["shared/worker/starts.py"], "byte_code_kb": 1_700,
     }  # fmt: skip
     return {"sizes": {"machine": ABOUT | {"date": date}, "functions": {"api": bundle}}}
 
@@ -50,7 +50,7 @@ def test_a_goal_that_was_missed_once_is_not_met():
         history = with_latest(history, latest)
     page = report.document(latest, history)
     assert "0 of 1 goals are met." in page
-    assert "| api: modules that a cold start does not load | at most 0 modules | 0, 3, 0 |" in page
+    assert "| api: packages' modules that a cold start does not load | at most 0 modules | 0, 3, 0 |" in page
     assert "**Bundles.**" in page
 
 
@@ -64,7 +64,7 @@ def test_what_is_met_needs_no_excuse():
     once = report.document(sizes(0), with_latest({}, sizes(0)))
     assert "0 of 1 goals are met.\n\nMet so far, but measured less than 3 times:" in once
     assert "**Bundles.**" not in page
-    assert "botocore 1,400, msgspec 490 | 0 of 200 |" in page
+    assert "botocore 1,400, msgspec 490 | 1 of 200 |" in page
     assert "2026-11-23 10:00 UTC, commit abc, Linux, 2 cores" in page
 
 

@@ -74,7 +74,7 @@ def result(data: Any) -> str:
 
 
 ALL_WELL = {
-    **{stage.service: [json.dumps(outcome_of(stage))] for stage in STAGES},
+    **{stage.service: [result(outcome_of(stage)["data"])] for stage in STAGES},
     "analyzer": [result(ANALYSIS)],
     "chatbot": [result(CHAT)],
     "enhancer": [result(ENHANCEMENT)],

@@ -32,6 +32,7 @@ from tests.previous_release.still import (
     from_json,
     opened,
     parts_of,
+    without_added,
     without_measures,
     without_own_time,
     without_words,
@@ -62,7 +63,7 @@ class Readings:
         kept. `words`: the value's sentences were written by the previous release, so they are compared, too.
         """
         code, value = json.loads(self._clock.still(json.dumps(answer, default=datetime.isoformat)))
-        value = value if words else without_words(value)
+        value = without_added(value if words else without_words(value))
         if parts is not None and value is not None:
             value = [parts_of(value, parts), digest(value)]
         self.answers[name] = [code, value]

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.contracts.record import METERED_BEFORE
+from shared.contracts.stages import RECORDED
+
 MEASURED = frozenset(
     (
         "cost",
@@ -26,6 +29,8 @@ SENTENCES = frozenset(
     ("reason", "note", "problem", "what", "unmetered", "never_metered", "instead", "sent_id")
 )
 """Fields whose sentences, or ids, today's code writes. Stored sentences are compared where they are read back."""
+ADDED = {name for stage in RECORDED if stage.key not in METERED_BEFORE for name in (stage.key, stage.service)}
+"""The keys and services of the stages that were added since."""
 _INSTANT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 
 
@@ -64,6 +69,23 @@ def opened(value: Any) -> Any:
     if isinstance(value, list):
         return [opened(part) for part in value]
     return from_json(value) if isinstance(value, str) and value[:1] == "{" else value
+
+
+def without_added(value: Any) -> Any:
+    """Remove what belongs to a stage that the previous release did not have."""
+    if isinstance(value, list):
+        return [without_added(part) for part in value if not _is_added(part)]
+    if not isinstance(value, dict):
+        return value
+    return {name: without_added(part) for name, part in value.items() if name not in ADDED}
+
+
+def _is_added(part: Any) -> bool:
+    """Return whether an entry of a list is an added stage's, or is its name."""
+    named = (
+        [part.get(name) for name in ("key", "stage", "service", "name")] if isinstance(part, dict) else [part]
+    )
+    return any(isinstance(name, str) and name in ADDED for name in named)
 
 
 def without_measures(value: Any) -> Any:

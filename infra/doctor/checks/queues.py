@@ -125,6 +125,13 @@ def deliveries(system: System) -> Result:
                         fix="Allow sqs:SendMessage to events.amazonaws.com on condition that aws:SourceArn is this "
                         "rule's ARN.",
                     )
+    for closed in system.queues.values():
+        if closed.denies:
+            yield Problem(
+                where=closed.name,
+                what=f"Its policy denies {', '.join(closed.denies)} under no condition.",
+                fix="Take the Deny out of it (`aws sqs set-queue-attributes` with the attribute Policy).",
+            )
     for delivery in system.deliveries:
         if delivery.anybody:
             yield Problem(

@@ -138,6 +138,13 @@ REPEATED: Final = {
     "regex classes": "[a-z0-9",
     "stack frames": "\tat a(b:1)\n",
     "python lines": "x = foo(1)\n",
+    "log lines": "10:00:00.1 a\n",
+    "times": "10:00 ",
+    "settings": "a_b: 1\n",
+    "cmdlets": "Get-Item -A | ",
+    "objects": "{a: 1, ",
+    "dotted values": "ab.cd = e ",
+    "added lines": "-a\n+b\n",
     "c lines": "int a = b;\n",
     "prose": "The quick brown fox jumps over the lazy dog, doesn't it. ",
 }

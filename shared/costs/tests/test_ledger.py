@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.contracts.stages import ANSWERING, STAGES
+from shared.contracts.stages import STAGES
 from shared.costs.facts import RunFacts, StageFacts, facts, item_bytes
 from shared.costs.ledger import ledger
 from shared.costs.lines import Ledger, Line
@@ -159,20 +159,26 @@ def test_a_stage_that_is_gone_is_counted_as_far_as_it_is_known():
     assert [line.quantity for line in book.lines if line.stage == "weighing" and line.kind == "input"] == [
         1_000
     ]
+    assert plain.total is not None
     assert book.total == plain.total + book.by("stage")["weighing"]
     assert [name for name in book.unmetered if name.startswith("weighing: ")]
     gone = of(failed(stage="weighing", error="Pipeline.Transient"))
     assert "transition into weighing" in {line.what for line in gone.lines}
 
 
+def test_a_failed_run_passed_the_stages_of_its_own_workflow():
+    """Which stages precede the failed one is what the record says, whichever stages there are now."""
+    passes = ["analysis", "weighing", "chat", "log"]
+    book = of(failed(metered={"via": "bus", "record_bytes": 900, "passes": passes}))
+    assert list(book.by("stage")) == ["start", "analysis", "weighing", "chat", "log"]
+
+
 def test_a_failed_run_counts_what_is_known_and_names_the_rest():
-    """A run that failed at the chatbot entered the states up to it; the time of its attempts is unmetered."""
+    """A run that failed at the chatbot entered two states; the time of its attempts is unmetered."""
     book = of(failed())
-    before = STAGES[: STAGES.index(ANSWERING)]
-    entered = 1 + len(before) + 1
-    assert amount(book, "transition") + amount(book, "transition", waste=True) == entered * 25_000
+    assert amount(book, "transition") + amount(book, "transition", waste=True) == (1 + 2) * 25_000
     assert book.unmetered == (
-        *(f"{stage.key}: its tries and its time" for stage in before),
+        "analysis: its tries and its time",
         "chat: time of its tries, and how many",
         "chat: tokens",
     )
