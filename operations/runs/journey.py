@@ -43,6 +43,7 @@ _METER = (
     "cache_read_tokens",
     "cache_write_tokens",
     "model_id",
+    "revision",
 )
 
 
@@ -68,6 +69,8 @@ class StageView(Struct, frozen=True, kw_only=True):
     cache_read_tokens: int | UnsetType = UNSET
     cache_write_tokens: int | UnsetType = UNSET
     model_id: str | None = None
+    revision: str | UnsetType = UNSET
+    """A hash of the code that the function ran; absent if its deployment did not tell it."""
     error: str | None = None
     cause: str | None = None
     paused_ms: int | UnsetType = UNSET
@@ -221,13 +224,13 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         return None
     record = read_record(target, pipeline_id)
     if record is None or record.get("status") == "ACCEPTED":
-        execution = _read_history(target, target.addresses.execution_arn(pipeline_id))
+        execution = execution_history(target, target.addresses.execution_arn(pipeline_id))
         if execution is None:
             return assemble(pipeline_id, record, None, stand_in=target.stand_in) if record else None
         return assemble(pipeline_id, record or {}, execution, stand_in=target.stand_in)
     arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
     try:
-        execution = _read_history(target, str(arn))
+        execution = execution_history(target, str(arn))
     except DeniedError:
         if record.get("status") not in FINAL:
             raise
@@ -235,7 +238,7 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
     return assemble(pipeline_id, record, execution, stand_in=target.stand_in)
 
 
-def _read_history(target: Target, arn: str) -> History | None:
+def execution_history(target: Target, arn: str) -> History | None:
     """Read an execution's history; None if there is none, or not any more (it is kept for 90 days)."""
     with translated("read the execution's history"):
         client = target.client("stepfunctions")
