@@ -26,6 +26,7 @@ from operations.tests.world import finish
 
 RUNNING = SimpleNamespace(
     connection=Connection(endpoint_url="http://127.0.0.1:4999"),
+    stand_in="canned answer",
     port=4999,
     pid=4711,
     started_at=datetime(2026, 11, 22, 10, tzinfo=UTC),
