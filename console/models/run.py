@@ -17,7 +17,7 @@ from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.runs import took
 from operations.runs.timeline import bars, longest
 from operations.runs.trail import Trail
-from operations.wording import duration, usd
+from operations.wording import duration
 from shared.contracts.record import iso
 
 
@@ -178,8 +178,7 @@ def ticket(journey: Journey, now: datetime) -> str:
 
 
 def _brief(journey: Journey) -> list[str]:
-    amount = (journey.cost or {}).get("nano_usd")
-    told = [usd(amount)] if amount is not None else []
+    told = [text for _, text in cost_of_run(journey)[:1]]
     return [*told, *([line(journey.answered_by, BRIEF_CHARS)] if journey.answered_by else [])]
 
 

@@ -134,8 +134,8 @@ class Journey(Struct, frozen=True, kw_only=True):
     """The cost that the logger recorded, in nano-dollars; `pipeline show --cost` prints the ledger."""
     earlier_nano_usd: int = 0
     """The cost of earlier executions of a restarted run."""
-    stand_in: str | None = None
-    """What answered in the place of the model that the record names; None if that model did."""
+    stand_in: str | UnsetType = UNSET
+    """What answered in the place of the model that the record names; absent if that model did."""
 
     @property
     def answered_by(self) -> str:
@@ -290,7 +290,7 @@ def assemble(
         trace_id=record.get("trace_id"),
         cost=record.get("cost"),
         earlier_nano_usd=record.get("earlier_nano_usd") or 0,
-        stand_in=stand_in,
+        stand_in=stand_in or UNSET,
     )
 
 
