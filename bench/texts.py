@@ -5,7 +5,8 @@ from typing import Final
 ABOUT: Final = {
     "cold": (
         "Each function runs from its zip file, which is an asset of the app as it is synthesised for the local "
-        "engine, under AWS's runtime client, and calls an AWS on loopback that answers at once. No process leaves "
+        "engine, under AWS's runtime client, and calls an AWS on loopback that answers at once and speaks TLS: our "
+        "functions trust Amazon's authorities, as they are deployed, and yardsticks botocore's. No process leaves "
         "byte code for the next one. The zip files for AWS differ in their wheels' processor and in the version "
         "of the byte code: they are for Python 3.14 on arm64, which this machine does not have, so they are "
         "tested on Python 3.14 (`tests/aws_python`), but not timed. Yardsticks run in the same rounds: an empty "

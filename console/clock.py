@@ -28,6 +28,11 @@ class Clock(Struct, frozen=True, kw_only=True):
     def second(self, moment: datetime) -> str:
         return f"{self.at(moment):%m-%d %H:%M:%S}"
 
+    def exact(self, moment: datetime) -> tuple[str, str]:
+        """Return the day of a moment, and its time to the millisecond."""
+        there = self.at(moment)
+        return f"{there:%m-%d}", f"{there:%H:%M:%S}.{there.microsecond // 1_000:03}"
+
     def full(self, moment: datetime) -> str:
         """Return a moment to the millisecond, with its zone."""
         there = self.at(moment)

@@ -16,11 +16,12 @@ KEPT = 50
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """A question that was asked; `after` is the run whose conversation it continued."""
+    """A question that was asked; `after` is the run whose conversation it continued, `again` one that it repeats."""
 
     pipeline_id: str
     at: datetime
     after: str = ""
+    again: str = ""
 
 
 class Questions:
@@ -31,9 +32,9 @@ class Questions:
         self._lock = threading.Lock()
         self._own: list[Question] = []
 
-    def add(self, pipeline_id: str, after: str = "") -> None:
+    def add(self, pipeline_id: str, after: str = "", again: str = "") -> None:
         """Note a question; one that is asked again moves to the front."""
-        asked = Question(pipeline_id=pipeline_id, at=datetime.now(UTC), after=after)
+        asked = Question(pipeline_id=pipeline_id, at=datetime.now(UTC), after=after, again=again)
         with self._lock:
             kept = [one for one in self._read() if one.pipeline_id != pipeline_id]
             self._own = [*kept, asked][-KEPT:]
@@ -57,6 +58,11 @@ class Questions:
         """Return the run whose conversation a run continues; empty if it was not asked here. No record names it."""
         question = self.find(pipeline_id)
         return question.after if question else ""
+
+    def repeated(self, pipeline_id: str) -> str:
+        """Return the run that a run repeats; empty if it was not asked here, or repeats none. No record names it."""
+        question = self.find(pipeline_id)
+        return question.again if question and question.again != pipeline_id else ""
 
     def _read(self) -> list[Question]:
         try:

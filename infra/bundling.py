@@ -38,7 +38,7 @@ _BOTOCORE_COMMON: Final = (
     "sdk-default-configuration.json",
 )
 ENDPOINTS: Final = "shared/endpoints.json"
-"""The one file of a bundle that is made: `shared/aws.py` reads it in place of botocore's map of all endpoints."""
+"""A file that is made for a bundle: `shared/aws.py` reads it in place of botocore's map of all endpoints."""
 _ENDPOINT_PREFIXES: Final = {"stepfunctions": "states", "bedrock-runtime": "bedrock-runtime"}
 _BOTOCORE_READ: Final = ("endpoint-rule-set-1.json", "service-2.json")
 

@@ -16,6 +16,9 @@ T = TypeVar("T")
 OFF = "off"
 """The value of a setting that says that there is none, where an empty variable stands for the default."""
 
+REVISION = "CODE_REVISION"
+"""The variable with the revision of a function's code, which the deployment sets."""
+
 
 class SettingsError(Exception):
     """An environment variable is missing or has a value of the wrong type; the text names it."""

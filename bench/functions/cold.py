@@ -12,15 +12,16 @@ from rich.console import Console
 
 from bench.end_to_end.machine import machine
 from bench.functions.subjects import Subject, subjects
+from bench.functions.tls import SecureAws
 from infra.environments import Sizing
 
 RESULTS = Path(__file__).parents[1] / "results" / "cold.json"
 BATCH = Sizing().batch_size
 
 
-def once(subject: Subject, endpoint: str, warm: int) -> dict[str, float]:
+def once(subject: Subject, aws: SecureAws, warm: int) -> dict[str, float]:
     """Measure one process: milliseconds to its first answer, and CPU time of warm messages, alone and in batches."""
-    with subject.start(endpoint) as function:
+    with subject.start(aws) as function:
         first = function.invoke(subject.event(1))
         cold_memory = function.memory_mb("VmHWM")
         alone = [function.invoke(subject.event(1)).cpu for _ in range(warm)]
@@ -38,14 +39,14 @@ def once(subject: Subject, endpoint: str, warm: int) -> dict[str, float]:
 
 def measure(rounds: int, warm: int, console: Console) -> dict[str, Any]:
     about = machine()
-    with tempfile.TemporaryDirectory() as scratch, subjects(Path(scratch)) as (chosen, endpoint):
+    with tempfile.TemporaryDirectory() as scratch, subjects(Path(scratch)) as (chosen, aws):
         for subject in chosen.values():  # reads all files into the machine's cache before the first round
-            once(subject, endpoint, 1)
+            once(subject, aws, 1)
         results: dict[str, list[dict[str, float]]] = {name: [] for name in chosen}
         for number in range(rounds):
             console.print(f"round {number + 1} of {rounds}")
             for name, subject in chosen.items():
-                results[name].append(once(subject, endpoint, warm))
+                results[name].append(once(subject, aws, warm))
     return {"machine": about, "warm": warm, "batch": BATCH, "rounds": results}
 
 

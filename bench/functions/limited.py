@@ -17,7 +17,7 @@ from bench.end_to_end.machine import machine
 from bench.end_to_end.tables import p95
 from bench.functions.cgroup import CPU_MB, PERIOD_US, NoCgroupsError, cgroup
 from bench.functions.subjects import Subject, subjects
-from bench.functions.tls import SecureAws, answering_securely
+from bench.functions.tls import SecureAws
 from infra.environments import ENVIRONMENTS
 from shared.costs.prices import US_EAST_1
 
@@ -33,10 +33,9 @@ MODEL_MS: Final = 2_000
 
 def once(subject: Subject, aws: SecureAws, memory_mb: int, warm: int, pauses: int = PAUSES) -> dict[str, Any]:
     """Measure one process: a first message, warm ones, and ones after a pause, in milliseconds."""
-    size = {"AWS_CA_BUNDLE": str(aws.amazons), "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb)}
     with (
         cgroup(subject.name, memory_mb) as group,
-        subject.start(aws.endpoint, group.join, size) as function,
+        subject.start(aws, group.join, memory_mb) as function,
     ):
         group.throttle(function.pid)
         first = function.invoke(subject.event(1))
@@ -74,11 +73,7 @@ def million_usd(name: str, memory_mb: int, turns: Sequence[Mapping[str, Any]]) -
 def measure(rounds: int, warm: int, sizes_mb: Sequence[int]) -> dict[str, Any]:
     """Measure every function with every size, in turns. Raises NoCgroupsError."""
     about = machine()
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        subjects(Path(scratch), ()) as (own, _),
-        answering_securely(Path(scratch)) as aws,
-    ):
+    with tempfile.TemporaryDirectory() as scratch, subjects(Path(scratch), ()) as (own, aws):
         every = sorted({*sizes_mb, *map(chosen_mb, own)})
         results: dict[str, dict[int, list[dict[str, Any]]]] = {
             name: {size: [] for size in every} for name in own

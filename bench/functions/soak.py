@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.end_to_end.machine import machine
 from bench.functions.subjects import Subject, subjects
+from bench.functions.tls import SecureAws
 from infra.environments import Sizing
 from infra.functions import API
 
@@ -18,11 +19,11 @@ BATCH = Sizing().batch_size
 SAMPLES = 100
 
 
-def soak(subject: Subject, endpoint: str, messages: int) -> list[float]:
+def soak(subject: Subject, aws: SecureAws, messages: int) -> list[float]:
     """Return the resident memory in megabytes, sampled `SAMPLES` times."""
     size = 1 if subject.name == API.name else BATCH
     every = max(1, messages // size // SAMPLES)
-    with subject.start(endpoint) as function:
+    with subject.start(aws) as function:
         samples = []
         for number in range(messages // size):
             function.invoke(subject.event(size))
@@ -40,13 +41,13 @@ def main() -> None:
     about: dict[str, Any] = machine()
     with (
         tempfile.TemporaryDirectory() as scratch,
-        subjects(Path(scratch), ()) as (own, endpoint),
+        subjects(Path(scratch), ()) as (own, aws),
         ThreadPoolExecutor(2) as pool,
     ):
         memory_mb = dict(
             zip(
                 own,
-                pool.map(lambda subject: soak(subject, endpoint, messages), own.values()),
+                pool.map(lambda subject: soak(subject, aws, messages), own.values()),
                 strict=True,
             )
         )

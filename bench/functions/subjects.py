@@ -5,17 +5,17 @@ import json
 import os
 import re
 import shutil
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from bench.functions.runtime import Function
+from bench.functions.tls import SecureAws, answering
 from bench.goals import BARE, COMPILED, CONVENTIONAL, YARDSTICKS
-from bench.probing import DATA, AnyAws
+from bench.probing import DATA
 from bench.shipped import compiled, installed, unpacked, zips
 from infra.environments import Sizing
 from infra.functions import API, FUNCTIONS, STARTER
@@ -42,27 +42,28 @@ class Subject:
     event: Callable[[int], Any]
 
     def start(
-        self,
-        endpoint: str,
-        preexec: Callable[[], None] | None = None,
-        variables: Mapping[str, str] | None = None,
+        self, aws: SecureAws, preexec: Callable[[], None] | None = None, memory_mb: int | None = None
     ) -> Function:
-        """Start the function's process; `variables` are added to its environment."""
-        environment = {**environment_of(self.name), "AWS_ENDPOINT_URL": endpoint, **(variables or {})}
-        return Function(self.folders, self.handler, environment, preexec)
+        """Start its process, with `memory_mb` if that is not the default size. It trusts what it trusts on AWS."""
+        own = {
+            "AWS_ENDPOINT_URL": aws.endpoint,
+            "AWS_CA_BUNDLE": str(aws.botocores if self.name in YARDSTICKS else aws.amazons),
+            **({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb)} if memory_mb else {}),
+        }
+        return Function(self.folders, self.handler, {**environment_of(self.name), **own}, preexec)
 
 
 @contextmanager
 def subjects(
     scratch: Path, yardsticks: Collection[str] = YARDSTICKS
-) -> Iterator[tuple[dict[str, Subject], str]]:
-    """Yield these yardsticks and all functions by name, and the address of an AWS that answers at once.
+) -> Iterator[tuple[dict[str, Subject], SecureAws]]:
+    """Yield these yardsticks and all functions by name, and an AWS that answers at once.
 
     The functions run from the zip files of the synthesised app.
     """
     client = compiled(installed(scratch / "runtime-client", RUNTIME_CLIENT))
     packed = zips(scratch)
-    with answering() as endpoint:
+    with answering(scratch) as aws:
         all_subjects = [_yardstick(name, scratch, client) for name in yardsticks]
         for spec in FUNCTIONS:
             if spec.scheduled:  # nobody waits for it
@@ -73,20 +74,7 @@ def subjects(
                     name=spec.name, handler=spec.handler, folders=(folder, client), event=events(spec.name)
                 )
             )
-        yield {subject.name: subject for subject in all_subjects}, endpoint
-
-
-@contextmanager
-def answering() -> Iterator[str]:
-    server = AnyAws()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield {subject.name: subject for subject in all_subjects}, aws
 
 
 def events(name: str) -> Callable[[int], Any]:

@@ -84,7 +84,7 @@ class SecureAws(AnyAws):
 
 
 @contextmanager
-def answering_securely(folder: Path) -> Iterator[SecureAws]:
+def answering(folder: Path) -> Iterator[SecureAws]:
     server = SecureAws(folder)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -1,6 +1,7 @@
 """`pipeline deploy`."""
 
 import os
+import time
 from functools import partial
 
 import click
@@ -101,6 +102,11 @@ def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[s
         return deploying.deploy(Engine(), service, progress)
 
 
+def _wait(session: Session, seconds: float) -> None:
+    session.note(f"Waiting {seconds:.0f} s, until no run begins with the workflow before.")
+    time.sleep(seconds)
+
+
 def _tidy(session: Session) -> tuple[str, ...]:
     """Delete the stacks of stages that this checkout no longer has; say of each that is still needed, by what.
 
@@ -108,7 +114,7 @@ def _tidy(session: Session) -> tuple[str, ...]:
     """
     gone: list[str] = []
     try:
-        for stage in removed_stages(session.target):
+        for stage in removed_stages(session.target, partial(_wait, session)):
             if not stage.idle:
                 session.note(still_needed(stage, session.command("deploy")))
                 continue

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from cli.main import cli
 from local import deploy as deploying
 from local import engine_status as engines
+from local import targets
 from local.connection import Connection
 from local.engine import Engine
 from local.errors import DeployError, PortTakenError
@@ -25,6 +26,7 @@ from operations.tests.world import finish
 
 RUNNING = SimpleNamespace(
     connection=Connection(endpoint_url="http://127.0.0.1:4999"),
+    stand_in="canned answer",
     port=4999,
     pid=4711,
     started_at=datetime(2026, 11, 22, 10, tzinfo=UTC),
@@ -144,7 +146,8 @@ def test_status_and_up_tell_why_answers_are_canned(engine, monkeypatch):
 def nothing_in_flight(monkeypatch):
     """Nothing is in flight, and no stage was removed."""
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
-    monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda _target: ())
+    monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda *_: ())
+    monkeypatch.setattr(targets, "find_target", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("nothing_in_flight")

@@ -49,7 +49,7 @@ def deployed(monkeypatch, tmp_path):
     monkeypatch.setattr(aws_deploy, "prepare", prepare)
     monkeypatch.setattr(aws_deploy, "deploy_to_aws", deploy_to_aws)
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
-    monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda _target: ())
+    monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda *_: ())
     return done
 
 

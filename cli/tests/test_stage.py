@@ -98,7 +98,7 @@ def deployed(monkeypatch):
     def deploy(*stages):
         gone = []
 
-        def look(_target):
+        def look(_target, _sleep):
             if stages and isinstance(stages[0], Exception):
                 raise stages[0]
             return stages

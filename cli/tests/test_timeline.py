@@ -1,11 +1,14 @@
 """The timeline of a run is true to its times and readable in 80 columns."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from cli.view.journeys import _Live
 from cli.view.timeline import OPEN, OTHER, PAUSED, WAITED, WORKED, drawn, legend
 from operations.runs.journey import Journey, StageView
 from operations.runs.timeline import Longest, bars, longest
@@ -62,6 +65,17 @@ def test_the_pause_before_a_restart_is_no_waiting():
     start, chat = bars(run, ZERO)
     assert (start.length_ms, chat.start_ms) == (0, 10)
     assert longest([start, chat]) == Longest(name="chat", what="working", ms=580, of_ms=900)
+
+
+def test_a_restart_did_not_wait_since_the_acceptance():
+    """The line of a run that has started tells how long it waited, but not of a restart, which begins much later."""
+    out = Console(file=io.StringIO(), width=80)
+    arn = "arn:aws:states:eu-west-1:1:execution:m:p-restart-1"
+    for run in (journey(), journey(execution_arn=arn, started_at=at(300_000))):
+        _Live(out, None).update(run)
+    first, restart = out.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
+    assert first.endswith("10 ms after it was accepted")
+    assert restart.rstrip().endswith("started")
 
 
 def test_the_pause_before_a_redrive_is_told_apart():

@@ -16,7 +16,7 @@ from cli.view.timeline import NAME, drawn, legend
 from operations.money.words import cost_of_run
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
-from operations.runs.timeline import bars, longest
+from operations.runs.timeline import bars, is_restarted, longest
 from shared.contracts.stages import ANSWERING, BY_KEY
 
 MARKS: dict[StageStatus, tuple[str, str]] = {
@@ -102,7 +102,7 @@ def _problem(stage: StageView) -> str:
 
 
 def _between(journey: Journey) -> str:
-    if not (journey.accepted_at and journey.started_at):
+    if is_restarted(journey) or not (journey.accepted_at and journey.started_at):
         return ""
     return duration(max(0.0, (journey.started_at - journey.accepted_at).total_seconds() * 1000))
 

@@ -7,7 +7,8 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from console.markdown import markdown
-from console.models.run import PAYLOAD_CHARS, RunView, run_view
+from console.models.run import RunView, run_view
+from console.models.tabs import PAYLOAD_CHARS
 from console.models.words import Status, of_run
 from console.questions import Question
 from console.routes import link

@@ -50,10 +50,11 @@ class Pair(Struct, frozen=True, kw_only=True):
 
 
 class Stretch(Struct, frozen=True, kw_only=True):
-    """One stage of one run. The shares are in percent of the longest stage of both runs."""
+    """One stage of one run. The shares are in percent of the time of the run in which the stage took longer."""
 
     status: Status
     text: str
+    revision: str = ""
     waited: float = 0.0
     other: float = 0.0
     worked: float = 0.0
@@ -64,6 +65,8 @@ class StagePair(Struct, frozen=True, kw_only=True):
     a: Stretch
     b: Stretch
     change: str
+    has_other_code: bool
+    """Both runs tell the revision of the stage's code, and it differs."""
 
 
 class Piece(Struct, frozen=True, kw_only=True):
@@ -91,6 +94,10 @@ class CompareView(Struct, frozen=True, kw_only=True):
     results_left_out: int
     settings: tuple[Pair, ...]
     """The settings that both records hold and that differ."""
+    changed: tuple[str, ...]
+    """The stages that ran other code in B than in A."""
+    untold: tuple[str, ...]
+    """The stages whose code is not known of both runs."""
     message: Texts | None
     """None if both have the same message."""
     answer: Texts
@@ -99,11 +106,12 @@ class CompareView(Struct, frozen=True, kw_only=True):
 def compare_view(a: Journey, b: Journey, record_a: Record, record_b: Record, now: datetime) -> CompareView:
     results = sorted(_pairs(_results(a), _results(b)), key=lambda pair: (not pair.differs, pair.name))
     same_message = (a.user_message or "") == (b.user_message or "")
+    stages = tuple(_stages(a, b, now))
     return CompareView(
         a=_side(a),
         b=_side(b),
         facts=tuple(_facts(a, b)),
-        stages=tuple(_stages(a, b, now)),
+        stages=stages,
         results=tuple(results[:MOST_VALUES]),
         results_left_out=max(0, len(results) - MOST_VALUES),
         settings=tuple(
@@ -111,6 +119,8 @@ def compare_view(a: Journey, b: Journey, record_a: Record, record_b: Record, now
             for pair in _pairs(_settings(record_a), _settings(record_b))
             if pair.a and pair.b and pair.differs
         )[:MOST_VALUES],
+        changed=tuple(one.name for one in stages if one.has_other_code),
+        untold=tuple(one.name for one in stages if not (one.a.revision and one.b.revision)),
         message=None if same_message else texts(a.user_message or "", b.user_message or ""),
         answer=texts(a.final_response or "", b.final_response or ""),
     )
@@ -178,23 +188,29 @@ def _change(a: float, b: float, worded: Any) -> str:
 
 def _stages(a: Journey, b: Journey, now: datetime) -> Iterator[StagePair]:
     bars_a, bars_b = ({bar.name: bar for bar in bars(one, now)} for one in (a, b))
-    longest = max((bar.length_ms for bar in (*bars_a.values(), *bars_b.values())), default=0.0)
     views_a, views_b = ({view.key: view for view in one.stages} for one in (a, b))
     for key in dict.fromkeys([*views_a, *views_b]):  # a stage that this release lacks may be in one run only
         bar_a, bar_b = bars_a.get(key), bars_b.get(key)
+        longest = max((bar.length_ms for bar in (bar_a, bar_b) if bar), default=0.0)
+        code_a, code_b = _revision(views_a.get(key)), _revision(views_b.get(key))
         yield StagePair(
             name=key,
             a=_stretch(views_a.get(key), bar_a, longest),
             b=_stretch(views_b.get(key), bar_b, longest),
             change=_change(bar_a.length_ms, bar_b.length_ms, duration) if bar_a and bar_b else "",
+            has_other_code=bool(code_a and code_b) and code_a != code_b,
         )
+
+
+def _revision(stage: StageView | None) -> str:
+    return _short(str(stage.revision or "")) if stage else ""
 
 
 def _stretch(stage: StageView | None, bar: Bar | None, longest: float) -> Stretch:
     if stage is None:
         return Stretch(status=of_stage("skipped"), text="")
     if bar is None:
-        return Stretch(status=of_stage(stage.status), text="")
+        return Stretch(status=of_stage(stage.status), text="", revision=_revision(stage))
     words = [duration(bar.length_ms)]
     if stage.attempt:
         words.append(f"{stage.attempt + 1} tries")
@@ -204,6 +220,7 @@ def _stretch(stage: StageView | None, bar: Bar | None, longest: float) -> Stretc
     return Stretch(
         status=of_stage(stage.status),
         text="; ".join(words),
+        revision=_revision(stage),
         waited=round(bar.waited_ms * scale, 2),
         other=round(bar.other_ms * scale, 2),
         worked=round(bar.worked_ms * scale, 2),

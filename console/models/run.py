@@ -1,61 +1,24 @@
 """One run as its page shows it."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct
 
-from console.models.waterfall import Waterfall, anchor_of, waterfall
+from console.models.tabs import beginning, problem_of
+from console.models.waterfall import START, Waterfall, waterfall
 from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from console.text import line
-from operations.json_text import loosely, written
 from operations.money.words import cost_of_run
 from operations.runs.advice import can_be_retried, state
+from operations.runs.earlier import Named
 from operations.runs.journey import Journey, StageView, failed_models
+from operations.runs.runs import took
 from operations.runs.timeline import bars, longest
-from operations.runs.trail import Trail, Visit
+from operations.runs.trail import Trail
 from operations.wording import duration
 from shared.contracts.record import iso
-
-PAYLOAD_CHARS = 16_000
-"""The largest part of a payload that a page shows; the raw text has all of it."""
-TEXT_CHARS = 4_000
-"""The same of what says why something failed."""
-MOST_EVENTS = 200
-DETAILS_CHARS = 1_000
-"""The same of one event, of which a page shows many."""
-
-
-class Payload(Struct, frozen=True, kw_only=True):
-    """A text of a stranger, cut. `left_out` counts the characters that only the raw text has."""
-
-    text: str
-    left_out: int
-    raw: str
-
-
-class TryView(Struct, frozen=True, kw_only=True):
-    number: int
-    redrive: int
-    started_at: datetime
-    took: str
-    outcome: Status
-    problem: str
-
-
-class VisitView(Struct, frozen=True, kw_only=True):
-    """A stay in a state, with what went in and came out. It is open at once if something failed in it."""
-
-    anchor: str
-    name: str
-    state: str
-    tries: tuple[TryView, ...]
-    entry: Payload | None
-    output: Payload | None
-    is_open: bool
 
 
 class Box(Struct, frozen=True, kw_only=True):
@@ -66,7 +29,20 @@ class Box(Struct, frozen=True, kw_only=True):
     text: str
 
 
+class ExecutionRow(Struct, frozen=True, kw_only=True):
+    """One execution of a restarted run. `status` is None if Step Functions does not tell of it."""
+
+    name: str
+    what: str
+    address: str
+    is_shown: bool
+    status: Status | None
+    started_at: datetime | None
+    took: str
+
+
 SAID_CHARS = 240
+BRIEF_CHARS = 80
 
 
 class RunView(Struct, frozen=True, kw_only=True):
@@ -74,6 +50,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     status: Status
     finished: bool
     sentence: str
+    brief: tuple[str, ...]
+    """The facts beside the sentence where there is room for one line only."""
     said: tuple[tuple[str, str], ...]
     """The beginnings of the message and of the answer."""
     facts: tuple[tuple[str, str], ...]
@@ -91,12 +69,14 @@ class RunView(Struct, frozen=True, kw_only=True):
     cut: bool
 
 
-def run_view(journey: Journey, trail: Trail | None, now: datetime) -> RunView:
+def run_view(journey: Journey, trail: Trail | None, now: datetime, *, subject: str = "The run") -> RunView:
+    fall = waterfall(journey, trail, now)
     return RunView(
         pipeline_id=journey.pipeline_id,
         status=of_run(journey.status, journey.degraded),
         finished=journey.finished,
-        sentence=beginning(f"The run {state(journey, now)}"),
+        sentence=beginning(f"{subject} {state(journey, now)}"),
+        brief=tuple(_brief(journey)),
         said=tuple(
             (name, line(text, SAID_CHARS))
             for name, text in (("message", journey.user_message), ("answer", journey.final_response))
@@ -112,8 +92,8 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime) -> RunView:
             )
             if moment
         ),
-        boxes=tuple(_boxes(journey)),
-        waterfall=waterfall(journey, trail, now),
+        boxes=tuple(_boxes(journey, fall)),
+        waterfall=fall,
         problems=tuple(_problems(journey)),
         remarks=tuple(_remarks(journey)),
         ticket=ticket(journey, now),
@@ -197,9 +177,38 @@ def ticket(journey: Journey, now: datetime) -> str:
     return "\n".join(f"{name}: {' '.join(beginning(text).split())}" for name, text in rows)
 
 
-def _boxes(journey: Journey) -> list[Box]:
+def _brief(journey: Journey) -> list[str]:
+    told = [text for _, text in cost_of_run(journey)[:1]]
+    return [*told, *([line(journey.answered_by, BRIEF_CHARS)] if journey.answered_by else [])]
+
+
+def execution_rows(named: Sequence[Named], shown: str, latest: Journey) -> tuple[ExecutionRow, ...]:
+    """Return the executions of the run of which `latest` is the present journey."""
+    return tuple(
+        ExecutionRow(
+            name=one.name,
+            what=f"restart {one.number}" if one.number else "first execution",
+            address=link("run", pipeline_id=latest.pipeline_id, execution="" if one.is_latest else one.name),
+            is_shown=one.name == shown,
+            status=of_run(one.execution.status) if one.execution else None,
+            started_at=one.execution.started_at if one.execution else None,
+            took=_took(one, latest),
+        )
+        for one in named
+    )
+
+
+def _took(one: Named, latest: Journey) -> str:
+    if one.execution is None:
+        return ""
+    recorded = latest.execution_time_ms if one.is_latest else None
+    return duration(took(recorded, one.execution.started_at, one.execution.stopped_at))
+
+
+def _boxes(journey: Journey, fall: Waterfall) -> list[Box]:
     started = "done" if journey.started_at else "running" if journey.status == "ACCEPTED" else "done"
-    boxes = [Box(name="start", status=of_stage(started), text="")]
+    before = next((row.took for row in fall.rows[:1] if row.name == START), "")
+    boxes = [Box(name=START, status=of_stage(started), text=before)]
     for stage in journey.stages:
         took = duration(stage.took_ms) if stage.took_ms is not None else ""
         tries = f"{stage.attempt + 1} tries" if stage.attempt else ""
@@ -211,69 +220,10 @@ def _boxes(journey: Journey) -> list[Box]:
 
 def _problems(journey: Journey) -> list[tuple[str, str, str]]:
     problems = [
-        (stage.key, _problem(stage.error, stage.cause), beginning(journey.instead.get(stage.key, "")))
+        (stage.key, problem_of(stage.error, stage.cause), beginning(journey.instead.get(stage.key, "")))
         for stage in journey.stages
         if stage.error
     ]
     if journey.error and not problems:
-        problems.append(("run", _problem(journey.error, journey.cause), ""))
+        problems.append(("run", problem_of(journey.error, journey.cause), ""))
     return problems
-
-
-def _problem(error: str | None, cause: str | None) -> str:
-    return beginning(": ".join(filter(None, (error, cause)))) or "no reason given"
-
-
-def beginning(text: str) -> str:
-    """Return a text of a stranger as long as one that says what is wrong; the raw texts have all of it."""
-    return text if len(text) <= TEXT_CHARS else f"{text[:TEXT_CHARS]} …"
-
-
-# --- what went in and came out -----------------------------------------------------------------------------
-
-
-def visits(trail: Trail, pipeline_id: str) -> tuple[VisitView, ...]:
-    return tuple(_visit(visit, number, pipeline_id) for number, visit in enumerate(trail.visits))
-
-
-def _visit(visit: Visit, number: int, pipeline_id: str) -> VisitView:
-    def payload(part: str, text: str | None) -> Payload | None:
-        raw = link("raw", pipeline_id=pipeline_id, part=part, visit=number)
-        return cut(text, raw) if text else None
-
-    tries = tuple(
-        TryView(
-            number=tried.number,
-            redrive=tried.redrive,
-            started_at=tried.started_at,
-            took=duration((tried.ended_at - tried.started_at).total_seconds() * 1_000)
-            if tried.ended_at
-            else "",
-            outcome=of_stage({"open": "running", "succeeded": "done"}.get(tried.outcome, "failed")),
-            problem=_problem(tried.error, tried.cause) if tried.error or tried.cause else "",
-        )
-        for tried in visit.tries
-    )
-    return VisitView(
-        anchor=anchor_of(number),
-        name=visit.key or visit.state,
-        state=visit.state,
-        tries=tries,
-        entry=payload("input", visit.input),
-        output=payload("output", visit.output),
-        is_open=any(tried.problem for tried in tries),
-    )
-
-
-def cut(text: str, raw: str, most: int = PAYLOAD_CHARS) -> Payload:
-    """Return the beginning of a payload, indented if it is JSON that is not too long for that."""
-    whole = text
-    if len(text) <= PAYLOAD_CHARS:
-        value = loosely(text)
-        whole = written(value, indent=2) if isinstance(value, (dict, list)) else text
-    return Payload(text=whole[:most], left_out=max(0, len(whole) - most), raw=raw)
-
-
-def as_text(value: Mapping[str, Any] | None) -> str:
-    """Return a part of a record as indented JSON."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str) if value else ""

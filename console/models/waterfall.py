@@ -1,6 +1,6 @@
 """A run as a waterfall: each try of each stage a row, waiting apart from work, on one scale of time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
@@ -9,21 +9,24 @@ from msgspec import Struct
 
 from console.models.words import Status, of_stage
 from operations.runs.journey import Journey, StageView
-from operations.runs.timeline import bars
+from operations.runs.timeline import bars, is_restarted
 from operations.runs.trail import Trail, Try, Visit
 from operations.wording import duration
-from shared.contracts.executions import restart_number
 
 MOST_ROWS = 60
 SCALE = 1_000.0
 NARROWEST = 3.0
 """The least width of a part in the drawing's units, so that a millisecond of an hour is still seen."""
 TICKS = 4
+PAUSE_SHARE = 0.08
+"""The largest width of a pause, in parts of the time without pauses: a longer one is drawn shorter than it was."""
 
 Part = Literal["w", "k", "h", "f", "o", "b"]
 """Waiting, working, retries and hops, a failed try, still open, between two executions or redrives: the names of
 colours in the style sheet."""
 _BAND: Part = "b"
+START = "start"
+"""The row of the time before the first stage."""
 WORDS: dict[Part, str] = {
     "w": "waiting",
     "k": "working",
@@ -80,14 +83,59 @@ class _Span(Struct, frozen=True, kw_only=True):
 def waterfall(journey: Journey, trail: Trail | None, now: datetime) -> Waterfall:
     """Return the waterfall of a run; from its record alone if its history has expired."""
     spans = list(_tried(journey, trail, now)) if trail and trail.visits else list(_recorded(journey, now))
-    whole = max((span.start + span.length for span in spans), default=0.0)
+    axis = _axis(spans)
     kept = spans if len(spans) <= MOST_ROWS else [*spans[:10], *spans[10 - MOST_ROWS :]]
     return Waterfall(
-        rows=tuple(_row(span, whole) for span in kept),
-        ticks=tuple(duration(whole * step / TICKS) for step in range(TICKS + 1)) if whole else (),
+        rows=tuple(_row(span, axis) for span in kept),
+        ticks=tuple(duration(axis.moment(SCALE * step / TICKS)) for step in range(TICKS + 1))
+        if axis.whole
+        else (),
         left_out=len(spans) - len(kept),
-        scale=_scale(journey) if spans else "",
+        scale=_scale(journey, axis) if spans else "",
     )
+
+
+class _Axis(Struct, frozen=True, kw_only=True):
+    """A scale of time on which long pauses are drawn shorter. `pauses` are beginnings and lengths in milliseconds."""
+
+    whole: float
+    pauses: tuple[tuple[float, float], ...]
+    longest_pause: float
+
+    @property
+    def is_cut(self) -> bool:
+        return any(length > self.longest_pause for _, length in self.pauses)
+
+    def place(self, ms: float) -> float:
+        """Return where a moment is drawn."""
+        drawn = self._shortened(self.whole)
+        return self._shortened(ms) / drawn * SCALE if drawn else 0.0
+
+    def moment(self, x: float) -> float:
+        """Return the moment that is drawn at a place."""
+        low, high = 0.0, self.whole
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.place(middle) < x else (low, middle)
+        return high
+
+    def _shortened(self, ms: float) -> float:
+        left_out = 0.0
+        for start, length in self.pauses:
+            passed = min(max(0.0, ms - start), length)
+            left_out += passed * max(0.0, 1 - self.longest_pause / length)
+        return ms - left_out
+
+
+def _axis(spans: Sequence[_Span]) -> _Axis:
+    whole = max((span.start + span.length for span in spans), default=0.0)
+    pauses = tuple(
+        (span.start, span.length)
+        for span in spans
+        if span.length > 0 and all(part == _BAND for part, _ in span.parts)
+    )
+    active = whole - sum(length for _, length in pauses)
+    return _Axis(whole=whole, pauses=pauses, longest_pause=max(active, 1.0) * PAUSE_SHARE)
 
 
 def anchor_of(visit: int) -> str:
@@ -95,21 +143,11 @@ def anchor_of(visit: int) -> str:
 
 
 def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
-    zero = journey.accepted_at or trail.visits[0].entered_at
     entered = trail.visits[0].entered_at
-    restart = restart_number(trail.execution_arn.rpartition(":")[2], journey.pipeline_id)
+    zero = (None if is_restarted(journey) else journey.accepted_at) or journey.started_at or entered
     if (began := _ms(zero, entered)) > 0:
         waited = min(began, max(0.0, _ms(zero, journey.started_at or entered)))
-        first: tuple[tuple[Part, float], ...] = (
-            ((_BAND, began),) if restart else (("w", waited), ("h", began - waited))
-        )
-        yield _Span(
-            name=f"restart {restart}" if restart else "start",
-            note="after earlier executions" if restart else "",
-            status="redriven" if restart else "done",
-            start=0.0,
-            parts=first,
-        )
+        yield _Span(name=START, status="done", start=0.0, parts=(("w", waited), ("h", began - waited)))
     redrives, failed_at = 0, entered
     meters = {stage.key: stage for stage in journey.stages}
     for number, visit in enumerate(trail.visits):
@@ -146,17 +184,22 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
             )
 
 
-def _scale(journey: Journey) -> str:
-    """Return in words how the scale, which begins with the acceptance, goes with the time that the run took."""
-    if not (journey.accepted_at and journey.started_at):
-        return "0 is the start of the run."
-    waited = duration(max(0.0, _ms(journey.accepted_at, journey.started_at)))
-    took = (
-        ""
-        if journey.execution_time_ms is None
-        else f", and took {duration(journey.execution_time_ms)} from there"
-    )
-    return f"0 is when the run was accepted; it waited {waited} until it started{took}."
+def _scale(journey: Journey, axis: _Axis) -> str:
+    """Return in words how the scale goes with the time that the run took: its parts, and what they add up to."""
+    cut = " Long pauses are drawn shorter than they were." if axis.is_cut else ""
+    took = "" if journey.execution_time_ms is None else f"took {duration(journey.execution_time_ms)}"
+    if is_restarted(journey) or not (journey.accepted_at and journey.started_at):
+        recorded = float(journey.execution_time_ms or 0)
+        began = "0 is the start of this execution" if is_restarted(journey) else "0 is the start of the run"
+        told = f"; it {took} until its end was recorded" if took else ""
+    else:
+        waited = max(0.0, _ms(journey.accepted_at, journey.started_at))
+        recorded = waited + (journey.execution_time_ms or 0)
+        began = f"0 is when the run was accepted; it waited {duration(waited)} until it started"
+        told = f", and {took} from there until its end was recorded" if took else ""
+    rest = axis.whole - recorded
+    after = f"; the last hop ended {duration(rest)} later" if took and rest >= 1 else ""
+    return f"{began}{told}{after}.{cut}"
 
 
 def _note(visit: Visit, tried: Try) -> str:
@@ -204,14 +247,13 @@ def _recorded(journey: Journey, now: datetime) -> Iterator[_Span]:
         yield _Span(name=bar.name, status=statuses.get(bar.name, "done"), start=bar.start_ms, parts=parts)
 
 
-def _row(span: _Span, whole: float) -> WaterfallRow:
-    scale = SCALE / whole if whole else 0.0
-    pieces, at = [], min(span.start * scale, SCALE - NARROWEST)
+def _row(span: _Span, axis: _Axis) -> WaterfallRow:
+    pieces, at, moment = [], min(axis.place(span.start), SCALE - NARROWEST), span.start
     shown = [(part, ms) for part, ms in span.parts if ms > 0] or [("h", 0.0)]
     for part, ms in shown:
-        width = max(NARROWEST, ms * scale)
+        width = max(NARROWEST, axis.place(moment + ms) - axis.place(moment))
         pieces.append(Piece(part=part, x=round(at, 2), width=round(width, 2)))
-        at += width
+        at, moment = at + width, moment + ms
     words = ", ".join(f"{WORDS[part]} {duration(ms)}" for part, ms in span.parts if ms > 0)
     return WaterfallRow(
         name=span.name,

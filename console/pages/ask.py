@@ -80,7 +80,7 @@ def send(ask: Ask) -> Response:
         raise
     except OperationError as error:  # it may have been accepted: the same key again finds it
         return _form(ask, form, str(error), HTTPStatus.BAD_GATEWAY)
-    ask.desk.questions.add(accepted.pipeline_id, form.after)
+    ask.desk.questions.add(accepted.pipeline_id, form.after, form.again)
     return ask.redirect(link("asked", pipeline_id=accepted.pipeline_id))
 
 
@@ -100,6 +100,7 @@ def asked(ask: Ask) -> Response:
         error="",
         again=link("ask", again=pipeline_id),
         follows=ask.desk.questions.before(pipeline_id),
+        repeats=ask.desk.questions.repeated(pipeline_id),
     )
 
 

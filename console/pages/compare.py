@@ -23,7 +23,7 @@ def page(ask: Ask) -> Response:
     journey = read_journey(ask.target, second)
     if not first:
         try:
-            good = last_good(ask.target, journey)
+            good = last_good(ask.target, journey).pipeline_id
         except NotFoundError as error:
             return _form(ask, first, second, str(error), HTTPStatus.NOT_FOUND)
         return ask.redirect(link("compare", a=good, b=second, format=ask.query.get("format", "")))

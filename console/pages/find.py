@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from console.models.activity import lines_of
 from console.models.archived import address_of
-from console.models.run import beginning
+from console.models.tabs import beginning
 from console.pages.subjects import acts
 from console.routes import link
 from console.views import Ask

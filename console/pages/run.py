@@ -13,15 +13,17 @@ from console.live.feed import Look
 from console.live.stream import streamed
 from console.markdown import markdown
 from console.models.asked import thread
-from console.models.run import (
+from console.models.run import execution_rows, run_view
+from console.models.tabs import (
     DETAILS_CHARS,
     MOST_EVENTS,
     PAYLOAD_CHARS,
     Payload,
     as_text,
     beginning,
+    cost_groups,
     cut,
-    run_view,
+    since,
     visits,
 )
 from console.routes import link
@@ -30,14 +32,16 @@ from operations.asking.conversation import UNKNOWN, read_history
 from operations.errors import DeniedError, NotFoundError, OperationError
 from operations.json_text import written
 from operations.money.costs import read_ledger
+from operations.runs.earlier import executions_of, names_of, read_execution
 from operations.runs.journey import Journey, read_journey
 from operations.runs.logs import read_logs
 from operations.runs.pages import runs_page
 from operations.runs.records import read_record
 from operations.runs.trail import Trail, read_trail
-from shared.contracts.executions import restart_name, restart_number
 
 TABS = ("timeline", "data", "events", "cost", "logs")
+OF_RECORD = ("data", "cost")
+"""Tabs that show what the record tells, which is of the latest execution."""
 MOST_LINES = 500
 LATE = timedelta(seconds=10)
 _AWS = "https://{region}.console.aws.amazon.com/{what}"
@@ -53,32 +57,54 @@ def page(ask: Ask) -> Response:
     tab = ask.query.get("tab", TABS[0])
     if tab not in TABS:
         tab = TABS[0]
+    earlier = _earlier(ask, journey)
+    latest, lost = journey, ""
+    if earlier:
+        shown = read_execution(ask.target, journey, earlier)
+        if shown is None:
+            earlier, lost = "", f"The history of the execution {earlier} is gone: it is kept for 90 days."
+        journey = shown or journey
     trail, denied = trail_of(ask, journey)
     now = datetime.now(UTC)
+    of_tab = {name: "" if name == TABS[0] else name for name in TABS}
+    names = names_of(latest)
     return ask.page(
         "run.html",
         title=f"Run {pipeline_id[:12]}",
         command=_command(tab, pipeline_id),
         current="runs",
         live=""
-        if is_settled(journey) or ask.query.get("execution")
-        else link("live-run", pipeline_id=pipeline_id),
-        view=run_view(journey, trail, now),
+        if is_settled(journey) or earlier
+        else link("live-run", pipeline_id=pipeline_id, tab=of_tab[tab]),
+        view=run_view(journey, trail, now, subject="This execution" if earlier else "The run"),
         error="",
         again=link("ask", again=pipeline_id),
+        repeats=ask.desk.questions.repeated(pipeline_id),
         tab=tab,
+        is_first=tab == TABS[0],
         tabs=[
-            (name, link("run", pipeline_id=pipeline_id, tab="" if name == TABS[0] else name)) for name in TABS
+            (name, link("run", pipeline_id=pipeline_id, tab=of_tab[name], execution=earlier)) for name in TABS
         ],
+        earlier=earlier,
+        lost=lost,
+        newest=link("run", pipeline_id=pipeline_id, tab=of_tab[tab]),
         retry=ask.desk.command("dlq", "replay", "--pipeline", pipeline_id),
         explain=ask.desk.command("explain", pipeline_id),
         parked=_parked(ask, pipeline_id),
-        executions=_executions(journey),
+        executions=execution_rows(executions_of(ask.target, latest), earlier or names[0], latest)
+        if tab == TABS[0] and len(names) > 1
+        else (),
         elsewhere=_in_step_functions(ask, journey),
         denied=denied,
         raw=link("raw", pipeline_id=pipeline_id, part="record"),
-        **_guarded(ask, tab, journey, trail),
+        **_guarded(ask, tab, journey, trail, earlier),
     )
+
+
+def _earlier(ask: Ask, journey: Journey) -> str:
+    """Return the earlier execution that the address names; empty for the latest one, and for a stranger's name."""
+    wanted = ask.query.get("execution", "")
+    return wanted if wanted in names_of(journey)[1:] else ""
 
 
 def latest(ask: Ask) -> Response:
@@ -101,6 +127,7 @@ def live(ask: Ask) -> Response:
     """Stream what a run's page shows of its progress, until the run ends."""
     pipeline_id = ask.params["pipeline_id"]
     read_journey(ask.target, pipeline_id)  # an unknown run has no stream
+    is_first = not ask.query.get("tab")
 
     def look() -> tuple[Journey, Trail | None]:
         journey = read_journey(ask.target, pipeline_id)
@@ -109,7 +136,8 @@ def live(ask: Ask) -> Response:
     def draw(seen: Look[tuple[Journey, Trail | None]]) -> str:
         if seen.value is None:
             return ask.fragment("lost.html", error=seen.error)
-        return ask.fragment("run_now.html", view=run_view(*seen.value, datetime.now(UTC)), error=seen.error)
+        view = run_view(*seen.value, datetime.now(UTC))
+        return ask.fragment("run_now.html", view=view, error=seen.error, is_first=is_first)
 
     feed = ask.desk.feeds.feed(f"run {pipeline_id}", look)
     return streamed(
@@ -133,6 +161,8 @@ def raw(ask: Ask) -> Response:
     journey = read_journey(ask.target, pipeline_id)
     if part in ("message", "answer"):
         return plain((journey.user_message if part == "message" else journey.final_response) or "", name)
+    if earlier := _earlier(ask, journey):
+        journey = read_execution(ask.target, journey, earlier) or journey
     trail, _ = trail_of(ask, journey)
     if part == "events":
         rows = (
@@ -159,25 +189,12 @@ def is_settled(journey: Journey) -> bool:
 
 
 def trail_of(ask: Ask, journey: Journey) -> tuple[Trail | None, str]:
-    """Return the trail of a run's latest execution, or of the one that the query names; and why there is none."""
+    """Return the trail of a journey's execution, and why there is none."""
     arn = journey.execution_arn or ask.target.addresses.execution_arn(journey.pipeline_id)
-    wanted = ask.query.get("execution", "")
-    if wanted and wanted in [name for name, _ in _executions(journey)]:
-        arn = ask.target.addresses.execution_arn(wanted)
     try:
         return read_trail(ask.target, arn), ""
     except DeniedError as error:
         return None, str(error)
-
-
-def _executions(journey: Journey) -> list[tuple[str, str]]:
-    """Return the names of a restarted run's executions with their addresses; none if there is one only."""
-    latest = (journey.execution_arn or "").rpartition(":")[2]
-    restarts = restart_number(latest, journey.pipeline_id) if latest else 0
-    if not restarts:
-        return []
-    names = [journey.pipeline_id, *(restart_name(journey.pipeline_id, one) for one in range(1, restarts + 1))]
-    return [(name, link("run", pipeline_id=journey.pipeline_id, execution=name)) for name in names[-20:]]
 
 
 def _in_step_functions(ask: Ask, journey: Journey) -> str:
@@ -208,15 +225,17 @@ def _command(tab: str, pipeline_id: str) -> tuple[str, ...]:
     return ("show", pipeline_id)
 
 
-def _guarded(ask: Ask, tab: str, journey: Journey, trail: Trail | None) -> dict[str, Any]:
+def _guarded(ask: Ask, tab: str, journey: Journey, trail: Trail | None, earlier: str) -> dict[str, Any]:
     """Return what one tab shows, or why it can't: the rest of the page stays."""
+    if earlier and tab in OF_RECORD:
+        return {"shown": "earlier", "trouble": ""}
     try:
-        return {"shown": tab, "trouble": "", **_of_tab(ask, tab, journey, trail)}
+        return {"shown": tab, "trouble": "", **_of_tab(ask, tab, journey, trail, earlier)}
     except OperationError as error:
         return {"shown": "trouble", "trouble": str(error)}
 
 
-def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None) -> dict[str, Any]:
+def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None, earlier: str) -> dict[str, Any]:
     """Return what one tab shows; nothing is read for the others."""
     pipeline_id = journey.pipeline_id
     match tab:
@@ -225,23 +244,35 @@ def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None) -> dict[s
         case "events":
             only = ask.query.get("only") == "failures"
             events = [one for one in (trail.events if trail else ()) if one.is_failure or not only]
-            raw = link("raw", pipeline_id=pipeline_id, part="events")
+            raw = link("raw", pipeline_id=pipeline_id, part="events", execution=earlier)
+            other = link(
+                "run",
+                pipeline_id=pipeline_id,
+                tab="events",
+                only="" if only else "failures",
+                execution=earlier,
+            )
             return {
-                "events": [(one, cut(one.details, raw, DETAILS_CHARS)) for one in events[-MOST_EVENTS:]],
-                "earlier": max(0, len(events) - MOST_EVENTS),
+                "events": [
+                    (one, since(journey.started_at, one.at), cut(one.details, raw, DETAILS_CHARS))
+                    for one in events[-MOST_EVENTS:]
+                ],
+                "left_out": max(0, len(events) - MOST_EVENTS),
                 "only": only,
-                "failures": link(
-                    "run", pipeline_id=pipeline_id, tab="events", only="" if only else "failures"
-                ),
+                "failures": other,
             }
         case "cost":
-            return {"cost": read_ledger(ask.target, pipeline_id) if journey.finished else None}
+            cost = read_ledger(ask.target, pipeline_id) if journey.finished else None
+            return {"cost": cost, "groups": cost_groups(cost.ledger) if cost else ()}
         case "logs":
             read = read_logs(ask.target, pipeline_id) if ask.query.get("read") else None
-            button = link("run", pipeline_id=pipeline_id, tab="logs", read=1)
-            lines = [(one, _in_xray(ask, one.fields)) for one in (read.lines[-MOST_LINES:] if read else [])]
+            button = link("run", pipeline_id=pipeline_id, tab="logs", read=1, execution=earlier)
+            lines = [
+                (one, since(journey.started_at, one.at), _in_xray(ask, one.fields))
+                for one in (read.lines[-MOST_LINES:] if read else [])
+            ]
             return {"read": read, "lines": lines, "button": button, "read_at": datetime.now(UTC)}
-    return {"visits": visits(trail, pipeline_id) if trail else ()}
+    return {"visits": visits(trail, pipeline_id, earlier) if trail else ()}
 
 
 def _data(ask: Ask, journey: Journey) -> dict[str, Any]:

@@ -45,6 +45,8 @@
       if (entry) { event.preventDefault(); entry.click(); }
       return;
     }
+    const pressed = [...document.querySelectorAll("[data-press]")].find((one) => one.dataset.press === event.key);
+    if (pressed) { event.preventDefault(); pressed.click(); return; }
     if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
   });
 

@@ -39,7 +39,7 @@ def record(text: str) -> dict[str, Any]:
         "analysis": {text: text, "complexity": text, "languages": [text]},
         "chat": {"model_id": text, "backend": text, "stop_reason": text},
         "enhancement": {"format": text, "nested": {"deep": [text]}},
-        "stages": {"chat": {**METER, "model_id": text, "output_tokens": 3}},
+        "stages": {"chat": {**METER, "model_id": text, "revision": text, "output_tokens": 3}},
         "errors": {"analysis": {"Error": text, "Cause": f'{text} "task_token": "{TOKEN}"'}},
         "degraded": ["analysis"],
         "instead": {"analysis": text},

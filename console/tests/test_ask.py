@@ -205,3 +205,15 @@ def test_the_list_of_questions_survives_damage(tmp_path):
     nowhere = Questions(path / "below")
     nowhere.add("p")
     assert nowhere.find("p")
+
+
+def test_a_repeated_question_can_be_compared(console: Console, machine, records, api):
+    """A question that was asked again leads, with its run, to the comparison with the run that it repeats."""
+    add_run(machine, records, "p", user_message="Why?", request_hash=request_hash("Why?"))
+    for again in ("p", ""):
+        sent = {"message": "Why?", "key": f"console-0123456789-{again or 'none'}", "again": again}
+        new = console.post("/ask/send", sent).headers["location"].rpartition("/")[2]
+        add_run(machine, records, new)
+        for page in (f"/asked/{new}", f"/runs/{new}"):
+            assert (f"/compare?a=p&amp;b={new}" in console.get(page).text) == bool(again), page
+    assert "that it repeats" not in console.get("/runs/p").text

@@ -32,6 +32,7 @@ PAGES = (
     "/runs/p",
     *(f"/runs/p?tab={tab}" for tab in ("data", "events", "cost")),
     "/runs/q",
+    "/runs/q?execution=q",
     "/compare?a=p&b=q",
     "/ask",
     "/asked/p",
@@ -52,12 +53,16 @@ PAGES = (
 
 @pytest.fixture
 def served(target: Any, machine: Machine, records: Any, tmp_path: Path) -> Iterator[Served]:
-    """Yield a console over two runs whose every text is hostile."""
+    """Yield a console over two runs whose every text is hostile; the second one was restarted."""
     text = " ".join(hostile.STRINGS[:6])
     switch_on(target)
     hold(target, "waits", user_message=text, answer=text)
     add_run(machine, records, "p", "SUCCEEDED", hostile.story(text), **hostile.record(text))
-    add_run(machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text))
+    restart = target.addresses.execution_arn("q-restart-1")
+    machine.histories["q-restart-1"] = hostile.story(text).events
+    add_run(
+        machine, records, "q", "FAILED", hostile.story(text), **hostile.failure(text), execution_arn=restart
+    )
     console = Served(target, tmp_path)
     spent = {"nano_usd": 4, "stages": {"chat": 4}, "services": {text: 4}}
     for number in (1, 2):
@@ -179,7 +184,7 @@ def test_everybody_can_read_it(served: Served, tab: Callable[..., Tab], scheme: 
 
 
 def test_the_keyboard_leads_everywhere(served: Served, tab: Callable[..., Tab]):
-    """Keys go to the search, along the rows, into a run and to pages; none of them acts while one types."""
+    """Keys go to the search, along the rows, into a run and to pages, and compare; none acts while one types."""
     one = tab()
     one.page.goto(served.link)
     one.page.goto(f"{served.url}/runs")
@@ -198,6 +203,9 @@ def test_the_keyboard_leads_everywhere(served: Served, tab: Callable[..., Tab]):
     press("g")
     press("r")
     one.page.wait_for_url("**/runs")
+    for key in "cjxjxc":  # the first one does nothing: no rows are ticked
+        press(key)
+    one.page.wait_for_url("**/compare?a=q&b=p")
     press("t")
     one.page.wait_for_selector("#clock:text('UTC')")
 

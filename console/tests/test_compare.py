@@ -1,12 +1,17 @@
 """Two runs side by side."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from console.models.compare import DIFF_CHARS, texts
 from console.tests.asking import Console
-from console.tests.world import add_run
+from console.tests.world import NOW, add_run
+from operations.runs.good import last_good
+from operations.runs.journey import read_journey
+from operations.tests.histories import METER
+from shared.contracts.record import iso
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,73 @@ def test_a_run_is_compared_with_the_last_good_one(console: Console, runs):
     assert "/compare?b=failed" in console.get("/runs/failed").text
     assert console.get("/compare?b=failed").headers["location"] == "/compare?a=good&b=failed"
     assert console.get("/compare?b=older").headers["location"] == "/compare?a=good&b=older"
+
+
+def test_a_good_run_of_the_same_message_comes_first(console: Console, machine, records):
+    """The last good run of the same message and conversation is chosen before a later one of another message."""
+    asked = (("b", "h1"), ("other", "h2"), ("talk", "h3"), ("same", "h1"), ("first", "h1"))
+    for number, (name, digest) in enumerate(asked):
+        message = "What?" if name == "other" else "Why?"
+        began = iso(NOW - timedelta(seconds=number))
+        add_run(
+            machine,
+            records,
+            name,
+            user_message=message,
+            request_hash=digest,
+            excerpt=message,
+            started_at=began,
+        )
+    for name, good in (("b", "same"), ("other", "talk"), ("talk", "same"), ("first", "same")):
+        assert console.get(f"/compare?b={name}").headers["location"] == f"/compare?a={good}&b={name}"
+    assert "have different messages" in console.get("/compare?a=other&b=b").text
+    assert "have different messages" not in console.get("/compare?a=same&b=b").text
+
+
+def test_the_search_for_the_same_message_ends(target, machine, records):
+    """With a good run of another message, four pages are searched for the same one; the result says which it is."""
+    add_run(machine, records, "b", user_message="Why?", request_hash="h1")
+    for number in range(400):
+        machine.add(f"p-{number}", "SUCCEEDED")
+    machine.calls.clear()
+    good = last_good(target, read_journey(target, "b"))
+    assert (good.pipeline_id, good.same_message, good.looked_at) == ("p-0", False, 200)
+    assert machine.calls.count("list") == 4
+
+
+def coded(**revisions: str) -> dict[str, dict[str, object]]:
+    return {key: {**METER, "revision": revision} for key, revision in revisions.items()}
+
+
+def test_a_stage_that_ran_other_code_is_named(console: Console, machine, records):
+    """The developer of a stage sees that its code changed between two runs, or that a run does not tell it."""
+    same = {"chat": "c1", "enhancement": "e1", "log": "l1"}
+    add_run(machine, records, "after", stages=coded(analysis="a2", **same))
+    add_run(machine, records, "before", stages=coded(analysis="a1", **same))
+    add_run(machine, records, "again", stages=coded(analysis="a1", **same))
+    add_run(machine, records, "old")
+    text = console.get("/compare?a=before&b=after").text
+    for part in (
+        "Other code ran in B at analysis.",
+        '<span class="id">a1</span>',
+        '<span class="id">a2</span>',
+    ):
+        assert part in text, part
+    assert "Every stage ran the same code" in console.get("/compare?a=before&b=again").text
+    untold = console.get("/compare?a=old&b=after").text
+    assert "not known for analysis, chat, enhancement, log" in untold
+    assert "Other code ran" not in untold
+
+
+def test_stages_are_on_their_own_scales(console: Console, machine, records):
+    """The bar of a short stage is as long as that of a long one: each is compared with itself."""
+    fast = {
+        key: {**METER, "queue_wait_ms": 0, "work_ms": ms} for key, ms in (("analysis", 2), ("chat", 9_000))
+    }
+    add_run(machine, records, "p", stages=fast)
+    machine.histories.clear()
+    values = json.loads(console.get("/compare?a=p&b=p&format=json").body)
+    assert [stage["a"]["worked"] for stage in values["stages"][:2]] == [100.0, 100.0]
 
 
 def test_what_differs_is_shown(console: Console, runs):

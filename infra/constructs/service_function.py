@@ -1,6 +1,8 @@
 """A Lambda function with its bundle, role, log group and settings."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from infra.nag import acknowledge
 from infra.names import Names
 from infra.trust import ON_LAMBDA
 from shared.contracts.envelope import Event
+from shared.contracts.limits import REVISION_CHARS
 from shared.metrics import NAMESPACE
+from shared.settings import REVISION
 
 _RETENTION = {
     7: logs.RetentionDays.ONE_WEEK,
@@ -38,6 +42,17 @@ def log_group(scope: Construct, construct_id: str, name: str, environment: Envir
         retention=_RETENTION[environment.log_retention_days],
         removal_policy=RemovalPolicy.DESTROY,
     )
+
+
+@cache
+def revision(bundle: Path) -> str:
+    """Return the revision of the code in a bundle: a hash of all that is in it, and of nothing else."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in bundle.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(bundle).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:REVISION_CHARS]
 
 
 class ServiceFunction(Construct):
@@ -91,6 +106,7 @@ class ServiceFunction(Construct):
                 "POWERTOOLS_SERVICE_NAME": spec.service,
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
+                REVISION: revision(bundle),
                 **({"AWS_CA_BUNDLE": ON_LAMBDA} if environment.tls_only else {}),
                 **({"TABLE_NAME": self._names.table} if spec.table else {}),
                 **(variables or {}),

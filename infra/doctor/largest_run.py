@@ -131,6 +131,7 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
         message_bytes=10**6,
         memory_mb=10_240,
         architecture="x86_64",
+        revision="r" * limits.REVISION_CHARS,
     )
     state = msgspec.json.decode(execution_input(v2.PipelineRequested(messages=messages), METADATA))
     state["results"] = {stage.key: {"data": _largest(stage.result), "meter": meter} for stage in RECORDED}

@@ -21,6 +21,7 @@ from services.chatbot.answers import KEPT_SECONDS
 from shared.contracts.stages import LEAST_TASK_SECONDS, RECEIVES_BEFORE_LOST, SERVICES, STAGES
 from shared.contracts.upcasting import readable
 from shared.contracts.v2 import PipelineRequested
+from shared.settings import REVISION
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
@@ -575,7 +576,7 @@ def test_settings_a_function_reads_are_there(dev):
     assert {"TABLE_NAME", "STATE_MACHINE_ARN"} | queue_settings <= starter.keys()
     for stage in STAGES:
         template = dev[f"ai-pipeline-dev-{stage.service}"]
-        assert queue_settings <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
+        assert queue_settings | {REVISION} <= variables(template, f"ai-pipeline-dev-{stage.service}").keys()
     assert "TABLE_NAME" in variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-logger")
     reconciler = variables(dev["ai-pipeline-dev-logger"], "ai-pipeline-dev-reconciler")
     assert {"TABLE_NAME", "BUS_NAME", "STATE_MACHINE_ARN", "OPERATIONS_TABLE"} <= reconciler.keys()

@@ -5,13 +5,16 @@ checkout no longer has. Its stack is deleted only when no open run can need it a
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from msgspec import Struct
 
 from infra.names import Names
+from infra.parts import WORKFLOW
 from operations.aws_errors import translated
 from operations.deployment.stacks import read_stack, read_template
 from operations.deployment.teardown import Condemned, Work, condemned, delete, removed_parts, work_of
@@ -20,6 +23,8 @@ from operations.target import Target
 
 LOOKED_AT: Final = 200
 """Open runs whose definitions are read: AWS allows at most 20 such calls per second. With more, the stack is kept."""
+SETTLED_SECONDS: Final = 15.0
+"""After an update of the workflow, runs begin with the new definition from then on. AWS says "a few seconds"."""
 _AT_ONCE: Final = 8
 
 
@@ -66,16 +71,23 @@ def _split(names: str | None) -> list[str]:
     return [name for name in (names or "").split(",") if name]
 
 
-def removed_stages(target: Target) -> tuple[RemovedStage, ...]:
-    """Return the deployed stages that this checkout's table does not have. Raises OperationError."""
+def removed_stages(target: Target, sleep: Callable[[float], None] = time.sleep) -> tuple[RemovedStage, ...]:
+    """Return the deployed stages that this checkout's table does not have. Raises OperationError.
+
+    If there are some, and the workflow has just been changed, it first waits: for some seconds after an update, runs
+    may still begin with the definition before.
+    """
+    stacks = [stack for part in removed_parts(target) if (stack := read_stack(target, part))]
+    workflow = read_stack(target, WORKFLOW) if stacks else None
+    changed_at = workflow.changed_at if workflow else None
+    if changed_at and (left := SETTLED_SECONDS - (datetime.now(UTC) - changed_at).total_seconds()) > 0:
+        sleep(left)
     found = []
-    for part in removed_parts(target):
-        stack = read_stack(target, part)
-        if stack is None:
-            continue
+    for stack in stacks:
+        part = stack.part
         doomed = condemned(target, stack)
         marks = {Names(target.env).queue(part), *_detail_types(read_template(target, stack))}
-        needed_by, more = _runs_in_need(target, marks)
+        needed_by, more = _runs_in_need(target, marks, changed_at)
         found.append(
             RemovedStage(
                 part=part, stack=doomed, needed_by=needed_by, more=more, work=work_of(target, (doomed,))
@@ -99,11 +111,12 @@ def _detail_types(template: Mapping[str, Any]) -> Iterator[str]:
             yield from (str(kind) for kind in pattern.get("detail-type", ()))
 
 
-def _runs_in_need(target: Target, marks: set[str]) -> tuple[int, bool]:
+def _runs_in_need(target: Target, marks: set[str], changed_at: datetime | None) -> tuple[int, bool]:
     """Return how many of the open runs may send a request to the stage, and whether there are more than looked at.
 
     A run may if its own definition names one of the stage's `marks` (its queue, its events), and also if it stands
-    in a state that the present definition does not have.
+    in a state that the present definition does not have. The local engine runs an execution by its own definition,
+    too, but tells the newest one: there, every run may that began before the workflow `changed_at`.
     """
     if "state-machine/arn" not in target.addresses.values:
         return 0, False
@@ -113,7 +126,10 @@ def _runs_in_need(target: Target, marks: set[str]) -> tuple[int, bool]:
         answer = client.list_executions(stateMachineArn=machine, statusFilter="RUNNING", maxResults=LOOKED_AT)
         present = json.loads(client.describe_state_machine(stateMachineArn=machine)["definition"])["States"]
 
-    def needs(arn: str) -> bool:
+    def needs(execution: Mapping[str, Any]) -> bool:
+        arn = execution["executionArn"]
+        if not target.is_aws and changed_at and execution["startDate"] <= changed_at:
+            return True
         with translated("read the open runs"):
             try:
                 definition = client.describe_state_machine_for_execution(executionArn=arn)["definition"]
@@ -128,5 +144,5 @@ def _runs_in_need(target: Target, marks: set[str]) -> tuple[int, bool]:
         return state is not None and state not in present
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        needing = sum(pool.map(needs, [str(execution["executionArn"]) for execution in answer["executions"]]))
+        needing = sum(pool.map(needs, answer["executions"]))
     return needing, "nextToken" in answer

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -23,12 +24,16 @@ TABLES = ("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table")
 
 
 class Stack(Struct, frozen=True, kw_only=True):
-    """A stack as CloudFormation describes it. `protected`: its deletion is refused (termination protection)."""
+    """A stack as CloudFormation describes it. `protected`: its deletion is refused (termination protection).
+
+    `changed_at` is when its last update began, or else its creation.
+    """
 
     part: str
     name: str
     status: str
     protected: bool = False
+    changed_at: datetime | None = None
 
     @property
     def created(self) -> bool:
@@ -65,6 +70,7 @@ def read_stack(target: Target, part: str) -> Stack | None:
         name=name,
         status=str(description["StackStatus"]),
         protected=bool(description.get("EnableTerminationProtection")),
+        changed_at=description.get("LastUpdatedTime") or description.get("CreationTime"),
     )
 
 

@@ -68,7 +68,7 @@ def cost_of_run(journey: Journey) -> list[tuple[str, str]]:
         spent(total, earlier),
         lost(journey.status, total, waste, earlier),
         lacking=bool(cost.get("unknown") or cost.get("unmetered")),
-        stand_in=journey.stand_in,
+        stand_in=journey.stand_in or None,
     )
     more = [("earlier", f"including {usd(earlier)} for earlier executions")] if earlier else []
     return [("cost", text), *more]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from operations.json_text import loosely
-from shared.contracts.executions import STOPPED
+from shared.contracts.executions import FAILED, STOPPED
 from shared.contracts.stages import BY_STATE
 from shared.errors import TASK_ERROR, TIMEOUT_ERROR
 
@@ -77,7 +77,9 @@ def read_history(events: Iterable[Mapping[str, Any]]) -> History:
             _redriven(history, current, at)
         elif kind in ENDS:
             _end(history, current, event)
-        elif current is not None:
+        elif (
+            current is not None and history.status not in FAILED
+        ):  # what comes after such an end is of no state
             if kind == "TaskScheduled":
                 scheduled += 1
                 _again(current, scheduled)

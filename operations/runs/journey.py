@@ -43,6 +43,7 @@ _METER = (
     "cache_read_tokens",
     "cache_write_tokens",
     "model_id",
+    "revision",
 )
 
 
@@ -68,6 +69,8 @@ class StageView(Struct, frozen=True, kw_only=True):
     cache_read_tokens: int | UnsetType = UNSET
     cache_write_tokens: int | UnsetType = UNSET
     model_id: str | None = None
+    revision: str | UnsetType = UNSET
+    """A hash of the code that the function ran; absent if its deployment did not tell it."""
     error: str | None = None
     cause: str | None = None
     paused_ms: int | UnsetType = UNSET
@@ -131,8 +134,8 @@ class Journey(Struct, frozen=True, kw_only=True):
     """The cost that the logger recorded, in nano-dollars; `pipeline show --cost` prints the ledger."""
     earlier_nano_usd: int = 0
     """The cost of earlier executions of a restarted run."""
-    stand_in: str | None = None
-    """What answered in the place of the model that the record names; None if that model did."""
+    stand_in: str | UnsetType = UNSET
+    """What answered in the place of the model that the record names; absent if that model did."""
 
     @property
     def answered_by(self) -> str:
@@ -221,13 +224,13 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         return None
     record = read_record(target, pipeline_id)
     if record is None or record.get("status") == "ACCEPTED":
-        execution = _read_history(target, target.addresses.execution_arn(pipeline_id))
+        execution = execution_history(target, target.addresses.execution_arn(pipeline_id))
         if execution is None:
             return assemble(pipeline_id, record, None, stand_in=target.stand_in) if record else None
         return assemble(pipeline_id, record or {}, execution, stand_in=target.stand_in)
     arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
     try:
-        execution = _read_history(target, str(arn))
+        execution = execution_history(target, str(arn))
     except DeniedError:
         if record.get("status") not in FINAL:
             raise
@@ -235,7 +238,7 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
     return assemble(pipeline_id, record, execution, stand_in=target.stand_in)
 
 
-def _read_history(target: Target, arn: str) -> History | None:
+def execution_history(target: Target, arn: str) -> History | None:
     """Read an execution's history; None if there is none, or not any more (it is kept for 90 days)."""
     with translated("read the execution's history"):
         client = target.client("stepfunctions")
@@ -287,7 +290,7 @@ def assemble(
         trace_id=record.get("trace_id"),
         cost=record.get("cost"),
         earlier_nano_usd=record.get("earlier_nano_usd") or 0,
-        stand_in=stand_in,
+        stand_in=stand_in or UNSET,
     )
 
 

@@ -37,8 +37,7 @@ CURSOR_CHARS = 3_096
 
 _FIELDS = (
     "excerpt", "user_message", "status", "degraded", "stage", "error", "cost", "stages", "accepted_at",
-    "execution_arn", "execution_time_ms",
-    "earlier_nano_usd",
+    "execution_arn", "execution_time_ms", "earlier_nano_usd", "request_hash",
 )  # fmt: skip
 
 
@@ -80,6 +79,8 @@ class Row(Struct, frozen=True, kw_only=True):
     replaced: bool = False
     later: str | None = None
     excerpt: str = ""
+    request_hash: str | None = None
+    """Of the message and what preceded it in its conversation."""
     degraded: tuple[str, ...] = ()
     stage: str | None = None
     error: str | None = None
@@ -218,6 +219,7 @@ def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record:
         redrives=execution.get("redriveCount") or 0,
         replaced=replaced,
         excerpt=str(record.get("excerpt") or record.get("user_message") or "")[:EXCERPT_CHARS],
+        request_hash=record.get("request_hash"),
         **known,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ class FakeStack:
     ids: dict[str, str] = field(default_factory=dict)
     stuck: dict[str, str] = field(default_factory=dict)
     looks_until_gone: int = 1
+    changed_at: datetime | None = None
 
 
 class FakeCloudFormation:
@@ -49,6 +51,7 @@ class FakeCloudFormation:
             "StackName": StackName,
             "StackStatus": stack.status,
             "EnableTerminationProtection": stack.protected,
+            **({"LastUpdatedTime": stack.changed_at} if stack.changed_at else {}),
         }
         return {"Stacks": [description]}
 

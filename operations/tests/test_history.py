@@ -87,6 +87,12 @@ def test_an_aborted_execution_fails_the_stage_it_was_at():
     assert (history.status, history.stages["analysis"].status) == ("ABORTED", "failed")
 
 
+def test_an_answer_after_the_end_changes_nothing():
+    """A stage that was stopped stays so if its worker's late answer is in the history, as on the local engine."""
+    stopped = Story().enter("CallExistingChatbot").ask().add("ExecutionAborted").succeed().leave().read()
+    assert (stopped.status, stopped.stages["chat"].status) == ("ABORTED", "failed")
+
+
 def test_an_output_that_was_cut_has_no_meter():
     """A history whose outputs are missing or cut is read, without meters."""
     story = Story().enter("AnalyzeInput").ask()

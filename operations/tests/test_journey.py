@@ -100,7 +100,7 @@ def test_the_last_stage_has_its_time(target, records, monkeypatch):
         {"type": "TaskStateExited", "timestamp": NOW + timedelta(milliseconds=40)},
     ]
     events = entered.copy()
-    monkeypatch.setattr(journeys, "_read_history", lambda *_: read_history(events))
+    monkeypatch.setattr(journeys, "execution_history", lambda *_: read_history(events))
     finish(records, "p")
     first, last = follow(target, "p", stop=Script(lambda: events.extend(left)))
     assert (first.finished, first.stages[-1].took_ms) == (False, None)

@@ -1,10 +1,17 @@
 """The stack of a stage that was removed from the code is deleted only when nothing can need it any more."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from operations.deployment.removed import context_of_removed, delete_removed, removed_stages, rights_kept
+from operations.deployment.removed import (
+    SETTLED_SECONDS,
+    context_of_removed,
+    delete_removed,
+    removed_stages,
+    rights_kept,
+)
 from operations.deployment.teardown import plan
 from operations.tests.stacks_world import FakeStack
 from operations.tests.world import client, deploy
@@ -109,3 +116,26 @@ def test_workflow_keeps_its_rights_to_reach_what_is_still_deployed(removed, clou
     assert rights_kept(removed) == {STACK, "moderation.requested.v1"}
     del cloudformation.stacks[STACK]
     assert (context_of_removed(removed), rights_kept(removed)) == ({}, frozenset())
+
+
+@pytest.mark.parametrize(("ago", "waits"), [(4, True), (60, False)])
+def test_it_waits_until_no_run_begins_with_the_old_definition(removed, cloudformation, ago, waits):
+    """Just after the workflow was changed, removed stages are looked at only when that has taken effect."""
+    workflow = cloudformation.stacks["ai-pipeline-dev-workflow"] = FakeStack()
+    workflow.changed_at = datetime.now(UTC) - timedelta(seconds=ago)
+    slept: list[float] = []
+    assert removed_stages(removed, slept.append)
+    assert [round(seconds) for seconds in slept] == ([round(SETTLED_SECONDS - ago)] if waits else [])
+
+
+def test_run_that_began_before_keeps_the_stack_on_the_engine(removed, cloudformation, monkeypatch):
+    """The engine does not tell a run's own definition, so each run that began before the change counts."""
+    other = {"StartAt": "A State", "States": {"A State": {"Type": "Succeed"}}}
+    client("stepfunctions").update_state_machine(stateMachineArn=machine(), definition=json.dumps(other))
+    client("stepfunctions").start_execution(stateMachineArn=machine(), name="run-1", input="{}")
+    workflow = cloudformation.stacks["ai-pipeline-dev-workflow"] = FakeStack()
+    workflow.changed_at = datetime.now(UTC) + timedelta(seconds=1)
+    monkeypatch.setattr(type(removed), "is_aws", False)
+    assert removed_stages(removed, lambda _: None)[0].needed_by == 1
+    monkeypatch.setattr(type(removed), "is_aws", True)
+    assert removed_stages(removed, lambda _: None)[0].needed_by == 0

@@ -71,3 +71,6 @@ ID_CHARS: Final = 256
 
 REQUEST_BODY_BYTES: Final = 262_144
 """Bytes of a POST body. The longest message, ASCII-escaped, takes 196,608 bytes of JSON."""
+
+REVISION_CHARS: Final = 12
+"""Of the hash of a function's code."""

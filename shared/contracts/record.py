@@ -56,6 +56,8 @@ class StageMeter(TypedDict):
     message_bytes: NotRequired[int | None]
     memory_mb: NotRequired[int | None]
     architecture: NotRequired[str | None]
+    revision: NotRequired[str]
+    """A hash of the code that the function ran."""
 
 
 class StageFailure(TypedDict, total=False):

@@ -223,6 +223,12 @@ class Meter(Struct, frozen=True, kw_only=True):
     message_bytes: Count | None = None
     memory_mb: Count | None = None
     architecture: str | None = None
+    revision: Annotated[
+        Annotated[str, Meta(max_length=limits.REVISION_CHARS)] | UnsetType,
+        Meta(
+            description="A hash of the code that the function ran; absent if its deployment does not tell it."
+        ),
+    ] = UNSET
     cache_read_tokens: CacheCount = UNSET
     cache_write_tokens: CacheCount = UNSET
 

@@ -125,6 +125,15 @@ def test_meter_says_what_a_message_is_billed_by(bench, monkeypatch):
     assert bench.step_functions.successes["c"]["meter"]["batch"] == 1
 
 
+def test_meter_tells_the_code_that_ran(bench, monkeypatch):
+    """The meter holds the revision that the deployment set, cut to its bound, and none if it set none."""
+    bench.handle(bench.chat(token="a"))
+    assert "revision" not in bench.step_functions.successes["a"]["meter"]
+    monkeypatch.setenv("CODE_REVISION", "0123456789abcdef")
+    bench.handle(bench.chat(token="b"))
+    assert bench.step_functions.successes["b"]["meter"]["revision"] == "0123456789ab"
+
+
 def test_a_stage_may_see_its_own_meter():
     """A route with `metered` gets the meter as it is before its result is known."""
     seen: list[v1.Meter] = []

@@ -15,7 +15,7 @@ from shared.aws import error_code, translated_errors
 from shared.bus import Bus
 from shared.contracts import v1
 from shared.contracts.envelope import Outgoing
-from shared.contracts.limits import CAUSE_CHARS, ERROR_CHARS, ID_CHARS, PIPELINE_ID_PATTERN
+from shared.contracts.limits import CAUSE_CHARS, ERROR_CHARS, ID_CHARS, PIPELINE_ID_PATTERN, REVISION_CHARS
 from shared.errors import ContractViolation, PipelineError, TokenSettled
 from shared.metrics import (
     ATTEMPTS,
@@ -32,6 +32,7 @@ from shared.metrics import (
 )
 from shared.observability import emit, logger
 from shared.parking import ParkingLot
+from shared.settings import REVISION
 from shared.worker.inbox import Message
 
 R_co = TypeVar("R_co", bound=Struct, covariant=True)
@@ -91,6 +92,7 @@ def meter(message: Message, began: float, billed: Billed | None = None) -> v1.Me
         message_bytes=len(message.body.encode()),
         memory_mb=int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")) or None,
         architecture=_ARCHITECTURES.get(machine, machine),
+        revision=os.environ.get(REVISION, "")[:REVISION_CHARS] or UNSET,
     )
 
 

@@ -11,6 +11,7 @@ from bench.functions import cgroup
 from bench.functions.cold import once
 from bench.functions.runtime import FunctionError
 from bench.functions.subjects import Subject, subjects
+from bench.functions.tls import SecureAws
 from bench.goals import YARDSTICKS
 
 CALLS = {
@@ -34,7 +35,7 @@ def calls_of(name: str) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Iterator[tuple[dict[str, Subject], str]]:
+def made(tmp_path_factory) -> Iterator[tuple[dict[str, Subject], SecureAws]]:
     """The functions from their zip files, and yardsticks, with an AWS that answers at once."""
     with subjects(
         tmp_path_factory.mktemp("subjects"), [name for name in YARDSTICKS if name in CALLS]
@@ -54,10 +55,10 @@ def test_each_subject_does_its_work(made, monkeypatch):
         answer(self)
 
     monkeypatch.setattr(probing.Answers, "do_POST", counted)
-    chosen, endpoint = made
+    chosen, aws = made
     assert set(CALLS) <= set(chosen)
     for name, subject in chosen.items():
-        with subject.start(endpoint) as function:
+        with subject.start(aws) as function:
             assert not calls, f"{name} calls before it is asked"
             function.invoke(subject.event(1))
             assert calls == calls_of(name), name
@@ -65,7 +66,7 @@ def test_each_subject_does_its_work(made, monkeypatch):
                 function.invoke(subject.event(10))
                 assert calls == {call: 11 * times for call, times in calls_of(name).items()}, name
         calls.clear()
-    measured = once(chosen["enhancer"], endpoint, warm=2)
+    measured = once(chosen["enhancer"], aws, warm=2)
     assert 0 < measured["init_cpu_ms"] < measured["cold_cpu_ms"]
     assert 10 < measured["memory_mb"] < 200
 
@@ -73,10 +74,10 @@ def test_each_subject_does_its_work(made, monkeypatch):
 @pytest.mark.timeout(120)
 def test_a_measured_process_leaves_nothing_for_the_next_one(made):
     """No process writes into the folders that it runs from, not even byte code, so all rounds are alike."""
-    chosen, endpoint = made
+    chosen, aws = made
     for name in ("bare boto3", "analyzer"):
         before = written(chosen[name])
-        with chosen[name].start(endpoint) as function:
+        with chosen[name].start(aws) as function:
             function.invoke(chosen[name].event(1))
         assert written(chosen[name]) == before, name
 
@@ -87,8 +88,8 @@ def written(subject: Subject) -> dict[Path, int]:
 
 def test_a_function_that_fails_is_no_measurement(made):
     """A function's error ends the benchmark with its text and leaves no process behind."""
-    chosen, endpoint = made
-    with chosen["analyzer"].start(endpoint) as function:
+    chosen, aws = made
+    with chosen["analyzer"].start(aws) as function:
         with pytest.raises(FunctionError, match="Records"):
             function.invoke({"no": "records"})
         process = function._process

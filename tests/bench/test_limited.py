@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import SSLError
 
 from bench.functions.limited import CALL_MS, MODEL_MS, million_usd, summary
-from bench.functions.tls import SecureAws, answering_securely
+from bench.functions.tls import SecureAws, answering
 
 TURN = {"warm_ms": [20.0, 40.0], "paused_ms": [100.0], "calls": 2}
 
@@ -30,7 +30,7 @@ def call(aws: SecureAws, trusted: str, client: Any = None) -> Any:
 
 def test_a_closed_connection_is_made_again_and_an_unknown_authority_refused(tmp_path):
     """Both lists trust the loopback AWS, also after a pause; Amazon's roots alone do not, as it is not Amazon's."""
-    with answering_securely(tmp_path) as aws:
+    with answering(tmp_path) as aws:
         for trusted in (aws.amazons, aws.botocores):
             client = call(aws, str(trusted))
             aws.drop()
