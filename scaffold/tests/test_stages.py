@@ -45,10 +45,18 @@ def made(root, **options):
 
 def order(root):
     tree = ast.parse((root / TABLE).read_text("utf-8"))
+    (rows,) = (
+        node.value.args
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.target) == "STAGES"
+    )
     return [
-        ast.literal_eval(given.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword) and (given := node).arg == "key"
+        ast.literal_eval(node.value)
+        for row in rows
+        for node in ast.walk(row)
+        if isinstance(node, ast.keyword) and node.arg == "key"
     ]
 
 

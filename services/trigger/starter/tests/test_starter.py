@@ -11,7 +11,7 @@ from services.trigger.starter import core
 from services.trigger.starter.handler import Starter
 from shared.contracts import v2
 from shared.contracts.envelope import Metadata, trace_id
-from shared.contracts.stages import RECORDED, LogRequested
+from shared.contracts.stages import EVERY, LogRequested
 from shared.contracts.upcasting import as_conversation
 from shared.contracts.v1 import PipelineRequested, Turn
 from shared.errors import ContractViolation, PermanentError, TransientError
@@ -90,7 +90,7 @@ def test_input_holds_every_default(start, executions):
     """An execution starts with all results and errors in place, so that no state has to make them."""
     start()
     state = json.loads(executions.running["p1"])
-    assert state["results"] == {stage.key: {"data": None, "meter": None} for stage in RECORDED}
+    assert state["results"] == {stage.key: {"data": None, "meter": None} for stage in EVERY[:-1]}
     assert state["errors"] == {}
     assert state["metadata"] == {
         "pipeline_id": "p1",
