@@ -143,7 +143,7 @@ def print_journey(session: Session, journey: Journey) -> None:
         for line in drawn(timeline):
             out.print(line)
         out.print(Text(f"{'':<{NAME}}{legend(timeline)}", style="dim"))
-        if most := longest(timeline):
+        if most := longest(timeline, journey.execution_time_ms):
             took = f"{duration(most.ms)} of {duration(most.of_ms)}"
             out.print(
                 Text(f"{'':<{NAME}}longest: {most.name}, {took} {_ACTIVITIES.get(most.what, most.what)}")

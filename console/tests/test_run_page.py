@@ -159,8 +159,15 @@ def test_the_start_has_one_time(console: Console, machine: Machine, records: Rec
         'done</span><span class="soft">10 ms</span>',
         "it waited 4 ms until it started, and took 36 ms from there until its end was recorded",
         "the last hop ended 10 ms later",
+        "<dt>longest</dt><dd>analysis: retries and hops 38 ms, 100% of 38 ms</dd>",
     ):
         assert part in text, part
+    asked = console.get("/asked/p").text
+    for part in (
+        'done</span><span class="soft">10 ms</span>',
+        "The stages add up to 60 ms since the run was accepted: it waited 4 ms until it started, and took 36 ms",
+    ):
+        assert part in asked, part
 
 
 def test_all_tabs_but_the_first_have_a_short_head(console: Console, machine: Machine, records: Records):
