@@ -134,7 +134,8 @@ def _remarks(journey: Journey) -> list[str]:
     failed = failed_models(chat)
     remarks = []
     if journey.ended_by:
-        remarks.append(f"The run {journey.early_end}. The reason: {journey.end_reason or 'not given'}.")
+        reason = (journey.end_reason or "not given").rstrip(". ")
+        remarks.append(f"The run {journey.early_end}. The reason: {reason}.")
     remarks += [beginning(f"{one.model_id} did not answer: {one.reason}") for one in failed]
     if failed:
         remarks.append(beginning(f"{chat.get('model_id')} answered in its place."))

@@ -149,6 +149,8 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
     redrives, failed_at = 0, entered
     meters = {stage.key: stage for stage in journey.stages}
     for number, visit in enumerate(trail.visits):
+        if visit.is_choice:
+            continue
         name = visit.key or visit.state
         stage = meters.get(visit.key or "")
         if not visit.tries:
