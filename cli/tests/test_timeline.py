@@ -4,6 +4,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -72,10 +73,22 @@ def test_a_restart_did_not_wait_since_the_acceptance():
     out = Console(file=io.StringIO(), width=80)
     arn = "arn:aws:states:eu-west-1:1:execution:m:p-restart-1"
     for run in (journey(), journey(execution_arn=arn, started_at=at(300_000))):
-        _Live(out, None).update(run)
+        _Live(out, None, "").update(run)
     first, restart = out.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
     assert first.endswith("10 ms after it was accepted")
     assert restart.rstrip().endswith("started")
+
+
+def test_a_person_who_is_waited_for_is_told_where_to_decide():
+    """A run that waits for a person says so once, with the command that shows what waits; other stages are silent."""
+    out = Console(file=io.StringIO(), width=80)
+    display = _Live(out, None, "pipeline approvals list")
+    chat = stage("chat", status="running", started_at=at(20))
+    asked = stage("approval", status="running", started_at=at(30))
+    for seen in ((chat,), (asked,), (msgspec.structs.replace(asked, attempt=1),)):
+        display.update(journey(*seen, status="RUNNING", finished=False))
+    _, line = out.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
+    assert line.endswith("waits for approval by a person: pipeline approvals list")
 
 
 def test_the_pause_before_a_redrive_is_told_apart():
