@@ -44,8 +44,12 @@ PURE = (
 )
 """Tests that need nothing but the standard library, msgspec and pytest."""
 SETTINGS = {
-    "USD_PER_DAY": "1", "BUDGET_TABLE": "b", "OPERATIONS_TABLE": "o", "MAPPING_ID": "m",
-    "APPROVALS_TABLE": "a", "APPROVAL_SECONDS": "60",
+    "USD_PER_DAY": "1",
+    "BUDGET_TABLE": "b",
+    "OPERATIONS_TABLE": "o",
+    "MAPPING_ID": "m",
+    "APPROVALS_TABLE": "a",
+    "APPROVAL_SECONDS": "60",
 }
 """The variables that only some functions have."""
 
