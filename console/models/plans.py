@@ -10,6 +10,7 @@ from console.models.plan_lines import (
     ErrorGroup,
     Happened,
     LineRow,
+    Why,
     happened,
     line_rows,
     order_of,
@@ -76,7 +77,7 @@ class PlanView(Struct, frozen=True, kw_only=True):
     """With what the messages, or runs, had failed before."""
     run_errors: tuple[ErrorGroup, ...]
     """With what the runs failed that the plan started."""
-    why: str
+    why: Why
     """Why it is done, if the reason is the same for all lines."""
     canary: str
     problem: str

@@ -78,9 +78,10 @@ def test_a_console_that_died_leaves_a_plan_that_says_so(
     assert "interrupted" in restarted.get("/plans").text
     assert restarted.post("/plans/make", {"plan": "1"}).status == 404  # the queues are to be read first
     read(restarted)
-    assert (
-        "acts on 0 messages" in restarted.get(make(restarted, plan="1")).text
-    )  # only one is there: it was left
+    left = restarted.post("/plans/make", {"plan": "1"})  # only one is there: it was left
+    assert (left.status, "breaks its contract" in left.text) == (409, True)
+    assert f'href="/parked/{message_ids(restarted)[0]}"' in left.text
+    assert restarted.get("/plans/3").status == 404
     assert "Replay 1 message" in restarted.get(make(restarted, all="1")).text
 
 
