@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.tests.asking import Console
+from console.tests.asking import Console, carry_out
 from console.tests.parking import machine, make, message_ids, read, reject, three
 from operations.dlq import queues
 from operations.tests.dead_letters import StepFunctions, count, park, url
@@ -198,6 +198,19 @@ def test_whether_it_works_again_is_known_from_the_reading(
         assert said in text
         (cause,) = set(re.findall(r"/parked\?cause=[0-9a-f]+", text))
         assert "does chatbot work again?" in console.get(cause).text
+
+
+def test_whether_it_works_again_is_out_of_date_after_a_plan(console: Console, three: StepFunctions):
+    """After a plan has acted, pages call what the reading said of the service out of date, until it is read again."""
+    read(console)
+    first, *_ = message_ids(console)
+    (cause,) = set(re.findall(r"/parked\?cause=[0-9a-f]+", console.get("/parked").text))
+    stale = "a plan has acted since"
+    assert not any(stale in console.get(path).text for path in ("/parked", cause))
+    carry_out(console, make(console, message=first), rate="500")
+    assert all(stale in console.get(path).text for path in ("/parked", cause))
+    read(console)
+    assert stale not in console.get("/parked").text
 
 
 def test_ticked_messages_are_planned(console: Console, three: StepFunctions):
