@@ -131,5 +131,6 @@ def _values(ask: Ask, seen: Look[tuple[Count, ...]]) -> dict[str, Any]:
         "queues": [one for one in known if one.visible or one.held],
         "reading": shown.reading,
         "error": seen.error or shown.error,
+        "counts_error": seen.error,
         "running": ask.desk.jobs.running("replay"),
     }
