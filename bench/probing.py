@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from contracts.examples import request_data
-from shared.contracts.stages import STAGES
+from shared.contracts.stages import EVERY
 from shared.tests.fakes import sqs_record, stage_event
 
-DATA: Mapping[str, Mapping[str, Any]] = {stage.service: request_data(stage) for stage in STAGES}
+DATA: Mapping[str, Mapping[str, Any]] = {stage.service: request_data(stage) for stage in EVERY}
 """The data of a request to each stage, by service."""
 CONVERSE: dict[str, object] = {
     "output": {"message": {"role": "assistant", "content": [{"text": "A queue is a line."}]}},
@@ -65,7 +65,7 @@ class AnyAws(ThreadingHTTPServer):
 
 
 def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) -> dict[str, float]:
-    stage = next((stage for stage in STAGES if stage.service == name), STAGES[0])
+    stage = next((stage for stage in EVERY if stage.service == name), EVERY[0])
     event = stage_event(stage.request.detail_type(), dict(DATA[stage.service]))
     environment = {
         "PATH": os.environ["PATH"],

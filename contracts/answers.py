@@ -148,7 +148,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     reminders: int = 0
 
 
-class Approvals(Struct, frozen=True, kw_only=True):
+class WaitingAnswers(Struct, frozen=True, kw_only=True):
     """The answers that wait for approval, the oldest first."""
 
     approvals: list[Waiting]

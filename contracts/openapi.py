@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import msgspec
 
-from contracts.answers import Accepted, Approvals, Listing, Record, Waiting
+from contracts.answers import Accepted, Listing, Record, Waiting, WaitingAnswers
 from contracts.examples import value_of
 from contracts.references import project_version
 from contracts.refusals import Refusal, Route, refusals
@@ -94,7 +94,7 @@ def known_routes() -> list[Route]:
 
 def _components() -> tuple[References, dict[str, Any]]:
     """Return references and schemas. A request may have only the fields of its type; an answer may have more."""
-    answers, opened = components([Refusal, Record, Accepted, Listing, Waiting, Approvals], str)
+    answers, opened = components([Refusal, Record, Accepted, Listing, Waiting, WaitingAnswers], str)
     requests, posted_schemas = components([*posted(), DecisionRequested], version_name)
     if both := opened.keys() & posted_schemas.keys():
         raise ValueError(f"types both posted and answered: {', '.join(sorted(both))}")
@@ -259,7 +259,7 @@ _ONLY_IF_ON = (
 def _approvals(references: References) -> dict[str, Any]:
     return {
         "description": "Lists the answers that nobody has decided on, without their texts." + _ONLY_IF_ON,
-        "responses": {"200": _answer("The waiting answers.", Approvals, references)},
+        "responses": {"200": _answer("The waiting answers.", WaitingAnswers, references)},
     }
 
 

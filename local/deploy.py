@@ -124,6 +124,8 @@ class _LocalDeployment:
                     "and deploy again: make run"
                 ) from error
             raise
+        if not service:  # what the app no longer has is no longer compared
+            self._parts = {part: value for part, value in self._parts.items() if part in {*done, *OPTIONAL}}
         self._note(done, self._wanted)
         return done
 

@@ -21,11 +21,10 @@ class Change(Struct, frozen=True, kw_only=True):
     text: str | None = None
 
 
-def uncommitted(root: Path, paths: Sequence[str]) -> tuple[str, ...]:
+def uncommitted(root: Path, paths: Sequence[str]) -> tuple[str, ...] | None:
     """Return those of `paths`, relative to `root`, of which git has no copy as they are now.
 
-    A folder stands for all in it that git does not ignore. Without git, or outside of a repository, there is no such
-    copy to compare with, and the result is empty.
+    A folder stands for all in it that git does not ignore. None if there is no git, or no repository: no copy at all.
     """
     try:
         listed = subprocess.run(
@@ -37,9 +36,9 @@ def uncommitted(root: Path, paths: Sequence[str]) -> tuple[str, ...]:
             check=False,
         )
     except OSError:
-        return ()
+        return None
     if listed.returncode != 0:
-        return ()
+        return None
     return tuple(sorted(line[3:] for line in listed.stdout.split("\0") if line))
 
 

@@ -1,15 +1,18 @@
 """The names of a new stage, derived from the one that its author gives it."""
 
 import keyword
+import pkgutil
 import re
 from typing import Final
 
 from msgspec import Struct
 
+import services
 from infra.functions import ALL_FUNCTIONS
 from infra.parts import PARTS
 from operations.errors import InvalidInputError
-from shared.contracts import v1, v2
+from shared import contracts
+from shared.contracts import stages, v1, v2
 from shared.contracts.envelope import SOURCE
 from shared.contracts.stages import BY_KEY
 
@@ -22,10 +25,17 @@ _TAKEN: Final = frozenset(
         *BY_KEY,
         *(function.name for function in ALL_FUNCTIONS),
         *(kind.NAME.partition(".")[0] for kind in v1.EVENTS),
+        *(
+            module.name
+            for package in (contracts, services)
+            for module in pkgutil.iter_modules(package.__path__)
+        ),
+        *vars(stages),
         *("contracts", "errors", "metadata", "release", "request", "results", "schemas", "tests", SOURCE),
     }
 )
-"""Names of stages, services, functions and stacks, of events, and of fields beside the results."""
+"""Names of stages, services, functions and stacks, of events and modules, of fields beside the results, and of what
+the stage table imports, which the import of a module of this name would replace."""
 
 
 class StageName(Struct, frozen=True):

@@ -106,9 +106,9 @@ def removal(text: str, *, root: Path = ROOT) -> Plan:
     files = [*_files_of(root, name), name.types]
     if lost := _unsaved(root, files, name, stage, previous):
         raise RefusedError(
-            f"The stage {stage.key} was not removed, because git has no copy of {' and '.join(lost)} as "
-            f"{'it is' if len(lost) == 1 else 'they are'} now. Commit first: git add {name.folder} {name.types} && "
-            "git commit. A removed stage can then be brought back."
+            f"The stage {stage.key} was not removed, because git has no copy of {', '.join(lost)} as "
+            f"{'it is' if len(lost) == 1 else 'they are'} now. Commit first (git add --all && git commit). A removed "
+            "stage can then be brought back."
         )
     table = without_row((root / TABLE).read_text("utf-8"), stage.key, module=name.key)
     return Plan(
@@ -177,12 +177,25 @@ def _files_of(root: Path, name: StageName) -> list[str]:
 def _unsaved(
     root: Path, files: list[str], name: StageName, stage: Stage, previous: Stage | None
 ) -> list[str]:
-    """Return the files of which git has no copy, but for those that are as `new` wrote them."""
-    changed = set(uncommitted(root, files))
+    """Return the files of which git has no copy, but for those that are as `new` wrote them.
+
+    The stage table is among them if it is not committed and the stage's row is another than that of `new`.
+    """
+    changed = uncommitted(root, [*files, TABLE])
+    at_risk = {*files, TABLE} if changed is None else set(changed)
+    if not at_risk:
+        return []
     values = _values(name, previous, via=stage.via, critical=stage.critical, may_end=stage.may_end)
-    written = _formatted(_rendered(name, values)) if changed else {}
+    source = (root / TABLE).read_text("utf-8")
+    before = without_row(source, stage.key, module=name.key)
+    again = with_row(
+        before, _template("row.py", values), module=name.key, after=previous.key if previous else None
+    )
+    written = _formatted({**_rendered(name, values), TABLE: again})
     return [
-        path for path in files if path in changed and (root / path).read_text("utf-8") != written.get(path)
+        path
+        for path in (*files, TABLE)
+        if path in at_risk and (root / path).read_text("utf-8") != written.get(path)
     ]
 
 

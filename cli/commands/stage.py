@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -145,6 +146,7 @@ def list_(session: Session, *, as_json: bool) -> None:
             "service": row.service,
             "via": row.via,
             "critical": row.critical,
+            "may_end": row.may_end,
             "request": row.request.detail_type(),
             "result": row.result.__name__,
         }
@@ -163,8 +165,8 @@ def list_(session: Session, *, as_json: bool) -> None:
 
 
 _BUDGETS = (
-    "Before a commit, count anew what every function loads, which `make test` compares:\n"
-    "  .venv/bin/python -m bench.budgets --write"
+    "Before a commit, write anew what `make test` compares:\n"
+    "  .venv/bin/python -m bench.budgets --write && .venv/bin/python -m infra.idle_cost && make scale"
 )
 _SIGNS = {"create": "create", "edit": "edit  ", "delete": "delete"}
 
@@ -184,9 +186,19 @@ def _carry_out(session: Session, plan: planning.Plan, *, dry_run: bool, yes: boo
         _derive(progress)
 
 
+@contextmanager
+def _told_what_is_left() -> Iterator[None]:
+    """Say what to do if the block is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("The stage's files are changed. Write the documents later: make schemas", err=True)
+        raise
+
+
 def _derive(progress: Progress) -> None:
     """Write the documents of the contracts, in a process that reads the stage table anew. Raises RefusedError."""
-    with step(progress, "documents", "writing the documents of the contracts"):
+    with step(progress, "documents", "writing the documents of the contracts"), _told_what_is_left():
         done = subprocess.run(
             [sys.executable, "-m", *_EXPORT],
             cwd=planning.ROOT,
@@ -199,7 +211,7 @@ def _derive(progress: Progress) -> None:
     if done.returncode != 0:
         raise RefusedError(
             "The stage's files are changed, but not the documents of the contracts: "
-            f"{done.stderr.strip()[-600:]}\nMend that, then run: make schemas"
+            f"… {done.stderr.strip()[-600:]}\nMend that, then run: make schemas"
         )
 
 

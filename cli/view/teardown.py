@@ -45,7 +45,9 @@ def still_needed(stage: RemovedStage, again: str) -> str:
         reasons.append(describe(stage.work))
     return (
         f"The stage {stage.part} is not in this checkout any more, but {stage.stack.stack.name} is kept: "
-        f"{'; '.join(reasons)}. Runs finish as they began. Later, run again: {again}"
+        f"{'; '.join(reasons)}. Runs finish as they began."
+        + (" Replay or archive what is parked (pipeline dlq list)." if stage.work.parked else "")
+        + f" Later, run again: {again}"
     )
 
 

@@ -90,7 +90,20 @@ def test_word_of_python_is_no_name(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["analyzer", "api", "workflow", "pipeline", "contract", "errors", "usage", "turn"]
+    "text",
+    [
+        "analyzer",
+        "api",
+        "workflow",
+        "pipeline",
+        "contract",
+        "errors",
+        "usage",
+        "turn",
+        "table",
+        "replace",
+        "limits",
+    ],
 )
 def test_name_in_use_is_refused(text):
     """The name of a service, a function, a stack, an event, a field or a type of the contracts is refused."""
@@ -218,9 +231,35 @@ def test_half_written_changes_are_taken_back(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_without_a_repository_nothing_counts_as_uncommitted(tmp_path):
-    """Outside of a repository there is no copy to compare with, so nothing is refused for that."""
-    assert uncommitted(tmp_path, ["a.txt"]) == ()
+def test_without_a_repository_there_is_no_copy(tmp_path):
+    """Outside of a repository there is no copy of anything."""
+    assert uncommitted(tmp_path, ["a.txt"]) is None
+
+
+def test_without_git_only_what_was_generated_is_deleted(checkout):
+    """Where git has no copy of anything, a stage is removed only as long as it is as it was made."""
+    shutil.rmtree(checkout / ".git")
+    plan = made(checkout)
+    core = checkout / plan.name.folder / "core.py"
+    written = core.read_text("utf-8")
+    core.write_text(f"{written}\n# my work\n", "utf-8")
+    with pytest.raises(RefusedError, match=r"git has no copy of services/moderation/core\.py"):
+        removal_of(checkout, plan, {})
+    core.write_text(written, "utf-8")
+    assert removal_of(checkout, plan, {}).changes
+
+
+def test_row_of_which_git_has_no_copy_is_not_deleted(checkout):
+    """A row that its author has changed is removed only after a commit."""
+    plan = made(checkout)
+    commit(checkout)
+    table = checkout / TABLE
+    text = table.read_text("utf-8")
+    table.write_text(text.replace('key="moderation",', 'key="moderation",\n        pays=True,'), "utf-8")
+    with pytest.raises(RefusedError, match=r"stages\.py"):
+        removal_of(checkout, plan, {})
+    commit(checkout)
+    assert removal_of(checkout, plan, {}).changes
 
 
 def test_generated_files_are_formatted_as_the_project_is(tmp_path):

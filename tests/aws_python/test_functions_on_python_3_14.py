@@ -17,7 +17,7 @@ from bench.probing import ANSWERS
 from infra.bundling import bundles
 from infra.byte_code import place, python
 from infra.environments import AWS_ARM
-from infra.functions import ALL_FUNCTIONS, API, GUARD, RECONCILER, STARTER
+from infra.functions import ALL_FUNCTIONS, API, STARTER
 from local.setup_environment import PYODIDE_SITE
 
 pytestmark = [pytest.mark.xdist_group("bundles"), pytest.mark.slow, pytest.mark.timeout(300)]
@@ -30,6 +30,7 @@ MORE_ANSWERS: dict[str, Any] = {
 CALLS = {
     API.name: {"PutItem": 1, "PutEvents": 1},
     STARTER.name: {"StartExecution": 1, "UpdateItem": 1},
+    "approval": {"PutItem": 1},
 } | {
     name: {call.removeprefix("calls "): times for call, times in counts.items() if call.startswith("calls ")}
     for name, counts in read().items()
@@ -42,7 +43,15 @@ PURE = (
     "shared/tests/test_worker_policy.py",
 )
 """Tests that need nothing but the standard library, msgspec and pytest."""
-SCHEDULED = {"USD_PER_DAY": "1", "BUDGET_TABLE": "b", "OPERATIONS_TABLE": "o", "MAPPING_ID": "m"}
+SETTINGS = {
+    "USD_PER_DAY": "1",
+    "BUDGET_TABLE": "b",
+    "OPERATIONS_TABLE": "o",
+    "MAPPING_ID": "m",
+    "APPROVALS_TABLE": "a",
+    "APPROVAL_SECONDS": "60",
+}
+"""The variables that only some functions have."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +68,7 @@ def outcomes(tmp_path_factory) -> dict[str, Any]:
             "folder": str(packed[function.name]),
             "module": function.module,
             "event": {} if function.scheduled else events(function.name)(1),
-            "environment": {**environment_of(function.name), **SCHEDULED},
+            "environment": {**environment_of(function.name), **SETTINGS},
         }
         for function in ALL_FUNCTIONS
     }
@@ -88,7 +97,6 @@ def test_each_function_answers_a_message(outcomes, function):
     if function.name == API.name:
         assert result["statusCode"] == 202, result["body"]
     elif function.scheduled:
-        assert function in {GUARD, RECONCILER}
         assert outcome["calls"]
     else:
         assert result == {"batchItemFailures": []}

@@ -37,7 +37,7 @@ NEXT_STEP = """    Upcaster(
 """
 CHANGES = (
     ("shared/contracts/upcasting.py", LAST_STEP, LAST_STEP + NEXT_STEP),
-    ("shared/contracts/stages.py", "import v1\n", "import v1, v2\n"),
+    ("shared/contracts/stages.py", "import approval, v1\n", "import approval, v1, v2\n"),
     ("shared/contracts/stages.py", "request=v1.AnalysisRequested,", "request=v2.AnalysisRequested,"),
     (
         "shared/contracts/stages.py",
