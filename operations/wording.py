@@ -71,11 +71,13 @@ def micro(nanos: int) -> str:
 def cost_line(nanos: int | None, waste: int, *, lacking: bool, stand_in: str | None = None) -> str:
     """Return a sentence about a cost. `lacking`: a part of it is unknown, so that it is a lower bound.
 
-    Where there is a stand-in for the models, the cost is what AWS would charge for the same run.
+    Where there is a stand-in for the models, the cost is what AWS would charge for the same run. It is empty if no
+    model was asked.
     """
     if nanos is None:
         return "unknown, because no price is known"
-    text = f"{stand_in}; on AWS this would cost " if stand_in else ""
+    text = f"{stand_in}; " if stand_in else ""
+    text += "on AWS this would cost " if stand_in is not None else ""
     text += f"{'at least ' if lacking else ''}{usd(nanos)} (${nanos / 1_000:,.2f} per million such runs)"
     if waste and nanos:
         text += f", {waste / nanos:.0%} wasted"

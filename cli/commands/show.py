@@ -76,7 +76,7 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
             {
                 **told(journey),
                 "timeline": timeline,
-                "longest": longest(timeline),
+                "longest": longest(timeline, journey.execution_time_ms),
                 "operations": entries,
             }
         )

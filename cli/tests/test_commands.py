@@ -251,6 +251,27 @@ def test_list_fits_80_columns_and_as_json_has_the_same(local_engine, monkeypatch
     assert msgspec.convert(run, Run).pipeline_id == "0" * 40
 
 
+def test_a_list_says_which_stage_ended_a_run_early(local_engine, records):
+    """`list --json` names the stage that ended a run early; the run's other executions and other runs have no such
+    field.
+    """
+    machine = local_engine.addresses.state_machine_arn
+    for name in ("early", "whole", "again", "again-restart-1"):
+        client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input="{}")
+    finish(records, "early", ended_by="moderation")
+    finish(records, "whole")
+    arn = local_engine.addresses.execution_arn("again-restart-1")
+    finish(records, "again", ended_by="moderation", execution_arn=arn)
+    runs = json.loads(call("list", "--json").stdout)
+    ends = {(run["pipeline_id"], run["restart"]): run.get("ended_by", "absent") for run in runs}
+    assert ends == {
+        ("early", 0): "moderation",
+        ("whole", 0): "absent",
+        ("again", 0): "absent",
+        ("again", 1): "moderation",
+    }
+
+
 def test_restarts_are_listed_under_their_pipeline(local_engine):
     """A restarted execution is listed under its run's id, with its number, within 80 columns."""
     machine = local_engine.addresses.state_machine_arn

@@ -332,6 +332,21 @@ def test_failed_runs_have_no_model():
     assert (ledger.model, ledger.input_tokens, ledger.status) == ("(no answer)", 0, "FAILED")
 
 
+def early() -> dict[str, Any]:
+    """Return the fields of a run that its first stage ended."""
+    return priced(stages={"chat": None, "enhancement": None}, chat=None, ended_by="analysis")
+
+
+def test_runs_that_a_stage_answered_have_no_model_either():
+    """A run that ended early without a model is counted as such; one that ended after its model under the model."""
+    ledger = cost_of(early())
+    assert ledger is not None
+    assert (ledger.model, ledger.output_tokens) == ("(ended early)", 0)
+    later = cost_of(priced(ended_by="enhancement"))
+    assert later is not None
+    assert later.model == CHAT["model_id"]
+
+
 FALLBACK = "amazon.nova-pro-v1:0"
 REASON = "Converse answered ThrottlingException (HTTP 429)"
 FAILED_OVER = {
@@ -408,6 +423,10 @@ def test_a_stand_in_is_never_taken_for_the_model(local_engine, target, records):
         True,
         True,
     )
+    write(records, "early", early())
+    for arguments in (("show", "early"), ("show", "--cost", "early")):
+        told = " ".join(call(*arguments).stdout.split())
+        assert ("canned" in told, "on AWS this would cost" in told) == (False, True)
     target.stand_in = None
     assert "on AWS this would" not in call("show", "p").stdout + call("cost").stdout
 

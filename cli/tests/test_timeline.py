@@ -4,6 +4,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.console import Console
 from cli.view.journeys import _Live
 from cli.view.timeline import OPEN, OTHER, PAUSED, WAITED, WORKED, drawn, legend
 from operations.runs.journey import Journey, StageView
-from operations.runs.timeline import Longest, bars, longest
+from operations.runs.timeline import Longest, bars, hops, longest
 
 ZERO = datetime(2026, 11, 23, 9, tzinfo=UTC)
 STAGES = ("analysis", "chat", "enhancement", "log")
@@ -48,7 +49,7 @@ def test_time_goes_where_it_went():
         stage("chat", started_at=at(100), finished_at=at(1_000), queue_wait_ms=300, work_ms=150, attempt=2)
     )
     start, chat = bars(run, ZERO)
-    assert (start.length_ms, chat.start_ms) == (10, 100)
+    assert (start.waited_ms, start.other_ms, chat.start_ms) == (10, 90, 100)
     assert (chat.waited_ms, chat.worked_ms, chat.other_ms) == (300, 150, 450)
     _, line = text(run)
     assert (line.count(WAITED), line.count(OTHER), line.count(WORKED)) == (16, 25, 8)
@@ -63,7 +64,7 @@ def test_the_pause_before_a_restart_is_no_waiting():
         execution_arn="arn:aws:states:eu-west-1:1:execution:m:p-restart-1",
     )
     start, chat = bars(run, ZERO)
-    assert (start.length_ms, chat.start_ms) == (0, 10)
+    assert (start.waited_ms, start.other_ms, chat.start_ms) == (0, 10, 10)
     assert longest([start, chat]) == Longest(name="chat", what="working", ms=580, of_ms=900)
 
 
@@ -72,10 +73,22 @@ def test_a_restart_did_not_wait_since_the_acceptance():
     out = Console(file=io.StringIO(), width=80)
     arn = "arn:aws:states:eu-west-1:1:execution:m:p-restart-1"
     for run in (journey(), journey(execution_arn=arn, started_at=at(300_000))):
-        _Live(out, None).update(run)
+        _Live(out, None, "").update(run)
     first, restart = out.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
     assert first.endswith("10 ms after it was accepted")
     assert restart.rstrip().endswith("started")
+
+
+def test_a_person_who_is_waited_for_is_told_where_to_decide():
+    """A run that waits for a person says so once, with the command that shows what waits; other stages are silent."""
+    out = Console(file=io.StringIO(), width=80)
+    display = _Live(out, None, "pipeline approvals list")
+    chat = stage("chat", status="running", started_at=at(20))
+    asked = stage("approval", status="running", started_at=at(30))
+    for seen in ((chat,), (asked,), (msgspec.structs.replace(asked, attempt=1),)):
+        display.update(journey(*seen, status="RUNNING", finished=False))
+    _, line = out.file.getvalue().splitlines()  # type: ignore[attr-defined]  # a StringIO
+    assert line.endswith("waits for approval by a person: pipeline approvals list")
 
 
 def test_the_pause_before_a_redrive_is_told_apart():
@@ -134,6 +147,31 @@ def test_where_it_was_stuck_is_named():
     )
     assert longest(bars(run, ZERO)) == Longest(name="chat", what="retries and hops", ms=460.0, of_ms=1_010.0)
     assert longest([]) is None
+
+
+def test_hops_can_be_the_longest_part():
+    """The hop at the start, and one between two stages, are parts like the others, and called what they are."""
+    analysis = stage("analysis", started_at=at(160), finished_at=at(200), queue_wait_ms=20, work_ms=10)
+    chat = stage("chat", started_at=at(201), finished_at=at(261), queue_wait_ms=45, work_ms=10)
+    timeline = bars(journey(analysis, chat), ZERO)
+    assert longest(timeline) == Longest(name="start", what="hops", ms=150, of_ms=261)
+    late = stage("chat", started_at=at(400), finished_at=at(460), queue_wait_ms=45, work_ms=10)
+    timeline = bars(journey(analysis, late), ZERO)
+    assert longest(timeline) == Longest(name="chat", what="hops before it", ms=200, of_ms=460)
+    assert list(hops(timeline)) == [("chat", 200)]
+
+
+def test_the_longest_part_is_one_of_the_time_that_the_run_took():
+    """The longest part is told of the run's own time; waiting before the start is told of both together."""
+    chat = stage("chat", started_at=at(20), finished_at=at(120), queue_wait_ms=80, work_ms=10)
+    waited = longest(bars(journey(chat), ZERO), 110)
+    assert waited == Longest(name="chat", what="waiting", ms=80, of_ms=110)
+    late = stage("chat", started_at=at(5_010), finished_at=at(5_110), queue_wait_ms=80, work_ms=10)
+    before = longest(bars(journey(late, started_at=at(5_000)), ZERO), 110)
+    assert before == Longest(name="start", what="waiting", ms=5_000, of_ms=5_110)
+    short = longest(bars(journey(chat), ZERO), 0)
+    assert short is not None
+    assert short.ms == short.of_ms == 80
 
 
 def test_a_failed_stage_is_not_said_to_have_worked_or_waited():

@@ -14,6 +14,7 @@ from cli.view.tables import grid
 from cli.view.text import counted, duration, in_a_line, in_columns, local, printable
 from cli.view.timeline import NAME, drawn, legend
 from operations.money.words import cost_of_run
+from operations.runs.advice import PERSONS
 from operations.runs.history import StageStatus
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.timeline import bars, is_restarted, longest
@@ -35,9 +36,12 @@ _ACTIVITIES = {"waiting and failed tries": "waiting and failed attempts"}
 
 
 class _Live:
-    def __init__(self, console: Console, status: Status | None) -> None:
+    """`decide` is the command that shows what waits for a person."""
+
+    def __init__(self, console: Console, status: Status | None, decide: str) -> None:
         self._console = console
         self._status = status
+        self._decide = decide
         self._printed: set[str] = set()
 
     def update(self, journey: Journey) -> None:
@@ -54,6 +58,12 @@ class _Live:
             if stage.status in _FINISHED and timed and stage.key not in self._printed:
                 self._printed.add(stage.key)
                 self._console.print(stage_line(stage))
+            waits = f"{stage.key} by a person"
+            if stage.key in PERSONS and stage.status == "running" and waits not in self._printed:
+                self._printed.add(waits)
+                self._console.print(
+                    _line("…", "cyan", stage.key, f"waits for {waits}: {self._decide}"), soft_wrap=True
+                )
         if self._status:
             running = [stage.key for stage in journey.stages if stage.status == "running"]
             self._status.update(", ".join(running) if running else journey.status.lower())
@@ -63,11 +73,12 @@ class _Live:
 def live(session: Session) -> Iterator[_Live]:
     """Yield a live display on stderr, with a spinner on a terminal."""
     console = session.err
+    decide = session.command("approvals", "list")
     if not console.is_terminal:
-        yield _Live(console, None)
+        yield _Live(console, None, decide)
         return
     with console.status("accepted", spinner_style="dim") as status:
-        yield _Live(console, status)
+        yield _Live(console, status, decide)
 
 
 def watch(session: Session, journeys: Iterable[Journey]) -> Journey | None:
@@ -143,7 +154,7 @@ def print_journey(session: Session, journey: Journey) -> None:
         for line in drawn(timeline):
             out.print(line)
         out.print(Text(f"{'':<{NAME}}{legend(timeline)}", style="dim"))
-        if most := longest(timeline):
+        if most := longest(timeline, journey.execution_time_ms):
             took = f"{duration(most.ms)} of {duration(most.of_ms)}"
             out.print(
                 Text(f"{'':<{NAME}}longest: {most.name}, {took} {_ACTIVITIES.get(most.what, most.what)}")

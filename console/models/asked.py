@@ -14,6 +14,8 @@ from console.questions import Question
 from console.routes import link
 from console.text import line
 from operations.runs.journey import Journey
+from operations.runs.timeline import bars, hops, is_restarted
+from operations.wording import duration
 from shared.contracts import limits
 from shared.contracts.record import Record
 from shared.contracts.v1 import Turn
@@ -37,6 +39,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     earlier: tuple[TurnView, ...]
     answer: Markup | None
     left_out: int
+    times: str
+    """What the times of the cards add up to; empty while that is not known."""
 
 
 class QuestionRow(Struct, frozen=True, kw_only=True):
@@ -58,6 +62,26 @@ def asked_view(journey: Journey, history: Sequence[Turn], now: datetime, *, wait
         earlier=thread(history),
         answer=markdown(answer[:PAYLOAD_CHARS]) if answer else None,
         left_out=max(0, len(answer or "") - PAYLOAD_CHARS),
+        times=_times(journey, now),
+    )
+
+
+def _times(journey: Journey, now: datetime) -> str:
+    began, ended = (
+        journey.accepted_at,
+        max((one.finished_at for one in journey.stages if one.finished_at), default=None),
+    )
+    if not journey.finished or journey.execution_time_ms is None or is_restarted(journey):
+        return ""
+    if began is None or ended is None or journey.started_at is None:
+        return ""
+    between = sum(ms for _, ms in hops(bars(journey, now)))
+    rest = f" and {duration(between)} of hops between them" if between >= 1 else ""
+    waited, whole = ((one - began).total_seconds() * 1_000 for one in (journey.started_at, ended))
+    return (
+        f"The stages{rest} add up to {duration(max(0.0, whole))} since the run was accepted: it waited "
+        f"{duration(max(0.0, waited))} until it started, and took {duration(journey.execution_time_ms)} from there "
+        "until its end was recorded, in its last stage."
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from console.models.tabs import beginning, problem_of
-from console.models.waterfall import START, Waterfall, waterfall
+from console.models.waterfall import Waterfall, waterfall
 from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from console.text import line
@@ -15,7 +15,7 @@ from operations.runs.advice import can_be_retried, state
 from operations.runs.earlier import Named
 from operations.runs.journey import Journey, StageView, failed_models
 from operations.runs.runs import took
-from operations.runs.timeline import bars, longest
+from operations.runs.timeline import START, bars, longest
 from operations.runs.trail import Trail
 from operations.wording import duration
 from shared.contracts.record import iso
@@ -107,9 +107,9 @@ def _facts(journey: Journey, now: datetime) -> list[tuple[str, str]]:
     facts = []
     if journey.execution_time_ms is not None:
         facts.append(("took, from its start", duration(journey.execution_time_ms)))
-    if most := longest(bars(journey, now)):
-        share = f", {most.ms / most.of_ms:.0%} of all" if most.of_ms else ""
-        facts.append(("longest", f"{most.name}: {most.what} {duration(most.ms)}{share}"))
+    if most := longest(bars(journey, now), journey.execution_time_ms):
+        share = f"{most.ms / most.of_ms:.0%} of {duration(most.of_ms)}"
+        facts.append(("longest", f"{most.name}: {most.what} {duration(most.ms)}, {share}"))
     facts += cost_of_run(journey)
     asked = [one for one in journey.stages if one.output_tokens]
     if asked:
@@ -134,7 +134,8 @@ def _remarks(journey: Journey) -> list[str]:
     failed = failed_models(chat)
     remarks = []
     if journey.ended_by:
-        remarks.append(f"The run {journey.early_end}. The reason: {journey.end_reason or 'not given'}.")
+        reason = (journey.end_reason or "not given").rstrip(". ")
+        remarks.append(f"The run {journey.early_end}. The reason: {reason}.")
     remarks += [beginning(f"{one.model_id} did not answer: {one.reason}") for one in failed]
     if failed:
         remarks.append(beginning(f"{chat.get('model_id')} answered in its place."))

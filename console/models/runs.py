@@ -185,7 +185,7 @@ def _row(row: Row, full: int) -> RunRow:
 
 
 def _notes(row: Row) -> list[str]:
-    notes = []
+    notes = [f"ended by {row.ended_by}"] if row.ended_by else []
     if row.tries and row.tries > 1:
         notes.append(f"{row.tries} tries")
     if row.restart:

@@ -59,7 +59,11 @@ class VisitView(Struct, frozen=True, kw_only=True):
 
 def visits(trail: Trail, pipeline_id: str, execution: str) -> tuple[VisitView, ...]:
     """Return the stays of an execution. `execution` is the name of an earlier one, or empty for the latest."""
-    return tuple(_visit(visit, number, pipeline_id, execution) for number, visit in enumerate(trail.visits))
+    return tuple(
+        _visit(visit, number, pipeline_id, execution)
+        for number, visit in enumerate(trail.visits)
+        if not visit.is_choice
+    )
 
 
 def _visit(visit: Visit, number: int, pipeline_id: str, execution: str) -> VisitView:

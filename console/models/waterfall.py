@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from console.models.words import Status, of_stage
 from operations.runs.journey import Journey, StageView
-from operations.runs.timeline import bars, is_restarted
+from operations.runs.timeline import START, bars, is_restarted
 from operations.runs.trail import Trail, Try, Visit
 from operations.wording import duration
 
@@ -25,8 +25,6 @@ Part = Literal["w", "k", "h", "f", "o", "b"]
 """Waiting, working, retries and hops, a failed try, still open, between two executions or redrives: the names of
 colours in the style sheet."""
 _BAND: Part = "b"
-START = "start"
-"""The row of the time before the first stage."""
 WORDS: dict[Part, str] = {
     "w": "waiting",
     "k": "working",
@@ -151,6 +149,8 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
     redrives, failed_at = 0, entered
     meters = {stage.key: stage for stage in journey.stages}
     for number, visit in enumerate(trail.visits):
+        if visit.is_choice:
+            continue
         name = visit.key or visit.state
         stage = meters.get(visit.key or "")
         if not visit.tries:

@@ -123,6 +123,15 @@
     });
   }
 
+  // --- a link to a closed section opens it
+  const unfold = (hash) => {
+    const section = document.getElementById(hash.slice(1));
+    if (section?.matches("details")) section.open = true;
+  };
+  document.addEventListener("click", (event) => unfold(event.target.closest("a")?.getAttribute("href") || ""));
+  addEventListener("hashchange", () => unfold(location.hash));
+  unfold(location.hash);
+
   // --- a button copies a text
   for (const one of document.querySelectorAll("[data-copies]")) {
     if (!navigator.clipboard) break;

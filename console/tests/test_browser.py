@@ -245,6 +245,25 @@ def test_a_run_is_seen_as_it_goes_on(served: Served, machine: Machine, records: 
     assert len([url for url in one.asked if "/live/" in url]) == 1
 
 
+def test_a_link_to_a_closed_section_opens_it(
+    served: Served, machine: Machine, records: Any, tab: Callable[..., Tab]
+):
+    """A link to a stage's tries opens them, each time and also as an address that was sent to somebody."""
+    add_run(machine, records, "r", story=Story().done("AnalyzeInput"))
+    one = tab()
+    one.page.goto(served.link)
+    one.page.goto(f"{served.url}/runs/r")
+    opened = "document.getElementById('visit-0').open"
+    assert not one.page.evaluate(opened)
+    for _ in range(2):
+        one.page.click("#now .fall a")
+        assert one.page.evaluate(opened)
+        one.page.click("#visit-0 summary")
+        assert not one.page.evaluate(opened)
+    one.page.reload()
+    assert one.page.evaluate(opened)
+
+
 def test_new_runs_wait_and_ticks_stay(
     served: Served, machine: Machine, records: Any, tab: Callable[..., Tab]
 ):

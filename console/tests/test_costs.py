@@ -115,6 +115,12 @@ def test_canned_answers_are_not_called_a_models(console: Console, machine, recor
     page = console.get("/costs?since=ever").text
     assert "1 run: on AWS this would cost $0.0000004" in page
     assert "What answered in the place of the models: canned answer" in page
+    early = {"chat": None, "stages": {"analysis": METER}, "ended_by": "analysis"}
+    arn = target.addresses.execution_arn("early")
+    add_run(machine, records, "early", cost=ledger, execution_arn=arn, **early)
+    for path, part in (("/runs/early", "on AWS this would"), ("/runs/early?tab=cost", "On AWS this would")):
+        text = console.get(path).text
+        assert (part in text, "canned" in text) == (True, False), path
 
 
 def test_the_second_reading_is_not_mistaken_for_the_first(console: Console, machine, records):

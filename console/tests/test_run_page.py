@@ -15,7 +15,7 @@ from operations.runs.journey import read_journey
 from operations.runs.pages import Page, Row
 from operations.runs.trail import trail
 from operations.target import Target
-from operations.tests.histories import START, Story
+from operations.tests.histories import METER, START, Story
 from shared.records import Records
 
 
@@ -159,8 +159,40 @@ def test_the_start_has_one_time(console: Console, machine: Machine, records: Rec
         'done</span><span class="soft">10 ms</span>',
         "it waited 4 ms until it started, and took 36 ms from there until its end was recorded",
         "the last hop ended 10 ms later",
+        "<dt>longest</dt><dd>analysis: retries and hops 38 ms, 100% of 38 ms</dd>",
     ):
         assert part in text, part
+    asked = console.get("/asked/p").text
+    for part in (
+        'done</span><span class="soft">10 ms</span>',
+        "The stages add up to 60 ms since the run was accepted: it waited 4 ms until it started, and took 36 ms",
+    ):
+        assert part in asked, part
+
+
+def test_an_early_end_is_told_once_and_plainly(console: Console, machine: Machine, records: Records):
+    """The list and the page name the stage that ended a run; the state that decided it is no row of the timeline."""
+    story = Story().done("AnalyzeInput")
+    story.add("ChoiceStateEntered", stateEnteredEventDetails={"name": "AfterAnalyzeInput"})
+    story.add("ChoiceStateExited", stateExitedEventDetails={"name": "AfterAnalyzeInput"})
+    story.done("LogResults")
+    meters = {"analysis": METER}
+    add_run(
+        machine,
+        records,
+        "p",
+        story=story,
+        chat=None,
+        stages=meters,
+        ended_by="analysis",
+        end_reason="a refused word..",
+    )
+    text = console.get("/runs/p").text
+    assert "The run ended by analysis; the model was not asked. The reason: a refused word.<" in text
+    assert "AfterAnalyzeInput" not in text
+    assert 'href="#visit-2">log</a>' in text
+    assert "AfterAnalyzeInput" in console.get("/runs/p?tab=events").text
+    assert '<span class="note">ended by analysis</span>' in console.get("/runs").text
 
 
 def test_all_tabs_but_the_first_have_a_short_head(console: Console, machine: Machine, records: Records):

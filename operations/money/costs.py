@@ -29,11 +29,14 @@ FIELDS = (
     ANSWERING.key,
     "cost",
     "earlier_nano_usd",
+    "ended_by",
 )
 """The fields that the report reads of a record with a cost."""
 COSTLIEST = 10
 """Runs that a group of a report lists."""
 NO_MODEL = "(no answer)"
+ENDED_EARLY = "(ended early)"
+"""The model of runs that a stage has answered before a model was asked."""
 EARLIER = "(earlier executions)"
 """The part of a report that holds the costs of earlier executions of restarted runs, of which no stages are known."""
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -67,7 +70,8 @@ class RunLedger(Struct, frozen=True, kw_only=True):
     early_end: str = ""
     """How the run ended early; empty if it did not."""
     stand_in: str | None = None
-    """What answered in the place of the models, so that nothing was paid to them; None on AWS."""
+    """What answered in the place of the models, so that nothing was paid to them; empty if no model was asked, None
+    on AWS."""
 
     @property
     def spent(self) -> int | None:
@@ -93,14 +97,16 @@ def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
             f"The run {pipeline_id} was recorded before runs were metered, so its cost is not known."
         )
     recorded = record.get("cost")
+    asked = record.get(ANSWERING.key) is not None
+    is_metered = ANSWERING.key in (record.get("stages") or {})
     return RunLedger(
         pipeline_id=pipeline_id,
         status=str(record["status"]),
         ledger=ledger(run),
         recorded=recorded["nano_usd"] if recorded else None,
         earlier=record.get("earlier_nano_usd") or 0,
-        early_end=early_end(record.get("ended_by"), asked=record.get(ANSWERING.key) is not None),
-        stand_in=target.stand_in,
+        early_end=early_end(record.get("ended_by"), asked=asked),
+        stand_in=target.stand_in and (target.stand_in if asked or is_metered else ""),
     )
 
 
@@ -141,12 +147,13 @@ def cost_of(stored: Mapping[str, Any]) -> Cost | None:
         return None
     answered = record["status"] == "SUCCEEDED"
     meter = record.get("stages", {}).get(ANSWERING.key) if answered else None
+    is_early = answered and bool(record.get("ended_by"))
     counts: dict[str, Any] = {name: meter.get(name) or 0 for name in _TOKENS} if meter else {}
     return Cost(
         pipeline_id=str(record.get("pipeline_id") or ""),
         day=str(record.get("finished_at") or record.get("timestamp"))[:10],
         status=record["status"],
-        model=str((meter and meter.get("model_id")) or NO_MODEL),
+        model=str((meter and meter.get("model_id")) or (ENDED_EARLY if is_early else NO_MODEL)),
         total=summary["nano_usd"],
         waste=summary.get("waste_nano_usd", 0),
         earlier=record.get("earlier_nano_usd") or 0,

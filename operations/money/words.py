@@ -64,11 +64,13 @@ def cost_of_run(journey: Journey) -> list[tuple[str, str]]:
     if cost is None:
         return []
     total, waste = cost["nano_usd"], cost.get("waste_nano_usd", 0)
+    answered = bool(journey.chat) or any(stage.model_id for stage in journey.stages)
+    stand_in = journey.stand_in or None
     text = cost_line(
         spent(total, earlier),
         lost(journey.status, total, waste, earlier),
         lacking=bool(cost.get("unknown") or cost.get("unmetered")),
-        stand_in=journey.stand_in or None,
+        stand_in=stand_in if answered or stand_in is None else "",
     )
     more = [("earlier", f"including {usd(earlier)} for earlier executions")] if earlier else []
     return [("cost", text), *more]

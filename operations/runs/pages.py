@@ -37,7 +37,7 @@ CURSOR_CHARS = 3_096
 
 _FIELDS = (
     "excerpt", "user_message", "status", "degraded", "stage", "error", "cost", "stages", "accepted_at",
-    "execution_arn", "execution_time_ms", "earlier_nano_usd", "request_hash",
+    "execution_arn", "execution_time_ms", "earlier_nano_usd", "request_hash", "ended_by",
 )  # fmt: skip
 
 
@@ -82,6 +82,8 @@ class Row(Struct, frozen=True, kw_only=True):
     request_hash: str | None = None
     """Of the message and what preceded it in its conversation."""
     degraded: tuple[str, ...] = ()
+    ended_by: str | None = None
+    """The stage that ended the run early."""
     stage: str | None = None
     error: str | None = None
     tries: int | None = None
@@ -260,6 +262,7 @@ def _known(record: Record) -> dict[str, Any]:
     cost = record.get("cost")
     return {
         "degraded": tuple(record.get("degraded") or ()),
+        "ended_by": record.get("ended_by") if record.get("status") == "SUCCEEDED" else None,
         "stage": record.get("stage") if failed else None,
         "error": record.get("error") if failed else None,
         "tries": max((_whole(meter, "attempt") for meter in meters), default=0) + 1 if meters else None,

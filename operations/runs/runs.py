@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from operations.aws_errors import translated
@@ -50,6 +50,8 @@ class Run(Struct, frozen=True, kw_only=True):
     redrives: int = 0
     execution_time_ms: int | None = None
     """The time that the run's record has of this execution; null until `timed` has read it."""
+    ended_by: str | UnsetType = UNSET
+    """The key of the stage that ended this execution early; absent if none did, and until `timed` has read it."""
 
     @property
     def took_ms(self) -> int | None:
@@ -87,19 +89,25 @@ def list_runs(target: Target, *, status: ExecutionStatus | None = None, limit: i
 
 
 def timed(target: Target, runs: Sequence[Run]) -> list[Run]:
-    """Return runs with the times that their records have; as they are if the caller may not read records."""
+    """Return runs with the times and early ends in their records; as they are if the caller may not read these."""
     try:
         records = read_records(
             target,
             [run.pipeline_id for run in runs],
-            fields=("status", "execution_arn", "execution_time_ms"),
+            fields=("status", "execution_arn", "execution_time_ms", "ended_by"),
         )
     except DeniedError:
         return list(runs)
 
-    def time_of(run: Run) -> int | None:
+    def told(run: Run) -> Run:
         name = restart_name(run.pipeline_id, run.restart) if run.restart else run.pipeline_id
         record = records.get(run.pipeline_id, Record())
-        return recorded_ms(record, target.addresses.execution_arn(name))
+        arn = target.addresses.execution_arn(name)
+        is_of_it = record.get("execution_arn") in (None, arn) and record.get("status") == "SUCCEEDED"
+        return replace(
+            run,
+            execution_time_ms=recorded_ms(record, arn),
+            ended_by=record.get("ended_by", UNSET) if is_of_it else UNSET,
+        )
 
-    return [replace(run, execution_time_ms=time_of(run)) for run in runs]
+    return [told(run) for run in runs]

@@ -1,6 +1,6 @@
 """A journey as bars on one scale of time: where it waited, worked and retried (pure)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -9,6 +9,9 @@ from msgspec import UNSET, Struct, UnsetType
 from operations.runs.journey import Journey, StageView
 from shared.contracts.executions import restart_number
 from shared.contracts.stages import BY_KEY
+
+START = "start"
+"""The bar of the time before the first stage: waiting until the run started, and the hop to that stage."""
 
 
 class Bar(Struct, frozen=True, kw_only=True):
@@ -43,11 +46,19 @@ def bars(journey: Journey, now: datetime) -> list[Bar]:
     if zero is None:
         return []
     began = max(0.0, _ms(zero, journey.started_at or (journey.finished_at or now)))
-    timeline = [Bar(name="start", start_ms=0.0, waited_ms=began, is_open=journey.started_at is None)]
-    at = began
-    for stage in journey.stages:
-        if stage.status in ("waiting", "skipped"):
-            continue
+    passed = [stage for stage in journey.stages if stage.status not in ("waiting", "skipped")]
+    entered = _ms(zero, passed[0].started_at) if passed and passed[0].started_at else began
+    at = max(began, entered)
+    timeline = [
+        Bar(
+            name=START,
+            start_ms=0.0,
+            waited_ms=began,
+            other_ms=at - began,
+            is_open=journey.started_at is None,
+        )
+    ]
+    for stage in passed:
         start = _ms(zero, stage.started_at) if stage.started_at else at
         bar = _bar(stage, start, now)
         if bar is not None:
@@ -61,11 +72,26 @@ def is_restarted(journey: Journey) -> bool:
     return restart_number((journey.execution_arn or "").rpartition(":")[2], journey.pipeline_id) > 0
 
 
-Activity = Literal["waiting", "working", "retries and hops", "waiting and failed tries"]
+def hops(timeline: Sequence[Bar]) -> Iterator[tuple[str, float]]:
+    """Yield the time between each bar and the one before it, by the later one's name."""
+    at = 0.0
+    for bar in timeline:
+        if bar.start_ms > at:
+            yield bar.name, bar.start_ms - at
+        at = max(at, bar.start_ms + bar.length_ms)
+
+
+Activity = Literal[
+    "waiting", "working", "hops", "hops before it", "retries and hops", "waiting and failed tries"
+]
 
 
 class Longest(Struct, frozen=True, kw_only=True):
-    """The longest part of a journey: one stage's waiting, work, or other time (all of it for a failed stage)."""
+    """The longest part of a journey: hops, or one stage's waiting, work or other time (of a failed one all).
+
+    `of_ms` is the time that the run took without the pauses until redrives; with the waiting before its start if that
+    is the longest part.
+    """
 
     name: str
     what: Activity
@@ -73,18 +99,25 @@ class Longest(Struct, frozen=True, kw_only=True):
     of_ms: float
 
 
-def longest(timeline: Sequence[Bar]) -> Longest | None:
-    """Return the longest part of a timeline; None if the timeline is empty."""
-    parts: list[tuple[float, str, Activity]] = []
+def longest(timeline: Sequence[Bar], took_ms: int | None = None) -> Longest | None:
+    """Return the longest part of the timeline of a run that took `took_ms`; None if the timeline is empty.
+
+    Without `took_ms`, the part is one of the whole timeline.
+    """
+    parts: list[tuple[float, str, Activity]] = [(ms, name, "hops before it") for name, ms in hops(timeline)]
     for bar in timeline:
         parts.append((bar.waited_ms, bar.name, "waiting"))
         parts.append((bar.worked_ms, bar.name, "working"))
         rest: Activity = "retries and hops" if bar.is_metered else "waiting and failed tries"
-        parts.append((bar.other_ms, bar.name, rest))
+        parts.append((bar.other_ms, bar.name, "hops" if bar.name == START else rest))
     ms, name, what = max(parts, default=(0.0, "", "waiting"))
-    whole = max((bar.start_ms + bar.length_ms for bar in timeline), default=0.0)
+    if not ms:
+        return None
+    whole = max(bar.start_ms + bar.length_ms for bar in timeline)
+    if took_ms is not None:
+        whole = took_ms + (ms if (name, what) == (START, "waiting") else 0.0)
     whole -= sum(bar.paused_ms or 0.0 for bar in timeline)
-    return Longest(name=name, what=what, ms=ms, of_ms=whole) if ms else None
+    return Longest(name=name, what=what, ms=ms, of_ms=max(whole, ms))
 
 
 def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:

@@ -52,6 +52,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     left_at: datetime | None = None
     input: str | None = None
     tries: tuple[Try, ...] = ()
+    is_choice: bool = False
+    """Whether the state only decides which one is next."""
 
     @property
     def output(self) -> str | None:
@@ -107,8 +109,8 @@ def trail(execution_arn: str, events: Iterable[Mapping[str, Any]], *, cut: bool 
 
 
 class _OpenVisit:
-    def __init__(self, state: str, entered_at: datetime, entry: str | None) -> None:
-        self.state, self.entered_at, self.input = state, entered_at, entry
+    def __init__(self, state: str, entered_at: datetime, entry: str | None, *, is_choice: bool) -> None:
+        self.state, self.entered_at, self.input, self.is_choice = state, entered_at, entry, is_choice
         self.left_at: datetime | None = None
         self.tries: list[Try] = []
 
@@ -121,6 +123,7 @@ class _OpenVisit:
             left_at=self.left_at,
             input=self.input,
             tries=tuple(self.tries),
+            is_choice=self.is_choice,
         )
 
 
@@ -136,7 +139,8 @@ class _Builder:
         kind, at = str(event["type"]), event["timestamp"]
         details = _details(event)
         if kind.endswith("StateEntered"):
-            self.visits.append(_OpenVisit(str(details.get("name") or ""), at, details.get("input")))
+            name, is_choice = str(details.get("name") or ""), kind.startswith("Choice")
+            self.visits.append(_OpenVisit(name, at, details.get("input"), is_choice=is_choice))
         visit = self.visits[-1] if self.visits else None
         failed = kind in FAILURES or kind.endswith(("Failed", "TimedOut", "Aborted"))
         self.events.append(

@@ -211,6 +211,11 @@ def test_a_run_that_a_stage_ended_says_so(target, records):
     assert advice.state(journey, NOW).endswith(", ended by analysis; the model was not asked.")
     finish(records, "q", ended_by="enhancement")
     assert read_journey(target, "q").early_end == "ended by enhancement"
+    gone = {"analysis": meter, "moderation": meter}
+    finish(records, "r", chat=None, stages=gone, ended_by="moderation")
+    told_of = {stage.key: stage.status for stage in read_journey(target, "r").stages}
+    assert [told_of[stage.key] for stage in STAGES] == ["done", *skipped, "done"]
+    assert told_of["moderation"] == "done"
 
 
 def test_a_restart_knows_the_stages_that_were_added_since():

@@ -77,6 +77,13 @@ def test_a_row_has_its_record(target, records, executions: Executions):
     assert (other.replaced, other.nano_usd, len(other.excerpt)) == (True, None, 200)
 
 
+def test_a_row_says_which_stage_ended_it(target, records, executions: Executions):
+    """A run that a stage ended early names that stage; one that failed after an early end was stored does not."""
+    finish(records, "p-1", ended_by="moderation")
+    finish(records, "p-0", status="FAILED", ended_by="moderation")
+    assert [row.ended_by for row in runs_page(target, size=3).rows] == [None, "moderation", None]
+
+
 def test_a_replaced_failure_keeps_its_error(target, records, executions: Executions, monkeypatch):
     """A failed execution that a restart has followed shows its own error and cost, and what became of the run."""
     described: list[str] = []

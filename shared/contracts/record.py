@@ -242,6 +242,8 @@ def passed(record: Mapping[str, Any]) -> tuple[str, ...]:
     known = [stage.key for stage in stages if stage.key in told or stage.key in always]
     if (ended_by := record.get("ended_by")) in known:  # those that would have followed were skipped
         known = known[: known.index(str(ended_by)) + 1]
+    elif ended_by:  # its place is not known: a stage was entered if the record tells of it
+        known = [key for key in known if key in told]
     return (*known, *unknown_stages(record), LAST.key)
 
 
