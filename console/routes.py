@@ -47,6 +47,7 @@ ROUTES = (
     Route(name="batch-stop", path="/ask/many/{number}/stop", view="many:stop", kind="own"),
     Route(name="batch-results", path="/ask/many/{number}/results", view="many:results"),
     Route(name="publish", path="/ask/event", view="publish:page"),
+    Route(name="publish-example", path="/ask/event/example", view="publish:example", kind="own"),
     Route(name="publish-check", path="/ask/event/check", view="publish:check", kind="own"),
     Route(name="publish-send", path="/ask/event/send", view="publish:send", kind="write"),
     Route(name="asked", path="/asked/{pipeline_id}", view="ask:asked"),

@@ -16,6 +16,9 @@ SPAN = timedelta(minutes=MINUTES)
 GAP = timedelta(seconds=30)
 """After so long without a look, a line of what was looked at is interrupted."""
 
+NOT_KNOWN = Status(mark="?", word="not known", tone="warn")
+"""The state of a system that does not answer, whatever it was when it did."""
+
 
 class StageBox(Struct, frozen=True, kw_only=True):
     name: str

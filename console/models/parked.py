@@ -69,8 +69,8 @@ class MessageRow(Struct, frozen=True, kw_only=True):
 class ParkedView(Struct, frozen=True, kw_only=True):
     """All that was read. `now_parked` is SQS's own count of this moment, `held` how many of them somebody reads.
 
-    `is_old`: that count differs from what was read, so that the table is not what is parked now. `idle` says why a
-    replay would do nothing; empty if it would do something.
+    `is_old`: that count differs from what was read, so that the table is not what is parked now. `acted`: a plan has
+    acted on messages since they were read. `idle` says why a replay would do nothing; empty if it would do something.
     """
 
     at: datetime
@@ -83,15 +83,17 @@ class ParkedView(Struct, frozen=True, kw_only=True):
     cost: str
     left_out: bool
     is_old: bool
+    acted: bool
     idle: str
 
 
 class CauseView(Struct, frozen=True, kw_only=True):
     """One cause with a page of its messages. `reason` is why a replay would do what it would, if it is the same for
-    all; `idle` as in `ParkedView`.
+    all; `acted` and `idle` as in `ParkedView`.
     """
 
     at: datetime
+    acted: bool
     cause: CauseRow
     example: str
     reason: str
@@ -118,6 +120,7 @@ def parked_view(snapshot: Snapshot, known: Sequence[Count]) -> ParkedView:
         cost=cost(whole),
         left_out=snapshot.left_out,
         is_old=bool(known) and not snapshot.left_out and now_parked != len(snapshot.planned),
+        acted=snapshot.acted,
         idle=idle(snapshot.planned),
     )
 
@@ -133,6 +136,7 @@ def cause_view(snapshot: Snapshot, key: str, start: int) -> CauseView | None:
     end = start + ON_A_PAGE
     return CauseView(
         at=snapshot.at,
+        acted=snapshot.acted,
         cause=_cause_row(cause),
         example=cause.example,
         reason=reasons.pop() if len(reasons) == 1 else "",

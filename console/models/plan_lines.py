@@ -13,6 +13,7 @@ from console.text import line
 from operations.dlq.causes import common
 from operations.dlq.plan import Action
 from operations.dlq.plans import Line, Note, Order, Phase, Plan
+from operations.dlq.redrive import HAS_MESSAGE
 from operations.dlq.replay import Outcome, Result
 from operations.jobs import Job
 from operations.runs.ends import End
@@ -46,11 +47,18 @@ class ErrorGroup(Struct, frozen=True, kw_only=True):
     address: str = ""
 
 
+class Why(Struct, frozen=True):
+    """Why something is done, or left. `instead` is the address of what to do instead; empty if there is none."""
+
+    text: str = ""
+    instead: str = ""
+
+
 class Above(Struct, frozen=True, kw_only=True):
     """What is told of all lines above the table, and not in each line: their errors, and the reason of all."""
 
     errors: tuple[ErrorGroup, ...]
-    why: str
+    why: Why
 
 
 class LineRow(Struct, frozen=True, kw_only=True):
@@ -63,7 +71,7 @@ class LineRow(Struct, frozen=True, kw_only=True):
     """The error's type, if the errors are told above the table, else its text, too."""
     action: str
     tone: str
-    reason: str
+    reason: Why
     cost: str
     outcome: Status
     problem: str
@@ -72,6 +80,15 @@ class LineRow(Struct, frozen=True, kw_only=True):
     pipeline_id: str
     sent: str
     """The address that finds what was sent; empty if nothing was."""
+
+
+class LeftRow(Struct, frozen=True, kw_only=True):
+    """A line of a plan that would do nothing."""
+
+    name: str
+    address: str
+    """Where the message or run is shown; empty if no run was started."""
+    reason: Why
 
 
 class Happened(Struct, frozen=True, kw_only=True):
@@ -98,6 +115,27 @@ def happened(job: Job) -> Happened:
         results={note.result.message_id: note.result for note in notes if note.result},
         ends={note.end.pipeline_id: note.end for note in notes if note.end},
         canary_held=next((note.canary_held for note in notes if note.canary_held is not None), None),
+    )
+
+
+def why(reason: str) -> Why:
+    """Return a reason as a page gives it: it leads to the page that helps, where a terminal names a command."""
+    if reason == HAS_MESSAGE:
+        return Why("The run has a parked message; a replay of that message runs it again.", link("parked"))
+    return Why(reason)
+
+
+def left_rows(plan: Plan, part: slice) -> tuple[LeftRow, ...]:
+    """Return a part of the lines of a plan that leaves all of them."""
+    return tuple(
+        LeftRow(
+            name=one.message_id,
+            address=run_address(one.pipeline_id, has_run=one.has_run)
+            if plan.is_of_runs
+            else link("message", message_id=one.message_id),
+            reason=why(one.reason),
+        )
+        for one in plan.lines[part]
     )
 
 
@@ -161,7 +199,7 @@ def told_above(plan: Plan, told: Happened) -> Above:
         told.results[one.message_id].reason if one.message_id in told.results else one.reason
         for one in plan.lines
     }
-    return Above(errors=_parked_errors(plan.lines), why=reasons.pop() if len(reasons) == 1 else "")
+    return Above(errors=_parked_errors(plan.lines), why=why(reasons.pop()) if len(reasons) == 1 else Why())
 
 
 def _outcome(one: Line, told: Happened, job: Job) -> Status:
@@ -194,7 +232,7 @@ def _row(one: Line, told: Happened, job: Job, above: Above, *, is_run: bool) -> 
         error=line(text, ERROR_CHARS),
         action=str(action),
         tone=TONES[action],
-        reason="" if above.why else reason,
+        reason=Why() if above.why.text else why(reason),
         cost="not known" if one.nano_usd is None else usd(one.nano_usd) if one.nano_usd else "",
         outcome=_outcome(one, told, job),
         problem=(result.problem if result else "") or line(failed, ERROR_CHARS),

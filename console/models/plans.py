@@ -10,6 +10,7 @@ from console.models.plan_lines import (
     ErrorGroup,
     Happened,
     LineRow,
+    Why,
     happened,
     line_rows,
     order_of,
@@ -22,7 +23,9 @@ from console.models.plan_lines import (
 from console.models.words import Status
 from console.routes import link
 from operations.dlq.plans import Order, Phase, Plan
+from operations.dlq.replay import Result
 from operations.jobs import Job
+from operations.runs.ends import End
 from operations.wording import counted
 
 TITLES = {
@@ -48,6 +51,7 @@ STATES = {
     "interrupted": Status(mark="✗", word="interrupted", tone="bad"),
 }
 CANARY_FAILED = Status(mark="✗", word="canary failed", tone="bad")
+NONE_SUCCEEDED = Status(mark="✗", word="none succeeded", tone="bad")
 PARTLY = Status(mark="!", word="done in part", tone="warn")
 
 
@@ -71,12 +75,15 @@ class PlanView(Struct, frozen=True, kw_only=True):
     total: int
     acts: int
     reached: int
+    """Those that reached their outcome, less those whose run did not succeed."""
+    parks_again: bool
+    """Whether a run failed again, whose message is then parked again."""
     outcomes: tuple[tuple[str, Status], ...]
     errors: tuple[ErrorGroup, ...]
     """With what the messages, or runs, had failed before."""
     run_errors: tuple[ErrorGroup, ...]
     """With what the runs failed that the plan started."""
-    why: str
+    why: Why
     """Why it is done, if the reason is the same for all lines."""
     canary: str
     problem: str
@@ -153,6 +160,7 @@ def plan_view(job: Job, start: int) -> PlanView:
         total=len(plan.lines),
         acts=len(acts),
         reached=_reached(told),
+        parks_again=not job.is_running and any(end.status == "FAILED" for end in told.ends.values()),
         outcomes=outcomes(plan.lines, told, job),
         errors=above.errors,
         run_errors=run_errors(told),
@@ -183,14 +191,27 @@ def _who(order: Order | None) -> str:
 
 
 def _reached(told: Happened) -> int:
-    return sum(result.reached for result in told.results.values())
+    ends = (_end(one, told) for one in told.results.values() if one.reached)
+    return sum(end is None or end.good for end in ends)
+
+
+def _end(result: Result | None, told: Happened) -> End | None:
+    """Return the end of the run that was started for a line; None if none was, or it goes on."""
+    return told.ends.get(result.pipeline_id or "") if result and result.starts_run else None
+
+
+def _all_failed(plan: Plan, told: Happened) -> bool:
+    """Return whether every line that was to be acted on started a run, and all of them failed."""
+    ends = [_end(told.results.get(one.message_id), told) for one in plan.acts]
+    return bool(ends) and all(end is not None and end.status == "FAILED" for end in ends)
 
 
 def _status(job: Job, plan: Plan, told: Happened) -> Status:
     if job.state == "done" and told.canary_held is False:
         return CANARY_FAILED
-    bad = any(not end.good for end in told.ends.values())
-    if job.state == "done" and (bad or _reached(told) < len(plan.acts)):
+    if job.state == "done" and _all_failed(plan, told):
+        return NONE_SUCCEEDED
+    if job.state == "done" and _reached(told) < len(plan.acts):
         return PARTLY
     return STATES[job.state]
 
@@ -217,6 +238,15 @@ def _sentence(job: Job, plan: Plan, told: Happened, rest: int) -> str:
                 f"The console ended while it ran. {unknown}: nothing was done with them, except perhaps with the one "
                 "that was under way. Read the queues and plan the rest again; nothing is done twice."
             )
+    return _ended(plan, told, rest)
+
+
+def _ended(plan: Plan, told: Happened, rest: int) -> str:
+    acts, thing = len(plan.acts), _thing(plan)
+    if _all_failed(plan, told):
+        if acts == 1:
+            return f"The {thing} was acted on; its run failed again."
+        return f"All {acts:,} {thing}s were acted on; none of their runs succeeded."
     done = f"{_reached(told):,} of {counted(acts, thing)} reached {'its' if acts == 1 else 'their'} outcome"
     unsuccessful = sum(not end.good for end in told.ends.values())
     runs = f"; {counted(unsuccessful, 'run')} did not succeed" if unsuccessful else ""

@@ -1,5 +1,6 @@
 """Asking: a message or a follow-up, then each stage as it happens, then the answer."""
 
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from operations.errors import InvalidInputError, NotFoundError, OperationError
 from operations.runs.journey import Journey, assemble, read_journey
 from operations.runs.records import read_records
 from shared.contracts import limits
+from shared.contracts.message import VISIBLE
 from shared.contracts.record import iso
 from shared.contracts.v1 import Turn
 
@@ -27,6 +29,12 @@ EXAMPLES = (
     "Compare TCP and UDP in a table.",
     "Why does this loop forever? `while x > 0: y -= 1`",
 )
+_FIELDS = (
+    (re.compile(r"^`(?:user_message|messages\[\d+\]\.text)`"), "The message"),
+    (re.compile(r"^`messages`(?: together)?"), "The conversation"),
+    (re.compile(r"^`idempotency_key`"), "The idempotency key"),
+)
+"""Names that a refusal begins with, and what the form calls these fields."""
 OWN_KEY = "console-"
 LISTED = 10
 APPEARS_WITHIN = timedelta(minutes=15)
@@ -75,7 +83,7 @@ def send(ask: Ask) -> Response:
         accepted = submit(ask.target, _request(ask, form), via=form.via)
     except InvalidInputError as error:  # it was never sent
         key = _new_key() if form.key.startswith(OWN_KEY) else form.key
-        return _form(ask, structs.replace(form, key=key), str(error))
+        return _form(ask, structs.replace(form, key=key), _of_form(str(error)))
     except NotFoundError:
         raise
     except OperationError as error:  # it may have been accepted: the same key again finds it
@@ -132,12 +140,20 @@ def via_of(ask: Ask) -> Via:
 
 
 def _request(ask: Ask, form: Form) -> Request:
+    if not VISIBLE.search(form.message):
+        raise InvalidInputError("The message is empty, so nothing was sent. Write one, then ask.")
     turns: tuple[Turn, ...] = (Turn(role="user", text=form.message),)
     if form.again:
         turns = repeated(ask.target, form.again, form.message)
     elif form.after:
         turns = follow_up(ask.target, form.after, form.message)
     return request_of(turns, key=form.key)
+
+
+def _of_form(refusal: str) -> str:
+    for field, name in _FIELDS:
+        refusal = field.sub(name, refusal)
+    return refusal
 
 
 def _seen(ask: Ask, history: tuple[Turn, ...] | None = None) -> Seen:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from console.live.feed import Feed, Look
 from console.live.stream import streamed
 from console.models.costs import BudgetView, budget_view
-from console.models.now import now_view
+from console.models.now import NOT_KNOWN, now_view
 from console.models.parked import ParkedView, parked_view
 from console.routes import link
 from console.views import Ask, as_json
@@ -42,7 +42,13 @@ def _feed(ask: Ask) -> Feed[Snapshot]:
 
 def _values(ask: Ask, feed: Feed[Snapshot], latest: Look[Snapshot]) -> dict[str, Any]:
     view = now_view(latest.value, list(feed.history)) if latest.value else None
-    return {"view": view, "error": latest.error, "budget": _budget(ask), "parked": _parked(ask)}
+    return {
+        "view": view,
+        "error": latest.error,
+        "unknown": NOT_KNOWN,
+        "budget": _budget(ask),
+        "parked": _parked(ask),
+    }
 
 
 def _budget(ask: Ask) -> BudgetView | None:

@@ -1,5 +1,6 @@
 """Parked messages by cause, from one reading of the queues that everybody shares; live while it goes on."""
 
+from datetime import datetime
 from http import HTTPStatus
 from shlex import quote
 from typing import Any
@@ -70,6 +71,24 @@ def export(ask: Ask) -> Response:
     return plain(text, "parked.jsonl")
 
 
+def messages_of(ask: Ask, pipeline_id: str) -> list[tuple[str, str]]:
+    """Return the parked messages of a run, as far as somebody has read them: looking reads no queue."""
+    snapshot = ask.desk.shelf.shown(ask.target).snapshot
+    return [
+        (link("message", message_id=item.message.id), item.message.error_type)
+        for item in (snapshot.planned if snapshot else ())
+        if item.message.pipeline_id == pipeline_id
+    ][:5]
+
+
+def read_since(ask: Ask, moment: datetime | None) -> datetime | None:
+    """Return when the queues were read; None if that was not after this moment, or did not find all."""
+    snapshot = ask.desk.shelf.shown(ask.target).snapshot
+    if snapshot is None or snapshot.left_out or moment is None or snapshot.at <= moment:
+        return None
+    return snapshot.at
+
+
 def _cause(ask: Ask, key: str) -> Response:
     snapshot = ask.desk.shelf.shown(ask.target).snapshot
     start = ask.query.get("start", "")
@@ -112,5 +131,6 @@ def _values(ask: Ask, seen: Look[tuple[Count, ...]]) -> dict[str, Any]:
         "queues": [one for one in known if one.visible or one.held],
         "reading": shown.reading,
         "error": seen.error or shown.error,
+        "counts_error": seen.error,
         "running": ask.desk.jobs.running("replay"),
     }

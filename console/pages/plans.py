@@ -9,10 +9,11 @@ from starlette.responses import Response
 from console.desk import Desk
 from console.live.feed import Look
 from console.live.stream import streamed
-from console.models.plan_lines import happened, order_of, plan_of
+from console.models.parked import ON_A_PAGE
+from console.models.plan_lines import happened, left_rows, order_of, plan_of
 from console.models.plans import plan_row, plan_view
 from console.pages import message as message_page
-from console.pages.parked import UNREAD
+from console.pages.parked import UNREAD, messages_of
 from console.pages.subjects import PLANS
 from console.routes import link
 from console.views import Ask
@@ -207,7 +208,29 @@ def _make_edit(ask: Ask, snapshot: Snapshot, item: Planned) -> Response:
 
 
 def _made(ask: Ask, plan: Plan) -> Response:
+    """Keep a plan and lead to it. One that would do nothing is not kept: the page says why, and what helps."""
+    if not plan.acts:
+        return _idle(ask, plan)
     return ask.redirect(link("plan", number=ask.desk.jobs.make(PLANS, plan)))
+
+
+def _idle(ask: Ask, plan: Plan) -> Response:
+    rows = left_rows(plan, slice(ON_A_PAGE))
+    messages = {
+        row.name: messages_of(ask, row.name) if row.reason.instead and plan.is_of_runs else [] for row in rows
+    }
+    return ask.page(
+        "plan_idle.html",
+        title="There is nothing to carry out",
+        json=plan,
+        status=HTTPStatus.CONFLICT,
+        current="plans",
+        thing="run" if plan.is_of_runs else "message",
+        total=len(plan.lines),
+        rows=rows,
+        messages=messages,
+        unread=any(row.reason.instead and not messages[row.name] for row in rows),
+    )
 
 
 def _job(ask: Ask) -> Job:

@@ -28,14 +28,28 @@ def page(ask: Ask) -> Response:
     return _form(ask, ask.query.get("type", DEFAULT))
 
 
+def example(ask: Ask) -> Response:
+    """Fill in an example of the event that is chosen in the list."""
+    return ask.redirect(link("publish", type=ask.form.get("type", "")))
+
+
 def check(ask: Ask) -> Response:
     """Say, while somebody types, how the event would break its contract."""
     return html(ask.fragment("message_check.html", problems=problems(ask.form), checked=True))
 
 
 def send(ask: Ask) -> Response:
-    """Publish the event, if it keeps its contract, and lead to the run that it starts."""
+    """Publish the event that is chosen in the list, if it keeps its contract, and lead to the run that it starts.
+
+    If another one was chosen when the page was drawn, the page is drawn anew first: it says what publishing does.
+    """
     detail_type, text = ask.form.get("type", ""), ask.form.get("event", "")
+    if (drawn := ask.form.get("drawn", detail_type)) != detail_type:
+        error = (
+            f"You chose another event than {drawn}, of which this page was, so nothing was published yet. "
+        )
+        error += f"Look at it again: pressing Publish now sends {detail_type}."
+        return _form(ask, detail_type, text, error, HTTPStatus.BAD_REQUEST)
     if problems(ask.form):
         error = "The event breaks its contract, so nothing was published."
         return _form(ask, detail_type, text, error, HTTPStatus.BAD_REQUEST)

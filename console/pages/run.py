@@ -26,6 +26,7 @@ from console.models.tabs import (
     since,
     visits,
 )
+from console.pages.parked import messages_of, read_since
 from console.routes import link
 from console.views import Ask, as_json, plain
 from operations.asking.conversation import UNKNOWN, read_history
@@ -90,7 +91,8 @@ def page(ask: Ask) -> Response:
         newest=link("run", pipeline_id=pipeline_id, tab=of_tab[tab]),
         retry=ask.desk.command("dlq", "replay", "--pipeline", pipeline_id),
         explain=ask.desk.command("explain", pipeline_id),
-        parked=_parked(ask, pipeline_id),
+        parked=messages_of(ask, pipeline_id),
+        parked_read_at=read_since(ask, latest.finished_at),
         executions=execution_rows(executions_of(ask.target, latest), earlier or names[0], latest)
         if tab == TABS[0] and len(names) > 1
         else (),
@@ -111,16 +113,6 @@ def latest(ask: Ask) -> Response:
     """Go to the run that was started last."""
     rows = runs_page(ask.target, size=1).rows
     return ask.redirect(link("run", pipeline_id=rows[0].pipeline_id) if rows else link("runs"))
-
-
-def _parked(ask: Ask, pipeline_id: str) -> list[tuple[str, str]]:
-    """Return the parked messages of a run, as far as somebody has read them: looking reads no queue."""
-    snapshot = ask.desk.shelf.shown(ask.target).snapshot
-    return [
-        (link("message", message_id=item.message.id), item.message.error_type)
-        for item in (snapshot.planned if snapshot else ())
-        if item.message.pipeline_id == pipeline_id
-    ][:5]
 
 
 def live(ask: Ask) -> Response:

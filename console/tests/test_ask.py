@@ -9,6 +9,7 @@ from console.questions import KEPT, Questions
 from console.tests.asking import Console, console_of
 from console.tests.world import add_run
 from operations.tests.world import finish
+from shared.contracts import limits
 from shared.contracts.message import request_hash
 from shared.tests.fakes import client_error
 
@@ -42,7 +43,12 @@ def test_what_was_typed_survives_a_refusal(console: Console, api):
     """After a refusal the form shows why, with the message; only one that was never sent gets a new key."""
     key = "console-1234567890"
     empty = console.post("/ask/send", {"message": " ", "key": key})
-    assert (empty.status, key in empty.text) == (400, False)
+    assert (empty.status, "The message is empty" in empty.text, key in empty.text) == (400, True, False)
+    long = console.post("/ask/send", {"message": "x" * (limits.MESSAGE_CHARS + 1), "key": key})
+    assert (long.status, "The message must be at most" in long.text, key in long.text) == (400, True, False)
+    odd = console.post("/ask/send", {"message": "Why?", "key": "no key"})
+    assert "The idempotency key must be" in odd.text
+    assert all("user_message" not in answer.text for answer in (empty, long))
     api.answers = [(403, {"message": "no"})]
     refused = console.post("/ask/send", {"message": "<b>Why?", "key": key})
     assert (refused.status, key in refused.text, "&lt;b&gt;Why?" in refused.text) == (502, True, True)

@@ -50,7 +50,7 @@ def test_everything_can_be_asked(served: Served, tab: Callable[..., Tab], api: F
 
     page.goto(f"{served.url}/ask/many")
     file = tmp_path / "messages.jsonl"
-    file.write_text("\n".join(json.dumps(text) for text in ("First?", *hostile.STRINGS)) + "\nnope")
+    file.write_text("\n".join(json.dumps(text) for text in ("First?", *hostile.STRINGS)) + '\n"nope')
     page.set_input_files("[data-into]", file)
     page.click("button:has-text('Look at the lines')")
     page.wait_for_selector("tr:has-text('not valid JSON')")

@@ -219,6 +219,22 @@ def test_now_is_one_look_for_page_and_json(console: Console, machine, records):
     assert machine.calls.count("list") == looks
 
 
+def test_what_does_not_answer_is_not_called_healthy(console: Console, machine, records):
+    """When the looks fail, Now and Parked say so, and no more that all is well; what was seen has its time."""
+    well = {"/": "healthy", "/parked": "Nothing is parked."}
+    for path, text in well.items():
+        assert text in console.get(path).text
+    looks = Looks()
+    looks.down = True
+    for feed in console.desk.feeds._feeds.values():
+        feed._look, feed._looked_at = looks, float("-inf")
+    for path, text in well.items():
+        page = console.get(path).text
+        assert ("no answer" in page, "not known" in page, text in page) == (True, True, False), path
+        assert 'class="good"' not in page
+    assert "it was looked at <time" in console.get("/").text
+
+
 def test_the_first_page_leads_on(console: Console, machine, records, monkeypatch):
     """A failure leads to those like it, the budget to the costs, what is parked to its cause and time."""
     add_run(machine, records, "p", "FAILED", error="E", cause="c", stage="chat")

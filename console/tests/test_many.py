@@ -67,6 +67,16 @@ def test_a_bad_line_costs_itself_only(console: Console, api, answered):
     assert "Python?" not in console.get(f"{path}?only=bad").text
 
 
+def test_a_plain_line_is_a_message(console: Console, api, answered):
+    """A line that is no JSON is the text of a message; one that begins as JSON and is none is left out, in words."""
+    path = made(console, '\ufeffWhat is a monad?\r\n  42 \r\n\r\n{"user_message": "x"\n"And in Python?"')
+    page = console.get(path).text
+    for part in ("Send 3 messages", "1 line can&#39;t be sent", "not valid JSON"):
+        assert part in page, part
+    send(console, path)
+    assert sorted(api.messages) == ["42", "And in Python?", "What is a monad?"]
+
+
 def test_a_batch_is_sent_once(console: Console, api, answered):
     """A second press sends nothing; the answers are not kept in the file of the job."""
     path = made(console)
@@ -133,7 +143,7 @@ def test_what_halts_a_batch_is_said(console: Console, monkeypatch):
     [
         ("", "no messages"),
         ("\r\n \r\n", "no messages"),
-        ("nope", "No line can be sent"),
+        ('"nope', "No line can be sent"),
         ('"x"\n' * 5_001, "5,000"),
     ],
 )
@@ -166,7 +176,8 @@ def test_hostile_lines_change_no_page(console: Console):
     for text in (hostile.BENIGN, *hostile.STRINGS):
         path = made(console, json.dumps(text) + "\n" + json.dumps({text: 1}))
         pages.append(shape(console.get(path).text))
-        refused = console.post("/ask/many/make", {"lines": text})
+        refused = console.post("/ask/many/make", {"lines": f"[{text}"})
+        assert refused.status == 400
         assert "<script>" not in refused.text.partition("<main")[2]
     assert all(page == pages[0] for page in pages)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.tests.asking import Console
+from console.tests.asking import Console, carry_out
 from console.tests.parking import machine, make, message_ids, read, reject, three
 from operations.dlq import queues
 from operations.tests.dead_letters import StepFunctions, count, park, url
@@ -90,9 +90,27 @@ def test_a_run_leads_to_its_parked_messages(
 ):
     """The page of a failed run leads to its parked messages once somebody has read the queues, and reads none."""
     monkeypatch.setattr(three, "get_execution_history", lambda **_: {"events": []}, raising=False)
-    assert "read the queues" in console.get("/runs/p-1").text
+    text = console.get("/runs/p-1").text
+    assert ("read the queues" in text, "Plan to run it again" in text) == (True, True)
     read(console)
-    assert f"/parked/{message_ids(console)[0]}" in console.get("/runs/p-1").text
+    text = console.get("/runs/p-1").text
+    assert f'href="/parked/{message_ids(console)[0]}" data-press="p"' in text
+    assert "Plan to run it again" not in text
+
+
+def test_a_run_without_a_parked_message_runs_again_by_a_plan(
+    console: Console, machine: StepFunctions, records: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """A reading tells of runs that had ended before it only: of a later one a message may be parked since."""
+    monkeypatch.setattr(machine, "get_execution_history", lambda **_: {"events": []}, raising=False)
+    for name, ended in (("p-1", "2020-01-01T00:00:00.000Z"), ("p-2", "2126-01-01T00:00:00.000Z")):
+        machine.fail(name)
+        finish(records, name, status="FAILED", finished_at=ended)
+    read(console)
+    known, unread = (console.get(f"/runs/{name}").text for name in ("p-1", "p-2"))
+    assert "No message of this run was parked" in known
+    assert ["Read the parked messages" in text for text in (known, unread)] == [False, True]
+    assert all("Plan to run it again" in text for text in (known, unread))
 
 
 def test_the_export_is_saved(console: Console, three: StepFunctions):
@@ -139,7 +157,8 @@ def test_an_event_that_started_no_run_has_no_link_to_one(console: Console, machi
     read(console)
     (message,) = message_ids(console)
     (cause,) = set(re.findall(r"/parked\?cause=[0-9a-f]+", console.get("/parked").text))
-    for path in (cause, f"/parked/{message}", make(console, all="1")):
+    plan = make(console, all="1", what="archive", reason="known")
+    for path in (cause, f"/parked/{message}", plan):
         text = console.get(path).text
         assert "no run was started" in text, path
         assert 'href="/runs/p-rejected"' not in text, path
@@ -179,6 +198,19 @@ def test_whether_it_works_again_is_known_from_the_reading(
         assert said in text
         (cause,) = set(re.findall(r"/parked\?cause=[0-9a-f]+", text))
         assert "does chatbot work again?" in console.get(cause).text
+
+
+def test_whether_it_works_again_is_out_of_date_after_a_plan(console: Console, three: StepFunctions):
+    """After a plan has acted, pages call what the reading said of the service out of date, until it is read again."""
+    read(console)
+    first, *_ = message_ids(console)
+    (cause,) = set(re.findall(r"/parked\?cause=[0-9a-f]+", console.get("/parked").text))
+    stale = "a plan has acted since"
+    assert not any(stale in console.get(path).text for path in ("/parked", cause))
+    carry_out(console, make(console, message=first), rate="500")
+    assert all(stale in console.get(path).text for path in ("/parked", cause))
+    read(console)
+    assert stale not in console.get("/parked").text
 
 
 def test_ticked_messages_are_planned(console: Console, three: StepFunctions):

@@ -29,9 +29,8 @@ def put(machine: StepFunctions, monkeypatch: pytest.MonkeyPatch) -> Callable[[Co
         assert snapshot
         items = sorted(snapshot.planned, key=lambda item: (item.message.service, len(item.message.body)))
         archive = make(console, all="1", what="archive", reason=text)
-        replay = make(console, all="1")
         pages = [f"/parked/{item.message.id}" for item in items]
-        return ["/parked", f"/parked?cause={key_of(items[-1])}", *pages, replay, archive]
+        return ["/parked", f"/parked?cause={key_of(items[-1])}", *pages, archive]
 
     return parked
 
@@ -39,11 +38,13 @@ def put(machine: StepFunctions, monkeypatch: pytest.MonkeyPatch) -> Callable[[Co
 def test_hostile_messages_change_no_page(console: Console, put: Callable[[Console, str], list[str]]):
     """A hostile string in every field of a parked message leaves all its pages with the elements of a plain one."""
     plain = [shape(console.get(path).text) for path in put(console, hostile.BENIGN)]
+    idle = shape(console.post("/plans/make", {"all": "1"}).text)
     for text in (" ".join(hostile.STRINGS), *hostile.STRINGS[:2]):
         for path, expected in zip(put(console, text), plain, strict=True):
             answer = console.get(path)
             assert answer.status == 200
             assert shape(answer.text) == expected, (path, text)
+        assert shape(console.post("/plans/make", {"all": "1"}).text) == idle, text
 
 
 def test_no_page_and_no_file_has_a_task_token(
@@ -57,6 +58,8 @@ def test_no_page_and_no_file_has_a_task_token(
         for suffix in ("", "&format=json" if "?" in path else "?format=json"):
             answer = console.get(path + suffix)
             assert (answer.status, TOKEN in answer.text) == (200, False), path + suffix
+    left = console.post("/plans/make", {"all": "1"})
+    assert (left.status, TOKEN in left.text) == (409, False)
     carry_out(console, paths[-1])
     for file in (tmp_path / "plans-local").glob("*.jsonl"):
         assert TOKEN not in file.read_text("utf-8")

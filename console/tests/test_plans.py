@@ -78,9 +78,10 @@ def test_a_console_that_died_leaves_a_plan_that_says_so(
     assert "interrupted" in restarted.get("/plans").text
     assert restarted.post("/plans/make", {"plan": "1"}).status == 404  # the queues are to be read first
     read(restarted)
-    assert (
-        "acts on 0 messages" in restarted.get(make(restarted, plan="1")).text
-    )  # only one is there: it was left
+    left = restarted.post("/plans/make", {"plan": "1"})  # only one is there: it was left
+    assert (left.status, "breaks its contract" in left.text) == (409, True)
+    assert f'href="/parked/{message_ids(restarted)[0]}"' in left.text
+    assert restarted.get("/plans/3").status == 404
     assert "Replay 1 message" in restarted.get(make(restarted, all="1")).text
 
 
@@ -164,6 +165,48 @@ def test_a_canary_that_fails_leaves_the_rest(
         assert part in text, part
     assert not re.search(r"</svg>\s+done</span>", text)
     assert count(url("chatbot")) == 2
+
+
+def test_a_plan_none_of_whose_runs_succeeded_says_so(
+    console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch
+):
+    """If no run succeeded, a plan is not done in part: its bar is empty, and it leads to what is parked again."""
+
+    def failed(_target: Any, ids: Any, **_: Any) -> Any:
+        return (End(pipeline_id=one, status="FAILED") for one in ids)
+
+    monkeypatch.setattr("operations.dlq.plans.ends", failed)
+    read(console)
+    text = carry_out(console, make(console, all="1"), rate="500").text
+    for part in (
+        "All 2 messages were acted on; none of their runs succeeded.",
+        '<progress max="2" value="0"',
+        'in <a href="/parked">Parked</a>',
+    ):
+        assert part in text, part
+    assert "done in part" not in text
+    listed = console.get("/plans").text
+    assert ("none succeeded" in listed, "0 of 2 messages" in listed) == (True, True)
+
+
+def test_a_plan_one_of_whose_runs_failed_is_done_in_part(
+    console: Console, three: StepFunctions, monkeypatch: pytest.MonkeyPatch
+):
+    """A run that failed again does not count as an outcome that was reached."""
+
+    def ended(_target: Any, ids: Any, **_: Any) -> Any:
+        first, second = sorted(ids)
+        return iter((End(pipeline_id=first, status="FAILED"), End(pipeline_id=second, status="SUCCEEDED")))
+
+    monkeypatch.setattr("operations.dlq.plans.ends", ended)
+    read(console)
+    text = carry_out(console, make(console, all="1"), rate="500").text
+    for part in (
+        "done in part",
+        "1 of 2 messages reached their outcome; 1 run did not succeed",
+        "is parked again",
+    ):
+        assert part in text, part
 
 
 def test_a_run_that_is_not_followed_is_not_called_done(console: Console, three: StepFunctions):

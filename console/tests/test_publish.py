@@ -48,6 +48,28 @@ def test_a_request_leads_to_its_run(console: Console, bus: FakeEvents, records):
     assert "Here now" in console.get(f"/asked/{pipeline_id}").text
 
 
+def test_the_event_that_is_shown_is_published(console: Console, bus: FakeEvents):
+    """The list and the text are of one form; after another choice the page is drawn anew before anything is sent."""
+    page = console.get(f"/ask/event?type={REQUEST}").text
+    form = page.partition('<form method="post" action="/ask/event/send"')[2].partition("</form>")[0]
+    assert (form.count('name="type"'), '<select id="type" name="type"' in form) == (1, True)
+    other = "analysis.requested.v1"
+    event = {"type": other, "event": example(console, other)}
+    answer = console.post("/ask/event/send", {**event, "drawn": REQUEST})
+    assert (answer.status, bus.entries) == (400, [])
+    for part in (
+        "nothing was published yet",
+        f"sends {other}",
+        "starts no run",
+        f'name="drawn" value="{other}"',
+    ):
+        assert part in answer.text, part
+    assert console.post("/ask/event/send", {**event, "drawn": other}).status == 303
+    assert [entry["DetailType"] for entry in bus.entries] == [other]
+    filled = console.post("/ask/event/example", event)
+    assert (filled.status, filled.headers["location"]) == (303, f"/ask/event?type={other}")
+
+
 def test_another_event_leads_back_with_its_id(console: Console, bus: FakeEvents):
     """An event that starts no run leads back to the form, which links to what came of it."""
     name = "pipeline.completed.v1"

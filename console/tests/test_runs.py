@@ -15,6 +15,7 @@ from console.live.stream import streamed
 from console.models.runs import Since, news
 from console.pages import runs
 from console.tests.asking import Console, carry_out
+from console.tests.parking import message_ids, read
 from console.views import html
 from operations.asking.cancel import Cancelled
 from operations.errors import DeniedError
@@ -202,6 +203,26 @@ def test_ticked_runs_run_again_by_a_plan(console: Console, failed: StepFunctions
         assert "1 of 1 run reached its outcome" in carry_out(console, where).text
     assert failed.calls == ["start p-1-restart-1"]
     assert "Run again" in console.get("/plans").text
+
+
+def test_a_run_with_a_parked_message_leads_to_it(console: Console, failed: StepFunctions, records: Any):
+    """No plan is kept of runs that would all be left: the page leads to the reading, after it to the message."""
+    ticked = tick("p-2", "p-3", what="again")
+    unread = console.post("/runs-ticked", ticked)
+    assert unread.status == 409
+    for part in ("a replay of that message", 'action="/parked-reading"', 'href="/runs/p-2"', "has succeeded"):
+        assert part in unread.text, part
+    assert "`" not in unread.text
+    read(console)
+    known = console.post("/runs-ticked", ticked).text
+    assert f'href="/parked/{message_ids(console)[0]}"' in known
+    assert 'action="/parked-reading"' not in known
+    assert console.post("/runs-ticked", tick("p-3", what="cancel")).status == 409
+    assert console.desk.jobs.latest() == []
+    beside = console.get(
+        console.post("/runs-ticked", tick("p-1", "p-2", what="again")).headers["location"]
+    ).text
+    assert 'runs it again. <a href="/parked">' in beside
 
 
 def test_what_changed_since_the_plan_is_left(console: Console, failed: StepFunctions, records: Any):

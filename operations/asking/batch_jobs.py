@@ -13,6 +13,7 @@ from msgspec import Struct
 from operations.asking.batch import Line, Outcome, Plan, read_lines, run_batch
 from operations.asking.submit import Via
 from operations.errors import InvalidInputError
+from operations.json_text import written
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
@@ -46,11 +47,12 @@ def _lines(text: str, via: Via) -> tuple[Line, ...]:
 
 def new_batch(text: str, via: Via) -> Batch:
     """Make a batch of a text. Raises InvalidInputError if it has no line, too many, or none that can be sent."""
-    batch = Batch(name=f"console-{secrets.token_hex(8)}", via=via, text=text.replace("\r\n", "\n"))
+    text = "\n".join(map(_as_json, text.split("\n")))
+    batch = Batch(name=f"console-{secrets.token_hex(8)}", via=via, text=text)
     lines = batch.lines
     if not lines:
         raise InvalidInputError(
-            'There are no messages. Write one on each line, as a JSON string or as {"user_message": "…"}.'
+            'There are no messages. Write one on each line: its text, or JSON, e.g. {"user_message": "…"}.'
         )
     if len(lines) > MOST_LINES:
         raise InvalidInputError(
@@ -60,6 +62,12 @@ def new_batch(text: str, via: Via) -> Batch:
     if all(line.request is None for line in lines):
         raise InvalidInputError(f"No line can be sent. Line {lines[0].number}: {lines[0].problem}.")
     return batch
+
+
+def _as_json(line: str) -> str:
+    """Return a line as JSON: one that does not begin as a string, object or list is the text of a message."""
+    line = line.removeprefix("\ufeff").strip()
+    return line if not line or line[0] in '"{[' else written(line)
 
 
 def rest_of(batch: Batch, outcomes: Iterable[Outcome]) -> Batch:

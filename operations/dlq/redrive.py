@@ -21,6 +21,7 @@ from shared.contracts.executions import FAILED, ids_in
 from shared.contracts.record import CANCELLED, Record, iso
 
 PAGE = 1_000
+HAS_MESSAGE = "The run has a parked message; `pipeline dlq replay` runs it again."
 _FIELDS = ("status", "stage", "error", "cause", "execution_arn", CANCELLED)
 
 
@@ -145,9 +146,7 @@ def _judged(
 
 def _decide(execution: Execution, *, has_message: bool) -> Decision:
     if has_message:
-        return Decision(
-            action=Action.LEAVE, reason="The run has a parked message; `pipeline dlq replay` runs it again."
-        )
+        return Decision(action=Action.LEAVE, reason=HAS_MESSAGE)
     if execution.redrivable:
         return Decision(
             action=Action.REDRIVE, reason=f"The run ended as {execution.status} and can continue there."

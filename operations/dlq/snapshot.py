@@ -32,7 +32,8 @@ class Count(Struct, frozen=True, kw_only=True):
 class Snapshot(Struct, frozen=True, kw_only=True):
     """The parked messages at a time, oldest first. `left_out`: there were more than `MOST`.
 
-    `good` is when a run that got through a service, or was started by it, ended last, by the service's name.
+    `good` is when a run that got through a service, or was started by it, ended last, by the service's name; `acted`
+    says that messages left since, so that their runs may have got through later.
     """
 
     at: datetime
@@ -40,11 +41,13 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     rates: Rates
     left_out: bool = False
     good: Mapping[str, datetime] = {}
+    acted: bool = False
 
     def without(self, ids: Collection[str]) -> "Snapshot":
         """Return the snapshot after these messages have left their queues."""
         gone = set(ids)
-        return replace(self, planned=tuple(item for item in self.planned if item.message.id not in gone))
+        planned = tuple(item for item in self.planned if item.message.id not in gone)
+        return replace(self, planned=planned, acted=True)
 
     def find(self, message_id: str) -> Planned | None:
         return next((item for item in self.planned if item.message.id == message_id), None)
