@@ -96,11 +96,11 @@ def removed_stages(target: Target, sleep: Callable[[float], None] = time.sleep) 
     return tuple(found)
 
 
-def delete_removed(target: Target, stage: RemovedStage) -> None:
+def delete_removed(target: Target, stage: RemovedStage, sleep: Callable[[float], None] = time.sleep) -> None:
     """Delete the stack of a removed stage that is idle. Raises OperationError."""
     if not stage.idle:
         raise ValueError(f"{stage.part} is still needed")
-    delete(target, stage.stack)
+    delete(target, stage.stack, sleep)
 
 
 def _detail_types(template: Mapping[str, Any]) -> Iterator[str]:

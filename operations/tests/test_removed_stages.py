@@ -55,7 +55,7 @@ def test_idle_stack_is_deleted_once(removed, cloudformation):
     """A removed stage that nothing needs is deleted, and then there is none."""
     (stage,) = removed_stages(removed)
     assert stage.idle
-    delete_removed(removed, stage)
+    delete_removed(removed, stage, lambda _: None)
     assert STACK not in cloudformation.stacks
     assert removed_stages(removed) == ()
 
