@@ -101,8 +101,20 @@ def stacks(pipeline: Deployment) -> list[str]:
     ]
 
 
+def stop_what_others_left(pipeline: Deployment) -> None:
+    """Stop the runs that earlier tests left open: each of them would keep the removed stage's stack."""
+    client = pipeline.client("stepfunctions")
+    machine = pipeline.addresses["state-machine/arn"]
+    for page in client.get_paginator("list_executions").paginate(
+        stateMachineArn=machine, statusFilter="RUNNING"
+    ):
+        for execution in page["executions"]:
+            client.stop_execution(executionArn=execution["executionArn"])
+
+
 def test_tutorial_holds_as_written(pipeline: Deployment, tmp_path: Path):
     """Every block of the tutorial does what the text says, and runs that go on meanwhile all complete."""
+    stop_what_others_left(pipeline)
     reader = Reader(tmp_path / "checkout", pipeline.engine.state.path)
     ids: list[str] = []
     done = threading.Event()
