@@ -11,9 +11,9 @@ import pytest
 
 from local.paths import ROOT
 from tests.e2e.checkout import copy_everything
-from tests.e2e.conftest import Deployment, eventually
+from tests.e2e.conftest import DEPLOYS, Deployment, eventually
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(500)]
 
 TUTORIAL = ROOT / "docs" / "your-own-stage.md"
 _BLOCK = re.compile(r"```(?P<kind>sh|python)\n(?P<text>.*?)```", re.DOTALL)
