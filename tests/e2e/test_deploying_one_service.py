@@ -50,14 +50,16 @@ def test_one_service_is_deployed_under_load(pipeline: Deployment, changed_checko
             )
             number += 2
 
-    publisher = threading.Thread(target=load)
-    publisher.start()
-    try:
-        assert deploy(pipeline.engine, "analyzer", root=changed_checkout) == ("analyzer",)
-    finally:
-        done.set()
-        publisher.join()
-    ids += pipeline.publish(*({"data": {"user_message": f"After {n}?"}} for n in range(5)))
-    assert all(complete(pipeline.finished(event_id)) for event_id in ids)
+    # A message whose worker was replaced is delivered again after this time.
+    with pipeline.visible_after("analyzer", 10):
+        publisher = threading.Thread(target=load)
+        publisher.start()
+        try:
+            assert deploy(pipeline.engine, "analyzer", root=changed_checkout) == ("analyzer",)
+        finally:
+            done.set()
+            publisher.join()
+        ids += pipeline.publish(*({"data": {"user_message": f"After {n}?"}} for n in range(5)))
+        assert all(complete(pipeline.finished(event_id)) for event_id in ids)
     after = stacks(pipeline)
     assert {name for name in after if after[name] != before[name]} == {"ai-pipeline-local-analyzer"}
