@@ -79,8 +79,8 @@ class Running:
 
     @property
     def stand_in(self) -> str:
-        """What gives an answer in the place of the model that its record names."""
-        return self.answers if self.model else "canned answer"
+        """What answers in the place of AWS's models: the model's name, or that answers are canned."""
+        return self.model.name if self.model else "canned answer"
 
 
 @dataclass(frozen=True, kw_only=True)

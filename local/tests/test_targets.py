@@ -131,7 +131,7 @@ def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch, option, expect
     ("model", "stand_in"),
     [
         (None, "canned answer"),
-        (Model(url="http://127.0.0.1:1/v1", name="llama3.2"), "llama3.2 at http://127.0.0.1:1/v1"),
+        (Model(url="http://127.0.0.1:1/v1", name="llama3.2"), "llama3.2"),
     ],
 )
 def test_a_target_on_the_engine_knows_what_answers_there(tmp_path, model, stand_in):

@@ -141,7 +141,8 @@ class Journey(Struct, frozen=True, kw_only=True):
     def answered_by(self) -> str:
         """Who gave the answer, by the record and the stand-in; empty if there is none, or no model gave it."""
         model = str((self.chat or {}).get("model_id") or "")
-        return f"{self.stand_in} in the place of {model}" if model and self.stand_in else model
+        stands_in = model and self.stand_in and self.stand_in != model
+        return f"{self.stand_in} in the place of {model}" if stands_in else model
 
     @property
     def early_end(self) -> str:

@@ -240,3 +240,12 @@ def test_a_run_that_waits_for_a_person_says_so():
     last = bars(journey, now)[-1]
     assert (last.name, last.other_ms, last.is_open) == ("approval", 0, True)
     assert "approval" not in {stage.key for stage in assemble("p", {"status": "RUNNING"}, None).stages}
+
+
+def test_a_model_does_not_stand_in_for_itself(target, records):
+    """A model that the record names has answered; anything else has answered in its place."""
+    finish(records, "p")
+    model = read_journey(target, "p").answered_by
+    for stand_in, says in ((model, model), ("canned answer", f"canned answer in the place of {model}")):
+        target.stand_in = stand_in
+        assert read_journey(target, "p").answered_by == says
