@@ -64,8 +64,8 @@ def host() -> Target:
 class Sizing:
     """The sizes of one function and its queue.
 
-    A function's share of a CPU follows from `memory_mb`: with 256 MB, all but the chatbot handle a warm message in 50
-    ms, for the same price as with 128 MB (docs/benchmarks.md has the table).
+    A function's share of a CPU follows from `memory_mb`: with the default, a function that makes one or two calls to
+    AWS handles a warm message in 50 ms, for the same price as with 128 MB (docs/benchmarks.md has the table).
     `max_concurrency` limits how many executions of the function the queue may start at a time (AWS: at least 2).
     """
 
@@ -283,10 +283,13 @@ class Environment:
 # The chatbot waits for the model nearly all of its time, and nobody waits for a scheduled function: more memory would
 # only cost more.
 _SMALL_MB = 128
+# A message takes three calls to AWS: with 256 MB its 95th percentile is 40 to 60 ms, with this much 20 to 40.
+_LOGGER_MB = 320
 # One message per invocation: an answer takes seconds, so a batch of ten would exceed the function's timeout.
 _ONE_AT_A_TIME = replace(Sizing(), batch_size=1)
 _AWS_SIZING = {
     "chatbot": replace(_ONE_AT_A_TIME, memory_mb=_SMALL_MB, max_concurrency=250),
+    "logger": replace(Sizing(), memory_mb=_LOGGER_MB),
     **dict.fromkeys(("reconciler", "guard"), replace(Sizing(), memory_mb=_SMALL_MB)),
 }
 # On the engine every concurrent execution is a process on this machine. A deployment kills the workers it replaces
@@ -332,7 +335,10 @@ ENVIRONMENTS: Mapping[str, Environment] = {
             name="local",
             target=host(),
             default_sizing=_LOCAL,
-            sizing={"chatbot": replace(_LOCAL, memory_mb=_SMALL_MB, batch_size=1, timeout_seconds=30)},
+            sizing={
+                "chatbot": replace(_LOCAL, memory_mb=_SMALL_MB, batch_size=1, timeout_seconds=30),
+                "logger": replace(_LOCAL, memory_mb=_LOGGER_MB),
+            },
             log_retention_days=7,
             point_in_time_recovery=False,
             archive_days=None,

@@ -23,7 +23,7 @@ from shared.costs.prices import US_EAST_1
 
 RESULTS = Path(__file__).parents[1] / "results" / "limited.json"
 DEPLOYED: Final = ENVIRONMENTS["prod"]
-SIZES_MB: Final = (128, 192, 256, 512)
+SIZES_MB: Final = (128, 192, 256, 320, 512)
 PAUSES: Final = 6
 """Messages after a pause, in each process."""
 CALL_MS: Final = 10
