@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 import click
 from rich.text import Text
 
-from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.journeys import print_journey, watch
 from cli.view.ledgers import show_ledger
 from cli.view.text import in_a_line
+from local.exit_codes import FAILED, INTERRUPTED
 from operations.dlq.journal import Entry, audit
 from operations.errors import DeniedError, NotDeployedError
 from operations.money.budget import notice
-from operations.money.costs import read_ledger
+from operations.money.run_ledger import read_ledger
 from operations.runs.beginnings import known_id
 from operations.runs.journey import Journey, follow, read_journey, told
 from operations.runs.timeline import bars, longest

@@ -13,8 +13,9 @@ from console.text import line
 from operations.money.words import cost_of_run
 from operations.runs.advice import can_be_retried, state
 from operations.runs.earlier import Named
-from operations.runs.journey import Journey, StageView, failed_models
+from operations.runs.journey import Journey, failed_models
 from operations.runs.runs import took
+from operations.runs.stage_views import StageView
 from operations.runs.timeline import START, bars, longest
 from operations.runs.trail import Trail
 from operations.wording import duration

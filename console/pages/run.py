@@ -32,7 +32,7 @@ from console.views import Ask, as_json, plain
 from operations.asking.conversation import UNKNOWN, read_history
 from operations.errors import DeniedError, NotFoundError, OperationError
 from operations.json_text import written
-from operations.money.costs import read_ledger
+from operations.money.run_ledger import read_ledger
 from operations.runs.earlier import executions_of, names_of, read_execution
 from operations.runs.journey import Journey, read_journey
 from operations.runs.logs import read_logs
