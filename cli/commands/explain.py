@@ -9,10 +9,10 @@ import click
 from rich.text import Text
 
 from cli.commands.selection import Age
-from cli.exit_codes import INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.text import ago, counted, printable
+from local.exit_codes import INTERRUPTED
 from operations.dlq.archive import Handled
 from operations.dlq.messages import about
 from operations.errors import NotFoundError

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
+from cli.tests.support import call
 from local import targets
 from local.engine import Engine
 from operations.asking import conversation
@@ -20,10 +19,6 @@ from shared.contracts.stages import RECORDED, STAGES
 from shared.contracts.v1 import Turn
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def call(*arguments: str, stdin: str | None = None, **variables: str) -> Result:
-    return CliRunner(env={"COLUMNS": "80", **variables}).invoke(cli, arguments, input=stdin)
 
 
 @pytest.fixture
