@@ -21,8 +21,8 @@ ABOUT: Final = {
         "of a CPU in periods of 20 ms: 0.0724 for 128 MB, 0.1447 for 256 MB, 0.1809 for 320 MB. The stand-in for AWS "
         "speaks TLS. Messages follow each other without a pause, over open connections. AWS closes idle connections: "
         "after a pause, a message finds all of them closed. Prices are those of us-east-1 for arm64, for messages "
-        "that come one at a time, and assume 10 ms for each call to AWS and 2 s for the model, as no account has been "
-        "measured."
+        "that come one at a time, and assume 10 ms for each call to AWS and 2 s for the model, as no account has "
+        "been measured."
     ),
     "soak": "One process of each function handles batch after batch. No two messages are the same.",
     "sizes": (
@@ -48,8 +48,9 @@ ABOUT: Final = {
         "first page is requested as soon as the process prints its address. Sizes are as sent, compressed."
     ),
     "setup": (
-        "In a new clone with an empty home folder. The first `make run` downloads everything that is needed, including "
-        "the small model, and ends with that model's answer; the time for downloads depends on the network."
+        "In a new clone with an empty home folder. The first `make run` downloads everything that is needed, "
+        "including the small model, and ends with that model's answer; the time for downloads depends on the "
+        "network."
     ),
 }
 
@@ -74,8 +75,8 @@ REASONS: Final = {
         "hooks, HTTP): one call for the analyzer and the enhancer, two for the API and the starter, three for the "
         "logger, four for the chatbot. A share of a CPU is a part of each period of 20 ms, so times come in steps of "
         "20 ms. As messages follow each other without a pause, each one also pays for the CPU time that the one "
-        "before used up. The chatbot waits for the model for seconds, and its memory costs money all that time: 256 MB "
-        "would raise the cost of a run by as much as all other functions cost together, and a message would still "
+        "before used up. The chatbot waits for the model for seconds, and its memory costs money all that time: 256 "
+        "MB would raise the cost of a run by as much as all other functions cost together, and a message would still "
         "take more than 50 ms. A custom AWS client would help more (docs/decisions says why there is none)."
     ),
     "soak": "**Memory over time.** A function's memory grows, which is a defect.",
@@ -84,13 +85,13 @@ REASONS: Final = {
     ),
     "end-to-end": (
         "**Bursts.** Sixteen chatbots with a model that takes 0.3 s allow 53 runs a second, less the time that each "
-        "waits for its four calls to the engine under load. The engine is one Python process: a run makes eleven HTTP "
-        "calls to it, a run of the direct design two. Answering calls takes five sixths of the engine's time: a quarter is "
-        "IAM, a sixth DynamoDB. Each call keeps a promise (an answer is paid for once, a record precedes its event, "
-        "an event its callback), so none can be left out. The direct design comes close only because most of its runs "
-        "fail: they give up after three retries, which is next to no work, and the measure is successes per second. Of "
-        "1,000 runs it loses two thirds, of 5,000 six sevenths. On AWS the engine's parts are separate services, and "
-        "the limit is the model's quota (docs/scale.md)."
+        "waits for its four calls to the engine under load. The engine is one Python process: a run makes eleven "
+        "HTTP calls to it, a run of the direct design two. Answering calls takes five sixths of the engine's time: a "
+        "quarter is IAM, a sixth DynamoDB. Each call keeps a promise (an answer is paid for once, a record precedes "
+        "its event, an event its callback), so none can be left out. The direct design comes close only because most "
+        "of its runs fail: they give up after three retries, which is next to no work, and the measure is successes "
+        "per second. Of 1,000 runs it loses two thirds, of 5,000 six sevenths. On AWS the engine's parts are "
+        "separate services, and the limit is the model's quota (docs/scale.md)."
     ),
     "setup": "**Set-up.** On a slow network or a busy machine, most of the time goes into downloads.",
     "cost": "**Cost.** Callbacks need more requests than direct calls.",

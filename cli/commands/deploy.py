@@ -182,9 +182,7 @@ def _require_losses_accepted(session: Session, changes: Changes, *, sure: bool, 
     if sure:
         session.note("Nothing was deployed, because --yes does not cover this. Add --allow-data-loss.")
         raise click.exceptions.Exit(FAILED)
-    _ask(
-        session, "Deploy all the same?", "To keep them, restore them in the code or in the file of options."
-    )
+    _ask(session, "Deploy all the same?", "To keep them, restore them in the code or in the file of options.")
 
 
 def _ask(session: Session, question: str, hint: str) -> None:
