@@ -52,8 +52,8 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
     """Find the run that an id belongs to, its status, and what to do next.
 
     ANY-ID is the id of a run, event, message or trace, a traceparent, or the name
-    or ARN of an execution; of a message, or a run that was started lately, its
-    beginning is enough. Records and executions are searched first, then the
+    or ARN of an execution. For a message or a recent run, the first six characters
+    of the id are enough. Records and executions are searched first, then the
     dead-letter queues, what operators did, and the logs. Read-only: no message is
     consumed.
     """
