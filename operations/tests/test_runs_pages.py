@@ -169,7 +169,7 @@ def test_of_several_failed_executions_the_last_one_counts():
     """A failed execution that another one followed is not still failed, nor is a stopped one."""
     one = {"name": "p", "status": "FAILED", "startDate": NOW, "stopDate": NOW}
     later, before = "2026-11-22T10:00:01.000Z", "2026-11-22T09:00:00.000Z"
-    for record, still in (
+    cases: tuple[tuple[Any, bool], ...] = (
         ({}, True),
         ({"status": "ACCEPTED"}, True),
         ({"status": "FAILED", "execution_arn": "arn:p"}, True),
@@ -178,7 +178,8 @@ def test_of_several_failed_executions_the_last_one_counts():
         ({"status": "RUNNING", "execution_arn": "arn:p", "reopened_after": later}, False),
         ({"status": "SUCCEEDED", "execution_arn": "arn:p", "finished_at": later}, False),
         ({"status": "SUCCEEDED", "execution_arn": "arn:p", "finished_at": before}, True),
-    ):
+    )
+    for record, still in cases:
         assert is_still_failed(one, record, "arn:p") is still, record
     assert not is_still_failed({**one, "status": "ABORTED"}, {}, "arn:p")
 
