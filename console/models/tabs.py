@@ -79,17 +79,20 @@ def visits(
 
 
 class CodeView(Struct, frozen=True, kw_only=True):
-    """The stages of which other code is deployed now than they ran, and those of which it is the same."""
+    """The stages of which other code is deployed now than they ran, those of which it is the same, and the others."""
 
     other: tuple[str, ...]
     same: tuple[str, ...]
+    untold: tuple[str, ...]
 
 
 def code_view(shown: Sequence[VisitView]) -> CodeView:
     told = [one for one in shown if one.revision and one.deployed]
     other = dict.fromkeys(one.name for one in told if one.has_other_code)
     same = dict.fromkeys(one.name for one in told if one.name not in other)
-    return CodeView(other=tuple(other), same=tuple(same))
+    known = {one.name for one in told}
+    untold = dict.fromkeys(one.name for one in shown if one.deployed and one.name not in known)
+    return CodeView(other=tuple(other), same=tuple(same), untold=tuple(untold))
 
 
 def _visit(

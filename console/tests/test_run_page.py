@@ -317,7 +317,21 @@ def test_a_run_says_whether_its_code_is_deployed_now(
         assert f'<td class="id">{one.revision}</td>' in shown
     functions[1] = functions[0]
     console.desk.feeds._feeds.clear()
-    assert "the code that is deployed now at analysis" in console.get("/runs/p").text
+    assert "At analysis this run ran the code that is deployed now" in console.get("/runs/p").text
+
+
+def test_the_code_of_a_stage_that_failed_is_not_known(
+    console: Console, machine: Machine, records: Records, monkeypatch: pytest.MonkeyPatch
+):
+    """A stage that failed tells no code, which the page says beside what is known of the others."""
+    story = Story().enter("AnalyzeInput").ask().succeed({"meter": {"revision": "a1b2c3d4e5f6"}}).leave()
+    story.enter("CallExistingChatbot").ask().fail()
+    add_run(machine, records, "p", "FAILED", story)
+    functions = [
+        Deployed(name=name, service=name, revision="a1b2c3d4e5f6") for name in ("analyzer", "chatbot")
+    ]
+    monkeypatch.setattr(health, "read_functions", lambda _: functions)
+    assert "Of chat it is not known" in console.get("/runs/p").text
 
 
 def test_who_may_not_read_functions_sees_the_run(

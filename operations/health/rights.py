@@ -5,11 +5,9 @@ import re
 EXAMINATION = ("doctor", "--live")
 """The command that compares the deployed rights with those that are needed, as the words after `pipeline`."""
 DENIED = "AWS denied a call."
-FINDS = (
-    "reads the policies of the deployed roles and queues, and names the role, and the Deny or the missing right. "
-    "If it finds none, a policy of the organisation or of another resource denies the call."
-)
+FINDS = "reads the policies of the deployed roles and queues, and names the role, and the Deny or the missing right."
 """What an examination finds, as the end of a sentence whose subject is the command or the page."""
+ELSE = "If it finds none, a policy of the organisation or of another resource denies the call."
 
 _CODE = r"(?:AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorizedFor\w+)(?:Exception)?"
 _OF_FUNCTION = re.compile(

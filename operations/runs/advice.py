@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from operations.health.rights import DENIED, EXAMINATION, FINDS, is_denial
+from operations.health.rights import DENIED, ELSE, EXAMINATION, FINDS, is_denial
 from operations.runs.explain import Explanation
 from operations.runs.journey import Journey
 from operations.wording import counted, duration
@@ -94,7 +94,7 @@ def next_steps(explanation: Explanation) -> list[tuple[str, tuple[str, ...]]]:
 
 def denial(command: str) -> str:
     """Return the advice for a denied call. `command` is the examination's, as it is typed."""
-    return f"{DENIED} `{command}` {FINDS}"
+    return f"{DENIED} `{command}` {FINDS} {ELSE}"
 
 
 def lacks_right(journey: Journey) -> bool:
