@@ -180,7 +180,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found,
 )
 @click.pass_context
 def cli(ctx: click.Context, env: str, region: str | None, profile: str | None) -> None:
-    """Ask, watch and operate an event-driven AI pipeline, on this machine or AWS."""
+    """Ask, watch and operate an event-driven AI pipeline, on this machine or on AWS."""
     from cli.session import Session  # noqa: PLC0415 -- only once a command is really run
 
     ctx.obj = Session(env=env, region=region, profile=profile)

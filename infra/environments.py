@@ -160,14 +160,14 @@ class Environment:
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
     unprotected: frozenset[str] = frozenset()
+    """Parts, with their tables, and single tables that are made without that protection: those of a first deployment,
+    since a protected stack or table could not be deleted after a failure.
+    """
     removed_queues: tuple[str, ...] = ()
     """Services of removed stages that are still deployed. Runs that began before finish with the rights to reach
     them, by their queues and by `removed_events`, which are detail-types.
     """
     removed_events: tuple[str, ...] = ()
-    """Parts, with their tables, and single tables that are made without that protection: those of a first deployment,
-    since a protected stack or table could not be deleted after a failure.
-    """
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """Days for which the bus archives start and outcome events; None for no archive."""

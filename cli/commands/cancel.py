@@ -27,8 +27,8 @@ def cancel(session: Session, pipeline_ids: tuple[str, ...], *, as_json: bool) ->
 
     A stage that is working finishes its work; no further stage starts. The run's
     status becomes FAILED with Pipeline.Cancelled. A replay runs it again only with
-    --restart or corrected data.
-    A run that was submitted through the API can be cancelled only by its caller.
+    --restart or corrected data. A run that was submitted through the API can be
+    cancelled only by its caller.
     """
     results: list[dict[str, object]] = []
     for pipeline_id in pipeline_ids:

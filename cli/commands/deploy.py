@@ -69,8 +69,8 @@ def deploy(  # noqa: PLR0913 -- its options
     deployment is refused if this version cannot read the messages and executions in
     flight (see deploy-check), or if the AWS account is not ready (see preflight).
 
-    A stage that was removed from the code leaves its stack behind while runs that began
-    before may still need it. Deploying everything deletes that stack as soon as none does.
+    The stack of a stage that was removed from the code stays deployed while open runs
+    may still need it. Deploying everything deletes that stack once no run needs it.
     """
     changes: Changes | None = None
     if session.is_local:
@@ -103,7 +103,7 @@ def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[s
 
 
 def _wait(session: Session, seconds: float) -> None:
-    session.note(f"Waiting {seconds:.0f} s, until no run begins with the workflow before.")
+    session.note(f"Waiting {seconds:.0f} s, until no run begins with the previous workflow.")
     time.sleep(seconds)
 
 
@@ -126,7 +126,7 @@ def _tidy(session: Session) -> tuple[str, ...]:
             gone.append(stage.part)
     except OperationError as error:  # everything is deployed all the same
         session.note(
-            f"Stacks of stages that are not in this checkout were not looked for, or not deleted: {error}"
+            f"The stacks of removed stages were not checked, or not deleted; deploy again to retry. {error}"
         )
     return tuple(gone)
 
@@ -182,9 +182,7 @@ def _require_losses_accepted(session: Session, changes: Changes, *, sure: bool, 
     if sure:
         session.note("Nothing was deployed, because --yes does not cover this. Add --allow-data-loss.")
         raise click.exceptions.Exit(FAILED)
-    _ask(
-        session, "Go ahead all the same?", "To keep them, restore them in the code or in the file of options."
-    )
+    _ask(session, "Deploy all the same?", "To keep them, restore them in the code or in the file of options.")
 
 
 def _ask(session: Session, question: str, hint: str) -> None:

@@ -171,7 +171,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
 @dlq.command(cls=TargetCommand)
 @selecting
 @carrying_out("messages", 500, canary="Replay N messages first; continue only if their runs succeed.")
-@click.option("--restart", is_flag=True, help="Also run again what has succeeded or was cancelled.")
+@click.option("--restart", is_flag=True, help="Also restart runs that succeeded or were cancelled.")
 @click.option("--edit", is_flag=True, help="Correct the data of the selected message in your editor first.")
 @click.option(
     "--data",
@@ -186,11 +186,10 @@ def replay(session: Session, /, selection: Selection, **options: Any) -> None:
 
     A message whose task still waits, or that has no task, is moved back to its
     queue. If its run has failed, the run is redriven, or restarted under the same
-    pipeline id. If its run is running without it, has succeeded or was cancelled,
-    the message is archived. Messages that cannot be handled safely (unreadable,
-    or of an unknown execution) are left and listed. Answers that were paid for are not
-    paid for again. Ctrl-C stops after the current message; repeat the command to
-    continue.
+    pipeline id. If its run goes on without it, has succeeded or was cancelled, the
+    message is archived. Messages that cannot be handled safely (unreadable, or of
+    an unknown execution) are left and listed. No answer is paid for twice. Ctrl-C
+    stops after the current message; repeat the command to continue.
 
     Exit codes: 0 every message was handled, 1 some were not or a run failed,
     130 interrupted.

@@ -46,7 +46,7 @@ also be in the variable MODEL_KEY; it is not stored.""",
     help="The name of the model on that server. Without a server, `canned` gives canned answers.",
 )
 @click.option(
-    "--model-key-file", metavar="FILE", help="A file with the key that the model server asks for, if it does."
+    "--model-key-file", metavar="FILE", help="A file with the model server's key, if the server requires one."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the engine's status as JSON.")
 @click.pass_obj

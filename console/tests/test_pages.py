@@ -8,6 +8,7 @@ from console.models import events, health, plan_lines, plans, words
 from console.tests.asking import Console, console_of
 from console.tests.world import add_run
 from operations.tests.histories import METER, Story
+from operations.tests.world import finish
 
 
 @pytest.fixture
@@ -52,6 +53,29 @@ def test_filters_are_in_the_address_and_survive_paging(console: Console, machine
     assert older.count("data-row") == 10
     assert console.get("/runs?status=BROKEN").status == 400
     assert console.get("/runs?since=forever").status == 400
+
+
+def test_runs_that_are_still_failed_are_a_filter(console: Console, machine, records):
+    """The filter is in the form, the address and the footer's command, and leaves out what was mended."""
+    for name in ("p", "mended"):
+        machine.add(name, "FAILED")
+    finish(records, "mended", finished_at="2026-11-22T11:00:00.000Z")
+    assert "/runs?still_failed=1" in console.get("/runs").text
+    text = console.get("/runs?still_failed=1").text
+    assert ('href="/runs/p"' in text, 'href="/runs/mended"' in text) == (True, False)
+    for part in (
+        'name="still_failed" value="1" checked',
+        'aria-label="Without the filter still failed"',
+        "pipeline list --still-failed",
+        "Searched 2 runs, 1 fit",
+        "/live/runs?still_failed=1",
+    ):
+        assert part in text, part
+    for number in range(60):
+        machine.add(f"p-{number}", "FAILED")
+    older = console.get("/runs?still_failed=1").text.partition('rel="next" href="')[2].partition('"')[0]
+    assert console.get(older.replace("&amp;", "&")).text.count("data-row") == 11
+    assert console.get("/runs?still_failed=1&cursor=at-50").status == 400
 
 
 def test_a_failed_run_says_where_why_and_what_next(console: Console, failed):
