@@ -10,8 +10,8 @@ import click
 
 from cli import output
 from cli.ending import ending_in_order
-from cli.exit_codes import FAILED, INTERRUPTED, exit_code
 from local.errors import LocalError
+from local.exit_codes import FAILED, INTERRUPTED, exit_code
 from operations.errors import OperationError
 
 

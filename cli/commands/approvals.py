@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.tables import grid
 from cli.view.text import duration, in_a_line, local, printable
+from local.exit_codes import FAILED
 from operations.approvals import Approvals
 from operations.errors import InvalidInputError
 from shared.waiting import Item

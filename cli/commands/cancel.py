@@ -2,8 +2,8 @@
 
 import click
 
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
+from local.exit_codes import FAILED
 from operations.asking import cancel as cancelling
 from operations.errors import OperationError
 

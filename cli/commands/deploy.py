@@ -8,7 +8,6 @@ import click
 
 from cli.commands.deploy_check import look, show
 from cli.commands.preflight import stop_on_errors
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view import changes as changing
 from cli.view.steps import shown
@@ -16,6 +15,7 @@ from cli.view.teardown import still_needed
 from local import aws_deploy
 from local import deploy as deploying
 from local.engine import Engine
+from local.exit_codes import FAILED
 from operations.deployment.changes import Changes
 from operations.deployment.removed import delete_removed, removed_stages
 from operations.errors import OperationError

@@ -1,6 +1,7 @@
 """`pipeline dlq`: list, show, replay, archive and export parked messages."""
 
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,17 @@ from rich.text import Text
 
 from cli.bounds import Number
 from cli.commands.selection import selecting
-from cli.exit_codes import FAILED, INTERRUPTED
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, follow, replay_all
 from cli.view.tables import grid
 from cli.view.text import ago, counted, duration, in_a_line, printable
+from local.exit_codes import FAILED, INTERRUPTED
 from operations.dlq import journal as journals
 from operations.dlq.messages import Parked, about
 from operations.dlq.overview import QueueView, overview
+from operations.dlq.plans import Note
 from operations.dlq.replay import Result, Selection, archive, plan, select
 from operations.errors import InvalidInputError, NotFoundError
 from operations.files import replace_file
@@ -247,12 +249,9 @@ def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, 
     session.confirm(f"Archive {counted(len(messages), 'message')}?", yes=yes)
     with stoppable() as stop:
         who = session.target.describe().caller
-        results = follow(
-            session,
-            archive(session.target, messages, who=who, reason=reason, stop=stop),
-            total=len(messages),
-            quiet=as_json,
-        )
+        archived = archive(session.target, messages, who=who, reason=reason, stop=stop)
+        notes = chain([Note(phase="rest", total=len(messages))], (Note(result=one) for one in archived))
+        results = [note.result for note in follow(session, notes, quiet=as_json) if note.result]
     _conclude(session, results, len(messages), as_json=as_json, interrupted=stop.requested)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from cli.exit_codes import UNREACHABLE
 from cli.session import Session, TargetCommand
 from cli.view.steps import shown
 from cli.view.text import counted, in_columns
@@ -13,6 +12,7 @@ from local import deploy as deploying
 from local.engine import Engine
 from local.engine_status import EngineStatus, SmallModelStatus, engine_status
 from local.errors import EngineNotRunningError
+from local.exit_codes import UNREACHABLE
 from local.servers import ollama_models
 from local.settings import Settings
 from operations.errors import UnreachableError

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import click
 from rich.text import Text
 
-from cli.exit_codes import INTERRUPTED
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.text import counted, printable
+from local.exit_codes import INTERRUPTED
 from operations.runs.beginnings import known_id
 from operations.runs.logs import Line, Progress, Read, follow_logs, read_logs
 

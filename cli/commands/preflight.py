@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.outcomes import as_fields, print_outcome, print_summary
+from local.exit_codes import FAILED
 
 if TYPE_CHECKING:
     from infra.doctor.findings import Outcome

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.bounds import Number
-from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.steps import shown
 from cli.view.text import counted, printable
+from local.exit_codes import FAILED, INTERRUPTED
 from operations.smoke.steps import STEPS, chosen, smoke
 from operations.smoke.trial import PATIENCE_SECONDS, Trial
 from operations.smoke.verdicts import Check, Verdict
