@@ -18,6 +18,7 @@ from infra.clocks import (
     task_seconds,
     visibility_seconds,
 )
+from infra.functions import ALL_FUNCTIONS
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
 from shared.contracts.stages import BY_SERVICE, OPTIONAL, STAGES, Stage, switched_on
@@ -290,7 +291,7 @@ _ONE_AT_A_TIME = replace(Sizing(), batch_size=1)
 _AWS_SIZING = {
     "chatbot": replace(_ONE_AT_A_TIME, memory_mb=_SMALL_MB, max_concurrency=250),
     "logger": replace(Sizing(), memory_mb=_LOGGER_MB),
-    **dict.fromkeys(("reconciler", "guard"), replace(Sizing(), memory_mb=_SMALL_MB)),
+    **{spec.name: replace(Sizing(), memory_mb=_SMALL_MB) for spec in ALL_FUNCTIONS if spec.scheduled},
 }
 # On the engine every concurrent execution is a process on this machine. A deployment kills the workers it replaces
 # (on AWS they finish), so a short timeout makes their messages visible again soon: after 6 x 10 s.

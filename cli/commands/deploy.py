@@ -69,8 +69,8 @@ def deploy(  # noqa: PLR0913 -- its options
     deployment is refused if this version cannot read the messages and executions in
     flight (see deploy-check), or if the AWS account is not ready (see preflight).
 
-    The stack of a stage that was removed from the code stays deployed while open runs
-    may still need it. Deploying everything deletes that stack once no run needs it.
+    A stage that was removed from the code leaves its stack behind while runs that began
+    before may still need it. Deploying everything deletes that stack as soon as none does.
     """
     changes: Changes | None = None
     if session.is_local:
@@ -126,7 +126,7 @@ def _tidy(session: Session) -> tuple[str, ...]:
             gone.append(stage.part)
     except OperationError as error:  # everything is deployed all the same
         session.note(
-            f"The stacks of removed stages were not checked, or not deleted; deploy again to retry. {error}"
+            f"Stacks of stages that are not in this checkout were not looked for, or not deleted: {error}"
         )
     return tuple(gone)
 

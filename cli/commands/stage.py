@@ -165,7 +165,7 @@ def list_(session: Session, *, as_json: bool) -> None:
 
 
 _BUDGETS = (
-    "Before you commit, update the figures that `make test` compares:\n"
+    "Before a commit, write anew what `make test` compares:\n"
     "  .venv/bin/python -m bench.budgets --write && .venv/bin/python -m infra.idle_cost && make scale"
 )
 _SIGNS = {"create": "create", "edit": "edit  ", "delete": "delete"}
