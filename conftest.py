@@ -61,16 +61,22 @@ UNIT_FOLDERS = ("shared", "services")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Write each test's group, or its file, into its id, where `--dist loadgroup` reads what runs in one process.
 
-    pytest-xdist 3.8 writes the group into an attribute that pytest 9.2 no longer reads.
+    pytest-xdist 3.8 writes the group into an attribute that pytest 9.2 no longer reads. The groups with the longest
+    time limits begin first, so that no process ends with one of them alone.
     """
     if not config.getoption("loadgroup", default=False):
         return
+    groups: dict[pytest.Item, str] = {}
+    limits: dict[str, float] = {}
     for item in items:
-        mark = item.get_closest_marker("xdist_group")
+        mark, limit = item.get_closest_marker("xdist_group"), item.get_closest_marker("timeout")
         group = mark.args[0] if mark else item.path.relative_to(config.rootpath).as_posix()
+        groups[item] = group
+        limits[group] = max(limits.get(group, 0.0), limit.args[0] if limit else 0.0)
         item._id = type(item._id).parse(f"{item.nodeid}@{group}")
         if not item.nodeid.endswith(f"@{group}"):
             raise RuntimeError("The id of a test can't be given its group, so groups would be spread.")
+    items.sort(key=lambda item: -limits[groups[item]])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -67,15 +67,21 @@ def _nag_findings(report: Path) -> Iterator[str]:
 
 
 def lint(linted: Mapping[Path, Sequence[str]]) -> list[str]:
-    """Return cfn-lint's findings on the templates, each for the regions that it is deployed to."""
-    # Imported late: loading takes seconds. cfn-lint ships no types.
-    from cfnlint.api import lint_file  # type: ignore[import-untyped]  # noqa: PLC0415
-    from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # noqa: PLC0415
+    """Return cfn-lint's findings on the templates, each for the regions that it is deployed to.
 
-    findings: list[str] = []
+    Templates for the same regions are linted together: loading the rules takes half as long as using them.
+    """
+    # Imported late: loading takes seconds. cfn-lint ships no types.
+    from cfnlint.config import ConfigMixIn  # type: ignore[import-untyped]  # noqa: PLC0415
+    from cfnlint.runner import Runner  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    alike: dict[tuple[str, ...], list[str]] = {}
     for path, regions in linted.items():
-        options = ManualArgs(regions=list(regions), ignore_checks=IGNORED_LINT)
-        findings += [f"{path.name}: {match}" for match in lint_file(path, config=options)]
+        alike.setdefault(tuple(regions), []).append(str(path))
+    findings: list[str] = []
+    for regions, paths in alike.items():
+        config = ConfigMixIn(["--template", *paths], regions=list(regions), ignore_checks=IGNORED_LINT)
+        findings += [f"{Path(match.filename).name}: {match}" for match in Runner(config).run()]
     return findings
 
 

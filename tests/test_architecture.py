@@ -1,6 +1,7 @@
 """The rules of the layout that import-linter can't express; pyproject.toml has the others."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,13 @@ TOKEN_HOLDERS = {
     "shared/worker/outcome.py",
     "shared/worker/inbox.py",
 }
+
+
+def project() -> Iterator[Path]:
+    """Yield all Python files of the project, relative to its folder."""
+    for folder in sorted(ROOT.iterdir()):
+        if folder.is_dir() and folder.name[0] != "." and folder.name != "node_modules":
+            yield from (path.relative_to(ROOT) for path in folder.rglob("*.py"))
 
 
 def sources(*folders: str) -> Iterator[Path]:
@@ -66,13 +74,9 @@ def test_importing_a_core_loads_no_aws_library(core):
 
 def test_no_test_module_is_imported():
     """No module imports a test module; tests share code in support modules."""
-    known = (
-        path.relative_to(ROOT) for path in ROOT.glob("*/**/*.py") if path.relative_to(ROOT).parts[0][0] != "."
-    )
-    paths = [path for path in known if path.parts[0] != "node_modules"]
     assert [
         f"{path} imports {name}"
-        for path in paths
+        for path in project()
         for name in sorted(imports(ROOT / path))
         if any(part.startswith("test_") for part in name.split(".")) and "tests" in name.split(".")
     ] == []
@@ -86,6 +90,14 @@ def test_boto3_stays_out_of_the_functions():
         for name in sorted(imports(path))
         if name.partition(".")[0] == "boto3"
     ] == []
+
+
+def test_every_test_that_needs_an_engine_is_run():
+    """Each module with the mark `engine` is in a folder where `make test` looks for the tests that need one."""
+    (folders,) = re.findall(r"^ENGINE_TESTS := (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    marked = [path for path in project() if re.search(r"mark[.]engine\b", (ROOT / path).read_text("utf-8"))]
+    assert marked
+    assert [path for path in marked if not any(path.is_relative_to(name) for name in folders.split())] == []
 
 
 def test_only_the_worker_handles_task_tokens():

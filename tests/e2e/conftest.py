@@ -1,15 +1,19 @@
 """The real app on a real engine, which is started once for each test process, with a port and a folder of its own.
 
-With `pytest -n`, all tests of a file run in the same process one after the other, and so do all files that deploy.
+With `pytest -n`, all tests of a file run in the same process one after the other, and so do all files that deploy:
+what one of them leaves is known to be good for the others.
 """
 
 import json
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -33,12 +37,6 @@ POLL_SECONDS = 1.5
 """Longer than the engine's pause between two polls of a queue."""
 DEPLOYS = pytest.mark.xdist_group("deploys")
 """Mark of tests that deploy, which run in one process one after the other."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the slowest group first."""
-    items.sort(key=lambda item: DEPLOYS.mark not in item.iter_markers("xdist_group"))
 
 
 def eventually(probe: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -191,6 +189,21 @@ class Deployment:
         finally:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
+    @contextmanager
+    def another_app(self) -> Iterator[None]:
+        """Put the synthesised app aside inside the context, which deploys another one: a synth takes seconds."""
+        assembly = self.engine.state.assembly
+        paths = (assembly, assembly.with_name(f"{assembly.name}.key"))
+        with TemporaryDirectory(dir=assembly.parent) as aside:
+            for path in paths:
+                path.rename(Path(aside, path.name))
+            try:
+                yield
+            finally:
+                shutil.rmtree(assembly, ignore_errors=True)
+                for path in paths:
+                    Path(aside, path.name).replace(path)
+
     def asked(self, text: str) -> int:
         """Return how often the model was asked about a message that contains `text`."""
         return sum(text in str(request["messages"][-1]) for request in self.model.requests)
@@ -206,11 +219,17 @@ class Deployment:
         return list(answer.get("Messages", []))
 
 
+@contextmanager
+def deployed(name: str) -> Iterator[Deployment]:
+    """Yield the pipeline, deployed to an engine of its own, whose folder has this name."""
+    with model_server() as model, own_engine(STATE / f"test-{name}", model=model.model) as engine:
+        yield Deployment(connection=up(engine).connection, engine=engine, model=model)
+
+
 @pytest.fixture(scope="session")
 def pipeline(worker_id: str) -> Iterator[Deployment]:
-    with model_server() as model, own_engine(STATE / f"test-{worker_id}", model=model.model) as engine:
-        running = up(engine)
-        yield Deployment(connection=running.connection, engine=engine, model=model)
+    with deployed(worker_id) as deployment:
+        yield deployment
 
 
 @pytest.fixture

@@ -118,6 +118,15 @@ def history(pipeline: Deployment, arn: str) -> list[str]:
     return [event["type"] for event in events]
 
 
+def stacks_of(pipeline: Deployment, part: str) -> list[str]:
+    """Return the names of a part's stacks that are not deleted."""
+    return [
+        stack["StackName"]
+        for stack in pipeline.client("cloudformation").describe_stacks()["Stacks"]
+        if stack["StackName"].endswith(f"-{part}") and stack["StackStatus"] != "DELETE_COMPLETE"
+    ]
+
+
 def granted(pipeline: Deployment, *names: str) -> list[dict[str, Any]]:
     """Return the statements of deployed managed policies."""
     iam = pipeline.client("iam")

@@ -8,12 +8,11 @@ from operations.approvals import Approvals
 from operations.errors import NotDeployedError, RefusedError
 from operations.inflight.looking import check
 from tests.e2e.conftest import DEPLOYS, eventually
-from tests.e2e.support import STAGES
+from tests.e2e.support import STAGES, stacks_of
 
 pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(400)]
 
 ON = {"approval": "true"}
-STACK = "ai-pipeline-local-approval"
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +20,22 @@ def inbox(pipeline):
     """Yield the waiting answers of a deployment with the approval, which is switched off while a run waits."""
     with pytest.raises(NotDeployedError, match="not switched on"):
         Approvals(local_target(pipeline.connection)).listed()
-    deploy(pipeline.engine, context=ON)
-    target = local_target(pipeline.connection)
-    yield Approvals(target)
-    waiting = asked(pipeline, Approvals(target), "Who waits when the approval goes?")
-    (states,) = check(target, ["states"])
-    assert [finding.name for look in states.looks for finding in look.findings if finding.blocks] == [waiting]
+    with pipeline.another_app():
+        deploy(pipeline.engine, context=ON)
+        target = local_target(pipeline.connection)
+        yield Approvals(target)
+        waiting = asked(pipeline, Approvals(target), "Who waits when the approval goes?")
+        (states,) = check(target, ["states"])
+        blocking = [finding.name for look in states.looks for finding in look.findings if finding.blocks]
+        assert blocking == [waiting]
     deploy(pipeline.engine)
     Approvals(target).approve(waiting)
     assert pipeline.finished(waiting)["approval"]["decision"] == "approved"
     (plain,) = pipeline.publish({"data": {"user_message": "And without an approval?"}})
     assert "approval" not in pipeline.finished(plain)
-    pipeline.client("cloudformation").delete_stack(StackName=STACK)
+    pipeline.client("cloudformation").delete_stack(StackName="ai-pipeline-local-approval")
+    eventually(lambda: not stacks_of(pipeline, "approval"))
+    del pipeline.addresses  # they were read with those of the approval
 
 
 def asked(pipeline, inbox: Approvals, text: str) -> str:

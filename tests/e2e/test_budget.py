@@ -21,12 +21,13 @@ RUNS = 8
 @pytest.fixture(scope="module")
 def budgeted(pipeline):
     """Yield the deployment with a daily budget, which is removed after the test while it pauses the starter."""
-    deploy(pipeline.engine, context={"budget_usd_per_day": USD})
-    target = local_target(pipeline.connection)
-    yield target
-    assert budget.hold(target).standing == "paused by an operator"
-    (kept,) = pipeline.publish({"data": {"user_message": "Who waits when the budget goes?"}})
-    eventually(lambda: waiting(pipeline) == 1)
+    with pipeline.another_app():
+        deploy(pipeline.engine, context={"budget_usd_per_day": USD})
+        target = local_target(pipeline.connection)
+        yield target
+        assert budget.hold(target).standing == "paused by an operator"
+        (kept,) = pipeline.publish({"data": {"user_message": "Who waits when the budget goes?"}})
+        eventually(lambda: waiting(pipeline) == 1)
     deploy(pipeline.engine)
     assert pipeline.finished(kept)["status"] == "SUCCEEDED"
     indexes = pipeline.client("dynamodb").describe_table(TableName="PipelineLogs")["Table"]

@@ -8,9 +8,8 @@ from chaos.campaign import Options, run
 from chaos.faults import Fault
 from chaos.report import rows, verdicts
 from local.paths import STATE
-from tests.e2e.conftest import DEPLOYS
 
-pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 SHORT = Options(
     seed=1,

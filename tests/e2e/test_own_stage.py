@@ -11,9 +11,10 @@ import pytest
 
 from local.paths import ROOT
 from tests.e2e.checkout import copy_everything
-from tests.e2e.conftest import DEPLOYS, Deployment, eventually
+from tests.e2e.conftest import Deployment, deployed, eventually
+from tests.e2e.support import stacks_of
 
-pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
 
 TUTORIAL = ROOT / "docs" / "your-own-stage.md"
 _BLOCK = re.compile(r"```(?P<kind>sh|python)\n(?P<text>.*?)```", re.DOTALL)
@@ -92,29 +93,17 @@ class Reader:
         return done.stdout + done.stderr
 
 
-def stacks(pipeline: Deployment) -> list[str]:
-    """Return the stacks that the tutorial's stage has left."""
-    return [
-        stack["StackName"]
-        for stack in pipeline.client("cloudformation").describe_stacks()["Stacks"]
-        if "moderation" in stack["StackName"] and stack["StackStatus"] != "DELETE_COMPLETE"
-    ]
-
-
-def stop_what_others_left(pipeline: Deployment) -> None:
-    """Stop the runs that earlier tests left open: each of them would keep the removed stage's stack."""
-    client = pipeline.client("stepfunctions")
-    machine = pipeline.addresses["state-machine/arn"]
-    for page in client.get_paginator("list_executions").paginate(
-        stateMachineArn=machine, statusFilter="RUNNING"
-    ):
-        for execution in page["executions"]:
-            client.stop_execution(executionArn=execution["executionArn"])
+@pytest.fixture
+def pipeline() -> Iterator[Deployment]:
+    """Yield a pipeline of this test alone: the workflow keeps its right to reach the removed stage until the next
+    deployment, and the records name the stage for ever.
+    """
+    with deployed("own-stage") as deployment:
+        yield deployment
 
 
 def test_tutorial_holds_as_written(pipeline: Deployment, tmp_path: Path):
     """Every block of the tutorial does what the text says, and runs that go on meanwhile all complete."""
-    stop_what_others_left(pipeline)
     reader = Reader(tmp_path / "checkout", pipeline.engine.state.path)
     ids: list[str] = []
     done = threading.Event()
@@ -139,7 +128,7 @@ def test_tutorial_holds_as_written(pipeline: Deployment, tmp_path: Path):
         publisher.join()
     assert not any("casino" in str(request["messages"]) for request in pipeline.model.requests)
     # A run that was open at the look keeps the stack until the next one.
-    eventually(lambda: not stacks(pipeline) or reader.again())
+    eventually(lambda: not stacks_of(pipeline, "moderation") or reader.again())
     records = [pipeline.finished(event_id) for event_id in ids]
     assert {(record["status"], *record["degraded"]) for record in records} == {("SUCCEEDED",)}
     assert all(record["final_response"] for record in records)
