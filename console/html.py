@@ -13,6 +13,7 @@ from console import assets
 from console.models.words import MARKS
 from console.routes import link
 from console.text import line, shown
+from operations.money.words import quantity
 from operations.runs.trail import redacted
 from operations.wording import counted, duration, usd
 from shared.contracts.record import iso
@@ -33,6 +34,7 @@ def templates() -> Environment:
     )
     environment.globals.update(link=link, asset=assets.address, marks=MARKS)
     environment.filters.update(duration=duration, counted=counted, usd=usd, line=line, iso=_iso)
+    environment.filters.update(quantity=quantity)
     return environment
 
 
