@@ -5,7 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from operations.money.budget import Budget
-from operations.money.costs import Group, Report, lost, spent
+from operations.money.costs import Group, Report
+from operations.money.run_ledger import lost, spent
 from operations.runs.journey import Journey
 from operations.wording import ago, cost_line, counted, exact, usd
 from shared.costs.lines import TOKENS, Line
