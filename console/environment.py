@@ -2,17 +2,24 @@
 
 import threading
 import time
+from contextlib import suppress
 
 from msgspec import Struct
 
+from infra.parts import PARTS
 from local.engine import Engine
 from local.errors import EngineNotRunningError
+from local.paths import ROOT
 from local.targets import find_target, local_target
-from operations.errors import UnreachableError
+from operations.errors import OperationError, UnreachableError
 from operations.target import LOCAL, Identity, Target
 
 KNOWN_SECONDS = 1.0
 """How long the engine is taken for the one that answered last."""
+SERVICES = ROOT / "services"
+"""The folders of this checkout's services."""
+DEPLOYED_SECONDS = 30.0
+"""How long what is deployed is taken for what was read last; to read it takes a few calls, which cost nothing."""
 
 
 class Chip(Struct, frozen=True, kw_only=True):
@@ -38,27 +45,48 @@ class Environment:
         self._identity: Identity | None = None
         self._instance = ""
         self._known_until = 0.0
+        self._deployed_until = 0.0
 
     def target(self) -> Target:
-        """Return the target. Raises UnreachableError if the engine does not run."""
+        """Return the target, for which what is deployed is read anew from time to time, beside the pages.
+
+        Raises UnreachableError if the engine does not run.
+        """
         with self._lock:
-            if not self.is_local:
-                self._target = self._target or find_target(
-                    self.env, region=self._region, profile=self._profile
-                )
-                return self._target
-            if self._target is not None and time.monotonic() < self._known_until:
-                return self._target
-            try:
-                running = Engine().running()
-            except EngineNotRunningError as error:
-                raise UnreachableError(str(error)) from error
-            if self._target is None or running.instance != self._instance:
-                self.restarts += bool(self._instance)
-                self._instance = running.instance
-                self._target = local_target(running.connection, stand_in=running.stand_in)
-            self._known_until = time.monotonic() + KNOWN_SECONDS
+            target = self._found()
+            now = time.monotonic()
+            if now >= self._deployed_until:
+                self._deployed_until = now + DEPLOYED_SECONDS
+                if target.known_addresses is not None:
+                    threading.Thread(target=_renew, args=(target,), name="addresses", daemon=True).start()
+            return target
+
+    def _found(self) -> Target:
+        if not self.is_local:
+            self._target = self._target or find_target(self.env, region=self._region, profile=self._profile)
             return self._target
+        if self._target is not None and time.monotonic() < self._known_until:
+            return self._target
+        try:
+            running = Engine().running()
+        except EngineNotRunningError as error:
+            raise UnreachableError(str(error)) from error
+        if self._target is None or running.instance != self._instance:
+            self.restarts += bool(self._instance)
+            self._instance = running.instance
+            self._target = local_target(running.connection, stand_in=running.stand_in)
+        self._known_until = time.monotonic() + KNOWN_SECONDS
+        return self._target
+
+    def added(self) -> tuple[str, ...]:
+        """Return the services that were added to the code and deployed since this console began.
+
+        Its code was loaded then, so it needs a restart to show them. Asks nobody: what is deployed is known as far as
+        it was read. A service without a folder, one that was removed or is of another checkout, would stay unknown.
+        """
+        addresses = self._target.known_addresses if self._target else None
+        unknown = (one for one in (addresses.services if addresses else ()) if one not in PARTS)
+        return tuple(one for one in unknown if (SERVICES / one).is_dir())
 
     @property
     def login(self) -> str:
@@ -80,3 +108,8 @@ class Environment:
         one = self._identity
         where = f"{one.account} · {one.region} · {one.caller.rpartition('/')[2]}"
         return Chip(env=self.env, is_local=False, where=where)
+
+
+def _renew(target: Target) -> None:
+    with suppress(OperationError):  # whoever needs the addresses next says what is wrong
+        target.renew_addresses()

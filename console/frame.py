@@ -28,6 +28,10 @@ class Frame(Struct, frozen=True, kw_only=True):
     """The command that shows the same; empty if there is none."""
     menu: tuple[Entry, ...] = MENU
     query: str = ""
+    added: tuple[str, ...] = ()
+    """The services that were deployed since, and which the code of this console does not know."""
+    restart: tuple[str, ...] = ()
+    """The commands that restart this console."""
     live: str = ""
     """The address of the page's stream; empty if nothing on it changes by itself."""
 

@@ -14,6 +14,7 @@ from console.models.words import MARKS
 from console.routes import link
 from console.text import line, shown
 from operations.health.rights import DENIED, ELSE, FINDS
+from operations.money.words import quantity
 from operations.runs.trail import redacted
 from operations.wording import counted, duration, usd
 from shared.contracts.record import iso
@@ -34,6 +35,7 @@ def templates() -> Environment:
     )
     environment.globals.update(link=link, asset=assets.address, marks=MARKS, denial=(DENIED, FINDS, ELSE))
     environment.filters.update(duration=duration, counted=counted, usd=usd, line=line, iso=_iso)
+    environment.filters.update(quantity=quantity)
     return environment
 
 

@@ -83,6 +83,7 @@ ROUTES = (
     Route(name="health", path="/health", view="health:page"),
     Route(name="in-flight", path="/health/in-flight", view="health:flight"),
     Route(name="activity", path="/activity", view="activity:page"),
+    Route(name="live-activity", path="/live/activity", view="activity:live", kind="stream"),
     Route(name="read", path="/read/{subject}", view="reading:begin", kind="own"),
     Route(name="stop-read", path="/read/{subject}/stop", view="reading:stop", kind="own"),
     Route(name="live-read", path="/live/read/{subject}", view="reading:live", kind="stream"),

@@ -116,6 +116,8 @@ class Ask:
             unlocked_seconds=self.desk.lock.seconds_left,
             command=self.desk.command(*command) if command else "",
             query=self.query.get("q", "") if self.route == "find" else "",
+            added=self.desk.environment.added(),
+            restart=(self.desk.command("console", "--stop"), self.desk.command("console")),
             live=live,
         )
         return html(self.fragment(template, **values, frame=frame), status)

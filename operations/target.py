@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from operations.addresses import Addresses, read_addresses
 from operations.aws_errors import translated
-from operations.errors import InvalidInputError, UnreachableError
+from operations.errors import InvalidInputError, OperationError, UnreachableError
 from operations.pace import AWS, ENGINE, Pace
 
 LOCAL = "local"
@@ -88,8 +88,22 @@ class Target:
 
     @cached_property
     def addresses(self) -> Addresses:
-        """The addresses of what is deployed, read once. Raises NotDeployedError."""
+        """The addresses of what is deployed, read once, until they are renewed. Raises NotDeployedError."""
         return read_addresses(self.client("ssm"), self.env)
+
+    @property
+    def known_addresses(self) -> Addresses | None:
+        """The addresses as far as they were read; None if they were not."""
+        known: Addresses | None = self.__dict__.get("addresses")
+        return known
+
+    def renew_addresses(self) -> None:
+        """Read the addresses anew: something may have been deployed since. After an error nothing is known."""
+        try:
+            self.__dict__["addresses"] = read_addresses(self.client("ssm"), self.env)
+        except OperationError:
+            self.__dict__.pop("addresses", None)
+            raise
 
     def client(self, service: str) -> Any:
         with self._lock:

@@ -63,6 +63,11 @@ def usd(nanos: int | float) -> str:
     return f"${Decimal(f'{dollars:.4g}'):f}"
 
 
+def exact(number: Decimal, places: int) -> str:
+    """Return a number with at most so many decimal places, and no zeros at its end."""
+    return f"{number:,.{places}f}".rstrip("0").rstrip(".")
+
+
 def micro(nanos: int) -> str:
     """Return an exact amount in millionths of a dollar, which is also the price of a million in dollars."""
     return f"{nanos // 1_000:,}.{nanos % 1_000:03}"

@@ -23,19 +23,20 @@ def test_show_has_the_cost_in_a_line(local_engine, some_runs):
 
 
 def test_shown_ledger_can_be_followed_by_hand(local_engine, some_runs):
-    """Each line is quantity x price = amount with its price listed below, and the lines add up."""
+    """Each line is quantity x price = amount, with unit and with its price listed below, and the lines add up."""
     result = call("show", "--cost", "retried")
     assert result.exit_code == 0
     table = result.stdout.partition("Not metered")[0].splitlines()
     assert max(map(len, table)) <= 80
     lines = [line.split() for line in table if line.startswith("  ") and line[2].isalpha()]
     added = Decimal(0)
-    for *_, quantity, each, amount, number in lines:
+    for *_, quantity, unit, each, amount, number in lines:
         number_, _, parts = quantity.partition("/")
         value = Decimal(number_.replace(",", "")) / int(parts or 1) * Decimal(each.replace(",", ""))
         expected = Decimal(amount.lstrip("~").replace(",", ""))
         assert abs(value - expected) < Decimal("0.002"), (quantity, each, amount)
-        assert f"\n{int(number):>2}  $" in result.stdout
+        price = next(row for row in result.stdout.splitlines() if row.startswith(f"{int(number):>2}  $"))
+        assert unit.rstrip("s") in price
         added += expected
     (total,) = (line.split()[1] for line in table if line.startswith("total"))
     assert added == Decimal(total.replace(",", ""))

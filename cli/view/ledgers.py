@@ -10,7 +10,8 @@ from rich.text import Text
 from cli.session import Session
 from cli.view.tables import grid
 from operations.money.run_ledger import RunLedger
-from operations.wording import cost_line, micro, printable, usd
+from operations.money.words import quantity
+from operations.wording import cost_line, exact, micro, printable, usd
 from shared.costs.ledger import NEVER_METERED
 from shared.costs.lines import Line
 from shared.costs.prices import Price
@@ -82,20 +83,9 @@ def _sum(lines: Iterable[Line]) -> str:
     return micro(sum(line.nanos or 0 for line in lines))
 
 
-def quantity(line: Line) -> str:
-    """Return a quantity in the unit of its price; for a batch, the share of one run."""
-    base = line.price.base if line.price else 1
-    text = f"{line.quantity:,}" if base == 1 else _plain(Decimal(line.quantity) / base, 9)
-    return text if line.shared_by == 1 else f"{text}/{line.shared_by}"
-
-
 def each(price: Price) -> str:
     """Return the price of one unit, in millionths of a dollar."""
-    return _plain(Decimal(price.usd) * MILLION / price.per, 6)
-
-
-def _plain(number: Decimal, places: int) -> str:
-    return f"{number:,.{places}f}".rstrip("0").rstrip(".")
+    return exact(Decimal(price.usd) * MILLION / price.per, 6)
 
 
 def as_plain(run: RunLedger) -> dict[str, Any]:

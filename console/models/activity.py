@@ -50,6 +50,13 @@ class Running(Struct, frozen=True, kw_only=True):
     who: str
 
 
+class Now(Struct, frozen=True, kw_only=True):
+    """What runs now. `reading` says how far the reading of the dead-letter queues is; empty if none goes on."""
+
+    running: tuple[Running, ...]
+    reading: str
+
+
 PlanOf = Callable[[Line], int | None]
 
 

@@ -13,6 +13,7 @@ from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from operations.json_text import written
 from operations.runs.journey import Journey
+from operations.runs.logs import Read
 from operations.runs.stage_views import StageView
 from operations.runs.timeline import Bar, bars
 from operations.wording import duration, usd
@@ -59,6 +60,24 @@ class Stretch(Struct, frozen=True, kw_only=True):
     waited: float = 0.0
     other: float = 0.0
     worked: float = 0.0
+    is_cold: bool = False
+    """The logs were read and tell that the stage's function had just started."""
+
+
+class Logs(Struct, frozen=True, kw_only=True):
+    """The logs of both runs, as far as they were searched."""
+
+    a: Read
+    b: Read
+
+    @property
+    def gaps(self) -> str:
+        """What the logs can't tell, in a sentence; empty if they tell all."""
+        empty = [name for name, read in (("A", self.a), ("B", self.b)) if not read.lines]
+        cut = sorted({*self.a.cut, *self.b.cut})
+        parts = [f"no log lines of {' and '.join(empty)} were found"] if empty else []
+        parts += [f"the logs of {', '.join(cut)} were not searched to the end"] if cut else []
+        return f"But {', and '.join(parts)}." if parts else ""
 
 
 class StagePair(Struct, frozen=True, kw_only=True):
@@ -102,12 +121,27 @@ class CompareView(Struct, frozen=True, kw_only=True):
     message: Texts | None
     """None if both have the same message."""
     answer: Texts
+    cold: tuple[str, ...] | None
+    """The stages whose functions had just started, with their runs; None unless the logs were read."""
+    gaps: str
+    """What the logs that were read can't tell."""
 
 
-def compare_view(a: Journey, b: Journey, record_a: Record, record_b: Record, now: datetime) -> CompareView:
+def compare_view(  # noqa: PLR0913 -- what is known of two runs
+    a: Journey,
+    b: Journey,
+    record_a: Record,
+    record_b: Record,
+    now: datetime,
+    *,
+    logs: Logs | None = None,
+) -> CompareView:
     results = sorted(_pairs(_results(a), _results(b)), key=lambda pair: (not pair.differs, pair.name))
     same_message = (a.user_message or "") == (b.user_message or "")
-    stages = tuple(_stages(a, b, now))
+    stages = tuple(_stages(a, b, now, logs))
+    cold = (
+        f"{row.name} of {name}" for row in stages for name, one in (("A", row.a), ("B", row.b)) if one.is_cold
+    )
     return CompareView(
         a=_side(a),
         b=_side(b),
@@ -124,6 +158,8 @@ def compare_view(a: Journey, b: Journey, record_a: Record, record_b: Record, now
         untold=tuple(one.name for one in stages if not (one.a.revision and one.b.revision)),
         message=None if same_message else texts(a.user_message or "", b.user_message or ""),
         answer=texts(a.final_response or "", b.final_response or ""),
+        cold=None if logs is None else tuple(cold),
+        gaps="" if logs is None else logs.gaps,
     )
 
 
@@ -187,7 +223,8 @@ def _change(a: float, b: float, worded: Any) -> str:
 # --- stages ------------------------------------------------------------------------------------------------
 
 
-def _stages(a: Journey, b: Journey, now: datetime) -> Iterator[StagePair]:
+def _stages(a: Journey, b: Journey, now: datetime, logs: Logs | None) -> Iterator[StagePair]:
+    cold_a, cold_b = (_just_started(read) for read in ((logs.a, logs.b) if logs else (None, None)))
     bars_a, bars_b = ({bar.name: bar for bar in bars(one, now)} for one in (a, b))
     views_a, views_b = ({view.key: view for view in one.stages} for one in (a, b))
     for key in dict.fromkeys([*views_a, *views_b]):  # a stage that this release lacks may be in one run only
@@ -196,8 +233,8 @@ def _stages(a: Journey, b: Journey, now: datetime) -> Iterator[StagePair]:
         code_a, code_b = _revision(views_a.get(key)), _revision(views_b.get(key))
         yield StagePair(
             name=key,
-            a=_stretch(views_a.get(key), bar_a, longest),
-            b=_stretch(views_b.get(key), bar_b, longest),
+            a=_stretch(views_a.get(key), bar_a, longest, cold_a),
+            b=_stretch(views_b.get(key), bar_b, longest, cold_b),
             change=_change(bar_a.length_ms, bar_b.length_ms, duration) if bar_a and bar_b else "",
             has_other_code=bool(code_a and code_b) and code_a != code_b,
         )
@@ -207,7 +244,12 @@ def _revision(stage: StageView | None) -> str:
     return _short(str(stage.revision or "")) if stage else ""
 
 
-def _stretch(stage: StageView | None, bar: Bar | None, longest: float) -> Stretch:
+def _just_started(read: Read | None) -> frozenset[str]:
+    """Return the functions that had just started, by the log of one run."""
+    return frozenset(line.function for line in (read.lines if read else ()) if line.is_cold_start)
+
+
+def _stretch(stage: StageView | None, bar: Bar | None, longest: float, cold: frozenset[str]) -> Stretch:
     if stage is None:
         return Stretch(status=of_stage("skipped"), text="")
     if bar is None:
@@ -225,6 +267,7 @@ def _stretch(stage: StageView | None, bar: Bar | None, longest: float) -> Stretc
         waited=round(bar.waited_ms * scale, 2),
         other=round(bar.other_ms * scale, 2),
         worked=round(bar.worked_ms * scale, 2),
+        is_cold=stage.service in cold,
     )
 
 

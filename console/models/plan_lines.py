@@ -11,6 +11,7 @@ from console.models.words import Status, of_run
 from console.routes import link
 from console.text import line
 from operations.dlq.causes import common
+from operations.dlq.corrections import Change
 from operations.dlq.plan import Action
 from operations.dlq.plans import Line, Note, Order, Phase, Plan
 from operations.dlq.redrive import HAS_MESSAGE
@@ -80,6 +81,8 @@ class LineRow(Struct, frozen=True, kw_only=True):
     pipeline_id: str
     sent: str
     """The address that finds what was sent; empty if nothing was."""
+    changes: tuple[Change, ...]
+    """What is changed in the message, if the same correction is made in several."""
 
 
 class LeftRow(Struct, frozen=True, kw_only=True):
@@ -239,4 +242,5 @@ def _row(one: Line, told: Happened, job: Job, above: Above, *, is_run: bool) -> 
         run=run_address(one.pipeline_id, has_run=one.has_run or bool(result and result.starts_run)),
         pipeline_id=one.pipeline_id or "",
         sent=link("find", q=result.sent_id) if result and result.sent_id else "",
+        changes=one.changes,
     )

@@ -22,6 +22,8 @@ from console.models.plan_lines import (
 )
 from console.models.words import Status
 from console.routes import link
+from console.text import line
+from operations.dlq.corrections import Step
 from operations.dlq.plans import Order, Phase, Plan
 from operations.dlq.replay import Result
 from operations.jobs import Job
@@ -50,6 +52,7 @@ STATES = {
     "failed": Status(mark="✗", word="failed", tone="bad"),
     "interrupted": Status(mark="✗", word="interrupted", tone="bad"),
 }
+STEP_CHARS = 200
 CANARY_FAILED = Status(mark="✗", word="canary failed", tone="bad")
 NONE_SUCCEEDED = Status(mark="✗", word="none succeeded", tone="bad")
 PARTLY = Status(mark="!", word="done in part", tone="warn")
@@ -98,6 +101,8 @@ class PlanView(Struct, frozen=True, kw_only=True):
     newer: str
     older: str
     diff: tuple[DiffLine, ...] | None
+    steps: tuple[str, ...]
+    """What the same correction of several messages does in each."""
     rest: int
     """Messages on which it was to act, and did not."""
 
@@ -146,7 +151,7 @@ def plan_view(job: Job, start: int) -> PlanView:
         number=job.number,
         title=TITLES[plan.what],
         thing=_thing(plan),
-        takes_canary=plan.what in ("replay", "again"),
+        takes_canary=plan.what in ("replay", "again") or bool(plan.steps),
         status=_status(job, plan, told),
         sentence=_sentence(job, plan, told, rest),
         is_made=job.state == "made",
@@ -177,9 +182,16 @@ def plan_view(job: Job, start: int) -> PlanView:
         start=start,
         newer=link("plan", number=job.number, start=max(0, start - ON_A_PAGE) or "") if start else "",
         older=link("plan", number=job.number, start=end) if end < len(plan.lines) else "",
-        diff=difference(plan.before, plan.data) if plan.what == "edit" else (),
+        diff=difference(plan.before, plan.data) if plan.what == "edit" and not plan.steps else (),
+        steps=tuple(_in_words(step) for step in plan.steps),
         rest=rest,
     )
+
+
+def _in_words(step: Step) -> str:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in step.path)
+    words = {"rename": "rename", "change": "change the value of", "add": "add", "remove": "remove"}[step.kind]
+    return line(f"{words} {place.removeprefix('.')}{f' to {step.name}' if step.name else ''}", STEP_CHARS)
 
 
 def _thing(plan: Plan) -> str:

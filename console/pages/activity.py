@@ -5,10 +5,13 @@ The audit of one run is read at once, that of all runs on request.
 
 from starlette.responses import Response
 
-from console.models.activity import SIZE, activity_view, lines_of, running
+from console.live.feed import Look
+from console.live.stream import streamed
+from console.models.activity import SIZE, Now, activity_view, lines_of, running
 from console.models.plan_lines import short_name
 from console.pages.reading import live_address, shown, state_of
 from console.pages.subjects import PLANS, acts
+from console.routes import link
 from console.views import Ask
 from operations.dlq.audit import Audit
 from operations.dlq.journal import audit
@@ -37,19 +40,33 @@ def page(ask: Ask) -> Response:
         title="Activity",
         command=("show", "ID"),
         json={"audit": found, "orders": orders, "read_at": state.read_at, "phase": state.phase},
-        live=live_address(SUBJECT, state),
+        live=link("live-activity"),
+        read_live=live_address(SUBJECT, state),
+        now=_now(ask),
         orders=orders,
         who=short_name(orders.by or "") if orders else "",
         trouble=trouble,
         run="",
-        running=running(
-            (job for job in ask.desk.jobs.latest(LATEST) if job.kind == PLANS),
-            ask.desk.batches.latest(LATEST),
-        ),
-        reading=_reading(ask),
         **acts(ask.desk),
         **values,
     )
+
+
+def live(ask: Ask) -> Response:
+    """Stream what runs now: plans, batches, and the reading of the queues."""
+    feed = ask.desk.feeds.feed("activity", lambda: _now(ask))
+
+    def draw(seen: Look[Now]) -> str:
+        if seen.value is None:
+            return ask.fragment("lost.html", error=seen.error)
+        return ask.fragment("activity_now.html", now=seen.value)
+
+    return streamed(ask.desk.feeds, feed, draw)
+
+
+def _now(ask: Ask) -> Now:
+    plans = (job for job in ask.desk.jobs.latest(LATEST) if job.kind == PLANS)
+    return Now(running=running(plans, ask.desk.batches.latest(LATEST)), reading=_reading(ask))
 
 
 def _of_run(ask: Ask, run: str) -> Response:
@@ -65,8 +82,6 @@ def _of_run(ask: Ask, run: str) -> Response:
         who="",
         trouble="",
         run=run,
-        running=(),
-        reading="",
         **acts(ask.desk),
     )
 

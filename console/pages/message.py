@@ -10,9 +10,9 @@ from console.routes import link
 from console.security.rules import TEXT_BYTES
 from console.text import editable
 from console.views import Ask, html, plain
-from operations.dlq.causes import key_of
-from operations.dlq.contract import problems, problems_of_correction
-from operations.dlq.messages import Parked, about, data_of, public_data_of
+from operations.dlq.causes import has_alike, key_of
+from operations.dlq.contract import correctable, problems, problems_of_correction
+from operations.dlq.messages import Parked, about
 from operations.dlq.plan import Planned
 from operations.dlq.snapshot import Snapshot
 from operations.errors import NotFoundError
@@ -20,8 +20,6 @@ from operations.health.rights import is_denial
 from operations.json_text import loosely, written
 from operations.money.estimate import estimate, work_of_message
 from operations.runs.records import read_record
-from operations.runs.trail import redacted
-from operations.violations import KINDS
 
 SHOWN = ("status", "stage", "error", "cause")
 
@@ -93,6 +91,7 @@ def shown(  # noqa: PLR0913 -- a page, or one with a refused correction
         seen_at=snapshot.at,
         data=data if text is None else text,
         can_edit=data is not None,
+        has_alike=has_alike(snapshot.planned, item),
         most=TEXT_BYTES,
         problems=problems_of_correction(message, text) if text is not None else (),
         error=error,
@@ -128,11 +127,8 @@ def found(ask: Ask, message_id: str) -> tuple[Snapshot | None, Planned | None]:
 
 def editable_data(message: Parked) -> str | None:
     """Return the data of a message as a text to correct; None if it has none, or none that can be shown whole."""
-    data = data_of(message)
-    text = written(data, indent=2)
-    if message.detail_type not in KINDS or redacted(text) != text or data != public_data_of(message):
-        return None
-    return editable(text)
+    data = correctable(message)
+    return None if data is None else editable(written(data, indent=2))
 
 
 def _run(ask: Ask, message: Parked) -> dict[str, str]:

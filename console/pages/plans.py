@@ -12,21 +12,18 @@ from console.live.stream import streamed
 from console.models.parked import ON_A_PAGE
 from console.models.plan_lines import happened, left_rows, order_of, plan_of
 from console.models.plans import plan_row, plan_view
-from console.pages import message as message_page
+from console.pages.corrections import edit_plan
 from console.pages.parked import UNREAD, messages_of
 from console.pages.subjects import PLANS
 from console.routes import link
 from console.views import Ask
 from operations.dlq.causes import of_cause
-from operations.dlq.contract import correction, problems_of_correction
-from operations.dlq.plan import Action, Planned
+from operations.dlq.plan import Planned
 from operations.dlq.plans import Note, Order, Plan, archive_plan, carried_out, order, replay_plan
-from operations.dlq.replay import plan as decided
 from operations.dlq.run_plans import again_plan, cancel_plan
 from operations.dlq.snapshot import Snapshot, planned_again
 from operations.errors import InvalidInputError, NotFoundError, RefusedError
 from operations.jobs import BusyError, Job, Work
-from operations.json_text import parse
 from operations.stop import Stop
 from operations.target import Target
 
@@ -87,7 +84,8 @@ def make(ask: Ask) -> Response:
     if not items:
         raise NotFoundError("None of these messages was parked when the queues were read. Read them again.")
     if what == "edit":
-        return _make_edit(ask, snapshot, items[0])
+        made = edit_plan(ask, snapshot, items[0])
+        return made if isinstance(made, Response) else _made(ask, made)
     if what == "archive":
         plan = archive_plan(items, snapshot.at, ask.form.get("reason", ""))
     else:
@@ -183,30 +181,6 @@ def _chosen(ask: Ask, snapshot: Snapshot) -> list[Planned]:
     return list(snapshot.planned)
 
 
-def _make_edit(ask: Ask, snapshot: Snapshot, item: Planned) -> Response:
-    message, text = item.message, ask.form.get("data", "")
-    original = message_page.editable_data(message)
-    if original is None:
-        raise InvalidInputError(
-            "The data of this message can't be corrected here. Replay or archive the message."
-        )
-
-    def again(error: str) -> Response:
-        return message_page.shown(ask, snapshot, item, text=text, error=error, status=HTTPStatus.BAD_REQUEST)
-
-    data, _ = correction(text)
-    if data is None or problems_of_correction(message, text):
-        return again("The correction breaks the contract, so nothing was sent.")
-    if data == parse(original):
-        return again("The data was not changed, so there is nothing to send.")
-    (planned,) = decided(ask.target, [message], edited=True)
-    if planned.decision.action is Action.RESTART and not isinstance(data.get("user_message"), str):
-        return again(
-            "The run would be restarted from the user's message: only `user_message` and `history` can be corrected."
-        )
-    return _made(ask, replay_plan([planned], snapshot, data=data))
-
-
 def _made(ask: Ask, plan: Plan) -> Response:
     """Keep a plan and lead to it. One that would do nothing is not kept: the page says why, and what helps."""
     if not plan.acts:
@@ -253,6 +227,8 @@ def _start(ask: Ask) -> int:
 
 def _command(job: Job, plan: Plan) -> tuple[str, ...]:
     """Return the command that would do the same."""
+    if plan.steps:
+        return ()  # a terminal corrects one message at a time
     how = order_of(job)
     ids = [one.message_id for one in plan.lines[:IDS_IN_COMMAND]]
     more = ("…",) if len(plan.lines) > IDS_IN_COMMAND else ()

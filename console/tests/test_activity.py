@@ -1,10 +1,13 @@
 """Activity: what runs now, who did what, and the plan that did it."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
+from console.live.feed import Feed, Look
 from console.tests import hostile
 from console.tests.asking import Console, carry_out, read
 from console.tests.hostile import shape
@@ -132,7 +135,7 @@ def test_an_act_leads_to_its_plan(
 
 
 def test_what_runs_is_shown(console: Console, machine: Any, monkeypatch: pytest.MonkeyPatch):
-    """A plan that is being carried out is on the page, with its link and how far it is, until it ends."""
+    """A plan that is being carried out is on the page, with its link and how far it is, until it ends; live."""
     began, go = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> Any:
@@ -140,18 +143,36 @@ def test_what_runs_is_shown(console: Console, machine: Any, monkeypatch: pytest.
         assert go.wait(10)
         return iter(())
 
+    streams = []
+
+    def streamed(_: Any, feed: Feed[Any], draw: Callable[[Look[Any]], str]) -> Response:
+        streams.append((feed, draw))
+        return Response()
+
+    def shown() -> str:
+        """Return what the stream of the page shows next."""
+        console.get("/live/activity")
+        feed, draw = streams[-1]
+        feed._looked_at = float("-inf")
+        return draw(feed.latest())
+
+    monkeypatch.setattr("console.pages.activity.streamed", streamed)
     monkeypatch.setattr("console.pages.plans.carried_out", slow)
     machine.alive.add("a-living-token")
     park("p-1", token="a-living-token")
     read_queues(console)
-    assert "Running now" not in console.get("/activity").text
+    page = console.get("/activity").text
+    assert ("Running now" in page, 'hx-sse:connect="/live/activity"' in page) == (False, True)
+    assert "No plan and no batch" in shown()
     console.post(f"{make(console, all='1')}/run", {"rate": "500"})
     assert began.wait(10)
     page = console.get("/activity").text
     assert '<a href="/plans/1">plan 1</a> Replay: 0 of 1 message, running' in page
+    assert '<a href="/plans/1">plan 1</a> Replay: 0 of 1 message, running' in shown()
     go.set()
     console.desk.jobs.join(1)
     assert "Running now" not in console.get("/activity").text
+    assert "Running now" not in shown()
 
 
 def test_an_event_that_was_archived_has_started_no_run(console: Console, journal: Journal):

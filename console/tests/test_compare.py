@@ -8,8 +8,10 @@ import pytest
 from console.models.compare import DIFF_CHARS, texts
 from console.tests.asking import Console
 from console.tests.world import NOW, add_run
+from operations.errors import DeniedError
 from operations.runs.good import last_good
 from operations.runs.journey import read_journey
+from operations.runs.logs import Line, Read
 from operations.tests.histories import METER
 from shared.contracts.record import iso
 
@@ -152,6 +154,47 @@ def test_what_differs_is_shown(console: Console, runs):
     assert values["message"] is None
     changes = {one["name"]: one["change"] for one in values["stages"]}
     assert changes["chat"].startswith("\N{MINUS SIGN}")
+
+
+def test_a_cold_start_is_told_by_the_logs(console: Console, machine, records, monkeypatch):
+    """A stage whose function had just started is named on request; the records do not tell it, and no log is read."""
+    add_run(machine, records, "cold")
+    add_run(machine, records, "warm")
+    page = console.get("/compare?a=warm&b=cold").text
+    assert 'href="/compare?a=warm&amp;b=cold&amp;logs=1#stages"' in page
+    assert ">its function had just started</span>" not in page
+    lines = [
+        Line(at=NOW, function="chatbot", fields={"cold_start": True}),
+        Line(at=NOW, function="enhancer", fields={"cold_start": "yes"}),
+    ]
+    logs = {"cold": Read(lines=lines, cut=["logger"]), "warm": Read()}
+    monkeypatch.setattr("console.pages.compare.read_logs", lambda _, name: logs[name])
+    page = console.get("/compare?a=warm&b=cold&logs=1").text
+    assert ">its function had just started</span>" in page
+    gaps = "But no log lines of A were found, and the logs of logger were not searched to the end."
+    for part in ("counts as waiting: chat of B.", gaps, "Look again"):
+        assert part in page, part
+    view = json.loads(console.get("/compare?a=warm&b=cold&logs=1&format=json").body)
+    assert [(one["name"], one["a"]["is_cold"]) for one in view["stages"] if one["b"]["is_cold"]] == [
+        ("chat", False)
+    ]
+    assert "No log line tells of a cold start" in console.get("/compare?a=warm&b=warm&logs=1").text
+
+
+def test_logs_that_cannot_be_read_leave_the_comparison(console: Console, machine, records, monkeypatch):
+    """Without the right to read logs, the comparison stays, and says what is lacking."""
+    add_run(machine, records, "p")
+
+    def denied(*_: object) -> Read:
+        raise DeniedError("may not read the logs")
+
+    monkeypatch.setattr("console.pages.compare.read_logs", denied)
+    answer = console.get("/compare?a=p&b=p&logs=1")
+    assert (answer.status, "may not read the logs" in answer.text, "Look for cold starts" in answer.text) == (
+        200,
+        True,
+        True,
+    )
 
 
 def test_runs_that_cannot_be_compared(console: Console, machine, records):

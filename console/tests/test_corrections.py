@@ -7,7 +7,7 @@ from console.models.event import difference, event_text
 from console.tests.asking import Console, carry_out
 from console.tests.parking import machine, make, message_ids, read, three
 from console.text import editable, shown
-from operations.tests.dead_letters import StepFunctions, count, url
+from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.violations import Violation
 
 __all__ = ["machine", "three"]
@@ -61,6 +61,48 @@ def test_a_correction_that_changes_nothing_is_refused(console: Console, three: S
         "/plans/make", {"message": message_ids(console)[1], "what": "edit", "data": '{ "user_message":"Hi" }'}
     )
     assert (same.status, "was not changed" in same.text) == (400, True)
+
+
+def test_the_same_correction_mends_all_with_the_same_fault(console: Console, three: StepFunctions):
+    """One correction is planned for all messages of a cause with the same fault, each shown with what changes in it,
+    and carried out once; the others stay.
+    """
+    for name, text in (("p-4", "first <b>"), ("p-5", "second")):
+        park(name, token="a-living-token", user_mesage=text)
+    read(console)
+    chosen = message_ids(console)[3]
+    assert "See the same correction" in console.get(f"/parked/{chosen}").text
+    form = {"what": "edit", "same": "1", "message": chosen}
+    for data, why in (
+        ('{"user_message": "something else"}', "can&#39;t be repeated"),
+        ('{"user_message": 7}', "breaks the contract"),
+    ):
+        refused = console.post("/plans/make", {**form, "data": data})
+        assert (refused.status, why in refused.text) == (400, True), why
+    address = make(console, **form, data='{"user_message": "first <b>"}')
+    page = console.get(address).text
+    for part in (
+        "Correct and replay: 2 messages",
+        "rename user_mesage to user_message",
+        "<del>&#34;user_mesage&#34;: &#34;first &lt;b&gt;&#34;</del>",
+        "<ins>&#34;user_message&#34;: &#34;second&#34;</ins>",
+        "It has another fault",
+        'name="canary"',
+    ):
+        assert part in page, part
+    for _ in range(2):
+        assert "2 of 2 messages reached" in carry_out(console, address).text
+    assert (count(url("chatbot")), count(url("chatbot", ""))) == (3, 2)
+
+
+def test_a_message_without_a_fault_is_corrected_alone(console: Console, three: StepFunctions):
+    """A message that keeps its contract has no fault by which others could be found, so they are left alone."""
+    read(console)
+    sound = message_ids(console)[1]
+    assert "See the same correction" not in console.get(f"/parked/{sound}").text
+    form = {"what": "edit", "same": "1", "message": sound, "data": '{"user_message": "Ho"}'}
+    refused = console.post("/plans/make", form)
+    assert (refused.status, "no fault by which" in refused.text) == (400, True)
 
 
 def test_a_violation_is_marked_at_its_place_or_around_it():

@@ -1,6 +1,7 @@
 """The pages, over runs that are honest, half there or gone."""
 
 import json
+import re
 
 import pytest
 
@@ -214,7 +215,9 @@ def test_the_cost_is_shown_line_by_line(console: Console, machine, records, targ
     """The page of costs has the ledger's lines; an open run says when its cost is known."""
     add_run(machine, records, "p", execution_arn=target.addresses.execution_arn("p"))
     add_run(machine, records, "old")
-    assert "transition into AnalyzeInput" in console.get("/runs/p?tab=cost").text
+    text = console.get("/runs/p?tab=cost").text
+    assert re.search(r"transition into AnalyzeInput</td><td[^>]*>1 transition</td>", text)
+    assert re.search(r"log of analyzer</td><td[^>]*>0\.00000\d+ GB</td>", text)
     old = console.get("/runs/old?tab=cost")
     assert (old.status, "before runs were metered" in old.text) == (200, True)
     add_run(machine, records, "going", "RUNNING")

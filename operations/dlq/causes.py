@@ -67,6 +67,18 @@ def of_cause(planned: Iterable[Planned], key: str) -> list[Planned]:
     return [item for item in planned if key_of(item) == key]
 
 
+def has_alike(planned: Iterable[Planned], item: Planned) -> bool:
+    """Return whether another message has the same cause."""
+    mine = (item.message.service, item.message.error_type)
+    others = (
+        one
+        for one in planned
+        if (one.message.service, one.message.error_type) == mine and one.message.id != item.message.id
+    )
+    key = key_of(item)
+    return any(key_of(one) == key for one in others)
+
+
 def causes(
     planned: Sequence[Planned], rates: Rates, good: Mapping[str, datetime] | None = None
 ) -> list[Cause]:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from operations.dlq.messages import Parked, violation, with_data
-from operations.json_text import loosely, parse
+from operations.dlq.messages import Parked, data_of, public_data_of, violation, with_data
+from operations.json_text import DEEPEST, depth, loosely, parse, written
+from operations.runs.trail import redacted
 from operations.violations import KINDS, Violation, violations
 
 MOST = 50
@@ -22,6 +23,15 @@ def problems(message: Parked) -> list[Violation]:
     if refused.path not in {one.path for one in found}:
         found = [Violation(refused.path, refused.reason), *found]
     return found[:MOST]
+
+
+def correctable(message: Parked) -> Mapping[str, Any] | None:
+    """Return the data of a message that can be corrected; None if it has none, or none that can be shown whole."""
+    data = data_of(message)
+    if message.detail_type not in KINDS or depth(data) > DEEPEST or data != public_data_of(message):
+        return None
+    text = written(data)
+    return data if redacted(text) == text else None
 
 
 def correction(text: str) -> tuple[dict[str, Any] | None, list[Violation]]:

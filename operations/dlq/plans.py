@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from operations.dlq.corrections import Change, Step, changes
 from operations.dlq.messages import Kind, Parked, data_of
 from operations.dlq.plan import Action, Decision, Planned
 from operations.dlq.replay import Options, Replay, Result, archive
@@ -43,7 +44,10 @@ T = TypeVar("T", bound=Decided)
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One message of a plan, what is to be done with it and why, and what that will cost."""
+    """One message of a plan, what is to be done with it and why, and what that will cost.
+
+    `changes` is what the plan's steps change in it.
+    """
 
     message_id: str
     service: str
@@ -59,6 +63,7 @@ class Line(Struct, frozen=True, kw_only=True):
     rerun: bool = False
     nano_usd: int | None = None
     has_run: bool = True
+    changes: tuple[Change, ...] = ()
 
     @property
     def decision(self) -> Decision:
@@ -83,8 +88,8 @@ class Line(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """What is to be done with some parked messages.
 
-    `data` replaces the data of the only message of an edit, `before` is what it had. `seen_at` is the time of the
-    reading on which the plan is based.
+    `data` replaces the data of the only message of an edit, `before` is what it had; an edit of several messages has
+    `steps`, which correct each of them. `seen_at` is the time of the reading on which the plan is based.
     """
 
     what: What
@@ -95,6 +100,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     reason: str = ""
     data: Mapping[str, Any] | None = None
     before: Mapping[str, Any] | None = None
+    steps: tuple[Step, ...] = ()
 
     @property
     def is_of_runs(self) -> bool:
@@ -138,16 +144,18 @@ def replay_plan(
     *,
     restart: bool = False,
     data: Mapping[str, Any] | None = None,
+    steps: tuple[Step, ...] = (),
 ) -> Plan:
-    """Return the plan of a replay; of an edit, if `data` replaces the data of the only message."""
+    """Return the plan of a replay; of an edit, if `data` replaces that of the only message, or `steps` correct it."""
     return Plan(
-        what="replay" if data is None else "edit",
+        what="replay" if data is None and not steps else "edit",
         seen_at=seen.at,
-        lines=tuple(_line(item, seen.rates) for item in planned),
+        lines=tuple(_line(item, seen.rates, steps) for item in planned),
         estimate=estimate([work_of_message(item) for item in planned], seen.rates),
         restart=restart,
         data=data,
         before=None if data is None else data_of(planned[0].message),
+        steps=steps,
     )
 
 
@@ -248,7 +256,7 @@ def _act(target: Target, plan: Plan, how: Order, stop: Stop) -> Callable[[Sequen
         from operations.dlq.run_plans import acted  # noqa: PLC0415 -- it makes plans of this module
 
         return lambda lines: acted(target, plan, how, lines, stop)
-    options = Options(rate=how.rate, restart=plan.restart, data=plan.data)
+    options = Options(rate=how.rate, restart=plan.restart, data=plan.data, steps=plan.steps)
     replay = Replay(target, who=how.who, options=options, stop=stop)
 
     def act(lines: Sequence[Line]) -> Iterator[Result]:
@@ -261,8 +269,9 @@ def _act(target: Target, plan: Plan, how: Order, stop: Stop) -> Callable[[Sequen
     return act
 
 
-def _line(item: Planned, rates: Rates) -> Line:
+def _line(item: Planned, rates: Rates, steps: tuple[Step, ...] = ()) -> Line:
     message, decision = item.message, item.decision
+    is_corrected = bool(steps) and decision.action.starts_work
     return Line(
         message_id=message.id,
         service=message.service,
@@ -278,4 +287,5 @@ def _line(item: Planned, rates: Rates) -> Line:
         rerun=decision.rerun,
         nano_usd=work_of_message(item).cost(rates),
         has_run=item.has_run,
+        changes=changes(steps, data_of(message)) if is_corrected else (),
     )

@@ -13,8 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from operations.dlq import facts as fact_finding
+from operations.dlq.corrections import Step, applied
 from operations.dlq.journal import UNKNOWN, Entry, Journal
-from operations.dlq.messages import Parked, with_data
+from operations.dlq.messages import Parked, data_of, with_data
 from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, planned, together
 from operations.dlq.queues import Dlq, Held, find_queues, held
 from operations.errors import InvalidInputError, OperationError, RefusedError
@@ -110,12 +111,18 @@ def plan(
 
 class Options(Struct, frozen=True, kw_only=True):
     """Options of a replay. `rate` is the maximum number of messages per second. `restart`: runs that have succeeded
-    or were cancelled run again, too. `data` replaces the data of the only message that is replayed.
+    or were cancelled run again, too. `data` replaces the data of the only message that is replayed; `steps` correct
+    that of each message.
     """
 
     rate: float | None = None
     restart: bool = False
     data: Mapping[str, Any] | None = None
+    steps: tuple[Step, ...] = ()
+
+    def data_for(self, message: Parked) -> Mapping[str, Any] | None:
+        """Return the data that replaces a message's own; None if it stays as it is."""
+        return applied(self.steps, data_of(message)) if self.steps else self.data
 
 
 class Replay:
@@ -126,7 +133,7 @@ class Replay:
         self._journal = Journal(target, who)
         self._gap = 1 / options.rate if options.rate else 0.0
         self._restart = options.restart
-        self._data = options.data
+        self._options = options
         self._stop = stop or Stop()
         self._next = 0.0
 
@@ -167,28 +174,34 @@ class Replay:
 
     def _one(self, item: Held, agreed: Decision) -> Result:
         message = item.message
-        if agreed.action is Action.LEAVE and self._data is None:
+        data = self._options.data_for(message)
+        if agreed.action is Action.LEAVE and (data is None or self._options.steps):
             return _result(message, agreed, "left")
         facts = fact_finding.gather(self._target, [message], restart=self._restart)[0]
-        fresh = decide(message, facts, restart=self._restart, edited=self._data is not None)
-        decision = fresh if self._data is not None else confirmed(agreed, fresh)
+        fresh = decide(message, facts, restart=self._restart, edited=data is not None)
+        decision = fresh if self._options.data is not None else confirmed(agreed, fresh)
         if decision.action is Action.LEAVE:
             return _result(message, decision, "left")
         try:
-            arn, sent_id = self._act(item, decision, facts)
+            arn, sent_id = self._act(item, decision, facts, data)
         except OperationError as error:
             return _result(message, decision, "failed", problem=str(error))
         return _result(message, decision, "done", execution_arn=arn, sent_id=sent_id)
 
-    def _act(self, item: Held, decision: Decision, facts: Facts) -> tuple[str | None, str | None]:
-        """Act on a message; return the execution in which its run goes on, and the id of what was sent."""
+    def _act(
+        self, item: Held, decision: Decision, facts: Facts, data: Mapping[str, Any] | None
+    ) -> tuple[str | None, str | None]:
+        """Act on a message, with this data if there is any.
+
+        Returns the execution in which its run goes on, and the id of what was sent.
+        """
         message, arn, sent_id = item.message, None, None
         if decision.action is Action.MOVE:
-            sent_id = item.put_back(None if self._data is None else corrected(message, self._data))
+            sent_id = item.put_back(None if data is None else corrected(message, data))
         elif decision.action is Action.REDRIVE:
-            decision, arn = self._redrive(message, decision, facts)
+            decision, arn = self._redrive(message, decision, facts, data)
         elif decision.action is Action.RESTART:
-            arn = self._start_again(message, decision, facts)
+            arn = self._start_again(message, decision, facts, data)
         elif facts.record_status == "FAILED" and facts.running and facts.execution:
             # An earlier replay may have been interrupted between its act and the record.
             running = facts.running
@@ -196,9 +209,9 @@ class Replay:
                 self._target, facts.execution, running.arn, running.started_at, after=facts.failed_at
             )
         try:
-            if decision.action is not Action.MOVE or self._data is not None:
+            if decision.action is not Action.MOVE or data is not None:
                 self._journal.archive(message, decision.reason)
-            self._journal.note(self._entry(message, decision, arn))
+            self._journal.note(self._entry(message, decision, arn, edited=data is not None))
             item.delete()
         except OperationError as error:
             if sent_id is None:
@@ -208,29 +221,33 @@ class Replay:
             ) from error
         return arn, sent_id
 
-    def _redrive(self, message: Parked, decision: Decision, facts: Facts) -> tuple[Decision, str]:
+    def _redrive(
+        self, message: Parked, decision: Decision, facts: Facts, data: Mapping[str, Any] | None
+    ) -> tuple[Decision, str]:
         execution = facts.execution
         assert execution is not None  # noqa: S101 -- a redrive is decided on an execution
         try:
             executions.redrive(self._target, execution)
         except executions.NotRedrivableError as error:
             decision = Decision(action=Action.RESTART, reason=f"{error} It is restarted from the beginning.")
-            return decision, self._start_again(message, decision, facts)
+            return decision, self._start_again(message, decision, facts, data)
         return decision, execution.arn
 
-    def _start_again(self, message: Parked, decision: Decision, facts: Facts) -> str:
+    def _start_again(
+        self, message: Parked, decision: Decision, facts: Facts, data: Mapping[str, Any] | None
+    ) -> str:
         assert facts.execution and facts.restart_name  # noqa: S101, PT018 -- a restart is decided on both
-        state = None if self._data is None else corrected_input(message, self._data, facts.execution.input)
+        state = None if data is None else corrected_input(message, data, facts.execution.input)
         return executions.restart(
             self._target, facts.execution, facts.restart_name, state=state, rerun=decision.rerun
         )
 
-    def _entry(self, message: Parked, decision: Decision, arn: str | None) -> Entry:
+    def _entry(self, message: Parked, decision: Decision, arn: str | None, *, edited: bool) -> Entry:
         return Entry(
             pipeline_id=message.pipeline_id or UNKNOWN,
             at=iso(datetime.now(UTC)),
             who=self._journal.who,
-            what=str(decision.action) + (", edited" if self._data is not None else ""),
+            what=str(decision.action) + (", edited" if edited else ""),
             why=decision.reason,
             outcome="done",
             message_id=message.id,

@@ -1,13 +1,32 @@
 """What a report of costs and a daily budget say, in sentences that every face shows alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from operations.money.budget import Budget
 from operations.money.costs import Group, Report
 from operations.money.run_ledger import lost, spent
 from operations.runs.journey import Journey
-from operations.wording import ago, cost_line, counted, usd
+from operations.wording import ago, cost_line, counted, exact, usd
+from shared.costs.lines import TOKENS, Line
+from shared.costs.prices import GB, MB_MS
+
+UNITS: Mapping[str, str] = {
+    "api": "request",
+    "event": "event",
+    "queue": "request",
+    "transition": "transition",
+    "invocation": "request",
+    "time": "GB-s",
+    "write": "write",
+    "logs": "GB",
+    **dict.fromkeys(TOKENS, "token"),
+    "answer": "answer",
+}
+"""What a line of a ledger counts, by its kind, as the prices name it."""
+MEASURES: Mapping[str, int] = {"GB-s": MB_MS, "GB": GB}
+"""How many of the ledger's units make one of those that are measured and not counted."""
 
 
 def headline(report: Report) -> str:
@@ -75,6 +94,15 @@ def cost_of_run(journey: Journey) -> list[tuple[str, str]]:
     )
     more = [("earlier", f"including {usd(earlier)} for earlier executions")] if earlier else []
     return [("cost", text), *more]
+
+
+def quantity(line: Line) -> str:
+    """Return a line's quantity with its unit, which is that of its price; of a batch, the share of one message."""
+    unit = UNITS[line.kind]
+    share = "" if line.shared_by == 1 else f"/{line.shared_by}"
+    if base := MEASURES.get(unit):
+        return f"{exact(Decimal(line.quantity) / base, 9)}{share} {unit}"
+    return f"{line.quantity:,}{share} {unit}{'' if line.quantity == 1 and not share else 's'}"
 
 
 def left_out(report: Report) -> Iterator[str]:

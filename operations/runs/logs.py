@@ -62,6 +62,11 @@ class Line(Struct, frozen=True, kw_only=True):
         """Whether the line is about a read of the run's status through the API. A run may have thousands of these."""
         return self.function == "api" and self.fields.get("http_method") == "GET" and self.level == "INFO"
 
+    @property
+    def is_cold_start(self) -> bool:
+        """Whether the line's message waited while its function started, as a process tells of its first batch."""
+        return self.fields.get("cold_start") is True
+
     def ids_of(self, term: str) -> tuple[str, ...]:
         """Return the names of the fields that have this id."""
         return tuple(name for name in IDS if self.fields.get(name) == term)

@@ -380,6 +380,15 @@ def notes(logged: str) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, logged.splitlines()) if "outcome" in line]
 
 
+def test_a_log_line_tells_a_cold_start(bench, capsys):
+    """The first batch of a process tells that its messages waited for its start, if they were sent before that."""
+    later = int(time.time() * 1_000) + 60_000
+    bench.handle(bench.chat(token="a", sent_ms=1), bench.chat(token="b", sent_ms=later))
+    bench.handle(bench.chat(token="c", sent_ms=1))
+    told = [line.get("cold_start") for line in notes(capsys.readouterr().out)]
+    assert told == [True, None, None]
+
+
 def test_log_lines_name_the_run_its_trace_and_the_message(bench, capsys):
     """Every log line about a message has its run, trace and ids, and none of the message before."""
     first = bench.chat(token="a", traceparent=TRACEPARENT)

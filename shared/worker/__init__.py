@@ -61,6 +61,7 @@ class Worker:
                 except Exception:  # noqa: BLE001 -- each message has its own end, whatever happens to the others
                     failures.append({"itemIdentifier": record["messageId"]})
         finally:
+            self._outcomes.is_first_batch = False
             flush()
         return {"batchItemFailures": failures}
 

@@ -150,6 +150,9 @@ class Outcomes:
         self._callback = callback
         self._parking = parking
         self._bus = bus
+        self._ready_ms = time.time() * 1_000
+        self.is_first_batch = True
+        """Whether this is the first batch of the process: what was sent before waited while the function started."""
 
     def succeed(self, message: Message, result: Struct | None, began: float) -> None:
         """Send the stage's result and meter to Step Functions, if a task waits for them."""
@@ -238,11 +241,12 @@ class Outcomes:
             traceparent=metadata.traceparent if metadata else None,
         )
 
-    @staticmethod
-    def _note(outcome: Metric | str, message: Message, text: str, **fields: Any) -> None:
+    def _note(self, outcome: Metric | str, message: Message, text: str, **fields: Any) -> None:
         """Log a message's outcome with all its ids, and count it if it has a metric."""
         if isinstance(outcome, Metric):
             emit(outcome)
+        if self.is_first_batch and message.sent_ms <= self._ready_ms:
+            fields["cold_start"] = True
         metadata = message.metadata
         level = logger().info if outcome in (SUCCEEDED, HELD) else logger().warning
         level(
