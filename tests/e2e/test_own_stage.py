@@ -12,6 +12,7 @@ import pytest
 from local.paths import ROOT
 from tests.e2e.checkout import copy_everything
 from tests.e2e.conftest import DEPLOYS, Deployment, eventually
+from tests.e2e.support import stop_what_others_left
 
 pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(500)]
 
@@ -99,17 +100,6 @@ def stacks(pipeline: Deployment) -> list[str]:
         for stack in pipeline.client("cloudformation").describe_stacks()["Stacks"]
         if "moderation" in stack["StackName"] and stack["StackStatus"] != "DELETE_COMPLETE"
     ]
-
-
-def stop_what_others_left(pipeline: Deployment) -> None:
-    """Stop the runs that earlier tests left open: each of them would keep the removed stage's stack."""
-    client = pipeline.client("stepfunctions")
-    machine = pipeline.addresses["state-machine/arn"]
-    for page in client.get_paginator("list_executions").paginate(
-        stateMachineArn=machine, statusFilter="RUNNING"
-    ):
-        for execution in page["executions"]:
-            client.stop_execution(executionArn=execution["executionArn"])
 
 
 def test_tutorial_holds_as_written(pipeline: Deployment, tmp_path: Path):
