@@ -14,6 +14,7 @@ BARE, CONVENTIONAL = "bare boto3", "conventional"
 COMPILED: Final = ", with byte code"
 BARE_COMPILED: Final = BARE + COMPILED
 YARDSTICKS: Final = ("empty", BARE, CONVENTIONAL, BARE_COMPILED, CONVENTIONAL + COMPILED)
+FRESH_RUN: Final = "make run, empty clone and empty HOME"
 ANALYZER_MS: Final = 5.0
 SETTLED: Final = 10
 """A soak's last memory sample is compared with the one after 1/10 of the messages, when all caches are filled."""
@@ -148,6 +149,10 @@ def of_console(results: Results) -> Iterator[Goal]:
     yield Goal(name=f"{about}: with all files, compressed", value=bytes_ / 1_000, limit=60, unit="KB")
 
 
+def of_setup(results: Results) -> Iterator[Goal]:
+    yield Goal(name=FRESH_RUN, value=results["seconds"][FRESH_RUN], limit=40, unit="s")
+
+
 PARTS: Final[Mapping[str, Callable[[Results], Iterator[Goal]]]] = {
     "cold": of_cold,
     "limited": of_limited,
@@ -157,8 +162,9 @@ PARTS: Final[Mapping[str, Callable[[Results], Iterator[Goal]]]] = {
     "cost": of_cost,
     "analyzer": of_analyzer,
     "console": of_console,
+    "setup": of_setup,
 }
-"""By part: the function that yields the part's goals. The set-up has no goals."""
+"""By part: the function that yields the part's goals."""
 
 RUNS: Final = 3
 

@@ -48,7 +48,8 @@ ABOUT: Final = {
         "first page is asked for as soon as the process says where it is. Sizes are as sent, compressed."
     ),
     "setup": (
-        "Measured with the package managers' caches filled, because the time of a download depends on the network."
+        "In an empty clone with an empty home folder. The first `make run` downloads everything that is needed, the "
+        "small model as well, and ends with that model's answer; the time of downloads depends on the network."
     ),
 }
 
@@ -74,22 +75,24 @@ REASONS: Final = {
         "logger, four for the chatbot. A share of a CPU is a part of each period of 20 ms, so times come in steps of "
         "20 ms. As messages follow each other without a pause, each one also pays for the CPU time that the one "
         "before used up. The chatbot waits for the model for seconds, and its memory costs money all that time: with "
-        "256 MB, half of its tenth of a second would cost more than all other functions together. A custom AWS "
-        "client would help more (docs/decisions says why there is none)."
+        "256 MB, a run would cost more by what all other functions cost together, and a message still take more than "
+        "50 ms. A custom AWS client would help more (docs/decisions says why there is none)."
     ),
     "soak": "**Memory over time.** A function's memory grows, which is a defect.",
     "sizes": (
         "**Bundles.** A bundle contains modules that no import reaches, which is a defect in `infra/bundling.py`."
     ),
     "end-to-end": (
-        "**Bursts.** The bottleneck is the engine, which is one Python process: a run makes eleven HTTP calls to it, "
-        "a run of the direct design two. Answering calls takes five sixths of the engine's time: a quarter is IAM, "
-        "a sixth DynamoDB. Each call keeps a promise (an answer is paid for once, a record precedes its event, an "
-        "event its callback), so none can be left out. The direct design comes close because of its failures: its "
+        "**Bursts.** Sixteen chatbots with a model of 0.3 s allow 53 runs a second, less what each of them waits for "
+        "its four calls to the engine under load. The engine is one Python process: a run makes eleven HTTP calls to "
+        "it, a run of the direct design two. Answering calls takes five sixths of the engine's time: a quarter is "
+        "IAM, a sixth DynamoDB. Each call keeps a promise (an answer is paid for once, a record precedes its event, "
+        "an event its callback), so none can be left out. The direct design comes close because of its failures: its "
         "runs give up after three retries, which is next to no work, and the measure is successes per second. Of "
-        "1,000 runs it loses two thirds. On AWS these are separate services, and the limit is the model's quota "
-        "(docs/scale.md)."
+        "1,000 runs it loses two thirds, of 5,000 six sevenths. On AWS these are separate services, and the limit is "
+        "the model's quota (docs/scale.md)."
     ),
+    "setup": "**Set-up.** Most of the time is that of downloads, on a slow network or a busy machine.",
     "cost": "**Cost.** Callbacks need more requests than direct calls.",
     "console": "**Console.** The rest of a page's time is rendering, and whatever else the machine does.",
     "analyzer": (
