@@ -10,8 +10,8 @@ import click
 
 from cli import output
 from cli.ending import ending_in_order
-from cli.exit_codes import FAILED, INTERRUPTED, exit_code
 from local.errors import LocalError
+from local.exit_codes import FAILED, INTERRUPTED, exit_code
 from operations.errors import OperationError
 
 
@@ -180,7 +180,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found,
 )
 @click.pass_context
 def cli(ctx: click.Context, env: str, region: str | None, profile: str | None) -> None:
-    """Ask, watch and operate an event-driven AI pipeline, on this machine or AWS."""
+    """Ask, watch and operate an event-driven AI pipeline, on this machine or on AWS."""
     from cli.session import Session  # noqa: PLC0415 -- only once a command is really run
 
     ctx.obj = Session(env=env, region=region, profile=profile)

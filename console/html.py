@@ -13,6 +13,7 @@ from console import assets
 from console.models.words import MARKS
 from console.routes import link
 from console.text import line, shown
+from operations.health.rights import DENIED, ELSE, FINDS
 from operations.runs.trail import redacted
 from operations.wording import counted, duration, usd
 from shared.contracts.record import iso
@@ -31,7 +32,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals.update(link=link, asset=assets.address, marks=MARKS)
+    environment.globals.update(link=link, asset=assets.address, marks=MARKS, denial=(DENIED, FINDS, ELSE))
     environment.filters.update(duration=duration, counted=counted, usd=usd, line=line, iso=_iso)
     return environment
 

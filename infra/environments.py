@@ -18,6 +18,7 @@ from infra.clocks import (
     task_seconds,
     visibility_seconds,
 )
+from infra.functions import ALL_FUNCTIONS
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
 from shared.contracts.stages import BY_SERVICE, OPTIONAL, STAGES, Stage, switched_on
@@ -160,14 +161,14 @@ class Environment:
     keep_data: bool = False
     """Whether tables and their stack are protected from deletion, and tables kept if their stack is deleted."""
     unprotected: frozenset[str] = frozenset()
+    """Parts, with their tables, and single tables that are made without that protection: those of a first deployment,
+    since a protected stack or table could not be deleted after a failure.
+    """
     removed_queues: tuple[str, ...] = ()
     """Services of stages that were removed, or switched off, and are still deployed. Runs that began before finish
     with the rights to reach them, by their queues and by `removed_events`, which are detail-types.
     """
     removed_events: tuple[str, ...] = ()
-    """Parts, with their tables, and single tables that are made without that protection: those of a first deployment,
-    since a protected stack or table could not be deleted after a failure.
-    """
     point_in_time_recovery: bool = True
     archive_days: int | None = 30
     """Days for which the bus archives start and outcome events; None for no archive."""
@@ -301,7 +302,7 @@ _ONE_AT_A_TIME = replace(Sizing(), batch_size=1)
 _AWS_SIZING = {
     "chatbot": replace(_ONE_AT_A_TIME, memory_mb=_SMALL_MB, max_concurrency=250),
     "logger": replace(Sizing(), memory_mb=_LOGGER_MB),
-    **dict.fromkeys(("reconciler", "guard"), replace(Sizing(), memory_mb=_SMALL_MB)),
+    **{spec.name: replace(Sizing(), memory_mb=_SMALL_MB) for spec in ALL_FUNCTIONS if spec.scheduled},
 }
 # On the engine every concurrent execution is a process on this machine. A deployment kills the workers it replaces
 # (on AWS they finish), so a short timeout makes their messages visible again soon: after 6 x 10 s.

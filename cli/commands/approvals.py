@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.tables import grid
 from cli.view.text import duration, in_a_line, local, printable
+from local.exit_codes import FAILED
 from operations.approvals import Approvals
 from operations.errors import InvalidInputError
 from shared.waiting import Item
@@ -38,8 +38,8 @@ Examples:
 def approvals() -> None:
     """List answers that wait for a person's approval, and decide on them.
 
-    Runs wait for approval if the option `approval` is switched on. A decision is
-    taken once: whoever comes second is told who decided.
+    Runs wait for approval if the environment's option `approval` is switched on. The
+    first decision on an answer counts; whoever comes second is told who decided.
     """
 
 
@@ -128,7 +128,7 @@ def reject(  # noqa: PLR0913 -- one parameter for each option
 def edit(  # noqa: PLR0913 -- one parameter for each option
     session: Session, pipeline_id: str, path: Path | None, reason: str, *, yes: bool, as_json: bool
 ) -> None:
-    """Give the caller an answer of your own instead."""
+    """Replace an answer by your own, which the caller gets instead."""
     inbox = Approvals(session.target)
     if path is None:
         text = click.edit(inbox.read(pipeline_id).answer or "", extension=".md")

@@ -2,8 +2,8 @@
 
 import click
 
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
+from local.exit_codes import FAILED
 from operations.asking import cancel as cancelling
 from operations.errors import OperationError
 
@@ -27,8 +27,8 @@ def cancel(session: Session, pipeline_ids: tuple[str, ...], *, as_json: bool) ->
 
     A stage that is working finishes its work; no further stage starts. The run's
     status becomes FAILED with Pipeline.Cancelled. A replay runs it again only with
-    --restart or corrected data.
-    A run that was submitted through the API can be cancelled only by its caller.
+    --restart or corrected data. A run that was submitted through the API can be
+    cancelled only by its caller.
     """
     results: list[dict[str, object]] = []
     for pipeline_id in pipeline_ids:

@@ -28,8 +28,8 @@ Exit codes: 0 served and stopped, or a link printed; 1 not started;
 )
 @click.option("--read-only", is_flag=True, help="Show everything and change nothing.")
 @click.option("--background", is_flag=True, help="Return at once; the console runs until --stop.")
-@click.option("--latest", is_flag=True, help="Let the link open the run that was started last.")
-@click.option("--stop", is_flag=True, help="Stop the console that runs.")
+@click.option("--latest", is_flag=True, help="Make the link open the run that was started last.")
+@click.option("--stop", is_flag=True, help="Stop the running console.")
 @click.pass_obj
 def console(session: Session, /, *, port: int | None, **flags: bool) -> None:
     """Serve the web console on this machine, and print a link to it.

@@ -4,12 +4,12 @@ import textwrap
 
 import click
 
-from cli.exit_codes import FAILED
 from cli.session import Session
 from cli.view.text import counted
 from contracts import references
 from contracts.comparison import Comparison, compare
 from contracts.words import listed
+from local.exit_codes import FAILED
 
 
 @click.group(

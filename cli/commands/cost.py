@@ -17,7 +17,8 @@ from cli.commands.selection import Age
 from cli.session import Session, TargetCommand
 from cli.view.tables import grid
 from cli.view.text import counted, printable
-from operations.money.costs import Group, OnPage, Part, Report, Row, read_report
+from operations.money.costs import Group, Part, Report, Row
+from operations.money.read_costs import OnPage, read_report
 from operations.money.words import headline, left_out, losses, million
 from operations.wording import usd
 from shared.costs.ledger import NEVER_METERED

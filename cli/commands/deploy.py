@@ -8,7 +8,6 @@ import click
 
 from cli.commands.deploy_check import look, show
 from cli.commands.preflight import stop_on_errors
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view import changes as changing
 from cli.view.steps import shown
@@ -16,6 +15,7 @@ from cli.view.teardown import still_needed
 from local import aws_deploy
 from local import deploy as deploying
 from local.engine import Engine
+from local.exit_codes import FAILED
 from operations.deployment.changes import Changes
 from operations.deployment.removed import delete_removed, intended, removed_stages
 from operations.deployment.workflow import deployed_states
@@ -108,7 +108,7 @@ def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[s
 
 
 def _wait(session: Session, seconds: float) -> None:
-    session.note(f"Waiting {seconds:.0f} s, until no run begins with the workflow before.")
+    session.note(f"Waiting {seconds:.0f} s, until no run begins with the previous workflow.")
     time.sleep(seconds)
 
 
@@ -207,9 +207,7 @@ def _require_losses_accepted(session: Session, changes: Changes, *, sure: bool, 
     if sure:
         session.note("Nothing was deployed, because --yes does not cover this. Add --allow-data-loss.")
         raise click.exceptions.Exit(FAILED)
-    _ask(
-        session, "Go ahead all the same?", "To keep them, restore them in the code or in the file of options."
-    )
+    _ask(session, "Deploy all the same?", "To keep them, restore them in the code or in the file of options.")
 
 
 def _ask(session: Session, question: str, hint: str) -> None:

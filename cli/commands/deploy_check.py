@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import click
 from rich.text import Text
 
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.text import counted, in_a_line
+from local.exit_codes import FAILED
 from operations.errors import NotDeployedError
 from operations.inflight.looking import check
 from operations.inflight.reading import Check, Look

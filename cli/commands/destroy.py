@@ -2,11 +2,11 @@
 
 import click
 
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view import teardown as view
 from cli.view.steps import shown
 from local.aws_deploy import require_account
+from local.exit_codes import FAILED
 from operations.deployment import teardown
 from operations.deployment.remains import remains
 

@@ -1,6 +1,7 @@
 """`pipeline dlq`: list, show, replay, archive and export parked messages."""
 
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,17 @@ from rich.text import Text
 
 from cli.bounds import Number
 from cli.commands.selection import selecting
-from cli.exit_codes import FAILED, INTERRUPTED
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.replaying import Choices, follow, replay_all
 from cli.view.tables import grid
 from cli.view.text import ago, counted, duration, in_a_line, printable
+from local.exit_codes import FAILED, INTERRUPTED
 from operations.dlq import journal as journals
 from operations.dlq.messages import Parked, about
 from operations.dlq.overview import QueueView, overview
+from operations.dlq.plans import Note
 from operations.dlq.replay import Result, Selection, archive, plan, select
 from operations.errors import InvalidInputError, NotFoundError
 from operations.files import replace_file
@@ -186,7 +188,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
     help="Replay N messages first; continue only if their runs succeed.",
 )
 @click.option("--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1.")
-@click.option("--restart", is_flag=True, help="Also run again what has succeeded or was cancelled.")
+@click.option("--restart", is_flag=True, help="Also restart runs that succeeded or were cancelled.")
 @click.option("--edit", is_flag=True, help="Correct the data of the selected message in your editor first.")
 @click.option(
     "--data",
@@ -201,11 +203,10 @@ def replay(session: Session, /, selection: Selection, **options: Any) -> None:
 
     A message whose task still waits, or that has no task, is moved back to its
     queue. If its run has failed, the run is redriven, or restarted under the same
-    pipeline id. If its run is running without it, has succeeded or was cancelled,
-    the message is archived. Messages that cannot be handled safely (unreadable,
-    or of an unknown execution) are left and listed. Answers that were paid for are not
-    paid for again. Ctrl-C stops after the current message; repeat the command to
-    continue.
+    pipeline id. If its run goes on without it, has succeeded or was cancelled, the
+    message is archived. Messages that cannot be handled safely (unreadable, or of
+    an unknown execution) are left and listed. No answer is paid for twice. Ctrl-C
+    stops after the current message; repeat the command to continue.
 
     Exit codes: 0 every message was handled, 1 some were not or a run failed,
     130 interrupted.
@@ -248,12 +249,9 @@ def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, 
     session.confirm(f"Archive {counted(len(messages), 'message')}?", yes=yes)
     with stoppable() as stop:
         who = session.target.describe().caller
-        results = follow(
-            session,
-            archive(session.target, messages, who=who, reason=reason, stop=stop),
-            total=len(messages),
-            quiet=as_json,
-        )
+        archived = archive(session.target, messages, who=who, reason=reason, stop=stop)
+        notes = chain([Note(phase="rest", total=len(messages))], (Note(result=one) for one in archived))
+        results = [note.result for note in follow(session, notes, quiet=as_json) if note.result]
     _conclude(session, results, len(messages), as_json=as_json, interrupted=stop.requested)
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.bounds import Number
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.outcomes import as_fields, print_outcome, print_summary
 from cli.view.steps import shown
+from local.exit_codes import FAILED
 
 if TYPE_CHECKING:
     from infra.doctor.model import System

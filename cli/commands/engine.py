@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from cli.exit_codes import UNREACHABLE
 from cli.session import Session, TargetCommand
 from cli.view.steps import shown
 from cli.view.text import counted, in_columns
@@ -13,6 +12,7 @@ from local import deploy as deploying
 from local.engine import Engine
 from local.engine_status import EngineStatus, SmallModelStatus, engine_status
 from local.errors import EngineNotRunningError
+from local.exit_codes import UNREACHABLE
 from local.servers import ollama_models
 from local.settings import Settings
 from operations.errors import UnreachableError
@@ -46,7 +46,7 @@ also be in the variable MODEL_KEY; it is not stored.""",
     help="The name of the model on that server. Without a server, `canned` gives canned answers.",
 )
 @click.option(
-    "--model-key-file", metavar="FILE", help="A file with the key that the model server asks for, if it does."
+    "--model-key-file", metavar="FILE", help="A file with the model server's key, if the server requires one."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the engine's status as JSON.")
 @click.pass_obj

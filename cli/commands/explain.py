@@ -9,13 +9,14 @@ import click
 from rich.text import Text
 
 from cli.commands.selection import Age
-from cli.exit_codes import INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.text import ago, counted, printable
+from local.exit_codes import INTERRUPTED
 from operations.dlq.archive import Handled
 from operations.dlq.messages import about
 from operations.errors import NotFoundError
+from operations.health.rights import EXAMINATION
 from operations.runs import advice
 from operations.runs.explain import Explanation, UnknownIdError
 from operations.runs.explain import explain as find
@@ -52,8 +53,8 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
     """Find the run that an id belongs to, its status, and what to do next.
 
     ANY-ID is the id of a run, event, message or trace, a traceparent, or the name
-    or ARN of an execution; of a message, or a run that was started lately, its
-    beginning is enough. Records and executions are searched first, then the
+    or ARN of an execution. For a message or a recent run, the first six characters
+    of the id are enough. Records and executions are searched first, then the
     dead-letter queues, what operators did, and the logs. Read-only: no message is
     consumed.
     """
@@ -73,7 +74,10 @@ def explain(session: Session, any_id: str, *, since: timedelta, as_json: bool) -
     if as_json:
         session.json(_as_json(session, explanation))
         return
-    for sentence in sentences(explanation, datetime.now(UTC)):
+    paragraphs = [*sentences(explanation, datetime.now(UTC))]
+    if advice.is_denied(explanation):
+        paragraphs.append(advice.denial(session.command(*EXAMINATION)))
+    for sentence in paragraphs:
         for line in textwrap.wrap(printable(sentence), WIDTH, break_on_hyphens=False, break_long_words=False):
             session.out.print(Text(line))
     session.out.print()

@@ -10,7 +10,7 @@ from cli.session import Session, TargetCommand
 from cli.view.tables import grid
 from cli.view.text import duration, printable
 from operations.money.budget import notice
-from operations.runs.runs import Run, list_runs, timed
+from operations.runs.runs import Run, list_runs, list_still_failed, timed
 from shared.contracts.executions import EXECUTION_STATUSES
 
 STYLES = {"SUCCEEDED": "green", "RUNNING": "cyan", "FAILED": "red", "TIMED_OUT": "red", "ABORTED": "yellow"}
@@ -23,12 +23,18 @@ STYLES = {"SUCCEEDED": "green", "RUNNING": "cyan", "FAILED": "red", "TIMED_OUT":
 Examples:
   pipeline list
   pipeline list --status FAILED --limit 5
+  pipeline list --still-failed
   pipeline list --json | jq -r '.[].pipeline_id'""",
 )
 @click.option(
     "--status",
     type=click.Choice(EXECUTION_STATUSES, case_sensitive=False),
     help="Only runs with this status.",
+)
+@click.option(
+    "--still-failed",
+    is_flag=True,
+    help="Only runs that failed or timed out, and that no redrive or restart has mended.",
 )
 @click.option(
     "--limit",
@@ -40,21 +46,27 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the runs as JSON.")
 @click.pass_obj
-def list_(session: Session, status: str | None, limit: int, *, as_json: bool) -> None:
+def list_(session: Session, status: str | None, limit: int, *, still_failed: bool, as_json: bool) -> None:
     """List the runs that were started, newest first.
 
     A run that is accepted but not started yet is not listed; `pipeline show ID`
     shows it.
     """
     chosen = next((name for name in EXECUTION_STATUSES if name == status), None)
-    runs = timed(session.target, list_runs(session.target, status=chosen, limit=limit))
+    listed = list_still_failed if still_failed else list_runs
+    runs = timed(session.target, listed(session.target, status=chosen, limit=limit))
     if as_json:
         session.json(runs)
         return
     if paused := notice(session.target):
         session.note(paused)
     if not runs:
-        session.note(f"There are no runs{f' with status {status}' if status else ''} yet.")
+        with_status = f" with status {status}" if status else ""
+        session.note(
+            f"No run{with_status} has failed and stayed so."
+            if still_failed
+            else f"There are no runs{with_status} yet."
+        )
         return
     session.out.print(_table(runs))
     if len(runs) == limit:

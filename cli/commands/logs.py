@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import click
 from rich.text import Text
 
-from cli.exit_codes import INTERRUPTED
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.text import counted, printable
+from local.exit_codes import INTERRUPTED
 from operations.runs.beginnings import known_id
 from operations.runs.logs import Line, Progress, Read, follow_logs, read_logs
 
@@ -45,9 +45,9 @@ Exit codes: 0 shown, 3 no such run, 130 interrupted.""",
 def logs(session: Session, pipeline_id: str, *, following: bool, reads: bool, as_json: bool) -> None:
     """Print the log lines of one run from all services, in order of time.
 
-    Logs are searched between the run's start and its end. Of one of the latest runs
-    the beginning of its id is enough, except with --follow. If you have another id
-    (event, message, trace), find its run with `pipeline explain` first.
+    Logs are searched between the run's start and its end. For a recent run, the
+    first six characters of its id are enough, except with --follow. If you have
+    another id (event, message, trace), find its run with `pipeline explain` first.
     """
     pipeline_id = pipeline_id if following else known_id(session.target, pipeline_id)
     with stoppable() as stop:

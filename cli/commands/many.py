@@ -14,11 +14,11 @@ import msgspec
 
 from cli.bounds import MOST_BYTES
 from cli.commands.submission import Choices
-from cli.exit_codes import FAILED, INTERRUPTED, USAGE, exit_code
 from cli.session import Session
 from cli.view.interrupt import stoppable
 from cli.view.steps import bar
 from cli.view.text import counted, in_a_line
+from local.exit_codes import FAILED, INTERRUPTED, USAGE, exit_code
 from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
 from operations.asking.results_file import Results
 from operations.asking.submit import check_key

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.exit_codes import FAILED
 from cli.session import Session, TargetCommand
 from cli.view.outcomes import as_fields, print_outcome, print_summary
+from local.exit_codes import FAILED
 
 if TYPE_CHECKING:
     from infra.doctor.findings import Outcome
@@ -35,8 +35,8 @@ def preflight(session: Session, *, call_model: bool, strict: bool, as_json: bool
     """Check that an AWS account is ready for a deployment.
 
     Checks the credentials, the CDK's bootstrap stack, the region and its services,
-    access to the very model, a price for it, and the account's concurrency and
-    quotas for the intended rate. What the credentials may not ask is listed as not
+    access to the configured model, a price for it, and the account's concurrency and
+    quotas for the intended rate. What the credentials do not allow is listed as not
     checked. Changes nothing; --call-model may subscribe the account to the model.
     """
     if session.is_local:
@@ -79,7 +79,7 @@ def stop_on_errors(session: Session, *, skip: bool) -> None:
         print_outcome(outcome, err=True)
     if any(finding.severity == "error" for outcome in outcomes for finding in outcome.findings):
         session.note(
-            "Preflight found an error, so nothing was deployed. Check again after mending it: "
+            "Preflight found an error, so nothing was deployed. Fix it, then check again: "
             f"{session.command('preflight')}. --skip-preflight deploys anyway."
         )
         raise click.exceptions.Exit(FAILED)

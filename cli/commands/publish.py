@@ -42,7 +42,7 @@ def publish(
     """
     draft = publishing.draft(event.read(MOST_BYTES), detail_type=detail_type)
     if check:
-        session.note(f"The event keeps the contract of {draft.detail_type}. Nothing was published.")
+        session.note(f"The event meets the contract of {draft.detail_type}. Nothing was published.")
         return
     published = publishing.publish(session.target, draft)
     if as_json:

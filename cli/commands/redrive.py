@@ -1,6 +1,8 @@
 """`pipeline redrive`."""
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -8,12 +10,17 @@ import click
 from cli.bounds import Number
 from cli.commands.selection import Age
 from cli.session import Session, TargetCommand
-from cli.view.interrupt import stoppable
-from cli.view.replaying import Choices, Line, PlanExecutor, announce
+from cli.view.replaying import Choices, Line, announce, carry_out
 from operations.dlq import redrive as redriving
+from operations.dlq.redrive import FailedRun
+from operations.dlq.replay import Result
 from operations.money.estimate import work_of_run
+from operations.stop import Stop
 from shared.contracts.executions import FAILED
 from shared.contracts.stages import BY_KEY
+
+FIELDS = ("pipeline_id", "action", "reason", "outcome", "problem", "execution_arn")
+"""The fields of a run's result in JSON output; the others are those of a message."""
 
 
 @click.command(
@@ -107,10 +114,9 @@ def redrive(
     ]
     if not announce(session, lines, choices, "run", nothing=nothing):
         return
-    with stoppable() as stop:
-        who = session.target.describe().caller
+    who = session.target.describe().caller
 
-        def act(chosen: Any) -> Any:
-            return redriving.run_again(session.target, chosen, who=who, rate=choices.rate, stop=stop)
+    def acting(stop: Stop) -> Callable[[Sequence[FailedRun]], Iterator[Result]]:
+        return partial(redriving.run_again, session.target, who=who, rate=choices.rate, stop=stop)
 
-        PlanExecutor(session, choices, stop).run(act, runs, lambda run: run.decision.action.starts_work)
+    carry_out(session, choices, runs, acting, fields=FIELDS)

@@ -44,7 +44,7 @@ class Filled(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not str(value).strip():
-            self.fail("it is empty. Leave the option away to select all messages.", param, ctx)
+            self.fail("it is empty. Omit the option to select all messages.", param, ctx)
         return str(value)
 
 

@@ -5,16 +5,18 @@ from datetime import UTC, datetime
 import click
 from rich.text import Text
 
-from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.journeys import print_journey, watch
 from cli.view.ledgers import show_ledger
 from cli.view.text import in_a_line
+from local.exit_codes import FAILED, INTERRUPTED
 from operations.dlq.journal import Entry, audit
 from operations.errors import DeniedError, NotDeployedError
+from operations.health.rights import EXAMINATION
 from operations.money.budget import notice
-from operations.money.costs import read_ledger
+from operations.money.run_ledger import read_ledger
+from operations.runs.advice import denial, lacks_right
 from operations.runs.beginnings import known_id
 from operations.runs.journey import Journey, follow, read_journey, told
 from operations.runs.timeline import bars, longest
@@ -45,7 +47,7 @@ Exit codes: 0 shown, 1 the run failed (with --follow) or its cost is not known
 def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as_json: bool) -> None:
     """Show one run: its stages, their times, its cost and the answer.
 
-    ID is the run's id; of one of the latest runs its beginning is enough, except
+    ID is the run's id; for a recent run, its first six characters are enough, except
     with --follow.
     """
     pipeline_id = pipeline_id if following else known_id(session.target, pipeline_id)
@@ -93,6 +95,8 @@ def _print(session: Session, journey: Journey, *, as_json: bool) -> None:
     if journey.status == "ACCEPTED":
         where = f"To find out where its event is: {session.command('explain', journey.pipeline_id)}"
         session.note(notice(session.target) or where)
+    if lacks_right(journey):
+        session.note(denial(session.command(*EXAMINATION)))
     if journey.status == "FAILED":
         session.note(
             "Fix the cause, then retry: "

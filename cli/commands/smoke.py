@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.bounds import Number
-from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.steps import shown
 from cli.view.text import counted, printable
+from local.exit_codes import FAILED, INTERRUPTED
 from operations.smoke.steps import STEPS, chosen, smoke
 from operations.smoke.trial import PATIENCE_SECONDS, Trial
 from operations.smoke.verdicts import Check, Verdict
@@ -60,12 +60,12 @@ def smoke_(session: Session, *, only: tuple[str, ...], patience: float, yes: boo
     """Prove after a first deployment what only a real account can prove.
 
     Each role publishes an event, messages are answered, a run is stopped and
-    redriven, an alarm sends its mail. Each step passes, fails with what to do, or
-    says why it is not possible here; a failed step does not prevent the next one.
+    redriven, an alarm sends its mail. Each step passes, fails and says what to do,
+    or says why it is not possible here; a failed step does not prevent the next.
 
-    The environment is left as it was, apart from records of runs: those submitted
-    by an event are named smoke-…; the API names its own. docs/proofs.md lists
-    what each step proves.
+    The environment is left as it was, apart from records of runs. The ids of runs
+    requested by an event begin with smoke-; the API chooses the others.
+    docs/proofs.md lists what each step proves.
     """
     target = session.target
     _ = target.addresses  # not deployed: said before anything is asked

@@ -38,14 +38,14 @@ Examples:
   pipeline stage new moderation --after request --may-end
   pipeline stage new translation --after chat --critical --via queue --yes
 \b
-Exit codes: 0 written, 1 refused, 2 a name or a place that can't be."""
+Exit codes: 0 written, 1 refused, 2 an impossible name or place."""
 )
 @click.argument("name")
 @click.option(
     "--after",
     required=True,
     metavar="STAGE",
-    help="The stage that it follows (see `pipeline stage list`), or `request` for the beginning.",
+    help="The stage that the new one follows (see `pipeline stage list`), or `request` to be the first.",
 )
 @click.option(
     "--critical", is_flag=True, help="A run fails if this stage fails; otherwise it goes on without it."
@@ -80,9 +80,9 @@ def new(  # noqa: PLR0913 -- its options
 ) -> None:
     """Make a stage: its folder, its contract and its row in the stage table.
 
-    The new stage works as it is made: it notes the number of words of the message.
-    Change its core and its contract to what it is for. NAME is 2 to 20 small
-    letters and digits. Everything is printed before it is written.
+    The new stage already works: it counts the words of the message. Replace that
+    in its core and its contract with the work that you need. NAME has 2 to 20
+    lower-case letters and digits. Every change is printed before it is written.
     """
     plan = planning.new(
         name,
@@ -119,10 +119,10 @@ Exit codes: 0 removed, 1 refused, 3 no such stage."""
 def remove(session: Session, name: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Remove a stage that `pipeline stage new` has made.
 
-    Deletes its folder and its contract, and takes its row out of the stage table.
-    Refused while another stage reads what it gives, and if git has no copy of what
-    you wrote. The next deployment of everything takes the stage out of the workflow,
-    and deletes its stack when no run needs it any more.
+    Deletes its folder and its contract, and its row in the stage table. Refused
+    while another stage reads its result, or if git has no copy of what you wrote.
+    The next deployment of everything takes the stage out of the workflow, and
+    deletes its stack once no run needs it.
     """
     plan = planning.removal(name)
     place = (
@@ -208,7 +208,7 @@ def _derive(progress: Progress) -> None:
     if done.returncode != 0:
         raise RefusedError(
             "The stage's files are changed, but not the documents of the contracts: "
-            f"… {done.stderr.strip()[-600:]}\nMend that, then run: make schemas"
+            f"… {done.stderr.strip()[-600:]}\nFix that, then run: make schemas"
         )
 
 

@@ -7,11 +7,11 @@ import click
 from cli.bounds import MOST_BYTES
 from cli.commands.many import submit_many
 from cli.commands.submission import Choices
-from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.journeys import headline, watch
 from cli.view.text import printable
+from local.exit_codes import FAILED, INTERRUPTED
 from operations.asking.conversation import follow_up, repeated
 from operations.asking.submit import Accepted, Via, check, request_of
 from operations.asking.submit import submit as send

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.bounds import Number
-from cli.exit_codes import INTERRUPTED
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.tables import grid
 from cli.view.text import ago, duration, in_a_line, printable
+from local.exit_codes import INTERRUPTED
 from operations.errors import OperationError
 from operations.health.failures import Failure
 from operations.health.watch import Rates, Snapshot, look

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
+from cli.tests.support import call
 from local import targets
 from local.engine import Engine
 from operations.asking import conversation
@@ -20,10 +19,6 @@ from shared.contracts.stages import RECORDED, STAGES
 from shared.contracts.v1 import Turn
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def call(*arguments: str, stdin: str | None = None, **variables: str) -> Result:
-    return CliRunner(env={"COLUMNS": "80", **variables}).invoke(cli, arguments, input=stdin)
 
 
 @pytest.fixture
@@ -64,6 +59,20 @@ def test_nothing_deployed_is_not_a_stack_trace(nowhere, monkeypatch):
     result = call("list")
     assert result.exit_code == 4
     assert "pipeline up" in result.stderr
+
+
+def test_runs_that_are_still_failed_are_listed(local_engine, machine, records):
+    """`list --still-failed` leaves out a run that succeeded later; without any it says so."""
+    for name, status in (("p-1", "FAILED"), ("p-2", "FAILED"), ("p-3", "TIMED_OUT"), ("p-4", "SUCCEEDED")):
+        machine.fail(name, status)
+    finish(records, "p-2", finished_at="2026-11-23T01:00:00.000Z")
+    listed = json.loads(call("list", "--still-failed", "--json").stdout)
+    assert sorted(run["pipeline_id"] for run in listed) == ["p-1", "p-3"]
+    (only,) = json.loads(call("list", "--still-failed", "--status", "TIMED_OUT", "--json").stdout)
+    assert only["pipeline_id"] == "p-3"
+    assert len(json.loads(call("list", "--still-failed", "--limit", "1", "--json").stdout)) == 1
+    nothing = call("list", "--still-failed", "--status", "SUCCEEDED")
+    assert "No run with status SUCCEEDED has failed and stayed so." in " ".join(nothing.stderr.split())
 
 
 def test_on_aws_account_and_region_are_said_first(target, monkeypatch):

@@ -4,13 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
+from cli.tests import support
 from contracts import references
 from contracts.comparison import compare
 from contracts.references import current, record, reference, release
@@ -20,10 +20,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAT, REQUESTED, COMPLETED = "chat.requested.v1", "pipeline.requested.v1", "pipeline.completed.v1"
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, ["contracts", *arguments])
+call = partial(support.call, "contracts")
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -1,70 +1,24 @@
-"""`pipeline cost` and `pipeline show --cost`: sums that agree with the records and can be checked by hand."""
+"""`pipeline cost`: sums that agree with the records, and what they leave out."""
 
 import csv
 import io
 import json
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
-from operations.errors import RefusedError
-from operations.money import costs
-from operations.money.costs import cost_of, read_ledger, read_report, summarise
+from cli.tests.costly_runs import EARLIER, early, priced, stored, write
+from cli.tests.support import call
+from operations.money import read_costs
+from operations.money.costs import cost_of, summarise
+from operations.money.read_costs import read_report
+from operations.money.run_ledger import read_ledger
 from operations.tests.world import TABLE, client, finish
-from operations.wording import cost_line, usd
+from operations.wording import usd
 from shared.contracts.v1 import Usage
 from shared.contracts.wasted import paid_for
-from shared.costs.facts import facts
-from shared.costs.ledger import ledger
 from shared.costs.prices import AS_INPUT
-from shared.costs.tests.support import CHAT, METER, TRANSIENT, failed, record
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments)
-
-
-def priced(**changes: Any) -> dict[str, Any]:
-    """Return the fields of a record as the logger writes them, including the cost."""
-    fields = failed(**changes) if changes.get("status") == "FAILED" else record(**changes)
-    run = facts(fields)
-    assert run is not None
-    return {**fields, "cost": ledger(run).summary()}
-
-
-def write(records, pipeline_id: str, fields: dict[str, Any]) -> None:
-    plain = {name: value for name, value in fields.items() if name not in ("pipeline_id", "status")}
-    at = {"timestamp": fields["finished_at"], "accepted_at": fields["finished_at"]}
-    assert records.advance(pipeline_id, fields["status"], plain, first=at)
-
-
-@pytest.fixture
-def some_runs(records):
-    """Two days, two models (one unlisted), a degraded, a retried and a failed run, one restarted, one open."""
-    write(records, "plain-1", priced())
-    write(records, "plain-2", priced(metered={**record()["metered"], "via": "api"}))
-    write(records, "day-before", priced(finished_at="2026-11-22T10:00:00.000Z"))
-    write(records, "new-model", priced(stages={"chat": {**CHAT, "model_id": "a-new-model"}}))
-    write(records, "retried", priced(stages={"chat": {**CHAT, "attempt": 2}}))
-    write(records, "degraded", priced(stages={"enhancement": None}, errors={"enhancement": TRANSIENT}))
-    write(records, "failed", priced(status="FAILED"))
-    write(records, "restarted", {**priced(), "earlier_nano_usd": 1_234})
-    records.accept("waiting", user_message="Hm?", accepted_at="2026-11-23T10:00:00.000Z")
-    return records
-
-
-def stored(name: str = "nano_usd") -> int:
-    """Return the sum of a field over the table, read without the code under test."""
-    items = client("dynamodb").scan(TableName=TABLE)["Items"]
-    return sum(int(item["cost"]["M"][name]["N"]) for item in items if "cost" in item)
-
-
-EARLIER = 1_234
-"""What the earlier executions of the restarted run cost."""
+from shared.costs.tests.support import CHAT, METER, record
 
 
 def lost() -> int:
@@ -77,7 +31,7 @@ def lost() -> int:
 
 def test_report_agrees_with_the_records(target, some_runs, monkeypatch):
     """Over several pages, the total and every breakdown equal the sum of the records, earlier executions included."""
-    monkeypatch.setattr(costs, "PAGE", 3)
+    monkeypatch.setattr(read_costs, "PAGE", 3)
     pages: list[tuple[int, int]] = []
     report = read_report(target, limit=100, on_page=lambda read, about: pages.append((read, about)))
     assert len(pages) >= 3
@@ -238,103 +192,11 @@ def test_nothing_to_count_is_no_error(local_engine):
     assert "There is no finished run with meters" in result.stderr
 
 
-def test_show_has_the_cost_in_a_line(local_engine, some_runs):
-    """`show` prints what the run cost, the waste, and how to see more."""
-    assert "cost      $0.0003" in call("show", "plain-1").stdout
-    assert "wasted" in call("show", "retried").stdout
-    assert "at least" in call("show", "new-model").stdout
-    assert f"{usd(1_234)} for earlier executions" in call("show", "restarted").stdout
-    assert "cost" not in call("show", "waiting").stdout
-    assert json.loads(call("show", "--json", "plain-1").stdout)["cost"]["nano_usd"] > 0
-
-
-def test_shown_ledger_can_be_followed_by_hand(local_engine, some_runs):
-    """Each line is quantity x price = amount with its price listed below, and the lines add up."""
-    result = call("show", "--cost", "retried")
-    assert result.exit_code == 0
-    table = result.stdout.partition("Not metered")[0].splitlines()
-    assert max(map(len, table)) <= 80
-    lines = [line.split() for line in table if line.startswith("  ") and line[2].isalpha()]
-    added = Decimal(0)
-    for *_, quantity, each, amount, number in lines:
-        number_, _, parts = quantity.partition("/")
-        value = Decimal(number_.replace(",", "")) / int(parts or 1) * Decimal(each.replace(",", ""))
-        expected = Decimal(amount.lstrip("~").replace(",", ""))
-        assert abs(value - expected) < Decimal("0.002"), (quantity, each, amount)
-        assert f"\n{int(number):>2}  $" in result.stdout
-        added += expected
-    (total,) = (line.split()[1] for line in table if line.startswith("total"))
-    assert added == Decimal(total.replace(",", ""))
-    assert "chat, wasted" in result.stdout
-    assert "since 2026-09-01" in result.stdout
-    assert "https://aws.amazon.com/step-functions/pricing/" in result.stdout
-
-
-def test_shown_ledger_as_json_has_prices_with_day_and_source(local_engine, some_runs):
-    """Each line in JSON has its price, the date since which it is valid, and its source."""
-    answer = json.loads(call("show", "--cost", "--json", "plain-1").stdout)
-    assert (
-        sum(line["nano_usd"] for line in answer["lines"]) == answer["nano_usd"] == answer["recorded_nano_usd"]
-    )
-    assert {line["price"]["since"] for line in answer["lines"]} == {"2026-09-01"}
-    assert all(line["price"]["source"].startswith("https://") for line in answer["lines"])
-
-
-def test_ledger_of_a_run_that_is_not_over(local_engine, some_runs):
-    """An unfinished run has no ledger (exit code 1); --cost with --follow is wrong usage."""
-    result = call("show", "--cost", "waiting")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "has not finished" in result.stderr
-    assert call("show", "--cost", "--follow", "waiting").exit_code == 2
-    assert call("show", "--cost", "nowhere").exit_code == 3
-
-
-def test_ledger_of_an_old_record(target, records):
-    """The cost of a run that was recorded before metering is unknown, not zero."""
-    finish(records, "old", stages={})
-    with pytest.raises(RefusedError, match="before runs were metered"):
-        read_ledger(target, "old")
-
-
-def test_unknown_prices_and_parts_are_shown_with_the_ledger(local_engine, some_runs):
-    """A line without a price has `unknown` as its amount, and the total is called a lower bound."""
-    shown = call("show", "--cost", "new-model").stdout
-    assert "SUCCEEDED: at least" in shown
-    assert len([line for line in shown.splitlines() if "tokens of" in line and "? unknown" in line]) == 2
-    assert "Price unknown: tokens of a-new-model in us-east-1" in shown
-    assert "Not metered: chat: tokens" in call("show", "--cost", "failed").stdout
-
-
-@pytest.mark.parametrize(
-    ("nanos", "text"),
-    [
-        (0, "$0"),
-        (7, "$0.000000007"),
-        (171_834, "$0.0001718"),
-        (2_500_000_000, "$2.5"),
-        (123_456_000_000_000, "$123,456.00"),
-    ],
-)
-def test_money_is_never_rounded_to_nothing(nanos, text):
-    """Small amounts have four significant digits, large ones cents."""
-    assert usd(nanos) == text
-
-
-def test_cost_line_without_any_price():
-    """A cost without any known price is called unknown, not zero."""
-    assert cost_line(None, 0, lacking=True) == "unknown, because no price is known"
-
-
 def test_failed_runs_have_no_model():
     """A run without an answer is counted under `(no answer)` instead of a model."""
     ledger = cost_of(priced(status="FAILED"))
     assert ledger is not None
     assert (ledger.model, ledger.input_tokens, ledger.status) == ("(no answer)", 0, "FAILED")
-
-
-def early() -> dict[str, Any]:
-    """Return the fields of a run that its first stage ended."""
-    return priced(stages={"chat": None, "enhancement": None}, chat=None, ended_by="analysis")
 
 
 def test_runs_that_a_stage_answered_have_no_model_either():

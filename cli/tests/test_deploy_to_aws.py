@@ -1,12 +1,12 @@
 """`pipeline deploy` on AWS names the account, shows what changes and what is lost, and asks before it deploys."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
+from cli.tests import support
 from cli.view import changes as view
 from local import aws_deploy
 from local.aws_deploy import AwsTarget, Prepared
@@ -46,11 +46,8 @@ LOSING = Changes(
 )
 
 
-def call(*arguments: str, stdin: str | None = None) -> Result:
-    where = ("--env", "dev", "--region", "eu-west-1", "--profile", "mine")
-    return CliRunner(env={"COLUMNS": "80"}).invoke(
-        cli, [*where, "deploy", "--service", "analyzer", *arguments], input=stdin
-    )
+WHERE = ("--env", "dev", "--region", "eu-west-1", "--profile", "mine")
+call = partial(support.call, *WHERE, "deploy", "--service", "analyzer")
 
 
 @pytest.fixture

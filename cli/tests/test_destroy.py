@@ -42,7 +42,7 @@ def dev(aws, cloudformation, monkeypatch, tmp_path):
 
 def test_account_and_plan_are_shown_before_the_name_is_asked_for(cloudformation):
     """The account, what is deleted and what is kept are printed, and the name is typed; then all of it is deleted."""
-    result = call("--env", "dev", "destroy", text="dev\n")
+    result = call("--env", "dev", "destroy", stdin="dev\n")
     assert result.exit_code == 0
     assert result.stderr.index("It keeps:") < result.stderr.index("Type the environment's name (dev)")
     assert result.stderr.index("account 123456789012, region") < result.stderr.index(
@@ -61,7 +61,7 @@ def test_another_name_deletes_nothing(cloudformation, typed):
     """Only the environment's own name deletes it."""
     for result in (
         call("--env", "dev", "destroy", "--yes", typed),
-        call("--env", "dev", "destroy", text=f"{typed}\n"),
+        call("--env", "dev", "destroy", stdin=f"{typed}\n"),
     ):
         assert result.exit_code == 1
         assert "Nothing was deleted" in result.stderr

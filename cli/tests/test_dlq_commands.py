@@ -1,8 +1,7 @@
-"""The output, questions and exit codes of `pipeline dlq`, on moto's queues."""
+"""The output, questions and exit codes of `pipeline dlq` and `pipeline redrive`, on moto's queues."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -184,15 +183,11 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(machine: StepFunction
         park(f"p-{number}", token="alive")
     stop = Stop()
 
-    @contextmanager
-    def interrupted() -> Iterator[Stop]:
-        yield stop
-
     def ctrl_c(*_: object) -> None:
         stop.requested = True
 
     with monkeypatch.context() as patched:
-        patched.setattr("cli.view.replaying.stoppable", interrupted)
+        patched.setattr("cli.view.replaying.stoppable", lambda: nullcontext(stop))
         patched.setattr("operations.dlq.journal.Journal.note", ctrl_c)
         result = call("dlq", "replay", "--yes")
     assert result.exit_code == 130
@@ -202,29 +197,59 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(machine: StepFunction
     assert (count(url("chatbot")), count(url("chatbot", ""))) == (0, 4)
 
 
+def test_ctrl_c_ends_the_waiting_for_runs(machine: StepFunctions, monkeypatch):
+    """Ctrl-C while runs are awaited names those that go on; the exit code is 1, since nothing is left to repeat."""
+    machine.alive.add("alive")
+    park("p-1", token="alive")
+    stop = Stop(pause=lambda _seconds: setattr(stop, "requested", True))
+    monkeypatch.setattr("cli.view.replaying.stoppable", lambda: nullcontext(stop))
+    result = call("dlq", "replay", "--yes", "--wait", "--json")
+    answer = json.loads(result.stdout)
+    assert [run["outcome"] for run in answer["results"]] == ["done"]
+    assert [(run["pipeline_id"], run["status"]) for run in answer["failed_runs"]] == [("p-1", "UNKNOWN")]
+    assert (result.exit_code, "1 run did not succeed" in result.stderr) == (1, True)
+
+
+def ends_at_once(machine: StepFunctions, records: Records, status: str) -> None:
+    """Let every run that is started from now on end at once."""
+    start = type(machine).start_execution
+
+    def started(**options: Any) -> dict[str, Any]:
+        answer = start(machine, **options)
+        pipeline_id = json.loads(options["input"])["metadata"]["pipeline_id"]
+        finish(records, pipeline_id, status=status, finished_at=iso(STOPPED + timedelta(minutes=1)))
+        return answer
+
+    machine.start_execution = started  # type: ignore[method-assign]
+
+
+def test_a_failed_canary_leaves_the_other_runs(machine: StepFunctions, records: Records):
+    """A redrive's JSON tells of runs and not of messages; if the canary fails, the other runs are left."""
+    for name in ("a", "b"):
+        machine.fail(name)
+        finish(records, name, status="FAILED", stage="chat")
+    ends_at_once(machine, records, "FAILED")
+    result = call("redrive", "--since", "1h", "--yes", "--canary", "1", "--json")
+    answer = json.loads(result.stdout)
+    ((canary,), (failed,)) = answer["results"], answer["failed_runs"]
+    assert (canary["outcome"], failed["pipeline_id"]) == ("done", canary["pipeline_id"])
+    assert list(canary) == ["pipeline_id", "action", "reason", "outcome", "problem", "execution_arn"]
+    assert (result.exit_code, len(machine.calls)) == (1, 1)
+    assert "the other 1 were left unchanged" in result.stderr
+
+
 def test_a_failed_canary_leaves_the_others(machine: StepFunctions, records: Records):
     """If the canary's run fails, the other messages stay parked (exit code 1); if it succeeds, they follow."""
     for name in ("a", "b", "c"):
         machine.fail(name)
         finish(records, name, status="FAILED")
         park(name)
-    start = machine.start_execution
-
-    def ends_at_once(status: str) -> None:
-        def started(**options: Any) -> dict[str, Any]:
-            answer = start(**options)
-            pipeline_id = json.loads(options["input"])["metadata"]["pipeline_id"]
-            finish(records, pipeline_id, status=status, finished_at=iso(STOPPED + timedelta(minutes=1)))
-            return answer
-
-        machine.start_execution = started  # type: ignore[method-assign]
-
-    ends_at_once("FAILED")
+    ends_at_once(machine, records, "FAILED")
     result = call("dlq", "replay", "--yes", "--canary", "1")
     assert result.exit_code == 1
     assert "the other 2 were left unchanged" in result.output
     assert (len(machine.calls), count(url("chatbot"))) == (1, 2)
-    ends_at_once("SUCCEEDED")
+    ends_at_once(machine, records, "SUCCEEDED")
     assert call("dlq", "replay", "--yes", "--canary", "1", "--wait").exit_code == 0
     assert (len(machine.calls), count(url("chatbot"))) == (3, 0)
 

@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from cli.main import cli
+from cli.tests import support
 from infra import options
 from infra.doctor.table import CHECKS
 
@@ -14,7 +13,7 @@ ENV = "dev"
 
 
 def call(*arguments):
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, ["doctor", *map(str, arguments)])
+    return support.call("doctor", *map(str, arguments))
 
 
 @pytest.fixture

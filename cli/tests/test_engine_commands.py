@@ -9,9 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
+from cli.tests.support import call
 from local import deploy as deploying
 from local import engine_status as engines
 from local import targets
@@ -37,10 +36,6 @@ RUNNING = SimpleNamespace(
     checkout=Path("checkout"),
     log_file=Path("engine.log"),
 )
-
-
-def call(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=stdin)
 
 
 @pytest.fixture

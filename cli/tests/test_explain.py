@@ -162,6 +162,18 @@ def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
     assert "has failed at stage chat: Pipeline.Permanent: the model said no." in text
 
 
+def test_a_denied_run_leads_to_the_doctor(machine, records):
+    """A run that failed for lack of a right is explained with the command that names it; `show` says the same."""
+    denied = "Converse answered AccessDeniedException (HTTP 403)"
+    finish(records, "p-1", status="FAILED", stage="chat", error="Pipeline.Permanent", cause=denied)
+    finish(records, "p-2", status="FAILED", stage="chat")
+    assert explained("p-1")["next"][0] == "pipeline doctor --live"
+    assert "pipeline doctor --live" not in explained("p-2")["next"]
+    for text in (call("explain", "p-1").stdout, call("show", "p-1").stderr):
+        assert "`pipeline doctor --live` reads the policies of the deployed roles" in " ".join(text.split())
+    assert "doctor" not in call("show", "p-2").stderr
+
+
 def test_the_beginning_of_an_id_is_enough(machine, records):
     """`explain` and `show` take the beginning of a run's or message's id; of several none is chosen."""
     machine.list_executions = lambda **_: {

@@ -6,15 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import COMMANDS, cli
+from cli.main import COMMANDS
+from cli.tests.support import call
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

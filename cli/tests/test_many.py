@@ -6,16 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
+from cli.tests.support import call
 from operations.tests.world import finish
 
 pytestmark = pytest.mark.slow
-
-
-def call(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, arguments, input=stdin)
 
 
 def results(path):

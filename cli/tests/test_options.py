@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from click.testing import CliRunner
 
 from cli.commands import engine as commands
 from cli.commands.cost import Moment
-from cli.main import cli
+from cli.tests.support import call
 from local import aws_deploy
 from local.engine import Engine
 from local.engine_status import EngineStatus
@@ -48,7 +47,7 @@ def started(monkeypatch):
 
 
 def up(*options: str, **variables: str):
-    return CliRunner(env=variables).invoke(cli, ["up", *options])
+    return call("up", *options, **variables)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +133,7 @@ def test_a_setting_that_can_not_be_used_is_wrong_usage(started, options):
 )
 def test_a_number_without_end_is_wrong_usage(command, number):
     """A number that is infinite or none is outside every option's range."""
-    result = CliRunner().invoke(cli, [*command, number])
+    result = call(*command, number)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Error: Invalid value for" in result.stderr
 
@@ -142,7 +141,7 @@ def test_a_number_without_end_is_wrong_usage(command, number):
 @pytest.mark.parametrize("day", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00+23:59"])
 def test_a_day_at_an_end_of_the_calendar_is_wrong_usage(day):
     """A day without a date in UTC is refused before records are read."""
-    assert CliRunner().invoke(cli, ["cost", "--since", day]).exit_code == 2
+    assert call("cost", "--since", day).exit_code == 2
 
 
 def test_a_day_in_another_zone_is_meant_in_utc():
@@ -160,13 +159,13 @@ def test_it_says_what_to_do_next(started):
 
 def test_a_dash_is_the_text_on_stdin(local_engine, api):
     """With `-` all lines on stdin are one message."""
-    assert CliRunner().invoke(cli, ["submit", "-"], input="What is\na monad?\n").exit_code == 0
+    assert call("submit", "-", stdin="What is\na monad?\n").exit_code == 0
     assert api.messages == ["What is\na monad?"]
 
 
 def test_a_text_on_stdin_that_is_no_text_is_wrong_input(local_engine, api):
     """Text on stdin that is not UTF-8 gives exit code 2, and nothing is sent."""
-    assert CliRunner().invoke(cli, ["submit", "-"], input=b"\xff\xfe").exit_code == 2
+    assert call("submit", "-", stdin=b"\xff\xfe").exit_code == 2
     assert api.messages == []
 
 
@@ -182,5 +181,5 @@ def test_a_deployment_goes_to_the_region_the_aws_cli_would_use(monkeypatch, opti
         raise AwsAccessError("Sign in.")
 
     monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
-    result = CliRunner(env={"AWS_REGION": "eu-west-1"}).invoke(cli, ["deploy", "--env", "dev", *options])
+    result = call("deploy", "--env", "dev", *options, AWS_REGION="eu-west-1")
     assert (result.exit_code, asked) == (4, [region])

@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cli.view.replaying import PLAN_LINES, follow
 from cli.view.steps import bar, time_left
 from cli.view.tables import grid
 from operations.dlq.plan import Action
+from operations.dlq.plans import Note
 from operations.dlq.replay import Result
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,19 +226,20 @@ def test_a_narrow_terminal_shows_every_number(monkeypatch, columns):
     assert {"177", "44", "18", "4", "1,159", "442"} <= set(shown)
 
 
-def outcomes(total: int, failed: int) -> list[Result]:
-    return [
-        Result(
-            message_id=f"message-{number}",
-            service="chatbot",
-            pipeline_id=None,
-            action=Action.MOVE,
-            reason="fine",
-            outcome="failed" if number < failed else "done",
-            problem="refused" if number < failed else None,
+def outcomes(total: int, failed: int) -> Iterator[Note]:
+    yield Note(phase="rest", total=total)
+    for number in range(total):
+        yield Note(
+            result=Result(
+                message_id=f"message-{number}",
+                service="chatbot",
+                pipeline_id=None,
+                action=Action.MOVE,
+                reason="fine",
+                outcome="failed" if number < failed else "done",
+                problem="refused" if number < failed else None,
+            )
         )
-        for number in range(total)
-    ]
 
 
 def on_terminal(total: int, failed: int) -> str:
@@ -248,7 +251,7 @@ def on_terminal(total: int, failed: int) -> str:
         session.__dict__.update(out=console, err=console)
         os.set_blocking(leader, False)
         received = b""
-        for _ in follow(session, iter(outcomes(total, failed)), total=total, quiet=False):
+        for _ in follow(session, outcomes(total, failed), quiet=False):
             try:
                 received += os.read(leader, 65_536)
             except BlockingIOError:

@@ -1,20 +1,18 @@
 """`pipeline preflight`, and what a deployment does with its findings."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import cli
+from cli.tests import support
 from local import aws_deploy, targets
 from local.aws_deploy import AwsTarget, Prepared
 from operations.deployment.changes import Changes, StackChange
 from operations.tests.accounts import FakeAccount, Refusal, concurrency
 
-
-def call(*arguments: str) -> Result:
-    return CliRunner(env={"COLUMNS": "80"}).invoke(cli, ["--env", "dev", *arguments])
+call = partial(support.call, "--env", "dev")
 
 
 @pytest.fixture
@@ -98,7 +96,7 @@ def test_what_is_unknown_is_shown_beside_what_is_known(account):
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_the_local_engine_needs_no_account(options):
     """On the local engine there is nothing to check, which is no error."""
-    result = CliRunner().invoke(cli, ["preflight", *options])
+    result = support.call("preflight", *options)
     assert result.exit_code == 0
     assert "The local engine needs none" in result.stderr
     assert json.loads(result.stdout or "{}").get("checks", []) == []

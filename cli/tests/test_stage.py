@@ -1,13 +1,13 @@
 """`pipeline stage`, and what a deployment says of stages that were removed."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from cli.commands import stage as commands
-from cli.main import cli
+from cli.tests import support
 from local import deploy as deploying
 from local import targets
 from local.engine import Engine
@@ -17,9 +17,7 @@ from operations.deployment.teardown import Condemned, Work
 from operations.errors import DeniedError
 from shared.contracts.stages import STAGES
 
-
-def call(*arguments):
-    return CliRunner(env={"COLUMNS": "100"}).invoke(cli, arguments)
+call = partial(support.call, COLUMNS="100")
 
 
 @pytest.fixture

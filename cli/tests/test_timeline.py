@@ -11,7 +11,8 @@ from rich.console import Console
 
 from cli.view.journeys import _Live
 from cli.view.timeline import OPEN, OTHER, PAUSED, WAITED, WORKED, drawn, legend
-from operations.runs.journey import Journey, StageView
+from operations.runs.journey import Journey
+from operations.runs.stage_views import StageView
 from operations.runs.timeline import Longest, bars, hops, longest
 
 ZERO = datetime(2026, 11, 23, 9, tzinfo=UTC)

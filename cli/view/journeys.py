@@ -16,7 +16,8 @@ from cli.view.timeline import NAME, drawn, legend
 from operations.money.words import cost_of_run
 from operations.runs.advice import PERSONS
 from operations.runs.history import StageStatus
-from operations.runs.journey import Journey, StageView, failed_models
+from operations.runs.journey import Journey, failed_models
+from operations.runs.stage_views import StageView
 from operations.runs.timeline import bars, is_restarted, longest
 from shared.contracts.stages import ANSWERING, BY_KEY
 

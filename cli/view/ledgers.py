@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.session import Session
 from cli.view.tables import grid
-from operations.money.costs import RunLedger
+from operations.money.run_ledger import RunLedger
 from operations.wording import cost_line, micro, printable, usd
 from shared.costs.ledger import NEVER_METERED
 from shared.costs.lines import Line

@@ -1,27 +1,29 @@
 """How a plan is shown and carried out: the plan, the question, each outcome, canaries, the ends of the runs."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar
+from itertools import takewhile
+from typing import Any, BinaryIO, NoReturn
 
 import click
 from rich.text import Text
 
 from cli.bounds import MOST_BYTES
-from cli.exit_codes import FAILED, INTERRUPTED
 from cli.session import Session
 from cli.view.interrupt import stoppable
 from cli.view.steps import bar
 from cli.view.text import counted, in_a_line
+from local.exit_codes import FAILED, INTERRUPTED
 from operations.dlq.messages import about, data_of
 from operations.dlq.plan import Action, Planned
-from operations.dlq.plans import canaries_first
-from operations.dlq.replay import Options, Replay, Selection, corrected, plan, select
+from operations.dlq.plans import Note, T, in_phases
+from operations.dlq.replay import Options, Replay, Result, Selection, corrected, plan, select
 from operations.errors import InvalidInputError
 from operations.json_text import parse, written
 from operations.money.estimate import Estimate, Rates, Work, estimate, read_rates, work_of_message
-from operations.runs.ends import End, ends
+from operations.runs.ends import End
 from operations.stop import Stop
 from operations.wording import usd
 
@@ -35,31 +37,6 @@ STYLES = {
     Action.LEAVE: "yellow",
 }
 MARKS = {"done": ("✓", "green"), "left": ("·", "yellow"), "gone": ("·", "dim"), "failed": ("✗", "red")}
-
-
-class Outcome(Protocol):
-    """The result of one item of a plan."""
-
-    @property
-    def reached(self) -> bool: ...
-    @property
-    def starts_run(self) -> bool: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def pipeline_id(self) -> str | None: ...
-    @property
-    def action(self) -> Action: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def problem(self) -> str | None: ...
-
-
-T = TypeVar("T")
-O = TypeVar("O", bound=Outcome)  # noqa: E741 -- O for outcome
 
 
 @dataclass(frozen=True)
@@ -118,11 +95,11 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
     if not announce(session, lines, choices, "message", nothing="No parked message matches."):
         return
     options = Options(rate=choices.rate, restart=choices.restart, data=data)
-    with stoppable() as stop:
-        replay = Replay(session.target, who=session.target.describe().caller, options=options, stop=stop)
-        PlanExecutor(session, choices, stop).run(
-            replay.run, planned, lambda item: item.decision.action.starts_work
-        )
+
+    def acting(stop: Stop) -> Callable[[Sequence[Planned]], Iterator[Result]]:
+        return Replay(session.target, who=session.target.describe().caller, options=options, stop=stop).run
+
+    carry_out(session, choices, planned, acting)
 
 
 def _correction(planned: Sequence[Planned], choices: Choices) -> Any:
@@ -203,91 +180,83 @@ def _cost_line(expected: Estimate) -> str:
     )
 
 
-class PlanExecutor:
-    """Carries out a plan: the canaries first, then the other items if the runs of the canaries succeed."""
+def carry_out(
+    session: Session,
+    choices: Choices,
+    items: Sequence[T],
+    acting: Callable[[Stop], Callable[[Sequence[T]], Iterator[Result]]],
+    *,
+    fields: Collection[str] = Result.__struct_fields__,
+) -> NoReturn:
+    """Carry out the plan of `items`. Raises click's Exit with the command's exit code.
 
-    def __init__(self, session: Session, choices: Choices, stop: Stop) -> None:
-        self._session = session
-        self._choices = choices
-        self._stop = stop
-        self._results: list[Outcome] = []
-        self._unsuccessful: list[End] = []
-
-    def run(
-        self, act: Callable[[Sequence[T]], Iterator[Outcome]], items: Sequence[T], works: Callable[[T], bool]
-    ) -> None:
-        """Carry out the plan of `items`. Raises click's Exit with the command's exit code.
-
-        `works` tells whether an item starts or continues a run; such items are preferred as canaries.
-        """
-        total, canaries = len(items), self._choices.canary or 0
-        if canaries:
-            first, items = canaries_first(items, canaries, works)
-            self._session.note(f"Canary: {len(first):,} of {total:,} first.")
-            self._act(act(first), len(first), wait=True)
-            if not self._stop.requested and (
-                self._unsuccessful or not all(result.reached for result in self._results)
-            ):
-                self._session.note(f"The canary failed; the other {len(items):,} were left unchanged.")
-                self._finish(total)
-        if not self._stop.requested:
-            self._act(act(items), len(items), wait=self._choices.wait)
-        self._finish(total)
-
-    def _act(self, outcomes: Iterator[Outcome], total: int, *, wait: bool) -> None:
-        results = follow(self._session, outcomes, total=total, quiet=self._choices.as_json)
-        self._results += results
-        if wait:
-            self._await(results)
-
-    def _await(self, results: Sequence[Outcome]) -> None:
-        """Wait until the started runs have ended, and report those that did not succeed."""
-        ids = {result.pipeline_id for result in results if result.starts_run and result.pipeline_id}
-        with bar(self._session.err, "finished runs", len(ids)) as advance:
-            for count, end in enumerate(ends(self._session.target, ids, stop=self._stop), 1):
-                advance(count, "")
-                if not end.good:
-                    self._unsuccessful.append(end)
-                    why = ": ".join(filter(None, (end.error, end.cause))) or "not finished yet"
-                    text = f"✗ {end.pipeline_id}  {end.status}  {in_a_line(why)}"
-                    self._session.err.print(Text(text))
-
-    def _finish(self, total: int) -> NoReturn:
-        results, unsuccessful = self._results, self._unsuccessful
-        if self._choices.as_json:
-            self._session.json({"results": results, "failed_runs": unsuccessful})
-        reached = sum(result.reached for result in results)
-        counts = Counter(result.outcome for result in results)
-        parts = [f"{reached:,} of {total:,} reached their outcome"]
-        parts += [f"{counts[name]:,} {name}" for name in ("left", "failed", "gone") if counts[name]]
-        parts += [f"{counted(len(unsuccessful), 'run')} did not succeed"] if unsuccessful else []
-        self._session.note(f"{', '.join(parts)}.")
-        if self._stop.requested and len(results) < total:
-            self._session.note("Stopped. Repeat the command to continue; nothing is done twice.")
-            raise click.exceptions.Exit(INTERRUPTED)
-        raise click.exceptions.Exit(FAILED if reached < total or unsuccessful else 0)
-
-
-def follow(session: Session, results: Iterator[O], *, total: int, quiet: bool) -> list[O]:
-    """Print each outcome as it arrives; return all of them.
-
-    On a terminal, a bar counts many outcomes, and only those that missed their goal are printed.
+    `acting` returns the function that acts on items until it is asked to stop, which Ctrl-C does. `fields` are those
+    of a result in JSON output.
     """
-    outcomes = []
+    total, canary = len(items), min(choices.canary or 0, len(items))
+    results: list[Result] = []
+    unsuccessful: list[End] = []
+    if canary:
+        session.note(f"Canary: {canary:,} of {total:,} first.")
+    with stoppable() as stop:
+        notes = in_phases(session.target, items, acting(stop), canary, stop)
+        wanted = takewhile(lambda note: choices.wait or note.phase != "runs", notes)
+        for note in follow(session, wanted, quiet=choices.as_json):
+            if note.result:
+                results.append(note.result)
+            if note.end and not note.end.good:
+                unsuccessful.append(note.end)
+            if note.canary_held is False:
+                session.note(f"The canary failed; the other {total - canary:,} were left unchanged.")
+    if choices.as_json:
+        shown = [{name: getattr(result, name) for name in fields} for result in results]
+        session.json({"results": shown, "failed_runs": unsuccessful})
+    reached = sum(result.reached for result in results)
+    counts = Counter(result.outcome for result in results)
+    parts = [f"{reached:,} of {total:,} reached their outcome"]
+    parts += [f"{counts[name]:,} {name}" for name in ("left", "failed", "gone") if counts[name]]
+    parts += [f"{counted(len(unsuccessful), 'run')} did not succeed"] if unsuccessful else []
+    session.note(f"{', '.join(parts)}.")
+    if stop.requested and len(results) < total:
+        session.note("Stopped. Repeat the command to continue; nothing is done twice.")
+        raise click.exceptions.Exit(INTERRUPTED)
+    raise click.exceptions.Exit(FAILED if reached < total or unsuccessful else 0)
+
+
+def follow(session: Session, notes: Iterator[Note], *, quiet: bool) -> Iterator[Note]:
+    """Yield the notes as they arrive, after each outcome, and each run that did not succeed, was printed.
+
+    On a terminal, a bar counts the outcomes of a phase; of many, only those that missed their goal are printed.
+    """
     on_screen = session.out.is_terminal and session.err.is_terminal
     # The console of the bar moves it out of the way of a line.
     console = session.err if quiet or on_screen else session.out
-    with bar(session.err, "done", total) as advance:
-        for result in results:
-            outcomes.append(result)
-            advance(len(outcomes), "")
-            if on_screen and total > PLAN_LINES and result.reached:
-                continue
-            mark, style = MARKS.get(result.outcome, ("·", ""))
-            text = Text.assemble(
-                (f"{mark} ", style),
-                f"{result.label}  {result.action}: ",
-                in_a_line(result.problem or result.reason),
-            )
-            console.print(text)
-    return outcomes
+    done, is_long = 0, False
+    with ExitStack() as bars:
+        for note in notes:
+            if note.phase:
+                bars.close()
+                name = "done" if note.phase in ("canary", "rest") else "finished runs"
+                advance = bars.enter_context(bar(session.err, name, note.total))
+                done, is_long = 0, on_screen and note.total > PLAN_LINES
+            elif note.canary_held is not None:
+                bars.close()
+            else:
+                done += 1
+                advance(done, "")
+            if note.result and not (is_long and note.result.reached):
+                console.print(_outcome(note.result))
+            if note.end and not note.end.good:
+                session.err.print(_unsuccessful(note.end))
+            yield note
+
+
+def _outcome(result: Result) -> Text:
+    mark, style = MARKS.get(result.outcome, ("·", ""))
+    why = in_a_line(result.problem or result.reason)
+    return Text.assemble((f"{mark} ", style), f"{result.message_id}  {result.action}: ", why)
+
+
+def _unsuccessful(end: End) -> Text:
+    why = ": ".join(filter(None, (end.error, end.cause))) or "not finished yet"
+    return Text(f"✗ {end.pipeline_id}  {end.status}  {in_a_line(why)}")

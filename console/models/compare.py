@@ -12,7 +12,8 @@ from msgspec import Struct
 from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from operations.json_text import written
-from operations.runs.journey import Journey, StageView
+from operations.runs.journey import Journey
+from operations.runs.stage_views import StageView
 from operations.runs.timeline import Bar, bars
 from operations.wording import duration, usd
 from shared.contracts.record import Record, results_in

@@ -35,7 +35,7 @@ class FailureRow(Struct, frozen=True, kw_only=True):
     address: str
     """The address of the run that failed last."""
     alike: str
-    """The address of the runs with the same stage and error."""
+    """The address of the runs with the same stage and error that are still failed."""
     pipeline_id: str
     ended_at: datetime
     stage: str
@@ -140,9 +140,9 @@ def _failure(group: FailureGroup) -> FailureRow:
     latest = group.latest
     return FailureRow(
         address=link("run", pipeline_id=latest.pipeline_id),
-        alike=link("runs", stage=latest.stage or "", error=latest.error or "")
+        alike=link("runs", stage=latest.stage or "", error=latest.error or "", still_failed=1)
         if latest.stage or latest.error
-        else link("runs", status=latest.status),
+        else link("runs", status=latest.status, still_failed=1),
         pipeline_id=latest.pipeline_id,
         ended_at=latest.ended_at,
         stage=latest.stage or "",

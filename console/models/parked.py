@@ -11,6 +11,7 @@ from operations.dlq.causes import Cause, actions, causes, of_cause
 from operations.dlq.messages import Parked
 from operations.dlq.plan import Action, Planned
 from operations.dlq.snapshot import Count, Snapshot
+from operations.health.rights import is_denial
 from operations.money.estimate import Estimate, estimate, work_of_message
 from operations.wording import counted, duration, usd
 
@@ -40,6 +41,8 @@ class CauseRow(Struct, frozen=True, kw_only=True):
     service: str
     error_type: str
     text: str
+    is_denial: bool
+    """AWS denied a call, so the doctor may name the role."""
     count: int
     oldest: datetime
     left: Left
@@ -207,6 +210,7 @@ def _cause_row(cause: Cause) -> CauseRow:
         service=cause.service,
         error_type=cause.error_type,
         text=line(cause.text, ERROR_CHARS),
+        is_denial=is_denial(cause.error_type, cause.example),
         count=cause.count,
         oldest=cause.oldest,
         left=left(cause.deleted_at),

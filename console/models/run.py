@@ -11,10 +11,11 @@ from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from console.text import line
 from operations.money.words import cost_of_run
-from operations.runs.advice import can_be_retried, state
+from operations.runs.advice import can_be_retried, lacks_right, state
 from operations.runs.earlier import Named
-from operations.runs.journey import Journey, StageView, failed_models
+from operations.runs.journey import Journey, failed_models
 from operations.runs.runs import took
+from operations.runs.stage_views import StageView
 from operations.runs.timeline import START, bars, longest
 from operations.runs.trail import Trail
 from operations.wording import duration
@@ -60,6 +61,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     waterfall: Waterfall
     problems: tuple[tuple[str, str, str], ...]
     """Where, what, and what the caller got instead."""
+    lacks_right: bool
+    """AWS denied a call, so the doctor may name the role."""
     remarks: tuple[str, ...]
     """What a reader of the answer should know: it was cut or blocked, or another model gave it."""
     ticket: str
@@ -95,6 +98,7 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime, *, subject: s
         boxes=tuple(_boxes(journey, fall)),
         waterfall=fall,
         problems=tuple(_problems(journey)),
+        lacks_right=lacks_right(journey),
         remarks=tuple(_remarks(journey)),
         ticket=ticket(journey, now),
         is_open=not journey.finished,

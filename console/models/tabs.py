@@ -1,7 +1,7 @@
 """What the tabs of a run's page show: what went in and came out, events, lines of logs, and the cost by stage."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,22 +51,53 @@ class VisitView(Struct, frozen=True, kw_only=True):
     state: str
     revision: str
     """Of the code that ran; empty if it is not told."""
+    deployed: str
+    """The revision that is deployed now; empty if it is not known."""
     tries: tuple[TryView, ...]
     entry: Payload | None
     output: Payload | None
     is_open: bool
 
+    @property
+    def has_other_code(self) -> bool:
+        """Other code is deployed now than ran."""
+        return bool(self.revision and self.deployed) and self.revision != self.deployed
 
-def visits(trail: Trail, pipeline_id: str, execution: str) -> tuple[VisitView, ...]:
-    """Return the stays of an execution. `execution` is the name of an earlier one, or empty for the latest."""
+
+def visits(
+    trail: Trail, pipeline_id: str, execution: str, deployed: Mapping[str, str]
+) -> tuple[VisitView, ...]:
+    """Return the stays of an execution. `execution` is the name of an earlier one, or empty for the latest.
+
+    `deployed` has the revisions that are deployed now, by the stages' keys.
+    """
     return tuple(
-        _visit(visit, number, pipeline_id, execution)
+        _visit(visit, number, pipeline_id, execution, deployed)
         for number, visit in enumerate(trail.visits)
         if not visit.is_choice
     )
 
 
-def _visit(visit: Visit, number: int, pipeline_id: str, execution: str) -> VisitView:
+class CodeView(Struct, frozen=True, kw_only=True):
+    """The stages of which other code is deployed now than they ran, those of which it is the same, and the others."""
+
+    other: tuple[str, ...]
+    same: tuple[str, ...]
+    untold: tuple[str, ...]
+
+
+def code_view(shown: Sequence[VisitView]) -> CodeView:
+    told = [one for one in shown if one.revision and one.deployed]
+    other = dict.fromkeys(one.name for one in told if one.has_other_code)
+    same = dict.fromkeys(one.name for one in told if one.name not in other)
+    known = {one.name for one in told}
+    untold = dict.fromkeys(one.name for one in shown if one.deployed and one.name not in known)
+    return CodeView(other=tuple(other), same=tuple(same), untold=tuple(untold))
+
+
+def _visit(
+    visit: Visit, number: int, pipeline_id: str, execution: str, deployed: Mapping[str, str]
+) -> VisitView:
     def payload(part: str, text: str | None) -> Payload | None:
         raw = link("raw", pipeline_id=pipeline_id, part=part, visit=number, execution=execution)
         return cut(text, raw) if text else None
@@ -87,6 +118,7 @@ def _visit(visit: Visit, number: int, pipeline_id: str, execution: str) -> Visit
         name=visit.key or visit.state,
         state=visit.state,
         revision=revision_in(visit.output),
+        deployed=deployed.get(visit.key or "", ""),
         tries=tries,
         entry=payload("input", visit.input),
         output=payload("output", visit.output),

@@ -8,7 +8,8 @@ from typing import Literal
 from msgspec import Struct
 
 from console.models.words import Status, of_stage
-from operations.runs.journey import Journey, StageView
+from operations.runs.journey import Journey
+from operations.runs.stage_views import StageView
 from operations.runs.timeline import START, bars, is_restarted
 from operations.runs.trail import Trail, Try, Visit
 from operations.wording import duration

@@ -4,10 +4,10 @@ from typing import Any
 
 from starlette.responses import Response
 
+from console.live.feed import Look
 from console.pages.reading import live_address, shown, state_of
 from console.views import Ask
-from operations.deployment.functions import read_functions
-from shared.contracts.stages import SERVICES
+from operations.deployment.functions import Deployed, read_functions
 
 
 def page(ask: Ask) -> Response:
@@ -18,8 +18,14 @@ def flight(ask: Ask) -> Response:
     return _page(ask, "in-flight", "Health: in flight", ("deploy-check",))
 
 
+def functions(ask: Ask) -> Look[list[Deployed]]:
+    """Return what is deployed of each function, read once for all who look at the same time."""
+    return ask.desk.feeds.feed("functions", lambda: read_functions(ask.target)).latest()
+
+
 def _page(ask: Ask, name: str, title: str, command: tuple[str, ...]) -> Response:
-    seen = ask.desk.feeds.feed("functions", lambda: read_functions(ask.target)).latest()
+    seen = functions(ask)
+    known = [] if seen.error else seen.value or []
     state = state_of(ask, name)
     return ask.page(
         "health.html",
@@ -28,13 +34,13 @@ def _page(ask: Ask, name: str, title: str, command: tuple[str, ...]) -> Response
         json={"functions": seen.value, name: state.value, "read_at": state.read_at, "phase": state.phase},
         current="health",
         live=live_address(name, state),
-        functions=[] if seen.error else seen.value or [],
+        functions=known,
         trouble=seen.error,
-        deploy=_deploy(ask),
+        deploy=_deploy(ask, known),
         **shown(name, state),
     )
 
 
-def _deploy(ask: Ask) -> dict[str, Any]:
+def _deploy(ask: Ask, known: list[Deployed]) -> dict[str, Any]:
     """Return the command that deploys each service, to be copied: the console deploys nothing."""
-    return {name: ask.desk.command("deploy", "--service", name) for name in SERVICES}
+    return {one.service: ask.desk.command("deploy", "--service", one.service) for one in known}

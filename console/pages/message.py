@@ -16,6 +16,7 @@ from operations.dlq.messages import Parked, about, data_of, public_data_of
 from operations.dlq.plan import Planned
 from operations.dlq.snapshot import Snapshot
 from operations.errors import NotFoundError
+from operations.health.rights import is_denial
 from operations.json_text import loosely, written
 from operations.money.estimate import estimate, work_of_message
 from operations.runs.records import read_record
@@ -76,6 +77,7 @@ def shown(  # noqa: PLR0913 -- a page, or one with a refused correction
         current="parked",
         message=message,
         error_text=message.error,
+        is_denial=is_denial(message.error_type, message.error),
         where=where(message),
         left=left(message.deleted_at),
         cause=link("parked", cause=key_of(item)),

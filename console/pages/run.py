@@ -21,18 +21,22 @@ from console.models.tabs import (
     Payload,
     as_text,
     beginning,
+    code_view,
     cost_groups,
     cut,
+    revision_in,
     since,
     visits,
 )
+from console.pages.health import functions
 from console.pages.parked import messages_of, read_since
 from console.routes import link
 from console.views import Ask, as_json, plain
 from operations.asking.conversation import UNKNOWN, read_history
+from operations.deployment.functions import revisions
 from operations.errors import DeniedError, NotFoundError, OperationError
 from operations.json_text import written
-from operations.money.costs import read_ledger
+from operations.money.run_ledger import read_ledger
 from operations.runs.earlier import executions_of, names_of, read_execution
 from operations.runs.journey import Journey, read_journey
 from operations.runs.logs import read_logs
@@ -264,7 +268,16 @@ def _of_tab(ask: Ask, tab: str, journey: Journey, trail: Trail | None, earlier: 
                 for one in (read.lines[-MOST_LINES:] if read else [])
             ]
             return {"read": read, "lines": lines, "button": button, "read_at": datetime.now(UTC)}
-    return {"visits": visits(trail, pipeline_id, earlier) if trail else ()}
+    shown = visits(trail, pipeline_id, earlier, _deployed(ask, trail)) if trail else ()
+    return {"visits": shown, "code": code_view(shown)}
+
+
+def _deployed(ask: Ask, trail: Trail) -> Mapping[str, str]:
+    """Return the revisions that are deployed now, by stage, for a run that tells of its code; none if not known."""
+    if not any(revision_in(visit.output) for visit in trail.visits):
+        return {}
+    seen = functions(ask)
+    return {} if seen.error else revisions(seen.value or ())
 
 
 def _data(ask: Ask, journey: Journey) -> dict[str, Any]:

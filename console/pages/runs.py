@@ -18,7 +18,9 @@ from shared.contracts.stages import EVERY
 
 AGES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 TEXT_CHARS = 200
-NAMES = ("status", "stage", "error", "degraded", "since")
+NAMES = ("status", "stage", "error", "degraded", "still_failed", "since")
+FLAGS = ("degraded", "still_failed")
+"""The filters that are set or not."""
 
 
 def page(ask: Ask) -> Response:
@@ -29,10 +31,11 @@ def page(ask: Ask) -> Response:
     older = link("runs", **chosen, cursor=found.cursor) if found.cursor else ""
     view = runs_view(found)
     status = ("--status", wanted.status) if wanted.status else ()
+    still_failed = ("--still-failed",) if wanted.still_failed else ()
     return ask.page(
         "runs.html",
         title="Runs",
-        command=("list", *status),
+        command=("list", *status, *still_failed),
         json=found,
         live="" if cursor else _stream(ask, view, chosen, wanted),
         view=view,
@@ -98,7 +101,7 @@ def _moment(ask: Ask, name: str) -> datetime | None:
 def _chips(chosen: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return each filter that is set, in words, with the address of the list without it."""
     return [
-        (name if name == "degraded" else f"{name} {value}", link("runs", **{**chosen, name: ""}))
+        (name.replace("_", " ") if name in FLAGS else f"{name} {value}", link("runs", **{**chosen, name: ""}))
         for name, value in chosen.items()
         if value
     ]
@@ -115,5 +118,6 @@ def filter_of(ask: Ask) -> Filter:
         stage=ask.query.get("stage", "")[:TEXT_CHARS],
         error=ask.query.get("error", "")[:TEXT_CHARS],
         degraded=bool(ask.query.get("degraded")),
+        still_failed=bool(ask.query.get("still_failed")),
         since=datetime.now(UTC) - AGES[since] if since else None,
     )

@@ -17,7 +17,8 @@ from console.routes import link
 from operations.dlq.archive import Archive, read_archive
 from operations.dlq.audit import Audit, read_audit
 from operations.inflight.reading import Check, Look
-from operations.money.costs import Report, read_report
+from operations.money.costs import Report
+from operations.money.read_costs import read_report
 from operations.progress import Step
 from operations.runs import logs
 from operations.stop import Stop

@@ -17,7 +17,8 @@ from console.tests.hostile import shape
 from console.tests.world import add_run
 from operations.errors import DeniedError, RefusedError
 from operations.money import budget
-from operations.money.costs import Cost, Row, read_report, summarise
+from operations.money.costs import Cost, Row, summarise
+from operations.money.read_costs import read_report
 from operations.stop import Stop
 from operations.tests.histories import METER
 from operations.tests.world import client, deploy_budget
@@ -195,7 +196,7 @@ def test_a_stopped_report_is_of_what_was_read(target, machine, records, monkeypa
     """A report that is stopped after its first page says that it is of a part of the table."""
     for number in range(3):
         add_run(machine, records, f"p-{number}", cost={"nano_usd": 1, "stages": {"chat": 1}})
-    monkeypatch.setattr("operations.money.costs.PAGE", 1)
+    monkeypatch.setattr("operations.money.read_costs.PAGE", 1)
     stop = Stop()
 
     def on_page(_read: int, _about: int) -> None:

@@ -11,10 +11,11 @@ from console.tests import hostile
 from console.tests.asking import Console, console_of, read
 from console.tests.hostile import shape
 from infra.functions import FUNCTIONS
-from operations.deployment.functions import read_functions
+from operations.deployment.functions import read_functions, revisions
 from operations.errors import DeniedError, NotDeployedError
 from operations.health import doctor
 from operations.inflight.reading import Check, Finding, Look
+from shared.settings import REVISION
 
 
 @pytest.fixture
@@ -75,18 +76,34 @@ def test_the_doctor_of_half_a_deployment_says_what_is_missing(console: Console, 
 
 
 def test_functions_are_described(target, monkeypatch):
-    """A deployed function has the time of its last change and the hash of its code."""
+    """A deployed function has the time of its last change, and its code's revision as a run tells it."""
 
     class Lambda:
         def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:
             changed_at = "2026-11-22T10:00:00.000+0000"
-            return {"LastModified": changed_at, "CodeSha256": "abcdefghijklmnop=", "Architectures": ["arm64"]}
+            told = (
+                {"Environment": {"Variables": {REVISION: "a1b2c3d4e5f6"}}}
+                if "analyzer" in FunctionName
+                else {}
+            )
+            return {"LastModified": changed_at, "CodeSha256": "abcdefghijklmnop=", **told}
 
     assert target.addresses.values
     monkeypatch.setattr(target, "client", lambda _: Lambda())
-    one = read_functions(target)[0]
+    found = {one.name: one for one in read_functions(target)}
+    one = found["analyzer"]
     assert one.changed_at is not None
     assert (one.changed_at.isoformat(), one.code) == ("2026-11-22T10:00:00+00:00", "abcdefghijkl")
+    assert (one.revision, found["api"].revision) == ("a1b2c3d4e5f6", None)
+    assert revisions(found.values()) == {"analysis": "a1b2c3d4e5f6"}
+
+
+def test_the_functions_of_the_approval_are_listed(console: Console, target):
+    """Where answers wait for a person, the functions that this needs are among those that should be deployed."""
+    assert "--service approval" not in console.get("/health").text
+    target.addresses.values["approvals/table"] = "a-table"
+    console.desk.feeds._feeds.clear()
+    assert console.get("/health").text.count("pipeline deploy --service approval") == 2
 
 
 def test_functions_that_may_not_be_read(console: Console, monkeypatch):

@@ -242,7 +242,11 @@ def test_the_first_page_leads_on(console: Console, machine, records, monkeypatch
     budget = described(State(), Orders(), 10**9, datetime.now(UTC))
     monkeypatch.setattr(now, "read_budget", lambda _: budget)
     text = console.get("/").text
-    for part in ('href="/runs?stage=chat&amp;error=E"', "0 % spent", "is known after <a href"):
+    for part in (
+        'href="/runs?stage=chat&amp;error=E&amp;still_failed=1"',
+        "0 % spent",
+        "is known after <a href",
+    ):
         assert part in text, part
     item = Planned(message=PARKED, decision=Decision(action=Action.LEAVE, reason="-"))
     snapshot = DlqSnapshot(at=AT, planned=(item,), rates=EstimateRates())

@@ -1,45 +1,14 @@
-"""The pages, over runs that are honest, hostile, half there or gone."""
+"""The pages, over runs that are honest, half there or gone."""
 
 import json
-import os
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from console.models import events, health, plan_lines, plans, words
-from console.tests import hostile
 from console.tests.asking import Console, console_of
-from console.tests.hostile import TOKEN, shape
 from console.tests.world import add_run
-from operations.runs import journey
 from operations.tests.histories import METER, Story
-from operations.tests.world import TABLE, client
-from shared.tests.fakes import client_error
-
-TABS = ("timeline", "data", "events", "cost", "logs")
-PAGES = (
-    "/runs",
-    *(f"/runs/p?tab={tab}" for tab in TABS),
-    "/runs/q",
-    "/compare?a=p&b=q",
-    "/compare?b=q",
-    "/ask?again=p",
-    "/ask?after=p",
-    "/costs",
-    "/asked/p",
-    "/asked/q",
-    "/find?q=nothing%22%3E%3Cb%3E",
-)
-
-
-def refused(code: str) -> Callable[..., Any]:
-    """Return a call that AWS refuses."""
-
-    def call(**options: Any) -> Any:
-        raise client_error(code, "BatchGetItem" if "RequestItems" in options else "ListExecutions")
-
-    return call
+from operations.tests.world import finish
 
 
 @pytest.fixture
@@ -84,6 +53,29 @@ def test_filters_are_in_the_address_and_survive_paging(console: Console, machine
     assert older.count("data-row") == 10
     assert console.get("/runs?status=BROKEN").status == 400
     assert console.get("/runs?since=forever").status == 400
+
+
+def test_runs_that_are_still_failed_are_a_filter(console: Console, machine, records):
+    """The filter is in the form, the address and the footer's command, and leaves out what was mended."""
+    for name in ("p", "mended"):
+        machine.add(name, "FAILED")
+    finish(records, "mended", finished_at="2026-11-22T11:00:00.000Z")
+    assert "/runs?still_failed=1" in console.get("/runs").text
+    text = console.get("/runs?still_failed=1").text
+    assert ('href="/runs/p"' in text, 'href="/runs/mended"' in text) == (True, False)
+    for part in (
+        'name="still_failed" value="1" checked',
+        'aria-label="Without the filter still failed"',
+        "pipeline list --still-failed",
+        "Searched 2 runs, 1 fit",
+        "/live/runs?still_failed=1",
+    ):
+        assert part in text, part
+    for number in range(60):
+        machine.add(f"p-{number}", "FAILED")
+    older = console.get("/runs?still_failed=1").text.partition('rel="next" href="')[2].partition('"')[0]
+    assert console.get(older.replace("&amp;", "&")).text.count("data-row") == 11
+    assert console.get("/runs?still_failed=1&cursor=at-50").status == 400
 
 
 def test_a_failed_run_says_where_why_and_what_next(console: Console, failed):
@@ -272,168 +264,6 @@ def test_one_search_runs_at_a_time(console: Console, machine):
     """A second search, which would read queues and logs as well, is told to come back."""
     with console.desk.searching:
         assert console.get("/find?q=nobody").status == 429
-
-
-def test_an_environment_that_is_down_says_what_to_do():
-    """Without an engine every page says so, and how to start it."""
-    console = console_of(None)
-    for path in ("/runs", "/runs/p", "/find?q=p"):
-        answer = console.get(path)
-        assert (answer.status, "pipeline up" in answer.text) == (503, True)
-        assert "data-again" in answer.text
-    form = console.post("/ask/send", {"message": "Why?", "key": "console-1234567890"})
-    assert (form.status, "data-again" in form.text, "Why?" in form.text) == (502, False, True)
-
-
-def test_a_new_engine_explains_lost_runs(console: Console, machine):
-    """After the engine was restarted, a run that is gone is explained by that."""
-    assert "engine was restarted" not in console.get("/runs").text
-    console.desk.environment.restarts = 1
-    for path in ("/runs/gone", "/runs"):
-        assert "engine was restarted" in console.get(path).text
-
-
-def test_without_permission_the_rest_of_the_list_stays(console: Console, machine, records, monkeypatch):
-    """Whoever may not read the records sees the runs, and which permission lacks; a search in records is refused."""
-    add_run(machine, records, "p")
-    target = console.desk.environment.target()
-    monkeypatch.setattr(target.client("dynamodb"), "batch_get_item", refused("AccessDeniedException"))
-    text = console.get("/runs").text
-    for part in ('href="/runs/p"', "do not allow BatchGetItem", "succeeded"):
-        assert part in text, part
-    assert console.get("/runs?degraded=1").status == 403
-
-
-def test_expired_credentials_are_taken_anew(machine, records, target, monkeypatch):
-    """Credentials that AWS does not accept any more lead to the login; the next request takes the new ones."""
-    console = console_of(target, "prod")
-    forgotten = []
-    monkeypatch.setattr(type(console.desk.environment), "forget", lambda _: forgotten.append(True))
-    monkeypatch.setattr(machine, "list_executions", refused("ExpiredTokenException"))
-    for path in ("/runs", "/"):
-        answer = console.get(path)
-        assert (answer.status, "Log in again" in answer.text, "aws sso login" in answer.text) == (
-            503,
-            True,
-            True,
-        )
-    assert forgotten == [True, True]
-
-
-def test_what_may_not_be_looked_at_is_not_called_unreachable(console: Console, machine, monkeypatch):
-    """The first page of somebody without permission says so, and which call was refused."""
-    monkeypatch.setattr(machine, "list_executions", refused("AccessDeniedException"))
-    answer = console.get("/")
-    assert (answer.status, "do not allow ListExecutions" in answer.text) == (403, True)
-
-
-def test_a_mistake_of_the_console_is_a_page(console: Console, monkeypatch):
-    """An error of the console itself is a page that says so and shows none of it; the terminal has it."""
-    from console.pages import runs  # noqa: PLC0415
-
-    def broken(*_args, **_options):
-        raise ZeroDivisionError("secret detail")
-
-    monkeypatch.setattr(runs, "runs_page", broken)
-    with pytest.raises(ZeroDivisionError):
-        console.get("/runs")
-
-
-@pytest.fixture
-def put(machine, records):
-    """Return a function that replaces all runs by a success `p` and a failure `q` that consist of one text."""
-
-    def replace(text: str) -> None:
-        machine.executions.clear()
-        for name, status, fields in (("p", "SUCCEEDED", hostile.record), ("q", "FAILED", hostile.failure)):
-            client("dynamodb").delete_item(TableName=TABLE, Key={"pipeline_id": {"S": name}})
-            add_run(machine, records, name, status, hostile.story(text), **fields(text))
-        said = [{"role": role, "text": f'{text} "task_token": "{TOKEN}"'} for role in ("user", "assistant")]
-        machine.inputs["p"] = json.dumps({"request": {"user_message": text, "history": said}})
-
-    return replace
-
-
-def test_hostile_texts_change_no_page(console: Console, put):
-    """A hostile string in every field leaves every page with the elements and attributes that a plain text has."""
-    put(hostile.BENIGN)
-    plain = {path: shape(console.get(path).text) for path in PAGES}
-    for text in hostile.STRINGS:
-        put(text)
-        for path in PAGES:
-            answer = console.get(path)
-            parts = shape(answer.text)
-            if "](" in text and path in (
-                "/runs/p?tab=data",
-                "/asked/p",
-                "/ask?after=p",
-                "/ask?again=p",
-            ):  # Markdown: the answer's link, and nothing else
-                parts = [part for part in parts if part not in (("a", ("href", "rel", "target")), ("/a", ()))]
-                assert parts == [part for part in plain[path] if part != ("/a", ())], (path, text)
-            else:
-                assert parts == plain[path], (path, text)
-
-
-def test_no_page_shows_a_task_token(console: Console, put):
-    """A task token in a run's history and errors is on none of its pages, raw texts and JSON."""
-    put("x")
-    raws = [f"/runs/p/raw?part={part}&visit=0" for part in ("record", "events", "input", "output")]
-    for path in (*PAGES, *raws):
-        for suffix in ("", "&format=json" if "?" in path else "?format=json"):
-            answer = console.get(path + suffix)
-            assert answer.status in (200, 400, 404)
-            assert TOKEN not in answer.text, path + suffix
-
-
-def test_raw_texts_are_saved_never_shown(console: Console, put):
-    """A raw text is an attachment of plain text, whatever it holds."""
-    put("<b>")
-    for part in ("record", "events", "input", "output", "message", "answer"):
-        answer = console.get(f"/runs/p/raw?part={part}&visit=0")
-        assert answer.status == 200
-        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-        assert answer.headers["content-disposition"].startswith("attachment")
-
-
-def test_raw_parts_that_are_not_there(console: Console, machine, records):
-    """A part that does not exist is empty or not found, never an error of the console."""
-    add_run(machine, records, "p")
-    for query in ("part=secrets", "part=input&visit=99", "part=output&visit=-1", "part=input&visit=x", ""):
-        assert console.get(f"/runs/p/raw?{query}").status in (200, 404)
-
-
-def test_a_huge_payload_is_cut(console: Console, machine, records):
-    """A payload of a quarter of a million characters leaves the page small, and says where the rest is."""
-    story = Story().enter("AnalyzeInput").ask().succeed({"data": {"x": "y" * 250_000}, "meter": {}}).leave()
-    add_run(machine, records, "p", "SUCCEEDED", story, final_response="z" * 250_000)
-    for tab in ("timeline", "data", "events"):
-        text = console.get(f"/runs/p?tab={tab}").text
-        assert len(text) < 60_000
-        assert "characters more" in text
-    assert len(console.get("/runs/p/raw?part=output&visit=0").text) > 250_000
-
-
-def test_ten_megabytes_are_cut(console: Console, machine, records, monkeypatch):
-    """A run with ten megabytes of answer and output, and a megabyte in every other text, has light pages."""
-    big = os.urandom(5_000_000).hex()  # nothing compresses it
-    some = big[:1_000_000]
-    story = Story().enter("AnalyzeInput").ask().succeed({"data": {"x": big}, "meter": {}}).leave()
-    for _ in range(300):
-        story.add("TaskScheduled", taskScheduledEventDetails={"parameters": some[:3_000]})
-    add_run(machine, records, "p", "SUCCEEDED", story)
-    failed = {"chat": {"Error": some, "Cause": some}}
-    whole = {
-        **dict.fromkeys(("user_message", "excerpt", "error", "cause", "trace_id"), some),
-        "pipeline_id": "p", "status": "FAILED", "stage": "chat", "analysis": {"x": some}, "chat": {"model_id": some},
-        "instead": {"chat": some}, "errors": failed, "degraded": ["chat"], "final_response": big,
-    }  # fmt: skip
-    monkeypatch.setattr(journey, "read_record", lambda *_: whole)
-    turns = [{"role": role, "text": some} for role in ("user", "assistant")]
-    machine.inputs["p"] = json.dumps({"request": {"user_message": "x", "history": turns}})
-    for path in (*(f"/runs/p?tab={tab}" for tab in TABS[:3]), "/asked/p", "/compare?a=p&b=p"):
-        answer = console.get(path)
-        assert (answer.status, answer.size < 500_000) == (200, True), (path, answer.size)
 
 
 def test_preferences_are_kept(console: Console, machine, records):

@@ -50,6 +50,22 @@ def test_parked_messages_are_shown_by_cause(console: Console, three: StepFunctio
     assert count(url("chatbot")) == 3
 
 
+def test_a_denied_call_leads_to_health(console: Console, machine: StepFunctions):
+    """Beside a cause for lack of a right, on its page and its messages', a sentence leads to Health."""
+    park("p-1", error="Converse answered AccessDeniedException (HTTP 403)")
+    park("p-2", error="Converse answered ThrottlingException (HTTP 429)")
+    read(console)
+    advice = '<a href="/health">Health</a> reads the policies of the deployed roles'
+    text = console.get("/parked").text
+    assert text.count(advice) == 1
+    pages = [
+        *re.findall(r"/parked\?cause=[0-9a-f]+", text),
+        *(f"/parked/{one}" for one in message_ids(console)),
+    ]
+    found = [advice in console.get(page).text for page in dict.fromkeys(pages)]
+    assert sorted(found) == [False, False, True, True]
+
+
 def test_nothing_parked_is_good_news(console: Console, machine: StepFunctions):
     """With nothing parked the page says that this is how it should be, before and after a reading."""
     assert "how it should be" in console.get("/parked").text

@@ -8,8 +8,10 @@ import pytest
 from console.models.runs import full_bar, histogram, runs_view
 from console.models.tabs import since
 from console.models.waterfall import SCALE, waterfall
+from console.pages import health
 from console.tests.asking import Console
 from console.tests.world import NOW, Machine, add_run
+from operations.deployment.functions import Deployed
 from operations.errors import DeniedError
 from operations.runs.journey import read_journey
 from operations.runs.pages import Page, Row
@@ -287,3 +289,73 @@ def test_a_stage_shows_the_code_that_it_ran(console: Console, machine: Machine, 
     add_run(machine, records, "p", story=story)
     text = console.get("/runs/p").text
     assert text.count('code <span class="id">a1b2c3d4e5f6</span>') == text.count("code <span") == 1
+    assert "deployed now" not in text
+
+
+def test_a_run_says_whether_its_code_is_deployed_now(
+    console: Console, machine: Machine, records: Records, monkeypatch: pytest.MonkeyPatch
+):
+    """Each stage's code is compared with what is deployed now, by the revision that Health shows as well."""
+    story = Story()
+    for state, revision in (("AnalyzeInput", "a1b2c3d4e5f6"), ("CallExistingChatbot", "0123456789ab")):
+        story.enter(state).ask().succeed({"meter": {"revision": revision}}).leave()
+    add_run(machine, records, "p", story=story)
+    functions = [
+        Deployed(name=name, service=name, changed_at=NOW, revision=revision)
+        for name, revision in (("analyzer", "a1b2c3d4e5f6"), ("chatbot", "ffffffffffff"), ("logger", None))
+    ]
+    monkeypatch.setattr(health, "read_functions", lambda _: functions)
+    text = console.get("/runs/p").text
+    for part in (
+        'code <span class="id">a1b2c3d4e5f6</span>, deployed now',
+        'code <span class="id">0123456789ab</span>, <span class="changed">other code is deployed now</span>',
+        'Other code is deployed now at chat than this run ran: <a href="/health">Health</a>',
+    ):
+        assert part in text, part
+    shown = console.get("/health").text
+    for one in functions[:2]:
+        assert f'<td class="id">{one.revision}</td>' in shown
+    functions[1] = functions[0]
+    console.desk.feeds._feeds.clear()
+    assert "At analysis this run ran the code that is deployed now" in console.get("/runs/p").text
+
+
+def test_the_code_of_a_stage_that_failed_is_not_known(
+    console: Console, machine: Machine, records: Records, monkeypatch: pytest.MonkeyPatch
+):
+    """A stage that failed tells no code, which the page says beside what is known of the others."""
+    story = Story().enter("AnalyzeInput").ask().succeed({"meter": {"revision": "a1b2c3d4e5f6"}}).leave()
+    story.enter("CallExistingChatbot").ask().fail()
+    add_run(machine, records, "p", "FAILED", story)
+    functions = [
+        Deployed(name=name, service=name, revision="a1b2c3d4e5f6") for name in ("analyzer", "chatbot")
+    ]
+    monkeypatch.setattr(health, "read_functions", lambda _: functions)
+    assert "Of chat it is not known" in console.get("/runs/p").text
+
+
+def test_who_may_not_read_functions_sees_the_run(
+    console: Console, machine: Machine, records: Records, monkeypatch: pytest.MonkeyPatch
+):
+    """Without the permission to read functions a run shows its code, and does not say what is deployed."""
+
+    def refuse(_: Any) -> None:
+        raise DeniedError("You may not read functions.")
+
+    monkeypatch.setattr(health, "read_functions", refuse)
+    story = Story().enter("AnalyzeInput").ask().succeed({"meter": {"revision": "a1b2c3d4e5f6"}}).leave()
+    add_run(machine, records, "p", story=story)
+    text = console.get("/runs/p").text
+    assert ("a1b2c3d4e5f6" in text, "deployed now" in text) == (True, False)
+
+
+@pytest.mark.parametrize("status", ["FAILED", "SUCCEEDED"])
+def test_a_denied_call_leads_to_health(console: Console, machine: Machine, records: Records, status: str):
+    """A run that failed, or lacks a stage, for lack of a right leads to Health and says what one finds there."""
+    cause = "Converse answered {} (HTTP 403)"
+    for name, code in (("p", "AccessDeniedException"), ("q", "ValidationException")):
+        story = Story().enter("AnalyzeInput").ask().fail("Pipeline.Permanent", cause.format(code)).leave()
+        failed = {"error": "Pipeline.Permanent", "cause": cause.format(code), "stage": "analysis"}
+        add_run(machine, records, name, status, story, **(failed if status == "FAILED" else {}))
+    advice = '<a href="/health">Health</a> reads the policies of the deployed roles'
+    assert [advice in console.get(f"/runs/{name}").text for name in "pq"] == [True, False]

@@ -25,7 +25,9 @@ CALLS = {
     "/runs": 2,
     "/runs?status=FAILED": 2,
     "/runs?error=Transient": 4,
+    "/runs?still_failed=1": 3,
     "/runs/run-1": 3,
+    "/runs/run-2": 10,
     "/runs/run-1?tab=data": 4,
     "/runs/run-1?tab=events": 3,
     "/runs/run-1?tab=cost": 4,
@@ -61,8 +63,9 @@ def full(console: Console, machine: Machine, records: Any, target: Any) -> Conso
     meters = dict.fromkeys(("analysis", "chat", "enhancement", "log"), METER)
     for number in range(50):
         story = Story()
+        meter = {**METER, "revision": "a1b2c3d4e5f6"} if number == 2 else METER
         for state in ("AnalyzeInput", "CallExistingChatbot", "EnhanceResponse", "LogResults"):
-            story.enter(state).ask().succeed({"data": {"text": QUESTION * 20}, "meter": METER}).leave()
+            story.enter(state).ask().succeed({"data": {"text": QUESTION * 20}, "meter": meter}).leave()
         add_run(
             machine,
             records,

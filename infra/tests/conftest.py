@@ -1,4 +1,4 @@
-"""What tests of options share."""
+"""What tests of options and templates share."""
 
 import pytest
 
@@ -10,3 +10,8 @@ def folder(tmp_path, monkeypatch):
     """An empty folder for environments' files."""
     monkeypatch.setattr(options, "FOLDER", tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def dev(synthesised):
+    return synthesised("dev")

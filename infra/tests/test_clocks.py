@@ -8,7 +8,7 @@ from infra.environments import Environment, Sizing
 from infra.options import load
 from services.chatbot.settings import Settings
 from services.logger.reconciler.core import LONGEST_RUN
-from shared.contracts.stages import LEAST_TASK_SECONDS, STAGES
+from shared.contracts.stages import LEAST_TASK_SECONDS, RECEIVES_BEFORE_LOST, STAGES
 
 SQS_LONGEST_VISIBILITY = 12 * 3_600
 
@@ -76,3 +76,8 @@ def test_a_task_that_times_out_rings(name, seconds):
     """A run whose chat task times out was open for longer than the alarm allows."""
     environment = load(name, {"timeout_chatbot": seconds})
     assert environment.limits.run_open_seconds < environment.task_seconds("chatbot")
+
+
+def test_a_killer_can_be_found_before_sqs_gives_it_up():
+    """A queue delivers a message often enough for the worker to find out that it kills its workers."""
+    assert RECEIVES_BEFORE_LOST <= MAX_RECEIVES

@@ -32,11 +32,6 @@ class Series(NamedTuple):
 
 
 @pytest.fixture
-def dev(synthesised):
-    return synthesised("dev")
-
-
-@pytest.fixture
 def monitoring(dev):
     return dev["ai-pipeline-dev-monitoring"]
 

@@ -1,4 +1,4 @@
-"""A plan on paper, and its carrying out in the order: canaries, verdict, the rest, the ends of the runs.
+"""A plan on paper, and its carrying out in phases: the canaries and their runs, the rest and theirs.
 
 A plan has no body of a message and no task token, so that it can be kept in a file. Its messages are received again
 when it is carried out, and what is done with each is decided again: never more than the plan says.
@@ -7,7 +7,7 @@ when it is carried out, and what is done with each is decided again: never more 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from operations.money.estimate import Estimate, Rates, estimate, work_of_message
 from operations.runs.ends import End, ends
 from operations.stop import Stop
 from operations.target import Target
+from shared.contracts.record import FINAL
 
 What = Literal["replay", "archive", "edit", "again", "cancel"]
 """The last two are for runs (`run_plans.py`), whose lines have the run's id in the place of a message's."""
@@ -29,7 +30,16 @@ Phase = Literal["canary", "canary runs", "rest", "runs"]
 REASON_CHARS = 1_000
 RATES = (0.1, 500.0)
 """The slowest and the fastest replay, in messages per second."""
-T = TypeVar("T")
+
+
+class Decided(Protocol):
+    """A message or a run, and what is to be done with it."""
+
+    @property
+    def decision(self) -> Decision: ...
+
+
+T = TypeVar("T", bound=Decided)
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -50,6 +60,10 @@ class Line(Struct, frozen=True, kw_only=True):
     nano_usd: int | None = None
     has_run: bool = True
 
+    @property
+    def decision(self) -> Decision:
+        return Decision(action=self.action, reason=self.reason, rerun=self.rerun)
+
     def as_planned(self) -> Planned:
         message = Parked(
             id=self.message_id,
@@ -63,8 +77,7 @@ class Line(Struct, frozen=True, kw_only=True):
             pipeline_id=self.pipeline_id,
             execution_arn=self.execution_arn,
         )
-        decision = Decision(action=self.action, reason=self.reason, rerun=self.rerun)
-        return Planned(message=message, decision=decision, has_run=self.has_run)
+        return Planned(message=message, decision=self.decision, has_run=self.has_run)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -107,9 +120,13 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Note(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that happened: a phase began, a message was acted on, a run ended, or the canary's verdict."""
+    """One thing that happened: a phase began, a message was acted on, a run ended, or the canary's verdict.
+
+    `total` is the number of messages or runs of the phase.
+    """
 
     phase: Phase | None = None
+    total: int = 0
     result: Result | None = None
     end: End | None = None
     canary_held: bool | None = None
@@ -167,19 +184,34 @@ def order(who: str, canary: str, rate: str) -> Order:
     return Order(who=who, canary=number, rate=speed)
 
 
-def canaries_first(items: Sequence[T], number: int, works: Callable[[T], bool]) -> tuple[list[T], list[T]]:
-    """Return the canaries and the others. Items that start or continue a run are preferred: only runs can fail."""
-    ordered = sorted(items, key=lambda item: not works(item))
-    return ordered[:number], ordered[number:]
-
-
 def carried_out(target: Target, plan: Plan, how: Order, stop: Stop) -> Iterator[Note]:
-    """Carry out a plan and yield what happens. The rest is left if a canary's message or run fails."""
+    """Carry out a plan and yield what happens. After a stop, no run is awaited."""
+    canary = how.canary if how.canary < len(plan.acts) else 0
     act = _act(target, plan, how, stop)
-    first, rest = canaries_first(plan.acts, how.canary, lambda line: line.action.starts_work)
-    if first and rest:
+    for note in in_phases(target, plan.acts, act, canary, stop):
+        if stop.requested and note.phase in ("canary runs", "runs"):
+            return
+        if not (stop.requested and note.end and note.end.status not in FINAL):
+            yield note
+
+
+def in_phases(
+    target: Target,
+    items: Sequence[T],
+    act: Callable[[Sequence[T]], Iterator[Result]],
+    canary: int,
+    stop: Stop,
+) -> Iterator[Note]:
+    """Act on items and yield what happens: first on so many canaries, whose runs are awaited, then on the rest.
+
+    The rest is left if a canary's message or run fails. Items that start or continue a run are preferred as canaries:
+    only runs can fail. Whoever does not wait for the other runs stops reading at the phase `runs`.
+    """
+    if canary:
+        ordered = sorted(items, key=lambda item: not item.decision.action.starts_work)
+        first, items = ordered[:canary], ordered[canary:]
         held = True
-        for note in _phase(target, act, first, stop, ("canary", "canary runs")):
+        for note in _phase(target, "canary", first, act, stop):
             held = (
                 held and (note.result is None or note.result.reached) and (note.end is None or note.end.good)
             )
@@ -189,15 +221,28 @@ def carried_out(target: Target, plan: Plan, how: Order, stop: Stop) -> Iterator[
         yield Note(canary_held=held)
         if not held:
             return
-    else:
-        rest = [*first, *rest]
-    yield from _phase(target, act, rest, stop, ("rest", "runs"))
+    yield from _phase(target, "rest", items, act, stop)
 
 
-Act = Callable[[Sequence[Line]], Iterator[Result]]
+def _phase(
+    target: Target,
+    name: Literal["canary", "rest"],
+    items: Sequence[T],
+    act: Callable[[Sequence[T]], Iterator[Result]],
+    stop: Stop,
+) -> Iterator[Note]:
+    yield Note(phase=name, total=len(items))
+    started = set()
+    for result in act(items):
+        if result.starts_run and result.pipeline_id:
+            started.add(result.pipeline_id)
+        yield Note(result=result)
+    if started:
+        yield Note(phase="canary runs" if name == "canary" else "runs", total=len(started))
+        yield from (Note(end=end) for end in ends(target, started, stop=stop))
 
 
-def _act(target: Target, plan: Plan, how: Order, stop: Stop) -> Act:
+def _act(target: Target, plan: Plan, how: Order, stop: Stop) -> Callable[[Sequence[Line]], Iterator[Result]]:
     """Return the function that acts on lines of the plan. Its pace is kept from one call to the next."""
     if plan.is_of_runs:
         from operations.dlq.run_plans import acted  # noqa: PLC0415 -- it makes plans of this module
@@ -214,22 +259,6 @@ def _act(target: Target, plan: Plan, how: Order, stop: Stop) -> Act:
         return replay.run(planned)
 
     return act
-
-
-def _phase(
-    target: Target, act: Act, lines: Sequence[Line], stop: Stop, names: tuple[Phase, Phase]
-) -> Iterator[Note]:
-    yield Note(phase=names[0])
-    started = set()
-    for result in act(lines):
-        if result.starts_run and result.pipeline_id:
-            started.add(result.pipeline_id)
-        yield Note(result=result)
-    if started and not stop.requested:
-        yield Note(phase=names[1])
-        for end in ends(target, started, stop=stop):
-            if not stop.requested or end.status in ("SUCCEEDED", "FAILED"):
-                yield Note(end=end)
 
 
 def _line(item: Planned, rates: Rates) -> Line:

@@ -10,6 +10,7 @@ from operations.aws_errors import translated
 from operations.dlq.journal import Entry, Journal
 from operations.dlq.plan import Action, Decision
 from operations.dlq.queues import find_queues, read_all
+from operations.dlq.replay import Outcome, Result
 from operations.errors import OperationError
 from operations.runs import executions
 from operations.runs.executions import Execution
@@ -35,27 +36,6 @@ class FailedRun(Struct, frozen=True, kw_only=True):
     stage: str | None
     decision: Decision
     restart_name: str | None = None
-
-
-class RunResult(Struct, frozen=True, kw_only=True):
-    pipeline_id: str
-    action: Action
-    reason: str
-    outcome: str
-    problem: str | None = None
-    execution_arn: str | None = None
-
-    @property
-    def label(self) -> str:
-        return self.pipeline_id
-
-    @property
-    def reached(self) -> bool:
-        return self.outcome == "done"
-
-    @property
-    def starts_run(self) -> bool:
-        return self.reached
 
 
 def find(
@@ -204,7 +184,7 @@ def run_again(
     who: str,
     rate: float | None = None,
     stop: Stop | None = None,
-) -> Iterator[RunResult]:
+) -> Iterator[Result]:
     """Carry out the decisions and yield a result for each run; stop between two runs when asked to.
 
     Carrying out the same decisions twice starts each run once.
@@ -223,7 +203,7 @@ def run_again(
         yield _one(target, journal, run)
 
 
-def _one(target: Target, journal: Journal, run: FailedRun) -> RunResult:
+def _one(target: Target, journal: Journal, run: FailedRun) -> Result:
     decision, arn = run.decision, run.execution.arn
     try:
         if decision.action is Action.REDRIVE:
@@ -256,12 +236,14 @@ def _one(target: Target, journal: Journal, run: FailedRun) -> RunResult:
     return _result(run, decision, "done", execution_arn=arn)
 
 
-def _result(run: FailedRun, decision: Decision, outcome: str, **more: str) -> RunResult:
-    return RunResult(
+def _result(run: FailedRun, decision: Decision, outcome: Outcome, **more: str) -> Result:
+    """Return a result whose message is the run itself."""
+    return Result(
+        message_id=run.pipeline_id,
+        service=run.stage or "",
         pipeline_id=run.pipeline_id,
         action=decision.action,
         reason=decision.reason,
         outcome=outcome,
-        problem=more.get("problem"),
-        execution_arn=more.get("execution_arn"),
+        **more,
     )

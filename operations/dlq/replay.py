@@ -73,10 +73,6 @@ class Result(Struct, frozen=True, kw_only=True):
     sent_id: str | None = None
 
     @property
-    def label(self) -> str:
-        return self.message_id
-
-    @property
     def reached(self) -> bool:
         return self.outcome in ("done", "gone")
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from operations.asking.cancel import cancel
 from operations.dlq.plan import Action, Decision
 from operations.dlq.plans import Line, Order, Plan
-from operations.dlq.redrive import FailedRun, RunResult, find_chosen, parked_runs, run_again
+from operations.dlq.redrive import FailedRun, find_chosen, parked_runs, run_again
 from operations.dlq.replay import Outcome, Result
 from operations.errors import OperationError
 from operations.money.estimate import Rates, estimate, read_rates, work_of_run
@@ -70,13 +70,7 @@ def _again(target: Target, how: Order, lines: Sequence[Line], stop: Stop) -> Ite
         if isinstance(run, str):
             yield _result(by_id[name], Action.LEAVE, run, "left")
     runs = [run for run in chosen.values() if isinstance(run, FailedRun)]
-    for done in run_again(target, runs, who=how.who, rate=how.rate, stop=stop):
-        yield _of(by_id[done.pipeline_id], done)
-
-
-def _of(line: Line, done: RunResult) -> Result:
-    outcome: Outcome = "done" if done.reached else "left" if done.outcome == "left" else "failed"
-    return _result(line, done.action, done.reason, outcome, problem=done.problem, arn=done.execution_arn)
+    yield from run_again(target, runs, who=how.who, rate=how.rate, stop=stop)
 
 
 def _cancelled(target: Target, lines: Sequence[Line], stop: Stop) -> Iterator[Result]:
@@ -92,7 +86,7 @@ def _cancelled(target: Target, lines: Sequence[Line], stop: Stop) -> Iterator[Re
         yield _result(line, line.action, reason, "done")
 
 
-def _result(line: Line, action: Action, reason: str, outcome: Outcome, **more: str | None) -> Result:
+def _result(line: Line, action: Action, reason: str, outcome: Outcome, problem: str | None = None) -> Result:
     return Result(
         message_id=line.message_id,
         service=line.service,
@@ -100,8 +94,7 @@ def _result(line: Line, action: Action, reason: str, outcome: Outcome, **more: s
         action=action,
         reason=reason,
         outcome=outcome,
-        problem=more.get("problem"),
-        execution_arn=more.get("arn"),
+        problem=problem,
     )
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from msgspec import Struct
 
 from operations.dlq.causes import common
+from operations.runs.failed import is_mended
 from shared.contracts.executions import BROKEN, pipeline_of
-from shared.contracts.record import Record, iso
+from shared.contracts.record import Record
 
 SHOWN = 5
 RECENT = timedelta(minutes=10)
@@ -103,18 +104,6 @@ def failures(
         mended=len(mended),
         at_least=len(failed) >= MOST and _is_recent(failed[-1]["stopDate"], now),
     )
-
-
-def is_mended(record: Record, arn: str, ended_at: datetime) -> bool:
-    """Return whether a later execution has followed the end of the execution `arn` at `ended_at`, without failing."""
-    ended = iso(ended_at)
-    match record.get("status"):
-        case "SUCCEEDED":
-            return str(record.get("finished_at") or "") > ended
-        case "RUNNING":
-            started_again = record.get("execution_arn") not in (None, arn)
-            return started_again or str(record.get("reopened_after") or "") >= ended
-    return False
 
 
 def _failure(pipeline_id: str, execution: Mapping[str, Any], record: Record) -> Failure:

@@ -1,37 +1,19 @@
-"""The costs of runs, read from their records: one run's ledger, and a report over many runs."""
+"""The costs of many runs: the cost in each record, and the sums over them (pure)."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
 
-from operations.aws_errors import translated
-from operations.errors import NotFoundError, RefusedError
-from operations.runs.journey import early_end, failed_models
-from operations.runs.records import read_record, read_records, record_of
-from operations.stop import Stop
-from operations.target import Target
-from shared.contracts.record import FINAL, Record, expanded, iso, results_in
+from operations.money.run_ledger import lost, spent
+from operations.runs.journey import failed_models
+from shared.contracts.record import expanded, results_in
 from shared.contracts.stages import ANSWERING
 from shared.costs.facts import facts
 from shared.costs.ledger import ledger
-from shared.costs.lines import Ledger
 
-PAGE = 1_000
-FIELDS = (
-    "pipeline_id",
-    "status",
-    "timestamp",
-    "finished_at",
-    "stages",
-    ANSWERING.key,
-    "cost",
-    "earlier_nano_usd",
-    "ended_by",
-)
-"""The fields that the report reads of a record with a cost."""
 COSTLIEST = 10
 """Runs that a group of a report lists."""
 NO_MODEL = "(no answer)"
@@ -40,74 +22,6 @@ ENDED_EARLY = "(ended early)"
 EARLIER = "(earlier executions)"
 """The part of a report that holds the costs of earlier executions of restarted runs, of which no stages are known."""
 _TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-
-OnPage = Callable[[int, int], None]
-"""A callback that receives the number of records read so far and the approximate number of all."""
-
-
-def spent(total: int | None, earlier: int) -> int | None:
-    """Return what a run has cost in all its executions; None if nothing of it is known."""
-    return (earlier or None) if total is None else total + earlier
-
-
-def lost(status: str, total: int | None, waste: int, earlier: int) -> int:
-    """Return how much of that nobody has an answer for.
-
-    It is the whole cost of earlier executions, and of a run that failed; of one that was answered, what failed
-    attempts and lost deliveries cost.
-    """
-    return earlier + ((total or 0) if status == "FAILED" else waste)
-
-
-class RunLedger(Struct, frozen=True, kw_only=True):
-    """One run's ledger. `recorded` is the cost in its record, if any; `earlier` is the cost of earlier executions."""
-
-    pipeline_id: str
-    status: str
-    ledger: Ledger
-    recorded: int | None
-    earlier: int
-    early_end: str = ""
-    """How the run ended early; empty if it did not."""
-    stand_in: str | None = None
-    """What answered in the place of the models, so that nothing was paid to them; empty if no model was asked, None
-    on AWS."""
-
-    @property
-    def spent(self) -> int | None:
-        return spent(self.ledger.total, self.earlier)
-
-    @property
-    def lost(self) -> int:
-        return lost(self.status, self.ledger.total, self.ledger.waste, self.earlier)
-
-
-def read_ledger(target: Target, pipeline_id: str) -> RunLedger:
-    """Read one run's ledger. Raises NotFoundError, and RefusedError for a run that goes on or was never metered."""
-    record = read_record(target, pipeline_id)
-    if record is None:
-        raise NotFoundError(
-            f"There is no run {pipeline_id!r} in environment {target.env!r}. `pipeline list` shows the runs."
-        )
-    if record.get("status") not in FINAL:
-        raise RefusedError(f"The run {pipeline_id} has not finished. Its cost is known when it has.")
-    run = facts(record)
-    if run is None:
-        raise RefusedError(
-            f"The run {pipeline_id} was recorded before runs were metered, so its cost is not known."
-        )
-    recorded = record.get("cost")
-    asked = record.get(ANSWERING.key) is not None
-    is_metered = ANSWERING.key in (record.get("stages") or {})
-    return RunLedger(
-        pipeline_id=pipeline_id,
-        status=str(record["status"]),
-        ledger=ledger(run),
-        recorded=recorded["nano_usd"] if recorded else None,
-        earlier=record.get("earlier_nano_usd") or 0,
-        early_end=early_end(record.get("ended_by"), asked=asked),
-        stand_in=target.stand_in and (target.stand_in if asked or is_metered else ""),
-    )
 
 
 class Cost(Struct, frozen=True, kw_only=True):
@@ -338,70 +252,3 @@ def _by_amount(parts: dict[str, Part], runs: int) -> list[Part]:
     for part in parts.values():
         part.per_million_usd = part.nano_usd / runs / 1_000 if runs else 0.0
     return sorted(parts.values(), key=lambda part: (-part.nano_usd, part.name))
-
-
-def read_report(
-    target: Target,
-    *,
-    since: datetime | None = None,
-    limit: int,
-    on_page: OnPage = lambda _read, _about: None,
-    stop: Stop | None = None,
-) -> Report:
-    """Return the report over the whole table, or its first `limit` records: the table has no index by time.
-
-    After a `stop`, it is the report over what was read.
-    """
-    counts = Report(since=since)
-    report = summarise(_costs(target, counts, limit, on_page, stop or Stop()))
-    report.stand_in = target.stand_in
-    for name in ("since", "read", "complete", "not_over", "not_metered"):
-        setattr(report, name, getattr(counts, name))
-    return report
-
-
-def _costs(target: Target, counts: Report, limit: int, on_page: OnPage, stop: Stop) -> Iterator[Cost]:
-    """Yield the costs of finished runs, and add the numbers of the other runs to `counts`."""
-    for page in _pages(target, counts, limit, on_page, stop):
-        over = [record for record in page if record.get("status") in FINAL]
-        counts.not_over += len(page) - len(over)
-        bare = [str(record["pipeline_id"]) for record in over if "cost" not in record]
-        whole = read_records(target, bare, fields=None) if bare else {}
-        for record in over:
-            cost = cost_of(whole.get(str(record["pipeline_id"]), record))
-            if cost is None:
-                counts.not_metered += 1
-            else:
-                yield cost
-
-
-def _pages(
-    target: Target, counts: Report, limit: int, on_page: OnPage, stop: Stop
-) -> Iterator[Sequence[Record]]:
-    table = target.addresses.table_name
-    names = {f"#{name}": name for name in FIELDS}
-    options: dict[str, Any] = {
-        "TableName": table,
-        "ProjectionExpression": ", ".join(names),
-        "ExpressionAttributeNames": names,
-    }
-    if counts.since:
-        options["FilterExpression"] = (
-            "#finished_at >= :since OR (attribute_not_exists(#finished_at) AND #timestamp >= :since)"
-        )
-        options["ExpressionAttributeValues"] = {":since": {"S": iso(counts.since.astimezone(UTC))}}
-    client = target.client("dynamodb")
-    with translated("read the records"):
-        about = int(client.describe_table(TableName=table)["Table"].get("ItemCount") or 0)
-    while True:
-        with translated("read the records"):
-            answer = client.scan(**options, Limit=min(PAGE, limit - counts.read))
-        counts.read += answer["ScannedCount"]
-        on_page(counts.read, max(about, counts.read))
-        yield [record_of(item) for item in answer["Items"]]
-        if "LastEvaluatedKey" not in answer:
-            return
-        if counts.read >= limit or stop.requested:
-            counts.complete = False
-            return
-        options["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from operations.money.budget import Budget
-from operations.money.costs import Group, Report, lost, spent
+from operations.money.costs import Group, Report
+from operations.money.run_ledger import lost, spent
 from operations.runs.journey import Journey
 from operations.wording import ago, cost_line, counted, usd
 

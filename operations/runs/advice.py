@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from operations.health.rights import DENIED, ELSE, EXAMINATION, FINDS, is_denial
 from operations.runs.explain import Explanation
 from operations.runs.journey import Journey
 from operations.wording import counted, duration
@@ -85,6 +86,8 @@ def _since(moment: datetime | None, now: datetime) -> str:
 def next_steps(explanation: Explanation) -> list[tuple[str, tuple[str, ...]]]:
     """Return the commands to run next, each with its purpose, as the words after `pipeline`."""
     steps: list[tuple[str, tuple[str, ...]]] = []
+    if is_denied(explanation):
+        steps.append(("rights", EXAMINATION))
     if explanation.message is not None:
         steps.append(("message", ("dlq", "show", explanation.message.id)))
         steps.append(("replay", ("dlq", "replay", "--id", explanation.message.id)))
@@ -99,6 +102,25 @@ def next_steps(explanation: Explanation) -> list[tuple[str, tuple[str, ...]]]:
         if explanation.message is None and (can_be_retried(journey) or waits):
             steps.append(("retry", retry_command(journey, parked=parked)))
     return steps
+
+
+def denial(command: str) -> str:
+    """Return the advice for a denied call. `command` is the examination's, as it is typed."""
+    return f"{DENIED} `{command}` {FINDS} {ELSE}"
+
+
+def lacks_right(journey: Journey) -> bool:
+    """Return whether the run, or one of its stages, failed because AWS denied a call."""
+    failures = ((stage.error, stage.cause) for stage in journey.stages)
+    return is_denial(journey.error, journey.cause) or any(is_denial(*failure) for failure in failures)
+
+
+def is_denied(explanation: Explanation) -> bool:
+    """Return whether what an id names has failed because AWS denied a call."""
+    message = explanation.message
+    return any(map(lacks_right, explanation.journeys[:EXPLAINED])) or (
+        message is not None and is_denial(message.error_type, message.error)
+    )
 
 
 def can_be_retried(journey: Journey) -> bool:

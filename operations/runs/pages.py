@@ -5,9 +5,10 @@ that only the records can answer, more executions are looked at until the page i
 was. A run that is accepted but not started yet has no execution and is on no page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,7 +19,8 @@ from operations.aws_errors import translated
 from operations.errors import DeniedError, InvalidInputError
 from operations.json_text import loosely
 from operations.runs.executions import AT_ONCE, describe, pipelines_of
-from operations.runs.records import read_records
+from operations.runs.failed import LARGEST, Place, broken, is_still_failed, place
+from operations.runs.records import BATCH_KEYS, read_records
 from operations.runs.runs import recorded_ms, took
 from operations.target import Target
 from services.logger.core import failed_stage, had_others
@@ -31,29 +33,33 @@ MOST_LOOKED_AT = 2_000
 NEWEST = 100
 """Executions in a look at those that were started last."""
 EXCERPT_CHARS = 200
-_LARGEST = 1_000
-"""The most executions that one call lists."""
+_SEPARATOR = "~"
 CURSOR_CHARS = 3_096
 """The longest position that Step Functions takes."""
 
 _FIELDS = (
     "excerpt", "user_message", "status", "degraded", "stage", "error", "cost", "stages", "accepted_at",
-    "execution_arn", "execution_time_ms", "earlier_nano_usd", "request_hash", "ended_by",
+    "execution_arn", "execution_time_ms", "earlier_nano_usd", "request_hash", "ended_by", "finished_at",
+    "reopened_after",
 )  # fmt: skip
 
 
 class Filter(Struct, frozen=True, kw_only=True):
-    """Which runs are wanted. `stage` is where a run failed or is degraded; `error` is a part of the error's name."""
+    """Which runs are wanted. `stage` is where a run failed or is degraded; `error` is a part of the error's name.
+
+    `still_failed`: runs that failed or timed out, and that no later execution has mended.
+    """
 
     status: ExecutionStatus | None = None
     stage: str = ""
     error: str = ""
     degraded: bool = False
+    still_failed: bool = False
     since: datetime | None = None
 
     @property
     def needs_records(self) -> bool:
-        return bool(self.stage or self.error or self.degraded)
+        return bool(self.stage or self.error or self.degraded or self.still_failed)
 
 
 class Begun(Struct, frozen=True, kw_only=True):
@@ -78,6 +84,8 @@ class Row(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     redrives: int = 0
     replaced: bool = False
+    still_failed: bool = False
+    """It failed by itself, and no later execution has mended the run."""
     later: str | None = None
     excerpt: str = ""
     request_hash: str | None = None
@@ -116,6 +124,8 @@ def runs_page(
     wanted = wanted or Filter()
     if cursor is not None and not 0 < len(cursor) <= CURSOR_CHARS:
         raise _unknown_cursor()
+    if wanted.still_failed:
+        return _still_failed(target, wanted, cursor, size)
     step = max(1, size // 2) if wanted.needs_records else size
     rows: list[Row] = []
     looked_at, back_to, unread = 0, None, ""
@@ -141,6 +151,51 @@ def runs_page(
     return Page(rows=tuple(rows), cursor=cursor, looked_at=looked_at, back_to=back_to, unread=unread)
 
 
+def _still_failed(target: Target, wanted: Filter, cursor: str | None, size: int) -> Page:
+    """Return a page of failed runs only: of 100,000 runs few have failed, and the others are not looked at.
+
+    The cursor is the place of the last execution that was looked at, since two lists are merged.
+    """
+    listed: Iterable[Mapping[str, Any]] = broken(target, wanted.status)
+    if cursor is not None:
+        before = _place(cursor)
+        listed = (execution for execution in listed if place(execution) < before)
+    rows: list[Row] = []
+    last: Mapping[str, Any] | None = None
+    looked_at, older = 0, None
+    for execution, row in _with_rows(target, listed):
+        if wanted.since is not None and execution["startDate"] < wanted.since:
+            break
+        fits = _fits(row, wanted)
+        if last is not None and (looked_at == MOST_LOOKED_AT or (fits and len(rows) == size)):
+            older = _SEPARATOR.join((last["startDate"].isoformat(), last["name"]))
+            break
+        last, looked_at = execution, looked_at + 1
+        rows += [row] if fits else []
+    back_to = last["startDate"] if last is not None else None
+    return Page(rows=tuple(rows), cursor=older, looked_at=looked_at, back_to=back_to)
+
+
+def _with_rows(
+    target: Target, listed: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[Mapping[str, Any], Row]]:
+    """Yield executions with their rows. The records are read together, as many as one call returns."""
+    rest = iter(listed)
+    while chunk := list(islice(rest, BATCH_KEYS)):
+        yield from zip(chunk, _rows(target, chunk), strict=True)
+
+
+def _place(cursor: str) -> Place:
+    began, separator, name = cursor.partition(_SEPARATOR)
+    try:
+        moment = datetime.fromisoformat(began)
+    except ValueError:
+        raise _unknown_cursor() from None
+    if not separator or moment.tzinfo is None:
+        raise _unknown_cursor()
+    return moment, name
+
+
 def newest(target: Target) -> tuple[Begun, ...]:
     """Return the executions that were started last, in one call."""
     listed, _ = _listed(target, None, None, NEWEST)
@@ -155,7 +210,7 @@ def listed_names(target: Target, most: int) -> list[str]:
     names: list[str] = []
     cursor: str | None = None
     while len(names) < most:
-        listed, cursor = _listed(target, None, cursor, min(_LARGEST, most - len(names)))
+        listed, cursor = _listed(target, None, cursor, min(LARGEST, most - len(names)))
         names += [one["name"] for one in listed]
         if cursor is None:
             break
@@ -206,7 +261,8 @@ def _rows(target: Target, listed: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 def _unread(target: Target, execution: Mapping[str, Any]) -> Row:
     """Return the row of an execution whose record may not be read."""
-    return _row(target, execution, pipeline_of(execution["name"]), Record())
+    row = _row(target, execution, pipeline_of(execution["name"]), Record())
+    return replace(row, still_failed=False)
 
 
 def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record: Record) -> Row:
@@ -221,6 +277,7 @@ def _row(target: Target, execution: Mapping[str, Any], pipeline_id: str, record:
         finished_at=execution.get("stopDate"),
         redrives=execution.get("redriveCount") or 0,
         replaced=replaced,
+        still_failed=is_still_failed(execution, record, own),
         excerpt=str(record.get("excerpt") or record.get("user_message") or "")[:EXCERPT_CHARS],
         request_hash=record.get("request_hash"),
         **known,
@@ -286,7 +343,7 @@ def _whole(meter: Mapping[str, Any], name: str) -> int:
 
 
 def _fits(row: Row, wanted: Filter) -> bool:
-    if wanted.degraded and not row.degraded:
+    if (wanted.degraded and not row.degraded) or (wanted.still_failed and not row.still_failed):
         return False
     if wanted.stage and wanted.stage != row.stage and wanted.stage not in row.degraded:
         return False

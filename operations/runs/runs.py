@@ -3,8 +3,9 @@
 A run that is accepted but not started yet has no execution and is not in the list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -13,7 +14,8 @@ from msgspec.structs import replace
 from operations.aws_errors import translated
 from operations.errors import DeniedError
 from operations.runs.executions import pipelines_of
-from operations.runs.records import read_records
+from operations.runs.failed import FIELDS, broken, is_still_failed
+from operations.runs.records import BATCH_KEYS, read_records
 from operations.target import Target
 from shared.contracts.executions import ExecutionStatus, restart_name, restart_number
 from shared.contracts.record import FINAL, Record
@@ -73,7 +75,25 @@ def list_runs(target: Target, *, status: ExecutionStatus | None = None, limit: i
                 break
             options["nextToken"] = answer["nextToken"]
     listed.sort(key=lambda execution: execution["startDate"], reverse=True)
-    del listed[limit:]
+    return _runs(target, listed[:limit])
+
+
+def list_still_failed(target: Target, *, status: ExecutionStatus | None = None, limit: int = 20) -> list[Run]:
+    """Return at most `limit` runs that failed or timed out, and that no later execution has mended."""
+    found: list[Mapping[str, Any]] = []
+    listed = broken(target, status)
+    while len(found) < limit and (chunk := list(islice(listed, BATCH_KEYS))):
+        pipelines = pipelines_of(target, [execution["name"] for execution in chunk])
+        records = read_records(target, pipelines.values(), fields=FIELDS)
+        for execution in chunk:
+            name = execution["name"]
+            record = records.get(pipelines[name], Record())
+            if is_still_failed(execution, record, target.addresses.execution_arn(name)):
+                found.append(execution)
+    return _runs(target, found[:limit])
+
+
+def _runs(target: Target, listed: Sequence[Mapping[str, Any]]) -> list[Run]:
     pipelines = pipelines_of(target, [execution["name"] for execution in listed])
     return [
         Run(

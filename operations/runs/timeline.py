@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from operations.runs.journey import Journey, StageView
+from operations.runs.journey import Journey
+from operations.runs.stage_views import StageView
 from shared.contracts.executions import restart_number
 from shared.contracts.stages import BY_KEY
 

@@ -111,7 +111,9 @@ def url(service: str, kind: str = "-dlq") -> str:
     return queue_url
 
 
-def park(pipeline_id: str, *, token: str = "dead", service: str = "chatbot", **data: Any) -> None:
+def park(
+    pipeline_id: str, *, token: str = "dead", service: str = "chatbot", error: str = "", **data: Any
+) -> None:
     arn = f"{MACHINE.replace('stateMachine', 'execution')}:{pipeline_id}"
     body = stage_event(
         "chat.requested.v1",
@@ -123,7 +125,11 @@ def park(pipeline_id: str, *, token: str = "dead", service: str = "chatbot", **d
     client("sqs").send_message(
         QueueUrl=url(service),
         MessageBody=json.dumps(body),
-        MessageAttributes={"error_type": {"DataType": "String", "StringValue": "Pipeline.Transient"}},
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": text}
+            for name, text in (("error_type", "Pipeline.Transient"), ("error", error))
+            if text
+        },
     )
 
 

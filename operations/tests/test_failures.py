@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from operations.health.failures import LEAST, MOST, failures, is_mended, latest_failed
+from operations.health.failures import LEAST, MOST, failures, latest_failed
+from operations.runs.failed import is_mended
 from shared.contracts.record import Record, iso
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from operations.errors import InvalidInputError
+from operations.runs import pages
+from operations.runs.failed import is_still_failed
 from operations.runs.pages import MOST_LOOKED_AT, Filter, runs_page
 from operations.runs.records import read_record
 from operations.tests.world import finish
@@ -19,6 +21,7 @@ class Executions:
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.timed_out: set[int] = set()
         self.calls: list[dict[str, Any]] = []
 
     def list_executions(self, **options: Any) -> dict[str, Any]:
@@ -34,6 +37,8 @@ class Executions:
         return {"executions": page, **more}
 
     def status(self, number: int) -> str:
+        if number in self.timed_out:
+            return "TIMED_OUT"
         return "FAILED" if number % 3 == 0 else "SUCCEEDED"
 
     def execution(self, number: int) -> dict[str, Any]:
@@ -120,6 +125,70 @@ def test_filters_search_further_and_say_how_far(target, records, executions: Exe
     assert [row.pipeline_id for row in runs_page(target, Filter(error="transient")).rows] == ["p-3"]
     assert [row.pipeline_id for row in runs_page(target, Filter(stage="chat")).rows] == ["p-3"]
     assert len(runs_page(target, Filter(stage="analysis")).rows) == 3
+
+
+def test_runs_that_are_still_failed(target, records, executions: Executions):
+    """Of the failed runs, those stay that nothing followed without failing, and no successful one is looked at."""
+    executions.timed_out = {4}
+    arn = target.addresses.execution_arn
+    after = "2026-11-22T10:00:05.000Z"
+    finish(records, "p-0", execution_arn=arn("p-0-restart-1"), finished_at=after)
+    finish(records, "p-3", status="FAILED")
+    records.reopen("p-3", execution_arn=arn("p-3-restart-1"), started_at=after, after=None)
+    finish(records, "p-6", status="FAILED", execution_arn=arn("p-6"), error="A", stage="chat")
+    finish(records, "p-9", finished_at=after)
+    page = runs_page(target, Filter(still_failed=True), size=3)
+    assert [row.pipeline_id for row in page.rows] == ["p-4", "p-6", "p-12"]
+    assert [call["statusFilter"] for call in executions.calls] == ["FAILED", "TIMED_OUT"]
+    assert [row.pipeline_id for row in runs_page(target, Filter(still_failed=True, error="a")).rows] == [
+        "p-6"
+    ]
+    only = Filter(still_failed=True, status="TIMED_OUT", since=NOW - timedelta(seconds=4))
+    assert [row.pipeline_id for row in runs_page(target, only).rows] == ["p-4"]
+    assert runs_page(target, Filter(still_failed=True, status="SUCCEEDED")).rows == ()
+
+
+def test_the_pages_of_failed_runs_lead_to_each_once(target, executions: Executions, monkeypatch):
+    """Both kinds of failed runs come in one order, each once, also where a page ends before it is full."""
+    executions.timed_out = set(range(1, 120, 9))
+    monkeypatch.setattr(pages, "MOST_LOOKED_AT", 7)
+    seen, cursors = list[str](), list[str | None]()
+    while not cursors or cursors[-1]:
+        page = runs_page(target, Filter(still_failed=True), cursor=cursors[-1] if cursors else None, size=5)
+        seen += [row.pipeline_id for row in page.rows]
+        cursors.append(page.cursor)
+    failed = [number for number in range(120) if executions.status(number) != "SUCCEEDED"]
+    assert seen == [f"p-{number}" for number in failed]
+    assert len(cursors) == -(-len(failed) // 5)
+    monkeypatch.setattr(pages, "is_still_failed", lambda *_: False)
+    page = runs_page(target, Filter(still_failed=True), size=5)
+    assert (page.rows, page.looked_at, page.cursor) == ((), 7, "2026-11-22T09:59:48+00:00~p-12")
+
+
+def test_of_several_failed_executions_the_last_one_counts():
+    """A failed execution that another one followed is not still failed, nor is a stopped one."""
+    one = {"name": "p", "status": "FAILED", "startDate": NOW, "stopDate": NOW}
+    later, before = "2026-11-22T10:00:01.000Z", "2026-11-22T09:00:00.000Z"
+    cases: tuple[tuple[Any, bool], ...] = (
+        ({}, True),
+        ({"status": "ACCEPTED"}, True),
+        ({"status": "FAILED", "execution_arn": "arn:p"}, True),
+        ({"status": "FAILED", "execution_arn": "arn:p-restart-1"}, False),
+        ({"status": "RUNNING", "execution_arn": "arn:p"}, True),
+        ({"status": "RUNNING", "execution_arn": "arn:p", "reopened_after": later}, False),
+        ({"status": "SUCCEEDED", "execution_arn": "arn:p", "finished_at": later}, False),
+        ({"status": "SUCCEEDED", "execution_arn": "arn:p", "finished_at": before}, True),
+    )
+    for record, still in cases:
+        assert is_still_failed(one, record, "arn:p") is still, record
+    assert not is_still_failed({**one, "status": "ABORTED"}, {}, "arn:p")
+
+
+@pytest.mark.parametrize("cursor", ["at-50", "2026-11-22T10:00:00~p", "~", "2026-11-22T10:00:00+00:00"])
+def test_a_cursor_of_another_list_is_an_input_error(target, executions: Executions, cursor: str):
+    """A position that the list of failed runs did not give is refused with what to do."""
+    with pytest.raises(InvalidInputError, match="Begin with the newest"):
+        runs_page(target, Filter(still_failed=True), cursor=cursor)
 
 
 def test_a_full_page_is_never_too_long(target, records, executions: Executions):

@@ -26,24 +26,12 @@ from shared.tests.fakes import (
     sqs_record,
     stage_event,
 )
+from shared.tests.samples import ANALYSIS
 from shared.worker import ExternalRoute, Route, Worker
 from shared.worker.outcome import Callback
 from shared.worker.starts import KEPT_SECONDS, Starts
 
 KILLER = "killer"
-ANALYSIS = v1.Analysis(
-    character_count=2,
-    word_count=1,
-    sentence_count=1,
-    has_code=False,
-    code=(),
-    languages=(),
-    is_question=False,
-    question_count=0,
-    questions=(),
-    complexity="simple",
-    reasons=(),
-)
 
 
 class Died(BaseException):

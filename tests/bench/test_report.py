@@ -2,7 +2,7 @@
 
 import json
 
-from bench import plots, report
+from bench import plots, report, sections
 from bench.goals import History, Results, with_latest
 
 ABOUT = {
@@ -29,8 +29,8 @@ def test_the_committed_pictures_are_what_the_results_say(tmp_path):
     """The committed plots are, byte for byte, those drawn from the committed results."""
     results = report.read()
     for draw, part, name in (
-        (plots.cold_starts, "cold", report.COLD_PLOT),
-        (plots.bursts, "end-to-end", report.BURST_PLOT),
+        (plots.cold_starts, "cold", sections.COLD_PLOT),
+        (plots.bursts, "end-to-end", sections.BURST_PLOT),
     ):
         draw(results[part], tmp_path / name)
         assert (tmp_path / name).read_bytes() == report.DOCUMENT.with_name(name).read_bytes()
@@ -72,5 +72,5 @@ def test_what_is_missing_is_said():
     """A part that was not measured has a section that says so; a skipped one gives the reason."""
     skipped: Results = {"machine": ABOUT, "skipped": "no cgroup can be made"}
     page = report.document({**sizes(0), "limited": skipped}, with_latest({}, {"limited": skipped}))
-    assert page.count("Not measured yet.") == len(report.SECTIONS) - 2
+    assert page.count("Not measured yet.") == len(sections.SECTIONS) - 2
     assert "Skipped on this machine: no cgroup can be made." in page

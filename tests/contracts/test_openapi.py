@@ -22,6 +22,7 @@ from services.trigger.api.refusals import ApiError, Reason
 from shared.contracts import v1
 from shared.contracts.envelope import TRACEPARENT_PATTERN, Metadata
 from shared.contracts.stages import LogRequested, Results
+from shared.tests.samples import ANALYSIS, CHAT, ENHANCEMENT
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -194,16 +195,6 @@ def test_a_record_of_another_shape_is_refused(document):
 
 
 METER = v1.Meter(queue_wait_ms=1, work_ms=2, attempt=0, receives=1)
-ANALYSIS = v1.Analysis(
-    character_count=1, word_count=1, sentence_count=1, has_code=False, code=(), languages=(), is_question=False,
-    question_count=0, questions=(), complexity="simple", reasons=(),
-)  # fmt: skip
-CHAT = v1.ChatAnswer(text="An answer.", backend="bedrock", model_id="m", stop_reason="end_turn")
-ENHANCEMENT = v1.Enhancement(
-    final_response="An answer.", format="plain", complexity="simple", enhanced_at=NOW, word_count=2,
-    reading_time_seconds=1, contains_code=False,
-    tracking=v1.Tracking(pipeline_id="p-1", correlation_id="p-1", execution_arn=None, model_id="m"),
-)  # fmt: skip
 
 
 def whole(*, degraded: bool = False) -> dict[str, Any]:

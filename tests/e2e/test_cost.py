@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from cli.main import cli
 from local import targets
 from local.targets import local_target
-from operations.money.costs import read_ledger
+from operations.money.run_ledger import read_ledger
 from operations.target import Target
 from shared.dynamodb import from_item
 from tests.e2e.conftest import Deployment, eventually

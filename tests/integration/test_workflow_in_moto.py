@@ -13,19 +13,9 @@ from shared.contracts.stages import ANSWERING, RECORDED, RETRY, STAGES
 from shared.errors import ContractViolation, PermanentError, TransientError
 from shared.records import Records
 from shared.tests import moderation
+from shared.tests.samples import ANALYSIS, CHAT, ENHANCEMENT
 from tests.integration.workers import Fails
-from tests.integration.workflow import (
-    ANALYSIS,
-    ASKED,
-    CHAT,
-    ENHANCEMENT,
-    FOLLOW_UP,
-    METADATA,
-    METER,
-    TURNS,
-    Workflow,
-    result,
-)
+from tests.integration.workflow import ASKED, FOLLOW_UP, METADATA, METER, TURNS, Workflow, result
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from shared.contracts import v1, v2
 from shared.contracts.envelope import SOURCE, Metadata
 from shared.contracts.stages import STAGES, Stage
 from shared.records import Records
+from shared.tests.samples import ANALYSIS, CHAT, ENHANCEMENT
 from tests.integration.workers import Workers
 
 BUS = "bus"
@@ -29,30 +30,6 @@ METADATA = Metadata(
     schema_version=1,
     occurred_at=datetime(2026, 11, 22, tzinfo=UTC),
     correlation_id="correlation-1",
-)
-ANALYSIS = v1.Analysis(
-    character_count=2,
-    word_count=1,
-    sentence_count=1,
-    has_code=False,
-    code=(),
-    languages=(),
-    is_question=False,
-    question_count=0,
-    questions=(),
-    complexity="simple",
-    reasons=("short",),
-)
-CHAT = v1.ChatAnswer(text="Hello.", backend="bedrock", model_id="m", stop_reason="end_turn")
-ENHANCEMENT = v1.Enhancement(
-    final_response="**Hello.**",
-    format="plain",
-    complexity="simple",
-    enhanced_at=METADATA.occurred_at,
-    word_count=1,
-    reading_time_seconds=1,
-    contains_code=False,
-    tracking=v1.Tracking(pipeline_id="p-1", correlation_id="c", execution_arn=None, model_id="m"),
 )
 RECEIPT = v1.LogReceipt(status="SUCCEEDED", execution_time_ms=5)
 TURNS = (

@@ -5,20 +5,10 @@ import pytest
 
 from services.approval.core import item
 from shared.contracts.approval import ApprovalRequested
-from shared.contracts.v1 import ChatAnswer, Enhancement, StoredText, Tracking
+from shared.contracts.v1 import StoredText
 from shared.tests.fakes import METADATA
+from shared.tests.samples import CHAT, ENHANCEMENT
 
-CHAT = ChatAnswer(text="Hello.", backend="bedrock", model_id="m", stop_reason="end_turn")
-ENHANCEMENT = Enhancement(
-    final_response="**Hello.**",
-    format="plain",
-    complexity="simple",
-    enhanced_at=METADATA.occurred_at,
-    word_count=1,
-    reading_time_seconds=1,
-    contains_code=False,
-    tracking=Tracking(pipeline_id="p-1", correlation_id="c", execution_arn=None, model_id="m"),
-)
 REQUEST = ApprovalRequested(user_message="Hi", chat=CHAT, enhancement=ENHANCEMENT)
 WHOLE = StoredText(key="text#p-1", characters=20_000, stored_bytes=9_000)
 

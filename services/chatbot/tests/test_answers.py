@@ -16,7 +16,7 @@ from services.chatbot import answers as answers_module
 from services.chatbot.answers import StoredAnswers
 from shared.bus import Bus
 from shared.contracts.envelope import Metadata
-from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Turn, Usage
+from shared.contracts.v1 import ChatAnswer, ChatRequested, Turn, Usage
 from shared.errors import InProgress, ModelTimedOut, PermanentError, TransientError
 from shared.parking import ParkingLot
 from shared.runtime import stage_route
@@ -29,6 +29,7 @@ from shared.tests.fakes import (
     sqs_record,
     stage_event,
 )
+from shared.tests.samples import ANALYSIS
 from shared.worker import Billed, Worker
 from shared.worker.outcome import Callback
 
@@ -87,13 +88,6 @@ def answers(table, model) -> StoredAnswers:
     return StoredAnswers(model, table, table=TABLE, timeout_seconds=30)
 
 
-def analysis(**changes: Any) -> Analysis:
-    plain = dict.fromkeys(("character_count", "word_count", "sentence_count", "question_count"), 0)
-    lists: dict[str, Any] = {"code": [], "languages": [], "questions": [], "reasons": []}
-    flags = {"has_code": False, "is_question": False, "complexity": "simple"}
-    return msgspec.convert({**plain, **lists, **flags, **changes}, Analysis)
-
-
 def test_an_answer_is_paid_for_once(answers, model):
     """A second request for the same pipeline and message gets the whole stored answer."""
     assert [answers.ask(REQUEST, METADATA).result for _ in range(3)] == [ANSWER] * 3
@@ -118,7 +112,10 @@ def test_another_worker_finds_the_answer(answers, model, table):
     other = StoredAnswers(Model(), table, table=TABLE, timeout_seconds=30)
     again = msgspec.structs.replace(METADATA, execution_arn="arn:restarted", attempt=2, event_id="other")
     assert (
-        other.ask(ChatRequested(user_message="Hi", analysis=analysis(has_code=True)), again).result == ANSWER
+        other.ask(
+            ChatRequested(user_message="Hi", analysis=msgspec.structs.replace(ANALYSIS, has_code=True)), again
+        ).result
+        == ANSWER
     )
 
 

@@ -14,22 +14,11 @@ from shared.contracts.v1 import Analysis, ChatRequested, Usage
 from shared.contracts.wasted import paid_in
 from shared.errors import ModelTimedOut, PermanentError, TransientError
 from shared.tests.fakes import METADATA, client_error
+from shared.tests.samples import ANALYSIS
 
 
 def analysis(complexity: Any, *, has_code: bool = False) -> Analysis:
-    return Analysis(
-        character_count=1,
-        word_count=1,
-        sentence_count=1,
-        has_code=has_code,
-        code=(),
-        languages=(),
-        is_question=False,
-        question_count=0,
-        questions=(),
-        complexity=complexity,
-        reasons=(),
-    )
+    return replace(ANALYSIS, complexity=complexity, has_code=has_code)
 
 
 SETTINGS = Settings(model_id="small", model_id_complex="large", max_tokens=1_000, temperature=0.7)

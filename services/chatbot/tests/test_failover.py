@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 from botocore import exceptions as botocore_errors
+from msgspec.structs import replace
 
 from services.chatbot.backends import Bedrock
 from services.chatbot.failover import FAILURES, LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, Failover
 from services.chatbot.settings import Settings
 from shared.contracts.limits import CAUSE_CHARS, FAILURE_CHARS, FALLBACKS, MODEL_ID_CHARS
-from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, FailedModel, Usage
+from shared.contracts.v1 import ChatAnswer, ChatRequested, FailedModel, Usage
 from shared.contracts.wasted import paid_in
 from shared.errors import PermanentError, PipelineError, TransientError
 from shared.observability import metrics
 from shared.tests.fakes import METADATA, client_error
+from shared.tests.samples import ANALYSIS
 
 REQUEST = ChatRequested(user_message="Hi")
 THROTTLED = client_error("ThrottlingException", "Converse", 429)
@@ -172,11 +174,7 @@ def test_each_fallback_gets_the_same_request():
 def test_a_complex_message_falls_over_to_the_same_list():
     """The model for complex messages has the same fallbacks, and is not asked twice if it is one of them."""
     models = Models(b=THROTTLED)
-    analysis = Analysis(
-        character_count=1, word_count=1, sentence_count=1, has_code=False, code=(), languages=(),
-        is_question=False, question_count=0, questions=(), complexity="complex", reasons=(),
-    )  # fmt: skip
-    request = ChatRequested(user_message="Hi", analysis=analysis)
+    request = ChatRequested(user_message="Hi", analysis=replace(ANALYSIS, complexity="complex"))
     answer = bedrock(models, model_id_complex="b").ask(request, METADATA)
     assert models.asked == ["b", "c"]
     assert answer.instead_of == (FailedModel(model_id="b", reason=REASON),)

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.enhancer.core import enhance, summary, tidy
-from shared.contracts.v1 import Analysis, ChatAnswer
+from shared.contracts.v1 import ChatAnswer
 from shared.tests.fakes import METADATA
+from shared.tests.samples import ANALYSIS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LONG = "The short answer is yes. " + "It depends on many things that are worth a look. " * 20
@@ -18,18 +20,13 @@ def chat(text: str, **marks: Any) -> ChatAnswer:
 
 
 def analysis(complexity, questions=1, languages=()):
-    return Analysis(
-        character_count=1,
-        word_count=1,
-        sentence_count=1,
+    return replace(
+        ANALYSIS,
         has_code=bool(languages),
-        code=(),
         languages=languages,
         is_question=questions > 0,
         question_count=questions,
-        questions=(),
         complexity=complexity,
-        reasons=(),
     )
 
 
