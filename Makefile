@@ -37,7 +37,7 @@ a file that holds it)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run stop unit test check deploy smoke chaos bench scale picture evaluate schemas lock clean
+.PHONY: help setup model run stop unit test check deploy smoke chaos bench scale picture evaluate schemas tables lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,12 @@ evaluate: setup ## measure the accuracy of the analyzer on its labelled messages
 
 schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md from the contracts
 	@$(BIN)/python -m cli.main contracts export
+
+tables: setup ## write anew what follows from the stage table: schemas, budgets, and the tables of docs/costs.md and scale.md
+	@$(BIN)/python -m cli.main contracts export
+	@$(BIN)/python -m bench.budgets --write
+	@$(BIN)/python -m infra.idle_cost
+	@$(BIN)/python -m scale
 
 lock: setup ## pin all requirements with hashes
 	@for name in "" -dev -engine -checkov -clients -browser -uv; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-config \

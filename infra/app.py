@@ -8,8 +8,8 @@ Options come from the environment's file in `environments/` and from `-c name=va
 region that the file's options are for, if the CDK CLI does not; `only` makes the stack of one part, even if the code
 of other parts is broken; `-c unprotected=NAME,NAME` makes these parts and tables without protection from deletion, so
 that their first deployment can fail and be repeated; `-c removed_queues=NAME,NAME` and
-`-c removed_events=TYPE,TYPE` keep the workflow's rights to reach stages that were removed from the code and are still
-deployed; `-c nag=off` skips cdk-nag.
+`-c removed_events=TYPE,TYPE` keep the workflow's rights to reach stages that were removed from the code, or switched
+off, and are still deployed; `-c nag=off` skips cdk-nag.
 """
 
 import json

@@ -7,7 +7,7 @@ import cdk_monitoring_constructs as monitoring
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.functions import deployed_functions
-from infra.signals import HOUR, Signals
+from infra.signals import HOUR, PERIOD, Signals
 from shared.contracts.stages import ANSWERING, SERVICES
 from shared.metrics import (
     ANSWER_STORE_FAILURES,
@@ -15,6 +15,7 @@ from shared.metrics import (
     ANSWERS_RECALLED,
     API_FAILURES,
     API_REFUSALS,
+    APPROVALS_WAITING,
     ATTEMPTS,
     BUDGET_PAUSED,
     BUDGET_SPENT,
@@ -24,6 +25,7 @@ from shared.metrics import (
     FALLBACK_ANSWERS,
     INPUT_TOKENS,
     LATE_CALLBACKS,
+    OLDEST_APPROVAL,
     OUTPUT_TOKENS,
     PARKED,
     QUEUE_WAIT,
@@ -47,7 +49,9 @@ Series = cloudwatch.Metric | cloudwatch.MathExpression
 WIDTH = 24
 
 
-def draw(facade: monitoring.MonitoringFacade, signals: Signals, *, budgeted: bool = False) -> None:
+def draw(
+    facade: monitoring.MonitoringFacade, signals: Signals, *, budgeted: bool = False, approving: bool = False
+) -> None:
     """Add all widgets to the facade's dashboard. Call it after all alarms are added: the first widget shows them."""
     alarms = [created.alarm for created in facade.created_alarms()]
     facade.add_large_header("Is it healthy?")
@@ -57,7 +61,9 @@ def draw(facade: monitoring.MonitoringFacade, signals: Signals, *, budgeted: boo
     _row(facade, *_failures(signals))
     _row(facade, *_stages(signals))
     _row(facade, *_queues(signals))
-    _row(facade, *_calls(signals, budgeted=budgeted))
+    if approving:
+        _row(facade, *_approvals(signals))
+    _row(facade, *_calls(signals, budgeted=budgeted, approving=approving))
     facade.add_large_header("What does it cost?")
     _row(facade, *_costs(signals))
     if budgeted:
@@ -153,11 +159,27 @@ def _queues(signals: Signals) -> list[cloudwatch.GraphWidget]:
     ]
 
 
-def _calls(signals: Signals, *, budgeted: bool) -> list[cloudwatch.GraphWidget]:
+def _approvals(signals: Signals) -> list[cloudwatch.GraphWidget]:
+    """Return how many answers wait for a person, and for how long: such runs are open by intent."""
+    (service,) = OLDEST_APPROVAL.by
+    hours = cloudwatch.MathExpression(
+        expression="waited / 3600000",
+        using_metrics={"waited": signals.own(OLDEST_APPROVAL, service, "Maximum")},
+        label="the oldest (h)",
+        period=PERIOD,
+    )
+    count = signals.own(APPROVALS_WAITING, service, "Maximum", "answers")
+    return [
+        _graph("Answers that wait for approval", [count], columns=2),
+        _graph("How long the oldest has waited (h)", [hours], columns=2),
+    ]
+
+
+def _calls(signals: Signals, *, budgeted: bool, approving: bool) -> list[cloudwatch.GraphWidget]:
+    specs = deployed_functions(budgeted=budgeted, approving=approving)
+
     def functions(name: str) -> list[cloudwatch.Metric]:
-        return [
-            signals.function(spec.name, name, spec.name) for spec in deployed_functions(budgeted=budgeted)
-        ]
+        return [signals.function(spec.name, name, spec.name) for spec in specs]
 
     return [
         _graph(

@@ -165,8 +165,8 @@ class Environment:
     since a protected stack or table could not be deleted after a failure.
     """
     removed_queues: tuple[str, ...] = ()
-    """Services of removed stages that are still deployed. Runs that began before finish with the rights to reach
-    them, by their queues and by `removed_events`, which are detail-types.
+    """Services of stages that were removed, or switched off, and are still deployed. Runs that began before finish
+    with the rights to reach them, by their queues and by `removed_events`, which are detail-types.
     """
     removed_events: tuple[str, ...] = ()
     point_in_time_recovery: bool = True
@@ -241,7 +241,7 @@ class Environment:
         }
         longer, limits = sum(beyond.values()), self.thresholds
         # A run waits for a person by intent. That is no reason for an alarm before its deadline has passed.
-        waits = sum(self.task_seconds(stage.service) for stage in self.stages if stage in OPTIONAL)
+        waits = sum(self.task_seconds(stage.service) for stage in self.reachable if stage in OPTIONAL)
         return replace(
             limits,
             run_p95_seconds=limits.run_p95_seconds + longer + waits,
@@ -258,6 +258,17 @@ class Environment:
     def stages(self) -> tuple[Stage, ...]:
         """The stages of its deployment."""
         return switched_on([stage.key for stage in OPTIONAL if getattr(self, stage.key)])
+
+    @property
+    def reachable(self) -> tuple[Stage, ...]:
+        """The stages that runs may pass: those of its deployment, and those switched off that open runs need."""
+        kept = [stage.key for stage in OPTIONAL if stage.service in self.removed_queues]
+        return switched_on([*(stage.key for stage in self.stages), *kept])
+
+    @property
+    def decides(self) -> bool:
+        """Whether people decide on answers: of all runs, or of those that began before that was switched off."""
+        return any(stage.by_person for stage in self.reachable)
 
     def protects(self, *names: str) -> bool:
         """Tell whether a stack, by its part, or a table, by its part and name, is protected from deletion."""

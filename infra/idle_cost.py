@@ -18,7 +18,7 @@ from typing import Final
 from infra.environments import ENVIRONMENTS
 from infra.functions import RECONCILER
 from infra.rules import Templates, resources
-from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, BUDGET_SPENT, METRICS
+from shared.metrics import BUDGET_LOOKS, BUDGET_PAUSED, BUDGET_SPENT, METRICS, OF_THE_APPROVAL
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "costs.md"
 BEGIN, END = "<!-- idle -->", "<!-- /idle -->"
@@ -93,8 +93,11 @@ def _calls_per_month(templates: Templates) -> Iterator[int]:
 
 
 def own_metrics(*, budgeted: bool) -> int:
-    """Return the number of the project's metrics, counted for each service, without those by error or model."""
-    written = [metric for metric in METRICS.values() if budgeted or metric not in GUARDS]
+    """Return the number of the project's metrics, counted for each service, without those by error or model, and
+    those of the approval.
+    """
+    optional = OF_THE_APPROVAL if budgeted else (*GUARDS, *OF_THE_APPROVAL)
+    written = [metric for metric in METRICS.values() if metric not in optional]
     return sum(len(metric.by) for metric in written if not metric.also)
 
 

@@ -94,11 +94,12 @@ class MonitoringStack(Stack):
         self._budgeted = environment.budget_usd_per_day is not None
         if self._budgeted:
             self._budget()
-        self._functions = deployed_functions(**environment.switches)
-        for service in (TRIGGER, *(stage.service for stage in environment.stages)):
+        # Runs may still wait for a person after that was switched off.
+        self._functions = deployed_functions(budgeted=self._budgeted, approving=environment.decides)
+        for service in (TRIGGER, *(stage.service for stage in environment.reachable)):
             self._queues(service)
         self._calls()
-        draw(self._facade, self._signals, budgeted=self._budgeted)
+        draw(self._facade, self._signals, budgeted=self._budgeted, approving=environment.decides)
 
     def _runs(self) -> None:
         limits, signals = self._limits, self._signals

@@ -5,11 +5,15 @@ from typing import Final
 
 BUDGET: Final = "ReadTheBudget"
 """The statement that only a deployment with a budget has."""
+APPROVAL: Final = "ListWaitingAnswers"
+"""The statement that only a deployment has in which people approve answers."""
 READS: Final[Mapping[str, tuple[str, ...]]] = {
     "ReadAddresses": ("ssm:GetParametersByPath",),
     "ReadRecords": ("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:Scan"),
     "ReadTheAudit": ("dynamodb:Query", "dynamodb:Scan"),
     BUDGET: ("dynamodb:GetItem",),
+    # The index has neither task tokens nor whole texts.
+    APPROVAL: ("dynamodb:Query",),
     "ReadRuns": (
         "states:DescribeExecution",
         "states:DescribeStateMachine",

@@ -81,7 +81,7 @@ def _variables(service: str, environment: Environment) -> Mapping[str, str]:
     return {
         **({"COUNTS_DAYS": "true"} if environment.budget_usd_per_day else {}),
         **({"STATED_PRICES": prices} if prices != "{}" else {}),
-        **({"ANY_OPTIONAL": "true"} if environment.stages != STAGES else {}),
+        **({"ANY_OPTIONAL": "true"} if environment.reachable != STAGES else {}),
         **keeping_records(environment.keep_records_days),
     }
 

@@ -62,7 +62,7 @@ class TriggerStack(Stack):
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
             [names.state_table_arn(self)],
         )
-        if environment.approval:
+        if environment.decides:
             let_api_decide(self.accept, environment)
         self.accept.allow("StopExecutions", ["states:StopExecution"], [names.executions_arn(self)])
         acknowledge_executions(self.accept, names)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.names import Names
-from infra.parts import OPTIONAL, PARTS
+from infra.parts import MONITORING, OPTIONAL, PARTS
 from local import cdk
 from local.bootstrap import bootstrap
 from local.engine import Engine, Running
@@ -92,7 +92,7 @@ class _LocalDeployment:
         self._progress = progress
         self._state = engine.state
         self._parts = self._state.deployed_parts(running.instance)
-        removed = context_of_removed(local_target(running.connection)) if self._parts else {}
+        removed = context_of_removed(local_target(running.connection), context) if self._parts else {}
         self._context = {**context, **context_of(running), **removed}
         self._wanted = fingerprint(self._context, root)
         self._cdk = cdk.Run(
@@ -125,7 +125,7 @@ class _LocalDeployment:
                 ) from error
             raise
         if not service:  # what the app no longer has is no longer compared
-            self._parts = {part: value for part, value in self._parts.items() if part in {*done, *OPTIONAL}}
+            self._parts = {part: value for part, value in self._parts.items() if part in {*done, MONITORING}}
         self._note(done, self._wanted)
         return done
 

@@ -2,18 +2,64 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 
-from operations.errors import InvalidInputError, NotDeployedError, NotFoundError, OperationError, RefusedError
+from msgspec import Struct
+
+from operations.aws_errors import translated
+from operations.errors import (
+    DeniedError,
+    InvalidInputError,
+    NotDeployedError,
+    NotFoundError,
+    OperationError,
+    RefusedError,
+)
 from operations.target import Target
 from shared.contracts.approval import REASON_CHARS
 from shared.errors import PermanentError, PipelineError
-from shared.waiting import AlreadyDecided, Item, NotWaiting, RunEnded, Verdict
+from shared.waiting import OPEN, OPEN_INDEX, AlreadyDecided, Item, NotWaiting, RunEnded, Verdict
 from shared.waiting.store import Waiting
 from shared.worker.outcome import Callback
 
 TABLE, REJECTED_TEXT = "approvals/table", "approvals/rejected-text"
 NO_REASON = "a reason is needed, which the caller sees, e.g. --reason 'The figures are wrong.'"
+
+
+class Inbox(Struct, frozen=True, kw_only=True):
+    """How many answers wait for a person, and since when the oldest does. `more`: more than could be counted at once.
+
+    The runs of these answers are open by intent.
+    """
+
+    waiting: int
+    more: bool = False
+    oldest_at: datetime | None = None
+
+
+def read_inbox(target: Target) -> Inbox | None:
+    """Return what waits, from one page of the index; None if there is no approval, or the caller may not list it."""
+    if (table := target.addresses.values.get(TABLE)) is None:
+        return None
+    try:
+        with translated("list what waits for approval"):
+            page = target.client("dynamodb").query(
+                TableName=table,
+                IndexName=OPEN_INDEX,
+                ProjectionExpression="#state, asked_at",
+                KeyConditionExpression="#open = :open",
+                ExpressionAttributeNames={"#open": "open", "#state": "state"},
+                ExpressionAttributeValues={":open": {"S": OPEN}},
+            )
+    except (DeniedError, NotDeployedError):  # the table may just have been deleted
+        return None
+    asked = [item["asked_at"]["S"] for item in page["Items"] if item["state"]["S"] == "waiting"]
+    return Inbox(
+        waiting=len(asked),
+        more="LastEvaluatedKey" in page,
+        oldest_at=datetime.fromisoformat(min(asked)) if asked else None,
+    )
 
 
 class Approvals:

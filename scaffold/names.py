@@ -14,7 +14,7 @@ from operations.errors import InvalidInputError
 from shared import contracts
 from shared.contracts import stages, v1, v2
 from shared.contracts.envelope import SOURCE
-from shared.contracts.stages import BY_KEY
+from shared.contracts.stages import BY_KEY, OWN_STATE
 
 LONGEST: Final = 20
 """Letters of a name: with the longest name of an environment, a function's name then has AWS's 64 at most."""
@@ -45,7 +45,7 @@ class StageName(Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        return f"Run{self.result}"
+        return f"{OWN_STATE}{self.result}"
 
     @property
     def result(self) -> str:

@@ -204,6 +204,22 @@ BUDGET_LOOKS: Final = Metric(
     name="BudgetLooks", by=("trigger",), meaning="completed runs of the budget's guard"
 )
 
+# --- answers that a person approves -----------------------------------------------------------------------
+
+APPROVALS_WAITING: Final = Metric(
+    name="ApprovalsWaiting",
+    by=("approval",),
+    meaning="answers that wait for a person's approval, sampled at each look of the sweep",
+)
+OLDEST_APPROVAL: Final = Metric(
+    name="OldestApproval",
+    unit="Milliseconds",
+    by=("approval",),
+    meaning="time for which the oldest of these answers has waited; 0 if none waits",
+)
+OF_THE_APPROVAL: Final = (APPROVALS_WAITING, OLDEST_APPROVAL)
+"""The metrics of deployments in which a person approves answers."""
+
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric for metric in list(globals().values()) if isinstance(metric, Metric)
 }

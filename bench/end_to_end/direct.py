@@ -21,7 +21,7 @@ from infra.environments import RUNTIME, host
 from infra.functions import STAGE_FUNCTIONS
 from infra.options import load
 from local.testing import PREFIX
-from shared.contracts.stages import STAGES, Results
+from shared.contracts.stages import BY_CHOICE, STAGES, Results
 
 SOURCE, DETAIL_TYPE, MACHINE = "bench.direct", "direct.requested.v1", "direct"
 REFERENCE_RETRY = {"IntervalSeconds": 2, "BackoffRate": 2.0, "MaxAttempts": 3}
@@ -45,7 +45,8 @@ def direct_definition(retry: Mapping[str, Any]) -> dict[str, Any]:
     states = {
         stage.state: _invoked(stage.service, pipeline["States"][stage.state], retry) for stage in STAGES
     }
-    return {"StartAt": pipeline["StartAt"], "States": states}
+    choices = {choice: pipeline["States"][choice] for choice in BY_CHOICE}
+    return {"StartAt": pipeline["StartAt"], "States": states | choices}
 
 
 def _invoked(service: str, state: Mapping[str, Any], retry: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from local import deploy as deploying
 from local.engine import Engine
 from local.exit_codes import FAILED
 from operations.deployment.changes import Changes
-from operations.deployment.removed import delete_removed, removed_stages
+from operations.deployment.removed import delete_removed, intended, removed_stages
+from operations.deployment.workflow import deployed_states
 from operations.errors import OperationError
 from operations.inflight.gate import decide
 from operations.progress import step
+from shared.contracts.stages import BY_SERVICE
 
 
 @click.command(
@@ -69,8 +71,9 @@ def deploy(  # noqa: PLR0913 -- its options
     deployment is refused if this version cannot read the messages and executions in
     flight (see deploy-check), or if the AWS account is not ready (see preflight).
 
-    A stage that was removed from the code leaves its stack behind while runs that began
-    before may still need it. Deploying everything deletes that stack as soon as none does.
+    A stage that was removed from the code, or switched off by its option, leaves its stack
+    behind while runs that began before may still need it. Deploying everything deletes
+    that stack as soon as none does.
     """
     changes: Changes | None = None
     if session.is_local:
@@ -80,6 +83,8 @@ def deploy(  # noqa: PLR0913 -- its options
             session, service, sure=yes, force=force, losing=allow_data_loss, skip_preflight=skip_preflight
         )
     removed = () if service else _tidy(session)
+    if service:
+        _say_if_unreached(session, service)
     if as_json:
         session.json(
             {
@@ -108,7 +113,7 @@ def _wait(session: Session, seconds: float) -> None:
 
 
 def _tidy(session: Session) -> tuple[str, ...]:
-    """Delete the stacks of stages that this checkout no longer has; say of each that is still needed, by what.
+    """Delete the stacks of removed and switched off stages; say of each that is still needed, by what.
 
     Return the names of those that are deleted.
     """
@@ -126,9 +131,29 @@ def _tidy(session: Session) -> tuple[str, ...]:
             gone.append(stage.part)
     except OperationError as error:  # everything is deployed all the same
         session.note(
-            f"Stacks of stages that are not in this checkout were not looked for, or not deleted: {error}"
+            f"Stacks of stages that were removed or switched off were not looked for, or not deleted: {error}"
         )
     return tuple(gone)
+
+
+def _say_if_unreached(session: Session, service: str) -> None:
+    """Say that the deployed workflow lacks a stage that was deployed alone, and what to do."""
+    stage = BY_SERVICE.get(service)
+    if stage is None:
+        return
+    try:
+        if stage.state in deployed_states(session.target):
+            return
+        is_off = stage not in intended(session.target)
+    except OperationError:  # who may not read the workflow has deployed the stage all the same
+        return
+    first = (
+        f"The stage {stage.key} is switched off in environment {session.env}. Set the option {stage.key} to true "
+        f"in environments/{session.env}.toml, then deploy everything"
+        if is_off
+        else f"The deployed workflow does not have the stage {stage.key} yet. Deploy everything"
+    )
+    session.note(f"No run reaches what was deployed. {first}: {session.command('deploy')}")
 
 
 def _gate(session: Session, service: str | None, *, force: bool) -> None:

@@ -74,14 +74,15 @@ def list_(session: Session, status: str | None, limit: int, *, still_failed: boo
 
 
 def _table(runs: list[Run]) -> Table:
-    restarted = any(run.restart for run in runs)
-    columns = ("run", "status", "started", "took", *(("restart",) if restarted else ()))
-    table = grid(*columns, texts=3)
+    restarted, early = any(run.restart for run in runs), any(run.ended_by for run in runs)
+    columns = ("run", "status", "started", *(("ended early",) if early else ()), "took")
+    table = grid(*columns, *(("restart",) if restarted else ()), texts=4 if early else 3)
     for run in runs:
         table.add_row(
             Text(printable(run.pipeline_id)),
             Text(run.status, STYLES.get(run.status, "")),
             moment(run.started_at),
+            *([Text(printable(run.ended_by or ""))] if early else []),
             duration(run.took_ms),
             *([str(run.restart or "")] if restarted else []),
         )

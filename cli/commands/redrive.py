@@ -16,7 +16,7 @@ from operations.dlq.replay import Result
 from operations.money.estimate import work_of_run
 from operations.stop import Stop
 from shared.contracts.executions import FAILED
-from shared.contracts.stages import EVERY
+from shared.contracts.stages import BY_KEY
 
 FIELDS = ("pipeline_id", "action", "reason", "outcome", "problem", "execution_arn")
 """The fields of a run's result in JSON output; the others are those of a message."""
@@ -37,7 +37,9 @@ Examples:
     help="Only runs that ended at most this long ago, e.g. 2h.",
 )
 @click.option(
-    "--stage", type=click.Choice([stage.key for stage in EVERY]), help="Only runs that failed at this stage."
+    "--stage",
+    metavar="STAGE",
+    help="Only runs that failed at this stage (see `pipeline stage list`); it may have been removed since.",
 )
 @click.option(
     "--status",
@@ -74,6 +76,9 @@ def redrive(
         runs = redriving.find(
             session.target, since=since, stage=stage, statuses=statuses or FAILED, limit=limit
         )
+    nothing = "No failed run matches."
+    if stage and stage not in BY_KEY:
+        nothing += f" This checkout has no stage {stage!r}; it has: {', '.join(BY_KEY)}."
     lines = [
         Line(
             run.pipeline_id,
@@ -90,7 +95,7 @@ def redrive(
         )
         for run in runs
     ]
-    if not announce(session, lines, choices, "run", nothing="No failed run matches."):
+    if not announce(session, lines, choices, "run", nothing=nothing):
         return
     who = session.target.describe().caller
 

@@ -99,7 +99,7 @@ def new(  # noqa: PLR0913 -- its options
     _print(session, plan, as_json=as_json, dry_run=dry_run)
     if not dry_run:
         session.note(
-            "Next:\n" + "\n".join(f"  {command}" for command in planning.steps(plan)) + f"\n{_BUDGETS}"
+            "Next:\n" + "\n".join(f"  {command}" for command in planning.steps(plan)) + f"\n{_TABLES}"
         )
 
 
@@ -132,7 +132,7 @@ def remove(session: Session, name: str, *, dry_run: bool, yes: bool, as_json: bo
     _carry_out(session, plan, dry_run=dry_run, yes=yes)
     _print(session, plan, as_json=as_json, dry_run=dry_run)
     if not dry_run:
-        session.note(f"Next:\n  make deploy\n{_BUDGETS}")
+        session.note(f"Next:\n  make deploy\n{_TABLES}")
 
 
 @stage.command("list")
@@ -164,10 +164,7 @@ def list_(session: Session, *, as_json: bool) -> None:
     session.out.print(table)
 
 
-_BUDGETS = (
-    "Before a commit, write anew what `make test` compares:\n"
-    "  .venv/bin/python -m bench.budgets --write && .venv/bin/python -m infra.idle_cost && make scale"
-)
+_TABLES = "Before a commit, write anew what `make test` compares (a minute or two):\n  make tables"
 _SIGNS = {"create": "create", "edit": "edit  ", "delete": "delete"}
 
 

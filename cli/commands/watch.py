@@ -14,7 +14,7 @@ from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.tables import grid
-from cli.view.text import ago, in_a_line, printable
+from cli.view.text import ago, duration, in_a_line, printable
 from local.exit_codes import INTERRUPTED
 from operations.errors import OperationError
 from operations.health.failures import Failure
@@ -52,7 +52,8 @@ def watch(session: Session, *, interval: float, once: bool, as_json: bool) -> No
 
     `waiting` counts the messages in a stage's queue, `working` those with its
     workers; both are SQS's estimates. Accepted runs that have not started wait in
-    `start`. Rates cover the last minute. Read-only: no message is consumed.
+    `start`; those that wait for a person's approval are counted apart. Rates cover
+    the last minute. Read-only: no message is consumed.
     """
     if once:
         snapshot = look(session.target)
@@ -101,8 +102,9 @@ def line(snapshot: Snapshot) -> str:
     """Return a snapshot in one line, for a log."""
     stages = " ".join(f"{stage.stage}={stage.waiting}+{stage.working}" for stage in snapshot.stages)
     rates = " ".join(_rates(snapshot.per_minute, "="))
+    waits = f" approval={snapshot.inbox.waiting}" if snapshot.inbox else ""
     return (
-        f"{snapshot.at.astimezone():%H:%M:%S} running={_running(snapshot)} {rates} "
+        f"{snapshot.at.astimezone():%H:%M:%S} running={_running(snapshot)}{waits} {rates} "
         f"parked={snapshot.parked} {stages}"
     )
 
@@ -120,6 +122,7 @@ def screen(
         Text(),
         _totals(snapshot),
         *([Text(snapshot.paused, "yellow")] if snapshot.paused else []),
+        *([Text(waits)] if (waits := _waits(snapshot)) else []),
         Text("in the last minute: " + "  ".join(_rates(snapshot.per_minute, " "))),
         Text(),
         _stages(snapshot, before),
@@ -133,6 +136,17 @@ def _totals(snapshot: Snapshot) -> Text:
     parked = Text(f"parked {snapshot.parked:,}", "red" if snapshot.parked else "")
     totals = f"running {_running(snapshot)}  waiting {snapshot.waiting:,}  working {snapshot.working:,}  "
     return Text.assemble((totals, "bold"), parked)
+
+
+def _waits(snapshot: Snapshot) -> str:
+    """Return how many of the open runs wait for a person, as they should, and for how long; empty if none does."""
+    inbox = snapshot.inbox
+    if inbox is None or inbox.oldest_at is None:
+        return ""
+    count = f"{inbox.waiting:,}{'+' if inbox.more else ''}"
+    verb = "waits" if count == "1" else "wait"
+    oldest = duration(max(0.0, (snapshot.at - inbox.oldest_at).total_seconds() * 1_000))
+    return f"{count} of the open runs {verb} for approval, the oldest for {oldest}"
 
 
 def _running(snapshot: Snapshot) -> str:

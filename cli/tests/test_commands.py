@@ -261,8 +261,8 @@ def test_list_fits_80_columns_and_as_json_has_the_same(local_engine, monkeypatch
 
 
 def test_a_list_says_which_stage_ended_a_run_early(local_engine, records):
-    """`list --json` names the stage that ended a run early; the run's other executions and other runs have no such
-    field.
+    """`list` names the stage that ended a run early, in the table and as JSON, where the run's other executions and
+    other runs have no such field.
     """
     machine = local_engine.addresses.state_machine_arn
     for name in ("early", "whole", "again", "again-restart-1"):
@@ -279,6 +279,9 @@ def test_a_list_says_which_stage_ended_a_run_early(local_engine, records):
         ("again", 0): "absent",
         ("again", 1): "moderation",
     }
+    head, *rows = call("list").stdout.splitlines()
+    assert "ended early" in head
+    assert sum(row.count("moderation") for row in rows) == 2
 
 
 def test_restarts_are_listed_under_their_pipeline(local_engine):

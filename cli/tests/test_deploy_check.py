@@ -15,7 +15,7 @@ from operations.inflight import looking, memory, reading
 from operations.inflight.reading import of_definition, of_rules, of_states, sends
 from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.tests.world import BUS, OPERATIONS, client
-from shared.contracts.stages import OPTIONAL, SERVICES, STAGES
+from shared.contracts.stages import BY_STATE, OPTIONAL, SERVICES, STAGES
 from shared.errors import ContractViolation
 from shared.tests import moderation
 from shared.tests.fakes import client_error, stage_event
@@ -325,6 +325,7 @@ def deploys(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
     monkeypatch.setattr(local_deploy, "deploy", deploy)
     monkeypatch.setattr(Engine, "running", lambda _: None)
+    monkeypatch.setattr("cli.commands.deploy.deployed_states", lambda _: BY_STATE)
     return done
 
 

@@ -11,6 +11,7 @@ from cli.view import changes as view
 from local import aws_deploy
 from local.aws_deploy import AwsTarget, Prepared
 from operations.deployment.changes import Changes, OptionChange, ResourceChange, StackChange
+from shared.contracts.stages import BY_STATE
 
 NEW = Changes(stacks=(StackChange(stack="ai-pipeline-dev-analyzer", part="analyzer", status="new"),))
 NOTHING = Changes(
@@ -41,6 +42,7 @@ LOSING = Changes(
         ),
     ),
     left=("ai-pipeline-dev-monitoring",),
+    leaving=("ai-pipeline-dev-approval",),
 )
 
 
@@ -79,6 +81,7 @@ def account(monkeypatch, tmp_path, changes):
 
     monkeypatch.setattr("cli.commands.deploy.stop_on_errors", lambda *_, **__: None)
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
+    monkeypatch.setattr("cli.commands.deploy.deployed_states", lambda _target: BY_STATE)
     monkeypatch.setattr(aws_deploy, "STATE", tmp_path)
     monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
     monkeypatch.setattr(aws_deploy, "prepare", prepare)
@@ -123,6 +126,7 @@ def test_the_report_is_the_same_with_and_without_questions(changes, options):
     ):
         assert line in lines
     assert "aws cloudformation delete-stack --stack-name ai-pipeline-dev-monitoring" in lines
+    assert "ai-pipeline-dev-approval: switched off; it is deleted as soon as no open run needs it" in lines
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from local.small_model.place import TITLE
 from operations.progress import Step
 from operations.runs.records import read_record
 from operations.tests.world import finish
+from shared.contracts.stages import BY_STATE
 
 RUNNING = SimpleNamespace(
     connection=Connection(endpoint_url="http://127.0.0.1:4999"),
@@ -142,6 +143,7 @@ def nothing_in_flight(monkeypatch):
     """Nothing is in flight, and no stage was removed."""
     monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
     monkeypatch.setattr("cli.commands.deploy.removed_stages", lambda *_: ())
+    monkeypatch.setattr("cli.commands.deploy.deployed_states", lambda _target: BY_STATE)
     monkeypatch.setattr(targets, "find_target", lambda *_, **__: None)
 
 

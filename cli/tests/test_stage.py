@@ -85,8 +85,8 @@ def test_exit_codes(written, arguments, code):
 
 def removed(**options):
     stack = Stack(part="moderation", name="ai-pipeline-local-moderation", status="CREATE_COMPLETE")
-    given: dict[str, Any] = {"needed_by": 0, "more": False, "work": Work()} | options
-    return RemovedStage(part="moderation", stack=Condemned(stack=stack, deleted=(), kept=()), **given)
+    given: dict[str, Any] = {"part": "moderation", "needed_by": 0, "more": False, "work": Work()} | options
+    return RemovedStage(stack=Condemned(stack=stack, deleted=(), kept=()), **given)
 
 
 @pytest.fixture
@@ -127,6 +127,9 @@ def test_stack_that_nothing_needs_is_deleted(deployed):
         ({"needed_by": 2}, "2 open runs may still pass through it"),
         ({"more": True, "needed_by": 7}, "more than 200 runs are open"),
         ({"work": Work(parked={"ai-pipeline-local-moderation-dlq": 3})}, "about 3 messages are parked in"),
+        ({"part": "approval", "undecided": 2}, "The stage approval is switched off, but"),
+        ({"undecided": 1}, "1 answer waits for a decision. Runs finish as they began. Decide on what waits"),
+        ({"filled": "a-table"}, "the items of a-table have not expired yet"),
     ],
 )
 def test_stack_that_is_needed_is_kept_with_the_reason(deployed, options, says):
@@ -142,3 +145,47 @@ def test_deployment_has_succeeded_also_if_it_may_not_look(deployed):
     result, _ = deployed(DeniedError("AWS does not allow cloudformation:DescribeStacks"))
     assert (result.exit_code, json.loads(result.stdout)["deployed"]) == (0, ["platform"])
     assert "were not looked for" in result.stderr
+
+
+@pytest.fixture
+def deployed_alone(monkeypatch):
+    """A function that deploys one service alone where the workflow has the given states, and returns the result."""
+
+    def deploy(service, states):
+        def deployed_states(_target):
+            if isinstance(states, Exception):
+                raise states
+            return states
+
+        monkeypatch.setattr(Engine, "running", lambda _engine: None)
+        monkeypatch.setattr(targets, "find_target", lambda *_, **__: None)
+        monkeypatch.setattr(deploying, "deploy", lambda *_: (service,))
+        monkeypatch.setattr("cli.commands.deploy.look", lambda *_: [])
+        monkeypatch.setattr("cli.commands.deploy.deployed_states", deployed_states)
+        monkeypatch.setattr("cli.commands.deploy.intended", lambda _target: STAGES)
+        return call("deploy", "--service", service)
+
+    return deploy
+
+
+@pytest.mark.parametrize(
+    ("service", "says"),
+    [
+        ("enhancer", "The deployed workflow does not have the stage enhancement yet. Deploy everything: "),
+        ("approval", "Set the option approval to true in environments/local.toml, then deploy everything: "),
+    ],
+)
+def test_a_stage_that_no_run_reaches_is_told(deployed_alone, service, says):
+    """A stage that is deployed alone while the deployed workflow lacks it says so, with the command to run."""
+    result = deployed_alone(service, {"AnalyzeInput"})
+    assert (result.exit_code, result.stdout) == (0, f"Deployed: {service}\n")
+    assert f"{says}pipeline deploy" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "states", [{"EnhanceResponse"}, DeniedError("no")], ids=["it has it", "not to be read"]
+)
+def test_a_stage_that_runs_reach_needs_no_word(deployed_alone, states):
+    """Nothing is said of a stage that the deployed workflow has, nor if the workflow may not be read."""
+    result = deployed_alone("enhancer", states)
+    assert (result.exit_code, "No run reaches" in result.stderr) == (0, False)

@@ -5,20 +5,25 @@ import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from cli.commands import watch as command
 from cli.tests.support import call
+from operations.approvals import Inbox
 from operations.errors import RefusedError
 from operations.health import watch as watching
 from operations.health.failures import Failure
 from operations.health.watch import Pages, Rates, Snapshot, last_minutes, look, rates, watch
 from operations.stop import Stop
+from operations.target import Target
 from operations.tests.dead_letters import park, url
-from operations.tests.world import client, finish
+from operations.tests.world import client, finish, shared_session
+from shared.contracts.record import iso
 from shared.contracts.stages import SERVICES, STAGES
 from shared.errors import PipelineError
+from shared.tests.fakes import create_approvals_table
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ALL = ("started", "finished", "failed", "stopped")
@@ -134,6 +139,29 @@ def test_a_look_is_a_fixed_number_of_calls(target, records, monkeypatch):
     assert (calls.count("sqs"), calls.count("states")) == (3 * len(SERVICES), 3)
 
 
+def test_runs_that_wait_for_a_person_are_counted_apart(target, records):
+    """A snapshot tells how many open runs wait for approval, and since when, but not those that are decided."""
+    assert look(target).inbox is None
+    create_approvals_table(client("dynamodb"))
+    client("ssm").put_parameter(Name="/ai-pipeline/local/approvals/table", Value="approvals", Type="String")
+    target = Target(env="local", session=shared_session(), endpoint="http://127.0.0.1:4566")
+    asked = {"p-1": NOW, "p-2": ago(7_200), "p-3": ago(9_000)}
+    for name, moment in asked.items():
+        state = "decided" if name == "p-3" else "waiting"
+        item = {"pipeline_id": name, "state": state, "open": "yes", "asked_at": iso(moment)}
+        client("dynamodb").put_item(
+            TableName="approvals", Item={key: {"S": value} for key, value in item.items()}
+        )
+    inbox = look(target).inbox
+    assert inbox == Inbox(waiting=2, oldest_at=ago(7_200))
+    snapshot = msgspec.structs.replace(many(), inbox=inbox)
+    console = Console(width=80, record=True, color_system=None)
+    with console.capture() as captured:
+        console.print(command.screen("local", snapshot))
+    assert "2 of the open runs wait for approval, the oldest for 2 h" in captured.get()
+    assert " approval=2 " in command.line(snapshot)
+
+
 def test_a_look_that_fails_ends_nothing(target, monkeypatch):
     """A failed snapshot is reported and repeated; a failed first one, or five in a row, end the watch."""
     answers: list[Any] = [RefusedError("no")]
@@ -173,6 +201,7 @@ def many() -> Snapshot:
             at_least=("started", "finished", "failed", "stopped"),
         ),
         failures=(failure,) * 5,
+        inbox=Inbox(waiting=2_500, more=True, oldest_at=NOW - timedelta(days=13, hours=20)),
     )
 
 

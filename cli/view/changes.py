@@ -23,6 +23,8 @@ def lines(changes: Changes) -> Iterator[str]:
             f"  {name}: no longer part of the app; it stays deployed. Delete it with "
             f"`aws cloudformation delete-stack --stack-name {name}`"
         )
+    for name in changes.leaving:
+        yield f"  {name}: switched off; it is deleted as soon as no open run needs it"
 
 
 def losses(changes: Changes) -> Iterator[str]:

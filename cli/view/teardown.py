@@ -41,11 +41,21 @@ def still_needed(stage: RemovedStage, again: str) -> str:
         reasons.append(f"more than {LOOKED_AT} runs are open, some of which may still pass through it")
     elif stage.needed_by:
         reasons.append(f"{counted(stage.needed_by, 'open run')} may still pass through it")
+    if stage.undecided:
+        reasons.append(
+            "1 answer waits for a decision"
+            if stage.undecided == 1
+            else f"{stage.undecided:,} answers wait for a decision"
+        )
     if stage.work:
         reasons.append(describe(stage.work))
+    if stage.filled:
+        reasons.append(f"the items of {stage.filled} have not expired yet")
+    gone = "is switched off" if stage.is_switched_off else "is not in this checkout any more"
     return (
-        f"The stage {stage.part} is not in this checkout any more, but {stage.stack.stack.name} is kept: "
+        f"The stage {stage.part} {gone}, but {stage.stack.stack.name} is kept: "
         f"{'; '.join(reasons)}. Runs finish as they began."
+        + (" Decide on what waits (pipeline approvals list)." if stage.undecided else "")
         + (" Replay or archive what is parked (pipeline dlq list)." if stage.work.parked else "")
         + f" Later, run again: {again}"
     )

@@ -7,7 +7,8 @@ from constructs import Construct
 from infra.environments import Environment
 from infra.nag import acknowledge
 from infra.names import Names
-from infra.operator_rights import BATCHES, BUDGET, READS
+from infra.operator_rights import APPROVAL, BATCHES, BUDGET, READS
+from shared.waiting import OPEN_INDEX
 
 
 class OperatorPolicy(Construct):
@@ -21,6 +22,10 @@ class OperatorPolicy(Construct):
             if environment.iam.operators_by_resource
             else {sid: ["*"] for sid in READS}
         )
+        left_out = {
+            *(() if environment.budget_usd_per_day else (BUDGET,)),
+            *(() if environment.decides else (APPROVAL,)),
+        }
         self.policy = iam.ManagedPolicy(
             self,
             "Policy",
@@ -30,7 +35,7 @@ class OperatorPolicy(Construct):
             statements=[
                 iam.PolicyStatement(sid=sid, actions=list(actions), resources=resources[sid])
                 for sid, actions in READS.items()
-                if sid != BUDGET or environment.budget_usd_per_day
+                if sid not in left_out
             ],
         )
         if not environment.iam.operators_by_resource:
@@ -61,6 +66,7 @@ def _resources(stack: Stack, names: Names) -> dict[str, list[str]]:
         "ReadRecords": [names.table_arn(stack)],
         "ReadTheAudit": [arn("dynamodb", "table", names.operations_table, slash)],
         BUDGET: [arn("dynamodb", "table", names.budget_table, slash)],
+        APPROVAL: [arn("dynamodb", "table", f"{names.approvals_table}/index/{OPEN_INDEX}", slash)],
         "ReadRuns": [machine, names.executions_arn(stack)],
         "ReadLogs": [arn("logs", "log-group", f"/aws/lambda/{own}", colon)],
         "ReadQueues": [queues],

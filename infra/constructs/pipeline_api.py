@@ -100,7 +100,7 @@ class PipelineApi(Construct):
             (listing, ("GET",)),
             (any_item, ("GET",)),
         ]
-        if environment.approval:
+        if environment.decides:
             inbox = self.rest_api.root.add_resource("approvals")
             routes += [(inbox, ("GET",)), (inbox.add_resource("{pipeline_id}"), ("GET", "POST"))]
         for resource, methods in routes:
@@ -133,7 +133,7 @@ class PipelineApi(Construct):
             "May read every run through the pipeline's API.",
             ("GET", "/operator/pipeline/*"),
         )
-        if environment.approval:
+        if environment.decides:
             self._policy(
                 "Approver",
                 names.api_approver_policy(region),

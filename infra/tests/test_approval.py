@@ -1,9 +1,11 @@
 """The approval is deployed with its option and not without it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from infra import synthesis
 from infra.clocks import DEADLINE_MARGIN_SECONDS
 from infra.doctor.reading import read
 from infra.doctor.table import examine
@@ -74,6 +76,25 @@ def test_only_those_with_the_right_may_decide(synthesised):
         "states:SendTaskSuccess",
         "ssm:GetParametersByPath",
     }
+
+
+def test_what_was_switched_off_can_still_be_decided(tmp_path):
+    """While runs need the approval that was switched off, the workflow and the API keep their rights to it, the
+    workflow has no such state, the logger tells its failures from the chatbot's, and no alarm rings for the wait.
+    """
+    kept = replace(load("dev"), removed_queues=("approval",))
+    texts = {}
+    for part in ("workflow", "trigger", "logger"):
+        synthesis.synthesise(kept, tmp_path / part, synthesis.stand_ins(tmp_path / "bundle"), only=part)
+        (template,) = synthesis.templates(tmp_path / part).values()
+        texts[part] = json.dumps(template["Resources"])
+    assert ":ai-pipeline-dev-approval" in texts["workflow"]
+    assert "AwaitApproval" not in texts["workflow"]
+    assert "ai-pipeline-dev-approvals" in texts["trigger"]
+    assert "ANY_OPTIONAL" in texts["logger"]
+    waits = load("dev", {"approval": "true"}).limits
+    assert kept.limits == waits
+    assert waits.run_open_seconds > kept.approval_hours * 3_600 < waits.run_p95_seconds
 
 
 def test_the_doctor_knows_that_runs_wait(synthesised):

@@ -16,7 +16,7 @@ from infra.rules import resources
 from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS, OF_A_BUDGET, Thresholds
 from shared.contracts.stages import SERVICES
-from shared.metrics import METRICS, NAMESPACE
+from shared.metrics import METRICS, NAMESPACE, OF_THE_APPROVAL
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 
@@ -195,16 +195,17 @@ def test_no_message_is_deleted_without_an_alarm_days_before(synthesised, name, b
 
 
 def test_every_metric_is_read(synthesised):
-    """Every metric of the table is read by an alarm or a widget, the guard's if there is a budget."""
-    read = {
-        budget: {
-            series.name for series in asked_for(synthesised("dev", **options)["ai-pipeline-dev-monitoring"])
-        }
-        for budget, options in ((False, {}), (True, {"budget_usd_per_day": "5"}))
-    }
+    """Every metric of the table is read by an alarm or a widget: the guard's if there is a budget, those of the
+    approval if people approve answers.
+    """
+    plain, budgeted, approving = (
+        {series.name for series in asked_for(synthesised("dev", **options)["ai-pipeline-dev-monitoring"])}
+        for options in ({}, {"budget_usd_per_day": "5"}, {"approval": "true"})
+    )
     guards = {"BudgetSpentPercent", "BudgetPaused", "BudgetLooks"}
-    assert set(METRICS) - read[True] == set()
-    assert set(METRICS) - read[False] == guards
+    of_approval = {metric.name for metric in OF_THE_APPROVAL}
+    assert set(METRICS) - plain == guards | of_approval
+    assert (budgeted - plain, approving - plain) == (guards, of_approval)
 
 
 def test_every_alarm_leads_to_its_section(monitoring):

@@ -69,7 +69,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     script.write_text(_CLI.format(parts=PARTS, home=str(tmp_path)))
     monkeypatch.setattr(cdk, "command", lambda: [sys.executable, str(script)])
     monkeypatch.setattr(deploying, "bootstrap", lambda _: None)
-    monkeypatch.setattr(deploying, "context_of_removed", lambda _target: {})
+    monkeypatch.setattr(deploying, "context_of_removed", lambda *_: {})
     monkeypatch.setattr(deploying, "fingerprint", lambda context, _root: f"sources {sorted(context.items())}")
     return Cli(tmp_path)
 
@@ -311,9 +311,9 @@ def test_rights_to_removed_stages_are_kept(cli: Cli, engine: Engine, monkeypatch
     """The app is synthesised with the rights to reach removed stages while these are deployed, and then without."""
     engine.start()
     deploy(engine)
-    monkeypatch.setattr(deploying, "context_of_removed", lambda _target: {"removed_queues": "moderation"})
+    monkeypatch.setattr(deploying, "context_of_removed", lambda *_: {"removed_queues": "moderation"})
     assert deploy(engine)
     assert "removed_queues=moderation" in cli.calls[-2]
-    monkeypatch.setattr(deploying, "context_of_removed", lambda _target: {})
+    monkeypatch.setattr(deploying, "context_of_removed", lambda *_: {})
     assert deploy(engine)
     assert not [word for word in cli.calls[-2] if "removed_queues" in word]

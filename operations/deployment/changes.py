@@ -8,7 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from infra.names import Names
-from infra.parts import PARTS
+from infra.parts import PARTS, SWITCHED
 from infra.recorded import options_of
 from infra.replacement import replaces
 from operations.deployment.stacks import Stack, read_template
@@ -61,10 +61,14 @@ class StackChange(Struct, frozen=True, kw_only=True):
 
 
 class Changes(Struct, frozen=True, kw_only=True):
-    """What a deployment changes. `left` are deployed stacks that the app no longer has; they stay as they are."""
+    """What a deployment changes. `left` are deployed stacks that the app no longer has; they stay as they are.
+
+    `leaving` are those of stages that are switched off: they are deleted as soon as no open run needs them.
+    """
 
     stacks: tuple[StackChange, ...]
     left: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -98,8 +102,12 @@ def find_changes(
         for part in PARTS
         if part in templates
     )
-    left = () if alone else tuple(stack.name for part, stack in stacks.items() if part not in templates)
-    return Changes(stacks=found, left=left)
+    gone = {} if alone else {part: stack.name for part, stack in stacks.items() if part not in templates}
+    return Changes(
+        stacks=found,
+        left=tuple(name for part, name in gone.items() if part not in SWITCHED),
+        leaving=tuple(name for part, name in gone.items() if part in SWITCHED),
+    )
 
 
 def _compared(

@@ -85,11 +85,15 @@ def plan(target: Target) -> Plan:
 
 def removed_parts(target: Target) -> tuple[str, ...]:
     """Return the services that have addresses in the target's environment but no place in this checkout's app."""
+    return tuple(service for service in deployed_services(target) if service not in PARTS)
+
+
+def deployed_services(target: Target) -> tuple[str, ...]:
+    """Return the services that have addresses in the target's environment; none if nothing is deployed."""
     try:
-        deployed = target.addresses.services
+        return target.addresses.services
     except NotDeployedError:
         return ()
-    return tuple(service for service in deployed if service not in PARTS)
 
 
 def destroy(
@@ -250,6 +254,16 @@ def delete(target: Target, condemned: Condemned, sleep: Callable[[float], None] 
             )
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS
+
+
+def delete_table(target: Target, table: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Delete a table that its stack left behind, with all its items."""
+    _release_table(target, table, sleep)
+    try:
+        with translated(f"delete the table {table}"):
+            target.client("dynamodb").delete_table(TableName=table)
+    except NotDeployedError:
+        return
 
 
 def _release_table(target: Target, table: str, sleep: Callable[[float], None]) -> None:

@@ -15,11 +15,13 @@ from operations.errors import OperationError
 from operations.runs import executions
 from operations.runs.executions import Execution
 from operations.runs.history import read_history
+from operations.runs.journey import is_gone
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
 from shared.contracts.executions import FAILED, ids_in
 from shared.contracts.record import CANCELLED, Record, iso
+from shared.contracts.stages import key_of
 
 PAGE = 1_000
 HAS_MESSAGE = "The run has a parked message; `pipeline dlq replay` runs it again."
@@ -115,18 +117,27 @@ def _judged(
     # A restart that is in the record and was never started was interrupted: earlier releases recorded it first.
     if successor is not None or record.get("execution_arn") not in (None, execution.arn, restart_arn):
         return None
+    stage = record.get("stage") if "stage" in record else _stage(target, execution.arn)
+    gone = stage if is_gone(stage, target.addresses.services) else None
     return FailedRun(
         pipeline_id=execution.pipeline_id,
         execution=execution,
-        stage=record.get("stage") if "stage" in record else _stage(target, execution.arn),
-        decision=_decide(execution, has_message=execution.pipeline_id in parked),
+        stage=stage,
+        decision=_decide(execution, has_message=execution.pipeline_id in parked, gone=gone),
         restart_name=restart_name,
     )
 
 
-def _decide(execution: Execution, *, has_message: bool) -> Decision:
+def _decide(execution: Execution, *, has_message: bool, gone: str | None) -> Decision:
+    """Decide on a failed execution. `gone` is the stage at which it failed, if that is not deployed any more."""
     if has_message:
         return Decision(action=Action.LEAVE, reason=HAS_MESSAGE)
+    if gone:
+        return Decision(
+            action=Action.RESTART,
+            reason=f"The stage {gone}, at which the run failed, is no longer part of the pipeline, so the run is "
+            "restarted from the beginning.",
+        )
     if execution.redrivable:
         return Decision(
             action=Action.REDRIVE, reason=f"The run ended as {execution.status} and can continue there."
@@ -162,7 +173,8 @@ def _stage(target: Target, arn: str) -> str | None:
             target.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=arn)
         )
         history = read_history(event for page in pages for event in page["events"])
-    return next(reversed(history.stages), None)
+    last = next(reversed(history.stages), None)
+    return last and key_of(last)
 
 
 def run_again(

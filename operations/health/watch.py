@@ -1,8 +1,8 @@
 """Snapshots of a deployment: messages that wait and are worked on in each stage, and runs that start, end and fail.
 
 A snapshot takes a fixed number of calls, however many runs there are: three for each service's queues, three lists of
-executions, one read of the latest failures' records and, if there is a daily budget, one of its state. Only a restart
-among the failures whose run its name does not tell takes one more, once.
+executions, one read of the latest failures' records and, if there is a daily budget, one of its state; one more, if
+people approve answers. Only a restart among the failures whose run its name does not tell takes one more, once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from operations.approvals import TABLE, Inbox, read_inbox
 from operations.aws_errors import translated
 from operations.dlq.queues import find_queues
 from operations.errors import OperationError
@@ -116,6 +117,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     at_least: bool = False
     paused: str | None = None
     """A sentence that says why no new runs start, if the starter is paused."""
+    inbox: Inbox | None = None
+    """The open runs that wait for a person, if people approve answers and the caller may list them."""
 
     @property
     def waiting(self) -> int:
@@ -133,7 +136,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 def look(target: Target) -> Snapshot:
     """Take a snapshot. Raises OperationError."""
     addresses = target.addresses
-    for name in ("sqs", "stepfunctions"):
+    for name in ("sqs", "stepfunctions", *(("dynamodb",) if TABLE in addresses.values else ())):
         target.client(name)  # made here: the threads share them
     works = {service: addresses.queue_url(service) for service in SERVICES if service in addresses.services}
     parks = [(queue.service, queue.url) for queue in find_queues(target)]
@@ -141,6 +144,7 @@ def look(target: Target) -> Snapshot:
         latest = pool.submit(_executions, target)
         running = pool.submit(_executions, target, "RUNNING")
         failed = pool.submit(_executions, target, "FAILED")
+        inbox = pool.submit(read_inbox, target)
         at_work = dict(zip(works, pool.map(lambda url: _counts(target, url), works.values()), strict=True))
         parked = list(pool.map(lambda item: (item[0], sum(_counts(target, item[1]))), parks))
     now = datetime.now(UTC)
@@ -176,6 +180,7 @@ def look(target: Target) -> Snapshot:
         mended=known.mended,
         at_least=known.at_least,
         paused=notice(target),
+        inbox=inbox.result(),
     )
 
 

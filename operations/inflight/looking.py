@@ -13,11 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from infra.environments import UnknownEnvironmentError
-from infra.option_kinds import OptionError
-from infra.options import load_deployed
 from operations.aws_errors import translated
-from operations.deployment.removed import rights_kept
+from operations.deployment.removed import intended, rights_kept
 from operations.dlq.messages import parked
 from operations.dlq.queues import find_queues, read_all
 from operations.errors import NotFoundError
@@ -37,7 +34,7 @@ from operations.inflight.reading import (
     of_states,
 )
 from operations.target import Target
-from shared.contracts.stages import BY_SERVICE, STAGES, Stage
+from shared.contracts.stages import BY_SERVICE, STAGES
 
 BATCH = 10
 EXECUTIONS = 200
@@ -73,7 +70,7 @@ def _looks(target: Target, service: str) -> Any:
         if service == WORKFLOW and "bus/name" in target.addresses.values:
             yield _rules(target)
         if "state-machine/arn" in target.addresses.values:
-            judge = partial(of_states, stages=_intended(target), kept=rights_kept(target))
+            judge = partial(of_states, stages=intended(target), kept=rights_kept(target))
             yield _executions(target, service, judge)
         return
     if service not in target.addresses.services:
@@ -87,14 +84,6 @@ def _looks(target: Target, service: str) -> Any:
         )
     if service in BY_SERVICE and "state-machine/arn" in target.addresses.values:
         yield _executions(target, service, partial(of_definition, service))
-
-
-def _intended(target: Target) -> Sequence[Stage]:
-    """Return the stages that a deployment of this checkout has, by the environment's file."""
-    try:
-        return load_deployed(target.env).stages
-    except (UnknownEnvironmentError, OptionError):
-        return STAGES
 
 
 # --- the queue -------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from operations.health.rights import DENIED, ELSE, EXAMINATION, FINDS, is_denial
 from operations.runs.explain import Explanation
 from operations.runs.journey import Journey
 from operations.wording import counted, duration
-from shared.contracts.stages import EVERY
+from shared.contracts.stages import BY_KEY, EVERY
 from shared.errors import CANCELLED_ERROR
 
 PERSONS = frozenset(stage.key for stage in EVERY if stage.by_person)
@@ -52,7 +52,19 @@ def state(journey: Journey, now: datetime) -> str:
         return f"was cancelled by its caller{took}."
     stage = f" at stage {journey.failed_stage}" if journey.failed_stage else ""
     why = ": ".join(filter(None, (journey.error, journey.cause))) or "no reason given"
-    return f"has failed{stage}{took}: {why.rstrip('.')}."
+    return f"has failed{stage}{took}: {why.rstrip('.')}.{_of_gone(journey)}"
+
+
+def _of_gone(journey: Journey) -> str:
+    """Return what a stage means that the pipeline no longer has for a run that failed there; empty if it has it."""
+    if journey.stage_is_gone:
+        return (
+            " That stage is no longer part of the pipeline, so the run can't continue there: run again, it begins "
+            "anew, by the present workflow."
+        )
+    if journey.failed_stage and journey.failed_stage not in BY_KEY:
+        return " That stage was removed. As long as its stack is kept, the run can continue there."
+    return ""
 
 
 def _running(journey: Journey, now: datetime) -> str:

@@ -5,7 +5,7 @@ For a finished run the record suffices. While a run goes on, and where it failed
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from operations.stop import Stop
 from operations.target import Target
 from shared.contracts import limits
 from shared.contracts.record import FINAL, Record, expanded, results_in
-from shared.contracts.stages import ANSWERING
+from shared.contracts.stages import ANSWERING, BY_KEY
 from shared.contracts.v1 import FailedModel
 
 GRACE_SECONDS = 10.0
@@ -60,6 +60,8 @@ class Journey(Struct, frozen=True, kw_only=True):
     error: str | None = None
     cause: str | None = None
     failed_stage: str | None = None
+    stage_is_gone: bool | UnsetType = UNSET
+    """Whether the stage at which it failed is not deployed any more; absent if it is, or nothing failed."""
     instead: Mapping[str, str] = {}
     """What the caller got instead of each degraded stage, by stage key."""
     results: Mapping[str, Mapping[str, Any] | None] = {}
@@ -165,6 +167,7 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         if execution is None:
             return assemble(pipeline_id, record, None, stand_in=target.stand_in) if record else None
         return assemble(pipeline_id, record or {}, execution, stand_in=target.stand_in)
+    services = target.addresses.services
     arn = record.get("execution_arn") or target.addresses.execution_arn(pipeline_id)
     try:
         execution = execution_history(target, str(arn))
@@ -172,7 +175,15 @@ def _look(target: Target, pipeline_id: str) -> Journey | None:
         if record.get("status") not in FINAL:
             raise
         execution = None  # the record says enough to those who may read nothing else
-    return assemble(pipeline_id, record, execution, stand_in=target.stand_in)
+    return assemble(pipeline_id, record, execution, stand_in=target.stand_in, services=services)
+
+
+def is_gone(stage: str | None, services: Collection[str]) -> bool:
+    """Return whether the stage with this key is not among the deployed services.
+
+    A stage that this checkout lacks was made by `pipeline stage new`, which names the service as the stage.
+    """
+    return stage is not None and (BY_KEY[stage].service if stage in BY_KEY else stage) not in services
 
 
 def execution_history(target: Target, arn: str) -> History | None:
@@ -189,9 +200,17 @@ def execution_history(target: Target, arn: str) -> History | None:
 
 
 def assemble(
-    pipeline_id: str, stored: Mapping[str, Any], execution: History | None, *, stand_in: str | None = None
+    pipeline_id: str,
+    stored: Mapping[str, Any],
+    execution: History | None,
+    *,
+    stand_in: str | None = None,
+    services: Collection[str] | None = None,
 ) -> Journey:
-    """Make a journey of the record and, if there is one, the history; the record decides the status (pure)."""
+    """Make a journey of the record and, if there is one, the history; the record decides the status (pure).
+
+    `services` are those that are deployed, if they are known.
+    """
     record = expanded(stored)
     status = str(record.get("status") or "ACCEPTED")
     ended = execution is not None and execution.status != "RUNNING"
@@ -217,6 +236,7 @@ def assemble(
         error=record.get("error") if failed else execution.error,
         cause=record.get("cause") if failed else execution.cause,
         failed_stage=record.get("stage") if failed else None,
+        stage_is_gone=(failed and services is not None and is_gone(record.get("stage"), services)) or UNSET,
         instead=record.get("instead") or {},
         results={
             key: result

@@ -17,12 +17,13 @@ from msgspec.structs import replace
 
 from operations.aws_errors import translated
 from operations.errors import DeniedError, InvalidInputError
+from operations.json_text import loosely
 from operations.runs.executions import AT_ONCE, describe, pipelines_of
 from operations.runs.failed import LARGEST, Place, broken, is_still_failed, place
 from operations.runs.records import BATCH_KEYS, read_records
 from operations.runs.runs import recorded_ms, took
 from operations.target import Target
-from services.logger.core import failed_stage
+from services.logger.core import failed_stage, had_others
 from shared.contracts.executions import FAILED, ExecutionStatus, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record
 
@@ -306,7 +307,14 @@ def _with_errors(target: Target, rows: Sequence[Row]) -> list[Row]:
             return row
         if execution is None or not execution.error:
             return row
-        return replace(row, error=execution.error, stage=failed_stage(row.status, execution.error))
+        state = loosely(execution.input)
+        stage = failed_stage(
+            row.status,
+            execution.error,
+            any_optional="approvals/table" in target.addresses.values,
+            others=had_others(state.get("results") if isinstance(state, dict) else None),
+        )
+        return replace(row, error=execution.error, stage=stage)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(told, rows))

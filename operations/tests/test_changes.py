@@ -170,3 +170,10 @@ def test_a_stack_that_the_app_no_longer_has_is_named(dev_account, cloudformation
     stacks, new = read_stacks(dev_account), {"platform": template()}
     assert find_changes(dev_account, new, stacks, protected=()).left == (CHATBOT,)
     assert find_changes(dev_account, new, stacks, protected=(), alone=True).left == ()
+
+
+def test_a_stage_that_is_switched_off_is_not_to_be_deleted_by_hand(dev_account, cloudformation):
+    """The stack of a switched off stage, which runs may need, is told apart from those that just stay."""
+    cloudformation.stacks["ai-pipeline-dev-approval"] = FakeStack(template=template())
+    changes = find_changes(dev_account, {}, read_stacks(dev_account), protected=())
+    assert (changes.left, changes.leaving) == ((), ("ai-pipeline-dev-approval",))

@@ -306,6 +306,20 @@ def test_failed_runs_without_a_message_run_again(target, machine, records):
     assert find(target, since=timedelta(hours=1), stage="log") == []
 
 
+@pytest.mark.parametrize(("deployed", "action"), [(False, Action.RESTART), (True, Action.REDRIVE)])
+def test_a_run_can_not_continue_in_a_stage_that_is_gone(target, machine, records, deployed, action):
+    """A run that failed in a removed stage is redriven while that stage is deployed, and then restarted."""
+    machine.redrivable = True
+    machine.fail("p-1")
+    finish(records, "p-1", status="FAILED", stage="moderation")
+    if deployed:
+        name = "/ai-pipeline/local/services/moderation/queue-url"
+        client("ssm").put_parameter(Name=name, Value="https://queue", Type="String")
+    (run,) = find(target, since=timedelta(hours=1), stage="moderation")
+    assert run.decision.action is action
+    assert ("no longer part of the pipeline" in run.decision.reason) is not deployed
+
+
 def test_a_success_is_not_reopened_behind_its_back(target, machine, records):
     """A run that succeeded between plan and action is not restarted."""
     machine.fail("p-1")

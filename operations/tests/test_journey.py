@@ -218,6 +218,39 @@ def test_a_run_that_a_stage_ended_says_so(target, records):
     assert told_of["moderation"] == "done"
 
 
+GONE = (
+    " That stage is no longer part of the pipeline, so the run can't continue there: run again, it begins anew, "
+    "by the present workflow."
+)
+
+
+@pytest.mark.parametrize(
+    ("stage", "deployed", "says"),
+    [
+        ("moderation", False, GONE),
+        ("approval", False, GONE),
+        (
+            "moderation",
+            True,
+            " That stage was removed. As long as its stack is kept, the run can continue there.",
+        ),
+        ("approval", True, ""),
+        ("chat", True, ""),
+    ],
+)
+def test_a_failure_in_a_removed_stage_says_what_can_be_done(target, records, stage, deployed, says):
+    """A run that failed in a stage which was removed, or switched off, says so, and whether it can continue there."""
+    if deployed:
+        name = f"/ai-pipeline/local/services/{stage}/queue-url"
+        client("ssm").put_parameter(Name=name, Value="https://queue", Type="String", Overwrite=True)
+    finish(records, "p", status="FAILED", stage=stage)
+    journey = read_journey(target, "p")
+    state = advice.state(journey, NOW)
+    assert state == f"has failed at stage {stage}: Pipeline.Permanent: the model said no.{says}"
+    assert told(journey).get("stage_is_gone", False) is (says == GONE)
+    assert "--stage" in advice.retry_command(journey, parked=False)
+
+
 def test_a_restart_knows_the_stages_that_were_added_since():
     """The input of a run whose starter knew fewer stages gets an empty result for each of the others."""
     old = {"results": {"analysis": {"data": None, "meter": None}}, "request": {"user_message": "é \ud800"}}

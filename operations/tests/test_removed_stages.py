@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.option_kinds import OptionError
+from infra.options import load
 from operations.deployment.removed import (
     SETTLED_SECONDS,
     context_of_removed,
@@ -15,8 +17,11 @@ from operations.deployment.removed import (
 from operations.deployment.teardown import plan
 from operations.tests.stacks_world import FakeStack
 from operations.tests.world import client, deploy
+from shared.tests.fakes import create_approvals_table
 
 STACK = "ai-pipeline-dev-moderation"
+APPROVAL = "ai-pipeline-dev-approval"
+TABLE = "ai-pipeline-dev-approvals"
 WITH = {"StartAt": "A", "States": {"A": {"Type": "Succeed", "Comment": "moderation.requested.v1"}}}
 
 
@@ -139,3 +144,96 @@ def test_run_that_began_before_keeps_the_stack_on_the_engine(removed, cloudforma
     assert removed_stages(removed, lambda _: None)[0].needed_by == 1
     monkeypatch.setattr(type(removed), "is_aws", True)
     assert removed_stages(removed, lambda _: None)[0].needed_by == 0
+
+
+# --- a stage that was switched off ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def switched_off(dev_account, cloudformation):
+    """The environment dev, whose file has no approval, in which the approval is still deployed."""
+    deploy("dev", "https://api.example")
+    url = client("sqs").create_queue(QueueName=APPROVAL)["QueueUrl"]
+    client("ssm").put_parameter(Name="/ai-pipeline/dev/services/approval/queue-url", Value=url, Type="String")
+    create_approvals_table(client("dynamodb"), TABLE)
+    cloudformation.stacks[APPROVAL] = FakeStack(
+        {
+            "Resources": {
+                "Queue": {"Type": "AWS::SQS::Queue"},
+                "Table": {"Type": "AWS::DynamoDB::GlobalTable"},
+            }
+        },
+        ids={"Queue": url, "Table": TABLE},
+    )
+    return dev_account
+
+
+def wait(**fields):
+    """Add the item of a run that waits, or waited, for a person."""
+    item = {"pipeline_id": "p-1", "asked_at": "2026-11-29T12:00:00.000Z", **fields}
+    client("dynamodb").put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
+
+
+def test_an_approval_that_was_switched_off_is_a_removed_stage(switched_off, cloudformation):
+    """The workflow keeps its rights to the approval while that is deployed, and an idle one is deleted."""
+    assert context_of_removed(switched_off) == {"removed_queues": "approval", "removed_events": ""}
+    (stage,) = removed_stages(switched_off)
+    assert (stage.part, stage.idle, stage.is_switched_off) == ("approval", True, True)
+    delete_removed(switched_off, stage, lambda _: None)
+    assert removed_stages(switched_off) == ()
+    assert context_of_removed(switched_off) == {}
+
+
+def test_an_approval_that_is_switched_on_is_none(switched_off, monkeypatch):
+    """What the environment's file, or the deployment's own context, switches on is not removed."""
+    assert context_of_removed(switched_off, {"approval": "true"}) == {}
+    monkeypatch.setattr(
+        "operations.deployment.removed.load_deployed",
+        lambda name, context, *, region: load(name, {"approval": "true", **context}, region=region),
+    )
+    assert removed_stages(switched_off) == ()
+    assert context_of_removed(switched_off) == {}
+
+
+def test_options_that_can_not_be_read_remove_nothing(switched_off, monkeypatch):
+    """If the environment's file is invalid, no stage counts as switched off, so nothing is deleted."""
+
+    def broken(*_, **__):
+        raise OptionError("environments/dev.toml can't be read")
+
+    monkeypatch.setattr("operations.deployment.removed.load_deployed", broken)
+    assert removed_stages(switched_off) == ()
+
+
+@pytest.mark.parametrize("state", ["waiting", "decided"])
+def test_a_decision_to_come_or_to_be_sent_keeps_the_approval(switched_off, state):
+    """An answer that waits, or whose decision has not arrived, keeps the stack with its table of tokens."""
+    wait(state=state, open="yes", task_token="token")
+    (stage,) = removed_stages(switched_off)
+    assert (stage.undecided, stage.idle) == (1, False)
+    with pytest.raises(ValueError, match="still needed"):
+        delete_removed(switched_off, stage)
+    wait(state="settled")
+    assert removed_stages(switched_off)[0].idle
+
+
+def test_a_table_that_is_kept_goes_with_its_last_item(switched_off, cloudformation):
+    """In an environment that keeps its data, the approval stays until its items have expired; then its empty table,
+    which would be in the way of switching it on again, is deleted with the stack.
+    """
+    cloudformation.stacks[APPROVAL].template["Resources"]["Table"]["DeletionPolicy"] = "Retain"
+    wait(state="settled")
+    (stage,) = removed_stages(switched_off)
+    assert (stage.filled, stage.undecided, stage.idle) == (TABLE, 0, False)
+    client("dynamodb").delete_item(TableName=TABLE, Key={"pipeline_id": {"S": "p-1"}})
+    client("dynamodb").update_table(TableName=TABLE, DeletionProtectionEnabled=True)
+    (stage,) = removed_stages(switched_off)
+    delete_removed(switched_off, stage, lambda _: None)
+    assert APPROVAL not in cloudformation.stacks
+    assert TABLE not in client("dynamodb").list_tables()["TableNames"]
+
+
+def test_deletion_of_a_deployment_covers_the_approval_once(switched_off, cloudformation):
+    """`destroy` deletes a switched off approval as any other stage, once."""
+    cloudformation.stacks["ai-pipeline-dev-workflow"] = FakeStack()
+    assert [condemned.stack.part for condemned in plan(switched_off).stacks] == ["workflow", "approval"]

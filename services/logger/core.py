@@ -22,6 +22,7 @@ from shared.contracts.stages import (
     RECORDED,
     STAGES,
     Stage,
+    key_of,
 )
 from shared.contracts.v1 import (
     EarlyAnswer,
@@ -218,7 +219,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     """Step Functions' report of an execution that ended without an answer.
 
     `is_doubtful`: the report lacks the execution's input, and the name may be a run's id or that of another run's
-    restart.
+    restart. `had_others`: its workflow had stages that this release lacks, because they were removed meanwhile.
     """
 
     pipeline_id: str
@@ -234,11 +235,13 @@ class Failure(Struct, frozen=True, kw_only=True):
     accepted_at: str | None
     user_message: str | None
     is_doubtful: bool = False
+    had_others: bool = False
 
 
 class _Input(Struct):
     metadata: dict[str, Any] = {}
     request: dict[str, Any] = {}
+    results: Any = None
 
 
 _PIPELINE_ID = re.compile(PIPELINE_ID_PATTERN)
@@ -291,7 +294,15 @@ def failure(detail: bytes) -> Failure:
         accepted_at=_text(state.metadata, "accepted_at"),
         user_message=_text(state.request, "user_message"),
         is_doubtful=change.input is None and len(ids_in(change.execution_arn.rpartition(":")[2])) > 1,
+        had_others=had_others(state.results),
     )
+
+
+def had_others(results: Any) -> bool:
+    """Return whether an execution's workflow had stages that this release lacks. `results` are those in its input,
+    which has an empty one for each stage.
+    """
+    return isinstance(results, dict) and not results.keys() <= BY_KEY.keys()
 
 
 def with_input(detail: bytes, state: str) -> bytes:
@@ -336,26 +347,38 @@ def with_reason(run: Failure, events: Sequence[Mapping[str, Any]]) -> Failure:
     return msgspec.structs.replace(run, error=str(stopped["error"]), cause=cause)
 
 
-def failed_stage(status: str, error: str, *, any_optional: bool = False) -> str | None:
+def failed_stage(status: str, error: str, *, any_optional: bool = False, others: bool = False) -> str | None:
     """Return the key of the stage at which an execution failed if its error identifies the stage, else None.
 
     In an execution that FAILED (a cancelled one is ABORTED), `Pipeline` errors come from workers only, and only a
-    critical stage's failure ends the run. With `any_optional`, optional stages are switched on.
+    critical stage's failure ends the run. With `any_optional`, optional stages are switched on; with `others`, the
+    execution had stages that this release lacks (`had_others`).
     """
     by_worker = status == "FAILED" and error.startswith(f"{PipelineError.NAME.partition('.')[0]}.")
     critical = [stage.key for stage in (EVERY if any_optional else STAGES) if stage.critical]
-    return critical[0] if by_worker and len(critical) == 1 else None
+    return critical[0] if by_worker and len(critical) == 1 and not others else None
+
+
+_AFTER_LAST = ("StoreAnswer", "WhichAnswer", "AnswerAlreadyStored")
+"""How the names of the states begin that follow the last stage if it fails."""
 
 
 def last_stage(events: Iterable[Mapping[str, Any]]) -> str | None:
     """Return the key of the stage that was entered last, None if there is none.
 
-    `events` are an execution's history, newest first. The choice behind a stage counts as that stage, any other state
-    that is no stage as the last one.
+    `events` are an execution's history, newest first. The choice behind a stage counts as that stage, a state that
+    stores an answer as the last one. Any other state is that of a stage which was removed while the run was open.
     """
     for event in events:
-        if name := event.get("stateEnteredEventDetails", {}).get("name"):
-            return (BY_STATE.get(name) or BY_CHOICE.get(name) or LAST).key
+        name = event.get("stateEnteredEventDetails", {}).get("name")
+        if not name:
+            continue
+        if stage := BY_STATE.get(name) or BY_CHOICE.get(name):
+            return stage.key
+        if name.startswith(_AFTER_LAST):
+            return LAST.key
+        if not name.startswith("After"):  # the choice behind a removed stage: that stage was entered before
+            return key_of(name)
     return None
 
 

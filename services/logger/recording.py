@@ -126,7 +126,9 @@ class Logger:
         published. An end that a success, restart or redrive has overtaken is neither recorded nor announced.
         """
         about_run(run.pipeline_id, trace_id(run.traceparent, run.pipeline_id))
-        stage = core.failed_stage(run.status, run.error, any_optional=self._any_optional)
+        stage = core.failed_stage(
+            run.status, run.error, any_optional=self._any_optional, others=run.had_others
+        )
         if stage is None:
             events = self._history(run.execution_arn)
             stage, run = core.last_stage(events), core.with_reason(run, events)

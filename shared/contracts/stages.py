@@ -203,6 +203,22 @@ BY_STATE: Final[Mapping[str, Stage]] = {stage.state: stage for stage in EVERY}
 BY_KEY: Final[Mapping[str, Stage]] = {stage.key: stage for stage in EVERY}
 BY_SERVICE: Final[Mapping[str, Stage]] = {stage.service: stage for stage in EVERY}
 
+OWN_STATE: Final = "Run"
+"""How the name of a state begins that `pipeline stage new` makes; the stage's key follows, capitalised."""
+
+
+def key_of(state: str) -> str:
+    """Return the key of the stage with this state.
+
+    A stage that this release lacks, e.g. because it was removed, has the key that `pipeline stage new` gave it; one
+    that was made by hand is called as its state.
+    """
+    if state in BY_STATE:
+        return BY_STATE[state].key
+    own = state.removeprefix(OWN_STATE)
+    return own.lower() if own != state and own.capitalize() == own else state
+
+
 ANSWERING: Final = next(stage for stage in STAGES if stage.critical and stage.answer)
 """The stage without which there is no answer. Later stages may change the answer; no stage replaces this one."""
 LAST: Final = STAGES[-1]

@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from shared.tests.fakes import create_records_table
+from shared.tests.fakes import create_approvals_table, create_records_table
 from tests.contracts.handlers import MACHINE, Stand, forget
 
 
@@ -27,6 +27,8 @@ def stand(monkeypatch):
             "STATE_TABLE": "state",
             "MAPPING_ID": "the-starters",
             "USD_PER_DAY": "5",
+            "APPROVALS_TABLE": "approvals",
+            "APPROVAL_SECONDS": "3600",
             "FALLBACK_MODEL_IDS": fallbacks,
         }.items():
             monkeypatch.setenv(name, value)
@@ -37,6 +39,7 @@ def stand(monkeypatch):
 
     with mock_aws():
         create_records_table(boto3.client("dynamodb"), "records", by_day=True)
+        create_approvals_table(boto3.client("dynamodb"))
         for table, *keys in (
             ("answers", "id"),
             ("budget", "item"),

@@ -8,7 +8,8 @@ from bench import budgets
 @pytest.mark.timeout(180)
 def test_nothing_is_over_its_budget():
     """Modules loaded, bundle sizes, states and service calls of a run are within the committed budget."""
-    assert budgets.overruns(budgets.count(), budgets.read()) == []
+    problems = budgets.overruns(budgets.count(), budgets.read())
+    assert problems == [], "undo the increase, or accept it (after a change of the stages, too): make tables"
 
 
 def test_growth_and_stray_budgets_are_told():

@@ -11,7 +11,7 @@ from services.chatbot.failover import FAILURES
 from services.chatbot.settings import Settings
 from services.logger.core import DETAIL_TYPE
 from shared import observability
-from shared.contracts.stages import RECEIVES_BEFORE_LOST, RETRY, SERVICES, STAGES
+from shared.contracts.stages import OPTIONAL, RECEIVES_BEFORE_LOST, RETRY, SERVICES, STAGES
 from shared.errors import CANCELLED_ERROR
 from shared.metrics import (
     ERROR_TYPES,
@@ -145,6 +145,7 @@ def everything(stand: Any, capsys: pytest.CaptureFixture[str]) -> list[dict[str,
     start(stand("trigger", "services.trigger.starter.handler"))
     stand("trigger", "services.trigger.guard.handler").call({}, None)
     stand("logger", "services.logger.reconciler.handler").call({}, Context())
+    stand("approval", "services.approval.sweep.handler").call({}, None)
     fail_over(stand("chatbot", "services.chatbot.handler", FALLBACK))
     for stage in STAGES:
         worker = stand(stage.service, f"services.{stage.service}.handler")
@@ -231,4 +232,4 @@ def test_emitters_are_services():
     """Each metric has a meaning, and only existing services emit it."""
     for metric in METRICS.values():
         assert metric.meaning
-        assert set(metric.by) <= set(SERVICES)
+        assert set(metric.by) <= {*SERVICES, *(stage.service for stage in OPTIONAL)}

@@ -40,6 +40,17 @@ BAD_REQUESTS = {
 }
 
 
+def stop_what_others_left(pipeline: Deployment) -> None:
+    """Stop the runs that earlier tests left open: each of them would keep a removed stage's stack."""
+    client = pipeline.client("stepfunctions")
+    machine = pipeline.addresses["state-machine/arn"]
+    for page in client.get_paginator("list_executions").paginate(
+        stateMachineArn=machine, statusFilter="RUNNING"
+    ):
+        for execution in page["executions"]:
+            client.stop_execution(executionArn=execution["executionArn"])
+
+
 DENIED = "bedrock:*"
 
 

@@ -5,10 +5,11 @@ import pytest
 from local.deploy import deploy
 from local.targets import local_target
 from operations.approvals import Approvals
+from operations.deployment.removed import delete_removed, removed_stages
 from operations.errors import NotDeployedError, RefusedError
 from operations.inflight.looking import check
 from tests.e2e.conftest import DEPLOYS, eventually
-from tests.e2e.support import STAGES, stacks_of
+from tests.e2e.support import STAGES, stop_what_others_left
 
 pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(400)]
 
@@ -24,18 +25,44 @@ def inbox(pipeline):
         deploy(pipeline.engine, context=ON)
         target = local_target(pipeline.connection)
         yield Approvals(target)
-        waiting = asked(pipeline, Approvals(target), "Who waits when the approval goes?")
+        switched_off(pipeline, Approvals(target))
+    del pipeline.addresses  # they were read with those of the approval
+    with pytest.raises(NotDeployedError, match="not switched on"):
+        Approvals(local_target(pipeline.connection)).listed()
+
+
+def switched_off(pipeline, inbox: Approvals) -> None:
+    """Switch the approval off while a run waits for it and another one has still to reach it: both are decided on as
+    they began, a new run does not wait, and then the approval's stack is deleted.
+    """
+    stop_what_others_left(pipeline)
+    waiting = asked(pipeline, inbox, "Who waits when the approval goes?")
+    with pipeline.stopped("enhancer") as queue:
+        (coming,) = pipeline.publish({"data": {"user_message": "Who comes later?"}})
+        eventually(lambda: depth(pipeline, queue) == 1)
+        target = local_target(pipeline.connection)
         (states,) = check(target, ["states"])
-        blocking = [finding.name for look in states.looks for finding in look.findings if finding.blocks]
-        assert blocking == [waiting]
-    deploy(pipeline.engine)
-    Approvals(target).approve(waiting)
-    assert pipeline.finished(waiting)["approval"]["decision"] == "approved"
+        assert states.blocking == ()
+        deploy(pipeline.engine)
+    eventually(lambda: coming in {item.pipeline_id for item in inbox.listed()})
+    (stage,) = removed_stages(target, lambda _: None)
+    assert (stage.part, stage.needed_by, stage.undecided, stage.idle) == ("approval", 2, 2, False)
+    listed = pipeline.call("GET", "/approvals")
+    assert (listed.status, len(listed.body["approvals"])) == (200, 2)
+    for name in (waiting, coming):
+        inbox.approve(name)
+        assert pipeline.finished(name)["approval"]["decision"] == "approved"
     (plain,) = pipeline.publish({"data": {"user_message": "And without an approval?"}})
     assert "approval" not in pipeline.finished(plain)
-    pipeline.client("cloudformation").delete_stack(StackName="ai-pipeline-local-approval")
-    eventually(lambda: not stacks_of(pipeline, "approval"))
-    del pipeline.addresses  # they were read with those of the approval
+    eventually(lambda: removed_stages(target, lambda _: None)[0].idle)
+    (stage,) = removed_stages(target, lambda _: None)
+    delete_removed(target, stage, lambda _: None)
+
+
+def depth(pipeline, queue: str) -> int:
+    count = "ApproximateNumberOfMessages"
+    answer = pipeline.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[count])
+    return int(answer["Attributes"][count])
 
 
 def asked(pipeline, inbox: Approvals, text: str) -> str:

@@ -1,6 +1,7 @@
 """The Lambda handler of the sweep, which a schedule calls. Each run is handled alone: one fault stops no other."""
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,7 +11,8 @@ from services.approval.sweep.core import Act, act, reminder, verdict
 from shared.aws import client
 from shared.bus import Bus
 from shared.errors import PipelineError
-from shared.observability import flush, logger
+from shared.metrics import APPROVALS_WAITING, OLDEST_APPROVAL
+from shared.observability import emit, flush, logger
 from shared.settings import load, once
 from shared.waiting import AlreadyDecided, Item, NotWaiting, RunEnded
 from shared.waiting.store import Waiting
@@ -40,7 +42,9 @@ class Sweep:
         What is due comes first. The others are only looked after whether they still wait, some of them in one look.
         """
         failed = 0
-        todo = [(act(item, now, self._settings), item) for item in self._waiting.listed()]
+        open_items = list(self._waiting.listed())
+        _measure(open_items, now)
+        todo = [(act(item, now, self._settings), item) for item in open_items]
         due = [(what, item) for what, item in todo if what is not Act.NONE]
         quiet = [(what, item) for what, item in todo if what is Act.NONE and item.state == "waiting"]
         for what, item in (*due, *random.sample(quiet, min(len(quiet), LOOKED_AFTER))):
@@ -67,6 +71,13 @@ class Sweep:
             self._waiting.remind(item)
         elif self._waiting.close_if_over(item.pipeline_id):
             logger().info("a waiting run is over", extra={"pipeline_id": item.pipeline_id})
+
+
+def _measure(items: Sequence[Item], now: datetime) -> None:
+    """Emit how many answers wait for a person, and for how long the oldest one has."""
+    since = [item.asked_at for item in items if item.state == "waiting"]
+    emit(APPROVALS_WAITING, len(since))
+    emit(OLDEST_APPROVAL, round((now - min(since, default=now)).total_seconds() * 1_000))
 
 
 def _sweep() -> Sweep:

@@ -1,5 +1,6 @@
 """The sweep of the waiting runs: deadline, reminders, repair."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.approval.sweep.handler import Sweep
 from shared.bus import Bus
 from shared.contracts import v1
 from shared.errors import TransientError
+from shared.observability import flush
 from shared.tests.fakes import OneOutcome, client_error, create_approvals_table
 from shared.waiting import Item, Verdict
 from shared.waiting.store import Waiting
@@ -109,6 +111,22 @@ def test_a_lost_count_repeats_the_same_reminder(waiting, sweep, events, monkeypa
         assert sweep.look(NOW + 24 * HOUR) == 1
     assert sweep.look(NOW + 24 * HOUR) == 0
     assert len({detail["metadata"]["event_id"] for detail in events.details("approval.reminder.v1")}) == 1
+
+
+def test_a_sweep_measures_what_waits(waiting, sweep, capsys):
+    """A sweep emits how many answers wait and for how long the oldest has, and zeros if none waits."""
+    flush()  # what other tests have left
+    capsys.readouterr()
+    assert sweep.look(NOW) == 0
+    flush()
+    hold(waiting, "a")
+    hold(waiting, "b")
+    waiting.decide("b", Verdict(decision="approved", by="ann"))
+    assert sweep.look(NOW + HOUR) == 0
+    flush()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [line["ApprovalsWaiting"] for line in lines] == [[0.0], [1.0]]
+    assert [line["OldestApproval"] for line in lines] == [[0.0], [3_600_000.0]]
 
 
 def test_the_deadline_ends_the_wait(waiting, sweep, machine):

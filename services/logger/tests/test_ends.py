@@ -212,6 +212,25 @@ def test_failed_chatbot_is_named_without_asking(logger, records, events, history
 @pytest.mark.parametrize(
     ("states", "stage"),
     [
+        (["AnalyzeInput", "RunTranslation"], "translation"),
+        (["AnalyzeInput", "RunTranslation", "AfterRunTranslation"], "translation"),
+        (["AnalyzeInput", "CheckTone"], "CheckTone"),
+        (["AnalyzeInput", "RunTranslation", "CallExistingChatbot"], "chat"),
+    ],
+    ids=["in it", "behind it", "one made by hand", "after it"],
+)
+def test_failure_in_a_stage_that_was_removed_is_not_the_chatbots(logger, records, history, states, stage):
+    """A run that began with a stage which this release lacks is recorded with the stage where it failed."""
+    results = {"translation": {"data": None, "meter": None}, "chat": {"data": None, "meter": None}}
+    state = {"metadata": {"pipeline_id": "p-1"}, "request": {"user_message": "Hi"}, "results": results}
+    history.states = states
+    logger.failed(status_change(input=json.dumps(state)))
+    assert (records.get("p-1")["stage"], history.asked) == (stage, 1)
+
+
+@pytest.mark.parametrize(
+    ("states", "stage"),
+    [
         ([], None),
         (["AnalyzeInput"], "analysis"),
         (["AnalyzeInput", "CallExistingChatbot", "EnhanceResponse"], "enhancement"),

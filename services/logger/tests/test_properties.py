@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 INPUT = {
     "metadata": {"pipeline_id": "p-1", "correlation_id": "c", "accepted_at": "2026-11-22T10:00:00Z"},
     "request": {"user_message": "Hi", "history": []},
+    "results": {"chat": {"data": None, "meter": None}},
 }
 CHANGE: dict[str, Any] = {
     "executionArn": "arn:aws:states:us-east-1:000000000000:execution:machine:p-1",
@@ -45,7 +46,7 @@ def test_a_failure_is_recorded_whatever_the_input_was(change):
         run = core.failure(json.dumps(change).encode())
     except msgspec.MsgspecError:
         return
-    stage = core.failed_stage(run.status, run.error)
+    stage = core.failed_stage(run.status, run.error, others=run.had_others)
     fields, first = core.failed_fields(run, stage)
     to_item({**fields, **first})
     event = read(msgspec.json.encode(core.failed_event(run, stage).detail()), Detail)
