@@ -15,9 +15,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from chaos.deployment import FUNCTION_NAMES, PREFIX, Deployment
+from chaos.deployment import FUNCTION_NAMES, Deployment
 from chaos.faults import Fault, Ledger
 from local.deploy import deploy
+from local.testing import PREFIX
 from shared.contracts.envelope import SOURCE
 from shared.contracts.stages import ANSWERING, BY_SERVICE, LAST, RECORDED, SERVICES, STAGES
 from shared.contracts.v1 import PipelineRequested

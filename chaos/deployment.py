@@ -1,20 +1,18 @@
 """The deployment under test, on the campaign's own engine: ways to change it and to read its state."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from infra.functions import FUNCTIONS
-from infra.names import Names
 from local import process
 from local.engine import Engine, Running
 from local.targets import local_target
+from local.testing import PREFIX, denied
 from operations.runs.records import record_of
 from operations.target import Target
 from shared.contracts.record import Record
 
-PREFIX = Names("local").prefix
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -53,19 +51,9 @@ class Deployment:
         """Return the processes of one function on this engine."""
         return process.group_members(self.running.pid, f"ministack-lambda-{PREFIX}-{function}-")
 
-    @contextmanager
-    def denied(self, function: str, *actions: str) -> Iterator[None]:
+    def denied(self, function: str, *actions: str) -> AbstractContextManager[None]:
         """Deny `actions` to the function's role inside the context."""
-        iam = self.client("iam")
-        configuration = self.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-{function}")
-        role = configuration["Role"].rpartition("/")[2]
-        statement = {"Effect": "Deny", "Action": list(actions), "Resource": "*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam.put_role_policy(RoleName=role, PolicyName="chaos", PolicyDocument=policy)
-        try:
-            yield
-        finally:
-            iam.delete_role_policy(RoleName=role, PolicyName="chaos")
+        return denied(self.client, function, *actions)
 
     # --- queues ---
 

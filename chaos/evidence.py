@@ -4,9 +4,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chaos.deployment import PREFIX, Deployment
+from chaos.deployment import Deployment
 from chaos.faults import Injection
 from chaos.invariants import FinalState, Violation
+from local.testing import PREFIX
 from shared.contracts.executions import pipeline_of
 
 PIPELINES = 10

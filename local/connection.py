@@ -15,7 +15,6 @@ SECRET_ACCESS_KEY = "test"  # noqa: S105 -- a dummy
 class Connection:
     endpoint_url: str
     region: str = REGION
-    account_id: str = ACCOUNT
     access_key_id: str = ACCESS_KEY_ID
     secret_access_key: str = SECRET_ACCESS_KEY
 

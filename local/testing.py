@@ -1,9 +1,12 @@
 """A separate engine for tests, which never uses the user's engine, its port or its state."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from infra.names import Names
 from local.engine import Engine, free_port, is_free
 from local.paths import STATE
 from local.settings import Model, Settings
@@ -11,6 +14,7 @@ from local.state import StateFolder
 from operations.progress import silent
 
 PATIENCE_SECONDS = 600
+PREFIX = Names("local").prefix
 
 
 @contextmanager
@@ -33,3 +37,17 @@ def own_engine(state: Path = STATE / "test", *, model: Model | None = None) -> I
             yield engine
         finally:
             engine.stop()
+
+
+@contextmanager
+def denied(client: Callable[[str], Any], function: str, *actions: str) -> Iterator[None]:
+    """Deny `actions` to a function's role inside the context. `client` returns a service's client."""
+    configuration = client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-{function}")
+    role = configuration["Role"].rpartition("/")[2]
+    statement = {"Effect": "Deny", "Action": list(actions), "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    client("iam").put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=policy)
+    try:
+        yield
+    finally:
+        client("iam").delete_role_policy(RoleName=role, PolicyName="denied")

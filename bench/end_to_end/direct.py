@@ -14,12 +14,13 @@ from typing import Any
 
 import msgspec
 
-from chaos.deployment import PREFIX, Deployment
+from chaos.deployment import Deployment
 from infra.bundling import bundles
 from infra.definition import definition
 from infra.environments import RUNTIME, host
 from infra.functions import STAGE_FUNCTIONS
 from infra.options import load
+from local.testing import PREFIX
 from shared.contracts.stages import BY_CHOICE, STAGES, Results
 
 SOURCE, DETAIL_TYPE, MACHINE = "bench.direct", "direct.requested.v1", "direct"

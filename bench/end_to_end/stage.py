@@ -13,11 +13,11 @@ from bench.end_to_end.direct import (
     SOURCE,
     DirectDesign,
 )
-from chaos.deployment import PREFIX, Deployment
+from chaos.deployment import Deployment
 from local.deploy import up
 from local.model_server import ModelServer, Reply, model_server
 from local.paths import STATE
-from local.testing import own_engine
+from local.testing import PREFIX, own_engine
 from shared.contracts import envelope
 from shared.contracts.stages import ANSWERING, STAGES
 from shared.contracts.v1 import PipelineRequested

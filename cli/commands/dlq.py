@@ -9,8 +9,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from cli.bounds import Number
-from cli.commands.selection import selecting
+from cli.commands.selection import carrying_out, selecting
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
@@ -171,23 +170,7 @@ def _select_one(session: Session, selection: Selection) -> Parked:
 
 @dlq.command(cls=TargetCommand)
 @selecting
-@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option(
-    "--rate",
-    type=Number(0.1, 500),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Maximum messages per second.",
-)
-@click.option(
-    "--canary",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Replay N messages first; continue only if their runs succeed.",
-)
-@click.option("--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1.")
+@carrying_out("messages", 500, canary="Replay N messages first; continue only if their runs succeed.")
 @click.option("--restart", is_flag=True, help="Also restart runs that succeeded or were cancelled.")
 @click.option("--edit", is_flag=True, help="Correct the data of the selected message in your editor first.")
 @click.option(

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from cli.bounds import Number
-from cli.commands.selection import Age
+from cli.commands.selection import Age, carrying_out
 from cli.session import Session, TargetCommand
 from cli.view.replaying import Choices, Line, announce, carry_out
 from operations.dlq import redrive as redriving
@@ -50,23 +49,7 @@ Examples:
     help="Only runs whose execution ended with this status; repeatable.",
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Maximum number of runs, oldest first.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option(
-    "--rate",
-    type=Number(0.1, 100),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Maximum runs per second.",
-)
-@click.option(
-    "--canary",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Redrive N runs first; continue only if they succeed.",
-)
-@click.option("--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1.")
+@carrying_out("runs", 100, canary="Redrive N runs first; continue only if they succeed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or the results as JSON.")
 @click.pass_obj
 def redrive(

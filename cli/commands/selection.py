@@ -1,13 +1,14 @@
-"""The options that select parked messages, shared by the `dlq` commands."""
+"""Options that commands share: those that select parked messages, and those with which a plan is carried out."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
+from cli.bounds import Number
 from operations.dlq.replay import Selection
 from shared.contracts.stages import SERVICES
 
@@ -100,7 +101,31 @@ def selecting(command: F) -> F:
         names = ("services", "errors", "ids", "pipelines", "older_than", "newer_than", "limit")
         return command(*args, selection=Selection(**{name: options.pop(name) for name in names}), **options)
 
-    decorated = wrapped
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated  # type: ignore[return-value]  # the same signature but for the options
+    return _with(_OPTIONS, wrapped)  # type: ignore[return-value]  # the same signature but for the options
+
+
+def carrying_out(things: str, most: float, *, canary: str) -> Callable[[F], F]:
+    """Return a decorator that adds the options with which a plan for `things` is carried out, `most` per second."""
+    options = (
+        click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
+        click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
+        click.option(
+            "--rate",
+            type=Number(0.1, most),
+            default=10,
+            show_default=True,
+            metavar="N",
+            help=f"Maximum {things} per second.",
+        ),
+        click.option("--canary", type=click.IntRange(1), metavar="N", help=canary),
+        click.option(
+            "--wait", is_flag=True, help="Wait until every run has ended; a failed run gives exit code 1."
+        ),
+    )
+    return lambda command: _with(options, command)
+
+
+def _with(options: Sequence[Callable[[F], F]], command: F) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -45,7 +45,6 @@ elif (home / "fail").exists() and (home / "fail").read_text() in " ".join(argume
 """
 PLATFORM, ANALYZER = "ai-pipeline-prod-platform", "ai-pipeline-prod-analyzer"
 WORKERS = [stage.service for stage in STAGES]
-EVERYTHING = ("platform", "trigger", *WORKERS, "workflow", "monitoring")
 
 
 @pytest.fixture

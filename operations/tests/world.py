@@ -15,6 +15,7 @@ from moto import mock_aws
 from operations.target import Target
 from shared.contracts.stages import SERVICES, STAGES
 from shared.records import Records
+from shared.tests.fakes import create_operations_table
 
 ACCOUNT = "123456789012"
 TABLE = "PipelineLogs"
@@ -146,18 +147,7 @@ def deploy(env: str, api_url: str) -> None:
         "table/name": TABLE,
         "state-machine/arn": machine["stateMachineArn"],
     }
-    client("dynamodb").create_table(
-        TableName=OPERATIONS,
-        KeySchema=[
-            {"AttributeName": "pipeline_id", "KeyType": "HASH"},
-            {"AttributeName": "entry", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "pipeline_id", "AttributeType": "S"},
-            {"AttributeName": "entry", "AttributeType": "S"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_operations_table(client("dynamodb"), OPERATIONS)
     values["operations/table"] = OPERATIONS
     for service in SERVICES:
         for kind, suffix in (("queue-url", ""), ("dlq-url", "-dlq"), ("rule-dlq-url", "-rule-dlq")):

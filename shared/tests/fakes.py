@@ -60,6 +60,22 @@ def create_records_table(client: Any, name: str = "PipelineLogs", *, by_day: boo
     )
 
 
+def create_operations_table(client: Any, name: str = "operations") -> None:
+    """Create the table of the archive, the audit and the reconciler's progress on moto's DynamoDB."""
+    client.create_table(
+        TableName=name,
+        KeySchema=[
+            {"AttributeName": "pipeline_id", "KeyType": "HASH"},
+            {"AttributeName": "entry", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "pipeline_id", "AttributeType": "S"},
+            {"AttributeName": "entry", "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
 def create_state_table(client: Any, name: str = "state") -> None:
     """Create the table of short-lived state on moto's DynamoDB."""
     client.create_table(

@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ from local.deploy import up
 from local.engine import Engine
 from local.model_server import ModelServer, model_server
 from local.paths import STATE
-from local.testing import own_engine
+from local.testing import denied, own_engine
 from shared.contracts.record import FINAL
 
 PATIENCE_SECONDS = 120
@@ -150,21 +150,9 @@ class Deployment:
 
         return dict(eventually(probe))
 
-    @contextmanager
-    def denied(self, function: str, *actions: str) -> Iterator[None]:
+    def denied(self, function: str, *actions: str) -> AbstractContextManager[None]:
         """Deny `actions` to the function's role inside the context."""
-        iam = self.client("iam")
-        configuration = self.client("lambda").get_function_configuration(
-            FunctionName=f"ai-pipeline-local-{function}"
-        )
-        role = configuration["Role"].rpartition("/")[2]
-        statement = {"Effect": "Deny", "Action": list(actions), "Resource": "*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=policy)
-        try:
-            yield
-        finally:
-            iam.delete_role_policy(RoleName=role, PolicyName="denied")
+        return denied(self.client, function, *actions)
 
     @contextmanager
     def set(self, function: str, **variables: str) -> Iterator[None]:

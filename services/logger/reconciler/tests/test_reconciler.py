@@ -21,7 +21,7 @@ from shared.contracts.envelope import Delivery
 from shared.contracts.reading import read
 from shared.contracts.record import iso
 from shared.errors import PermanentError, TransientError
-from shared.tests.fakes import client_error
+from shared.tests.fakes import client_error, create_operations_table
 
 pytestmark = pytest.mark.slow
 
@@ -87,18 +87,7 @@ class World:
     def __init__(self, records: Any, events: Any) -> None:
         self.records, self.events, self.executions = records, events, FakeExecutions()
         self.table = boto3.client("dynamodb", region_name="us-east-1")
-        self.table.create_table(
-            TableName="operations",
-            KeySchema=[
-                {"AttributeName": "pipeline_id", "KeyType": "HASH"},
-                {"AttributeName": "entry", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pipeline_id", "AttributeType": "S"},
-                {"AttributeName": "entry", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_operations_table(self.table)
         self.logger = Logger(records, Bus(lambda: events, "bus"), lambda: self.executions)
         settings = ReconcilerSettings(
             table_name="PipelineLogs",
