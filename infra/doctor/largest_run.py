@@ -13,7 +13,7 @@ from services.trigger.starter.core import execution_input
 from shared.contracts import limits, v1, v2
 from shared.contracts.envelope import Metadata
 from shared.contracts.message import check_conversation
-from shared.contracts.stages import RECORDED, STAGES
+from shared.contracts.stages import EARLY_ANSWER, RECORDED, STAGES, Stage
 
 _NOW: Final = datetime(2026, 11, 22, tzinfo=UTC)
 METADATA: Final = Metadata(
@@ -117,8 +117,8 @@ NARROWER: Final[Mapping[type[Struct], Callable[[], Struct]]] = {
 def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
     """Return a stage request with the whole state of a run of `messages`: the longest answer, results and errors.
 
-    Raises ValueError for a conversation that no contract allows, and UnboundedError for a stage whose result has no
-    bound.
+    A run that a stage ended early has that stage's answer, and no results of the stages that were skipped. Raises
+    ValueError for a conversation that no contract allows, and UnboundedError for a stage whose result has no bound.
     """
     check_conversation(messages)
     meter = v1.Meter(
@@ -134,14 +134,37 @@ def heaviest_request(messages: tuple[v1.Turn, ...]) -> bytes:
         revision="r" * limits.REVISION_CHARS,
     )
     state = msgspec.json.decode(execution_input(v2.PipelineRequested(messages=messages), METADATA))
-    state["results"] = {stage.key: {"data": _largest(stage.result), "meter": meter} for stage in RECORDED}
     state["errors"] = {
         stage.key: {"Error": "e" * limits.ERROR_CHARS, "Cause": '"' * limits.CAUSE_CHARS}
         for stage in STAGES
         if not stage.critical
     }
-    request = {"metadata": METADATA, "data": state, "task_token": "t" * _TOKEN_CHARS}
-    return msgspec.json.encode(request)
+    enders = [None, *(stage for stage in RECORDED if stage.may_end)]
+    requests = (
+        {
+            "metadata": METADATA,
+            "data": {**state, "results": {key: {"data": data, "meter": meter} for key, data in results}},
+            "task_token": "t" * _TOKEN_CHARS,
+        }
+        for results in map(_results, enders)
+    )
+    return max(map(msgspec.json.encode, requests), key=len)
+
+
+def _results(ender: Stage | None) -> list[tuple[str, Any]]:
+    """Return the largest results of a run, by the stage's key: those of all stages, or up to the one that ends it."""
+    passed = RECORDED if ender is None else RECORDED[: RECORDED.index(ender) + 1]
+    return [
+        (
+            stage.key,
+            {
+                name: value
+                for name, value in msgspec.to_builtins(_largest(stage.result)).items()
+                if name != EARLY_ANSWER or stage is ender
+            },
+        )
+        for stage in passed
+    ]
 
 
 def _largest(kind: type[Struct]) -> Any:

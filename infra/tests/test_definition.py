@@ -5,10 +5,10 @@ import json
 import msgspec
 import pytest
 
-from infra.definition import ALREADY_STORED, STORE_ANSWER, definition, longest_seconds
+from infra.definition import ALREADY_STORED, STORE_ANSWER, WHICH_ANSWER, definition, longest_seconds
 from infra.doctor.largest_run import HEAVIEST_MESSAGES, heaviest_analysis
 from shared.contracts.limits import STATE_BYTES
-from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY, STAGES
+from shared.contracts.stages import BY_CHOICE, LEAST_TASK_SECONDS, RETRY, STAGES
 from shared.errors import NEVER_RETRIED
 from shared.tests import moderation
 
@@ -28,9 +28,11 @@ def test_the_happy_path_is_the_table():
     path, name = [], ASL["StartAt"]
     while name:
         path.append(name)
-        name = STATES[name].get("Next")
-    assert path == [stage.state for stage in STAGES]
-    assert set(STATES) - set(path) == {STORE_ANSWER, ALREADY_STORED}
+        name = STATES[name].get("Next") or STATES[name].get("Default")
+    assert [name for name in path if name not in BY_CHOICE] == [stage.state for stage in STAGES]
+    enders = [f"{STORE_ANSWER}Of{stage.state}" for stage in STAGES if stage.may_end]
+    of_early_answers = {WHICH_ANSWER, *enders} if enders else set()
+    assert set(STATES) - set(path) == {STORE_ANSWER, ALREADY_STORED} | of_early_answers
 
 
 @each_stage
@@ -86,7 +88,10 @@ def test_only_what_is_critical_stops_the_run(stage):
         ["States.ALL"],
     ]
     assert {catch["ResultPath"] for catch in state["Catch"]} == {f"$.errors.{stage.key}"}
-    assert {catch["Next"] for catch in state["Catch"]} == {state.get("Next", STORE_ANSWER)}
+    stores = WHICH_ANSWER if any(stage.may_end for stage in STAGES) else STORE_ANSWER
+    states = [stage.state for stage in STAGES]
+    following = dict(zip(states, [*states[1:], stores], strict=True))
+    assert {catch["Next"] for catch in state["Catch"]} == {following[stage.state]}
 
 
 def test_the_machine_outlives_its_slowest_run():
@@ -115,9 +120,10 @@ def test_a_choice_follows_only_a_stage_that_may_skip_others():
         "States"
     ]
     assert states["ModerateMessage"]["Next"] == "AfterModerateMessage"
-    assert states["AfterModerateMessage"]["Default"] == "CallExistingChatbot"
+    after = moderation.TABLE[moderation.TABLE.index(moderation.MODERATION) + 1].state
+    assert states["AfterModerateMessage"]["Default"] == after
     assert [choice["Next"] for choice in states["AfterModerateMessage"]["Choices"]] == ["LogResults"]
-    assert {catch["Next"] for catch in states["ModerateMessage"]["Catch"]} == {"CallExistingChatbot"}
+    assert {catch["Next"] for catch in states["ModerateMessage"]["Catch"]} == {after}
     at_the_end = (*STAGES[:-1], moderation.MODERATION, STAGES[-1])
     states = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=at_the_end)["States"]
     assert states["ModerateMessage"]["Next"] == "LogResults"
