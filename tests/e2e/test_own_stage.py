@@ -128,7 +128,7 @@ def test_tutorial_holds_as_written(pipeline: Deployment, tmp_path: Path):
         publisher.join()
     assert not any("casino" in str(request["messages"]) for request in pipeline.model.requests)
     # A run that was open at the look keeps the stack until the next one.
-    eventually(lambda: not stacks_of(pipeline, "moderation") or reader.again())
+    eventually(lambda: not stacks_of(pipeline, "moderation") or reader.again(), seconds=240)
     records = [pipeline.finished(event_id) for event_id in ids]
     assert {(record["status"], *record["degraded"]) for record in records} == {("SUCCEEDED",)}
     assert all(record["final_response"] for record in records)
