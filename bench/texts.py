@@ -93,7 +93,11 @@ REASONS: Final = {
         "per second. Of 1,000 runs it loses two thirds, of 5,000 six sevenths. On AWS the engine's parts are "
         "separate services, and the limit is the model's quota (docs/scale.md)."
     ),
-    "setup": "**Set-up.** On a slow network or a busy machine, most of the time goes into downloads.",
+    "setup": (
+        "**Set-up.** The first `make run` writes more than 80,000 files. On the machine of these measurements it "
+        "takes 31 to 35 s, but 45 to 60 s if as many files were deleted shortly before, as by the run of this "
+        "benchmark before it; most of the additional time is spent in the kernel."
+    ),
     "cost": "**Cost.** Callbacks need more requests than direct calls.",
     "console": "**Console.** The rest of a page's time is rendering, and other work of the machine.",
     "analyzer": (
