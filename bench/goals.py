@@ -150,7 +150,7 @@ def of_console(results: Results) -> Iterator[Goal]:
 
 
 def of_setup(results: Results) -> Iterator[Goal]:
-    yield Goal(name=FRESH_RUN, value=results["seconds"][FRESH_RUN], limit=40, unit="s")
+    yield Goal(name=f"{FRESH_RUN}, the slowest", value=max(results["fresh"]), limit=40, unit="s")
 
 
 PARTS: Final[Mapping[str, Callable[[Results], Iterator[Goal]]]] = {

@@ -95,8 +95,8 @@ REASONS: Final = {
     ),
     "setup": (
         "**Set-up.** The first `make run` writes more than 80,000 files. On the machine of these measurements it "
-        "takes 31 to 35 s, but 45 to 60 s if as many files were deleted shortly before, as by the run of this "
-        "benchmark before it; most of the additional time is spent in the kernel."
+        "takes 31 to 35 s, but 45 to 60 s if as many files were deleted shortly before; most of the additional time "
+        "is spent in the kernel."
     ),
     "cost": "**Cost.** Callbacks need more requests than direct calls.",
     "console": "**Console.** The rest of a page's time is rendering, and other work of the machine.",
