@@ -7,6 +7,8 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -242,22 +244,29 @@ def outcomes(total: int, failed: int) -> Iterator[Note]:
         )
 
 
+def everything_from(terminal: int) -> bytes:
+    """Return what arrives at a terminal, which may be later than it was written, until its other end is closed."""
+    received = b""
+    with suppress(OSError):  # Linux's answer when the other end is closed
+        while piece := os.read(terminal, 65_536):
+            received += piece
+    return received
+
+
 def on_terminal(total: int, failed: int) -> str:
     """Return what an 80-column terminal receives while a replay's outcomes arrive."""
     leader, follower = pty.openpty()
     session = Session(env="local", region=None, profile=None)
-    with os.fdopen(follower, "w") as stream:
-        console = Console(file=stream, width=80, force_terminal=True, color_system=None)
-        session.__dict__.update(out=console, err=console)
-        os.set_blocking(leader, False)
-        received = b""
-        for _ in follow(session, outcomes(total, failed), quiet=False):
-            try:
-                received += os.read(leader, 65_536)
-            except BlockingIOError:
-                continue
+    with ThreadPoolExecutor(max_workers=1) as readers:
+        with os.fdopen(follower, "w") as stream:
+            received = readers.submit(everything_from, leader)
+            console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+            session.__dict__.update(out=console, err=console)
+            for _ in follow(session, outcomes(total, failed), quiet=False):
+                pass
+        screen = received.result()
     os.close(leader)
-    return received.decode()
+    return screen.decode()
 
 
 def test_a_large_replay_shows_one_bar_and_what_matters():
