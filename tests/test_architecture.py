@@ -110,3 +110,14 @@ def test_only_the_worker_handles_task_tokens():
         if "task_token" in path.read_text("utf-8") or "taskToken" in path.read_text("utf-8")
     }
     assert mentions <= TOKEN_HOLDERS
+
+
+def test_no_link_leaves_the_project():
+    """No file of the project is a link to a place outside it, which other machines don't have."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    names = filter(None, listed.stdout.split("\0"))
+    links = [name for name in names if (ROOT / name).is_symlink()]
+    assert [name for name in links if not (ROOT / name).resolve().is_relative_to(ROOT)] == []

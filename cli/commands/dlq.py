@@ -24,7 +24,9 @@ from operations.dlq.plans import Note
 from operations.dlq.replay import Result, Selection, archive, plan, select
 from operations.errors import InvalidInputError, NotFoundError
 from operations.files import replace_file
+from operations.health.rights import EXAMINATION, is_denial
 from operations.json_text import parse, written
+from operations.runs.advice import denial
 from operations.runs.records import read_record
 
 REASON_CHARS = 1_000
@@ -74,6 +76,8 @@ def list_(session: Session, *, as_json: bool) -> None:
             session.out.print(Text(f"  {group.count:>6,}  {in_a_line(f'{group.error_type}: {group.error}')}"))
         if len(view.errors) > 10:
             session.out.print(f"          and {len(view.errors) - 10} other errors; --json lists all of them")
+    if any(is_denial(group.error_type, group.error) for view in filled for group in view.errors):
+        session.note(f"\n{denial(session.command(*EXAMINATION))}")
     session.note(f"\nSee what a replay would do: {session.command('dlq', 'replay', '--dry-run')}")
 
 
@@ -132,6 +136,8 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
     event = _event(message)
     text = event if isinstance(event, str) else written(event, indent=2)
     session.out.print(Text(printable(text)))
+    if is_denial(message.error_type, message.error):
+        session.note(f"\n{denial(session.command(*EXAMINATION))}")
 
 
 def _when(moment: datetime) -> str:

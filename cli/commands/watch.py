@@ -14,7 +14,7 @@ from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
 from cli.view.tables import grid
-from cli.view.text import ago, duration, in_a_line, printable
+from cli.view.text import ago, in_a_line, printable
 from local.exit_codes import INTERRUPTED
 from operations.errors import OperationError
 from operations.health.failures import Failure
@@ -122,7 +122,7 @@ def screen(
         Text(),
         _totals(snapshot),
         *([Text(snapshot.paused, "yellow")] if snapshot.paused else []),
-        *([Text(waits)] if (waits := _waits(snapshot)) else []),
+        *([Text(snapshot.waits_for_person)] if snapshot.waits_for_person else []),
         Text("in the last minute: " + "  ".join(_rates(snapshot.per_minute, " "))),
         Text(),
         _stages(snapshot, before),
@@ -136,17 +136,6 @@ def _totals(snapshot: Snapshot) -> Text:
     parked = Text(f"parked {snapshot.parked:,}", "red" if snapshot.parked else "")
     totals = f"running {_running(snapshot)}  waiting {snapshot.waiting:,}  working {snapshot.working:,}  "
     return Text.assemble((totals, "bold"), parked)
-
-
-def _waits(snapshot: Snapshot) -> str:
-    """Return how many of the open runs wait for a person, as they should, and for how long; empty if none does."""
-    inbox = snapshot.inbox
-    if inbox is None or inbox.oldest_at is None:
-        return ""
-    count = f"{inbox.waiting:,}{'+' if inbox.more else ''}"
-    verb = "waits" if count == "1" else "wait"
-    oldest = duration(max(0.0, (snapshot.at - inbox.oldest_at).total_seconds() * 1_000))
-    return f"{count} of the open runs {verb} for approval, the oldest for {oldest}"
 
 
 def _running(snapshot: Snapshot) -> str:

@@ -267,21 +267,21 @@ def test_a_list_says_which_stage_ended_a_run_early(local_engine, records):
     machine = local_engine.addresses.state_machine_arn
     for name in ("early", "whole", "again", "again-restart-1"):
         client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input="{}")
-    finish(records, "early", ended_by="moderation")
+    finish(records, "early", ended_by="vetting")
     finish(records, "whole")
     arn = local_engine.addresses.execution_arn("again-restart-1")
-    finish(records, "again", ended_by="moderation", execution_arn=arn)
+    finish(records, "again", ended_by="vetting", execution_arn=arn)
     runs = json.loads(call("list", "--json").stdout)
     ends = {(run["pipeline_id"], run["restart"]): run.get("ended_by", "absent") for run in runs}
     assert ends == {
-        ("early", 0): "moderation",
+        ("early", 0): "vetting",
         ("whole", 0): "absent",
         ("again", 0): "absent",
-        ("again", 1): "moderation",
+        ("again", 1): "vetting",
     }
     head, *rows = call("list").stdout.splitlines()
     assert "ended early" in head
-    assert sum(row.count("moderation") for row in rows) == 2
+    assert sum(row.count("vetting") for row in rows) == 2
 
 
 def test_restarts_are_listed_under_their_pipeline(local_engine):

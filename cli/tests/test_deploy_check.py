@@ -17,7 +17,7 @@ from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.tests.world import BUS, OPERATIONS, client
 from shared.contracts.stages import BY_STATE, OPTIONAL, SERVICES, STAGES
 from shared.errors import ContractViolation
-from shared.tests import moderation
+from shared.tests import vetting
 from shared.tests.fakes import client_error, stage_event
 
 pytestmark = pytest.mark.slow
@@ -51,8 +51,8 @@ def test_an_open_execution_is_read_with_its_own_definition(entered, found):
     [
         (None, True),
         ("AnalyzeInput", True),
-        ("ModerateMessage", True),
-        ("AfterModerateMessage", False),
+        ("VetMessage", True),
+        ("AfterVetMessage", False),
         ("LogResults", False),
     ],
 )
@@ -60,14 +60,14 @@ def test_a_removed_state_is_found_while_runs_have_still_to_enter_it(entered, fou
     """An open execution that has still to enter a state of a stage that is gone refuses the deployment; the state of
     a removed stage that is still deployed does not.
     """
-    moderated = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=moderation.TABLE)
-    finding = of_states(json.dumps(moderated), "p-1", entered=entered)
+    vetted = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=vetting.TABLE)
+    finding = of_states(json.dumps(vetted), "p-1", entered=entered)
     assert bool(finding) is found
     if finding:
-        assert "ModerateMessage" in finding.reason
+        assert "VetMessage" in finding.reason
     assert of_states(DEFINITION, "p-1", entered=entered) is None
-    kept = {"moderation.requested.v1"}
-    assert of_states(json.dumps(moderated), "p-1", entered=entered, kept=kept) is None
+    kept = {"vetting.requested.v1"}
+    assert of_states(json.dumps(vetted), "p-1", entered=entered, kept=kept) is None
 
 
 def test_a_workflow_that_sends_what_no_rule_takes_is_found():

@@ -108,6 +108,22 @@ def test_show_tells_what_was_done_about_a_pipeline(machine: StepFunctions, recor
     assert entry["started_arn"].endswith(":p-1-restart-1")
 
 
+def test_a_message_parked_for_lack_of_a_right_leads_to_the_doctor(machine: StepFunctions):
+    """`dlq list` and `dlq show` name the command that finds the missing right, but not for other errors."""
+    machine.fail("p-1")
+    park("p-1", error="The model did not answer")
+    assert "doctor" not in call("dlq", "list").output
+    park("p-2", error="Converse answered AccessDeniedException (HTTP 403)")
+    lines = {
+        line["pipeline_id"]: line["id"]
+        for line in json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+    }
+    for words in (("list",), ("show", lines["p-2"])):
+        text = " ".join(call("dlq", *words).stderr.split())
+        assert "`pipeline doctor --live` reads the policies of the deployed roles" in text
+    assert "doctor" not in call("dlq", "show", lines["p-1"]).output
+
+
 def test_unknown_message_is_not_found():
     """An id that is not parked gives exit code 3 and the command that lists parked messages."""
     result = call("dlq", "show", "nobody")

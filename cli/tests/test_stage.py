@@ -40,22 +40,22 @@ def test_list_shows_every_stage_in_order():
 
 def test_a_dry_run_names_every_file_and_writes_none(written):
     """`--dry-run` prints what would be written."""
-    result = call("stage", "new", "moderation", "--after", "analysis", "--allow-dirty", "--dry-run")
+    result = call("stage", "new", "vetting", "--after", "analysis", "--allow-dirty", "--dry-run")
     assert (result.exit_code, written) == (0, [])
-    assert "create  services/moderation/core.py" in result.stderr
+    assert "create  services/vetting/core.py" in result.stderr
     assert "edit    shared/contracts/stages.py" in result.stderr
 
 
 def test_nothing_is_written_without_consent(written):
     """Without a terminal and without --yes, the files are named and left alone."""
-    result = call("stage", "new", "moderation", "--after", "analysis", "--allow-dirty")
+    result = call("stage", "new", "vetting", "--after", "analysis", "--allow-dirty")
     assert (result.exit_code, written) == (2, [])
     assert "Add --yes" in result.stderr
 
 
 def test_json_lists_what_was_written(written):
     """`--json` prints each change on stdout, and what to do next goes to stderr."""
-    result = call("stage", "new", "moderation", "--after", "analysis", "--allow-dirty", "--yes", "--json")
+    result = call("stage", "new", "vetting", "--after", "analysis", "--allow-dirty", "--yes", "--json")
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
     assert printed["written"] is True
@@ -66,9 +66,9 @@ def test_json_lists_what_was_written(written):
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("new", "Moderation", "--after", "chat"), 2),
-        (("new", "moderation", "--after", "log"), 2),
-        (("new", "moderation"), 2),
+        (("new", "Vetting", "--after", "chat"), 2),
+        (("new", "vetting", "--after", "log"), 2),
+        (("new", "vetting"), 2),
         (("remove", "chat"), 1),
         (("remove", "nothing"), 3),
     ],
@@ -84,8 +84,8 @@ def test_exit_codes(written, arguments, code):
 
 
 def removed(**options):
-    stack = Stack(part="moderation", name="ai-pipeline-local-moderation", status="CREATE_COMPLETE")
-    given: dict[str, Any] = {"part": "moderation", "needed_by": 0, "more": False, "work": Work()} | options
+    stack = Stack(part="vetting", name="ai-pipeline-local-vetting", status="CREATE_COMPLETE")
+    given: dict[str, Any] = {"part": "vetting", "needed_by": 0, "more": False, "work": Work()} | options
     return RemovedStage(stack=Condemned(stack=stack, deleted=(), kept=()), **given)
 
 
@@ -117,8 +117,8 @@ def deployed(monkeypatch):
 def test_stack_that_nothing_needs_is_deleted(deployed):
     """A deployment of everything deletes the stack of a removed stage that is idle, and says so."""
     result, gone = deployed(removed())
-    assert (result.exit_code, gone) == (0, ["moderation"])
-    assert json.loads(result.stdout)["deleted"] == ["moderation"]
+    assert (result.exit_code, gone) == (0, ["vetting"])
+    assert json.loads(result.stdout)["deleted"] == ["vetting"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_stack_that_nothing_needs_is_deleted(deployed):
     [
         ({"needed_by": 2}, "2 open runs may still pass through it"),
         ({"more": True, "needed_by": 7}, "more than 200 runs are open"),
-        ({"work": Work(parked={"ai-pipeline-local-moderation-dlq": 3})}, "about 3 messages are parked in"),
+        ({"work": Work(parked={"ai-pipeline-local-vetting-dlq": 3})}, "about 3 messages are parked in"),
         ({"part": "approval", "undecided": 2}, "The stage approval is switched off, but"),
         ({"undecided": 1}, "1 answer waits for a decision. Runs finish as they began. Decide on what waits"),
         ({"filled": "a-table"}, "the items of a-table have not expired yet"),

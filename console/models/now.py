@@ -68,6 +68,8 @@ class NowView(Struct, frozen=True, kw_only=True):
     sparks: tuple[Spark, ...]
     paused: str
     parked: int
+    waits_for_person: str
+    """A sentence without its full stop about the runs that wait for approval; empty if none does."""
 
 
 def now_view(snapshot: Snapshot, history: Sequence[Snapshot]) -> NowView:
@@ -92,6 +94,7 @@ def now_view(snapshot: Snapshot, history: Sequence[Snapshot]) -> NowView:
         sparks=tuple(_sparks(snapshot, history)),
         paused=snapshot.paused or "",
         parked=snapshot.parked,
+        waits_for_person=snapshot.waits_for_person,
     )
 
 

@@ -37,6 +37,16 @@ def test_the_inbox_links_to_what_waits(console: Console, target, outcomes):
     assert "token" not in console.get("/approvals/p-1?format=json").text
 
 
+def test_the_first_page_leads_to_what_waits(console: Console, machine, target):
+    """The first page says how many open runs wait for a person, with a link to the inbox, but not that none does."""
+    assert "for approval" not in console.get("/").text
+    switch_on(target)
+    hold(target, "p-1")
+    target._clients["stepfunctions"] = machine
+    page = console_of(target).get("/").text
+    assert '<a href="/approvals">1 of the open runs waits for approval, the oldest for ' in page
+
+
 @pytest.mark.parametrize(
     ("form", "outcome"),
     [

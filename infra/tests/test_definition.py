@@ -10,7 +10,7 @@ from infra.doctor.largest_run import HEAVIEST_MESSAGES, heaviest_analysis
 from shared.contracts.limits import STATE_BYTES
 from shared.contracts.stages import BY_CHOICE, LEAST_TASK_SECONDS, RETRY, STAGES
 from shared.errors import NEVER_RETRIED
-from shared.tests import moderation
+from shared.tests import vetting
 
 QUEUES = {stage.service: f"https://{stage.service}" for stage in STAGES if stage.via == "queue"}
 ASL = definition(bus_name="bus", queue_urls=QUEUES, table_name="table")
@@ -116,16 +116,14 @@ def test_the_stored_answer_fits_the_state(message):
 
 def test_a_choice_follows_only_a_stage_that_may_skip_others():
     """A stage that may end the run has a Choice state, unless only the last stage follows it anyway."""
-    states = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=moderation.TABLE)[
-        "States"
-    ]
-    assert states["ModerateMessage"]["Next"] == "AfterModerateMessage"
-    after = moderation.TABLE[moderation.TABLE.index(moderation.MODERATION) + 1].state
-    assert states["AfterModerateMessage"]["Default"] == after
-    assert [choice["Next"] for choice in states["AfterModerateMessage"]["Choices"]] == ["LogResults"]
-    assert {catch["Next"] for catch in states["ModerateMessage"]["Catch"]} == {after}
-    at_the_end = (*STAGES[:-1], moderation.MODERATION, STAGES[-1])
+    states = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=vetting.TABLE)["States"]
+    assert states["VetMessage"]["Next"] == "AfterVetMessage"
+    after = vetting.TABLE[vetting.TABLE.index(vetting.VETTING) + 1].state
+    assert states["AfterVetMessage"]["Default"] == after
+    assert [choice["Next"] for choice in states["AfterVetMessage"]["Choices"]] == ["LogResults"]
+    assert {catch["Next"] for catch in states["VetMessage"]["Catch"]} == {after}
+    at_the_end = (*STAGES[:-1], vetting.VETTING, STAGES[-1])
     states = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", stages=at_the_end)["States"]
-    assert states["ModerateMessage"]["Next"] == "LogResults"
-    assert "AfterModerateMessage" not in states
+    assert states["VetMessage"]["Next"] == "LogResults"
+    assert "AfterVetMessage" not in states
     assert {catch["Next"] for catch in states["LogResults"]["Catch"]} == {"WhichAnswer"}

@@ -311,9 +311,9 @@ def test_rights_to_removed_stages_are_kept(cli: Cli, engine: Engine, monkeypatch
     """The app is synthesised with the rights to reach removed stages while these are deployed, and then without."""
     engine.start()
     deploy(engine)
-    monkeypatch.setattr(deploying, "context_of_removed", lambda *_: {"removed_queues": "moderation"})
+    monkeypatch.setattr(deploying, "context_of_removed", lambda *_: {"removed_queues": "vetting"})
     assert deploy(engine)
-    assert "removed_queues=moderation" in cli.calls[-2]
+    assert "removed_queues=vetting" in cli.calls[-2]
     monkeypatch.setattr(deploying, "context_of_removed", lambda *_: {})
     assert deploy(engine)
     assert not [word for word in cli.calls[-2] if "removed_queues" in word]

@@ -22,6 +22,7 @@ from operations.runs.executions import pipelines_of
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
+from operations.wording import duration
 from shared.contracts.executions import BROKEN, STOPPED
 from shared.contracts.stages import BY_SERVICE, LEAST_TASK_SECONDS, SERVICES
 
@@ -119,6 +120,17 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """A sentence that says why no new runs start, if the starter is paused."""
     inbox: Inbox | None = None
     """The open runs that wait for a person, if people approve answers and the caller may list them."""
+
+    @property
+    def waits_for_person(self) -> str:
+        """How many of the open runs wait for a person, as they should, and for how long; empty if none does."""
+        inbox = self.inbox
+        if inbox is None or inbox.oldest_at is None:
+            return ""
+        count = f"{inbox.waiting:,}{'+' if inbox.more else ''}"
+        verb = "waits" if count == "1" else "wait"
+        oldest = duration(max(0.0, (self.at - inbox.oldest_at).total_seconds() * 1_000))
+        return f"{count} of the open runs {verb} for approval, the oldest for {oldest}"
 
     @property
     def waiting(self) -> int:

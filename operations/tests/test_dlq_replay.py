@@ -311,11 +311,11 @@ def test_a_run_can_not_continue_in_a_stage_that_is_gone(target, machine, records
     """A run that failed in a removed stage is redriven while that stage is deployed, and then restarted."""
     machine.redrivable = True
     machine.fail("p-1")
-    finish(records, "p-1", status="FAILED", stage="moderation")
+    finish(records, "p-1", status="FAILED", stage="vetting")
     if deployed:
-        name = "/ai-pipeline/local/services/moderation/queue-url"
+        name = "/ai-pipeline/local/services/vetting/queue-url"
         client("ssm").put_parameter(Name=name, Value="https://queue", Type="String")
-    (run,) = find(target, since=timedelta(hours=1), stage="moderation")
+    (run,) = find(target, since=timedelta(hours=1), stage="vetting")
     assert run.decision.action is action
     assert ("no longer part of the pipeline" in run.decision.reason) is not deployed
 

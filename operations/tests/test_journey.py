@@ -211,11 +211,11 @@ def test_a_run_that_a_stage_ended_says_so(target, records):
     assert advice.state(journey, NOW).endswith(", ended by analysis; the model was not asked.")
     finish(records, "q", ended_by="enhancement")
     assert read_journey(target, "q").early_end == "ended by enhancement"
-    gone = {"analysis": meter, "moderation": meter}
-    finish(records, "r", chat=None, stages=gone, ended_by="moderation")
+    gone = {"analysis": meter, "vetting": meter}
+    finish(records, "r", chat=None, stages=gone, ended_by="vetting")
     told_of = {stage.key: stage.status for stage in read_journey(target, "r").stages}
     assert [told_of[stage.key] for stage in STAGES] == ["done", *skipped, "done"]
-    assert told_of["moderation"] == "done"
+    assert told_of["vetting"] == "done"
 
 
 GONE = (
@@ -227,10 +227,10 @@ GONE = (
 @pytest.mark.parametrize(
     ("stage", "deployed", "says"),
     [
-        ("moderation", False, GONE),
+        ("vetting", False, GONE),
         ("approval", False, GONE),
         (
-            "moderation",
+            "vetting",
             True,
             " That stage was removed. As long as its stack is kept, the run can continue there.",
         ),

@@ -19,21 +19,19 @@ from operations.tests.stacks_world import FakeStack
 from operations.tests.world import client, deploy
 from shared.tests.fakes import create_approvals_table
 
-STACK = "ai-pipeline-dev-moderation"
+STACK = "ai-pipeline-dev-vetting"
 APPROVAL = "ai-pipeline-dev-approval"
 TABLE = "ai-pipeline-dev-approvals"
-WITH = {"StartAt": "A", "States": {"A": {"Type": "Succeed", "Comment": "moderation.requested.v1"}}}
+WITH = {"StartAt": "A", "States": {"A": {"Type": "Succeed", "Comment": "vetting.requested.v1"}}}
 
 
 @pytest.fixture
 def removed(dev_account, cloudformation):
-    """The environment dev, in which the stage moderation is still deployed."""
+    """The environment dev, in which the stage vetting is still deployed."""
     deploy("dev", "https://api.example")
     url = client("sqs").create_queue(QueueName=STACK)["QueueUrl"]
-    client("ssm").put_parameter(
-        Name="/ai-pipeline/dev/services/moderation/queue-url", Value=url, Type="String"
-    )
-    rule = {"EventPattern": {"detail-type": ["moderation.requested.v1"]}}
+    client("ssm").put_parameter(Name="/ai-pipeline/dev/services/vetting/queue-url", Value=url, Type="String")
+    rule = {"EventPattern": {"detail-type": ["vetting.requested.v1"]}}
     cloudformation.stacks[STACK] = FakeStack(
         {
             "Resources": {
@@ -53,7 +51,7 @@ def machine():
 def test_only_what_has_no_place_in_the_app_is_a_removed_stage(removed, cloudformation):
     """A deployed stage that this checkout has is not taken for a removed one."""
     cloudformation.stacks["ai-pipeline-dev-analyzer"] = FakeStack()
-    assert [stage.part for stage in removed_stages(removed)] == ["moderation"]
+    assert [stage.part for stage in removed_stages(removed)] == ["vetting"]
 
 
 def test_idle_stack_is_deleted_once(removed, cloudformation):
@@ -109,16 +107,16 @@ def test_deletion_of_a_deployment_covers_removed_stages(removed, cloudformation)
     for part in ("platform", "analyzer", "workflow"):
         cloudformation.stacks[f"ai-pipeline-dev-{part}"] = FakeStack()
     parts = [condemned.stack.part for condemned in plan(removed).stacks]
-    assert parts == ["workflow", "moderation", "analyzer", "platform"]
+    assert parts == ["workflow", "vetting", "analyzer", "platform"]
 
 
 def test_workflow_keeps_its_rights_to_reach_what_is_still_deployed(removed, cloudformation):
     """The app gets the queue and the events of a removed stage as context, until its stack is gone."""
     assert context_of_removed(removed) == {
-        "removed_queues": "moderation",
-        "removed_events": "moderation.requested.v1",
+        "removed_queues": "vetting",
+        "removed_events": "vetting.requested.v1",
     }
-    assert rights_kept(removed) == {STACK, "moderation.requested.v1"}
+    assert rights_kept(removed) == {STACK, "vetting.requested.v1"}
     del cloudformation.stacks[STACK]
     assert (context_of_removed(removed), rights_kept(removed)) == ({}, frozenset())
 

@@ -84,9 +84,9 @@ def test_a_row_has_its_record(target, records, executions: Executions):
 
 def test_a_row_says_which_stage_ended_it(target, records, executions: Executions):
     """A run that a stage ended early names that stage; one that failed after an early end was stored does not."""
-    finish(records, "p-1", ended_by="moderation")
-    finish(records, "p-0", status="FAILED", ended_by="moderation")
-    assert [row.ended_by for row in runs_page(target, size=3).rows] == [None, "moderation", None]
+    finish(records, "p-1", ended_by="vetting")
+    finish(records, "p-0", status="FAILED", ended_by="vetting")
+    assert [row.ended_by for row in runs_page(target, size=3).rows] == [None, "vetting", None]
 
 
 def test_a_replaced_failure_keeps_its_error(target, records, executions: Executions, monkeypatch):

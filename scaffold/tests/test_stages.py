@@ -38,7 +38,7 @@ def commit(root):
 
 
 def made(root, **options):
-    plan = stages.new("moderation", **{"after": "analysis", "root": root} | options)
+    plan = stages.new("vetting", **{"after": "analysis", "root": root} | options)
     write(root, plan.changes)
     return plan
 
@@ -65,7 +65,7 @@ def order(root):
     [
         "",
         "a",
-        "Moderation",
+        "Vetting",
         "mod-eration",
         "mod_eration",
         "1st",
@@ -117,7 +117,7 @@ def test_name_in_use_is_refused(text):
 def test_place_that_does_not_exist(checkout, after, says):
     """A place behind the last stage or behind none is refused with the places that there are."""
     with pytest.raises(InvalidInputError, match=says):
-        stages.new("moderation", after=after, root=checkout)
+        stages.new("vetting", after=after, root=checkout)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_place_that_does_not_exist(checkout, after, says):
 def test_row_stands_where_it_was_asked_for(checkout, after, index):
     """The new row follows the stage that was named, by its key or its service, and the others keep their order."""
     made(checkout, after=after)
-    assert order(checkout).index("moderation") == index
-    assert [key for key in order(checkout) if key != "moderation"] == [stage.key for stage in STAGES]
+    assert order(checkout).index("vetting") == index
+    assert [key for key in order(checkout) if key != "vetting"] == [stage.key for stage in STAGES]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_work_of_which_git_has_no_copy_is_not_deleted(checkout):
     plan = made(checkout)
     core = checkout / plan.name.folder / "core.py"
     core.write_text(core.read_text("utf-8") + "\n# my work\n", "utf-8")
-    with pytest.raises(RefusedError, match=r"git has no copy of services/moderation/core\.py as it is now"):
+    with pytest.raises(RefusedError, match=r"git has no copy of services/vetting/core\.py as it is now"):
         removal_of(checkout, plan, {})
     commit(checkout)
     write(checkout, removal_of(checkout, plan, {}).changes)
@@ -185,15 +185,15 @@ def test_table_with_changes_of_ones_own_is_not_edited(checkout):
     with (checkout / TABLE).open("a", encoding="utf-8") as file:
         file.write("# mine\n")
     with pytest.raises(RefusedError, match="not committed"):
-        stages.new("moderation", after="analysis", root=checkout)
-    assert stages.new("moderation", after="analysis", dirty=True, root=checkout).after == "analysis"
+        stages.new("vetting", after="analysis", root=checkout)
+    assert stages.new("vetting", after="analysis", dirty=True, root=checkout).after == "analysis"
 
 
 def test_existing_folder_is_never_overwritten(checkout):
     """A folder or a module of this name that no row knows refuses the new stage, and is left as it is."""
-    (checkout / "services/moderation").mkdir(parents=True)
-    with pytest.raises(RefusedError, match="services/moderation exists already"):
-        stages.new("moderation", after="analysis", root=checkout)
+    (checkout / "services/vetting").mkdir(parents=True)
+    with pytest.raises(RefusedError, match="services/vetting exists already"):
+        stages.new("vetting", after="analysis", root=checkout)
 
 
 @pytest.mark.parametrize("name", [stage.key for stage in STAGES if stage.key != stage.service])
@@ -211,7 +211,7 @@ def test_stage_that_there_is_not_can_not_be_removed():
 
 def test_stage_that_another_one_reads_is_not_removed(checkout):
     """A stage is not removed while the row of another one names what it gives."""
-    reader = row("reader", inputs={"found": "$.results.moderation.data"})
+    reader = row("reader", inputs={"found": "$.results.vetting.data"})
     with pytest.raises(RefusedError, match="is an input of reader"):
         removal_of(checkout, made(checkout), {}, [reader])
 
@@ -243,7 +243,7 @@ def test_without_git_only_what_was_generated_is_deleted(checkout):
     core = checkout / plan.name.folder / "core.py"
     written = core.read_text("utf-8")
     core.write_text(f"{written}\n# my work\n", "utf-8")
-    with pytest.raises(RefusedError, match=r"git has no copy of services/moderation/core\.py"):
+    with pytest.raises(RefusedError, match=r"git has no copy of services/vetting/core\.py"):
         removal_of(checkout, plan, {})
     core.write_text(written, "utf-8")
     assert removal_of(checkout, plan, {}).changes
@@ -255,7 +255,7 @@ def test_row_of_which_git_has_no_copy_is_not_deleted(checkout):
     commit(checkout)
     table = checkout / TABLE
     text = table.read_text("utf-8")
-    table.write_text(text.replace('key="moderation",', 'key="moderation",\n        pays=True,'), "utf-8")
+    table.write_text(text.replace('key="vetting",', 'key="vetting",\n        pays=True,'), "utf-8")
     with pytest.raises(RefusedError, match=r"stages\.py"):
         removal_of(checkout, plan, {})
     commit(checkout)
@@ -264,7 +264,7 @@ def test_row_of_which_git_has_no_copy_is_not_deleted(checkout):
 
 def test_generated_files_are_formatted_as_the_project_is(tmp_path):
     """Every generated source is as the project's own formatter and linter want it."""
-    plan = stages.new("moderation", after="chat", dirty=True)
+    plan = stages.new("vetting", after="chat", dirty=True)
     write(tmp_path, plan.changes)
     shutil.copy(stages.ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "shared/contracts/__init__.py").touch()

@@ -26,7 +26,7 @@ from shared.contracts.stages import (
 )
 from shared.contracts.upcasting import EVENTS
 from shared.errors import ContractViolation
-from shared.tests import moderation
+from shared.tests import vetting
 from shared.tests.fakes import stage_event
 
 EVENT_SCHEMAS = {kind.detail_type(): schemas.event_schema(kind) for kind in EVENTS}
@@ -316,7 +316,7 @@ def test_characters_that_sqs_does_not_carry_are_refused(sign):
 def test_a_stage_that_may_end_the_run_has_a_field_for_its_answer():
     """A row can't say that its stage may end the run if the result has no early answer."""
     with pytest.raises(TypeError, match="early_answer"):
-        msgspec.structs.replace(moderation.MODERATION, result=v1.Analysis)
+        msgspec.structs.replace(vetting.VETTING, result=v1.Analysis)
 
 
 @pytest.mark.parametrize(

@@ -145,13 +145,13 @@ def test_a_stage_is_not_among_those_of_a_run_before_it(monkeypatch):
     assert passed({"stages": {"chat": {}}, "errors": {"weighing": {}}})[0] == "weighing"
 
 
-@pytest.mark.parametrize("ended_by", ["moderation", "approval", {"odd": 1}])
+@pytest.mark.parametrize("ended_by", ["vetting", "approval", {"odd": 1}])
 def test_a_stage_that_ended_a_run_and_is_gone_skipped_others(ended_by):
     """If this release lacks the stage that ended a run, the run has passed the stages that its record tells of."""
-    record = {"stages": {"analysis": {}, "moderation": {}}, "ended_by": ended_by}
-    assert passed(record) == ("analysis", "moderation", "log")
-    degraded = {"stages": {"moderation": {}}, "degraded": ["analysis"], "ended_by": ended_by}
-    assert passed(degraded) == ("analysis", "moderation", "log")
+    record = {"stages": {"analysis": {}, "vetting": {}}, "ended_by": ended_by}
+    assert passed(record) == ("analysis", "vetting", "log")
+    degraded = {"stages": {"vetting": {}}, "degraded": ["analysis"], "ended_by": ended_by}
+    assert passed(degraded) == ("analysis", "vetting", "log")
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, "9" * 5_000, "null", 7])

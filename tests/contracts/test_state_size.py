@@ -5,7 +5,7 @@ import pytest
 from infra.doctor import largest_run
 from infra.doctor.largest_run import CONVERSATIONS, heaviest_request
 from shared.contracts import limits
-from shared.tests import moderation
+from shared.tests import vetting
 
 
 @pytest.mark.parametrize("messages", CONVERSATIONS.values(), ids=CONVERSATIONS)
@@ -20,7 +20,7 @@ def test_an_early_answer_is_not_held_beside_a_later_one(monkeypatch):
     """A stage that may end the run adds its largest answer to no run that also has the chatbot's."""
     messages = max(CONVERSATIONS.values(), key=lambda one: len(heaviest_request(one)))
     before = len(heaviest_request(messages))
-    monkeypatch.setattr(largest_run, "RECORDED", moderation.TABLE[:-1])
+    monkeypatch.setattr(largest_run, "RECORDED", vetting.TABLE[:-1])
     assert before < len(heaviest_request(messages)) < limits.STATE_BYTES * 0.9
 
 

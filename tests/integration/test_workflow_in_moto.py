@@ -12,7 +12,7 @@ from services.trigger.starter.core import execution_input
 from shared.contracts.stages import ANSWERING, RECORDED, RETRY, STAGES
 from shared.errors import ContractViolation, PermanentError, TransientError
 from shared.records import Records
-from shared.tests import moderation
+from shared.tests import vetting
 from shared.tests.samples import ANALYSIS, CHAT, ENHANCEMENT
 from tests.integration.workers import Fails
 from tests.integration.workflow import ASKED, FOLLOW_UP, METADATA, METER, TURNS, Workflow, result
@@ -26,13 +26,13 @@ def workflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workflow]:
 
 
 @pytest.fixture
-def moderated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workflow]:
+def vetted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workflow]:
     """A workflow with a stage that may end the run, as the starter of that table begins it."""
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         monkeypatch.setattr("infra.definition.RETRY", msgspec.structs.replace(RETRY, interval_seconds=1))
-        no_results = msgspec.to_builtins(moderation.Results())
+        no_results = msgspec.to_builtins(vetting.Results())
         monkeypatch.setattr("services.trigger.starter.core._NO_RESULTS", no_results)
-        yield Workflow(moderation.TABLE)
+        yield Workflow(vetting.TABLE)
 
 
 def test_every_stage_gets_what_the_ones_before_it_found(workflow):
@@ -171,43 +171,43 @@ def test_an_older_starters_execution_runs(workflow, request_):
 # --- a stage that may end the run --------------------------------------------------------------------------
 
 
-def test_a_stage_ends_the_run_early(moderated):
+def test_a_stage_ends_the_run_early(vetted):
     """After an early answer only the last stage runs, and it gets the answer: the model is not asked."""
-    run = moderated.run(moderator=[result(moderation.REFUSED)])
+    run = vetted.run(vetter=[result(vetting.REFUSED)])
     assert run.status == "SUCCEEDED"
-    assert run.states == ["AnalyzeInput", "ModerateMessage", "AfterModerateMessage", "LogResults"]
-    assert run.requests["moderator"][0].data.analysis == ANALYSIS
+    assert run.states == ["AnalyzeInput", "VetMessage", "AfterVetMessage", "LogResults"]
+    assert run.requests["vetter"][0].data.analysis == ANALYSIS
     assert "chatbot" not in run.requests
     results = run.requests["logger"][0].data.results
-    assert (results.moderation.data, results.chat.data) == (moderation.REFUSED, None)
+    assert (results.vetting.data, results.chat.data) == (vetting.REFUSED, None)
 
 
-def test_a_failed_stage_ends_no_run(moderated):
+def test_a_failed_stage_ends_no_run(vetted):
     """A stage that may end the run degrades it if it fails, like any other that is not critical."""
-    run = moderated.run(moderator=[Fails(PermanentError.NAME)])
+    run = vetted.run(vetter=[Fails(PermanentError.NAME)])
     assert run.status == "SUCCEEDED"
-    assert run.states == [stage.state for stage in moderation.TABLE]
-    assert run.requests["logger"][0].data.errors["moderation"].error == PermanentError.NAME
+    assert run.states == [stage.state for stage in vetting.TABLE]
+    assert run.requests["logger"][0].data.errors["vetting"].error == PermanentError.NAME
 
 
-def test_a_broken_logger_does_not_cost_an_early_answer(moderated):
+def test_a_broken_logger_does_not_cost_an_early_answer(vetted):
     """When the logger fails, the workflow stores the answer of the stage that ended the run, and says which did."""
-    run = moderated.run(moderator=[result(moderation.REFUSED)], logger=[Fails(PermanentError.NAME)])
+    run = vetted.run(vetter=[result(vetting.REFUSED)], logger=[Fails(PermanentError.NAME)])
     assert run.status == "SUCCEEDED"
-    record = moderated.records.get("p-1")
+    record = vetted.records.get("p-1")
     assert record is not None
     assert (record["status"], record["final_response"]) == ("SUCCEEDED", "I can't help with that.")
-    assert (record["ended_by"], record["end_reason"]) == ("moderation", "asks for a secret")
+    assert (record["ended_by"], record["end_reason"]) == ("vetting", "asks for a secret")
     assert record["errors"]["log"]["Error"] == PermanentError.NAME
 
 
-def test_a_run_without_an_early_answer_goes_on(moderated):
+def test_a_run_without_an_early_answer_goes_on(vetted):
     """A result without an early answer leads to the next stage, and a broken logger does not cost the answer then."""
-    run = moderated.run(moderator=[result(moderation.ALLOWED)], logger=[Fails(PermanentError.NAME)])
-    states = [stage.state for stage in moderation.TABLE]
+    run = vetted.run(vetter=[result(vetting.ALLOWED)], logger=[Fails(PermanentError.NAME)])
+    states = [stage.state for stage in vetting.TABLE]
     after = ["WhichAnswer", "StoreAnswer"]
-    assert run.states == [*states[:2], "AfterModerateMessage", *states[2:], *after]
-    record = moderated.records.get("p-1")
+    assert run.states == [*states[:2], "AfterVetMessage", *states[2:], *after]
+    record = vetted.records.get("p-1")
     assert record is not None
     assert (record["status"], record["final_response"]) == ("SUCCEEDED", "Hello.")
     assert "ended_by" not in record

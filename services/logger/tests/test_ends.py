@@ -9,7 +9,7 @@ from services.logger import core
 from services.logger.tests.support import ARN, OWN, request, status_change
 from shared.contracts.stages import STAGES
 from shared.errors import ContractViolation, PipelineError, TransientError
-from shared.tests import moderation
+from shared.tests import vetting
 from shared.tests.fakes import METADATA, client_error
 
 
@@ -321,8 +321,8 @@ def test_an_impossible_status_change_is_a_contract_violation(logger, change):
         logger.failed(status_change(**change))
 
 
-@pytest.mark.parametrize(("state", "stage"), [("AfterModerateMessage", "moderation"), ("StoreAnswer", "log")])
+@pytest.mark.parametrize(("state", "stage"), [("AfterVetMessage", "vetting"), ("StoreAnswer", "log")])
 def test_a_run_that_stopped_at_a_choice_stopped_at_its_stage(monkeypatch, state, stage):
     """The choice behind a stage counts as that stage, any other state of no stage as the last one."""
-    monkeypatch.setattr(core, "BY_CHOICE", {"AfterModerateMessage": moderation.MODERATION})
+    monkeypatch.setattr(core, "BY_CHOICE", {"AfterVetMessage": vetting.VETTING})
     assert core.last_stage([{"stateEnteredEventDetails": {"name": state}}]) == stage

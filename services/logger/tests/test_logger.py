@@ -8,7 +8,7 @@ import pytest
 from services.logger.tests.support import ANALYSIS, CHAT, EMPTY, METER, OWN, request
 from shared.contracts import v1
 from shared.errors import TransientError
-from shared.tests import moderation
+from shared.tests import vetting
 from shared.tests.fakes import METADATA, client_error
 
 
@@ -70,12 +70,12 @@ def test_failed_announcement_fails_the_stage(logger, events):
 
 
 def early(**results: Any) -> v1.LogRequested:
-    """Return the request of a run that the moderation ended."""
-    ended = {"data": moderation.REFUSED, "meter": METER}
+    """Return the request of a run that the vetting ended."""
+    ended = {"data": vetting.REFUSED, "meter": METER}
     unasked = {"chat": EMPTY, "enhancement": EMPTY}
-    whole = {"analysis": {"data": ANALYSIS, "meter": METER}, **unasked, "moderation": ended, **results}
+    whole = {"analysis": {"data": ANALYSIS, "meter": METER}, **unasked, "vetting": ended, **results}
     asked = msgspec.to_builtins(request())
-    return msgspec.convert({**asked, "results": msgspec.to_builtins(whole)}, moderation.LogRequested)
+    return msgspec.convert({**asked, "results": msgspec.to_builtins(whole)}, vetting.LogRequested)
 
 
 def test_an_early_answer_is_the_final_response(logger, records, events):
@@ -84,10 +84,10 @@ def test_an_early_answer_is_the_final_response(logger, records, events):
     record = records.get("p-1")
     assert (receipt.status, record["status"]) == ("SUCCEEDED", "SUCCEEDED")
     assert record["final_response"] == "I can't help with that."
-    assert (record["ended_by"], record["end_reason"]) == ("moderation", "asks for a secret")
+    assert (record["ended_by"], record["end_reason"]) == ("vetting", "asks for a secret")
     assert record["degraded"] == []
     (event,) = events.details("pipeline.completed.v1")
-    assert event["data"]["ended_by"] == "moderation"
+    assert event["data"]["ended_by"] == "vetting"
 
 
 def test_an_early_answer_precedes_the_chatbots(logger, records):
@@ -99,7 +99,7 @@ def test_an_early_answer_precedes_the_chatbots(logger, records):
 
 def test_a_run_that_nobody_ended_has_no_such_fields(logger, records):
     """A success without an early answer removes the earlier end's fields, and adds none."""
-    records.advance("p-1", "RUNNING", {"ended_by": "moderation", "end_reason": "before the restart"})
+    records.advance("p-1", "RUNNING", {"ended_by": "vetting", "end_reason": "before the restart"})
     logger.completed(request(), METADATA, meter=OWN)
     record = records.get("p-1")
     assert record["final_response"] == "**Hello.**"
