@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from infra.parts import PLATFORM, TRIGGER, WORKFLOW
 from operations.aws_errors import translated
 from operations.errors import NotDeployedError
 
 OWNERS = {
-    "api/url": "trigger",
-    "bus/name": "platform",
-    "table/name": "platform",
-    "state-machine/arn": "workflow",
+    "api/url": TRIGGER,
+    "bus/name": PLATFORM,
+    "table/name": PLATFORM,
+    "state-machine/arn": WORKFLOW,
 }
 
 

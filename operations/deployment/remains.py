@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from infra.functions import ALL_FUNCTIONS
 from infra.names import Names
-from infra.parts import SWITCHED
+from infra.parts import SWITCHED, TRIGGER
 from operations.addresses import root
 from operations.aws_errors import translated
 from operations.deployment.stacks import deletion_commands, read_stacks, table_exists
@@ -134,7 +134,7 @@ def _account_role(target: Target) -> Iterator[Remnant]:
         arn = target.client("apigateway").get_account().get("cloudwatchRoleArn") or ""
     name = arn.rsplit("/", 1)[-1]
     # CloudFormation begins the name with the stack's, of which it keeps 24 characters at least.
-    if name.startswith(Names(target.env).stack("trigger")[:24]):
+    if name.startswith(Names(target.env).stack(TRIGGER)[:24]):
         yield Remnant(
             what=f"role {name}",
             why="with it, API Gateway writes the logs of all APIs in this account and region; keep it for them",

@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from infra.parts import TRIGGER
 from operations.dlq.archive import Handled, handled
 from operations.dlq.messages import Parked, metadata_of
 from operations.dlq.queues import depth, find_queues, held
@@ -37,8 +38,6 @@ Kind = Literal[
 RUNS = 20
 """The largest number of runs of one trace that are returned."""
 LOG_PAGES = 100
-STARTER = "trigger"
-"""The service whose queue holds the events that start runs."""
 
 _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 _ARN = re.compile(r"(?P<machine>arn:[^:]+:states:[^:]+:[^:]*:execution:[^:]+):(?P<name>[^:]{1,80})")
@@ -306,7 +305,7 @@ def _kind_in(message: Parked, any_id: str, trace_id: str) -> Kind | None:
 def _with_parked(target: Target, explanation: Explanation) -> Explanation:
     """Add the parked messages of runs that failed or have not started, which decide what to do next."""
     services = {
-        journey.pipeline_id: STARTER if journey.status == "ACCEPTED" else _service_of(journey.failed_stage)
+        journey.pipeline_id: TRIGGER if journey.status == "ACCEPTED" else _service_of(journey.failed_stage)
         for journey in explanation.journeys
         if journey.status in ("ACCEPTED", "FAILED")
     }
@@ -327,7 +326,7 @@ def _service_of(stage: str | None) -> str | None:
 def _with_waiting(target: Target, explanation: Explanation) -> Explanation:
     if all(journey.status != "ACCEPTED" for journey in explanation.journeys):
         return explanation
-    queue = depth(target, target.addresses.queue_url(STARTER))
+    queue = depth(target, target.addresses.queue_url(TRIGGER))
     return replace(explanation, waiting=queue.visible + queue.held)
 
 
