@@ -7,7 +7,6 @@ from msgspec import Struct
 from infra.functions import ALL_FUNCTIONS
 from infra.names import Names
 from infra.parts import SWITCHED, TRIGGER
-from operations.addresses import root
 from operations.aws_errors import translated
 from operations.deployment.stacks import deletion_commands, read_stacks, table_exists
 from operations.errors import DeniedError, NotDeployedError
@@ -80,7 +79,7 @@ def _queues(target: Target) -> Iterator[Remnant]:
 def _parameters(target: Target) -> Iterator[Remnant]:
     with translated("look up the parameters"):
         pages = target.client("ssm").get_paginator("get_parameters_by_path")
-        for page in pages.paginate(Path=root(target.env), Recursive=True):
+        for page in pages.paginate(Path=Names(target.env).parameter(""), Recursive=True):
             for parameter in page["Parameters"]:
                 yield Remnant(
                     what=f"parameter {parameter['Name']}",
