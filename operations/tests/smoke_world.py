@@ -1,6 +1,6 @@
 """An account for the smoke test: moto's AWS seen as AWS itself, with clients that tests replace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from operations.smoke import alarm, listener, publishing, runs
 from operations.smoke.trial import Trial
+from operations.smoke.verdicts import Check
 from operations.stop import Stop
 from operations.target import Target
 from operations.tests.world import FakeApi, deploy, shared_session
@@ -15,6 +16,11 @@ from operations.tests.world import FakeApi, deploy, shared_session
 NAME = "smoke-261129100000aa"
 API_RUN = f"p-{NAME[-8:]}-api"
 """The id that the fake API makes of the smoke test's idempotency key."""
+BUS_RUN = f"{NAME}-bus"
+
+
+def by_subject(checks: Iterable[Check]) -> dict[str, Check]:
+    return {check.subject: check for check in checks}
 
 
 def refusal(operation: str, code: str) -> ClientError:
