@@ -28,22 +28,28 @@ def refusal(operation: str, code: str) -> ClientError:
 
 
 class Client:
-    """A client whose operations are given as functions, exceptions or answers; it keeps the calls."""
+    """A client whose operations are given as functions, exceptions or answers; it keeps the calls.
 
-    def __init__(self, **operations: Any) -> None:
+    All others are those of the `real` one, if there is one.
+    """
+
+    def __init__(self, real: Any = None, **operations: Any) -> None:
+        self._real = real
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._operations = operations
 
     def __getattr__(self, operation: str) -> Any:
         def call(**arguments: Any) -> Any:
             self.calls.append((operation, arguments))
-            answer = self._operations[operation]
             if isinstance(answer, Exception):
                 raise answer
             return answer(**arguments) if callable(answer) else answer
 
-        if operation.startswith("_") or operation not in self._operations:
+        if operation.startswith("_"):
             raise AttributeError(operation)
+        answer = (
+            self._operations[operation] if operation in self._operations else getattr(self._real, operation)
+        )
         return call
 
     def get_paginator(self, operation: str) -> Any:

@@ -141,16 +141,8 @@ def test_a_completed_run_that_is_not_announced_fails_the_logger(
 def test_a_caller_who_may_not_subscribe_proves_the_rest(trial: Trial, records: Records):
     """Without the right to subscribe, nothing can be heard: these checks are not possible, the others are made."""
     answered(records)
-    real = client("events")
-    replace(
-        trial.target,
-        "events",
-        Client(
-            list_rules=real.list_rules,
-            put_rule=refusal("PutRule", "AccessDeniedException"),
-            put_events=real.put_events,
-        ),
-    )
+    denied = refusal("PutRule", "AccessDeniedException")
+    replace(trial.target, "events", Client(client("events"), put_rule=denied))
     checks = by_subject(put_events(trial))
     assert {name for name, check in checks.items() if check.outcome == "passed"} == {
         "api publishes pipeline.requested",
