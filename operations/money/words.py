@@ -163,18 +163,14 @@ def budget_rows(budget: Budget) -> list[tuple[str, str]]:
     if budget.projected_nano_usd is not None:
         rows.append(("at this pace", f"{lower_bound}{usd(budget.projected_nano_usd)} by the end of the day"))
     if budget.looked_at:
-        rows.append(("last check", ago(_moment(budget.looked_at))))
+        rows.append(("last check", ago(datetime.fromisoformat(budget.looked_at))))
     return rows
 
 
 def _starter(budget: Budget) -> str:
     text: str = budget.standing
     if budget.since:
-        text += f" since {_moment(budget.since):%H:%M} UTC"
+        text += f" since {datetime.fromisoformat(budget.since):%H:%M} UTC"
     if budget.resumes_at:
         text += ", until 00:00 UTC"
     return text
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
