@@ -80,6 +80,7 @@ class ParkedView(Struct, frozen=True, kw_only=True):
     total: int
     now_parked: int
     held: int
+    soonest: Left | None
     causes: tuple[CauseRow, ...]
     doing: tuple[tuple[str, str], ...]
     cost: str
@@ -110,11 +111,13 @@ def parked_view(snapshot: Snapshot, known: Sequence[Count]) -> ParkedView:
     found = causes(snapshot.planned, snapshot.rates, snapshot.good)
     now_parked = sum(one.visible + one.held for one in known)
     whole = estimate([work_of_message(item) for item in snapshot.planned], snapshot.rates)
+    soonest = min((one.deleted_at for one in found if one.deleted_at), default=None)
     return ParkedView(
         at=snapshot.at,
         total=len(snapshot.planned),
         now_parked=now_parked,
         held=sum(one.held for one in known),
+        soonest=left(soonest) if soonest else None,
         causes=tuple(map(_cause_row, found)),
         doing=doing(actions(snapshot.planned)),
         cost=cost(whole),

@@ -111,7 +111,6 @@ def _cause(ask: Ask, key: str) -> Response:
         current="parked",
         view=view,
         locked=refusal.text if refusal else "",
-        reading=ask.desk.shelf.shown(ask.target).reading,
     )
 
 
