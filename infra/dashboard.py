@@ -7,6 +7,7 @@ import cdk_monitoring_constructs as monitoring
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.functions import deployed_functions
+from infra.parts import TRIGGER
 from infra.signals import HOUR, PERIOD, Signals
 from shared.contracts.stages import ANSWERING, SERVICES
 from shared.metrics import (
@@ -87,8 +88,8 @@ def _graph(
 
 def _health(signals: Signals) -> list[cloudwatch.GraphWidget]:
     runs = [
-        signals.own(RUNS_ACCEPTED, "trigger", label="accepted by the API"),
-        signals.own(RUNS_STARTED, "trigger", label="started"),
+        signals.own(RUNS_ACCEPTED, TRIGGER, label="accepted by the API"),
+        signals.own(RUNS_STARTED, TRIGGER, label="started"),
         signals.own(RUNS_SUCCEEDED, "logger", label="succeeded"),
         signals.own(RUNS_DEGRADED, "logger", label="degraded (part of succeeded)"),
         signals.own(RUNS_FAILED, "logger", label="failed"),
@@ -185,8 +186,8 @@ def _calls(signals: Signals, *, budgeted: bool, approving: bool) -> list[cloudwa
         _graph(
             "API requests that were not served",
             [
-                signals.own(API_REFUSALS, "trigger", label="refused by the function (4xx)"),
-                signals.own(API_FAILURES, "trigger", label="failed in the function (5xx)"),
+                signals.own(API_REFUSALS, TRIGGER, label="refused by the function (4xx)"),
+                signals.own(API_FAILURES, TRIGGER, label="failed in the function (5xx)"),
                 signals.api_failures(),
             ],
             columns=3,
@@ -197,8 +198,8 @@ def _calls(signals: Signals, *, budgeted: bool, approving: bool) -> list[cloudwa
 
 
 def _budget(signals: Signals) -> list[cloudwatch.GraphWidget]:
-    spent = signals.own(BUDGET_SPENT, "trigger", "Maximum", "spent (%)")
-    paused = signals.own(BUDGET_PAUSED, "trigger", "Maximum", "paused")
+    spent = signals.own(BUDGET_SPENT, TRIGGER, "Maximum", "spent (%)")
+    paused = signals.own(BUDGET_PAUSED, TRIGGER, "Maximum", "paused")
     return [
         _graph("Daily budget spent (%)", [spent], columns=2),
         _graph("Starter paused (1 = yes)", [paused], columns=2),

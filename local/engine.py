@@ -303,9 +303,9 @@ class Engine:
             f"{self.state.engine_log} shows how far it came. Start it again: make run"
         )
 
-    def _log_tail(self, lines: int = 8) -> str:
+    def _log_tail(self) -> str:
         text = self.state.engine_log.read_text(errors="replace").strip().splitlines()
-        return "\n".join(f"  {line}" for line in text[-lines:])
+        return "\n".join(f"  {line}" for line in text[-8:])
 
     def _end(self, running: Running) -> None:
         if not process.end_group(running.pid):

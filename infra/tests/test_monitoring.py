@@ -10,8 +10,6 @@ import pytest
 from infra.bundling import ROOT
 from infra.environments import ENVIRONMENTS
 from infra.functions import ALL_FUNCTIONS
-from infra.option_kinds import OptionError
-from infra.options import load
 from infra.rules import resources
 from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS, OF_A_BUDGET, Thresholds
@@ -288,10 +286,3 @@ def test_an_address_is_told_of_alarms(synthesised):
     template = synthesised("dev", only="monitoring", alarm_email="on-call@example.com")
     (subscription,) = resources(template["ai-pipeline-dev-monitoring"], "AWS::SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "on-call@example.com")
-
-
-@pytest.mark.parametrize("option", [{"monitoring": "maybe"}, {"alarm_email": "on-call"}])
-def test_a_wrong_option_is_refused_by_name(option):
-    """An invalid value of `monitoring` or `alarm_email` is refused at synth with the option's name."""
-    with pytest.raises(OptionError, match=next(iter(option))):
-        load("dev", option)

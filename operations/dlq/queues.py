@@ -13,7 +13,12 @@ from operations.target import Target
 
 HOLD_SECONDS = 120
 BATCH = 10
-_COUNT = "ApproximateNumberOfMessages"
+VISIBLE, HELD, DELAYED = COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+"""The attributes in which SQS counts a queue's messages."""
 
 
 class Dlq(Struct, frozen=True, kw_only=True):
@@ -47,14 +52,14 @@ def find_queues(target: Target, services: Sequence[str] = ()) -> list[Dlq]:
 
 def depth(target: Target, url: str) -> Depth:
     """Return how many messages are in a queue."""
-    names = [_COUNT, f"{_COUNT}NotVisible", "MessageRetentionPeriod"]
+    names = [VISIBLE, HELD, "MessageRetentionPeriod"]
     with translated("read the queue"):
         attributes = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)[
             "Attributes"
         ]
     return Depth(
-        visible=int(attributes[_COUNT]),
-        held=int(attributes[f"{_COUNT}NotVisible"]),
+        visible=int(attributes[VISIBLE]),
+        held=int(attributes[HELD]),
         retention=timedelta(seconds=int(attributes["MessageRetentionPeriod"])),
     )
 

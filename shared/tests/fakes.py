@@ -76,10 +76,10 @@ def create_operations_table(client: Any, name: str = "operations") -> None:
     )
 
 
-def create_state_table(client: Any, name: str = "state") -> None:
+def create_state_table(client: Any) -> None:
     """Create the table of short-lived state on moto's DynamoDB."""
     client.create_table(
-        TableName=name,
+        TableName="state",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",

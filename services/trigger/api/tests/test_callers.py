@@ -180,12 +180,12 @@ def test_without_the_secret_nothing_is_accepted(records, events, monkeypatch):
     assert len(events.entries) == 1
 
 
-def earlier(records, who: str = ALICE, text: str = "x", owner: bool = True) -> str:
+def earlier(records, owner: bool = True) -> str:
     """Store a keyed request as releases up to 0.2.0 did; return its id."""
-    pipeline_id = core.earlier_keyed_id(who, "order-1")
+    pipeline_id = core.earlier_keyed_id(ALICE, "order-1")
     at = "2026-11-29T10:00:00.000Z"
-    fields = listed(who, pipeline_id, accepted_at=at, user_message=text) if owner else {}
-    assert records.accept(pipeline_id, user_message=text, accepted_at=at, listed=fields)
+    fields = listed(ALICE, pipeline_id, accepted_at=at, user_message="x") if owner else {}
+    assert records.accept(pipeline_id, user_message="x", accepted_at=at, listed=fields)
     return pipeline_id
 
 
