@@ -74,6 +74,10 @@ class Choices:
 # --- dlq replay ------------------------------------------------------------------------------------------
 
 
+def nothing_parked(selection: Selection) -> str:
+    return "No message is parked." if selection == Selection() else "No parked message matches."
+
+
 def replay_all(session: Session, selection: Selection, choices: Choices) -> None:
     """Plan, announce and carry out a replay. Raises click's Exit with the command's exit code."""
     with session.err.status("reading the parked messages", spinner_style="dim"):
@@ -92,7 +96,7 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
         )
         for item in planned
     ]
-    if not announce(session, lines, choices, "message", nothing="No parked message matches."):
+    if not announce(session, lines, choices, "message", nothing=nothing_parked(selection)):
         return
     options = Options(rate=choices.rate, restart=choices.restart, data=data)
 
