@@ -176,6 +176,7 @@ def test_a_message_that_is_left_fails_the_command(machine: StepFunctions):
     assert result.exit_code == 1
     assert "1 of 2 reached their outcome, 1 left" in result.output
     assert "user_message" in result.output
+    assert "dlq replay --id ID --edit" in result.stderr
     assert json.loads(call("dlq", "replay", "--yes", "--json").stdout)["results"][0]["outcome"] == "left"
 
 
