@@ -125,7 +125,7 @@ def _start(options: argparse.Namespace) -> int:
     if there is None:
         print(f"The console did not start: {log.name} says why.", file=sys.stderr)
         return started.poll() or FAILED
-    print(f"See it in a browser; this link works once:  {there[0].url}{there[1]}{_place(options)}")
+    print(f"See it in a browser; this link works once:\n\n  {there[0].url}{there[1]}{_place(options)}\n")
     return 0
 
 

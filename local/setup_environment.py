@@ -49,6 +49,11 @@ BROWSER = STATE / "browser"
 """The folder of the Node packages of the console's tests: a headless Chromium, and a checker of accessibility."""
 PYODIDE_SITE = STATE / "pyodide-site"
 OLDEST = (3, 11)
+ONLINE = "It needs the network: check that you are online, and set a proxy if you need one."
+CERTIFICATES = (
+    "A certificate is not trusted: if your network puts its own in place of the registries', name a file with it in "
+    "SSL_CERT_FILE (for uv), PIP_CERT and NODE_EXTRA_CA_CERTS (for npm)."
+)
 
 
 class SetupError(Exception):
@@ -100,8 +105,32 @@ def make_venv() -> None:
 
 def install_packages() -> None:
     install = (UV, "pip", "install", "--no-config", "--python", PYTHON)
-    run([*install, "--require-hashes", "-r", "requirements-dev.txt"], fetches=True)
-    run([*install, "--no-deps", "--no-build-isolation", "--editable", "."])
+    with changing_venv():
+        run([*install, "--require-hashes", "-r", "requirements-dev.txt"], fetches=True)
+        run([*install, "--no-deps", "--no-build-isolation", "--editable", "."])
+
+
+@contextlib.contextmanager
+def changing_venv() -> Iterator[None]:
+    """Mark `.venv` as unfinished while packages are installed into it.
+
+    An interrupted installation leaves packages that are whole to uv and lack files, so the next set-up begins with a
+    new `.venv`. A failure that has changed nothing, such as a download, leaves no mark.
+    """
+    site = next(VENV.glob("lib/python*/site-packages"))
+    before = site.stat().st_mtime_ns
+    _unfinished().touch()
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        if finished or site.stat().st_mtime_ns == before:
+            _unfinished().unlink()
+
+
+def _unfinished() -> Path:
+    return STAMPS / "unfinished"
 
 
 def install_engine() -> None:
@@ -160,7 +189,8 @@ def install_node_clients() -> None:
 def install_playwright() -> None:
     """Install what drives a browser in the console's tests, beside the project's packages."""
     install = (UV, "pip", "install", "--no-config", "--python", PYTHON)
-    run([*install, "--require-hashes", "-r", "requirements-browser.txt"], fetches=True)
+    with changing_venv():
+        run([*install, "--require-hashes", "-r", "requirements-browser.txt"], fetches=True)
 
 
 def install_browser() -> None:
@@ -322,12 +352,12 @@ FOR = {"checks": (CHECKS,), "tests": TESTS}
 
 def set_up(steps: tuple[Step, ...] = STEPS) -> None:
     """Run the steps that are not up to date. If the first one runs, all run: they need the environment it creates."""
-    if all(step.is_done() for step in steps):
+    if not _unfinished().exists() and all(step.is_done() for step in steps):
         return
     STAMPS.mkdir(parents=True, exist_ok=True)
     with exclusive():
         LOG.unlink(missing_ok=True)
-        if not steps[0].is_done():
+        if _unfinished().exists() or not steps[0].is_done():
             for step in steps:
                 step.stamp.unlink(missing_ok=True)
         for step in steps:
@@ -388,11 +418,9 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
         output = LOG.read_bytes()[start:].decode(errors="replace").strip().splitlines()
         relevant = [line for line in output if line.strip() and "Retrying" not in line]
         tail = "\n".join(f"  {line[:200]}" for line in (relevant or output)[-6:])
-        hint = (
-            " It needs the network: check that you are online, and set a proxy if you need one."
-            if fetches
-            else ""
-        )
+        hint = ""
+        if fetches:
+            hint = f" {CERTIFICATES if 'certificate' in tail.lower() else ONLINE}"
         raise SetupError(f"{Path(arguments[0]).name} failed.{hint}\n{tail}\nThe full output is in {LOG}")
 
 
@@ -456,6 +484,11 @@ def main(arguments: Sequence[str] = ()) -> int:
     except SetupError as error:
         say(
             f"The set-up failed: {error}\nFix the cause, then run the command again. Finished steps are kept."
+        )
+        return 1
+    except OSError as error:
+        say(
+            f"The set-up failed: {error.strerror or error}: {error.filename or ROOT}\nIt writes into {ROOT} only."
         )
         return 1
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from cli.commands.selection import carrying_out, selecting
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
-from cli.view.replaying import Choices, follow, replay_all
+from cli.view.replaying import Choices, follow, nothing_parked, replay_all
 from cli.view.tables import grid
 from cli.view.text import ago, counted, duration, in_a_line, printable
 from local.exit_codes import FAILED, INTERRUPTED
@@ -172,7 +172,10 @@ def _select_one(session: Session, selection: Selection) -> Parked:
     return messages[0]
 
 
-@dlq.command(cls=TargetCommand)
+@dlq.command(
+    cls=TargetCommand,
+    epilog="\b\nExit codes: 0 every message was handled, 1 some were not or a run failed,\n130 interrupted.",
+)
 @selecting
 @carrying_out("messages", 500, canary="Replay N messages first; continue only if their runs succeed.")
 @click.option("--restart", is_flag=True, help="Also restart runs that succeeded or were cancelled.")
@@ -194,9 +197,6 @@ def replay(session: Session, /, selection: Selection, **options: Any) -> None:
     message is archived. Messages that cannot be handled safely (unreadable, or of
     an unknown execution) are left and listed. No answer is paid for twice. Ctrl-C
     stops after the current message; repeat the command to continue.
-
-    Exit codes: 0 every message was handled, 1 some were not or a run failed,
-    130 interrupted.
     """
     replay_all(session, selection, Choices(**options))
 
@@ -223,7 +223,7 @@ def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, 
     with _busy(session):
         messages = select(session.target, selection)
     if not messages:
-        session.note("No parked message matches.")
+        session.note(nothing_parked(selection))
         if as_json:
             session.json([])
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from infra.doctor.findings import Passed, Problem, Result, Skipped
+from infra.doctor.findings import BY_HAND, Passed, Problem, Result, Skipped
 from infra.doctor.model import Policy, Role, Statement, System
 
 _PARTITION: Final = re.compile(r"^arn:[^:]*:")
@@ -137,13 +137,13 @@ def _changes(written: Role, role: Role) -> Iterator[Problem]:
             yield Problem(
                 where=where,
                 what=f"It lacks {_called(role, policy)}, which is in its template.",
-                fix="Deploy the stack again. CloudFormation's drift detection shows what else is missing.",
+                fix=BY_HAND,
             )
         elif policy.statements and not _alike(policy.statements, actual.statements):
             yield Problem(
                 where=where,
                 what=f"Its policy {policy.name} was changed after its deployment.",
-                fix="Undo the change, or make it in the template as well: the next deployment may overwrite it.",
+                fix="Undo the change by hand, or make it in the code as well: a later deployment may overwrite it.",
                 severity="warning",
             )
     for name, policy in kept.items():

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from operations.aws_errors import translated
 from operations.dlq.messages import Kind, Parked, parked
+from operations.errors import InvalidInputError
 from operations.target import Target
 
 HOLD_SECONDS = 120
@@ -38,8 +39,16 @@ class Depth(Struct, frozen=True, kw_only=True):
 
 
 def find_queues(target: Target, services: Sequence[str] = ()) -> list[Dlq]:
-    """Return the deployed dead-letter queues of these services, or of all."""
+    """Return the deployed dead-letter queues of these services, or of all. Raises InvalidInputError for no service.
+
+    A stage that is switched on, or that the code has no more, has its queues as long as its stack is deployed.
+    """
     addresses = target.addresses
+    if unknown := set(services) - set(addresses.services):
+        raise InvalidInputError(
+            f"There is no service {min(unknown)!r} in environment {target.env!r}. "
+            f"Choose one of: {', '.join(addresses.services)}."
+        )
     kinds: tuple[Kind, ...] = ("dlq", "rule-dlq")
     return [
         Dlq(service=service, kind=kind, url=url, work_url=addresses.queue_url(service))
