@@ -174,6 +174,16 @@ def test_replaces_one_that_hangs(make, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gone(hanging.pid)
 
 
+def test_one_that_is_busy_is_waited_for(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running engine that answers late is found; only who has no patience is told that it does not answer."""
+    started = make(port=free_port()).start()
+    answers: list[dict[str, Any]] = [{}, {}, {"instance": started.instance}]
+    monkeypatch.setattr(engine_module, "identity_on", lambda *_: answers.pop(0))
+    with pytest.raises(EngineNotRunningError, match="does not answer"):
+        make().running(patience_seconds=0)
+    assert make().running() == started
+
+
 def test_keeps_the_log_of_the_run_before(make, state: Path) -> None:
     """The log of the engine before can still be read after the next start."""
     make(port=free_port()).start()
