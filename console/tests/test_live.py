@@ -25,6 +25,7 @@ from operations.money.estimate import Rates as EstimateRates
 from operations.tests.dead_letters import park
 from operations.tests.histories import Story
 from shared.budget import Orders, State
+from shared.tests.fakes import PATIENCE_SECONDS
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
 PARKED = Parked(
@@ -79,14 +80,16 @@ def test_a_failed_look_keeps_the_last_value():
 def test_nobody_watching_means_no_looks():
     """The looking begins with the first who watches and ends with the last."""
     looks = Looks()
-    feed = Feed(looks)
+    feed = Feed(
+        looks, clock=lambda: 0.0
+    )  # else the next look would be due after two seconds, however they pass
     with feed.watched():
         with feed.watched():
-            assert looks.looked.wait(5)
+            assert looks.looked.wait(PATIENCE_SECONDS)
         thread = feed._thread
         assert thread is not None
         assert feed.is_watched
-    thread.join(5)
+    thread.join(PATIENCE_SECONDS)
     assert (thread.is_alive(), feed.is_watched, looks.count) == (False, False, 1)
 
 

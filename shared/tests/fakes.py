@@ -3,7 +3,7 @@
 import itertools
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,6 +21,20 @@ METADATA = Metadata(
     occurred_at=datetime(2026, 11, 22, tzinfo=UTC),
     correlation_id="c",
 )
+
+PATIENCE_SECONDS = 60.0
+"""Bound of a wait for another thread. Only a test that fails waits for so long, however busy the machine is."""
+
+
+def stopped_clock(moment: datetime) -> type[datetime]:
+    """Return the class `datetime` of a module under test for which it is always `moment`."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return moment.astimezone(tz)
+
+    return Stopped
 
 
 def client_error(code: str, operation: str = "Call", status: int = 400) -> ClientError:
