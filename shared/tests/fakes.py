@@ -3,8 +3,9 @@
 import itertools
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -12,6 +13,8 @@ from shared import budget, waiting
 from shared.contracts.envelope import Metadata
 from shared.contracts.record import iso
 from shared.records import LISTED, OWNER_INDEX
+
+T = TypeVar("T")
 
 METADATA = Metadata(
     event_id="e",
@@ -23,7 +26,16 @@ METADATA = Metadata(
 )
 
 PATIENCE_SECONDS = 60.0
-"""Bound of a wait for another thread. Only a test that fails waits for so long, however busy the machine is."""
+"""Bound of a wait for another thread or process. Only a test that fails waits for so long."""
+
+
+def until(condition: Callable[[], T | None]) -> T:
+    """Call `condition` until it returns a truthy value, and return that. Fails after PATIENCE_SECONDS."""
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while not (value := condition()):
+        assert time.monotonic() < patience, "what was waited for did not come"
+        time.sleep(0.01)
+    return value
 
 
 def stopped_clock(moment: datetime) -> type[datetime]:
