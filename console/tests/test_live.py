@@ -205,8 +205,11 @@ def test_lines_say_where_they_are_from():
     assert finished.lines[0].endswith("290.0,39.0 290.0,1.0 300.0,1.0")
 
 
-def test_now_is_one_look_for_page_and_json(console: Console, machine, records):
+def test_now_is_one_look_for_page_and_json(console: Console, machine, records, monkeypatch):
     """The first page has the stages, the rates and the latest failures, which lead to their runs."""
+    monkeypatch.setattr(
+        "console.live.feed.SECONDS", 3_600.0
+    )  # JSON comes in time, however long the page takes
     add_run(machine, records, "p", "FAILED", error="E", cause="c", stage="chat")
     page = console.get("/").text
     for part in (
