@@ -227,7 +227,7 @@ def test_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
 def test_no_home(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
     """Without a usable home folder, the tools' caches go into the state folder."""
-    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setenv("HOME", str(checkout / "none"))
     assert setting_up.environment()["HOME"] == str(checkout / "state" / "home")
 
 
