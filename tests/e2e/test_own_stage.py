@@ -61,6 +61,10 @@ class Reader:
         self._run("pipeline deploy")
         return False
 
+    def leave(self) -> None:
+        """Stop the console, which the tutorial leaves running."""
+        self._run("pipeline console --stop")
+
     def changed(self) -> str:
         """Return the files that differ from the first commit."""
         first = self._run("git rev-list --max-parents=0 HEAD").strip()
@@ -133,6 +137,7 @@ def test_tutorial_holds_as_written(pipeline: Deployment, tmp_path: Path):
     finally:
         done.set()
         publisher.join()
+        reader.leave()
     assert not any("casino" in str(request["messages"]) for request in pipeline.model.requests)
     # A run that was open at the look keeps the stack until the next one.
     eventually(lambda: not stacks_of(pipeline, "moderation") or reader.again(), seconds=240)
