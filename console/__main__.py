@@ -18,7 +18,7 @@ from local.exit_codes import FAILED, exit_code
 from local.paths import STATE
 from operations.errors import OperationError
 
-STARTS_SECONDS = 30.0
+STARTS_SECONDS = 60.0
 
 
 def main(arguments: Sequence[str]) -> int:

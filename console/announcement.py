@@ -12,8 +12,9 @@ from msgspec import Struct
 from local.paths import STATE
 
 HOST = "127.0.0.1"
-SECONDS = 3.0
-STOPS_SECONDS = 5.0
+SECONDS = 10.0
+"""Bound of the wait for an answer: a console on a busy machine must not be taken for none."""
+STOPS_SECONDS = 30.0
 
 
 class Announcement(Struct, frozen=True, kw_only=True):

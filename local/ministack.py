@@ -63,11 +63,11 @@ def environment(
     return variables
 
 
-def identity_on(port: int) -> dict[str, Any]:
-    """Return the identity of our engine on this port; empty if another program or none listens there."""
+def identity_on(port: int, seconds: float = HEALTH_SECONDS) -> dict[str, Any]:
+    """Return the identity of our engine on this port; empty if another program or none answers there in time."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
-        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=HEALTH_SECONDS) as answer:
+        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=seconds) as answer:
             identity = json.loads(json.loads(answer.read())["edition"])
         if isinstance(identity, dict) and {"instance", "checkout", "state"} <= identity.keys():
             return identity
