@@ -107,7 +107,7 @@ class ServiceFunction(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 REVISION: revision(bundle),
-                **({"AWS_CA_BUNDLE": ON_LAMBDA} if environment.tls_only else {}),
+                **({"AWS_CA_BUNDLE": ON_LAMBDA} if environment.trusts_amazon_only else {}),
                 **({"TABLE_NAME": self._names.table} if spec.table else {}),
                 **(variables or {}),
             },
