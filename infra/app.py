@@ -36,6 +36,7 @@ from infra.parts import MONITORING, PLATFORM, SWITCHED, TRIGGER, WORKFLOW, neede
 from infra.platform_stack import PlatformStack  # noqa: E402
 from infra.recorded import recorded  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
+from infra.synthesizer import bind  # noqa: E402
 from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
 from shared.contracts.stages import EVERY  # noqa: E402
@@ -98,6 +99,7 @@ def build(
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)
         stack.template_options.metadata = recorded(environment, part)
+        bind(stack, environment.permissions_boundary)
         for earlier in (*needed_by(part), *(SWITCHED if part == WORKFLOW else ())):
             if earlier in stacks:
                 stack.add_stack_dependency(stacks[earlier])

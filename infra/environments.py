@@ -177,6 +177,10 @@ class Environment:
     """Whether the events' schemas are registered with EventBridge. The engine has no registry."""
     bootstrap_roles: bool = True
     """Whether to deploy with the roles that `cdk bootstrap` made; otherwise with the CLI's own credentials."""
+    bootstrap_qualifier: str = "hnb659fds"
+    """The qualifier of these roles; the default is that of `cdk bootstrap`."""
+    permissions_boundary: str | None = None
+    """The name or ARN of the managed policy that each role has as its permissions boundary; None for none."""
     api_account_role: bool = True
     """Whether to create the account-wide role with which API Gateway writes logs."""
     engine: str | None = None
