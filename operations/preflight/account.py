@@ -69,10 +69,8 @@ def credentials(intended: Intended) -> Result:
 def bootstrap(intended: Intended) -> Result:
     """Check the bootstrap stack. What its execution role may do can't be seen from outside."""
     where = f"{intended.target.region}: the CDK's bootstrap stack"
-    account, qualifier = intended.account or "ACCOUNT", intended.environment.bootstrap_qualifier
-    fix = f".venv/bin/python -m local.cdk bootstrap aws://{account}/{intended.target.region}"
-    if qualifier != Environment.bootstrap_qualifier:
-        fix += f" --qualifier {qualifier}"
+    qualifier = intended.environment.bootstrap_qualifier
+    fix = bootstrap_command(intended.account or "ACCOUNT", intended.target.region, qualifier)
     parameter = BOOTSTRAP.format(qualifier)
     try:
         found = part(ask(intended.target, "ssm", "get_parameter", Name=parameter), "Parameter", "Value")
@@ -107,6 +105,12 @@ def bootstrap(intended: Intended) -> Result:
             what=f"The stack CDKToolkit is {status}.",
             fix=f"Wait if it is in progress; else repair or delete it in CloudFormation and run {fix}",
         )
+
+
+def bootstrap_command(account: str, region: str, qualifier: str) -> str:
+    """Return the command that makes or updates a bootstrap stack."""
+    own = "" if qualifier == Environment.bootstrap_qualifier else f" --qualifier {qualifier}"
+    return f".venv/bin/python -m local.cdk bootstrap aws://{account}/{region}{own}"
 
 
 def region(intended: Intended) -> Result:
