@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from infra.doctor.reading import read
+from infra.doctor.table import examine
 from infra.option_kinds import OptionError
 from infra.options import demanded, load
 from infra.rules import resources
@@ -18,17 +20,24 @@ def roles(templates):
     ]
 
 
+DEMANDS = {
+    "bootstrap_qualifier": "team",
+    "permissions_boundary": BOUNDARY,
+    "api_account_role": "false",
+    "approval": "true",
+    "budget_usd_per_day": "5",
+    # what environments/README.md says of an account with ten concurrent executions
+    **{f"max_concurrency_{name}": "2" for name in ("starter", "analyzer", "enhancer", "logger")},
+    "max_concurrency_chatbot": "4",
+    "requests_per_second": "1",
+    "max_waiting": "0",
+}
+
+
 @pytest.fixture
 def strict(synthesised):
-    """The templates of an account with a bootstrap, a boundary and a role for API Gateway's logs of its own."""
-    return synthesised(
-        "dev",
-        bootstrap_qualifier="team",
-        permissions_boundary=BOUNDARY,
-        api_account_role="false",
-        approval="true",
-        budget_usd_per_day="5",
-    )
+    """The templates of an account that demands all of it."""
+    return synthesised("dev", **DEMANDS)
 
 
 @pytest.mark.synth
@@ -39,6 +48,15 @@ def test_each_role_carries_the_boundary(strict):
     boundaries = [role.get("PermissionsBoundary") for role in roles(strict)]
     assert len(boundaries) > 8
     assert all(boundary == {"Fn::Join": ["", own]} for boundary in boundaries)
+
+
+@pytest.mark.synth
+@pytest.mark.xdist_group("synth")
+def test_the_doctor_has_nothing_to_say(strict):
+    """The parts fit together, and a boundary whose content only the account has is not called too narrow."""
+    assert [
+        finding for checked in examine(read(strict, load("dev", DEMANDS))) for finding in checked.findings
+    ] == []
 
 
 @pytest.mark.synth
