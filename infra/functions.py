@@ -64,8 +64,8 @@ RECONCILER: Final = FunctionSpec(
 """Records failed ends that Step Functions did not announce; it has no queue."""
 FUNCTIONS: Final = (API, STARTER, *(STAGE_FUNCTIONS[stage.service] for stage in STAGES), RECONCILER)
 """The functions of every deployment."""
-QUEUED: Final = tuple(function for function in FUNCTIONS if function not in (API, RECONCILER))
-"""Those of them that a queue feeds."""
+QUEUED: Final = (STARTER, *STAGE_FUNCTIONS.values())
+"""The functions that a queue feeds, with those that only some deployments have."""
 GUARD: Final = FunctionSpec(
     name="guard",
     service="trigger",

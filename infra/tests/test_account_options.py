@@ -27,7 +27,7 @@ DEMANDS = {
     "approval": "true",
     "budget_usd_per_day": "5",
     # what environments/README.md says of an account with ten concurrent executions
-    **{f"max_concurrency_{name}": "2" for name in ("starter", "analyzer", "enhancer", "logger")},
+    **{f"max_concurrency_{name}": "2" for name in ("starter", "analyzer", "enhancer", "approval", "logger")},
     "max_concurrency_chatbot": "4",
     "requests_per_second": "1",
     "max_waiting": "0",
