@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from infra.toolchain import use_bundled_node
 
@@ -36,9 +37,15 @@ from infra.parts import MONITORING, PLATFORM, SWITCHED, TRIGGER, WORKFLOW, neede
 from infra.platform_stack import PlatformStack  # noqa: E402
 from infra.recorded import recorded  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
+from infra.synthesizer import bind  # noqa: E402
 from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
 from shared.contracts.stages import EVERY  # noqa: E402
+
+AFTER: Final = {WORKFLOW: SWITCHED, MONITORING: (TRIGGER,)}
+"""Parts that wait for others when all are deployed together, and do not need them. Alarms on what is not deployed yet
+would ring: that on the budget's guard, if no check of it finishes.
+"""
 
 
 def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Callable[[App], Stack]]:
@@ -98,7 +105,8 @@ def build(
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)
         stack.template_options.metadata = recorded(environment, part)
-        for earlier in (*needed_by(part), *(SWITCHED if part == WORKFLOW else ())):
+        bind(stack, environment.permissions_boundary)
+        for earlier in (*needed_by(part), *AFTER.get(part, ())):
             if earlier in stacks:
                 stack.add_stack_dependency(stacks[earlier])
 

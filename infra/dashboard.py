@@ -7,7 +7,7 @@ import cdk_monitoring_constructs as monitoring
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.functions import deployed_functions
-from infra.parts import TRIGGER
+from infra.parts import TRIGGER, has_rule
 from infra.signals import HOUR, PERIOD, Signals
 from shared.contracts.stages import ANSWERING, SERVICES
 from shared.metrics import (
@@ -153,7 +153,11 @@ def _queues(signals: Signals) -> list[cloudwatch.GraphWidget]:
             "Parked messages, and events not delivered by a rule",
             [
                 *(signals.queue(names.dlq(service), depth, service) for service in SERVICES),
-                *(signals.queue(names.rule_dlq(service), depth, f"{service} rule") for service in SERVICES),
+                *(
+                    signals.queue(names.rule_dlq(service), depth, f"{service} rule")
+                    for service in SERVICES
+                    if has_rule(service)
+                ),
             ],
             columns=3,
         ),

@@ -65,6 +65,8 @@ RECONCILER: Final = FunctionSpec(
 """Records failed ends that Step Functions did not announce; it has no queue."""
 FUNCTIONS: Final = (API, STARTER, *(STAGE_FUNCTIONS[stage.service] for stage in STAGES), RECONCILER)
 """The functions of every deployment."""
+QUEUED: Final = (STARTER, *STAGE_FUNCTIONS.values())
+"""The functions that a queue feeds, with those that only some deployments have."""
 GUARD: Final = FunctionSpec(
     name="guard",
     service=TRIGGER,

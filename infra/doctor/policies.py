@@ -46,7 +46,11 @@ def _denials(role: Role, rights: list[tuple[str, str]]) -> Iterator[Problem]:
                 f"{_actions(lost)}.",
                 fix=f"Remove it, if nobody needs it: {_removal(role, policy)}",
             )
-    if role.boundary and (lost := [right for right in rights if not _allows(role.boundary, right)]):
+    if (
+        role.boundary is None or not role.boundary.statements
+    ):  # a template names it, and the account has its content
+        return
+    if lost := [right for right in rights if not _allows(role.boundary, right)]:
         yield Problem(
             where=_name(role),
             what=f"Its permissions boundary {role.boundary.name} does not allow {_actions(lost)}.",

@@ -124,11 +124,13 @@ def existing(templates: Any) -> dict[str, set[str]]:
     return {**names, "StateMachineArn": {arn}}
 
 
-def test_what_is_looked_at_on_aws_is_deployed(dev, monitoring):
+@pytest.mark.parametrize("options", [{}, {"budget_usd_per_day": "5", "approval": "true"}])
+def test_what_is_looked_at_on_aws_is_deployed(synthesised, options):
     """Alarms and widgets name exactly the queues, functions, API and state machine that the stacks contain."""
-    deployed = existing(dev)
+    templates = synthesised("dev", **options)
+    deployed = existing(templates)
     watched: dict[str, set[str]] = {dimension: set() for dimension in deployed}
-    for series in asked_for(monitoring):
+    for series in asked_for(templates["ai-pipeline-dev-monitoring"]):
         if series.namespace != NAMESPACE:
             for dimension, value in series.dimensions.items():
                 assert value in deployed[dimension]

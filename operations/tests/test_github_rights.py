@@ -137,8 +137,11 @@ def test_the_role_may_do_nothing_else(calls: list[Call], statements: list[Mappin
         "sts:AssumeRole",
         "cloudformation:DescribeStacks",
         "cloudformation:GetTemplate",
+        "cloudformation:ListStackResources",
         "dynamodb:DescribeTable",
+        "dynamodb:Query",
         "ssm:GetParameter",
+        "states:DescribeStateMachine",
         *PREFLIGHT,
     }
 

@@ -70,6 +70,15 @@ def test_a_missing_bootstrap_stack():
     assert f"bootstrap aws://{ACCOUNT}/us-east-1" in only(account, "bootstrap").fix
 
 
+def test_a_bootstrap_stack_with_another_qualifier(file):
+    """The bootstrap stack of the environment's own qualifier is looked for, and its command names the qualifier."""
+    file('bootstrap_qualifier = "team"')
+    account = FakeAccount(GetParameter=Refusal("ParameterNotFound"))
+    finding = only(account, "bootstrap")
+    assert "/cdk-bootstrap/team/version" in finding.what
+    assert f"bootstrap aws://{ACCOUNT}/us-east-1 --qualifier team" in finding.fix
+
+
 def test_an_old_bootstrap_stack():
     """A bootstrap stack of a version that the CDK does not accept is an error."""
     account = FakeAccount(GetParameter={"Parameter": {"Value": "5"}})
@@ -81,7 +90,7 @@ def test_an_old_bootstrap_stack():
 def test_the_bootstrap_version_is_the_one_that_templates_demand(synthesised):
     """Preflight asks for the parameter and the version that the synthesised templates check by themselves."""
     template = synthesised("dev")["ai-pipeline-dev-platform"]
-    assert template["Parameters"]["BootstrapVersion"]["Default"] == BOOTSTRAP
+    assert template["Parameters"]["BootstrapVersion"]["Default"] == BOOTSTRAP.format("hnb659fds")
     (rule,) = template["Rules"].values()
     refused = rule["Assertions"][0]["Assert"]["Fn::Not"][0]["Fn::Contains"][0]
     assert max(map(int, refused)) + 1 == BOOTSTRAP_VERSION
