@@ -20,6 +20,15 @@ def test_without_the_approval_the_inbox_says_so(console: Console, target):
     assert "not switched on in local" in answer.text
 
 
+def test_an_approval_that_was_switched_on_just_now_is_seen(console: Console, target):
+    """A deployment may have switched the approval on since the addresses were read: they are read again."""
+    assert not target.addresses.values.get("approvals/table")
+    before = target.addresses
+    switch_on(target)
+    target.__dict__["addresses"] = before
+    assert "No answer waits." in console.get("/approvals").text
+
+
 def test_the_inbox_links_to_what_waits(console: Console, target, outcomes):
     """The inbox lists each waiting answer with a link to it; an answer's page has message, answer and forms."""
     assert "No answer waits." in console.get("/approvals").text
