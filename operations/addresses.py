@@ -43,6 +43,11 @@ class Addresses:
             ) from None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether each part is deployed that all others need. While a first deployment goes on, some are not yet."""
+        return all(path in self.values for path in OWNERS)
+
+    @property
     def api_url(self) -> str:
         """The API's URL without a trailing slash; requests are posted to `<api_url>/pipeline`."""
         return self["api/url"]

@@ -44,6 +44,7 @@ from operations.runs.logs import read_logs
 from operations.runs.pages import runs_page
 from operations.runs.records import read_record
 from operations.runs.trail import Trail, read_trail
+from shared.contracts.record import FINAL
 
 TABS = ("timeline", "data", "events", "cost", "logs")
 OF_RECORD = ("data", "cost")
@@ -174,11 +175,15 @@ def raw(ask: Ask) -> Response:
 
 
 def is_settled(journey: Journey) -> bool:
-    """Return whether nothing will change: a record is final a moment before its execution has left its last state."""
+    """Return whether nothing will change any more.
+
+    A record is final a moment before its execution has left its last state. The other way round, the record of an
+    execution that has ended may not be final yet, or was read just before it was.
+    """
     if not journey.finished:
         return False
     late = journey.finished_at is None or datetime.now(UTC) - journey.finished_at > LATE
-    return late or not any(stage.is_ending for stage in journey.stages)
+    return late or (journey.status in FINAL and not any(stage.is_ending for stage in journey.stages))
 
 
 def trail_of(ask: Ask, journey: Journey) -> tuple[Trail | None, str]:

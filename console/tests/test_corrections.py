@@ -95,6 +95,19 @@ def test_the_same_correction_mends_all_with_the_same_fault(console: Console, thr
     assert (count(url("chatbot")), count(url("chatbot", ""))) == (3, 2)
 
 
+def test_a_cause_that_can_be_corrected_leads_to_the_correction(console: Console, three: StepFunctions):
+    """The page of a cause leads to the correction of its first message, unless its messages keep their contract."""
+    park("p-4", error="wrong", token="a-living-token", user_message=8)
+    park("p-5", error="throttled")
+    read(console)
+    ids = message_ids(console)
+    causes = dict.fromkeys(re.findall(r'href="(/parked\?cause=[0-9a-f]+)"', console.get("/parked").text))
+    found = [re.findall(r'"/parked/([^"]+)#correct">([^<]+)', console.get(cause).text) for cause in causes]
+    assert sorted(found) == sorted(
+        [[], [(ids[2], "Correct the first message")], [(ids[3], "Correct the message")]]
+    )
+
+
 def test_a_message_without_a_fault_is_corrected_alone(console: Console, three: StepFunctions):
     """A message that keeps its contract has no fault by which others could be found, so they are left alone."""
     read(console)

@@ -12,6 +12,7 @@ from console.live.shelf import Shown
 from console.live.stream import ALIVE, DONE, message, streamed
 from console.models.now import now_view
 from console.pages import now
+from console.pages.run import is_settled
 from console.tests.asking import Console
 from console.tests.world import add_run
 from operations.dlq.messages import Parked
@@ -22,6 +23,8 @@ from operations.health.failures import Failure, FailureGroup
 from operations.health.watch import LastMinutes, Rates, Snapshot, StageNow
 from operations.money.budget import described
 from operations.money.estimate import Rates as EstimateRates
+from operations.runs.history import History
+from operations.runs.journey import assemble
 from operations.tests.dead_letters import park
 from operations.tests.histories import Story
 from shared.budget import Orders, State
@@ -260,6 +263,16 @@ def test_the_first_page_leads_on(console: Console, machine, records, monkeypatch
     text = console.get("/").text
     for part in ("1 message of chatbot, E", "SQS deletes the oldest", 'href="/parked?cause='):
         assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "settled"),
+    [("ACCEPTED", 0, False), ("ACCEPTED", 11, True), ("SUCCEEDED", 0, True)],
+)
+def test_a_run_is_over_when_its_record_says_so(status: str, seconds: int, settled: bool):
+    """A record that was read before its execution ended is read again, unless it stays as it is for ten seconds."""
+    ended = History(status="SUCCEEDED", finished_at=datetime.now(UTC) - timedelta(seconds=seconds))
+    assert is_settled(assemble("p", {"status": status}, ended)) is settled
 
 
 def test_a_finished_run_needs_no_stream(console: Console, machine, records):
