@@ -8,6 +8,12 @@ from typing import Final
 from infra.doctor.findings import Passed, Problem, Result, Skipped
 from infra.doctor.model import Policy, Role, Statement, System
 
+SAME: Final = "same as in its template"
+LACKING: Final = "Deploy the stack again. CloudFormation's drift detection shows what else is missing."
+"""What to do about what is missing."""
+CHANGED: Final = "Undo the change, or make it in the template as well: the next deployment may overwrite it."
+"""What to do about what was changed."""
+
 _PARTITION: Final = re.compile(r"^arn:[^:]*:")
 _REGION_AND_ACCOUNT: Final = re.compile(r"^arn:\*:([^:]*):[^:]*:[^:]*:")
 _SHOWN = 6
@@ -125,7 +131,7 @@ def changed(system: System) -> Result:
         problems = [*_changes(written, role)]
         yield from problems
         if not problems:
-            yield Passed("same as in its template", f"role {_name(role)}")
+            yield Passed(SAME, f"role {_name(role)}")
 
 
 def _changes(written: Role, role: Role) -> Iterator[Problem]:
@@ -137,13 +143,13 @@ def _changes(written: Role, role: Role) -> Iterator[Problem]:
             yield Problem(
                 where=where,
                 what=f"It lacks {_called(role, policy)}, which is in its template.",
-                fix="Deploy the stack again. CloudFormation's drift detection shows what else is missing.",
+                fix=LACKING,
             )
         elif policy.statements and not _alike(policy.statements, actual.statements):
             yield Problem(
                 where=where,
                 what=f"Its policy {policy.name} was changed after its deployment.",
-                fix="Undo the change, or make it in the template as well: the next deployment may overwrite it.",
+                fix=CHANGED,
                 severity="warning",
             )
     for name, policy in kept.items():
