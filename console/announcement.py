@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from local.paths import STATE
 
@@ -43,7 +44,7 @@ def announce(env: str, announcement: Announcement) -> None:
     with os.fdopen(
         os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8"
     ) as file:
-        json.dump({name: getattr(announcement, name) for name in announcement.__struct_fields__}, file)
+        json.dump(asdict(announcement), file)
     draft.replace(path)
 
 

@@ -106,10 +106,8 @@ def _health(signals: Signals) -> list[cloudwatch.GraphWidget]:
 
 def _failures(signals: Signals) -> list[cloudwatch.GraphWidget]:
     return [
-        _graph(
-            "Stages that failed for good", [signals.by_value(STAGE_FAILURES, "")], columns=3, stacked=True
-        ),
-        _graph("Errors by service and type", [signals.by_value(ERRORS, "")], columns=3, stacked=True),
+        _graph("Stages that failed for good", [signals.by_value(STAGE_FAILURES)], columns=3, stacked=True),
+        _graph("Errors by service and type", [signals.by_value(ERRORS)], columns=3, stacked=True),
         _graph(
             "Parked and redelivered messages, late callbacks, rejections not published",
             [
@@ -230,7 +228,7 @@ def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:
         _graph("Average cost of a run ($)", [average], columns=4),
         _graph(
             "Tokens by model",
-            [signals.by_value(INPUT_TOKENS, ""), signals.by_value(OUTPUT_TOKENS, "")],
+            [signals.by_value(INPUT_TOKENS), signals.by_value(OUTPUT_TOKENS)],
             columns=4,
             stacked=True,
         ),

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from local.connection import ACCESS_KEY_ID, ACCOUNT, HOST, REGION, SECRET_ACCESS_KEY
+from local.connection import ACCESS_KEY_ID, ACCOUNT, HOST, NO_OTHER_CREDENTIALS, REGION, SECRET_ACCESS_KEY
 from local.settings import Model
 from local.state import StateFolder
 
@@ -39,9 +39,7 @@ def environment(
         "PYTHONUNBUFFERED": "1",
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
+        **NO_OTHER_CREDENTIALS,
         "AUTH": "true",  # signatures and IAM policies are checked
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),

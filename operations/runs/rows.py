@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from operations.errors import DeniedError
 from operations.json_text import loosely
-from operations.runs.executions import AT_ONCE, describe, pipelines_of
+from operations.runs.executions import describe, pipelines_of
 from operations.runs.failed import is_still_failed
 from operations.runs.records import read_records
 from operations.runs.runs import recorded_ms, took
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from services.logger.core import failed_stage, had_others
 from shared.contracts.executions import FAILED, ExecutionStatus, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record

@@ -51,8 +51,9 @@ def get(pipeline_id: str, who: str = ALICE, resource: str = "/pipeline/{pipeline
 
 
 def answer(routes: Routes, event: dict[str, Any]) -> tuple[int, Any]:
-    """Return status and body of an event's answer."""
-    return api.answer(routes, read_request(event))[:2]
+    """Return status and body of an event's answer, the latter as its caller reads it."""
+    status, body, _ = api.answer(routes, read_request(event))
+    return status, json.loads(json.dumps(body))
 
 
 def finish(records, pipeline_id: str, status: str = "SUCCEEDED", **fields: Any) -> None:
