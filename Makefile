@@ -111,7 +111,7 @@ evaluate: setup ## measure the accuracy of the analyzer on its labelled messages
 schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md from the contracts
 	@$(BIN)/python -m cli.main contracts export
 
-tables: setup ## write anew what follows from the stage table: schemas, budgets, and the tables of docs/costs.md and scale.md
+tables: setup ## update what follows from the stage table: schemas, budgets, and the tables of docs/costs.md and scale.md
 	@$(BIN)/python -m cli.main contracts export
 	@$(BIN)/python -m bench.budgets --write
 	@$(BIN)/python -m infra.idle_cost

@@ -79,3 +79,9 @@ def test_lists_of_subcommands_are_not_cut():
     """The help of a group says of each of its commands in a whole phrase what it does."""
     lines = [line for name in COMMANDS for line in call(name, "--help").stdout.splitlines()]
     assert not [line for line in lines if line.endswith("...") and not line.startswith("Usage: ")]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_overview(name):
+    """The overview in cli/README.md has each command."""
+    assert f"pipeline {name}" in (ROOT / "cli" / "README.md").read_text("utf-8")
