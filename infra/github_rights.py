@@ -22,6 +22,7 @@ PREFLIGHT: Final = (
     "bedrock:GetFoundationModel",
     "bedrock:GetFoundationModelAvailability",
     "bedrock:GetInferenceProfile",
+    "iam:GetPolicy",
     "lambda:GetAccountSettings",
     "lambda:GetFunctionConfiguration",
     "servicequotas:GetServiceQuota",
@@ -100,6 +101,11 @@ def deploying(names: Names, qualifier: str) -> tuple[Right, ...]:
             actions=PREFLIGHT,
             resources=("*",),
             why="Facts about the account and the region, and models of which AWS may be asked by any name.",
+        ),
+        Right(
+            sid="ReadTheRoleForLogs",
+            actions=("apigateway:GET",),
+            resources=(f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}::/account",),
         ),
         Right(
             sid="ReadTheBootstrap",

@@ -165,7 +165,13 @@ def _changes(written: Role, role: Role) -> Iterator[Problem]:
                 fix=f"Remove it, or add it to a template: {_removal(role, policy)}",
                 severity="warning",
             )
-    if role.boundary and not written.boundary:
+    if written.boundary and (role.boundary is None or role.boundary.name != written.boundary.name):
+        yield Problem(
+            where=where,
+            what=f"It lacks the permissions boundary {written.boundary.name}, which is in its template.",
+            fix="Deploy the stack again. CloudFormation's drift detection shows what else is different.",
+        )
+    elif role.boundary and not written.boundary:
         yield Problem(
             where=where,
             what=f"It has {_called(role, role.boundary)}, which no template contains.",
