@@ -262,11 +262,17 @@ def _ended(plan: Plan, told: Happened, rest: int) -> str:
     done = f"{_reached(told):,} of {counted(acts, thing)} reached {'its' if acts == 1 else 'their'} outcome"
     unsuccessful = sum(not end.good for end in told.ends.values())
     runs = f"; {counted(unsuccessful, 'run')} did not succeed" if unsuccessful else ""
+    taken = sum(one.outcome == "gone" for one in told.results.values())
+    gone = (
+        f"; {taken:,} {'was' if taken == 1 else 'were'} no longer parked, so nothing was done"
+        if taken
+        else ""
+    )
     if told.canary_held is False:
         why = runs.removeprefix("; ") or f"only {done}"
         return f"The canary failed: {why}; the other {rest:,} were left unchanged."
     stays = f" {rest:,} stay as they were; plan them again to go on, nothing is done twice." if rest else ""
-    return f"{done}{runs}.{stays}"
+    return f"{done}{runs}{gone}.{stays}"
 
 
 def _canary(order: Order | None, told: Happened) -> str:

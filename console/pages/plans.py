@@ -13,7 +13,7 @@ from console.models.parked import ON_A_PAGE
 from console.models.plan_lines import happened, left_rows, order_of, plan_of
 from console.models.plans import plan_row, plan_view
 from console.pages.corrections import edit_plan
-from console.pages.parked import UNREAD, messages_of
+from console.pages.parked import UNREAD, messages_of, unread
 from console.pages.subjects import PLANS
 from console.routes import link
 from console.views import Ask
@@ -79,7 +79,7 @@ def make(ask: Ask) -> Response:
     """Make a plan of messages: ticked ones, those of a cause or of an earlier plan, or one. Nothing is done yet."""
     snapshot = ask.desk.shelf.shown(ask.target).snapshot
     if snapshot is None:
-        raise NotFoundError(UNREAD)
+        return unread(ask, "The queues were not read yet", UNREAD)
     items, what = _chosen(ask, snapshot), ask.form.get("what", "")
     if not items:
         raise NotFoundError("None of these messages was parked when the queues were read. Read them again.")
