@@ -23,7 +23,6 @@ from console.models.plan_lines import (
 from console.models.words import Status
 from console.routes import link
 from console.text import line
-from operations.dlq.corrections import Step
 from operations.dlq.plans import Order, Phase, Plan
 from operations.dlq.replay import Result
 from operations.jobs import Job
@@ -183,15 +182,9 @@ def plan_view(job: Job, start: int) -> PlanView:
         newer=link("plan", number=job.number, start=max(0, start - ON_A_PAGE) or "") if start else "",
         older=link("plan", number=job.number, start=end) if end < len(plan.lines) else "",
         diff=difference(plan.before, plan.data) if plan.what == "edit" and not plan.steps else (),
-        steps=tuple(_in_words(step) for step in plan.steps),
+        steps=tuple(line(step.in_words, STEP_CHARS) for step in plan.steps),
         rest=rest,
     )
-
-
-def _in_words(step: Step) -> str:
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in step.path)
-    words = {"rename": "rename", "change": "change the value of", "add": "add", "remove": "remove"}[step.kind]
-    return line(f"{words} {place.removeprefix('.')}{f' to {step.name}' if step.name else ''}", STEP_CHARS)
 
 
 def _thing(plan: Plan) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from operations.dlq import facts as fact_finding
-from operations.dlq.corrections import Step, applied
+from operations.dlq.corrections import Step, applied, told
 from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.dlq.messages import Parked, data_of, with_data
 from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, planned, together
@@ -211,7 +211,7 @@ class Replay:
         try:
             if decision.action is not Action.MOVE or data is not None:
                 self._journal.archive(message, decision.reason)
-            self._journal.note(self._entry(message, decision, arn, edited=data is not None))
+            self._journal.note(self._entry(message, decision, arn, data))
             item.delete()
         except OperationError as error:
             if sent_id is None:
@@ -242,13 +242,17 @@ class Replay:
             self._target, facts.execution, facts.restart_name, state=state, rerun=decision.rerun
         )
 
-    def _entry(self, message: Parked, decision: Decision, arn: str | None, *, edited: bool) -> Entry:
+    def _entry(
+        self, message: Parked, decision: Decision, arn: str | None, data: Mapping[str, Any] | None
+    ) -> Entry:
+        edited = data is not None
+        correction = told(data_of(message), data) if data is not None else ""
         return Entry(
             pipeline_id=message.pipeline_id or UNKNOWN,
             at=iso(datetime.now(UTC)),
             who=self._journal.who,
             what=str(decision.action) + (", edited" if edited else ""),
-            why=decision.reason,
+            why=decision.reason + (f" Corrected: {correction}." if correction else ""),
             outcome="done",
             message_id=message.id,
             service=message.service,
