@@ -12,7 +12,7 @@ from console.live.stream import streamed
 from console.models.parked import ON_A_PAGE
 from console.models.plan_lines import happened, left_rows, order_of, plan_of
 from console.models.plans import plan_row, plan_view
-from console.pages.corrections import edit_plan
+from console.pages.corrections import edit_plan, for_others
 from console.pages.parked import UNREAD, messages_of, unread
 from console.pages.subjects import PLANS
 from console.routes import link
@@ -55,6 +55,7 @@ def page(ask: Ask) -> Response:
         view=view,
         locked=refusal.text if refusal else "",
         canary=min(CANARY, view.most_canaries),
+        for_others=for_others(ask, plan) if view.is_made else "",
         error="",
     )
 
