@@ -28,6 +28,7 @@ from operations.dlq.replay import Result
 from operations.jobs import Job
 from operations.runs.ends import End
 from operations.wording import counted
+from shared.contracts.record import FINAL
 
 TITLES = {
     "replay": "Replay",
@@ -69,6 +70,8 @@ class PlanView(Struct, frozen=True, kw_only=True):
     is_running: bool
     follows: bool
     """Whether everything was acted on, and only the runs are followed."""
+    asks_person: bool
+    """Whether the runs that are followed end only after a person has approved their answers."""
     made_at: datetime
     seen_at: datetime
     started_at: datetime | None
@@ -135,7 +138,8 @@ def plan_row(job: Job) -> PlanRow:
     )
 
 
-def plan_view(job: Job, start: int) -> PlanView:
+def plan_view(job: Job, start: int, *, approves: bool = False) -> PlanView:
+    """Return what a plan's page shows. `approves`: a person approves each answer before its run ends."""
     plan, told, order = plan_of(job), happened(job), order_of(job)
     start = start if 0 <= start < len(plan.lines) else 0
     end = start + ON_A_PAGE
@@ -156,6 +160,7 @@ def plan_view(job: Job, start: int) -> PlanView:
         is_made=job.state == "made",
         is_running=job.is_running,
         follows=told.phase == "runs",
+        asks_person=approves and job.is_running and told.phase in ("canary runs", "runs"),
         made_at=job.made_at,
         seen_at=plan.seen_at,
         started_at=job.started_at,
@@ -253,8 +258,10 @@ def _ended(plan: Plan, told: Happened, rest: int) -> str:
             return f"The {thing} was acted on; its run failed again."
         return f"All {acts:,} {thing}s were acted on; none of their runs succeeded."
     done = f"{_reached(told):,} of {counted(acts, thing)} reached {'its' if acts == 1 else 'their'} outcome"
-    unsuccessful = sum(not end.good for end in told.ends.values())
+    unsuccessful = sum(not end.good and end.status in FINAL for end in told.ends.values())
+    unended = sum(end.status not in FINAL for end in told.ends.values())
     runs = f"; {counted(unsuccessful, 'run')} did not succeed" if unsuccessful else ""
+    runs += f"; {counted(unended, 'run')} had not ended when waiting was given up" if unended else ""
     taken = sum(one.outcome == "gone" for one in told.results.values())
     gone = (
         f"; {taken:,} {'was' if taken == 1 else 'were'} no longer parked, so nothing was done"

@@ -18,7 +18,7 @@ from operations.dlq.plan import Action, Decision, Planned
 from operations.dlq.plans import Plan, replay_plan
 from operations.dlq.replay import plan as decided
 from operations.dlq.snapshot import Snapshot
-from operations.errors import InvalidInputError
+from operations.errors import InvalidInputError, OperationError
 from operations.json_text import parse, written
 
 NO_MESSAGE = (
@@ -56,7 +56,10 @@ def edit_plan(ask: Ask, snapshot: Snapshot, item: Planned) -> Plan | Response:
 
 def for_others(ask: Ask, plan: Plan) -> str:
     """Return the corrected data of a plan for one message, if other messages of its cause may have the same fault."""
-    snapshot = ask.desk.shelf.shown(ask.target).snapshot if plan.data is not None else None
+    try:
+        snapshot = ask.desk.shelf.shown(ask.target).snapshot if plan.data is not None else None
+    except OperationError:  # a plan can be read while its environment is not reachable
+        return ""
     item = snapshot.find(plan.lines[0].message_id) if snapshot else None
     if not snapshot or not item or not violation(item.message) or not has_alike(snapshot.planned, item):
         return ""

@@ -17,12 +17,13 @@ from console.pages.parked import UNREAD, messages_of, unread
 from console.pages.subjects import PLANS
 from console.routes import link
 from console.views import Ask
+from operations.approvals import TABLE
 from operations.dlq.causes import of_cause
 from operations.dlq.plan import Planned
 from operations.dlq.plans import Note, Order, Plan, archive_plan, carried_out, order, replay_plan
 from operations.dlq.run_plans import again_plan, cancel_plan
 from operations.dlq.snapshot import Snapshot, planned_again
-from operations.errors import InvalidInputError, NotFoundError, RefusedError
+from operations.errors import InvalidInputError, NotFoundError, OperationError, RefusedError
 from operations.jobs import BusyError, Job, Work
 from operations.stop import Stop
 from operations.target import Target
@@ -43,7 +44,7 @@ def listed(ask: Ask) -> Response:
 def page(ask: Ask) -> Response:
     job = _job(ask)
     plan = plan_of(job)
-    view = plan_view(job, _start(ask))
+    view = plan_view(job, _start(ask), approves=_approves(ask))
     refusal = ask.desk.lock.refusal()
     return ask.page(
         "plan.html",
@@ -63,12 +64,14 @@ def page(ask: Ask) -> Response:
 def live(ask: Ask) -> Response:
     """Stream a plan's progress until it ends."""
     job, start = _job(ask), _start(ask)
-    jobs = ask.desk.jobs
+    jobs, approves = ask.desk.jobs, _approves(ask)
 
     def draw(seen: Look[Job]) -> str:
         if seen.value is None:
             return ask.fragment("lost.html", error=seen.error)
-        return ask.fragment("plan_now.html", view=plan_view(seen.value, start), error=seen.error)
+        return ask.fragment(
+            "plan_now.html", view=plan_view(seen.value, start, approves=approves), error=seen.error
+        )
 
     feed = ask.desk.feeds.feed(f"plan {job.number}", lambda: jobs.read(job.number))
     return streamed(
@@ -219,6 +222,14 @@ def _numbered(ask: Ask, text: str) -> Job:
     if job.kind != PLANS:
         raise NotFoundError(f"There is no plan {job.number}.")
     return job
+
+
+def _approves(ask: Ask) -> bool:
+    """Return whether a person approves each answer; False if that is not known: a plan can be read all the same."""
+    try:
+        return TABLE in ask.target.addresses.values
+    except OperationError:
+        return False
 
 
 def _start(ask: Ask) -> int:

@@ -228,6 +228,33 @@ def test_a_plan_one_of_whose_runs_failed_is_done_in_part(
         assert part in text, part
 
 
+def test_a_plan_whose_runs_wait_for_a_person_says_so(
+    console: Console, three: StepFunctions, target: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """While a plan follows runs that wait for a person, it says so; one that has not ended is not called failed."""
+    began, go = threading.Event(), threading.Event()
+
+    def open_ones(_target: Any, ids: Any, **_: Any) -> Any:
+        began.set()
+        assert go.wait(10)
+        return (End(pipeline_id=one, status="RUNNING") for one in ids)
+
+    monkeypatch.setattr("operations.dlq.plans.ends", open_ones)
+    monkeypatch.setitem(target.addresses.values, "approvals/table", "approvals")
+    read(console)
+    address = make(console, all="1")
+    console.post(f"{address}/run", {"canary": "1", "rate": "500"})
+    assert began.wait(10)
+    assert (
+        'only after a person has approved its answer: see <a href="/approvals">' in console.get(address).text
+    )
+    go.set()
+    console.desk.jobs.join(1)
+    page = console.get(address).text
+    assert "The canary failed: 1 run had not ended when waiting was given up; the other 1" in page
+    assert "approved its answer" not in page
+
+
 def test_a_run_that_is_not_followed_is_not_called_done(console: Console, three: StepFunctions):
     """A message whose run nobody followed to its end has been acted on; that its run succeeded is not claimed."""
     read(console)
