@@ -130,8 +130,10 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    stopped = announcement.stop(str(options.env))
-    print("The console has stopped." if stopped else "No console was running.")
+    cut = announcement.stop(str(options.env))
+    print("No console was running." if cut is None else "The console has stopped.")
+    for one in cut or ():
+        print(f"It was carrying out {one}, which ended after what was under way. Its page says what is left.")
     return 0
 
 

@@ -78,15 +78,20 @@ def running(env: str) -> tuple[Announcement, str] | None:
     return (announcement, path) if isinstance(path, str) and path.startswith("/open?t=") else None
 
 
-def stop(env: str) -> bool:
-    """Stop the console that runs for an environment; return whether there was one. It is gone when this returns."""
+def stop(env: str) -> list[str] | None:
+    """Stop the console that runs for an environment; return what it was carrying out, None if there was no console.
+
+    It is gone when this returns.
+    """
     announcement = read(env)
-    if announcement is None or not 0 < announcement.port < 65_536 or _ask(announcement, "/stop") is None:
-        return False
+    if announcement is None or not 0 < announcement.port < 65_536:
+        return None
+    if (answer := _ask(announcement, "/stop")) is None:
+        return None
     until = time.monotonic() + STOPS_SECONDS
     while path_of(env).exists() and time.monotonic() < until:
         time.sleep(0.05)
-    return True
+    return [str(one) for one in answer.get("cut") or ()]
 
 
 def _ask(announcement: Announcement, path: str) -> dict[str, Any] | None:

@@ -93,8 +93,8 @@ class ParkedView(Struct, frozen=True, kw_only=True):
 
 class CauseView(Struct, frozen=True, kw_only=True):
     """One cause with a page of its messages. `reason` is why a replay would do what it would, if it is the same for
-    all; `acted` and `idle` as in `ParkedView`. `correction` is where the first message that breaks its contract can be
-    corrected; empty if none can.
+    all; `acted` and `idle` as in `ParkedView`. `correction` is where the first message that breaks its contract can
+    be corrected; empty if none can.
     """
 
     at: datetime

@@ -59,7 +59,7 @@ def test_the_first_page_leads_to_what_waits(console: Console, machine, target):
 
 
 def test_a_run_leads_to_its_decision(console: Console, machine, records):
-    """The page of a run that waits for a person leads to its answer; later it says who decided what, and leads there."""
+    """A run that waits for a person leads to its answer; later it says who decided what, and leads there."""
     waits = Story().done("AnalyzeInput").enter("AwaitApproval").ask()
     add_run(machine, records, "waits", "RUNNING", waits)
     decided = {"decision": "edited", "decided_by": "arn:aws:iam::1:user/ann"}

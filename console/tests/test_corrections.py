@@ -1,5 +1,6 @@
 """Archiving and correcting parked messages, and the texts that are compared and edited."""
 
+import html
 import json
 import re
 
@@ -79,7 +80,13 @@ def test_the_same_correction_mends_all_with_the_same_fault(console: Console, thr
     ):
         refused = console.post("/plans/make", {**form, "data": data})
         assert (refused.status, why in refused.text) == (400, True), why
-    address = make(console, **form, data='{"user_message": "first <b>"}')
+    alone = make(console, what="edit", message=chosen, data='{"user_message": "first <b>"}')
+    page = console.get(alone).text
+    fields = dict(
+        re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.partition("or, in another plan")[0])
+    )
+    assert {name: html.unescape(fields[name]) for name in form} == form
+    address = make(console, **form, data=html.unescape(fields["data"]))
     page = console.get(address).text
     for part in (
         "Correct and replay: 2 messages",

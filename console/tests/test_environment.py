@@ -60,7 +60,7 @@ def test_what_was_deployed_is_noticed(watched: Environment):
 
 
 def test_the_first_page_after_a_while_shows_what_is_deployed(watched: Environment):
-    """A console at which nobody has looked for a minute reads what is deployed before it shows a page, not beside it."""
+    """If nobody has looked for a minute, what is deployed is read before the next page, not beside it."""
     add_stage()
     assert "translator" in after(watched, environment.OLD_SECONDS).addresses.services
 

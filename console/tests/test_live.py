@@ -133,7 +133,7 @@ def test_too_many_streams_are_told():
     for one in held:
         assert one.__enter__()
     (told,) = read(streamed(feeds, Feed(lambda: 7), str), 2)
-    assert b"paused" in told
+    assert b'data-live="paused"' in told
     for one in held:
         one.__exit__(None, None, None)
     assert b"paused" not in read(streamed(feeds, Feed(lambda: 7), lambda _: "x"), 1)[0]
@@ -223,6 +223,8 @@ def test_now_is_one_look_for_page_and_json(console: Console, machine, records, m
         'hx-sse:connect="/live/now"',
     ):
         assert part in page
+    assert 'data-state="opening" hidden>' in page  # without a script nothing is opened: a link looks again
+    assert '<noscript><a class="button" href="/">Look again</a></noscript>' in page
     looks = machine.calls.count("list")
     assert b'"running": 0' in console.get("/?format=json").body
     assert machine.calls.count("list") == looks

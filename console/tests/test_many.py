@@ -124,6 +124,23 @@ def test_a_batch_is_stopped_and_continued(console: Console, api, records, answer
     assert "Plan the rest again" not in console.get(rest).text
 
 
+@pytest.mark.parametrize(
+    ("ends", "word"),
+    [(("FAILED", "FAILED"), "none succeeded"), (("FAILED", "SUCCEEDED"), "done in part")],
+)
+def test_a_batch_none_of_whose_runs_succeeded_says_so(console: Console, monkeypatch, ends, word):
+    """A batch is done in part only if some of its runs succeeded."""
+
+    def ended(target, batch, stop):
+        for number, status in zip((1, 4), ends, strict=True):
+            yield Outcome(line=number, status=status, input="d", batch=batch.name, pipeline_id=f"p-{number}")
+
+    monkeypatch.setattr("console.pages.many.sent", ended)
+    path = made(console)
+    send(console, path)
+    assert word in console.get(path).text
+
+
 def test_what_halts_a_batch_is_said(console: Console, monkeypatch):
     """If nothing more can be sent, the batch has failed with the reason, and its rest can be planned again."""
 

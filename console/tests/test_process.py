@@ -1,6 +1,7 @@
 """The console's process: how it starts, is found again, and stops."""
 
 import http.client
+import json
 import re
 import signal
 import socket
@@ -15,6 +16,7 @@ from console import __main__ as program
 from console import announcement
 from console.announcement import Announcement
 from console.serving import listen
+from console.tests.asking import FORM, Console
 from local.errors import EngineNotRunningError
 from operations.errors import InvalidInputError, RefusedError, UnreachableError
 from shared.tests.fakes import PATIENCE_SECONDS
@@ -82,6 +84,20 @@ def test_a_console_in_the_background_stops_when_it_is_told(folder: Path):
     assert "has stopped" in told
     with start(folder, "--stop") as nobody:
         assert "No console" in nobody.communicate(timeout=PATIENCE_SECONDS)[0]
+
+
+def test_what_a_stop_cuts_is_told(
+    console: Console, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+):
+    """Whoever stops a console that carries out a plan is told which one, and that its page says what is left."""
+    monkeypatch.setattr(console.desk.jobs, "running", lambda kind: 5 if kind == "replay" else None)
+    headers = {"authorization": f"Bearer {console.desk.access.control}", "content-type": FORM}
+    answer = json.loads(console.ask("POST", "/stop", headers=headers).body)
+    assert answer["cut"] == ["plan 5"]
+    announcement.announce("local", OWN)
+    monkeypatch.setattr(announcement, "_ask", lambda *_: announcement.withdraw("local", OWN) or answer)
+    assert program.main(["--env", "local", "--stop"]) == 0
+    assert "carrying out plan 5" in capsys.readouterr().out
 
 
 def opened(link: str) -> int:

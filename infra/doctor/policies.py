@@ -9,7 +9,9 @@ from infra.doctor.findings import BY_HAND, Passed, Problem, Result, Skipped
 from infra.doctor.model import Policy, Role, Statement, System
 
 SAME: Final = "same as in its template"
-CHANGED: Final = "Undo the change by hand, or make it in the code as well: a later deployment may overwrite it."
+CHANGED: Final = (
+    "Undo the change by hand, or make it in the code as well: a later deployment may overwrite it."
+)
 """What to do about what was changed."""
 
 _PARTITION: Final = re.compile(r"^arn:[^:]*:")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from operations.dlq import facts as fact_finding
-from operations.dlq.corrections import Step, applied
+from operations.dlq.corrections import Step, applied, told
 from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.dlq.messages import Parked, data_of, with_data
 from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, planned, together
@@ -212,7 +212,9 @@ class Replay:
             if decision.action is not Action.MOVE or data is not None:
                 self._journal.archive(message, decision.reason)
             what = str(decision.action) + ("" if data is None else ", edited")
-            _note(self._journal, message, what, decision.reason, arn)
+            correction = told(data_of(message), data) if data is not None else ""
+            why = decision.reason + (f" Corrected: {correction}." if correction else "")
+            _note(self._journal, message, what, why, arn)
             item.delete()
         except OperationError as error:
             if sent_id is None:
