@@ -48,6 +48,10 @@ would ring: that on the budget's guard, if no check of it finishes.
 """
 
 
+QUALIFIER: Final = "@aws-cdk/core:bootstrapQualifier"
+"""The CDK's own way to set an option of ours, which preflight and GitHub's roles could not see."""
+
+
 def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Callable[[App], Stack]]:
     """Return a function that makes each stack, by the name of its part. `packed` holds each function's bundle."""
     stages: dict[str, Callable[[App], Stack]] = {
@@ -86,7 +90,7 @@ def build(
     Monitoring is among them if the environment has it. No stack reads another one: they refer to each other by name.
     When they are deployed together, the consumers of an event come before its publishers. In a first deployment a
     rule needs its bus, and a new version of an event must be read before it is sent.
-    Raises OptionError if there is no such part or table.
+    Raises OptionError if there is no such part or table, or if the context would set what an option sets.
     """
     makers = parts(replace(environment, unprotected=frozenset(unprotected)), packed)
     tables = Names(environment.name).tables
@@ -96,6 +100,12 @@ def build(
         raise OptionError(
             f"Unknown part or table {unknown[0]!r}. Set `-c unprotected=NAME,NAME` to some of: "
             f"{', '.join((*makers, *tables))}."
+        )
+    qualifier = app.node.try_get_context(QUALIFIER)
+    if environment.bootstrap_roles and qualifier not in (None, environment.bootstrap_qualifier):
+        raise OptionError(
+            f"The context has {QUALIFIER} = {qualifier!r}, which would have no effect. Remove it, and set "
+            f'bootstrap_qualifier = "{qualifier}" in environments/{environment.name}.toml.'
         )
     left_out = {*SWITCHED} - {stage.service for stage in environment.stages}
     left_out |= set() if environment.monitoring else {MONITORING}

@@ -4,7 +4,9 @@ import json
 import re
 
 import pytest
+from aws_cdk import App
 
+from infra.app import QUALIFIER, build
 from infra.doctor.reading import read
 from infra.doctor.table import examine
 from infra.option_kinds import OptionError
@@ -129,3 +131,16 @@ def test_settings_that_lambda_would_refuse_are_refused(synthesised, part, option
     named = option.removeprefix("approval_").upper()
     with pytest.raises(OptionError, match=rf"bytes, but Lambda allows 4,096\. The largest is {named}"):
         synthesised("dev", only=part, approval="true", **{option: text})
+
+
+@pytest.mark.synth
+@pytest.mark.xdist_group("synth")
+def test_a_qualifier_in_the_context_is_refused():
+    """The CDK's own setting of a qualifier, which would do nothing, leads to the option; the same one is no conflict."""
+
+    def add_platform(**options):
+        build(App(context={QUALIFIER: "team"}), load("dev", options), {}, only="platform")
+
+    with pytest.raises(OptionError, match=r'bootstrap_qualifier = "team" in environments/dev\.toml'):
+        add_platform()
+    add_platform(bootstrap_qualifier="team")
