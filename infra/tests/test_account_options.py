@@ -136,7 +136,7 @@ def test_settings_that_lambda_would_refuse_are_refused(synthesised, part, option
 @pytest.mark.synth
 @pytest.mark.xdist_group("synth")
 def test_a_qualifier_in_the_context_is_refused():
-    """The CDK's own setting of a qualifier, which would do nothing, leads to the option; the same one is no conflict."""
+    """The CDK's own setting of a qualifier, which would have no effect, leads to the option."""
 
     def add_platform(**options):
         build(App(context={QUALIFIER: "team"}), load("dev", options), {}, only="platform")
