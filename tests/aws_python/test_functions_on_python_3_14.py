@@ -18,7 +18,7 @@ from infra.bundling import bundles
 from infra.byte_code import place, python
 from infra.environments import AWS_ARM
 from infra.functions import ALL_FUNCTIONS, API, STARTER
-from local.setup_environment import PYODIDE_SITE
+from local.installing import PYODIDE_SITE
 
 pytestmark = [pytest.mark.xdist_group("bundles"), pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra.toolchain import bundled_node
 from infra.users_settings import without_users_choices
-from local import setup_environment
+from local import installing, setup_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path(__file__).resolve().parent
@@ -29,7 +29,7 @@ class Workplace:
 
     def run(self, *command: str | Path, env: Mapping[str, str] | None = None) -> str:
         """Run a tool in the folder. Raises ToolError if it fails."""
-        path = os.pathsep.join([str(setup_environment.CLIENTS_PYTHON.parent), os.environ["PATH"]])
+        path = os.pathsep.join([str(installing.CLIENTS_PYTHON.parent), os.environ["PATH"]])
         done = subprocess.run(
             [str(word) for word in command],
             cwd=self.folder,
@@ -49,7 +49,7 @@ class Workplace:
 
     def package(self, script: str) -> str:
         """Return the path of an installed Node package's script."""
-        return str(setup_environment.CLIENTS / "node_modules" / script)
+        return str(installing.CLIENTS / "node_modules" / script)
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def workplace(*sources: str) -> Iterator[Workplace]:
     """Yield a workplace that holds copies of these files. Fails if the tools are not installed."""
     missing = [step.text for step in setup_environment.TESTS if not step.is_done()]
     assert not missing, f"Run `make test`, or `python3 local/setup_environment.py tests`: {missing}"
-    with tempfile.TemporaryDirectory(dir=setup_environment.CLIENTS) as folder:
+    with tempfile.TemporaryDirectory(dir=installing.CLIENTS) as folder:
         for source in sources:
             shutil.copy(SOURCES / source, folder)
         yield Workplace(Path(folder))

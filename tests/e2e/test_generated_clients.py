@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local import setup_environment
+from local import installing
 from local.model_server import Reply, echo
 from tests.clients.tools import ROOT, SOURCES, ToolError, Workplace, workplace
 from tests.e2e.conftest import Deployment
@@ -27,7 +27,7 @@ class PythonClient:
 
     def __init__(self, place: Workplace) -> None:
         self.place = place
-        self.python = setup_environment.CLIENTS_PYTHON
+        self.python = installing.CLIENTS_PYTHON
         place.run(
             *(self.python.parent / "openapi-python-client", "generate", "--path", DOCUMENT),
             *("--meta", "none", "--output-path", "pipeline_client"),
@@ -36,7 +36,7 @@ class PythonClient:
 
     def check(self) -> None:
         self.place.run(
-            *(setup_environment.PYTHON, "-m", "mypy", "--config-file", SOURCES / "mypy.ini"),
+            *(installing.PYTHON, "-m", "mypy", "--config-file", SOURCES / "mypy.ini"),
             *("--python-executable", self.python, "--cache-dir", ".mypy_cache"),
             *("caller.py", "pipeline_client"),
         )
