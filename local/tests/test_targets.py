@@ -146,6 +146,6 @@ def test_a_target_on_the_engine_knows_what_answers_there(tmp_path, model, stand_
         model=model,
     )
     engine = Engine(state=tmp_path)
-    engine.running = lambda: running  # type: ignore[method-assign]
+    engine.running = lambda **_: running  # type: ignore[method-assign]
     assert find_target("local", engine=engine).stand_in == stand_in
     assert aws_target("dev", region="us-east-1").stand_in is None
