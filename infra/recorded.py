@@ -47,24 +47,25 @@ def _size(function: str, field: str) -> Callable[[Environment], Any]:
     return lambda environment: getattr(environment.sizing_of(function), field)
 
 
+_PARTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "allowed_origin": (TRIGGER,),
+    "alarm_email": (MONITORING,),
+    "budget_usd_per_day": (TRIGGER,),
+    **{name: SWITCHED if "_" in name else (WORKFLOW,) for name in APPROVAL_OPTIONS},
+    "requests_per_second": (TRIGGER,),
+    "max_waiting": (TRIGGER,),
+    "prices_of": ("logger",),
+    "schema_registry": (PLATFORM,),
+    "invocation_reports": _WITH_FUNCTIONS,
+    "keep_records_days": (TRIGGER, "logger"),
+    "bootstrap_qualifier": (TRIGGER,),
+    "permissions_boundary": (TRIGGER,),
+    "api_account_role": (TRIGGER,),
+    "log_retention_days": (*_WITH_FUNCTIONS, WORKFLOW),
+}
+"""The parts that record a field of the environment."""
 RECORDED: Final[Mapping[str, _Recorded]] = {
-    "allowed_origin": ((TRIGGER,), lambda environment: environment.allowed_origin),
-    "alarm_email": ((MONITORING,), lambda environment: environment.alarm_email),
-    "budget_usd_per_day": ((TRIGGER,), lambda environment: environment.budget_usd_per_day),
-    **{name: (SWITCHED if "_" in name else (WORKFLOW,), _field(name)) for name in APPROVAL_OPTIONS},
-    "requests_per_second": ((TRIGGER,), lambda environment: environment.requests_per_second),
-    "max_waiting": ((TRIGGER,), lambda environment: environment.max_waiting),
-    "prices_of": (("logger",), lambda environment: environment.prices_of),
-    "schema_registry": ((PLATFORM,), lambda environment: environment.schema_registry),
-    "invocation_reports": (_WITH_FUNCTIONS, lambda environment: environment.invocation_reports),
-    "keep_records_days": ((TRIGGER, "logger"), lambda environment: environment.keep_records_days),
-    "bootstrap_qualifier": ((TRIGGER,), lambda environment: environment.bootstrap_qualifier),
-    "permissions_boundary": ((TRIGGER,), lambda environment: environment.permissions_boundary),
-    "api_account_role": ((TRIGGER,), lambda environment: environment.api_account_role),
-    "log_retention_days": (
-        (*_WITH_FUNCTIONS, WORKFLOW),
-        lambda environment: environment.log_retention_days,
-    ),
+    **{name: (parts, _field(name)) for name, parts in _PARTS_OF.items()},
     **{
         setting.name: _setting(setting.name)
         for setting in msgspec.structs.fields(ChatbotSettings)
