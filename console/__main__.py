@@ -18,7 +18,7 @@ from local.exit_codes import FAILED, exit_code
 from local.paths import STATE
 from operations.errors import OperationError
 
-STARTS_SECONDS = 30.0
+STARTS_SECONDS = 60.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -125,7 +125,7 @@ def _start(options: argparse.Namespace) -> int:
     if there is None:
         print(f"The console did not start: {log.name} says why.", file=sys.stderr)
         return started.poll() or FAILED
-    print(f"See it in a browser; this link works once:  {there[0].url}{there[1]}{_place(options)}")
+    print(f"See it in a browser; this link works once:\n\n  {there[0].url}{there[1]}{_place(options)}\n")
     return 0
 
 

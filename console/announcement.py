@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from local.paths import STATE
 
 HOST = "127.0.0.1"
-SECONDS = 3.0
-STOPS_SECONDS = 5.0
+SECONDS = 10.0
+"""Bound of the wait for an answer: a console on a busy machine must not be taken for none."""
+STOPS_SECONDS = 30.0
 
 
 class Announcement(Struct, frozen=True, kw_only=True):
@@ -42,7 +44,7 @@ def announce(env: str, announcement: Announcement) -> None:
     with os.fdopen(
         os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8"
     ) as file:
-        json.dump({name: getattr(announcement, name) for name in announcement.__struct_fields__}, file)
+        json.dump(asdict(announcement), file)
     draft.replace(path)
 
 

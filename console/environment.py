@@ -74,7 +74,7 @@ class Environment:
         if self._target is not None and time.monotonic() < self._known_until:
             return self._target
         try:
-            running = Engine().running()
+            running = Engine().running(patience_seconds=0)  # pages wait for one another here, and try again
         except EngineNotRunningError as error:
             raise UnreachableError(str(error)) from error
         if self._target is None or running.instance != self._instance:

@@ -11,7 +11,7 @@ from console.models.plans import NONE_SUCCEEDED, PARTLY, STATES
 from console.models.words import Status, of_run
 from console.routes import link
 from console.text import line
-from operations.asking.batch import Line, Outcome
+from operations.asking.batch import BAD, Line, Outcome
 from operations.asking.batch_jobs import Batch, latest
 from operations.asking.submit import Via
 from operations.jobs import Job
@@ -27,7 +27,6 @@ LINES: Mapping[str, Status] = {
 }
 TO_SEND = Status(mark="○", word="to send", tone="still")
 NOT_SENT = Status(mark="·", word="not sent", tone="warn")
-BAD = ("INVALID", "REFUSED", "FAILED")
 
 
 class LineView(Struct, frozen=True, kw_only=True):

@@ -109,7 +109,7 @@ def _budget(ask: Ask) -> tuple[Budget | None, str]:
 
 
 def _drawn(ask: Ask, budget: Budget | None) -> BudgetView | None:
-    return None if budget is None else budget_view(budget, guard=f"{ask.desk.environment.env}-guard")
+    return None if budget is None else budget_view(budget, ask.desk.environment.env)
 
 
 def _nanos(text: str) -> Any:

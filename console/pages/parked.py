@@ -12,6 +12,7 @@ from console.live.stream import streamed
 from console.models.parked import cause_view, parked_view
 from console.routes import link
 from console.security.gate import local_path
+from console.text import whole
 from console.views import Ask, plain
 from operations.dlq.causes import of_cause
 from operations.dlq.journal import as_json_lines
@@ -101,9 +102,7 @@ def unread(ask: Ask, title: str, text: str) -> Response:
 
 def _cause(ask: Ask, key: str) -> Response:
     snapshot = ask.desk.shelf.shown(ask.target).snapshot
-    start = ask.query.get("start", "")
-    first = int(start) if start.isdecimal() and len(start) < 9 else 0
-    view = cause_view(snapshot, key, first) if snapshot else None
+    view = cause_view(snapshot, key, whole(ask.query.get("start", "")) or 0) if snapshot else None
     if view is None:
         text = "No message of this cause was parked when the queues were read." if snapshot else UNREAD
         return unread(ask, "Nothing of this cause", text)
@@ -116,7 +115,6 @@ def _cause(ask: Ask, key: str) -> Response:
         current="parked",
         view=view,
         locked=refusal.text if refusal else "",
-        reading=ask.desk.shelf.shown(ask.target).reading,
     )
 
 

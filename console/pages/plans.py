@@ -16,6 +16,7 @@ from console.pages.corrections import edit_plan, for_others
 from console.pages.parked import UNREAD, messages_of, unread
 from console.pages.subjects import PLANS
 from console.routes import link
+from console.text import whole
 from console.views import Ask
 from operations.approvals import TABLE
 from operations.dlq.causes import of_cause
@@ -216,9 +217,9 @@ def _job(ask: Ask) -> Job:
 
 
 def _numbered(ask: Ask, text: str) -> Job:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+    if (number := whole(text)) is None:
         raise NotFoundError("A plan has a number. The list of plans shows them.")
-    job = ask.desk.jobs.read(int(text))
+    job = ask.desk.jobs.read(number)
     if job.kind != PLANS:
         raise NotFoundError(f"There is no plan {job.number}.")
     return job
@@ -233,8 +234,7 @@ def _approves(ask: Ask) -> bool:
 
 
 def _start(ask: Ask) -> int:
-    text = ask.query.get("start", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+    return whole(ask.query.get("start", "")) or 0
 
 
 def _command(job: Job, plan: Plan) -> tuple[str, ...]:

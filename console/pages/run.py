@@ -31,6 +31,7 @@ from console.models.tabs import (
 from console.pages.health import functions
 from console.pages.parked import messages_of, read_since
 from console.routes import link
+from console.text import whole
 from console.views import Ask, as_json, plain
 from operations.asking.conversation import UNKNOWN, read_history
 from operations.deployment.functions import revisions
@@ -168,12 +169,8 @@ def raw(ask: Ask) -> Response:
             else []
         )
         return plain("\n\n".join(rows), name)
-    number = ask.query.get("visit", "")
-    visit = (
-        trail.visits[int(number)]
-        if trail and number.isdecimal() and int(number) < len(trail.visits)
-        else None
-    )
+    number = whole(ask.query.get("visit", ""))
+    visit = trail.visits[number] if trail and number is not None and number < len(trail.visits) else None
     return plain((visit.input if part == "input" else visit.output) or "" if visit else "", name)
 
 

@@ -28,6 +28,7 @@ from operations.runs.journey import assemble
 from operations.tests.dead_letters import park
 from operations.tests.histories import Story
 from shared.budget import Orders, State
+from shared.tests.fakes import PATIENCE_SECONDS
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
 PARKED = Parked(
@@ -82,14 +83,16 @@ def test_a_failed_look_keeps_the_last_value():
 def test_nobody_watching_means_no_looks():
     """The looking begins with the first who watches and ends with the last."""
     looks = Looks()
-    feed = Feed(looks)
+    feed = Feed(
+        looks, clock=lambda: 0.0
+    )  # else the next look would be due after two seconds, however they pass
     with feed.watched():
         with feed.watched():
-            assert looks.looked.wait(5)
+            assert looks.looked.wait(PATIENCE_SECONDS)
         thread = feed._thread
         assert thread is not None
         assert feed.is_watched
-    thread.join(5)
+    thread.join(PATIENCE_SECONDS)
     assert (thread.is_alive(), feed.is_watched, looks.count) == (False, False, 1)
 
 
@@ -205,8 +208,11 @@ def test_lines_say_where_they_are_from():
     assert finished.lines[0].endswith("290.0,39.0 290.0,1.0 300.0,1.0")
 
 
-def test_now_is_one_look_for_page_and_json(console: Console, machine, records):
+def test_now_is_one_look_for_page_and_json(console: Console, machine, records, monkeypatch):
     """The first page has the stages, the rates and the latest failures, which lead to their runs."""
+    monkeypatch.setattr(
+        "console.live.feed.SECONDS", 3_600.0
+    )  # JSON comes in time, however long the page takes
     add_run(machine, records, "p", "FAILED", error="E", cause="c", stage="chat")
     page = console.get("/").text
     for part in (

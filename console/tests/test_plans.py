@@ -13,6 +13,7 @@ from operations.runs.ends import End
 from operations.stop import Stop
 from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.tests.world import finish
+from shared.tests.fakes import PATIENCE_SECONDS
 
 __all__ = ["machine", "three"]
 
@@ -110,14 +111,14 @@ def test_the_second_joins_and_stops(console: Console, three: StepFunctions, monk
 
     def slow(_target: Any, _plan: Any, _how: Any, stop: Stop) -> Any:
         began.set()
-        assert go.wait(10)
+        assert go.wait(PATIENCE_SECONDS)
         return iter(())
 
     read(console)
     first, second = make(console, all="1"), make(console, all="1")
     monkeypatch.setattr("console.pages.plans.carried_out", slow)
     assert console.post(f"{first}/run", {"rate": "500"}).status == 303
-    assert began.wait(10)
+    assert began.wait(PATIENCE_SECONDS)
     assert console.post(f"{first}/run").headers["location"] == first
     refused = console.post(f"{second}/run")
     assert (refused.status, "Number 1 is being carried out" in refused.text) == (409, True)
@@ -143,14 +144,14 @@ def test_a_plan_waits_until_nobody_reads(
 
     def slow(_target: Any) -> Any:
         began.set()
-        assert go.wait(10)
+        assert go.wait(PATIENCE_SECONDS)
         return iter(())
 
     read(console)
     address = make(console, all="1")
     monkeypatch.setattr("console.live.shelf.read", slow)
     console.post("/parked-reading")
-    assert began.wait(10)
+    assert began.wait(PATIENCE_SECONDS)
     assert console.post("/parked-reading").status == 303  # a second reader joins
     console.post(f"{address}/run", {"rate": "500"})
     assert "waits until nobody reads the queues" in console.get(address).text

@@ -14,7 +14,8 @@ from console.tests.world import NOW, Machine, add_run
 from operations.deployment.functions import Deployed
 from operations.errors import DeniedError
 from operations.runs.journey import read_journey
-from operations.runs.pages import Page, Row
+from operations.runs.pages import Page
+from operations.runs.rows import Row
 from operations.runs.trail import trail
 from operations.target import Target
 from operations.tests.histories import METER, START, Story
