@@ -7,21 +7,23 @@ from starlette.responses import Response
 from console.models.approvals import inbox_view, item_view
 from console.routes import link
 from console.views import Ask
-from operations.approvals import TABLE, Approvals
+from operations.approvals import Approvals
 from operations.errors import InvalidInputError
 
 
 def page(ask: Ask) -> Response:
     """List what waits, the oldest first."""
-    is_on = ask.has(TABLE)
-    items = Approvals(ask.target).listed() if is_on else []
+    inbox = Approvals(ask.target)
+    if not inbox.is_on:
+        ask.target.renew_addresses()  # it may have been switched on a moment ago
+    items = inbox.listed() if inbox.is_on else []
     return ask.page(
         "approvals.html",
         title="Approvals",
         command=("approvals", "list"),
         json=items,
         rows=inbox_view(items, datetime.now(UTC)),
-        is_on=is_on,
+        is_on=inbox.is_on,
     )
 
 

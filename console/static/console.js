@@ -15,7 +15,7 @@
   const move = (step) => {
     const rows = [...document.querySelectorAll("[data-row]")].filter(opens);
     if (!rows.length) return;
-    const all = rows.map(opens), at = rows.indexOf(document.activeElement.closest("[data-row]"));
+    const all = rows.map(opens), at = rows.indexOf(document.activeElement.closest("a[data-open]")?.closest("[data-row]"));
     const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))];
     next.focus();
   };
