@@ -12,6 +12,7 @@ from cli.tests.support import call
 from local import targets
 from local.engine import Engine
 from operations.asking import conversation
+from operations.asking.submit import keyed_id
 from operations.errors import UnreachableError
 from operations.runs.runs import Run
 from operations.tests.world import client, finish
@@ -146,6 +147,16 @@ def test_submit_json_is_what_the_api_said(local_engine, api):
         "status": "ACCEPTED",
         "status_url": "/pipeline/p-k-1",
     }
+
+
+def test_the_answer_to_another_message_is_not_printed(local_engine, records):
+    """A key that was used on the bus for another message is refused, instead of printing that message's answer."""
+    records.accept(keyed_id("k-1"), user_message="Other", accepted_at="2026-11-22T10:00:00.000Z")
+    finish(records, keyed_id("k-1"))
+    result = call("submit", "--via", "bus", "--wait", "--idempotency-key", "k-1", "Hello")
+    assert result.exit_code == 1
+    assert "An answer for" not in result.stdout
+    assert "another message" in result.stderr
 
 
 def test_waiting_shows_each_stage_and_then_the_answer(local_engine, api, records):

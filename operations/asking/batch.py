@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from operations.asking.http import Pause
-from operations.asking.submit import Request, Sent, Via, check, sender
+from operations.asking.submit import OTHER_MESSAGE, Request, Sent, Via, check, is_for_another, sender
 from operations.errors import (
     DeniedError,
     InvalidInputError,
@@ -32,7 +32,16 @@ from shared.contracts.record import FINAL, PACKED, Record
 
 Status = Literal["PENDING", "ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED", "INVALID", "REFUSED"]
 POLLED_AT_ONCE = 200
-_FIELDS = ("status", "final_response", PACKED, "error", "cause", "execution_time_ms", "degraded")
+_FIELDS = (
+    "status",
+    "final_response",
+    PACKED,
+    "error",
+    "cause",
+    "execution_time_ms",
+    "degraded",
+    "request_hash",
+)
 _HALTING = (UnreachableError, DeniedError, NotDeployedError)
 
 
@@ -250,10 +259,17 @@ class _Batch:
                 self.earlier -= {line.number for line in lines}
                 self.todo.extend(lines)
                 continue
+            others = [line for line in lines if line.request and is_for_another(record, line.request)]
+            if others:
+                yield from (
+                    self.outcome(line, "REFUSED", pipeline_id=pipeline_id, error=OTHER_MESSAGE)
+                    for line in others
+                )
+                lines = [line for line in lines if line not in others]
             if record.get("status") in FINAL:
                 self.news = time.monotonic()
                 yield from (self.answered(line, pipeline_id, record) for line in lines)
-            else:
+            elif lines:
                 self.waiting[pipeline_id] = lines  # to the end of the queue
 
     def answered(self, line: Line, pipeline_id: str, record: Record) -> Outcome:

@@ -68,10 +68,12 @@ def refused(code: str, status: int, text: str) -> str:
             "Invocation of model ID x with on-demand throughput isn't supported.",
             "inference profile only",
         ),
+        ("ValidationException", 400, "prompt is too long: 200049 tokens > 200000 maximum", "larger context"),
+        ("ValidationException", 400, "Input is too long for requested model.", "larger context"),
     ],
 )
-def test_a_missing_access_is_explained(code, status, text, reason):
-    """A refusal for lack of access is permanent, and its cause says what the account lacks."""
+def test_a_refusal_is_explained(code, status, text, reason):
+    """A refusal is permanent; its cause says what the account lacks, or that the conversation is too long."""
     cause = refused(code, status, text)
     assert code in cause
     assert reason in cause

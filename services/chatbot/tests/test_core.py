@@ -194,6 +194,7 @@ def test_a_stop_reason_marks_what_it_means(stop, truncated, blocked):
     ("response", "error"),
     [
         (converse(), TransientError),
+        (converse("\u200b\ufeff"), TransientError),
         (converse("\x00 ", stop="refusal"), PermanentError),
         (blocks(REASONING, stop="max_tokens"), PermanentError),
     ],
@@ -351,6 +352,23 @@ def test_a_refused_parameter_names_its_option(message, settings, named):
     assert ("off" in str(caught.value)) is bool(named)
     assert ("models_without_" in str(caught.value)) is bool(named)
     assert (named or "") in str(caught.value)
+    assert message not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The maximum tokens you requested exceeds the model limit of 4096.",
+        "max_tokens: 9000 > 8192, which is the maximum allowed number of output tokens",
+    ],
+)
+def test_a_refused_bound_names_its_option(message):
+    """If a model allows fewer tokens for an answer than are set, the error names the option, and quotes nothing of AWS."""
+    refusal = client_error("ValidationException", "Converse", 400)
+    refusal.response["Error"]["Message"] = message
+    with pytest.raises(PermanentError) as caught:
+        Bedrock(SETTINGS, FakeModel(refusal)).ask(ChatRequested(user_message="Hi"), METADATA)
+    assert "Set max_tokens" in str(caught.value)
     assert message not in str(caught.value)
 
 
