@@ -354,14 +354,23 @@ def test_env_makes_a_shell_talk_to_the_engine(monkeypatch, shell):
         connection = Connection(endpoint_url="http://127.0.0.1:4999")
 
     monkeypatch.setattr(Engine, "running", lambda _self: Up())
-    printed = call("env", AWS_ENDPOINT_URL_SQS="https://elsewhere").stdout
-    script = f"{printed}\nenv | grep ^AWS_ | sort"
-    before = {"PATH": os.environ["PATH"], "AWS_PROFILE": "real", "AWS_ENDPOINT_URL_SQS": "https://elsewhere"}
+    strays = {
+        "AWS_ENDPOINT_URL_SQS": "https://elsewhere",
+        "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z",
+        "AWS_DEFAULTS_MODE": "none",
+    }
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    printed = call("env", **strays, **{"AWS_X; false": "no name"}, AWS_PAGER="less").stdout
+    assert "false" not in printed
+    script = f"set -e\n{printed}\nenv | grep ^AWS_ | sort"
+    before = {"PATH": os.environ["PATH"], "AWS_PROFILE": "real", "AWS_PAGER": "less", **strays}
     done = subprocess.run([shell, "-c", script], env=before, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "AWS_ACCESS_KEY_ID=test",
         "AWS_DEFAULT_REGION=us-east-1",
         "AWS_ENDPOINT_URL=http://127.0.0.1:4999",
+        "AWS_PAGER=less",
         "AWS_REGION=us-east-1",
         "AWS_SECRET_ACCESS_KEY=test",
     ]

@@ -363,7 +363,7 @@ def test_a_refused_parameter_names_its_option(message, settings, named):
     ],
 )
 def test_a_refused_bound_names_its_option(message):
-    """If a model allows fewer tokens for an answer than are set, the error names the option, and quotes nothing of AWS."""
+    """If a model allows shorter answers than are set, the error names the option, and quotes nothing of AWS."""
     refusal = client_error("ValidationException", "Converse", 400)
     refusal.response["Error"]["Message"] = message
     with pytest.raises(PermanentError) as caught:
