@@ -84,10 +84,15 @@ class BatchHaltedError(OperationError):
 
 
 def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
-    """Read one request per line, a JSON string or object. Empty lines are skipped; invalid ones have a `problem`."""
+    """Read one request per line, a JSON string or object. Empty lines are skipped; invalid ones have a `problem`.
+
+    Raises InvalidInputError for UTF-16, in which no line can be read.
+    """
     for number, raw in enumerate(lines, start=1):
         data = (raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw).strip()
         if number == 1:
+            if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise InvalidInputError("The messages are in UTF-16. Save them as UTF-8; nothing was sent.")
             data = data.removeprefix(b"\xef\xbb\xbf").strip()
         if not data:
             continue

@@ -1,7 +1,7 @@
 import pytest
 
 from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
-from operations.errors import UnreachableError
+from operations.errors import InvalidInputError, UnreachableError
 from operations.stop import Stop
 from operations.tests.world import finish
 
@@ -55,6 +55,14 @@ def test_a_bad_line_says_what_is_wrong(text, says):
     assert line.request is None
     assert line.problem
     assert any(part in line.problem for part in says.split("|")), line.problem
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_said(encoding):
+    """A file in UTF-16, as some shells write it, is refused as a whole with its encoding."""
+    content = '\ufeff"one"\n"two"\n'.encode(encoding)
+    with pytest.raises(InvalidInputError, match="UTF-16"):
+        list(read_lines(content.splitlines(keepends=True), via="api"))
 
 
 @pytest.mark.parametrize("field", ["idempotency_key", "pipeline_id"])
