@@ -1,7 +1,7 @@
 # The tasks of this project. Run `make` to list them.
 ifndef PYTHON
 PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; exit; }; done; echo python3)
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; exit; }; done)
 endif
 BIN := .venv/bin
 MESSAGE ?= What is an event-driven architecture, and when should I use one?
@@ -43,6 +43,7 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything that is needed, inside this folder
+	@$(if $(PYTHON),,echo "Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python3 run" >&2; exit 1)
 	@$(PYTHON) local/setup_environment.py
 
 model: setup # install the small model where it can run; a MODEL or MODEL_URL of one's own needs none
@@ -110,7 +111,7 @@ evaluate: setup ## measure the accuracy of the analyzer on its labelled messages
 schemas: setup ## write JSON Schemas, AsyncAPI, OpenAPI and docs/contracts.md from the contracts
 	@$(BIN)/python -m cli.main contracts export
 
-tables: setup ## write anew what follows from the stage table: schemas, budgets, and the tables of docs/costs.md and scale.md
+tables: setup ## update what follows from the stage table: schemas, budgets, and the tables of docs/costs.md and scale.md
 	@$(BIN)/python -m cli.main contracts export
 	@$(BIN)/python -m bench.budgets --write
 	@$(BIN)/python -m infra.idle_cost

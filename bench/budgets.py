@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,11 +22,12 @@ from typing import Any, ClassVar
 from rich.console import Console
 from rich.table import Table
 
-from bench.probing import DATA, Answers, probe
+from bench.probing import DATA, Answers
 from bench.shipped import unpacked, zips
 from infra.definition import definition
-from infra.functions import FUNCTIONS
-from shared.contracts.stages import STAGES, TRANSITIONS
+from infra.functions import FUNCTIONS, FunctionSpec
+from shared.contracts.stages import BY_SERVICE, STAGES, TRANSITIONS, Stage
+from shared.tests.fakes import sqs_record, stage_event
 
 FILE = Path(__file__).with_name("budgets.json")
 MESSAGES = 2
@@ -34,11 +36,14 @@ SLACK = {"unpacked_kb": 1.02, "zipped_kb": 1.03}
 
 Counts = dict[str, dict[str, int]]
 
-_IMPORT = """
-import importlib, sys
+_COUNT = """
+import importlib, json, sys
+events = json.loads(sys.stdin.read())
 sys.path[:0] = [sys.argv[1]]
-importlib.import_module(sys.argv[2])
-print(len(sys.modules))
+handler = importlib.import_module(sys.argv[2]).handler
+for event in events:
+    handler(event, None)
+print(len(sys.modules), file=sys.stderr)  # stdout has the function's log
 """
 
 
@@ -78,14 +83,12 @@ def count() -> Counts:
         archives = zips(Path(scratch))
         packed = {name: unpacked(archive, Path(scratch) / name) for name, archive in archives.items()}
         for function in FUNCTIONS:
-            own_counts = _sizes(archives[function.name])
-            if function.name in DATA:
-                calls.clear()
-                own_counts["modules"] = int(probe(function.name, endpoint, MESSAGES - 1, packed)["modules"])
-                own_counts |= {f"calls {name}": made // MESSAGES for name, made in sorted(calls.items())}
-            else:
-                own_counts["modules"] = _imported(packed[function.name], function.module)
-            counts[function.name] = own_counts
+            calls.clear()
+            counts[function.name] = {
+                **_sizes(archives[function.name]),
+                "modules": _modules(packed[function.name], function, endpoint),
+                **{f"calls {name}": made // MESSAGES for name, made in sorted(calls.items())},
+            }
     return counts
 
 
@@ -105,19 +108,40 @@ def _sizes(archive: Path) -> dict[str, int]:
     }
 
 
-def _imported(folder: Path, module: str) -> int:
-    """Return the number of modules after importing the handler only."""
+def _modules(folder: Path, function: FunctionSpec, endpoint: str) -> int:
+    """Return the number of modules after messages to a stage, or after the import of another function's handler."""
+    events = [_event(BY_SERVICE[function.name])] * MESSAGES if function.name in BY_SERVICE else []
     process = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", _IMPORT, str(folder), module],
-        env={"PATH": os.environ["PATH"], "POWERTOOLS_SERVICE_NAME": module, "AWS_REGION": "us-east-1"},
+        [sys.executable, "-I", "-S", "-B", "-c", _COUNT, str(folder), function.module],
+        input=json.dumps(events),
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "DLQ_URL": f"{endpoint}/dlq",
+            "BUS_NAME": "bus",
+            "STATE_TABLE": "state",
+            "TABLE_NAME": "table",
+            "ANSWERS_TABLE": "answers",
+            "POWERTOOLS_SERVICE_NAME": function.name,
+            "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
+        },
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     if process.returncode:
-        raise SystemExit(f"{module} can't be imported from its bundle:\n{process.stderr}")
-    return int(process.stdout)
+        raise SystemExit(f"{function.module} failed in its bundle:\n{process.stderr}")
+    return int(process.stderr.splitlines()[-1])
+
+
+def _event(stage: Stage) -> dict[str, Any]:
+    event = stage_event(stage.request.detail_type(), dict(DATA[stage.service]))
+    return {"Records": [sqs_record(event, sent_ms=int(time.time() * 1000))]}
 
 
 def overruns(counted: Mapping[str, Mapping[str, int]], budget: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -1,18 +1,12 @@
-"""A loopback AWS that answers a stage at once, and a process that handles messages with it."""
+"""A loopback AWS that answers a stage at once, and the data of a request to each stage."""
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from contracts.examples import request_data
 from shared.contracts.stages import EVERY
-from shared.tests.fakes import sqs_record, stage_event
 
 DATA: Mapping[str, Mapping[str, Any]] = {stage.service: request_data(stage) for stage in EVERY}
 """The data of a request to each stage, by service."""
@@ -62,39 +56,3 @@ class AnyAws(ThreadingHTTPServer):
 
     def __init__(self, handler: type[Answers] = Answers) -> None:
         super().__init__(("127.0.0.1", 0), handler)
-
-
-def probe(name: str, endpoint: str, messages: int, bundles: Mapping[str, Path]) -> dict[str, float]:
-    stage = next((stage for stage in EVERY if stage.service == name), EVERY[0])
-    event = stage_event(stage.request.detail_type(), dict(DATA[stage.service]))
-    environment = {
-        "PATH": os.environ["PATH"],
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "bench",
-        "AWS_SECRET_ACCESS_KEY": "bench",
-        "DLQ_URL": f"{endpoint}/dlq",
-        "BUS_NAME": "bus",
-        "STATE_TABLE": "state",
-        "TABLE_NAME": "table",
-        "ANSWERS_TABLE": "answers",
-        "POWERTOOLS_SERVICE_NAME": name,
-        "POWERTOOLS_METRICS_NAMESPACE": "AIPipeline",
-    }
-    probe_file = Path(__file__).with_name("probe.py")
-    isolated = [] if name == "bare" else ["-I", "-S", "-B"]
-    bundle = [] if name == "bare" else [str(bundles[name])]
-    process = subprocess.run(
-        [sys.executable, *isolated, str(probe_file), name, str(messages), *bundle],
-        input=json.dumps({"Records": [sqs_record(event, sent_ms=int(time.time() * 1000))]}),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if process.returncode:
-        raise SystemExit(f"The probe of {name} failed:\n{process.stderr}")
-    result: dict[str, float] = json.loads(process.stderr.splitlines()[-1])
-    return result

@@ -9,15 +9,11 @@ from local import process
 from local.engine import Engine, Running
 from local.targets import local_target
 from local.testing import PREFIX, denied
+from operations.dlq.queues import COUNTS
 from operations.runs.records import record_of
 from operations.target import Target
 from shared.contracts.record import Record
 
-COUNTS = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
 FUNCTION_NAMES = tuple(function.name for function in FUNCTIONS)
 
 

@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from chaos.faults import CALLBACK_FAULTS, Fault
 from shared.contracts.stages import ANSWERING, RETRY, STAGES
@@ -12,7 +12,7 @@ from shared.contracts.stages import ANSWERING, RETRY, STAGES
 MARKER = re.compile(r"\[\[c-(\d+)\]\]")
 
 Garbage = Literal["not JSON", "no choices", "empty text", "no message"]
-GARBAGE: tuple[Garbage, ...] = ("not JSON", "no choices", "empty text", "no message")
+GARBAGE: tuple[Garbage, ...] = get_args(Garbage)
 
 MODEL_SHARES: Mapping[Fault, float] = {
     Fault.MODEL_THROTTLED: 0.04,

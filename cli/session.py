@@ -4,7 +4,6 @@ Results go to stdout, everything else to stderr. Colours and live displays are u
 """
 
 import errno
-import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ UNLIMITED = 1_000_000
 """More columns than any line needs."""
 NARROWEST = 60
 """Columns that every table needs so that no number is cut. A narrower terminal breaks the lines itself."""
-ENV_NAME = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 
 
 @dataclass
@@ -33,14 +31,17 @@ class Session:
     profile: str | None
 
     def check(self) -> None:
-        """Check the options that select a target. Raises click's UsageError if they contradict each other."""
-        if not ENV_NAME.fullmatch(self.env):
-            raise click.BadParameter(
-                f"{self.env!r} is not a valid environment name. Use lower-case letters, digits and hyphens.",
-                param_hint="--env",
+        """Check the options that select a target, before AWS is asked. Raises click's UsageError."""
+        if self.is_local:
+            if self.region or self.profile:
+                raise click.UsageError("--region and --profile apply to AWS only. Add --env, e.g. --env dev.")
+            return
+        from infra.environments import ENVIRONMENTS  # noqa: PLC0415 -- loads the contracts
+
+        if self.env not in ENVIRONMENTS:
+            raise click.UsageError(
+                f"There is no environment {self.env!r}. Give --env with one of: {', '.join(ENVIRONMENTS)}."
             )
-        if self.is_local and (self.region or self.profile):
-            raise click.UsageError("--region and --profile apply to AWS only. Add --env, e.g. --env dev.")
 
     @property
     def is_local(self) -> bool:

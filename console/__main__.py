@@ -18,7 +18,7 @@ from local.exit_codes import FAILED, exit_code
 from local.paths import STATE
 from operations.errors import OperationError
 
-STARTS_SECONDS = 30.0
+STARTS_SECONDS = 60.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -125,13 +125,15 @@ def _start(options: argparse.Namespace) -> int:
     if there is None:
         print(f"The console did not start: {log.name} says why.", file=sys.stderr)
         return started.poll() or FAILED
-    print(f"See it in a browser; this link works once:  {there[0].url}{there[1]}{_place(options)}")
+    print(f"See it in a browser; this link works once:\n\n  {there[0].url}{there[1]}{_place(options)}\n")
     return 0
 
 
 def _stop(options: argparse.Namespace) -> int:
-    stopped = announcement.stop(str(options.env))
-    print("The console has stopped." if stopped else "No console was running.")
+    cut = announcement.stop(str(options.env))
+    print("No console was running." if cut is None else "The console has stopped.")
+    for one in cut or ():
+        print(f"It was carrying out {one}, which ended after what was under way. Its page says what is left.")
     return 0
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from local.paths import STATE
 
 HOST = "127.0.0.1"
-SECONDS = 3.0
-STOPS_SECONDS = 5.0
+SECONDS = 10.0
+"""Bound of the wait for an answer: a console on a busy machine must not be taken for none."""
+STOPS_SECONDS = 30.0
 
 
 class Announcement(Struct, frozen=True, kw_only=True):
@@ -42,7 +44,7 @@ def announce(env: str, announcement: Announcement) -> None:
     with os.fdopen(
         os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8"
     ) as file:
-        json.dump({name: getattr(announcement, name) for name in announcement.__struct_fields__}, file)
+        json.dump(asdict(announcement), file)
     draft.replace(path)
 
 
@@ -76,15 +78,20 @@ def running(env: str) -> tuple[Announcement, str] | None:
     return (announcement, path) if isinstance(path, str) and path.startswith("/open?t=") else None
 
 
-def stop(env: str) -> bool:
-    """Stop the console that runs for an environment; return whether there was one. It is gone when this returns."""
+def stop(env: str) -> list[str] | None:
+    """Stop the console that runs for an environment; return what it was carrying out, None if there was no console.
+
+    It is gone when this returns.
+    """
     announcement = read(env)
-    if announcement is None or not 0 < announcement.port < 65_536 or _ask(announcement, "/stop") is None:
-        return False
+    if announcement is None or not 0 < announcement.port < 65_536:
+        return None
+    if (answer := _ask(announcement, "/stop")) is None:
+        return None
     until = time.monotonic() + STOPS_SECONDS
     while path_of(env).exists() and time.monotonic() < until:
         time.sleep(0.05)
-    return True
+    return [str(one) for one in answer.get("cut") or ()]
 
 
 def _ask(announcement: Announcement, path: str) -> dict[str, Any] | None:

@@ -20,6 +20,8 @@ SERVICES = ROOT / "services"
 """The folders of this checkout's services."""
 DEPLOYED_SECONDS = 30.0
 """How long what is deployed is taken for what was read last; to read it takes a few calls, which cost nothing."""
+OLD_SECONDS = 2 * DEPLOYED_SECONDS
+"""After so long without a look, what is deployed is read before the next page, which would else show an old state."""
 
 
 class Chip(Struct, frozen=True, kw_only=True):
@@ -45,19 +47,23 @@ class Environment:
         self._identity: Identity | None = None
         self._instance = ""
         self._known_until = 0.0
-        self._deployed_until = 0.0
+        self._deployed_at = 0.0
 
     def target(self) -> Target:
         """Return the target, for which what is deployed is read anew from time to time, beside the pages.
 
-        Raises UnreachableError if the engine does not run.
+        It is read again soon if it was read in the middle of a deployment, and at once if nobody has looked for a
+        while. Raises UnreachableError if the engine does not run.
         """
         with self._lock:
             target = self._found()
-            now = time.monotonic()
-            if now >= self._deployed_until:
-                self._deployed_until = now + DEPLOYED_SECONDS
-                if target.known_addresses is not None:
+            known, now = target.known_addresses, time.monotonic()
+            age = now - self._deployed_at
+            if known is None or age >= (DEPLOYED_SECONDS if known.is_whole else KNOWN_SECONDS):
+                self._deployed_at = now
+                if known is not None and age >= OLD_SECONDS:
+                    _renew(target)
+                elif known is not None:
                     threading.Thread(target=_renew, args=(target,), name="addresses", daemon=True).start()
             return target
 
@@ -68,7 +74,7 @@ class Environment:
         if self._target is not None and time.monotonic() < self._known_until:
             return self._target
         try:
-            running = Engine().running()
+            running = Engine().running(patience_seconds=0)  # pages wait for one another here, and try again
         except EngineNotRunningError as error:
             raise UnreachableError(str(error)) from error
         if self._target is None or running.instance != self._instance:

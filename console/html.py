@@ -1,7 +1,6 @@
 """The rendering of templates: every value is escaped, and every undefined name is an error."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ def templates() -> Environment:
         auto_reload=False,
     )
     environment.globals.update(link=link, asset=assets.address, marks=MARKS, denial=(DENIED, FINDS, ELSE))
-    environment.filters.update(duration=duration, counted=counted, usd=usd, line=line, iso=_iso)
+    environment.filters.update(duration=duration, counted=counted, usd=usd, line=line, iso=iso)
     environment.filters.update(quantity=quantity)
     return environment
 
@@ -48,7 +47,3 @@ def _printed(value: Any) -> Any:
     if value is None:
         raise TypeError("A template prints None")
     return value if isinstance(value, Markup) else shown(redacted(str(value)))
-
-
-def _iso(moment: datetime) -> str:
-    return iso(moment)

@@ -24,6 +24,11 @@ def shown(text: str) -> str:
     return _DECEIVES.sub(REPLACEMENT, text)
 
 
+def whole(text: str) -> int | None:
+    """Return the number that an address or a form holds; None if it holds none, or one of ten digits or more."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def line(text: str, most: int) -> str:
     """Return the beginning of a text on one line."""
     flat = " ".join(text[: most * 4].split())

@@ -73,6 +73,12 @@ class Ask:
     def target(self) -> Target:
         return self.desk.environment.target()
 
+    def has(self, path: str) -> bool:
+        """Return whether there is an address. Before a page says that there is none, it is looked for anew."""
+        if path not in self.target.addresses.values:
+            self.target.renew_addresses()
+        return path in self.target.addresses.values
+
     @property
     def wants_json(self) -> bool:
         return self.query.get("format") == "json"

@@ -9,7 +9,7 @@ from contracts.alternatives import Schema
 from contracts.changes import Change, changes
 from contracts.compatibility import Obstacle, obstacles
 from contracts.parties import Parties, parties, results_in
-from contracts.words import listed
+from operations.wording import listed
 
 Schemas = Mapping[str, Schema]
 """Schemas by title: an event's detail-type, or a result's type and version."""

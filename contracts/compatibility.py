@@ -11,7 +11,8 @@ from typing import Any
 from msgspec import Struct
 
 from contracts.alternatives import ANNOTATIONS, Alternative, Schema, alternatives, opened
-from contracts.words import listed, shape, value
+from contracts.words import shape, value
+from operations.wording import listed
 from shared.contracts.schemas import closed
 
 

@@ -13,7 +13,8 @@ from contracts.examples import event_examples, value_of
 from contracts.parties import PUBLISHERS, SUBSCRIBERS, events, on_the_bus, parties, results
 from contracts.prose import INTRODUCTION, OF_A_STAGE, TYPES, VERSIONS
 from contracts.references import current
-from contracts.words import described, listed
+from contracts.words import described
+from operations.wording import listed
 from shared.contracts import v1
 from shared.contracts.schemas import event_detail, result, result_title
 

@@ -8,6 +8,7 @@ from functools import cache
 
 from msgspec import Struct
 
+from infra.parts import TRIGGER
 from shared.contracts import v1
 from shared.contracts.approval import ApprovalReminder
 from shared.contracts.envelope import Event
@@ -15,8 +16,6 @@ from shared.contracts.schemas import result_schema
 from shared.contracts.stages import BY_KEY, EVERY, OPTIONAL, SERVICES, Stage
 from shared.contracts.upcasting import EVENTS
 
-API = "trigger"
-"""The service behind the API, which also starts requested runs."""
 WORKFLOW = "workflow"
 PUBLISHERS = "publishers outside"
 SUBSCRIBERS = "subscribers outside"
@@ -31,7 +30,7 @@ class Parties(Struct, frozen=True, kw_only=True):
 
 
 _BESIDE_STAGES: Mapping[str, Parties] = {
-    v1.PipelineRequested.NAME: Parties(publishers=(API, PUBLISHERS), consumers=(API,)),
+    v1.PipelineRequested.NAME: Parties(publishers=(TRIGGER, PUBLISHERS), consumers=(TRIGGER,)),
     v1.PipelineCompleted.NAME: Parties(publishers=("logger",), consumers=(SUBSCRIBERS,)),
     v1.PipelineFailed.NAME: Parties(publishers=("logger",), consumers=(SUBSCRIBERS,)),
     v1.ContractRejected.NAME: Parties(

@@ -132,12 +132,12 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ) from error
 
 
-def unrecorded_tag(recorded: Record | None, *, root: Path = ROOT) -> str | None:
+def unrecorded_tag(recorded: Record | None) -> str | None:
     """Return the newest release tag if the record is of another release; None without git or without a tag."""
     if recorded is None:
         return None
     try:
-        described = _git(root, "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
+        described = _git(ROOT, "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
     except InvalidInputError:
         return None
     tag = described.stdout.strip()

@@ -1,18 +1,13 @@
 """Descriptions in words of the types and bounds in a JSON Schema."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from contracts.alternatives import Alternative, Part, Schema, alternatives
+from operations.wording import listed
 
 _FORMATS: Mapping[str, str] = {"date-time": "date and time (RFC 3339)"}
-
-
-def listed(parts: Iterable[str], last: str = "and") -> str:
-    """Join the parts: `a`, `a and b`, `a, b and c`."""
-    *others, end = list(dict.fromkeys(parts)) or [""]
-    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def value(json_value: Any) -> str:

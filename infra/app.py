@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from infra.toolchain import use_bundled_node
 
@@ -36,9 +37,19 @@ from infra.parts import MONITORING, PLATFORM, SWITCHED, TRIGGER, WORKFLOW, neede
 from infra.platform_stack import PlatformStack  # noqa: E402
 from infra.recorded import recorded  # noqa: E402
 from infra.stage_stack import StageStack  # noqa: E402
+from infra.synthesizer import bind  # noqa: E402
 from infra.trigger_stack import TriggerStack  # noqa: E402
 from infra.workflow_stack import WorkflowStack  # noqa: E402
 from shared.contracts.stages import EVERY  # noqa: E402
+
+AFTER: Final = {WORKFLOW: SWITCHED, MONITORING: (TRIGGER,)}
+"""Parts that wait for others when all are deployed together, and do not need them. Alarms on what is not deployed yet
+would ring: that on the budget's guard, if no check of it finishes.
+"""
+
+
+QUALIFIER: Final = "@aws-cdk/core:bootstrapQualifier"
+"""The CDK's own way to set an option of ours, which preflight and GitHub's roles could not see."""
 
 
 def parts(environment: Environment, packed: Mapping[str, Path]) -> dict[str, Callable[[App], Stack]]:
@@ -79,7 +90,7 @@ def build(
     Monitoring is among them if the environment has it. No stack reads another one: they refer to each other by name.
     When they are deployed together, the consumers of an event come before its publishers. In a first deployment a
     rule needs its bus, and a new version of an event must be read before it is sent.
-    Raises OptionError if there is no such part or table.
+    Raises OptionError if there is no such part or table, or if the context would set what an option sets.
     """
     makers = parts(replace(environment, unprotected=frozenset(unprotected)), packed)
     tables = Names(environment.name).tables
@@ -90,6 +101,12 @@ def build(
             f"Unknown part or table {unknown[0]!r}. Set `-c unprotected=NAME,NAME` to some of: "
             f"{', '.join((*makers, *tables))}."
         )
+    qualifier = app.node.try_get_context(QUALIFIER)
+    if environment.bootstrap_roles and qualifier not in (None, environment.bootstrap_qualifier):
+        raise OptionError(
+            f"The context has {QUALIFIER} = {qualifier!r}, which would have no effect. Remove it, and set "
+            f'bootstrap_qualifier = "{qualifier}" in environments/{environment.name}.toml.'
+        )
     left_out = {*SWITCHED} - {stage.service for stage in environment.stages}
     left_out |= set() if environment.monitoring else {MONITORING}
     chosen = {only} if only else set(makers) - left_out
@@ -98,7 +115,8 @@ def build(
         Tags.of(stack).add("application", "ai-pipeline")
         Tags.of(stack).add("environment", environment.name)
         stack.template_options.metadata = recorded(environment, part)
-        for earlier in (*needed_by(part), *(SWITCHED if part == WORKFLOW else ())):
+        bind(stack, environment.permissions_boundary)
+        for earlier in (*needed_by(part), *AFTER.get(part, ())):
             if earlier in stacks:
                 stack.add_stack_dependency(stacks[earlier])
 

@@ -32,7 +32,7 @@ from infra.rules import Templates, broken_rules
 from infra.synthesis import templates
 from shared.settings import OFF
 
-ANY_MODEL = "global.amazon.nova-2-lite-v1:0"
+ANY_MODEL = "company.model-v1:0"
 GITHUB = "github"
 """The name, among those of the environments, of the app with the roles for GitHub Actions."""
 IGNORED_LINT = [

@@ -7,6 +7,7 @@ import cdk_monitoring_constructs as monitoring
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.functions import deployed_functions
+from infra.parts import TRIGGER, has_rule
 from infra.signals import HOUR, PERIOD, Signals
 from shared.contracts.stages import ANSWERING, SERVICES
 from shared.metrics import (
@@ -87,8 +88,8 @@ def _graph(
 
 def _health(signals: Signals) -> list[cloudwatch.GraphWidget]:
     runs = [
-        signals.own(RUNS_ACCEPTED, "trigger", label="accepted by the API"),
-        signals.own(RUNS_STARTED, "trigger", label="started"),
+        signals.own(RUNS_ACCEPTED, TRIGGER, label="accepted by the API"),
+        signals.own(RUNS_STARTED, TRIGGER, label="started"),
         signals.own(RUNS_SUCCEEDED, "logger", label="succeeded"),
         signals.own(RUNS_DEGRADED, "logger", label="degraded (part of succeeded)"),
         signals.own(RUNS_FAILED, "logger", label="failed"),
@@ -105,10 +106,8 @@ def _health(signals: Signals) -> list[cloudwatch.GraphWidget]:
 
 def _failures(signals: Signals) -> list[cloudwatch.GraphWidget]:
     return [
-        _graph(
-            "Stages that failed for good", [signals.by_value(STAGE_FAILURES, "")], columns=3, stacked=True
-        ),
-        _graph("Errors by service and type", [signals.by_value(ERRORS, "")], columns=3, stacked=True),
+        _graph("Stages that failed for good", [signals.by_value(STAGE_FAILURES)], columns=3, stacked=True),
+        _graph("Errors by service and type", [signals.by_value(ERRORS)], columns=3, stacked=True),
         _graph(
             "Parked and redelivered messages, late callbacks, rejections not published",
             [
@@ -152,7 +151,11 @@ def _queues(signals: Signals) -> list[cloudwatch.GraphWidget]:
             "Parked messages, and events not delivered by a rule",
             [
                 *(signals.queue(names.dlq(service), depth, service) for service in SERVICES),
-                *(signals.queue(names.rule_dlq(service), depth, f"{service} rule") for service in SERVICES),
+                *(
+                    signals.queue(names.rule_dlq(service), depth, f"{service} rule")
+                    for service in SERVICES
+                    if has_rule(service)
+                ),
             ],
             columns=3,
         ),
@@ -185,8 +188,8 @@ def _calls(signals: Signals, *, budgeted: bool, approving: bool) -> list[cloudwa
         _graph(
             "API requests that were not served",
             [
-                signals.own(API_REFUSALS, "trigger", label="refused by the function (4xx)"),
-                signals.own(API_FAILURES, "trigger", label="failed in the function (5xx)"),
+                signals.own(API_REFUSALS, TRIGGER, label="refused by the function (4xx)"),
+                signals.own(API_FAILURES, TRIGGER, label="failed in the function (5xx)"),
                 signals.api_failures(),
             ],
             columns=3,
@@ -197,8 +200,8 @@ def _calls(signals: Signals, *, budgeted: bool, approving: bool) -> list[cloudwa
 
 
 def _budget(signals: Signals) -> list[cloudwatch.GraphWidget]:
-    spent = signals.own(BUDGET_SPENT, "trigger", "Maximum", "spent (%)")
-    paused = signals.own(BUDGET_PAUSED, "trigger", "Maximum", "paused")
+    spent = signals.own(BUDGET_SPENT, TRIGGER, "Maximum", "spent (%)")
+    paused = signals.own(BUDGET_PAUSED, TRIGGER, "Maximum", "paused")
     return [
         _graph("Daily budget spent (%)", [spent], columns=2),
         _graph("Starter paused (1 = yes)", [paused], columns=2),
@@ -225,7 +228,7 @@ def _costs(signals: Signals) -> list[cloudwatch.GraphWidget]:
         _graph("Average cost of a run ($)", [average], columns=4),
         _graph(
             "Tokens by model",
-            [signals.by_value(INPUT_TOKENS, ""), signals.by_value(OUTPUT_TOKENS, "")],
+            [signals.by_value(INPUT_TOKENS), signals.by_value(OUTPUT_TOKENS)],
             columns=4,
             stacked=True,
         ),

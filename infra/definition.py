@@ -46,12 +46,13 @@ def definition(
     bus_name: str,
     queue_urls: Mapping[str, str],
     table_name: str,
+    partition: str = "aws",
     stages: Sequence[Stage] = STAGES,
     task_seconds: TaskSeconds = least_seconds,
 ) -> dict[str, Any]:
     """Return the definition. `queue_urls` holds, by service, the queue of each stage whose `via` is "queue".
 
-    `task_seconds` returns the timeout of a service's task.
+    `partition` is that of the region; `task_seconds` returns the timeout of a service's task.
     """
     states: dict[str, State] = {}
     following = [stage.state for stage in stages[1:]]
@@ -76,6 +77,9 @@ def definition(
         states[_storing(stage)] = _store_answer(table_name, stages, ended_by=stage)
     states[STORE_ANSWER] = _store_answer(table_name, stages)
     states[ALREADY_STORED] = {"Type": "Succeed"}
+    for state in states.values():
+        if "Resource" in state:  # so far the name of a service's API
+            state["Resource"] = f"arn:{partition}:states:::{state['Resource']}"
     return {
         "Comment": "Each stage gets a request with a task token and reports its outcome with that token.",
         "StartAt": stages[0].state,
@@ -136,7 +140,7 @@ def _storing(stage: Stage) -> str:
 
 def _publish(stage: Stage, bus_name: str) -> State:
     return {
-        "Resource": "arn:aws:states:::events:putEvents.waitForTaskToken",
+        "Resource": "events:putEvents.waitForTaskToken",
         "Parameters": {
             "Entries": [
                 {
@@ -153,7 +157,7 @@ def _publish(stage: Stage, bus_name: str) -> State:
 def _send(stage: Stage, queue_url: str) -> State:
     """Send a message in the form in which EventBridge delivers an event, so that the worker reads both alike."""
     return {
-        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Resource": "sqs:sendMessage.waitForTaskToken",
         "Parameters": {
             "QueueUrl": queue_url,
             "MessageBody": {
@@ -249,7 +253,7 @@ def _store_answer(table_name: str, stages: Sequence[Stage], *, ended_by: Stage |
     return {
         "Type": "Task",
         "Comment": "The logger failed. The answer is stored here, unless the record already has one.",
-        "Resource": "arn:aws:states:::dynamodb:updateItem",
+        "Resource": "dynamodb:updateItem",
         "Parameters": {
             "TableName": table_name,
             "Key": {"pipeline_id": {"S.$": "$.metadata.pipeline_id"}},

@@ -19,6 +19,7 @@ from infra.clocks import (
     visibility_seconds,
 )
 from infra.functions import ALL_FUNCTIONS
+from infra.regions import partition_of
 from infra.thresholds import Thresholds
 from services.chatbot.settings import Settings as ChatbotSettings
 from shared.contracts.stages import BY_SERVICE, OPTIONAL, STAGES, Stage, switched_on
@@ -176,6 +177,10 @@ class Environment:
     """Whether the events' schemas are registered with EventBridge. The engine has no registry."""
     bootstrap_roles: bool = True
     """Whether to deploy with the roles that `cdk bootstrap` made; otherwise with the CLI's own credentials."""
+    bootstrap_qualifier: str = "hnb659fds"
+    """The qualifier of these roles; the default is that of `cdk bootstrap`."""
+    permissions_boundary: str | None = None
+    """The name or ARN of the managed policy that each role has as its permissions boundary; None for none."""
     api_account_role: bool = True
     """Whether to create the account-wide role with which API Gateway writes logs."""
     engine: str | None = None
@@ -231,6 +236,11 @@ class Environment:
         """The API's throttle, near the intended load: what comes faster is refused at once and costs nothing."""
         rate = math.ceil(CALLS_PER_RUN * self.requests_per_second)
         return Throttle(rate=rate, burst=BURST_SECONDS * rate)
+
+    @property
+    def trusts_amazon_only(self) -> bool:
+        """Whether functions trust Amazon's authorities alone: where all of AWS's endpoints are known to have them."""
+        return self.tls_only and partition_of(self.region) == "aws"
 
     @property
     def limits(self) -> Thresholds:

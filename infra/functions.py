@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from infra.parts import TRIGGER
 from shared.contracts.stages import EVERY, LAST, OPTIONAL, STAGES
 
 
@@ -31,14 +32,14 @@ _WORKER: Final = ("stepfunctions", "sqs", "events", "dynamodb")
 
 API: Final = FunctionSpec(
     name="api",
-    service="trigger",
+    service=TRIGGER,
     module="services.trigger.api.handler",
     aws=("dynamodb", "events", "stepfunctions"),
     table=("GetItem", "PutItem", "DeleteItem", "UpdateItem"),
 )
 STARTER: Final = FunctionSpec(
     name="starter",
-    service="trigger",
+    service=TRIGGER,
     module="services.trigger.starter.handler",
     aws=_WORKER,
     table=("GetItem", "UpdateItem"),
@@ -64,9 +65,11 @@ RECONCILER: Final = FunctionSpec(
 """Records failed ends that Step Functions did not announce; it has no queue."""
 FUNCTIONS: Final = (API, STARTER, *(STAGE_FUNCTIONS[stage.service] for stage in STAGES), RECONCILER)
 """The functions of every deployment."""
+QUEUED: Final = (STARTER, *STAGE_FUNCTIONS.values())
+"""The functions that a queue feeds, with those that only some deployments have."""
 GUARD: Final = FunctionSpec(
     name="guard",
-    service="trigger",
+    service=TRIGGER,
     module="services.trigger.guard.handler",
     aws=("dynamodb", "lambda"),
     scheduled=True,

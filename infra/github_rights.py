@@ -1,6 +1,7 @@
 """The rights of the roles with which GitHub Actions deploys: what a deployment does besides taking bootstrap roles.
 
 A deployment reads what is in flight and what is deployed. The smoke test makes runs, stops one, and hears the bus.
+Neither deletes a stack: a deployment from GitHub says which stages' stacks are left, and a person deletes them.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from aws_cdk import Aws
 from infra.environments import API_STAGE
 from infra.names import Names
 from shared.contracts.stages import EVERY
+from shared.waiting import OPEN_INDEX
 
 BOOTSTRAP_ROLES: Final = ("deploy-role", "file-publishing-role", "lookup-role")
 """The roles of `cdk bootstrap` that the CDK CLI takes; the app has no images to publish."""
@@ -20,6 +22,7 @@ PREFLIGHT: Final = (
     "bedrock:GetFoundationModel",
     "bedrock:GetFoundationModelAvailability",
     "bedrock:GetInferenceProfile",
+    "iam:GetPolicy",
     "lambda:GetAccountSettings",
     "lambda:GetFunctionConfiguration",
     "servicequotas:GetServiceQuota",
@@ -73,7 +76,7 @@ def deploying(names: Names, qualifier: str) -> tuple[Right, ...]:
         ),
         Right(
             sid="ListExecutionsInFlight",
-            actions=("states:ListExecutions",),
+            actions=("states:DescribeStateMachine", "states:ListExecutions"),
             resources=(_machine(names),),
         ),
         Right(
@@ -85,7 +88,11 @@ def deploying(names: Names, qualifier: str) -> tuple[Right, ...]:
         Right(sid="ReadRules", actions=("events:ListRules",), resources=("*",), why=NO_RESOURCE),
         Right(
             sid="CompareStacks",
-            actions=("cloudformation:DescribeStacks", "cloudformation:GetTemplate"),
+            actions=(
+                "cloudformation:DescribeStacks",
+                "cloudformation:GetTemplate",
+                "cloudformation:ListStackResources",
+            ),
             resources=(f"{stacks}/*",),
             why="The stacks of one environment; an id that is not known beforehand ends a stack's ARN.",
         ),
@@ -96,6 +103,11 @@ def deploying(names: Names, qualifier: str) -> tuple[Right, ...]:
             why="Facts about the account and the region, and models of which AWS may be asked by any name.",
         ),
         Right(
+            sid="ReadTheRoleForLogs",
+            actions=("apigateway:GET",),
+            resources=(f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}::/account",),
+        ),
+        Right(
             sid="ReadTheBootstrap",
             actions=("ssm:GetParameter", "cloudformation:DescribeStacks"),
             resources=(
@@ -103,6 +115,12 @@ def deploying(names: Names, qualifier: str) -> tuple[Right, ...]:
                 _arn("cloudformation", "stack/CDKToolkit/*"),
             ),
             why="An id that is not known beforehand ends a stack's ARN.",
+        ),
+        Right(
+            # The index has neither task tokens nor answers. A count of all items would need the right to read them.
+            sid="CountWaitingAnswers",
+            actions=("dynamodb:Query",),
+            resources=(_arn("dynamodb", f"table/{names.approvals_table}/index/{OPEN_INDEX}"),),
         ),
         Right(
             sid="LookUpTables",
@@ -170,7 +188,6 @@ def trying(names: Names) -> tuple[Right, ...]:
             resources=(_executions(names),),
             why="The executions of one state machine, whose names are not known beforehand.",
         ),
-        Right(sid="ReadTheWorkflow", actions=("states:DescribeStateMachine",), resources=(_machine(names),)),
         Right(
             sid="ReadFunctions",
             actions=("lambda:GetFunctionConfiguration",),

@@ -6,6 +6,7 @@ A job of the GitHub environment `staging` may take the role for `staging`, and n
 the roles of `cdk bootstrap`; its own rights are those of the checks before a deployment and of the smoke test.
 """
 
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -23,10 +24,13 @@ from cdk_nag import AwsSolutionsChecks  # noqa: E402
 from constructs import Construct  # noqa: E402
 
 from infra.app import feature_flags  # noqa: E402
-from infra.environments import ENVIRONMENTS  # noqa: E402
+from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment  # noqa: E402
 from infra.github_rights import deploying, shown, trying  # noqa: E402
 from infra.nag import acknowledge  # noqa: E402
 from infra.names import Names  # noqa: E402
+from infra.option_kinds import OptionError  # noqa: E402
+from infra.options import demanded  # noqa: E402
+from infra.synthesizer import bind  # noqa: E402
 
 STACK: Final = "ai-pipeline-github"
 ISSUER: Final = "token.actions.githubusercontent.com"
@@ -53,6 +57,8 @@ class GithubOptions:
     environments: tuple[str, ...] = ("staging", "prod")
     smoke: tuple[str, ...] = ("staging",)
     """The environments that the smoke test may make runs in."""
+    region: str = DEFAULT_REGION
+    """The region that the roles deploy to."""
     own_provider: bool = True
     """Whether the stack makes the account's OpenID provider for GitHub. An account has one at most."""
 
@@ -74,6 +80,7 @@ def read_options(context: Mapping[str, object]) -> GithubOptions:
         repository=repository,
         environments=environments,
         smoke=_environments("smoke", context, GithubOptions.smoke),
+        region=str(context.get("region") or os.environ.get("CDK_DEFAULT_REGION") or DEFAULT_REGION),
         own_provider=provider == "new",
     )
 
@@ -92,7 +99,14 @@ class GithubStack(Stack):
     """A role for each environment that GitHub Actions deploys to, and GitHub as an OpenID provider of the account."""
 
     def __init__(self, scope: Construct, *, chosen: GithubOptions) -> None:
-        super().__init__(scope, STACK)
+        demands = {name: demanded(name, chosen.region) for name in chosen.environments}
+        qualifier, *others = {demand.bootstrap_qualifier for demand in demands.values()}
+        if others:
+            raise GithubOptionError(
+                f"The files of {', '.join(demands)} have different options bootstrap_qualifier, but one stack has "
+                "one. Deploy the roles of each with `-c environments` of its own."
+            )
+        super().__init__(scope, STACK, synthesizer=DefaultStackSynthesizer(qualifier=qualifier))
         if chosen.own_provider:
             provider = iam.CfnOIDCProvider(
                 self, "Provider", url=f"https://{ISSUER}", client_id_list=[AUDIENCE]
@@ -102,9 +116,10 @@ class GithubStack(Stack):
                 service="iam", region="", resource="oidc-provider", resource_name=ISSUER
             )
         for name in chosen.environments:
-            self._role(name, provider, chosen.repository, smoke=name in chosen.smoke)
+            self._role(name, provider, chosen, demands[name])
 
-    def _role(self, environment: str, provider: str, repository: str, *, smoke: bool) -> None:
+    def _role(self, environment: str, provider: str, chosen: GithubOptions, demands: Environment) -> None:
+        repository = chosen.repository
         role = iam.Role(
             self,
             f"Role{environment.capitalize()}",
@@ -121,10 +136,10 @@ class GithubStack(Stack):
                 },
             ),
         )
-        qualifier = self.node.try_get_context("@aws-cdk/core:bootstrapQualifier")
+        bind(role, demands.permissions_boundary)
         names = Names(environment)
-        rights = deploying(names, str(qualifier or DefaultStackSynthesizer.DEFAULT_QUALIFIER))
-        for right in (*rights, *(trying(names) if smoke else ())):
+        rights = deploying(names, demands.bootstrap_qualifier)
+        for right in (*rights, *(trying(names) if environment in chosen.smoke else ())):
             role.add_to_policy(
                 iam.PolicyStatement(
                     sid=right.sid,
@@ -159,5 +174,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except GithubOptionError as problem:
+    except (GithubOptionError, OptionError) as problem:
         sys.exit(f"error: {problem}")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from infra.regions import partition_of
 from services.chatbot.settings import Settings
 
 FAMILY: Final = Settings().model_id
@@ -82,12 +83,6 @@ class Place:
     account: str
 
 
-def partition_of(region: str) -> str:
-    prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
-    named = [partition for prefix, partition in prefixes.items() if region.startswith(prefix)]
-    return named[0] if named else "aws-eusc" if region.startswith("eusc-") else "aws"
-
-
 def default_model(region: str) -> str | None:
     """Return the id by which `FAMILY` answers in `region`, or None if no id does."""
     prefix = _DEFAULT.get(region)
@@ -123,10 +118,6 @@ def check(model_id: str, region: str, behind: tuple[str, ...] = (), *, behind_op
 
     `behind` names the models behind it, as the option `behind_option` says.
     """
-    if partition_of(region) == "aws-cn":
-        raise ModelError(
-            f"Amazon Bedrock is not available in {region}. Set chatbot_function_arn to a chatbot function of yours"
-        )
     name = _checked_arn(model_id, region) if model_id.startswith("arn:") else model_id
     if profile := profile_of(name):
         _check_geography(profile[0], region)

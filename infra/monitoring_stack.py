@@ -18,6 +18,7 @@ from infra.dashboard import draw
 from infra.environments import Environment
 from infra.functions import deployed_functions
 from infra.names import Names
+from infra.parts import has_rule
 from infra.signals import HOUR, MICROS, PERIOD, Signals
 from infra.synthesizer import synthesizer
 from infra.thresholds import Alarm
@@ -176,10 +177,7 @@ class MonitoringStack(Stack):
 
     def _queues(self, service: str) -> None:
         names, limits = self._names, self._limits
-        work, parked, undelivered = (
-            sqs.Queue.from_queue_arn(self, f"Queue-{name}", self.format_arn(service="sqs", resource=name))
-            for name in (names.queue(service), names.dlq(service), names.rule_dlq(service))
-        )
+        work, parked = (self._queue(name) for name in (names.queue(service), names.dlq(service)))
         oldest = limits.parked_days(pausable=_pausable(service)) * DAY_SECONDS
         self._facade.monitor_sqs_queue_with_dlq(
             queue=work,
@@ -204,8 +202,10 @@ class MonitoringStack(Stack):
             },
             **UNSEEN,
         )
+        if not has_rule(service):
+            return
         self._facade.monitor_sqs_queue(
-            queue=undelivered,
+            queue=self._queue(names.rule_dlq(service)),
             alarm_friendly_name=f"{service}-rule-dlq",
             add_queue_max_size_alarm={
                 "Warning": monitoring.MaxMessageCountThreshold(
@@ -214,6 +214,9 @@ class MonitoringStack(Stack):
             },
             **UNSEEN,
         )
+
+    def _queue(self, name: str) -> sqs.IQueue:
+        return sqs.Queue.from_queue_arn(self, f"Queue-{name}", self.format_arn(service="sqs", resource=name))
 
     def _expires(self, service: str) -> dict[str, monitoring.MaxMessageAgeThreshold]:
         """Return the alarm on messages that SQS will soon delete: the starter's may wait for days."""

@@ -14,9 +14,10 @@ from typing import Final
 
 import msgspec
 
+from infra.account_options import ACCOUNT_OPTIONS
 from infra.clocks import LEAST_RECORD_DAYS
 from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment, UnknownEnvironmentError
-from infra.functions import FUNCTIONS
+from infra.functions import FUNCTIONS, QUEUED
 from infra.option_kinds import (
     LEAST_BUDGET,
     MOST_RECORD_DAYS,
@@ -57,6 +58,8 @@ Options = Mapping[str, object]
 MEMORY_MB: Final = (128, 10_240)
 TIMEOUT_SECONDS: Final = (5, 31)
 """The bounds of a function's timeout."""
+CONCURRENCY: Final = (2, 1_000)
+"""The bounds that Lambda sets for the concurrent executions that a queue may start."""
 LONGEST_SECONDS: Final = {stage.service: 900 for stage in STAGES if stage.pays}
 """The longest timeouts of functions that wait for others: Lambda's own limit."""
 
@@ -166,6 +169,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
             "How many callers of the API may wait for results at the same time.",
             whole(0, 1_000),
         ),
+        *ACCOUNT_OPTIONS,
         of_engine(),
         *(
             of_setting(setting)
@@ -195,6 +199,10 @@ OPTIONS: Final[Mapping[str, Option]] = {
             behind_each,
         ),
         *(of_size("memory", "memory_mb", function.name, MEMORY_MB, "megabytes") for function in FUNCTIONS),
+        *(
+            of_size("max_concurrency", "max_concurrency", function.name, CONCURRENCY, "executions")
+            for function in QUEUED
+        ),
         *(
             of_size(
                 "timeout",
@@ -274,6 +282,18 @@ def load_deployed(name: str, context: Options | None = None, *, region: str = DE
     _known(name)
     given = {option: value for option, value in (context or {}).items() if value not in (None, "")}
     return load(name, {**read_file(name).options(region), **given}, region=region)
+
+
+def demanded(name: str, region: str) -> Environment:
+    """Return the environment `name` with only those options of its file that its account demands. Raises OptionError.
+
+    They also hold for what is deployed beside the environment, for which its other options need not fit the region.
+    """
+    options = read_file(name).options(region)
+    demands = [option.name for option in ACCOUNT_OPTIONS]
+    return _applied(
+        _known(name, region), {option: options[option] for option in demands if option in options}
+    )
 
 
 def _known(name: str, region: str = DEFAULT_REGION) -> Environment:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.contracts.stages import EVERY, SERVICES
+from shared.contracts.stages import EVERY, LAST, SERVICES
 from shared.contracts.stages import OPTIONAL as OPTIONAL_STAGES
 
 PLATFORM, TRIGGER, WORKFLOW, MONITORING = "platform", "trigger", "workflow", "monitoring"
@@ -20,6 +20,13 @@ def needed_by(part: str) -> tuple[str, ...]:
     stages = SERVICES[1:]
     return {PLATFORM: (), WORKFLOW: (PLATFORM, *stages), TRIGGER: (PLATFORM, WORKFLOW), MONITORING: ()}.get(
         part, (PLATFORM,)
+    )
+
+
+def has_rule(service: str) -> bool:
+    """Tell whether a rule puts events into the service's queue: requests, or the ends of failed runs."""
+    return service == TRIGGER or any(
+        stage.service == service and (stage.via == "bus" or stage is LAST) for stage in EVERY
     )
 
 

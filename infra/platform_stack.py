@@ -9,20 +9,15 @@ from constructs import Construct
 
 from infra.constructs.data_table import data_table
 from infra.constructs.operator_policy import OperatorPolicy
-from infra.constructs.publishing import publishing
+from infra.constructs.publishing import REQUESTS, publishing
 from infra.constructs.schema_registry import SchemaRegistry
 from infra.environments import Environment
 from infra.names import Names
 from infra.synthesizer import synthesizer
 from shared import budget
 from shared.contracts.envelope import SOURCE, Event
-from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected, PipelineCompleted, PipelineFailed
-from shared.contracts.v2 import PipelineRequested
 from shared.records import EXPIRES, LISTED, OWNER_INDEX
-
-REQUESTS = readable(PipelineRequested)
-"""Every version of the request for a run."""
 
 ARCHIVED: tuple[type[Event], ...] = (*REQUESTS, PipelineCompleted, PipelineFailed, ContractRejected)
 """The events that the bus archives: requests and outcomes. Stage requests are never archived: they contain task

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from infra.environments import Environment
-from infra.functions import FUNCTIONS
+from infra.functions import FUNCTIONS, QUEUED
 from infra.options import DERIVED_SETTINGS, OPTIONS
 from infra.parts import MONITORING, PLATFORM, SWITCHED, TRIGGER, WORKFLOW
 from services.chatbot.settings import Settings as ChatbotSettings
@@ -58,6 +58,9 @@ RECORDED: Final[Mapping[str, _Recorded]] = {
     "schema_registry": ((PLATFORM,), lambda environment: environment.schema_registry),
     "invocation_reports": (_WITH_FUNCTIONS, lambda environment: environment.invocation_reports),
     "keep_records_days": ((TRIGGER, "logger"), lambda environment: environment.keep_records_days),
+    "bootstrap_qualifier": ((TRIGGER,), lambda environment: environment.bootstrap_qualifier),
+    "permissions_boundary": ((TRIGGER,), lambda environment: environment.permissions_boundary),
+    "api_account_role": ((TRIGGER,), lambda environment: environment.api_account_role),
     "log_retention_days": (
         (*_WITH_FUNCTIONS, WORKFLOW),
         lambda environment: environment.log_retention_days,
@@ -68,6 +71,10 @@ RECORDED: Final[Mapping[str, _Recorded]] = {
         if setting.name not in DERIVED_SETTINGS
     },
     **{f"memory_{spec.name}": ((spec.service,), _size(spec.name, "memory_mb")) for spec in FUNCTIONS},
+    **{
+        f"max_concurrency_{spec.name}": ((spec.service,), _size(spec.name, "max_concurrency"))
+        for spec in QUEUED
+    },
     **{f"timeout_{spec.name}": ((spec.service,), _size(spec.name, "timeout_seconds")) for spec in FUNCTIONS},
 }
 """The parts that record an option, and its value in an environment."""

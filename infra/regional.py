@@ -8,6 +8,7 @@ import msgspec
 from infra.environments import Environment
 from infra.models import FAMILY, ModelError, check, default_model
 from infra.pricing import FALLBACKS, asked, behind_option, price_options, unpriced
+from infra.regions import PARTITIONS, partition_of
 from services.chatbot.settings import listed
 from shared.contracts import limits
 from shared.contracts.message import VISIBLE
@@ -24,9 +25,12 @@ class RegionalError(Exception):
 def in_its_region(environment: Environment, *, model_given: bool) -> Environment:
     """Return the environment with its region's default model, unless an option gives one. Raises RegionalError.
 
-    Models must be askable from the region, and a budget must be able to count what a run costs. For the local engine
-    only the list of fallbacks is checked: any model answers there, and costs nothing.
+    The region must lie in a supported partition, models must be askable from it, and a budget must be able to count
+    what a run costs. For the local engine only the list of fallbacks is checked: any model answers there, and costs
+    nothing.
     """
+    if environment.engine is None:
+        _check_partition(environment.region)
     if environment.engine is None and not model_given and not environment.chatbot.chatbot_function_arn:
         environment = _with_default_model(environment)
     _check_fallbacks(environment)
@@ -37,6 +41,15 @@ def in_its_region(environment: Environment, *, model_given: bool) -> Environment
     _check_prompt(environment)
     _check_prices(environment)
     return environment
+
+
+def _check_partition(region: str) -> None:
+    """Refuse a region of a partition that nothing here was written or checked for."""
+    if (partition := partition_of(region)) not in PARTITIONS:
+        raise RegionalError(
+            f"{region} lies in the partition {partition}, which this project does not support. Choose a commercial "
+            "region of AWS or one of GovCloud (US); environments/README.md lists them."
+        )
 
 
 def _with_default_model(environment: Environment) -> Environment:

@@ -39,7 +39,7 @@ class Signals:
             label=label or metric.name,
         )
 
-    def by_value(self, metric: Metric, label: str) -> cloudwatch.MathExpression:
+    def by_value(self, metric: Metric) -> cloudwatch.MathExpression:
         """Return all series of a metric, one for each value of its own dimension, for a dashboard.
 
         It is a search, which an alarm cannot use.
@@ -47,7 +47,7 @@ class Signals:
         schema = ",".join((NAMESPACE, *metric.dimensions))
         search = f'{{{schema}}} MetricName="{metric.name}" environment="{self.names.env}"'
         return cloudwatch.MathExpression(
-            expression=f"SEARCH('{search}', 'Sum', 300)", using_metrics={}, label=label, period=PERIOD
+            expression=f"SEARCH('{search}', 'Sum', 300)", using_metrics={}, label="", period=PERIOD
         )
 
     def success_percent(self, of_runs: int = 0) -> cloudwatch.MathExpression:

@@ -12,6 +12,7 @@ from infra.clocks import DLQ_RETENTION_DAYS, PAUSE_DAYS, keeping_records
 from infra.constructs.approvals import let_api_decide
 from infra.constructs.budget import Budget
 from infra.constructs.pipeline_api import PipelineApi
+from infra.constructs.publishing import REQUESTS
 from infra.constructs.service_function import ServiceFunction
 from infra.constructs.work_queue import WorkQueue, bus_of
 from infra.definition import longest_seconds
@@ -19,18 +20,14 @@ from infra.environments import Environment
 from infra.functions import API, GUARD, STARTER
 from infra.nag import acknowledge_executions
 from infra.names import Names
+from infra.parts import TRIGGER
 from infra.synthesizer import synthesizer
 from shared.contracts.envelope import SOURCE
-from shared.contracts.upcasting import readable
 from shared.contracts.v1 import ContractRejected
-from shared.contracts.v2 import PipelineRequested
 from shared.records import OWNER_INDEX
 
-SERVICE = "trigger"
 LONGEST_WAIT = timedelta(days=PAUSE_DAYS + DLQ_RETENTION_DAYS)
 """How long an accepted request can wait for its start: in its queue, then parked."""
-REQUESTS = readable(PipelineRequested)
-"""Every version of the request for a run."""
 
 
 class TriggerStack(Stack):
@@ -38,7 +35,7 @@ class TriggerStack(Stack):
 
     def __init__(self, scope: Construct, *, environment: Environment, bundles: Mapping[str, Path]) -> None:
         names = Names(environment.name)
-        super().__init__(scope, names.stack(SERVICE), synthesizer=synthesizer(environment))
+        super().__init__(scope, names.stack(TRIGGER), synthesizer=synthesizer(environment))
         self.accept = ServiceFunction(
             self,
             spec=API,
@@ -82,7 +79,7 @@ class TriggerStack(Stack):
         )
         self.work = WorkQueue(
             self,
-            service=SERVICE,
+            service=TRIGGER,
             environment=environment,
             sizing=environment.sizing_of(STARTER.name),
             # Also without a budget: when one is taken away, older messages may wait than SQS keeps by default.

@@ -34,6 +34,8 @@ class WorkflowStack(Stack):
             bus_name=names.bus,
             queue_urls={service: names.queue_url(self, service) for service in queued},
             table_name=names.table,
+            # A task of another partition is refused when an execution is started, not when the stack is deployed.
+            partition=self.partition,
             stages=environment.stages,
             task_seconds=environment.task_seconds,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.environments import UnknownEnvironmentError
 from infra.option_kinds import OptionError
-from infra.options import read_file
+from infra.options import demanded, read_file
 from infra.parts import OPTIONAL, PARTS
 from local import cdk
 from local.deploy import by_part, part_of, require_known, stack_name
@@ -25,6 +25,7 @@ from operations.deployment.stacks import (
     require_free_names,
     require_ready,
 )
+from operations.preflight.account import bootstrap_command
 from operations.progress import Progress, silent, step
 from operations.target import aws_target as operations_target
 
@@ -228,9 +229,10 @@ def _deploy(goal: AwsTarget, assembly: Path, stacks: Sequence[str], progress: Pr
         _run(goal)(arguments, by_part(goal.env, progress))
     except DeployError as error:
         if "bootstrap" in str(error):
+            qualifier = demanded(goal.env, goal.region).bootstrap_qualifier
             raise DeployError(
                 f"{error}\nIf this account and region have no CDK bootstrap stack yet, create it: "
-                f".venv/bin/python -m local.cdk bootstrap aws://{goal.account}/{goal.region}"
+                f"{bootstrap_command(goal.account, goal.region, qualifier)}"
             ) from error
         raise
 

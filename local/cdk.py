@@ -21,6 +21,9 @@ from local.errors import DeployError, SetupMissingError
 from local.paths import CDK, ROOT, STATE
 from operations.progress import Progress, Step, silent
 
+LINES = 12
+"""Lines of a failed call's output that are shown, at most."""
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _STARTED = re.compile(r"^(?P<stack>[\w-]+): deploying\.\.\.")
 _DONE = re.compile(r"^\s*✅\s+(?P<stack>[\w-]+)(?P<unchanged> \(no changes\))?")
@@ -108,11 +111,11 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def relevant(lines: Sequence[str], most: int = 12) -> str:
+def relevant(lines: Sequence[str]) -> str:
     """Return the lines that explain a failed call: from the first one that names an error, else the last ones."""
     kept = [line for line in lines if line.strip()]
-    first = next((index for index, line in enumerate(kept) if _NAMES_A_CAUSE.search(line)), len(kept) - most)
-    return "\n".join(f"  {line}" for line in kept[max(first, 0) :][:most])
+    first = next((index for index, line in enumerate(kept) if _NAMES_A_CAUSE.search(line)), len(kept) - LINES)
+    return "\n".join(f"  {line}" for line in kept[max(first, 0) :][:LINES])
 
 
 def stack_names(assembly: Path) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class Connection:
         return {
             **kept,
             **self.variables(),
-            **_NO_OTHER_CREDENTIALS,
+            **NO_OTHER_CREDENTIALS,
             "NO_PROXY": direct,
             "no_proxy": direct,
             "PYTHONUTF8": "1",
@@ -71,8 +71,9 @@ DISTURBING = frozenset(
 )  # fmt: skip
 """Variables of a user's shell that change how Node and Python run, or what they load, and the model server's key."""
 
-_NO_OTHER_CREDENTIALS = {
+NO_OTHER_CREDENTIALS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+"""The variables that keep a process from the credentials of a real account."""

@@ -166,7 +166,7 @@ class _LocalDeployment:
     @staticmethod
     def _holds(assembly: Path, key: str) -> bool:
         with contextlib.suppress(OSError, ValueError):
-            return _key_file(assembly).read_text() == key
+            return (assembly / "manifest.json").exists() and _key_file(assembly).read_text() == key
         return False
 
     def _deploy_stacks(self, service: str | None, assembly: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -30,7 +31,7 @@ from local.errors import (
     PortTakenError,
     SetupMissingError,
 )
-from local.ministack import environment, identity_on
+from local.ministack import HEALTH_SECONDS, environment, identity_on
 from local.paths import ENGINE_PROCESS, ENGINE_PYTHON, ROOT, STATE
 from local.servers import require_reachable
 from local.settings import DEFAULT_PORT, Model, Settings
@@ -42,6 +43,8 @@ from operations.progress import Progress, Step, silent, step
 READY_SECONDS = 60.0
 LOCK_SECONDS = 2 * READY_SECONDS
 RECOVERY_SECONDS = 10.0
+FIRST_OWN_PORT, OWN_PORTS = 20_000, 12_768
+"""Ports below those that Linux and macOS give to connections, and to programs that leave the choice to them."""
 MOST = 2**31 - 1
 """No process has a larger id."""
 
@@ -130,8 +133,9 @@ class Engine:
                 engine
                 and engine.port == port
                 and _suits(engine, settings, without_small)
-                and self._becomes_healthy(engine)
+                and self._answers(engine)
             ):
+                self._remember(engine)
                 progress(Step("engine", "unchanged", f"the local engine already runs on {HOST}:{port}"))
                 return engine
             if engine:
@@ -177,10 +181,13 @@ class Engine:
             state="running", running=engine, deployed=tuple(self.state.deployed_parts(engine.instance))
         )
 
-    def running(self) -> Running:
-        """Return the running engine. Raises EngineNotRunningError."""
+    def running(self, *, patience_seconds: float | None = None) -> Running:
+        """Return the running engine; wait `patience_seconds` for one that is too busy to answer, or RECOVERY_SECONDS.
+
+        Raises EngineNotRunningError.
+        """
         status = self.status()
-        if status.state == "running" and status.running:
+        if status.running and (status.state == "running" or self._answers(status.running, patience_seconds)):
             return status.running
         if status.running:
             raise EngineNotRunningError(
@@ -220,12 +227,11 @@ class Engine:
         words = " ".join(_arguments(engine.port, self.state.path))
         return words in (process.settled_command_line(engine.pid) or "")
 
-    def _becomes_healthy(self, engine: Running) -> bool:
+    def _answers(self, engine: Running, patience_seconds: float | None = None) -> bool:
         """Wait until the engine answers. False if it hangs, or if its start was interrupted."""
-        until = time.monotonic() + RECOVERY_SECONDS
-        while time.monotonic() < until and self._is_alive(engine):
-            if identity_on(engine.port).get("instance") == engine.instance:
-                self._remember(engine)
+        until = time.monotonic() + (RECOVERY_SECONDS if patience_seconds is None else patience_seconds)
+        while (left := until - time.monotonic()) > 0 and self._is_alive(engine):
+            if identity_on(engine.port, max(left, HEALTH_SECONDS)).get("instance") == engine.instance:
                 return True
             time.sleep(0.1)
         return False
@@ -303,9 +309,9 @@ class Engine:
             f"{self.state.engine_log} shows how far it came. Start it again: make run"
         )
 
-    def _log_tail(self, lines: int = 8) -> str:
+    def _log_tail(self) -> str:
         text = self.state.engine_log.read_text(errors="replace").strip().splitlines()
-        return "\n".join(f"  {line}" for line in text[-lines:])
+        return "\n".join(f"  {line}" for line in text[-8:])
 
     def _end(self, running: Running) -> None:
         if not process.end_group(running.pid):
@@ -340,10 +346,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a loopback port that is free now. For tests."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that is free now, and that no system gives to a connection meanwhile. For tests."""
+    while not is_free(port := FIRST_OWN_PORT + secrets.randbelow(OWN_PORTS)):
+        pass
+    return port
 
 
 def _arguments(port: int | str, state: Path) -> list[str]:

@@ -77,9 +77,7 @@ class OtherMiniStackError(Exception):
     """This MiniStack version is not the expected one; the text says where it differs."""
 
 
-def report_model_failures(
-    bedrock: Any, connect: Open = urllib.request.urlopen, *, key: str | None = None
-) -> None:
+def report_model_failures(bedrock: Any, *, key: str | None = None) -> None:
     """Make MiniStack's module `bedrock_runtime` answer a failure of the model server with Bedrock's error.
 
     `key` is sent to the model server. Raises OtherMiniStackError if the module is not as expected.
@@ -88,7 +86,7 @@ def report_model_failures(
     transport = SimpleNamespace(connect=_refuse)
     _wrap(bedrock, transport, key)
     _require_reported(bedrock)
-    transport.connect = connect
+    transport.connect = urllib.request.urlopen
 
 
 def _wrap(bedrock: Any, transport: SimpleNamespace, key: str | None) -> None:

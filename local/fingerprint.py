@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from local.paths import ROOT
-
 SOURCES = (
     "environments", "infra", "shared", "services",
     "cdk.json", "package-lock.json", "requirements.txt", "requirements-dev.txt",
@@ -15,7 +13,7 @@ SOURCES = (
 NOT_DEPLOYED = frozenset({"tests", "evaluation", "__pycache__", "README.md"})
 
 
-def fingerprint(context: Mapping[str, str], root: Path = ROOT) -> str:
+def fingerprint(context: Mapping[str, str], root: Path) -> str:
     """Return a hash of the sources, the CDK context and the Python version that the bundles are built for."""
     digest = hashlib.sha256(json.dumps([sys.version_info[:2], sorted(context.items())]).encode())
     for path in sources(root):
@@ -24,7 +22,7 @@ def fingerprint(context: Mapping[str, str], root: Path = ROOT) -> str:
     return digest.hexdigest()
 
 
-def sources(root: Path = ROOT) -> Iterator[Path]:
+def sources(root: Path) -> Iterator[Path]:
     """Yield every file a deployment depends on."""
     for name in SOURCES:
         path = root / name

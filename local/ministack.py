@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from local.connection import ACCESS_KEY_ID, ACCOUNT, HOST, REGION, SECRET_ACCESS_KEY
+from local.connection import ACCESS_KEY_ID, ACCOUNT, HOST, NO_OTHER_CREDENTIALS, REGION, SECRET_ACCESS_KEY
 from local.settings import Model
 from local.state import StateFolder
 
@@ -39,9 +39,7 @@ def environment(
         "PYTHONUNBUFFERED": "1",
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
+        **NO_OTHER_CREDENTIALS,
         "AUTH": "true",  # signatures and IAM policies are checked
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
@@ -63,11 +61,11 @@ def environment(
     return variables
 
 
-def identity_on(port: int) -> dict[str, Any]:
-    """Return the identity of our engine on this port; empty if another program or none listens there."""
+def identity_on(port: int, seconds: float = HEALTH_SECONDS) -> dict[str, Any]:
+    """Return the identity of our engine on this port; empty if another program or none answers there in time."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
-        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=HEALTH_SECONDS) as answer:
+        with opener.open(f"http://{HOST}:{port}/_ministack/health", timeout=seconds) as answer:
             identity = json.loads(json.loads(answer.read())["edition"])
         if isinstance(identity, dict) and {"instance", "checkout", "state"} <= identity.keys():
             return identity

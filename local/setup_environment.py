@@ -25,30 +25,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from infra.users_settings import ways_to_packages, without_users_choices  # noqa: E402
-from local.small_model import place  # noqa: E402
+from infra.users_settings import ways_to_packages, without_users_choices
+from local.paths import ENGINE_PYTHON, ROOT, STATE
+from local.small_model import place
 
-STATE = ROOT / ".pipeline"
 STAMPS = STATE / "setup"
 LOG = STATE / "setup.log"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
-ENGINE_VENV = STATE / "engine-venv"
-ENGINE_PYTHON = ENGINE_VENV / "bin" / "python"
-CHECKOV_VENV = STATE / "checkov-venv"
-CHECKOV_PYTHON = CHECKOV_VENV / "bin" / "python"
-CLIENTS_VENV = STATE / "clients-venv"
-CLIENTS_PYTHON = CLIENTS_VENV / "bin" / "python"
+CHECKOV_PYTHON = STATE / "checkov-venv" / "bin" / "python"
+CLIENTS_PYTHON = STATE / "clients-venv" / "bin" / "python"
 CLIENTS = STATE / "clients"
 """The folder of the Node packages that read the documents in the tests."""
 BROWSER = STATE / "browser"
 """The folder of the Node packages of the console's tests: a headless Chromium, and a checker of accessibility."""
 PYODIDE_SITE = STATE / "pyodide-site"
 OLDEST = (3, 11)
+ONLINE = "It needs the network: check that you are online, and set a proxy if you need one."
+CERTIFICATES = (
+    "A certificate is not trusted: if your network puts its own in place of the registries', name a file with it in "
+    "SSL_CERT_FILE (for uv), PIP_CERT and NODE_EXTRA_CA_CERTS (for npm)."
+)
 
 
 class SetupError(Exception):
@@ -100,25 +100,51 @@ def make_venv() -> None:
 
 def install_packages() -> None:
     install = (UV, "pip", "install", "--no-config", "--python", PYTHON)
-    run([*install, "--require-hashes", "-r", "requirements-dev.txt"], fetches=True)
-    run([*install, "--no-deps", "--no-build-isolation", "--editable", "."])
+    with changing_venv():
+        run([*install, "--require-hashes", "-r", "requirements-dev.txt"], fetches=True)
+        run([*install, "--no-deps", "--no-build-isolation", "--editable", "."])
+
+
+@contextlib.contextmanager
+def changing_venv() -> Iterator[None]:
+    """Mark `.venv` as unfinished while packages are installed into it.
+
+    An interrupted installation leaves packages that are whole to uv and lack files, so the next set-up begins with a
+    new `.venv`. A failure that has changed nothing, such as a download, leaves no mark.
+    """
+    site = next(VENV.glob("lib/python*/site-packages"))
+    before = site.stat().st_mtime_ns
+    _unfinished().touch()
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        if finished or site.stat().st_mtime_ns == before:
+            _unfinished().unlink()
+
+
+def _unfinished() -> Path:
+    return STAMPS / "unfinished"
 
 
 def install_engine() -> None:
     """Install the engine in its own environment: functions run there and must not see the project's packages."""
-    _make_environment(ENGINE_VENV, ENGINE_PYTHON, "requirements-engine.txt")
+    _make_environment(ENGINE_PYTHON, "requirements-engine.txt", "--compile-bytecode")
 
 
 def install_checkov() -> None:
     """Install checkov in its own environment: it needs older versions of packages that the project uses."""
-    _make_environment(CHECKOV_VENV, CHECKOV_PYTHON, "requirements-checkov.txt")
+    _make_environment(CHECKOV_PYTHON, "requirements-checkov.txt", "--compile-bytecode")
 
 
-def _make_environment(folder: Path, python: Path, requirements: str) -> None:
+def _make_environment(python: Path, requirements: str, *options: str) -> None:
+    """Make the environment of this `python` anew, with the locked packages in it."""
+    folder = python.parent.parent
     shutil.rmtree(folder, ignore_errors=True)
     run([UV, "venv", "--no-config", "--python", PYTHON, folder])
-    install = (UV, "pip", "install", "--no-config", "--compile-bytecode", "--python", python)
-    run([*install, "--require-hashes", "-r", requirements], fetches=True)
+    locked = ("--require-hashes", "-r", requirements)
+    run([UV, "pip", "install", "--no-config", *options, "--python", python, *locked], fetches=True)
 
 
 def install_small_model() -> None:
@@ -126,20 +152,7 @@ def install_small_model() -> None:
 
     Only wheels: nothing is compiled on this machine.
     """
-    shutil.rmtree(place.VENV, ignore_errors=True)
-    run([UV, "venv", "--no-config", "--python", PYTHON, place.VENV])
-    install = (
-        UV,
-        "pip",
-        "install",
-        "--no-config",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--python",
-        place.PYTHON,
-    )
-    run([*install, "--require-hashes", "-r", place.REQUIREMENTS], fetches=True)
+    _make_environment(place.PYTHON, place.REQUIREMENTS, "--no-deps", "--only-binary", ":all:")
 
 
 def install_cdk() -> None:
@@ -149,7 +162,7 @@ def install_cdk() -> None:
 
 def install_python_clients() -> None:
     """Install the generator of Python clients in its own environment, as somebody who calls the API does."""
-    _make_environment(CLIENTS_VENV, CLIENTS_PYTHON, "requirements-clients.txt")
+    _make_environment(CLIENTS_PYTHON, "requirements-clients.txt", "--compile-bytecode")
 
 
 def install_node_clients() -> None:
@@ -160,7 +173,8 @@ def install_node_clients() -> None:
 def install_playwright() -> None:
     """Install what drives a browser in the console's tests, beside the project's packages."""
     install = (UV, "pip", "install", "--no-config", "--python", PYTHON)
-    run([*install, "--require-hashes", "-r", "requirements-browser.txt"], fetches=True)
+    with changing_venv():
+        run([*install, "--require-hashes", "-r", "requirements-browser.txt"], fetches=True)
 
 
 def install_browser() -> None:
@@ -322,12 +336,12 @@ FOR = {"checks": (CHECKS,), "tests": TESTS}
 
 def set_up(steps: tuple[Step, ...] = STEPS) -> None:
     """Run the steps that are not up to date. If the first one runs, all run: they need the environment it creates."""
-    if all(step.is_done() for step in steps):
+    if not _unfinished().exists() and all(step.is_done() for step in steps):
         return
     STAMPS.mkdir(parents=True, exist_ok=True)
     with exclusive():
         LOG.unlink(missing_ok=True)
-        if not steps[0].is_done():
+        if _unfinished().exists() or not steps[0].is_done():
             for step in steps:
                 step.stamp.unlink(missing_ok=True)
         for step in steps:
@@ -388,11 +402,9 @@ def run(command: Sequence[str | Path], *, fetches: bool = False, path: Path | No
         output = LOG.read_bytes()[start:].decode(errors="replace").strip().splitlines()
         relevant = [line for line in output if line.strip() and "Retrying" not in line]
         tail = "\n".join(f"  {line[:200]}" for line in (relevant or output)[-6:])
-        hint = (
-            " It needs the network: check that you are online, and set a proxy if you need one."
-            if fetches
-            else ""
-        )
+        hint = ""
+        if fetches:
+            hint = f" {CERTIFICATES if 'certificate' in tail.lower() else ONLINE}"
         raise SetupError(f"{Path(arguments[0]).name} failed.{hint}\n{tail}\nThe full output is in {LOG}")
 
 
@@ -456,6 +468,11 @@ def main(arguments: Sequence[str] = ()) -> int:
     except SetupError as error:
         say(
             f"The set-up failed: {error}\nFix the cause, then run the command again. Finished steps are kept."
+        )
+        return 1
+    except OSError as error:
+        say(
+            f"The set-up failed: {error.strerror or error}: {error.filename or ROOT}\nIt writes into {ROOT} only."
         )
         return 1
     except KeyboardInterrupt:

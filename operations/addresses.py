@@ -5,19 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from infra.names import Names
+from infra.parts import PLATFORM, TRIGGER, WORKFLOW
 from operations.aws_errors import translated
 from operations.errors import NotDeployedError
 
 OWNERS = {
-    "api/url": "trigger",
-    "bus/name": "platform",
-    "table/name": "platform",
-    "state-machine/arn": "workflow",
+    "api/url": TRIGGER,
+    "bus/name": PLATFORM,
+    "table/name": PLATFORM,
+    "state-machine/arn": WORKFLOW,
 }
-
-
-def root(env: str) -> str:
-    return f"/ai-pipeline/{env}/"
 
 
 def how_to_deploy(env: str) -> str:
@@ -43,6 +41,11 @@ class Addresses:
                 f"{OWNERS.get(path) or path.split('/')[1]!r} is not deployed in environment {self.env!r}. "
                 f"Run `{how_to_deploy(self.env)}`."
             ) from None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each part is deployed that all others need. While a first deployment goes on, some are not yet."""
+        return all(path in self.values for path in OWNERS)
 
     @property
     def api_url(self) -> str:
@@ -81,10 +84,11 @@ def read_addresses(ssm: Any, env: str) -> Addresses:
     values: dict[str, str] = {}
     changed: list[datetime] = []
     with translated(f"read the addresses of environment {env!r}"):
-        pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=root(env), Recursive=True)
+        root = Names(env).parameter("")
+        pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=root, Recursive=True)
         for page in pages:
             for parameter in page["Parameters"]:
-                values[parameter["Name"].removeprefix(root(env))] = parameter["Value"]
+                values[parameter["Name"].removeprefix(root)] = parameter["Value"]
                 changed.append(parameter["LastModifiedDate"])
     if not values:
         raise NotDeployedError(f"Nothing is deployed in environment {env!r}. Run `{how_to_deploy(env)}`.")

@@ -26,6 +26,8 @@ LOCAL = "local"
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
+AT_ONCE = 8
+"""Calls that one action makes at a time, where each is a call of its own."""
 CONNECTIONS = 64
 """The largest number of simultaneous calls on one target."""
 

@@ -3,6 +3,7 @@
 Money is counted in nano-dollars and shown in dollars.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -24,6 +25,12 @@ def printable(text: str) -> str:
 
 def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(parts: Iterable[str], last: str = "and") -> str:
+    """Join the parts: `a`, `a and b`, `a, b and c`."""
+    *others, end = list(dict.fromkeys(parts)) or [""]
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def local(moment: datetime) -> datetime:

@@ -104,7 +104,7 @@ class Bench:
         self._target = target
         self._pid = pid
 
-    def calm(self, count: int = CALM) -> Calm:
+    def calm(self, count: int) -> Calm:
         self._publish(5, "warm")
         time.sleep(1.0)
         idle_engine, idle_all = self._cpu_of(lambda: time.sleep(IDLE_SECONDS))

@@ -13,7 +13,6 @@ from shared.contracts.stages import RECORDED
 
 ROOT = Path(__file__).parents[1]
 NOT_PIPELINES = (
-    "bench/probe.py",
     "bench/functions",
     "local/",
     "shared/worker/",

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -48,10 +48,6 @@ class Counts:
     failed: int
     lost: int
     left_in_queues: int
-
-    @property
-    def all_done(self) -> bool:
-        return self.once == self.published and not self.left_in_queues
 
 
 def counts(ids: Sequence[str], records: Mapping[str, Record], runs: Sequence[Run], left: int) -> Counts:
@@ -122,17 +118,13 @@ def burst(
     ended_at = max((run.ended or time.time() for run in runs), default=time.time())
     return {
         "design": entrance.design,
-        "published": count,
         "publish_seconds": published - started_at,
         "drain_seconds": ended_at - started_at,
         "per_second": counted.once / (ended_at - started_at),
         "run_seconds": sorted(
             (run.ended or ended_at) - started_at for run in runs if run.status == "SUCCEEDED"
         ),
-        "once": counted.once,
-        "failed": counted.failed,
-        "lost": counted.lost,
-        "left_in_queues": counted.left_in_queues,
+        **asdict(counted),
         "engine_mb": load.engine_mb,
         "workers_mb": load.workers_mb,
         "workers": load.workers,

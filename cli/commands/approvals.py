@@ -105,7 +105,7 @@ def approve(session: Session, pipeline_id: str, reason: str, *, yes: bool, as_js
 def reject(  # noqa: PLR0913 -- one parameter for each option
     session: Session, pipeline_id: str, reason: str, text: str | None, *, yes: bool, as_json: bool
 ) -> None:
-    """Reject an answer, with a reason: its caller gets another text instead."""
+    """Reject an answer: its caller gets another text."""
     inbox = Approvals(session.target)
     if not reason.strip():
         raise click.UsageError("To reject an answer, give --reason; the caller sees it.")

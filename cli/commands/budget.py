@@ -7,7 +7,7 @@ from cli.session import Session, TargetCommand
 from cli.view.text import counted, in_columns
 from operations.money import budget as operations
 from operations.money.budget import Budget
-from operations.money.words import budget_rows
+from operations.money.words import budget_rows, silence
 from shared.budget import NANOS
 
 
@@ -108,12 +108,8 @@ def _show(session: Session, report: Budget, *, as_json: bool) -> None:
         session.json(report)
         return
     session.out.print(in_columns(budget_rows(report), indent=""))
-    if report.silent:
-        last_check = f"since {report.looked_at}" if report.looked_at else "yet"
-        session.note(
-            f"The guard has not checked the budget {last_check}, so these numbers may be out of date. "
-            f"See the log of function {session.env}-guard, and its alarm."
-        )
+    if silent := silence(report, session.env):
+        session.note(silent)
     if report.unknown_runs:
         session.note(
             f"The price of {counted(report.unknown_runs, 'run')} of today is unknown, so more is spent than shown. "

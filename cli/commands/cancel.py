@@ -25,10 +25,11 @@ With one ID and no --json: 2 not a possible id, 3 not found, 4 not reachable."""
 def cancel(session: Session, pipeline_ids: tuple[str, ...], *, as_json: bool) -> None:
     """Stop runs that have not finished.
 
-    A stage that is working finishes its work; no further stage starts. The run's
-    status becomes FAILED with Pipeline.Cancelled. A replay runs it again only with
-    --restart or corrected data. A run that was submitted through the API can be
-    cancelled only by its caller.
+    Each ID is the whole id of a run, as `pipeline list` shows it. A stage that is
+    working finishes its work; no further stage starts. The run's status becomes
+    FAILED with Pipeline.Cancelled. A replay runs it again only with --restart or
+    corrected data. A run that was submitted through the API can be cancelled only
+    by its caller.
     """
     results: list[dict[str, object]] = []
     for pipeline_id in pipeline_ids:

@@ -8,8 +8,8 @@ from cli.session import Session
 from cli.view.text import counted
 from contracts import references
 from contracts.comparison import Comparison, compare
-from contracts.words import listed
 from local.exit_codes import FAILED
+from operations.wording import listed
 
 
 @click.group(

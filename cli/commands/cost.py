@@ -19,7 +19,7 @@ from cli.view.tables import grid
 from cli.view.text import counted, printable
 from operations.money.costs import Group, Part, Report, Row
 from operations.money.read_costs import OnPage, read_report
-from operations.money.words import headline, left_out, losses, million
+from operations.money.words import headline, losses, million, remarks
 from operations.wording import usd
 from shared.costs.ledger import NEVER_METERED
 
@@ -140,11 +140,8 @@ def _print(session: Session, report: Report) -> None:
         session.note(
             f"There is no finished run with meters. See the runs that were started: {session.command('list')}"
         )
-    for line in left_out(report):
+    for line in remarks(report):
         session.note(printable(line))
-    for text in report.stated:
-        session.note(f"Counted with the prices of {printable(text)}.")
-    session.note(f"Never metered: {NEVER_METERED}. Logs are estimated.")
 
 
 def _days(days: list[Group], runs: Group) -> Table:

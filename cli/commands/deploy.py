@@ -95,9 +95,8 @@ def deploy(  # noqa: PLR0913 -- its options
             }
         )
     else:
-        click.echo(
-            f"Deployed: {', '.join(parts)}" if parts else "Nothing has changed, so nothing was deployed."
-        )
+        nothing = f"Nothing {'else ' if removed else ''}has changed, so nothing was deployed."
+        click.echo(f"Deployed: {', '.join(parts)}" if parts else nothing)
 
 
 def _to_engine(session: Session, service: str | None, *, force: bool) -> tuple[str, ...]:

@@ -10,16 +10,9 @@ from cli.view.text import counted, in_a_line
 from local.exit_codes import FAILED
 from operations.errors import NotDeployedError
 from operations.inflight.looking import check
-from operations.inflight.reading import Check, Look
+from operations.inflight.reading import NOUNS, Check, Look
 
 SHOWN = 20
-NOUNS = {
-    "queue": "waiting message",
-    "dlq": "parked message",
-    "rule-dlq": "undelivered event",
-    "execution": "open execution",
-    "rule": "bus rule",
-}
 
 
 @click.command(

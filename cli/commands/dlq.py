@@ -13,14 +13,14 @@ from cli.commands.selection import carrying_out, selecting
 from cli.output import escaped
 from cli.session import Session, TargetCommand
 from cli.view.interrupt import stoppable
-from cli.view.replaying import Choices, follow, replay_all
+from cli.view.replaying import Choices, follow, nothing_parked, replay_all
 from cli.view.tables import grid
 from cli.view.text import ago, counted, duration, in_a_line, printable
 from local.exit_codes import FAILED, INTERRUPTED
 from operations.dlq import journal as journals
 from operations.dlq.messages import Parked, about
 from operations.dlq.overview import QueueView, overview
-from operations.dlq.plans import Note
+from operations.dlq.plans import REASON_CHARS, Note
 from operations.dlq.replay import Result, Selection, archive, plan, select
 from operations.errors import InvalidInputError, NotFoundError
 from operations.files import replace_file
@@ -28,8 +28,6 @@ from operations.health.rights import EXAMINATION, is_denial
 from operations.json_text import parse, written
 from operations.runs.advice import denial
 from operations.runs.records import read_record
-
-REASON_CHARS = 1_000
 
 
 @click.group(
@@ -59,7 +57,7 @@ def list_(session: Session, *, as_json: bool) -> None:
 
     Read-only: no message is consumed.
     """
-    with _busy(session, "reading the queues"):
+    with _busy(session):
         views = overview(session.target)
     if as_json:
         session.json(views)
@@ -110,7 +108,7 @@ def show(session: Session, message_id: str, *, as_json: bool) -> None:
     ID is the message's id or the beginning of it. The event is shown without its
     task token.
     """
-    with _busy(session, "reading the queues"):
+    with _busy(session):
         message = _select_one(session, Selection(ids=(message_id,)))
         (planned,) = plan(session.target, [message])
         record = read_record(session.target, message.pipeline_id) if message.pipeline_id else None
@@ -174,7 +172,10 @@ def _select_one(session: Session, selection: Selection) -> Parked:
     return messages[0]
 
 
-@dlq.command(cls=TargetCommand)
+@dlq.command(
+    cls=TargetCommand,
+    epilog="\b\nExit codes: 0 every message was handled, 1 some were not or a run failed,\n130 interrupted.",
+)
 @selecting
 @carrying_out("messages", 500, canary="Replay N messages first; continue only if their runs succeed.")
 @click.option("--restart", is_flag=True, help="Also restart runs that succeeded or were cancelled.")
@@ -196,9 +197,6 @@ def replay(session: Session, /, selection: Selection, **options: Any) -> None:
     message is archived. Messages that cannot be handled safely (unreadable, or of
     an unknown execution) are left and listed. No answer is paid for twice. Ctrl-C
     stops after the current message; repeat the command to continue.
-
-    Exit codes: 0 every message was handled, 1 some were not or a run failed,
-    130 interrupted.
     """
     replay_all(session, selection, Choices(**options))
 
@@ -222,10 +220,10 @@ def archive_(session: Session, selection: Selection, *, reason: str, yes: bool, 
             f"Give a reason of 1 to {REASON_CHARS:,} characters; it is stored with every message.",
             param_hint="--reason",
         )
-    with _busy(session, "reading the queues"):
+    with _busy(session):
         messages = select(session.target, selection)
     if not messages:
-        session.note("No parked message matches.")
+        session.note(nothing_parked(selection))
         if as_json:
             session.json([])
         return
@@ -278,7 +276,7 @@ def export(session: Session, selection: Selection, *, archived: bool, out: Path 
             if selection.takes(message.as_parked(), now)
         ][: selection.limit]
     else:
-        with _busy(session, "reading the queues"):
+        with _busy(session):
             lines = [journals.as_json_lines(message) for message in select(session.target, selection)]
     text = "".join(f"{line}\n" for line in lines)
     if out is None:
@@ -291,5 +289,5 @@ def export(session: Session, selection: Selection, *, archived: bool, out: Path 
     session.note(f"Wrote {counted(len(lines), 'message')} to {out}.")
 
 
-def _busy(session: Session, text: str) -> Any:
-    return session.err.status(text, spinner_style="dim")
+def _busy(session: Session) -> Any:
+    return session.err.status("reading the queues", spinner_style="dim")

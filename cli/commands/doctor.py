@@ -94,7 +94,6 @@ def _system(session: Session, templates: Path | None, *, live: bool) -> "System"
     from infra.environments import DEFAULT_REGION  # noqa: PLC0415 -- loads the contracts
     from operations.health import doctor as sources  # noqa: PLC0415 -- botocore
 
-    sources.require_known(session.env)  # an unknown name fails before AWS is asked
     region = session.region or DEFAULT_REGION
     if templates:
         return sources.in_folder(session.env, templates, region=region)

@@ -20,7 +20,9 @@ from operations.errors import UnreachableError
 
 def _local_only(session: Session, name: str) -> None:
     if not session.is_local:
-        raise click.UsageError(f"`{name}` only controls the local engine; remove --env {session.env}.")
+        raise click.UsageError(
+            f"`{name}` only controls the local engine; remove --env {session.env}, or unset PIPELINE_ENV."
+        )
 
 
 @click.command(
@@ -69,7 +71,7 @@ def up(session: Session, /, *, as_json: bool, **options: str | None) -> None:
         raise
     engine = engine_status()
     if engine is None:
-        raise UnreachableError("The engine was stopped while it was starting. Start it again: pipeline up")
+        raise UnreachableError("The engine was stopped while it was starting. Start it again: make run")
     if as_json:
         session.json(engine)
         return
@@ -138,9 +140,7 @@ def status(session: Session, *, as_json: bool) -> None:
         session.json({"running": engine is not None, "engine": engine})
     elif engine is None:
         stale = Engine().status().state == "stale"
-        click.echo(
-            _why_stale() if stale else f"The local engine is not running. Start it: {session.command('up')}"
-        )
+        click.echo(_why_stale() if stale else "The local engine is not running. Start it: make run")
     else:
         click.echo(in_columns(_rows(session, engine), indent=""))
     if engine is None or not engine.deployed:

@@ -36,6 +36,9 @@ def env(session: Session, *, shell: str, as_json: bool) -> None:
 
     Prints commands for the shell to run. The credentials are valid for the engine
     only. If no engine is running, nothing is printed and the exit code is 4.
+
+    Version 1 of the AWS CLI ignores AWS_ENDPOINT_URL for SQS: use version 2, or
+    `aws --endpoint-url "$AWS_ENDPOINT_URL" sqs ...`.
     """
     if not session.is_local:
         raise click.UsageError(

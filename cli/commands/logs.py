@@ -46,10 +46,10 @@ def logs(session: Session, pipeline_id: str, *, following: bool, reads: bool, as
     """Print the log lines of one run from all services, in order of time.
 
     Logs are searched between the run's start and its end. For a recent run, the
-    first six characters of its id are enough, except with --follow. If you have
-    another id (event, message, trace), find its run with `pipeline explain` first.
+    first six characters of its id are enough. If you have another id (event,
+    message, trace), find its run with `pipeline explain` first.
     """
-    pipeline_id = pipeline_id if following else known_id(session.target, pipeline_id)
+    pipeline_id = known_id(session.target, pipeline_id)
     with stoppable() as stop:
         if following:
             for line in follow_logs(session.target, pipeline_id, reads=reads, stop=stop):

@@ -19,7 +19,7 @@ from cli.view.interrupt import stoppable
 from cli.view.steps import bar
 from cli.view.text import counted, in_a_line
 from local.exit_codes import FAILED, INTERRUPTED, USAGE, exit_code
-from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
+from operations.asking.batch import BAD, BatchHaltedError, Outcome, Plan, read_lines, run_batch
 from operations.asking.results_file import Results
 from operations.asking.submit import check_key
 from operations.errors import InvalidInputError
@@ -50,7 +50,7 @@ class Tally:
 
     @property
     def bad(self) -> int:
-        return sum(status in ("FAILED", "INVALID", "REFUSED") for status in self.statuses.values())
+        return sum(status in BAD for status in self.statuses.values())
 
 
 def submit_many(session: Session, file: Path, choices: Choices) -> None:

@@ -27,7 +27,10 @@ FIELDS = ("pipeline_id", "action", "reason", "outcome", "problem", "execution_ar
     epilog="""\b
 Examples:
   pipeline redrive --since 2h --dry-run
-  pipeline redrive --since 1d --stage chat --canary 3 --yes""",
+  pipeline redrive --since 1d --stage chat --canary 3 --yes
+\b
+Exit codes: 0 every run was started, 1 a run was not started or failed,
+130 interrupted.""",
 )
 @click.option(
     "--since",
@@ -67,9 +70,6 @@ def redrive(
     that is not possible (and always on the local engine), the run is restarted
     under the same pipeline id. Runs that have a parked message are left to
     `pipeline dlq replay`.
-
-    Exit codes: 0 every run was started, 1 a run was not started or failed,
-    130 interrupted.
     """
     choices = Choices(**options)
     with session.err.status("looking for failed runs", spinner_style="dim"):

@@ -10,7 +10,6 @@ import click
 
 from cli.bounds import Number
 from operations.dlq.replay import Selection
-from shared.contracts.stages import SERVICES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,8 +53,9 @@ _OPTIONS = (
         "--service",
         "services",
         multiple=True,
-        type=click.Choice(SERVICES),
-        help="Only messages parked by this service.",
+        type=Filled(),
+        metavar="SERVICE",
+        help="Only messages parked by this service, e.g. chatbot; repeatable.",
     ),
     click.option(
         "--error",

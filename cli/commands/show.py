@@ -47,10 +47,9 @@ Exit codes: 0 shown, 1 the run failed (with --follow) or its cost is not known
 def show(session: Session, pipeline_id: str, *, following: bool, costs: bool, as_json: bool) -> None:
     """Show one run: its stages, their times, its cost and the answer.
 
-    ID is the run's id; for a recent run, its first six characters are enough, except
-    with --follow.
+    ID is the run's id; for a recent run, its first six characters are enough.
     """
-    pipeline_id = pipeline_id if following else known_id(session.target, pipeline_id)
+    pipeline_id = known_id(session.target, pipeline_id)
     if costs:
         if following:
             raise click.UsageError("--cost shows a finished run; remove --follow.")

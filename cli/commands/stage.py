@@ -78,7 +78,7 @@ def new(  # noqa: PLR0913 -- its options
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Make a stage: its folder, its contract and its row in the stage table.
+    """Make a stage: folder, contract and row in the stage table.
 
     The new stage already works: it counts the words of the message. Replace that
     in its core and its contract with the work that you need. NAME has 2 to 20
@@ -139,7 +139,7 @@ def remove(session: Session, name: str, *, dry_run: bool, yes: bool, as_json: bo
 @click.option("--json", "as_json", is_flag=True, help="Print the stages as JSON.")
 @click.pass_obj
 def list_(session: Session, *, as_json: bool) -> None:
-    """List the stages of this checkout, in the order in which a run passes them."""
+    """List the stages of this checkout in their order."""
     rows = [
         {
             "stage": row.key,

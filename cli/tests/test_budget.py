@@ -13,6 +13,7 @@ from operations.target import Target
 from operations.tests.world import client, deploy_budget
 from shared.budget import KEY, NANOS, ORDERS, STATE, Orders, Spent, State, day_of, orders_of, written
 from shared.contracts.record import iso
+from shared.tests.fakes import stopped_clock
 
 pytestmark = pytest.mark.slow
 
@@ -38,8 +39,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def budgeted(local_engine: Target, looks: list[str]) -> Target:
-    """A deployment with a daily budget of one dollar."""
+def budgeted(local_engine: Target, looks: list[str], monkeypatch: pytest.MonkeyPatch) -> Target:
+    """A deployment with a daily budget of one dollar. Its day does not end between two commands."""
+    monkeypatch.setattr(operations, "datetime", stopped_clock(NOW))
     deploy_budget()
     return local_engine
 
@@ -50,8 +52,7 @@ def store(state: State) -> None:
 
 
 def today(**changes: Any) -> State:
-    now = datetime.now(UTC)
-    fields = {"day": day_of(now), "looked_at": iso(now), "starter": "Enabled"}
+    fields = {"day": day_of(NOW), "looked_at": iso(NOW), "starter": "Enabled"}
     return State(**{**fields, **changes})
 
 
@@ -126,7 +127,7 @@ def test_a_spent_budget_is_not_resumed_by_a_bare_word():
     assert call("budget", "resume", "--add", "0.25").exit_code == 0
     stored = stored_orders()
     assert (stored.day, stored.added_nano_usd, stored.unlimited) == (
-        day_of(datetime.now(UTC)),
+        day_of(NOW),
         NANOS * 3 // 4,
         False,
     )

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("local_engine")
 def test_an_empty_dlq_is_no_error():
     """With nothing parked the exit code is 0, with a sentence and an empty plan in JSON."""
     assert "No message is parked in any" in call("dlq", "list").output
-    assert call("dlq", "replay", "--yes").exit_code == 0
+    assert "No message is parked." in call("dlq", "replay", "--yes").stderr
     assert json.loads(call("dlq", "replay", "--dry-run", "--json").stdout) == []
 
 
@@ -34,6 +34,19 @@ def test_an_empty_selection_is_refused(machine: StepFunctions, command, option):
     result = call("dlq", *command, option, "")
     assert (result.exit_code, count(url("chatbot"))) == (2, 1)
     assert f"Invalid value for '{option}': it is empty" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("replay", "--yes"), ("archive", "--yes", "--reason", "x"), ("export",), ("replay", "--dry-run")],
+)
+def test_an_unknown_service_is_refused_with_those_that_are_deployed(machine: StepFunctions, command):
+    """`--service` takes what is deployed, which may be more or less than the code has, and names it."""
+    park("p-1")
+    result = call("dlq", *command, "--service", "chatbto")
+    assert (result.exit_code, count(url("chatbot"))) == (2, 1)
+    assert "There is no service 'chatbto' in environment 'local'. Choose one of: " in result.stderr
+    assert "chatbot" in result.stderr
 
 
 @pytest.mark.parametrize("reason", ["", " ", "x" * 1_001])
@@ -163,6 +176,7 @@ def test_a_message_that_is_left_fails_the_command(machine: StepFunctions):
     assert result.exit_code == 1
     assert "1 of 2 reached their outcome, 1 left" in result.output
     assert "user_message" in result.output
+    assert "dlq replay --id ID --edit" in result.stderr
     assert json.loads(call("dlq", "replay", "--yes", "--json").stdout)["results"][0]["outcome"] == "left"
 
 

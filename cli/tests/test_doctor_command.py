@@ -7,6 +7,7 @@ import pytest
 from cli.tests import support
 from infra import options
 from infra.doctor.table import CHECKS
+from shared.contracts.stages import SERVICES, STAGES
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
 ENV = "dev"
@@ -36,7 +37,7 @@ def test_each_check_that_holds_says_in_a_line_what_it_compared(assembly):
     """Without findings the exit code is 0, and lines of at most 80 columns show the compared numbers."""
     result = call("--env", ENV, "--templates", assembly)
     assert result.exit_code == 0, result.output
-    assert "visibility 180 s ≥ 6 x 30 s + 0 s (5x)" in result.stdout
+    assert f"visibility 180 s ≥ 6 x 30 s + 0 s ({len(SERVICES)}x)" in result.stdout
     assert result.stdout.splitlines()[-1] == f"{len(CHECKS)} checks, in order; 1 skipped."
     assert max(map(len, result.stdout.splitlines())) <= 80
 
@@ -79,14 +80,14 @@ def test_json_has_every_check_with_what_it_compared(assembly):
     (finding,) = checks["visibility"]["findings"]
     assert finding["severity"] == "error"
     assert all(finding[part] for part in ("where", "what", "why", "mend"))
-    assert "SendTask* 80/s ≤ 500/s" in checks["quotas"]["held"]
+    assert f"SendTask* {20 * len(STAGES)}/s ≤ 500/s" in checks["quotas"]["held"]
 
 
 def test_a_rate_beyond_the_quotas_is_said(assembly):
     """--rate is compared with quotas and the queues' concurrency, and the first to be exceeded is named."""
     result = call("--env", ENV, "--templates", assembly, "--rate", 62, "--region", "us-east-1")
     assert result.exit_code == 0
-    assert "SendTask* 248/s ≤ 500/s" in result.stdout
+    assert f"SendTask* {62 * len(STAGES)}/s ≤ 500/s" in result.stdout
     result = call("--env", ENV, "--templates", assembly, "--rate", 62.6)
     assert result.exit_code == 1
     assert f"error: ai-pipeline-{ENV}-chatbot" in result.stdout

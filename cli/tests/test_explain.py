@@ -162,6 +162,13 @@ def test_a_parked_message_leads_to_its_run_and_to_its_replay(machine, records):
     assert "has failed at stage chat: Pipeline.Permanent: the model said no." in text
 
 
+def test_a_message_that_breaks_its_contract_leads_to_its_correction(machine):
+    """A parked message that a replay would leave is explained with the command that corrects it."""
+    park("p-1", user_message=5)
+    (message,) = json.loads(call("dlq", "replay", "--dry-run", "--json").stdout)
+    assert f"pipeline dlq replay --id {message['id']} --edit" in explained(message["id"])["next"]
+
+
 def test_a_denied_run_leads_to_the_doctor(machine, records):
     """A run that failed for lack of a right is explained with the command that names it; `show` says the same."""
     denied = "Converse answered AccessDeniedException (HTTP 403)"

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -53,3 +55,33 @@ def test_help_is_quick():
     after = os.times()
     spent = after.children_user + after.children_system - before.children_user - before.children_system
     assert spent < 0.4
+
+
+class Interrupted(ModuleType):
+    """A module during whose import Ctrl-C was pressed."""
+
+    @property
+    def main(self):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_during_the_imports_leaves_no_traceback(monkeypatch, capsys):
+    """Ctrl-C while the installed command imports its modules gives exit code 130 and one word."""
+    (program,) = entry_points(group="console_scripts", name="pipeline")
+    main = program.load()
+    monkeypatch.setitem(sys.modules, "cli.main", Interrupted("cli.main"))
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, capsys.readouterr().err) == (130, "Interrupted.\n")
+
+
+def test_lists_of_subcommands_are_not_cut():
+    """The help of a group says of each of its commands in a whole phrase what it does."""
+    lines = [line for name in COMMANDS for line in call(name, "--help").stdout.splitlines()]
+    assert not [line for line in lines if line.endswith("...") and not line.startswith("Usage: ")]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_overview(name):
+    """The overview in cli/README.md has each command."""
+    assert f"pipeline {name}" in (ROOT / "cli" / "README.md").read_text("utf-8")

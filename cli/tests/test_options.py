@@ -183,3 +183,16 @@ def test_a_deployment_goes_to_the_region_the_aws_cli_would_use(monkeypatch, opti
     monkeypatch.setattr(aws_deploy, "aws_target", aws_target)
     result = call("deploy", "--env", "dev", *options, AWS_REGION="eu-west-1")
     assert (result.exit_code, asked) == (4, [region])
+
+
+@pytest.mark.parametrize("command", ["list", "status", "deploy", "destroy", "console", "up"])
+@pytest.mark.parametrize("name", ["devv", "DEV", ""])
+def test_an_unknown_environment_is_refused_before_aws_is_asked(monkeypatch, command, name):
+    """A mistyped environment is answered with the known ones, whoever's account the shell points to."""
+    monkeypatch.setattr("local.targets.aws_target", lambda *_args, **_options: pytest.fail("AWS was asked"))
+    result = call("--env", name, command)
+    assert result.exit_code == 2
+    assert (
+        f"There is no environment {name!r}. Give --env with one of: dev, staging, prod, local."
+        in result.stderr
+    )

@@ -60,7 +60,7 @@ def test_an_account_that_is_ready(account):
     result = call("preflight")
     assert result.exit_code == 0, result.output
     assert "✓ bootstrap          bootstrap version 30 ≥ 6" in result.stdout
-    assert result.stdout.splitlines()[-1] == "8 checks, in order."
+    assert result.stdout.splitlines()[-1] == "10 checks, in order."
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 

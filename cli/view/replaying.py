@@ -16,7 +16,7 @@ from cli.view.interrupt import stoppable
 from cli.view.steps import bar
 from cli.view.text import counted, in_a_line
 from local.exit_codes import FAILED, INTERRUPTED
-from operations.dlq.messages import about, data_of
+from operations.dlq.messages import about, data_of, violation
 from operations.dlq.plan import Action, Planned
 from operations.dlq.plans import Note, T, in_phases
 from operations.dlq.replay import Options, Replay, Result, Selection, corrected, plan, select
@@ -29,6 +29,7 @@ from operations.wording import usd
 
 PLAN_LINES = 40
 QUESTIONS = {"message": "Replay these messages?", "run": "Redrive these runs?"}
+CORRECTION = "Correct a message that breaks its contract with `{} replay --id ID --edit`, or archive it."
 STYLES = {
     Action.MOVE: "green",
     Action.REDRIVE: "green",
@@ -50,6 +51,8 @@ class Line:
     about: Mapping[str, Any]
     """The fields that identify the item in JSON output."""
     work: Work
+    broken: bool = False
+    """Whether it is a message that is left because it breaks its contract."""
 
     def as_json(self, rates: Rates) -> dict[str, Any]:
         decision = {"action": self.action, "reason": self.reason}
@@ -74,6 +77,10 @@ class Choices:
 # --- dlq replay ------------------------------------------------------------------------------------------
 
 
+def nothing_parked(selection: Selection) -> str:
+    return "No message is parked." if selection == Selection() else "No parked message matches."
+
+
 def replay_all(session: Session, selection: Selection, choices: Choices) -> None:
     """Plan, announce and carry out a replay. Raises click's Exit with the command's exit code."""
     with session.err.status("reading the parked messages", spinner_style="dim"):
@@ -89,10 +96,11 @@ def replay_all(session: Session, selection: Selection, choices: Choices) -> None
             item.decision.reason,
             about(item.message),
             work_of_message(item),
+            broken=item.decision.action is Action.LEAVE and violation(item.message) is not None,
         )
         for item in planned
     ]
-    if not announce(session, lines, choices, "message", nothing="No parked message matches."):
+    if not announce(session, lines, choices, "message", nothing=nothing_parked(selection)):
         return
     options = Options(rate=choices.rate, restart=choices.restart, data=data)
 
@@ -157,6 +165,8 @@ def announce(session: Session, lines: Sequence[Line], choices: Choices, noun: st
     session.note(f"{counted(len(lines), noun)}: {summary}.")
     if cost := _cost_line(estimate([line.work for line in lines], rates)):
         session.note(cost)
+    if any(line.broken for line in lines):
+        session.note(CORRECTION.format(session.command("dlq")))
     if choices.dry_run:
         session.note("Dry run: nothing was changed.")
         return False

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from operations.errors import OperationError
 from operations.stop import Stop
@@ -101,8 +102,7 @@ class Reading:
             self._set(telling=text)
 
     def _set(self, **changes: Any) -> None:
-        known = {name: getattr(self._state, name) for name in State.__struct_fields__}
-        self._state = State(**{**known, **changes})
+        self._state = replace(self._state, **changes)
 
 
 class Readings:

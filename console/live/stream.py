@@ -11,7 +11,7 @@ from console.live.feed import Feed, Feeds, Look
 
 CHECK_SECONDS = 0.2
 """How often a stream looks whether its feed has news: that costs nobody anything."""
-FULL = '<p class="notice" data-live="down">Too many pages are live at once: this one is paused.</p>'
+FULL = '<p class="notice" data-live="paused">Too many pages are live at once: this one is paused.</p>'
 ALIVE = b"event: alive\ndata: .\n\n"
 """Says that the state is known to be the same: the page's age starts again."""
 

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from console.models.archived import moment
-from console.models.health import STARTER
 from console.models.many import batch_row
 from console.models.plan_lines import happened, short_name
 from console.models.plans import plan_row
 from console.routes import link
 from console.text import line
+from infra.parts import TRIGGER
 from operations.dlq.audit import Audit
 from operations.dlq.journal import UNKNOWN, Entry
 from operations.jobs import Job
@@ -158,7 +158,7 @@ _ROUNDING = timedelta(milliseconds=1)
 def _line(entry: Entry) -> Line:
     known = entry.pipeline_id != UNKNOWN
     # A message that asked for a run and was archived has started none.
-    in_vain = entry.service == STARTER and entry.what == "archive" and not entry.execution_arn
+    in_vain = entry.service == TRIGGER and entry.what == "archive" and not entry.execution_arn
     return Line(
         at=moment(entry.at),
         who=line(short_name(entry.who), 80),

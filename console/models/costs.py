@@ -13,9 +13,8 @@ from console.models.words import Status, of_run
 from console.routes import link
 from operations.money.budget import Budget
 from operations.money.costs import Group, Part, Report, Row
-from operations.money.words import budget_rows, headline, left_out, losses, million
+from operations.money.words import budget_rows, headline, losses, million, remarks, silence
 from operations.wording import usd
-from shared.costs.ledger import NEVER_METERED
 
 MOST_DAYS = 62
 """The latest days that the chart and the table show; the spreadsheet has all."""
@@ -106,7 +105,6 @@ class BudgetView(Struct, frozen=True, kw_only=True):
 
 
 def costs_view(report: Report) -> CostsView:
-    notes = [*left_out(report), *(f"Counted with the prices of {text}." for text in report.stated)]
     return CostsView(
         headline=headline(report),
         failed=report.all.failed,
@@ -114,7 +112,7 @@ def costs_view(report: Report) -> CostsView:
         per_million=million(report.all.per_million_usd),
         stand_in=report.stand_in or "",
         losses=tuple(losses(report)),
-        notes=(*notes, f"Never metered: {NEVER_METERED}. Logs are estimated."),
+        notes=tuple(remarks(report)),
         chart=_chart(report),
         tables=tuple(_tables(report)),
         is_empty=not report.all.runs,
@@ -124,15 +122,11 @@ def costs_view(report: Report) -> CostsView:
     )
 
 
-def budget_view(budget: Budget, *, guard: str) -> BudgetView:
+def budget_view(budget: Budget, env: str) -> BudgetView:
     spent = budget.share is not None and budget.share >= 1
     paused = budget.standing != "running"
-    warnings = []
-    if budget.silent:
-        warnings.append(
-            f"The guard has not checked the budget {f'since {budget.looked_at}' if budget.looked_at else 'yet'}, "
-            f"so these numbers may be out of date. See the log of function {guard}, and its alarm."
-        )
+    silent = silence(budget, env)
+    warnings = [silent] if silent else []
     if budget.unknown_runs:
         warnings.append(
             f"The price of {budget.unknown_runs:,} of today's runs is unknown, so more is spent than shown."

@@ -15,9 +15,8 @@ from contracts.catalogue import Entry, Field, Refusal, Version
 from contracts.changes import Change
 from contracts.comparison import Comparison
 from contracts.parties import PUBLISHERS
-from contracts.words import listed
 from operations.runs.logs import Line, Read
-from operations.wording import counted
+from operations.wording import counted, listed
 from shared.contracts.envelope import SOURCE
 
 MOST_REFUSALS = 100

@@ -7,7 +7,8 @@ from msgspec import Struct
 from console.models.words import Status
 from console.routes import link
 from infra.doctor.findings import Finding, Outcome
-from operations.inflight.reading import Check, Look
+from infra.parts import TRIGGER
+from operations.inflight.reading import NOUNS, Check, Look
 from operations.wording import counted
 
 HELD = Status(mark="✓", word="held", tone="good")
@@ -17,15 +18,6 @@ SKIPPED = Status(mark="-", word="not checked", tone="still")
 READABLE = Status(mark="✓", word="readable", tone="good")
 UNREADABLE = Status(mark="✗", word="not readable", tone="bad")
 MOST_FINDINGS = 50
-STARTER = "trigger"
-"""The service whose messages ask for runs, so that what waits for it has started none."""
-PLACES = {
-    "queue": "waiting message",
-    "dlq": "parked message",
-    "rule-dlq": "undelivered event",
-    "execution": "open execution",
-    "rule": "bus rule",
-}
 _ORDER = (FAULT, WARNING, HELD, SKIPPED)
 
 
@@ -114,7 +106,7 @@ def flight_view(checks: Sequence[Check]) -> FlightView:
 
 def _place(look: Look) -> PlaceView:
     blocking = sum(finding.blocks for finding in look.findings)
-    text = counted(look.looked, PLACES[look.place])
+    text = counted(look.looked, NOUNS[look.place])
     if look.there > look.looked:
         text += f" of about {look.there:,}"
     if look.note:
@@ -127,7 +119,8 @@ def _place(look: Look) -> PlaceView:
             Problem(
                 name=one.name,
                 address=link("run", pipeline_id=one.pipeline_id)
-                if one.pipeline_id and look.service != STARTER
+                if one.pipeline_id
+                and look.service != TRIGGER  # what waits for the trigger has started no run
                 else "",
                 detail_type=one.detail_type,
                 reason=one.reason,

@@ -7,11 +7,11 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from console.models.plans import PARTLY, STATES
+from console.models.plans import NONE_SUCCEEDED, PARTLY, STATES
 from console.models.words import Status, of_run
 from console.routes import link
 from console.text import line
-from operations.asking.batch import Line, Outcome
+from operations.asking.batch import BAD, Line, Outcome
 from operations.asking.batch_jobs import Batch, latest
 from operations.asking.submit import Via
 from operations.jobs import Job
@@ -27,7 +27,6 @@ LINES: Mapping[str, Status] = {
 }
 TO_SEND = Status(mark="○", word="to send", tone="still")
 NOT_SENT = Status(mark="·", word="not sent", tone="warn")
-BAD = ("INVALID", "REFUSED", "FAILED")
 
 
 class LineView(Struct, frozen=True, kw_only=True):
@@ -112,7 +111,7 @@ def batch_view(job: Job, start: int, now: datetime, *, only_bad: bool = False) -
 
     return BatchView(
         number=job.number,
-        status=PARTLY if job.state == "done" and (rest or _bad(last)) else STATES[job.state],
+        status=_state(job, rest, last),
         sentence=_sentence(job, len(lines), to_send, len(ended), rest),
         is_made=job.state == "made",
         is_running=job.is_running,
@@ -137,12 +136,15 @@ def batch_view(job: Job, start: int, now: datetime, *, only_bad: bool = False) -
     )
 
 
+def _state(job: Job, rest: int, last: Mapping[int, Outcome]) -> Status:
+    bad = [one.status in BAD for one in last.values()]
+    if job.state != "done" or not (rest or any(bad)):
+        return STATES[job.state]
+    return NONE_SUCCEEDED if all(bad) else PARTLY
+
+
 def _is_bad(one: Line, last: Mapping[int, Outcome]) -> bool:
     return one.request is None or (one.number in last and last[one.number].status in BAD)
-
-
-def _bad(last: Mapping[int, Outcome]) -> bool:
-    return any(one.status in BAD for one in last.values())
 
 
 def _sentence(job: Job, total: int, to_send: int, ended: int, rest: int) -> str:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from console.routes import link
 from console.text import line
 from operations.dlq.causes import Cause, actions, causes, of_cause
+from operations.dlq.contract import correctable, problems
 from operations.dlq.messages import Parked
 from operations.dlq.plan import Action, Planned
 from operations.dlq.snapshot import Count, Snapshot
@@ -92,7 +93,8 @@ class ParkedView(Struct, frozen=True, kw_only=True):
 
 class CauseView(Struct, frozen=True, kw_only=True):
     """One cause with a page of its messages. `reason` is why a replay would do what it would, if it is the same for
-    all; `acted` and `idle` as in `ParkedView`.
+    all; `acted` and `idle` as in `ParkedView`. `correction` is where the first message that breaks its contract can
+    be corrected; empty if none can.
     """
 
     at: datetime
@@ -101,6 +103,7 @@ class CauseView(Struct, frozen=True, kw_only=True):
     example: str
     reason: str
     idle: str
+    correction: str
     rows: tuple[MessageRow, ...]
     start: int
     newer: str
@@ -144,6 +147,7 @@ def cause_view(snapshot: Snapshot, key: str, start: int) -> CauseView | None:
         example=cause.example,
         reason=reasons.pop() if len(reasons) == 1 else "",
         idle=idle(items),
+        correction=next(map(_correction, filter(_can_be_corrected, items[:ON_A_PAGE])), ""),
         rows=tuple(map(_message_row, items[start:end])),
         start=start,
         newer=link("parked", cause=key, start=max(0, start - ON_A_PAGE) or "") if start else "",
@@ -220,6 +224,14 @@ def _cause_row(cause: Cause) -> CauseRow:
         good_at=cause.good_at,
         is_over=cause.is_over,
     )
+
+
+def _can_be_corrected(item: Planned) -> bool:
+    return bool(problems(item.message)) and correctable(item.message) is not None
+
+
+def _correction(item: Planned) -> str:
+    return f"{link('message', message_id=item.message.id)}#correct"
 
 
 def _message_row(item: Planned) -> MessageRow:

@@ -25,7 +25,7 @@ MOST_ERRORS = 10
 OUTCOMES: Mapping[Outcome, Status] = {
     "done": Status(mark="✓", word="done", tone="good"),
     "left": Status(mark="·", word="left", tone="warn"),
-    "gone": Status(mark="·", word="gone", tone="still"),
+    "gone": Status(mark="·", word="no longer parked", tone="still"),
     "failed": Status(mark="✗", word="failed", tone="bad"),
 }
 """`gone`: somebody else has taken the message."""
@@ -221,6 +221,15 @@ def _outcome(one: Line, told: Happened, job: Job) -> Status:
     return OUTCOMES.get(result.outcome, TO_COME)
 
 
+def _run_address(one: Line, result: Result | None) -> str:
+    """Return the address of a line's run; of a search for it, if somebody else took the message, who may have started
+    one; empty if none was started.
+    """
+    if result and result.outcome == "gone" and one.pipeline_id and not one.has_run:
+        return link("find", q=one.pipeline_id)
+    return run_address(one.pipeline_id, has_run=one.has_run or bool(result and result.starts_run))
+
+
 def _row(one: Line, told: Happened, job: Job, above: Above, *, is_run: bool) -> LineRow:
     result = told.results.get(one.message_id)
     end = told.ends.get(one.pipeline_id or "") if result and result.starts_run else None
@@ -239,7 +248,7 @@ def _row(one: Line, told: Happened, job: Job, above: Above, *, is_run: bool) -> 
         cost="not known" if one.nano_usd is None else usd(one.nano_usd) if one.nano_usd else "",
         outcome=_outcome(one, told, job),
         problem=(result.problem if result else "") or line(failed, ERROR_CHARS),
-        run=run_address(one.pipeline_id, has_run=one.has_run or bool(result and result.starts_run)),
+        run=_run_address(one, result),
         pipeline_id=one.pipeline_id or "",
         sent=link("find", q=result.sent_id) if result and result.sent_id else "",
         changes=one.changes,

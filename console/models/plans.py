@@ -23,12 +23,12 @@ from console.models.plan_lines import (
 from console.models.words import Status
 from console.routes import link
 from console.text import line
-from operations.dlq.corrections import Step
 from operations.dlq.plans import Order, Phase, Plan
 from operations.dlq.replay import Result
 from operations.jobs import Job
 from operations.runs.ends import End
 from operations.wording import counted
+from shared.contracts.record import FINAL
 
 TITLES = {
     "replay": "Replay",
@@ -70,6 +70,8 @@ class PlanView(Struct, frozen=True, kw_only=True):
     is_running: bool
     follows: bool
     """Whether everything was acted on, and only the runs are followed."""
+    asks_person: bool
+    """Whether the runs that are followed end only after a person has approved their answers."""
     made_at: datetime
     seen_at: datetime
     started_at: datetime | None
@@ -136,7 +138,8 @@ def plan_row(job: Job) -> PlanRow:
     )
 
 
-def plan_view(job: Job, start: int) -> PlanView:
+def plan_view(job: Job, start: int, *, approves: bool = False) -> PlanView:
+    """Return what a plan's page shows. `approves`: a person approves each answer before its run ends."""
     plan, told, order = plan_of(job), happened(job), order_of(job)
     start = start if 0 <= start < len(plan.lines) else 0
     end = start + ON_A_PAGE
@@ -157,6 +160,7 @@ def plan_view(job: Job, start: int) -> PlanView:
         is_made=job.state == "made",
         is_running=job.is_running,
         follows=told.phase == "runs",
+        asks_person=approves and job.is_running and told.phase in ("canary runs", "runs"),
         made_at=job.made_at,
         seen_at=plan.seen_at,
         started_at=job.started_at,
@@ -183,15 +187,9 @@ def plan_view(job: Job, start: int) -> PlanView:
         newer=link("plan", number=job.number, start=max(0, start - ON_A_PAGE) or "") if start else "",
         older=link("plan", number=job.number, start=end) if end < len(plan.lines) else "",
         diff=difference(plan.before, plan.data) if plan.what == "edit" and not plan.steps else (),
-        steps=tuple(_in_words(step) for step in plan.steps),
+        steps=tuple(line(step.in_words, STEP_CHARS) for step in plan.steps),
         rest=rest,
     )
-
-
-def _in_words(step: Step) -> str:
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in step.path)
-    words = {"rename": "rename", "change": "change the value of", "add": "add", "remove": "remove"}[step.kind]
-    return line(f"{words} {place.removeprefix('.')}{f' to {step.name}' if step.name else ''}", STEP_CHARS)
 
 
 def _thing(plan: Plan) -> str:
@@ -260,13 +258,21 @@ def _ended(plan: Plan, told: Happened, rest: int) -> str:
             return f"The {thing} was acted on; its run failed again."
         return f"All {acts:,} {thing}s were acted on; none of their runs succeeded."
     done = f"{_reached(told):,} of {counted(acts, thing)} reached {'its' if acts == 1 else 'their'} outcome"
-    unsuccessful = sum(not end.good for end in told.ends.values())
+    unsuccessful = sum(not end.good and end.status in FINAL for end in told.ends.values())
+    unended = sum(end.status not in FINAL for end in told.ends.values())
     runs = f"; {counted(unsuccessful, 'run')} did not succeed" if unsuccessful else ""
+    runs += f"; {counted(unended, 'run')} had not ended when waiting was given up" if unended else ""
+    taken = sum(one.outcome == "gone" for one in told.results.values())
+    gone = (
+        f"; {taken:,} {'was' if taken == 1 else 'were'} no longer parked, so nothing was done"
+        if taken
+        else ""
+    )
     if told.canary_held is False:
         why = runs.removeprefix("; ") or f"only {done}"
         return f"The canary failed: {why}; the other {rest:,} were left unchanged."
     stays = f" {rest:,} stay as they were; plan them again to go on, nothing is done twice." if rest else ""
-    return f"{done}{runs}.{stays}"
+    return f"{done}{runs}{gone}.{stays}"
 
 
 def _canary(order: Order | None, told: Happened) -> str:

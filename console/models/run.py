@@ -5,13 +5,14 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from console.models.plan_lines import short_name
 from console.models.tabs import beginning, problem_of
 from console.models.waterfall import Waterfall, waterfall
 from console.models.words import Status, of_run, of_stage
 from console.routes import link
 from console.text import line
 from operations.money.words import cost_of_run
-from operations.runs.advice import can_be_retried, lacks_right, state
+from operations.runs.advice import PERSONS, can_be_retried, lacks_right, state
 from operations.runs.earlier import Named
 from operations.runs.journey import Journey, failed_models
 from operations.runs.runs import took
@@ -43,6 +44,8 @@ class ExecutionRow(Struct, frozen=True, kw_only=True):
 
 
 SAID_CHARS = 240
+ASKED = ("running", "done")
+"""The states of a stage at which a person is asked, or was."""
 BRIEF_CHARS = 80
 
 
@@ -65,6 +68,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     """AWS denied a call, so the doctor may name the role."""
     remarks: tuple[str, ...]
     """What a reader of the answer should know: it was cut or blocked, or another model gave it."""
+    decision: tuple[str, str] | None
+    """What a person is asked to do with the answer, or has decided, and the address of that; None if nobody is."""
     ticket: str
     is_open: bool
     """Whether the run can be cancelled."""
@@ -100,6 +105,7 @@ def run_view(journey: Journey, trail: Trail | None, now: datetime, *, subject: s
         problems=tuple(_problems(journey)),
         lacks_right=lacks_right(journey),
         remarks=tuple(_remarks(journey)),
+        decision=_decision(journey),
         ticket=ticket(journey, now),
         is_open=not journey.finished,
         can_be_retried=can_be_retried(journey),
@@ -151,6 +157,23 @@ def _remarks(journey: Journey) -> list[str]:
     if chat.get("truncated"):
         remarks.append(f"The answer was cut ({why}): the model had more to say.")
     return remarks
+
+
+def _decision(journey: Journey) -> tuple[str, str] | None:
+    asked = next((one for one in journey.stages if one.key in PERSONS and one.status in ASKED), None)
+    if asked is None:
+        return None
+    taken = journey.results.get(asked.key) or {}
+    what, who = (
+        str(taken.get("decision") or "decided").capitalize(),
+        short_name(str(taken.get("decided_by") or "")),
+    )
+    text = (
+        "Read the answer and decide"
+        if asked.status == "running"
+        else line(f"{what} by {who or 'nobody known'}", SAID_CHARS)
+    )
+    return text, link("approval", pipeline_id=journey.pipeline_id)
 
 
 def ticket(journey: Journey, now: datetime) -> str:

@@ -8,7 +8,8 @@ from msgspec import Struct
 from console.models.words import Status, of_run
 from console.routes import link
 from console.text import line
-from operations.runs.pages import NEWEST, Begun, Page, Row
+from operations.runs.pages import NEWEST, Begun, Page
+from operations.runs.rows import Row
 from operations.wording import counted
 from shared.contracts.executions import FAILED
 

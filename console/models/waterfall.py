@@ -10,7 +10,7 @@ from msgspec import Struct
 from console.models.words import Status, of_stage
 from operations.runs.journey import Journey
 from operations.runs.stage_views import StageView
-from operations.runs.timeline import START, bars, is_restarted
+from operations.runs.timeline import START, bars, elapsed_ms, is_restarted
 from operations.runs.trail import Trail, Try, Visit
 from operations.wording import duration
 
@@ -144,8 +144,8 @@ def anchor_of(visit: int) -> str:
 def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
     entered = trail.visits[0].entered_at
     zero = (None if is_restarted(journey) else journey.accepted_at) or journey.started_at or entered
-    if (began := _ms(zero, entered)) > 0:
-        waited = min(began, max(0.0, _ms(zero, journey.started_at or entered)))
+    if (began := elapsed_ms(zero, entered)) > 0:
+        waited = min(began, max(0.0, elapsed_ms(zero, journey.started_at or entered)))
         yield _Span(name=START, status="done", start=0.0, parts=(("w", waited), ("h", began - waited)))
     redrives, failed_at = 0, entered
     meters = {stage.key: stage for stage in journey.stages}
@@ -157,21 +157,23 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
         if not visit.tries:
             end = visit.left_at or now
             status = "done" if visit.left_at else "running"
-            parts: tuple[tuple[Part, float], ...] = (("h", _ms(visit.entered_at, end)),)
+            parts: tuple[tuple[Part, float], ...] = (("h", elapsed_ms(visit.entered_at, end)),)
             yield _Span(
                 name=name,
                 status=status,
-                start=_ms(zero, visit.entered_at),
+                start=elapsed_ms(zero, visit.entered_at),
                 parts=parts,
                 anchor=anchor_of(number),
             )
         for tried in visit.tries:
             if tried.redrive > redrives:
-                gap: tuple[tuple[Part, float], ...] = ((_BAND, max(0.0, _ms(failed_at, tried.started_at))),)
+                gap: tuple[tuple[Part, float], ...] = (
+                    (_BAND, max(0.0, elapsed_ms(failed_at, tried.started_at))),
+                )
                 yield _Span(
                     name=f"redrive {tried.redrive}",
                     status="redriven",
-                    start=max(0.0, _ms(zero, failed_at)),
+                    start=max(0.0, elapsed_ms(zero, failed_at)),
                     parts=gap,
                 )
             redrives, failed_at = tried.redrive, tried.ended_at or now
@@ -180,7 +182,7 @@ def _tried(journey: Journey, trail: Trail, now: datetime) -> Iterator[_Span]:
                 note=_note(visit, tried),
                 anchor=anchor_of(number),
                 status=_status(tried, stage),
-                start=max(0.0, _ms(zero, tried.started_at)),
+                start=max(0.0, elapsed_ms(zero, tried.started_at)),
                 parts=_parts(tried, stage if tried is visit.tries[-1] else None, now),
             )
 
@@ -194,7 +196,7 @@ def _scale(journey: Journey, axis: _Axis) -> str:
         began = "0 is the start of this execution" if is_restarted(journey) else "0 is the start of the run"
         told = f"; it {took} until its end was recorded" if took else ""
     else:
-        waited = max(0.0, _ms(journey.accepted_at, journey.started_at))
+        waited = max(0.0, elapsed_ms(journey.accepted_at, journey.started_at))
         recorded = waited + (journey.execution_time_ms or 0)
         began = f"0 is when the run was accepted; it waited {duration(waited)} until it started"
         told = f", and {took} from there until its end was recorded" if took else ""
@@ -222,7 +224,7 @@ def _status(tried: Try, stage: StageView | None) -> str:
 
 def _parts(tried: Try, stage: StageView | None, now: datetime) -> tuple[tuple[Part, float], ...]:
     """Divide a try's time as its worker's meter says: it waits first, works last, and the rest are hops."""
-    took = max(0.0, _ms(tried.started_at, tried.ended_at or now))
+    took = max(0.0, elapsed_ms(tried.started_at, tried.ended_at or now))
     if tried.outcome == "open":
         return (("o", took),)
     if tried.outcome != "succeeded":
@@ -265,7 +267,3 @@ def _row(span: _Span, axis: _Axis) -> WaterfallRow:
         status=of_stage(span.status),
         took=duration(span.length),
     )
-
-
-def _ms(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds() * 1_000

@@ -12,6 +12,7 @@ from console.models.plan_lines import short_name
 from console.pages.reading import live_address, shown, state_of
 from console.pages.subjects import PLANS, acts
 from console.routes import link
+from console.text import whole
 from console.views import Ask
 from operations.dlq.audit import Audit
 from operations.dlq.journal import audit
@@ -30,7 +31,7 @@ def page(ask: Ask) -> Response:
         return _of_run(ask, run)
     state = state_of(ask, SUBJECT)
     found: Audit | None = state.value
-    what, number = ask.query.get("what", ""), _number(ask.query.get("page", ""))
+    what, number = ask.query.get("what", ""), whole(ask.query.get("page", "")) or 0
     orders, trouble = _orders(ask)
     values = shown(SUBJECT, state)
     if found is not None:
@@ -103,7 +104,3 @@ def _orders(ask: Ask) -> tuple[Orders | None, str]:
     except OperationError as error:
         return None, str(error)
     return (orders if orders.by else None), ""
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0

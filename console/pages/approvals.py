@@ -7,21 +7,21 @@ from starlette.responses import Response
 from console.models.approvals import inbox_view, item_view
 from console.routes import link
 from console.views import Ask
-from operations.approvals import Approvals
+from operations.approvals import TABLE, Approvals
 from operations.errors import InvalidInputError
 
 
 def page(ask: Ask) -> Response:
     """List what waits, the oldest first."""
-    inbox = Approvals(ask.target)
-    items = inbox.listed() if inbox.is_on else []
+    is_on = ask.has(TABLE)
+    items = Approvals(ask.target).listed() if is_on else []
     return ask.page(
         "approvals.html",
         title="Approvals",
         command=("approvals", "list"),
         json=items,
         rows=inbox_view(items, datetime.now(UTC)),
-        is_on=inbox.is_on,
+        is_on=is_on,
     )
 
 

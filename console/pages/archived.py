@@ -8,6 +8,7 @@ from console.models.archived import archived_row, archived_view
 from console.models.event import event_text
 from console.pages.reading import live_address, shown, state_of
 from console.routes import link
+from console.text import whole
 from console.views import Ask, plain
 from operations.dlq.archive import Archive, read_archived
 from operations.dlq.journal import UNKNOWN, Archived
@@ -21,11 +22,9 @@ SUBJECT = "archived"
 def page(ask: Ask) -> Response:
     state = state_of(ask, SUBJECT)
     found: Archive | None = state.value
-    text = ask.query.get("page", "")
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
     values = shown(SUBJECT, state)
     if found is not None:
-        values["read"] = archived_view(found, number=number)
+        values["read"] = archived_view(found, number=whole(ask.query.get("page", "")) or 0)
     return ask.page(
         "archived.html",
         title="Archived messages",

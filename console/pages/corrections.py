@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from console.pages import message as message_page
+from console.text import editable
 from console.views import Ask
-from operations.dlq.causes import key_of, of_cause
+from operations.dlq.causes import has_alike, key_of, of_cause
 from operations.dlq.contract import correction, problems_of_correction
 from operations.dlq.corrections import Step, fits, steps_of
 from operations.dlq.messages import Parked, data_of, violation
@@ -17,8 +18,8 @@ from operations.dlq.plan import Action, Decision, Planned
 from operations.dlq.plans import Plan, replay_plan
 from operations.dlq.replay import plan as decided
 from operations.dlq.snapshot import Snapshot
-from operations.errors import InvalidInputError
-from operations.json_text import parse
+from operations.errors import InvalidInputError, OperationError
+from operations.json_text import parse, written
 
 NO_MESSAGE = (
     "The run would be restarted from the user's message: only `user_message` and `history` can be corrected."
@@ -51,6 +52,18 @@ def edit_plan(ask: Ask, snapshot: Snapshot, item: Planned) -> Plan | Response:
         return _of_one(ask, snapshot, message, data)
     except InvalidInputError as error:
         return again(str(error))
+
+
+def for_others(ask: Ask, plan: Plan) -> str:
+    """Return the corrected data of a plan for one message, if other messages of its cause may have the same fault."""
+    try:
+        snapshot = ask.desk.shelf.shown(ask.target).snapshot if plan.data is not None else None
+    except OperationError:  # a plan can be read while its environment is not reachable
+        return ""
+    item = snapshot.find(plan.lines[0].message_id) if snapshot else None
+    if not snapshot or not item or not violation(item.message) or not has_alike(snapshot.planned, item):
+        return ""
+    return editable(written(plan.data, indent=2))
 
 
 def _of_one(ask: Ask, snapshot: Snapshot, message: Parked, data: Mapping[str, Any]) -> Plan:

@@ -12,7 +12,7 @@ from console.pages.subjects import AGES
 from console.routes import link
 from console.views import Ask, plain
 from operations.errors import InvalidInputError, NotDeployedError, OperationError
-from operations.money.budget import Budget, hold, read_budget, resume
+from operations.money.budget import TABLE, Budget, hold, read_budget, resume
 from shared.budget import NANOS
 
 DEFAULT = "7d"
@@ -100,6 +100,7 @@ def _since(ask: Ask) -> str:
 def _budget(ask: Ask) -> tuple[Budget | None, str]:
     """Return today's budget, or why there is none: the rest of the page stays."""
     try:
+        ask.has(TABLE)
         return read_budget(ask.target), ""
     except NotDeployedError as error:
         ask.target.addresses  # noqa: B018 -- without a deployment the page says so
@@ -109,7 +110,7 @@ def _budget(ask: Ask) -> tuple[Budget | None, str]:
 
 
 def _drawn(ask: Ask, budget: Budget | None) -> BudgetView | None:
-    return None if budget is None else budget_view(budget, guard=f"{ask.desk.environment.env}-guard")
+    return None if budget is None else budget_view(budget, ask.desk.environment.env)
 
 
 def _nanos(text: str) -> Any:

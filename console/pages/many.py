@@ -14,6 +14,7 @@ from console.models.many import batch_of, batch_row, batch_view, outcomes_of
 from console.pages.ask import via_of
 from console.routes import link
 from console.security.rules import TEXT_BYTES
+from console.text import whole
 from console.views import Ask, plain
 from operations.asking.batch_jobs import new_batch, rest_of, sent
 from operations.asking.batch_jobs import results as results_of
@@ -143,17 +144,16 @@ def _job(ask: Ask) -> Job:
 
 
 def _numbered(ask: Ask, text: str) -> Job:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+    if (number := whole(text)) is None:
         raise NotFoundError("A batch has a number. The page of many messages shows the latest.")
-    job = ask.desk.batches.read(int(text))
+    job = ask.desk.batches.read(number)
     if job.kind != KIND:
         raise NotFoundError(f"There is no batch {job.number}.")
     return job
 
 
 def _start(ask: Ask) -> int:
-    text = ask.query.get("start", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+    return whole(ask.query.get("start", "")) or 0
 
 
 def _only_bad(ask: Ask) -> bool:

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from console.models.event import event_text
 from console.models.parked import TONES, cost, idle, left, run_address, where
+from console.pages.parked import unread
 from console.routes import link
 from console.security.rules import TEXT_BYTES
 from console.text import editable
@@ -33,14 +34,7 @@ def page(ask: Ask) -> Response:
             if snapshot
             else "The queues were not read since this console was started."
         )
-        return ask.page(
-            "unread.html",
-            title="No such parked message",
-            status=HTTPStatus.NOT_FOUND,
-            json={"error": "not found", "message": text},
-            current="parked",
-            text=text,
-        )
+        return unread(ask, "No such parked message", text)
     return shown(ask, snapshot, item)
 
 

@@ -57,7 +57,7 @@ def _budget(ask: Ask) -> BudgetView | None:
         seen = ask.desk.feeds.feed("budget", lambda: read_budget(ask.target)).latest().value
     except OperationError:
         return None
-    return None if seen is None else budget_view(seen, guard=f"{ask.desk.environment.env}-guard")
+    return None if seen is None else budget_view(seen, ask.desk.environment.env)
 
 
 def _parked(ask: Ask) -> ParkedView | None:

@@ -4,6 +4,8 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
+from console.pages.many import KIND
+from console.pages.subjects import PLANS
 from console.security.gate import OPEN, local_path
 from console.views import CLOCK, THEME, Ask, as_json
 
@@ -46,8 +48,12 @@ def stop(ask: Ask) -> Response:
     """Stop this console for a program that has its secret."""
     if not ask.from_program:
         return ask.problem(HTTPStatus.FORBIDDEN, "Refused", "Stop it in a terminal: pipeline console --stop")
+    running = (
+        ("plan", ask.desk.jobs.running(PLANS)),
+        ("batch", ask.desk.batches.running(KIND)),
+    )
     ask.desk.stop()
-    return as_json({"stopping": True})
+    return as_json({"stopping": True, "cut": [f"{what} {number}" for what, number in running if number]})
 
 
 def _keep(answer: Response, name: str, value: str) -> None:

@@ -12,6 +12,7 @@ from console.live.stream import streamed
 from console.models.parked import cause_view, parked_view
 from console.routes import link
 from console.security.gate import local_path
+from console.text import whole
 from console.views import Ask, plain
 from operations.dlq.causes import of_cause
 from operations.dlq.journal import as_json_lines
@@ -19,9 +20,7 @@ from operations.dlq.snapshot import Count, counts
 from operations.errors import NotFoundError, UnreachableError
 
 DRY_RUN = ("dlq", "replay", "--dry-run")
-UNREAD = (
-    "The queues were not read since this console was started. Read them first: the page of parked messages."
-)
+UNREAD = "The queues were not read since this console was started. Read them first, then try again."
 
 
 def page(ask: Ask) -> Response:
@@ -89,20 +88,24 @@ def read_since(ask: Ask, moment: datetime | None) -> datetime | None:
     return snapshot.at
 
 
+def unread(ask: Ask, title: str, text: str) -> Response:
+    """Return a page that says what a reading of the queues is needed for, with the button that begins one."""
+    return ask.page(
+        "unread.html",
+        title=title,
+        status=HTTPStatus.NOT_FOUND,
+        json={"error": "not found", "message": text},
+        current="parked",
+        text=text,
+    )
+
+
 def _cause(ask: Ask, key: str) -> Response:
     snapshot = ask.desk.shelf.shown(ask.target).snapshot
-    start = ask.query.get("start", "")
-    first = int(start) if start.isdecimal() and len(start) < 9 else 0
-    view = cause_view(snapshot, key, first) if snapshot else None
+    view = cause_view(snapshot, key, whole(ask.query.get("start", "")) or 0) if snapshot else None
     if view is None:
         text = "No message of this cause was parked when the queues were read." if snapshot else UNREAD
-        return ask.page(
-            "unread.html",
-            title="Nothing of this cause",
-            status=HTTPStatus.NOT_FOUND,
-            current="parked",
-            text=text,
-        )
+        return unread(ask, "Nothing of this cause", text)
     refusal = ask.desk.lock.refusal()
     return ask.page(
         "cause.html",
@@ -112,7 +115,6 @@ def _cause(ask: Ask, key: str) -> Response:
         current="parked",
         view=view,
         locked=refusal.text if refusal else "",
-        reading=ask.desk.shelf.shown(ask.target).reading,
     )
 
 

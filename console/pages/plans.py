@@ -12,17 +12,19 @@ from console.live.stream import streamed
 from console.models.parked import ON_A_PAGE
 from console.models.plan_lines import happened, left_rows, order_of, plan_of
 from console.models.plans import plan_row, plan_view
-from console.pages.corrections import edit_plan
-from console.pages.parked import UNREAD, messages_of
+from console.pages.corrections import edit_plan, for_others
+from console.pages.parked import UNREAD, messages_of, unread
 from console.pages.subjects import PLANS
 from console.routes import link
+from console.text import whole
 from console.views import Ask
+from operations.approvals import TABLE
 from operations.dlq.causes import of_cause
 from operations.dlq.plan import Planned
 from operations.dlq.plans import Note, Order, Plan, archive_plan, carried_out, order, replay_plan
 from operations.dlq.run_plans import again_plan, cancel_plan
 from operations.dlq.snapshot import Snapshot, planned_again
-from operations.errors import InvalidInputError, NotFoundError, RefusedError
+from operations.errors import InvalidInputError, NotFoundError, OperationError, RefusedError
 from operations.jobs import BusyError, Job, Work
 from operations.stop import Stop
 from operations.target import Target
@@ -43,7 +45,7 @@ def listed(ask: Ask) -> Response:
 def page(ask: Ask) -> Response:
     job = _job(ask)
     plan = plan_of(job)
-    view = plan_view(job, _start(ask))
+    view = plan_view(job, _start(ask), approves=_approves(ask))
     refusal = ask.desk.lock.refusal()
     return ask.page(
         "plan.html",
@@ -55,6 +57,7 @@ def page(ask: Ask) -> Response:
         view=view,
         locked=refusal.text if refusal else "",
         canary=min(CANARY, view.most_canaries),
+        for_others=for_others(ask, plan) if view.is_made else "",
         error="",
     )
 
@@ -62,12 +65,14 @@ def page(ask: Ask) -> Response:
 def live(ask: Ask) -> Response:
     """Stream a plan's progress until it ends."""
     job, start = _job(ask), _start(ask)
-    jobs = ask.desk.jobs
+    jobs, approves = ask.desk.jobs, _approves(ask)
 
     def draw(seen: Look[Job]) -> str:
         if seen.value is None:
             return ask.fragment("lost.html", error=seen.error)
-        return ask.fragment("plan_now.html", view=plan_view(seen.value, start), error=seen.error)
+        return ask.fragment(
+            "plan_now.html", view=plan_view(seen.value, start, approves=approves), error=seen.error
+        )
 
     feed = ask.desk.feeds.feed(f"plan {job.number}", lambda: jobs.read(job.number))
     return streamed(
@@ -79,7 +84,7 @@ def make(ask: Ask) -> Response:
     """Make a plan of messages: ticked ones, those of a cause or of an earlier plan, or one. Nothing is done yet."""
     snapshot = ask.desk.shelf.shown(ask.target).snapshot
     if snapshot is None:
-        raise NotFoundError(UNREAD)
+        return unread(ask, "The queues were not read yet", UNREAD)
     items, what = _chosen(ask, snapshot), ask.form.get("what", "")
     if not items:
         raise NotFoundError("None of these messages was parked when the queues were read. Read them again.")
@@ -212,17 +217,24 @@ def _job(ask: Ask) -> Job:
 
 
 def _numbered(ask: Ask, text: str) -> Job:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+    if (number := whole(text)) is None:
         raise NotFoundError("A plan has a number. The list of plans shows them.")
-    job = ask.desk.jobs.read(int(text))
+    job = ask.desk.jobs.read(number)
     if job.kind != PLANS:
         raise NotFoundError(f"There is no plan {job.number}.")
     return job
 
 
+def _approves(ask: Ask) -> bool:
+    """Return whether a person approves each answer; False if that is not known: a plan can be read all the same."""
+    try:
+        return TABLE in ask.target.addresses.values
+    except OperationError:
+        return False
+
+
 def _start(ask: Ask) -> int:
-    text = ask.query.get("start", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+    return whole(ask.query.get("start", "")) or 0
 
 
 def _command(job: Job, plan: Plan) -> tuple[str, ...]:

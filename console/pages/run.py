@@ -31,6 +31,7 @@ from console.models.tabs import (
 from console.pages.health import functions
 from console.pages.parked import messages_of, read_since
 from console.routes import link
+from console.text import whole
 from console.views import Ask, as_json, plain
 from operations.asking.conversation import UNKNOWN, read_history
 from operations.deployment.functions import revisions
@@ -43,6 +44,7 @@ from operations.runs.logs import read_logs
 from operations.runs.pages import runs_page
 from operations.runs.records import read_record
 from operations.runs.trail import Trail, read_trail
+from shared.contracts.record import FINAL
 
 TABS = ("timeline", "data", "events", "cost", "logs")
 OF_RECORD = ("data", "cost")
@@ -167,21 +169,21 @@ def raw(ask: Ask) -> Response:
             else []
         )
         return plain("\n\n".join(rows), name)
-    number = ask.query.get("visit", "")
-    visit = (
-        trail.visits[int(number)]
-        if trail and number.isdecimal() and int(number) < len(trail.visits)
-        else None
-    )
+    number = whole(ask.query.get("visit", ""))
+    visit = trail.visits[number] if trail and number is not None and number < len(trail.visits) else None
     return plain((visit.input if part == "input" else visit.output) or "" if visit else "", name)
 
 
 def is_settled(journey: Journey) -> bool:
-    """Return whether nothing will change: a record is final a moment before its execution has left its last state."""
+    """Return whether nothing will change any more.
+
+    A record is final a moment before its execution has left its last state. The other way round, the record of an
+    execution that has ended may not be final yet, or was read just before it was.
+    """
     if not journey.finished:
         return False
     late = journey.finished_at is None or datetime.now(UTC) - journey.finished_at > LATE
-    return late or not any(stage.is_ending for stage in journey.stages)
+    return late or (journey.status in FINAL and not any(stage.is_ending for stage in journey.stages))
 
 
 def trail_of(ask: Ask, journey: Journey) -> tuple[Trail | None, str]:

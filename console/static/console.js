@@ -11,11 +11,11 @@
 
   // --- keys
   let going = false;
-  const rows = () => [...document.querySelectorAll("[data-row] a[data-open]")];
+  const opens = (row) => row.querySelector("a[data-open]");
   const move = (step) => {
-    const all = rows();
-    if (!all.length) return;
-    const at = all.indexOf(document.activeElement);
+    const rows = [...document.querySelectorAll("[data-row]")].filter(opens);
+    if (!rows.length) return;
+    const all = rows.map(opens), at = rows.indexOf(document.activeElement.closest("[data-row]"));
     const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))];
     next.focus();
   };
@@ -53,6 +53,7 @@
   // --- the live dot: every message is a whole state, so its age is the page's age
   const dot = document.getElementById("dot");
   if (dot) {
+    dot.hidden = false;
     let last = 0;
     let ended = false;
     const say = (state, text) => {
@@ -63,7 +64,7 @@
       last = Date.now();
       const state = event.target.querySelector?.("[data-live]")?.dataset.live || "live";
       ended = state === "ended";
-      say(ended ? "ended" : state === "down" ? "down" : "live", { ended: "finished", down: "not reachable" }[state] || "live");
+      say(ended ? "ended" : state === "down" ? "down" : state === "paused" ? "old" : "live", { ended: "finished", down: "not reachable", paused: "paused" }[state] || "live");
     });
     setInterval(() => {
       if (ended || !last || document.hidden) return;

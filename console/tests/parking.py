@@ -53,6 +53,11 @@ def drain(queue: str) -> None:
 
 def reject(pipeline_id: str) -> None:
     """Park an event that asks for a run and breaks its contract, as the starter does."""
-    body = stage_event("pipeline.requested.v1", {"user_message": 7}, pipeline_id=pipeline_id)
+    request(pipeline_id, user_message=7)
+
+
+def request(pipeline_id: str, **data: Any) -> None:
+    """Park an event that asks for a run, which has not started."""
+    body = stage_event("pipeline.requested.v1", data, pipeline_id=pipeline_id)
     del body["detail"]["task_token"]
     client("sqs").send_message(QueueUrl=url("trigger"), MessageBody=json.dumps(body))

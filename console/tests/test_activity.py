@@ -19,6 +19,7 @@ from operations.stop import Stop
 from operations.tests.dead_letters import machine, park
 from operations.tests.world import OPERATIONS, client
 from services.logger.reconciler.handler import ITEM
+from shared.tests.fakes import PATIENCE_SECONDS
 
 __all__ = ["machine"]
 
@@ -140,7 +141,7 @@ def test_what_runs_is_shown(console: Console, machine: Any, monkeypatch: pytest.
 
     def slow(*_: Any) -> Any:
         began.set()
-        assert go.wait(10)
+        assert go.wait(PATIENCE_SECONDS)
         return iter(())
 
     streams = []
@@ -165,7 +166,7 @@ def test_what_runs_is_shown(console: Console, machine: Any, monkeypatch: pytest.
     assert ("Running now" in page, 'hx-sse:connect="/live/activity"' in page) == (False, True)
     assert "No plan and no batch" in shown()
     console.post(f"{make(console, all='1')}/run", {"rate": "500"})
-    assert began.wait(10)
+    assert began.wait(PATIENCE_SECONDS)
     page = console.get("/activity").text
     assert '<a href="/plans/1">plan 1</a> Replay: 0 of 1 message, running' in page
     assert '<a href="/plans/1">plan 1</a> Replay: 0 of 1 message, running' in shown()

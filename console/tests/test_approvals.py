@@ -3,6 +3,8 @@
 import pytest
 
 from console.tests.asking import Console, console_of
+from console.tests.world import add_run
+from operations.tests.histories import Story
 from operations.tests.waiting import REJECTED_TEXT, hold, switch_on
 from shared.tests.fakes import OneOutcome
 
@@ -18,6 +20,15 @@ def test_without_the_approval_the_inbox_says_so(console: Console, target):
     answer = console.get("/approvals")
     assert answer.status == 200
     assert "not switched on in local" in answer.text
+
+
+def test_an_approval_that_was_switched_on_just_now_is_seen(console: Console, target):
+    """A deployment may have switched the approval on since the addresses were read: they are read again."""
+    assert not target.addresses.values.get("approvals/table")
+    before = target.addresses
+    switch_on(target)
+    target.__dict__["addresses"] = before
+    assert "No answer waits." in console.get("/approvals").text
 
 
 def test_the_inbox_links_to_what_waits(console: Console, target, outcomes):
@@ -45,6 +56,17 @@ def test_the_first_page_leads_to_what_waits(console: Console, machine, target):
     target._clients["stepfunctions"] = machine
     page = console_of(target).get("/").text
     assert '<a href="/approvals">1 of the open runs waits for approval, the oldest for ' in page
+
+
+def test_a_run_leads_to_its_decision(console: Console, machine, records):
+    """A run that waits for a person leads to its answer; later it says who decided what, and leads there."""
+    waits = Story().done("AnalyzeInput").enter("AwaitApproval").ask()
+    add_run(machine, records, "waits", "RUNNING", waits)
+    decided = {"decision": "edited", "decided_by": "arn:aws:iam::1:user/ann"}
+    add_run(machine, records, "decided", "SUCCEEDED", Story().done("AwaitApproval"), approval=decided)
+    for name, text in (("waits", "Read the answer and decide"), ("decided", "Edited by ann")):
+        for page in (f"/runs/{name}", f"/runs/{name}?tab=data", f"/asked/{name}"):
+            assert f'<a href="/approvals/{name}">{text}</a>' in console.get(page).text, page
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,7 @@ def test_a_run_is_seen_as_it_goes_on(served: Served, machine: Machine, records: 
     from playwright.sync_api import expect  # noqa: PLC0415 -- only `make test` installs it
 
     expect(one.page.locator("#dot")).to_have_attribute("data-state", "live")
+    expect(one.page.locator("#dot")).to_be_visible()
     one.page.focus("#now .fall a")
     story.fail("Told.Later", "as it happened")
     story.add(

@@ -1,5 +1,6 @@
 """Archiving and correcting parked messages, and the texts that are compared and edited."""
 
+import html
 import json
 import re
 
@@ -79,7 +80,13 @@ def test_the_same_correction_mends_all_with_the_same_fault(console: Console, thr
     ):
         refused = console.post("/plans/make", {**form, "data": data})
         assert (refused.status, why in refused.text) == (400, True), why
-    address = make(console, **form, data='{"user_message": "first <b>"}')
+    alone = make(console, what="edit", message=chosen, data='{"user_message": "first <b>"}')
+    page = console.get(alone).text
+    fields = dict(
+        re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.partition("or, in another plan")[0])
+    )
+    assert {name: html.unescape(fields[name]) for name in form} == form
+    address = make(console, **form, data=html.unescape(fields["data"]))
     page = console.get(address).text
     for part in (
         "Correct and replay: 2 messages",
@@ -93,6 +100,19 @@ def test_the_same_correction_mends_all_with_the_same_fault(console: Console, thr
     for _ in range(2):
         assert "2 of 2 messages reached" in carry_out(console, address).text
     assert (count(url("chatbot")), count(url("chatbot", ""))) == (3, 2)
+
+
+def test_a_cause_that_can_be_corrected_leads_to_the_correction(console: Console, three: StepFunctions):
+    """The page of a cause leads to the correction of its first message, unless its messages keep their contract."""
+    park("p-4", error="wrong", token="a-living-token", user_message=8)
+    park("p-5", error="throttled")
+    read(console)
+    ids = message_ids(console)
+    causes = dict.fromkeys(re.findall(r'href="(/parked\?cause=[0-9a-f]+)"', console.get("/parked").text))
+    found = [re.findall(r'"/parked/([^"]+)#correct">([^<]+)', console.get(cause).text) for cause in causes]
+    assert sorted(found) == sorted(
+        [[], [(ids[2], "Correct the first message")], [(ids[3], "Correct the message")]]
+    )
 
 
 def test_a_message_without_a_fault_is_corrected_alone(console: Console, three: StepFunctions):

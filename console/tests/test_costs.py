@@ -24,6 +24,7 @@ from operations.tests.histories import METER
 from operations.tests.world import client, deploy_budget
 from shared.budget import KEY, NANOS, ORDERS, STATE, Spent, State, day_of, orders_of, written
 from shared.contracts.record import iso
+from shared.tests.fakes import PATIENCE_SECONDS, stopped_clock
 
 
 def read(console: Console, name: str = "costs-ever") -> None:
@@ -174,7 +175,7 @@ def test_one_reading_at_a_time():
 
     def work(tell, stop):
         tell("halfway")
-        assert go.wait(10)
+        assert go.wait(PATIENCE_SECONDS)
         done.append(stop.requested)
         return "part"
 
@@ -257,13 +258,16 @@ def test_hostile_models_and_stages_change_no_report(console: Console, machine, r
 
 @pytest.fixture
 def budgeted(target, monkeypatch):
-    """Return a function that stores a state of the guard of a budget of one dollar, which runs at no order."""
-    table = deploy_budget()
+    """Return a function that stores a state of the guard of a budget of one dollar, which runs at no order.
+
+    No day ends between its storing and its reading.
+    """
+    table, now = deploy_budget(), datetime.now(UTC)
+    monkeypatch.setattr(budget, "datetime", stopped_clock(now))
     monkeypatch.setattr(budget, "look_now", lambda _: None)
     target.__dict__.pop("addresses", None)
 
     def store(**fields: Any) -> None:
-        now = datetime.now(UTC)
         known: dict[str, Any] = {"day": day_of(now), "looked_at": iso(now), "starter": "Enabled"}
         client("dynamodb").put_item(TableName=table, Item=written(STATE, State(**{**known, **fields})))
 

@@ -1,6 +1,7 @@
 """What a running console learns of what is deployed while it runs."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,24 @@ def watched(target: Target, monkeypatch: pytest.MonkeyPatch) -> Environment:
     return known
 
 
+def after(known: Environment, seconds: float) -> Target:
+    """Return the target that a page gets so many seconds after what is deployed was read."""
+    known._deployed_at = time.monotonic() - seconds
+    return known.target()
+
+
 def later(known: Environment) -> Target:
     """Return the target when half a minute has passed, and what is deployed was read."""
-    known._deployed_until = 0.0
-    target = known.target()
+    target = after(known, environment.DEPLOYED_SECONDS)
+    joined()
+    return target
+
+
+def joined() -> None:
+    """Wait until what is deployed was read beside the pages."""
     for thread in threading.enumerate():
         if thread.name == "addresses":
             thread.join()
-    return target
 
 
 def add_stage() -> None:
@@ -46,6 +57,24 @@ def test_what_was_deployed_is_noticed(watched: Environment):
     add_stage()
     assert "translator" not in {queue.service for queue in find_queues(watched.target())}
     assert "translator" in {queue.service for queue in find_queues(later(watched))}
+
+
+def test_the_first_page_after_a_while_shows_what_is_deployed(watched: Environment):
+    """If nobody has looked for a minute, what is deployed is read before the next page, not beside it."""
+    add_stage()
+    assert "translator" in after(watched, environment.OLD_SECONDS).addresses.services
+
+
+def test_a_deployment_that_goes_on_is_read_again_soon(watched: Environment):
+    """What was read in the middle of a deployment is no state that lasts: a second later it is read again."""
+    gone = "/ai-pipeline/local/state-machine/arn"
+    arn = client("ssm").get_parameter(Name=gone)["Parameter"]["Value"]
+    client("ssm").delete_parameter(Name=gone)
+    assert not later(watched).addresses.is_whole
+    client("ssm").put_parameter(Name=gone, Value=arn, Type="String")
+    after(watched, environment.KNOWN_SECONDS)
+    joined()
+    assert watched.target().addresses.state_machine_arn == arn
 
 
 def test_what_was_deleted_is_noticed(watched: Environment):

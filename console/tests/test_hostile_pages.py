@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from console.pages.run import PARTS, TABS
 from console.tests import hostile
 from console.tests.asking import Console
 from console.tests.hostile import TOKEN, shape
@@ -13,7 +14,6 @@ from operations.runs import journey
 from operations.tests.histories import Story
 from operations.tests.world import TABLE, client
 
-TABS = ("timeline", "data", "events", "cost", "logs")
 PAGES = (
     "/runs",
     *(f"/runs/p?tab={tab}" for tab in TABS),
@@ -79,7 +79,7 @@ def test_no_page_shows_a_task_token(console: Console, put):
 def test_raw_texts_are_saved_never_shown(console: Console, put):
     """A raw text is an attachment of plain text, whatever it holds."""
     put("<b>")
-    for part in ("record", "events", "input", "output", "message", "answer"):
+    for part in PARTS:
         answer = console.get(f"/runs/p/raw?part={part}&visit=0")
         assert answer.status == 200
         assert answer.headers["content-type"] == "text/plain; charset=utf-8"

@@ -12,6 +12,7 @@ from console.live.shelf import Shown
 from console.live.stream import ALIVE, DONE, message, streamed
 from console.models.now import now_view
 from console.pages import now
+from console.pages.run import is_settled
 from console.tests.asking import Console
 from console.tests.world import add_run
 from operations.dlq.messages import Parked
@@ -22,9 +23,12 @@ from operations.health.failures import Failure, FailureGroup
 from operations.health.watch import LastMinutes, Rates, Snapshot, StageNow
 from operations.money.budget import described
 from operations.money.estimate import Rates as EstimateRates
+from operations.runs.history import History
+from operations.runs.journey import assemble
 from operations.tests.dead_letters import park
 from operations.tests.histories import Story
 from shared.budget import Orders, State
+from shared.tests.fakes import PATIENCE_SECONDS
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
 PARKED = Parked(
@@ -79,14 +83,16 @@ def test_a_failed_look_keeps_the_last_value():
 def test_nobody_watching_means_no_looks():
     """The looking begins with the first who watches and ends with the last."""
     looks = Looks()
-    feed = Feed(looks)
+    feed = Feed(
+        looks, clock=lambda: 0.0
+    )  # else the next look would be due after two seconds, however they pass
     with feed.watched():
         with feed.watched():
-            assert looks.looked.wait(5)
+            assert looks.looked.wait(PATIENCE_SECONDS)
         thread = feed._thread
         assert thread is not None
         assert feed.is_watched
-    thread.join(5)
+    thread.join(PATIENCE_SECONDS)
     assert (thread.is_alive(), feed.is_watched, looks.count) == (False, False, 1)
 
 
@@ -127,7 +133,7 @@ def test_too_many_streams_are_told():
     for one in held:
         assert one.__enter__()
     (told,) = read(streamed(feeds, Feed(lambda: 7), str), 2)
-    assert b"paused" in told
+    assert b'data-live="paused"' in told
     for one in held:
         one.__exit__(None, None, None)
     assert b"paused" not in read(streamed(feeds, Feed(lambda: 7), lambda _: "x"), 1)[0]
@@ -202,8 +208,11 @@ def test_lines_say_where_they_are_from():
     assert finished.lines[0].endswith("290.0,39.0 290.0,1.0 300.0,1.0")
 
 
-def test_now_is_one_look_for_page_and_json(console: Console, machine, records):
+def test_now_is_one_look_for_page_and_json(console: Console, machine, records, monkeypatch):
     """The first page has the stages, the rates and the latest failures, which lead to their runs."""
+    monkeypatch.setattr(
+        "console.live.feed.SECONDS", 3_600.0
+    )  # JSON comes in time, however long the page takes
     add_run(machine, records, "p", "FAILED", error="E", cause="c", stage="chat")
     page = console.get("/").text
     for part in (
@@ -214,6 +223,8 @@ def test_now_is_one_look_for_page_and_json(console: Console, machine, records):
         'hx-sse:connect="/live/now"',
     ):
         assert part in page
+    assert 'data-state="opening" hidden>' in page  # without a script nothing is opened: a link looks again
+    assert '<noscript><a class="button" href="/">Look again</a></noscript>' in page
     looks = machine.calls.count("list")
     assert b'"running": 0' in console.get("/?format=json").body
     assert machine.calls.count("list") == looks
@@ -254,6 +265,16 @@ def test_the_first_page_leads_on(console: Console, machine, records, monkeypatch
     text = console.get("/").text
     for part in ("1 message of chatbot, E", "SQS deletes the oldest", 'href="/parked?cause='):
         assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "settled"),
+    [("ACCEPTED", 0, False), ("ACCEPTED", 11, True), ("SUCCEEDED", 0, True)],
+)
+def test_a_run_is_over_when_its_record_says_so(status: str, seconds: int, settled: bool):
+    """A record that was read before its execution ended is read again, unless it stays as it is for ten seconds."""
+    ended = History(status="SUCCEEDED", finished_at=datetime.now(UTC) - timedelta(seconds=seconds))
+    assert is_settled(assemble("p", {"status": status}, ended)) is settled
 
 
 def test_a_finished_run_needs_no_stream(console: Console, machine, records):

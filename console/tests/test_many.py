@@ -14,6 +14,7 @@ from operations.asking import batch_jobs
 from operations.asking.batch import BatchHaltedError, Outcome
 from operations.errors import UnreachableError
 from operations.tests.world import finish
+from shared.tests.fakes import PATIENCE_SECONDS
 
 LINES = '"What is a monad?"\r\n{"user_massage": "x"}\r\n\r\n"And in Python?"'
 
@@ -96,12 +97,12 @@ def test_a_batch_is_stopped_and_continued(console: Console, api, records, answer
     def halting(target, batch, stop):
         yield Outcome(line=1, status="ACCEPTED", input="d", batch=batch.name, pipeline_id="p-own")
         began.set()
-        goes_on.wait(10)
+        goes_on.wait(PATIENCE_SECONDS)
         assert stop.requested
 
     monkeypatch.setattr("console.pages.many.sent", halting)
     console.post(f"{path}/run")
-    assert began.wait(10)
+    assert began.wait(PATIENCE_SECONDS)
     page = console_of(console.desk.environment.target(), state=console.desk.state).get(path).text
     assert "0 of 2 messages" in page  # another process, or a reload, sees the same
     other = made(console, '"other"')
@@ -121,6 +122,23 @@ def test_a_batch_is_stopped_and_continued(console: Console, api, records, answer
         "mine", None, "Answer to And in Python?"
     ]  # fmt: skip
     assert "Plan the rest again" not in console.get(rest).text
+
+
+@pytest.mark.parametrize(
+    ("ends", "word"),
+    [(("FAILED", "FAILED"), "none succeeded"), (("FAILED", "SUCCEEDED"), "done in part")],
+)
+def test_a_batch_none_of_whose_runs_succeeded_says_so(console: Console, monkeypatch, ends, word):
+    """A batch is done in part only if some of its runs succeeded."""
+
+    def ended(target, batch, stop):
+        for number, status in zip((1, 4), ends, strict=True):
+            yield Outcome(line=number, status=status, input="d", batch=batch.name, pipeline_id=f"p-{number}")
+
+    monkeypatch.setattr("console.pages.many.sent", ended)
+    path = made(console)
+    send(console, path)
+    assert word in console.get(path).text
 
 
 def test_what_halts_a_batch_is_said(console: Console, monkeypatch):
@@ -193,11 +211,11 @@ def test_time_left_is_derived_from_what_is_done(console: Console, monkeypatch):
                 line=number, status="SUCCEEDED", input="d", batch=batch.name, pipeline_id=f"p{number}"
             )
         done.set()
-        goes_on.wait(10)
+        goes_on.wait(PATIENCE_SECONDS)
 
     monkeypatch.setattr("console.pages.many.sent", slow)
     console.post(f"{path}/run")
-    assert done.wait(10)
+    assert done.wait(PATIENCE_SECONDS)
     job = console.desk.batches.read(1)
     assert job.started_at
     assert batch_view(job, 0, job.started_at + timedelta(seconds=30)).time_left == "1 min 0 s"

@@ -48,6 +48,9 @@ def test_a_queue_is_emptied(served: Served, tab: Callable[..., Tab]):
     checked(one)
     page.click("a:has-text('Pipeline.Transient')")
     checked(one)
+    for key in "jxjx":  # from row to row, though a row has two links
+        page.keyboard.press(key)
+    page.wait_for_selector("#ticks:text('2 ticked')")
     page.click("button:has-text('Plan a replay of these 4 messages')")
     page.wait_for_selector("button:has-text('Replay 3 messages')")
     checked(one)

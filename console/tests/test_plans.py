@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from console.tests.asking import Console, carry_out, console_of
-from console.tests.parking import machine, make, message_ids, read, three
+from console.tests.parking import machine, make, message_ids, read, request, three
 from operations.runs.ends import End
 from operations.stop import Stop
 from operations.tests.dead_letters import StepFunctions, count, park, url
 from operations.tests.world import finish
+from shared.tests.fakes import PATIENCE_SECONDS
 
 __all__ = ["machine", "three"]
 
@@ -55,9 +56,27 @@ def test_a_plan_survives_a_restart_of_the_console(
     restarted = console_of(target, state=tmp_path)
     assert "2 of 2 messages reached" in restarted.get(first).text
     assert "Nothing has been done yet" in restarted.get(second).text
-    assert "2 <span" in carry_out(restarted, second, rate="500").text  # both are gone
+    gone = carry_out(restarted, second, rate="500").text
+    assert ("2 were no longer parked, so nothing was done" in gone, "no longer parked</span>" in gone) == (
+        True,
+        True,
+    )
     files = list((tmp_path / "plans-local").glob("*.jsonl"))
     assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
+
+
+def test_who_took_a_message_may_have_started_its_run(
+    console: Console, machine: StepFunctions, monkeypatch: pytest.MonkeyPatch
+):
+    """Of a message that was no longer parked, a plan does not say that no run was started: its id is looked for."""
+    monkeypatch.setattr("operations.dlq.plans.ends", lambda *_args, **_options: iter(()))
+    request("p-1", user_message="Hi")
+    read(console)
+    first, second = make(console, all="1"), make(console, all="1")
+    assert "no run was started" in console.get(first).text
+    for address in (first, second):
+        page = carry_out(console, address, rate="500").text
+    assert ('href="/find?q=p-1"' in page, "no run was started" in page) == (True, False)
 
 
 def test_a_console_that_died_leaves_a_plan_that_says_so(
@@ -76,7 +95,8 @@ def test_a_console_that_died_leaves_a_plan_that_says_so(
         assert part in text, part
     assert restarted.post(f"{address}/run").headers["location"] == address
     assert "interrupted" in restarted.get("/plans").text
-    assert restarted.post("/plans/make", {"plan": "1"}).status == 404  # the queues are to be read first
+    unread = restarted.post("/plans/make", {"plan": "1"})
+    assert (unread.status, "Read the queues</button>" in unread.text) == (404, True)
     read(restarted)
     left = restarted.post("/plans/make", {"plan": "1"})  # only one is there: it was left
     assert (left.status, "breaks its contract" in left.text) == (409, True)
@@ -91,14 +111,14 @@ def test_the_second_joins_and_stops(console: Console, three: StepFunctions, monk
 
     def slow(_target: Any, _plan: Any, _how: Any, stop: Stop) -> Any:
         began.set()
-        assert go.wait(10)
+        assert go.wait(PATIENCE_SECONDS)
         return iter(())
 
     read(console)
     first, second = make(console, all="1"), make(console, all="1")
     monkeypatch.setattr("console.pages.plans.carried_out", slow)
     assert console.post(f"{first}/run", {"rate": "500"}).status == 303
-    assert began.wait(10)
+    assert began.wait(PATIENCE_SECONDS)
     assert console.post(f"{first}/run").headers["location"] == first
     refused = console.post(f"{second}/run")
     assert (refused.status, "Number 1 is being carried out" in refused.text) == (409, True)
@@ -124,14 +144,14 @@ def test_a_plan_waits_until_nobody_reads(
 
     def slow(_target: Any) -> Any:
         began.set()
-        assert go.wait(10)
+        assert go.wait(PATIENCE_SECONDS)
         return iter(())
 
     read(console)
     address = make(console, all="1")
     monkeypatch.setattr("console.live.shelf.read", slow)
     console.post("/parked-reading")
-    assert began.wait(10)
+    assert began.wait(PATIENCE_SECONDS)
     assert console.post("/parked-reading").status == 303  # a second reader joins
     console.post(f"{address}/run", {"rate": "500"})
     assert "waits until nobody reads the queues" in console.get(address).text
@@ -207,6 +227,33 @@ def test_a_plan_one_of_whose_runs_failed_is_done_in_part(
         "is parked again",
     ):
         assert part in text, part
+
+
+def test_a_plan_whose_runs_wait_for_a_person_says_so(
+    console: Console, three: StepFunctions, target: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """While a plan follows runs that wait for a person, it says so; one that has not ended is not called failed."""
+    began, go = threading.Event(), threading.Event()
+
+    def open_ones(_target: Any, ids: Any, **_: Any) -> Any:
+        began.set()
+        assert go.wait(10)
+        return (End(pipeline_id=one, status="RUNNING") for one in ids)
+
+    monkeypatch.setattr("operations.dlq.plans.ends", open_ones)
+    monkeypatch.setitem(target.addresses.values, "approvals/table", "approvals")
+    read(console)
+    address = make(console, all="1")
+    console.post(f"{address}/run", {"canary": "1", "rate": "500"})
+    assert began.wait(10)
+    assert (
+        'only after a person has approved its answer: see <a href="/approvals">' in console.get(address).text
+    )
+    go.set()
+    console.desk.jobs.join(1)
+    page = console.get(address).text
+    assert "The canary failed: 1 run had not ended when waiting was given up; the other 1" in page
+    assert "approved its answer" not in page
 
 
 def test_a_run_that_is_not_followed_is_not_called_done(console: Console, three: StepFunctions):

@@ -1,6 +1,7 @@
 """The console's process: how it starts, is found again, and stops."""
 
 import http.client
+import json
 import re
 import signal
 import socket
@@ -15,8 +16,10 @@ from console import __main__ as program
 from console import announcement
 from console.announcement import Announcement
 from console.serving import listen
+from console.tests.asking import FORM, Console
 from local.errors import EngineNotRunningError
 from operations.errors import InvalidInputError, RefusedError, UnreachableError
+from shared.tests.fakes import PATIENCE_SECONDS
 
 START = """
 import sys
@@ -48,14 +51,14 @@ def test_a_console_is_found_and_stops(folder: Path):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/open\?t=[\w-]{43}", link)
         assert (folder / "console-local.json").stat().st_mode & 0o777 == 0o600
         with start(folder) as second:
-            out, _ = second.communicate(timeout=30)
+            out, _ = second.communicate(timeout=PATIENCE_SECONDS)
         assert second.returncode == 0
         assert "runs already" in out
         there = next(line.strip() for line in out.splitlines() if "http://" in line)
         assert (there.partition("?")[0], there != link) == (link.partition("?")[0], True)
         assert opened(there) == 303
         first.send_signal(signal.SIGINT)
-        rest, errors = first.communicate(timeout=30)
+        rest, errors = first.communicate(timeout=PATIENCE_SECONDS)
     assert (first.returncode, "stopped" in rest, errors) == (0, True, "")
     assert not (folder / "console-local.json").exists()
     assert "open" in (folder / "console.log").read_text()
@@ -68,7 +71,7 @@ def test_a_console_in_the_background_stops_when_it_is_told(folder: Path):
     try:
         for _ in range(2):
             with start(folder, "--background", "--latest") as one:
-                out, errors = one.communicate(timeout=60)
+                out, errors = one.communicate(timeout=2 * PATIENCE_SECONDS)
             assert (one.returncode, errors) == (0, "")
             links.append(out.split()[-1])
         ports = {link.partition("/open")[0] for link in links}
@@ -77,16 +80,30 @@ def test_a_console_in_the_background_stops_when_it_is_told(folder: Path):
         assert [opened(link) for link in links] == [303, 303]
     finally:
         with start(folder, "--stop") as last:
-            told, _ = last.communicate(timeout=30)
+            told, _ = last.communicate(timeout=PATIENCE_SECONDS)
     assert "has stopped" in told
     with start(folder, "--stop") as nobody:
-        assert "No console" in nobody.communicate(timeout=30)[0]
+        assert "No console" in nobody.communicate(timeout=PATIENCE_SECONDS)[0]
+
+
+def test_what_a_stop_cuts_is_told(
+    console: Console, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path
+):
+    """Whoever stops a console that carries out a plan is told which one, and that its page says what is left."""
+    monkeypatch.setattr(console.desk.jobs, "running", lambda kind: 5 if kind == "replay" else None)
+    headers = {"authorization": f"Bearer {console.desk.access.control}", "content-type": FORM}
+    answer = json.loads(console.ask("POST", "/stop", headers=headers).body)
+    assert answer["cut"] == ["plan 5"]
+    announcement.announce("local", OWN)
+    monkeypatch.setattr(announcement, "_ask", lambda *_: announcement.withdraw("local", OWN) or answer)
+    assert program.main(["--env", "local", "--stop"]) == 0
+    assert "carrying out plan 5" in capsys.readouterr().out
 
 
 def opened(link: str) -> int:
     """Open a link as a browser does, and return the status."""
     host, path = link.removeprefix("http://").split("/", 1)
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=PATIENCE_SECONDS)
     fetch = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     connection.request("GET", f"/{path}", headers=fetch)
     status = connection.getresponse().status
@@ -106,12 +123,12 @@ def test_a_damaged_file_means_no_console(folder: Path, content: str):
 
 def test_a_console_that_died_is_not_found(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """A file of a console that does not answer, or of a port that another program has taken, leads nowhere."""
-    free = listen(0)
-    port = free.getsockname()[1]
-    free.close()
-    announcement.announce("local", Announcement(pid=1, port=port, control="x", read_only=False))
-    assert announcement.running("local") is None
-    with socket.create_server(("127.0.0.1", port)):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens yet, and nobody else can
+        port = taken.getsockname()[1]
+        announcement.announce("local", Announcement(pid=1, port=port, control="x", read_only=False))
+        assert announcement.running("local") is None
+        taken.listen()
         monkeypatch.setattr(announcement, "SECONDS", 0.2)
         assert announcement.running("local") is None
 

@@ -14,10 +14,12 @@ from console.tests.world import NOW, Machine, add_run
 from operations.deployment.functions import Deployed
 from operations.errors import DeniedError
 from operations.runs.journey import read_journey
-from operations.runs.pages import Page, Row
+from operations.runs.pages import Page
+from operations.runs.rows import Row
 from operations.runs.trail import trail
 from operations.target import Target
 from operations.tests.histories import METER, START, Story
+from shared.contracts.stages import SERVICES
 from shared.records import Records
 
 
@@ -214,7 +216,7 @@ def test_costs_are_summed_by_stage(console: Console, machine: Machine, records: 
     """The tab of the cost has the sum of each stage before its lines, and the total below them."""
     add_run(machine, records, "p", execution_arn=target.addresses.execution_arn("p"))
     text = console.get("/runs/p?tab=cost").text
-    assert text.count('scope="rowgroup"') == 5
+    assert text.count('scope="rowgroup"') == len(SERVICES)
     foot = text.partition("<tfoot>")[2].partition("</tfoot>")[0]
     total = text.partition("It cost <strong>")[2].partition("<")[0]
     assert total.startswith("$")

@@ -92,14 +92,15 @@ class Approvals(Construct):
     def let_decide(self, function: ServiceFunction) -> None:
         """Let a function hold runs and take decisions, by the environment's deadline and policy."""
         environment = self._environment
-        for name, value in (
-            ("APPROVALS_TABLE", Names(environment.name).approvals_table),
-            ("APPROVAL_SECONDS", str(environment.approval_hours * 3_600)),
-            ("AT_DEADLINE", environment.approval_at_deadline),
-            ("REMINDER_SECONDS", str(environment.approval_reminder_hours * 3_600)),
-            ("REJECTED_TEXT", environment.approval_rejected_text),
-        ):
-            function.function.add_environment(name, value)
+        function.set(
+            {
+                "APPROVALS_TABLE": Names(environment.name).approvals_table,
+                "APPROVAL_SECONDS": str(environment.approval_hours * 3_600),
+                "AT_DEADLINE": environment.approval_at_deadline,
+                "REMINDER_SECONDS": str(environment.approval_reminder_hours * 3_600),
+                "REJECTED_TEXT": environment.approval_rejected_text,
+            }
+        )
         function.allow(
             "HoldRunsAndDecide",
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
@@ -112,8 +113,9 @@ def let_api_decide(function: ServiceFunction, environment: Environment) -> None:
     """Let the API's function read waiting answers and send the decisions on them."""
     names, stack = Names(environment.name), Stack.of(function)
     table = stack.format_arn(service="dynamodb", resource="table", resource_name=names.approvals_table)
-    function.function.add_environment("APPROVALS_TABLE", names.approvals_table)
-    function.function.add_environment("REJECTED_TEXT", environment.approval_rejected_text)
+    function.set(
+        {"APPROVALS_TABLE": names.approvals_table, "REJECTED_TEXT": environment.approval_rejected_text}
+    )
     function.allow("ReadAndDecide", ["dynamodb:GetItem", "dynamodb:UpdateItem"], [table])
     function.allow("ListWaitingRuns", ["dynamodb:Query"], [f"{table}/index/{OPEN_INDEX}"])
     function.allow_callbacks()

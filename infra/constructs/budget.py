@@ -15,6 +15,7 @@ from infra.constructs.service_function import ServiceFunction
 from infra.environments import Environment
 from infra.functions import GUARD
 from infra.names import Names
+from infra.parts import TRIGGER
 from shared.budget import INDEX, KEY
 
 EVERY = Duration.minutes(1)
@@ -69,7 +70,7 @@ class Budget(Construct):
         events.Rule(
             self,
             "EveryMinute",
-            rule_name=names.rule("trigger", "budget"),
+            rule_name=names.rule(TRIGGER, "budget"),
             schedule=events.Schedule.rate(EVERY),
             # A late invocation is not needed: the next one catches up.
             targets=[targets.LambdaFunction(guard.function, max_event_age=EVERY, retry_attempts=0)],

@@ -58,8 +58,7 @@ def allow_chatbot(service: ServiceFunction, environment: Environment) -> None:
         cached_models=",".join(cached_models(environment)) or None,
         timeout_seconds=environment.sizing_of("chatbot").timeout_seconds,
     )
-    for name, value in variables(settings).items():
-        service.function.add_environment(name, value)
+    service.set(variables(settings))
     if settings.chatbot_function_arn:
         service.allow("AskTheExistingFunction", ["lambda:InvokeFunction"], [settings.chatbot_function_arn])
     else:
@@ -73,7 +72,7 @@ def allow_texts(service: ServiceFunction, environment: Environment, *actions: st
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{PREFIX}*"]},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
-    service.function.add_environment("ANSWERS_TABLE", names.answers_table)
+    service.set({"ANSWERS_TABLE": names.answers_table})
     service.allow(
         "UseLongTexts",
         [f"dynamodb:{action}" for action in actions],

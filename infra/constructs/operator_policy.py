@@ -42,7 +42,7 @@ class OperatorPolicy(Construct):
             self.policy.add_statements(
                 iam.PolicyStatement(sid="ReadInBatches", actions=list(BATCHES), resources=["*"])
             )
-        for arn in {arn for arns in resources.values() for arn in arns if "*" in arn}:
+        for arn in dict.fromkeys(arn for arns in resources.values() for arn in arns if "*" in arn):
             acknowledge(
                 self.policy,
                 f"AwsSolutions-IAM5[Resource::{_shown(arn, Stack.of(self))}]",

@@ -5,6 +5,11 @@ from collections.abc import Sequence
 from aws_cdk import aws_iam as iam
 
 from shared.contracts.envelope import SOURCE, Event
+from shared.contracts.upcasting import readable
+from shared.contracts.v2 import PipelineRequested
+
+REQUESTS = readable(PipelineRequested)
+"""Every version of the request for a run."""
 
 
 def publishing(bus_arn: str, *event_types: type[Event], others: Sequence[str] = ()) -> iam.PolicyStatement:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -19,6 +19,7 @@ from infra.environments import RUNTIME, Environment
 from infra.functions import FunctionSpec
 from infra.nag import acknowledge
 from infra.names import Names
+from infra.option_kinds import OptionError
 from infra.trust import ON_LAMBDA
 from shared.contracts.envelope import Event
 from shared.contracts.limits import REVISION_CHARS
@@ -42,6 +43,16 @@ def log_group(scope: Construct, construct_id: str, name: str, environment: Envir
         retention=_RETENTION[environment.log_retention_days],
         removal_policy=RemovalPolicy.DESTROY,
     )
+
+
+VARIABLES_BYTES: Final = 4_096
+"""The most that a function's environment variables may take, names and values together."""
+_REFERENCE_BYTES: Final = 128
+"""The most that a reference to another resource adds when it is replaced by its value, e.g. a queue's URL."""
+
+
+def _bytes(name: str, value: str) -> int:
+    return len(name) + len(value.encode()) + (_REFERENCE_BYTES if "${Token[" in value else 0)
 
 
 @cache
@@ -100,17 +111,20 @@ class ServiceFunction(Construct):
             if environment.invocation_reports
             else lambda_.SystemLogLevel.WARN,
             tracing=lambda_.Tracing.ACTIVE if environment.xray else lambda_.Tracing.DISABLED,
-            environment={
+        )
+        self._variables: dict[str, str] = {}
+        self.set(
+            {
                 "PIPELINE_ENV": environment.name,
                 "BUS_NAME": self._names.bus,
                 "POWERTOOLS_SERVICE_NAME": spec.service,
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 REVISION: revision(bundle),
-                **({"AWS_CA_BUNDLE": ON_LAMBDA} if environment.tls_only else {}),
+                **({"AWS_CA_BUNDLE": ON_LAMBDA} if environment.trusts_amazon_only else {}),
                 **({"TABLE_NAME": self._names.table} if spec.table else {}),
                 **(variables or {}),
-            },
+            }
         )
         if environment.xray:
             acknowledge(
@@ -124,6 +138,20 @@ class ServiceFunction(Construct):
                 [f"dynamodb:{action}" for action in spec.table],
                 [self._names.table_arn(Stack.of(self))],
             )
+
+    def set(self, variables: Mapping[str, str]) -> None:
+        """Add environment variables. Raises OptionError if all of them are larger than Lambda allows."""
+        self._variables |= variables
+        taken = {name: _bytes(name, value) for name, value in self._variables.items()}
+        if sum(taken.values()) > VARIABLES_BYTES:
+            largest = max(taken, key=taken.__getitem__)
+            raise OptionError(
+                f"The settings of the function {self._spec.name} take {sum(taken.values()):,} bytes, but Lambda "
+                f"allows {VARIABLES_BYTES:,}. The largest is {largest} with {taken[largest]:,}: shorten the option "
+                "that it comes from."
+            )
+        for name, value in variables.items():
+            self.function.add_environment(name, value)
 
     def allow(
         self,
@@ -169,9 +197,8 @@ class ServiceFunction(Construct):
             enabled=enabled,
         )
         self.function.add_event_source(source)
-        self.function.add_environment("DLQ_URL", work.dlq.queue_url)
+        self.set({"DLQ_URL": work.dlq.queue_url, "STATE_TABLE": self._names.state_table})
         self.allow("ParkMessages", ["sqs:SendMessage"], [work.dlq.queue_arn])
-        self.function.add_environment("STATE_TABLE", self._names.state_table)
         # The table holds a secret of the API, too.
         own = {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"starts#{self._spec.service}#*"]},

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning"]
+BY_HAND = (
+    "Create it by hand, with the same name and as its template says: a deployment of the same template does not. "
+    "CloudFormation's drift detection shows what else is missing."
+)
+"""What to do about a resource that was deleted by hand."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from infra.doctor.findings import Passed, Problem, Result
+from infra.doctor.findings import BY_HAND, Passed, Problem, Result
 from infra.doctor.model import Delivery, Function, Machine, Queue, Rule, Schedule, Source, System
+from infra.doctor.policies import CHANGED, SAME
 from infra.doctor.policies import changed as changed_policies
 from infra.doctor.reading import states, target
 from infra.doctor.reading_rights import deliveries, statements
@@ -120,7 +121,7 @@ def drift(system: System) -> Result:
             yield Problem(
                 where=name,
                 what="It is in its stack's template, but it does not exist.",
-                fix="Deploy the stack again. CloudFormation's drift detection shows what else is missing.",
+                fix=BY_HAND,
             )
             continue
         changed = list(_differences(written, after[name]))
@@ -128,11 +129,11 @@ def drift(system: System) -> Result:
             yield Problem(
                 where=name,
                 what=f"It was changed after its deployment: {'; '.join(changed)}.",
-                fix="Undo the change, or make it in the template as well: the next deployment may overwrite it.",
+                fix=CHANGED,
                 severity="warning",
             )
         else:
-            yield Passed("same as in its template", name)
+            yield Passed(SAME, name)
     for name in sorted(after.keys() - before.keys()):
         yield Problem(
             where=name,

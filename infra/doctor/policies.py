@@ -5,8 +5,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from infra.doctor.findings import Passed, Problem, Result, Skipped
+from infra.doctor.findings import BY_HAND, Passed, Problem, Result, Skipped
 from infra.doctor.model import Policy, Role, Statement, System
+
+SAME: Final = "same as in its template"
+CHANGED: Final = (
+    "Undo the change by hand, or make it in the code as well: a later deployment may overwrite it."
+)
+"""What to do about what was changed."""
 
 _PARTITION: Final = re.compile(r"^arn:[^:]*:")
 _REGION_AND_ACCOUNT: Final = re.compile(r"^arn:\*:([^:]*):[^:]*:[^:]*:")
@@ -46,7 +52,11 @@ def _denials(role: Role, rights: list[tuple[str, str]]) -> Iterator[Problem]:
                 f"{_actions(lost)}.",
                 fix=f"Remove it, if nobody needs it: {_removal(role, policy)}",
             )
-    if role.boundary and (lost := [right for right in rights if not _allows(role.boundary, right)]):
+    if (
+        role.boundary is None or not role.boundary.statements
+    ):  # a template names it, and the account has its content
+        return
+    if lost := [right for right in rights if not _allows(role.boundary, right)]:
         yield Problem(
             where=_name(role),
             what=f"Its permissions boundary {role.boundary.name} does not allow {_actions(lost)}.",
@@ -125,7 +135,7 @@ def changed(system: System) -> Result:
         problems = [*_changes(written, role)]
         yield from problems
         if not problems:
-            yield Passed("same as in its template", f"role {_name(role)}")
+            yield Passed(SAME, f"role {_name(role)}")
 
 
 def _changes(written: Role, role: Role) -> Iterator[Problem]:
@@ -137,13 +147,13 @@ def _changes(written: Role, role: Role) -> Iterator[Problem]:
             yield Problem(
                 where=where,
                 what=f"It lacks {_called(role, policy)}, which is in its template.",
-                fix="Deploy the stack again. CloudFormation's drift detection shows what else is missing.",
+                fix=BY_HAND,
             )
         elif policy.statements and not _alike(policy.statements, actual.statements):
             yield Problem(
                 where=where,
                 what=f"Its policy {policy.name} was changed after its deployment.",
-                fix="Undo the change, or make it in the template as well: the next deployment may overwrite it.",
+                fix=CHANGED,
                 severity="warning",
             )
     for name, policy in kept.items():
@@ -157,7 +167,13 @@ def _changes(written: Role, role: Role) -> Iterator[Problem]:
                 fix=f"Remove it, or add it to a template: {_removal(role, policy)}",
                 severity="warning",
             )
-    if role.boundary and not written.boundary:
+    if written.boundary and (role.boundary is None or role.boundary.name != written.boundary.name):
+        yield Problem(
+            where=where,
+            what=f"It lacks the permissions boundary {written.boundary.name}, which is in its template.",
+            fix="Deploy the stack again. CloudFormation's drift detection shows what else is different.",
+        )
+    elif role.boundary and not written.boundary:
         yield Problem(
             where=where,
             what=f"It has {_called(role, role.boundary)}, which no template contains.",

@@ -37,6 +37,19 @@ def files(folder: Path) -> list[Path]:
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
+def run_alone(program: str, **variables: str) -> None:
+    """Run a program that sees no installed package; it must end without a word."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program],
+        capture_output=True,
+        text=True,
+        env={"AWS_DEFAULT_REGION": "us-east-1", "PATH": os.environ["PATH"], **variables},
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
 @each_function
 def test_a_handler_imports_from_its_bundle_alone(packed, function):
     """A handler can be imported, and its clients made, with only the bundle and the standard library."""
@@ -46,16 +59,7 @@ def test_a_handler_imports_from_its_bundle_alone(packed, function):
         "assert callable(module.handler)\n"
         f"for name in {function.aws!r}: aws.client(name)\n"
     )
-    environment = {"AWS_DEFAULT_REGION": "us-east-1", "PATH": os.environ["PATH"]}
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    assert done.stderr == ""
-    assert done.returncode == 0
+    run_alone(program)
 
 
 @each_function
@@ -77,22 +81,13 @@ def test_an_initialised_function_collects_its_messages_garbage_only(packed, func
         "OPERATIONS_TABLE",
         "MAPPING_ID",
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program],
-        capture_output=True,
-        text=True,
-        env={
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "POWERTOOLS_SERVICE_NAME": "test",
-            "PATH": os.environ["PATH"],
-            "USD_PER_DAY": "1",
-            **dict.fromkeys(names, "value"),
-        },
-        check=False,
+    run_alone(
+        program,
+        AWS_LAMBDA_INITIALIZATION_TYPE="on-demand",
+        POWERTOOLS_SERVICE_NAME="test",
+        USD_PER_DAY="1",
+        **dict.fromkeys(names, "value"),
     )
-    assert done.stderr == ""
-    assert done.returncode == 0
 
 
 @each_function

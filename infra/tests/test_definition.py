@@ -35,6 +35,15 @@ def test_the_happy_path_is_the_table():
     assert set(STATES) - set(path) == {STORE_ANSWER, ALREADY_STORED} | of_early_answers
 
 
+@pytest.mark.parametrize("partition", ["aws", "aws-us-gov"])
+def test_tasks_belong_to_the_regions_partition(partition):
+    """Every task names its API by an ARN of the partition, as Step Functions starts no execution otherwise."""
+    asl = definition(bus_name="bus", queue_urls=QUEUES, table_name="table", partition=partition)
+    resources = [state["Resource"] for state in asl["States"].values() if state["Type"] == "Task"]
+    assert len(resources) > len(STAGES)
+    assert all(resource.startswith(f"arn:{partition}:states:::") for resource in resources)
+
+
 @each_stage
 def test_a_stage_is_reached_as_its_row_says(stage):
     """A stage is requested by an event on the bus, or by a message of the same form in the service's queue."""

@@ -17,6 +17,7 @@ from infra.tests.faults import missing_state_machine, mute_alarm, no_monitoring,
 from infra.tests.planting import ENV
 from infra.tests.right_faults import idle_right
 from infra.tests.support import APPLICATION
+from shared.contracts.stages import STAGES
 
 PLANTED = [*faults.PLANTED, *right_faults.PLANTED]
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
@@ -83,15 +84,15 @@ def test_callbacks_on_everything_are_the_engines_alone(synthesised):
 @pytest.mark.parametrize(
     ("rate", "region", "short"),
     [
-        (75, None, set()),
-        (76, None, {"SendTask*"}),
-        (125, "us-east-1", set()),
-        (126, "us-east-1", {"SendTask*"}),
+        (300 / len(STAGES), None, set()),
+        (300 / len(STAGES) + 1, None, {"SendTask*"}),
+        (500 / len(STAGES), "us-east-1", set()),
+        (500 / len(STAGES) + 1, "us-east-1", {"SendTask*"}),
         (301, "eu-west-1", {"SendTask*", "StartExecution"}),
     ],
 )
 def test_the_quota_that_binds_first_is_named(synthesised, rate, region, short):
-    """A rate above a quota is reported with its quota; 300 callbacks/s suffice for 75 runs/s, 500 for 125."""
+    """A rate above a quota is reported with its quota: of 300 or 500 callbacks/s, each stage of a run takes one."""
     by_check = findings_of(synthesised(ENV), Intent(rate=rate, region=region))
     assert {finding.where for finding in by_check.get("quotas", ())} == short
     assert all(finding.severity == "warning" for finding in by_check.get("quotas", ()))
@@ -118,8 +119,9 @@ def test_the_accounts_own_concurrency_decides(synthesised):
     assert (finding.check, finding.where, finding.severity) == (
         "concurrency", "all queues and the API", "error",
     )  # fmt: skip
-    # 10/s x (4 s for the chatbot, 0.2 s for each other stage and call of the API), and two who wait
-    assert "need 58 concurrent executions" in finding.what
+    # 10/s x (4 s for the chatbot, 0.2 s for the start, each other stage and each of four calls of the API), and two
+    # who wait
+    assert f"need {40 + 2 * (len(STAGES) + 4) + 2} concurrent executions" in finding.what
     assert "this account has 10" in finding.what
     (finding,) = found(100)
     assert finding.severity == "warning"

@@ -23,9 +23,12 @@ def test_a_chatbot_setting_is_an_option():
     assert (chatbot.model_id, chatbot.max_tokens) == ("us.amazon.nova-2-lite-v1:0", 256)
 
 
-@pytest.mark.parametrize("option", [{"max_tokens": "many"}, {"temperature": "3"}])
-def test_a_wrong_setting_is_refused_at_synth(option):
-    """A setting that the function would refuse is refused at synth with its name."""
+@pytest.mark.parametrize(
+    "option",
+    [{"max_tokens": "many"}, {"temperature": "3"}, {"monitoring": "maybe"}, {"alarm_email": "on-call"}],
+)
+def test_a_wrong_option_is_refused_at_synth(option):
+    """An invalid value, such as one that the function would refuse, is refused at synth with the option's name."""
     with pytest.raises(OptionError, match=next(iter(option))):
         load("dev", option)
 

@@ -1,5 +1,7 @@
 """Who may take the roles for GitHub Actions: one environment of one repository, and nobody else."""
 
+import re
+
 import pytest
 
 from infra.doctor.references import resolved
@@ -116,6 +118,28 @@ def test_a_role_takes_only_bootstrap_roles(template):
     assert not [s for s in statements(template) if any("*" in action for action in s["Action"])]
 
 
+def test_what_the_account_demands_holds_for_the_roles(made, folder):
+    """The roles carry the boundary of their environment's file, and take the bootstrap roles of its qualifier."""
+    for name in ("staging", "prod"):
+        (folder / f"{name}.toml").write_text('bootstrap_qualifier = "team"\npermissions_boundary = "Limit"\n')
+    stack = made()
+    boundaries = [role["PermissionsBoundary"] for role in resources(stack, "AWS::IAM::Role").values()]
+    assert len(boundaries) == 2
+    assert all(":policy/Limit" in str(boundary) for boundary in boundaries)
+    assert "role/cdk-team-deploy-role-" in str(stack)
+    assert "hnb659fds" not in str(stack)
+
+
+def test_roles_of_different_bootstraps_are_refused(made, folder):
+    """Environments with different qualifiers do not share a stack, which has one."""
+    from infra.github_stack import GithubOptionError  # noqa: PLC0415 -- starts Node
+
+    (folder / "staging.toml").write_text('bootstrap_qualifier = "team"\n')
+    with pytest.raises(GithubOptionError, match="of its own"):
+        made()
+    assert "cdk-team-" in str(made(environments="staging"))
+
+
 CHANGING = (
     "events:PutEvents",
     "events:PutRule",
@@ -142,6 +166,16 @@ def test_only_where_the_smoke_test_runs_may_messages_be_sent(template, made):
     assert not granted(template, "prod") & set(CHANGING)
     both = made(smoke="staging,prod")
     assert granted(both, "prod") == granted(both, "staging") == granted(template, "staging")
+
+
+def test_no_role_deletes_a_deployment(made):
+    """Roles read what a removed stage still needs, and delete no stack and no table: a person does that."""
+    prod = granted(made(environments="prod", smoke="prod"), "prod")
+    assert {"cloudformation:ListStackResources", "states:DescribeStateMachine", "dynamodb:Query"} <= prod
+    assert not [
+        action for action in prod if re.fullmatch(r"(cloudformation|dynamodb|lambda):Delete\w+", action)
+    ]
+    assert "cloudformation:UpdateTerminationProtection" not in prod
 
 
 @pytest.mark.parametrize(

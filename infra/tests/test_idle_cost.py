@@ -7,6 +7,7 @@ import pytest
 from infra.idle_cost import BUDGET, PAGE, lines, own_metrics, page, table
 from infra.rules import resources
 from infra.tests.support import ALARM
+from shared.contracts.stages import SERVICES
 from shared.metrics import METRICS, OF_THE_APPROVAL
 
 pytestmark = [pytest.mark.synth, pytest.mark.xdist_group("synth")]
@@ -29,7 +30,7 @@ def test_each_resource_counts_at_its_price(synthesised):
     assert before["dashboards"].usd == 3.0
     # An alarm on an expression reads several metrics, each of which is paid for.
     assert before["metrics read by alarms"].count == len(alarms) + 1
-    assert before["idle queues that are polled"].count == 5
+    assert before["idle queues that are polled"].count == len(SERVICES)
     assert before["scheduled calls"].count == 730 * (60 + 4)
     for name in list(resources(monitoring, "AWS::KMS::Key")):
         del monitoring["Resources"][name]

@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from infra.models import FAMILY, GEOGRAPHIES, ModelError, Place, check, default_model, partition_of, rights
+from infra.models import FAMILY, GEOGRAPHIES, ModelError, Place, check, default_model, rights
 from infra.option_kinds import OptionError
 from infra.options import load, load_deployed
 from infra.pricing import asked
+from infra.regions import partition_of
 from infra.tests.support import APPLICATION, BEDROCK, NOVA
 
 ACCOUNT = "111122223333"
@@ -94,7 +95,6 @@ def test_each_spelling_gets_its_rights(model_id, behind, arns):
         ("arn:aws:bedrock", "us-east-1", "no ARN of a model"),
         ("nova-lite", "us-east-1", "no model id"),
         ("amazon.nova lite", "us-east-1", "no model id"),
-        (NOVA, "cn-north-1", "chatbot_function_arn"),
     ],
 )
 def test_what_can_not_be_asked_is_refused(model_id, region, text):
@@ -204,7 +204,7 @@ def test_the_default_model_is_spelt_as_its_region_needs(region, model_id):
     assert load("dev", region=region).chatbot.model_id == model_id
 
 
-@pytest.mark.parametrize("region", ["sa-east-1", "me-central-1", "us-gov-east-1", "cn-north-1", "xx-new-1"])
+@pytest.mark.parametrize("region", ["sa-east-1", "me-central-1", "us-gov-east-1", "xx-new-1"])
 def test_without_a_default_model_the_option_is_demanded(region):
     """Where the default model does not answer, a deployment without `model_id` is refused."""
     with pytest.raises(OptionError, match=r"Set the option model_id .* or chatbot_function_arn"):

@@ -10,8 +10,6 @@ import pytest
 from infra.bundling import ROOT
 from infra.environments import ENVIRONMENTS
 from infra.functions import ALL_FUNCTIONS
-from infra.option_kinds import OptionError
-from infra.options import load
 from infra.rules import resources
 from infra.tests.support import ALARM, anchors
 from infra.thresholds import ALARMS, OF_A_BUDGET, Thresholds
@@ -126,11 +124,13 @@ def existing(templates: Any) -> dict[str, set[str]]:
     return {**names, "StateMachineArn": {arn}}
 
 
-def test_what_is_looked_at_on_aws_is_deployed(dev, monitoring):
+@pytest.mark.parametrize("options", [{}, {"budget_usd_per_day": "5", "approval": "true"}])
+def test_what_is_looked_at_on_aws_is_deployed(synthesised, options):
     """Alarms and widgets name exactly the queues, functions, API and state machine that the stacks contain."""
-    deployed = existing(dev)
+    templates = synthesised("dev", **options)
+    deployed = existing(templates)
     watched: dict[str, set[str]] = {dimension: set() for dimension in deployed}
-    for series in asked_for(monitoring):
+    for series in asked_for(templates["ai-pipeline-dev-monitoring"]):
         if series.namespace != NAMESPACE:
             for dimension, value in series.dimensions.items():
                 assert value in deployed[dimension]
@@ -288,10 +288,3 @@ def test_an_address_is_told_of_alarms(synthesised):
     template = synthesised("dev", only="monitoring", alarm_email="on-call@example.com")
     (subscription,) = resources(template["ai-pipeline-dev-monitoring"], "AWS::SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "on-call@example.com")
-
-
-@pytest.mark.parametrize("option", [{"monitoring": "maybe"}, {"alarm_email": "on-call"}])
-def test_a_wrong_option_is_refused_by_name(option):
-    """An invalid value of `monitoring` or `alarm_email` is refused at synth with the option's name."""
-    with pytest.raises(OptionError, match=next(iter(option))):
-        load("dev", option)

@@ -96,9 +96,11 @@ def test_every_option_is_documented():
         re.findall(r"^\| `([a-z_<>]+)` \| (.+?) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
     )
     known = {
-        re.sub(r"^(memory|timeout)_(?!chatbot$).*", r"\1_<function>", option.name): option.values
+        re.sub(
+            r"^(memory|timeout|max_concurrency)_(?!chatbot$).*", r"\1_<function>", option.name
+        ): option.values
         for option in OPTIONS.values()
-        if option.name not in {"engine", "memory_chatbot"}
+        if option.name not in {"engine", "memory_chatbot", "max_concurrency_chatbot"}
     }
     assert table == known
 

@@ -145,6 +145,19 @@ def test_a_policy_that_is_gone_is_an_error():
     assert (one.severity, one.what) == ("error", "It lacks the inline policy Own, which is in its template.")
 
 
+@pytest.mark.parametrize("boundary", [None, policy("arn:b", Effect="Allow")])
+def test_a_boundary_that_is_gone_is_an_error(boundary):
+    """A role without the boundary of its template, or with another one, is an error of `drift`."""
+    found = system(boundary=boundary)
+    demanded = Role(holder=HOLDER, policies=(OWN,), boundary=Policy(name="Limit", arn="arn:l"))
+    found = replace(found, written=replace(found.written, roles={HOLDER: demanded}))
+    (one,) = problems(changed(found))
+    assert one.severity == "error"
+    assert one.what == "It lacks the permissions boundary Limit, which is in its template."
+    same = replace(found, roles={HOLDER: replace(found.roles[HOLDER], boundary=demanded.boundary)})
+    assert problems(changed(same)) == []
+
+
 def test_a_generated_name_is_known():
     """A policy to which CloudFormation gave a name is known by its stack and logical id."""
     found = system(replace(OWN, name="ai-pipeline-dev-chatbot-More1A-XYZ", arn="arn:aws:iam::1:policy/m"))

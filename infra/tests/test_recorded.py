@@ -21,6 +21,9 @@ VALUES = {
     "budget_usd_per_day": "6",
     "prices_of": "us-west-2",
     "schema_registry": "false",
+    "bootstrap_qualifier": "team",
+    "permissions_boundary": "Boundary",
+    "api_account_role": "false",
     "requests_per_second": "33",
     "max_waiting": "7",
     "invocation_reports": "true",
@@ -40,6 +43,7 @@ VALUES = {
     "chatbot_function_arn": "arn:aws:lambda:us-east-1:123456789012:function:bot",
     "memory": "512",
     "timeout": "29",
+    "max": "9",
 }
 BASE = {"budget_usd_per_day": "5", "price_usd_per_answer": "0", "guardrail_id": "gr-0"}
 """Options without which others have no effect: a version belongs to a guardrail, a budget changes to another one,

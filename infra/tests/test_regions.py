@@ -10,7 +10,7 @@ import pytest
 from infra import options
 from infra.option_kinds import OptionError
 from infra.options import load, load_deployed
-from infra.regions import SUPPORTED, WITHOUT_SCHEMAS
+from infra.regions import PARTITIONS, SUPPORTED, WITHOUT_SCHEMAS, partition_of
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_ENVIRONMENTS = ("dev", "staging", "prod")
@@ -43,20 +43,45 @@ def types_of(templates):
 @pytest.mark.synth
 @pytest.mark.xdist_group("synth")
 def test_the_supported_regions_have_every_type_of_resource(everything):
-    """Each commercial region that cfn-lint knows has all deployed types, but the schema registry where that lacks."""
+    """Each region of a supported partition has all deployed types, but the schema registry where that lacks."""
     from cfnlint.helpers import REGIONS  # type: ignore[import-untyped]  # noqa: PLC0415 -- takes seconds
     from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]  # noqa: PLC0415
 
     session = botocore.session.Session()
-    commercial = {region for region in REGIONS if session.get_partition_for_region(region) == "aws"}
+    partitions = {region: session.get_partition_for_region(region) for region in REGIONS}
+    assert all(partition_of(region) == partition for region, partition in partitions.items())
+    expected = {region for region, partition in partitions.items() if partition in PARTITIONS}
     lacking = {
         region: types_of(everything) - set(PROVIDER_SCHEMA_MANAGER.get_resource_types(region))
-        for region in commercial
+        for region in expected
     }
-    assert set(SUPPORTED) == commercial
+    assert set(SUPPORTED) == expected
     assert {region: types for region, types in lacking.items() if types} == dict.fromkeys(
         WITHOUT_SCHEMAS, SCHEMA_TYPES
     )
+
+
+@pytest.mark.synth
+@pytest.mark.xdist_group("synth")
+def test_no_template_names_a_partition(everything):
+    """Templates name the partition by CloudFormation's pseudo parameter, so that they also fit GovCloud."""
+    assert [name for name, template in everything.items() if "arn:aws" in json.dumps(template)] == []
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-iso-east-1", "us-isof-south-1", "eusc-de-east-1"])
+def test_a_region_of_another_partition_is_refused(region):
+    """A partition that is not supported is refused, also for a chatbot function that needs no model there."""
+    function = f"arn:{partition_of(region)}:lambda:{region}:111122223333:function:mine"
+    with pytest.raises(OptionError, match=f"{region} lies in the partition {partition_of(region)}"):
+        load("dev", {"chatbot_function_arn": function}, region=region)
+
+
+@pytest.mark.parametrize(("region", "trusted"), [("eu-central-2", True), ("us-gov-west-1", False)])
+def test_only_known_authorities_are_trusted_alone(region, trusted):
+    """Functions trust Amazon's authorities alone only where AWS's endpoints are known to have their certificates."""
+    given = {"model_id": "company.model-v1:0"}
+    assert load("dev", given, region=region).trusts_amazon_only is trusted
+    assert not load("local").trusts_amazon_only
 
 
 @pytest.mark.synth
@@ -121,7 +146,7 @@ def test_the_documentation_names_the_supported_regions():
     """The page on deploying lists exactly the supported regions, and those without a schema registry."""
     page = (ROOT / "environments" / "README.md").read_text()
     regions, without = re.findall(r"(?:^> .+\n)+", page, re.MULTILINE)
-    assert re.findall(r"[a-z]{2}-[a-z]+-\d", regions) == list(SUPPORTED)
+    assert re.findall(r"[a-z]{2}(?:-[a-z]+)+-\d", regions) == list(SUPPORTED)
     assert re.findall(r"[a-z]{2}-[a-z]+-\d", without) == sorted(WITHOUT_SCHEMAS)
 
 

@@ -49,6 +49,9 @@ def test_stacks_deployed_together_go_against_the_stream(tmp_path):
     assert all(before[stage] == {"platform"} for stage in stages)
     assert before["workflow"] == {"platform", *stages}
     assert before["trigger"] == {"platform", "workflow"}
+    assert before["monitoring"] == {
+        "trigger"
+    }  # an alarm on what is not there yet rings if no data means trouble
 
 
 @pytest.mark.parametrize("name", ["dev", "local"])

@@ -9,13 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.paths import STATE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "smollm2-135m"
 TITLE = "SmolLM2 135M, a very small model on this machine: for trying things out, not for facts"
-ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / ".pipeline" / "model-venv"
+VENV = STATE / "model-venv"
 PYTHON = VENV / "bin" / "python"
 OPTIONS: Mapping[str, str] = {"temperature": "0.2", "timeout_chatbot": "120"}
 """The environment's options with this model: the temperature that its makers recommend, and a function's timeout with
@@ -24,6 +25,8 @@ which some hundreds of messages may wait for a model that answers one at a time,
 REQUIREMENTS = "requirements-model.txt"
 CANNOT_LOAD = 3
 """The exit code of a model server that will not load its model the next time, either."""
+LOAD_SECONDS = 60.0
+"""The time within which the model must be loaded; three to ten seconds are usual."""
 
 NEEDED_MB = 1_500
 """Free memory that must be there: the model takes 400 MB, and the engine with its functions up to a gigabyte."""

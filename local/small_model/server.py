@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
 from local.small_model import protocol
+from local.small_model.place import LOAD_SECONDS
 from local.small_model.protocol import Completion, RefusedError, Request
 from local.small_model.turns import ClientGoneError, QueueFullError, Turns
 
@@ -22,8 +23,6 @@ WAITING = 16
 """Requests that may wait. The chatbot sends two at a time; more would only wait beyond their clients' patience."""
 BODY_BYTES = 1_048_576
 IDLE_SECONDS = 60
-LOAD_SECONDS = 60.0
-"""The longest time for which requests wait for the model to be loaded."""
 
 OnText = Callable[[str], bool]
 """Takes a piece of the answer. False ends the answer."""

@@ -10,11 +10,9 @@ from local.paths import ROOT
 from local.servers import health
 from local.settings import Model
 from local.small_model import place
+from local.small_model.place import LOAD_SECONDS
 from local.state import StateFolder
 from operations.progress import Progress, step
-
-LOAD_SECONDS = 60.0
-"""The time within which the model must be loaded; three to ten seconds are usual."""
 
 
 def obstacle() -> str | None:

@@ -115,6 +115,17 @@ def test_a_new_engine_has_nothing(cli: Cli, engine: Engine) -> None:
     assert verbs(cli) == ["synth", "deploy", "deploy"]
 
 
+def test_a_lost_app_is_synthesised_again(cli: Cli, engine: Engine) -> None:
+    """An app whose folder was deleted, as an error advises, is synthesised again from the same sources."""
+    engine.start()
+    deploy(engine)
+    engine.stop()
+    (engine.state.assembly / "manifest.json").unlink()
+    engine.start()
+    assert deploy(engine) == tuple(PARTS)
+    assert verbs(cli) == ["synth", "deploy", "synth", "deploy"]
+
+
 def test_settings_of_a_deployment(cli: Cli, engine: Engine) -> None:
     """Settings reach the app as context, changed ones are deployed, and none replaces the engine's own context."""
     running = engine.start()

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +29,7 @@ from local.settings import Model, Settings
 from local.state import StateFolder
 from local.tests import fakes
 from operations.progress import Step, silent
+from shared.tests.fakes import until
 
 
 @pytest.fixture
@@ -50,11 +50,12 @@ def make(tmp_path: Path, state: Path) -> Iterator[Callable[..., Engine]]:
     engine().stop()
 
 
-def gone(group: int, *, seconds: float = 10) -> bool:
-    until = time.monotonic() + seconds
-    while process.group_members(group) and time.monotonic() < until:
+def gone(group: int) -> bool:
+    def ended() -> bool:
         process.reap(group)
-    return not process.group_members(group)
+        return not process.group_members(group)
+
+    return until(ended)
 
 
 # --- start ---------------------------------------------------------------------------------------------------
@@ -172,6 +173,16 @@ def test_replaces_one_that_hangs(make, monkeypatch: pytest.MonkeyPatch) -> None:
         make().running()
     assert make(port=port).start().pid != hanging.pid
     assert gone(hanging.pid)
+
+
+def test_one_that_is_busy_is_waited_for(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A running engine that answers late is found; only who has no patience is told that it does not answer."""
+    started = make(port=free_port()).start()
+    answers: list[dict[str, Any]] = [{}, {}, {"instance": started.instance}]
+    monkeypatch.setattr(engine_module, "identity_on", lambda *_: answers.pop(0))
+    with pytest.raises(EngineNotRunningError, match="does not answer"):
+        make().running(patience_seconds=0)
+    assert make().running() == started
 
 
 def test_keeps_the_log_of_the_run_before(make, state: Path) -> None:
@@ -293,9 +304,7 @@ def test_functions_of_a_crashed_engine_are_ended(make) -> None:
     """The function processes that a crashed engine left behind are ended by the next command."""
     crashed = make(port=free_port()).start()
     os.kill(crashed.pid, signal.SIGKILL)
-    until = time.monotonic() + 10
-    while process.command_line(crashed.pid) and time.monotonic() < until:
-        process.reap(crashed.pid)
+    until(lambda: process.command_line(crashed.pid) is None)
     assert process.group_members(crashed.pid)
     assert make().stop() is False
     assert gone(crashed.pid)

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -18,19 +16,13 @@ from local.servers import health
 from local.settings import SMALL, Settings
 from local.small_model import place, starting
 from operations.progress import silent
+from shared.tests.fakes import PATIENCE_SECONDS, until
 
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.skipif(not ENGINE_PYTHON.exists(), reason="the local engine is not installed: make setup"),
     pytest.mark.skipif(place.weights() is None, reason="the small model is not installed: make model"),
 ]
-
-
-def until(condition: Callable[[], object]) -> None:
-    patience = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < patience
-        time.sleep(0.05)
 
 
 def test_the_small_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +36,7 @@ def test_the_small_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         client = boto3.client(
             "bedrock-runtime",
             **running.connection.client_options(),
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=PATIENCE_SECONDS),
         )
 
         def ask(*turns: str, **inference: float) -> tuple[str, str, int]:

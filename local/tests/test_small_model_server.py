@@ -4,8 +4,7 @@ import http.client
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from local.small_model import server as serving
 from local.small_model.protocol import Completion, RefusedError, Request
 from local.small_model.server import OnText, Server
+from shared.tests.fakes import PATIENCE_SECONDS, until
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
 
@@ -75,7 +75,7 @@ Body = dict[str, Any] | bytes
 
 
 def connection(server: Server) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    return http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=PATIENCE_SECONDS)
 
 
 def send(client: http.client.HTTPConnection, body: Body) -> None:
@@ -92,13 +92,6 @@ def post(server: Server, body: Body) -> tuple[int, Any]:
 
 def question(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}]}
-
-
-def until(condition: Callable[[], object]) -> None:
-    patience = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < patience
-        time.sleep(0.005)
 
 
 # --- the protocol --------------------------------------------------------------------------------------------

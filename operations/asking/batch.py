@@ -31,6 +31,8 @@ from operations.target import Target
 from shared.contracts.record import FINAL, PACKED, Record
 
 Status = Literal["PENDING", "ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED", "INVALID", "REFUSED"]
+BAD: tuple[Status, ...] = ("INVALID", "REFUSED", "FAILED")
+"""Statuses of a line that has not, and will not have, an answer."""
 POLLED_AT_ONCE = 200
 _FIELDS = (
     "status",

@@ -11,12 +11,11 @@ from infra.functions import FunctionSpec, deployed_functions
 from infra.names import Names
 from operations.approvals import Approvals
 from operations.aws_errors import translated
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from shared.contracts.limits import REVISION_CHARS
 from shared.contracts.stages import EVERY
 from shared.settings import REVISION
 
-AT_ONCE = 8
 HASH_CHARS = 12
 
 

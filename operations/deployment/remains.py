@@ -6,8 +6,7 @@ from msgspec import Struct
 
 from infra.functions import ALL_FUNCTIONS
 from infra.names import Names
-from infra.parts import SWITCHED
-from operations.addresses import root
+from infra.parts import SWITCHED, TRIGGER
 from operations.aws_errors import translated
 from operations.deployment.stacks import deletion_commands, read_stacks, table_exists
 from operations.errors import DeniedError, NotDeployedError
@@ -80,7 +79,7 @@ def _queues(target: Target) -> Iterator[Remnant]:
 def _parameters(target: Target) -> Iterator[Remnant]:
     with translated("look up the parameters"):
         pages = target.client("ssm").get_paginator("get_parameters_by_path")
-        for page in pages.paginate(Path=root(target.env), Recursive=True):
+        for page in pages.paginate(Path=Names(target.env).parameter(""), Recursive=True):
             for parameter in page["Parameters"]:
                 yield Remnant(
                     what=f"parameter {parameter['Name']}",
@@ -134,7 +133,7 @@ def _account_role(target: Target) -> Iterator[Remnant]:
         arn = target.client("apigateway").get_account().get("cloudwatchRoleArn") or ""
     name = arn.rsplit("/", 1)[-1]
     # CloudFormation begins the name with the stack's, of which it keeps 24 characters at least.
-    if name.startswith(Names(target.env).stack("trigger")[:24]):
+    if name.startswith(Names(target.env).stack(TRIGGER)[:24]):
         yield Remnant(
             what=f"role {name}",
             why="with it, API Gateway writes the logs of all APIs in this account and region; keep it for them",

@@ -32,7 +32,7 @@ from operations.deployment.teardown import (
 from operations.deployment.workflow import deployed_states
 from operations.errors import NotDeployedError
 from operations.inflight.reading import entered
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from shared.contracts.stages import EVERY, Stage
 from shared.waiting import OPEN, OPEN_INDEX
 
@@ -40,7 +40,6 @@ LOOKED_AT: Final = 200
 """Open runs whose definitions are read: AWS allows at most 20 such calls per second. With more, the stack is kept."""
 SETTLED_SECONDS: Final = 15.0
 """After an update of the workflow, runs begin with the new definition from then on. AWS says "a few seconds"."""
-_AT_ONCE: Final = 8
 NO_CONTEXT: Final[Mapping[str, str]] = {}
 
 
@@ -242,6 +241,6 @@ def _runs_in_need(target: Target, marks: set[str], changed_at: datetime | None) 
         state = entered(events)
         return state is not None and state not in present
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         needing = sum(pool.map(needs, answer["executions"]))
     return needing, "nextToken" in answer

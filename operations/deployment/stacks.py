@@ -14,6 +14,7 @@ from operations.addresses import how_to_deploy
 from operations.aws_errors import translated
 from operations.errors import DeniedError, NotDeployedError, RefusedError
 from operations.target import Target
+from operations.wording import listed
 
 NEVER_CREATED = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE")
 """States of a stack without resources: its creation was not begun, or failed and was rolled back."""
@@ -96,7 +97,7 @@ def require_ready(env: str, parts: Collection[str], stacks: Mapping[str, Stack])
         ]
         if missing:
             raise NotDeployedError(
-                f"Nothing was deployed: {part} can't be deployed before {_listed(missing)} in environment {env!r}. "
+                f"Nothing was deployed: {part} can't be deployed before {listed(missing)} in environment {env!r}. "
                 f"Deploy everything first: {how_to_deploy(env)}"
             )
     for part in parts:
@@ -173,7 +174,3 @@ def release(target: Target, stack: Stack) -> None:
             target.client("cloudformation").update_termination_protection(
                 StackName=stack.name, EnableTerminationProtection=False
             )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -16,6 +16,7 @@ from operations.deployment.stacks import (
     read_template,
     release,
 )
+from operations.dlq.queues import COUNTS
 from operations.errors import NotDeployedError, RefusedError
 from operations.progress import Progress, silent, step
 from operations.target import Target
@@ -24,11 +25,6 @@ KEEPING = ("Retain", "RetainExceptOnCreate")
 POLL_SECONDS = 5.0
 PATIENCE_SECONDS = 3_600.0
 """How long the deletion of one stack may take. A function's network, or a state machine's last runs, take minutes."""
-_DEPTHS = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
 _MACHINE, _QUEUE = "AWS::StepFunctions::StateMachine", "AWS::SQS::Queue"
 
 
@@ -188,7 +184,7 @@ def _messages(target: Target, url: str) -> int:
     """Return about how many messages a queue holds; none if it is gone already."""
     try:
         with translated("count the messages"):
-            answer = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[*_DEPTHS])
+            answer = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[*COUNTS])
     except NotDeployedError:
         return 0
     return sum(int(count) for count in answer["Attributes"].values())

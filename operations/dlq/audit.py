@@ -13,7 +13,7 @@ from operations.target import Target
 from shared.dynamodb import attributes
 
 PAGE = 1_000
-_FIELDS = tuple(name for name in Entry.__struct_fields__)
+_FIELDS = Entry.__struct_fields__
 
 
 class Audit(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ MOST_CHANGES = 10
 """Changes of one message that a preview shows."""
 VALUE_CHARS = 200
 """The beginning of a value that a preview shows."""
+TOLD_CHARS = 500
+"""The beginning of what the audit tells of a correction."""
 UNREPEATABLE = (
     "This correction can't be repeated: it renames a field and changes its value at once. Correct this message "
     "alone, or only rename the field."
@@ -45,6 +47,13 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     before: Any = None
     value: Any = None
 
+    @property
+    def in_words(self) -> str:
+        """The step without any value, e.g. `rename user_mesage to user_message`."""
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
+        what = "change the value of" if self.kind == "change" else self.kind
+        return f"{what} {place.removeprefix('.')}{f' to {self.name}' if self.name else ''}"
+
 
 class Change(Struct, frozen=True):
     """What a step changes in one message, as text: the field before and after it; empty where there is none."""
@@ -67,6 +76,14 @@ def steps_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Step,
     if not _same(applied(found, before), after):
         raise InvalidInputError(UNREPEATABLE)
     return found
+
+
+def told(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return what a correction does, without any value; nothing if its steps can't be told apart."""
+    try:
+        return "; ".join(step.in_words for step in steps_of(before, after))[:TOLD_CHARS]
+    except InvalidInputError:
+        return ""
 
 
 def applied(steps: Sequence[Step], data: Mapping[str, Any]) -> dict[str, Any] | None:

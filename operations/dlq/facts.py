@@ -12,12 +12,11 @@ from operations.dlq.plan import Facts
 from operations.errors import OperationError
 from operations.runs import executions
 from operations.runs.records import read_records
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from shared.contracts.record import CANCELLED, Record
 from shared.worker.outcome import SETTLED_CODES
 
 FIELDS = ("status", "request_hash", "execution_arn", "finished_at", CANCELLED)
-AT_ONCE = 8
 TOKEN_CHARS = 2_048
 """The longest task token."""
 

@@ -37,10 +37,10 @@ class QueueView(Struct, frozen=True, kw_only=True):
         return (self.deleted_at - datetime.now(UTC)).total_seconds() if self.deleted_at else None
 
 
-def overview(target: Target, services: Sequence[str] = ()) -> list[QueueView]:
+def overview(target: Target) -> list[QueueView]:
     """Read every message of the queues, and leave all of them there."""
     views = []
-    for queue in find_queues(target, services):
+    for queue in find_queues(target):
         known = depth(target, queue.url)
         with held(target, queue) as items:
             messages = [item.message for item in items]

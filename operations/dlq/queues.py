@@ -9,11 +9,17 @@ from msgspec import Struct
 
 from operations.aws_errors import translated
 from operations.dlq.messages import Kind, Parked, parked
+from operations.errors import InvalidInputError
 from operations.target import Target
 
 HOLD_SECONDS = 120
 BATCH = 10
-_COUNT = "ApproximateNumberOfMessages"
+VISIBLE, HELD, DELAYED = COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+"""The attributes in which SQS counts a queue's messages."""
 
 
 class Dlq(Struct, frozen=True, kw_only=True):
@@ -33,8 +39,16 @@ class Depth(Struct, frozen=True, kw_only=True):
 
 
 def find_queues(target: Target, services: Sequence[str] = ()) -> list[Dlq]:
-    """Return the deployed dead-letter queues of these services, or of all."""
+    """Return the deployed dead-letter queues of these services, or of all. Raises InvalidInputError for no service.
+
+    A stage that is switched on, or that the code has no more, has its queues as long as its stack is deployed.
+    """
     addresses = target.addresses
+    if unknown := set(services) - set(addresses.services):
+        raise InvalidInputError(
+            f"There is no service {min(unknown)!r} in environment {target.env!r}. "
+            f"Choose one of: {', '.join(addresses.services)}."
+        )
     kinds: tuple[Kind, ...] = ("dlq", "rule-dlq")
     return [
         Dlq(service=service, kind=kind, url=url, work_url=addresses.queue_url(service))
@@ -47,14 +61,14 @@ def find_queues(target: Target, services: Sequence[str] = ()) -> list[Dlq]:
 
 def depth(target: Target, url: str) -> Depth:
     """Return how many messages are in a queue."""
-    names = [_COUNT, f"{_COUNT}NotVisible", "MessageRetentionPeriod"]
+    names = [VISIBLE, HELD, "MessageRetentionPeriod"]
     with translated("read the queue"):
         attributes = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)[
             "Attributes"
         ]
     return Depth(
-        visible=int(attributes[_COUNT]),
-        held=int(attributes[f"{_COUNT}NotVisible"]),
+        visible=int(attributes[VISIBLE]),
+        held=int(attributes[HELD]),
         retention=timedelta(seconds=int(attributes["MessageRetentionPeriod"])),
     )
 

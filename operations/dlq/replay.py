@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from operations.dlq import facts as fact_finding
-from operations.dlq.corrections import Step, applied
+from operations.dlq.corrections import Step, applied, told
 from operations.dlq.journal import UNKNOWN, Entry, Journal
 from operations.dlq.messages import Parked, data_of, with_data
 from operations.dlq.plan import Action, Decision, Facts, Planned, confirmed, decide, planned, together
@@ -211,7 +211,10 @@ class Replay:
         try:
             if decision.action is not Action.MOVE or data is not None:
                 self._journal.archive(message, decision.reason)
-            self._journal.note(self._entry(message, decision, arn, edited=data is not None))
+            what = str(decision.action) + ("" if data is None else ", edited")
+            correction = told(data_of(message), data) if data is not None else ""
+            why = decision.reason + (f" Corrected: {correction}." if correction else "")
+            _note(self._journal, message, what, why, arn)
             item.delete()
         except OperationError as error:
             if sent_id is None:
@@ -240,20 +243,6 @@ class Replay:
         state = None if data is None else corrected_input(message, data, facts.execution.input)
         return executions.restart(
             self._target, facts.execution, facts.restart_name, state=state, rerun=decision.rerun
-        )
-
-    def _entry(self, message: Parked, decision: Decision, arn: str | None, *, edited: bool) -> Entry:
-        return Entry(
-            pipeline_id=message.pipeline_id or UNKNOWN,
-            at=iso(datetime.now(UTC)),
-            who=self._journal.who,
-            what=str(decision.action) + (", edited" if edited else ""),
-            why=decision.reason,
-            outcome="done",
-            message_id=message.id,
-            service=message.service,
-            execution_arn=message.execution_arn,
-            started_arn=arn,
         )
 
 
@@ -285,23 +274,29 @@ def _archive_one(journal: Journal, item: Held, decision: Decision) -> Result:
     message = item.message
     try:
         journal.archive(message, decision.reason)
-        journal.note(
-            Entry(
-                pipeline_id=message.pipeline_id or UNKNOWN,
-                at=iso(datetime.now(UTC)),
-                who=journal.who,
-                what="archive",
-                why=decision.reason,
-                outcome="done",
-                message_id=message.id,
-                service=message.service,
-                execution_arn=message.execution_arn,
-            )
-        )
+        _note(journal, message, str(decision.action), decision.reason)
         item.delete()
     except OperationError as error:
         return _result(message, decision, "failed", problem=str(error))
     return _result(message, decision, "done")
+
+
+def _note(journal: Journal, message: Parked, what: str, why: str, started_arn: str | None = None) -> None:
+    """Write the audit line of an act on a message."""
+    journal.note(
+        Entry(
+            pipeline_id=message.pipeline_id or UNKNOWN,
+            at=iso(datetime.now(UTC)),
+            who=journal.who,
+            what=what,
+            why=why,
+            outcome="done",
+            message_id=message.id,
+            service=message.service,
+            execution_arn=message.execution_arn,
+            started_arn=started_arn,
+        )
+    )
 
 
 def _result(message: Parked, decision: Decision, outcome: Outcome, **more: Any) -> Result:

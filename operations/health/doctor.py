@@ -26,7 +26,7 @@ from infra.environments import DEFAULT_REGION, ENVIRONMENTS, Environment
 from infra.names import Names
 from infra.option_kinds import OptionError
 from infra.options import load_deployed
-from infra.parts import OPTIONAL, PARTS
+from infra.parts import OPTIONAL, PARTS, SWITCHED
 from operations.addresses import how_to_deploy
 from operations.aws_errors import translated
 from operations.errors import DeniedError, InvalidInputError, NotDeployedError
@@ -171,6 +171,8 @@ def _deployed_templates(target: Target, names: Names) -> dict[str, Any]:
                 if "does not exist" not in str(error):
                     raise
                 continue
+        if part in SWITCHED and not target.is_aws and part not in target.addresses.services:
+            continue  # the local engine has the template of a deleted stack, too
         templates[names.stack(part)] = json.loads(body) if isinstance(body, str) else body
     if missing := [names.stack(part) for part in REQUIRED if names.stack(part) not in templates]:
         raise NotDeployedError(

@@ -10,9 +10,8 @@ from infra.doctor.model import Policy, Role, System
 from infra.doctor.reading_rights import statements
 from infra.doctor.references import last
 from operations.aws_errors import translated
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 
-AT_ONCE = 8
 _GONE = "NoSuchEntity"
 
 

@@ -14,14 +14,14 @@ from msgspec import Struct
 
 from operations.approvals import TABLE, Inbox, read_inbox
 from operations.aws_errors import translated
-from operations.dlq.queues import find_queues
+from operations.dlq.queues import COUNTS, DELAYED, HELD, VISIBLE, find_queues
 from operations.errors import OperationError
 from operations.health.failures import FIELDS, Failure, FailureGroup, failures, latest_failed
 from operations.money.budget import notice
 from operations.runs.executions import pipelines_of
 from operations.runs.records import read_records
 from operations.stop import Stop
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from operations.wording import duration
 from shared.contracts.executions import BROKEN, STOPPED
 from shared.contracts.stages import BY_SERVICE, LEAST_TASK_SECONDS, SERVICES
@@ -35,10 +35,8 @@ OPEN_FOR = timedelta(seconds=LEAST_TASK_SECONDS)
 """The usual timeout of one task. A run that was open for longer may be missing from the rates, unmarked."""
 TROUBLES = 5
 """The number of consecutive failed snapshots after which watching ends."""
-AT_ONCE = 8
 START = "start"
 
-_COUNT = "ApproximateNumberOfMessages"
 
 Page = Mapping[str, Any]
 """An answer of ListExecutions: the executions that started last."""
@@ -197,10 +195,10 @@ def look(target: Target) -> Snapshot:
 
 
 def _counts(target: Target, url: str) -> tuple[int, int]:
-    names = [_COUNT, f"{_COUNT}NotVisible", f"{_COUNT}Delayed"]
     with translated("read the queues"):
-        counts = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return int(counts[_COUNT]) + int(counts.get(f"{_COUNT}Delayed", 0)), int(counts[f"{_COUNT}NotVisible"])
+        answer = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[*COUNTS])
+    counts = answer["Attributes"]
+    return int(counts[VISIBLE]) + int(counts.get(DELAYED, 0)), int(counts[HELD])
 
 
 def _executions(target: Target, status: str | None = None) -> Page:

@@ -5,9 +5,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from infra.parts import WORKFLOW
 from operations.errors import NotDeployedError, OperationError, RefusedError
 from operations.inflight.looking import SERVICES
-from operations.inflight.reading import STATES, WORKFLOW, Check
+from operations.inflight.reading import STATES, Check
 
 Look = Callable[[Sequence[str]], list[Check]]
 

@@ -13,16 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from infra.parts import TRIGGER, WORKFLOW
 from operations.aws_errors import translated
 from operations.deployment.removed import intended, rights_kept
 from operations.dlq.messages import parked
-from operations.dlq.queues import find_queues, read_all
+from operations.dlq.queues import DELAYED, VISIBLE, find_queues, read_all
 from operations.errors import NotFoundError
 from operations.inflight.memory import Memory
 from operations.inflight.reading import (
-    STARTER,
     STATES,
-    WORKFLOW,
     Check,
     Finding,
     Look,
@@ -33,14 +32,13 @@ from operations.inflight.reading import (
     of_rules,
     of_states,
 )
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from shared.contracts.stages import BY_SERVICE, STAGES
 
 BATCH = 10
 EXECUTIONS = 200
 """The largest number of open executions whose definitions are read: AWS allows at most 20 such calls per second."""
-AT_ONCE = 8
-SERVICES = (STARTER, *BY_SERVICE)
+SERVICES = (TRIGGER, *BY_SERVICE)
 
 OnLook = Callable[[Look], None]
 
@@ -126,7 +124,7 @@ def _queue(target: Target, service: str) -> Look:
 
 def _attributes(target: Target, url: str) -> tuple[int, int]:
     """Return the number of the queue's waiting messages and its visibility timeout."""
-    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed")
+    counts = (VISIBLE, DELAYED)
     with translated("read the queue"):
         values = target.client("sqs").get_queue_attributes(
             QueueUrl=url, AttributeNames=[*counts, "VisibilityTimeout"]

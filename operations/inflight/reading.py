@@ -12,7 +12,13 @@ from shared.contracts.upcasting import readable
 from shared.errors import ContractViolation
 
 Place = Literal["queue", "dlq", "rule-dlq", "execution", "rule"]
-WORKFLOW, STARTER = "workflow", "trigger"
+NOUNS: Mapping[Place, str] = {
+    "queue": "waiting message",
+    "dlq": "parked message",
+    "rule-dlq": "undelivered event",
+    "execution": "open execution",
+    "rule": "bus rule",
+}
 STATES = "states"
 """The part of a check that looks for states of open executions that the workflow of this checkout lacks."""
 

@@ -9,6 +9,7 @@ from operations.money.costs import Group, Report
 from operations.money.run_ledger import lost, spent
 from operations.runs.journey import Journey
 from operations.wording import ago, cost_line, counted, exact, usd
+from shared.costs.ledger import NEVER_METERED
 from shared.costs.lines import TOKENS, Line
 from shared.costs.prices import GB, MB_MS
 
@@ -105,8 +106,8 @@ def quantity(line: Line) -> str:
     return f"{line.quantity:,}{share} {unit}{'' if line.quantity == 1 and not share else 's'}"
 
 
-def left_out(report: Report) -> Iterator[str]:
-    """Yield what the report could not count, or counted in another way."""
+def remarks(report: Report) -> Iterator[str]:
+    """Yield what the report could not count, or counted in another way, and with which prices."""
     if report.stand_in:
         yield f"What answered in the place of the models: {report.stand_in}."
     for missing in report.unknown:
@@ -122,6 +123,20 @@ def left_out(report: Report) -> Iterator[str]:
         yield f"Not included, because recorded before runs were metered: {counted(report.not_metered, 'run')}."
     if report.not_over:
         yield f"Not included, because not finished yet: {counted(report.not_over, 'run')}."
+    for text in report.stated:
+        yield f"Counted with the prices of {text}."
+    yield f"Never metered: {NEVER_METERED}. Logs are estimated."
+
+
+def silence(budget: Budget, env: str) -> str | None:
+    """Return what to say of a guard that has not checked the budget for a while; None if it has."""
+    if not budget.silent:
+        return None
+    since = f"since {budget.looked_at}" if budget.looked_at else "yet"
+    return (
+        f"The guard has not checked the budget {since}, so these numbers may be out of date. "
+        f"See the log of function {env}-guard, and its alarm."
+    )
 
 
 def million(dollars: float | None) -> str:
@@ -148,18 +163,14 @@ def budget_rows(budget: Budget) -> list[tuple[str, str]]:
     if budget.projected_nano_usd is not None:
         rows.append(("at this pace", f"{lower_bound}{usd(budget.projected_nano_usd)} by the end of the day"))
     if budget.looked_at:
-        rows.append(("last check", ago(_moment(budget.looked_at))))
+        rows.append(("last check", ago(datetime.fromisoformat(budget.looked_at))))
     return rows
 
 
 def _starter(budget: Budget) -> str:
     text: str = budget.standing
     if budget.since:
-        text += f" since {_moment(budget.since):%H:%M} UTC"
+        text += f" since {datetime.fromisoformat(budget.since):%H:%M} UTC"
     if budget.resumes_at:
         text += ", until 00:00 UTC"
     return text
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

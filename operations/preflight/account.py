@@ -4,7 +4,7 @@ from typing import Final
 
 from infra.doctor.checks.capacity import MOMENTS, TYPICAL_SECONDS
 from infra.doctor.findings import Passed, Problem, Result, Skipped
-from infra.environments import CALLS_PER_RUN
+from infra.environments import CALLS_PER_RUN, Environment
 from infra.functions import STARTER
 from infra.option_kinds import OptionError
 from infra.options import read_file
@@ -12,8 +12,8 @@ from operations.errors import OperationError
 from operations.preflight.calls import AbsentError, UnknownError, ask, part
 from operations.preflight.intent import Intended
 
-BOOTSTRAP: Final = "/cdk-bootstrap/hnb659fds/version"
-"""The parameter with the version of the CDK's bootstrap stack, under its default qualifier."""
+BOOTSTRAP: Final = "/cdk-bootstrap/{}/version"
+"""The parameter with the version of the CDK's bootstrap stack, by its qualifier."""
 BOOTSTRAP_VERSION: Final = 6
 """The lowest version that the CDK's synthesizer accepts."""
 _STEADY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
@@ -69,17 +69,21 @@ def credentials(intended: Intended) -> Result:
 def bootstrap(intended: Intended) -> Result:
     """Check the bootstrap stack. What its execution role may do can't be seen from outside."""
     where = f"{intended.target.region}: the CDK's bootstrap stack"
-    account = intended.account or "ACCOUNT"
-    fix = f".venv/bin/python -m local.cdk bootstrap aws://{account}/{intended.target.region}"
+    qualifier = intended.environment.bootstrap_qualifier
+    fix = bootstrap_command(intended.account or "ACCOUNT", intended.target.region, qualifier)
+    parameter = BOOTSTRAP.format(qualifier)
     try:
-        found = part(ask(intended.target, "ssm", "get_parameter", Name=BOOTSTRAP), "Parameter", "Value")
+        found = part(ask(intended.target, "ssm", "get_parameter", Name=parameter), "Parameter", "Value")
     except AbsentError:
         yield Problem(
-            where=where, what=f"It is missing: there is no SSM parameter {BOOTSTRAP}.", fix=f"Run {fix}"
+            where=where,
+            what=f"It is missing: there is no SSM parameter {parameter}.",
+            fix=f"Run {fix}\nIf the account was bootstrapped with another qualifier, write it into "
+            f"environments/{intended.target.env}.toml: bootstrap_qualifier.",
         )
         return
     if not (isinstance(found, str) and found.isdecimal()):
-        yield Skipped(f"{BOOTSTRAP} is {found!r}, which is no version.")
+        yield Skipped(f"{parameter} is {found!r}, which is no version.")
     elif int(found) < BOOTSTRAP_VERSION:
         yield Problem(
             where=where,
@@ -101,6 +105,12 @@ def bootstrap(intended: Intended) -> Result:
             what=f"The stack CDKToolkit is {status}.",
             fix=f"Wait if it is in progress; else repair or delete it in CloudFormation and run {fix}",
         )
+
+
+def bootstrap_command(account: str, region: str, qualifier: str) -> str:
+    """Return the command that makes or updates a bootstrap stack."""
+    own = "" if qualifier == Environment.bootstrap_qualifier else f" --qualifier {qualifier}"
+    return f".venv/bin/python -m local.cdk bootstrap aws://{account}/{region}{own}"
 
 
 def region(intended: Intended) -> Result:
@@ -175,7 +185,7 @@ def concurrency(intended: Intended) -> Result:
         yield Problem(
             where=f"account, {intended.target.region}",
             what=f"The queues and the API may take {most:,.0f} executions at a time, but {free:,} are free.",
-            fix=fix + "lower `max_concurrency` in infra/environments.py.",
+            fix=fix + "lower the options max_concurrency_….",
             why="In a burst the pipeline leaves no concurrency to its API and to other functions of the account.",
             severity="warning",
         )

@@ -8,7 +8,7 @@ from operations.aws_errors import translated
 from operations.errors import OperationError
 from operations.target import Target
 
-_ABSENT = ("NotFound", "NoSuchResource")
+_ABSENT = ("NotFound", "NoSuchResource", "NoSuchEntity")
 _INVALID = ("ValidationException", "ValidationError")
 
 

@@ -14,7 +14,7 @@ from infra.environments import ENVIRONMENTS, Environment
 from infra.option_kinds import OptionError
 from infra.options import load_deployed
 from operations.health.doctor import require_known
-from operations.preflight import account, models
+from operations.preflight import account, demands, models
 from operations.preflight.calls import AbsentError, UnknownError
 from operations.preflight.intent import Intended
 from operations.preflight.quotas import quotas
@@ -50,6 +50,8 @@ CHECKS: Final = (
         account.region,
         "A stack with a resource that the region does not have fails and is rolled back.",
     ),
+    Check("boundary", demands.boundary, "The first stack with a role fails and is rolled back."),
+    Check("api-logs", demands.api_logs, "API Gateway refuses to create the API's stage, which writes logs."),
     Check("model", models.access, "Each run fails at the chatbot, after it has passed the other stages."),
     Check("price", models.price, "What runs cost can't be counted."),
     Check("concurrency", account.concurrency, "Functions are throttled, and their messages wait."),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from operations.dlq.messages import violation
 from operations.health.rights import DENIED, ELSE, EXAMINATION, FINDS, is_denial
 from operations.runs.explain import Explanation
 from operations.runs.journey import Journey
@@ -90,7 +91,10 @@ def next_steps(explanation: Explanation) -> list[tuple[str, tuple[str, ...]]]:
         steps.append(("rights", EXAMINATION))
     if explanation.message is not None:
         steps.append(("message", ("dlq", "show", explanation.message.id)))
-        steps.append(("replay", ("dlq", "replay", "--id", explanation.message.id)))
+        edit = ("--edit",) if violation(explanation.message) else ()
+        steps.append(
+            ("correct" if edit else "replay", ("dlq", "replay", "--id", explanation.message.id, *edit))
+        )
     if explanation.handled is not None and explanation.handled.is_archived:
         steps.append(("message", ("dlq", "export", "--archived", "--id", explanation.handled.message_id)))
     for journey in explanation.journeys[:EXPLAINED]:

@@ -15,7 +15,7 @@ from operations.aws_errors import translated
 from operations.errors import OperationError, RefusedError
 from operations.json_text import loosely, written
 from operations.runs.records import read_records
-from operations.target import Target
+from operations.target import AT_ONCE, Target
 from shared.contracts import limits
 from shared.contracts.executions import FAILED, ids_in, pipeline_of, restart_name, restart_number
 from shared.contracts.record import Record, iso
@@ -24,7 +24,6 @@ from shared.errors import PipelineError
 from shared.records import Records, overtaken
 
 _MOST_RESTARTS = 1_000
-AT_ONCE = 8
 _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
 UNKNOWN_EXECUTION = ("ExecutionDoesNotExist", "InvalidArn", "ValidationException")

@@ -14,15 +14,16 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from infra.parts import TRIGGER
 from operations.dlq.archive import Handled, handled
 from operations.dlq.messages import Parked, metadata_of
 from operations.dlq.queues import depth, find_queues, held
-from operations.errors import DeniedError, InvalidInputError, NotFoundError
+from operations.errors import DeniedError, NotFoundError
 from operations.runs import executions
 from operations.runs.beginnings import SHORTEST, only, run_that_begins, uncut
 from operations.runs.executions import Execution
 from operations.runs.journey import Journey, read_journey
-from operations.runs.logs import Read, search
+from operations.runs.logs import Read, require_id, search
 from operations.runs.records import read_records
 from operations.stop import Stop
 from operations.target import Target
@@ -37,8 +38,6 @@ Kind = Literal[
 RUNS = 20
 """The largest number of runs of one trace that are returned."""
 LOG_PAGES = 100
-STARTER = "trigger"
-"""The service whose queue holds the events that start runs."""
 
 _PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 _ARN = re.compile(r"(?P<machine>arn:[^:]+:states:[^:]+:[^:]*:execution:[^:]+):(?P<name>[^:]{1,80})")
@@ -46,7 +45,6 @@ _STATES = "|".join(map(re.escape, BY_STATE))
 _OF_A_STAGE = re.compile(rf"(?P<name>.+)-(?:{_STATES})-\d{{1,3}}")
 _OF_A_RUN = re.compile(r"(?P<name>[^.]+)(?:\.\d+)?-(?:accepted|completed|failed|rejected|requested)")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
-_ID = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
 
 
 class Guess(Struct, frozen=True, kw_only=True):
@@ -128,10 +126,7 @@ def explain(
     Raises InvalidInputError for a text that can't be an id, and UnknownIdError.
     """
     any_id = uncut(any_id)
-    if not _ID.fullmatch(any_id):
-        raise InvalidInputError(
-            f"{any_id[:80]!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
-        )
+    require_id(any_id)
     _require_this_deployment(target, any_id)
     progress("the records")
     explanation = _by_form(target, any_id)
@@ -306,7 +301,7 @@ def _kind_in(message: Parked, any_id: str, trace_id: str) -> Kind | None:
 def _with_parked(target: Target, explanation: Explanation) -> Explanation:
     """Add the parked messages of runs that failed or have not started, which decide what to do next."""
     services = {
-        journey.pipeline_id: STARTER if journey.status == "ACCEPTED" else _service_of(journey.failed_stage)
+        journey.pipeline_id: TRIGGER if journey.status == "ACCEPTED" else _service_of(journey.failed_stage)
         for journey in explanation.journeys
         if journey.status in ("ACCEPTED", "FAILED")
     }
@@ -327,7 +322,7 @@ def _service_of(stage: str | None) -> str | None:
 def _with_waiting(target: Target, explanation: Explanation) -> Explanation:
     if all(journey.status != "ACCEPTED" for journey in explanation.journeys):
         return explanation
-    queue = depth(target, target.addresses.queue_url(STARTER))
+    queue = depth(target, target.addresses.queue_url(TRIGGER))
     return replace(explanation, waiting=queue.visible + queue.held)
 
 

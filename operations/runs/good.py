@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from operations.errors import NotFoundError
 from operations.runs.journey import Journey
-from operations.runs.pages import EXCERPT_CHARS, Filter, Row, runs_page
+from operations.runs.pages import Filter, runs_page
 from operations.runs.records import read_records
+from operations.runs.rows import EXCERPT_CHARS, Row
 from operations.target import Target
 from shared.contracts.record import Record
 

@@ -37,7 +37,7 @@ LATE_SECONDS = {True: 8.0, False: 2.0}
 """How long after a run's end its last lines may take to be found, on AWS and on the engine."""
 IDS = ("pipeline_id", "trace_id", "event_id", "delivery_id", "message_id")
 
-_TERM = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
+_ID = re.compile(r"[A-Za-z0-9_:.-]{1,256}")
 
 Progress = Callable[["Read"], None]
 
@@ -109,6 +109,14 @@ def _time(timestamp: object, event: Mapping[str, Any]) -> datetime:
         return datetime.fromtimestamp(int(event.get("timestamp") or 0) / 1_000, UTC)
 
 
+def require_id(text: str) -> None:
+    """Raise InvalidInputError for a text that can't be an id."""
+    if not _ID.fullmatch(text):
+        raise InvalidInputError(
+            f"{text[:80]!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
+        )
+
+
 def search(  # noqa: PLR0913 -- a search has bounds
     target: Target,
     term: str,
@@ -126,10 +134,7 @@ def search(  # noqa: PLR0913 -- a search has bounds
     `fits` decides in the place of the ids which of the lines that contain the term are meant. Raises
     InvalidInputError for a text that can't be an id.
     """
-    if not _TERM.fullmatch(term):
-        raise InvalidInputError(
-            f"{term!r} can't be an id. An id consists of letters, digits, hyphens, dots, colons, underscores."
-        )
+    require_id(term)
     names = tuple(functions) or tuple(function.name for function in FUNCTIONS)
     is_meant = fits or (lambda line: bool(line.ids_of(term)))
     result = Read()

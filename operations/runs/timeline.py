@@ -46,9 +46,9 @@ def bars(journey: Journey, now: datetime) -> list[Bar]:
     zero = (journey.started_at if is_restarted(journey) else journey.accepted_at) or journey.started_at
     if zero is None:
         return []
-    began = max(0.0, _ms(zero, journey.started_at or (journey.finished_at or now)))
+    began = max(0.0, elapsed_ms(zero, journey.started_at or (journey.finished_at or now)))
     passed = [stage for stage in journey.stages if stage.status not in ("waiting", "skipped")]
-    entered = _ms(zero, passed[0].started_at) if passed and passed[0].started_at else began
+    entered = elapsed_ms(zero, passed[0].started_at) if passed and passed[0].started_at else began
     at = max(began, entered)
     timeline = [
         Bar(
@@ -60,7 +60,7 @@ def bars(journey: Journey, now: datetime) -> list[Bar]:
         )
     ]
     for stage in passed:
-        start = _ms(zero, stage.started_at) if stage.started_at else at
+        start = elapsed_ms(zero, stage.started_at) if stage.started_at else at
         bar = _bar(stage, start, now)
         if bar is not None:
             timeline.append(bar)
@@ -125,7 +125,7 @@ def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:
     is_open = stage.status == "running"
     took = stage.took_ms
     if took is None and stage.started_at is not None and is_open:
-        took = max(0, round(_ms(stage.started_at, now)))
+        took = max(0, round(elapsed_ms(stage.started_at, now)))
     if took is None:
         return None
     paused = min(stage.paused_ms or 0, took)
@@ -149,5 +149,5 @@ def _bar(stage: StageView, start: float, now: datetime) -> Bar | None:
     )
 
 
-def _ms(start: datetime, end: datetime) -> float:
+def elapsed_ms(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds() * 1_000

@@ -97,6 +97,8 @@ def healthy(region: str) -> dict[str, Any]:
         "GetCallerIdentity": {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/me", "UserId": "U"},
         "GetParameter": {"Parameter": {"Name": "version", "Value": "30"}},
         "DescribeStacks": {"Stacks": [stack("UPDATE_COMPLETE")]},
+        "GetPolicy": {"Policy": {"PolicyName": "Boundary"}},
+        "GetAccount": {"cloudwatchRoleArn": f"arn:aws:iam::{ACCOUNT}:role/logs", "throttleSettings": {}},
         "GetRegionOptStatus": {"RegionName": region, "RegionOptStatus": "ENABLED_BY_DEFAULT"},
         "GetAccountSettings": concurrency(5_000),
         "GetFoundationModel": {"modelDetails": foundation_model("ON_DEMAND")},

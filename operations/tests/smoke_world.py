@@ -1,6 +1,6 @@
 """An account for the smoke test: moto's AWS seen as AWS itself, with clients that tests replace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from operations.smoke import alarm, listener, publishing, runs
 from operations.smoke.trial import Trial
+from operations.smoke.verdicts import Check
 from operations.stop import Stop
 from operations.target import Target
 from operations.tests.world import FakeApi, deploy, shared_session
@@ -15,6 +16,11 @@ from operations.tests.world import FakeApi, deploy, shared_session
 NAME = "smoke-261129100000aa"
 API_RUN = f"p-{NAME[-8:]}-api"
 """The id that the fake API makes of the smoke test's idempotency key."""
+BUS_RUN = f"{NAME}-bus"
+
+
+def by_subject(checks: Iterable[Check]) -> dict[str, Check]:
+    return {check.subject: check for check in checks}
 
 
 def refusal(operation: str, code: str) -> ClientError:
@@ -22,22 +28,28 @@ def refusal(operation: str, code: str) -> ClientError:
 
 
 class Client:
-    """A client whose operations are given as functions, exceptions or answers; it keeps the calls."""
+    """A client whose operations are given as functions, exceptions or answers; it keeps the calls.
 
-    def __init__(self, **operations: Any) -> None:
+    All others are those of the `real` one, if there is one.
+    """
+
+    def __init__(self, real: Any = None, **operations: Any) -> None:
+        self._real = real
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._operations = operations
 
     def __getattr__(self, operation: str) -> Any:
         def call(**arguments: Any) -> Any:
             self.calls.append((operation, arguments))
-            answer = self._operations[operation]
             if isinstance(answer, Exception):
                 raise answer
             return answer(**arguments) if callable(answer) else answer
 
-        if operation.startswith("_") or operation not in self._operations:
+        if operation.startswith("_"):
             raise AttributeError(operation)
+        answer = (
+            self._operations[operation] if operation in self._operations else getattr(self._real, operation)
+        )
         return call
 
     def get_paginator(self, operation: str) -> Any:

@@ -4,6 +4,7 @@ from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines,
 from operations.errors import InvalidInputError, UnreachableError
 from operations.stop import Stop
 from operations.tests.world import finish
+from shared.tests.fakes import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +94,7 @@ def test_never_more_at_a_time_than_allowed(target, api):
         with lock:
             inside += 1
             most = max(most, inside)
-        meeting.wait(10)  # three at once, or the test fails here
+        meeting.wait(PATIENCE_SECONDS)  # three at once, or the test fails here
         with lock:
             inside -= 1
         return original(*given)

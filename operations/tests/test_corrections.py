@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from operations.dlq.corrections import Change, applied, changes, fits, steps_of
+from operations.dlq.journal import audit
 from operations.dlq.messages import Parked, parked
 from operations.dlq.plan import Action
 from operations.dlq.replay import Options, Replay, Selection, plan, select
@@ -133,3 +134,6 @@ def test_each_message_is_sent_once_with_its_own_text(target: Any, machine: Any):
     sent = client("sqs").receive_message(QueueUrl=url("chatbot", ""), MaxNumberOfMessages=10)["Messages"]
     texts = sorted(json.loads(one["Body"])["detail"]["data"]["user_message"] for one in sent)
     assert texts == ["a", "b"]
+    assert [one.why.partition("Corrected: ")[2] for one in audit(target, "p-1")] == [
+        "rename user_mesage to user_message."
+    ]

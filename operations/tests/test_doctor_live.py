@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from infra.doctor.findings import Problem
 from infra.doctor.live import drift
 from infra.doctor.model import Function, System
 from infra.environments import ENVIRONMENTS
+from operations.addresses import Addresses
 from operations.errors import DeniedError, NotDeployedError
 from operations.health import doctor
 from operations.health.doctor import REQUIRED, deployed
@@ -67,6 +69,16 @@ def test_a_queue_that_somebody_deleted_is_a_finding_not_an_end(nowhere, stacks):
     gone = [said.where for said in drift(system) if isinstance(said, Problem) and said.severity == "error"]
     assert gone == ["queue ai-pipeline-local-enhancer"]
     assert len(system.queues) == len(REQUIRED) - 1
+
+
+@pytest.mark.parametrize(("services", "known"), [((), False), (("approval",), True)])
+def test_a_deleted_stack_of_a_stage_that_was_switched_off_is_not_missed(nowhere, stacks, services, known):
+    """The engine still has the template of a deleted stack; it counts if the service's addresses are there."""
+    stack("approval")
+    values = {f"services/{name}/queue-url": url(name) for name in services}
+    nowhere.__dict__["endpoint"] = "http://127.0.0.1:9"
+    nowhere.__dict__["addresses"] = Addresses(env="local", values=values, deployed_at=datetime.now(UTC))
+    assert ("ai-pipeline-local-approval" in deployed(nowhere).queues) is known
 
 
 def test_a_missing_stack_is_named_with_what_to_do(nowhere, aws):

@@ -135,10 +135,14 @@ def test_the_role_may_do_nothing_else(calls: list[Call], statements: list[Mappin
     granted = {action for statement in statements for action in listed(statement["Action"])}
     assert granted - {action for action, *_ in calls} == {
         "sts:AssumeRole",
+        "apigateway:GET",
         "cloudformation:DescribeStacks",
         "cloudformation:GetTemplate",
+        "cloudformation:ListStackResources",
         "dynamodb:DescribeTable",
+        "dynamodb:Query",
         "ssm:GetParameter",
+        "states:DescribeStateMachine",
         *PREFLIGHT,
     }
 
@@ -161,6 +165,7 @@ def test_the_role_may_ask_what_preflight_asks() -> None:
     }
     assert actions - {"bedrockruntime:Converse"} == {
         *PREFLIGHT,
+        "apigateway:GetAccount",  # IAM calls it apigateway:GET on /account
         "ssm:GetParameter",
         "cloudformation:DescribeStacks",
     }

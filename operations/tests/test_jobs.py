@@ -10,6 +10,7 @@ import pytest
 from operations.errors import NotFoundError, OperationError, RefusedError
 from operations.jobs import BusyError, Jobs
 from operations.stop import Stop
+from shared.tests.fakes import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ class Waiting:
     def __call__(self, stop: Stop) -> Any:
         yield "began"
         self.began.set()
-        assert self.go.wait(10)
+        assert self.go.wait(PATIENCE_SECONDS)
         if not stop.requested:
             yield "went on"
 
@@ -71,7 +72,7 @@ def test_one_job_of_a_kind_runs_at_a_time(jobs: Jobs, tmp_path: Path):
     work = Waiting()
     first, second, other = jobs.make("replay", {}), jobs.make("replay", {}), jobs.make("report", {})
     jobs.start(first, {}, work)
-    assert work.began.wait(10)
+    assert work.began.wait(PATIENCE_SECONDS)
     with pytest.raises(BusyError) as busy:
         jobs.start(second, {}, lambda _: iter(()))
     assert busy.value.number == first
@@ -93,7 +94,7 @@ def test_a_job_stops_when_asked(jobs: Jobs):
     work = Waiting()
     number = jobs.make("replay", {})
     jobs.start(number, {}, work)
-    assert work.began.wait(10)
+    assert work.began.wait(PATIENCE_SECONDS)
     assert jobs.stop(number)
     assert jobs.read(number).state == "stopping"
     work.go.set()

@@ -70,6 +70,15 @@ def test_a_missing_bootstrap_stack():
     assert f"bootstrap aws://{ACCOUNT}/us-east-1" in only(account, "bootstrap").fix
 
 
+def test_a_bootstrap_stack_with_another_qualifier(file):
+    """The bootstrap stack of the environment's own qualifier is looked for, and its command names the qualifier."""
+    file('bootstrap_qualifier = "team"')
+    account = FakeAccount(GetParameter=Refusal("ParameterNotFound"))
+    finding = only(account, "bootstrap")
+    assert "/cdk-bootstrap/team/version" in finding.what
+    assert f"bootstrap aws://{ACCOUNT}/us-east-1 --qualifier team" in finding.fix
+
+
 def test_an_old_bootstrap_stack():
     """A bootstrap stack of a version that the CDK does not accept is an error."""
     account = FakeAccount(GetParameter={"Parameter": {"Value": "5"}})
@@ -81,7 +90,7 @@ def test_an_old_bootstrap_stack():
 def test_the_bootstrap_version_is_the_one_that_templates_demand(synthesised):
     """Preflight asks for the parameter and the version that the synthesised templates check by themselves."""
     template = synthesised("dev")["ai-pipeline-dev-platform"]
-    assert template["Parameters"]["BootstrapVersion"]["Default"] == BOOTSTRAP
+    assert template["Parameters"]["BootstrapVersion"]["Default"] == BOOTSTRAP.format("hnb659fds")
     (rule,) = template["Rules"].values()
     refused = rule["Assertions"][0]["Assert"]["Fn::Not"][0]["Fn::Contains"][0]
     assert max(map(int, refused)) + 1 == BOOTSTRAP_VERSION
@@ -111,6 +120,48 @@ def test_a_region_that_is_not_enabled(status):
     """A region that the account has not enabled is an error."""
     account = FakeAccount(GetRegionOptStatus={"RegionName": "us-east-1", "RegionOptStatus": status})
     assert status.lower() in only(account, "region").what
+
+
+DEMANDS = 'permissions_boundary = "team/Boundary"\napi_account_role = false\n'
+
+
+def test_what_the_account_demands_is_there(file):
+    """A boundary and a role for API Gateway's logs are looked for if the options rely on them, and are in order."""
+    file(DEMANDS)
+    account = FakeAccount()
+    assert findings(account) == []
+    assert {"GetPolicy", "GetAccount"} <= set(account.calls)
+    file("")
+    findings(account := FakeAccount())
+    assert not {"GetPolicy", "GetAccount"} & set(account.calls)
+
+
+def test_a_boundary_that_is_missing(file):
+    """A boundary that the account does not have is an error that names its ARN in the region's partition."""
+    file(DEMANDS)
+    account = FakeAccount(region="us-gov-west-1", GetPolicy=Refusal("NoSuchEntity", 404))
+    (finding,) = [found for found in findings(account) if found.check == "boundary"]
+    assert (finding.severity, finding.where) == (
+        "error",
+        f"arn:aws-us-gov:iam::{ACCOUNT}:policy/team/Boundary",
+    )
+
+
+def test_a_missing_role_for_the_logs_of_apis(file):
+    """Without a role of the account or of the deployment, the API's stage could not be created: an error."""
+    file(DEMANDS)
+    assert "no role" in only(FakeAccount(GetAccount={"throttleSettings": {}}), "api-logs").what
+
+
+@pytest.mark.parametrize("kind", ["denied", "throttled", "broken", "unreachable", "garbage"])
+@pytest.mark.parametrize("operation", ["GetPolicy", "GetAccount"])
+def test_demands_that_can_not_be_asked_are_unknown(file, operation, kind):
+    """What the account demands is not called missing because it could not be asked for."""
+    file(DEMANDS)
+    got = outcomes(FakeAccount(**{operation: refusal(kind)}))
+    assert not [finding for outcome in got.values() for finding in outcome.findings]
+    if (operation, kind) != ("GetPolicy", "garbage"):  # an answer without a refusal: the policy is there
+        assert got["boundary" if operation == "GetPolicy" else "api-logs"].skipped
 
 
 def test_a_region_without_a_schema_registry(file):

@@ -17,7 +17,7 @@ from operations.deployment.removed import (
 from operations.deployment.teardown import plan
 from operations.tests.stacks_world import FakeStack
 from operations.tests.world import client, deploy
-from shared.tests.fakes import create_approvals_table
+from shared.tests.fakes import create_approvals_table, stopped_clock
 
 STACK = "ai-pipeline-dev-vetting"
 APPROVAL = "ai-pipeline-dev-approval"
@@ -121,14 +121,18 @@ def test_workflow_keeps_its_rights_to_reach_what_is_still_deployed(removed, clou
     assert (context_of_removed(removed), rights_kept(removed)) == ({}, frozenset())
 
 
-@pytest.mark.parametrize(("ago", "waits"), [(4, True), (60, False)])
-def test_it_waits_until_no_run_begins_with_the_old_definition(removed, cloudformation, ago, waits):
+@pytest.mark.parametrize(("ago", "waits"), [(4, [SETTLED_SECONDS - 4]), (SETTLED_SECONDS, []), (60, [])])
+def test_it_waits_until_no_run_begins_with_the_old_definition(
+    removed, cloudformation, monkeypatch, ago, waits
+):
     """Just after the workflow was changed, removed stages are looked at only when that has taken effect."""
+    now = datetime.now(UTC)
+    monkeypatch.setattr("operations.deployment.removed.datetime", stopped_clock(now))
     workflow = cloudformation.stacks["ai-pipeline-dev-workflow"] = FakeStack()
-    workflow.changed_at = datetime.now(UTC) - timedelta(seconds=ago)
+    workflow.changed_at = now - timedelta(seconds=ago)
     slept: list[float] = []
     assert removed_stages(removed, slept.append)
-    assert [round(seconds) for seconds in slept] == ([round(SETTLED_SECONDS - ago)] if waits else [])
+    assert slept == waits
 
 
 def test_run_that_began_before_keeps_the_stack_on_the_engine(removed, cloudformation, monkeypatch):

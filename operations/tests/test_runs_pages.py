@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from operations.errors import InvalidInputError
-from operations.runs import pages
+from operations.runs import pages, rows
 from operations.runs.failed import is_still_failed
 from operations.runs.pages import MOST_LOOKED_AT, Filter, runs_page
 from operations.runs.records import read_record
@@ -160,7 +160,7 @@ def test_the_pages_of_failed_runs_lead_to_each_once(target, executions: Executio
     failed = [number for number in range(120) if executions.status(number) != "SUCCEEDED"]
     assert seen == [f"p-{number}" for number in failed]
     assert len(cursors) == -(-len(failed) // 5)
-    monkeypatch.setattr(pages, "is_still_failed", lambda *_: False)
+    monkeypatch.setattr(rows, "is_still_failed", lambda *_: False)
     page = runs_page(target, Filter(still_failed=True), size=5)
     assert (page.rows, page.looked_at, page.cursor) == ((), 7, "2026-11-22T09:59:48+00:00~p-12")
 

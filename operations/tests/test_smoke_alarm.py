@@ -6,8 +6,7 @@ import pytest
 
 from operations.smoke.alarm import alarm_mail
 from operations.smoke.trial import InterruptedTrialError, Trial
-from operations.smoke.verdicts import Check
-from operations.tests.smoke_world import NAME, Client, refusal, replace
+from operations.tests.smoke_world import NAME, Client, by_subject, refusal, replace
 
 TOPIC = "arn:aws:sns:us-east-1:1:ai-pipeline-dev-alarms"
 SENT = "Successfully executed action " + TOPIC
@@ -57,10 +56,6 @@ def cloud(
 
 def states(fake: Client) -> list[str]:
     return [call["StateValue"] for call in fake.of("set_alarm_state")]
-
-
-def by_subject(checks: Any) -> dict[str, Check]:
-    return {check.subject: check for check in checks}
 
 
 def test_an_alarm_that_reaches_its_topic_passes_and_is_set_back(trial: Trial):

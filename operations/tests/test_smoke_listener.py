@@ -1,6 +1,8 @@
 """The smoke test's subscriber: it hears its own runs, fails in words, and leaves nothing behind."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -53,21 +55,9 @@ def test_events_of_another_shape_are_no_obstacle(account: Target):
 
 def test_a_rule_whose_target_is_refused_is_no_subscriber(trial: Trial):
     """PutTargets that answers with FailedEntryCount fails, and what was made is removed."""
-    real = client("events")
-    replace(
-        trial.target,
-        "events",
-        Client(
-            list_rules=real.list_rules,
-            put_rule=real.put_rule,
-            put_targets={
-                "FailedEntryCount": 1,
-                "FailedEntries": [{"ErrorCode": "ConcurrentModification", "ErrorMessage": "busy"}],
-            },
-            remove_targets=real.remove_targets,
-            delete_rule=real.delete_rule,
-        ),
-    )
+    refused = {"ErrorCode": "ConcurrentModification", "ErrorMessage": "busy"}
+    answer = {"FailedEntryCount": 1, "FailedEntries": [refused]}
+    replace(trial.target, "events", Client(client("events"), put_targets=answer))
     with pytest.raises(RefusedError, match="ConcurrentModification: busy"):
         _ = trial.listener
     trial.close()
@@ -76,22 +66,12 @@ def test_a_rule_whose_target_is_refused_is_no_subscriber(trial: Trial):
 
 def test_a_subscriber_that_no_event_reaches_is_said(trial: Trial):
     """If no probe arrives in time, the error says so instead of blaming the services."""
-    real = client("events")
-    replace(
-        trial.target,
-        "events",
-        Client(
-            list_rules=real.list_rules,
-            put_rule=real.put_rule,
-            put_targets={"FailedEntryCount": 0},
-            put_events=lambda Entries: {
-                "FailedEntryCount": 0,
-                "Entries": [{"EventId": "1"} for _ in Entries],
-            },
-            remove_targets=real.remove_targets,
-            delete_rule=real.delete_rule,
-        ),
-    )
+
+    def put(Entries: Sequence[Mapping[str, Any]]) -> Any:
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in Entries]}
+
+    fake = Client(client("events"), put_targets={"FailedEntryCount": 0}, put_events=put)
+    replace(trial.target, "events", fake)
     with pytest.raises(RefusedError, match="No event reached the subscriber"):
         _ = trial.listener
     assert PROBE in str(trial.target.client("events").of("put_events"))

@@ -8,14 +8,12 @@ import pytest
 
 from operations.smoke.publishing import put_events
 from operations.smoke.trial import InterruptedTrialError, Trial
-from operations.smoke.verdicts import Check
 from operations.target import Target
-from operations.tests.smoke_world import API_RUN, NAME, Client, hears, refusal, replace
+from operations.tests.smoke_world import API_RUN, BUS_RUN, NAME, Client, by_subject, hears, refusal, replace
 from operations.tests.world import client, finish
 from shared.contracts.stages import SERVICES
 from shared.records import Records
 
-BUS_RUN = f"{NAME}-bus"
 DONE = {"detail-type": "pipeline.completed.v1", "data": {"pipeline_id": BUS_RUN}}
 
 
@@ -28,10 +26,6 @@ def records(account):
 def no_forging(monkeypatch):
     """Leave the simulations out of `put-events`; they have tests of their own."""
     monkeypatch.setattr("operations.smoke.publishing.forging", lambda _trial: ())
-
-
-def by_subject(checks: Any) -> dict[str, Check]:
-    return {check.subject: check for check in checks}
 
 
 def answered(records: Records) -> None:
@@ -147,16 +141,8 @@ def test_a_completed_run_that_is_not_announced_fails_the_logger(
 def test_a_caller_who_may_not_subscribe_proves_the_rest(trial: Trial, records: Records):
     """Without the right to subscribe, nothing can be heard: these checks are not possible, the others are made."""
     answered(records)
-    real = client("events")
-    replace(
-        trial.target,
-        "events",
-        Client(
-            list_rules=real.list_rules,
-            put_rule=refusal("PutRule", "AccessDeniedException"),
-            put_events=real.put_events,
-        ),
-    )
+    denied = refusal("PutRule", "AccessDeniedException")
+    replace(trial.target, "events", Client(client("events"), put_rule=denied))
     checks = by_subject(put_events(trial))
     assert {name for name, check in checks.items() if check.outcome == "passed"} == {
         "api publishes pipeline.requested",

@@ -8,13 +8,11 @@ import pytest
 from operations.smoke.runs import redrive, run, stopped_run
 from operations.smoke.steps import smoke
 from operations.smoke.trial import STOP_TRIES, Trial
-from operations.smoke.verdicts import Check
-from operations.tests.smoke_world import API_RUN, NAME, Client, hears, refusal, replace
+from operations.tests.smoke_world import API_RUN, BUS_RUN, NAME, Client, by_subject, hears, refusal, replace
 from operations.tests.world import FakeApi, client, finish
 from shared.contracts.record import iso
 from shared.records import Records
 
-BUS_RUN = f"{NAME}-bus"
 STOPPED = f"{NAME}-stopped-1"
 COST = {"nano_usd": 1_234_000, "unknown": []}
 GONE = refusal("StopExecution", "ExecutionDoesNotExist")
@@ -27,10 +25,6 @@ def records(account):
 
 def outcomes(checks: Any) -> dict[str, str]:
     return {check.subject: check.outcome for check in checks}
-
-
-def by_subject(checks: Any) -> dict[str, Check]:
-    return {check.subject: check for check in checks}
 
 
 # --- run -----------------------------------------------------------------------------------------------------
@@ -139,9 +133,9 @@ def machine(trial: Trial, **operations: Any) -> Client:
     return fake
 
 
-def aborted(records: Records, name: str = STOPPED) -> None:
+def aborted(records: Records) -> None:
     ended = {"error": "Smoke.Stopped", "execution_status": "ABORTED", "finished_at": iso(ABORTED_AT)}
-    finish(records, name, status="FAILED", **ended)
+    finish(records, STOPPED, status="FAILED", **ended)
 
 
 def announced(name: str = STOPPED) -> dict[str, Any]:

@@ -10,11 +10,7 @@ from operations.smoke.forging import forging
 from operations.smoke.model import MODELS, denied_model
 from operations.smoke.trial import Trial
 from operations.smoke.verdicts import Check
-from operations.tests.smoke_world import Client, refusal, replace
-
-
-def by_subject(checks: Any) -> dict[str, Check]:
-    return {check.subject: check for check in checks}
+from operations.tests.smoke_world import Client, by_subject, refusal, replace
 
 
 def contexts(arguments: Mapping[str, Any]) -> tuple[str, str] | None:

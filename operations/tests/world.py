@@ -158,17 +158,17 @@ def deploy(env: str, api_url: str) -> None:
         ssm.put_parameter(Name=f"/ai-pipeline/{env}/{path}", Value=value, Type="String")
 
 
-def deploy_budget(env: str = "local", usd_per_day: str = "1") -> str:
+def deploy_budget() -> str:
     """Create what a daily budget adds to a deployment, and return the name of its table."""
-    name = f"ai-pipeline-{env}-budget"
+    name = "ai-pipeline-local-budget"
     client("dynamodb").create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "item", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    for path, value in (("table", name), ("guard", f"ai-pipeline-{env}-guard"), ("usd-per-day", usd_per_day)):
-        client("ssm").put_parameter(Name=f"/ai-pipeline/{env}/budget/{path}", Value=value, Type="String")
+    for path, value in (("table", name), ("guard", "ai-pipeline-local-guard"), ("usd-per-day", "1")):
+        client("ssm").put_parameter(Name=f"/ai-pipeline/local/budget/{path}", Value=value, Type="String")
     return name
 
 

@@ -3,8 +3,9 @@
 import itertools
 import json
 import time
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -12,6 +13,8 @@ from shared import budget, waiting
 from shared.contracts.envelope import Metadata
 from shared.contracts.record import iso
 from shared.records import LISTED, OWNER_INDEX
+
+T = TypeVar("T")
 
 METADATA = Metadata(
     event_id="e",
@@ -21,6 +24,29 @@ METADATA = Metadata(
     occurred_at=datetime(2026, 11, 22, tzinfo=UTC),
     correlation_id="c",
 )
+
+PATIENCE_SECONDS = 60.0
+"""Bound of a wait for another thread or process. Only a test that fails waits for so long."""
+
+
+def until(condition: Callable[[], T | None]) -> T:
+    """Call `condition` until it returns a truthy value, and return that. Fails after PATIENCE_SECONDS."""
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while not (value := condition()):
+        assert time.monotonic() < patience, "what was waited for did not come"
+        time.sleep(0.01)
+    return value
+
+
+def stopped_clock(moment: datetime) -> type[datetime]:
+    """Return the class `datetime` of a module under test for which it is always `moment`."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # a plain one will do
+            return moment.astimezone(tz)
+
+    return Stopped
 
 
 def client_error(code: str, operation: str = "Call", status: int = 400) -> ClientError:
@@ -76,10 +102,10 @@ def create_operations_table(client: Any, name: str = "operations") -> None:
     )
 
 
-def create_state_table(client: Any, name: str = "state") -> None:
+def create_state_table(client: Any) -> None:
     """Create the table of short-lived state on moto's DynamoDB."""
     client.create_table(
-        TableName=name,
+        TableName="state",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",

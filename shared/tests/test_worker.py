@@ -2,98 +2,21 @@
 
 import json
 import time
-import uuid
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from shared.bus import Bus
 from shared.contracts import v1
-from shared.contracts.envelope import Delivery, Metadata, trace_id
-from shared.contracts.stages import LEAST_TASK_SECONDS, RETRY
-from shared.contracts.wasted import paid_for, paid_in
+from shared.contracts.envelope import Metadata
 from shared.errors import PermanentError, TransientError
-from shared.observability import logger
-from shared.parking import ParkingLot
 from shared.runtime import stage_route
 from shared.tests.fakes import (
-    FakeEvents,
-    FakeSqs,
-    FakeStepFunctions,
     client_error,
     sqs_record,
     stage_event,
 )
-from shared.worker import Billed, ExternalRoute, Paid, Route, Worker
-from shared.worker.outcome import Callback
+from shared.tests.worker_bench import ANSWER, LAST_ATTEMPT, SECRET, Bench, bench
 
-ANSWER = v1.ChatAnswer(text="Hello", backend="bedrock", model_id="model", stop_reason="end_turn")
-LAST_ATTEMPT = RETRY.max_attempts
-SECRET = "the user's private words"
-
-
-class Bench:
-    """A worker of the chatbot stage on doubles, with a replaceable stage function."""
-
-    def __init__(
-        self,
-        others: Mapping[str, Route[Any] | ExternalRoute] | None = None,
-        *,
-        stored: v1.ChatAnswer | None = None,
-    ) -> None:
-        """`others` are routes that replace the bench's own; `stored` is the answer that the stage can recall."""
-        self.step_functions = FakeStepFunctions()
-        self.dlq = FakeSqs()
-        self.events = FakeEvents()
-        self.asked: list[v1.ChatRequested] = []
-        self.outcome: Any = ANSWER
-        self.started: list[str] = []
-        self.foreign: list[Delivery] = []
-        routes: dict[str, Route[Any] | ExternalRoute] = {
-            **stage_route("chatbot", self.run, recall=lambda *_: stored),
-            "pipeline.requested.v1": Route(request=v1.PipelineRequested, run=self.start),
-            "Something Happened": ExternalRoute(run=self.foreign.append, source="aws.states"),
-        }
-        self.worker = Worker(
-            service="chatbot",
-            routes=others or routes,
-            callback=Callback(self.step_functions),
-            parking=ParkingLot(lambda: self.dlq, dlq_url="https://queue/dlq", service="chatbot"),
-            bus=Bus(lambda: self.events, "bus"),
-        )
-
-    def run(self, request: v1.ChatRequested, metadata: Metadata) -> Paid[v1.ChatAnswer]:
-        self.asked.append(request)
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        assert isinstance(self.outcome, v1.ChatAnswer)
-        billed = Billed(input_tokens=3, output_tokens=5, model_id="model")
-        return Paid(result=self.outcome, billed=billed)
-
-    def start(self, request: v1.PipelineRequested, metadata: Metadata) -> None:
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        self.started.append(metadata.pipeline_id)
-
-    def handle(self, *records: dict[str, Any]) -> list[str]:
-        """The ids of the messages to deliver again."""
-        answer = self.worker.handle({"Records": list(records)}, None)
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    def chat(self, **changes: Any) -> dict[str, Any]:
-        of_message = {name: changes.pop(name) for name in ("receives", "sent_ms") if name in changes}
-        event = stage_event("chat.requested.v1", {"user_message": SECRET}, **changes)
-        return sqs_record(event, **of_message)
-
-
-@pytest.fixture
-def bench(monkeypatch):
-    """A bench whose log goes to this test's captured output: Powertools binds to stdout once per name."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"test-{uuid.uuid4().hex}")
-    logger.cache_clear()
-    return Bench()
+__all__ = ["bench"]
 
 
 def test_success_is_called_back_with_result_and_meter(bench):
@@ -371,148 +294,3 @@ def test_nothing_secret_reaches_logs_or_attributes(bench, capsys):
     said += "".join(json.dumps(message["MessageAttributes"]) for message in bench.dlq.sent)
     assert token not in said
     assert SECRET not in said
-
-
-TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-def notes(logged: str) -> list[dict[str, Any]]:
-    return [line for line in map(json.loads, logged.splitlines()) if "outcome" in line]
-
-
-def test_a_log_line_tells_a_cold_start(bench, capsys):
-    """The first batch of a process tells that its messages waited for its start, if they were sent before that."""
-    later = int(time.time() * 1_000) + 60_000
-    bench.handle(bench.chat(token="a", sent_ms=1), bench.chat(token="b", sent_ms=later))
-    bench.handle(bench.chat(token="c", sent_ms=1))
-    told = [line.get("cold_start") for line in notes(capsys.readouterr().out)]
-    assert told == [True, None, None]
-
-
-def test_log_lines_name_the_run_its_trace_and_the_message(bench, capsys):
-    """Every log line about a message has its run, trace and ids, and none of the message before."""
-    first = bench.chat(token="a", traceparent=TRACEPARENT)
-    start = stage_event("pipeline.requested.v1", {"user_message": "Hi"}, token=None, pipeline_id="p-2")
-    bench.handle(first, sqs_record(start), sqs_record("garbage"))
-    chat, started, *unread = notes(capsys.readouterr().out)
-    assert (chat["pipeline_id"], chat["trace_id"]) == ("pipeline-1", TRACEPARENT[3:35])
-    assert (chat["message_id"], chat["event_id"], chat["delivery_id"]) == (
-        first["messageId"],
-        "event-1",
-        "delivery-1",
-    )
-    assert (started["pipeline_id"], started["trace_id"]) == ("p-2", trace_id(None, "p-2"))
-    assert unread
-    assert all("trace_id" not in line and "pipeline_id" not in line for line in unread)
-
-
-def test_a_refusal_is_in_the_trace_of_what_is_refused(bench):
-    """`contract.rejected` carries the trace of the event it is about."""
-    bench.handle(sqs_record(stage_event("chat.requested.v1", {"user_message": 7}, traceparent=TRACEPARENT)))
-    (rejected,) = bench.events.details("contract.rejected.v1")
-    assert rejected["metadata"]["traceparent"] == TRACEPARENT
-
-
-def test_metrics_are_one_blob_per_batch(bench, capsys):
-    """A batch's counts leave as one EMF line with the namespace and no id among the dimensions."""
-    bench.handle(bench.chat(token="a"), bench.chat(token="b"))
-    lines = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
-    blobs = [line for line in lines if "model" not in line]
-    assert len(blobs) == 1
-    assert blobs[0]["Attempts"] == [1.0, 1.0]
-    assert blobs[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["environment", "service"]]
-
-
-@pytest.mark.parametrize("error", [TransientError, PermanentError])
-def test_tokens_of_an_unusable_answer_are_counted(bench, capsys, error):
-    """The tokens of an answer that was paid for and can't be used are in the metrics, and in the failure's cause."""
-    usage = v1.Usage(input_tokens=3, output_tokens=5, cache_read_tokens=7)
-    bench.outcome = error(f"No text.{paid_for('m', usage)}")
-    bench.handle(bench.chat())
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    counted = {name: line[name] for line in lines if line.get("model") == "m" for name in line}
-    assert (counted["InputTokens"], counted["OutputTokens"]) == ([10.0], [5.0])
-    assert paid_in(bench.step_functions.failures["token-1"][1]) == ("m", usage)
-
-
-def test_a_paying_stage_asks_first_whether_a_late_message_is_still_wanted():
-    """After a long wait, a paid stage runs only if its task is not over; a fresh message is not checked."""
-    bench = Bench()
-    for token, waited_ms, runs in (("over", 60_000, 0), ("over", 10, 1), ("waits", 60_000, 1)):
-        bench.step_functions.failures = {"over": ("States.Timeout", "")}
-        bench.asked.clear()
-        event = stage_event("chat.requested.v1", {"user_message": "Hi"}, token=token)
-        assert bench.handle(sqs_record(event, sent_ms=int(time.time() * 1000) - waited_ms)) == []
-        assert len(bench.asked) == runs
-
-
-TASK_MS = LEAST_TASK_SECONDS * 1000
-
-
-def ago(milliseconds: float) -> str:
-    return (datetime.now(UTC) - timedelta(milliseconds=milliseconds)).isoformat()
-
-
-@pytest.mark.parametrize("told", [False, True], ids=["waited in the queue", "delivered late or moved back"])
-@pytest.mark.parametrize(
-    ("left_ms", "stored", "asked", "answered"),
-    [(10_000, None, 0, 0), (60_000, None, 1, 1), (10_000, ANSWER, 0, 1)],
-)
-def test_a_paying_stage_does_not_begin_what_its_task_will_not_wait_for(
-    left_ms: int, stored: v1.ChatAnswer | None, asked: int, answered: int, told: bool
-):
-    """Shortly before its task times out, a message buys no answer, wherever it waited, but a stored one is sent."""
-    bench = Bench(stored=stored)
-    waited_ms = TASK_MS - left_ms
-    event = stage_event("chat.requested.v1", {"user_message": "Hi"}, occurred_at=ago(waited_ms))
-    sent_ms = int(time.time() * 1000) - (0 if told else waited_ms)
-    assert bench.handle(sqs_record(event, sent_ms=sent_ms)) == []
-    assert (len(bench.asked), len(bench.step_functions.successes)) == (asked, answered)
-
-
-NO_TIME_LEFT = TASK_MS - 10_000
-HARMLESS = {
-    "a redriven state keeps the time when it was first entered": {"occurred_at": ago(3_600_000)},
-    "a retry has a timeout of its own": {"occurred_at": ago(NO_TIME_LEFT), "attempt": 1},
-    "long retries": {"occurred_at": ago(3 * TASK_MS), "attempt": 3},
-    "a clock ahead": {"occurred_at": ago(-3_600_000)},
-    "the first year": {"occurred_at": "0001-01-01T00:00:00Z"},
-    "the last year": {"occurred_at": "9999-12-31T23:59:59Z"},
-}
-
-
-@pytest.mark.parametrize("receives", [1, 2])
-@pytest.mark.parametrize("metadata", HARMLESS.values(), ids=HARMLESS)
-def test_a_time_that_is_not_the_tasks_skips_no_work(metadata, receives):
-    """While its task waits, a message is handled though its time says that no task can be that old or young."""
-    bench = Bench()
-    event = stage_event("chat.requested.v1", {"user_message": "Hi"}, **metadata) | {"time": ago(0)}
-    assert bench.handle(sqs_record(event, receives=receives)) == []
-    assert (len(bench.asked), len(bench.step_functions.successes)) == (1, 1)
-
-
-def test_a_time_that_no_waiting_task_can_have_is_asked_about():
-    """A message of a task that began before its timeout pays for nothing once Step Functions says it is over."""
-    bench = Bench()
-    bench.step_functions.failures["token-1"] = ("States.Timeout", "")
-    assert bench.handle(bench.chat(occurred_at=ago(TASK_MS + 1_000))) == []
-    assert (bench.asked, bench.dlq.sent) == ([], [])
-
-
-@pytest.mark.parametrize(
-    ("time_of_event", "asked"),
-    [
-        (lambda: ago(NO_TIME_LEFT), 0),
-        (lambda: ago(60_000), 1),
-        (lambda: None, 1),
-        (lambda: "2026-11-22T10:00:00", 1),
-        (lambda: "2026-11-22T10:00:00Z", 1),
-    ],
-    ids=["no time left", "time left", "no time", "no zone", "long ago"],
-)
-def test_a_retrys_age_is_that_of_its_request(time_of_event, asked):
-    """A retry's task began when its request reached EventBridge; without a time of the event, it is not skipped."""
-    bench = Bench()
-    event = stage_event("chat.requested.v1", {"user_message": "Hi"}, attempt=2, occurred_at=ago(3 * TASK_MS))
-    assert bench.handle(sqs_record(event | {"time": time_of_event()})) == []
-    assert len(bench.asked) == asked

@@ -108,7 +108,7 @@ def test_what_became_of_a_burst(records, runs, left, expected):
     """A success is exactly one successful execution with its record; failures, losses and repeats are none."""
     outcome = counts(["a", "b"], records, runs, left)
     assert (outcome.once, outcome.failed, outcome.lost) == expected
-    assert outcome.all_done == (expected == (2, 0, 0) and not left)
+    assert outcome.left_in_queues == left
 
 
 def test_hops_are_medians_by_part():

@@ -23,6 +23,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from infra.options import load
 from local.connection import Connection
 from local.deploy import up
 from local.engine import Engine
@@ -30,9 +31,10 @@ from local.model_server import ModelServer, model_server
 from local.paths import STATE
 from local.testing import denied, own_engine
 from shared.contracts.record import FINAL
+from shared.contracts.stages import STAGES
 
-PATIENCE_SECONDS = 120
-"""Longer than the message of a killed worker stays invisible."""
+PATIENCE_SECONDS = 30 + max(load("local").sizing_of(stage.service).visibility_seconds for stage in STAGES)
+"""Longer than the message of a killed worker stays invisible, whichever it was."""
 POLL_SECONDS = 1.5
 """Longer than the engine's pause between two polls of a queue."""
 DEPLOYS = pytest.mark.xdist_group("deploys")

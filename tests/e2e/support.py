@@ -120,6 +120,17 @@ def kill_workers(pipeline: Deployment, service: str, queue_url: str) -> None:
     open_starts(pipeline.client("dynamodb"), service, message_id, table="ai-pipeline-local-state")
 
 
+def log_lines(pipeline: Deployment, function: str, text: str) -> list[str]:
+    """Return the lines of a function's log that contain `text`, which is one word."""
+    pages = pipeline.client("logs").get_paginator("filter_log_events")
+    group = f"/aws/lambda/ai-pipeline-local-{function}"
+    return [
+        event["message"]
+        for page in pages.paginate(logGroupName=group, filterPattern=f'"{text}"')
+        for event in page["events"]
+    ]
+
+
 def history(pipeline: Deployment, arn: str) -> list[str]:
     step_functions = pipeline.client("stepfunctions")
     try:

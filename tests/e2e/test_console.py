@@ -7,7 +7,7 @@ import pytest
 from console.live.stream import DONE
 from console.tests.asking import console_of
 from local.targets import local_target
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, eventually
 
 pytestmark = pytest.mark.engine
 
@@ -28,7 +28,9 @@ def test_a_question_is_asked_and_followed_in_the_console(pipeline: Deployment):
     assert "What does the console show?" in console.get(f"/runs/{pipeline_id}?tab=data").text
     assert "TaskSucceeded" in console.get(f"/runs/{pipeline_id}?tab=events").text
     assert "transition into AnalyzeInput" in console.get(f"/runs/{pipeline_id}?tab=cost").text
-    assert "chatbot" in console.get(f"/runs/{pipeline_id}?tab=logs&read=1").text
+    eventually(
+        lambda: "chatbot" in console.get(f"/runs/{pipeline_id}?tab=logs&read=1").text
+    )  # after the callback
     assert f"/runs/{pipeline_id}" in console.get("/runs").text
     assert console.get(f"/find?q={pipeline_id}-accepted").headers["location"] == f"/runs/{pipeline_id}"
     assert "chat" in console.get("/").text

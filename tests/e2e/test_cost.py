@@ -1,7 +1,6 @@
 """The cost of real runs: records agree with what the engine did, and `pipeline cost` agrees with the records."""
 
 import json
-import uuid
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from operations.money.run_ledger import read_ledger
 from operations.target import Target
 from shared.dynamodb import from_item
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.support import complete, history, kill_workers
+from tests.e2e.support import complete, history, kill_workers, question
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -26,10 +25,6 @@ TRANSITION = 25_000
 @pytest.fixture
 def target(pipeline: Deployment) -> Target:
     return local_target(pipeline.connection)
-
-
-def question() -> str:
-    return f"Question {uuid.uuid4().hex}?"
 
 
 def records(target: Target) -> list[dict[str, Any]]:

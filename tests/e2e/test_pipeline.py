@@ -9,7 +9,7 @@ import pytest
 
 from local.model_server import LONG_ANSWER, Reply, echo
 from tests.e2e.conftest import Deployment, eventually
-from tests.e2e.support import BAD_REQUESTS, complete, question
+from tests.e2e.support import BAD_REQUESTS, complete, log_lines, question
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -213,6 +213,7 @@ def test_nothing_secret_is_logged(pipeline: Deployment):
     secret = f"secret-{uuid.uuid4().hex}"
     (event_id,) = pipeline.publish({"data": {"user_message": secret}})
     pipeline.finished(event_id)
+    eventually(lambda: log_lines(pipeline, "logger", event_id))  # written after the record
     logs = pipeline.client("logs")
     seen = ""
     for group in logs.describe_log_groups()["logGroups"]:

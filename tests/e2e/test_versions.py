@@ -18,7 +18,7 @@ from shared.contracts.upcasting import as_conversation
 from shared.contracts.v1 import PipelineRequested
 from tests.e2e.conftest import DEPLOYS, Deployment, eventually
 from tests.e2e.next_release import releases
-from tests.e2e.support import complete
+from tests.e2e.support import complete, log_lines
 
 pytestmark = [pytest.mark.engine, DEPLOYS, pytest.mark.timeout(400)]
 
@@ -171,10 +171,6 @@ def test_a_breaking_change_is_rolled_out_and_back_under_load(pipeline: Deploymen
 
 def read_by(pipeline: Deployment, function: str) -> set[str]:
     """Return the detail-types of the messages that a function has handled, from its log."""
-    pages = pipeline.client("logs").get_paginator("filter_log_events")
-    log_pages = pages.paginate(
-        logGroupName=f"/aws/lambda/ai-pipeline-local-{function}", filterPattern="detail_type"
-    )
-    lines = (event["message"] for page in log_pages for event in page["events"])
+    lines = log_lines(pipeline, function, "detail_type")
     said = (json.loads(line) for line in lines if '"outcome":"Succeeded"' in line)
     return {line["detail_type"] for line in said}

@@ -1,6 +1,5 @@
 """A run that waits for a person: the deployed definition in moto, the real worker of the approval, and its table."""
 
-import time
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,7 @@ from shared.bus import Bus
 from shared.contracts.stages import BY_SERVICE, EVERY, STAGES
 from shared.parking import ParkingLot
 from shared.runtime import stage_route
-from shared.tests.fakes import FakeEvents, FakeSqs, create_approvals_table, sqs_record
+from shared.tests.fakes import FakeEvents, FakeSqs, create_approvals_table, sqs_record, until
 from shared.waiting import Verdict
 from shared.waiting.store import Waiting
 from shared.worker import Worker
@@ -25,7 +24,6 @@ from tests.integration.workflow import ALL_WELL, ASKED, METADATA, Workflow
 
 SETTINGS = Settings(approvals_table="approvals", approval_seconds=3_600)
 ANN = "arn:aws:iam::123456789012:user/ann"
-SECONDS = 20.0
 
 
 class Approving:
@@ -55,25 +53,19 @@ class Approving:
     def request(self) -> str:
         """Return the body of the approval's request, once it is in the queue."""
         url = self.workflow.queue_urls["approval"]
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            for message in self.workflow.clients["sqs"].receive_message(QueueUrl=url).get("Messages", []):
-                return str(message["Body"])
-            time.sleep(0.02)
-        raise AssertionError("no approval was requested")
+        (message,) = until(lambda: self.workflow.clients["sqs"].receive_message(QueueUrl=url).get("Messages"))
+        return str(message["Body"])
 
     def deliver(self, body: str) -> None:
         answer = self.worker.handle({"Records": [sqs_record(body)]}, None)
         assert answer == {"batchItemFailures": []}
 
     def ended(self, arn: str) -> dict[str, Any]:
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
+        def probe() -> dict[str, Any] | None:
             execution = self.workflow.clients["stepfunctions"].describe_execution(executionArn=arn)
-            if execution["status"] != "RUNNING":
-                return dict(execution)
-            time.sleep(0.02)
-        raise AssertionError("the execution did not end")
+            return dict(execution) if execution["status"] != "RUNNING" else None
+
+        return until(probe)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The deployed workflow definition in moto, with bus, rules, queues and table, and results of all stages."""
 
 import json
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from shared.contracts import v1, v2
 from shared.contracts.envelope import SOURCE, Metadata
 from shared.contracts.stages import STAGES, Stage
 from shared.records import Records
+from shared.tests.fakes import until
 from shared.tests.samples import ANALYSIS, CHAT, ENHANCEMENT
 from tests.integration.workers import Workers
 
@@ -96,14 +96,13 @@ class Workflow:
                 name="p-1",
                 input=state or execution_input(ASKED, METADATA),
             )
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                execution = client.describe_execution(executionArn=started["executionArn"])
-                if execution["status"] != "RUNNING":
-                    return Run(execution, workers, client)
+
+            def ended() -> dict[str, Any] | None:
                 assert workers.requests is not None  # raises the error of a worker
-                time.sleep(0.02)
-            raise AssertionError("the execution did not end")
+                execution = client.describe_execution(executionArn=started["executionArn"])
+                return dict(execution) if execution["status"] != "RUNNING" else None
+
+            return Run(until(ended), workers, client)
 
 
 class Run:

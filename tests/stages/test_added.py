@@ -57,17 +57,21 @@ def test_it_is_deployed_like_the_others(parts):
     assert "ai-pipeline-dev-notary-requests" not in parts["rules"]
     assert '"MemorySize": 256' in parts["templates"]["ai-pipeline-dev-scales"]
     assert '"BatchSize": 1,' in parts["templates"]["ai-pipeline-dev-scales"]
-    assert parts["options"] == ["memory_scales", "memory_notary", "timeout_scales", "timeout_notary"]
+    assert parts["options"] == [
+        f"{size}_{service}" for size in ("memory", "max_concurrency", "timeout") for service in NEW
+    ]
 
 
 def test_it_is_watched_like_the_others(parts):
     """Each added stage has alarms, graphs and metrics; one that pays also counts tokens."""
     monitoring = parts["templates"]["ai-pipeline-dev-monitoring"]
     for service in NEW:
-        for alarm in ("queue-age", "parked", "parked-expires", "rule-delivery", "throttles", "errors"):
+        for alarm in ("queue-age", "parked", "parked-expires", "throttles", "errors"):
             assert f"ai-pipeline-dev-{service}-{alarm}" in monitoring
         assert service in monitoring[monitoring.index("AWS::CloudWatch::Dashboard") :]
         assert all(service in parts["metrics"][name] for name in ("Errors", "QueueWait", "WorkTime"))
+    assert "ai-pipeline-dev-scales-rule-delivery" in monitoring
+    assert "notary-rule" not in monitoring  # no rule feeds its queue
     assert parts["metrics"]["InputTokens"] == ["scales", "chatbot"]
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from infra.doctor.findings import Passed, Problem, Result
 from infra.doctor.model import Grant, Machine, Rule, State, System
 from infra.doctor.references import last
+from infra.parts import TRIGGER
 from shared.contracts.envelope import SOURCE
 from shared.contracts.stages import EVERY
 from shared.contracts.upcasting import EVENTS, readable
 from shared.contracts.v2 import PipelineRequested
 
-STARTER = "trigger"
 PUT_EVENTS, SEND_MESSAGE = "events:PutEvents", "sqs:SendMessage"
 DETAIL_TYPE_CONDITION = "events:detail-type"
 EVENT_CONDITIONS = frozenset({"events:source", DETAIL_TYPE_CONDITION})
@@ -19,7 +19,7 @@ EVENT_CONDITIONS = frozenset({"events:source", DETAIL_TYPE_CONDITION})
 def readers() -> Mapping[str, str]:
     """Return the service that reads a request, by detail-type, for every version that it reads."""
     stages = {kind.detail_type(): stage.service for stage in EVERY for kind in readable(stage.request)}
-    return stages | {kind.detail_type(): STARTER for kind in readable(PipelineRequested)}
+    return stages | {kind.detail_type(): TRIGGER for kind in readable(PipelineRequested)}
 
 
 def requests_sent(system: System) -> Result:

@@ -22,6 +22,7 @@ from shared.parking import ParkingLot
 from shared.runtime import stage_route
 from shared.tests.fakes import (
     METADATA,
+    PATIENCE_SECONDS,
     FakeEvents,
     FakeSqs,
     FakeStepFunctions,
@@ -151,12 +152,12 @@ def test_two_deliveries_at_once_pay_once(answers, model):
 
     def slow() -> None:
         asked.set()
-        assert answered.wait(5)
+        assert answered.wait(PATIENCE_SECONDS)
 
     model.during = slow
     first = threading.Thread(target=lambda: answers.ask(REQUEST, METADATA))
     first.start()
-    assert asked.wait(5)
+    assert asked.wait(PATIENCE_SECONDS)
     try:
         with pytest.raises(InProgress):
             answers.ask(REQUEST, METADATA)

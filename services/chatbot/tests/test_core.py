@@ -6,22 +6,12 @@ import pytest
 from msgspec.structs import astuple, replace
 
 from services.chatbot import core
-from services.chatbot.backends import Bedrock, ExistingFunction, backend
 from services.chatbot.settings import Settings
-from services.chatbot.tests.fakes import HISTORY, FakeModel
+from services.chatbot.tests.fakes import HISTORY, SETTINGS, analysis, converse
 from shared.contracts import limits
-from shared.contracts.v1 import Analysis, ChatRequested, Usage
+from shared.contracts.v1 import ChatRequested, Usage
 from shared.contracts.wasted import paid_in
-from shared.errors import ModelTimedOut, PermanentError, TransientError
-from shared.tests.fakes import METADATA, client_error
-from shared.tests.samples import ANALYSIS
-
-
-def analysis(complexity: Any, *, has_code: bool = False) -> Analysis:
-    return replace(ANALYSIS, complexity=complexity, has_code=has_code)
-
-
-SETTINGS = Settings(model_id="small", model_id_complex="large", max_tokens=1_000, temperature=0.7)
+from shared.errors import PermanentError, TransientError
 
 
 @pytest.mark.parametrize(
@@ -53,15 +43,6 @@ def test_converse_request_is_complete():
     assert request["system"] == [{"text": "Be kind."}]
     assert request["guardrailConfig"] == {"guardrailIdentifier": "g", "guardrailVersion": "2"}
     assert "guardrailConfig" not in core.converse_request(Settings(), ChatRequested(user_message="Hi"))
-
-
-def converse(*texts: str, stop: str = "end_turn", **more: Any) -> dict[str, Any]:
-    return {
-        "output": {"message": {"role": "assistant", "content": [{"text": text} for text in texts]}},
-        "stopReason": stop,
-        "usage": {"inputTokens": 10, "outputTokens": 20, "totalTokens": 30},
-        **more,
-    }
 
 
 def test_converse_answer_keeps_text_usage_and_reason():
@@ -295,123 +276,6 @@ def test_what_no_model_writes_is_cut():
 def test_control_characters_do_not_pass():
     """Tabs and newlines are kept; other control characters, carriage returns included, are removed."""
     assert core.bounded("a\x00b\x1b[31m\tc\r\nd") == ("ab[31m\tc\nd", False)
-
-
-def test_bedrock_is_asked_once():
-    """One message makes one model call; only the workflow retries."""
-    model = FakeModel(converse("Hello"))
-    got = Bedrock(SETTINGS, model).ask(
-        ChatRequested(user_message="Hi", analysis=analysis("complex")), METADATA
-    )
-    assert (got.text, got.model_id) == ("Hello", "large")
-    assert len(model.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "expected"),
-    [
-        ("ThrottlingException", 429, TransientError),
-        ("ModelTimeoutException", 408, ModelTimedOut),
-        ("ModelNotReadyException", 429, TransientError),
-        ("ServiceUnavailableException", 503, TransientError),
-        ("ServiceQuotaExceededException", 400, TransientError),
-        ("ModelErrorException", 424, TransientError),
-        ("ValidationException", 400, PermanentError),
-        ("AccessDeniedException", 403, PermanentError),
-        ("ResourceNotFoundException", 404, PermanentError),
-    ],
-)
-def test_bedrock_errors_are_sorted(code, status, expected):
-    """Throttles and outages are transient, a denied or invalid request permanent, and a timeout may be billed."""
-    model = FakeModel(client_error(code, "Converse", status))
-    with pytest.raises(expected, match=code):
-        Bedrock(SETTINGS, model).ask(ChatRequested(user_message="Hi"), METADATA)
-
-
-@pytest.mark.parametrize(
-    ("message", "settings", "named"),
-    [
-        ("`temperature` is deprecated for this model.", Settings(), 'temperature = "off"'),
-        ("This model doesn't support system prompts.", Settings(), 'system_prompt = "off"'),
-        (
-            "The model does not support temperature or system.",
-            Settings(),
-            'temperature = "off" and system_prompt',
-        ),
-        ("The temperature is wrong.", Settings(temperature=None), None),
-        ("The provided model identifier is invalid.", Settings(), None),
-    ],
-)
-def test_a_refused_parameter_names_its_option(message, settings, named):
-    """If a model refuses a temperature or a system prompt, the error names the option, and quotes nothing of AWS."""
-    refusal = client_error("ValidationException", "Converse", 400)
-    refusal.response["Error"]["Message"] = message
-    with pytest.raises(PermanentError) as caught:
-        Bedrock(settings, FakeModel(refusal)).ask(ChatRequested(user_message="Hi"), METADATA)
-    assert "ValidationException" in str(caught.value)
-    assert ("off" in str(caught.value)) is bool(named)
-    assert ("models_without_" in str(caught.value)) is bool(named)
-    assert (named or "") in str(caught.value)
-    assert message not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "The maximum tokens you requested exceeds the model limit of 4096.",
-        "max_tokens: 9000 > 8192, which is the maximum allowed number of output tokens",
-    ],
-)
-def test_a_refused_bound_names_its_option(message):
-    """If a model allows shorter answers than are set, the error names the option, and quotes nothing of AWS."""
-    refusal = client_error("ValidationException", "Converse", 400)
-    refusal.response["Error"]["Message"] = message
-    with pytest.raises(PermanentError) as caught:
-        Bedrock(SETTINGS, FakeModel(refusal)).ask(ChatRequested(user_message="Hi"), METADATA)
-    assert "Set max_tokens" in str(caught.value)
-    assert message not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "message"),
-    [
-        (
-            "AccessDeniedException",
-            403,
-            "You invoked an unsupported model or your request did not allow prompt caching.",
-        ),
-        ("ValidationException", 400, "Malformed input request: extraneous key [cachePoint] is not permitted"),
-        ("ValidationException", 400, "Cache point cannot be inserted here. Remove the invalid cache point."),
-    ],
-)
-def test_a_refused_checkpoint_names_its_option(code, status, message):
-    """The refusal of a cache checkpoint names the option; if none was sent, the same text means nothing."""
-    refusal = client_error(code, "Converse", status)
-    refusal.response["Error"]["Message"] = message
-    for cached_models, named in (("m", True), (None, False)):
-        settings = Settings(model_id="m", cached_models=cached_models)
-        with pytest.raises(PermanentError) as caught:
-            Bedrock(settings, FakeModel(refusal)).ask(ChatRequested(user_message="Hi"), METADATA)
-        assert ('prompt_caching = "off"' in str(caught.value)) is named
-        assert message not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [(400, PermanentError), (429, TransientError), (500, TransientError), (None, TransientError)],
-)
-def test_a_models_own_error_is_judged_by_its_status(status, expected):
-    """A ModelErrorException is permanent if the model itself answered that the request is wrong."""
-    failure = client_error("ModelErrorException", "Converse", 424)
-    failure.response["originalStatusCode"] = status
-    with pytest.raises(expected):
-        Bedrock(SETTINGS, FakeModel(failure)).ask(ChatRequested(user_message="Hi"), METADATA)
-
-
-def test_function_takes_the_place_of_bedrock():
-    """With a function's ARN configured, Bedrock is not asked."""
-    assert isinstance(backend(Settings(chatbot_function_arn="arn:x:function:bot")), ExistingFunction)
-    assert isinstance(backend(Settings()), Bedrock)
 
 
 def test_the_conversation_comes_before_the_message():

@@ -1,62 +1,29 @@
-"""Failing over: which failures lead to the next model, in what time, and when a dead model is not asked first."""
+"""Failing over: which failures lead to the next model, and in what time."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from botocore import exceptions as botocore_errors
 from msgspec.structs import replace
 
-from services.chatbot.backends import Bedrock
-from services.chatbot.failover import FAILURES, LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, Failover
-from services.chatbot.settings import Settings
+from services.chatbot.failover import Failover
+from services.chatbot.tests.failing import (
+    CALL_SECONDS,
+    DENIED,
+    REASON,
+    THROTTLED,
+    Clock,
+    Models,
+    ask,
+    bedrock,
+    reply,
+)
 from shared.contracts.limits import CAUSE_CHARS, FAILURE_CHARS, FALLBACKS, MODEL_ID_CHARS
 from shared.contracts.v1 import ChatAnswer, ChatRequested, FailedModel, Usage
 from shared.contracts.wasted import paid_in
 from shared.errors import PermanentError, PipelineError, TransientError
-from shared.observability import metrics
 from shared.tests.fakes import METADATA, client_error
 from shared.tests.samples import ANALYSIS
-
-REQUEST = ChatRequested(user_message="Hi")
-THROTTLED = client_error("ThrottlingException", "Converse", 429)
-REASON = "Converse answered ThrottlingException (HTTP 429)"
-DENIED = client_error("AccessDeniedException", "Converse", 403)
-CALL_SECONDS = 24.0
-
-
-def reply(text: str = "Hello", stop_reason: str = "end_turn") -> dict[str, Any]:
-    return {"output": {"message": {"content": [{"text": text}]}}, "stopReason": stop_reason}
-
-
-class Models:
-    """Stands in for Bedrock: each model answers with what `outcomes` has for it, by default a text."""
-
-    def __init__(self, **outcomes: Any) -> None:
-        self.outcomes = outcomes
-        self.requests: list[dict[str, Any]] = []
-
-    def converse(self, **request: Any) -> Any:
-        self.requests.append(request)
-        outcome = self.outcomes.get(request["modelId"], reply())
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    @property
-    def asked(self) -> list[str]:
-        """The models that were asked since the last look."""
-        asked = [request["modelId"] for request in self.requests]
-        self.requests.clear()
-        return asked
-
-
-def bedrock(models: Models, **settings: Any) -> Bedrock:
-    return Bedrock(Settings(model_id="a", **{"fallback_model_ids": "b, c", **settings}), models)
-
-
-def ask(models: Models, **settings: Any) -> ChatAnswer:
-    return bedrock(models, **settings).ask(REQUEST, METADATA)
 
 
 @pytest.mark.parametrize(
@@ -213,14 +180,6 @@ def test_an_empty_answer_of_a_fallback_is_permanent():
 # --- time ------------------------------------------------------------------------------------------------
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def unavailable(after: float, clock: Clock, asked: list[tuple[str, float]]) -> Callable[..., ChatAnswer]:
     """Return a call that fails for each model but the last after so many seconds, and notes the time it was given."""
 
@@ -261,134 +220,6 @@ def test_all_calls_end_within_the_time_of_one(after, given):
     assert all(
         sum([after] * index, seconds) <= CALL_SECONDS + 1e-6 for index, (_, seconds) in enumerate(asked)
     )
-
-
-# --- circuits --------------------------------------------------------------------------------------------
-
-
-class Circuit:
-    """A chatbot of one function instance with a clock."""
-
-    def __init__(self, **outcomes: Any) -> None:
-        self.models, self.clock = Models(**outcomes), Clock()
-        self.bedrock = bedrock(self.models)
-        self.bedrock._failover = Failover(("b", "c"), seconds=CALL_SECONDS, clock=self.clock)
-
-    def run(self) -> ChatAnswer | PipelineError:
-        try:
-            return self.bedrock.ask(REQUEST, METADATA)
-        except PipelineError as error:
-            return error
-
-    def asked(self) -> list[str]:
-        self.run()
-        return self.models.asked
-
-
-def test_a_dead_model_is_asked_no_more_for_a_while():
-    """After three failures in a row the first model costs a run no call, and the answer says why it was left out."""
-    circuit = Circuit(a=THROTTLED)
-    assert [circuit.asked() for _ in range(FAILURES)] == [["a", "b"]] * FAILURES
-    answer = circuit.run()
-    assert circuit.models.asked == ["b"]
-    assert isinstance(answer, ChatAnswer)
-    assert answer.instead_of == (
-        FailedModel(model_id="a", reason=f"not asked because it failed before: {REASON}"),
-    )
-
-
-def test_one_probe_decides_after_the_pause():
-    """After the pause one call is a probe: its success closes the circuit, its failure opens it for twice as long."""
-    circuit = Circuit(a=THROTTLED)
-    for _ in range(FAILURES):
-        circuit.run()
-    circuit.clock.now += PAUSE_SECONDS
-    circuit.models.asked  # noqa: B018 -- forgets what was asked
-    assert [circuit.asked(), circuit.asked()] == [["a", "b"], ["b"]]
-    circuit.clock.now += PAUSE_SECONDS
-    assert circuit.asked() == ["b"]
-    circuit.clock.now += PAUSE_SECONDS
-    circuit.models.outcomes.clear()
-    assert [circuit.asked(), circuit.asked()] == [["a"], ["a"]]
-    circuit.models.outcomes["a"] = THROTTLED
-    assert [circuit.asked() for _ in range(FAILURES + 1)] == [["a", "b"]] * FAILURES + [["b"]]
-
-
-def test_a_pause_has_a_limit():
-    """However long a model was dead, it is probed again after eight minutes."""
-    circuit = Circuit(a=THROTTLED)
-    for _ in range(40):
-        circuit.run()
-        circuit.clock.now += LONGEST_PAUSE_SECONDS
-    circuit.models.asked  # noqa: B018
-    assert circuit.asked() == ["a", "b"]
-
-
-def test_a_hanging_model_opens_its_circuit():
-    """One call without an answer opens the circuit, so that a hanging model costs one run until its probe."""
-    circuit = Circuit(a=botocore_errors.ReadTimeoutError(endpoint_url="https://x"))
-    assert [circuit.asked(), circuit.asked()] == [["a"], ["b"]]
-    circuit.clock.now += PAUSE_SECONDS
-    assert [circuit.asked(), circuit.asked()] == [["a"], ["b"]]
-    circuit.clock.now += 2 * PAUSE_SECONDS
-    circuit.models.outcomes.clear()
-    assert circuit.asked() == ["a"]
-
-
-@pytest.mark.parametrize("outcome", [reply(), reply("", "guardrail_intervened"), DENIED])
-def test_only_failures_in_a_row_count(outcome):
-    """An answer or a refusal between failures keeps the circuit closed: the model is alive."""
-    circuit = Circuit()
-    for _ in range(FAILURES):
-        circuit.models.outcomes["a"] = THROTTLED
-        circuit.run()
-        circuit.models.outcomes["a"] = outcome
-        circuit.run()
-    circuit.models.asked  # noqa: B018
-    assert circuit.asked() == ["a"]
-
-
-def test_a_model_whose_circuit_is_open_is_asked_last():
-    """A model with an open circuit is asked after the others, before an attempt fails; its answer closes it."""
-    circuit = Circuit(a=THROTTLED)
-    for _ in range(FAILURES):
-        circuit.run()
-    circuit.models.outcomes = {"b": THROTTLED, "c": THROTTLED}
-    circuit.models.asked  # noqa: B018
-    answer = circuit.run()
-    assert circuit.models.asked == ["b", "c", "a"]
-    assert isinstance(answer, ChatAnswer)
-    assert (answer.model_id, bool(answer.instead_of)) == ("a", False)
-    assert circuit.asked() == ["a"]
-
-
-def test_a_hanging_model_is_not_the_last_resort():
-    """A model that hung is not asked when the others fail: Step Functions retries that, but not a lost call."""
-    circuit = Circuit(a=botocore_errors.ReadTimeoutError(endpoint_url="https://x"), b=THROTTLED, c=THROTTLED)
-    circuit.run()
-    circuit.models.asked  # noqa: B018
-    failure = circuit.run()
-    assert circuit.models.asked == ["b", "c"]
-    assert isinstance(failure, TransientError)
-    assert failure.cause == f"No model answered: b: {REASON}; c: {REASON}. Not asked: a"
-
-
-def test_some_model_is_asked_even_if_all_hung():
-    """If the circuits of all models are open, the first one is asked all the same."""
-    hang = botocore_errors.ReadTimeoutError(endpoint_url="https://x")
-    circuit = Circuit(a=hang, b=hang, c=hang)
-    assert [circuit.asked() for _ in range(4)] == [["a"], ["b"], ["c"], ["a"]]
-
-
-def test_failing_over_is_counted():
-    """Each answer of a fallback is counted, and each opening of a circuit once."""
-    metrics().clear_metrics()
-    circuit = Circuit(a=THROTTLED)
-    for _ in range(FAILURES + 2):
-        circuit.run()
-    counted = {name: values["Value"] for name, values in metrics().metric_set.items()}
-    metrics().clear_metrics()
-    assert counted == {"FallbackAnswers": [1.0] * (FAILURES + 2), "CircuitsOpened": [1.0]}
 
 
 # --- bounds ----------------------------------------------------------------------------------------------

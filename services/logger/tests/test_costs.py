@@ -11,12 +11,13 @@ from services.logger.tests.support import ANALYSIS, ARN, CHAT, ENHANCEMENT, METE
 from shared.budget import budget_fields
 from shared.bus import Bus
 from shared.contracts import v1
-from shared.contracts.stages import ANSWERING, STAGES
+from shared.contracts.stages import ANSWERING
 from shared.costs.facts import facts, item_bytes
 from shared.costs.ledger import ledger
 from shared.costs.prices import Stated
 from shared.observability import metrics
 from shared.tests.fakes import METADATA
+from shared.tests.samples import path
 
 RUN = msgspec.structs.replace(METADATA, execution_arn=ARN, causation_id="p-1-accepted")
 METERED = {**METER, "message_bytes": 2_000, "memory_mb": 128, "architecture": "arm64"}
@@ -87,7 +88,7 @@ def test_failed_run_has_its_cost(logger, records, emitted, history):
     history.states = ["CallExistingChatbot"]
     logger.failed(status_change())
     cost = records.get("p-1")["cost"]
-    assert cost["services"]["Step Functions"] == (2 + STAGES.index(ANSWERING)) * 25_000
+    assert cost["services"]["Step Functions"] == (1 + len(path(until=ANSWERING))) * 25_000
     assert "chat: tokens" in cost["unmetered"]
     assert emitted()["CostMicroDollars"] == [cost["nano_usd"] / 1_000]
 

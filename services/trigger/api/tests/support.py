@@ -9,26 +9,18 @@ from services.trigger.api.listing import Listing
 from services.trigger.api.routes import Api, Routes
 from services.trigger.api.state import State
 from shared.bus import Bus
+from shared.tests.fakes import create_state_table
 
 JSON = {"Content-Type": "application/json"}
-
-
 ALICE = "arn:aws:iam::000000000000:user/alice"
-
-
 BOB = "arn:aws:iam::000000000000:user/bob"
 
 
-def make_state(client: Any, *, max_waiting: int = 2, window_seconds: int = 30, **options: Any) -> State:
+def make_state(client: Any, *, max_waiting: int = 2, **options: Any) -> State:
     """Return the API's state in a table that is made if there is none."""
     if "state" not in client.list_tables()["TableNames"]:
-        client.create_table(
-            TableName="state",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-    return State(client, "state", max_waiting=max_waiting, window_seconds=window_seconds, **options)
+        create_state_table(client)
+    return State(client, "state", max_waiting=max_waiting, window_seconds=30, **options)
 
 
 def make_api(records, events, executions=None, *, state=None, **options):
@@ -59,8 +51,9 @@ def get(pipeline_id: str, who: str = ALICE, resource: str = "/pipeline/{pipeline
 
 
 def answer(routes: Routes, event: dict[str, Any]) -> tuple[int, Any]:
-    """Return status and body of an event's answer."""
-    return api.answer(routes, read_request(event))[:2]
+    """Return status and body of an event's answer, the latter as its caller reads it."""
+    status, body, _ = api.answer(routes, read_request(event))
+    return status, json.loads(json.dumps(body))
 
 
 def finish(records, pipeline_id: str, status: str = "SUCCEEDED", **fields: Any) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,9 +10,8 @@ import pytest
 from services.trigger.api import core
 from services.trigger.api import handler as api
 from services.trigger.api.core import public, read_request
-from services.trigger.api.handler import answer
 from services.trigger.api.routes import routes, status_url
-from services.trigger.api.tests.support import ALICE, get, make_api, post
+from services.trigger.api.tests.support import ALICE, answer, get, make_api, post
 from shared.contracts.envelope import traceparent_of
 from shared.contracts.record import accepted_event_id
 from shared.tests.fakes import client_error
@@ -20,14 +20,7 @@ from shared.tests.fakes import client_error
 @pytest.fixture
 def call(records, events):
     """Send a request to the API; return status and body."""
-    service = make_api(records, events)
-    known = routes(service)
-
-    def send(event: dict[str, Any]) -> tuple[int, Any]:
-        status, body, _ = answer(known, read_request(event))
-        return status, json.loads(json.dumps(body))
-
-    return send
+    return partial(answer, routes(make_api(records, events)))
 
 
 def test_request_is_recorded_and_published(call, records, events):

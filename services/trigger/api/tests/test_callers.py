@@ -1,16 +1,16 @@
 """Who a caller is, what is its own, and how its Idempotency-Keys name pipelines."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
 from services.trigger.api import core
 from services.trigger.api.core import read_request
-from services.trigger.api.handler import answer
 from services.trigger.api.listing import listed
 from services.trigger.api.routes import EARLIER_IDS_SECONDS, routes
-from services.trigger.api.tests.support import ALICE, BOB, get, make_api, make_state, post
+from services.trigger.api.tests.support import ALICE, BOB, answer, get, make_api, make_state, post
 from shared.errors import TransientError
 
 OPERATOR = "/operator/pipeline/{pipeline_id}"
@@ -39,13 +39,7 @@ def cognito(person: str, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def call(records, events):
     """Send a request to the API; return status and body."""
-    known = routes(make_api(records, events))
-
-    def send(event: dict[str, Any]) -> tuple[int, Any]:
-        status, body, _ = answer(known, read_request(event))
-        return status, json.loads(json.dumps(body))
-
-    return send
+    return partial(answer, routes(make_api(records, events)))
 
 
 # --- who a caller is -------------------------------------------------------------------------------------
@@ -109,9 +103,9 @@ def test_nobody_waits_for_another_s(records, events):
     """A caller who may not read a pipeline is refused at once, and takes no place of those who wait."""
     state = make_state(records._client, max_waiting=1)
     known = routes(make_api(records, events, state=state, sleep=lambda _: pytest.fail("it waited")))
-    _, accepted, _ = answer(known, read_request(post({"user_message": "Mine"})))
+    _, accepted = answer(known, post({"user_message": "Mine"}))
     event = {**get(str(accepted["pipeline_id"]), BOB), "headers": {"Prefer": "wait=20"}}
-    assert answer(known, read_request(event)).status == 403
+    assert answer(known, event)[0] == 403
 
 
 def test_an_operator_reads_any(call, records):
@@ -158,9 +152,9 @@ def test_a_request_without_a_key_needs_no_secret(records, events):
     state = make_state(records._client)
     state.secret = lambda: pytest.fail("the secret was read")  # type: ignore[method-assign]
     known = routes(make_api(records, events, state=state))
-    assert answer(known, read_request(post({"user_message": "x"}))).status == 202
-    assert answer(known, read_request(post({"user_message": ""}, KEY))).status == 400
-    assert answer(known, read_request(post({"user_message": "x"}, {"Idempotency-Key": "a b"}))).status == 400
+    assert answer(known, post({"user_message": "x"}))[0] == 202
+    assert answer(known, post({"user_message": ""}, KEY))[0] == 400
+    assert answer(known, post({"user_message": "x"}, {"Idempotency-Key": "a b"}))[0] == 400
 
 
 def test_without_the_secret_nothing_is_accepted(records, events, monkeypatch):
@@ -173,19 +167,19 @@ def test_without_the_secret_nothing_is_accepted(records, events, monkeypatch):
 
     with monkeypatch.context() as broken:
         broken.setattr(state, "secret", fail)
-        status, body, _ = answer(known, read_request(post({"user_message": "x"}, KEY)))
+        status, body = answer(known, post({"user_message": "x"}, KEY))
         assert (status, body["error"]["code"]) == (503, "unavailable")
         assert records._client.scan(TableName="PipelineLogs")["Count"] == 0
-    assert answer(known, read_request(post({"user_message": "x"}, KEY))).status == 202
+    assert answer(known, post({"user_message": "x"}, KEY))[0] == 202
     assert len(events.entries) == 1
 
 
-def earlier(records, who: str = ALICE, text: str = "x", owner: bool = True) -> str:
+def earlier(records, owner: bool = True) -> str:
     """Store a keyed request as releases up to 0.2.0 did; return its id."""
-    pipeline_id = core.earlier_keyed_id(who, "order-1")
+    pipeline_id = core.earlier_keyed_id(ALICE, "order-1")
     at = "2026-11-29T10:00:00.000Z"
-    fields = listed(who, pipeline_id, accepted_at=at, user_message=text) if owner else {}
-    assert records.accept(pipeline_id, user_message=text, accepted_at=at, listed=fields)
+    fields = listed(ALICE, pipeline_id, accepted_at=at, user_message="x") if owner else {}
+    assert records.accept(pipeline_id, user_message="x", accepted_at=at, listed=fields)
     return pipeline_id
 
 
@@ -223,7 +217,7 @@ def test_the_earlier_id_is_forgotten_in_time(records, events):
         secret = state.secret()
         state._secret = type(secret)(value=secret.value, made_at=secret.made_at - age)
         known = routes(make_api(records, events, state=state))
-        _, body, _ = answer(known, read_request(post({"user_message": "x"}, KEY)))
+        _, body = answer(known, post({"user_message": "x"}, KEY))
         assert (body["pipeline_id"] == before) is same
 
 
@@ -236,5 +230,5 @@ def test_a_failing_look_at_the_earlier_id_accepts_nothing(records, events, monke
         raise TransientError("no table")
 
     monkeypatch.setattr(records, "get", fail)
-    assert answer(known, read_request(post({"user_message": "x"}, KEY))).status == 503
+    assert answer(known, post({"user_message": "x"}, KEY))[0] == 503
     assert events.entries == []

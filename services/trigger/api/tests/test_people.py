@@ -1,6 +1,6 @@
 """The API for people: listing one's own pipelines, cancelling."""
 
-import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,13 +36,7 @@ def executions() -> Executions:
 
 @pytest.fixture
 def call(records, events, executions):
-    routes = api_routes.routes(make_api(records, events, executions))
-
-    def send(event: dict[str, Any]) -> tuple[int, Any]:
-        status, body = answer(routes, event)
-        return status, json.loads(json.dumps(body))
-
-    return send
+    return partial(answer, api_routes.routes(make_api(records, events, executions)))
 
 
 def list_(who: str = ALICE, **parameters: str) -> dict[str, Any]:
