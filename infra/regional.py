@@ -119,7 +119,7 @@ def _check_prompt(environment: Environment) -> None:
         raise RegionalError(f'system_prompt says nothing. Write a prompt, or "{OFF}" to ask without one.')
     if (size := len(prompt.encode("utf-8", "surrogatepass"))) > PROMPT_BYTES:
         raise RegionalError(
-            f"system_prompt has {size:,} bytes, but a function's variables have room for {PROMPT_BYTES:,}. Shorten it."
+            f"system_prompt has {size:,} bytes, but Lambda has room for {PROMPT_BYTES:,}. Shorten it."
         )
 
 
