@@ -20,7 +20,7 @@ from shared.contracts.upcasting import upcast
 from shared.errors import ContractViolation
 
 IDEMPOTENCY_KEY = re.compile(limits.IDEMPOTENCY_KEY_PATTERN)
-_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]{1,4000})\"?\s*(?:$|[,;])", re.IGNORECASE)
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 PIPELINE_ID = re.compile(limits.PIPELINE_ID_PATTERN)
 
 PUBLIC_FIELDS = (
