@@ -106,10 +106,16 @@ class Commands(click.Group):
             with formatter.section(title):
                 formatter.write_dl([(name, entry.help) for name, entry in section.items()], col_max=10)
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:  # which prints the help
+        try:
+            return super().make_context(*args, **options)
+        except BrokenPipeError as error:  # click itself would exit with 1
+            raise output.ReaderGoneError from error
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError as error:  # click itself would exit with 1
+        except BrokenPipeError as error:
             raise output.ReaderGoneError from error
 
     def main(self, *args: Any, **options: Any) -> NoReturn:

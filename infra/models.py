@@ -147,6 +147,8 @@ def _checked_arn(model_id: str, region: str) -> str:
         raise ModelError(f"{model_id} can't be asked. {INSTEAD[arn['kind']]}")
     if arn["service"] != "bedrock" or arn["kind"] not in ASKED:
         raise ModelError(f"{model_id} can't be asked. Write the ARN of one of: {', '.join(ASKED)}")
+    if len(arn["account"]) != (0 if arn["kind"] == "foundation-model" else 12):
+        raise ModelError(f"{model_id} has a wrong account. Copy the ARN from the Amazon Bedrock console")
     if (arn["partition"], arn["region"]) != (partition_of(region), region):
         raise ModelError(
             f"{model_id} belongs to {arn['region'] or 'no region'} ({arn['partition']}), but the environment is "

@@ -11,6 +11,11 @@ from infra.pricing import FALLBACKS, asked, behind_option, price_options, unpric
 from infra.regions import PARTITIONS, partition_of
 from services.chatbot.settings import listed
 from shared.contracts import limits
+from shared.contracts.message import VISIBLE
+from shared.settings import OFF
+
+PROMPT_BYTES = 3_072
+"""Of the 4 KB that Lambda allows for all variables of a function."""
 
 
 class RegionalError(Exception):
@@ -33,6 +38,7 @@ def in_its_region(environment: Environment, *, model_given: bool) -> Environment
         return environment
     _check_models(environment)
     _check_named(environment)
+    _check_prompt(environment)
     _check_prices(environment)
     return environment
 
@@ -104,6 +110,17 @@ def _check_named(environment: Environment) -> None:
                 raise RegionalError(
                     f"{option} names {name}, which the chatbot does not ask. Write one of: {', '.join(models)}."
                 )
+
+
+def _check_prompt(environment: Environment) -> None:
+    """Refuse a system prompt that Bedrock or Lambda would refuse, or that is meant to say that there is none."""
+    prompt = environment.chatbot.system_prompt or ""
+    if prompt and (not VISIBLE.search(prompt) or prompt.strip().lower() in (OFF, "none", "null")):
+        raise RegionalError(f'system_prompt says nothing. Write a prompt, or "{OFF}" to ask without one.')
+    if (size := len(prompt.encode("utf-8", "surrogatepass"))) > PROMPT_BYTES:
+        raise RegionalError(
+            f"system_prompt has {size:,} bytes, but Lambda has room for {PROMPT_BYTES:,}. Shorten it."
+        )
 
 
 def _check_prices(environment: Environment) -> None:

@@ -88,14 +88,17 @@ def command() -> list[str]:
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return `inherited` with the variables that stop the CLI's telemetry and give it writable folders."""
+    """Return `inherited` with the variables that stop the CLI's telemetry and give it writable folders.
+
+    Those that lead jsii, on which the app runs, to another Node, runtime or cache are left out.
+    """
     path = [
         str(Path(command()[0]).parent),
         str(Path(sys.executable).parent),
         inherited.get("PATH", os.defpath),
     ]
     return {
-        **inherited,
+        **{name: value for name, value in inherited.items() if not name.startswith("JSII_")},
         "PATH": os.pathsep.join(path),
         "CDK_HOME": str(STATE / "cdk-home"),
         "CDK_DISABLE_CLI_TELEMETRY": "true",

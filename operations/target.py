@@ -111,9 +111,11 @@ class Target:
         with self._lock:
             if service not in self._clients:
                 with translated("connect"), _usable_settings():
-                    self._clients[service] = self._session.create_client(
+                    made = self._session.create_client(
                         service, endpoint_url=self._endpoint, config=self._config()
                     )
+                    _ = urlsplit(made.meta.endpoint_url).port  # botocore reads it when it first calls
+                    self._clients[service] = made
             return self._clients[service]
 
     def regions_of(self, service: str) -> frozenset[str]:

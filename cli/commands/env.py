@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import click
 
@@ -10,6 +10,8 @@ from cli.session import Session, TargetCommand
 from local.engine import Engine
 
 STRAYS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+KEPT = ("AWS_CLI_", "AWS_PAGER", "AWS_DEFAULT_OUTPUT", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+"""Beginnings of variables that say how the AWS CLI looks, and where its files are."""
 
 
 @click.command(
@@ -54,15 +56,16 @@ def env(session: Session, *, shell: str, as_json: bool) -> None:
     if as_json:
         session.json(variables)
         return
-    click.echo("\n".join(_SHELLS[shell](variables, (*STRAYS, *_other_endpoints(os.environ)))))
+    removed = (*STRAYS, *_of_an_account(os.environ, {*variables, *STRAYS}))
+    click.echo("\n".join(_SHELLS[shell](variables, removed)))
 
 
-def _other_endpoints(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables that would override the engine's endpoint."""
+def _of_an_account(environment: Mapping[str, str], named: Set[str]) -> list[str]:
+    """Return the other variables of AWS: another endpoint, the expiry of other credentials, settings of clients."""
     return sorted(
         name
         for name in environment
-        if name.startswith("AWS_ENDPOINT_URL_") or name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+        if name.startswith("AWS_") and not name.startswith(KEPT) and name.isidentifier() and name not in named
     )
 
 

@@ -13,7 +13,7 @@ from cli.view.journeys import headline, watch
 from cli.view.text import printable
 from local.exit_codes import FAILED, INTERRUPTED
 from operations.asking.conversation import follow_up, repeated
-from operations.asking.submit import Accepted, Via, check, request_of
+from operations.asking.submit import Accepted, Via, check, request_of, require_own
 from operations.asking.submit import submit as send
 from operations.errors import InvalidInputError
 from operations.runs.beginnings import known_id
@@ -133,6 +133,8 @@ def _submit_one(session: Session, message: str | None, choices: Choices) -> None
         accepted = send(target, request, via=via)
         journey = _wait(session, accepted, choices, stop) if choices.wait else None
     if journey:
+        if via == "bus" and choices.idempotency_key:
+            require_own(target, request, accepted.pipeline_id)
         _answer(session, journey, as_json=choices.as_json)
     elif choices.as_json:
         session.json(accepted)

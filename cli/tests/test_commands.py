@@ -12,6 +12,7 @@ from cli.tests.support import call
 from local import targets
 from local.engine import Engine
 from operations.asking import conversation
+from operations.asking.submit import keyed_id
 from operations.errors import UnreachableError
 from operations.runs.runs import Run
 from operations.tests.world import client, finish
@@ -146,6 +147,16 @@ def test_submit_json_is_what_the_api_said(local_engine, api):
         "status": "ACCEPTED",
         "status_url": "/pipeline/p-k-1",
     }
+
+
+def test_the_answer_to_another_message_is_not_printed(local_engine, records):
+    """A key that was used on the bus for another message is refused, instead of printing that message's answer."""
+    records.accept(keyed_id("k-1"), user_message="Other", accepted_at="2026-11-22T10:00:00.000Z")
+    finish(records, keyed_id("k-1"))
+    result = call("submit", "--via", "bus", "--wait", "--idempotency-key", "k-1", "Hello")
+    assert result.exit_code == 1
+    assert "An answer for" not in result.stdout
+    assert "another message" in result.stderr
 
 
 def test_waiting_shows_each_stage_and_then_the_answer(local_engine, api, records):
@@ -343,14 +354,23 @@ def test_env_makes_a_shell_talk_to_the_engine(monkeypatch, shell):
         connection = Connection(endpoint_url="http://127.0.0.1:4999")
 
     monkeypatch.setattr(Engine, "running", lambda _self: Up())
-    printed = call("env", AWS_ENDPOINT_URL_SQS="https://elsewhere").stdout
-    script = f"{printed}\nenv | grep ^AWS_ | sort"
-    before = {"PATH": os.environ["PATH"], "AWS_PROFILE": "real", "AWS_ENDPOINT_URL_SQS": "https://elsewhere"}
+    strays = {
+        "AWS_ENDPOINT_URL_SQS": "https://elsewhere",
+        "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z",
+        "AWS_DEFAULTS_MODE": "none",
+    }
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    printed = call("env", **strays, **{"AWS_X; false": "no name"}, AWS_PAGER="less").stdout
+    assert "false" not in printed
+    script = f"set -e\n{printed}\nenv | grep ^AWS_ | sort"
+    before = {"PATH": os.environ["PATH"], "AWS_PROFILE": "real", "AWS_PAGER": "less", **strays}
     done = subprocess.run([shell, "-c", script], env=before, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "AWS_ACCESS_KEY_ID=test",
         "AWS_DEFAULT_REGION=us-east-1",
         "AWS_ENDPOINT_URL=http://127.0.0.1:4999",
+        "AWS_PAGER=less",
         "AWS_REGION=us-east-1",
         "AWS_SECRET_ACCESS_KEY=test",
     ]

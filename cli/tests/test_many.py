@@ -80,11 +80,12 @@ def test_a_file_without_end_is_refused(local_engine, api, monkeypatch):
 
 
 def test_a_file_in_utf_16_sends_nothing(local_engine, api, tmp_path):
-    """The first line of a file in UTF-16, as PowerShell's `>` writes it, is as invalid as the others."""
+    """A file in UTF-16, as PowerShell's `>` writes it, is refused with its encoding, and nothing is sent."""
     path = tmp_path / "messages.jsonl"
     path.write_text('"a"\n"b"\n', "utf-16")
-    assert call("submit", "--file", str(path)).exit_code == 2
-    assert api.messages == []
+    result = call("submit", "--file", str(path))
+    assert (result.exit_code, api.messages) == (2, [])
+    assert "UTF-16" in result.stderr
 
 
 def test_resuming_with_another_key_is_refused(local_engine, api, messages, tmp_path):

@@ -109,6 +109,18 @@ def test_a_closed_pipe_is_no_error():
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+def test_a_reader_of_the_help_may_go():
+    """`pipeline -h | head -1` is no error either."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "cli.main", "-h"]
+        result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("times", ["1", "2000"])
 def test_a_full_disk_is_told(times):

@@ -98,6 +98,13 @@ def test_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert cdk.environment({"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
 
 
+def test_jsii_runs_as_it_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that lead jsii to another Node or runtime do not reach the CLI and its app."""
+    cli_that("", code=0, monkeypatch=monkeypatch)
+    theirs = {"JSII_NODE": "/nonexistent", "JSII_RUNTIME": "/nonexistent", "JSII_DEBUG": "1"}
+    assert not theirs.keys() & cdk.environment({**theirs, "PATH": "/usr/bin"}).keys()
+
+
 def test_a_temporary_folder_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """If the shell names a temporary folder that does not exist, Node gets another; one that does is kept."""
     cli_that("", code=0, monkeypatch=monkeypatch)

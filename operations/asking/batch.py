@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from operations.asking.http import Pause
-from operations.asking.submit import Request, Sent, Via, check, sender
+from operations.asking.submit import OTHER_MESSAGE, Request, Sent, Via, check, is_for_another, sender
 from operations.errors import (
     DeniedError,
     InvalidInputError,
@@ -34,7 +34,16 @@ Status = Literal["PENDING", "ACCEPTED", "RUNNING", "SUCCEEDED", "FAILED", "INVAL
 BAD: tuple[Status, ...] = ("INVALID", "REFUSED", "FAILED")
 """Statuses of a line that has not, and will not have, an answer."""
 POLLED_AT_ONCE = 200
-_FIELDS = ("status", "final_response", PACKED, "error", "cause", "execution_time_ms", "degraded")
+_FIELDS = (
+    "status",
+    "final_response",
+    PACKED,
+    "error",
+    "cause",
+    "execution_time_ms",
+    "degraded",
+    "request_hash",
+)
 _HALTING = (UnreachableError, DeniedError, NotDeployedError)
 
 
@@ -77,10 +86,15 @@ class BatchHaltedError(OperationError):
 
 
 def read_lines(lines: Iterable[str | bytes], *, via: Via) -> Iterator[Line]:
-    """Read one request per line, a JSON string or object. Empty lines are skipped; invalid ones have a `problem`."""
+    """Read one request per line, a JSON string or object. Empty lines are skipped; invalid ones have a `problem`.
+
+    Raises InvalidInputError for UTF-16, in which no line can be read.
+    """
     for number, raw in enumerate(lines, start=1):
         data = (raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw).strip()
         if number == 1:
+            if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise InvalidInputError("The messages are in UTF-16. Save them as UTF-8; nothing was sent.")
             data = data.removeprefix(b"\xef\xbb\xbf").strip()
         if not data:
             continue
@@ -252,10 +266,17 @@ class _Batch:
                 self.earlier -= {line.number for line in lines}
                 self.todo.extend(lines)
                 continue
+            others = [line for line in lines if line.request and is_for_another(record, line.request)]
+            if others:
+                yield from (
+                    self.outcome(line, "REFUSED", pipeline_id=pipeline_id, error=OTHER_MESSAGE)
+                    for line in others
+                )
+                lines = [line for line in lines if line not in others]
             if record.get("status") in FINAL:
                 self.news = time.monotonic()
                 yield from (self.answered(line, pipeline_id, record) for line in lines)
-            else:
+            elif lines:
                 self.waiting[pipeline_id] = lines  # to the end of the queue
 
     def answered(self, line: Line, pipeline_id: str, record: Record) -> Outcome:

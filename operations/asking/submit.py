@@ -17,11 +17,14 @@ from msgspec import Struct
 from operations.asking.http import TRIES, ApiClient, Pause, backoff
 from operations.aws_errors import translated
 from operations.errors import InvalidInputError, OperationError, RefusedError
+from operations.runs.records import read_record
 from operations.target import Target
 from shared.bus import chunks, entry
 from shared.contracts import limits
 from shared.contracts.envelope import Outgoing, PipelineId
-from shared.contracts.message import check_conversation, check_message
+from shared.contracts.message import check_conversation, check_message, request_hash
+from shared.contracts.record import Record
+from shared.contracts.upcasting import upcast
 from shared.contracts.v1 import PipelineRequested, Turn
 from shared.contracts.v2 import PipelineRequested as ConversationRequested
 
@@ -201,6 +204,28 @@ def _data(request: Request) -> PipelineRequested | ConversationRequested:
     if request.messages is not None:
         return ConversationRequested(messages=request.messages)
     return PipelineRequested(user_message=request.user_message or "")
+
+
+OTHER_MESSAGE = (
+    "The run with this id was started for another message before, so this one was not asked. Submit it with a new "
+    "`idempotency_key` or `pipeline_id`."
+)
+
+
+def is_for_another(record: Record, request: Request) -> bool:
+    """Whether a record is that of a run that was started for another message than this request's.
+
+    The API refuses a key that was used for another message. The bus takes the event, which the trigger then rejects.
+    """
+    newest = upcast(_data(request), ConversationRequested)
+    own = request_hash(newest.user_message, newest.history)
+    return record.get("request_hash", own) != own
+
+
+def require_own(target: Target, request: Request, pipeline_id: str) -> None:
+    """Raise RefusedError if the run of this id was started for another message."""
+    if is_for_another(read_record(target, pipeline_id) or Record(), request):
+        raise RefusedError(OTHER_MESSAGE)
 
 
 def _event(request: Request) -> Outgoing:

@@ -46,6 +46,7 @@ def test_a_refusal_that_passes_by_itself_says_so(code, status, kind, passes):
     [
         ("AWS_ENDPOINT_URL", "garbage"),
         ("AWS_ENDPOINT_URL", "http://["),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:99999"),
         ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
         ("AWS_REGION", "no region"),
     ],

@@ -1,7 +1,7 @@
 import pytest
 
 from operations.asking.batch import BatchHaltedError, Outcome, Plan, read_lines, run_batch
-from operations.errors import UnreachableError
+from operations.errors import InvalidInputError, UnreachableError
 from operations.stop import Stop
 from operations.tests.world import finish
 from shared.tests.fakes import PATIENCE_SECONDS
@@ -56,6 +56,14 @@ def test_a_bad_line_says_what_is_wrong(text, says):
     assert line.request is None
     assert line.problem
     assert any(part in line.problem for part in says.split("|")), line.problem
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_said(encoding):
+    """A file in UTF-16, as some shells write it, is refused as a whole with its encoding."""
+    content = '\ufeff"one"\n"two"\n'.encode(encoding)
+    with pytest.raises(InvalidInputError, match="UTF-16"):
+        list(read_lines(content.splitlines(keepends=True), via="api"))
 
 
 @pytest.mark.parametrize("field", ["idempotency_key", "pipeline_id"])
@@ -188,3 +196,19 @@ def test_via_the_bus_ten_at_a_time(target, records):
     plan = Plan(name="n", via="bus", concurrency=2)
     outcomes = list(run_batch(target, lines(*texts, via="bus"), plan))
     assert {outcome.line: outcome.pipeline_id for outcome in outcomes} == {n + 1: f"p{n}" for n in range(23)}
+
+
+def test_the_answer_to_another_message_is_no_answer(target, records):
+    """A line whose id was used for another message is refused via the bus, and does not get that message's answer."""
+    records.accept("p-1", user_message="a", accepted_at="2026-11-22T10:00:00.000Z")
+    finish(records, "p-1")
+    texts = [f'{{"user_message": "{text}", "pipeline_id": "p-1"}}' for text in "aba"]
+    outcomes = list(run_batch(target, lines(*texts, via="bus"), Plan(name="n", via="bus", follow=True)))
+    finals = {outcome.line: outcome for outcome in outcomes if outcome.finished}
+    assert {line: outcome.status for line, outcome in finals.items()} == {
+        1: "SUCCEEDED",
+        2: "REFUSED",
+        3: "SUCCEEDED",
+    }
+    assert finals[2].final_response is None
+    assert "another message" in (finals[2].error or "")

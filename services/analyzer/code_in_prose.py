@@ -100,6 +100,7 @@ _PATTERNS: Final[tuple[tuple[CodeKind, tuple[str, ...], str], ...]] = (
         (
             rf"\b(?:(?:const|let|var) (?:\[[^\]\n]{{1,60}}\]|\{{[^}}\n]{{1,60}}\}}) ?= ?\S+"
             rf"|(?:const|let|var|int|String|auto|val) {_N} ?= ?\S+"
+            rf"|(?:int|String|double|float|char|boolean|long)(?:\[\])? {_N} ?= ?(?:new |[\d\"'{{-])\S*"
             rf"|{_N}(?:\.{_N}){{0,4}}(?<=[\w$][\w$]) ?= ?(?:\[[^\]\n]{{0,120}}\]"
             rf"|\{{[^}}\n]{{0,60}}[\"\':][^}}\n]{{0,60}}\}}|\"[^\"\n]{{0,120}}\""
             rf"|'[^'\n]{{1,120}}'(?!\w)|new \w+|{_N}(?:\.{_N}){{0,4}}\([^()\n]{{0,100}}\)))"

@@ -49,6 +49,7 @@ COMMANDS: Final = frozenset(
     " ping netstat lsof ifconfig vim nano"
     " ./gradlew yum dnf pacman snap choco winget cdk sam vagrant minikube virtualenv"
     " ollama rg jq source shopt typeset declare unset alias ssh-keygen"
+    " ipconfig taskkill netsh robocopy icacls schtasks"
     " lein rustup heroku dart deno bun npm-check gh glab uvicorn gunicorn pipenv tox nox ruff mypy pdm mamba cmake"
     " ninja meson bazel sbt cabal ghc ghci opam dune rebar3 iex luarocks cpan cpanm rscript netlify wrangler"
     " flyctl doctl eksctl istioctl argocd skaffold packer ansible-galaxy xcodebuild xcrun fastlane gsutil rclone"
@@ -60,7 +61,7 @@ SHARED_COMMANDS: Final = frozenset(
     "cat find make go cd sort head tail kill touch which node python echo service time"
     " watch cut top export man dig"
     " ruby php java dir set env screen df du ps ln diff expo act code swift"
-    " julia perl chroot host mount mix".split()
+    " julia perl chroot host mount mix exec eval".split()
 )
 """Commands that are also English words or names: only an option, a path or an operator makes the line code."""
 TARGETS: Final = {
@@ -300,6 +301,14 @@ _SETTING: Final = (
 _ASSIGNED: Final = r"[A-Z][A-Z0-9]*+_[A-Z0-9_]*+=\S*+$|[A-Za-z][A-Za-z._]{3,}+=[A-Za-z0-9./:_-]++$"
 """The same with an equals sign: `Restart=always`, `LOG_LEVEL=debug`."""
 STATEMENT_WITH: Final[Patterns] = (
+    (
+        "?",
+        (
+            r"(?:return|next|break|raise)\b.{0,80} (?:if|unless) (?=\S{1,60}\.\w)!?@?[\w.:'\"\[\]]{2,80}\?"
+            r"(?: (?:&&|\|\|) .*)?$"
+        ),
+    ),
+    (" (", r"\((?:if|unless|cond) \(.*\)\)$"),
     (": ", _SETTING),
     ("=", _ASSIGNED),
     ("-", rf"{_CMDLET} (?:.* )?(?:-[A-Z]|[{{$@|])"),

@@ -83,6 +83,10 @@ OPENERS: Final = {
         ("wanna", "know"),
         ("mind", "if explaining telling"),
         ("wat", "is does"),
+        ("r", "u"),
+        ("what why how where who when", "r"),
+        ("u", "coming there up around awake still ready"),
+        ("any1 ne1", "know knows else here up want wanna got seen tried have"),
         ("which", "+which"),
         (
             "in to for at on from by about with under of during after before since until through",
@@ -304,6 +308,10 @@ OPENERS: Final = {
         ("vì bởi", "sao"),
         ("khi", "nào"),
         ("bao", "giờ nhiêu lâu"),
+    ),
+    "hu": _pairs(
+        ("miért hogyan mikor mennyibe mennyi melyik hová honnan", "*"),
+        ("hol", "van vannak lehet"),
     ),
     "tl": _pairs(
         ("paano bakit saan kailan magkano", "*"),

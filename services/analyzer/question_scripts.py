@@ -155,7 +155,7 @@ def rules_for(prose: str, languages: Callable[[], list[str]]) -> tuple[list[Rule
     if "de" in languages() and (" welche" in prose or " wessen " in prose):
         in_ascii.append((_names_a_german_choice, bool))
     turkish = prose.rstrip(".!" + _SPACE).endswith(_TURKISH_ENDS) or (
-        "tr" in languages() and (" ne " in prose or " kim" in prose or " hangi" in prose)
+        "tr" in languages() and (" ne " in prose or " nere" in prose or " kim" in prose or " hangi" in prose)
     )
     if turkish:
         in_ascii.append((bool, _turkish))

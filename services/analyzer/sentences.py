@@ -178,7 +178,12 @@ def _ends_sentence(prose: str, start: int, mark: re.Match[str], marks: str, *, a
 
 def _is_abbreviation(prose: str, start: int, at: int, follows: str) -> bool:
     last = prose[at - 3 : at]
-    if last.isalpha() and len(last) == 3 and last.lower() not in _LAST_LETTERS:
+    if (
+        last.isalpha()
+        and len(last) == 3
+        and last.lower() not in _LAST_LETTERS
+        and (not follows.islower() or last.strip("IVX"))
+    ):
         return False  # as most words
     words = prose[max(start, at - 16) : at].rsplit(None, 1)
     word = words[-1].lstrip("([\"'“„«*_").lower() if words and not prose[at - 1 : at].isspace() else ""
@@ -196,9 +201,10 @@ def _is_abbreviation(prose: str, start: int, at: int, follows: str) -> bool:
         )
     if len(word) == 3 and word[1] == "." and prose[at - 1].isupper() and follows.isupper():
         return True  # "J.R. Smith"
-    # "J. Smith" and "z. B. so", but not "solve for x. Then"
-    return (
-        len(word) == 1 and word.isalpha() and word != "i" and (prose[at - 1].isupper() or follows.islower())
+    # "J. Smith", "z. B. so" and "Ludwig XIV. war", but not "solve for x. Then"
+    capital, goes_on = prose[at - 1].isupper(), follows.islower()
+    return (len(word) == 1 and word.isalpha() and word != "i" and (capital or goes_on)) or (
+        capital and goes_on and not word.strip("ivx")
     )
 
 

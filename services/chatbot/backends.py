@@ -38,10 +38,15 @@ _NO_FORM = "the account has not sent the form on its use case that the model's p
 _PROFILE_ONLY = (
     "the model answers through an inference profile only: set model_id to the id of a profile, e.g. us.…"
 )
+_TOO_LONG = (
+    "the conversation has more tokens than the model reads: choose a model with a larger context window"
+)
 REASONS = (
     (403, "marketplace", _UNSUBSCRIBED),
     (404, "use case details", _NO_FORM),
     (400, "on-demand throughput", _PROFILE_ONLY),
+    (400, "input is too long", _TOO_LONG),
+    (400, "prompt is too long", _TOO_LONG),
 )
 """What a refusal by Bedrock means, by its HTTP status and words in its text, which may quote the request and is
 therefore not passed on. The first calls of a model may succeed for some 15 minutes before a missing subscription is
@@ -50,6 +55,8 @@ noticed.
 
 _CACHE = re.compile(r"cache ?point|prompt caching")
 """Words of a refusal of a cache checkpoint."""
+_BOUND = re.compile(r"maximum tokens|max_tokens|maxtokens|output tokens")
+"""Words of a refusal of the bound on the answer's tokens."""
 _OPTIONAL = {"temperature": "temperature", "system": "system_prompt"}
 """The parameters that some models refuse, with their options."""
 
@@ -177,6 +184,8 @@ def remedy(text: str, parameters: Mapping[str, Any]) -> str | None:
         return f'Set prompt_caching = "{OFF}" in the environment\'s file, and deploy the chatbot.'
     sent = {"temperature": parameters["inferenceConfig"], "system": parameters}
     named = [name for key, name in _OPTIONAL.items() if key in sent[key] and key in text]
+    if not named and _BOUND.search(text):
+        return "Set max_tokens in the environment's file to a number that the model allows, and deploy the chatbot."
     if not named or "authorized" in text:
         return None
     options = " and ".join(f'{name} = "{OFF}"' for name in named)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from services.chatbot.settings import Settings, listed
 from shared.contracts import limits
+from shared.contracts.message import VISIBLE
 from shared.contracts.v1 import Analysis, ChatAnswer, ChatRequested, Usage
 from shared.errors import PermanentError, PipelineError, TransientError, is_transient
 
@@ -110,7 +111,7 @@ def answer(
     """
     kept, cut = bounded(text)
     stop_reason = _CONTROL.sub("", stop_reason)[:REASON_CHARS]
-    if not kept:
+    if not VISIBLE.search(kept):
         kind = TransientError if _BY_CHANCE.search(stop_reason) else PermanentError
         raise unusable(kind, f"The {backend} answered without text", stop_reason, model_id, usage)
     return ChatAnswer(

@@ -10,9 +10,10 @@ import msgspec
 from shared.contracts import limits
 
 VISIBLE = re.compile(
-    r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+    r"[^\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""A character that is seen: no blank, no control character, and none that only joins or orders others."""
+"""A character that is seen: no blank or filler, no control character, and none that only joins or varies others."""
 
 
 _NOT_CARRIED = re.compile("[\ud800-\udfff\ufffe\uffff]")

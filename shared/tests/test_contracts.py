@@ -140,9 +140,10 @@ def test_unknown_fields_are_found_by_path():
         ("\N{GRINNING FACE}" * 16_385, "at most 65,536 bytes"),
         ("x" + "\x01" * 20_000, "too many control characters"),
         ("\u200b\ufeff", "must not be blank"),
+        ("\u3164\u2800\ufe0f\u034f\U000e0041", "must not be blank"),
         ("\x00", "must not be blank"),
     ],
-    ids=["null", "number", "empty", "blank", "long", "bytes", "controls", "invisible", "nul"],
+    ids=["null", "number", "empty", "blank", "long", "bytes", "controls", "invisible", "fillers", "nul"],
 )
 def test_bad_messages_are_refused_with_a_reason(message, says):
     """Every rule for user_message has its own sentence, which never quotes the message."""

@@ -205,6 +205,11 @@ def test_looks_of_another_language_do_not_win(code, language):
             "for (x of xs) {\n  out.push(x);\n}",
             False,
         ),
+        ("next unless order.paid? && order.open?", None, False),
+        ("(if (empty? xs) 0 (first xs))", None, False),
+        ("What fails here? int[] b = new int[2];", "int[] b = new int[2];", True),
+        ('exec "$@"', None, False),
+        ("ipconfig /all", None, False),
         ("// Stop when the queue is empty\nif (queue.size() == 0) {\n  break;\n}", None, False),
         (
             "int n = 1;\nwhile (n < 9) {\n    n *= 2;\n}\n\n```\n\nWhat does it print at the end?",

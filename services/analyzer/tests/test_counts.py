@@ -62,6 +62,7 @@ def test_words_follow_their_script(text, words):
         ("Ça va ? Oui.", ["Ça va ?", "Oui."]),
         ("Sie kam am 3. März an.", ["Sie kam am 3. März an."]),
         ("Im 6. Stock wohnt Ida. Ganz oben.", ["Im 6. Stock wohnt Ida.", "Ganz oben."]),
+        ("Karl XII. starb 1718. Er war König.", ["Karl XII. starb 1718.", "Er war König."]),
         ("12. Juni 1950. Ein Montag.", ["12. Juni 1950.", "Ein Montag."]),
         ("The bus leaves at 6. Then we eat.", ["The bus leaves at 6.", "Then we eat."]),
         ("本当ですか?はい｡よかった!では。", ["本当ですか?", "はい｡", "よかった!", "では。"]),

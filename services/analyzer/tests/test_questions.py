@@ -57,6 +57,9 @@ def test_questions_are_quoted(text, questions):
         "почему небо синее",
         "यह क्या है",
         "bu doğru mu",
+        "bu tren nereye gidiyor",
+        "mikor indul a vonat",
+        "hol van a kulcs",
         "saat kaç",
         "czy to działa",
         "vad kostar det",
@@ -65,6 +68,10 @@ def test_questions_are_quoted(text, questions):
         "чому так",
         "האם זה נכון",
         "ราคาเท่าไหร่",
+        "how r u",
+        "r u home",
+        "u there",
+        "any1 know a plumber",
     ],
 )
 def test_questions_need_no_mark_in_any_language(text):

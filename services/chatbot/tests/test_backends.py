@@ -69,10 +69,12 @@ def refused(code: str, status: int, text: str) -> str:
             "Invocation of model ID x with on-demand throughput isn't supported.",
             "inference profile only",
         ),
+        ("ValidationException", 400, "prompt is too long: 200049 tokens > 200000 maximum", "larger context"),
+        ("ValidationException", 400, "Input is too long for requested model.", "larger context"),
     ],
 )
-def test_a_missing_access_is_explained(code, status, text, reason):
-    """A refusal for lack of access is permanent, and its cause says what the account lacks."""
+def test_a_refusal_is_explained(code, status, text, reason):
+    """A refusal is permanent; its cause says what the account lacks, or that the conversation is too long."""
     cause = refused(code, status, text)
     assert code in cause
     assert reason in cause
@@ -216,6 +218,20 @@ def test_a_refused_parameter_names_its_option(message, settings, named):
     assert ("models_without_" in str(caught.value)) is bool(named)
     assert (named or "") in str(caught.value)
     assert message not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The maximum tokens you requested exceeds the model limit of 4096.",
+        "max_tokens: 9000 > 8192, which is the maximum allowed number of output tokens",
+    ],
+)
+def test_a_refused_bound_names_its_option(message):
+    """If a model allows shorter answers than are set, the error names the option, and quotes nothing of AWS."""
+    cause = refused("ValidationException", 400, message)
+    assert "Set max_tokens" in cause
+    assert message not in cause
 
 
 @pytest.mark.parametrize(

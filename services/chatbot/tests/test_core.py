@@ -175,6 +175,7 @@ def test_a_stop_reason_marks_what_it_means(stop, truncated, blocked):
     ("response", "error"),
     [
         (converse(), TransientError),
+        (converse("\u200b\ufeff"), TransientError),
         (converse("\x00 ", stop="refusal"), PermanentError),
         (blocks(REASONING, stop="max_tokens"), PermanentError),
     ],

@@ -88,6 +88,13 @@ def test_another_encoding_is_refused(table, encoding):
     assert answer(table, event)[1]["error"]["code"] == "invalid_json"
 
 
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_body_that_is_no_text_is_refused(table, encoded):
+    """A test event whose body is an object, not the text of one, is told that the body is no JSON."""
+    event = {**post(BODY), "body": {"user_message": "hi"}, "isBase64Encoded": encoded}
+    assert answer(table, event)[1]["error"]["code"] == "invalid_json"
+
+
 @pytest.mark.parametrize("headers", [None, {}, {"Content-Type": None}])
 def test_a_test_without_headers_is_told_what_it_lacks(table, headers):
     """The console's test event has null headers: it is answered, with the header that it lacks."""
