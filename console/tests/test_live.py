@@ -28,7 +28,7 @@ from operations.runs.journey import assemble
 from operations.tests.dead_letters import park
 from operations.tests.histories import Story
 from shared.budget import Orders, State
-from shared.tests.fakes import PATIENCE_SECONDS
+from shared.tests.fakes import PATIENCE_SECONDS, stopped_clock
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
 PARKED = Parked(
@@ -269,11 +269,14 @@ def test_the_first_page_leads_on(console: Console, machine, records, monkeypatch
 
 @pytest.mark.parametrize(
     ("status", "seconds", "settled"),
-    [("ACCEPTED", 0, False), ("ACCEPTED", 11, True), ("SUCCEEDED", 0, True)],
+    [("ACCEPTED", 10, False), ("ACCEPTED", 11, True), ("SUCCEEDED", 0, True)],
 )
-def test_a_run_is_over_when_its_record_says_so(status: str, seconds: int, settled: bool):
+def test_a_run_is_over_when_its_record_says_so(
+    monkeypatch: pytest.MonkeyPatch, status: str, seconds: int, settled: bool
+):
     """A record that was read before its execution ended is read again, unless it stays as it is for ten seconds."""
-    ended = History(status="SUCCEEDED", finished_at=datetime.now(UTC) - timedelta(seconds=seconds))
+    monkeypatch.setattr("console.pages.run.datetime", stopped_clock(AT))
+    ended = History(status="SUCCEEDED", finished_at=AT - timedelta(seconds=seconds))
     assert is_settled(assemble("p", {"status": status}, ended)) is settled
 
 

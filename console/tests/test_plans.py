@@ -237,7 +237,7 @@ def test_a_plan_whose_runs_wait_for_a_person_says_so(
 
     def open_ones(_target: Any, ids: Any, **_: Any) -> Any:
         began.set()
-        assert go.wait(10)
+        assert go.wait(PATIENCE_SECONDS)
         return (End(pipeline_id=one, status="RUNNING") for one in ids)
 
     monkeypatch.setattr("operations.dlq.plans.ends", open_ones)
@@ -245,7 +245,7 @@ def test_a_plan_whose_runs_wait_for_a_person_says_so(
     read(console)
     address = make(console, all="1")
     console.post(f"{address}/run", {"canary": "1", "rate": "500"})
-    assert began.wait(10)
+    assert began.wait(PATIENCE_SECONDS)
     assert (
         'only after a person has approved its answer: see <a href="/approvals">' in console.get(address).text
     )
