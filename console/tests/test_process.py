@@ -95,7 +95,12 @@ def test_what_a_stop_cuts_is_told(
     answer = json.loads(console.ask("POST", "/stop", headers=headers).body)
     assert answer["cut"] == ["plan 5"]
     announcement.announce("local", OWN)
-    monkeypatch.setattr(announcement, "_ask", lambda *_: announcement.withdraw("local", OWN) or answer)
+
+    def ask(*_: object) -> object:
+        announcement.withdraw("local", OWN)
+        return answer
+
+    monkeypatch.setattr(announcement, "_ask", ask)
     assert program.main(["--env", "local", "--stop"]) == 0
     assert "carrying out plan 5" in capsys.readouterr().out
 
