@@ -134,7 +134,7 @@ def test_the_region_is_found_as_the_aws_cli_finds_it(monkeypatch, option, expect
         (Model(url="http://127.0.0.1:1/v1", name="llama3.2"), "llama3.2"),
     ],
 )
-def test_a_target_on_the_engine_knows_what_answers_there(tmp_path, model, stand_in):
+def test_a_target_on_the_engine_knows_what_answers_there(tmp_path, monkeypatch, model, stand_in):
     """A local target says what answers in the place of Bedrock's models; a target on AWS that they do themselves."""
     running = Running(
         instance="i",
