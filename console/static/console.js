@@ -56,18 +56,24 @@
     dot.hidden = false;
     let last = 0;
     let ended = false;
+    let shut = false;  // another console serves here now, which this browser has not opened
     const say = (state, text) => {
       if (dot.dataset.state !== state) dot.dataset.state = state;
       if (dot.textContent !== text) dot.textContent = text;
     };
     document.addEventListener("htmx:sse:after:message", (event) => {
       last = Date.now();
+      shut = false;
       const state = event.target.querySelector?.("[data-live]")?.dataset.live || "live";
       ended = state === "ended";
       say(ended ? "ended" : state === "down" ? "down" : state === "paused" ? "old" : "live", { ended: "finished", down: "not reachable", paused: "paused" }[state] || "live");
     });
+    document.addEventListener("htmx:sse:error", (event) => {
+      shut = event.detail?.status === 401;
+      if (shut) say("down", "closed: reload the page");
+    });
     setInterval(() => {
-      if (ended || !last || document.hidden) return;
+      if (ended || shut || !last || document.hidden) return;
       const age = Math.round((Date.now() - last) / 1000);
       if (age >= 6) say(age > 60 ? "down" : "old", age > 60 ? `paused, ${Math.round(age / 60)} min old` : `${age} s old`);
     }, 1000);

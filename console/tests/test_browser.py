@@ -246,6 +246,23 @@ def test_a_run_is_seen_as_it_goes_on(served: Served, machine: Machine, records: 
     assert len([url for url in one.asked if "/live/" in url]) == 1
 
 
+def test_a_page_of_a_console_that_was_replaced_says_so(served: Served, tab: Callable[..., Tab]):
+    """A live page that the console no longer knows asks to be reloaded, and then says how to open the console."""
+    from playwright.sync_api import expect  # noqa: PLC0415 -- only `make test` installs it
+
+    one = tab()
+    one.page.goto(served.link)
+    one.page.goto(f"{served.url}/activity")
+    expect(one.page.locator("#dot")).to_have_attribute("data-state", "live")
+    one.page.context.clear_cookies()
+    served.desk.feeds.stop()
+    expect(one.page.locator("#dot")).to_have_text("closed: reload the page", timeout=20_000)
+    one.page.reload()
+    expect(one.page.locator("h1")).to_have_text("This browser has not opened the console yet")
+    assert all("401" in text for text in one.wrong)
+    one.wrong.clear()
+
+
 def test_a_link_to_a_closed_section_opens_it(
     served: Served, machine: Machine, records: Any, tab: Callable[..., Tab]
 ):
