@@ -14,9 +14,6 @@ from shared.contracts import limits
 from shared.contracts.message import VISIBLE
 from shared.settings import OFF
 
-PROMPT_BYTES = 3_072
-"""Of the 4 KB that Lambda allows for all variables of a function."""
-
 
 class RegionalError(Exception):
     """An environment's options do not fit its region. The text names the option and says what to write."""
@@ -113,14 +110,10 @@ def _check_named(environment: Environment) -> None:
 
 
 def _check_prompt(environment: Environment) -> None:
-    """Refuse a system prompt that Bedrock or Lambda would refuse, or that is meant to say that there is none."""
+    """Refuse a system prompt that Bedrock would refuse, or that is meant to say that there is none."""
     prompt = environment.chatbot.system_prompt or ""
     if prompt and (not VISIBLE.search(prompt) or prompt.strip().lower() in (OFF, "none", "null")):
         raise RegionalError(f'system_prompt says nothing. Write a prompt, or "{OFF}" to ask without one.')
-    if (size := len(prompt.encode("utf-8", "surrogatepass"))) > PROMPT_BYTES:
-        raise RegionalError(
-            f"system_prompt has {size:,} bytes, but Lambda has room for {PROMPT_BYTES:,}. Shorten it."
-        )
 
 
 def _check_prices(environment: Environment) -> None:

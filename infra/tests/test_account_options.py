@@ -121,7 +121,7 @@ def test_demands_hold_where_other_options_do_not_fit(folder):
 @pytest.mark.parametrize(
     ("part", "option", "text"),
     [
-        ("chatbot", "system_prompt", "x" * 3_600),
+        ("chatbot", "system_prompt", "é" * 1_800),
         ("trigger", "allowed_origin", f"https://{'x' * 4_000}.example"),
         ("approval", "approval_rejected_text", "🙂" * 1_000),
     ],

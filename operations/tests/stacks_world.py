@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ class FakeStack:
 
 class FakeCloudFormation:
     """The client. `calls` logs what changes something; `on_delete` is called before a stack is deleted."""
+
+    meta = SimpleNamespace(endpoint_url="https://cloudformation.us-east-1.amazonaws.com")
 
     def __init__(self) -> None:
         self.stacks: dict[str, FakeStack] = {}
