@@ -43,7 +43,7 @@ CALLS = {
     "/asked/run-1": 3,
     "/parked": 2 * len(SERVICES),
     "/plans": 0,
-    "/costs?since=ever": 0,
+    "/costs?since=ever": 1,
     "/costs/runs?since=ever&by=model&name=a-model": 0,
     "/events": 0,
     "/events/pipeline.requested/v2?with=pipeline.requested.v1": 0,
