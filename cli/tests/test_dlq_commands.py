@@ -284,6 +284,20 @@ def test_a_failed_canary_leaves_the_others(machine: StepFunctions, records: Reco
     assert (len(machine.calls), count(url("chatbot"))) == (3, 0)
 
 
+def test_who_waits_for_runs_learns_that_a_person_decides(machine: StepFunctions, records: Records):
+    """Where people approve answers, a command that waits for runs says so; one that does not wait is silent."""
+    client("ssm").put_parameter(Name="/ai-pipeline/local/approvals/table", Value="approvals", Type="String")
+    for name in ("a", "b"):
+        machine.fail(name)
+        finish(records, name, status="FAILED")
+    ends_at_once(machine, records, "SUCCEEDED")
+    park("a")
+    assert "approvals list" not in call("dlq", "replay", "--yes").stderr
+    park("b")
+    told = "A run ends only when its answer is approved: pipeline approvals list"
+    assert told in call("dlq", "replay", "--yes", "--wait").stderr
+
+
 def test_archive_keeps_what_it_takes(machine: StepFunctions, tmp_path):
     """Archived messages leave the queue and can be exported with their reason."""
     park("p-1", user_message=5)

@@ -16,6 +16,7 @@ from cli.view.interrupt import stoppable
 from cli.view.steps import bar
 from cli.view.text import counted, in_a_line
 from local.exit_codes import FAILED, INTERRUPTED
+from operations.approvals import Approvals
 from operations.dlq.messages import about, data_of, violation
 from operations.dlq.plan import Action, Planned
 from operations.dlq.plans import Note, T, in_phases
@@ -212,6 +213,10 @@ def carry_out(
         notes = in_phases(session.target, items, acting(stop), canary, stop)
         wanted = takewhile(lambda note: choices.wait or note.phase != "runs", notes)
         for note in follow(session, wanted, quiet=choices.as_json):
+            if note.phase in ("canary runs", "runs") and Approvals(session.target).is_on:
+                session.note(
+                    f"A run ends only when its answer is approved: {session.command('approvals', 'list')}"
+                )
             if note.result:
                 results.append(note.result)
             if note.end and not note.end.good:
