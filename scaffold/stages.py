@@ -158,12 +158,22 @@ def _require_own(root: Path, stage: Stage, name: StageName) -> None:
 
 
 def _require_free(root: Path, name: StageName) -> None:
-    there = [path for path in (name.folder, name.types) if (root / path).exists()]
+    there = [
+        path
+        for path in (name.folder, name.types)
+        if (root / path).exists() and not _is_byte_code(root / path)
+    ]
     if there:
         raise RefusedError(
             f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'} already, though no row in {TABLE} "
             "names it. Move it away, or choose another name."
         )
+
+
+def _is_byte_code(folder: Path) -> bool:
+    """Return whether a folder has byte code alone, as git leaves it when its files belong to another branch."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return bool(files) and all(path.parent.name == "__pycache__" for path in files)
 
 
 def _files_of(root: Path, name: StageName) -> list[str]:

@@ -196,6 +196,17 @@ def test_existing_folder_is_never_overwritten(checkout):
         stages.new("vetting", after="analysis", root=checkout)
 
 
+def test_folder_of_byte_code_is_no_obstacle(checkout):
+    """The byte code of a stage that another branch has does not refuse the stage; any other file beside it does."""
+    byte_code = checkout / "services/vetting/tests/__pycache__/test_core.pyc"
+    byte_code.parent.mkdir(parents=True)
+    byte_code.touch()
+    assert stages.new("vetting", after="analysis", root=checkout).after == "analysis"
+    (checkout / "services/vetting/notes.txt").touch()
+    with pytest.raises(RefusedError, match="services/vetting exists already"):
+        stages.new("vetting", after="analysis", dirty=True, root=checkout)
+
+
 @pytest.mark.parametrize("name", [stage.key for stage in STAGES if stage.key != stage.service])
 def test_shipped_stage_can_not_be_removed(name):
     """The stages that the pipeline is made of are refused with the reason."""
